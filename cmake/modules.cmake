@@ -1,0 +1,63 @@
+# --- the language of the wire
+set(proto_dir ${CMAKE_BINARY_DIR}/generated)
+file(GLOB proto_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/proto/sallyport/v1/*.proto)
+file(MAKE_DIRECTORY ${proto_dir})
+foreach(proto ${proto_files})
+  string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+  add_custom_command(
+    OUTPUT ${proto_dir}/${stem}.pb.cc ${proto_dir}/${stem}.pb.h
+    COMMAND protobuf::protoc --cpp_out=${proto_dir} -I ${CMAKE_SOURCE_DIR} ${proto}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DEPENDS ${proto} VERBATIM)
+  list(APPEND proto_sources ${proto_dir}/${stem}.pb.cc)
+endforeach()
+add_library(proto STATIC ${proto_sources})
+target_include_directories(proto SYSTEM PUBLIC ${proto_dir})
+target_compile_options(proto PRIVATE -w)
+target_link_libraries(proto PUBLIC protobuf::libprotobuf-lite)
+
+# --- shared
+sallyport_module(shared/base USES fmt::fmt nlohmann_json::nlohmann_json)
+sallyport_module(shared/async USES shared/base asio)
+sallyport_module(shared/crypto USES shared/base OpenSSL::Crypto)
+sallyport_module(shared/tls USES shared/base shared/async shared/crypto OpenSSL::SSL)
+sallyport_module(shared/mux USES shared/base)
+sallyport_module(shared/link USES shared/base shared/async shared/mux proto)
+sallyport_module(shared/expr USES shared/base PkgConfig::RE2 date::date-tz)
+sallyport_module(shared/recipe USES shared/base shared/expr PkgConfig::YAML date::date-tz)
+
+# --- agent
+sallyport_module(agent/platform USES shared/base shared/async)
+sallyport_module(agent/policy USES shared/base shared/recipe agent/platform)
+sallyport_module(agent/vault USES shared/base agent/platform)
+sallyport_module(agent/journal USES shared/base shared/async shared/crypto PkgConfig::SQLITE)
+sallyport_module(agent/connectors USES shared/base shared/async agent/policy agent/vault agent/platform)
+sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
+sallyport_module(agent/connectors/csv USES agent/connectors)
+sallyport_module(agent/connectors/json USES agent/connectors)
+sallyport_module(agent/connectors/command USES agent/connectors)
+sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE PkgConfig::LIBPQ)
+sallyport_module(agent/runner USES shared/recipe shared/expr shared/async agent/journal agent/connectors agent/policy)
+sallyport_module(agent/link USES shared/link shared/tls shared/crypto shared/async proto)
+sallyport_module(agent/app USES agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
+                 agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
+                 agent/connectors/sql)
+sallyport_program(sallyport-agent agent/app)
+
+# --- relay
+sallyport_module(relay/domain USES shared/base shared/recipe)
+sallyport_module(relay/store USES shared/base shared/async relay/domain)
+sallyport_module(relay/store/sqlite USES relay/store shared/crypto PkgConfig::SQLITE)
+sallyport_module(relay/keys USES shared/base shared/crypto)
+sallyport_module(relay/audit USES shared/base shared/crypto relay/store)
+sallyport_module(relay/identity USES shared/base shared/crypto shared/tls relay/store relay/keys relay/audit)
+sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/store relay/domain relay/keys relay/audit)
+sallyport_module(relay/gateway USES shared/link shared/tls proto relay/jobs relay/identity relay/store relay/audit)
+sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
+sallyport_module(relay/api USES relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+                 shared/recipe)
+sallyport_module(relay/app USES relay/api relay/gateway relay/jobs relay/identity relay/keys relay/audit
+                 relay/store/sqlite relay/http)
+sallyport_program(sallyport-relay relay/app)
+
+sallyport_module(relay/cli USES shared/base shared/expr shared/recipe shared/crypto PkgConfig::CURL)
+sallyport_program(sallyport relay/cli)

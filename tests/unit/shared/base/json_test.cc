@@ -1,0 +1,79 @@
+#include "shared/base/json.h"
+
+#include <catch2/catch.hpp>
+
+#include <limits>
+
+using namespace sallyport;
+
+namespace {
+
+std::string round_trip(std::string_view text) {
+  auto value = parse_json(text);
+  return value ? to_json(*value) : value.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("integers stay exact through JSON", "[base][json]") {
+  CHECK(round_trip("9223372036854775807") == "9223372036854775807");
+  CHECK(round_trip("-9223372036854775808") == "-9223372036854775808");
+  CHECK(round_trip("18446744073709551615") == "18446744073709551615");
+  CHECK(parse_json("1.0")->is(Value::Kind::float64));
+}
+
+TEST_CASE("numbers are written as ECMAScript writes them", "[base][json]") {
+  // RFC 8785 appendix B.
+  CHECK(json_number(-0.0) == "0");
+  CHECK(json_number(5e-324) == "5e-324");
+  CHECK(json_number(1.7976931348623157e308) == "1.7976931348623157e+308");
+  CHECK(json_number(9007199254740992.0) == "9007199254740992");
+  CHECK(json_number(295147905179352830000.0) == "295147905179352830000");
+  CHECK(json_number(9.999999999999997e22) == "9.999999999999997e+22");
+  CHECK(json_number(1e23) == "1e+23");
+  CHECK(json_number(999999999999999700000.0) == "999999999999999700000");
+  CHECK(json_number(0.000001) == "0.000001");
+  CHECK(json_number(1e-7) == "1e-7");
+  CHECK(json_number(333333333.33333329) == "333333333.3333333");
+  CHECK(json_number(-1.5) == "-1.5");
+}
+
+TEST_CASE("canonical JSON sorts names by UTF-16 code units", "[base][json]") {
+  // RFC 8785 §3.2.3: U+1F600 (a surrogate pair) sorts before U+FB33.
+  auto value = parse_json("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5,\"\\u0080\":6,\"\\u00f6\":7}");
+  REQUIRE(value);
+  CHECK(canonical_json(*value) == "{\"\\r\":4,\"1\":5,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":3,\"\xF0\x9F\x98\x80\":2,\"\xEF\xAC\xB3\":1}");
+}
+
+TEST_CASE("what is not strict JSON is refused without quoting it", "[base][json]") {
+  for (std::string_view text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "\"\xFF\"", "1 2", "{\"$handle\":\"file\"}", "nul", "1e999"}) {
+    INFO(text);
+    auto value = parse_json(text);
+    REQUIRE_FALSE(value);
+    CHECK(value.error().code == Errc::invalid);
+  }
+  auto secret = parse_json("{\"password\": hunter2}");
+  REQUIRE_FALSE(secret);
+  CHECK(secret.error().message.find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("depth and size are limited before they cost anything", "[base][json]") {
+  const std::string deep(100'000, '[');
+  CHECK(parse_json(deep).error().message.find("nested deeper than 64") != std::string::npos);
+  CHECK(parse_json("[1,2,3]", {.max_bytes = 4}).error().code == Errc::too_large);
+}
+
+TEST_CASE("a handle survives storage and cannot be forged from outside", "[base][json]") {
+  const Value handle(Handle{"file", {{Value("path"), Value("in/a.csv")}}});
+  const auto text = to_json(handle);
+  CHECK(text == R"({"$handle":"file","path":"in/a.csv"})");
+  CHECK(*parse_stored_json(text) == handle);
+  CHECK_FALSE(parse_json(text));
+}
+
+TEST_CASE("labelled parts are hidden wherever they are", "[base][value]") {
+  const Value row(ValueMap{{Value("id"), Value(7)}, {Value("card"), Value("4111").with_label(Label::masked)}});
+  const Value list(ValueList{row, Value("x").with_label(Label::secret)});
+  CHECK(to_json(redacted(list)) == R"([{"card":"***","id":7},"***"])");
+  CHECK(deep_label(list) == (Label::secret | Label::masked));
+}
