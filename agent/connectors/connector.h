@@ -1,0 +1,42 @@
+#pragma once
+
+#include "agent/connectors/bodies.h"
+#include "agent/connectors/step_error.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+#include "shared/base/value.h"
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace sallyport::connectors {
+
+// What one run of one step may use. Valid until run() returns.
+struct StepContext {
+  const JobId& job;
+  std::string_view path;             // "upsert", "upsert[3]"
+  std::uint32_t attempt;
+  std::string_view idempotency_key;  // the same for every attempt of this step run
+  std::string_view connection;       // name in connections.yaml; empty when the action takes none
+  SteadyTime deadline;               // native limits must be set from it
+  std::stop_token stop;              // a cancel or the end of the lease: interrupt the native call
+  Bodies& bodies;
+};
+
+// What a step gives to later steps: JSON types and handles only (no timestamps, durations, bytes, types), so that a
+// job resumed from its journal sees exactly the same value.
+struct Output {
+  Value value;
+};
+
+// One kind of step, e.g. sql.query@1. Built once at start-up with what it may touch; run() is called on the worker pool, blocks,
+// and may run for several steps at the same time. It checks the local policy itself before any effect, and fails closed.
+class Action {
+ public:
+  virtual ~Action() = default;
+  virtual std::string_view name() const = 0;  // "sql.query@1"
+  virtual StepResult<Output> run(const StepContext& context, const Value& arguments) = 0;
+};
+
+}  // namespace sallyport::connectors

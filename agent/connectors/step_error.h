@@ -1,0 +1,32 @@
+#pragma once
+
+#include "shared/base/result.h"
+
+#include <expected>
+#include <string>
+#include <vector>
+
+namespace sallyport::connectors {
+
+// Why a step failed. `classes` are the words `retry.on` can name, the most precise first:
+// {"sqlstate:40001", "transaction"}, {"connection"}, {"timeout"}, {"policy"}, {"exit:3", "command"}.
+// The closed set of general classes: connection, timeout, cancelled, policy, invalid, not_found, constraint, transaction,
+// permission, too_large, changed, disk_full, command, format, internal.
+// `message` is for operators and integrators: what, where, what to do; never a secret, a row or a body.
+struct StepError {
+  std::vector<std::string> classes;
+  std::string message;
+  std::string rule;  // the local policy's rule that refused, when class is "policy"
+
+  const std::string& error_class() const { return classes.front(); }
+  friend bool operator==(const StepError&, const StepError&) = default;
+};
+
+template <class T = void>
+using StepResult = std::expected<T, StepError>;
+
+inline std::unexpected<StepError> step_fail(std::string error_class, std::string message) {
+  return std::unexpected(StepError{{std::move(error_class)}, std::move(message), {}});
+}
+
+}  // namespace sallyport::connectors
