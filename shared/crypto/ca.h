@@ -1,0 +1,56 @@
+#pragma once
+
+#include "shared/base/clock.h"
+#include "shared/crypto/key.h"
+#include "shared/crypto/signing_request.h"
+#include "shared/crypto/spiffe.h"
+#include "shared/crypto/x509.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::crypto {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::chrono::hours kRootLifetime = 24h * 3650;
+inline constexpr std::chrono::hours kIssuingCaLifetime = 24h * 1825;
+inline constexpr std::chrono::hours kServerLifetime = 24h * 90;
+inline constexpr std::chrono::hours kAgentLifetime = 24h * 30;
+inline constexpr std::chrono::hours kShortestAgentLifetime = 1h;
+// Certificates start this much before they are made, because clocks differ.
+inline constexpr std::chrono::minutes kBackdating = 5min;
+
+// A certificate authority: a certificate and the key it speaks for.
+struct Authority {
+  Certificate certificate;
+  PrivateKey key;
+};
+
+struct ServerCertificate {
+  Certificate certificate;
+  PrivateKey key;
+};
+
+// The deployment's root: self-signed, pathlen 1. Its key is needed again only for server certificates and issuing CAs,
+// so it may live offline. `name` is for people.
+Result<Authority> make_root(std::string_view name, const Clock& clock);
+
+// A certificate for the relay's own names, each a DNS name or an IP address: serverAuth, 90 days, fresh key.
+Result<ServerCertificate> make_server_certificate(const Authority& root, std::vector<std::string> names,
+                                                  const Clock& clock);
+
+// The issuing CA of one organisation: pathlen 0, subject organizationName = the organisation's id, extended key usage
+// clientAuth (so it can never speak for a server), permitted URI names: those of the trust domain's host.
+Result<Authority> make_issuing_ca(const Authority& root, std::string_view trust_domain, const OrgId& org,
+                                  const Clock& clock);
+
+// An agent's certificate for the key of `request`: exactly one alternative name, the URI of `id`; clientAuth; a random
+// 128-bit serial. Refuses an `issuer` of another organisation and a lifetime outside 1 hour .. 30 days; never outlives
+// `issuer`.
+Result<Certificate> issue_agent_certificate(const Authority& issuer, const SigningRequest& request, const SpiffeId& id,
+                                            std::chrono::seconds lifetime, const Clock& clock);
+
+}  // namespace sallyport::crypto
