@@ -1,0 +1,14 @@
+#include "shared/base/json.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+// Whatever parses must write and parse back to the same value.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sallyport;
+  const auto value = parse_json({reinterpret_cast<const char*>(data), size});
+  if (!value) return 0;
+  const auto again = parse_json(canonical_json(*value));
+  if (!again || canonical_json(*again) != canonical_json(*value)) std::abort();
+  return 0;
+}

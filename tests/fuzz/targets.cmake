@@ -1,0 +1,1 @@
+sallyport_fuzz(json shared/base)
