@@ -13,15 +13,13 @@
 
 namespace sallyport::crypto {
 
-using namespace std::chrono_literals;
-
-inline constexpr std::chrono::hours kRootLifetime = 24h * 3650;
-inline constexpr std::chrono::hours kIssuingCaLifetime = 24h * 1825;
-inline constexpr std::chrono::hours kServerLifetime = 24h * 90;
-inline constexpr std::chrono::hours kAgentLifetime = 24h * 30;
-inline constexpr std::chrono::hours kShortestAgentLifetime = 1h;
+inline constexpr std::chrono::hours kRootLifetime{24 * 3650};
+inline constexpr std::chrono::hours kIssuingCaLifetime{24 * 1825};
+inline constexpr std::chrono::hours kServerLifetime{24 * 90};
+inline constexpr std::chrono::hours kAgentLifetime{24 * 30};
+inline constexpr std::chrono::hours kShortestAgentLifetime{1};
 // Certificates start this much before they are made, because clocks differ.
-inline constexpr std::chrono::minutes kBackdating = 5min;
+inline constexpr std::chrono::minutes kBackdating{5};
 
 // A certificate authority: a certificate and the key it speaks for.
 struct Authority {
