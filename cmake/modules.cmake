@@ -45,9 +45,10 @@ sallyport_program(sallyport-agent agent/app)
 
 # --- relay
 sallyport_module(relay/domain USES shared/base shared/recipe)
-sallyport_module(relay/store USES shared/base shared/async relay/domain)
-sallyport_module(relay/store/sqlite USES relay/store shared/crypto PkgConfig::SQLITE)
-sallyport_module(relay/keys USES shared/base shared/crypto)
+sallyport_module(relay/store USES shared/base shared/async shared/crypto relay/domain)
+sallyport_module(relay/store/migrations USES shared/base)
+sallyport_module(relay/store/sqlite USES relay/store relay/store/migrations shared/crypto PkgConfig::SQLITE)
+sallyport_module(relay/keys USES shared/base shared/async shared/crypto)
 sallyport_module(relay/audit USES shared/base shared/crypto relay/store)
 sallyport_module(relay/identity USES shared/base shared/crypto shared/tls relay/store relay/keys relay/audit)
 sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/store relay/domain relay/keys relay/audit)

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+#include "shared/base/text.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace sallyport::store {
+
+// The ledger of events that belong to no organisation: start-up, enrolment with an unknown token.
+inline OrgId system_ledger() { return OrgId("system"); }
+
+struct AuditEvent {
+  EventId id;
+  WallTime at;
+  std::string json;  // canonical JSON (RFC 8785) with at least the string members actor, action, target, outcome
+};
+
+struct AuditRow {
+  std::uint64_t seq = 0;  // from 1 without gaps, per organisation
+  AuditEvent event;
+  Bytes previous_hash;  // 32 zero bytes for the first
+  Bytes hash;
+};
+
+struct AuditFilter {
+  std::optional<std::string> action;
+  std::optional<WallTime> since;
+};
+
+struct AuditVerdict {
+  std::uint64_t rows = 0;                // checked
+  std::optional<std::uint64_t> bad_seq;  // the first row that does not fit; nothing = the chain is whole
+  std::string reason;
+};
+
+// SHA-256 over a fixed label, the previous hash, seq, id, time and JSON, each with its length; docs of the ledger's
+// format.
+Bytes chain_hash(std::span<const std::byte> previous_hash, std::uint64_t seq, const AuditEvent& event);
+
+// Append-only, one hash chain per organisation. It has no update and no delete.
+class AuditLog {
+ public:
+  virtual ~AuditLog() = default;
+  virtual awaitable<Result<AuditRow>> append(OrgId org, AuditEvent event) = 0;
+  virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter, PageQuery page) = 0;  // newest first
+  // Walks the whole chain and compares its end with the head that is kept apart: edited, deleted, reordered and cut-off
+  // rows are found.
+  virtual awaitable<Result<AuditVerdict>> verify(OrgId org) = 0;
+};
+
+}  // namespace sallyport::store

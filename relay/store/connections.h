@@ -1,0 +1,33 @@
+#pragma once
+
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+
+#include <optional>
+
+namespace sallyport::store {
+
+enum class ConnectionHealth { unknown, healthy, failing };
+
+// A configured system behind an agent: its name and health, never its settings or secrets.
+struct Connection {
+  OrgId org;
+  AgentId agent;
+  std::string name;
+  std::string kind;  // "sql", "file"
+  ConnectionHealth health = ConnectionHealth::unknown;
+  std::string detail;  // why it fails, for people
+  std::optional<WallTime> checked_at;
+};
+
+class Connections {
+ public:
+  virtual ~Connections() = default;
+  // What the agent says now takes the place of everything it said before. too_large: more than 1,000.
+  virtual awaitable<Result<void>> replace(OrgId org, AgentId agent, std::vector<Connection> connections) = 0;
+  virtual awaitable<Result<std::vector<Connection>>> of_agent(OrgId org, AgentId agent) = 0;  // by name
+  virtual awaitable<Result<Page<Connection>>> list(OrgId org, PageQuery page) = 0;            // by agent, then name
+};
+
+}  // namespace sallyport::store

@@ -1,0 +1,138 @@
+#pragma once
+
+#include "relay/domain/job_state.h"
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+#include "shared/base/text.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace sallyport::store {
+
+// How a job ended, or why: classes are for machines, messages for people.
+struct JobError {
+  std::string error_class;  // "", "connection", "timeout", "policy", ...
+  std::string message;
+  std::string failed_step;
+};
+
+struct Job {
+  JobId id;  // unique in the organisation; made by the agent when a local trigger started the job
+  OrgId org;
+  RecipeId recipe;
+  std::uint32_t version = 0;
+  GroupId group;
+  std::optional<AgentId> agent;  // who holds it, or held it last
+  domain::JobState state = domain::JobState::queued;
+  std::string trigger_kind;             // "manual", "api", "schedule", "file.watch", "rerun"
+  std::string event_key;                // "" = no de-duplication
+  std::int32_t priority = 0;            // higher goes first
+  std::uint64_t lease_epoch = 0;        // fencing token; 0 while no relay lease was given
+  std::optional<WallTime> lease_until;  // for people only: the truth is the dispatcher's monotonic clock
+  std::uint32_t run_number = 1;
+  std::optional<JobId> rerun_of;
+  std::string concurrency_key;
+  std::uint32_t concurrency_limit = 0;  // most active jobs of (recipe, concurrency_key); 0 = no limit
+  std::optional<WallTime> cancel_requested_at;
+  WallTime created_at;
+  std::optional<WallTime> dispatched_at;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> finished_at;
+  JobError error;
+};
+
+struct NewJob {
+  Job job;
+  Bytes sealed_trigger;  // by the envelope: table "jobs", column "trigger", record = the job's id
+};
+
+enum class AddOutcome { added, duplicate };
+
+struct AddedJob {
+  Job job;  // the one that was there already when it is a duplicate
+  AddOutcome outcome = AddOutcome::added;
+};
+
+struct JobFilter {
+  std::optional<domain::JobState> state;
+  std::optional<RecipeId> recipe;
+  std::optional<AgentId> agent;
+  std::optional<WallTime> since;  // created at or after
+};
+
+// One waiting line: the queued jobs of an agent group.
+struct Queue {
+  OrgId org;
+  GroupId group;
+  std::uint64_t queued = 0;
+  WallTime oldest;  // created_at of the job that waits longest
+};
+
+struct StateCount {
+  domain::JobState state = domain::JobState::queued;
+  std::uint64_t count = 0;
+};
+
+struct Claim {
+  AgentId agent;
+  std::uint64_t expected_epoch = 0;  // the job's epoch as the caller saw it; the claim makes it one more
+  WallTime at;
+  WallTime lease_until;
+};
+
+struct ClaimedJob {
+  Job job;
+  Bytes sealed_trigger;
+};
+
+enum class ReleaseReason {
+  holder_lost,  // lease expired, agent gone: counts as a run
+  not_started,  // refused as busy, link lost before the answer: does not count
+};
+
+struct JobOutcome {
+  domain::JobState state = domain::JobState::failed;  // a final one
+  WallTime at;
+  JobError error;
+};
+
+class Jobs {
+ public:
+  virtual ~Jobs() = default;
+  // Stores the job together with its event. The same (recipe, event_key), or the same job id, again: nothing is stored
+  // and the first job is returned. A re-run (rerun_of is set) is never a duplicate by its event key.
+  // A job that a local trigger started on an agent comes in with state running, its agent, and lease epoch 0.
+  virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job) = 0;
+  virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;
+  virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;
+  virtual awaitable<Result<Page<Job>>> list(OrgId org, JobFilter filter, PageQuery page) = 0;  // newest first
+  // Unfinished jobs of the agent, dispatched or running, oldest first, at most 1,000.
+  virtual awaitable<Result<std::vector<Job>>> holding(OrgId org, AgentId agent) = 0;
+  virtual awaitable<Result<std::uint64_t>> active_count(OrgId org, RecipeId recipe, std::string concurrency_key) = 0;
+
+  // queued -> dispatched. conflict: not queued any more, or another epoch. exhausted: the concurrency limit is reached.
+  virtual awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) = 0;
+  // dispatched -> running. Again: no change. conflict: another epoch.
+  virtual awaitable<Result<void>> started(OrgId org, JobId id, std::uint64_t epoch, WallTime at) = 0;
+  // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once. More than
+  // domain::kMaxRuns runs: dead. A requested cancel: cancelled. conflict: another epoch, or not active.
+  virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at,
+                                         ReleaseReason reason) = 0;
+  // Ends a job from the relay's side. conflict: another epoch, or ended already.
+  virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;
+  // A queued job is cancelled at once; an active one is marked, and its agent has to be told. Again: no change.
+  // conflict: it has ended.
+  virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at) = 0;
+
+  // System-wide, for the dispatcher. At most `limit` jobs, whose order takes turns between organisations and then
+  // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only lines in
+  // `among`; none = all.
+  virtual awaitable<Result<std::vector<Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) = 0;
+  virtual awaitable<Result<std::vector<Queue>>> queues() = 0;           // system-wide: lines that are not empty
+  virtual awaitable<Result<Page<Job>>> active_all(PageQuery page) = 0;  // system-wide, to rebuild leases at start
+  virtual awaitable<Result<std::vector<StateCount>>> unfinished_counts() = 0;  // system-wide, for metrics
+};
+
+}  // namespace sallyport::store

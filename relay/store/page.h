@@ -1,0 +1,40 @@
+#pragma once
+
+#include "shared/base/result.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+// Rules that hold for every port in this folder:
+// - The organisation comes first; methods marked "system-wide" are the only exceptions and are never reachable by a
+// tenant.
+// - A row of another organisation and an absent row are the same Errc::not_found.
+// - Errc::conflict: the name is taken, or the state changed underneath. Errc::exhausted: the engine's queue or disk is
+//   full. Errc::unavailable: the engine is closing. Errc::internal: the database is damaged.
+// - A write is durable when its coroutine returns success. A write whose caller was cancelled still happens.
+// - Callers are resumed on their own executor. Arguments are taken by value. Ports outlive every call.
+namespace sallyport::store {
+
+using boost::asio::awaitable;
+
+inline constexpr std::size_t kMaxPage = 200;
+
+// `after` is the `next` of the page before, opaque to callers; "" is the first page.
+struct PageQuery {
+  std::string after;
+  std::size_t limit = 50;
+
+  std::size_t bounded_limit() const { return std::clamp<std::size_t>(limit, 1, kMaxPage); }
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::string next;  // "" on the last page
+};
+
+}  // namespace sallyport::store

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+#include "shared/base/text.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace sallyport::store {
+
+struct Recipe {
+  RecipeId id;
+  OrgId org;
+  std::string name;  // unique in the organisation
+  std::uint32_t latest_version = 0;
+  std::optional<std::uint32_t> active_version;
+  WallTime created_at;
+};
+
+struct RecipeVersionSummary {
+  OrgId org;
+  RecipeId recipe;
+  std::uint32_t version = 0;  // from 1, by one; never used again
+  std::string run_on;         // name of the agent group
+  std::string trigger;        // what starts it: "manual", "schedule", "file.watch"
+  Bytes sha256;               // of canonical_json, 32 bytes
+  UserId created_by;
+  WallTime created_at;
+};
+
+// Immutable once stored.
+struct RecipeVersion : RecipeVersionSummary {
+  std::string source_yaml;
+  std::string canonical_json;
+};
+
+struct NewRecipeVersion {
+  RecipeId id_if_new;  // used when no recipe has this name yet
+  std::string name;
+  std::string run_on;
+  std::string trigger;
+  std::string source_yaml;
+  std::string canonical_json;
+  Bytes sha256;
+  UserId created_by;
+  WallTime created_at;
+};
+
+enum class ApplyOutcome { recipe_created, version_added, unchanged };
+
+struct AppliedRecipe {
+  Recipe recipe;
+  std::uint32_t version = 0;
+  ApplyOutcome outcome = ApplyOutcome::unchanged;
+};
+
+// Compare-and-set of the active version; nothing = the recipe is inactive.
+struct Activation {
+  std::optional<std::uint32_t> expected;
+  std::optional<std::uint32_t> wanted;
+};
+
+class Recipes {
+ public:
+  virtual ~Recipes() = default;
+  // Adds the next version, and the recipe if its name is new. When the latest version has the same SHA-256 nothing is
+  // added. Never activates.
+  virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version) = 0;
+  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;
+  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;
+  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;  // oldest first
+  virtual awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) = 0;
+  virtual awaitable<Result<Page<RecipeVersionSummary>>> versions(OrgId org, RecipeId id,
+                                                                 PageQuery page) = 0;  // newest first
+  // conflict: another version is active than the caller expected. not_found: no such version.
+  virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change) = 0;
+  // The active version of every active recipe: what triggers and assignments are made from. Oldest recipe first.
+  virtual awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) = 0;
+};
+
+}  // namespace sallyport::store

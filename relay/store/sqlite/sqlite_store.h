@@ -1,0 +1,35 @@
+#pragma once
+
+#include "relay/store/store.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace sallyport::store {
+
+struct SqliteOptions {
+  std::filesystem::path file;     // made with mode 0600 when absent; its folder must exist
+  std::size_t max_queued = 4096;  // calls waiting per lane (writes, reads); then Errc::exhausted
+  std::size_t max_batch = 256;    // writes that share one commit
+  std::uint32_t max_pages = 0;    // 0 = SQLite's own limit; tests use it to fill a "disk"
+};
+
+// The embedded engine: one SQLite file (WAL, synchronous=FULL). Writes run on one thread and are committed in groups,
+// each under its own savepoint; reads run on a second connection and thread. No other process may open the file.
+class SqliteStore {
+ public:
+  // Opens or makes the file and brings its schema up to date. Errc::invalid: the file is newer than this program.
+  static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
+  // Waits for the calls under way; their loops must still run or be about to be destroyed without them.
+  ~SqliteStore();
+
+  Stores stores();
+
+ private:
+  struct Impl;
+  explicit SqliteStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::store

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "relay/store/agents.h"
+#include "relay/store/api_tokens.h"
+#include "relay/store/assignments.h"
+#include "relay/store/audit_log.h"
+#include "relay/store/certificates.h"
+#include "relay/store/connections.h"
+#include "relay/store/enrolment_tokens.h"
+#include "relay/store/groups.h"
+#include "relay/store/history.h"
+#include "relay/store/idempotency_keys.h"
+#include "relay/store/jobs.h"
+#include "relay/store/organisations.h"
+#include "relay/store/recipes.h"
+#include "relay/store/users.h"
+
+namespace sallyport::store {
+
+// The ports of one engine, for composition roots and tests. A service takes the ports it needs, not this.
+struct Stores {
+  Organisations& organisations;
+  Users& users;
+  ApiTokens& api_tokens;
+  Groups& groups;
+  Agents& agents;
+  Certificates& certificates;
+  IssuingCas& issuing_cas;
+  EnrolmentTokens& enrolment_tokens;
+  Connections& connections;
+  Recipes& recipes;
+  Assignments& assignments;
+  Jobs& jobs;
+  History& history;
+  IdempotencyKeys& idempotency_keys;
+  AuditLog& audit_log;
+};
+
+}  // namespace sallyport::store

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "relay/domain/roles.h"
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+
+namespace sallyport::store {
+
+struct User {
+  UserId id;
+  OrgId org;
+  std::string name;
+  std::string email;  // unique in the organisation, compared without case
+  domain::Role role = domain::Role::viewer;
+  domain::PlatformRights platform = domain::PlatformRights::none;
+  WallTime created_at;
+};
+
+// Passwords, second factors and sessions will be ports of their own that name the user.
+class Users {
+ public:
+  virtual ~Users() = default;
+  virtual awaitable<Result<void>> add(OrgId org, User user) = 0;  // conflict: the e-mail address is taken
+  virtual awaitable<Result<User>> find(OrgId org, UserId id) = 0;
+  virtual awaitable<Result<Page<User>>> list(OrgId org, PageQuery page) = 0;  // oldest first
+  // conflict: it would leave the organisation without an owner.
+  virtual awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role) = 0;
+  // Removes the user and their API tokens together. conflict: the last owner.
+  virtual awaitable<Result<void>> remove(OrgId org, UserId id) = 0;
+};
+
+}  // namespace sallyport::store
