@@ -1,0 +1,56 @@
+#pragma once
+
+#include "shared/base/clock.h"
+#include "shared/base/result.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sallyport::platform {
+
+// 0 leaves a limit as the agent has it.
+struct ProcessLimits {
+  std::chrono::seconds cpu{0};
+  std::uint64_t memory = 0;  // address space, bytes
+  std::uint64_t open_files = 0;
+  std::uint64_t file_size = 0;  // of any file it writes, bytes
+};
+
+struct ProcessSpec {
+  std::vector<std::string> argv;                                 // argv[0] is an absolute path; no shell ever sees it
+  std::vector<std::pair<std::string, std::string>> environment;  // all of it: nothing is inherited
+  std::string working_directory = "/";
+  std::string user;   // empty: the agent's own. Another one needs an agent that runs as root
+  int stdin_fd = -1;  // borrowed; -1: /dev/null
+  ProcessLimits limits;
+};
+
+// Receives output as it comes. An error ends the process (reason output_refused) and is returned from run_process.
+class ProcessOutput {
+ public:
+  virtual ~ProcessOutput() = default;
+  virtual Result<void> take_stdout(std::span<const std::byte> bytes) = 0;
+  virtual Result<void> take_stderr(std::span<const std::byte> bytes) = 0;
+};
+
+struct ProcessEnd {
+  enum class Reason { exited, signalled };
+  Reason reason = Reason::exited;
+  int code = 0;  // exit code, or the signal
+};
+
+// Runs one program in its own process group until it ends; blocks, so call it on the worker pool. At the end, at the
+// deadline (Errc::timed_out), at a stop (Errc::cancelled) and when its output is refused, the whole group is ended:
+// SIGTERM, and SIGKILL one second later. The program gets no new privileges (no setuid), no inherited descriptors,
+// default signals, and dies with the agent. A program that cannot be started is not_found, forbidden or invalid, with
+// the path in the text.
+Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
+                               ProcessOutput& output);
+
+}  // namespace sallyport::platform
