@@ -1,0 +1,171 @@
+#include "shared/mux/frame_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sallyport::mux {
+namespace {
+
+// A channel with no more than this waiting goes before bulk.
+constexpr std::size_t kSmall = 2u << 10;
+constexpr std::size_t kLargestFlowFrame = kHeaderSize + 4 + kMaxText;
+
+void append_credit(Bytes& out, ChannelNumber channel, std::uint32_t bytes) {
+  Bytes payload;
+  append_u32(payload, bytes);
+  append_frame(out, {channel, FrameType::credit, payload});
+}
+
+void append_reset(Bytes& out, ChannelNumber channel, ResetCode code, std::string_view text) {
+  Bytes payload;
+  append_u32(payload, static_cast<std::uint32_t>(code));
+  const auto bytes = as_bytes(text);
+  payload.insert(payload.end(), bytes.begin(), bytes.end());
+  append_frame(out, {channel, FrameType::reset, payload});
+}
+
+}  // namespace
+
+FrameWriter::Flow& FrameWriter::flow(ChannelNumber channel) {
+  const auto [at, added] = flows_.try_emplace(channel);
+  if (added) small_.push_back(channel);
+  return at->second;
+}
+
+Result<void> FrameWriter::control(std::span<const std::byte> message) {
+  if (message.empty() || message.size() > kMaxPayload) {
+    return fail(Errc::too_large,
+                fmt::format("P4.3: a control message of {} bytes, at most {} fit", message.size(), kMaxPayload));
+  }
+  if (control_bytes_ + message.size() > limits_.control) {
+    return fail(Errc::exhausted,
+                fmt::format("{} bytes of control messages wait: the other side does not read", control_bytes_));
+  }
+  control_bytes_ += message.size();
+  control_.emplace_back(message.begin(), message.end());
+  return {};
+}
+
+void FrameWriter::open(ChannelNumber channel, std::string_view purpose) { flow(channel).purpose = purpose; }
+
+std::size_t FrameWriter::data(ChannelNumber channel, std::span<const std::byte> bytes) {
+  const auto waiting = queued(channel);
+  const auto count = std::min({bytes.size(), room(), limits_.channel - std::min(limits_.channel, waiting)});
+  if (count == 0) return 0;
+  auto& to = flow(channel);
+  to.data.append(bytes.first(count));
+  queued_ += count;
+  return count;
+}
+
+void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { flow(channel).credit += bytes; }
+
+void FrameWriter::fin(ChannelNumber channel) { flow(channel).fin = true; }
+
+void FrameWriter::reset(ChannelNumber channel, ResetCode code, std::string_view text) {
+  auto& to = flow(channel);
+  if (!to.fin) {
+    queued_ -= to.data.size();
+    to.data.clear();
+  }
+  to.credit = 0;
+  to.reset = code;
+  to.reset_text = text.substr(0, kMaxText);
+}
+
+std::size_t FrameWriter::queued(ChannelNumber channel) const {
+  const auto at = flows_.find(channel);
+  return at == flows_.end() ? 0 : at->second.data.size();
+}
+
+void FrameWriter::take_batch(Bytes& out) {
+  out.clear();
+  const auto end = limits_.batch;
+  take_control(out, end);
+  // Small channels may not starve bulk: half of what is left is bulk's while there is any.
+  take_small(out, bulk_.empty() ? end : out.size() + (end - out.size()) / 2);
+  take_bulk(out, end);
+}
+
+void FrameWriter::take_control(Bytes& out, std::size_t end) {
+  while (!control_.empty()) {
+    const auto& message = control_.front();
+    if (out.size() + kHeaderSize + message.size() > end) return;
+    append_frame(out, {kControlChannel, FrameType::control, message});
+    control_bytes_ -= message.size();
+    control_.pop_front();
+  }
+}
+
+void FrameWriter::take_small(Bytes& out, std::size_t end) {
+  for (auto turns = small_.size(); turns > 0; --turns) {
+    const auto channel = small_.front();
+    auto& next = flows_.at(channel);
+    if (next.data.size() > kSmall) {
+      small_.pop_front();
+      bulk_.push_back(channel);
+      continue;
+    }
+    if (!take_head(channel, next, out, end)) return;
+    take_data(channel, next, out, end);
+    if (!next.data.empty() || !take_tail(channel, next, out, end)) return;
+    small_.pop_front();
+    flows_.erase(channel);
+  }
+}
+
+// One frame of each channel at a time, until the batch is full.
+void FrameWriter::take_bulk(Bytes& out, std::size_t end) {
+  while (!bulk_.empty()) {
+    const auto channel = bulk_.front();
+    auto& next = flows_.at(channel);
+    if (!take_head(channel, next, out, end)) return;
+    const auto taken = take_data(channel, next, out, end);
+    if (next.data.empty()) {
+      if (!take_tail(channel, next, out, end)) return;
+      bulk_.pop_front();
+      flows_.erase(channel);
+      continue;
+    }
+    if (taken == 0) return;
+    bulk_.pop_front();
+    bulk_.push_back(channel);
+  }
+}
+
+// Open and credit; false when the batch has no room for them.
+bool FrameWriter::take_head(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
+  if (!flow.purpose.empty()) {
+    if (out.size() + kHeaderSize + flow.purpose.size() > end) return false;
+    append_frame(out, {channel, FrameType::open, as_bytes(flow.purpose)});
+    flow.purpose.clear();
+  }
+  if (flow.credit > 0) {
+    if (out.size() + kHeaderSize + 4 > end) return false;
+    append_credit(out, channel, flow.credit);
+    flow.credit = 0;
+  }
+  return true;
+}
+
+std::size_t FrameWriter::take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
+  if (flow.data.empty() || out.size() + kHeaderSize >= end) return 0;
+  const auto count = std::min({flow.data.size(), kDataPayload, end - out.size() - kHeaderSize});
+  if (count < std::min(flow.data.size(), limits_.batch / 16)) return 0;  // a crumb at the end of a batch
+  append_frame(out, {channel, FrameType::data, flow.data.front().first(count)});
+  flow.data.drop(count);
+  queued_ -= count;
+  return count;
+}
+
+// Fin or reset; false when the batch has no room for it.
+bool FrameWriter::take_tail(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
+  if (!flow.fin && !flow.reset) return true;
+  if (out.size() + kLargestFlowFrame > end) return false;
+  if (flow.fin) append_frame(out, {channel, FrameType::fin, {}});
+  if (flow.reset) append_reset(out, channel, *flow.reset, flow.reset_text);
+  return true;
+}
+
+}  // namespace sallyport::mux

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "shared/mux/byte_queue.h"
+#include "shared/mux/frame.h"
+
+#include <deque>
+#include <map>
+#include <string>
+
+namespace sallyport::mux {
+
+struct WriterLimits {
+  std::size_t control = 256u << 10;               // bytes of control messages that wait
+  std::size_t queue = 512u << 10;                 // bytes of data that wait, all channels together
+  std::size_t channel = 128u << 10;               // bytes of data that wait, one channel
+  std::size_t batch = kHeaderSize + kMaxPayload;  // bytes given out for one write, headers included; not less than this
+};
+
+// What waits to be written on one link, and in which order it goes: control messages first, then whole channels that
+// have little to say, then one data frame per channel and turn, round-robin. Within a channel the order is always open,
+// data, fin. No IO, no clock; who may send how much is the Mux's business.
+class FrameWriter {
+ public:
+  explicit FrameWriter(WriterLimits limits = {}) : limits_(limits) {}
+
+  // Errc::exhausted when the peer does not read what it asked for.
+  Result<void> control(std::span<const std::byte> message);
+  void open(ChannelNumber channel, std::string_view purpose);
+  // Takes what fits in the bounds, and says how much; an empty answer means: after a batch was taken.
+  std::size_t data(ChannelNumber channel, std::span<const std::byte> bytes);
+  void credit(ChannelNumber channel, std::uint32_t bytes);                   // adds to a credit that still waits
+  void fin(ChannelNumber channel);                                           // after all data
+  void reset(ChannelNumber channel, ResetCode code, std::string_view text);  // instead of what waits without a fin
+
+  // Fills `out` with the next frames, WriterLimits::batch bytes at most; empty when nothing waits.
+  void take_batch(Bytes& out);
+
+  bool empty() const { return control_.empty() && flows_.empty(); }
+  std::size_t queued() const { return queued_; }  // bytes of data that wait
+  std::size_t queued(ChannelNumber channel) const;
+  std::size_t room() const { return limits_.queue - queued_; }
+  std::size_t waiting_channels() const { return flows_.size(); }
+
+ private:
+  struct Flow {
+    std::string purpose;
+    ByteQueue data;
+    std::uint32_t credit = 0;
+    bool fin = false;
+    std::optional<ResetCode> reset;
+    std::string reset_text;
+  };
+  using Flows = std::map<ChannelNumber, Flow>;
+
+  Flow& flow(ChannelNumber channel);
+  void take_control(Bytes& out, std::size_t end);
+  void take_small(Bytes& out, std::size_t end);
+  void take_bulk(Bytes& out, std::size_t end);
+  bool take_head(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
+  std::size_t take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
+  bool take_tail(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
+
+  WriterLimits limits_;
+  std::deque<Bytes> control_;
+  std::size_t control_bytes_ = 0;
+  Flows flows_;  // only channels with something to write
+  std::deque<ChannelNumber> small_;
+  std::deque<ChannelNumber> bulk_;
+  std::size_t queued_ = 0;
+};
+
+}  // namespace sallyport::mux

@@ -1,0 +1,172 @@
+#include "shared/mux/mux.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace sallyport::mux {
+namespace {
+
+constexpr ChannelNumber kLastNumber = std::numeric_limits<ChannelNumber>::max() - 2;
+
+Error reset_error(ChannelNumber number, ResetCode code, std::string_view text) {
+  return {errc_of(code), fmt::format("channel {} was reset by the other side ({}): {}", number, to_string(code), text)};
+}
+
+std::unexpected<Error> unknown(ChannelNumber number) {
+  return fail(Errc::not_found, fmt::format("no channel {} on this link", number));
+}
+
+}  // namespace
+
+std::uint32_t keep_window(const WindowUse& use) { return use.window; }
+
+Mux::Mux(Side side, MuxLimits limits, WindowPolicy policy)
+    : side_(side),
+      limits_(limits),
+      policy_(std::move(policy)),
+      writer_(limits.writer),
+      next_own_(side == Side::agent ? 1 : 2) {}
+
+void Mux::start(std::uint32_t peer_window) {
+  peer_window_ = peer_window;
+  started_ = true;
+}
+
+Result<void> Mux::send_control(std::span<const std::byte> message) { return writer_.control(message); }
+
+Mux::Channel& Mux::add(ChannelNumber number) {
+  auto& channel = channels_[number];
+  channel.credit = peer_window_;
+  channel.window = channel.allowed = limits_.initial_window;
+  promised_ += channel.window;
+  return channel;
+}
+
+Result<ChannelNumber> Mux::open(std::string_view purpose) {
+  if (!started_) return fail(Errc::unavailable, "the link's handshake has not ended");
+  if (closing_) return fail(Errc::unavailable, "the link is draining and opens no channel any more");
+  if (purpose.empty() || purpose.size() > kMaxText)
+    return fail(Errc::invalid, "a channel's purpose has 1 to 255 bytes");
+  if (next_own_ > kLastNumber) {
+    return fail(Errc::exhausted, "the link has no channel number left; a new link has");
+  }
+  if (channels_.size() >= limits_.channels || promised_ + limits_.initial_window > limits_.received) {
+    return fail(Errc::exhausted, fmt::format("the link has {} channels open and takes no more", channels_.size()));
+  }
+  const auto number = next_own_;
+  next_own_ += 2;
+  add(number);
+  writer_.open(number, purpose);
+  return number;
+}
+
+Result<std::size_t> Mux::write(ChannelNumber number, std::span<const std::byte> bytes) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || at->second.released) return unknown(number);
+  auto& channel = at->second;
+  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.sent_end) return fail(Errc::conflict, fmt::format("channel {} was finished before this write", number));
+  const auto count = writer_.data(number, bytes.first(std::min<std::uint64_t>(bytes.size(), channel.credit)));
+  channel.credit -= count;
+  if (count < bytes.size() && channel.credit > 0 && !channel.blocked) {
+    channel.blocked = true;
+    blocked_.push_back(number);
+  }
+  return count;
+}
+
+std::optional<ChannelNumber> Mux::next_writable() {
+  while (!blocked_.empty() && writer_.room() > 0) {
+    const auto number = blocked_.front();
+    blocked_.pop_front();
+    const auto at = channels_.find(number);
+    if (at == channels_.end() || !at->second.blocked) continue;
+    at->second.blocked = false;
+    return number;
+  }
+  return std::nullopt;
+}
+
+Result<void> Mux::finish(ChannelNumber number) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || at->second.released) return unknown(number);
+  auto& channel = at->second;
+  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.sent_end) return {};
+  channel.sent_end = true;
+  writer_.fin(number);
+  return {};
+}
+
+Result<std::optional<std::size_t>> Mux::read(ChannelNumber number, std::span<std::byte> into) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || at->second.released) return unknown(number);
+  auto& channel = at->second;
+  const auto front = channel.unread.front();
+  const auto count = std::min(front.size(), into.size());
+  if (count > 0) {
+    std::copy_n(front.begin(), count, into.begin());
+    channel.unread.drop(count);
+    received_ -= count;
+    channel.consumed += count;
+    give_credit(number, channel);
+    return count;
+  }
+  if (channel.finished) return 0;
+  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.discarding) return fail(Errc::cancelled, fmt::format("channel {} was reset by this side", number));
+  return std::nullopt;
+}
+
+// Credit goes out when half the window is used up: fewer frames, and the sender never stands still on a short line.
+void Mux::give_credit(ChannelNumber number, Channel& channel) {
+  if (channel.got_end || channel.discarding) return;
+  auto promised = [&] { return channel.allowed + static_cast<std::uint32_t>(channel.unread.size()); };
+  if (channel.window - promised() < channel.window / 2) return;
+  const auto room = limits_.received - promised_;
+  const auto wanted = std::min(policy_({number, channel.window, channel.consumed}), limits_.max_window);
+  const auto growth = wanted > channel.window ? std::min<std::size_t>(wanted - channel.window, room) : 0;
+  channel.window += static_cast<std::uint32_t>(growth);
+  promised_ += growth;
+  const auto credit = channel.window - promised();
+  channel.allowed += credit;
+  writer_.credit(number, credit);
+}
+
+void Mux::drop_unread(Channel& channel) {
+  received_ -= channel.unread.size();
+  channel.unread.clear();
+}
+
+void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end()) return;
+  auto& channel = at->second;
+  drop_unread(channel);
+  if (channel.discarding || (channel.sent_end && channel.got_end)) return;
+  channel.discarding = true;
+  channel.sent_end = true;
+  writer_.reset(number, code, text);
+  promised_ -= channel.window;  // what still comes is dropped on arrival
+  channel.window = 0;
+}
+
+void Mux::release(ChannelNumber number) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || at->second.released) return;
+  reset(number, ResetCode::cancelled, "the user of the channel went away");
+  at->second.released = true;
+  forget_if_over(at);
+}
+
+bool Mux::forget_if_over(Channels::iterator at) {
+  const auto& channel = at->second;
+  if (!channel.released || !channel.sent_end || !channel.got_end) return false;
+  promised_ -= channel.window;
+  channels_.erase(at);
+  return true;
+}
+
+}  // namespace sallyport::mux
