@@ -1,0 +1,44 @@
+#pragma once
+
+#include "relay/api/caller.h"
+#include "relay/http/problem.h"
+#include "relay/http/types.h"
+#include "shared/base/value.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sallyport::api {
+
+// One authorised and validated call, as a handler gets it.
+struct Call {
+  Caller caller;
+  ValueMap path;   // the pattern's parameters, checked: ids and integers
+  ValueMap query;  // only declared ones, checked
+  Value body;      // fits the route's schema; null without a body
+  std::string request_id;
+  std::string peer;
+  std::optional<std::string> if_match;
+  std::optional<std::string> last_event_id;
+  SteadyTime deadline;
+
+  template <class T>
+  T id(std::string_view name) const {
+    return T(path.at(Value(name)).as_string());
+  }
+  std::optional<std::string> text(std::string_view member) const;  // of the body
+  std::optional<std::int64_t> integer(std::string_view member) const;
+  std::optional<std::string> query_text(std::string_view name) const;
+  std::optional<std::int64_t> query_integer(std::string_view name) const;
+};
+
+// What a handler gives back: the reply, and what the audit row of a mutation says about it.
+struct Answer {
+  http::Reply reply;
+  std::string target;  // "agent:agt_..."
+  ValueMap detail;     // small; no payload, no secret
+};
+
+}  // namespace sallyport::api

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "relay/http/problem.h"
+#include "shared/base/value.h"
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::api {
+
+enum class FieldType { text, integer, boolean, object, texts };  // texts: a list of text
+
+// What a text must look like, beyond its length.
+enum class Format {
+  any,       // valid UTF-8 without control characters
+  document,  // any UTF-8, line breaks and tabs too
+  name,      // [A-Za-z0-9] then [A-Za-z0-9._ -]
+  email,
+  id,        // prefix given in Field::among[0]
+  time,      // RFC 3339
+  duration,  // "1h"
+};
+
+enum class Presence { optional, required };
+
+// One member of a request body, or one query or path parameter, as data. Limits count code points of a text, the value
+// of an integer, the entries of a list.
+struct Field {
+  std::string_view name;
+  FieldType type = FieldType::text;
+  Presence presence = Presence::optional;
+  std::int64_t least = 0;
+  std::int64_t most = 256;
+  Format format = Format::any;
+  std::span<const std::string_view> among = {};  // the only values of a text (Format::id: the id's prefix)
+};
+
+// The members a JSON object may have. Anything else in it is refused, with the nearest right name.
+struct Schema {
+  std::string_view name;  // as docs/api/openapi.yaml calls it
+  std::span<const Field> fields;
+};
+
+using Violations = std::vector<http::ProblemItem>;
+
+// Every violation at once, each with its place ("/owner/email"); at most 20.
+Violations check_object(const Schema& schema, const Value& value);
+// One value that came as text (path, query): converted and checked, or what is wrong with it.
+std::expected<Value, std::string> read_text_value(const Field& field, std::string_view text);
+
+}  // namespace sallyport::api

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "relay/http/types.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/metrics.h"
+#include "shared/base/result.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace sallyport::http {
+
+// Every bound of the edge. Bodies are bounded per route (Exchange::body_limit).
+struct Limits {
+  std::size_t max_connections = 1024;
+  std::size_t max_header_bytes = 16u << 10;
+  std::size_t max_headers = 64;
+  std::size_t max_target = 4096;
+  std::chrono::milliseconds handshake{10'000};
+  std::chrono::milliseconds idle{60'000};          // between two requests of one connection
+  std::chrono::milliseconds head{10'000};          // from the first byte of a request to the end of its header
+  std::chrono::milliseconds request{30'000};       // from the end of the header to the end of the answer
+  std::chrono::milliseconds stream_beat{15'000};   // a live stream shows at least this often that it lives
+  std::chrono::milliseconds stream_write{10'000};  // a reader of a live stream that takes longer for one event is cut
+  std::chrono::milliseconds drain{5'000};          // what stop() leaves to requests under way
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;        // 0: any free port
+  std::string certificate_file;  // PEM, leaf first, then its chain
+  std::string key_file;          // PEM
+  Limits limits;
+};
+
+// What the edge needs from the process; all of it outlives the server.
+struct ServerServices {
+  const Log& log;
+  const Clock& clock;
+  Metrics& metrics;
+};
+
+// HTTP/1.1 over TLS (1.2 with AEAD suites, or 1.3), and the only place that knows Beast and asio::ssl. Everything above
+// sees Request and Response. Runs on one executor (one thread); every connection stays on it.
+// Each request: strict gate on the raw header, admission by the handler, body, answer, one access line in the log.
+class Server {
+ public:
+  Server(boost::asio::any_io_executor executor, ServerOptions options, Handler& handler, ServerServices services);
+  ~Server();  // after run() has ended
+
+  // Loads certificate and key and binds the port. Errors: invalid (files), unavailable (port).
+  Result<void> listen();
+  std::uint16_t port() const;
+  // Takes new certificate files into use for connections from now on. The old ones stay when the new ones are bad.
+  Result<void> reload_certificate();
+
+  // Serves until stop() or cancellation; then drains, and returns when no connection is left.
+  boost::asio::awaitable<void> run();
+  // No new connection; idle ones close now, requests under way may finish within limits.drain, live streams end.
+  void stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::http

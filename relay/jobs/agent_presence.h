@@ -1,0 +1,27 @@
+#pragma once
+
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace sallyport::jobs {
+
+struct LinkState {
+  WallTime since;         // the oldest of its links that is up
+  std::size_t links = 0;  // at least 1
+  std::string peer;       // address of the newest link
+};
+
+// Which agents are linked to this relay right now, and the way to cut them off. Used on the relay's loop only.
+class AgentPresence {
+ public:
+  virtual ~AgentPresence() = default;
+  virtual std::optional<LinkState> link_of(const OrgId& org, const AgentId& agent) const = 0;
+  // Ends every link of the agent with Refusal `code` ("revoked", "moved"). Not linked: nothing happens.
+  virtual void cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) = 0;
+};
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "relay/store/jobs.h"
+#include "shared/base/value.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace sallyport::jobs {
+
+// Who asked, as the audit ledger writes it: "user:usr_...", "token:tok_...".
+struct Actor {
+  std::string name;
+};
+
+struct StartJob {
+  RecipeId recipe;
+  std::optional<std::uint32_t> version;  // nothing: the active one
+  Value inputs;                          // a map; becomes `inputs` of the recipe's expressions
+  std::string event_key;                 // "" = no de-duplication
+  std::int32_t priority = 0;
+};
+
+struct RerunJob {
+  JobId job;
+  std::string from_step;  // "": the whole recipe; else completed steps before this one keep their results
+};
+
+// What the web API may do with jobs. Called on the relay's loop; every call is durable when its coroutine returns
+// success. Callers write the audit event: these methods write none.
+class JobService {
+ public:
+  virtual ~JobService() = default;
+  // Queues a job. The same event key again gives the first job, marked as a duplicate.
+  // not_found: no such recipe or version. conflict: no version is active. invalid: inputs do not fit the recipe.
+  // exhausted: the organisation's queue is full.
+  virtual store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor) = 0;
+  // A queued job ends at once, an active one as soon as its agent has been told. conflict: it has ended.
+  virtual store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor) = 0;
+  // A new job of the same recipe version with the same trigger data. conflict: the old one has not ended.
+  // invalid: no such step, or its data is not kept.
+  virtual store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor) = 0;
+};
+
+}  // namespace sallyport::jobs
