@@ -1,0 +1,160 @@
+#include "agent/platform/beneath.h"
+#include "agent/platform/os_error.h"
+
+#include <fmt/format.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+namespace sallyport::platform {
+namespace {
+
+constexpr int kRaceRetries = 8;
+
+int open_beneath(int directory, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0;; ++attempt) {
+    const auto fd = ::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof(how));
+    // EAGAIN: somebody renamed a directory during the walk, and the kernel could not prove where it led.
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == kRaceRetries) return static_cast<int>(fd);
+  }
+}
+
+std::unexpected<Error> confined_fail(int code, std::string_view doing, std::string_view path) {
+  if (code == ENOSYS) {
+    return fail(Errc::internal, "this kernel has no openat2 (Linux 5.6 or later is needed): file access is refused");
+  }
+  if (code == ELOOP || code == EXDEV) {
+    return fail(Errc::forbidden,
+                fmt::format("{} {}: the path has a symbolic link or leaves the connection's root; neither is followed",
+                            doing, path));
+  }
+  return os_fail(code, fmt::format("{} {}", doing, path));
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+FileFacts facts_from(const struct stat& info) {
+  return FileFacts{static_cast<std::uint64_t>(info.st_size),
+                   info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec,
+                   fmt::format("{:x}:{:x}", info.st_dev, info.st_ino)};
+}
+
+}  // namespace
+
+Result<FileFacts> facts_of(int fd) {
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) return os_fail("examining a file");
+  return facts_from(info);
+}
+
+Result<Root> Root::open(const std::string& directory) {
+  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return os_fail("opening the directory " + directory);
+  Fd probe(open_beneath(fd.get(), ".", O_PATH | O_DIRECTORY));
+  if (!probe) return confined_fail(errno, "opening", directory);
+  return Root(std::move(fd));
+}
+
+Result<Fd> Root::resolve(std::string_view path, int flags) const {
+  SP_TRY(const auto clean, clean_path(path));
+  Fd fd(open_beneath(directory_.get(), clean, flags));
+  if (!fd) return confined_fail(errno, "opening", clean);
+  return fd;
+}
+
+Result<Fd> Root::open_file(std::string_view path) const {
+  SP_TRY(auto fd, resolve(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) return os_fail("examining a file");
+  if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
+  return fd;
+}
+
+Result<Fd> Root::open_directory(std::string_view path) const { return resolve(path, O_RDONLY | O_DIRECTORY); }
+
+Result<FileFacts> Root::facts(std::string_view path) const {
+  SP_TRY(const auto fd, resolve(path, O_PATH));
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) return os_fail("examining a file");
+  if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
+  return facts_from(info);
+}
+
+Result<std::vector<DirectoryEntry>> Root::list(std::string_view path, std::size_t limit) const {
+  SP_TRY(auto fd, open_directory(path));
+  const int at = fd.get();
+  std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(at));
+  if (!directory) return os_fail(fmt::format("listing {}", path));
+  (void)fd.release();
+  std::vector<DirectoryEntry> entries;
+  for (errno = 0; const auto* entry = ::readdir(directory.get()); errno = 0) {
+    struct stat info{};
+    if (entry->d_name[0] == '.' || ::fstatat(at, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(info.st_mode))
+      continue;
+    if (entries.size() == limit) return fail(Errc::too_large, fmt::format("{} holds more than {} files", path, limit));
+    entries.push_back({entry->d_name, facts_from(info)});
+  }
+  if (errno != 0) return os_fail(fmt::format("listing {}", path));
+  std::ranges::sort(entries, {}, &DirectoryEntry::name);
+  return entries;
+}
+
+Result<Root::Place> Root::place(std::string_view path) const {
+  SP_TRY(const auto clean, clean_path(path));
+  if (clean == ".") return fail(Errc::invalid, "the connection's root itself is not a file");
+  const auto slash = clean.rfind('/');
+  const auto parent = slash == std::string::npos ? std::string(".") : clean.substr(0, slash);
+  SP_TRY(auto directory, resolve(parent, O_RDONLY | O_DIRECTORY));
+  return Place{std::move(directory), slash == std::string::npos ? clean : clean.substr(slash + 1)};
+}
+
+Result<void> Root::make_directory(std::string_view path) const {
+  SP_TRY(const auto clean, clean_path(path));
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = clean.find('/', end + 1);
+    const auto part = clean.substr(0, end);
+    if (part == ".") return {};
+    SP_TRY(const auto where, place(part));
+    if (::mkdirat(where.directory.get(), where.name.c_str(), 0770) != 0 && errno != EEXIST)
+      return confined_fail(errno, "creating the directory", part);
+  }
+  SP_TRY(const auto made, open_directory(clean));
+  return {};
+}
+
+Result<void> Root::rename(std::string_view from, std::string_view to, Replace replace) const {
+  SP_TRY(const auto source, place(from));
+  SP_TRY(const auto target, place(to));
+  const unsigned flags = replace == Replace::never ? RENAME_NOREPLACE : 0;
+  if (::renameat2(source.directory.get(), source.name.c_str(), target.directory.get(), target.name.c_str(), flags) !=
+      0) {
+    return os_fail(fmt::format("moving {} to {}", from, to));
+  }
+  for (const auto* directory : {&target.directory, &source.directory}) {
+    if (::fsync(directory->get()) != 0) return os_fail(fmt::format("making the move of {} to {} durable", from, to));
+  }
+  return {};
+}
+
+Result<void> Root::remove(std::string_view path) const {
+  SP_TRY(const auto where, place(path));
+  if (::unlinkat(where.directory.get(), where.name.c_str(), 0) != 0) return os_fail(fmt::format("deleting {}", path));
+  if (::fsync(where.directory.get()) != 0) return os_fail(fmt::format("making the deletion of {} durable", path));
+  return {};
+}
+
+}  // namespace sallyport::platform

@@ -1,0 +1,195 @@
+#include "agent/platform/process_child_posix.h"
+
+#include "agent/platform/os_error.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+namespace sallyport::platform {
+namespace {
+
+struct Pipe {
+  Fd reading, writing;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return os_fail("making a pipe");
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+struct Identity {
+  uid_t uid;
+  gid_t gid;
+};
+
+Result<std::optional<Identity>> find_user(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (const int code = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found); code != 0)
+    return os_fail(code, "looking up the user " + name);
+  if (found == nullptr) return fail(Errc::not_found, "there is no user \"" + name + "\" on this machine");
+  if (entry.pw_uid == ::geteuid()) return std::nullopt;
+  return Identity{entry.pw_uid, entry.pw_gid};
+}
+
+// Everything the child side needs, made before the fork.
+struct Prepared {
+  std::vector<std::string> environment_text;
+  std::vector<char*> argv, environment;
+  std::optional<Identity> identity;
+  const char* directory = nullptr;
+  ProcessLimits limits;
+  int in = -1, out = -1, err = -1, report = -1;
+};
+
+enum class Stage : int { descriptors, group, limits, user, directory, program };
+
+struct Failure {
+  Stage stage;
+  int code;
+};
+
+[[noreturn]] void give_up(int report, Stage stage) {
+  const Failure failure{stage, errno};
+  (void)!::write(report, &failure, sizeof(failure));
+  ::_exit(127);
+}
+
+bool set_limit(__rlimit_resource resource, std::uint64_t value) {
+  if (value == 0) return true;
+  const rlimit limit{value, value};
+  return ::setrlimit(resource, &limit) == 0;
+}
+
+bool set_limits(const ProcessLimits& limits) {
+  const rlimit no_core{0, 0};
+  return ::setrlimit(RLIMIT_CORE, &no_core) == 0 &&
+         set_limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu.count())) &&
+         set_limit(RLIMIT_NOFILE, limits.open_files) && set_limit(RLIMIT_FSIZE, limits.file_size) &&
+         set_limit(RLIMIT_AS, limits.memory);
+}
+
+// The descriptors are moved above 2 first, because one of them may already be 0, 1 or 2.
+bool wire_descriptors(Prepared& with) {
+  for (int* fd : {&with.in, &with.out, &with.err, &with.report}) {
+    if ((*fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 3)) < 0) return false;
+  }
+  return ::dup2(with.in, 0) == 0 && ::dup2(with.out, 1) == 1 && ::dup2(with.err, 2) == 2 &&
+         ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+bool become(const std::optional<Identity>& who) {
+  if (!who) return true;
+  return ::setgroups(0, nullptr) == 0 && ::setresgid(who->gid, who->gid, who->gid) == 0 &&
+         ::setresuid(who->uid, who->uid, who->uid) == 0;
+}
+
+void reset_signals() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+[[noreturn]] void run_child(Prepared& with, pid_t parent) {
+  if (!wire_descriptors(with)) give_up(with.report, Stage::descriptors);
+  if (::setpgid(0, 0) != 0) give_up(with.report, Stage::group);
+  reset_signals();
+  if (!become(with.identity)) give_up(with.report, Stage::user);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  if (::chdir(with.directory) != 0) give_up(with.report, Stage::directory);
+  if (!set_limits(with.limits)) give_up(with.report, Stage::limits);
+  ::execve(with.argv.front(), with.argv.data(), with.environment.data());
+  give_up(with.report, Stage::program);
+}
+
+std::unexpected<Error> explain(const ProcessSpec& spec, Failure failure) {
+  switch (failure.stage) {
+    case Stage::user: return os_fail(failure.code, "becoming the user " + spec.user);
+    case Stage::directory: return os_fail(failure.code, "entering the directory " + spec.working_directory);
+    case Stage::limits: return os_fail(failure.code, "setting the limits of " + spec.argv.front());
+    case Stage::program: return os_fail(failure.code, "starting " + spec.argv.front());
+    default: return os_fail(failure.code, "preparing " + spec.argv.front());
+  }
+}
+
+Result<Prepared> prepare(const ProcessSpec& spec) {
+  if (spec.argv.empty() || !spec.argv.front().starts_with('/'))
+    return fail(Errc::invalid, "a program needs an absolute path");
+  Prepared prepared;
+  SP_TRY(prepared.identity, find_user(spec.user));
+  for (const auto& argument : spec.argv) {
+    if (argument.find('\0') != std::string::npos) return fail(Errc::invalid, "an argument holds a NUL character");
+    prepared.argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  prepared.argv.push_back(nullptr);
+  for (const auto& [name, value] : spec.environment) prepared.environment_text.push_back(name + "=" + value);
+  for (auto& text : prepared.environment_text) prepared.environment.push_back(text.data());
+  prepared.environment.push_back(nullptr);
+  prepared.directory = spec.working_directory.c_str();
+  prepared.limits = spec.limits;
+  return prepared;
+}
+
+Result<void> await_exec(const ProcessSpec& spec, pid_t pid, int report) {
+  Failure failure{};
+  ssize_t got = 0;
+  do {
+    got = ::read(report, &failure, sizeof(failure));
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return {};
+  ::waitpid(pid, nullptr, 0);
+  return explain(spec, failure);
+}
+
+}  // namespace
+
+Result<Child> start_child(const ProcessSpec& spec) {
+  SP_TRY(auto prepared, prepare(spec));
+  SP_TRY(auto out, make_pipe());
+  SP_TRY(auto err, make_pipe());
+  SP_TRY(auto report, make_pipe());
+  const Fd nothing(spec.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
+  prepared.in = spec.stdin_fd < 0 ? nothing.get() : spec.stdin_fd;
+  prepared.out = out.writing.get();
+  prepared.err = err.writing.get();
+  prepared.report = report.writing.get();
+
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return os_fail("starting a process");
+  if (pid == 0) run_child(prepared, parent);
+  report.writing.reset();
+  SP_CHECK(await_exec(spec, pid, report.reading.get()));
+  Child child{pid, Fd(::pidfd_open(pid, 0)), std::move(out.reading), std::move(err.reading)};
+  for (const auto* end : {&child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
+  if (!child.pidfd) {
+    ::kill(-pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return os_fail("watching a process");
+  }
+  return child;
+}
+
+}  // namespace sallyport::platform

@@ -1,0 +1,88 @@
+#include "agent/platform/secret_file.h"
+
+#include "agent/platform/fd.h"
+#include "agent/platform/os_error.h"
+#include "agent/platform/text_file.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+namespace sallyport::platform {
+namespace {
+
+Result<struct stat> examine(int fd, const std::string& path) {
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) return os_fail("examining " + path);
+  if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, path + " is not a regular file");
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return fail(Errc::forbidden, fmt::format("the secret file {} belongs to user id {}; run: chown {} {}", path,
+                                             info.st_uid, ::geteuid(), path));
+  }
+  if ((info.st_mode & 077) != 0) {
+    return fail(Errc::forbidden,
+                fmt::format("the secret file {} is open to other users (mode {:04o}); run: chmod 600 {}", path,
+                            info.st_mode & 07777, path));
+  }
+  return info;
+}
+
+Result<Fd> open_secret(const std::string& path) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return os_fail("opening the secret file " + path);
+  return file;
+}
+
+}  // namespace
+
+Result<void> check_secret_file(const std::string& path) {
+  SP_TRY(const auto file, open_secret(path));
+  SP_CHECK(examine(file.get(), path));
+  return {};
+}
+
+Result<Secret> read_secret_file(const std::string& path, std::size_t limit) {
+  SP_TRY(const auto file, open_secret(path));
+  SP_TRY(const auto info, examine(file.get(), path));
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size > limit)
+    return fail(Errc::too_large, fmt::format("the secret file {} is larger than {} bytes", path, limit));
+  std::string bytes(size, '\0');
+  const auto got = ::pread(file.get(), bytes.data(), size, 0);
+  auto secret = Secret::take(bytes);
+  if (got < 0) return os_fail("reading the secret file " + path);
+  if (static_cast<std::size_t>(got) != size)
+    return fail(Errc::conflict, "the secret file " + path + " changed while it was read");
+  return secret;
+}
+
+Result<void> write_secret_file(const std::string& path, std::string_view bytes) {
+  return write_file_atomically(path, bytes, 0600);
+}
+
+Result<void> prepare_private_directory(const std::string& path) {
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) {
+    const auto parent = std::filesystem::path(path).parent_path();
+    if (!parent.empty()) std::filesystem::create_directories(parent, problem);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("creating the directory " + path);
+  }
+  const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return os_fail("opening the directory " + path);
+  struct stat info{};
+  if (::fstat(directory.get(), &info) != 0) return os_fail("examining " + path);
+  if (info.st_uid != ::geteuid()) {
+    return fail(Errc::forbidden, fmt::format("the directory {} belongs to user id {}; run: chown -R {} {}", path,
+                                             info.st_uid, ::geteuid(), path));
+  }
+  if ((info.st_mode & 022) != 0)
+    return fail(Errc::forbidden, fmt::format("others may write to {}; run: chmod 700 {}", path, path));
+  return {};
+}
+
+}  // namespace sallyport::platform
