@@ -1,0 +1,62 @@
+#include "relay/domain/scopes.h"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace sallyport;
+using namespace sallyport::domain;
+
+TEST_CASE("every scope has one name that reads back", "[domain][scopes]") {
+  std::set<std::string_view> names;
+  for (Scope scope : ScopeSet::all().list()) {
+    CHECK(parse_scope(to_string(scope)) == scope);
+    names.insert(to_string(scope));
+  }
+  CHECK(names.size() == 16);
+}
+
+TEST_CASE("a misspelt scope is refused with the nearest right one", "[domain][scopes]") {
+  auto wrong = parse_scope("recipe:read");
+  REQUIRE(!wrong);
+  CHECK(wrong.error().code == Errc::invalid);
+  CHECK(wrong.error().message.find("recipes:read") != std::string::npos);
+  CHECK(!parse_scope(""));
+  CHECK(!parse_scope("RECIPES:READ"));
+  std::vector<std::string> mixed = {"jobs:read", "jobs:wrote"};
+  CHECK(!parse_scopes(mixed));
+}
+
+TEST_CASE("bits of unknown scopes are dropped", "[domain][scopes]") {
+  CHECK(ScopeSet::from_bits(~std::uint64_t{0}) == ScopeSet::all());
+  CHECK(ScopeSet::from_bits(std::uint64_t{1} << 40).empty());
+  std::vector<std::string> texts = {"jobs:read", "jobs:run", "jobs:read"};
+  CHECK(parse_scopes(texts) == ScopeSet{Scope::jobs_read, Scope::jobs_run});
+}
+
+TEST_CASE("the permission matrix", "[domain][roles]") {
+  const ScopeSet owner = scopes_of(Role::owner), editor = scopes_of(Role::editor), viewer = scopes_of(Role::viewer);
+  CHECK(owner.contains(editor));
+  CHECK(editor.contains(viewer));
+  for (Scope scope : viewer.list()) {
+    INFO(to_string(scope));
+    CHECK(to_string(scope).ends_with(":read"));
+  }
+  CHECK(!editor.contains(Scope::tokens_write));
+  CHECK(!editor.contains(Scope::users_write));
+  CHECK(!editor.contains(Scope::audit_read));
+  CHECK(!viewer.contains(Scope::tokens_read));
+  CHECK((owner | ScopeSet{Scope::platform_read, Scope::platform_write}) == ScopeSet::all());
+}
+
+TEST_CASE("platform rights add platform scopes and nothing else", "[domain][roles]") {
+  for (Role role : {Role::owner, Role::editor, Role::viewer}) {
+    INFO(to_string(role));
+    CHECK(!scopes_of(role).contains(Scope::platform_read));
+    CHECK(!scopes_of(role).contains(Scope::platform_write));
+    CHECK(scopes_of(role, PlatformRights::admin) ==
+          (scopes_of(role) | ScopeSet{Scope::platform_read, Scope::platform_write}));
+    CHECK(parse_role(to_string(role)) == role);
+  }
+  CHECK(!parse_role("admin"));
+}
