@@ -29,7 +29,7 @@ sallyport_module(shared/recipe USES shared/base shared/expr PkgConfig::YAML date
 sallyport_module(agent/platform USES shared/base shared/async)
 sallyport_module(agent/policy USES shared/base shared/recipe agent/platform)
 sallyport_module(agent/vault USES shared/base agent/platform)
-sallyport_module(agent/journal USES shared/base shared/async shared/crypto PkgConfig::SQLITE)
+sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/connectors USES shared/base shared/async agent/policy agent/vault agent/platform)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/csv USES agent/connectors)
@@ -37,7 +37,7 @@ sallyport_module(agent/connectors/json USES agent/connectors)
 sallyport_module(agent/connectors/command USES agent/connectors)
 sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE PkgConfig::LIBPQ)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async agent/journal agent/connectors agent/policy)
-sallyport_module(agent/link USES shared/link shared/tls shared/crypto shared/async proto)
+sallyport_module(agent/link USES shared/link shared/tls shared/crypto shared/async agent/platform proto)
 sallyport_module(agent/app USES agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
                  agent/connectors/sql)

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "shared/base/value.h"
+#include "shared/mux/frame.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace sallyport::link {
+
+struct ChannelState;
+
+// One numbered byte flow of a link, half-closable like TCP. The handle may outlive its session: operations then say
+// Errc::unavailable. Dropping it without finish() resets the channel; after finish() all that was written still goes.
+// Lives on the session's executor. One reader and any number of message senders at a time; raw writes are one at a
+// time. Operations wait for credit as long as it takes (the link's heartbeat bounds that): put with_deadline() around
+// where less is wanted. Cancelling one gives Errc::cancelled; a write that was cancelled half-way leaves the channel
+// reset.
+class Channel {
+ public:
+  explicit Channel(std::shared_ptr<ChannelState> state) : state_(std::move(state)) {}
+  Channel(Channel&&) noexcept = default;
+  Channel& operator=(Channel&& other) noexcept;
+  ~Channel();
+
+  mux::ChannelNumber number() const;
+
+  // 0: the other side finished. A reset is an error with its text.
+  boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) const;
+  // Returns when all bytes are in the link's bounded queue. The caller keeps `bytes` alive.
+  boost::asio::awaitable<Result<void>> write(std::span<const std::byte> bytes) const;
+  Result<void> finish() const;  // no byte follows; the other direction stays open
+  void reset(mux::ResetCode code, std::string_view text) const;
+
+  // A message is a serialised protobuf, at most 1 MiB, never mixed with another one (docs/protocol.md P9).
+  boost::asio::awaitable<Result<void>> send_message(std::string message) const;
+  // nullopt: the other side finished. Do not mix with read_some().
+  boost::asio::awaitable<Result<std::optional<Bytes>>> receive_message() const;
+
+ private:
+  std::shared_ptr<ChannelState> state_;
+};
+
+}  // namespace sallyport::link
