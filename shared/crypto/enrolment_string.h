@@ -30,8 +30,9 @@ struct EnrolmentString {
   std::string api_url;  // "" or the https URL of the web API
 };
 
-// "spe1." + base64url of a fixed binary layout (docs/protocol.md); a checksum tells a mistyped string from a refused
-// one.
+// "spe1." + base64url of: root pin (32), secret (32), expiry in Unix ms (8), port (2), then token id, host and API URL
+// each with a length byte in front, then the first 4 bytes of the SHA-256 of all that. Numbers are big-endian. The
+// checksum tells a mistyped string from a refused one.
 Result<Secret> format_enrolment_string(const EnrolmentString& parts);
 
 // Surrounding white space is dropped; anything else unexpected is Errc::invalid, over kMaxEnrolmentString too_large.
