@@ -27,8 +27,8 @@ sallyport_module(shared/recipe USES shared/base shared/expr PkgConfig::YAML date
 
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)
-sallyport_module(agent/policy USES shared/base shared/recipe agent/platform)
 sallyport_module(agent/vault USES shared/base agent/platform)
+sallyport_module(agent/policy USES shared/base shared/recipe agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/connectors USES shared/base shared/async agent/policy agent/vault agent/platform)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "agent/vault/vault.h"
+#include "shared/recipe/problem.h"
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace sallyport::policy {
+
+struct FileConnection {
+  std::string root;  // absolute
+};
+
+struct SqliteConnection {
+  std::string file;  // absolute; must exist
+};
+
+struct PostgresConnection {
+  std::string host;  // a name, an address, or the absolute directory of a Unix socket
+  std::uint16_t port = 5432;
+  std::string database;
+  std::string user;
+  vault::SecretRef password;
+  std::string sslmode = "verify-full";
+  std::string ca_file;  // empty: the system's store
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+};
+
+struct SqlConnection {
+  std::variant<SqliteConnection, PostgresConnection> server;
+  std::uint32_t pool = 4;      // connections open at the same time
+  bool effect_ledger = false;  // the table sallyport_effects may be used (and is created when absent and allowed)
+};
+
+// A configured system, as the operator describes it.
+struct Connection {
+  std::string name;
+  std::variant<FileConnection, SqlConnection> settings;
+  yaml::Position at;
+
+  std::string_view kind() const;  // "file", "sql"
+  const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
+  const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
+};
+
+using Connections = std::map<std::string, Connection, std::less<>>;
+
+// connections.yaml. Secrets are references only: a key such as `password` is refused with the reason.
+std::expected<Connections, yaml::Problems> parse_connections(std::string_view text, std::string_view file,
+                                                             std::string_view directory);
+
+}  // namespace sallyport::policy
