@@ -15,7 +15,7 @@ namespace sallyport::connectors {
 // What one run of one step may use. Valid until run() returns.
 struct StepContext {
   const JobId& job;
-  std::string_view path;             // "upsert", "upsert[3]"
+  std::string_view path;  // "upsert", "upsert[3]"
   std::uint32_t attempt;
   std::string_view idempotency_key;  // the same for every attempt of this step run
   std::string_view connection;       // name in connections.yaml; empty when the action takes none
@@ -30,8 +30,9 @@ struct Output {
   Value value;
 };
 
-// One kind of step, e.g. sql.query@1. Built once at start-up with what it may touch; run() is called on the worker pool, blocks,
-// and may run for several steps at the same time. It checks the local policy itself before any effect, and fails closed.
+// One kind of step, e.g. sql.query@1. Built once at start-up with what it may touch; run() is called on the worker
+// pool, blocks, and may run for several steps at the same time. It checks the local policy itself before any effect,
+// and fails closed.
 class Action {
  public:
   virtual ~Action() = default;

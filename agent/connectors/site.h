@@ -1,0 +1,31 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "agent/policy/connections.h"
+#include "agent/policy/policy.h"
+#include "agent/vault/vault.h"
+#include "shared/base/clock.h"
+
+namespace sallyport::connectors {
+
+// What every action is built with. Everything outlives the actions and is thread-safe.
+struct Site {
+  const policy::Connections& connections;
+  const policy::Policy& policy;
+  const vault::Vault& vault;
+  const Clock& clock;
+};
+
+// The earlier of the step's deadline and the end of the local policy's run time from now.
+SteadyTime effective_deadline(const Site& site, const StepContext& context);
+
+// Class "cancelled" or "timeout" when the step has to end; asked between pieces of work.
+StepResult<void> check_going_on(const Site& site, const StepContext& context, SteadyTime deadline);
+
+// The connection of the step and its settings, or class "not_found" / "invalid" for a wrong kind.
+StepResult<const policy::Connection*> find_connection(const Site& site, std::string_view name, std::string_view kind);
+
+// The first thing every action does: may this action run on this connection at all?
+StepResult<void> check_allowed(const Site& site, const StepContext& context, std::string_view action);
+
+}  // namespace sallyport::connectors

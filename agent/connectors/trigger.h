@@ -1,0 +1,45 @@
+#pragma once
+
+#include "agent/connectors/step_error.h"
+#include "shared/base/value.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace sallyport::connectors {
+
+// One occurrence, before the recipe's `dedupe` has looked at it.
+struct TriggerEvent {
+  Value data;               // `trigger` in expressions: JSON types and handles only
+  std::string natural_key;  // tells it from every other event of this trigger, also after a restart
+};
+
+// What to watch: a recipe's trigger with its arguments complete (catalogue: bind_arguments).
+struct TriggerSpec {
+  std::string recipe;      // for messages
+  std::string connection;  // empty when the trigger takes none
+  Value arguments;
+};
+
+// Makes an event durable; the source forgets the occurrence only after it returned without an error, so an event may
+// come twice (same natural_key) and never gets lost. An error means "later again": the source offers it again by
+// itself.
+using TriggerSink = std::function<boost::asio::awaitable<StepResult<void>>(TriggerEvent)>;
+
+// One kind of local trigger ("file.watch@1"). Built once; run() is called once per assigned recipe, on the agent's
+// loop, and goes on, also while the link is down, until it is cancelled. It returns early only with an error that
+// somebody has to repair: class "policy", "invalid", "not_found". What may pass by itself (a share that is not mounted)
+// it waits out, and tells `trouble` once when it begins and with an empty text when it is over.
+class TriggerSource {
+ public:
+  using Trouble = std::function<void(const std::string& message)>;
+
+  virtual ~TriggerSource() = default;
+  virtual std::string_view name() const = 0;
+  virtual boost::asio::awaitable<StepResult<void>> run(TriggerSpec spec, TriggerSink sink, Trouble trouble) = 0;
+};
+
+}  // namespace sallyport::connectors
