@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/link/endpoint.h"
+#include "agent/link/proxy.h"
+#include "shared/base/clock.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+namespace sallyport::agent {
+
+// Makes TCP connections that end at the relay: directly, or through an HTTP proxy's CONNECT. Runs on the caller's
+// executor.
+class Dialer {
+ public:
+  // `proxy` as the configuration has it: a URL, "none", or empty for the environment.
+  Dialer(std::string proxy, Environment environment) : proxy_(std::move(proxy)), environment_(std::move(environment)) {}
+
+  // Every address the name resolves to is tried, each with its share of what is left until `deadline`. The error names
+  // the hop that failed. A lookup that hangs ends by the system resolver's own limits, which may be after the deadline.
+  boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Endpoint target, SteadyTime deadline) const;
+
+ private:
+  std::string proxy_;
+  Environment environment_;
+};
+
+// Without a proxy.
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_tcp(Endpoint to, SteadyTime deadline);
+
+std::optional<std::string> process_environment(const std::string& name);
+
+}  // namespace sallyport::agent

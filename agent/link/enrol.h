@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/link/dialer.h"
+#include "agent/link/identity.h"
+#include "shared/base/clock.h"
+#include "shared/crypto/enrolment_string.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <string>
+
+namespace sallyport::v1 {
+class EnrolResponse;
+}
+
+namespace sallyport::agent {
+
+struct EnrolSettings {
+  std::string hostname;
+  std::string software;
+};
+
+// Trades an enrolment string for an identity (docs/protocol.md P7): expired strings and a relay whose root does not
+// match the pin are refused before anything is sent. The secret never travels. The caller installs the result in its
+// store.
+boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings,
+                                               const Dialer& dialer, const Clock& clock, SteadyTime deadline);
+
+// What the agent makes of the relay's answer; `key` is the one the request was for.
+Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
+                                  crypto::PrivateKey key);
+
+}  // namespace sallyport::agent

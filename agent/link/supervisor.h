@@ -1,0 +1,83 @@
+#pragma once
+
+#include "agent/link/backoff.h"
+#include "agent/link/renewer.h"
+#include "agent/link/transport.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/link/session.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace sallyport::agent {
+
+enum class LinkState {
+  connecting,  // dialling, in the handshake, or waiting to try again
+  ready,       // Welcome, and a round trip through the relay's dispatch path
+  draining,    // no new work, running work goes on
+  refused,     // the relay does not want this agent; retry() or a restart tries again
+  stopped,
+};
+std::string_view to_string(LinkState state);
+
+struct LinkStatus {
+  LinkState state = LinkState::connecting;
+  SteadyTime since{};
+  unsigned failures = 0;     // since the last healthy link
+  std::string last_problem;  // why the last link or attempt ended, "" before the first
+  std::string relay_software;
+};
+
+// What runs on a link. All calls come on the supervisor's executor.
+class LinkWork {
+ public:
+  virtual ~LinkWork() = default;
+  // From Welcome until the link ends, which cancels it: opens the jobs channel and works it.
+  virtual boost::asio::awaitable<void> on_link(link::Session& session) = 0;
+  // See SessionOwner::on_ping: answered by the part that takes work.
+  virtual void on_ping(link::Session& session, std::uint64_t nonce) = 0;
+  virtual void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) = 0;
+  // For status and readiness; called after every change.
+  virtual void on_state(const LinkStatus& status) = 0;
+};
+
+struct SupervisorOptions {
+  link::SessionOptions session;
+  BackoffTimes backoff;
+  std::chrono::milliseconds connect{20'000};  // for TCP, proxy and TLS together
+};
+
+// Keeps one link to the relay up: dial, handshake, work, and again with back-off. All references must outlive run().
+class Supervisor {
+ public:
+  struct Parts {
+    Transport& transport;
+    LinkWork& work;
+    Renewer* renewer;  // nullptr: certificates are not renewed here
+    const Clock& clock;
+    const Log& log;
+  };
+  Supervisor(boost::asio::any_io_executor executor, SupervisorOptions options, Parts parts, Random random);
+  ~Supervisor();
+
+  // Until stop() or drain() has taken effect, or it is cancelled. Call once.
+  boost::asio::awaitable<void> run();
+
+  const LinkStatus& status() const;
+  void retry();  // now, also when refused
+  void stop(std::string message);
+  // Tells the relay, lets the channels end, at the latest after `limit`; then run() returns.
+  void drain(std::string reason, std::chrono::milliseconds limit);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::agent

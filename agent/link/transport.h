@@ -1,0 +1,35 @@
+#pragma once
+
+#include "agent/link/dialer.h"
+#include "agent/link/identity.h"
+#include "shared/async/byte_stream.h"
+#include "shared/base/clock.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+
+namespace sallyport::agent {
+
+// Makes the byte stream a link runs over. A new way to the relay (WebSocket over HTTPS) is a new Transport.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime deadline) = 0;
+};
+
+// TCP, through a proxy where one is set, and mutual TLS with the identity the store has at that moment.
+// All arguments must outlive it.
+class TlsTransport final : public Transport {
+ public:
+  TlsTransport(const Dialer& dialer, const IdentityStore& identities, const Clock& clock)
+      : dialer_(dialer), identities_(identities), clock_(clock) {}
+  boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime deadline) override;
+
+ private:
+  const Dialer& dialer_;
+  const IdentityStore& identities_;
+  const Clock& clock_;
+};
+
+}  // namespace sallyport::agent
