@@ -30,6 +30,7 @@ inline constexpr std::string_view kProtocol = "tls.protocol";  // not TLS, or br
 inline constexpr std::string_view kUnknownSerial = "tls.unknown_serial";
 inline constexpr std::string_view kRevoked = "tls.revoked";
 inline constexpr std::string_view kOldGeneration = "tls.old_generation";
+inline constexpr std::string_view kUnavailable = "tls.unavailable";  // could not be checked
 }  // namespace reason
 
 struct Refusal {

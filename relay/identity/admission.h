@@ -1,0 +1,31 @@
+#pragma once
+
+#include "relay/audit/audit.h"
+#include "relay/store/agents.h"
+#include "relay/store/certificates.h"
+#include "shared/tls/peer_identity.h"
+
+#include <expected>
+
+namespace sallyport::identity {
+
+// The last question to a link that passed the handshake: does this relay know the certificate, and is it still good?
+class Admissions {
+ public:
+  Admissions(store::Agents& agents, store::Certificates& certificates, Audit& audit)
+      : agents_(agents), certificates_(certificates), audit_(audit) {}
+
+  // Records that this generation has been used. Refusals: tls.unknown_serial, tls.revoked, tls.old_generation (a newer
+  // certificate of the same agent has been used, so this is a copy of it); each is audited. When the store fails, the
+  // error has its code and the reason is tls.unavailable: the link is refused, the agent may come back.
+  boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> admit(tls::PeerIdentity peer);
+
+ private:
+  boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> judge(tls::PeerIdentity peer);
+
+  store::Agents& agents_;
+  store::Certificates& certificates_;
+  Audit& audit_;
+};
+
+}  // namespace sallyport::identity

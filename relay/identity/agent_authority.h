@@ -1,0 +1,43 @@
+#pragma once
+
+#include "relay/identity/deployment.h"
+#include "relay/keys/envelope.h"
+#include "relay/store/certificates.h"
+
+#include <chrono>
+#include <vector>
+
+namespace sallyport::identity {
+
+struct IssuedCertificate {
+  crypto::Certificate certificate;
+  std::vector<crypto::Certificate> chain;  // the issuing CA, without the root
+  store::NewCertificate row;               // what the store keeps of it
+};
+
+// Signs agents' certificates. Each organisation has an issuing CA of its own, made on first use; its private key is
+// stored sealed and is in memory only while it signs. Holds no mutable state; everything handed in outlives it.
+class AgentAuthority {
+ public:
+  AgentAuthority(const Deployment& deployment, store::IssuingCas& cas, keys::Envelope& envelope, const Clock& clock)
+      : deployment_(deployment), cas_(cas), envelope_(envelope), clock_(clock) {}
+
+  // Nothing is stored besides a new issuing CA: the caller stores `row` with the agent. `request` has been verified.
+  // unavailable: the organisation has no issuing CA yet and the root key is offline.
+  boost::asio::awaitable<Result<IssuedCertificate>> issue(OrgId org, AgentId agent, crypto::SigningRequest request,
+                                                          std::chrono::seconds lifetime = crypto::kAgentLifetime);
+
+  const crypto::Certificate& root() const { return deployment_.root; }
+  const std::string& trust_domain() const { return deployment_.trust_domain; }
+
+ private:
+  boost::asio::awaitable<Result<crypto::Authority>> authority_of(OrgId org);
+  boost::asio::awaitable<Result<void>> make_authority(OrgId org);
+
+  const Deployment& deployment_;
+  store::IssuingCas& cas_;
+  keys::Envelope& envelope_;
+  const Clock& clock_;
+};
+
+}  // namespace sallyport::identity

@@ -1,0 +1,101 @@
+#pragma once
+
+#include "relay/audit/audit.h"
+#include "relay/identity/agent_authority.h"
+#include "relay/store/store.h"
+#include "shared/crypto/enrolment_string.h"
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::identity {
+
+inline constexpr std::chrono::seconds kDefaultTokenLifetime = std::chrono::hours(1);
+inline constexpr std::chrono::seconds kLongestTokenLifetime = std::chrono::hours(24 * 7);
+inline constexpr std::uint32_t kMostTokenUses = 10'000;
+
+// Where agents reach this relay; goes into every enrolment string.
+struct PublicAddress {
+  std::string link_host;
+  std::uint16_t link_port = 0;
+  std::string api_url;  // may be empty
+};
+
+struct TokenOrder {
+  GroupId group;
+  UserId created_by;
+  std::uint32_t max_uses = 1;
+  std::chrono::seconds lifetime = kDefaultTokenLifetime;
+};
+
+struct MadeToken {
+  store::EnrolmentToken token;
+  Secret text;  // the enrolment string: shown once, kept nowhere
+};
+
+// The fields of an EnrolRequest (proto/sallyport/v1/link.proto) and where it came from.
+struct EnrolmentAsk {
+  std::string token_id;
+  Bytes csr_der;
+  Bytes proof;
+  std::string hostname;
+  std::string software;
+  std::string from_address;  // for the audit record
+};
+
+// The fields of an EnrolResponse.
+struct Enrolled {
+  OrgId org;
+  AgentId agent;
+  std::string group;
+  crypto::Certificate certificate;
+  std::vector<crypto::Certificate> chain;
+  crypto::Certificate root;
+  std::string trust_domain;
+};
+
+// `code` is the wire's error_code: "unknown", "proof", "expired", "used", "revoked", "csr", "invalid" or "unavailable".
+// Everything that a holder of the token id without the secret could learn is "unknown" or "proof".
+struct EnrolmentRefusal {
+  std::string_view code;
+  std::string message;  // safe to send to the caller
+};
+
+using Enrolment = std::expected<Enrolled, EnrolmentRefusal>;
+
+// Makes and redeems enrolment tokens. Everything handed in outlives it.
+class Enrolments {
+ public:
+  struct Ports {
+    store::EnrolmentTokens& tokens;
+    store::Groups& groups;
+    AgentAuthority& authority;
+    keys::Envelope& envelope;
+    Audit& audit;
+  };
+  Enrolments(Ports ports, PublicAddress address, const Clock& clock)
+      : ports_(ports), address_(std::move(address)), clock_(clock) {}
+
+  // not_found: no such group; invalid: uses or lifetime out of range. The caller writes the audit record, with the
+  // request.
+  boost::asio::awaitable<Result<MadeToken>> make_token(OrgId org, TokenOrder order);
+
+  // `exporter` is crypto::kEnrolmentExporterSize bytes of the TLS session the ask came over, with
+  // crypto::kEnrolmentExporterLabel. The token's use, the agent and its certificate are stored in one transaction: of
+  // any number of concurrent asks, exactly max_uses succeed. Every refusal is audited, and so is every enrolment.
+  boost::asio::awaitable<Enrolment> redeem(EnrolmentAsk ask, Bytes exporter);
+
+ private:
+  boost::asio::awaitable<Enrolment> judge(EnrolmentAsk ask, Bytes exporter, OrgId& org);
+  boost::asio::awaitable<Enrolment> admit(store::EnrolmentToken token, EnrolmentAsk ask);
+  boost::asio::awaitable<Result<void>> audit(OrgId org, const EnrolmentAsk& ask, const Enrolment& outcome);
+
+  Ports ports_;
+  PublicAddress address_;
+  const Clock& clock_;
+};
+
+}  // namespace sallyport::identity

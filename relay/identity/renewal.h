@@ -1,0 +1,29 @@
+#pragma once
+
+#include "relay/audit/audit.h"
+#include "relay/identity/agent_authority.h"
+#include "relay/store/certificates.h"
+#include "shared/tls/peer_identity.h"
+
+namespace sallyport::identity {
+
+// New certificates for linked agents. Everything handed in outlives it.
+class Renewals {
+ public:
+  Renewals(AgentAuthority& authority, store::Certificates& certificates, Audit& audit)
+      : authority_(authority), certificates_(certificates), audit_(audit) {}
+
+  // `peer` is the identity of the link the request came over. The new certificate has the next generation; the old one
+  // stays valid until its end or until the new one has been used. Audited either way. invalid: the request is no good,
+  // or asks for the key that is in use; forbidden: the agent has been revoked.
+  boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
+
+ private:
+  boost::asio::awaitable<Result<IssuedCertificate>> issue(tls::PeerIdentity peer, Bytes csr_der);
+
+  AgentAuthority& authority_;
+  store::Certificates& certificates_;
+  Audit& audit_;
+};
+
+}  // namespace sallyport::identity
