@@ -14,7 +14,8 @@ namespace sallyport {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  virtual boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) = 0;  // 0 = the peer closed cleanly
+  virtual boost::asio::awaitable<Result<std::size_t>> read_some(
+      std::span<std::byte> into) = 0;  // 0 = the peer closed cleanly
   virtual boost::asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) = 0;
   virtual void close() noexcept = 0;  // pending operations end with Errc::cancelled
 };

@@ -1,11 +1,12 @@
 #include "shared/async/task_group.h"
 
-#include "shared/async/event.h"
-
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,15 +24,17 @@ struct TaskGroup::Impl {
 
   asio::any_io_executor executor;
   OnFault on_fault;
-  Event drained;
+  asio::steady_timer drained;
   std::list<Task> tasks;
   bool stopping = false;
 };
 
 TaskGroup::TaskGroup(asio::any_io_executor executor, OnFault on_fault)
-    : impl_(std::make_shared<Impl>(Impl{executor, std::move(on_fault), Event(executor), {}, false})) {
-  impl_->drained.set();
-}
+    : impl_(std::make_shared<Impl>(Impl{executor,
+                                        std::move(on_fault),
+                                        asio::steady_timer(executor, asio::steady_timer::time_point::max()),
+                                        {},
+                                        false})) {}
 
 TaskGroup::~TaskGroup() {
   if (impl_->tasks.empty()) return;
@@ -43,15 +46,15 @@ std::size_t TaskGroup::size() const { return impl_->tasks.size(); }
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task) {
   if (impl_->stopping) return;
-  impl_->drained.clear();
   const auto it = impl_->tasks.emplace(impl_->tasks.end());
   it->name = std::move(name);
   auto on_done = [impl = impl_, it](std::exception_ptr fault) {
     if (fault) impl->on_fault(it->name, fault);
     impl->tasks.erase(it);
-    if (impl->tasks.empty()) impl->drained.set();
+    if (impl->tasks.empty()) impl->drained.cancel();
   };
-  asio::co_spawn(impl_->executor, std::move(task), asio::bind_cancellation_slot(it->cancel->slot(), std::move(on_done)));
+  asio::co_spawn(impl_->executor, std::move(task),
+                 asio::bind_cancellation_slot(it->cancel->slot(), std::move(on_done)));
 }
 
 void TaskGroup::stop() {
@@ -64,8 +67,14 @@ void TaskGroup::stop() {
 
 asio::awaitable<void> TaskGroup::join() {
   auto impl = impl_;
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  while (!impl->tasks.empty()) co_await impl->drained.wait();
+  // A cancel of the joiner must neither end the wait nor be forgotten: it takes effect at the joiner's next suspension.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!impl->tasks.empty()) {
+    co_await impl->drained.async_wait(
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::as_tuple(asio::use_awaitable)));
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 }  // namespace sallyport

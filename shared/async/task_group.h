@@ -10,8 +10,8 @@
 
 namespace sallyport {
 
-// Owns every coroutine started through it: none outlives the group, and an exception that leaves one reaches `on_fault`.
-// All members must be called on the group's executor (a strand, or a loop with one thread).
+// Owns every coroutine started through it: none outlives the group, and an exception that leaves one reaches
+// `on_fault`. All members must be called on the group's executor (a strand, or a loop with one thread).
 class TaskGroup {
  public:
   using OnFault = std::function<void(const std::string& task, std::exception_ptr)>;
@@ -23,8 +23,8 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
 
   void spawn(std::string name, boost::asio::awaitable<void> task);  // after stop(): the task never starts
-  void stop();                                                     // asks every task to end; returns at once
-  boost::asio::awaitable<void> join();                             // returns when none is left; not itself cancellable
+  void stop();                                                      // asks every task to end; returns at once
+  boost::asio::awaitable<void> join();  // returns when none is left; a cancel of the joiner waits for that
   std::size_t size() const;
 
  private:

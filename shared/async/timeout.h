@@ -13,8 +13,8 @@
 
 namespace sallyport {
 
-// Runs `op` until `deadline` at most. `op` must report failure as a value: the `||` operator waits for a *success*, so a
-// throwing `op` would hide behind the timer. Returns only after `op` has really ended.
+// Runs `op` until `deadline` at most. `op` must report failure as a value: the `||` operator waits for a *success*, so
+// a throwing `op` would hide behind the timer. Returns only after `op` has really ended.
 template <class T>
 boost::asio::awaitable<Result<T>> with_deadline(std::chrono::steady_clock::time_point deadline,
                                                 boost::asio::awaitable<Result<T>> op) {

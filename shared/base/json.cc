@@ -25,13 +25,18 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   bool boolean(bool v) override { return add(Value(v)); }
   bool number_integer(number_integer_t v) override { return add(Value(static_cast<std::int64_t>(v))); }
   bool number_unsigned(number_unsigned_t v) override {
-    return v <= static_cast<std::uint64_t>(INT64_MAX) ? add(Value(static_cast<std::int64_t>(v))) : add(Value(static_cast<std::uint64_t>(v)));
+    return v <= static_cast<std::uint64_t>(INT64_MAX) ? add(Value(static_cast<std::int64_t>(v)))
+                                                      : add(Value(static_cast<std::uint64_t>(v)));
   }
   bool number_float(number_float_t v, const string_t&) override { return add(Value(v)); }
   bool string(string_t& v) override { return add(Value(std::move(v))); }
   bool binary(binary_t&) override { return stop("binary is not JSON"); }
-  bool start_object(std::size_t) override { return open(Level{.is_map = true, .entries = {}, .elements = {}, .key = {}}); }
-  bool start_array(std::size_t) override { return open(Level{.is_map = false, .entries = {}, .elements = {}, .key = {}}); }
+  bool start_object(std::size_t) override {
+    return open(Level{.is_map = true, .entries = {}, .elements = {}, .key = {}});
+  }
+  bool start_array(std::size_t) override {
+    return open(Level{.is_map = false, .entries = {}, .elements = {}, .key = {}});
+  }
   bool key(string_t& name) override {
     auto& level = levels_.back();
     if (level.entries.contains(Value(name))) return stop("duplicate member name");
@@ -102,7 +107,8 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
 };
 
 Result<Value> parse(std::string_view text, JsonLimits limits, HandleRule handles) {
-  if (text.size() > limits.max_bytes) return fail(Errc::too_large, fmt::format("JSON of {} bytes; the limit is {}", text.size(), limits.max_bytes));
+  if (text.size() > limits.max_bytes)
+    return fail(Errc::too_large, fmt::format("JSON of {} bytes; the limit is {}", text.size(), limits.max_bytes));
   Builder builder(limits, handles);
   const bool parsed = nlohmann_json::sax_parse(text.begin(), text.end(), &builder);
   return builder.finish(parsed);
@@ -124,8 +130,9 @@ std::string timestamp_text(Timestamp at) {
   const auto day = floor<days>(sys_seconds(seconds(at.seconds)));
   const year_month_day date(day);
   const auto in_day = (sys_seconds(seconds(at.seconds)) - day).count();
-  auto text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                          static_cast<unsigned>(date.day()), in_day / 3600, in_day / 60 % 60, in_day % 60);
+  auto text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), in_day / 3600,
+                          in_day / 60 % 60, in_day % 60);
   if (at.nanos != 0) {
     auto fraction = fmt::format(".{:09}", at.nanos);
     fraction.erase(fraction.find_last_not_of('0') + 1);
@@ -136,7 +143,9 @@ std::string timestamp_text(Timestamp at) {
 
 std::string duration_text(Duration length) {
   const bool negative = length.seconds < 0 || length.nanos < 0;
-  auto text = fmt::format("{}{}", negative ? "-" : "", length.seconds < 0 ? 0 - static_cast<std::uint64_t>(length.seconds) : static_cast<std::uint64_t>(length.seconds));
+  auto text = fmt::format(
+      "{}{}", negative ? "-" : "",
+      length.seconds < 0 ? 0 - static_cast<std::uint64_t>(length.seconds) : static_cast<std::uint64_t>(length.seconds));
   if (length.nanos != 0) {
     auto fraction = fmt::format(".{:09}", std::abs(length.nanos));
     fraction.erase(fraction.find_last_not_of('0') + 1);
@@ -204,7 +213,9 @@ class Writer {
     const Value kind = handle_kind != nullptr ? Value(*handle_kind) : Value();
     if (handle_kind != nullptr) members.emplace_back("$handle", &kind);
     for (const auto& [key, entry] : map) members.emplace_back(key_text(key), &entry);
-    std::ranges::sort(members, [this](const auto& a, const auto& b) { return utf16_order_ ? utf16_less(a.first, b.first) : a.first < b.first; });
+    std::ranges::sort(members, [this](const auto& a, const auto& b) {
+      return utf16_order_ ? utf16_less(a.first, b.first) : a.first < b.first;
+    });
     out += '{';
     ++depth_;
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -239,7 +250,9 @@ std::string written(const Value& value, int indent, bool utf16_order) {
 // Length of the valid UTF-8 sequence at the start of `text`; 0 when it is not valid (RFC 3629 §4).
 std::size_t utf8_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
+  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return byte(i) >= low && byte(i) <= high;
+  };
   const unsigned lead = byte(0);
   if (lead < 0x80) return text.empty() ? 0 : 1;
   if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
@@ -255,7 +268,9 @@ std::size_t utf8_sequence(std::string_view text) {
 }  // namespace
 
 Result<Value> parse_json(std::string_view text, JsonLimits limits) { return parse(text, limits, HandleRule::refuse); }
-Result<Value> parse_stored_json(std::string_view text, JsonLimits limits) { return parse(text, limits, HandleRule::accept); }
+Result<Value> parse_stored_json(std::string_view text, JsonLimits limits) {
+  return parse(text, limits, HandleRule::accept);
+}
 
 std::string to_json(const Value& value) { return written(value, 0, false); }
 std::string to_pretty_json(const Value& value) { return written(value, 2, false); }
@@ -295,7 +310,8 @@ std::string json_number(double number) {
   if (number == 0) return "0";
   std::array<char, 32> buffer{};
   // Shortest digits that round-trip, as d.ddde±xx; then laid out as ECMA-262 §6.1.6.1.20 asks.
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::abs(number), std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::abs(number), std::chars_format::scientific).ptr;
   const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   const auto e = text.find('e');
   int exponent = 0;

@@ -53,11 +53,11 @@ inline std::unexpected<Error> in_context(std::string_view where, Error error) {
 // SP_CO_TRY is the same inside a coroutine. SP_CHECK/SP_CO_CHECK take a Result<void>.
 #define SP_JOIN_(a, b) a##b
 #define SP_JOIN(a, b) SP_JOIN_(a, b)
-#define SP_TRY_(leave, tmp, decl, ...)                  \
-  auto tmp = (__VA_ARGS__);                             \
+#define SP_TRY_(leave, tmp, decl, ...)                     \
+  auto tmp = (__VA_ARGS__);                                \
   if (!tmp) leave std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
-#define SP_CHECK_(leave, tmp, ...)                      \
+#define SP_CHECK_(leave, tmp, ...) \
   if (auto tmp = (__VA_ARGS__); !tmp) leave std::unexpected(std::move(tmp).error())
 #define SP_TRY(decl, ...) SP_TRY_(return, SP_JOIN(sp_result_, __LINE__), decl, __VA_ARGS__)
 #define SP_CO_TRY(decl, ...) SP_TRY_(co_return, SP_JOIN(sp_result_, __LINE__), decl, __VA_ARGS__)

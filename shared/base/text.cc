@@ -60,7 +60,8 @@ struct Unit {
   std::string_view name;
   std::int64_t ms;
 };
-constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}, Unit{"ms", 1}};
+constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000},
+                            Unit{"ms", 1}};
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -114,7 +115,8 @@ Result<Bytes> from_base64(std::string_view text) {
 }
 
 std::size_t utf8_length(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string rfc3339(WallTime at) {
@@ -122,15 +124,18 @@ std::string rfc3339(WallTime at) {
   const auto day = floor<days>(at);
   const year_month_day date(day);
   const auto ms = (at - day).count();
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), ms / 3'600'000, ms / 60'000 % 60, ms / 1'000 % 60, ms % 1'000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), ms / 3'600'000,
+                     ms / 60'000 % 60, ms / 1'000 % 60, ms % 1'000);
 }
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
   int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, used = 0;
   const std::string copy(text);
-  if (copy.size() < 20 || std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6 || used != 19) return std::nullopt;
+  if (copy.size() < 20 ||
+      std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6 || used != 19)
+    return std::nullopt;
   const year_month_day date{year(y), month(static_cast<unsigned>(mo)), std::chrono::day(static_cast<unsigned>(d))};
   if (!date.ok() || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 || s > 59) return std::nullopt;
   std::int64_t ms = 0;
@@ -148,10 +153,13 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   if (text != "Z") {
     int oh = 0, om = 0;
     const std::string zone(text);
-    if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || std::sscanf(zone.c_str() + 1, "%2d:%2d", &oh, &om) != 2 || oh > 23 || om > 59) return std::nullopt;
+    if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') ||
+        std::sscanf(zone.c_str() + 1, "%2d:%2d", &oh, &om) != 2 || oh > 23 || om > 59)
+      return std::nullopt;
     offset_minutes = (zone[0] == '-' ? -1 : 1) * (oh * 60 + om);
   }
-  return WallTime(sys_days(date).time_since_epoch() + hours(h) + minutes(mi - offset_minutes) + seconds(s) + milliseconds(ms));
+  return WallTime(sys_days(date).time_since_epoch() + hours(h) + minutes(mi - offset_minutes) + seconds(s) +
+                  milliseconds(ms));
 }
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
@@ -166,7 +174,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 
 std::string format_duration(std::chrono::milliseconds duration) {
   for (const auto& unit : kUnits) {
-    if (duration.count() != 0 && duration.count() % unit.ms == 0) return fmt::format("{}{}", duration.count() / unit.ms, unit.name);
+    if (duration.count() != 0 && duration.count() % unit.ms == 0)
+      return fmt::format("{}{}", duration.count() / unit.ms, unit.name);
   }
   return "0s";
 }

@@ -8,7 +8,9 @@ namespace {
 constexpr std::string_view kHidden = "***";
 
 // int and uint share a rank so that equal numbers are one key.
-int rank_of(const Value& key) { return key.is(Value::Kind::uint64) ? static_cast<int>(Value::Kind::int64) : static_cast<int>(key.kind()); }
+int rank_of(const Value& key) {
+  return key.is(Value::Kind::uint64) ? static_cast<int>(Value::Kind::int64) : static_cast<int>(key.kind());
+}
 
 bool is_number(const Value& v) { return v.is(Value::Kind::int64) || v.is(Value::Kind::uint64); }
 

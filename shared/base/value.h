@@ -55,10 +55,25 @@ using ValueMap = std::map<Value, Value, KeyLess>;
 struct Handle;
 
 // One value of the recipe world: JSON's types plus exact int64/uint64, bytes, timestamp, duration, type and handle.
-// Immutable in use and cheap to copy (lists, maps and handles are shared). Not synchronised; pass copies between threads.
+// Immutable in use and cheap to copy (lists, maps and handles are shared). Not synchronised; pass copies between
+// threads.
 class Value {
  public:
-  enum class Kind { null, boolean, int64, uint64, float64, string, bytes, list, map, timestamp, duration, type, handle };
+  enum class Kind {
+    null,
+    boolean,
+    int64,
+    uint64,
+    float64,
+    string,
+    bytes,
+    list,
+    map,
+    timestamp,
+    duration,
+    type,
+    handle
+  };
 
   Value() = default;
   Value(Null) {}
@@ -106,7 +121,8 @@ class Value {
     return copy;
   }
 
-  // Same kind and same content; labels do not count. (Numeric equality across kinds is the expression language's business.)
+  // Same kind and same content; labels do not count. (Numeric equality across kinds is the expression language's
+  // business.)
   friend bool operator==(const Value& a, const Value& b);
 
  private:
@@ -123,7 +139,8 @@ struct Handle {
   friend bool operator==(const Handle&, const Handle&) = default;
 };
 
-std::string_view to_string(Value::Kind kind);  // "int", "uint", "double", "list", ... as the expression language names them
+std::string_view to_string(
+    Value::Kind kind);  // "int", "uint", "double", "list", ... as the expression language names them
 
 // The union of the labels of `value` and of everything inside it.
 Label deep_label(const Value& value);

@@ -56,6 +56,36 @@ ASYNC_TEST_CASE("stopping a group ends waiters without their event", "[async]") 
   CHECK(group.size() == 0);
 }
 
+namespace {
+
+asio::awaitable<void> join_inner_then_mark(Event& gate, int& joined, int& went_on) {
+  TaskGroup inner(co_await asio::this_coro::executor, [](auto&, auto) {});
+  int ignored = 0;
+  inner.spawn("waiter", count_when_set(gate, ignored));
+  co_await inner.join();
+  ++joined;
+  co_await sleep_for(1ms);
+  ++went_on;
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a cancelled joiner still joins, and the cancel then takes effect", "[async]") {
+  auto executor = co_await asio::this_coro::executor;
+  Event gate(executor);
+  int joined = 0, went_on = 0;
+  TaskGroup outer(executor, [](auto&, auto) {});
+  outer.spawn("joiner", join_inner_then_mark(gate, joined, went_on));
+  co_await sleep_for(1ms);
+  outer.stop();
+  co_await sleep_for(1ms);
+  CHECK(joined == 0);
+  gate.set();
+  co_await outer.join();
+  CHECK(joined == 1);
+  CHECK(went_on == 0);
+}
+
 ASYNC_TEST_CASE("an exception from a task reaches the owner with its name", "[async]") {
   auto executor = co_await asio::this_coro::executor;
   std::string culprit;

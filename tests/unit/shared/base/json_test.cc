@@ -40,13 +40,17 @@ TEST_CASE("numbers are written as ECMAScript writes them", "[base][json]") {
 
 TEST_CASE("canonical JSON sorts names by UTF-16 code units", "[base][json]") {
   // RFC 8785 §3.2.3: U+1F600 (a surrogate pair) sorts before U+FB33.
-  auto value = parse_json("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5,\"\\u0080\":6,\"\\u00f6\":7}");
+  auto value =
+      parse_json("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5,\"\\u0080\":6,\"\\u00f6\":7}");
   REQUIRE(value);
-  CHECK(canonical_json(*value) == "{\"\\r\":4,\"1\":5,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":3,\"\xF0\x9F\x98\x80\":2,\"\xEF\xAC\xB3\":1}");
+  CHECK(
+      canonical_json(*value) ==
+      "{\"\\r\":4,\"1\":5,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":3,\"\xF0\x9F\x98\x80\":2,\"\xEF\xAC\xB3\":1}");
 }
 
 TEST_CASE("what is not strict JSON is refused without quoting it", "[base][json]") {
-  for (std::string_view text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "\"\xFF\"", "1 2", "{\"$handle\":\"file\"}", "nul", "1e999"}) {
+  for (std::string_view text :
+       {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "\"\xFF\"", "1 2", "{\"$handle\":\"file\"}", "nul", "1e999"}) {
     INFO(text);
     auto value = parse_json(text);
     REQUIRE_FALSE(value);

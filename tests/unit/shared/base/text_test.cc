@@ -1,7 +1,7 @@
+#include "shared/base/text.h"
 #include "shared/base/ids.h"
 #include "shared/base/log.h"
 #include "shared/base/secret.h"
-#include "shared/base/text.h"
 
 #include <catch2/catch.hpp>
 
@@ -23,7 +23,8 @@ TEST_CASE("points in time read back as written", "[base]") {
   REQUIRE(at);
   CHECK(rfc3339(*at) == "2026-02-28T23:59:59.123Z");
   CHECK(parse_rfc3339("2026-03-01T01:29:59.123+01:30") == at);
-  for (auto bad : {"2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01", "2026-01-01T00:00:00+1:00"}) {
+  for (auto bad : {"2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z",
+                   "2026-01-01", "2026-01-01T00:00:00+1:00"}) {
     INFO(bad);
     CHECK_FALSE(parse_rfc3339(bad));
   }
@@ -61,7 +62,8 @@ TEST_CASE("a secret is wiped from its source and moves without a copy", "[base]"
   CHECK(source.empty());
   Secret moved = std::move(secret);
   CHECK(moved.reveal() == "a secret that is longer than the small buffer");
-  static_assert(!std::is_copy_constructible_v<Secret> && !std::is_constructible_v<LogField, const char*, const Secret&>);
+  static_assert(!std::is_copy_constructible_v<Secret> &&
+                !std::is_constructible_v<LogField, const char*, const Secret&>);
 }
 
 namespace {
@@ -79,5 +81,7 @@ TEST_CASE("a log line is one JSON object whatever its values hold", "[base]") {
   Lines lines;
   FixedClock clock;
   Log(lines, clock).warn("link.lost", {{"reason", "a \"b\"\n\xFF"}, {"after_ms", 15}, {"known", true}});
-  CHECK(lines.text == "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"warn\",\"event\":\"link.lost\",\"reason\":\"a \\\"b\\\"\\n\xEF\xBF\xBD\",\"after_ms\":15,\"known\":true}");
+  CHECK(lines.text ==
+        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"warn\",\"event\":\"link.lost\",\"reason\":\"a "
+        "\\\"b\\\"\\n\xEF\xBF\xBD\",\"after_ms\":15,\"known\":true}");
 }

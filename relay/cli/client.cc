@@ -1,0 +1,247 @@
+#include "relay/cli/client.h"
+
+#include "shared/base/json.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+namespace sallyport::cli {
+namespace {
+
+constexpr std::size_t kMaxAnswer = 64u << 20;
+constexpr std::size_t kMaxEvent = 4u << 20;
+constexpr long kConnectSeconds = 10;
+constexpr long kRequestSeconds = 120;
+
+struct CurlDeleter {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Handle = std::unique_ptr<CURL, CurlDeleter>;
+using Headers = std::unique_ptr<curl_slist, CurlDeleter>;
+
+void append_header(Headers& headers, const std::string& line) {
+  headers.reset(curl_slist_append(headers.release(), line.c_str()));
+}
+
+Errc code_of(unsigned status) {
+  switch (status) {
+    case 401: return Errc::unauthenticated;
+    case 403: return Errc::forbidden;
+    case 404: return Errc::not_found;
+    case 409:
+    case 412: return Errc::conflict;
+    case 413: return Errc::too_large;
+    case 429: return Errc::exhausted;
+    case 503: return Errc::unavailable;
+    case 504: return Errc::timed_out;
+    default: return status >= 500 ? Errc::internal : Errc::invalid;
+  }
+}
+
+std::string text_member(const Value& map, std::string_view name) {
+  const Value* member = map.find(name);
+  return member != nullptr && member->is(Value::Kind::string) ? member->as_string() : std::string();
+}
+
+// problem+json (RFC 9457) as one line, with the list of single problems below it if there is one.
+std::unexpected<Error> problem_of(const Answer& answer) {
+  const auto document = parse_json(answer.body);
+  if (!document) return fail(code_of(answer.status), fmt::format("the relay answered {}", answer.status));
+  std::string message = text_member(*document, "title");
+  if (const auto detail = text_member(*document, "detail"); !detail.empty()) message += ": " + detail;
+  if (message.empty()) message = fmt::format("the relay answered {}", answer.status);
+  if (const Value* problems = document->find("problems"); problems != nullptr && problems->is(Value::Kind::list)) {
+    for (const auto& problem : problems->as_list()) {
+      message += "\n  " + (problem.is(Value::Kind::string) ? problem.as_string() : text_member(problem, "message"));
+    }
+  }
+  return fail(code_of(answer.status), std::move(message));
+}
+
+std::size_t collect(char* data, std::size_t, std::size_t size, void* into) {
+  auto& body = *static_cast<std::string*>(into);
+  if (body.size() + size > kMaxAnswer) return 0;
+  body.append(data, size);
+  return size;
+}
+
+struct Following {
+  CURL* handle;
+  EventReader reader;
+  const std::function<Flow(const ServerEvent&)>& on_event;
+  std::string refusal_body;
+  std::string problem;
+};
+
+std::size_t follow_bytes(char* data, std::size_t, std::size_t size, void* into) {
+  auto& following = *static_cast<Following*>(into);
+  long status = 0;
+  curl_easy_getinfo(following.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) return collect(data, 1, size, &following.refusal_body);
+  if (auto fed = following.reader.feed({data, size}, following.on_event); !fed) {
+    following.problem = fed.error().message;
+    return 0;
+  }
+  return following.reader.stopped() ? 0 : size;
+}
+
+std::unexpected<Error> transport_failure(CURLcode code, const char* detail, const std::string& url) {
+  const auto reason = *detail != '\0' ? detail : curl_easy_strerror(code);
+  const auto errc = code == CURLE_OPERATION_TIMEDOUT ? Errc::timed_out : Errc::unavailable;
+  return fail(errc, fmt::format("cannot talk to {}: {}", url, reason));
+}
+
+}  // namespace
+
+struct Client::Impl {
+  Endpoint endpoint;
+  char problem[CURL_ERROR_SIZE] = "";
+
+  // The token goes into a header held by libcurl, never into argv or a URL.
+  Headers headers_with(std::string_view content_type) const {
+    Headers headers;
+    std::string line = fmt::format("Authorization: Bearer {}", endpoint.token.reveal());
+    if (!endpoint.token.empty()) append_header(headers, line);
+    wipe(line.data(), line.size());
+    append_header(headers, "Accept: application/json, application/problem+json, text/event-stream, text/yaml");
+    append_header(headers, "Expect:");
+    if (!content_type.empty()) append_header(headers, fmt::format("Content-Type: {}", content_type));
+    return headers;
+  }
+
+  Handle open(const std::string& url) {
+    Handle handle(curl_easy_init());
+    problem[0] = '\0';
+    curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, problem);
+    curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(handle.get(), CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(handle.get(), CURLOPT_CAINFO, nullptr);
+    curl_easy_setopt(handle.get(), CURLOPT_CAPATH, nullptr);
+    curl_blob root{endpoint.root_pem.data(), endpoint.root_pem.size(), CURL_BLOB_COPY};
+    curl_easy_setopt(handle.get(), CURLOPT_CAINFO_BLOB, &root);
+    curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+    curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "sallyport-cli");
+    return handle;
+  }
+};
+
+Client::Client(Endpoint endpoint) : impl_(std::make_unique<Impl>(Impl{std::move(endpoint)})) {}
+Client::~Client() = default;
+
+Result<Answer> Client::send(Call call) {
+  auto handle = impl_->open(impl_->endpoint.url + call.path);
+  auto headers = impl_->headers_with(call.content_type);
+  for (const auto& line : call.headers) append_header(headers, line);
+  Answer answer;
+  const std::string verb(call.method);
+  curl_easy_setopt(handle.get(), CURLOPT_CUSTOMREQUEST, verb.c_str());
+  curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT, kRequestSeconds);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &collect);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &answer.body);
+  if (!call.content_type.empty()) {
+    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, call.body.data());
+    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+  }
+  if (const auto code = curl_easy_perform(handle.get()); code != CURLE_OK) {
+    return transport_failure(code, impl_->problem, impl_->endpoint.url);
+  }
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  const char* type = nullptr;
+  curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &type);
+  answer.status = static_cast<unsigned>(status);
+  answer.content_type = type != nullptr ? type : "";
+  if (answer.status >= 400) return problem_of(answer);
+  return answer;
+}
+
+Result<Value> Client::json(Call call) {
+  SP_TRY(auto answer, send(std::move(call)));
+  if (answer.body.empty()) return Value();
+  return parse_json(answer.body, {.max_bytes = kMaxAnswer});
+}
+
+Result<Value> Client::with_body(std::string_view method, std::string path, const Value& body) {
+  return json({.method = method,
+               .path = std::move(path),
+               .content_type = "application/json",
+               .body = to_json(body),
+               .headers = {}});
+}
+
+Result<void> Client::follow(std::string_view path, std::string_view last_event_id, std::chrono::seconds silence,
+                            const std::function<Flow(const ServerEvent&)>& on_event) {
+  auto handle = impl_->open(impl_->endpoint.url + std::string(path));
+  auto headers = impl_->headers_with("");
+  if (!last_event_id.empty()) append_header(headers, fmt::format("Last-Event-ID: {}", last_event_id));
+  Following following{handle.get(), {}, on_event, {}, {}};
+  curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &follow_bytes);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &following);
+  const auto code = curl_easy_perform(handle.get());
+  if (following.reader.stopped()) return {};
+  if (!following.problem.empty()) return fail(Errc::too_large, following.problem);
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 400) return problem_of({static_cast<unsigned>(status), "", following.refusal_body});
+  if (code != CURLE_OK) return transport_failure(code, impl_->problem, impl_->endpoint.url);
+  return {};
+}
+
+Result<void> EventReader::feed(std::string_view bytes, const std::function<Flow(const ServerEvent&)>& on_event) {
+  pending_ += bytes;
+  std::size_t start = 0;
+  for (auto end = pending_.find('\n'); end != std::string::npos && !stopped_; end = pending_.find('\n', start)) {
+    auto line = std::string_view(pending_).substr(start, end - start);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    take_line(line, on_event);
+    start = end + 1;
+  }
+  pending_.erase(0, start);
+  if (pending_.size() + event_.data.size() > kMaxEvent)
+    return fail(Errc::too_large, "an event over 4 MiB from the relay");
+  return {};
+}
+
+void EventReader::take_line(std::string_view line, const std::function<Flow(const ServerEvent&)>& on_event) {
+  if (line.empty()) {
+    if (!event_.data.empty()) {
+      event_.data.pop_back();
+      event_.id = last_id_;
+      stopped_ = on_event(event_) == Flow::stop;
+    }
+    event_ = {};
+    return;
+  }
+  const auto colon = line.find(':');
+  const auto field = line.substr(0, colon);
+  auto value = colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  if (field == "data") {
+    event_.data += value;
+    event_.data += '\n';
+  } else if (field == "event") {
+    event_.name = value;
+  } else if (field == "id") {
+    last_id_ = value;
+  }
+}
+
+std::string url_escape(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+}  // namespace sallyport::cli

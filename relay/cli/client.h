@@ -1,0 +1,93 @@
+#pragma once
+
+#include "shared/base/result.h"
+#include "shared/base/secret.h"
+#include "shared/base/value.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::cli {
+
+// Where the relay is and who asks. The server's certificate is checked against `root_pem` alone, never the system's
+// roots.
+struct Endpoint {
+  std::string url;       // "https://relay.example:8443"
+  std::string root_pem;  // the deployment's root certificate
+  Secret token;
+};
+
+// A request to the API; `headers` are whole lines ("If-Match: \"3\"").
+struct Call {
+  std::string_view method;
+  std::string path;
+  std::string content_type;  // empty: no body
+  std::string body;
+  std::vector<std::string> headers;
+};
+
+struct Answer {
+  unsigned status = 0;
+  std::string content_type;
+  std::string body;
+};
+
+// One server-sent event (WHATWG HTML, section 9.2).
+struct ServerEvent {
+  std::string id;
+  std::string name;
+  std::string data;
+};
+
+enum class Flow { go_on, stop };
+
+// Blocking HTTPS client of the web API on libcurl. One request at a time. Answers of 4xx and 5xx become errors whose
+// message is the problem document's title and detail; bodies over 64 MiB are refused; every call has a deadline.
+class Client {
+ public:
+  explicit Client(Endpoint endpoint);
+  ~Client();
+
+  Result<Value> get(std::string path) { return json({.method = "GET", .path = std::move(path)}); }
+  Result<Value> remove(std::string path) { return json({.method = "DELETE", .path = std::move(path)}); }
+  Result<Value> post(std::string path, const Value& body) { return with_body("POST", std::move(path), body); }
+  Result<Value> put(std::string path, const Value& body) { return with_body("PUT", std::move(path), body); }
+  Result<Value> patch(std::string path, const Value& body) { return with_body("PATCH", std::move(path), body); }
+  Result<Value> json(Call call);   // the body of the answer as JSON; null when it has none
+  Result<Answer> send(Call call);  // the answer as it came
+
+  // Follows a stream of events until `on_event` says stop, the relay ends it, or nothing (not even a comment) came for
+  // `silence`.
+  Result<void> follow(std::string_view path, std::string_view last_event_id, std::chrono::seconds silence,
+                      const std::function<Flow(const ServerEvent&)>& on_event);
+
+ private:
+  Result<Value> with_body(std::string_view method, std::string path, const Value& body);
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Cuts the bytes of an event stream into events, however they arrive. No IO. Refuses an event over 4 MiB.
+class EventReader {
+ public:
+  Result<void> feed(std::string_view bytes, const std::function<Flow(const ServerEvent&)>& on_event);
+  bool stopped() const { return stopped_; }
+
+ private:
+  void take_line(std::string_view line, const std::function<Flow(const ServerEvent&)>& on_event);
+
+  std::string pending_;
+  ServerEvent event_;
+  std::string last_id_;
+  bool stopped_ = false;
+};
+
+// Percent-encodes one path segment or query value (RFC 3986 §2.3: everything but unreserved characters).
+std::string url_escape(std::string_view text);
+
+}  // namespace sallyport::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "relay/jobs/wire.h"
+#include "shared/base/result.h"
+
+namespace sallyport::jobs {
+
+// Who is at the other end of a link, proven by its certificate and looked up in the store.
+struct LinkedAgent {
+  OrgId org;
+  AgentId agent;
+  GroupId group;
+};
+
+// The way to one linked agent. Implemented by relay/gateway; lives from Dispatcher::link_up to link_down.
+class AgentLink {
+ public:
+  virtual ~AgentLink() = default;
+  virtual const LinkedAgent& who() const = 0;
+  // Queues a message; never waits. Errc::exhausted: the agent takes nothing, and its link is being ended for it.
+  virtual Result<void> post(ToAgent message) = 0;
+};
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "relay/jobs/agent_link.h"
+#include "relay/jobs/feed.h"
+#include "relay/jobs/leases.h"
+#include "relay/jobs/parcel.h"
+#include "relay/store/jobs.h"
+#include "shared/async/event.h"
+#include "shared/base/log.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <map>
+
+namespace sallyport::jobs {
+
+// Hands queued jobs to linked agents that have credit, least loaded first, and takes them back when their holder is
+// lost. The store is the arbiter (claims are compare-and-set); this object only decides whom to ask. Lives on one loop;
+// nothing here blocks it.
+class Dispatcher {
+ public:
+  struct Parts {
+    store::Jobs& jobs;
+    ParcelMaker& parcels;
+    LocalJobFeed& feed;
+    const Clock& clock;
+    const Log& log;
+  };
+
+  Dispatcher(boost::asio::any_io_executor executor, Parts parts, LeaseTerms terms = {});
+
+  // Before run(): gives every active job of the store a full lease, so that its agent has time to come back.
+  store::awaitable<Result<void>> restore();
+  // Dispatches and expires until cancelled.
+  store::awaitable<void> run();
+  void wake() { work_.set(); }  // a job was queued
+
+  // --- one link; the link outlives each of these calls
+  void link_up(AgentLink& link);
+  void link_down(AgentLink& link);
+  void ready(AgentLink& link, std::uint32_t slots);
+  // Answers with the leases that stand, fences the others, and takes back what the agent should hold but does not.
+  store::awaitable<void> holding(AgentLink& link, Holding holding);
+  store::awaitable<void> answered(AgentLink& link, DispatchAnswer answer);
+
+  // --- what others did to jobs
+  void tell_cancelled(const store::Job& job);
+  void tell_fenced(AgentLink& link, const JobId& job, std::uint64_t epoch);
+  void job_ended(const store::Job& job);
+  // The agent is revoked: its jobs go back to the queue; those that only it could run end as failed.
+  store::awaitable<void> agent_revoked(OrgId org, AgentId agent);
+
+  const Leases& leases() const { return leases_; }
+
+ private:
+  struct Linked {
+    AgentLink* link;
+    std::uint32_t slots = 0;
+    SteadyTime since;
+    bool first_holding = true;
+  };
+
+  store::awaitable<std::size_t> dispatch_round();
+  store::awaitable<void> dispatch_one(store::Job job, AgentId agent);
+  store::awaitable<void> take_back(HeldJob held, store::ReleaseReason reason, std::string_view why);
+  store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first);
+  store::awaitable<void> repeat_cancels(AgentLink& link);
+  store::awaitable<void> take_back_lost();
+  Linked* least_loaded(const GroupId& group);
+  Linked* linked(const AgentId& agent);
+  std::vector<GroupId> groups_with_credit() const;
+
+  boost::asio::any_io_executor executor_;
+  Parts parts_;
+  Leases leases_;
+  Event work_;
+  std::map<AgentId, Linked> links_;
+};
+
+}  // namespace sallyport::jobs

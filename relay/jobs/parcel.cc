@@ -1,0 +1,58 @@
+#include "relay/jobs/parcel.h"
+
+namespace sallyport::jobs {
+namespace {
+constexpr std::size_t kMaxCached = 500;
+}
+
+keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job) {
+  return {org, "jobs", "trigger", job.value};
+}
+
+keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
+                                   std::uint32_t attempt) {
+  return {org, "steps", std::string(column), store::step_record(job, path, attempt)};
+}
+
+store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, RecipeId recipe, std::uint32_t version) {
+  VersionKey key{org, recipe, version};
+  if (const auto it = recipes_.find(key); it != recipes_.end()) co_return it->second;
+  SP_CO_TRY(auto found, co_await parts_.recipes.version(org, recipe, version));
+  if (recipes_.size() >= kMaxCached) recipes_.clear();
+  co_return recipes_.insert_or_assign(std::move(key), std::move(found.canonical_json)).first->second;
+}
+
+store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(const store::Job& job) {
+  std::vector<CompletedStep> done;
+  SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id));
+  for (const auto& step : steps) {
+    CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
+    if (step.sealed_output) {
+      SP_CO_TRY(const auto output,
+                co_await parts_.envelope.open(step_identity(job.org, "output", job.id, step.path, step.attempt),
+                                              *step.sealed_output));
+      entry.output_json = output.reveal();
+    }
+    done.push_back(std::move(entry));
+  }
+  co_return done;
+}
+
+store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& claimed,
+                                                     std::chrono::milliseconds lease_length) {
+  const auto& job = claimed.job;
+  Dispatch parcel;
+  parcel.lease = {job.id, job.lease_epoch, lease_length};
+  parcel.recipe = job.recipe;
+  parcel.version = job.version;
+  parcel.event_key = job.event_key;
+  parcel.run_number = job.run_number;
+  SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
+  SP_CO_TRY(const auto trigger,
+            co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger));
+  parcel.trigger_json = trigger.reveal();
+  SP_CO_TRY(parcel.done, co_await completed(job));
+  co_return parcel;
+}
+
+}  // namespace sallyport::jobs

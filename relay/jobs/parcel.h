@@ -1,0 +1,47 @@
+#pragma once
+
+#include "relay/jobs/wire.h"
+#include "relay/keys/envelope.h"
+#include "relay/store/history.h"
+#include "relay/store/jobs.h"
+#include "relay/store/recipes.h"
+
+#include <map>
+
+namespace sallyport::jobs {
+
+// Puts together what an agent needs to run a claimed job: opens sealed payloads, adds the recipe and what an earlier
+// holder completed.
+class ParcelMaker {
+ public:
+  struct Parts {
+    store::Recipes& recipes;
+    store::History& history;
+    keys::Envelope& envelope;
+  };
+
+  explicit ParcelMaker(Parts parts) : parts_(parts) {}
+
+  store::awaitable<Result<Dispatch>> make(const store::ClaimedJob& claimed, std::chrono::milliseconds lease_length);
+  store::awaitable<Result<std::string>> recipe_json(OrgId org, RecipeId recipe, std::uint32_t version);
+
+ private:
+  store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
+
+  struct VersionKey {
+    OrgId org;
+    RecipeId recipe;
+    std::uint32_t version;
+    friend auto operator<=>(const VersionKey&, const VersionKey&) = default;
+  };
+
+  Parts parts_;
+  std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it grows over kMaxCached
+};
+
+// The identity under which a job's trigger data is sealed.
+keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job);
+keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
+                                   std::uint32_t attempt);
+
+}  // namespace sallyport::jobs
