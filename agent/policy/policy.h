@@ -38,6 +38,7 @@ struct ConnectionPolicy {
   std::vector<FileRule> files;
   SqlVerbs sql_verbs = 0;
   StepLimits limits;
+  yaml::Position at;
   std::string rule;        // "policy.yaml:9 connections.erp-share"
   std::string files_rule;  // of its parts, for refusals
   std::string sql_rule;
@@ -69,6 +70,7 @@ class Policy {
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   Verdict<> check_tunnel(std::string_view host, std::uint16_t port) const;
   StepLimits limits(std::string_view connection) const;
+  const std::map<std::string, ConnectionPolicy, std::less<>>& connections() const { return connections_; }
 
  private:
   friend class PolicyReader;

@@ -1,0 +1,103 @@
+#include "agent/policy/config.h"
+
+#include "agent/platform/secret_file.h"
+#include "agent/platform/text_file.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace sallyport::policy {
+namespace {
+
+using Source = vault::SecretRef::Source;
+
+// Collects the problems of several files.
+class Check {
+ public:
+  explicit Check(std::string directory) : directory_(std::move(directory)) {}
+
+  template <class T, class Parse>
+  void load(std::string_view file, Parse parse, T& into) {
+    auto text = platform::read_text_file(directory_ + "/" + std::string(file));
+    if (!text) return add(file, {}, "unreadable-file", text.error().message);
+    auto parsed = parse(*text, file, directory_);
+    if (parsed) {
+      into = *std::move(parsed);
+    } else {
+      problems_.insert(problems_.end(), parsed.error().begin(), parsed.error().end());
+    }
+  }
+
+  void add(std::string_view file, yaml::Position at, std::string_view rule, std::string message) {
+    problems_.push_back({std::string(file), at.line, at.column, std::string(rule), std::move(message)});
+  }
+
+  void check_secret(std::string_view file, yaml::Position at, const vault::SecretRef& ref) {
+    if (ref.source != Source::file) return;
+    if (auto good = platform::check_secret_file(ref.where); !good) add(file, at, "secret-file", good.error().message);
+  }
+
+  yaml::Problems take() { return std::move(problems_); }
+  bool clean() const { return problems_.empty(); }
+
+ private:
+  std::string directory_;
+  yaml::Problems problems_;
+};
+
+constexpr std::string_view kAgent = "agent.yaml", kConnections = "connections.yaml", kPolicy = "policy.yaml";
+
+void check_connection(Check& check, const Connection& connection) {
+  std::error_code ignored;
+  if (const auto* file = connection.file(); file != nullptr && !std::filesystem::is_directory(file->root, ignored)) {
+    check.add(kConnections, connection.at, "missing-root",
+              fmt::format("connection {}: {} is no directory this agent can see", connection.name, file->root));
+  }
+  const auto* sql = connection.sql();
+  if (sql == nullptr) return;
+  if (const auto* postgres = std::get_if<PostgresConnection>(&sql->server))
+    check.check_secret(kConnections, connection.at, postgres->password);
+}
+
+void check_policy_fits(Check& check, const Config& config) {
+  for (const auto& [name, rules] : config.policy.connections()) {
+    const auto it = config.connections.find(name);
+    if (it == config.connections.end()) {
+      check.add(kPolicy, rules.at, "unknown-connection", fmt::format("connections.yaml has no connection {}", name));
+      continue;
+    }
+    const auto kind = it->second.kind();
+    if (!rules.files.empty() && kind != "file")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `files` does not apply", name, kind));
+    if (rules.sql_verbs != 0 && kind != "sql")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `sql` does not apply", name, kind));
+  }
+}
+
+}  // namespace
+
+std::expected<Config, yaml::Problems> load_config(const std::string& directory) {
+  Check check(directory);
+  Config config;
+  check.load(kAgent, parse_agent_config, config.agent);
+  check.load(kConnections, parse_connections, config.connections);
+  check.load(kPolicy, parse_policy, config.policy);
+  if (check.clean()) check_policy_fits(check, config);
+  check.check_secret(kAgent, {}, config.agent.proxy.password);
+  for (const auto& [name, connection] : config.connections) check_connection(check, connection);
+  if (!check.clean()) return std::unexpected(check.take());
+  return config;
+}
+
+Value config_summary(const Config& config) {
+  ValueList connections;
+  for (const auto& [name, connection] : config.connections) {
+    connections.push_back(Value(ValueMap{{Value("name"), Value(name)}, {Value("kind"), Value(connection.kind())}}));
+  }
+  return Value(ValueMap{{Value("connections"), Value(std::move(connections))}});
+}
+
+}  // namespace sallyport::policy
