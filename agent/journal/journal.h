@@ -52,8 +52,9 @@ class Journal {
   Result<StoredAssignments> assignments();
   Result<std::optional<std::string>> cursor(const RecipeId& recipe, const std::string& name);
 
+  struct Impl;  // of this folder only
+
  private:
-  struct Impl;
   explicit Journal(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

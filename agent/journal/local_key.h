@@ -8,8 +8,9 @@
 namespace sallyport::journal {
 
 // The 32 bytes that seal this agent's journal and spool at rest. Made at the first start: a file only its owner may
-// read, written and synchronised before it is used. Errc::forbidden when others may read it, invalid when it is not a
-// key. Losing the file means losing the journal's payloads; it never leaves the machine.
+// read, on the disk before it is used. Call it while the state directory is locked. Errc::forbidden when others may
+// read it, invalid when it is not a key. Losing the file means losing the journal's payloads; it never leaves the
+// machine.
 Result<Secret> load_or_create_local_key(const std::filesystem::path& file);
 
 }  // namespace sallyport::journal

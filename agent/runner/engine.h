@@ -1,0 +1,93 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "agent/connectors/trigger.h"
+#include "agent/journal/journal_writer.h"
+#include "agent/journal/spool.h"
+#include "agent/runner/execution.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sallyport::runner {
+
+// The way to the relay while a link is up: whole messages of the jobs channel (proto: ToRelay).
+class Uplink {
+ public:
+  virtual ~Uplink() = default;
+  virtual boost::asio::awaitable<Result<void>> send(std::string message) = 0;  // waits for credit
+};
+
+struct EngineOptions {
+  AgentFacts agent;
+  std::uint32_t slots = 16;                     // jobs of the relay at one time
+  std::uint32_t max_local_jobs = 1'000;         // started by local triggers and not finished: more events have to wait
+  std::uint32_t workers = 8;                    // steps that run at one time
+  std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed
+  std::chrono::milliseconds disk_retry{1'000};  // a journal that cannot be written is tried again after this
+};
+
+// What the composition root hands in; all of it outlives the engine.
+struct EngineParts {
+  journal::JournalWriter& journal;
+  journal::Spool& spool;
+  std::vector<connectors::Action*> actions;
+  std::vector<connectors::TriggerSource*> triggers;
+  std::vector<connectors::HandleOpener*> openers;
+  const Clock& clock;
+  const Log& log;
+};
+
+// Owns every job of this agent: takes dispatches, watches for local triggers, runs steps on a bounded pool, journals
+// before and after each, and reports. Lives on one executor (one loop); only steps and disk work leave it.
+//
+// A dispatch is answered after it is in the journal; the same one again is answered the same way and changes nothing. A
+// job whose lease has ended starts no step and has its running ones interrupted until the relay renews it; a fenced job
+// is dropped with everything it kept. Jobs of local triggers need no lease and go on while the link is down.
+class Engine {
+ public:
+  Engine(boost::asio::any_io_executor executor, EngineParts parts, EngineOptions options);
+  ~Engine();
+
+  // Takes up every unfinished job and the assigned local triggers; call once, before anything else.
+  boost::asio::awaitable<Result<void>> start();
+
+  // --- a link. Tells the relay what is held and how much more may come, then sends answers and reports, each again
+  // after a new link until it is confirmed. Returns when sending fails or when cancelled. One at a time.
+  boost::asio::awaitable<void> serve(Uplink& uplink);
+  // One message of the relay (proto: ToAgent), in the order they came. An error means that the peer breaks the
+  // protocol.
+  boost::asio::awaitable<Result<void>> on_message(Bytes message);
+  // Returns after a round trip through what takes dispatches, the journal's thread included; for heartbeats.
+  boost::asio::awaitable<Result<void>> prove_alive();
+
+  // Takes nothing new from now on, lets running steps end, interrupts them at the deadline, and returns when all is
+  // still. What is unfinished goes on after the next start().
+  boost::asio::awaitable<void> drain(SteadyTime deadline);
+  // As drain() without waiting for running steps to end by themselves. One of both must have returned before
+  // destruction.
+  boost::asio::awaitable<void> stop();
+
+  struct Status {
+    std::size_t relay_jobs = 0;
+    std::size_t local_jobs = 0;
+    std::size_t running_steps = 0;
+    std::size_t watched_recipes = 0;
+    journal::OutboxSize outbox;
+  };
+  Status status() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::runner

@@ -1,0 +1,100 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "agent/journal/records.h"
+#include "agent/runner/report.h"
+#include "shared/base/clock.h"
+#include "shared/recipe/model.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sallyport::runner {
+
+struct Now {
+  SteadyTime steady;
+  WallTime wall;
+};
+
+// Who runs the job; visible to expressions as `agent`.
+struct AgentFacts {
+  std::string name;
+  std::string group;
+};
+
+// Whether a new effect may begin: no while the lease has ended, the agent drains or the outbox is full.
+enum class Standing { may_act, must_wait };
+
+// Run one attempt of one step. The intent is on the disk when this is handed out.
+struct RunStep {
+  journal::StepRun run;
+  std::string path;  // with the item: "upsert[3]"
+  std::string uses;
+  std::string connection;
+  Value arguments;  // complete and checked against the catalogue
+  std::string idempotency_key;
+  std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts
+  SteadyTime latest;                        // the job's own limit
+};
+// Give item `index` of a body; nothing behind its last one.
+struct PullItem {
+  std::string path;
+  Handle source;
+  std::int64_t index = 0;
+};
+using Action = std::variant<RunStep, PullItem>;
+
+enum class JobStatus { succeeded, failed, cancelled, timed_out, in_doubt };
+std::string_view to_string(JobStatus status);
+std::string_view to_string(journal::StepStatus status);
+
+// What is to be done now, in this order: make `changes` and `reports` durable in one transaction; then the rest.
+struct Turn {
+  std::vector<journal::Change> changes;
+  std::vector<report::Body> reports;
+  std::vector<Action> actions;
+  bool interrupt = false;          // stop what is running: the job was cancelled or is over its time
+  std::optional<SteadyTime> wake;  // call next() again then, if nothing happens before
+  std::optional<JobStatus> finished;
+};
+
+// The state machine of ONE job: decides what comes next, remembers nothing but what the journal holds, so that a new
+// one made from the journal after a crash goes on where the old one was. No IO, no clock, one thread.
+//
+// A step whose records are complete is never run again. An intent without a done record is in doubt: run again with the
+// same idempotency key when the catalogue says that is safe or that the target keeps a ledger; otherwise `on_in_doubt`
+// decides, and never a silent repeat. The idempotency key of a step run depends on the job, the path and the item only:
+// it is the same for every attempt, every lease and every agent.
+class Execution {
+ public:
+  // Without leave to act no new effect begins; results are taken all the same.
+  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent, Now now);
+  ~Execution();
+  Execution(Execution&&) noexcept;
+
+  Turn next(Now now);
+
+  // A result of `cancelled` while the standing is must_wait says: interrupted, nobody knows how far it came.
+  void on_step_result(const journal::StepRun& run, connectors::StepResult<connectors::Output> result, Now now);
+  void on_item(const std::string& path, std::int64_t index, connectors::StepResult<std::optional<Value>> item);
+  void cancel(std::string reason);
+  void set_standing(Standing standing);
+  void set_epoch(std::uint64_t epoch);  // the relay gave this job to us again
+
+  bool running() const;  // some action is under way
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Lower-case hex, 128 bits.
+std::string idempotency_key(const JobId& job, const journal::StepRun& run);
+// "upsert", "upsert[3]"; and back.
+std::string path_text(const journal::StepRun& run);
+std::optional<journal::StepRun> parse_path(std::string_view text, std::uint32_t attempt);
+
+}  // namespace sallyport::runner
