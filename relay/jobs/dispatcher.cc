@@ -98,6 +98,10 @@ store::awaitable<void> Dispatcher::dispatch_one(store::Job job, AgentId agent) {
   leases_.grant(held, parts_.clock.steady());
   auto parcel = co_await parts_.parcels.make(*claimed, length);
   auto* target = linked(agent);
+  if (!parcel && parcel.error().code == Errc::invalid) {
+    give_back_slot();
+    co_return co_await give_up(held, {"holder_lost", parcel.error().message + "; re-run the job", ""});
+  }
   if (!parcel || target == nullptr) {
     give_back_slot();
     co_return co_await take_back(held, parcel ? store::ReleaseReason::not_started : store::ReleaseReason::holder_lost,
@@ -127,6 +131,16 @@ store::awaitable<void> Dispatcher::take_back(HeldJob held, store::ReleaseReason 
                                      {"reason", cause}});
   parts_.feed.publish(held.key.org, released->recipe, {held.key.job, 0});
   wake();
+}
+
+// Ends a job that no agent can go on with.
+store::awaitable<void> Dispatcher::give_up(HeldJob held, store::JobError why) {
+  const std::string message = why.message;
+  auto ended = co_await parts_.jobs.finish(held.key.org, held.key.job, held.epoch,
+                                           {domain::JobState::failed, parts_.clock.wall(), std::move(why)});
+  leases_.end(held.key, held.epoch);
+  parts_.log.warn("job.given_up", {{"job", held.key.job.value}, {"agent", held.agent.value}, {"reason", message}});
+  if (ended) parts_.feed.publish(held.key.org, ended->recipe, {held.key.job, 0});
 }
 
 store::awaitable<void> Dispatcher::take_back_lost() {
@@ -202,11 +216,7 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
     if (auto* l = linked(link.who().agent)) l->slots = 0;
     co_return co_await take_back(*held, store::ReleaseReason::not_started, "the agent is busy");
   }
-  store::JobOutcome outcome{domain::JobState::failed, parts_.clock.wall(), {answer.error_class, answer.message, ""}};
-  auto ended = co_await parts_.jobs.finish(key.org, key.job, answer.epoch, std::move(outcome));
-  leases_.end(key, answer.epoch);
-  parts_.log.warn("job.refused", {{"job", key.job.value}, {"agent", held->agent.value}, {"class", answer.error_class}});
-  if (ended) parts_.feed.publish(key.org, ended->recipe, {key.job, 0});
+  co_await give_up(*held, {answer.error_class, answer.message, ""});
 }
 
 void Dispatcher::tell_cancelled(const store::Job& job) {
@@ -234,14 +244,9 @@ store::awaitable<void> Dispatcher::agent_revoked(OrgId org, AgentId agent) {
                          "its agent was revoked");
       continue;
     }
-    store::JobOutcome outcome{
-        domain::JobState::failed,
-        parts_.clock.wall(),
-        {"agent_revoked", "the agent that ran this job was revoked; what it did after its last report is not known",
-         ""}};
-    if (auto ended = co_await parts_.jobs.finish(org, job.id, 0, std::move(outcome))) {
-      parts_.feed.publish(org, ended->recipe, {job.id, 0});
-    }
+    co_await give_up(
+        {{org, job.id}, agent, 0, {}, {}},
+        {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known", ""});
   }
 }
 

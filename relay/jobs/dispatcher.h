@@ -63,6 +63,7 @@ class Dispatcher {
   store::awaitable<std::size_t> dispatch_round();
   store::awaitable<void> dispatch_one(store::Job job, AgentId agent);
   store::awaitable<void> take_back(HeldJob held, store::ReleaseReason reason, std::string_view why);
+  store::awaitable<void> give_up(HeldJob held, store::JobError why);
   store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first);
   store::awaitable<void> repeat_cancels(AgentLink& link);
   store::awaitable<void> take_back_lost();

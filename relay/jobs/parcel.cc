@@ -1,8 +1,28 @@
 #include "relay/jobs/parcel.h"
 
+#include "shared/base/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kMaxCached = 500;
+constexpr std::string_view kLocalBody = "spool";
+}  // namespace
+
+bool is_kept_whole(const Value& output) {
+  const auto entry_is_whole = [](const auto& entry) { return is_kept_whole(entry.second); };
+  switch (output.kind()) {
+    case Value::Kind::string: return output != redacted(Value("").with_label(Label::masked));
+    case Value::Kind::list: return std::ranges::all_of(output.as_list(), is_kept_whole);
+    case Value::Kind::map: return std::ranges::all_of(output.as_map(), entry_is_whole);
+    case Value::Kind::handle:
+      return output.as_handle().kind != kLocalBody &&
+             std::ranges::all_of(output.as_handle().attributes, entry_is_whole);
+    default: return true;
+  }
 }
 
 keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job) {
@@ -31,6 +51,11 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
       SP_CO_TRY(const auto output,
                 co_await parts_.envelope.open(step_identity(job.org, "output", job.id, step.path, step.attempt),
                                               *step.sealed_output));
+      SP_CO_TRY(const auto value, parse_stored_json(output.reveal()));
+      if (!is_kept_whole(value)) {
+        co_return fail(Errc::invalid,
+                       fmt::format("the result of step \"{}\" was kept only by the agent that ran it", step.path));
+      }
       entry.output_json = output.reveal();
     }
     done.push_back(std::move(entry));

@@ -5,6 +5,7 @@
 #include "relay/store/history.h"
 #include "relay/store/jobs.h"
 #include "relay/store/recipes.h"
+#include "shared/base/value.h"
 
 #include <map>
 
@@ -22,12 +23,14 @@ class ParcelMaker {
 
   explicit ParcelMaker(Parts parts) : parts_(parts) {}
 
+  // Errc::invalid: what an earlier holder completed was not kept whole (masked, secret, or a body on that agent), so
+  // nobody else can go on with it.
   store::awaitable<Result<Dispatch>> make(const store::ClaimedJob& claimed, std::chrono::milliseconds lease_length);
+  // The results that nobody has to compute again. Errc::invalid as above.
+  store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
   store::awaitable<Result<std::string>> recipe_json(OrgId org, RecipeId recipe, std::uint32_t version);
 
  private:
-  store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
-
   struct VersionKey {
     OrgId org;
     RecipeId recipe;
@@ -38,6 +41,9 @@ class ParcelMaker {
   Parts parts_;
   std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it grows over kMaxCached
 };
+
+// True when the stored output of a step is all there was: nothing redacted, no body that lives on an agent.
+bool is_kept_whole(const Value& output);
 
 // The identity under which a job's trigger data is sealed.
 keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job);

@@ -43,9 +43,19 @@ struct Job {
   JobError error;
 };
 
+// A step that a re-run takes over from the job before it: never run again.
+struct KeptStep {
+  std::string path;
+  std::uint32_t attempt = 1;
+  domain::StepStatus status = domain::StepStatus::succeeded;
+  std::string uses;
+  Bytes sealed_output;  // table "steps", column "output", record = step_record() of the new job
+};
+
 struct NewJob {
   Job job;
   Bytes sealed_trigger;  // by the envelope: table "jobs", column "trigger", record = the job's id
+  std::vector<KeptStep> kept = {};
 };
 
 enum class AddOutcome { added, duplicate };

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "relay/jobs/agent_link.h"
+#include "relay/jobs/parcel.h"
+#include "relay/store/agents.h"
+#include "relay/store/assignments.h"
+#include "relay/store/groups.h"
+#include "relay/store/organisations.h"
+#include "relay/store/recipes.h"
+#include "shared/async/event.h"
+#include "shared/base/log.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <map>
+#include <set>
+
+namespace sallyport::jobs {
+
+// Decides which agent watches the local trigger of each active recipe, and tells the linked ones. An assignment is
+// sticky: it moves when its agent is revoked or no longer of the recipe's group, never because the agent is offline
+// (docs/decisions/0004). Lives on one loop.
+class Assigner {
+ public:
+  struct Parts {
+    store::Organisations& organisations;
+    store::Recipes& recipes;
+    store::Groups& groups;
+    store::Agents& agents;
+    store::Assignments& assignments;
+    ParcelMaker& parcels;
+    const Log& log;
+  };
+
+  Assigner(boost::asio::any_io_executor executor, Parts parts)
+      : executor_(std::move(executor)), parts_(parts), work_(executor_) {}
+
+  // Something changed in the organisation: a recipe was (de)activated, an agent enrolled, moved or revoked.
+  void reconsider(const OrgId& org);
+  store::awaitable<void> run();  // until cancelled; begins with every organisation
+
+  void link_up(AgentLink& link);
+  void link_down(AgentLink& link);
+  // The agent says which set it has; it gets the current one if that is another.
+  store::awaitable<void> sync(AgentLink& link, std::uint64_t known_revision);
+
+ private:
+  store::awaitable<Result<void>> enlist_all();
+  store::awaitable<Result<void>> assign_all(OrgId org);
+  store::awaitable<Result<void>> assign(OrgId org, const store::RecipeVersionSummary& version);
+  store::awaitable<Result<void>> withdraw_inactive(OrgId org, const std::set<RecipeId>& active);
+  store::awaitable<Result<std::optional<AgentId>>> choose(OrgId org, const std::string& group_name);
+  store::awaitable<Result<AssignmentSet>> set_of(const LinkedAgent& agent);
+
+  boost::asio::any_io_executor executor_;
+  Parts parts_;
+  Event work_;
+  std::set<OrgId> dirty_;
+  std::map<AgentId, AgentLink*> links_;
+};
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "relay/audit/audit.h"
+#include "relay/jobs/dispatcher.h"
+#include "relay/keys/envelope.h"
+#include "relay/store/assignments.h"
+#include "relay/store/history.h"
+
+#include <span>
+
+namespace sallyport::jobs {
+
+// Turns agents' reports into history: seals payloads, appends, tells watchers. Lives on the relay's loop.
+class Recorder {
+ public:
+  struct Parts {
+    store::Jobs& jobs;
+    store::History& history;
+    store::Recipes& recipes;
+    store::Assignments& assignments;
+    keys::Envelope& envelope;
+    Audit& audit;
+    Dispatcher& dispatcher;
+    LocalJobFeed& feed;
+    const Clock& clock;
+    const Log& log;
+  };
+
+  Recorder(boost::asio::any_io_executor executor, Parts parts) : executor_(std::move(executor)), parts_(parts) {}
+
+  // Stores reports in the order of one agent's outbox; those of different jobs go side by side, so that they share a
+  // commit. Success: every one is stored, or was refused for good (fenced, of a recipe that is not this agent's), which
+  // is logged: the agent may forget them. An error: the store is not available; nothing may be acknowledged, the same
+  // reports come again.
+  store::awaitable<Result<void>> record(AgentLink& link, std::vector<Report> reports);
+
+ private:
+  struct Batch {
+    JobId job;
+    std::uint64_t epoch = 0;
+    std::vector<Report> reports;
+  };
+
+  store::awaitable<void> record_batch(AgentLink& link, Batch batch, Result<void>& outcome);
+  store::awaitable<Result<void>> append(AgentLink& link, Batch batch);
+  store::awaitable<Result<void>> adopt_local_job(AgentLink& link, JobId job, Report report);
+  store::awaitable<Result<void>> audit_event(LinkedAgent agent, JobId job, ReportedAgentEvent event);
+  store::awaitable<Result<store::HistoryEntry>> entry_of(const LinkedAgent& agent, const JobId& job, Report report);
+  store::awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::string text);
+
+  boost::asio::any_io_executor executor_;
+  Parts parts_;
+};
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,152 @@
+#include "relay/jobs/service.h"
+
+#include "shared/base/json.h"
+#include "shared/crypto/new_id.h"
+#include "shared/recipe/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sallyport::jobs {
+namespace {
+
+constexpr std::uint64_t kMaxQueued = 100'000;  // of one organisation and group
+
+Result<recipe::Recipe> read_recipe(const std::string& canonical) {
+  auto loaded = recipe::recipe_from_canonical(canonical);
+  if (loaded) return std::move(*loaded);
+  return fail(Errc::invalid,
+              fmt::format("the stored recipe is not valid any more: {}", loaded.error().front().message));
+}
+
+// The activation in which a recipe's concurrency key is evaluated.
+Result<std::string> concurrency_key_of(const recipe::Recipe& recipe, const Value& trigger, const Value& inputs) {
+  if (!recipe.concurrency || !recipe.concurrency->key) return std::string();
+  const ValueMap about{{Value("name"), Value(recipe.name)}};
+  expr::Activation names;
+  names.bind("trigger", trigger);
+  names.bind("inputs", inputs);
+  names.bind("vars", Value(recipe.vars));
+  names.bind("recipe", Value(about));
+  auto key = recipe.concurrency->key->evaluate(names);
+  if (!key) return fail(Errc::invalid, "concurrency.key: " + key.error().message);
+  return key->is(Value::Kind::string) ? key->as_string() : to_json(*key);
+}
+
+std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
+
+}  // namespace
+
+store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor) {
+  SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, request.recipe));
+  const auto number = request.version ? request.version : found.active_version;
+  if (!number)
+    co_return fail(Errc::conflict, fmt::format("recipe \"{}\" has no active version; activate one first", found.name));
+  SP_CO_TRY(const auto version, co_await parts_.recipes.version(org, request.recipe, *number));
+  SP_CO_TRY(const auto recipe, read_recipe(version.canonical_json));
+  if (recipe.trigger.uses != "manual@1") {
+    co_return fail(
+        Errc::invalid,
+        fmt::format("recipe \"{}\" starts by itself ({}); only a recipe with the trigger manual@1 can be started",
+                    found.name, recipe.trigger.uses));
+  }
+  SP_CO_TRY(const auto inputs, recipe::bind_inputs(recipe, request.inputs));
+  const Value trigger(ValueMap{{Value("kind"), Value("manual")}, {Value("inputs"), inputs}});
+  SP_CO_TRY(const auto group, co_await parts_.groups.find_by_name(org, recipe.run_on));
+
+  store::Job job;
+  job.org = org;
+  job.recipe = request.recipe;
+  job.version = version.version;
+  job.group = group.id;
+  job.trigger_kind = "manual";
+  job.event_key = request.event_key;
+  job.priority = request.priority != 0 ? request.priority : static_cast<std::int32_t>(recipe.rank());
+  if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
+  SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
+  co_return co_await queue(std::move(job), to_json(trigger), {});
+}
+
+store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::Job job, std::string trigger_json,
+                                                                  std::vector<CompletedStep> kept) {
+  SP_CO_TRY(const auto queues, co_await parts_.jobs.queues());
+  const auto line =
+      std::ranges::find_if(queues, [&](const auto& q) { return q.org == job.org && q.group == job.group; });
+  if (line != queues.end() && line->queued >= kMaxQueued) {
+    co_return fail(Errc::exhausted, fmt::format("{} jobs wait for this agent group already", line->queued));
+  }
+  job.id = crypto::new_id<JobId>(parts_.clock);
+  job.created_at = parts_.clock.wall();
+  store::NewJob added{std::move(job), {}, {}};
+  SP_CO_TRY(added.sealed_trigger,
+            co_await parts_.envelope.seal(trigger_identity(added.job.org, added.job.id), as_bytes(trigger_json)));
+  const OrgId org = added.job.org;
+  for (const auto& step : kept) {
+    SP_CO_TRY(auto output,
+              co_await parts_.envelope.seal(step_identity(org, "output", added.job.id, step.path, step.attempt),
+                                            as_bytes(step.output_json)));
+    SP_CO_TRY(const auto status, domain::parse_step_status(step.status));
+    added.kept.push_back({step.path, step.attempt, status, "", std::move(output)});
+  }
+  SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added)));
+  parts_.feed.publish(org, stored.job.recipe, {stored.job.id, 0});
+  parts_.dispatcher.wake();
+  co_return stored;
+}
+
+store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId id, Actor) {
+  SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, parts_.clock.wall()));
+  if (domain::is_active(job.state)) parts_.dispatcher.tell_cancelled(job);
+  parts_.feed.publish(org, job.recipe, {id, 0});
+  co_return job;
+}
+
+store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_before(const store::Job& old,
+                                                                                      const std::string& step) {
+  SP_CO_TRY(const auto version, co_await parts_.recipes.version(old.org, old.recipe, old.version));
+  SP_CO_TRY(const auto recipe, read_recipe(version.canonical_json));
+  const auto at = std::ranges::find(recipe.steps, step, &recipe::Step::id);
+  if (at == recipe.steps.end()) co_return fail(Errc::invalid, fmt::format("the recipe has no step \"{}\"", step));
+  const auto is_before = [&](const CompletedStep& done) {
+    return std::ranges::find(recipe.steps.begin(), at, step_id_of(done.path), &recipe::Step::id) != at;
+  };
+  SP_CO_TRY(auto completed, co_await parts_.parcels.completed(old));
+  std::vector<CompletedStep> kept;
+  std::ranges::copy_if(completed, std::back_inserter(kept), is_before);
+  for (auto earlier = recipe.steps.begin(); earlier != at; ++earlier) {
+    if (std::ranges::find(kept, earlier->id, &CompletedStep::path) == kept.end()) {
+      co_return fail(Errc::invalid,
+                     fmt::format("step \"{}\" did not complete; re-run from there or earlier", earlier->id));
+    }
+  }
+  co_return kept;
+}
+
+store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob request, Actor) {
+  SP_CO_TRY(const auto old, co_await parts_.jobs.find(org, request.job));
+  if (!domain::is_final(old.state))
+    co_return fail(Errc::conflict, "the job has not ended yet; cancel it first or wait");
+  SP_CO_TRY(const auto sealed, co_await parts_.jobs.sealed_trigger(org, request.job));
+  SP_CO_TRY(const auto trigger, co_await parts_.envelope.open(trigger_identity(org, request.job), sealed));
+  std::vector<CompletedStep> kept;
+  if (!request.from_step.empty()) {
+    SP_CO_TRY(kept, co_await results_before(old, request.from_step));
+  }
+
+  store::Job job;
+  job.org = org;
+  job.recipe = old.recipe;
+  job.version = old.version;
+  job.group = old.group;
+  job.trigger_kind = "rerun";
+  job.event_key = old.event_key;
+  job.priority = old.priority;
+  job.rerun_of = old.id;
+  job.concurrency_key = old.concurrency_key;
+  job.concurrency_limit = old.concurrency_limit;
+  SP_CO_TRY(auto queued, co_await queue(std::move(job), std::string(trigger.reveal()), std::move(kept)));
+  co_return std::move(queued.job);
+}
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "relay/jobs/dispatcher.h"
+#include "relay/jobs/job_service.h"
+#include "relay/keys/envelope.h"
+#include "relay/store/groups.h"
+#include "relay/store/history.h"
+#include "relay/store/recipes.h"
+
+namespace sallyport::jobs {
+
+// The JobService of this relay: queues in the store and wakes the dispatcher.
+class StoredJobService final : public JobService {
+ public:
+  struct Parts {
+    store::Jobs& jobs;
+    store::Recipes& recipes;
+    store::History& history;
+    store::Groups& groups;
+    keys::Envelope& envelope;
+    ParcelMaker& parcels;
+    Dispatcher& dispatcher;
+    LocalJobFeed& feed;
+    const Clock& clock;
+  };
+
+  explicit StoredJobService(Parts parts) : parts_(parts) {}
+
+  store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor) override;
+  store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor) override;
+  store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor) override;
+
+ private:
+  store::awaitable<Result<store::AddedJob>> queue(store::Job job, std::string trigger_json,
+                                                  std::vector<CompletedStep> kept);
+  // What the old job completed before `step`, if all of it is still there.
+  store::awaitable<Result<std::vector<CompletedStep>>> results_before(const store::Job& old, const std::string& step);
+
+  Parts parts_;
+};
+
+}  // namespace sallyport::jobs
