@@ -26,7 +26,7 @@ struct ContextCore;
 class ServerContext {
  public:
   explicit ServerContext(std::shared_ptr<const ContextCore> core) : core_(std::move(core)) {}
-  const ContextCore& core() const { return *core_; }
+  const std::shared_ptr<const ContextCore>& core() const { return core_; }
 
  private:
   std::shared_ptr<const ContextCore> core_;
@@ -35,7 +35,7 @@ class ServerContext {
 class ClientContext {
  public:
   explicit ClientContext(std::shared_ptr<const ContextCore> core) : core_(std::move(core)) {}
-  const ContextCore& core() const { return *core_; }
+  const std::shared_ptr<const ContextCore>& core() const { return core_; }
 
  private:
   std::shared_ptr<const ContextCore> core_;

@@ -46,8 +46,9 @@ class TlsStream final : public ByteStream {
   boost::asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override;
   // Sends close_notify if the socket takes it at once and no write was cut off, and closes the socket.
   void close() noexcept override;
-  // The unhurried end after a last message: sends close_notify, drops what still arrives until the peer closes or
-  // `deadline`, then closes. Without it the kernel may reset the connection and lose the message.
+  // The unhurried end after a last message, with no other operation under way: sends close_notify, drops what still
+  // arrives until the peer closes or `deadline`, then closes. Without it the kernel may reset the connection and lose
+  // the message.
   boost::asio::awaitable<void> finish(SteadyTime deadline);
 
   const SessionFacts& facts() const;

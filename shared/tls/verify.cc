@@ -1,0 +1,180 @@
+#include "shared/tls/verify.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+
+#include <algorithm>
+
+namespace sallyport::tls {
+namespace {
+
+using TrustedStack = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })>;
+
+// The names of an ALPN extension (RFC 7301 §3.1); empty when it is malformed.
+std::vector<std::string_view> offered_protocols(std::string_view extension) {
+  std::vector<std::string_view> names;
+  auto length_at = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(extension[at])); };
+  if (extension.size() < 2 || ((length_at(0) << 8) | length_at(1)) != extension.size() - 2) return {};
+  for (std::size_t at = 2; at < extension.size();) {
+    const auto length = length_at(at);
+    if (length == 0 || at + 1 + length > extension.size()) return {};
+    names.push_back(extension.substr(at + 1, length));
+    at += 1 + length;
+  }
+  return names;
+}
+
+std::string_view alpn_extension(SSL* ssl) {
+  const unsigned char* data = nullptr;
+  std::size_t length = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &data, &length) != 1)
+    return {};
+  return {reinterpret_cast<const char*>(data), length};
+}
+
+std::string_view reason_of(int verify_error) {
+  switch (verify_error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return reason::kExpired;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return reason::kNotYetValid;
+    case X509_V_ERR_INVALID_PURPOSE:
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return reason::kWrongRole;
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+    case X509_V_ERR_SUBTREE_MINMAX: return reason::kBadSan;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return reason::kWrongHost;
+    default: return reason::kWrongCa;
+  }
+}
+
+std::string describe(X509_STORE_CTX* store) {
+  auto* at_fault = X509_STORE_CTX_get_current_cert(store);
+  const auto subject = at_fault != nullptr ? crypto::Certificate::share(at_fault).subject() : std::string("?");
+  return fmt::format("{} (certificate \"{}\", depth {})",
+                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)), subject,
+                     X509_STORE_CTX_get_error_depth(store));
+}
+
+std::vector<crypto::Certificate> built_chain(X509_STORE_CTX* store) {
+  std::vector<crypto::Certificate> chain;
+  auto* certificates = X509_STORE_CTX_get0_chain(store);
+  for (int i = 0; i < sk_X509_num(certificates); ++i) {
+    chain.push_back(crypto::Certificate::share(sk_X509_value(certificates, i)));
+  }
+  return chain;
+}
+
+// A refusal of ours reaches the peer as the alert bad_certificate.
+int refuse(X509_STORE_CTX* store, HandshakeNotes& notes, Refusal why) {
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+  notes.refuse(why.reason, why.error.code, std::move(why.error.message));
+  return 0;
+}
+
+bool demand_host(X509_STORE_CTX* store, const std::string& host) {
+  auto* rules = X509_STORE_CTX_get0_param(store);
+  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  if (X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) == 1) return true;
+  ERR_clear_error();
+  return !host.empty() && X509_VERIFY_PARAM_set1_host(rules, host.data(), host.size()) == 1;
+}
+
+// Among what the server sent: the self-signed certificate whose key is pinned. nullptr when there is none.
+X509* pinned_root(X509_STORE_CTX* store, const crypto::Digest& pin) {
+  auto* sent = X509_STORE_CTX_get0_untrusted(store);
+  for (int i = 0; i < sk_X509_num(sent); ++i) {
+    const auto candidate = crypto::Certificate::share(sk_X509_value(sent, i));
+    if (candidate.key_pin() == pin && candidate.ca() && candidate.signed_by(candidate)) return sk_X509_value(sent, i);
+  }
+  return nullptr;
+}
+
+int verify_chain(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  if (X509_verify_cert(store) != 1) {
+    notes.refuse(reason_of(X509_STORE_CTX_get_error(store)), Errc::unauthenticated, describe(store));
+    return 0;
+  }
+  notes.chain = built_chain(store);
+  return 1;
+}
+
+int verify_server(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  if (!demand_host(store, notes.host)) {
+    return refuse(store, notes, {reason::kWrongHost, {Errc::invalid, "the relay's host name is malformed"}});
+  }
+  if (verify_chain(store, notes) != 1) return 0;
+  const auto& leaf = notes.chain.front();
+  if (leaf.ca() || !leaf.allows_server_auth()) {
+    return refuse(store, notes, {reason::kWrongRole, {Errc::unauthenticated, "the certificate is not for a server"}});
+  }
+  return 1;
+}
+
+int verify_pinned_server(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  auto* root = pinned_root(store, notes.core.root_pin);
+  if (root == nullptr) {
+    return refuse(store, notes,
+                  {reason::kWrongPin, {Errc::unauthenticated, "the relay does not show the pinned root"}});
+  }
+  const TrustedStack trusted(sk_X509_new_null());
+  sk_X509_push(trusted.get(), root);
+  X509_STORE_CTX_set0_trusted_stack(store, trusted.get());
+  return verify_server(store, notes);
+}
+
+int verify_agent(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  if (verify_chain(store, notes) != 1) return 0;
+  auto agent = check_agent_chain(notes.chain, notes.core.trust_domain);
+  if (!agent) return refuse(store, notes, std::move(agent).error());
+  notes.agent = *std::move(agent);
+  return 1;
+}
+
+}  // namespace
+
+int on_client_hello(SSL* ssl, int* alert, void*) {
+  auto& notes = HandshakeNotes::of(ssl);
+  const auto offered = offered_protocols(alpn_extension(ssl));
+  auto offers = [&](std::string_view name) { return std::ranges::find(offered, name) != offered.end(); };
+  if (offers(kLinkProtocol)) {
+    notes.protocol = kLinkProtocol;  // the context's own demand of a certificate stands
+    return SSL_CLIENT_HELLO_SUCCESS;
+  }
+  if (offers(kEnrolProtocol) && SSL_add1_chain_cert(ssl, notes.core.root->native()) == 1) {
+    notes.protocol = kEnrolProtocol;
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
+    return SSL_CLIENT_HELLO_SUCCESS;
+  }
+  notes.refuse(reason::kAlpn, Errc::invalid,
+               offered.empty() ? "the client offers no application protocol"
+                               : fmt::format("none of the client's {} application protocols is ours", offered.size()));
+  *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+int on_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_length, const unsigned char*, unsigned int, void*) {
+  const auto& chosen = HandshakeNotes::of(ssl).protocol;
+  *out = reinterpret_cast<const unsigned char*>(chosen.data());
+  *out_length = static_cast<unsigned char>(chosen.size());
+  return chosen.empty() ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK;
+}
+
+int on_peer_chain(X509_STORE_CTX* store, void*) {
+  const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto& notes = HandshakeNotes::of(ssl);
+  const auto now = unix_ms(notes.core.clock.wall()) / 1000;
+  X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(now));
+  switch (notes.core.role) {
+    case Role::server: return verify_agent(store, notes);
+    case Role::link_client: return verify_server(store, notes);
+    case Role::enrol_client: return verify_pinned_server(store, notes);
+  }
+  return 0;
+}
+
+}  // namespace sallyport::tls
