@@ -1,0 +1,15 @@
+#include "relay/store/migrations/migrations.h"
+#include "relay/store/migrations/sqlite_0001_initial.h"
+
+#include <array>
+
+namespace sallyport::store {
+
+std::span<const Migration> sqlite_migrations() {
+  static constexpr std::array migrations = {
+      Migration{1, "initial", kSqlite0001Initial},
+  };
+  return migrations;
+}
+
+}  // namespace sallyport::store

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "relay/store/sqlite/engine.h"
+#include "relay/store/store.h"
+
+#include <memory>
+
+// The ports on SQLite, one file each. They keep a reference to the engine and no state.
+namespace sallyport::store::sqlite {
+
+std::unique_ptr<Organisations> make_organisations(Engine& engine);
+std::unique_ptr<Users> make_users(Engine& engine);
+std::unique_ptr<ApiTokens> make_api_tokens(Engine& engine);
+std::unique_ptr<Groups> make_groups(Engine& engine);
+std::unique_ptr<Agents> make_agents(Engine& engine);
+std::unique_ptr<Certificates> make_certificates(Engine& engine);
+std::unique_ptr<IssuingCas> make_issuing_cas(Engine& engine);
+std::unique_ptr<EnrolmentTokens> make_enrolment_tokens(Engine& engine);
+std::unique_ptr<Connections> make_connections(Engine& engine);
+std::unique_ptr<Recipes> make_recipes(Engine& engine);
+std::unique_ptr<Assignments> make_assignments(Engine& engine);
+std::unique_ptr<Jobs> make_jobs(Engine& engine);
+std::unique_ptr<History> make_history(Engine& engine);
+std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);
+std::unique_ptr<AuditLog> make_audit_log(Engine& engine);
+
+}  // namespace sallyport::store::sqlite

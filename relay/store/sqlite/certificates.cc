@@ -1,0 +1,134 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+Result<Certificate> add_renewal(Database& db, const OrgId& org, const AgentId& agent, const NewCertificate& fresh) {
+  SP_TRY(bool active, db.prepare("select status = 'active' from agents where org = ? and id = ?", org, agent)
+                          .one("agent", [](Row row) { return row.integer() != 0; }));
+  if (!active) return fail(Errc::forbidden, "the agent is revoked");
+  SP_TRY(std::uint32_t newest,
+         db.prepare("select coalesce(max(generation), 0) from certificates where org = ? and agent = ?", org, agent)
+             .one("agent", [](Row row) { return row.u32(); }));
+  Certificate certificate{.serial = fresh.serial,
+                          .org = org,
+                          .agent = agent,
+                          .generation = newest + 1,
+                          .issued_at = fresh.issued_at,
+                          .not_after = fresh.not_after};
+  SP_CHECK(insert_certificate(db, certificate));
+  return certificate;
+}
+
+class SqliteCertificates final : public Certificates {
+ public:
+  explicit SqliteCertificates(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<Certificate>> add(OrgId org, AgentId agent, NewCertificate certificate) override {
+    return engine_.write([org, agent, certificate](Database& db) { return add_renewal(db, org, agent, certificate); });
+  }
+
+  awaitable<Result<Certificate>> find(OrgId org, Serial serial) override {
+    return engine_.read([org, serial](Database& db) {
+      return db.prepare(select(kCertificateColumns, "from certificates where org = ? and serial = ?"), org, serial)
+          .one("certificate", read_certificate);
+    });
+  }
+
+  awaitable<Result<std::vector<Certificate>>> of_agent(OrgId org, AgentId agent) override {
+    return engine_.read([org, agent](Database& db) {
+      return db
+          .prepare(select(kCertificateColumns,
+                          "from certificates where org = ? and agent = ? order by generation desc limit 200"),
+                   org, agent)
+          .all(read_certificate);
+    });
+  }
+
+  awaitable<Result<void>> revoke(OrgId org, Serial serial, WallTime now) override {
+    return engine_.write([org, serial, now](Database& db) {
+      return expect_row(db.run("update certificates set revoked_at = coalesce(revoked_at, ?) "
+                               "where org = ? and serial = ?",
+                               now, org, serial),
+                        "certificate");
+    });
+  }
+
+  awaitable<Result<std::vector<RevokedSerial>>> revoked_serials(WallTime now) override {
+    return engine_.read([now](Database& db) {
+      return db.prepare("select org, serial from certificates where revoked_at is not null and not_after > ?", now)
+          .all([](Row row) { return RevokedSerial{.org = row.id<OrgId>(), .serial = row.id<Serial>()}; });
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+class SqliteIssuingCas final : public IssuingCas {
+ public:
+  explicit SqliteIssuingCas(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> add(OrgId org, IssuingCa ca) override {
+    return engine_.write([org, ca = std::move(ca)](Database& db) {
+      return explain(db.run("insert into issuing_cas (org, certificate_der, sealed_private_key, created_at, not_after) "
+                            "values (?, ?, ?, ?, ?)",
+                            org, ca.certificate_der, ca.sealed_private_key, ca.created_at, ca.not_after),
+                     "the organisation has an issuing certificate authority", "no such organisation");
+    });
+  }
+
+  awaitable<Result<IssuingCa>> find(OrgId org) override {
+    return engine_.read([org](Database& db) {
+      return db
+          .prepare(
+              "select org, certificate_der, sealed_private_key, created_at, not_after from issuing_cas where org = ?",
+              org)
+          .one("issuing certificate authority", [](Row row) {
+            return IssuingCa{.org = row.id<OrgId>(),
+                             .certificate_der = row.bytes(),
+                             .sealed_private_key = row.bytes(),
+                             .created_at = row.time(),
+                             .not_after = row.time()};
+          });
+    });
+  }
+
+  awaitable<Result<std::vector<IssuingCaCertificate>>> load_all() override {
+    return engine_.read([](Database& db) {
+      return db.prepare("select org, certificate_der from issuing_cas order by org").all([](Row row) {
+        return IssuingCaCertificate{.org = row.id<OrgId>(), .certificate_der = row.bytes()};
+      });
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+Certificate read_certificate(Row row) {
+  return {.serial = row.id<Serial>(),
+          .org = row.id<OrgId>(),
+          .agent = row.id<AgentId>(),
+          .generation = row.u32(),
+          .issued_at = row.time(),
+          .not_after = row.time(),
+          .revoked_at = row.maybe_time()};
+}
+
+Result<void> insert_certificate(Database& db, const Certificate& certificate) {
+  return explain(db.run("insert into certificates (org, serial, agent, generation, issued_at, not_after) "
+                        "values (?, ?, ?, ?, ?, ?)",
+                        certificate.org, certificate.serial, certificate.agent, certificate.generation,
+                        certificate.issued_at, certificate.not_after),
+                 "a certificate with this serial number exists", "no such agent");
+}
+
+std::unique_ptr<Certificates> make_certificates(Engine& engine) { return std::make_unique<SqliteCertificates>(engine); }
+std::unique_ptr<IssuingCas> make_issuing_cas(Engine& engine) { return std::make_unique<SqliteIssuingCas>(engine); }
+
+}  // namespace sallyport::store::sqlite

@@ -1,0 +1,93 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+constexpr std::size_t kMaxConnections = 1000;
+
+std::string_view to_text(ConnectionHealth health) {
+  switch (health) {
+    case ConnectionHealth::unknown: return "unknown";
+    case ConnectionHealth::healthy: return "healthy";
+    case ConnectionHealth::failing: return "failing";
+  }
+  return "unknown";
+}
+
+ConnectionHealth parse_health(std::string_view text) {
+  if (text == "healthy") return ConnectionHealth::healthy;
+  return text == "failing" ? ConnectionHealth::failing : ConnectionHealth::unknown;
+}
+
+Connection read_connection(Row row) {
+  return {.org = row.id<OrgId>(),
+          .agent = row.id<AgentId>(),
+          .name = row.text(),
+          .kind = row.text(),
+          .health = parse_health(row.text()),
+          .detail = row.text(),
+          .checked_at = row.maybe_time()};
+}
+
+std::string cursor_of(const Connection& connection) { return connection.agent.value + "/" + connection.name; }
+
+Result<void> insert(Database& db, const OrgId& org, const AgentId& agent, const Connection& one) {
+  return explain(db.run("insert into connections (org, agent, name, kind, health, detail, checked_at) "
+                        "values (?, ?, ?, ?, ?, ?, ?)",
+                        org, agent, one.name, one.kind, to_text(one.health), one.detail, one.checked_at),
+                 "two connections have the same name", "no such agent");
+}
+
+Result<void> replace_all(Database& db, const OrgId& org, const AgentId& agent, const std::vector<Connection>& now) {
+  SP_CHECK(db.prepare("select 1 from agents where org = ? and id = ?", org, agent).one("agent", [](Row) { return 0; }));
+  SP_CHECK(db.run("delete from connections where org = ? and agent = ?", org, agent));
+  for (const Connection& one : now) SP_CHECK(insert(db, org, agent, one));
+  return {};
+}
+
+class SqliteConnections final : public Connections {
+ public:
+  explicit SqliteConnections(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> replace(OrgId org, AgentId agent, std::vector<Connection> connections) override {
+    return engine_.write([org, agent, connections = std::move(connections)](Database& db) -> Result<void> {
+      if (connections.size() > kMaxConnections) {
+        return fail(Errc::too_large, fmt::format("more than {} connections", kMaxConnections));
+      }
+      return replace_all(db, org, agent, connections);
+    });
+  }
+
+  awaitable<Result<std::vector<Connection>>> of_agent(OrgId org, AgentId agent) override {
+    return engine_.read([org, agent](Database& db) {
+      return db
+          .prepare(
+              "select org, agent, name, kind, health, detail, checked_at from connections "
+              "where org = ? and agent = ? order by name",
+              org, agent)
+          .all(read_connection);
+    });
+  }
+
+  awaitable<Result<Page<Connection>>> list(OrgId org, PageQuery page) override {
+    return engine_.read([org, page](Database& db) {
+      const std::size_t limit = page.bounded_limit();
+      const std::string agent = page.after.substr(0, page.after.find('/'));
+      const std::string name = page.after.substr(std::min(agent.size() + 1, page.after.size()));
+      return page_of(db.prepare("select org, agent, name, kind, health, detail, checked_at from connections "
+                                "where org = ? and (agent, name) > (?, ?) order by agent, name limit ?",
+                                org, agent, name, one_more(limit)),
+                     limit, read_connection, cursor_of);
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Connections> make_connections(Engine& engine) { return std::make_unique<SqliteConnections>(engine); }
+
+}  // namespace sallyport::store::sqlite

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "relay/store/sqlite/lane.h"
+
+#include <optional>
+#include <type_traits>
+
+namespace sallyport::store::sqlite {
+
+// Runs functions `Result<T>(Database&)` on the lane of writes or of reads. They may be run more than once and must not
+// consume what they captured.
+class Engine {
+ public:
+  Engine(Database writer, Database reader, LaneLimits limits);
+
+  template <class F>
+  boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> write(F work) {
+    return on(writes_, std::move(work));
+  }
+  template <class F>
+  boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> read(F work) {
+    return on(reads_, std::move(work));
+  }
+
+ private:
+  template <class F>
+  static boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> on(Lane& lane, F work) {
+    std::optional<std::invoke_result_t<const F&, Database&>> outcome;
+    Result<void> done = co_await lane.submit([&outcome, &work](Database& database) -> Result<void> {
+      outcome.emplace(std::as_const(work)(database));
+      if (!*outcome) return std::unexpected(outcome->error());
+      return {};
+    });
+    if (!done) co_return std::unexpected(std::move(done).error());
+    co_return *std::move(outcome);
+  }
+
+  Lane writes_;
+  Lane reads_;
+};
+
+}  // namespace sallyport::store::sqlite

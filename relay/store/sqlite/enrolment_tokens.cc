@@ -1,0 +1,127 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+constexpr std::string_view kColumns =
+    "id, org, group_id, sealed_secret, max_uses, uses, created_by, created_at, expires_at, revoked_at";
+
+EnrolmentToken read_token(Row row) {
+  return {.id = row.id<EnrolmentId>(),
+          .org = row.id<OrgId>(),
+          .group = row.id<GroupId>(),
+          .sealed_secret = row.bytes(),
+          .max_uses = row.u32(),
+          .uses = row.u32(),
+          .created_by = row.id<UserId>(),
+          .created_at = row.time(),
+          .expires_at = row.time(),
+          .revoked_at = row.maybe_time()};
+}
+
+Result<EnrolmentToken> find_token(Database& db, const OrgId& org, const EnrolmentId& id) {
+  return db.prepare(select(kColumns, "from enrolment_tokens where org = ? and id = ?"), org, id)
+      .one("enrolment token", read_token);
+}
+
+Result<void> refuse_unless_usable(const EnrolmentToken& token, WallTime now) {
+  switch (state_at(token, now)) {
+    case EnrolmentState::usable: return {};
+    case EnrolmentState::used_up: return fail(Errc::conflict, "the enrolment token is used up");
+    case EnrolmentState::expired: return fail(Errc::conflict, "the enrolment token has expired");
+    case EnrolmentState::revoked: return fail(Errc::conflict, "the enrolment token is revoked");
+  }
+  return fail(Errc::internal, "unknown state of an enrolment token");
+}
+
+struct Redemption {
+  OrgId org;
+  EnrolmentId token;
+  WallTime now;
+  NewAgent agent;
+  NewCertificate certificate;
+};
+
+Result<Agent> redeem_once(Database& db, const Redemption& redemption) {
+  SP_TRY(EnrolmentToken token, find_token(db, redemption.org, redemption.token));
+  SP_CHECK(refuse_unless_usable(token, redemption.now));
+  SP_CHECK(db.run("update enrolment_tokens set uses = uses + 1 where org = ? and id = ?", token.org, token.id));
+  Agent agent{.id = redemption.agent.id,
+              .org = token.org,
+              .group = token.group,
+              .name = redemption.agent.name,
+              .hostname = redemption.agent.hostname,
+              .software = redemption.agent.software,
+              .enrolled_at = redemption.now};
+  SP_CHECK(insert_agent(db, agent));
+  SP_CHECK(insert_certificate(db, {.serial = redemption.certificate.serial,
+                                   .org = token.org,
+                                   .agent = agent.id,
+                                   .generation = 1,
+                                   .issued_at = redemption.certificate.issued_at,
+                                   .not_after = redemption.certificate.not_after}));
+  return agent;
+}
+
+class SqliteEnrolmentTokens final : public EnrolmentTokens {
+ public:
+  explicit SqliteEnrolmentTokens(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> add(OrgId org, EnrolmentToken token) override {
+    return engine_.write([org, token = std::move(token)](Database& db) {
+      return explain(
+          db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, "
+                 "created_at, expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                 token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by, token.created_at,
+                 token.expires_at),
+          "an enrolment token with this id exists", "no such agent group");
+    });
+  }
+
+  awaitable<Result<EnrolmentToken>> find(OrgId org, EnrolmentId id) override {
+    return engine_.read([org, id](Database& db) { return find_token(db, org, id); });
+  }
+
+  awaitable<Result<Page<EnrolmentToken>>> list(OrgId org, PageQuery page) override {
+    return engine_.read([org, page](Database& db) {
+      const std::size_t limit = page.bounded_limit();
+      return page_of(db.prepare(select(kColumns, "from enrolment_tokens where org = ? and id > ? order by id limit ?"),
+                                org, page.after, one_more(limit)),
+                     limit, read_token, [](const EnrolmentToken& token) { return token.id.value; });
+    });
+  }
+
+  awaitable<Result<void>> revoke(OrgId org, EnrolmentId id, WallTime now) override {
+    return engine_.write([org, id, now](Database& db) {
+      return expect_row(db.run("update enrolment_tokens set revoked_at = coalesce(revoked_at, ?) "
+                               "where org = ? and id = ?",
+                               now, org, id),
+                        "enrolment token");
+    });
+  }
+
+  awaitable<Result<EnrolmentToken>> find_for_enrolment(EnrolmentId id) override {
+    return engine_.read([id](Database& db) {
+      return db.prepare(select(kColumns, "from enrolment_tokens where id = ?"), id).one("enrolment token", read_token);
+    });
+  }
+
+  awaitable<Result<Agent>> redeem(OrgId org, EnrolmentId id, WallTime now, NewAgent agent,
+                                  NewCertificate certificate) override {
+    Redemption redemption{org, id, now, std::move(agent), std::move(certificate)};
+    return engine_.write([redemption = std::move(redemption)](Database& db) { return redeem_once(db, redemption); });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<EnrolmentTokens> make_enrolment_tokens(Engine& engine) {
+  return std::make_unique<SqliteEnrolmentTokens>(engine);
+}
+
+}  // namespace sallyport::store::sqlite

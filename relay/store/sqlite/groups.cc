@@ -1,0 +1,65 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+Group read_group(Row row) {
+  return {.id = row.id<GroupId>(), .org = row.id<OrgId>(), .name = row.text(), .created_at = row.time()};
+}
+
+class SqliteGroups final : public Groups {
+ public:
+  explicit SqliteGroups(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> add(OrgId org, Group group) override {
+    return engine_.write([org, group = std::move(group)](Database& db) {
+      return explain(db.run("insert into agent_groups (org, id, name, created_at) values (?, ?, ?, ?)", org, group.id,
+                            group.name, group.created_at),
+                     "an agent group with this name exists", "no such organisation");
+    });
+  }
+
+  awaitable<Result<Group>> find(OrgId org, GroupId id) override {
+    return engine_.read([org, id](Database& db) {
+      return db.prepare("select id, org, name, created_at from agent_groups where org = ? and id = ?", org, id)
+          .one("agent group", read_group);
+    });
+  }
+
+  awaitable<Result<Group>> find_by_name(OrgId org, std::string name) override {
+    return engine_.read([org, name](Database& db) {
+      return db.prepare("select id, org, name, created_at from agent_groups where org = ? and name = ?", org, name)
+          .one("agent group", read_group);
+    });
+  }
+
+  awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) override {
+    return engine_.read([org, page](Database& db) {
+      const std::size_t limit = page.bounded_limit();
+      return page_of(db.prepare("select id, org, name, created_at from agent_groups where org = ? and id > ? "
+                                "order by id limit ?",
+                                org, page.after, one_more(limit)),
+                     limit, read_group, [](const Group& group) { return group.id.value; });
+    });
+  }
+
+  awaitable<Result<void>> remove(OrgId org, GroupId id) override {
+    return engine_.write([org, id](Database& db) -> Result<void> {
+      auto removed = db.run("delete from agent_groups where org = ? and id = ?", org, id);
+      if (!removed && removed.error().code == Errc::not_found) {
+        return fail(Errc::conflict, "the agent group is in use by agents, enrolment tokens or jobs");
+      }
+      return expect_row(removed, "agent group");
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Groups> make_groups(Engine& engine) { return std::make_unique<SqliteGroups>(engine); }
+
+}  // namespace sallyport::store::sqlite

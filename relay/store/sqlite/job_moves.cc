@@ -1,0 +1,134 @@
+#include "relay/store/sqlite/job_moves.h"
+
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+using domain::JobState;
+
+Result<std::optional<Job>> earlier_job(Database& db, const OrgId& org, const Job& fresh) {
+  SP_TRY(auto same_id,
+         db.prepare(select(kJobColumns, "from jobs where org = ? and id = ?"), org, fresh.id).maybe(read_job));
+  if (same_id || fresh.event_key.empty() || fresh.rerun_of) return same_id;
+  SP_TRY(auto known, db.prepare("select job from job_events where org = ? and recipe = ? and event_key = ?", org,
+                                fresh.recipe, fresh.event_key)
+                         .maybe([](Row row) { return row.id<JobId>(); }));
+  if (!known) return std::nullopt;
+  SP_TRY(Job job, find_job(db, org, *known));
+  return job;
+}
+
+Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
+  return explain(
+      db.run("insert into jobs (id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, "
+             "lease_epoch, run_number, rerun_of, concurrency_key, concurrency_limit, created_at, dispatched_at, "
+             "started_at, error_class, error_message, failed_step) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '')",
+             job.id, org, job.recipe, job.version, job.group, job.agent, domain::to_string(job.state), job.trigger_kind,
+             job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
+             job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at),
+      "a job with this id exists", "no such recipe version or agent group");
+}
+
+std::unexpected<Error> fenced(const Job& job) {
+  return fail(Errc::conflict,
+              fmt::format("the job is {} under lease epoch {}", domain::to_string(job.state), job.lease_epoch));
+}
+
+Result<Job> end_and_reload(Database& db, const Job& job, const JobOutcome& outcome) {
+  SP_CHECK(end_job(db, job, outcome));
+  return find_job(db, job.org, job.id);
+}
+
+}  // namespace
+
+Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
+  SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
+  if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
+  SP_CHECK(insert_job(db, org, fresh.job));
+  SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
+                  fresh.sealed_trigger));
+  if (!fresh.job.event_key.empty() && !fresh.job.rerun_of) {
+    SP_CHECK(db.run("insert into job_events (org, recipe, event_key, job, created_at) values (?, ?, ?, ?, ?)", org,
+                    fresh.job.recipe, fresh.job.event_key, fresh.job.id, fresh.job.created_at));
+  }
+  SP_TRY(Job job, find_job(db, org, fresh.job.id));
+  return AddedJob{std::move(job), AddOutcome::added};
+}
+
+Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeId& recipe, const std::string& key) {
+  return db
+      .prepare(
+          "select count(*) from jobs where org = ? and recipe = ? and concurrency_key = ? "
+          "and state in ('dispatched', 'running')",
+          org, recipe, key)
+      .one("recipe", [](Row row) { return row.u64(); });
+}
+
+Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, const Claim& claim) {
+  SP_TRY(Job job, find_job(db, org, id));
+  if (job.state != JobState::queued || job.lease_epoch != claim.expected_epoch) return fenced(job);
+  if (job.concurrency_limit > 0) {
+    SP_TRY(std::uint64_t active, count_active(db, org, job.recipe, job.concurrency_key));
+    if (active >= job.concurrency_limit) return fail(Errc::exhausted, "the recipe's concurrency limit is reached");
+  }
+  SP_CHECK(
+      db.run("update jobs set state = 'dispatched', agent = ?, lease_epoch = lease_epoch + 1, lease_until = ?, "
+             "dispatched_at = ? where org = ? and id = ?",
+             claim.agent, claim.lease_until, claim.at, org, id));
+  SP_TRY(Bytes trigger, db.prepare("select sealed_trigger from job_triggers where org = ? and job = ?", org, id)
+                            .one("job", [](Row row) { return row.bytes(); }));
+  SP_TRY(Job claimed, find_job(db, org, id));
+  return ClaimedJob{std::move(claimed), std::move(trigger)};
+}
+
+Result<void> start_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at) {
+  SP_TRY(Job job, find_job(db, org, id));
+  if (job.lease_epoch != epoch) return fenced(job);
+  if (job.state == JobState::running) return {};
+  if (!domain::can_move(job.state, JobState::running)) return fenced(job);
+  SP_CHECK(db.run("update jobs set state = 'running', started_at = coalesce(started_at, ?) where org = ? and id = ?",
+                  at, org, id));
+  return {};
+}
+
+Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at,
+                        ReleaseReason reason) {
+  SP_TRY(Job job, find_job(db, org, id));
+  if (job.lease_epoch != epoch || !domain::is_active(job.state)) return fenced(job);
+  if (job.cancel_requested_at) return end_and_reload(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
+  const std::uint32_t runs = job.run_number + (reason == ReleaseReason::holder_lost ? 1 : 0);
+  if (runs > domain::kMaxRuns) {
+    const JobError error{.error_class = "lost",
+                         .message = fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)};
+    return end_and_reload(db, job, {.state = JobState::dead, .at = at, .error = error});
+  }
+  SP_CHECK(
+      db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
+             "run_number = ?, dispatched_at = null where org = ? and id = ?",
+             runs, org, id));
+  return find_job(db, org, id);
+}
+
+Result<Job> finish_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch,
+                       const JobOutcome& outcome) {
+  SP_TRY(Job job, find_job(db, org, id));
+  if (!domain::is_final(outcome.state)) return fail(Errc::internal, "a job ends in a final state only");
+  if (job.lease_epoch != epoch || !domain::can_move(job.state, outcome.state)) return fenced(job);
+  return end_and_reload(db, job, outcome);
+}
+
+Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, WallTime at) {
+  SP_TRY(Job job, find_job(db, org, id));
+  if (domain::is_final(job.state)) return fenced(job);
+  if (job.cancel_requested_at) return job;
+  SP_CHECK(db.run("update jobs set cancel_requested_at = ? where org = ? and id = ?", at, org, id));
+  if (job.state == JobState::queued) {
+    return end_and_reload(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
+  }
+  return find_job(db, org, id);
+}
+
+}  // namespace sallyport::store::sqlite

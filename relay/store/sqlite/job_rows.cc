@@ -1,0 +1,43 @@
+#include "relay/store/sqlite/readers.h"
+
+namespace sallyport::store::sqlite {
+
+Job read_job(Row row) {
+  return {.id = row.id<JobId>(),
+          .org = row.id<OrgId>(),
+          .recipe = row.id<RecipeId>(),
+          .version = row.u32(),
+          .group = row.id<GroupId>(),
+          .agent = row.maybe_id<AgentId>(),
+          .state = domain::parse_job_state(row.text()).value_or(domain::JobState::dead),
+          .trigger_kind = row.text(),
+          .event_key = row.text(),
+          .priority = static_cast<std::int32_t>(row.integer()),
+          .lease_epoch = row.u64(),
+          .lease_until = row.maybe_time(),
+          .run_number = row.u32(),
+          .rerun_of = row.maybe_id<JobId>(),
+          .concurrency_key = row.text(),
+          .concurrency_limit = row.u32(),
+          .cancel_requested_at = row.maybe_time(),
+          .created_at = row.time(),
+          .dispatched_at = row.maybe_time(),
+          .started_at = row.maybe_time(),
+          .finished_at = row.maybe_time(),
+          .error = {.error_class = row.text(), .message = row.text(), .failed_step = row.text()}};
+}
+
+Result<Job> find_job(Database& db, const OrgId& org, const JobId& id) {
+  return db.prepare(select(kJobColumns, "from jobs where org = ? and id = ?"), org, id).one("job", read_job);
+}
+
+Result<void> end_job(Database& db, const Job& job, const JobOutcome& outcome) {
+  SP_CHECK(
+      db.run("update jobs set state = ?, finished_at = ?, error_class = ?, error_message = ?, failed_step = ?, "
+             "lease_until = null where org = ? and id = ?",
+             domain::to_string(outcome.state), outcome.at, outcome.error.error_class, outcome.error.message,
+             outcome.error.failed_step, job.org, job.id));
+  return {};
+}
+
+}  // namespace sallyport::store::sqlite

@@ -1,0 +1,91 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+std::string_view to_text(domain::PlatformRights rights) {
+  return rights == domain::PlatformRights::admin ? "admin" : "none";
+}
+
+User read_one_user(Row row) { return read_user(row); }
+
+Result<User> find_user(Database& db, const OrgId& org, const UserId& id) {
+  return db.prepare(select(kUserColumns, "from users u where u.org = ? and u.id = ?"), org, id)
+      .one("user", read_one_user);
+}
+
+Result<void> keep_an_owner(Database& db, const User& leaving) {
+  if (leaving.role != domain::Role::owner) return {};
+  SP_TRY(std::uint64_t others,
+         db.prepare("select count(*) from users where org = ? and role = 'owner' and id <> ?", leaving.org, leaving.id)
+             .one("organisation", [](Row row) { return row.u64(); }));
+  if (others == 0) return fail(Errc::conflict, "the organisation would be left without an owner");
+  return {};
+}
+
+class SqliteUsers final : public Users {
+ public:
+  explicit SqliteUsers(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> add(OrgId org, User user) override {
+    return engine_.write([org, user = std::move(user)](Database& db) {
+      return explain(db.run("insert into users (org, id, name, email, role, platform, created_at) "
+                            "values (?, ?, ?, ?, ?, ?, ?)",
+                            org, user.id, user.name, user.email, domain::to_string(user.role), to_text(user.platform),
+                            user.created_at),
+                     "a user with this e-mail address exists", "no such organisation");
+    });
+  }
+
+  awaitable<Result<User>> find(OrgId org, UserId id) override {
+    return engine_.read([org, id](Database& db) { return find_user(db, org, id); });
+  }
+
+  awaitable<Result<Page<User>>> list(OrgId org, PageQuery page) override {
+    return engine_.read([org, page](Database& db) {
+      const std::size_t limit = page.bounded_limit();
+      return page_of(db.prepare(select(kUserColumns, "from users u where u.org = ? and u.id > ? order by u.id limit ?"),
+                                org, page.after, one_more(limit)),
+                     limit, read_one_user, [](const User& user) { return user.id.value; });
+    });
+  }
+
+  awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role) override {
+    return engine_.write([org, id, role](Database& db) -> Result<User> {
+      SP_TRY(User user, find_user(db, org, id));
+      if (role != domain::Role::owner) SP_CHECK(keep_an_owner(db, user));
+      SP_CHECK(db.run("update users set role = ? where org = ? and id = ?", domain::to_string(role), org, id));
+      user.role = role;
+      return user;
+    });
+  }
+
+  awaitable<Result<void>> remove(OrgId org, UserId id) override {
+    return engine_.write([org, id](Database& db) -> Result<void> {
+      SP_TRY(User user, find_user(db, org, id));
+      SP_CHECK(keep_an_owner(db, user));
+      return expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user");
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+User read_user(Row& row) {
+  return {.id = row.id<UserId>(),
+          .org = row.id<OrgId>(),
+          .name = row.text(),
+          .email = row.text(),
+          .role = domain::parse_role(row.text()).value_or(domain::Role::viewer),
+          .platform = row.text() == "admin" ? domain::PlatformRights::admin : domain::PlatformRights::none,
+          .created_at = row.time()};
+}
+
+std::unique_ptr<Users> make_users(Engine& engine) { return std::make_unique<SqliteUsers>(engine); }
+
+}  // namespace sallyport::store::sqlite
