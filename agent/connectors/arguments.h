@@ -23,10 +23,10 @@ class Arguments {
   StepResult<std::int64_t> integer(std::string_view name) const;
   std::int64_t integer_or(std::string_view name, std::int64_t fallback) const;
   std::optional<std::chrono::milliseconds> duration(std::string_view name) const;  // "5s" or a duration value
-  bool is_true(std::string_view name, bool fallback) const;
+  bool is_true(std::string_view name) const;                                       // false when absent
   StepResult<Handle> handle(std::string_view name) const;
   StepResult<const Value*> any(std::string_view name) const;
-  const Value* find(std::string_view name) const { return map_.find(name); }  // absent or null: nullptr
+  const Value* find(std::string_view name) const { return present(name); }  // absent or null: nullptr
 
  private:
   const Value* present(std::string_view name) const;

@@ -22,8 +22,8 @@ struct StepContext {
   SteadyTime deadline;               // native limits must be set from it
   std::stop_token stop;              // a cancel or the end of the lease: interrupt the native call
   Bodies& bodies;
-  // True when a run with the same idempotency key began and nobody knows how far it got (a crash, an attempt before this
-  // one): effects that are there already then count as this run's own.
+  // True when a run with the same idempotency key began and nobody knows how far it got (a crash, an attempt before
+  // this one): effects that are there already then count as this run's own.
   bool repeated = false;
 };
 
@@ -42,8 +42,8 @@ class Action {
   virtual std::string_view name() const = 0;  // "sql.query@1"
   virtual StepResult<Output> run(const StepContext& context, const Value& arguments) = 0;
 
-  // Asked only for actions whose catalogue entry says Repeat::ledger: true when run() with the same idempotency key would
-  // find what an earlier run has done, and not do it again. False: after a crash the step is in doubt.
+  // Asked only for actions whose catalogue entry says Repeat::ledger: true when run() with the same idempotency key
+  // would find what an earlier run has done, and not do it again. False: after a crash the step is in doubt.
   virtual bool keeps_ledger(std::string_view /*connection*/, const Value& /*arguments*/) const { return false; }
 };
 

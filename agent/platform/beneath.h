@@ -67,8 +67,10 @@ class Root {
   Result<FileFacts> facts(std::string_view path) const;  // of a regular file
   // Regular files directly in `path`, sorted by name; hidden ones (leading dot) and other kinds are left out.
   Result<std::vector<DirectoryEntry>> list(std::string_view path, std::size_t limit) const;
-  Result<NewFile> create(std::string_view path, unsigned mode) const;  // its directory must exist
-  Result<void> make_directory(std::string_view path) const;            // and its parents; existing ones are fine
+  Result<std::vector<std::string>> directories(std::string_view path,
+                                               std::size_t limit) const;  // directly in it, the same way
+  Result<NewFile> create(std::string_view path, unsigned mode) const;     // its directory must exist
+  Result<void> make_directory(std::string_view path) const;               // and its parents; existing ones are fine
   Result<void> rename(std::string_view from, std::string_view to, Replace replace) const;
   Result<void> remove(std::string_view path) const;
 

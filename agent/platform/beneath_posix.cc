@@ -93,24 +93,44 @@ Result<FileFacts> Root::facts(std::string_view path) const {
   return facts_from(info);
 }
 
-Result<std::vector<DirectoryEntry>> Root::list(std::string_view path, std::size_t limit) const {
-  SP_TRY(auto fd, open_directory(path));
+// Calls `visit(name, stat)` for everything in the directory that is not hidden, until it returns false.
+template <class Visit>
+Result<void> for_each_entry(Fd fd, std::string_view path, Visit visit) {
   const int at = fd.get();
-  std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(at));
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(at));
   if (!directory) return os_fail(fmt::format("listing {}", path));
   (void)fd.release();
-  std::vector<DirectoryEntry> entries;
   for (errno = 0; const auto* entry = ::readdir(directory.get()); errno = 0) {
     struct stat info{};
-    if (entry->d_name[0] == '.' || ::fstatat(at, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(info.st_mode))
-      continue;
-    if (entries.size() == limit) return fail(Errc::too_large, fmt::format("{} holds more than {} files", path, limit));
-    entries.push_back({entry->d_name, facts_from(info)});
+    if (entry->d_name[0] == '.' || ::fstatat(at, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (!visit(entry->d_name, info)) return {};
   }
   if (errno != 0) return os_fail(fmt::format("listing {}", path));
+  return {};
+}
+
+Result<std::vector<DirectoryEntry>> Root::list(std::string_view path, std::size_t limit) const {
+  SP_TRY(auto fd, open_directory(path));
+  std::vector<DirectoryEntry> entries;
+  SP_CHECK(for_each_entry(std::move(fd), path, [&](const char* name, const struct stat& info) {
+    if (S_ISREG(info.st_mode)) entries.push_back({name, facts_from(info)});
+    return entries.size() <= limit;
+  }));
+  if (entries.size() > limit) return fail(Errc::too_large, fmt::format("{} holds more than {} files", path, limit));
   std::ranges::sort(entries, {}, &DirectoryEntry::name);
   return entries;
+}
+
+Result<std::vector<std::string>> Root::directories(std::string_view path, std::size_t limit) const {
+  SP_TRY(auto fd, open_directory(path));
+  std::vector<std::string> names;
+  SP_CHECK(for_each_entry(std::move(fd), path, [&](const char* name, const struct stat& info) {
+    if (S_ISDIR(info.st_mode)) names.emplace_back(name);
+    return names.size() <= limit;
+  }));
+  if (names.size() > limit) return fail(Errc::too_large, fmt::format("{} holds more than {} directories", path, limit));
+  std::ranges::sort(names);
+  return names;
 }
 
 Result<Root::Place> Root::place(std::string_view path) const {

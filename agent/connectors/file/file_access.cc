@@ -1,0 +1,53 @@
+#include "agent/connectors/file/file_access.h"
+
+#include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/translate.h"
+#include "agent/platform/os_error.h"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace sallyport::connectors::file {
+
+StepResult<Access> Access::open(const Site& site, const StepContext& context, std::string_view action) {
+  SP_CHECK(check_allowed(site, context, action));
+  SP_TRY(auto root, open_root(site, context.connection));
+  Access access(site, context, std::move(root));
+  SP_CHECK(access.check_going_on());
+  return access;
+}
+
+StepResult<std::string> Access::clean(std::string_view path) const { return to_step(platform::clean_path(path)); }
+
+StepResult<std::string> Access::allowed(policy::FileVerb verb, std::string_view path) const {
+  SP_TRY(auto cleaned, clean(path));
+  SP_CHECK(to_step(site_.policy.check_file(context_.connection, verb, cleaned)));
+  return cleaned;
+}
+
+StepResult<void> Access::check_size(std::uint64_t bytes) const {
+  const auto limit = site_.policy.limits(context_.connection).bytes;
+  if (bytes <= limit) return {};
+  return step_fail("too_large",
+                   fmt::format("more than {} bytes, the limit that the local policy sets for {} (limits.bytes)", limit,
+                               context_.connection));
+}
+
+StepResult<std::string> hash_file(const Access& access, int fd) {
+  crypto::Sha256 hash;
+  std::array<std::byte, 65536> buffer;
+  for (off_t at = 0;;) {
+    SP_CHECK(access.check_going_on());
+    const auto got = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, "reading a file")));
+    if (got == 0) return hex(hash.finish());
+    hash.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    at += got;
+  }
+}
+
+}  // namespace sallyport::connectors::file

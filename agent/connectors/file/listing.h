@@ -1,0 +1,22 @@
+#pragma once
+
+#include "agent/connectors/step_error.h"
+#include "agent/platform/beneath.h"
+
+#include <string>
+#include <vector>
+
+namespace sallyport::connectors::file {
+
+struct Listing {
+  std::string pattern = "*";
+  int depth = 0;  // of directories below the first that are looked into
+  std::size_t limit = 10'000;
+};
+
+// Regular, not hidden files whose names match, with their paths below the root as names, sorted. Directories that
+// vanish meanwhile are left out. Class "too_large" over the limit.
+StepResult<std::vector<platform::DirectoryEntry>> list_files(const platform::Root& root, const std::string& path,
+                                                             const Listing& listing);
+
+}  // namespace sallyport::connectors::file

@@ -1,0 +1,38 @@
+#include "agent/connectors/site.h"
+
+#include "agent/connectors/translate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sallyport::connectors {
+
+SteadyTime effective_deadline(const Site& site, const StepContext& context) {
+  return std::min(context.deadline, site.clock.steady() + site.policy.limits(context.connection).run_time);
+}
+
+StepResult<void> check_going_on(const Site& site, const StepContext& context, SteadyTime deadline) {
+  if (context.stop.stop_requested()) return step_fail("cancelled", "stopped");
+  if (site.clock.steady() >= deadline) return step_fail("timeout", "the step did not end in time");
+  return {};
+}
+
+StepResult<const policy::Connection*> find_connection(const Site& site, std::string_view name, std::string_view kind) {
+  const auto it = site.connections.find(name);
+  if (it == site.connections.end()) {
+    return step_fail(
+        "not_found",
+        fmt::format("this agent has no connection \"{}\"; the operator can add it to connections.yaml", name));
+  }
+  if (it->second.kind() != kind)
+    return step_fail("invalid",
+                     fmt::format("the connection \"{}\" is of kind {}, not {}", name, it->second.kind(), kind));
+  return &it->second;
+}
+
+StepResult<void> check_allowed(const Site& site, const StepContext& context, std::string_view action) {
+  return to_step(site.policy.check_action(action, context.connection));
+}
+
+}  // namespace sallyport::connectors
