@@ -52,8 +52,6 @@ Result<void> ChangeWriter::operator()(const AcceptJob& change) {
   SP_TRY(const Bytes recipe, impl_.seal(id, {"jobs.recipe"}, job.recipe_json));
   SP_TRY(const Bytes trigger, impl_.seal(id, {"jobs.trigger"}, job.trigger_json));
   SP_TRY(const Bytes event, impl_.seal(id, {"jobs.event_key"}, job.event_key_json));
-  // A job abandoned earlier may come back under a later epoch, with nothing left of its old self but the report
-  // counter.
   SP_CHECK(db_.run(
       "INSERT INTO jobs(id, epoch, recipe, recipe_version, run_number, trigger_kind, accepted_ms, recipe_json, "
       "trigger_json, event_key) "
@@ -62,7 +60,8 @@ Result<void> ChangeWriter::operator()(const AcceptJob& change) {
       "recipe = excluded.recipe, recipe_version = excluded.recipe_version, trigger_kind = excluded.trigger_kind, "
       "accepted_ms = excluded.accepted_ms, ended_ms = NULL, recipe_json = excluded.recipe_json, trigger_json = "
       "excluded.trigger_json, "
-      "event_key = excluded.event_key, cancel = NULL WHERE jobs.state = 2 AND jobs.epoch < excluded.epoch",
+      "event_key = excluded.event_key, cancel = NULL WHERE jobs.state <> 0 AND jobs.epoch < excluded.epoch "
+      "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job = jobs.id)",
       id, job.epoch, job.recipe.value, job.recipe_version, job.run_number, job.trigger_kind, unix_ms(job.accepted_at),
       recipe, trigger, event));
   if (db_.changed_rows() == 0) return fail(Errc::conflict, "job " + id + " is already in the journal");

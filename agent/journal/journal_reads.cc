@@ -121,9 +121,10 @@ Result<StoredJob> Journal::load(const JobId& job) {
 Result<std::optional<JobSummary>> Journal::find(const JobId& job) {
   std::optional<JobSummary> found;
   SP_CHECK(impl_->database.each(
-      "SELECT epoch, state FROM jobs WHERE id = ?",
+      "SELECT epoch, state, EXISTS (SELECT 1 FROM outbox WHERE outbox.job = jobs.id) FROM jobs WHERE id = ?",
       [&](const Row& row) {
-        found = JobSummary{static_cast<std::uint64_t>(row.integer(0)), static_cast<JobState>(row.integer(1))};
+        found = JobSummary{static_cast<std::uint64_t>(row.integer(0)), static_cast<JobState>(row.integer(1)),
+                           row.integer(2) != 0};
       },
       job.value));
   return found;

@@ -70,6 +70,8 @@ enum class JobState { unfinished, finished, abandoned };
 
 // ---------------------------------------------------------------- changes, applied in batches
 
+// Of a job that has ended here, only a later epoch is accepted, and only when none of its reports is left: it starts
+// afresh then.
 struct AcceptJob {
   Job job;
   std::vector<Done> done;  // completed by an earlier holder
@@ -153,6 +155,7 @@ struct StoredJob {
 struct JobSummary {
   std::uint64_t epoch = 0;
   JobState state = JobState::unfinished;
+  bool unreported = false;  // reports of it wait for the relay's confirmation
 };
 struct HeldJob {
   JobId id;

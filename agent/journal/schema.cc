@@ -62,12 +62,10 @@ Result<std::int64_t> number(Database& database, const char* sql) {
   return value;
 }
 
-// Exclusive locking keeps a second agent out and needs no shared memory next to the file.
 Result<void> configure(Database& database) {
   return database.script(
-      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = "
-      "MEMORY;"
-      "PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE; COMMIT;");
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+      "BEGIN IMMEDIATE; COMMIT;");
 }
 
 Result<void> check_health(Database& database) {
@@ -89,6 +87,8 @@ Result<void> create_tables(Database& database) {
 }  // namespace
 
 Result<void> prepare_schema(Database& database) {
+  // Before the first read: it keeps a second agent out, and the file needs no shared memory next to it.
+  SP_CHECK(database.script("PRAGMA locking_mode = EXCLUSIVE"));
   SP_TRY(const std::int64_t version, number(database, "PRAGMA user_version"));
   SP_TRY(const std::int64_t owner, number(database, "PRAGMA application_id"));
   SP_TRY(const std::int64_t objects, number(database, "SELECT count(*) FROM sqlite_schema"));

@@ -1,0 +1,150 @@
+#include "tests/unit/agent/journal/fixture.h"
+
+#include "agent/journal/database.h"
+#include "agent/journal/local_key.h"
+
+namespace sallyport::journal {
+using namespace test;
+namespace fs = std::filesystem;
+
+namespace {
+
+Error open_error(JournalOptions options) {
+  auto journal = Journal::open(std::move(options));
+  REQUIRE_FALSE(journal);
+  return journal.error();
+}
+
+void fill(const TempDir& dir) {
+  auto journal = must_open(options_in(dir));
+  const JobId id("job_1");
+  REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}, AddDone{id, make_done("a")}, AddReport{id, "canary-report"},
+                          RecordEvent{RecipeId("rcp_1"), "canary-key", from_unix_ms(1)},
+                          RequestCancel{id, "canary-reason"}, SetCursor{RecipeId("rcp_1"), "x", "canary-cursor"},
+                          ReplaceAssignments{1, {{RecipeId("rcp_1"), 1, "canary-assigned"}}}}));
+}
+
+std::string everything_on_disk(const TempDir& dir) {
+  std::string all;
+  for (const auto& entry : fs::directory_iterator(dir.path())) all += slurp(entry.path());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("no payload is readable on the disk", "[journal][secrecy]") {
+  const TempDir dir;
+  auto journal = must_open(options_in(dir));
+  const JobId id("job_1");
+  REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}, AddDone{id, make_done("a")}, AddReport{id, "canary-report"},
+                          RecordEvent{RecipeId("rcp_1"), "canary-key", from_unix_ms(1)},
+                          RequestCancel{id, "canary-reason"}, SetCursor{RecipeId("rcp_1"), "x", "canary-cursor"},
+                          ReplaceAssignments{1, {{RecipeId("rcp_1"), 1, "canary-assigned"}}}}));
+  const std::string while_open = everything_on_disk(dir);
+  journal.reset();
+  const std::string all = while_open + everything_on_disk(dir);
+  CHECK(all.find("job_1") != std::string::npos);  // the scan does look at the right bytes
+  CHECK(all.find("canary") == std::string::npos);
+}
+
+TEST_CASE("another key opens nothing and says so", "[journal][secrecy]") {
+  const TempDir dir;
+  fill(dir);
+  auto journal = must_open(options_in(dir, 'z'));
+  const auto stored = journal->load(JobId("job_1"));
+  REQUIRE_FALSE(stored);
+  CHECK(stored.error().code == Errc::invalid);
+  CHECK(stored.error().message.find("wrong key file") != std::string::npos);
+  CHECK_FALSE(journal->outbox_after(0, 10, 1'000));
+  CHECK_FALSE(journal->assignments());
+}
+
+TEST_CASE("a sealed value does not open in another place", "[journal][secrecy]") {
+  const TempDir dir;
+  fill(dir);
+  {
+    auto raw = Database::open(dir / "journal.db", "");
+    REQUIRE(raw);
+    REQUIRE(raw->script("UPDATE jobs SET recipe_json = trigger_json"));
+  }
+  auto journal = must_open(options_in(dir));
+  CHECK_FALSE(journal->load(JobId("job_1")));
+}
+
+TEST_CASE("a second process is kept out", "[journal]") {
+  const TempDir dir;
+  auto first = must_open(options_in(dir));
+  const Error error = open_error(options_in(dir));
+  CHECK(error.code == Errc::conflict);
+  CHECK(error.message.find("another process") != std::string::npos);
+}
+
+TEST_CASE("a file that is no journal is refused and left alone", "[journal][bad-input]") {
+  const TempDir dir;
+  SECTION("not a database") {
+    std::ofstream(dir / "journal.db") << std::string(5'000, 'x');
+    CHECK(open_error(options_in(dir)).message.find("damaged") != std::string::npos);
+    CHECK(slurp(dir / "journal.db") == std::string(5'000, 'x'));
+  }
+  SECTION("another program's database") {
+    auto raw = Database::open(dir / "journal.db", "");
+    REQUIRE(raw->script("CREATE TABLE theirs(x)"));
+    raw = fail(Errc::internal, "closed");
+    CHECK(open_error(options_in(dir)).message.find("not an agent's journal") != std::string::npos);
+  }
+  SECTION("a newer agent's") {
+    fill(dir);
+    auto raw = Database::open(dir / "journal.db", "");
+    REQUIRE(raw->script("PRAGMA user_version = 9"));
+    raw = fail(Errc::internal, "closed");
+    const Error error = open_error(options_in(dir));
+    CHECK(error.code == Errc::invalid);
+    CHECK(error.message.find("schema 9") != std::string::npos);
+  }
+  SECTION("a folder that is not there") {
+    auto options = options_in(dir);
+    options.file = dir / "absent" / "journal.db";
+    CHECK(open_error(std::move(options)).message.find("state directory") != std::string::npos);
+  }
+}
+
+TEST_CASE("a damaged journal is noticed at the start", "[journal][bad-input]") {
+  const TempDir dir;
+  fill(dir);
+  const auto size = fs::file_size(dir / "journal.db");
+  std::fstream file(dir / "journal.db", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(4'096));
+  file << std::string(size - 4'096, '\x5a');
+  file.close();
+  const Error error = open_error(options_in(dir));
+  CHECK(error.code == Errc::invalid);
+  CHECK(error.message.find("damaged") != std::string::npos);
+}
+
+TEST_CASE("the local key is made once, for its owner only", "[journal][key]") {
+  const TempDir dir;
+  const auto file = dir / "journal.key";
+  const auto made = load_or_create_local_key(file);
+  REQUIRE(made);
+  CHECK(made->size() == 32);
+  CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  const auto again = load_or_create_local_key(file);
+  REQUIRE(again);
+  CHECK(again->reveal() == made->reveal());
+  SECTION("readable by others") {
+    fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
+    const auto refused = load_or_create_local_key(file);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::forbidden);
+  }
+  SECTION("too short, too long") {
+    const std::size_t length = GENERATE(0u, 31u, 33u, 5'000u);
+    std::ofstream(file, std::ios::trunc | std::ios::binary) << std::string(length, 'x');
+    const auto refused = load_or_create_local_key(file);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::invalid);
+    CHECK(refused.error().message.find("32 bytes") != std::string::npos);
+  }
+}
+
+}  // namespace sallyport::journal
