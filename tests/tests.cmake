@@ -20,7 +20,7 @@ sallyport_tests(unit relay/audit USES relay/audit relay/store/sqlite)
 sallyport_tests(unit relay/identity USES relay/identity relay/store/sqlite)
 sallyport_tests(unit relay/jobs USES relay/jobs relay/store/sqlite)
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
-sallyport_tests(unit relay/http USES relay/http)
+sallyport_tests(unit relay/http USES relay/http shared/crypto)
 sallyport_tests(unit relay/api USES relay/api relay/store/sqlite)
 sallyport_tests(unit relay/cli USES relay/cli)
 
@@ -30,3 +30,5 @@ sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connecto
 sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql TIMEOUT 300)
+
+sallyport_tests(sim mux USES shared/mux TIMEOUT 300)

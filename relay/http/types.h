@@ -60,7 +60,6 @@ struct RequestHead {
   bool chunked = false;
   bool keep_alive = true;
   bool expects_continue = false;
-  int version_minor = 1;  // HTTP/1.x
 
   std::string request_id;  // ours, or the caller's if it was well formed
   std::string peer;        // address of the other end of the TCP connection, without the port

@@ -1,1 +1,2 @@
 sallyport_fuzz(json shared/base)
+sallyport_fuzz(http_gate relay/http)

@@ -1,0 +1,167 @@
+#include "relay/http/server.h"
+
+#include "relay/http/session.h"
+#include "relay/http/tls.h"
+#include "shared/async/event.h"
+#include "shared/async/task_group.h"
+#include "shared/async/timeout.h"
+
+#include <fmt/format.h>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <unordered_set>
+
+namespace sallyport::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kPauseAfterAcceptFailure{50};
+
+bool is_cancellation(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const boost::system::system_error& error) {
+    return error.code() == asio::error::operation_aborted;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(asio::any_io_executor loop, ServerOptions chosen, Handler& handler, ServerServices shared)
+      : executor(loop),
+        options(std::move(chosen)),
+        services(shared),
+        metrics(shared.metrics),
+        session_services{handler, options.limits, shared.log, shared.clock, metrics},
+        acceptor(loop),
+        stopping(loop),
+        empty(loop) {
+    empty.set();
+  }
+
+  Result<void> bind();
+  asio::awaitable<void> accept_loop(TaskGroup& tasks);
+  asio::awaitable<void> play(std::unique_ptr<Session> session);
+  void welcome(tcp::socket socket, TaskGroup& tasks);
+  asio::awaitable<void> drain(TaskGroup& tasks);
+
+  asio::any_io_executor executor;
+  ServerOptions options;
+  ServerServices services;
+  EdgeMetrics metrics;
+  SessionServices session_services;
+  tcp::acceptor acceptor;
+  std::shared_ptr<asio::ssl::context> tls;
+  std::unordered_set<Session*> sessions;
+  Event stopping;
+  Event empty;  // no session
+};
+
+Server::Server(asio::any_io_executor executor, ServerOptions options, Handler& handler, ServerServices services)
+    : impl_(std::make_shared<Impl>(executor, std::move(options), handler, services)) {}
+Server::~Server() = default;
+
+Result<void> Server::listen() {
+  SP_CHECK(reload_certificate());
+  return impl_->bind();
+}
+
+Result<void> Server::reload_certificate() {
+  SP_TRY(auto fresh, load_tls(impl_->options.certificate_file, impl_->options.key_file));
+  impl_->tls = std::move(fresh);
+  return {};
+}
+
+std::uint16_t Server::port() const {
+  boost::system::error_code ignored;
+  return impl_->acceptor.local_endpoint(ignored).port();
+}
+
+void Server::stop() { impl_->stopping.set(); }
+
+asio::awaitable<void> Server::run() {
+  const auto impl = impl_;
+  TaskGroup tasks(impl->executor, [impl](const std::string& task, const std::exception_ptr& fault) {
+    if (!is_cancellation(fault)) impl->services.log.error("http.task_failed", {{"task", task}});
+  });
+  tasks.spawn("accept", impl->accept_loop(tasks));
+  co_await impl->stopping.wait();
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  impl->stopping.set();
+  co_await impl->drain(tasks);
+}
+
+Result<void> Server::Impl::bind() {
+  boost::system::error_code problem;
+  const auto address = asio::ip::make_address(options.address, problem);
+  if (problem) return fail(Errc::invalid, fmt::format("listen address \"{}\" is not an IP address", options.address));
+  const tcp::endpoint endpoint(address, options.port);
+  acceptor.open(endpoint.protocol(), problem);
+  if (!problem) acceptor.set_option(tcp::acceptor::reuse_address(true), problem);
+  if (!problem) acceptor.bind(endpoint, problem);
+  if (!problem) acceptor.listen(tcp::acceptor::max_listen_connections, problem);
+  if (problem) {
+    return fail(Errc::unavailable,
+                fmt::format("listening on {} port {}: {}", options.address, options.port, problem.message()));
+  }
+  return {};
+}
+
+asio::awaitable<void> Server::Impl::accept_loop(TaskGroup& tasks) {
+  while (!stopping.is_set()) {
+    auto [failed, socket] = co_await acceptor.async_accept(kNoThrow);
+    if (failed == asio::error::operation_aborted || stopping.is_set()) co_return;
+    if (failed) {
+      services.log.warn("http.accept_failed", {{"reason", failed.message()}});
+      co_await sleep_for(kPauseAfterAcceptFailure);
+      continue;
+    }
+    welcome(std::move(socket), tasks);
+  }
+}
+
+void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
+  if (sessions.size() >= options.limits.max_connections) {
+    metrics.refused_connections.add();
+    return;
+  }
+  auto session = make_session(std::move(socket), tls, session_services);
+  sessions.insert(session.get());
+  empty.clear();
+  metrics.connections.add(1);
+  tasks.spawn("connection", play(std::move(session)));
+}
+
+asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session) {
+  struct Leave {
+    Impl& impl;
+    Session* session;
+    ~Leave() {
+      impl.sessions.erase(session);
+      impl.metrics.connections.add(-1);
+      if (impl.sessions.empty()) impl.empty.set();
+    }
+  } leave{*this, session.get()};
+  co_await session->run();
+}
+
+asio::awaitable<void> Server::Impl::drain(TaskGroup& tasks) {
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+  for (auto* session : sessions) session->drain();
+  co_await empty.wait_until(std::chrono::steady_clock::now() + options.limits.drain);
+  const auto cut = sessions.size();
+  for (auto* session : sessions) session->abort();
+  tasks.stop();
+  co_await tasks.join();
+  services.log.info("http.stopped", {{"cut_connections", cut}});
+}
+
+}  // namespace sallyport::http

@@ -1,0 +1,305 @@
+#include "relay/http/session.h"
+
+#include "relay/http/body_reader.h"
+#include "relay/http/gate.h"
+#include "relay/http/problem.h"
+#include "relay/http/response_text.h"
+#include "shared/async/event.h"
+#include "shared/base/text.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+
+#include <array>
+
+namespace sallyport::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadSize = 8u << 10;
+constexpr std::size_t kLongestLoggedPath = 256;
+
+std::string new_request_id() {
+  std::array<std::byte, 12> random{};
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), random.size()) != 1) return "unavailable";
+  return base64url(random);
+}
+
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+// A header block, or why there is none. Neither: the connection is over.
+struct Received {
+  std::optional<RequestHead> head;
+  std::optional<GateRefusal> refusal;
+  std::size_t size = 0;
+};
+
+class BeastSession final : public Session {
+ public:
+  BeastSession(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls, SessionServices services)
+      : services_(services),
+        tls_(std::move(tls)),
+        stream_(std::move(socket), *tls_),
+        draining_(stream_.get_executor()),
+        gate_limits_{.max_header_bytes = services.limits.max_header_bytes,
+                     .max_headers = services.limits.max_headers,
+                     .max_target = services.limits.max_target} {
+    boost::system::error_code ignored;
+    lowest().socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+    const auto remote = lowest().socket().remote_endpoint(ignored);
+    peer_ = ignored ? "unknown" : remote.address().to_string();
+  }
+
+  asio::awaitable<void> run() override {
+    lowest().expires_after(services_.limits.handshake);
+    const auto [failed] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kNoThrow);
+    if (failed) {
+      services_.metrics.failed_handshakes.add();
+      services_.log.debug("http.handshake_failed", {{"peer", peer_}, {"reason", failed.message()}});
+      co_return;
+    }
+    while (!draining_.is_set() && co_await serve_one()) {
+    }
+    lowest().expires_after(kFarewell);
+    co_await stream_.async_shutdown(kNoThrow);
+    if (unread_) co_await discard_rest();
+  }
+
+  void drain() override {
+    draining_.set();
+    if (waiting_) lowest().cancel();
+  }
+  void abort() override { lowest().close(); }
+
+ private:
+  beast::tcp_stream& lowest() { return stream_.next_layer(); }
+  std::string_view buffered() const { return {static_cast<const char*>(buffer_.data().data()), buffer_.size()}; }
+
+  // True: the connection may carry another request.
+  asio::awaitable<bool> serve_one() {
+    auto received = co_await receive_head();
+    if (received.refusal) co_return co_await refuse(*received.refusal);
+    if (!received.head) co_return false;
+    RequestHead head = *std::move(received.head);
+    started_ = services_.clock.steady();
+    adopt(head);
+    auto admission = co_await admit(head);
+    if (auto* refusal = std::get_if<Response>(&admission)) {
+      unread_ = head.has_body();
+      buffer_.consume(received.size);
+      co_return co_await send(head, std::move(*refusal));
+    }
+    co_return co_await serve_admitted(std::move(head), std::get<std::unique_ptr<Exchange>>(std::move(admission)));
+  }
+
+  asio::awaitable<bool> serve_admitted(RequestHead head, std::unique_ptr<Exchange> exchange) {
+    unread_ = true;
+    const auto limit = exchange->body_limit();
+    if (head.content_length.value_or(0) > limit) co_return co_await send(head, too_large(limit));
+    lowest().expires_after(services_.limits.request);
+    if (head.expects_continue && head.has_body()) {
+      co_await asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()), kNoThrow);
+    }
+    auto body = co_await receive_body(head, limit);
+    if (!body) co_return co_await send(head, to_response(body.error()));
+    if (!*body) co_return false;
+    unread_ = false;
+    Reply reply = co_await answer(*exchange, Request{head, **std::move(body)});
+    if (auto* response = std::get_if<Response>(&reply)) co_return co_await send(head, std::move(*response));
+    co_await play_stream(head, std::get<StreamResponse>(std::move(reply)));
+    co_return false;
+  }
+
+  asio::awaitable<Received> receive_head() {
+    bool begun = buffer_.size() > 0;
+    lowest().expires_after(begun ? services_.limits.head : services_.limits.idle);
+    for (;;) {
+      const auto end = find_head_end(buffered(), gate_limits_);
+      if (!end) co_return Received{{}, end.error()};
+      if (*end) {
+        auto head = check_head(buffered().substr(0, **end), gate_limits_);
+        if (!head) co_return Received{{}, std::move(head).error()};
+        co_return Received{*std::move(head), {}, **end};
+      }
+      waiting_ = !begun;
+      const auto [failed, count] = co_await stream_.async_read_some(buffer_.prepare(kReadSize), kNoThrow);
+      waiting_ = false;
+      if (failed) co_return Received{};
+      buffer_.commit(count);
+      if (!begun) lowest().expires_after(services_.limits.head);
+      begun = true;
+    }
+  }
+
+  // Nothing: the connection is over.
+  asio::awaitable<std::expected<std::optional<std::string>, Problem>> receive_body(const RequestHead& head,
+                                                                                   std::size_t limit) {
+    BodyReader reader(head, {limit, services_.limits.max_header_bytes});
+    for (;;) {
+      const auto used = reader.feed(buffered());
+      if (!used) co_return std::unexpected(used.error());
+      buffer_.consume(*used);
+      if (reader.done()) co_return reader.take();
+      const auto [failed, count] = co_await stream_.async_read_some(buffer_.prepare(kReadSize), kNoThrow);
+      if (failed) co_return std::nullopt;
+      buffer_.commit(count);
+    }
+  }
+
+  void adopt(RequestHead& head) const {
+    const auto* wanted = head.headers.find("X-Request-Id");
+    head.request_id = wanted != nullptr && is_request_id(*wanted) ? *wanted : new_request_id();
+    head.peer = peer_;
+    head.deadline = started_ + services_.limits.request;
+  }
+
+  // The fence: an exception in a handler costs one answer, never the process.
+  asio::awaitable<Admission> admit(const RequestHead& head) {
+    try {
+      co_return co_await services_.handler.admit(head);
+    } catch (const std::exception& fault) {
+      services_.log.error("http.admit_failed", {{"request_id", head.request_id}, {"reason", fault.what()}});
+    }
+    co_return to_response(kBroken);
+  }
+  asio::awaitable<Reply> answer(Exchange& exchange, Request request) {
+    const auto id = request.head.request_id;
+    try {
+      co_return co_await exchange.answer(std::move(request));
+    } catch (const std::exception& fault) {
+      services_.log.error("http.handler_failed", {{"request_id", id}, {"reason", fault.what()}});
+    }
+    co_return to_response(kBroken);
+  }
+
+  asio::awaitable<bool> refuse(const GateRefusal& refusal) {
+    services_.metrics.refused_requests.add();
+    services_.log.warn("http.refused", {{"peer", peer_}, {"reason", refusal.code}, {"status", refusal.status}});
+    started_ = services_.clock.steady();
+    RequestHead head;
+    head.request_id = new_request_id();
+    head.keep_alive = false;
+    unread_ = true;
+    co_return co_await send(head, to_response({refusal.status, refusal.code, refusal.detail, {}}));
+  }
+
+  asio::awaitable<bool> send(const RequestHead& head, Response response) {
+    const bool keep = head.keep_alive && !unread_ && !draining_.is_set();
+    const auto text =
+        response_text(response, head.request_id, head.method == Method::head ? Content::omit : Content::send,
+                      keep ? Connection::keep : Connection::close, services_.clock.wall());
+    lowest().expires_after(services_.limits.request);
+    const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
+    record(head, response.status, count, response.actor);
+    co_return keep && !failed;
+  }
+
+  asio::awaitable<void> play_stream(const RequestHead& head, StreamResponse response) {
+    using namespace asio::experimental::awaitable_operators;
+    const auto text = stream_head_text(response.headers, head.request_id, services_.clock.wall());
+    lowest().expires_after(services_.limits.stream_write);
+    const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
+    record(head, 200, count, response.actor);
+    if (failed || head.method == Method::head) co_return;
+    services_.metrics.streams.add(1);
+    // The reading side starts first, without a deadline: later deadlines then concern writes only.
+    co_await (wait_for_close() || pump(*response.events));
+    services_.metrics.streams.add(-1);
+    lowest().expires_after(services_.limits.stream_write);
+    co_await asio::async_write(stream_, asio::buffer(kLastChunk.data(), kLastChunk.size()), kNoThrow);
+  }
+
+  asio::awaitable<void> wait_for_close() {
+    for (;;) {
+      lowest().expires_never();
+      const auto [failed, count] = co_await stream_.async_read_some(asio::buffer(scrap_), kNoThrow);
+      if (failed) co_return;
+    }
+  }
+
+  asio::awaitable<void> pump(EventSource& source) {
+    for (;;) {
+      const auto event = co_await next_event(source);
+      if (!event) co_return;
+      const auto chunk = event_chunk(*event);
+      lowest().expires_after(services_.limits.stream_write);
+      const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(chunk), kNoThrow);
+      if (failed) co_return;
+    }
+  }
+
+  // Waits for the source alone, so that the server's end never cuts a write in half.
+  asio::awaitable<std::optional<ServerEvent>> next_event(EventSource& source) {
+    using namespace asio::experimental::awaitable_operators;
+    if (draining_.is_set()) co_return std::nullopt;
+    auto first = co_await (source.next(services_.clock.steady() + services_.limits.stream_beat) || draining_.wait());
+    if (first.index() == 1) co_return std::nullopt;
+    co_return std::get<0>(std::move(first));
+  }
+
+  // The peer still sends a body nobody wants: read a little, so that it sees the answer before a reset.
+  asio::awaitable<void> discard_rest() {
+    lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored_);
+    lowest().expires_after(kLinger);
+    for (std::size_t total = 0; total < kLingerBytes;) {
+      const auto [failed, count] = co_await lowest().async_read_some(asio::buffer(scrap_), kNoThrow);
+      if (failed) break;
+      total += count;
+    }
+  }
+
+  void record(const RequestHead& head, int status, std::size_t sent, const std::string& actor) {
+    const auto took = std::chrono::duration<double>(services_.clock.steady() - started_).count();
+    services_.metrics.answered(status, took);
+    services_.log.info("http.request", {{"request_id", head.request_id},
+                                        {"method", to_string(head.method)},
+                                        {"path", std::string_view(head.path).substr(0, kLongestLoggedPath)},
+                                        {"status", status},
+                                        {"sent", sent},
+                                        {"ms", took * 1000},
+                                        {"peer", peer_},
+                                        {"actor", actor}});
+  }
+
+  static Response too_large(std::size_t limit) {
+    return to_response({413, "too_large", fmt::format("The body may have at most {} bytes here.", limit), {}});
+  }
+
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  static constexpr std::chrono::seconds kFarewell{1};
+  static constexpr std::chrono::seconds kLinger{2};
+  static constexpr std::size_t kLingerBytes = 4u << 20;
+  inline static const Problem kBroken{500, "internal", "Something broke here. The request id finds it in the log.", {}};
+
+  SessionServices services_;
+  std::shared_ptr<asio::ssl::context> tls_;
+  TlsStream stream_;
+  beast::flat_buffer buffer_;
+  Event draining_;
+  GateLimits gate_limits_;
+  std::string peer_;
+  SteadyTime started_;
+  bool waiting_ = false;  // for the first byte of a request
+  bool unread_ = false;   // the peer has sent, or will send, bytes that nobody reads
+  std::array<char, 4096> scrap_{};
+  boost::system::error_code ignored_;
+};
+
+}  // namespace
+
+std::unique_ptr<Session> make_session(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
+                                      SessionServices services) {
+  return std::make_unique<BeastSession>(std::move(socket), std::move(tls), services);
+}
+
+}  // namespace sallyport::http

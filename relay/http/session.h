@@ -1,0 +1,37 @@
+#pragma once
+
+#include "relay/http/edge_metrics.h"
+#include "relay/http/server.h"
+#include "relay/http/types.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+
+#include <memory>
+
+namespace sallyport::http {
+
+// What a connection uses; outlives it.
+struct SessionServices {
+  Handler& handler;
+  const Limits& limits;
+  const Log& log;
+  const Clock& clock;
+  EdgeMetrics& metrics;
+};
+
+// One accepted connection from handshake to close. Runs on the socket's executor.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual boost::asio::awaitable<void> run() = 0;  // call once
+  // Ends when nothing is under way: at once if idle, else after the answer; a live stream ends now.
+  virtual void drain() = 0;
+  virtual void abort() = 0;  // closes the socket now
+};
+
+std::unique_ptr<Session> make_session(boost::asio::ip::tcp::socket socket,
+                                      std::shared_ptr<boost::asio::ssl::context> tls, SessionServices services);
+
+}  // namespace sallyport::http
