@@ -47,7 +47,9 @@ Result<void> FrameWriter::control(std::span<const std::byte> message) {
   return {};
 }
 
-void FrameWriter::open(ChannelNumber channel, std::string_view purpose) { flow(channel).purpose = purpose; }
+void FrameWriter::open(ChannelNumber channel, std::string_view purpose) {
+  opens_.push_back({channel, std::string(purpose)});
+}
 
 std::size_t FrameWriter::data(ChannelNumber channel, std::span<const std::byte> bytes) {
   const auto waiting = queued(channel);
@@ -59,17 +61,17 @@ std::size_t FrameWriter::data(ChannelNumber channel, std::span<const std::byte> 
   return count;
 }
 
-void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { flow(channel).credit += bytes; }
+void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { credits_[channel] += bytes; }
 
 void FrameWriter::fin(ChannelNumber channel) { flow(channel).fin = true; }
 
 void FrameWriter::reset(ChannelNumber channel, ResetCode code, std::string_view text) {
+  credits_.erase(channel);
   auto& to = flow(channel);
   if (!to.fin) {
     queued_ -= to.data.size();
     to.data.clear();
   }
-  to.credit = 0;
   to.reset = code;
   to.reset_text = text.substr(0, kMaxText);
 }
@@ -83,6 +85,8 @@ void FrameWriter::take_batch(Bytes& out) {
   out.clear();
   const auto end = limits_.batch;
   take_control(out, end);
+  take_credits(out, end);
+  if (!take_opens(out, end)) return;
   // Small channels may not starve bulk: half of what is left is bulk's while there is any.
   take_small(out, bulk_.empty() ? end : out.size() + (end - out.size()) / 2);
   take_bulk(out, end);
@@ -98,6 +102,24 @@ void FrameWriter::take_control(Bytes& out, std::size_t end) {
   }
 }
 
+void FrameWriter::take_credits(Bytes& out, std::size_t end) {
+  while (!credits_.empty() && out.size() + kHeaderSize + 4 <= end) {
+    append_credit(out, credits_.begin()->first, credits_.begin()->second);
+    credits_.erase(credits_.begin());
+  }
+}
+
+// False when the batch has no room for all: what belongs to the channels may not go before.
+bool FrameWriter::take_opens(Bytes& out, std::size_t end) {
+  while (!opens_.empty()) {
+    const auto& next = opens_.front();
+    if (out.size() + kHeaderSize + next.purpose.size() > end) return false;
+    append_frame(out, {next.channel, FrameType::open, as_bytes(next.purpose)});
+    opens_.pop_front();
+  }
+  return true;
+}
+
 void FrameWriter::take_small(Bytes& out, std::size_t end) {
   for (auto turns = small_.size(); turns > 0; --turns) {
     const auto channel = small_.front();
@@ -107,7 +129,6 @@ void FrameWriter::take_small(Bytes& out, std::size_t end) {
       bulk_.push_back(channel);
       continue;
     }
-    if (!take_head(channel, next, out, end)) return;
     take_data(channel, next, out, end);
     if (!next.data.empty() || !take_tail(channel, next, out, end)) return;
     small_.pop_front();
@@ -120,7 +141,6 @@ void FrameWriter::take_bulk(Bytes& out, std::size_t end) {
   while (!bulk_.empty()) {
     const auto channel = bulk_.front();
     auto& next = flows_.at(channel);
-    if (!take_head(channel, next, out, end)) return;
     const auto taken = take_data(channel, next, out, end);
     if (next.data.empty()) {
       if (!take_tail(channel, next, out, end)) return;
@@ -132,21 +152,6 @@ void FrameWriter::take_bulk(Bytes& out, std::size_t end) {
     bulk_.pop_front();
     bulk_.push_back(channel);
   }
-}
-
-// Open and credit; false when the batch has no room for them.
-bool FrameWriter::take_head(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
-  if (!flow.purpose.empty()) {
-    if (out.size() + kHeaderSize + flow.purpose.size() > end) return false;
-    append_frame(out, {channel, FrameType::open, as_bytes(flow.purpose)});
-    flow.purpose.clear();
-  }
-  if (flow.credit > 0) {
-    if (out.size() + kHeaderSize + 4 > end) return false;
-    append_credit(out, channel, flow.credit);
-    flow.credit = 0;
-  }
-  return true;
 }
 
 std::size_t FrameWriter::take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {

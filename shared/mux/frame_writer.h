@@ -35,35 +35,40 @@ class FrameWriter {
   // Fills `out` with the next frames, WriterLimits::batch bytes at most; empty when nothing waits.
   void take_batch(Bytes& out);
 
-  bool empty() const { return control_.empty() && flows_.empty(); }
+  bool empty() const { return control_.empty() && credits_.empty() && opens_.empty() && flows_.empty(); }
   std::size_t queued() const { return queued_; }  // bytes of data that wait
   std::size_t queued(ChannelNumber channel) const;
   std::size_t room() const { return limits_.queue - queued_; }
-  std::size_t waiting_channels() const { return flows_.size(); }
+  std::size_t waiting_channels() const { return flows_.size() + credits_.size() + opens_.size(); }
 
  private:
   struct Flow {
-    std::string purpose;
     ByteQueue data;
-    std::uint32_t credit = 0;
     bool fin = false;
     std::optional<ResetCode> reset;
     std::string reset_text;
+  };
+  struct Opening {
+    ChannelNumber channel;
+    std::string purpose;
   };
   using Flows = std::map<ChannelNumber, Flow>;
 
   Flow& flow(ChannelNumber channel);
   void take_control(Bytes& out, std::size_t end);
+  void take_credits(Bytes& out, std::size_t end);
   void take_small(Bytes& out, std::size_t end);
   void take_bulk(Bytes& out, std::size_t end);
-  bool take_head(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
+  bool take_opens(Bytes& out, std::size_t end);
   std::size_t take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
   bool take_tail(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
 
   WriterLimits limits_;
   std::deque<Bytes> control_;
   std::size_t control_bytes_ = 0;
-  Flows flows_;  // only channels with something to write
+  std::map<ChannelNumber, std::uint32_t> credits_;
+  std::deque<Opening> opens_;  // in the order of their numbers, which the peer insists on
+  Flows flows_;                // only channels with something to write
   std::deque<ChannelNumber> small_;
   std::deque<ChannelNumber> bulk_;
   std::size_t queued_ = 0;

@@ -114,9 +114,9 @@ Result<std::optional<std::size_t>> Mux::read(ChannelNumber number, std::span<std
     give_credit(number, channel);
     return count;
   }
+  if (channel.discarding) return fail(Errc::cancelled, fmt::format("channel {} was reset by this side", number));
   if (channel.finished) return 0;
   if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
-  if (channel.discarding) return fail(Errc::cancelled, fmt::format("channel {} was reset by this side", number));
   return std::nullopt;
 }
 
@@ -144,13 +144,14 @@ void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text) {
   const auto at = channels_.find(number);
   if (at == channels_.end()) return;
   auto& channel = at->second;
-  drop_unread(channel);
-  if (channel.discarding || (channel.sent_end && channel.got_end)) return;
+  if (channel.discarding) return;
   channel.discarding = true;
-  channel.sent_end = true;
-  writer_.reset(number, code, text);
+  drop_unread(channel);
   promised_ -= channel.window;  // what still comes is dropped on arrival
   channel.window = 0;
+  if (channel.sent_end && channel.got_end) return;
+  channel.sent_end = true;
+  writer_.reset(number, code, text);
 }
 
 void Mux::release(ChannelNumber number) {

@@ -1,0 +1,162 @@
+#include "shared/link/channel.h"
+
+#include "shared/link/link_core.h"
+
+#include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
+
+#include <array>
+
+namespace sallyport::link {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t kReadSize = 16u << 10;
+
+// Ends what was begun to be sent: the next sender goes on, and what did not get out whole takes the channel with it,
+// because what follows would be read as its rest.
+struct Sending {
+  std::shared_ptr<ChannelState> state;
+  bool whole = false;
+
+  explicit Sending(std::shared_ptr<ChannelState> of) : state(std::move(of)) { state->sending = true; }
+  Sending(const Sending&) = delete;
+  Sending& operator=(const Sending&) = delete;
+  ~Sending() {
+    state->sending = false;
+    state->sender_gone.set();
+    if (whole) return;
+    state->core->mux.reset(state->number, mux::ResetCode::cancelled, "a write was broken off");
+    state->core->wake_writer();
+  }
+};
+
+// Returns when a read may find something, at the latest when the link ended.
+asio::awaitable<Result<void>> wait_readable(std::shared_ptr<ChannelState> state) {
+  if (state->core->ended.is_set()) co_return std::unexpected(state->core->ended_error());
+  co_await state->readable.wait();
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+    co_return fail(Errc::cancelled, "the read was cancelled");
+  }
+  co_return Result<void>();
+}
+
+Result<std::optional<std::size_t>> read_now(ChannelState& state, std::span<std::byte> into) {
+  state.readable.clear();
+  auto count = state.core->mux.read(state.number, into);
+  state.core->wake_writer();
+  return count;
+}
+
+// Its buffer is on the stack, so that a channel that waits for a message holds none.
+Result<std::optional<std::size_t>> feed_messages(ChannelState& state) {
+  std::array<std::byte, kReadSize> chunk;
+  auto count = read_now(state, chunk);
+  if (count && *count) state.messages.feed(std::span(chunk).first(**count));
+  return count;
+}
+
+asio::awaitable<Result<void>> wait_turn(std::shared_ptr<ChannelState> state) {
+  while (state->sending) {
+    state->sender_gone.clear();
+    co_await state->sender_gone.wait();
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      co_return fail(Errc::cancelled, "cancelled before the first byte was sent");
+    }
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> write_to(std::shared_ptr<ChannelState> state, std::span<const std::byte> bytes) {
+  auto& core = *state->core;
+  while (!bytes.empty()) {
+    if (core.ended.is_set()) co_return std::unexpected(core.ended_error());
+    state->writable.clear();
+    SP_CO_TRY(const auto count, core.mux.write(state->number, bytes));
+    core.wake_writer();
+    bytes = bytes.subspan(count);
+    if (bytes.empty()) break;
+    co_await state->writable.wait();
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      co_return fail(Errc::cancelled, "the write was cancelled");
+    }
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Channel& Channel::operator=(Channel&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+Channel::~Channel() {
+  if (state_) state_->core->release(state_->number);
+}
+
+mux::ChannelNumber Channel::number() const { return state_->number; }
+
+asio::awaitable<Result<std::size_t>> Channel::read_some(std::span<std::byte> into) const {
+  auto state = state_;
+  for (;;) {
+    SP_CO_TRY(const auto count, read_now(*state, into));
+    if (count) co_return *count;
+    SP_CO_CHECK(co_await wait_readable(state));
+  }
+}
+
+asio::awaitable<Result<void>> Channel::write(std::span<const std::byte> bytes) const {
+  auto state = state_;
+  SP_CO_CHECK(co_await wait_turn(state));
+  Sending turn(state);
+  SP_CO_CHECK(co_await write_to(state, bytes));
+  turn.whole = true;
+  co_return Result<void>();
+}
+
+Result<void> Channel::finish() const {
+  if (state_->core->ended.is_set()) return std::unexpected(state_->core->ended_error());
+  auto outcome = state_->core->mux.finish(state_->number);
+  state_->core->wake_writer();
+  return outcome;
+}
+
+void Channel::reset(mux::ResetCode code, std::string_view text) const {
+  state_->core->mux.reset(state_->number, code, text);
+  state_->core->wake_writer();
+  state_->readable.set();
+  state_->writable.set();
+}
+
+asio::awaitable<Result<void>> Channel::send_message(std::string message) const {
+  auto state = state_;
+  if (message.size() > mux::kMaxMessage) {
+    co_return fail(Errc::too_large,
+                   fmt::format("a message of {} bytes, at most {} fit on a channel", message.size(), mux::kMaxMessage));
+  }
+  SP_CO_CHECK(co_await wait_turn(state));
+  Sending turn(state);
+  const auto prefix = mux::message_prefix(message.size());
+  SP_CO_CHECK(co_await write_to(state, prefix));
+  SP_CO_CHECK(co_await write_to(state, as_bytes(message)));
+  turn.whole = true;
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::optional<Bytes>>> Channel::receive_message() const {
+  auto state = state_;
+  for (;;) {
+    SP_CO_TRY(auto message, state->messages.next());
+    if (message) co_return std::move(message);
+    SP_CO_TRY(const auto count, feed_messages(*state));
+    if (!count) {
+      SP_CO_CHECK(co_await wait_readable(state));
+    } else if (*count == 0) {
+      SP_CO_CHECK(state->messages.finish());
+      co_return std::nullopt;
+    }
+  }
+}
+
+}  // namespace sallyport::link

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "shared/async/event.h"
+#include "shared/link/link_end.h"
+#include "shared/mux/message.h"
+#include "shared/mux/mux.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <map>
+#include <memory>
+
+namespace sallyport::link {
+
+struct LinkCore;
+
+// What a Channel handle shares with operations under way.
+struct ChannelState {
+  ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber channel);
+
+  std::shared_ptr<LinkCore> core;
+  mux::ChannelNumber number;
+  Event readable;
+  Event writable;
+  Event sender_gone;     // the message that was being sent is through
+  bool sending = false;  // a message is being sent
+  mux::MessageReader messages;
+};
+
+// What a session and its channels share, so that a handle may outlive its session. Single executor.
+struct LinkCore : std::enable_shared_from_this<LinkCore> {
+  LinkCore(boost::asio::any_io_executor on, mux::Side side, mux::MuxLimits limits)
+      : executor(on), mux(side, limits), output(on), ended(on), channels_changed(on) {}
+
+  std::shared_ptr<ChannelState> attach(mux::ChannelNumber number);
+  void release(mux::ChannelNumber number);
+  // Records the reason if it is the first, and wakes everybody who waits on this link.
+  void end(EndReason reason);
+  void wake_writer();   // if there is something to write
+  void wake_blocked();  // after a batch was taken
+  ChannelState* find(mux::ChannelNumber number);
+  Error ended_error() const;
+
+  boost::asio::any_io_executor executor;
+  mux::Mux mux;
+  Event output;
+  Event ended;
+  Event channels_changed;  // a channel went away
+  EndReason why;
+  std::map<mux::ChannelNumber, std::weak_ptr<ChannelState>> attached;
+};
+
+}  // namespace sallyport::link

@@ -1,0 +1,155 @@
+#include "shared/link/session_impl.h"
+
+#include "proto/sallyport/v1/link.pb.h"
+
+#include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace sallyport::link {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t kReadSize = 16u << 10;  // one TLS record
+
+struct SetAtExit {
+  Event& event;
+  ~SetAtExit() { event.set(); }
+};
+
+}  // namespace
+
+asio::awaitable<void> Session::Impl::read_loop() {
+  SetAtExit gone{silent};
+  Bytes chunk(kReadSize);
+  for (;;) {
+    const auto count = co_await stream->read_some(chunk);
+    if (!count) co_return end(LinkEnd::stream_failed, count.error().message);
+    if (*count == 0) {
+      const auto how = drain_until ? LinkEnd::drained : LinkEnd::peer_closed;
+      co_return end(how, "the other side closed the connection");
+    }
+    // After the end the rest is read and dropped, so that the last message is not lost to a TCP reset.
+    if (!core->ended.is_set()) take_bytes(std::span(chunk).first(*count));
+  }
+}
+
+bool Session::Impl::take_bytes(std::span<const std::byte> bytes) {
+  core->mux.feed(bytes);
+  while (!core->ended.is_set()) {
+    auto event = core->mux.next();
+    if (!event) {
+      break_off(event.error().message);
+      return false;
+    }
+    if (!*event) break;
+    on_event(**event);
+  }
+  core->wake_writer();
+  core->channels_changed.set();
+  return !core->ended.is_set();
+}
+
+asio::awaitable<void> Session::Impl::write_loop() {
+  SetAtExit gone{written};
+  Bytes batch;
+  for (;;) {
+    core->output.clear();
+    core->mux.take_batch(batch);
+    if (batch.empty()) {
+      if (core->ended.is_set()) co_return;
+      batch = {};  // an idle link holds no buffer
+      co_await core->output.wait();
+      continue;
+    }
+    const auto outcome = co_await stream->write_all(batch);
+    if (!outcome) co_return end(LinkEnd::stream_failed, outcome.error().message);
+    core->wake_blocked();
+  }
+}
+
+asio::awaitable<void> Session::Impl::handshake() {
+  const auto deadline = clock.steady() + options.times.handshake;
+  if (options.side == mux::Side::agent) send(make_hello(options.self, options.limits.initial_window));
+  co_await greeted.wait_until(deadline);
+  if (core->ended.is_set()) co_return;
+  if (!greeted.is_set()) {
+    const auto missing = options.side == mux::Side::agent ? "Welcome" : "Hello";
+    co_return end_with_refusal(
+        LinkEnd::handshake_timeout,
+        {"protocol", fmt::format("P3.3: no {} within {} ms", missing, options.times.handshake.count()), {}});
+  }
+  if (options.side == mux::Side::agent) co_return;  // Welcome has started everything
+
+  auto offer = std::move(hello);
+  auto refusal = co_await owner.admit(offer->peer);
+  if (core->ended.is_set()) co_return;
+  if (refusal) co_return end_with_refusal(LinkEnd::refused_peer, *std::move(refusal));
+  peer = std::move(offer->peer);
+  send(make_welcome(options, peer, unix_ms(clock.wall())));
+  core->mux.start(offer->window);
+  begin_work();
+}
+
+void Session::Impl::begin_work() {
+  working = true;
+  last_proof = clock.steady();
+  work.spawn("heartbeat", heartbeat());
+  work.spawn("work", owner.serve(self));
+}
+
+// Every interval a Ping; the peer is silent when none was answered for `misses` intervals.
+asio::awaitable<void> Session::Impl::heartbeat() {
+  const auto interval = options.times.heartbeat;
+  const auto patience = interval * options.times.misses;
+  auto next_ping = clock.steady();
+  Event never(executor);
+  for (;;) {
+    const auto now = clock.steady();
+    if (now - last_proof >= patience) {
+      co_return end(LinkEnd::silent_peer,
+                    fmt::format("P10.3: no answer from the other side's dispatch path for {} ms", patience.count()));
+    }
+    if (now >= next_ping) {
+      v1::Control message;
+      message.mutable_ping()->set_nonce(++last_ping);
+      last_ping_at = now;
+      send(message);
+      next_ping = now + interval;
+    }
+    co_await never.wait_until(std::min(next_ping, last_proof + patience));
+  }
+}
+
+void Session::Impl::begin_draining(std::chrono::milliseconds drain) {
+  if (drain_until || core->ended.is_set()) return;
+  drain_until = clock.steady() + drain;
+  core->mux.stop_opening();
+  work.spawn("drain", drain_loop());
+}
+
+asio::awaitable<void> Session::Impl::drain_loop() {
+  while (core->mux.open_channels() > 0 && clock.steady() < *drain_until) {
+    core->channels_changed.clear();
+    co_await core->channels_changed.wait_until(*drain_until);
+  }
+  const auto left = core->mux.open_channels();
+  end(LinkEnd::drained, left == 0 ? "every channel has ended" : fmt::format("time is up with {} channels open", left));
+}
+
+// Lets the writer empty its queue; after a Refusal also waits for the peer to close.
+asio::awaitable<void> Session::Impl::farewell() {
+  const auto deadline = clock.steady() + options.times.farewell;
+  switch (core->why.end) {
+    case LinkEnd::peer_closed:
+    case LinkEnd::stream_failed:
+    case LinkEnd::silent_peer:
+    case LinkEnd::refused: co_return;
+    default: break;
+  }
+  co_await written.wait_until(deadline);
+  if (last_word) co_await silent.wait_until(deadline);
+}
+
+}  // namespace sallyport::link

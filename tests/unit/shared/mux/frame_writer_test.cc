@@ -1,0 +1,143 @@
+#include "shared/mux/frame_writer.h"
+
+#include <fmt/format.h>
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::mux;
+
+namespace {
+
+std::string describe(const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::control: return "control";
+    case FrameType::open: return fmt::format("open{}", frame.channel);
+    case FrameType::data: return fmt::format("data{}:{}", frame.channel, frame.payload.size());
+    case FrameType::credit: return fmt::format("credit{}:{}", frame.channel, read_u32(frame.payload.first<4>()));
+    case FrameType::fin: return fmt::format("fin{}", frame.channel);
+    case FrameType::reset: return fmt::format("reset{}", frame.channel);
+  }
+  return "?";
+}
+
+std::vector<std::string> frames_in(const Bytes& batch) {
+  FrameReader reader;
+  reader.feed(batch);
+  std::vector<std::string> out;
+  for (auto frame = reader.next(); frame && *frame; frame = reader.next()) out.push_back(describe(**frame));
+  REQUIRE(reader.buffered() == 0);
+  return out;
+}
+
+std::vector<std::string> take(FrameWriter& writer) {
+  Bytes batch;
+  writer.take_batch(batch);
+  REQUIRE(batch.size() <= WriterLimits{}.batch);
+  return frames_in(batch);
+}
+
+using Order = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("control goes first, then small channels, then bulk", "[mux]") {
+  FrameWriter writer;
+  writer.open(1, "bulk");
+  CHECK(writer.data(1, Bytes(40'000)) == 40'000);
+  writer.open(3, "small");
+  CHECK(writer.data(3, Bytes(100)) == 100);
+  writer.fin(3);
+  writer.credit(5, 1000);
+  REQUIRE(writer.control(as_bytes("ping")));
+  CHECK(take(writer) == Order{"control", "credit5:1000", "open1", "open3", "data3:100", "fin3", "data1:16376",
+                              "data1:16376", "data1:7248"});
+  CHECK(writer.empty());
+  CHECK(writer.queued() == 0);
+}
+
+TEST_CASE("bulk channels take turns frame by frame", "[mux]") {
+  FrameWriter writer;
+  for (const ChannelNumber channel : {1u, 3u, 5u}) CHECK(writer.data(channel, Bytes(100'000)) == 100'000);
+  Order order;
+  while (!writer.empty()) {
+    for (auto& frame : take(writer)) order.push_back(frame.substr(0, 5));
+  }
+  REQUIRE(order.size() >= 18);
+  for (std::size_t i = 0; i + 2 < 15; i += 3) {
+    INFO("turn " << i / 3);
+    CHECK(Order(order.begin() + i, order.begin() + i + 3) == Order{"data1", "data3", "data5"});
+  }
+}
+
+TEST_CASE("small channels do not starve bulk, and bulk does not delay small ones", "[mux]") {
+  FrameWriter writer;
+  REQUIRE(writer.data(1, Bytes(128u << 10)) == 128u << 10);
+  take(writer);  // 1 now stands in the bulk row
+  for (ChannelNumber channel = 3; channel < 203; channel += 2) REQUIRE(writer.data(channel, Bytes(2000)) == 2000);
+  const auto order = take(writer);
+  const auto bulk = std::count_if(order.begin(), order.end(), [](const auto& f) { return f.starts_with("data1:"); });
+  CHECK(order.front() == "data3:2000");
+  CHECK(bulk >= 1);
+}
+
+TEST_CASE("within a channel: open, data, fin, also over many batches", "[mux]") {
+  FrameWriter writer;
+  writer.open(1, "jobs/1");
+  std::size_t sent = writer.data(1, Bytes(200'000));
+  CHECK(sent == 128u << 10);
+  Order order = take(writer);
+  sent += writer.data(1, Bytes(200'000 - sent));
+  writer.fin(1);
+  while (!writer.empty()) {
+    for (auto& frame : take(writer)) order.push_back(frame);
+  }
+  CHECK(order.front() == "open1");
+  CHECK(order.back() == "fin1");
+  CHECK(std::count(order.begin(), order.end(), "fin1") == 1);
+}
+
+TEST_CASE("what waits is bounded", "[mux]") {
+  FrameWriter writer;
+  std::size_t taken = 0;
+  for (ChannelNumber channel = 1; channel < 41; channel += 2) taken += writer.data(channel, Bytes(1u << 20));
+  CHECK(taken == WriterLimits{}.queue);
+  CHECK(writer.room() == 0);
+  CHECK(writer.queued(1) == WriterLimits{}.channel);
+  CHECK(writer.data(99, as_bytes("x")) == 0);
+  take(writer);
+  CHECK(writer.room() > 60'000);
+
+  Result<void> outcome;
+  int messages = 0;
+  while ((outcome = writer.control(Bytes(10'000)))) ++messages;
+  CHECK(outcome.error().code == Errc::exhausted);
+  CHECK(messages == 26);
+}
+
+TEST_CASE("a control message that cannot be a frame is refused", "[mux]") {
+  FrameWriter writer;
+  CHECK(writer.control({}).error().code == Errc::too_large);
+  CHECK(writer.control(Bytes(kMaxPayload + 1)).error().code == Errc::too_large);
+  CHECK(writer.control(Bytes(kMaxPayload)));
+  CHECK(take(writer) == Order{"control"});
+}
+
+TEST_CASE("a reset drops what waits, but not what a fin has promised", "[mux]") {
+  FrameWriter writer;
+  REQUIRE(writer.data(1, Bytes(5000)) == 5000);
+  writer.credit(1, 7);
+  writer.reset(1, ResetCode::cancelled, "gone");
+  REQUIRE(writer.data(3, Bytes(50)) == 50);
+  writer.fin(3);
+  writer.reset(3, ResetCode::cancelled, "gone");
+  CHECK(take(writer) == Order{"reset1", "data3:50", "fin3", "reset3"});
+  CHECK(writer.queued() == 0);
+}
+
+TEST_CASE("credits that wait are added up", "[mux]") {
+  FrameWriter writer;
+  writer.credit(2, 100);
+  writer.credit(2, 23);
+  CHECK(take(writer) == Order{"credit2:123"});
+  CHECK(take(writer).empty());
+}

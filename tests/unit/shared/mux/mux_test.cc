@@ -1,0 +1,348 @@
+#include "shared/mux/mux.h"
+
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::mux;
+
+namespace {
+
+MuxLimits small_limits() {
+  MuxLimits limits;
+  limits.initial_window = 1000;
+  limits.max_window = 4000;
+  limits.received = 5000;
+  limits.channels = 4;
+  return limits;
+}
+
+// Two muxes and the wire between them, which carries all or nothing.
+struct Pair {
+  Mux agent{Side::agent, small_limits()};
+  Mux relay{Side::relay, small_limits()};
+  std::vector<MuxEvent::Kind> seen_by_relay;
+  std::string purpose;
+
+  Pair() {
+    agent.start(1000);
+    relay.start(1000);
+  }
+  static Result<std::vector<MuxEvent>> carry(Mux& from, Mux& to, std::string& purpose) {
+    std::vector<MuxEvent> events;
+    Bytes batch;
+    for (from.take_batch(batch); !batch.empty(); from.take_batch(batch)) {
+      to.feed(batch);
+      for (;;) {
+        SP_TRY(auto event, to.next());
+        if (!event) break;
+        if (event->kind == MuxEvent::Kind::opened) purpose = as_text(event->payload);
+        events.push_back(*event);
+      }
+    }
+    return events;
+  }
+  // Until nothing moves any more.
+  void settle() {
+    for (bool moved = true; moved;) {
+      auto there = carry(agent, relay, purpose);
+      REQUIRE(there);
+      for (auto& event : *there) seen_by_relay.push_back(event.kind);
+      auto back = carry(relay, agent, purpose);
+      REQUIRE(back);
+      moved = agent.has_output() || relay.has_output();
+    }
+  }
+};
+
+std::string read_all(Mux& mux, ChannelNumber channel) {
+  std::string text;
+  std::byte chunk[64];
+  for (;;) {
+    auto count = mux.read(channel, chunk);
+    REQUIRE(count);
+    if (!*count || **count == 0) return text;
+    text += as_text(std::span(chunk).first(**count));
+  }
+}
+
+// 0: the other side finished; absent: nothing there yet.
+std::optional<std::size_t> read(Mux& mux, ChannelNumber channel, std::span<std::byte> into = {}) {
+  const auto count = mux.read(channel, into);
+  REQUIRE(count);
+  return *count;
+}
+
+Bytes frame(ChannelNumber channel, FrameType type, std::string_view payload) {
+  Bytes wire;
+  append_frame(wire, {channel, type, as_bytes(payload)});
+  return wire;
+}
+std::string u32(std::uint32_t value) {
+  Bytes bytes;
+  append_u32(bytes, value);
+  return std::string(as_text(bytes));
+}
+
+}  // namespace
+
+TEST_CASE("a channel carries bytes both ways and ends in halves", "[mux]") {
+  Pair link;
+  const auto channel = link.agent.open("jobs/1");
+  REQUIRE(channel == 1u);
+  REQUIRE(link.agent.write(1, as_bytes("question")) == 8u);
+  REQUIRE(link.agent.finish(1));
+  link.settle();
+  CHECK(link.purpose == "jobs/1");
+  CHECK(read_all(link.relay, 1) == "question");
+  CHECK(read(link.relay, 1) == 0u);
+  REQUIRE(link.relay.write(1, as_bytes("answer")) == 6u);
+  REQUIRE(link.relay.finish(1));
+  link.settle();
+  CHECK(read_all(link.agent, 1) == "answer");
+  CHECK(read(link.agent, 1) == 0u);
+  link.agent.release(1);
+  link.relay.release(1);
+  link.settle();
+  CHECK(link.agent.open_channels() == 0);
+  CHECK(link.relay.open_channels() == 0);
+  CHECK(link.agent.promised() == 0);
+  CHECK(link.relay.promised() == 0);
+}
+
+TEST_CASE("the agent opens odd numbers and the relay even ones", "[mux]") {
+  Pair link;
+  CHECK(link.agent.open("a") == 1u);
+  CHECK(link.agent.open("a") == 3u);
+  CHECK(link.relay.open("b") == 2u);
+  CHECK(link.relay.open("b") == 4u);
+  link.settle();
+  CHECK(link.agent.open_channels() == 4);
+}
+
+TEST_CASE("a writer stops at the window and goes on with credit", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  CHECK(link.agent.write(1, Bytes(3000)) == 1000u);
+  CHECK(link.agent.write(1, Bytes(2000)) == 0u);
+  link.settle();
+  CHECK(link.relay.received() == 1000);
+  Bytes chunk(499);
+  REQUIRE(read(link.relay, 1, chunk) == 499u);
+  link.settle();
+  CHECK(link.agent.write(1, Bytes(2000)) == 0u);  // less than half the window is no credit yet
+  REQUIRE(read(link.relay, 1, std::span(chunk).first(1)) == 1u);
+  link.settle();
+  CHECK(link.agent.write(1, Bytes(2000)) == 500u);
+}
+
+TEST_CASE("a window grows as its policy wants, within the limits", "[mux]") {
+  auto twice = [](const WindowUse& use) { return use.window * 2; };
+  Pair link;
+  link.relay = Mux(Side::relay, small_limits(), twice);
+  link.relay.start(1000);
+  REQUIRE(link.agent.open("a") == 1u);
+  REQUIRE(link.agent.open("b") == 3u);
+  for (int round = 0; round < 20; ++round) {
+    for (const ChannelNumber channel : {1u, 3u}) {
+      REQUIRE(link.agent.write(channel, Bytes(8000)));
+      link.settle();
+      Bytes chunk(8000);
+      REQUIRE(link.relay.read(channel, chunk));
+    }
+    CHECK(link.relay.promised() <= small_limits().received);
+  }
+  CHECK(link.relay.promised() == 5000);
+}
+
+TEST_CASE("a reset reaches the other side with its reason, after the bytes that came before", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  REQUIRE(link.agent.write(1, as_bytes("early")));
+  link.settle();
+  link.agent.reset(1, ResetCode::forbidden, "no\n\x01way");
+  link.settle();
+  std::byte chunk[64];
+  CHECK(read(link.relay, 1, chunk) == 5u);
+  const auto end = link.relay.read(1, chunk);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Errc::forbidden);
+  CHECK(end.error().message.find("no??way") != std::string::npos);
+}
+
+TEST_CASE("after a reset both sides forget the channel once it is released", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  REQUIRE(link.agent.write(1, as_bytes("early")));
+  link.settle();
+  link.agent.reset(1, ResetCode::forbidden, "no way");
+  link.settle();
+  CHECK(link.agent.read(1, {}).error().code == Errc::cancelled);
+  const auto late = link.relay.write(1, as_bytes("late"));
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Errc::forbidden);
+  CHECK(late.error().message.find("no way") != std::string::npos);
+  link.agent.release(1);
+  link.relay.release(1);
+  link.settle();
+  CHECK(link.agent.open_channels() == 0);
+  CHECK(link.relay.open_channels() == 0);
+  CHECK(link.relay.received() == 0);
+}
+
+TEST_CASE("what a finished channel has written still arrives after its release", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  REQUIRE(link.agent.write(1, as_bytes("last words")));
+  REQUIRE(link.agent.finish(1));
+  link.agent.release(1);
+  link.settle();
+  CHECK(read_all(link.relay, 1) == "last words");
+  CHECK(read(link.relay, 1) == 0u);
+  CHECK(link.relay.write(1, as_bytes("x")).error().code == Errc::cancelled);
+  link.relay.release(1);
+  link.settle();
+  CHECK(link.agent.open_channels() == 0);
+  CHECK(link.relay.open_channels() == 0);
+}
+
+TEST_CASE("channels over the limit are refused, and the refusal is forgotten", "[mux]") {
+  Pair link;
+  auto limits = small_limits();
+  limits.channels = 100;
+  limits.received = 100'000;
+  link.agent = Mux(Side::agent, limits);
+  link.agent.start(1000);
+  for (ChannelNumber number = 1; number <= 9; number += 2) REQUIRE(link.agent.open("a") == number);
+  link.settle();
+  CHECK(link.relay.open_channels() == 4);
+  CHECK(link.agent.write(9, as_bytes("x")).error().code == Errc::exhausted);
+  CHECK(link.agent.write(7, as_bytes("x")) == 1u);
+}
+
+TEST_CASE("opening over the own limits fails here", "[mux]") {
+  Pair link;
+  for (int i = 0; i < 4; ++i) REQUIRE(link.agent.open("a"));
+  CHECK(link.agent.open("a").error().code == Errc::exhausted);
+  auto limits = small_limits();
+  limits.received = 1500;
+  Mux tight(Side::agent, limits);
+  tight.start(1000);
+  REQUIRE(tight.open("a"));
+  CHECK(tight.open("a").error().code == Errc::exhausted);
+}
+
+TEST_CASE("a draining side opens nothing and refuses what crosses", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  link.relay.stop_opening();
+  link.settle();
+  CHECK(link.agent.write(1, as_bytes("x")).error().code == Errc::unavailable);
+  CHECK(link.relay.open("b").error().code == Errc::unavailable);
+}
+
+TEST_CASE("misuse by the own user is an error, not a fault", "[mux]") {
+  Pair link;
+  CHECK(link.agent.write(1, as_bytes("x")).error().code == Errc::not_found);
+  CHECK(link.agent.finish(1).error().code == Errc::not_found);
+  CHECK(link.agent.read(7, {}).error().code == Errc::not_found);
+  link.agent.reset(7, ResetCode::cancelled, "");
+  link.agent.release(7);
+  CHECK(link.agent.open("").error().code == Errc::invalid);
+  CHECK(link.agent.open(std::string(256, 'x')).error().code == Errc::invalid);
+  REQUIRE(link.agent.open("a") == 1u);
+  REQUIRE(link.agent.finish(1));
+  CHECK(link.agent.finish(1));
+  CHECK(link.agent.write(1, as_bytes("x")).error().code == Errc::conflict);
+  Mux fresh(Side::agent, small_limits());
+  CHECK(fresh.open("a").error().code == Errc::unavailable);
+}
+
+TEST_CASE("what a peer must not do ends the link with the rule", "[mux]") {
+  struct Case {
+    std::string what;
+    std::vector<Bytes> wire;  // all but the last are fine
+    std::string rule;
+  };
+  const auto open1 = frame(1, FrameType::open, "jobs/1");
+  const std::vector<Case> cases = {
+      {"control on a channel", {frame(1, FrameType::control, "x")}, "P4.4"},
+      {"data on channel 0", {frame(0, FrameType::data, "x")}, "P4.4"},
+      {"open of a number of this side", {frame(2, FrameType::open, "x")}, "P5.1"},
+      {"reused number", {open1, frame(1, FrameType::open, "x")}, "P5.2"},
+      {"number lower than the last", {frame(5, FrameType::open, "x"), frame(3, FrameType::open, "x")}, "P5.2"},
+      {"purpose that is not UTF-8", {frame(1, FrameType::open, "\xff")}, "P5.3"},
+      {"data on a channel never opened", {frame(1, FrameType::data, "x")}, "P5.4"},
+      {"credit on a channel never opened", {frame(1, FrameType::credit, u32(1))}, "P5.4"},
+      {"reset of a channel never opened", {frame(2, FrameType::reset, u32(1))}, "P5.4"},
+      {"data after fin", {open1, frame(1, FrameType::fin, ""), frame(1, FrameType::data, "x")}, "P5.6"},
+      {"fin after fin", {open1, frame(1, FrameType::fin, ""), frame(1, FrameType::fin, "")}, "P5.6"},
+      {"data after reset", {open1, frame(1, FrameType::reset, u32(1)), frame(1, FrameType::data, "x")}, "P5.6"},
+      {"credit after reset", {open1, frame(1, FrameType::reset, u32(1)), frame(1, FrameType::credit, u32(1))}, "P5.6"},
+      {"one byte over the window",
+       {open1, frame(1, FrameType::data, std::string(1000, 'x')), frame(1, FrameType::data, "x")},
+       "P6.2"},
+      {"a frame over the window", {open1, frame(1, FrameType::data, std::string(1001, 'x'))}, "P6.2"},
+      {"no credit", {open1, frame(1, FrameType::credit, u32(0))}, "P6.3"},
+      {"credit without end", {open1, frame(1, FrameType::credit, u32(0xffffffff))}, "P6.3"},
+      {"unknown type", {Bytes(8, std::byte{9})}, "P4.2"},
+  };
+  for (const auto& one : cases) {
+    INFO(one.what);
+    Mux relay(Side::relay, small_limits());
+    relay.start(1000);
+    Result<std::optional<MuxEvent>> event;
+    for (const auto& wire : one.wire) {
+      relay.feed(wire);
+      do event = relay.next();
+      while (event && *event);
+      if (&wire != &one.wire.back()) REQUIRE(event);
+    }
+    REQUIRE_FALSE(event);
+    CHECK(event.error().message.starts_with(one.rule));
+    CHECK_FALSE(relay.next());
+  }
+}
+
+TEST_CASE("a channel before the handshake is a violation", "[mux]") {
+  Mux relay(Side::relay, small_limits());
+  const auto wire = frame(1, FrameType::open, "jobs/1");
+  relay.feed(wire);
+  const auto event = relay.next();
+  REQUIRE_FALSE(event);
+  CHECK(event.error().message.starts_with("P3.4"));
+}
+
+TEST_CASE("credit and reset may cross with the end of a channel", "[mux]") {
+  Mux relay(Side::relay, small_limits());
+  relay.start(1000);
+  for (const auto& wire : {frame(1, FrameType::open, "a"), frame(1, FrameType::fin, "")}) {
+    relay.feed(wire);
+    REQUIRE(relay.next().value());
+    REQUIRE_FALSE(relay.next().value());
+  }
+  REQUIRE(relay.finish(1));
+  relay.release(1);
+  REQUIRE(relay.open_channels() == 0);
+  for (const auto& wire : {frame(1, FrameType::credit, u32(5)), frame(1, FrameType::reset, u32(1))}) {
+    relay.feed(wire);
+    CHECK_FALSE(relay.next().value());
+  }
+}
+
+TEST_CASE("opens in a flood end the link before they cost memory", "[mux]") {
+  Mux relay(Side::relay, small_limits());
+  relay.start(1000);
+  Result<std::optional<MuxEvent>> event;
+  ChannelNumber number = 1;
+  for (; number < 1001; number += 2) {
+    const auto wire = frame(number, FrameType::open, "x");
+    relay.feed(wire);
+    do event = relay.next();
+    while (event && *event);
+    if (!event) break;
+    CHECK(relay.open_channels() <= 8);
+  }
+  REQUIRE_FALSE(event);
+  CHECK(event.error().message.starts_with("P5.5"));
+  CHECK(relay.promised() <= small_limits().received);
+}
