@@ -31,7 +31,7 @@ using TriggerSink = std::function<boost::asio::awaitable<StepResult<void>>(Trigg
 
 // One kind of local trigger ("file.watch@1"). Built once; run() is called once per assigned recipe, on the agent's
 // loop, and goes on, also while the link is down, until it is cancelled. It returns early only with an error that
-// somebody has to repair: class "policy", "invalid", "not_found". What may pass by itself (a share that is not mounted)
+// somebody has to repair: class "policy" or "invalid". What may pass by itself (a share that is not mounted)
 // it waits out, and tells `trouble` once when it begins and with an empty text when it is over.
 class TriggerSource {
  public:

@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,7 +182,8 @@ Result<Child> start_child(const ProcessSpec& spec) {
   if (pid == 0) run_child(prepared, parent);
   report.writing.reset();
   SP_CHECK(await_exec(spec, pid, report.reading.get()));
-  Child child{pid, Fd(::pidfd_open(pid, 0)), std::move(out.reading), std::move(err.reading)};
+  Child child{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), std::move(out.reading),
+              std::move(err.reading)};
   for (const auto* end : {&child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
   if (!child.pidfd) {
     ::kill(-pid, SIGKILL);

@@ -1,0 +1,213 @@
+#include "agent/connectors/file/file_watch_trigger.h"
+
+#include "agent/connectors/arguments.h"
+#include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/file/listing.h"
+#include "agent/connectors/file/settle_watch.h"
+#include "agent/connectors/translate.h"
+#include "agent/platform/file_watch.h"
+#include "agent/platform/os_error.h"
+#include "shared/async/blocking.h"
+#include "shared/async/timeout.h"
+#include "shared/crypto/digest.h"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+namespace sallyport::connectors::file {
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+namespace {
+
+constexpr auto kLongestPause = 5s;
+constexpr auto kShortestPause = 100ms;
+constexpr auto kRetryPause = 1s;
+constexpr std::uint64_t kHashSlice = 64u << 20;
+constexpr int kMaxDepth = 32;
+
+using Files = std::vector<platform::DirectoryEntry>;
+
+// What one recipe watches.
+struct Watched {
+  std::string connection, path;
+  Listing listing;
+  std::chrono::milliseconds settle;
+};
+
+// Hashes a file in slices, so that a stop does not have to wait for the end of a large one.
+struct Hashing {
+  platform::Fd file;
+  crypto::Sha256 hash;
+  off_t at = 0;
+};
+
+StepResult<bool> hash_slice(Hashing& hashing) {
+  std::vector<std::byte> buffer(256u << 10);
+  for (std::uint64_t done = 0; done < kHashSlice;) {
+    const auto got = ::pread(hashing.file.get(), buffer.data(), buffer.size(), hashing.at);
+    if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, "reading a file")));
+    if (got == 0) return true;
+    hashing.hash.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    hashing.at += got;
+    done += static_cast<std::uint64_t>(got);
+  }
+  return false;
+}
+
+std::string natural_key(const Watched& watched, const platform::DirectoryEntry& file) {
+  return fmt::format("file:{}:{}:{}:{}:{}", watched.connection, file.name, file.facts.identity, file.facts.mtime_ns,
+                     file.facts.size);
+}
+
+bool is_final(const StepError& error) { return error.error_class() == "policy" || error.error_class() == "invalid"; }
+
+// One run of the trigger.
+class Watching {
+ public:
+  Watching(Site site, asio::thread_pool& pool, Watched watched, TriggerSink sink, TriggerSource::Trouble trouble)
+      : site_(site),
+        pool_(pool),
+        watched_(std::move(watched)),
+        sink_(std::move(sink)),
+        trouble_(std::move(trouble)),
+        core_(watched_.settle) {}
+
+  asio::awaitable<StepResult<void>> run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    while (!co_await is_cancelled()) {
+      auto files = co_await run_blocking(pool_, [this] { return look(); });
+      if (!files && is_final(files.error())) co_return std::unexpected(std::move(files).error());
+      if (files) {
+        const auto offered = co_await offer_settled(*std::move(files));
+        tell(offered ? std::string() : offered.error().message);
+        co_await pause(offered ? core_.next_settling() : site_.clock.steady() + kRetryPause);
+      } else {
+        watch_.reset();
+        tell(files.error().message);
+        co_await pause(site_.clock.steady() + kLongestPause);
+      }
+    }
+    co_return StepResult<void>();
+  }
+
+ private:
+  static asio::awaitable<bool> is_cancelled() {
+    co_return (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+  }
+
+  StepResult<Files> look() {
+    SP_CHECK(to_step(site_.policy.check_action("file.watch@1", watched_.connection)));
+    SP_CHECK(to_step(site_.policy.check_directory(watched_.connection, watched_.path)));
+    SP_TRY(const auto root, open_root(site_, watched_.connection));
+    SP_TRY(auto files, list_files(root, watched_.path, watched_.listing));
+    std::erase_if(files, [this](const auto& file) {
+      return !site_.policy.check_file(watched_.connection, policy::FileVerb::read, file.name);
+    });
+    return files;
+  }
+
+  asio::awaitable<StepResult<void>> offer_settled(Files files) {
+    for (const auto& file : core_.look(files, site_.clock.steady())) {
+      auto digest = co_await hash(file);
+      if (co_await is_cancelled()) co_return StepResult<void>();
+      if (!digest) co_return std::unexpected(std::move(digest).error());
+      if (digest->empty()) continue;
+      auto handle = make_handle(watched_.connection, file.name, file.facts);
+      handle.attributes.insert_or_assign(Value("sha256"), Value(*std::move(digest)));
+      TriggerEvent event{Value(ValueMap{{Value("file"), Value(std::move(handle))}}), natural_key(watched_, file)};
+      SP_CO_CHECK(co_await sink_(std::move(event)));
+      core_.confirm(file);
+    }
+    co_return StepResult<void>();
+  }
+
+  // Empty when the file is gone or no longer in the state that settled: the next look sees to it.
+  asio::awaitable<StepResult<std::string>> hash(platform::DirectoryEntry file) {
+    Hashing hashing;
+    auto opened = co_await run_blocking(pool_, [&] { return open_for_hash(file, hashing); });
+    if (!opened || !*opened) co_return opened ? StepResult<std::string>() : std::unexpected(std::move(opened).error());
+    for (;;) {
+      auto done = co_await run_blocking(pool_, [&] { return hash_slice(hashing); });
+      if (!done) co_return std::unexpected(std::move(done).error());
+      if (co_await is_cancelled()) co_return std::string();
+      if (*done) break;
+    }
+    const auto facts = platform::facts_of(hashing.file.get());
+    if (!facts || *facts != file.facts) co_return std::string();
+    co_return hex(hashing.hash.finish());
+  }
+
+  StepResult<bool> open_for_hash(const platform::DirectoryEntry& file, Hashing& hashing) {
+    SP_TRY(const auto root, open_root(site_, watched_.connection));
+    auto opened = root.open_file(file.name);
+    if (!opened && opened.error().code == Errc::not_found) return false;
+    SP_TRY(hashing.file, to_step(std::move(opened)));
+    SP_TRY(const auto facts, to_step(platform::facts_of(hashing.file.get())));
+    return facts == file.facts;
+  }
+
+  void tell(std::string message) {
+    if (message == told_) return;
+    told_ = message;
+    trouble_(message);
+  }
+
+  asio::awaitable<void> pause(SteadyTime until) {
+    const auto now = site_.clock.steady();
+    const auto end = std::clamp(until, now + kShortestPause,
+                                now + std::clamp<SteadyTime::duration>(watched_.settle / 2, 1s, kLongestPause));
+    if (!watch_) co_await start_watch();
+    if (watch_) {
+      co_await watch_->wait_until(end);
+      co_await sleep_until(std::min(end, now + kShortestPause));  // a file being written wakes for every write
+    } else {
+      co_await sleep_until(end);
+    }
+  }
+
+  // The kernel's hint is a help only: without it the directory is looked at from time to time all the same.
+  asio::awaitable<void> start_watch() {
+    auto directory = co_await run_blocking(pool_, [this]() -> StepResult<platform::Fd> {
+      SP_TRY(const auto root, open_root(site_, watched_.connection));
+      return to_step(root.open_directory(watched_.path));
+    });
+    if (!directory) co_return;
+    auto opened = platform::FileWatch::open(co_await asio::this_coro::executor, directory->get());
+    if (opened) watch_ = *std::move(opened);
+  }
+
+  Site site_;
+  asio::thread_pool& pool_;
+  Watched watched_;
+  TriggerSink sink_;
+  TriggerSource::Trouble trouble_;
+  SettleWatch core_;
+  std::unique_ptr<platform::FileWatch> watch_;
+  std::string told_;
+};
+
+StepResult<Watched> read_spec(const TriggerSpec& spec) {
+  const Arguments arguments(spec.arguments);
+  SP_TRY(const auto path, arguments.text("path"));
+  SP_TRY(auto clean, to_step(platform::clean_path(path)));
+  Listing listing;
+  listing.pattern = arguments.text_or("pattern", "*");
+  listing.depth = arguments.is_true("recursive") ? kMaxDepth : 0;
+  return Watched{spec.connection, std::move(clean), std::move(listing), arguments.duration("settle").value_or(5s)};
+}
+
+}  // namespace
+
+asio::awaitable<StepResult<void>> FileWatchTrigger::run(TriggerSpec spec, TriggerSink sink, Trouble trouble) {
+  auto watched = read_spec(spec);
+  if (!watched) co_return std::unexpected(std::move(watched).error());
+  Watching watching(site_, pool_, *std::move(watched), std::move(sink), std::move(trouble));
+  co_return co_await watching.run();
+}
+
+}  // namespace sallyport::connectors::file

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "agent/platform/beneath.h"
+#include "shared/base/clock.h"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace sallyport::connectors::file {
+
+// Tells which files of a directory are complete: those whose size, time and identity stayed the same for `settle`.
+// Fed with whole looks at the directory and the time; no IO, no clock. Every state of a file is offered until it is
+// confirmed, and not again after that; a file that changes or is replaced under its name is a new one.
+class SettleWatch {
+ public:
+  explicit SettleWatch(std::chrono::milliseconds settle) : settle_(settle) {}
+
+  // `files` is everything there is now (names are paths below the root). Gives what has settled and is not confirmed,
+  // oldest first.
+  std::vector<platform::DirectoryEntry> look(const std::vector<platform::DirectoryEntry>& files, SteadyTime now);
+
+  // The event for this state of the file is durable.
+  void confirm(const platform::DirectoryEntry& file);
+
+  // When the next file may have settled; SteadyTime::max() when nothing is settling.
+  SteadyTime next_settling() const;
+
+ private:
+  struct Seen {
+    platform::FileFacts facts;
+    SteadyTime since;
+    bool confirmed = false;
+    bool present = true;
+  };
+  std::chrono::milliseconds settle_;
+  std::map<std::string, Seen> seen_;
+};
+
+}  // namespace sallyport::connectors::file

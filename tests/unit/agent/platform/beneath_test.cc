@@ -1,0 +1,186 @@
+#include "agent/platform/beneath.h"
+
+#include "shared/base/text.h"
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+using namespace sallyport;
+using namespace sallyport::platform;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const Fd& file) {
+  std::string text(4096, '\0');
+  const auto got = ::pread(file.get(), text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+Result<FileFacts> put(const Root& root, std::string_view path, std::string_view text,
+                      Replace replace = Replace::allowed) {
+  SP_TRY(auto file, root.create(path, 0600));
+  SP_CHECK(file.write(as_bytes(text)));
+  return file.commit(replace);
+}
+
+// A root with something worth stealing next to it.
+struct Yard {
+  test::TempDir dir;
+  Root root;
+  Yard() : root(make()) {}
+  Root make() {
+    dir.write("secret.txt", "stolen");
+    dir.write("secrets/deep.txt", "stolen");
+    dir.write("root/in/a.csv", "1,2");
+    return *Root::open(dir.path("root"));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("paths are cleaned, and those that could leave are refused", "[platform][confinement]") {
+  CHECK(clean_path("a/b.csv") == "a/b.csv");
+  CHECK(clean_path("./a//b/./c/") == "a/b/c");
+  CHECK(clean_path("") == ".");
+  CHECK(clean_path("./") == ".");
+  CHECK(clean_path("a..b/...") == "a..b/...");
+  for (std::string_view bad : {"/etc/passwd", "..", "a/../b", "a/..", "../x", "a\nb", "a\x7f"}) {
+    INFO(bad);
+    CHECK_FALSE(clean_path(bad));
+  }
+  CHECK_FALSE(clean_path(std::string_view("a\0b", 3)));
+  CHECK_FALSE(clean_path(std::string(5000, 'a')));
+  CHECK_FALSE(clean_path(std::string(256, 'a')));
+}
+
+TEST_CASE("a file below the root is read, listed, moved and deleted", "[platform]") {
+  const Yard yard;
+  CHECK(content_of(*yard.root.open_file("in/a.csv")) == "1,2");
+  REQUIRE(put(yard.root, "in/b.csv", "new"));
+  REQUIRE(put(yard.root, "in/.hidden", "new"));
+  const auto listed = yard.root.list("in", 10);
+  REQUIRE(listed);
+  REQUIRE(listed->size() == 2);
+  CHECK(listed->at(0).name == "a.csv");
+  CHECK(listed->at(1).facts.size == 3);
+  REQUIRE(yard.root.make_directory("done/today"));
+  CHECK(*yard.root.directories(".", 10) == std::vector<std::string>{"done", "in"});
+  REQUIRE(yard.root.rename("in/b.csv", "done/today/b.csv", Replace::never));
+  CHECK(yard.dir.read("root/done/today/b.csv") == "new");
+  REQUIRE(yard.root.remove("done/today/b.csv"));
+  CHECK(yard.root.facts("done/today/b.csv").error().code == Errc::not_found);
+  CHECK(yard.root.list("in", 0).error().code == Errc::too_large);
+}
+
+TEST_CASE("a file appears complete or not at all, and leaves nothing when dropped", "[platform]") {
+  const Yard yard;
+  {
+    auto file = *yard.root.create("in/half.csv", 0640);
+    REQUIRE(file.write(as_bytes("half")));
+    CHECK_FALSE(yard.dir.has("root/in/half.csv"));
+  }
+  CHECK(std::distance(fs::directory_iterator(yard.dir.path("root/in")), fs::directory_iterator()) == 1);
+  REQUIRE(put(yard.root, "in/a.csv", "replaced"));
+  CHECK(yard.dir.read("root/in/a.csv") == "replaced");
+  CHECK(put(yard.root, "in/a.csv", "again", Replace::never).error().code == Errc::conflict);
+  CHECK(yard.dir.read("root/in/a.csv") == "replaced");
+  CHECK(std::distance(fs::directory_iterator(yard.dir.path("root/in")), fs::directory_iterator()) == 1);
+  CHECK(put(yard.root, "nowhere/x", "y").error().code == Errc::not_found);
+}
+
+TEST_CASE("links that lead outside are refused, whatever the operation", "[platform][confinement]") {
+  const Yard yard;
+  fs::create_symlink(yard.dir.path("secret.txt"), yard.dir.path("root/in/absolute"));
+  fs::create_symlink("../../secret.txt", yard.dir.path("root/in/relative"));
+  fs::create_directory_symlink(yard.dir.path("secrets"), yard.dir.path("root/out"));
+  fs::create_symlink("a.csv", yard.dir.path("root/in/inside"));
+
+  SECTION("positive control: a plain open follows them") {
+    const Fd plain(::open(yard.dir.path("root/in/relative").c_str(), O_RDONLY));
+    CHECK(content_of(plain) == "stolen");
+    const Fd deep(::openat(AT_FDCWD, yard.dir.path("root/out/deep.txt").c_str(), O_RDONLY));
+    CHECK(content_of(deep) == "stolen");
+  }
+  for (std::string_view path : {"in/absolute", "in/relative", "in/inside", "out/deep.txt"}) {
+    INFO(path);
+    CHECK(yard.root.open_file(path).error().code == Errc::forbidden);
+  }
+  CHECK(put(yard.root, "out/planted.txt", "x").error().code == Errc::forbidden);
+  CHECK_FALSE(yard.dir.has("secrets/planted.txt"));
+  CHECK(yard.root.list("out", 10).error().code == Errc::forbidden);
+  CHECK(yard.root.rename("in/a.csv", "out/a.csv", Replace::allowed).error().code == Errc::forbidden);
+  CHECK(yard.root.rename("out/deep.txt", "in/mine.txt", Replace::allowed).error().code == Errc::forbidden);
+  CHECK(yard.root.remove("out/deep.txt").error().code == Errc::forbidden);
+  CHECK(yard.root.make_directory("out/new").error().code == Errc::forbidden);
+  CHECK(yard.dir.read("secrets/deep.txt") == "stolen");
+
+  SECTION("writing over a link replaces the link, not what it points to") {
+    REQUIRE(put(yard.root, "in/absolute", "mine"));
+    CHECK(yard.dir.read("secret.txt") == "stolen");
+    CHECK(yard.dir.read("root/in/absolute") == "mine");
+  }
+  SECTION("listing shows regular files only") {
+    const auto listed = *yard.root.list("in", 10);
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0].name == "a.csv");
+  }
+}
+
+TEST_CASE("a directory swapped for a link during the walk never leads outside", "[platform][confinement]") {
+  const Yard yard;
+  fs::create_directory(yard.dir.path("root/box"));
+  yard.dir.write("root/box/deep.txt", "inside");
+  fs::create_directory_symlink(yard.dir.path("secrets"), yard.dir.path("root/trap"));
+
+  std::atomic<bool> over{false};
+  std::thread swapper([&] {
+    const auto box = yard.dir.path("root/box"), trap = yard.dir.path("root/trap");
+    while (!over) ::renameat2(AT_FDCWD, box.c_str(), AT_FDCWD, trap.c_str(), RENAME_EXCHANGE);
+  });
+  int confined_leaks = 0, confined_reads = 0, plain_leaks = 0, writes = 0;
+  for (int i = 0; i < 6'000; ++i) {
+    if (const auto file = yard.root.open_file("box/deep.txt")) {
+      const auto text = content_of(*file);
+      confined_leaks += text == "stolen";
+      confined_reads += text == "inside";
+    }
+    const Fd plain(::open(yard.dir.path("root/box/deep.txt").c_str(), O_RDONLY));
+    plain_leaks += content_of(plain) == "stolen";
+    if (i % 20 == 0) writes += put(yard.root, "box/written.txt", "x").has_value();
+  }
+  over = true;
+  swapper.join();
+  CHECK(confined_leaks == 0);
+  CHECK(confined_reads > 0);
+  CHECK(writes > 0);
+  CHECK(plain_leaks > 0);  // positive control: the race was there
+  CHECK_FALSE(yard.dir.has("secrets/written.txt"));
+}
+
+TEST_CASE("only regular files are opened", "[platform]") {
+  const Yard yard;
+  REQUIRE(::mkfifo(yard.dir.path("root/in/pipe").c_str(), 0600) == 0);
+  CHECK(yard.root.open_file("in/pipe").error().code == Errc::invalid);
+  CHECK(yard.root.open_file("in").error().code == Errc::invalid);
+  CHECK(yard.root.facts("in").error().code == Errc::invalid);
+  CHECK(yard.root.open_file("in/none").error().code == Errc::not_found);
+  CHECK(Root::open(yard.dir.path("none")).error().code == Errc::not_found);
+}
+
+TEST_CASE("facts change with content, time and identity", "[platform]") {
+  const Yard yard;
+  const auto before = *yard.root.facts("in/a.csv");
+  REQUIRE(put(yard.root, "in/a.csv", "1,2"));
+  const auto after = *yard.root.facts("in/a.csv");
+  CHECK(before.size == after.size);
+  CHECK(before.identity != after.identity);
+}

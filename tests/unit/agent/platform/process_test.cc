@@ -1,0 +1,214 @@
+#include "agent/platform/process.h"
+
+#include "agent/platform/fd.h"
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+using namespace sallyport;
+using namespace sallyport::platform;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Kept final : public ProcessOutput {
+ public:
+  explicit Kept(std::size_t limit = SIZE_MAX) : limit_(limit) {}
+  Result<void> take_stdout(std::span<const std::byte> bytes) override { return take(out, bytes); }
+  Result<void> take_stderr(std::span<const std::byte> bytes) override { return take(err, bytes); }
+  std::string out, err;
+
+ private:
+  Result<void> take(std::string& into, std::span<const std::byte> bytes) {
+    into.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (out.size() + err.size() > limit_) return fail(Errc::too_large, "too much output");
+    return {};
+  }
+  std::size_t limit_;
+};
+
+SteadyTime soon() { return std::chrono::steady_clock::now() + 20s; }
+
+ProcessSpec shell(std::string script) {
+  ProcessSpec spec;
+  spec.argv = {"/bin/sh", "-c", std::move(script)};
+  spec.environment = {{"PATH", "/usr/bin:/bin"}};
+  return spec;
+}
+
+bool is_gone(pid_t pid) {
+  for (int i = 0; i < 500; ++i) {
+    if (::kill(pid, 0) != 0) return true;
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(stat)), {});
+    if (text.find(") Z ") != std::string::npos) return true;  // dead, its new parent has not looked yet
+    std::this_thread::sleep_for(10ms);
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a program's output and exit code come back", "[platform][process]") {
+  Kept kept;
+  const auto end = run_process(shell("echo hello; echo trouble >&2; exit 3"), soon(), {}, kept);
+  REQUIRE(end);
+  CHECK(end->reason == ProcessEnd::Reason::exited);
+  CHECK(end->code == 3);
+  CHECK(kept.out == "hello\n");
+  CHECK(kept.err == "trouble\n");
+}
+
+TEST_CASE("arguments reach the program as they are: no shell in between", "[platform][process]") {
+  Kept kept;
+  ProcessSpec spec;
+  spec.argv = {"/usr/bin/printf", "[%s]", "a b", "$(id)", "; rm -rf /", "'\"", ""};
+  REQUIRE(run_process(spec, soon(), {}, kept));
+  CHECK(kept.out == "[a b][$(id)][; rm -rf /]['\"][]");
+}
+
+TEST_CASE("a program inherits nothing: environment, descriptors, directory, privileges", "[platform][process]") {
+  ::setenv("SALLYPORT_CANARY", "secret", 1);
+  const Fd leaked(::open("/etc/hostname", O_RDONLY));  // not close-on-exec
+  Kept kept;
+  auto spec = shell("echo env:; env; echo fds:; ls /proc/self/fd | wc -l; pwd; grep NoNewPrivs /proc/self/status");
+  spec.environment.emplace_back("ONLY", "this");
+  REQUIRE(run_process(spec, soon(), {}, kept));
+  CHECK(kept.out.find("SALLYPORT_CANARY") == std::string::npos);
+  CHECK(kept.out.find("ONLY=this") != std::string::npos);
+  CHECK(kept.out.find("fds:\n4\n/\n") != std::string::npos);  // 0, 1, 2 and the one ls opens
+  CHECK(kept.out.find("NoNewPrivs:\t1") != std::string::npos);
+  ::unsetenv("SALLYPORT_CANARY");
+}
+
+TEST_CASE("standard input comes from a descriptor or is empty", "[platform][process]") {
+  const test::TempDir dir;
+  const Fd input(::open(dir.write("in", "from a file").c_str(), O_RDONLY));
+  Kept kept;
+  ProcessSpec spec;
+  spec.argv = {"/bin/cat"};
+  spec.stdin_fd = input.get();
+  REQUIRE(run_process(spec, soon(), {}, kept));
+  CHECK(kept.out == "from a file");
+  spec.stdin_fd = -1;
+  Kept nothing;
+  REQUIRE(run_process(spec, soon(), {}, nothing));
+  CHECK(nothing.out.empty());
+}
+
+TEST_CASE("a large output arrives whole", "[platform][process]") {
+  Kept kept;
+  REQUIRE(run_process(shell("head -c 5000000 /dev/zero; head -c 100000 /dev/zero >&2"), soon(), {}, kept));
+  CHECK(kept.out.size() == 5'000'000);
+  CHECK(kept.err.size() == 100'000);
+}
+
+TEST_CASE("the deadline ends the whole group, also children that ignore SIGTERM", "[platform][process]") {
+  Kept kept;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto end = run_process(shell("trap '' TERM; sleep 600 & echo $!; wait; sleep 600"), begin + 300ms, {}, kept);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Errc::timed_out);
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  const auto child = std::stoi(kept.out);
+  CHECK(is_gone(child));
+}
+
+TEST_CASE("a stop ends the program at once", "[platform][process]") {
+  Kept kept;
+  std::stop_source stop;
+  std::thread later([&] {
+    std::this_thread::sleep_for(100ms);
+    stop.request_stop();
+  });
+  const auto end = run_process(shell("sleep 600"), soon(), stop.get_token(), kept);
+  later.join();
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Errc::cancelled);
+
+  const auto again = run_process(shell("sleep 600"), soon(), stop.get_token(), kept);
+  CHECK(again.error().code == Errc::cancelled);
+}
+
+TEST_CASE("refused output ends the program", "[platform][process]") {
+  Kept kept(100'000);
+  const auto end = run_process(shell("yes"), soon(), {}, kept);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Errc::too_large);
+  CHECK(kept.out.size() < 200'000);
+}
+
+TEST_CASE("a child left behind does not outlive the program", "[platform][process]") {
+  Kept kept;
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(run_process(shell("sleep 600 & echo $!"), soon(), {}, kept));
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  CHECK(is_gone(std::stoi(kept.out)));
+}
+
+TEST_CASE("limits of the kernel are set", "[platform][process]") {
+  const test::TempDir dir;
+  Kept kept;
+  auto spec = shell("ulimit -n; ulimit -t; ulimit -v; ulimit -c");
+  spec.limits = {.cpu = 7s, .memory = 512ULL << 20, .open_files = 32, .file_size = 0};
+  REQUIRE(run_process(spec, soon(), {}, kept));
+  CHECK(kept.out == "32\n7\n524288\n0\n");
+
+  auto writer = shell("head -c 100000 /dev/zero > " + dir.path("big"));
+  writer.limits.file_size = 1024;
+  Kept ignored;
+  (void)run_process(writer, soon(), {}, ignored);
+  CHECK(std::filesystem::file_size(dir.path("big")) == 1024);
+}
+
+TEST_CASE("a cpu limit ends a busy program", "[platform][process]") {
+  Kept kept;
+  auto spec = shell("while :; do :; done");
+  spec.limits.cpu = 1s;
+  const auto end = run_process(spec, soon(), {}, kept);
+  REQUIRE(end);
+  CHECK(end->reason == ProcessEnd::Reason::signalled);
+}
+
+TEST_CASE("another user's rights are taken when root asks for it", "[platform][process]") {
+  Kept kept;
+  auto spec = shell("id -un; id -G");
+  spec.user = "nobody";
+  const auto end = run_process(spec, soon(), {}, kept);
+  if (::geteuid() == 0) {
+    REQUIRE(end);
+    CHECK(kept.out == "nobody\n65534\n");
+  } else {
+    CHECK_FALSE(end);
+  }
+  spec.user = "no-such-user-here";
+  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::not_found);
+}
+
+TEST_CASE("a program that cannot start says why", "[platform][process]") {
+  const test::TempDir dir;
+  Kept kept;
+  ProcessSpec spec;
+  spec.argv = {dir.path("none")};
+  const auto missing = run_process(spec, soon(), {}, kept);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == Errc::not_found);
+  CHECK(missing.error().message.find(dir.path("none")) != std::string::npos);
+  spec.argv = {dir.write("text", "not a program")};
+  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::forbidden);
+  spec.argv = {"ls"};
+  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::invalid);
+  spec.argv = {"/bin/true"};
+  spec.working_directory = dir.path("none");
+  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::not_found);
+  spec.working_directory = "/";
+  spec.argv = {"/bin/true", std::string("a\0b", 3)};
+  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::invalid);
+}
