@@ -134,8 +134,9 @@ void FieldReader::finish() {
   const std::vector<std::string_view> known(taken_.begin(), taken_.end());
   for (const auto& member : node_.members) {
     if (std::ranges::find(known, member.key) != known.end()) continue;
-    report_.add(member.at, "unknown-key",
-                fmt::format("unknown key {} in {}{}", quoted(member.key), what_, suggestion(member.key, known)));
+    auto hint = suggestion(member.key, known);
+    if (hint.empty()) hint = fmt::format(" in {}; known are {}", what_, fmt::join(known, ", "));
+    report_.add(member.at, "unknown-key", fmt::format("unknown key {}{}", quoted(member.key), hint));
   }
 }
 

@@ -62,6 +62,7 @@ class FieldReader {
   Position at() const { return node_.at; }
   Position at(std::string_view name) const;  // of the field's value, else of the mapping
   void problem(std::string_view name, std::string_view rule, std::string message);  // at that field's value
+  const Node& node() const { return node_; }
   Report& report() { return report_; }
 
  private:

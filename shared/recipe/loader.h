@@ -32,6 +32,8 @@ std::expected<Recipe, Problems> recipe_from_canonical(std::string_view json, con
 // RFC 8785 text of the recipe: what was written, and nothing else; durations in their shortest form, `if` and `foreach`
 // without `${{ }}`. Versions are equal when these bytes are equal; they are what is stored, hashed and signed.
 std::string to_canonical(const Recipe& recipe);
+// The same as a value.
+Value to_value(const Recipe& recipe);
 
 struct Change {
   enum class Kind { added, removed, changed };
@@ -44,8 +46,7 @@ struct Change {
 };
 std::string_view to_string(Change::Kind kind);
 
-// What differs between two versions, in the order of the paths. A step that only moved is a change of "steps[id]" named
-// "position".
+// What differs between two versions. A step that moved among the others is a change of "steps[id].position" (from 1).
 std::vector<Change> diff(const Recipe& before, const Recipe& after);
 
 }  // namespace sallyport::recipe

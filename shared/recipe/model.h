@@ -27,7 +27,8 @@ inline constexpr milliseconds kMinTimeout = std::chrono::seconds(1);
 inline constexpr milliseconds kMaxTimeout = std::chrono::hours(24 * 30);
 inline constexpr milliseconds kDefaultJobTimeout = std::chrono::hours(24);
 inline constexpr milliseconds kDefaultStepTimeout = std::chrono::hours(1);
-inline constexpr std::int64_t kDefaultPriority = 5;
+inline constexpr std::int64_t kMaxPriority = 9;
+inline constexpr std::int64_t kDefaultPriority = 0;
 inline constexpr std::int64_t kDefaultMaxItems = 1'000'000;
 
 // ^[a-z][a-z0-9-]{0,62}$: recipes, steps, inputs, vars use it (underscore allowed besides in inputs, vars and step ids,

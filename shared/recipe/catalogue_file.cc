@@ -1,0 +1,92 @@
+#include "shared/recipe/catalogue_tables.h"
+
+namespace sallyport::recipe::tables {
+namespace {
+
+constexpr std::array kKinds{"file"sv};
+constexpr std::array kModes{"create"sv, "replace"sv};
+constexpr std::array kReadErrors{"policy"sv, "not_found"sv, "permission"sv, "changed"sv, "timeout"sv, "invalid"sv};
+constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv, "permission"sv, "constraint"sv,
+                                  "disk_full"sv, "too_large"sv, "timeout"sv,    "invalid"sv};
+constexpr std::array kContentOrSource{"content"sv, "source"sv};
+
+constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below the connection's root, with `/`"};
+constexpr Field kRecursive{
+    .name = "recursive", .types = Types::boolean, .doc = "look into directories below it too", .default_json = "false"};
+
+constexpr std::array kReadFields{kPath};
+constexpr std::array kWriteFields{
+    kPath, Field{.name = "content", .types = Types::text, .doc = "the whole content as text"},
+    Field{.name = "source", .types = Types::body, .doc = "a body whose bytes become the file"},
+    Field{.name = "mode",
+          .doc = "`create` fails when the file exists; `replace` puts the new file in its place at once",
+          .default_json = "\"create\"",
+          .choices = kModes}};
+constexpr std::array kMoveFields{
+    Field{.name = "from", .traits = Traits::required, .doc = "the file, below the connection's root"},
+    Field{
+        .name = "to", .traits = Traits::required, .doc = "its new path; a directory that exists keeps the file's name"},
+    Field{.name = "overwrite",
+          .types = Types::boolean,
+          .doc = "replace a file that is there already",
+          .default_json = "false"}};
+constexpr std::array kListFields{
+    kPath, Field{.name = "pattern", .traits = Traits::glob, .doc = "only names that match", .default_json = "\"*\""},
+    kRecursive};
+
+constexpr std::array kFileOutput{OutputField{"file", Types::body, "the file; `path`, `name`, `size`, `mtime`"}};
+constexpr std::array kMoveOutput{OutputField{"path", Types::text, "where the file is now"}};
+constexpr std::array kListOutput{OutputField{"files", Types::list, "bodies, sorted by path"},
+                                 OutputField{"count", Types::integer, "how many there are"}};
+constexpr std::array kDeleteOutput{OutputField{"deleted", Types::boolean, "false when it was gone already"}};
+
+constexpr std::array kActions{
+    ActionInfo{.name = "file.read@1",
+               .doc = "Gives a file as a body. Nothing is copied; reading it after it changed is an error.",
+               .connections = kKinds,
+               .fields = kReadFields,
+               .output = kFileOutput,
+               .effect = Effect::read,
+               .repeat = Repeat::safe,
+               .error_classes = kReadErrors},
+    ActionInfo{.name = "file.write@1",
+               .doc = "Writes a file: complete or not at all.",
+               .connections = kKinds,
+               .fields = kWriteFields,
+               .exactly_one = kContentOrSource,
+               .output = kFileOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::safe,
+               .error_classes = kWriteErrors},
+    ActionInfo{.name = "file.move@1",
+               .doc = "Moves or renames a file. Run again after a crash, a file that has arrived already counts as "
+                      "moved.",
+               .connections = kKinds,
+               .fields = kMoveFields,
+               .output = kMoveOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::safe,
+               .error_classes = kWriteErrors},
+    ActionInfo{.name = "file.list@1",
+               .doc = "Lists the files of a directory.",
+               .connections = kKinds,
+               .fields = kListFields,
+               .output = kListOutput,
+               .effect = Effect::read,
+               .repeat = Repeat::safe,
+               .error_classes = kReadErrors},
+    ActionInfo{.name = "file.delete@1",
+               .doc = "Deletes a file; one that is not there is no error.",
+               .connections = kKinds,
+               .fields = kReadFields,
+               .output = kDeleteOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::safe,
+               .error_classes = kWriteErrors},
+};
+
+}  // namespace
+
+std::span<const ActionInfo> file() { return kActions; }
+
+}  // namespace sallyport::recipe::tables

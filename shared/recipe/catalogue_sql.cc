@@ -1,0 +1,74 @@
+#include "shared/recipe/catalogue_tables.h"
+
+namespace sallyport::recipe::tables {
+namespace {
+
+constexpr std::array kKinds{"sql"sv};
+constexpr std::array kReadErrors{"connection"sv, "timeout"sv, "policy"sv, "invalid"sv, "permission"sv, "too_large"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,     "invalid"sv,
+                                  "permission"sv, "constraint"sv, "transaction"sv};
+
+constexpr Field kStatement{.name = "statement",
+                           .traits = Traits::required | Traits::literal_only,
+                           .doc = "one SQL statement; data goes in as parameters `:name`"};
+constexpr Field kOneSet{.name = "params",
+                        .types = Types::map,
+                        .traits = Traits::accepts_secret,
+                        .doc = "values of the statement's parameters by name"};
+constexpr Field kManySets{.name = "params",
+                          .types = Types::map | Types::list | Types::rows,
+                          .traits = Traits::accepts_secret,
+                          .doc =
+                              "values of the statement's parameters by name; a list of maps or a row set runs the "
+                              "statement once for each of them, all in one transaction"};
+
+constexpr std::array kQueryFields{kStatement, kOneSet,
+                                  Field{.name = "max_rows",
+                                        .types = Types::integer,
+                                        .doc = "more rows than this are an error (`too_large`)",
+                                        .min = 1,
+                                        .max = 1'000'000'000}};
+constexpr std::array kExecuteFields{kStatement, kManySets};
+constexpr std::array kInTransaction{kStatement, kManySets};
+constexpr std::array kTransactionFields{Field{.name = "statements",
+                                              .types = Types::list,
+                                              .traits = Traits::required,
+                                              .doc = "run in this order in one transaction; all take effect or none",
+                                              .inside = kInTransaction}};
+
+constexpr std::array kQueryOutput{OutputField{"rows", Types::rows, "the rows, read as they are needed"},
+                                  OutputField{"count", Types::integer, "how many rows there are"}};
+constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"}};
+
+constexpr std::array kActions{
+    ActionInfo{.name = "sql.query@1",
+               .doc = "Reads rows. The statement runs in a transaction that is read only.",
+               .connections = kKinds,
+               .fields = kQueryFields,
+               .output = kQueryOutput,
+               .effect = Effect::read,
+               .repeat = Repeat::safe,
+               .error_classes = kReadErrors},
+    ActionInfo{.name = "sql.execute@1",
+               .doc = "Runs one statement that changes data, once or for each set of parameters.",
+               .connections = kKinds,
+               .fields = kExecuteFields,
+               .output = kExecuteOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::ledger,
+               .error_classes = kWriteErrors},
+    ActionInfo{.name = "sql.transaction@1",
+               .doc = "Runs several statements in one transaction.",
+               .connections = kKinds,
+               .fields = kTransactionFields,
+               .output = kExecuteOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::ledger,
+               .error_classes = kWriteErrors},
+};
+
+}  // namespace
+
+std::span<const ActionInfo> sql() { return kActions; }
+
+}  // namespace sallyport::recipe::tables

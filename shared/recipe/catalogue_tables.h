@@ -1,0 +1,21 @@
+#pragma once
+
+#include "shared/recipe/catalogue.h"
+
+#include <array>
+#include <span>
+#include <string_view>
+
+// The entries of the catalogue, one function per family of connectors; private to this folder. A new action is a new
+// entry here and nothing else in shared/recipe.
+namespace sallyport::recipe::tables {
+
+using namespace std::string_view_literals;
+
+std::span<const ActionInfo> sql();
+std::span<const ActionInfo> file();
+std::span<const ActionInfo> format();
+std::span<const ActionInfo> local();
+std::span<const TriggerInfo> local_triggers();
+
+}  // namespace sallyport::recipe::tables

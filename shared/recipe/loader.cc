@@ -1,0 +1,194 @@
+#include "shared/recipe/loader.h"
+
+#include "shared/base/json.h"
+#include "shared/recipe/reading.h"
+#include "shared/recipe/words.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace sallyport::recipe {
+namespace {
+
+using yaml::FieldReader;
+using yaml::Need;
+using yaml::Node;
+
+constexpr yaml::DurationRange kRetentionRange{std::chrono::hours(1), std::chrono::hours(24 * 3650)};
+constexpr std::size_t kCanonicalGrowth = 4;  // escapes and repeated quotes against the YAML it came from
+
+class RecipeReader {
+ public:
+  RecipeReader(const Node& root, Reading& reading)
+      : reading_(reading), fields_(root, reading.report, "a recipe") {}
+
+  Recipe read() {
+    Recipe made;
+    made.name = name("recipe");
+    made.description = fields_.text("description").value_or("");
+    made.run_on = name("run_on");
+    if (const auto* inputs = fields_.mapping("inputs")) read_inputs(*inputs);
+    if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
+    if (const auto* trigger = fields_.mapping("trigger", Need::required))
+      made.trigger = read_trigger(*trigger, reading_);
+    if (const auto* retention = fields_.mapping("retention")) made.retention = read_retention(*retention);
+    if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
+    made.timeout = fields_.duration("timeout", {kMinTimeout, kMaxTimeout});
+    made.priority = fields_.integer("priority", {0, kMaxPriority});
+    read_all_steps(made);
+    fields_.finish();
+    made.inputs = std::move(reading_.inputs);
+    made.vars = std::move(reading_.vars);
+    return made;
+  }
+
+ private:
+  std::string name(std::string_view key) {
+    const auto* node = fields_.text_node(key, Need::required);
+    return node != nullptr && reading_.check_name(*node, key) ? node->text : std::string();
+  }
+
+  void read_all_steps(Recipe& made) {
+    const auto* steps = fields_.sequence("steps", Need::required);
+    const auto* on_failure = fields_.sequence("on_failure");
+    if (steps != nullptr && steps->items.empty())
+      fields_.problem("steps", "missing-field", "a recipe needs at least one step");
+    const auto count =
+        (steps != nullptr ? steps->items.size() : 0) + (on_failure != nullptr ? on_failure->items.size() : 0);
+    if (count > kMaxSteps)
+      fields_.problem("steps", "too-many-steps", fmt::format("a recipe has at most {} steps", kMaxSteps));
+    note_steps(steps, reading_);
+    note_steps(on_failure, reading_);
+    if (steps != nullptr) made.steps = read_steps(*steps, kStepRoots, reading_);
+    if (on_failure != nullptr) made.on_failure = read_steps(*on_failure, kStepRoots | Roots::error, reading_);
+  }
+
+  void check_identifier(const yaml::Member& member, std::string_view what) {
+    if (is_identifier(member.key)) return;
+    reading_.report.add(
+        member.at, "bad-name",
+        fmt::format("the name of {} must be 1 to 63 of a-z, 0-9, `_` and `-`, beginning with a letter", what));
+  }
+
+  void read_inputs(const Node& node) {
+    for (const auto& member : node.members) {
+      check_identifier(member, "an input");
+      reading_.inputs.emplace(member.key, read_input(member.value));
+    }
+  }
+
+  Input read_input(const Node& node) {
+    Input made;
+    FieldReader fields(node, reading_.report, "an input");
+    made.type = kInputTypes.meaning(fields.choice("type", kInputTypes.all(), Need::required).value_or("any"));
+    made.required = fields.boolean("required").value_or(false);
+    made.description = fields.text("description").value_or("");
+    if (const auto* fallback = fields.any("default")) {
+      made.fallback = yaml::to_value(*fallback);
+      if (made.required) fields.problem("default", "conflicting-keys", "an input that is required has no default");
+      if (!fits_input(made.type, *made.fallback)) {
+        fields.problem("default", "wrong-type", fmt::format("`default` must be of the type {}", describe(made.type)));
+      }
+    }
+    fields.finish();
+    return made;
+  }
+
+  void read_vars(const Node& node) {
+    for (const auto& member : node.members) {
+      check_identifier(member, "a var");
+      refuse_expressions(member.value);
+      reading_.vars.emplace(Value(member.key), yaml::to_value(member.value));
+    }
+  }
+
+  void refuse_expressions(const Node& node) {
+    reading_.is_literal(node, "vars");
+    for (const auto& item : node.items) refuse_expressions(item);
+    for (const auto& member : node.members) refuse_expressions(member.value);
+  }
+
+  Retention read_retention(const Node& node) {
+    Retention made;
+    FieldReader fields(node, reading_.report, "`retention`");
+    const auto* payload = node.find("payload");
+    if (payload != nullptr && payload->is_text() && payload->text == kKeepNothing) {
+      fields.any("payload");
+      made.payload = milliseconds(0);
+    } else {
+      made.payload = fields.duration("payload", kRetentionRange);
+    }
+    made.logs = fields.duration("logs", kRetentionRange);
+    fields.finish();
+    return made;
+  }
+
+  Concurrency read_concurrency(const Node& node) {
+    Concurrency made;
+    FieldReader fields(node, reading_.report, "`concurrency`");
+    made.limit = fields.integer("limit", {1, kMaxConcurrency}).value_or(1);
+    if (const auto* key = fields.text_node("key")) made.key = reading_.text(*key, kEventRoots);
+    if (const auto word = fields.choice("on_conflict", kOnConflict.all()))
+      made.on_conflict = kOnConflict.meaning(*word);
+    fields.finish();
+    return made;
+  }
+
+  Reading& reading_;
+  FieldReader fields_;
+};
+
+std::expected<Recipe, Problems> read(const Node& root, std::string_view source, const LoadOptions& options) {
+  yaml::Report report(options.file);
+  Reading reading(source, options, report);
+  auto made = RecipeReader(root, reading).read();
+  if (!report.clean()) return std::unexpected(report.take());
+  return made;
+}
+
+}  // namespace
+
+void check_connection(FieldReader& fields, ConnectionNeed need, Reading& reading) {
+  const auto* node = fields.node().find("connection");
+  if (node == nullptr) {
+    if (need.kinds.empty()) return;
+    return fields.report().add(
+        fields.at(), "missing-connection",
+        fmt::format("`{}` needs `connection`, of the kind {}", need.name, fmt::join(need.kinds, " or ")));
+  }
+  if (!node->is_text()) return;
+  if (need.kinds.empty()) {
+    return fields.problem("connection", "wrong-connection", fmt::format("`{}` takes no connection", need.name));
+  }
+  if (!reading.check_name(*node, "connection") || reading.options.connections == nullptr) return;
+  const auto found = reading.options.connections->find(node->text);
+  if (found == reading.options.connections->end()) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, kind] : *reading.options.connections) known.emplace_back(name);
+    return fields.problem(
+        "connection", "unknown-connection",
+        fmt::format("there is no connection {}{}", yaml::quoted(node->text), yaml::suggestion(node->text, known)));
+  }
+  if (std::ranges::find(need.kinds, found->second) == need.kinds.end()) {
+    fields.problem("connection", "wrong-connection",
+                   fmt::format("`{}` needs a connection of the kind {}, not {}", need.name,
+                               fmt::join(need.kinds, " or "), found->second));
+  }
+}
+
+std::expected<Recipe, Problems> load_recipe(std::string_view yaml_text, const LoadOptions& options) {
+  SP_TRY(const auto root, yaml::parse(yaml_text, options.file, options.limits));
+  return read(root, yaml_text, options);
+}
+
+std::expected<Recipe, Problems> recipe_from_canonical(std::string_view json, const LoadOptions& options) {
+  const JsonLimits limits{.max_bytes = options.limits.max_bytes * kCanonicalGrowth,
+                          .max_depth = options.limits.max_depth + 1};
+  const auto value = parse_json(json, limits);
+  if (!value) return std::unexpected(Problems{{options.file, 0, 0, "bad-json", value.error().message}});
+  return read(yaml::from_value(*value), {}, options);
+}
+
+}  // namespace sallyport::recipe

@@ -1,0 +1,202 @@
+#include "shared/recipe/reading.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace sallyport::recipe {
+namespace {
+
+struct Root {
+  std::string_view name;
+  Roots flag;
+  std::string_view where;  // it exists
+};
+constexpr std::array kRoots{
+    Root{"trigger", Roots::trigger, "everywhere"},
+    Root{"steps", Roots::steps, "in steps"},
+    Root{"item", Roots::item, "in `with` of a step that has `foreach`"},
+    Root{"inputs", Roots::inputs, "everywhere"},
+    Root{"vars", Roots::vars, "everywhere"},
+    Root{"job", Roots::job, "in steps"},
+    Root{"recipe", Roots::recipe, "everywhere"},
+    Root{"agent", Roots::agent, "in steps"},
+    Root{"secrets", Roots::secrets, "in fields that accept a secret"},
+    Root{"error", Roots::error, "in the steps of `on_failure`"},
+};
+
+constexpr std::array<std::string_view, 3> kStepMembers{"output", "status", "error"};
+constexpr std::array<std::string_view, 3> kErrorMembers{"step", "class", "message"};
+constexpr std::array<std::string_view, 3> kForeachOutput{"count", "failed", "results"};
+
+struct Inner {
+  std::string_view text;
+  std::size_t offset;
+};
+
+// The expression inside one whole `${{ }}`.
+Inner unwrap(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\r\n", text.find("${{") + 3);
+  const auto end = text.find_last_not_of(" \t\r\n", text.rfind("}}") - 1);
+  return {text.substr(begin, end + 1 - begin), begin};
+}
+
+bool can_be(const expr::Type& type, std::initializer_list<expr::Type::Kind> kinds) {
+  return type.is(expr::Type::Kind::dyn) || std::ranges::find(kinds, type.kind()) != kinds.end();
+}
+
+bool fits_key(std::string_view key, const expr::Type& type) {
+  using Kind = expr::Type::Kind;
+  if (key == "if") return can_be(type, {Kind::boolean});
+  return can_be(type, {Kind::list, Kind::map, Kind::handle});
+}
+
+template <class Map>
+std::vector<std::string_view> keys_of(const Map& map) {
+  std::vector<std::string_view> keys;
+  for (const auto& [key, value] : map) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(key)>, Value>) {
+      keys.push_back(key.as_string());
+    } else {
+      keys.push_back(key);
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::size_t find_expression(std::string_view text) {
+  for (auto at = text.find("${{"); at != std::string_view::npos; at = text.find("${{", at + 1)) {
+    if (at == 0 || text[at - 1] != '$') return at;
+  }
+  return std::string_view::npos;
+}
+
+Reading::Reading(std::string_view source, const LoadOptions& load_options, yaml::Report& into)
+    : report(into), options(load_options), source_(source) {
+  for (const auto& root : kRoots) environment_.declare(std::string(root.name));
+}
+
+yaml::Position Reading::locate(const yaml::Node& node, std::size_t offset) const {
+  return yaml::locate(source_, node, offset);
+}
+
+std::optional<expr::Template> Reading::text(const yaml::Node& node, Roots allowed) {
+  auto made = expr::Template::parse(node.text, environment_);
+  if (!made) {
+    report.add(locate(node, made.error().offset), "bad-expression", made.error().message);
+    return std::nullopt;
+  }
+  for (const auto& reference : made->references()) check(reference, allowed, locate(node, reference.offset));
+  return *std::move(made);
+}
+
+std::optional<Expression> Reading::expression(const yaml::Node& node, std::string_view key, Roots allowed) {
+  const bool literal = node.is_scalar() && node.value.is(Value::Kind::boolean);
+  if (!node.is_text() && !literal) {
+    report.add(node.at, "wrong-type", fmt::format("`{}` must be an expression, not {}", key, yaml::describe(node)));
+    return std::nullopt;
+  }
+  Inner inner{node.text, 0};
+  if (find_expression(node.text) != std::string_view::npos) {
+    const auto whole = expr::Template::parse(node.text, environment_);
+    if (!whole || !whole->is_whole()) {
+      const auto offset = whole ? 0 : whole.error().offset;
+      report.add(locate(node, offset), "bad-expression",
+                 whole ? fmt::format("`{}` takes one expression and nothing around it", key) : whole.error().message);
+      return std::nullopt;
+    }
+    inner = unwrap(node.text);
+  }
+  auto program = expr::compile(inner.text, environment_);
+  if (!program) {
+    report.add(locate(node, inner.offset + program.error().offset), "bad-expression", program.error().message);
+    return std::nullopt;
+  }
+  for (const auto& reference : program->references()) {
+    check(reference, allowed, locate(node, inner.offset + reference.offset));
+  }
+  if (fits_key(key, program->result_type())) return Expression{*std::move(program)};
+  report.add(node.at, "wrong-type",
+             fmt::format("`{}` must give {}, not {}", key, key == "if" ? "true or false" : "a list or rows",
+                         program->result_type().text()));
+  return std::nullopt;
+}
+
+bool Reading::is_literal(const yaml::Node& node, std::string_view what) {
+  const auto at = node.is_text() ? find_expression(node.text) : std::string_view::npos;
+  if (at == std::string_view::npos) return true;
+  report.add(locate(node, at), "literal-only", fmt::format("`{}` must be literal: no `${{{{ }}}}` here", what));
+  return false;
+}
+
+bool Reading::check_name(const yaml::Node& node, std::string_view what) {
+  if (!is_literal(node, what)) return false;
+  if (is_name(node.text)) return true;
+  report.add(node.at, "bad-name",
+             fmt::format("`{}` must be 1 to 63 of a-z, 0-9 and `-`, beginning with a letter", what));
+  return false;
+}
+
+void Reading::check(const expr::Reference& reference, Roots allowed, yaml::Position at) {
+  const auto& name = reference.path.front();
+  const auto root = std::ranges::find(kRoots, name, &Root::name);
+  if (root == kRoots.end()) return;
+  if (!has(allowed, root->flag)) {
+    const auto rule = root->flag == Roots::secrets ? "secret-sink" : "unknown-name";
+    report.add(at, rule, fmt::format("`{}` can be used only {}", name, root->where));
+    return;
+  }
+  if (root->flag == Roots::steps) check_step(reference, at);
+  if (root->flag == Roots::inputs) check_declared(reference, keys_of(inputs), at);
+  if (root->flag == Roots::vars) check_declared(reference, keys_of(vars), at);
+  if (root->flag == Roots::error) check_declared(reference, kErrorMembers, at);
+}
+
+void Reading::check_declared(const expr::Reference& reference, std::span<const std::string_view> names,
+                             yaml::Position at) {
+  if (reference.path.size() < 2 || std::ranges::find(names, reference.path[1]) != names.end()) return;
+  report.add(at, "unknown-name",
+             fmt::format("`{}` has no {}{}", reference.path[0], yaml::quoted(reference.path[1]),
+                         yaml::suggestion(reference.path[1], names)));
+}
+
+void Reading::check_step(const expr::Reference& reference, yaml::Position at) {
+  if (reference.path.size() < 2) {
+    return report.add(at, "unknown-step-reference", "name the step: `steps.<id>.output`");
+  }
+  const auto& id = reference.path[1];
+  const auto found = steps.find(id);
+  if (found == steps.end()) {
+    return report.add(at, "unknown-step-reference",
+                      fmt::format("there is no step {}{}", yaml::quoted(id), yaml::suggestion(id, keys_of(steps))));
+  }
+  if (!found->second.ran) {
+    return report.add(at, "unknown-step-reference", fmt::format("step `{}` has not run yet at this place", id));
+  }
+  if (reference.path.size() < 3) return;
+  const auto& member = reference.path[2];
+  if (std::ranges::find(kStepMembers, member) == kStepMembers.end()) {
+    return report.add(at, "unknown-name",
+                      fmt::format("a step has output, status and error, but no {}{}", yaml::quoted(member),
+                                  yaml::suggestion(member, kStepMembers)));
+  }
+  if (member == "output") check_output(reference, found->second, at);
+}
+
+void Reading::check_output(const expr::Reference& reference, const StepNote& step, yaml::Position at) {
+  if (reference.path.size() < 4 || step.action == nullptr) return;
+  std::vector<std::string_view> names;
+  for (const auto& output : step.action->output) names.push_back(output.name);
+  if (step.repeated) names.assign(kForeachOutput.begin(), kForeachOutput.end());
+  const auto& wanted = reference.path[3];
+  if (std::ranges::find(names, wanted) != names.end()) return;
+  report.add(at, "unknown-name",
+             fmt::format("the output of step `{}` has no {}{}", reference.path[1], yaml::quoted(wanted),
+                         yaml::suggestion(wanted, names)));
+}
+
+}  // namespace sallyport::recipe

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "shared/expr/template.h"
+#include "shared/recipe/catalogue.h"
+#include "shared/recipe/fields.h"
+#include "shared/recipe/loader.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What the parts of the loader share while they read one recipe. Private to this folder.
+namespace sallyport::recipe {
+
+// The names an expression may start with; which ones exist depends on the place.
+enum class Roots : unsigned {
+  none = 0,
+  trigger = 1,
+  steps = 2,
+  item = 4,
+  inputs = 8,
+  vars = 16,
+  job = 32,
+  recipe = 64,
+  agent = 128,
+  secrets = 256,
+  error = 512,
+};
+constexpr Roots operator|(Roots a, Roots b) {
+  return static_cast<Roots>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr bool has(Roots roots, Roots one) { return (static_cast<unsigned>(roots) & static_cast<unsigned>(one)) != 0; }
+
+inline constexpr Roots kEventRoots = Roots::trigger | Roots::inputs | Roots::vars | Roots::recipe;
+inline constexpr Roots kStepRoots = kEventRoots | Roots::steps | Roots::job | Roots::agent;
+
+// A step as other steps' expressions see it.
+struct StepNote {
+  const ActionInfo* action = nullptr;  // null: a stop step, or not known
+  bool repeated = false;               // has `foreach`
+  bool ran = false;                    // stands before the one that is being read
+};
+
+class Reading {
+ public:
+  Reading(std::string_view source, const LoadOptions& options, yaml::Report& report);
+
+  yaml::Report& report;
+  const LoadOptions& options;
+  std::map<std::string, StepNote, std::less<>> steps;
+  std::map<std::string, Input, std::less<>> inputs;
+  ValueMap vars;
+
+  // Compile what stands in a node and check every name in it; report what is wrong and return nothing.
+  std::optional<expr::Template> text(const yaml::Node& node, Roots allowed);
+  std::optional<Expression> expression(const yaml::Node& node, std::string_view key, Roots allowed);
+
+  // Reports `${{` in a text that has to be literal; true when it is.
+  bool is_literal(const yaml::Node& node, std::string_view what);
+  // A name of a recipe, group or connection: reports bad-name or literal-only.
+  bool check_name(const yaml::Node& node, std::string_view what);
+
+ private:
+  void check(const expr::Reference& reference, Roots allowed, yaml::Position at);
+  void check_step(const expr::Reference& reference, yaml::Position at);
+  void check_output(const expr::Reference& reference, const StepNote& step, yaml::Position at);
+  void check_declared(const expr::Reference& reference, std::span<const std::string_view> names, yaml::Position at);
+  yaml::Position locate(const yaml::Node& node, std::size_t offset) const;
+
+  std::string_view source_;
+  expr::Environment environment_;
+};
+
+// Where the first expression of a text begins, escapes (`$${{`) left out; npos when there is none.
+std::size_t find_expression(std::string_view text);
+
+// What an action or trigger asks of its `connection`, which stands among the reader's fields.
+struct ConnectionNeed {
+  std::string_view name;                    // of the action
+  std::span<const std::string_view> kinds;  // empty: takes none
+};
+void check_connection(yaml::FieldReader& fields, ConnectionNeed need, Reading& reading);
+
+Trigger read_trigger(const yaml::Node& node, Reading& reading);
+// The `with` of an action. `step` is where to point when it is missing altogether.
+Argument read_with(const yaml::Node* with, const ActionInfo& action, Roots allowed, Reading& reading,
+                   yaml::Position step);
+// Enters the ids of a list of steps, before any of them is read, and checks them.
+void note_steps(const yaml::Node* list, Reading& reading);
+// `allowed`: the names besides the step's own item.
+std::vector<Step> read_steps(const yaml::Node& node, Roots allowed, Reading& reading);
+
+}  // namespace sallyport::recipe
