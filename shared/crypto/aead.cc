@@ -92,15 +92,17 @@ Result<Secret> hkdf_sha256(const Secret& input, std::span<const std::byte> salt,
   const KdfOwner kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
   const KdfContext context(EVP_KDF_CTX_new(kdf.get()));
   std::string digest_name = "SHA256";
-  auto octet_param = [](const char* name, std::span<const std::byte> bytes) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
+  std::vector<OSSL_PARAM> params{OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name.data(), 0)};
+  auto add = [&](const char* name, std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;  // libcrypto takes an empty parameter for a mistake
+    params.push_back(OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size()));
   };
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name.data(), 0),
-                               octet_param(OSSL_KDF_PARAM_KEY, as_bytes(input.reveal())),
-                               octet_param(OSSL_KDF_PARAM_SALT, salt), octet_param(OSSL_KDF_PARAM_INFO, info),
-                               OSSL_PARAM_construct_end()};
+  add(OSSL_KDF_PARAM_KEY, as_bytes(input.reveal()));
+  add(OSSL_KDF_PARAM_SALT, salt);
+  add(OSSL_KDF_PARAM_INFO, info);
+  params.push_back(OSSL_PARAM_construct_end());
   std::string derived(length, '\0');
-  if (EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(derived.data()), length, params) != 1) {
+  if (EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(derived.data()), length, params.data()) != 1) {
     return fail_openssl(Errc::invalid, "deriving a key with HKDF");
   }
   return Secret::take(derived);
