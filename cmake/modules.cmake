@@ -45,7 +45,7 @@ sallyport_module(agent/app USES agent/link agent/runner agent/journal agent/poli
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay
-sallyport_module(relay/domain USES shared/base shared/recipe)
+sallyport_module(relay/domain USES shared/base)
 sallyport_module(relay/store USES shared/base shared/async shared/crypto relay/domain)
 sallyport_module(relay/store/migrations USES shared/base)
 sallyport_module(relay/store/sqlite USES relay/store relay/store/migrations shared/crypto PkgConfig::SQLITE)

@@ -44,3 +44,4 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 include_directories(${CMAKE_SOURCE_DIR})
+add_compile_definitions(SALLYPORT_VERSION="${PROJECT_VERSION}")

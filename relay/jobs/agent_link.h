@@ -19,6 +19,8 @@ class AgentLink {
   virtual const LinkedAgent& who() const = 0;
   // Queues a message; never waits. Errc::exhausted: the agent takes nothing, and its link is being ended for it.
   virtual Result<void> post(ToAgent message) = 0;
+  // Answers a ping of the agent; called by the dispatcher when its turn comes (docs/protocol.md, liveness).
+  virtual void pong(std::uint64_t nonce) = 0;
 };
 
 }  // namespace sallyport::jobs

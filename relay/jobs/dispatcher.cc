@@ -30,10 +30,22 @@ store::awaitable<Result<void>> Dispatcher::restore() {
 store::awaitable<void> Dispatcher::run() {
   for (;;) {
     work_.clear();
+    answer_pings();
     co_await take_back_lost();
     while (co_await dispatch_round() == kRound) {
     }
     co_await work_.wait_until(parts_.clock.steady() + kTick);
+  }
+}
+
+void Dispatcher::ping(AgentLink& link, std::uint64_t nonce) {
+  if (auto* l = linked(link.who().agent); l != nullptr && l->link == &link) l->ping = nonce;
+  wake();
+}
+
+void Dispatcher::answer_pings() {
+  for (auto& [agent, linked] : links_) {
+    if (const auto nonce = std::exchange(linked.ping, std::nullopt)) linked.link->pong(*nonce);
   }
 }
 

@@ -39,6 +39,9 @@ class Dispatcher {
   void link_up(AgentLink& link);
   void link_down(AgentLink& link);
   void ready(AgentLink& link, std::uint32_t slots);
+  // Answered by run() between two rounds of work, which is what the agent wants to know: that jobs are being handed
+  // out.
+  void ping(AgentLink& link, std::uint64_t nonce);
   // Answers with the leases that stand, fences the others, and takes back what the agent should hold but does not.
   store::awaitable<void> holding(AgentLink& link, Holding holding);
   store::awaitable<void> answered(AgentLink& link, DispatchAnswer answer);
@@ -58,8 +61,10 @@ class Dispatcher {
     std::uint32_t slots = 0;
     SteadyTime since;
     bool first_holding = true;
+    std::optional<std::uint64_t> ping = std::nullopt;  // the newest that waits for its answer
   };
 
+  void answer_pings();
   store::awaitable<std::size_t> dispatch_round();
   store::awaitable<void> dispatch_one(store::Job job, AgentId agent);
   store::awaitable<void> take_back(HeldJob held, store::ReleaseReason reason, std::string_view why);

@@ -75,6 +75,10 @@ struct Holding {
   std::uint64_t assignments_revision = 0;
 };
 
+struct Ready {
+  std::uint32_t slots = 0;
+};
+
 struct DispatchAnswer {
   JobId job;
   std::uint64_t epoch = 0;
@@ -131,5 +135,7 @@ struct Report {
   std::variant<ReportedJobStart, ReportedStepStart, ReportedStepEnd, ReportedLog, ReportedJobEnd, ReportedAgentEvent>
       what;
 };
+
+using FromAgent = std::variant<Holding, Ready, DispatchAnswer, Report>;
 
 }  // namespace sallyport::jobs

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "relay/gateway/links.h"
+#include "relay/identity/admission.h"
+#include "relay/identity/renewal.h"
+#include "relay/jobs/assigner.h"
+#include "relay/jobs/dispatcher.h"
+#include "relay/jobs/recorder.h"
+#include "relay/store/connections.h"
+#include "shared/async/event.h"
+#include "shared/async/task_group.h"
+#include "shared/link/session.h"
+#include "shared/tls/stream.h"
+
+#include <deque>
+
+namespace sallyport::gateway {
+
+// What every session of an agent uses; all of it outlives the sessions.
+struct SessionServices {
+  Links& links;
+  identity::Admissions& admissions;
+  identity::Renewals& renewals;
+  jobs::Dispatcher& dispatcher;
+  jobs::Recorder& recorder;
+  jobs::Assigner& assigner;
+  store::Agents& agents;
+  store::Connections& connections;
+  Audit& audit;
+  const Clock& clock;
+  const Log& log;
+};
+
+// One link of one agent from the TLS handshake to its end: admission, the jobs channel, renewal, liveness. Lives on the
+// relay's loop; run() returns when all of it is over. Queues are bounded: what the agent does not take in time ends the
+// link, what the store does not take in time stops the reading.
+class AgentSession final : public link::SessionOwner, public jobs::AgentLink, public LiveLink {
+ public:
+  AgentSession(boost::asio::any_io_executor executor, std::unique_ptr<tls::TlsStream> stream, std::string address,
+               SessionServices services);
+  boost::asio::awaitable<void> run();
+  void stop(std::string message) { session_.stop(std::move(message)); }
+  void go_away(std::string reason, std::chrono::milliseconds drain) { session_.go_away(std::move(reason), drain); }
+
+  // link::SessionOwner
+  boost::asio::awaitable<std::optional<link::Refusal>> admit(link::Peer peer) override;
+  boost::asio::awaitable<void> serve(link::Session& session) override;
+  void on_ping(link::Session& session, std::uint64_t nonce) override;
+  void on_control(link::Session& session, const v1::Control& message) override;
+
+  // jobs::AgentLink and LiveLink
+  const jobs::LinkedAgent& who() const override { return who_; }
+  Result<void> post(jobs::ToAgent message) override;
+  void pong(std::uint64_t nonce) override { session_.pong(nonce); }
+  const Bytes& boot_id() const override { return boot_id_; }
+  std::string peer_address() const override { return address_; }
+  WallTime since() const override { return since_; }
+  void refuse(link::Refusal refusal) override { session_.refuse(std::move(refusal)); }
+  bool is_alive() const override { return !session_.ended() && session_.proven(); }
+
+ private:
+  boost::asio::awaitable<void> receive_loop(link::Channel& channel);
+  boost::asio::awaitable<void> send_loop(link::Channel& channel);
+  boost::asio::awaitable<void> record_loop();
+  boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message);
+  boost::asio::awaitable<void> renew_loop();
+  boost::asio::awaitable<void> renew(Bytes csr_der);
+  boost::asio::awaitable<void> note_peer(link::Peer peer);
+  void fault(const std::string& task);
+
+  boost::asio::any_io_executor executor_;
+  SessionServices services_;
+  std::string address_;
+  tls::PeerIdentity identity_;
+  jobs::LinkedAgent who_;
+  Bytes boot_id_;
+  WallTime since_;
+  bool admitted_ = false;
+
+  std::deque<std::string> outgoing_;
+  std::size_t outgoing_bytes_ = 0;
+  Event has_outgoing_;
+  std::deque<jobs::Report> reports_;
+  Event has_reports_;
+  Event reports_drained_;
+  std::optional<Bytes> renewal_;  // the CSR of a renewal that waits
+  Event has_renewal_;
+  link::Session session_;
+};
+
+}  // namespace sallyport::gateway

@@ -1,0 +1,92 @@
+#include "relay/gateway/enrol_exchange.h"
+
+#include "proto/sallyport/v1/link.pb.h"
+#include "shared/async/timeout.h"
+#include "shared/mux/frame.h"
+
+#include <array>
+
+namespace sallyport::gateway {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto kTimeForAll = std::chrono::seconds(20);
+constexpr auto kFarewell = std::chrono::seconds(2);
+constexpr std::size_t kMaxRequest = 16u << 10;
+constexpr std::size_t kMaxName = 255;
+
+asio::awaitable<Result<v1::EnrolRequest>> read_request(ByteStream& stream) {
+  mux::FrameReader frames(kMaxRequest);
+  std::array<std::byte, 4096> chunk;
+  for (;;) {
+    SP_CO_TRY(const auto size, co_await stream.read_some(chunk));
+    if (size == 0) co_return fail(Errc::invalid, "the caller closed before its request was complete");
+    frames.feed(std::span(chunk).first(size));
+    SP_CO_TRY(const auto frame, frames.next());
+    if (!frame) continue;
+    v1::EnrolRequest request;
+    const bool is_request = frame->channel == mux::kControlChannel && frame->type == mux::FrameType::control &&
+                            request.ParseFromArray(frame->payload.data(), static_cast<int>(frame->payload.size()));
+    if (!is_request) co_return fail(Errc::invalid, "not an enrolment request");
+    if (request.hostname().size() > kMaxName || request.software().size() > kMaxName) {
+      co_return fail(Errc::too_large, "an enrolment request with a name over 255 bytes");
+    }
+    co_return request;
+  }
+}
+
+Bytes bytes_of(const std::string& text) {
+  const auto view = as_bytes(text);
+  return {view.begin(), view.end()};
+}
+
+v1::EnrolResponse response_of(const identity::Enrolment& outcome) {
+  v1::EnrolResponse response;
+  if (!outcome) {
+    response.set_error_code(std::string(outcome.error().code));
+    response.set_error_message(outcome.error().message);
+    return response;
+  }
+  response.set_org_id(outcome->org.value);
+  response.set_agent_id(outcome->agent.value);
+  response.set_group(outcome->group);
+  response.set_certificate_der(std::string(as_text(outcome->certificate.der())));
+  for (const auto& ca : outcome->chain) response.add_chain_der(std::string(as_text(ca.der())));
+  response.set_root_der(std::string(as_text(outcome->root.der())));
+  response.set_trust_domain(outcome->trust_domain);
+  return response;
+}
+
+asio::awaitable<Result<void>> answer(tls::TlsStream& stream, const v1::EnrolResponse& response) {
+  Bytes frame;
+  const auto payload = response.SerializeAsString();
+  mux::append_frame(frame, {mux::kControlChannel, mux::FrameType::control, as_bytes(payload)});
+  co_return co_await stream.write_all(frame);
+}
+
+asio::awaitable<Result<void>> exchange(tls::TlsStream& stream, std::string address, identity::Enrolments& enrolments,
+                                       const Log& log) {
+  SP_CO_TRY(auto request, co_await read_request(stream));
+  SP_CO_TRY(auto exporter,
+            stream.export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
+  identity::EnrolmentAsk ask{request.token_id(), bytes_of(request.csr_der()), bytes_of(request.proof()),
+                             request.hostname(), request.software(),          address};
+  const auto outcome = co_await enrolments.redeem(std::move(ask), std::move(exporter));
+  if (outcome) {
+    log.info("agent.enrolled", {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", address}});
+  } else {
+    log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", address}});
+  }
+  co_return co_await answer(stream, response_of(outcome));
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::TlsStream> stream, std::string address,
+                                      identity::Enrolments& enrolments, const Log& log) {
+  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, enrolments, log));
+  if (!done) log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});
+  co_await stream->finish(std::chrono::steady_clock::now() + kFarewell);
+}
+
+}  // namespace sallyport::gateway

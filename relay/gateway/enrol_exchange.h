@@ -1,0 +1,14 @@
+#pragma once
+
+#include "relay/identity/enrolment.h"
+#include "shared/base/log.h"
+#include "shared/tls/stream.h"
+
+namespace sallyport::gateway {
+
+// One enrolment over a fresh TLS session without client certificate: one request, one answer, end (docs/protocol.md).
+// Everything the caller sends is bounded, and so is the time it takes.
+boost::asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::TlsStream> stream, std::string address,
+                                             identity::Enrolments& enrolments, const Log& log);
+
+}  // namespace sallyport::gateway

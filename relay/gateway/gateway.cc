@@ -1,0 +1,140 @@
+#include "relay/gateway/gateway.h"
+
+#include "relay/gateway/enrol_exchange.h"
+#include "shared/async/timeout.h"
+#include "shared/tls/socket.h"
+
+#include <fmt/format.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace sallyport::gateway {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+namespace {
+
+constexpr auto kDrain = std::chrono::seconds(2);
+constexpr auto kAfterFailedAccept = std::chrono::milliseconds(100);
+
+std::string text_of(const tcp::socket& socket) {
+  boost::system::error_code ec;
+  const auto peer = socket.remote_endpoint(ec);
+  return ec ? "unknown" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
+}
+
+}  // namespace
+
+Gateway::Gateway(asio::any_io_executor executor, Parts parts, tls::ServerContext context, GatewayLimits limits)
+    : executor_(executor),
+      parts_(parts),
+      context_(std::move(context)),
+      limits_(limits),
+      acceptor_(executor),
+      revoked_(
+          parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
+      linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
+      has_room_(executor),
+      connections_(executor,
+                   [this](const std::string&, std::exception_ptr) { parts_.sessions.log.error("link.fault"); }) {}
+
+Gateway::~Gateway() = default;
+
+Result<void> Gateway::listen(const std::string& host, std::uint16_t port) {
+  boost::system::error_code ec;
+  const auto address = asio::ip::make_address(host, ec);
+  if (ec) return fail(Errc::invalid, fmt::format("\"{}\" is no IP address to listen on", host));
+  const tcp::endpoint endpoint(address, port);
+  const auto failed = [&](std::string_view what) {
+    return fail(ec == asio::error::address_in_use ? Errc::conflict : Errc::unavailable,
+                fmt::format("cannot {} {}:{} for agents: {}", what, host, port, ec.message()));
+  };
+  acceptor_.open(endpoint.protocol(), ec);
+  if (ec) return failed("open a socket on");
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (ec) return failed("configure");
+  acceptor_.bind(endpoint, ec);
+  if (ec) return failed("bind");
+  acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec) return failed("listen on");
+  return {};
+}
+
+std::uint16_t Gateway::port() const { return acceptor_.local_endpoint().port(); }
+
+asio::awaitable<void> Gateway::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await accept_loop();
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  for (auto* session : sessions_) session->go_away("the relay stops", kDrain);
+  const auto deadline = std::chrono::steady_clock::now() + kDrain;
+  while (connections_.size() > 0 && std::chrono::steady_clock::now() < deadline) {
+    asio::steady_timer tick(executor_, std::chrono::milliseconds(20));
+    co_await tick.async_wait(
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::as_tuple(asio::use_awaitable)));
+  }
+  connections_.stop();
+  co_await connections_.join();
+}
+
+asio::awaitable<void> Gateway::accept_loop() {
+  while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
+    if (handshakes_ >= limits_.handshakes || connections_.size() >= limits_.connections) {
+      has_room_.clear();
+      co_await has_room_.wait();
+      continue;
+    }
+    auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (ec == asio::error::operation_aborted) continue;
+    if (ec) {
+      parts_.sessions.log.error("link.accept_failed", {{"message", ec.message()}});
+      co_await sleep_for(kAfterFailedAccept);
+      continue;
+    }
+    ++handshakes_;
+    connections_.spawn("connection", serve(std::move(socket)));
+  }
+}
+
+asio::awaitable<void> Gateway::serve(tcp::socket socket) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const std::string address = text_of(socket);
+  tls::Handshake handshake =
+      std::unexpected(tls::Refusal{tls::reason::kClosed, {Errc::unavailable, "the socket broke"}});
+  if (auto prepared = tls::prepare_socket(socket)) {
+    handshake =
+        co_await tls::accept_tls(std::move(socket), context_, std::chrono::steady_clock::now() + limits_.handshake);
+  }
+  --handshakes_;
+  has_room_.set();
+  if (!handshake) {
+    parts_.sessions.log.warn(
+        "link.refused",
+        {{"address", address}, {"reason", handshake.error().reason}, {"message", handshake.error().error.message}});
+    co_return;
+  }
+  if ((*handshake)->facts().protocol == tls::kEnrolProtocol) {
+    co_await serve_enrolment(std::move(*handshake), address, parts_.enrolments, parts_.sessions.log);
+  } else {
+    co_await serve_link(std::move(*handshake), address);
+  }
+  has_room_.set();
+}
+
+asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address) {
+  AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions);
+  const auto at = sessions_.insert(sessions_.end(), &session);
+  linked_.set(static_cast<std::int64_t>(sessions_.size()));
+  co_await session.run();
+  sessions_.erase(at);
+  linked_.set(static_cast<std::int64_t>(sessions_.size()));
+}
+
+void Gateway::cut_revoked(const OrgId& org, const AgentId& agent) {
+  parts_.sessions.links.cut(org, agent, "revoked", "this agent was revoked");
+}
+
+}  // namespace sallyport::gateway

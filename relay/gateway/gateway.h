@@ -1,0 +1,60 @@
+#pragma once
+
+#include "relay/gateway/agent_session.h"
+#include "relay/identity/enrolment.h"
+#include "relay/identity/revocations.h"
+#include "shared/base/metrics.h"
+#include "shared/tls/context.h"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <list>
+
+namespace sallyport::gateway {
+
+struct GatewayLimits {
+  std::size_t connections = 12'000;
+  std::size_t handshakes = 64;  // under way at once; further connections wait in the kernel's queue
+  std::chrono::milliseconds handshake{10'000};
+};
+
+// The port agents dial: accepts, shakes hands, tells links from enrolments, and keeps the sessions. Lives on the
+// relay's loop.
+class Gateway {
+ public:
+  struct Parts {
+    SessionServices sessions;
+    identity::Enrolments& enrolments;
+    identity::Revocations& revocations;
+    Metrics& metrics;
+  };
+
+  Gateway(boost::asio::any_io_executor executor, Parts parts, tls::ServerContext context, GatewayLimits limits = {});
+  ~Gateway();
+
+  // Errc::unavailable or conflict: the address cannot be listened on, and why.
+  Result<void> listen(const std::string& host, std::uint16_t port);
+  std::uint16_t port() const;
+  // Accepts until cancelled; then tells every agent that it goes away and ends their links.
+  boost::asio::awaitable<void> run();
+
+ private:
+  boost::asio::awaitable<void> accept_loop();
+  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address);
+  void cut_revoked(const OrgId& org, const AgentId& agent);
+
+  boost::asio::any_io_executor executor_;
+  Parts parts_;
+  tls::ServerContext context_;
+  GatewayLimits limits_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  identity::Revocations::Subscription revoked_;
+  Gauge& linked_;
+  Event has_room_;
+  std::size_t handshakes_ = 0;
+  std::list<AgentSession*> sessions_;
+  TaskGroup connections_;
+};
+
+}  // namespace sallyport::gateway

@@ -1,0 +1,53 @@
+#include "relay/gateway/peer_summary.h"
+
+#include "shared/base/json.h"
+
+namespace sallyport::gateway {
+namespace {
+
+constexpr std::size_t kMaxSummary = 256u << 10;
+constexpr std::size_t kMaxConnections = 1'000;
+constexpr std::size_t kMaxText = 200;
+
+Result<std::string> text_of(const Value& entry, std::string_view name) {
+  const Value* member = entry.find(name);
+  if (member == nullptr) return std::string();
+  if (!member->is(Value::Kind::string) || member->as_string().size() > kMaxText) {
+    return fail(Errc::invalid, "summary of the agent: a connection's " + std::string(name) + " is no short text");
+  }
+  return member->as_string();
+}
+
+store::ConnectionHealth health_of(const std::string& word) {
+  if (word == "healthy") return store::ConnectionHealth::healthy;
+  return word == "failing" ? store::ConnectionHealth::failing : store::ConnectionHealth::unknown;
+}
+
+}  // namespace
+
+Result<std::vector<store::Connection>> connections_of(const OrgId& org, const AgentId& agent,
+                                                      std::string_view summary_json, WallTime at) {
+  std::vector<store::Connection> connections;
+  if (summary_json.empty()) return connections;
+  SP_TRY(const auto summary, parse_json(summary_json, {.max_bytes = kMaxSummary, .max_depth = 8}));
+  const Value* list = summary.find("connections");
+  if (list == nullptr) return connections;
+  if (!list->is(Value::Kind::list)) return fail(Errc::invalid, "summary of the agent: connections is no list");
+  if (list->as_list().size() > kMaxConnections)
+    return fail(Errc::too_large, "summary of the agent: more than 1,000 connections");
+  for (const auto& entry : list->as_list()) {
+    store::Connection connection{
+        .org = org, .agent = agent, .name = {}, .kind = {}, .detail = {}, .checked_at = std::nullopt};
+    SP_TRY(connection.name, text_of(entry, "name"));
+    SP_TRY(connection.kind, text_of(entry, "kind"));
+    SP_TRY(connection.detail, text_of(entry, "detail"));
+    SP_TRY(const auto health, text_of(entry, "health"));
+    connection.health = health_of(health);
+    if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = at;
+    if (connection.name.empty()) return fail(Errc::invalid, "summary of the agent: a connection without a name");
+    connections.push_back(std::move(connection));
+  }
+  return connections;
+}
+
+}  // namespace sallyport::gateway
