@@ -1,0 +1,239 @@
+#include "shared/link/channel.h"
+
+#include "tests/unit/shared/link/link_fixture.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using link::LinkEnd;
+namespace asio = boost::asio;
+
+namespace {
+
+// Keeps what the peer opened, and reads nothing.
+struct Shelf {
+  std::vector<link::Incoming> taken;
+};
+asio::awaitable<void> collect(link::Session& session, Shelf& shelf) {
+  for (;;) {
+    auto incoming = co_await session.accept_channel();
+    if (!incoming) co_return;
+    shelf.taken.push_back(std::move(*incoming));
+  }
+}
+
+asio::awaitable<void> send_many(const link::Channel& channel, char letter, int count, int& done) {
+  for (int i = 0; i < count; ++i) {
+    const auto sent = co_await channel.send_message(std::string(50'000, letter));
+    if (!sent) FAIL_CHECK(sent.error().message);
+  }
+  ++done;
+}
+
+asio::awaitable<void> send_one(const link::Channel& channel, std::size_t size, std::optional<Result<void>>& outcome) {
+  outcome = co_await channel.send_message(std::string(size, 'x'));
+}
+
+asio::awaitable<void> pump(const link::Channel& channel, std::uint64_t& sent) {
+  const Bytes chunk(64u << 10, std::byte{1});
+  for (;;) {
+    const auto outcome = co_await channel.write(chunk);
+    if (!outcome) co_return;
+    sent += chunk.size();
+  }
+}
+
+asio::awaitable<std::uint64_t> take(const link::Channel& channel, std::uint64_t wanted) {
+  Bytes chunk(64u << 10);
+  std::uint64_t got = 0;
+  while (got < wanted) {
+    const auto count = co_await channel.read_some(chunk);
+    if (!count || *count == 0) break;
+    got += *count;
+  }
+  co_return got;
+}
+
+// A pair that is ready, whose relay shelves what the agent opens.
+struct Ready {
+  explicit Ready(asio::any_io_executor executor) : link(executor) {
+    link.relay.owner.work = [this](link::Session& session) { return collect(session, shelf); };
+  }
+  asio::awaitable<void> start() {
+    link.start();
+    const bool ready = co_await link.until([&] { return link.agent.session->proven(); });
+    REQUIRE(ready);
+  }
+  asio::awaitable<link::Channel> open() {
+    auto channel = link.agent.session->open_channel("echo/1 with words");
+    REQUIRE(channel);
+    const auto before = shelf.taken.size();
+    const bool arrived = co_await link.until([&] { return shelf.taken.size() > before; });
+    REQUIRE(arrived);
+    co_return std::move(*channel);
+  }
+  asio::awaitable<void> finish() {
+    link.agent.session->stop("test is over");
+    co_await link.join();
+    shelf.taken.clear();
+  }
+  Shelf shelf;
+  LinkPair link;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a channel arrives with its purpose and ends in halves", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  auto& theirs = test.shelf.taken[0];
+  CHECK(theirs.purpose == "echo/1 with words");
+  Bytes chunk(100);
+  const auto sent = co_await ours.write(as_bytes("question"));
+  REQUIRE(sent);
+  REQUIRE(ours.finish());
+  auto count = co_await theirs.channel.read_some(chunk);
+  CHECK(count == 8u);
+  count = co_await theirs.channel.read_some(chunk);
+  CHECK(count == 0u);
+  const auto answered = co_await theirs.channel.write(as_bytes("answer"));
+  REQUIRE(answered);
+  count = co_await ours.read_some(chunk);
+  CHECK(count == 6u);
+  const auto late = co_await ours.write(as_bytes("x"));
+  CHECK(late.error().code == Errc::conflict);
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("a purpose that nobody serves is refused", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto channel = test.link.agent.session->open_channel("echo/2");
+  REQUIRE(channel);
+  const auto answer = co_await channel->receive_message();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == Errc::not_found);
+  CHECK(answer.error().message.find("nobody serves") != std::string::npos);
+  CHECK(test.shelf.taken.empty());
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("messages of several senders are never mixed", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Ready test(executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  int done = 0;
+  TaskGroup senders(executor, [](auto&, auto) { FAIL_CHECK("a sender threw"); });
+  for (const char letter : {'a', 'b', 'c'}) senders.spawn("sender", send_many(ours, letter, 20, done));
+  for (int i = 0; i < 60; ++i) {
+    const auto message = co_await test.shelf.taken[0].channel.receive_message();
+    REQUIRE(message);
+    REQUIRE(*message);
+    const std::string text(as_text(**message));
+    REQUIRE(text == std::string(50'000, text[0]));
+  }
+  co_await senders.join();
+  CHECK(done == 3);
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("a message that is broken off half-way takes its channel with it", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Ready test(executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  std::optional<Result<void>> outcome;
+  TaskGroup sender(executor, [](auto&, auto) { FAIL_CHECK("the sender threw"); });
+  sender.spawn("sender", send_one(ours, 1u << 20, outcome));
+  co_await sleep_for(5ms);
+  sender.stop();
+  co_await sender.join();
+  REQUIRE(outcome);
+  CHECK(outcome->error().code == Errc::cancelled);
+  const auto message = co_await test.shelf.taken[0].channel.receive_message();
+  REQUIRE_FALSE(message);
+  CHECK(message.error().code == Errc::cancelled);
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("a reader that stands still holds up nobody else, and no memory grows", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Ready test(executor);
+  co_await test.start();
+  auto stalled = co_await test.open();
+  auto lively = co_await test.open();
+  std::uint64_t into_stalled = 0, into_lively = 0;
+  TaskGroup pumps(executor, [](auto&, auto) { FAIL_CHECK("a pump threw"); });
+  pumps.spawn("stalled", pump(stalled, into_stalled));
+  pumps.spawn("lively", pump(lively, into_lively));
+  const auto got = co_await take(test.shelf.taken[1].channel, 20u << 20);
+  CHECK(got >= 20u << 20);
+  CHECK(into_stalled <= 512u << 10);
+  pumps.stop();
+  co_await pumps.join();
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("a drained link ends when its channels have, and opens none", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  std::optional<link::Channel> ours = co_await test.open();
+  test.link.relay.session->go_away("upgrade", 5s);
+  const bool told = co_await test.link.until([&] { return !test.link.agent.owner.went_away.empty(); });
+  CHECK(told);
+  CHECK(test.link.agent.owner.went_away == "upgrade");
+  CHECK(test.link.agent.session->draining());
+  CHECK(test.link.agent.session->open_channel("echo/1").error().code == Errc::unavailable);
+  const auto sent = co_await ours->send_message("work that was under way");
+  CHECK(sent);
+  const auto message = co_await test.shelf.taken[0].channel.receive_message();
+  CHECK(message);
+  ours.reset();
+  test.shelf.taken.clear();
+  co_await test.link.join();
+  CHECK(test.link.agent.end->end == LinkEnd::drained);
+  CHECK(test.link.relay.end->end == LinkEnd::drained);
+}
+
+ASYNC_TEST_CASE("a drain that does not end is ended", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  test.link.agent.session->go_away("stop", 50ms);
+  co_await test.link.join();
+  CHECK(test.link.agent.end->end == LinkEnd::drained);
+  const auto late = co_await ours.receive_message();
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Errc::unavailable);
+  test.shelf.taken.clear();
+}
+
+ASYNC_TEST_CASE("a handle outlives its session and says what happened", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  auto test = std::make_unique<Ready>(executor);
+  co_await test->start();
+  auto ours = co_await test->open();
+  co_await test->finish();
+  test.reset();
+  const auto sent = co_await ours.send_message("anybody there?");
+  REQUIRE_FALSE(sent);
+  CHECK(sent.error().code == Errc::unavailable);
+  CHECK(sent.error().message.find("stopped") != std::string::npos);
+  CHECK_FALSE(ours.finish());
+}
+
+ASYNC_TEST_CASE("a reset from the other side wakes reader and writer", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  test.shelf.taken[0].channel.reset(mux::ResetCode::forbidden, "not by this policy");
+  const auto message = co_await ours.receive_message();
+  REQUIRE_FALSE(message);
+  CHECK(message.error().code == Errc::forbidden);
+  CHECK(message.error().message.find("not by this policy") != std::string::npos);
+  const auto sent = co_await ours.write(as_bytes("x"));
+  CHECK(sent.error().code == Errc::forbidden);
+  co_await test.finish();
+}

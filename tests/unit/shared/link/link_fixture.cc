@@ -1,0 +1,41 @@
+#include "tests/unit/shared/link/link_fixture.h"
+
+namespace sallyport::test {
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+link::SessionOptions fast_options(mux::Side side) {
+  link::SessionOptions options;
+  options.side = side;
+  options.self.capabilities = {"jobs", "renewal"};
+  options.self.software = side == mux::Side::agent ? "sallyport-agent/test" : "sallyport-relay/test";
+  options.self.hostname = "host-1";
+  options.self.boot_id = Bytes(16, std::byte{7});
+  options.serves = {"echo/1"};
+  options.times.handshake = 500ms;
+  options.times.heartbeat = 100ms;
+  options.times.farewell = 300ms;
+  return options;
+}
+
+asio::awaitable<void> run_endpoint(LinkEndpoint& endpoint) { endpoint.end = co_await endpoint.session->run(); }
+
+LinkPair::LinkPair(asio::any_io_executor executor)
+    : on(executor),
+      tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+      line(memory_line(executor)) {}
+
+void LinkPair::start() {
+  agent.session = std::make_unique<link::Session>(on, std::move(line.a), agent_options, agent.owner, agent.clock);
+  relay.session = std::make_unique<link::Session>(on, std::move(line.b), relay_options, relay.owner, relay.clock);
+  tasks.spawn("agent", run_endpoint(agent));
+  tasks.spawn("relay", run_endpoint(relay));
+}
+
+asio::awaitable<bool> LinkPair::until(std::function<bool()> holds) {
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
+  co_return holds();
+}
+
+}  // namespace sallyport::test
