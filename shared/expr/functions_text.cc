@@ -1,0 +1,53 @@
+#include "shared/base/result.h"
+#include "shared/expr/functions.h"
+#include "shared/expr/regex.h"
+
+#include <array>
+
+namespace sallyport::expr {
+namespace {
+
+using Kind = Value::Kind;
+
+template <class Test>
+Answer tested(const Call& call, Test test) {
+  if (!call.are(Kind::string, Kind::string)) return no_overload();
+  SP_CHECK(call.budget.spend_bytes(call[0].as_string().size() + call[1].as_string().size()));
+  return Value(test(std::string_view(call[0].as_string()), std::string_view(call[1].as_string())));
+}
+Answer contains(const Call& call) {
+  return tested(call, [](auto text, auto part) { return text.contains(part); });
+}
+Answer starts_with(const Call& call) {
+  return tested(call, [](auto text, auto part) { return text.starts_with(part); });
+}
+Answer ends_with(const Call& call) {
+  return tested(call, [](auto text, auto part) { return text.ends_with(part); });
+}
+
+Answer matches(const Call& call) {
+  if (!call.are(Kind::string, Kind::string)) return no_overload();
+  const auto& text = call[0].as_string();
+  SP_CHECK(call.budget.spend_bytes(text.size()));
+  if (call.pattern != nullptr) return Value(found_by(*call.pattern, text));
+  SP_CHECK(call.budget.spend(pattern_cost(call[1].as_string())));
+  const auto pattern = compile_pattern(call[1].as_string());
+  if (!pattern) return failed("invalid_argument: the pattern is not an RE2 regular expression");
+  return Value(found_by(*pattern, text));
+}
+
+constexpr std::string_view kTest = "string, string -> bool";
+
+constexpr std::array kFunctions = {
+    Function{"contains", Style::receiver, kTest, contains},
+    Function{"startsWith", Style::receiver, kTest, starts_with},
+    Function{"endsWith", Style::receiver, kTest, ends_with},
+    Function{"matches", Style::receiver, kTest, matches},
+    Function{"matches", Style::global, kTest, matches},
+};
+
+}  // namespace
+
+std::span<const Function> text_functions() { return kFunctions; }
+
+}  // namespace sallyport::expr

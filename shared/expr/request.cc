@@ -1,0 +1,124 @@
+#include "shared/expr/request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sallyport::expr {
+namespace {
+
+using Kind = Value::Kind;
+
+constexpr std::array<std::string_view, 7> kMembers = {"expr",      "bindings", "with", "typed_bindings",
+                                                      "container", "types",    "check"};
+
+struct Request {
+  std::string source;
+  Environment environment;
+  Activation activation;
+  std::optional<bool> check;
+};
+
+Value described(const Problem& problem) {
+  return Value(ValueMap{{Value("message"), Value(problem.message)},
+                        {Value("line"), Value(problem.line)},
+                        {Value("column"), Value(problem.column)}});
+}
+Value error_answer(const Problem& problem) { return Value(ValueMap{{Value("error"), described(problem)}}); }
+
+Result<void> refuse_unknown(const ValueMap& members) {
+  for (const auto& [name, value] : members) {
+    if (std::ranges::find(kMembers, name.as_string()) != kMembers.end()) continue;
+    const auto near = nearest(name.as_string(), kMembers);
+    return fail(Errc::invalid, fmt::format("unknown member '{}' of the request{}", name.as_string(),
+                                           near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  }
+  return {};
+}
+
+Result<const ValueMap*> object(const Value& request, std::string_view name) {
+  static const ValueMap kEmpty;
+  const auto* member = request.find(name);
+  if (member == nullptr || member->is_null()) return &kEmpty;
+  if (!member->is(Kind::map)) return fail(Errc::invalid, fmt::format("'{}' must be an object", name));
+  return &member->as_map();
+}
+
+Result<void> read_bindings(const Value& request, Request& into) {
+  for (auto name : {"bindings", "with"}) {
+    SP_TRY(const auto* bindings, object(request, name));
+    for (const auto& [key, value] : *bindings) {
+      into.environment.declare(key.as_string());
+      into.activation.bind(key.as_string(), value);
+    }
+  }
+  SP_TRY(const auto* typed, object(request, "typed_bindings"));
+  for (const auto& [key, value] : *typed) {
+    SP_TRY(auto made, from_typed_json(value));
+    into.environment.declare(key.as_string());
+    into.activation.bind(key.as_string(), std::move(made));
+  }
+  return {};
+}
+
+Result<void> read_types(const Value& request, Environment& into) {
+  SP_TRY(const auto* types, object(request, "types"));
+  for (const auto& [name, text] : *types) {
+    const auto type = text.is(Kind::string) ? parse_type(text.as_string()) : std::nullopt;
+    if (!type)
+      return fail(Errc::invalid,
+                  fmt::format("the type of '{}' is not a type such as int or list(string)", name.as_string()));
+    into.declare(name.as_string(), *type);
+  }
+  return {};
+}
+
+Result<Request> read_request(const Value& request) {
+  if (!request.is(Kind::map)) return fail(Errc::invalid, "a request is an object with the member 'expr'");
+  SP_CHECK(refuse_unknown(request.as_map()));
+  Request read;
+  const auto* source = request.find("expr");
+  if (source == nullptr || !source->is(Kind::string)) return fail(Errc::invalid, "'expr' is missing or not a string");
+  read.source = source->as_string();
+  SP_CHECK(read_bindings(request, read));
+  SP_CHECK(read_types(request, read.environment));
+  if (const auto* container = request.find("container")) {
+    if (!container->is(Kind::string)) return fail(Errc::invalid, "'container' must be a string");
+    read.environment.set_container(container->as_string());
+  }
+  if (const auto* check = request.find("check")) {
+    if (!check->is(Kind::boolean)) return fail(Errc::invalid, "'check' must be true or false");
+    read.check = check->as_bool();
+  }
+  return read;
+}
+
+Outcome<Value> run(const Request& request, Checking checking) {
+  SP_TRY(const auto program, compile(request.source, request.environment, checking));
+  return evaluate(program, request.activation);
+}
+
+Value answer(const Outcome<Value>& outcome) {
+  return outcome ? to_typed_json(*outcome) : error_answer(outcome.error());
+}
+
+Value with_warning(const Value& result, const Problem& warning) {
+  ValueMap members = result.as_map();
+  members.emplace(Value("warning"), described(warning));
+  return Value(std::move(members));
+}
+
+}  // namespace
+
+Value evaluate_request(const Value& request) {
+  const auto read = read_request(request);
+  if (!read) return error_answer(Problem{.message = read.error().message});
+  if (read->check) return answer(run(*read, *read->check ? Checking::strict : Checking::off));
+  const auto checked = compile(read->source, read->environment, Checking::strict);
+  if (checked) return answer(evaluate(*checked, read->activation));
+  const auto unchecked = run(*read, Checking::off);
+  return unchecked ? with_warning(to_typed_json(*unchecked), checked.error()) : error_answer(checked.error());
+}
+
+}  // namespace sallyport::expr
