@@ -61,8 +61,8 @@ std::optional<SqlVerbs> find_in(std::span<const Meaning> table, std::string_view
 }
 
 // A name behind a dot (`t.update`) is never a keyword.
-SqlVerbs verbs_inside(std::span<const SqlToken> tokens) {
-  SqlVerbs verbs = 0;
+SqlVerbs all_verbs(std::span<const SqlToken> tokens, SqlVerbs leading) {
+  SqlVerbs verbs = leading;
   bool creates = false, replaces = false;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].kind != SqlToken::Kind::word || (i > 0 && is_symbol(tokens[i - 1], "."))) continue;
@@ -105,8 +105,7 @@ Result<SqlVerbs> verbs_of(const std::vector<SqlToken>& tokens) {
   if (!leading)
     return fail(Errc::invalid, fmt::format("a statement that begins with {} is never allowed", word.substr(0, 32)));
   if (has(*leading, ddl)) return *leading;
-  if (word == "replace") return *leading | verbs_inside(statement);
-  const auto verbs = *leading | verbs_inside(statement);
+  const auto verbs = all_verbs(statement, *leading);
   if (verbs == 0) return fail(Errc::invalid, "the statement has no verb after WITH");
   return verbs;
 }

@@ -1,0 +1,191 @@
+#include "agent/policy/config.h"
+
+#include "agent/policy/reading.h"
+#include "shared/base/json.h"
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+#include <sys/stat.h>
+
+using namespace sallyport;
+using namespace sallyport::policy;
+
+namespace {
+
+constexpr std::string_view kAgent = R"(relay: relay.example.com:8443
+state_dir: state
+proxy: {url: "http://proxy.example.com:3128", user: agent, password_file: proxy.password}
+limits: {slots: 3, worker_threads: 2, spool: 1GiB, outbox: 64MiB}
+log: {level: debug}
+)";
+constexpr std::string_view kConnections = R"(connections:
+  share: {kind: file, root: share}
+  local: {kind: sql, driver: sqlite, file: erp.db, effect_ledger: true}
+  erp:
+    kind: sql
+    driver: postgres
+    host: db.example.com
+    database: erp
+    user: sallyport
+    password_env: ERP_PASSWORD
+    pool: 2
+)";
+constexpr std::string_view kPolicy = R"(actions: ["file.*"]
+connections:
+  share: {files: [{directory: ., allow: [read]}]}
+)";
+
+std::string all_of(const yaml::Problems& problems) {
+  std::string text;
+  for (const auto& problem : problems) text += to_string(problem) + "\n";
+  return text;
+}
+
+std::string connection_problems(std::string_view text) {
+  const auto parsed = parse_connections(text, "connections.yaml", "/etc/sallyport");
+  return parsed ? "none" : all_of(parsed.error());
+}
+
+std::string agent_problems(std::string_view text) {
+  const auto parsed = parse_agent_config(text, "agent.yaml", "/etc/sallyport");
+  return parsed ? "none" : all_of(parsed.error());
+}
+
+struct Files {
+  test::TempDir dir;
+  Files() {
+    dir.write("agent.yaml", kAgent);
+    dir.write("connections.yaml", kConnections);
+    dir.write("policy.yaml", kPolicy);
+    dir.write("share/x", "");
+    ::chmod(dir.write("proxy.password", "pw").c_str(), 0600);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("three good files load, relative paths from their folder", "[policy][config]") {
+  const Files files;
+  const auto config = load_config(files.dir.path());
+  if (!config) FAIL(all_of(config.error()));
+  CHECK(config->agent.relay == RelayAddress{"relay.example.com", 8443});
+  CHECK(config->agent.state_dir == files.dir.path("state"));
+  CHECK(config->agent.proxy.mode == ProxyConfig::Mode::fixed);
+  CHECK(config->agent.proxy.port == 3128);
+  CHECK(config->agent.proxy.password.where == files.dir.path("proxy.password"));
+  CHECK(config->agent.limits.slots == 3);
+  CHECK(config->agent.limits.outbox_bytes == 64u << 20);
+  CHECK(config->agent.log_level == LogLevel::debug);
+  CHECK(config->connections.at("share").file()->root == files.dir.path("share"));
+  const auto* erp = config->connections.at("erp").sql();
+  const auto& postgres = std::get<PostgresConnection>(erp->server);
+  CHECK(postgres.sslmode == "verify-full");
+  CHECK(postgres.password == vault::SecretRef{vault::SecretRef::Source::environment, "ERP_PASSWORD"});
+  CHECK(config->connections.at("local").sql()->effect_ledger);
+  CHECK(
+      to_json(config_summary(*config)) ==
+      R"({"connections":[{"kind":"sql","name":"erp"},{"kind":"sql","name":"local"},{"kind":"file","name":"share"}]})");
+}
+
+TEST_CASE("every fault of every file is told in one go", "[policy][config]") {
+  const Files files;
+  files.dir.write("agent.yaml", "state_dri: x");
+  files.dir.write("connections.yaml", "connections: {a: {kind: fiel}}");
+  std::filesystem::remove(files.dir.path("policy.yaml"));
+  const auto config = load_config(files.dir.path());
+  REQUIRE_FALSE(config);
+  const auto text = all_of(config.error());
+  INFO(text);
+  CHECK(text.find("agent.yaml:1:1") != std::string::npos);
+  CHECK(text.find("connections.yaml:1") != std::string::npos);
+  CHECK(text.find("policy.yaml: ") != std::string::npos);
+}
+
+TEST_CASE("files that do not fit each other or the machine are faults", "[policy][config]") {
+  const Files files;
+  SECTION("a policy for a connection that does not exist") {
+    files.dir.write("policy.yaml", "connections: {shrae: {}}");
+    CHECK(all_of(load_config(files.dir.path()).error()).find("no connection shrae") != std::string::npos);
+  }
+  SECTION("a policy of the wrong kind") {
+    files.dir.write("policy.yaml", "connections: {share: {sql: {verbs: [select]}}}");
+    CHECK(all_of(load_config(files.dir.path()).error()).find("`sql` does not apply") != std::string::npos);
+  }
+  SECTION("a root that is not there") {
+    std::filesystem::remove_all(files.dir.path("share"));
+    CHECK(all_of(load_config(files.dir.path()).error()).find("is no directory") != std::string::npos);
+  }
+  SECTION("a secret file that others can read") {
+    ::chmod(files.dir.path("proxy.password").c_str(), 0644);
+    CHECK(all_of(load_config(files.dir.path()).error()).find("chmod 600") != std::string::npos);
+  }
+}
+
+TEST_CASE("inline secrets are refused, with what to do, and never repeated", "[policy][config][secret]") {
+  const std::string canary = "c4n4ry";
+  const auto text = connection_problems(
+      "connections:\n  a: {kind: sql, driver: postgres, host: h, database: d, user: u, password: " + canary + "}");
+  INFO(text);
+  CHECK(text.find("inline-secret") != std::string::npos);
+  CHECK(text.find("password_file") != std::string::npos);
+  CHECK(text.find(canary) == std::string::npos);
+  const auto proxy = agent_problems("proxy: {url: \"http://p:1\", user: u, password: " + canary + "}");
+  CHECK(proxy.find("inline-secret") != std::string::npos);
+  CHECK(proxy.find(canary) == std::string::npos);
+  CHECK(agent_problems("proxy: {url: \"http://u:" + canary + "@p:1\"}").find("bad-url") != std::string::npos);
+}
+
+TEST_CASE("faults of connections.yaml", "[policy][config]") {
+  struct Row {
+    const char* text;
+    const char* fragment;
+  };
+  const Row table[] = {
+      {"{}", "needs `connections`"},
+      {"connections: {a: {kind: sqll}}", "sql"},
+      {"connections: {a: {}}", "needs `kind`"},
+      {"connections: {a: {kind: file}}", "needs `root`"},
+      {"connections: {a: {kind: file, root: x, rot: y}}", "did you mean `root`?"},
+      {"connections: {a: {kind: sql, driver: sqlite}}", "needs `file`"},
+      {"connections: {a: {kind: sql, driver: oracle}}", "driver"},
+      {"connections: {A b: {kind: file, root: x}}", "no name for a connection"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, sslmode: disable}}",
+       "clear-text"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, port: 70000}}", "port"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_env: A, password_file: "
+       "b}}",
+       "both-sources"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    const auto all = connection_problems(row.text);
+    INFO(all);
+    CHECK(all.find(row.fragment) != std::string::npos);
+  }
+  CHECK(connection_problems("connections: {a: {kind: sql, driver: postgres, host: 127.0.0.1, database: d, user: u}}") ==
+        "none");
+}
+
+TEST_CASE("faults of agent.yaml", "[policy][config]") {
+  CHECK(agent_problems("relay: \"a:b:c\"").find("host or host:port") != std::string::npos);
+  CHECK(agent_problems("limits: {slots: 0}").find("slots") != std::string::npos);
+  CHECK(agent_problems("log: {level: loud}").find("level") != std::string::npos);
+  CHECK(agent_problems("proxy: {url: \"https://p:1\"}").find("http://host:port") != std::string::npos);
+  CHECK(agent_problems("proxy: {mode: direct, url: \"http://p:1\"}").find("either") != std::string::npos);
+  CHECK(agent_problems("proxy: {user: u}").find("need `url`") != std::string::npos);
+  CHECK(agent_problems("proxy: {mode: direct}") == "none");
+}
+
+TEST_CASE("sizes and addresses", "[policy][config]") {
+  CHECK(parse_size("0") == 0);
+  CHECK(parse_size("64KiB") == 65536);
+  CHECK(parse_size("2TiB") == 2ULL << 40);
+  for (const char* bad : {"", "x", "1KB", "-1", "1.5GiB", "99999999999TiB", "1 KiB"}) CHECK_FALSE(parse_size(bad));
+  CHECK(parse_relay_address("h") == RelayAddress{"h", 443});
+  CHECK(parse_relay_address("[::1]:8443") == RelayAddress{"::1", 8443});
+  for (const char* bad : {"", ":1", "h:", "h:0", "h:65536", "h:1x", "[::1", "[h]:1", "a b", "h/x"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_relay_address(bad));
+  }
+}

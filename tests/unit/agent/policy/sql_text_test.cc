@@ -1,0 +1,149 @@
+#include "agent/policy/sql_text.h"
+
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::policy;
+
+namespace {
+
+std::string verbs(std::string_view text, SqlDialect dialect = SqlDialect::postgres) {
+  const auto tokens = tokenize_sql(text, dialect);
+  if (!tokens) return "refused: " + tokens.error().message;
+  const auto found = verbs_of(*tokens);
+  return found ? to_string(*found) : "refused: " + found.error().message;
+}
+
+std::vector<std::string> parameters(std::string_view text, SqlDialect dialect = SqlDialect::postgres) {
+  std::vector<std::string> names;
+  const auto tokens = tokenize_sql(text, dialect);
+  REQUIRE(tokens);
+  for (const auto& token : *tokens) {
+    if (token.kind == SqlToken::Kind::parameter) names.emplace_back(token.text);
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("every statement has its verbs", "[policy][sql]") {
+  struct Row {
+    const char* text;
+    const char* verbs;
+  };
+  const Row table[] = {
+      {"select 1", "select"},
+      {"  SeLeCt 1 ;; ", "select"},
+      {"(select 1) union (select 2)", "select"},
+      {"values (1)", "select"},
+      {"table orders", "select"},
+      {"insert into a values (1)", "insert"},
+      {"insert into a select * from b", "select, insert"},
+      {"insert into a(id) values (:id) on conflict (id) do update set id = excluded.id", "insert, update"},
+      {"insert into a(id) values (:id) on conflict do nothing", "insert"},
+      {"update a set x = (select 1)", "select, update"},
+      {"delete from a", "delete"},
+      {"DELETE/**/FROM a", "delete"},
+      {"merge into a using b on true when matched then update set x = 1 when not matched then insert values (1)",
+       "insert, update, merge"},
+      {"with x as (select 1) select * from x", "select"},
+      {"with x as (delete from a returning *) select * from x", "select, delete"},
+      {"with x as materialized (insert into a values (1) returning *) select * from x", "select, insert"},
+      {"with recursive x as (select 1) update a set y = 1", "select, update"},
+      {"select * from a for update", "select, update"},
+      {"select * into b from a", "select, ddl"},
+      {"create table a as select 1", "ddl"},
+      {"drop table a", "ddl"},
+      {"truncate a", "ddl"},
+      {"alter table a add b int", "ddl"},
+      {"call nightly()", "call"},
+      {"select 'delete from a; drop table b'", "select"},
+      {"select \"delete\", t.update from t", "select"},
+      {"select $$ delete from a; $$", "select"},
+      {"select $x$ $$ ; delete $x$", "select"},
+      {"select -- delete from a\n 1", "select"},
+      {"select /* ; delete from a */ 1", "select"},
+      {"select /* /* nested */ ; delete */ 1", "select"},
+      {"select E'it\\'s; delete from a'", "select"},
+      {"replace into a values (1)", "insert, update, delete"},
+      {"insert or replace into a values (1)", "insert, update, delete"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    CHECK(verbs(row.text) == row.verbs);
+  }
+}
+
+TEST_CASE("what cannot be judged is refused", "[policy][sql]") {
+  struct Row {
+    const char* text;
+    const char* reason;
+  };
+  const Row table[] = {
+      {"", "does not begin with a keyword"},
+      {"-- nothing", "does not begin with a keyword"},
+      {"select 1; delete from a", "more than one statement"},
+      {"; delete from a", "more than one statement"},
+      {"select 1 ;; select 2", "more than one statement"},
+      {"copy a to program 'rm -rf /'", "begins with copy"},
+      {"do $$ begin delete from a; end $$", "begins with do"},
+      {"set role postgres", "begins with set"},
+      {"begin", "begins with begin"},
+      {"commit", "begins with commit"},
+      {"grant all on a to b", "begins with grant"},
+      {"explain analyze delete from a", "begins with explain"},
+      {"prepare x as delete from a", "begins with prepare"},
+      {"with x", "no verb after WITH"},
+      {"'select'", "does not begin with a keyword"},
+      {"select 'open", "quote that is not closed"},
+      {"select \"open", "quote that is not closed"},
+      {"select /* open", "comment that is not closed"},
+      {"select /* /* */ 1", "comment that is not closed"},
+      {"select $x$ open $y$", "dollar quote that is not closed"},
+      {"select $1", "positional placeholder"},
+      {"select $", "stray $"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    const auto answer = verbs(row.text);
+    CHECK(answer.starts_with("refused: "));
+    CHECK(answer.find(row.reason) != std::string::npos);
+  }
+  CHECK(verbs(std::string_view("select 1\0; delete from a", 24)).find("NUL") != std::string::npos);
+  CHECK_FALSE(tokenize_sql(std::string((1u << 20) + 1, ' '), SqlDialect::sqlite));
+}
+
+TEST_CASE("dialects differ, and each is read as its server reads it", "[policy][sql]") {
+  // SQLite's comments do not nest and its strings have no escapes: what hides text from one shows it to the other.
+  CHECK(verbs("/* /* */ delete from a", SqlDialect::sqlite) == "delete");
+  CHECK(verbs("select E'\\'; delete from a --'", SqlDialect::sqlite).find("more than one") != std::string::npos);
+  CHECK(verbs("select 1 -- x\r; delete from a", SqlDialect::postgres).find("more than one") != std::string::npos);
+  CHECK(verbs("select 1 -- x\r; delete from a", SqlDialect::sqlite) == "select");
+  CHECK(verbs("select [a;b], `c;d` from t", SqlDialect::sqlite) == "select");
+  CHECK(verbs("select ?", SqlDialect::sqlite).find("positional placeholder") != std::string::npos);
+  CHECK(verbs("select @x", SqlDialect::sqlite).find("positional placeholder") != std::string::npos);
+  CHECK(verbs("select data ? 'key' from t", SqlDialect::postgres) == "select");
+  CHECK(verbs("attach 'x' as y", SqlDialect::sqlite).find("begins with attach") != std::string::npos);
+  CHECK(verbs("pragma writable_schema = 1", SqlDialect::sqlite).find("begins with pragma") != std::string::npos);
+}
+
+TEST_CASE("parameters are found, and only where they are", "[policy][sql]") {
+  using Names = std::vector<std::string>;
+  CHECK(parameters("insert into a values (:id, :total)") == Names{"id", "total"});
+  CHECK(parameters("select :id::int, ':no', \":no\", x::text -- :no") == Names{"id"});
+  CHECK(parameters("select $$:no$$, /* :no */ :_a1") == Names{"_a1"});
+  CHECK(parameters("select a[1 : 2], x := 1") == Names{});
+  CHECK(parameters("select :ä") == Names{"ä"});
+  const auto tokens = *tokenize_sql("select  :id", SqlDialect::sqlite);
+  CHECK(tokens.back().offset == 8);
+}
+
+TEST_CASE("a statement cut at every byte never crashes the tokenizer", "[policy][sql]") {
+  const std::string text =
+      "with x as (select E'\\'' || $t$;$t$ || \"q\"\"\" /* /* */ */ from [a] -- c\n) delete from a where b = :b::int;";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    for (auto dialect : {SqlDialect::postgres, SqlDialect::sqlite}) {
+      if (const auto tokens = tokenize_sql(std::string_view(text).substr(0, cut), dialect)) (void)verbs_of(*tokens);
+    }
+  }
+}
