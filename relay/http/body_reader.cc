@@ -1,68 +1,82 @@
 #include "relay/http/body_reader.h"
 
+#include "relay/http/characters.h"
+
 #include <fmt/format.h>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <algorithm>
-#include <functional>
-#include <limits>
 
 namespace sallyport::http {
 namespace {
 
-namespace bhttp = boost::beast::http;
+constexpr int kMostDigits = 8;
 
-std::unexpected<Problem> refuse(int status, std::string code, std::string detail) {
-  return std::unexpected(Problem{status, std::move(code), std::move(detail), {}});
+std::unexpected<Problem> malformed() {
+  return std::unexpected(Problem{400, "chunk", "The body's chunks are malformed.", {}});
+}
+
+std::unexpected<Problem> too_large(std::size_t limit) {
+  return std::unexpected(Problem{413, "too_large", fmt::format("The body may have at most {} bytes here.", limit), {}});
 }
 
 }  // namespace
 
-struct BodyReader::Impl {
-  Impl(const RequestHead& expected, BodyLimits bounds) : head(expected), limits(bounds) {
-    parser.eager(true);
-    parser.header_limit(static_cast<std::uint32_t>(limits.header + 1));
-    parser.body_limit(limits.body);
-    parser.on_chunk_header(refuse_extensions);
-  }
-
-  bool agrees() const {
-    const auto& message = parser.get();
-    const auto fields = static_cast<std::size_t>(std::distance(message.begin(), message.end()));
-    const auto length = parser.content_length();
-    const bool same_length = head.content_length ? length && *length == *head.content_length : !length;
-    return message.method_string() == to_string(head.method) && message.target() == head.target &&
-           message.version() == 11 && fields == head.headers.fields().size() && parser.chunked() == head.chunked &&
-           same_length;
-  }
-
-  const RequestHead& head;
-  BodyLimits limits;
-  std::function<void(std::uint64_t, boost::beast::string_view, boost::beast::error_code&)> refuse_extensions =
-      [](std::uint64_t, boost::beast::string_view extensions, boost::beast::error_code& problem) {
-        if (!extensions.empty()) problem = bhttp::error::bad_chunk_extension;
-      };
-  bhttp::request_parser<bhttp::string_body> parser;
-};
-
-BodyReader::BodyReader(const RequestHead& head, BodyLimits limits) : impl_(std::make_unique<Impl>(head, limits)) {}
-BodyReader::~BodyReader() = default;
-
-bool BodyReader::done() const { return impl_->parser.is_done(); }
-std::string BodyReader::take() { return std::move(impl_->parser.get().body()); }
+BodyReader::BodyReader(const RequestHead& head, std::size_t limit)
+    : limit_(limit),
+      state_(head.chunked      ? State::size_first
+             : head.has_body() ? State::plain
+                               : State::done),
+      left_(head.content_length.value_or(0)) {}
 
 std::expected<std::size_t, Problem> BodyReader::feed(std::string_view bytes) {
-  boost::beast::error_code problem;
-  const auto used = bytes.empty() ? 0 : impl_->parser.put(boost::asio::buffer(bytes.data(), bytes.size()), problem);
-  if (problem == bhttp::error::body_limit) {
-    return refuse(413, "too_large", fmt::format("The body may have at most {} bytes here.", impl_->limits.body));
+  if (state_ == State::plain && left_ > limit_) return too_large(limit_);
+  std::size_t used = 0;
+  while (used < bytes.size() && !done()) {
+    if (state_ != State::plain && state_ != State::data) {
+      if (auto stepped = step(bytes[used++]); !stepped) return std::unexpected(std::move(stepped).error());
+      continue;
+    }
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - used));
+    body_.append(bytes.substr(used, count));
+    used += count;
+    left_ -= count;
+    if (left_ == 0) state_ = state_ == State::plain ? State::done : State::data_cr;
   }
-  if (problem && problem != bhttp::error::need_more) return refuse(400, "framing", "The request is malformed.");
-  if (bytes.size() - used > impl_->limits.header) return refuse(400, "framing", "A chunk header is too long.");
-  if (done() && !impl_->agrees()) return refuse(400, "framing", "The request's framing is ambiguous.");
   return used;
+}
+
+std::expected<void, Problem> BodyReader::step(char c) {
+  const auto expect = [&](char wanted, State next) -> std::expected<void, Problem> {
+    if (c != wanted) return malformed();
+    state_ = next;
+    return {};
+  };
+  switch (state_) {
+    case State::size:
+      if (c == '\r') return expect('\r', State::size_lf);
+      [[fallthrough]];
+    case State::size_first:
+      if (hex_value(c) < 0 || ++digits_ > kMostDigits) return malformed();
+      left_ = left_ * 16 + static_cast<std::uint64_t>(hex_value(c));
+      state_ = State::size;
+      return {};
+    case State::size_lf: return c == '\n' ? begin_data() : malformed();
+    case State::data_cr: return expect('\r', State::data_lf);
+    case State::data_lf: return expect('\n', State::size_first);
+    case State::last_cr: return expect('\r', State::last_lf);
+    case State::last_lf: return expect('\n', State::done);
+    case State::plain:
+    case State::data:
+    case State::done: break;
+  }
+  return malformed();
+}
+
+std::expected<void, Problem> BodyReader::begin_data() {
+  digits_ = 0;
+  state_ = left_ == 0 ? State::last_cr : State::data;
+  if (left_ > limit_ - body_.size()) return too_large(limit_);
+  return {};
 }
 
 }  // namespace sallyport::http

@@ -4,35 +4,36 @@
 #include "relay/http/types.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
-#include <memory>
 #include <string>
 #include <string_view>
 
 namespace sallyport::http {
 
-struct BodyLimits {
-  std::size_t body = 1u << 20;
-  std::size_t header =
-      16u << 10;  // of the header block, of one chunk's header, and of the bytes kept back between two feeds
-};
-
-// Second reading of a request, by Beast's parser, from its first header byte: takes the body and checks that both
-// readings agree on method, target, number of fields and framing. What they disagree on is refused, and so are chunk
-// extensions and trailers. No IO. After a problem or done(), no more feeding.
+// Takes the body of one request off the front of a connection's bytes, by Content-Length or as chunks (RFC 9112 §7.1).
+// Stricter than the RFC: no chunk extensions, no trailers, at most eight hexadecimal digits. Refuses a body over the
+// limit before it arrives. No IO. After a problem or done(), no more feeding.
 class BodyReader {
  public:
-  BodyReader(const RequestHead& head, BodyLimits limits);  // `head` outlives it
-  ~BodyReader();
+  BodyReader(const RequestHead& head, std::size_t limit);
 
-  // How many bytes at the front of `bytes` were used; the caller offers the rest again, with more behind it.
+  // How many bytes at the front of `bytes` belong to the body; all of them unless it is done then.
   std::expected<std::size_t, Problem> feed(std::string_view bytes);
-  bool done() const;
-  std::string take();  // the whole body, once done
+  bool done() const { return state_ == State::done; }
+  std::string take() { return std::move(body_); }  // the whole body, once done
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  enum class State { plain, size_first, size, size_lf, data, data_cr, data_lf, last_cr, last_lf, done };
+
+  std::expected<void, Problem> step(char c);
+  std::expected<void, Problem> begin_data();
+
+  std::size_t limit_;
+  State state_;
+  std::uint64_t left_ = 0;  // of the body, or of the chunk
+  int digits_ = 0;
+  std::string body_;
 };
 
 }  // namespace sallyport::http

@@ -4,6 +4,7 @@
 #include "relay/http/gate.h"
 #include "relay/http/problem.h"
 #include "relay/http/response_text.h"
+#include "relay/http/second_reading.h"
 #include "shared/async/event.h"
 #include "shared/base/text.h"
 
@@ -41,7 +42,6 @@ using TlsStream = asio::ssl::stream<beast::tcp_stream>;
 struct Received {
   std::optional<RequestHead> head;
   std::optional<GateRefusal> refusal;
-  std::size_t size = 0;
 };
 
 class BeastSession final : public Session {
@@ -96,7 +96,6 @@ class BeastSession final : public Session {
     auto admission = co_await admit(head);
     if (auto* refusal = std::get_if<Response>(&admission)) {
       unread_ = head.has_body();
-      buffer_.consume(received.size);
       co_return co_await send(head, std::move(*refusal));
     }
     co_return co_await serve_admitted(std::move(head), std::get<std::unique_ptr<Exchange>>(std::move(admission)));
@@ -126,11 +125,7 @@ class BeastSession final : public Session {
     for (;;) {
       const auto end = find_head_end(buffered(), gate_limits_);
       if (!end) co_return Received{{}, end.error()};
-      if (*end) {
-        auto head = check_head(buffered().substr(0, **end), gate_limits_);
-        if (!head) co_return Received{{}, std::move(head).error()};
-        co_return Received{*std::move(head), {}, **end};
-      }
+      if (*end) co_return read_head(**end);
       waiting_ = !begun;
       const auto [failed, count] = co_await stream_.async_read_some(buffer_.prepare(kReadSize), kNoThrow);
       waiting_ = false;
@@ -144,7 +139,7 @@ class BeastSession final : public Session {
   // Nothing: the connection is over.
   asio::awaitable<std::expected<std::optional<std::string>, Problem>> receive_body(const RequestHead& head,
                                                                                    std::size_t limit) {
-    BodyReader reader(head, {limit, services_.limits.max_header_bytes});
+    BodyReader reader(head, limit);
     for (;;) {
       const auto used = reader.feed(buffered());
       if (!used) co_return std::unexpected(used.error());
@@ -154,6 +149,15 @@ class BeastSession final : public Session {
       if (failed) co_return std::nullopt;
       buffer_.commit(count);
     }
+  }
+
+  Received read_head(std::size_t size) {
+    const auto block = buffered().substr(0, size);
+    auto head = check_head(block, gate_limits_);
+    if (!head) return {{}, std::move(head).error()};
+    if (!second_reading_agrees(*head, block)) return {{}, GateRefusal{400, "ambiguous", "The request is ambiguous."}};
+    buffer_.consume(size);
+    return {*std::move(head), {}};
   }
 
   void adopt(RequestHead& head) const {

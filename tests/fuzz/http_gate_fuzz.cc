@@ -1,5 +1,6 @@
 #include "relay/http/body_reader.h"
 #include "relay/http/gate.h"
+#include "relay/http/second_reading.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -19,12 +20,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& segment : head->segments) {
     if (segment.empty() || segment == "." || segment == ".." || segment.find('/') != std::string::npos) std::abort();
   }
-  BodyReader reader(*head, {.body = 4096});
-  for (auto rest = bytes; !reader.done();) {
-    const auto used = reader.feed(rest);
-    if (!used || *used == 0) return 0;
-    rest.remove_prefix(*used);
+  second_reading_agrees(*head, bytes.substr(0, **end));
+  const auto rest = bytes.substr(**end);
+  BodyReader whole(*head, 4096), slow(*head, 4096);
+  const auto used = whole.feed(rest);
+  std::size_t steps = 0;
+  bool failed = false;
+  while (!slow.done() && !failed && steps < rest.size()) {
+    const auto one = slow.feed(rest.substr(steps, 1));
+    failed = !one;
+    if (one && *one != 1) std::abort();
+    ++steps;
   }
-  if (head->content_length && reader.take().size() != *head->content_length) std::abort();
+  if (used.has_value() == failed || whole.done() != slow.done()) std::abort();
+  if (whole.done() && (whole.take() != slow.take() || *used != steps)) std::abort();
   return 0;
 }
