@@ -1,0 +1,109 @@
+#include "relay/app/settings.h"
+
+#include "shared/base/text.h"
+#include "shared/recipe/fields.h"
+#include "shared/recipe/yaml.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+namespace sallyport::app {
+namespace {
+
+using yaml::FieldReader;
+
+constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
+
+void read_address(FieldReader& fields, std::string_view name, HostPort& into) {
+  const auto text = fields.text(name);
+  if (!text) return;
+  if (auto parsed = parse_host_port(*text)) {
+    into = *parsed;
+  } else {
+    fields.problem(name, "bad-address", parsed.error().message);
+  }
+}
+
+Settings read(const yaml::Node& root, yaml::Report& report) {
+  Settings settings;
+  FieldReader fields(root, report, "relay.yaml");
+  if (const auto* api = fields.mapping("api")) {
+    FieldReader inside(*api, report, "`api`");
+    read_address(inside, "listen", settings.api_listen);
+    settings.api_url = inside.text("url").value_or("");
+    inside.finish();
+  }
+  if (const auto* link = fields.mapping("link")) {
+    FieldReader inside(*link, report, "`link`");
+    read_address(inside, "listen", settings.link_listen);
+    read_address(inside, "address", settings.link_address);
+    inside.finish();
+  }
+  if (const auto* jobs = fields.mapping("jobs")) {
+    FieldReader inside(*jobs, report, "`jobs`");
+    settings.lease = inside.duration("lease").value_or(settings.lease);
+    settings.failover = inside.duration("failover").value_or(settings.failover);
+    inside.finish();
+  }
+  if (const auto level = fields.choice("log_level", kLevels)) {
+    settings.log_level = static_cast<LogLevel>(std::ranges::find(kLevels, *level) - kLevels.begin());
+  }
+  fields.finish();
+  return settings;
+}
+
+}  // namespace
+
+Result<HostPort> parse_host_port(std::string_view text) {
+  const auto colon = text.rfind(':');
+  HostPort parsed;
+  if (colon != std::string_view::npos) {
+    auto host = text.substr(0, colon);
+    const auto port = text.substr(colon + 1);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
+    if (problem == std::errc() && end == port.data() + port.size() && parsed.port != 0) parsed.host = host;
+  }
+  if (parsed.host.empty()) return fail(Errc::invalid, fmt::format("\"{}\" is no address; write host:port", text));
+  return parsed;
+}
+
+std::string to_string(const HostPort& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
+}
+
+Result<Settings> load_settings(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return fail(Errc::not_found, fmt::format("{} cannot be read; run sallyport-relay init first", file.string()));
+  std::ostringstream text;
+  text << in.rdbuf();
+  const auto root = yaml::parse(text.str(), file.filename().string());
+  if (!root) return std::unexpected(yaml::to_error(root.error()));
+  yaml::Report report(file.filename().string());
+  auto settings = read(*root, report);
+  if (!report.clean()) return std::unexpected(yaml::to_error(report.take()));
+  if (settings.link_address.host.empty()) settings.link_address = settings.link_listen;
+  if (settings.api_url.empty()) settings.api_url = "https://" + to_string(settings.api_listen);
+  return settings;
+}
+
+std::string settings_text(const Settings& settings) {
+  return fmt::format(
+      "# Settings of this relay; docs/operations/relay.md explains each.\n"
+      "api:\n  listen: {}\n  url: {}\n"
+      "link:\n  listen: {}\n  address: {}\n"
+      "jobs:\n  lease: {}\n  failover: {}\n"
+      "log_level: {}\n",
+      to_string(settings.api_listen), settings.api_url, to_string(settings.link_listen),
+      to_string(settings.link_address), format_duration(settings.lease), format_duration(settings.failover),
+      kLevels[static_cast<std::size_t>(settings.log_level)]);
+}
+
+}  // namespace sallyport::app

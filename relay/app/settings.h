@@ -1,0 +1,47 @@
+#pragma once
+
+#include "shared/base/log.h"
+#include "shared/base/result.h"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace sallyport::app {
+
+struct HostPort {
+  std::string host;  // IPv6 without brackets
+  std::uint16_t port = 0;
+};
+// "host:port" or "[::1]:port".
+Result<HostPort> parse_host_port(std::string_view text);
+std::string to_string(const HostPort& address);
+
+// relay.yaml in the data directory (docs/operations/relay.md). Strict: an unknown key is an error with its line.
+struct Settings {
+  HostPort api_listen{"127.0.0.1", 8443};   // IP address and port of the web API
+  std::string api_url;                      // how people reach it
+  HostPort link_listen{"127.0.0.1", 8444};  // IP address and port agents dial
+  HostPort link_address;                    // how agents reach it: name and port, in the server certificate
+  LogLevel log_level = LogLevel::info;
+  std::chrono::milliseconds lease{60'000};
+  std::chrono::milliseconds failover{60'000};
+};
+
+// Every problem of the file in one error message, a line each.
+Result<Settings> load_settings(const std::filesystem::path& file);
+std::string settings_text(const Settings& settings);  // what `init` writes
+
+// The data directory: everything this relay keeps.
+struct DataDirectory {
+  std::filesystem::path root;
+
+  std::filesystem::path settings() const { return root / "relay.yaml"; }
+  std::filesystem::path deployment() const { return root / "deployment"; }
+  std::filesystem::path database() const { return root / "relay.db"; }
+  std::filesystem::path master_key() const { return root / "keys" / "master.key"; }
+};
+
+}  // namespace sallyport::app

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "relay/cli/context.h"
+
+#include <vector>
+
+// The commands, one file per noun; main puts them together.
+namespace sallyport::cli {
+
+std::vector<Command> login_commands();
+std::vector<Command> expression_commands();  // offline
+std::vector<Command> agent_commands();       // agents, agent tokens, groups, connections
+std::vector<Command> access_commands();      // organisations, users, API tokens, audit
+std::vector<Command> recipe_commands();
+std::vector<Command> job_commands();
+
+std::vector<Command> all_commands();
+
+// The whole program behind main(): finds the command, parses its words, runs it.
+int run(Context& context, const std::vector<std::string>& words);
+
+}  // namespace sallyport::cli

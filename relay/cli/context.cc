@@ -1,0 +1,57 @@
+#include "relay/cli/context.h"
+
+#include "shared/base/json.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace sallyport::cli {
+
+void Context::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
+void Context::complain(std::string_view text) const { fmt::print(err, "sallyport: {}\n", text); }
+
+int Context::fail_with(const Error& error) const {
+  complain(error.message);
+  switch (error.code) {
+    case Errc::not_found: return kNotFound;
+    case Errc::unauthenticated:
+    case Errc::forbidden: return kNotAllowed;
+    case Errc::unavailable:
+    case Errc::timed_out: return kUnreachable;
+    default: return kFailed;
+  }
+}
+
+void Context::show(const Value& value, std::string_view text) const {
+  switch (format) {
+    case Format::json: return print(to_pretty_json(value) + "\n");
+    case Format::yaml: return print(yaml_of(value));
+    case Format::table: return print(text);
+  }
+}
+
+Result<std::string> read_all(std::FILE* file, std::size_t limit) {
+  std::string text;
+  char chunk[64 * 1024];
+  while (const auto size = std::fread(chunk, 1, sizeof chunk, file)) {
+    text.append(chunk, size);
+    if (text.size() > limit) return fail(Errc::too_large, fmt::format("the input is larger than {} bytes", limit));
+  }
+  return text;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  if (path == "-") return read_all(stdin, limit);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file) return fail(Errc::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
+  return read_all(file.get(), limit);
+}
+
+}  // namespace sallyport::cli

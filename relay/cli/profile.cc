@@ -1,0 +1,102 @@
+#include "relay/cli/profile.h"
+
+#include "relay/cli/context.h"
+#include "shared/base/json.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace sallyport::cli {
+namespace {
+
+constexpr std::size_t kMaxFile = 1u << 20;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+Result<std::filesystem::path> login_file() {
+  if (const auto base = environment("XDG_CONFIG_HOME"); !base.empty())
+    return std::filesystem::path(base) / "sallyport" / "login.json";
+  const auto home = environment("HOME");
+  if (home.empty()) return fail(Errc::invalid, "neither XDG_CONFIG_HOME nor HOME is set");
+  return std::filesystem::path(home) / ".config" / "sallyport" / "login.json";
+}
+
+Result<Value> read_login(const std::filesystem::path& file) {
+  struct stat facts{};
+  if (::stat(file.c_str(), &facts) != 0) return Value(ValueMap{});
+  if ((facts.st_mode & 077) != 0) {
+    return fail(Errc::forbidden,
+                fmt::format("{0} holds a token and others can read it; run: chmod 600 {0}", file.string()));
+  }
+  SP_TRY(auto text, read_file(file.string(), kMaxFile));
+  auto login = parse_json(text);
+  wipe(text.data(), text.size());
+  if (!login) return in_context(file.string(), login.error());
+  return login;
+}
+
+std::string member_of(const Value& login, std::string_view name) {
+  const Value* member = login.find(name);
+  return member != nullptr && member->is(Value::Kind::string) ? member->as_string() : std::string();
+}
+
+}  // namespace
+
+Result<Endpoint> load_endpoint(const std::string& relay_option) {
+  SP_TRY(const auto file, login_file());
+  SP_TRY(const auto login, read_login(file));
+  Endpoint endpoint;
+  endpoint.url = !relay_option.empty() ? relay_option : environment("SALLYPORT_RELAY");
+  if (endpoint.url.empty()) endpoint.url = member_of(login, "relay");
+  while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
+  auto token = environment("SALLYPORT_TOKEN");
+  if (token.empty()) token = member_of(login, "token");
+  endpoint.token = Secret::take(token);
+  endpoint.root_pem = member_of(login, "root");
+  if (const auto root = environment("SALLYPORT_ROOT"); !root.empty()) {
+    SP_TRY(endpoint.root_pem, read_file(root, kMaxFile));
+  }
+  if (endpoint.url.empty() || endpoint.token.empty() || endpoint.root_pem.empty()) {
+    return fail(Errc::unauthenticated,
+                "not logged in; run: sallyport login --relay https://HOST:PORT --root root.pem < TOKEN-FILE");
+  }
+  return endpoint;
+}
+
+Result<std::string> save_login(const Endpoint& endpoint) {
+  SP_TRY(const auto file, login_file());
+  std::error_code ignored;
+  std::filesystem::create_directories(file.parent_path(), ignored);
+  std::string text = to_json(Value(ValueMap{{Value("relay"), Value(endpoint.url)},
+                                            {Value("root"), Value(endpoint.root_pem)},
+                                            {Value("token"), Value(endpoint.token.reveal())}}));
+  const auto temporary = file.string() + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written =
+      fd >= 0 && ::fchmod(fd, 0600) == 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (fd >= 0) ::close(fd);
+  wipe(text.data(), text.size());
+  if (!written || ::rename(temporary.c_str(), file.c_str()) != 0) {
+    return fail(Errc::unavailable, fmt::format("cannot write {}", file.string()));
+  }
+  return file.string();
+}
+
+Result<void> forget_login() {
+  SP_TRY(const auto file, login_file());
+  std::error_code problem;
+  std::filesystem::remove(file, problem);
+  if (problem) return fail(Errc::unavailable, fmt::format("cannot remove {}: {}", file.string(), problem.message()));
+  return {};
+}
+
+}  // namespace sallyport::cli
