@@ -39,6 +39,7 @@ std::string_view reason_of(int verify_error) {
     case X509_V_ERR_INVALID_PURPOSE:
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return reason::kWrongRole;
     case X509_V_ERR_PERMITTED_VIOLATION:
     case X509_V_ERR_EXCLUDED_VIOLATION:
