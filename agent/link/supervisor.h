@@ -38,7 +38,10 @@ struct LinkStatus {
 class LinkWork {
  public:
   virtual ~LinkWork() = default;
-  // From Welcome until the link ends, which cancels it: opens the jobs channel and works it.
+  // For Hello, asked before each link: connection names, kinds and health; never settings or secrets.
+  virtual std::string policy_summary_json() = 0;
+  // From Welcome until the link ends, which cancels it: opens the jobs channel and works it. Returning on a link that
+  // is not draining ends the link.
   virtual boost::asio::awaitable<void> on_link(link::Session& session) = 0;
   // See SessionOwner::on_ping: answered by the part that takes work.
   virtual void on_ping(link::Session& session, std::uint64_t nonce) = 0;

@@ -1,0 +1,94 @@
+#include "agent/link/dialer.h"
+
+#include "shared/async/timeout.h"
+
+#include <fmt/format.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <cstdlib>
+
+namespace sallyport::agent {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+namespace {
+
+constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kMostAddresses = 16;
+
+asio::awaitable<Result<std::vector<tcp::endpoint>>> look_up(Endpoint to) {
+  tcp::resolver resolver(co_await asio::this_coro::executor);
+  const auto [bad, found] =
+      co_await resolver.async_resolve(to.host, std::to_string(to.port), tcp::resolver::numeric_service, kAsValue);
+  if (bad) co_return fail(Errc::unavailable, fmt::format("looking up {}: {}", to.host, bad.message()));
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& entry : found) {
+    if (endpoints.size() < kMostAddresses) endpoints.push_back(entry.endpoint());
+  }
+  co_return endpoints;
+}
+
+asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
+  tcp::socket socket(co_await asio::this_coro::executor);
+  const auto [bad] = co_await socket.async_connect(address, kAsValue);
+  if (bad) co_return fail(Errc::unavailable, bad.message());
+  co_return socket;
+}
+
+asio::awaitable<Result<void>> shake_hands(tcp::socket& socket, const Proxy& proxy, Endpoint target) {
+  const auto request = connect_request(target, proxy);
+  const auto text = request.reveal();
+  const auto [unsent, sent] = co_await asio::async_write(socket, asio::buffer(text.data(), text.size()), kAsValue);
+  if (unsent) co_return fail(Errc::unavailable, fmt::format("proxy {}: {}", to_string(proxy.at), unsent.message()));
+  ProxyAnswer answer(proxy.at);
+  std::array<std::byte, 1024> chunk;
+  for (;;) {
+    const auto [bad, count] = co_await socket.async_read_some(asio::buffer(chunk), kAsValue);
+    if (bad)
+      co_return fail(Errc::unavailable, fmt::format("proxy {} closed the connection before it answered CONNECT: {}",
+                                                    to_string(proxy.at), bad.message()));
+    SP_CO_TRY(const bool open, answer.feed(std::span(chunk).first(count)));
+    if (open) co_return Result<void>();
+  }
+}
+
+}  // namespace
+
+asio::awaitable<Result<tcp::socket>> connect_tcp(Endpoint to, SteadyTime deadline) {
+  SP_CO_TRY(auto addresses, co_await with_deadline(deadline, look_up(to)));
+  std::string problems;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
+    auto socket = co_await with_deadline(now + share, connect_one(addresses[i]));
+    if (socket || socket.error().code == Errc::cancelled) co_return socket;
+    problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ", addresses[i].address().to_string(),
+                            socket.error().message);
+  }
+  co_return fail(Errc::unavailable, fmt::format("connecting to {}: {}", to_string(to), problems));
+}
+
+asio::awaitable<Result<tcp::socket>> Dialer::dial(Endpoint target, SteadyTime deadline) const {
+  SP_CO_TRY(auto proxy, choose_proxy(proxy_, environment_, target));
+  if (!proxy) co_return co_await connect_tcp(target, deadline);
+  auto socket = co_await connect_tcp(proxy->at, deadline);
+  if (!socket) co_return in_context("the HTTP proxy", std::move(socket.error()));
+  auto opened = co_await with_deadline(deadline, shake_hands(*socket, *proxy, target));
+  if (!opened && opened.error().code == Errc::timed_out) {
+    co_return fail(Errc::timed_out, fmt::format("proxy {} accepted the connection and did not answer CONNECT in time",
+                                                to_string(proxy->at)));
+  }
+  if (!opened) co_return std::unexpected(std::move(opened.error()));
+  co_return socket;
+}
+
+std::optional<std::string> process_environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (!value) return std::nullopt;
+  return value;
+}
+
+}  // namespace sallyport::agent

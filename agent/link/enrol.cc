@@ -1,0 +1,108 @@
+#include "agent/link/enrol.h"
+
+#include "proto/sallyport/v1/link.pb.h"
+#include "shared/async/timeout.h"
+#include "shared/crypto/signing_request.h"
+#include "shared/mux/frame.h"
+#include "shared/tls/context.h"
+#include "shared/tls/socket.h"
+#include "shared/tls/stream.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::agent {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t kReadSize = 16u << 10;
+
+Errc errc_of(const std::string& code) {
+  if (code == "csr") return Errc::invalid;
+  if (code == "overloaded") return Errc::unavailable;
+  return Errc::unauthenticated;
+}
+
+Result<Bytes> request_frame(const crypto::EnrolmentString& parts, const EnrolSettings& settings,
+                            const crypto::PrivateKey& key, std::span<const std::byte> exporter) {
+  SP_TRY(const auto csr, crypto::make_signing_request(key));
+  const auto proof = crypto::enrolment_proof(parts.secret, exporter, csr);
+  v1::EnrolRequest request;
+  request.set_token_id(parts.token.value);
+  request.set_csr_der(std::string(as_text(csr)));
+  request.set_proof(std::string(as_text(proof)));
+  request.set_hostname(settings.hostname);
+  request.set_software(settings.software);
+  Bytes wire;
+  mux::append_frame(wire, {mux::kControlChannel, mux::FrameType::control, as_bytes(request.SerializeAsString())});
+  return wire;
+}
+
+asio::awaitable<Result<v1::EnrolResponse>> ask_relay(ByteStream& stream, Bytes request) {
+  SP_CO_CHECK(co_await stream.write_all(request));
+  mux::FrameReader frames;
+  Bytes chunk(kReadSize);
+  for (;;) {
+    SP_CO_TRY(const auto count, co_await stream.read_some(chunk));
+    if (count == 0) co_return fail(Errc::unavailable, "the relay closed the connection without an answer");
+    frames.feed(std::span(chunk).first(count));
+    SP_CO_TRY(const auto frame, frames.next());
+    if (!frame) continue;
+    v1::EnrolResponse response;
+    const bool fits = frame->channel == mux::kControlChannel && frame->type == mux::FrameType::control &&
+                      response.ParseFromArray(frame->payload.data(), static_cast<int>(frame->payload.size()));
+    if (!fits) co_return fail(Errc::invalid, "P7.3: the relay's answer is not an EnrolResponse");
+    co_return response;
+  }
+}
+
+}  // namespace
+
+Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
+                                  crypto::PrivateKey key) {
+  if (!response.error_code().empty()) {
+    return fail(errc_of(response.error_code()), fmt::format("the relay refused the enrolment ({}): {}",
+                                                            response.error_code(), response.error_message()));
+  }
+  SP_TRY(auto root, crypto::Certificate::from_der(as_bytes(response.root_der())));
+  if (root.key_pin() != parts.root_pin)
+    return fail(Errc::unauthenticated, "the root in the answer is not the one the enrolment string names");
+  SP_TRY(auto leaf, crypto::Certificate::from_der(as_bytes(response.certificate_der())));
+  if (response.chain_der_size() != 1) return fail(Errc::invalid, "P7.4: the answer's chain is not one issuer");
+  SP_TRY(auto issuer, crypto::Certificate::from_der(as_bytes(response.chain_der(0))));
+  const crypto::SpiffeId named{response.trust_domain(), OrgId(response.org_id()), AgentId(response.agent_id())};
+  SP_TRY(auto id, crypto::parse_spiffe_id(to_string(named)));
+  if (response.group().find_first_of("\r\n") != std::string::npos)
+    return fail(Errc::invalid, "P7.4: a group with a line break");
+  Identity identity{{parts.relay_host, parts.relay_port}, response.group(), std::move(id), std::move(key),
+                    {std::move(leaf), std::move(issuer)}, std::move(root)};
+  SP_CHECK(check_identity(identity));
+  return identity;
+}
+
+asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, const Dialer& dialer,
+                                        const Clock& clock, SteadyTime deadline) {
+  auto parsed = crypto::parse_enrolment_string(enrolment_string);
+  wipe(enrolment_string.data(), enrolment_string.size());
+  if (!parsed) co_return std::unexpected(std::move(parsed.error()));
+  const auto parts = *std::move(parsed);
+  if (clock.wall() >= parts.expires) {
+    co_return fail(Errc::unauthenticated,
+                   fmt::format("the enrolment string expired at {}: ask for a new one", rfc3339(parts.expires)));
+  }
+  const Endpoint relay{parts.relay_host, parts.relay_port};
+  SP_CO_TRY(const auto context, tls::make_enrol_client_context(parts.root_pin, clock));
+  SP_CO_TRY(auto socket, co_await dialer.dial(relay, deadline));
+  SP_CO_CHECK(tls::prepare_socket(socket));
+  auto stream = co_await tls::connect_tls(std::move(socket), context, relay.host, deadline);
+  if (!stream)
+    co_return in_context(fmt::format("TLS with {} ({})", to_string(relay), stream.error().reason),
+                         std::move(stream.error().error));
+  SP_CO_TRY(const auto exporter,
+            (*stream)->export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
+  SP_CO_TRY(auto key, crypto::PrivateKey::generate());
+  SP_CO_TRY(auto request, request_frame(parts, settings, key, exporter));
+  SP_CO_TRY(const auto response, co_await with_deadline(deadline, ask_relay(**stream, std::move(request))));
+  co_return accept_enrolment(response, parts, std::move(key));
+}
+
+}  // namespace sallyport::agent
