@@ -4,22 +4,6 @@ namespace sallyport::test {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-link::SessionOptions fast_options(mux::Side side) {
-  link::SessionOptions options;
-  options.side = side;
-  options.self.capabilities = {"jobs", "renewal"};
-  options.self.software = side == mux::Side::agent ? "sallyport-agent/test" : "sallyport-relay/test";
-  options.self.hostname = "host-1";
-  options.self.boot_id = Bytes(16, std::byte{7});
-  options.serves = {"echo/1"};
-  options.times.handshake = 500ms;
-  options.times.heartbeat = 100ms;
-  options.times.farewell = 300ms;
-  return options;
-}
-
-asio::awaitable<void> run_endpoint(LinkEndpoint& endpoint) { endpoint.end = co_await endpoint.session->run(); }
-
 LinkPair::LinkPair(asio::any_io_executor executor)
     : on(executor),
       tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),

@@ -1,0 +1,270 @@
+#include "agent/link/supervisor.h"
+
+#include "shared/async/event.h"
+#include "shared/async/task_group.h"
+#include "shared/async/timeout.h"
+#include "tests/support/async_test.h"
+#include "tests/support/memory_stream.h"
+#include "tests/support/scripted_owner.h"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <deque>
+
+using namespace sallyport;
+using namespace sallyport::agent;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+struct NoLog final : LogSink {
+  std::vector<std::string> lines;
+  void write(std::string_view line) override { lines.emplace_back(line); }
+};
+
+// Each connect() makes a line in memory and a relay at its other end; or fails, or hangs, as the test says.
+struct FakeRelay final : Transport {
+  explicit FakeRelay(asio::any_io_executor executor)
+      : on(executor),
+        tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+        never(executor) {}
+
+  asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime) override {
+    dialled.push_back(std::chrono::steady_clock::now());
+    if (hangs) co_await never.wait();
+    if (failures > 0) {
+      --failures;
+      co_return fail(Errc::unavailable, "connection refused by the test");
+    }
+    lines.push_back(memory_line(on));
+    auto& end = ends.emplace_back();
+    end.owner.gate = gate;
+    end.owner.deaf = deaf;
+    end.session = std::make_unique<link::Session>(on, std::move(lines.back().b), fast_options(mux::Side::relay),
+                                                  end.owner, end.clock);
+    tasks.spawn("relay", run_endpoint(end));
+    co_return std::move(lines.back().a);
+  }
+  void cut() {
+    for (auto& pipe : {lines.back().a_to_b, lines.back().b_to_a}) {
+      pipe->broken = true;
+      pipe->touch();
+    }
+  }
+
+  asio::any_io_executor on;
+  TaskGroup tasks;
+  Event never;
+  std::function<std::optional<link::Refusal>(const link::Peer&)> gate;
+  bool deaf = false;
+  bool hangs = false;
+  int failures = 0;
+  std::vector<std::chrono::steady_clock::time_point> dialled;
+  std::deque<MemoryLine> lines;
+  std::deque<LinkEndpoint> ends;
+};
+
+struct Work final : LinkWork {
+  explicit Work(asio::any_io_executor executor) : never(executor) {}
+  std::string policy_summary_json() override { return R"({"connections":[]})"; }
+  asio::awaitable<void> on_link(link::Session&) override {
+    ++links;
+    if (!returns) co_await never.wait();
+  }
+  void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
+  void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
+  void on_state(const LinkStatus& status) override {
+    if (states.empty() || states.back() != status.state) states.push_back(status.state);
+  }
+  bool saw(LinkState state) const { return std::ranges::find(states, state) != states.end(); }
+
+  Event never;
+  bool returns = false;
+  int links = 0;
+  std::string went_away;
+  std::vector<LinkState> states;
+};
+
+struct Rig {
+  explicit Rig(asio::any_io_executor executor)
+      : relay(executor),
+        work(executor),
+        tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+        supervisor(executor, options(), {relay, work, nullptr, clock, log}, [] { return 0.5; }) {}
+
+  static SupervisorOptions options() {
+    SupervisorOptions options;
+    options.session = fast_options(mux::Side::agent);
+    options.backoff = {20ms, 200ms, 10s};
+    options.connect = 1s;
+    return options;
+  }
+  void start() { tasks.spawn("supervisor", supervisor.run()); }
+  asio::awaitable<bool> until(std::function<bool()> holds) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
+    co_return holds();
+  }
+  asio::awaitable<bool> until_state(LinkState state) {
+    return until([this, state] { return supervisor.status().state == state; });
+  }
+  asio::awaitable<void> finish() {
+    supervisor.stop("test is over");
+    co_await tasks.join();
+    relay.tasks.stop();
+    co_await relay.tasks.join();
+    CHECK(supervisor.status().state == LinkState::stopped);
+  }
+
+  SystemClock clock;
+  NoLog lines;
+  Log log{lines, clock};
+  FakeRelay relay;
+  Work work;
+  TaskGroup tasks;
+  Supervisor supervisor;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a link is ready after Welcome and a round trip", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.start();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  CHECK(ready);
+  CHECK(rig.supervisor.status().relay_software == "sallyport-relay/test");
+  CHECK(rig.relay.ends[0].session->peer().policy_summary_json == R"({"connections":[]})");
+  co_await rig.finish();
+  CHECK(rig.work.states == std::vector{LinkState::connecting, LinkState::ready, LinkState::stopped});
+}
+
+ASYNC_TEST_CASE("a relay whose dispatch path is deaf is never ready, and is left", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.deaf = true;
+  rig.start();
+  const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
+  CHECK(again);
+  CHECK_FALSE(rig.work.saw(LinkState::ready));
+  CHECK(rig.supervisor.status().last_problem.find("silent_peer") != std::string::npos);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a lost link comes back, and its work begins anew", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.start();
+  for (int round = 1; round <= 3; ++round) {
+    const bool ready = co_await rig.until(
+        [&] { return rig.work.links == round && rig.supervisor.status().state == LinkState::ready; });
+    REQUIRE(ready);
+    rig.relay.cut();
+    const bool lost = co_await rig.until_state(LinkState::connecting);
+    REQUIRE(lost);
+  }
+  CHECK(rig.supervisor.status().last_problem.find("stream_failed") != std::string::npos);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("failed attempts are repeated with back-off", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.failures = 4;
+  rig.start();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  REQUIRE(ready);
+  REQUIRE(rig.relay.dialled.size() == 5);
+  const std::vector<std::chrono::milliseconds> least = {10ms, 20ms, 40ms, 80ms};
+  for (std::size_t i = 0; i < least.size(); ++i) CHECK(rig.relay.dialled[i + 1] - rig.relay.dialled[i] >= least[i]);
+  CHECK(rig.supervisor.status().last_problem.find("connection refused") != std::string::npos);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a refusal with a time is honoured, one without waits for retry()", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.gate = [](const link::Peer&) { return link::Refusal{"overloaded", "later", 150ms}; };
+  rig.start();
+  bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
+  REQUIRE(again);
+  CHECK(rig.relay.dialled[1] - rig.relay.dialled[0] >= 150ms);
+
+  rig.relay.gate = [](const link::Peer&) { return link::Refusal{"revoked", "not any more", 0ms}; };
+  const bool refused = co_await rig.until_state(LinkState::refused);
+  REQUIRE(refused);
+  const auto attempts = rig.relay.dialled.size();
+  co_await sleep_for(300ms);  // longer than any back-off here: nothing may happen
+  CHECK(rig.relay.dialled.size() == attempts);
+  CHECK(rig.supervisor.status().last_problem.find("revoked") != std::string::npos);
+
+  rig.relay.gate = nullptr;
+  rig.supervisor.retry();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  CHECK(ready);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("stopping works while dialling and while waiting", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Rig dialling(executor);
+  dialling.relay.hangs = true;
+  dialling.start();
+  bool there = co_await dialling.until([&] { return !dialling.relay.dialled.empty(); });
+  REQUIRE(there);
+  co_await dialling.finish();
+
+  Rig waiting(executor);
+  waiting.relay.gate = [](const link::Peer&) { return link::Refusal{"revoked", "no", 0ms}; };
+  waiting.start();
+  there = co_await waiting.until_state(LinkState::refused);
+  REQUIRE(there);
+  co_await waiting.finish();
+}
+
+ASYNC_TEST_CASE("cancelling run() ends the link too", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.start();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  REQUIRE(ready);
+  rig.tasks.stop();
+  co_await rig.tasks.join();
+  CHECK(rig.supervisor.status().state == LinkState::stopped);
+  co_await rig.relay.tasks.join();
+  CHECK(rig.relay.ends[0].end->end == link::LinkEnd::peer_closed);
+}
+
+ASYNC_TEST_CASE("a drain tells the relay and ends by itself", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.start();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  REQUIRE(ready);
+  rig.supervisor.drain("SIGTERM", 5s);
+  co_await rig.tasks.join();
+  co_await rig.relay.tasks.join();
+  CHECK(rig.relay.ends[0].owner.went_away == "SIGTERM");
+  CHECK(rig.relay.ends[0].end->end == link::LinkEnd::drained);
+  CHECK(rig.work.states ==
+        std::vector{LinkState::connecting, LinkState::ready, LinkState::draining, LinkState::stopped});
+}
+
+ASYNC_TEST_CASE("a relay that goes away is left and dialled again", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.start();
+  bool ready = co_await rig.until_state(LinkState::ready);
+  REQUIRE(ready);
+  rig.relay.ends[0].session->go_away("upgrade", 5s);
+  ready = co_await rig.until(
+      [&] { return rig.relay.ends.size() == 2 && rig.supervisor.status().state == LinkState::ready; });
+  CHECK(ready);
+  CHECK(rig.work.went_away == "upgrade");
+  CHECK(rig.work.saw(LinkState::draining));
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a link whose work returned is replaced", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.work.returns = true;
+  rig.start();
+  const bool again = co_await rig.until([&] { return rig.work.links >= 2; });
+  CHECK(again);
+  rig.work.returns = false;
+  co_await rig.finish();
+}
