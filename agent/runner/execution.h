@@ -4,8 +4,10 @@
 #include "agent/journal/records.h"
 #include "agent/runner/report.h"
 #include "shared/base/clock.h"
+#include "shared/base/secret.h"
 #include "shared/recipe/model.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +27,14 @@ struct AgentFacts {
   std::string group;
 };
 
+// What the state machine asks while it decides; both answer at once.
+struct ExecutionPorts {
+  // connectors::Action::keeps_ledger of the named action; false when there is no such action.
+  std::function<bool(std::string_view uses, std::string_view connection, const Value& arguments)> keeps_ledger;
+  // The local secret that `secrets.<name>` stands for. Without it there are none.
+  std::function<Result<Secret>(std::string_view name)> secret;
+};
+
 // Whether a new effect may begin: no while the lease has ended, the agent drains or the outbox is full.
 enum class Standing { may_act, must_wait };
 
@@ -36,6 +46,7 @@ struct RunStep {
   std::string connection;
   Value arguments;  // complete and checked against the catalogue
   std::string idempotency_key;
+  bool repeated = false;                    // an earlier run with this key began, and may have come some way
   std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts
   SteadyTime latest;                        // the job's own limit
 };
@@ -71,20 +82,20 @@ struct Turn {
 class Execution {
  public:
   // Without leave to act no new effect begins; results are taken all the same.
-  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent, Now now);
+  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent,
+            ExecutionPorts ports, Now now);
   ~Execution();
   Execution(Execution&&) noexcept;
 
   Turn next(Now now);
 
-  // A result of `cancelled` while the standing is must_wait says: interrupted, nobody knows how far it came.
-  void on_step_result(const journal::StepRun& run, connectors::StepResult<connectors::Output> result, Now now);
+  // Taken in by the following next(). A result of class cancelled after the leave to act was withdrawn says:
+  // interrupted, nobody knows how far it came.
+  void on_step_result(const journal::StepRun& run, connectors::StepResult<connectors::Output> result);
   void on_item(const std::string& path, std::int64_t index, connectors::StepResult<std::optional<Value>> item);
   void cancel(std::string reason);
   void set_standing(Standing standing);
   void set_epoch(std::uint64_t epoch);  // the relay gave this job to us again
-
-  bool running() const;  // some action is under way
 
  private:
   struct Impl;

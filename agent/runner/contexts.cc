@@ -1,0 +1,56 @@
+#include "agent/runner/contexts.h"
+
+namespace sallyport::runner {
+namespace {
+
+Value timestamp(WallTime at) {
+  const std::int64_t ms = unix_ms(at);
+  const std::int64_t seconds = ms >= 0 ? ms / 1'000 : (ms - 999) / 1'000;
+  return Value(Timestamp{seconds, static_cast<std::int32_t>((ms - seconds * 1'000) * 1'000'000)});
+}
+
+// A start brings its inputs with the trigger; where there are none, the defaults count.
+Value inputs_of(const recipe::Recipe& recipe, const Value& trigger) {
+  const Value* given = trigger.find("inputs");
+  if (given != nullptr && given->is(Value::Kind::map)) return *given;
+  return recipe::bind_inputs(recipe, Value()).value_or(Value(ValueMap{}));
+}
+
+Value error_value(const connectors::StepError& error) {
+  return Value(ValueMap{{"class", error.error_class()}, {"message", error.message}});
+}
+
+}  // namespace
+
+expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& job, const Value& trigger) {
+  expr::Activation names;
+  names.bind("trigger", trigger);
+  names.bind("inputs", inputs_of(recipe, trigger));
+  names.bind("vars", Value(recipe.vars));
+  names.bind("recipe",
+             Value(ValueMap{{"name", recipe.name}, {"version", Value(static_cast<std::int64_t>(job.recipe_version))}}));
+  return names;
+}
+
+Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, Value trigger)
+    : names_(event_names(recipe, job, trigger)) {
+  names_.bind("job", Value(ValueMap{{"id", job.id.value},
+                                    {"run_number", Value(static_cast<std::int64_t>(job.run_number))},
+                                    {"started_at", timestamp(job.accepted_at)}}));
+  names_.bind("agent", Value(ValueMap{{"name", agent.name}, {"group", agent.group}}));
+  names_.bind("steps", Value(ValueMap{}));
+}
+
+void Contexts::set_step(const std::string& id, const Outcome& outcome) {
+  ValueMap step{{"status", std::string(to_string(outcome.status))},
+                {"error", outcome.error ? error_value(*outcome.error) : Value()}};
+  if (!outcome.output_lost) step.emplace("output", outcome.output);
+  steps_.insert_or_assign(Value(id), Value(std::move(step)));
+  names_.bind("steps", Value(steps_));
+}
+
+void Contexts::set_error(const std::string& step, const connectors::StepError& error) {
+  names_.bind("error", Value(ValueMap{{"step", step}, {"class", error.error_class()}, {"message", error.message}}));
+}
+
+}  // namespace sallyport::runner

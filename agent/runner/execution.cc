@@ -1,0 +1,265 @@
+#include "agent/runner/execution.h"
+
+#include "agent/runner/execution_impl.h"
+#include "shared/base/json.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+namespace {
+
+using journal::kNoItem;
+using journal::StepStatus;
+
+constexpr std::size_t kMaxChanges = 256;  // of one turn; the rest comes with the next
+constexpr auto kOnFailureLimit = std::chrono::minutes(15);
+
+Value trigger_of(const journal::Job& job) { return parse_stored_json(job.trigger_json).value_or(Value()); }
+
+// What is left of the job's time. A clock that jumped can only shorten it, never stretch it.
+SteadyTime job_deadline(const recipe::Recipe& recipe, const journal::StoredJob& stored, Now now) {
+  WallTime began = now.wall;
+  for (const auto& intent : stored.intents) began = std::min(began, intent.at);
+  for (const auto& done : stored.done) began = std::min(began, done.at);
+  const auto used = std::clamp(now.wall - began, std::chrono::milliseconds(0), recipe.time_limit());
+  return now.steady + (recipe.time_limit() - used);
+}
+
+StepError stopped(const recipe::Stop& stop, const expr::Activation& names) {
+  std::string message = "stopped by the recipe";
+  if (stop.message) {
+    const auto value = stop.message->evaluate(names);
+    if (value) message = shown(*value);
+    if (value && value->is(Value::Kind::string)) message = redacted(*value).as_string();
+  }
+  return {{"stop"}, std::move(message), {}};
+}
+
+}  // namespace
+
+StepError invalid_at(std::string_view where, const std::string& what) {
+  return {{"invalid"}, std::string(where) + ": " + what, {}};
+}
+
+Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::StoredJob stored, AgentFacts agent,
+                      ExecutionPorts asked, Now at)
+    : recipe(std::move(given)),
+      job(stored.job),
+      ports(std::move(asked)),
+      replay(stored),
+      contexts(*recipe, job, agent, trigger_of(job)),
+      now(at),
+      deadline(job_deadline(*recipe, stored, at)),
+      cancel_reason(std::move(stored.cancel_reason)) {}
+
+Turn Execution::Impl::next(Now at) {
+  now = at;
+  turn = {};
+  while (!inbox.empty()) {
+    auto message = std::move(inbox.front());
+    inbox.pop_front();
+    std::visit([this](auto& one) { take(std::move(one)); }, message);
+  }
+  while (phase != Phase::over && turn.changes.size() < kMaxChanges && advance()) {
+  }
+  if (phase != Phase::over) {
+    turn.interrupt = ending.has_value();
+    turn.wake = turn.changes.size() >= kMaxChanges ? now.steady : earliest_wake();
+  }
+  return std::move(turn);
+}
+
+// One small move; false when there is nothing to do before something happens.
+bool Execution::Impl::advance() {
+  if (!current) return begin_next();
+  notice_ending();
+  return ending ? wind_down() : push_runs();
+}
+
+void Execution::Impl::notice_ending() {
+  if (ending) return;
+  if (cancel_reason) {
+    ending = Ending{JobStatus::cancelled, {{"cancelled"}, *cancel_reason, {}}, {}};
+  } else if (now.steady >= deadline) {
+    ending = Ending{JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, {}};
+  }
+}
+
+bool Execution::Impl::begin_next() {
+  const auto& list = phase == Phase::steps ? recipe->steps : recipe->on_failure;
+  if (index == list.size()) {
+    if (failure) {
+      finish_as_failed();
+    } else {
+      finish(JobStatus::succeeded, {{""}, "", {}}, "");
+    }
+    return true;
+  }
+  const auto& step = list[index];
+  const std::string path = phase == Phase::steps ? step.id : "on_failure." + step.id;
+  const auto past = replay.final_of(path, kNoItem);
+  if (!past) {
+    fail_job({JobStatus::failed, {{"internal"}, past.error().message, {}}, path});
+    return true;
+  }
+  if (*past) return adopt(step, path, **past);
+  notice_ending();
+  if (ending) {
+    conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
+    return true;
+  }
+  if (standing == Standing::must_wait) return false;
+  begin(step, path);
+  return true;
+}
+
+// Takes over what the journal says, without a word to anybody: it was all said before.
+bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome) {
+  if (step.stop && outcome.status == StepStatus::succeeded) {
+    contexts.set_step(step.id, outcome);
+    stop_here(step, path);
+  } else {
+    conclude(step, path, outcome);
+  }
+  return true;
+}
+
+StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
+  if (!step.condition || replay.began(path, kNoItem)) return true;
+  const auto value = expr::evaluate(step.condition->program, contexts.names());
+  if (!value) return std::unexpected(invalid_at("`if`", expr::to_string(value.error())));
+  if (!value->is(Value::Kind::boolean)) return std::unexpected(invalid_at("`if`", "must give true or false"));
+  return value->as_bool();
+}
+
+void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
+  current = CurrentStep{&step, path, std::nullopt, {}, std::nullopt};
+  const auto run = wanted(step, path);
+  if (!run || !*run) {
+    current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
+    end_run(kNoItem, run ? Outcome::skipped() : Outcome::failure(run.error()));
+  } else if (step.stop) {
+    current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
+    record_done({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
+    report_finished({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
+    stop_here(step, path);
+  } else if (step.foreach) {
+    begin_loop(step, path);
+  } else {
+    current->runs.emplace(kNoItem, resume(kNoItem, Value()));
+  }
+}
+
+void Execution::Impl::begin_loop(const recipe::Step& step, const std::string& path) {
+  const journal::StepRun whole{path, kNoItem, 1};
+  const auto fail_whole = [&](StepError error) {
+    current->runs.emplace(kNoItem, OpenRun{whole, Value()});
+    end_run(kNoItem, Outcome::failure(std::move(error)));
+  };
+  const auto source = expr::evaluate(step.foreach->over.program, contexts.names());
+  if (!source) return fail_whole(invalid_at("`foreach`", expr::to_string(source.error())));
+  auto loop = ForeachState::over(*source, *step.foreach, replay.progress_of(path));
+  if (!loop) return fail_whole(loop.error());
+  current->loop = *std::move(loop);
+  if (replay.began(path, kNoItem)) return;
+  record_intent(whole, std::nullopt);
+  report_started(whole, step, "");
+}
+
+void Execution::Impl::stop_here(const recipe::Step& step, const std::string& path) {
+  current.reset();
+  const StepError why = stopped(*step.stop, contexts.names());
+  switch (step.stop->status) {
+    case recipe::StopStatus::succeeded: return finish(JobStatus::succeeded, {{""}, why.message, {}}, "");
+    case recipe::StopStatus::cancelled: return finish(JobStatus::cancelled, why, path);
+    case recipe::StopStatus::failed: return fail_job({JobStatus::failed, why, path});
+  }
+}
+
+// A step has ended: on to the next one, or to the job's end.
+void Execution::Impl::conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome) {
+  contexts.set_step(step.id, outcome);
+  current.reset();
+  const bool carries_on = outcome.status == StepStatus::failed && step.failure() == recipe::OnFailure::go_on;
+  if (outcome.status == StepStatus::succeeded || outcome.status == StepStatus::skipped || carries_on) {
+    ++index;
+    return;
+  }
+  const StepError error = outcome.error.value_or(StepError{{"internal"}, "failed", {}});
+  if (failure) return finish_as_failed();
+  notice_ending();
+  const bool by_request = ending && ending->status == JobStatus::cancelled;
+  if (by_request) return finish(JobStatus::cancelled, ending->error, path);
+  if (outcome.status == StepStatus::cancelled) {
+    return fail_job({JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, path});
+  }
+  if (outcome.status == StepStatus::in_doubt && step.doubt() == recipe::OnInDoubt::ask) {
+    return finish(JobStatus::in_doubt, error, path);
+  }
+  fail_job({JobStatus::failed, error, path});
+}
+
+void Execution::Impl::fail_job(Ending why) {
+  current.reset();
+  ending.reset();
+  failure = std::move(why);
+  if (phase == Phase::on_failure || recipe->on_failure.empty()) return finish_as_failed();
+  phase = Phase::on_failure;
+  index = 0;
+  deadline = now.steady + kOnFailureLimit;
+  contexts.set_error(failure->step, failure->error);
+}
+
+void Execution::Impl::finish_as_failed() { finish(failure->status, failure->error, failure->step); }
+
+void Execution::Impl::finish(JobStatus status, const StepError& error, const std::string& step) {
+  current.reset();
+  phase = Phase::over;
+  turn.changes.push_back(journal::EndJob{job.id, now.wall});
+  turn.reports.push_back(report::JobFinished{std::string(to_string(status)), error.error_class(), error.message, step});
+  turn.finished = status;
+}
+
+std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
+  SteadyTime first = deadline;
+  if (ending) first = SteadyTime::max();
+  if (current) {
+    for (const auto& [item, run] : current->runs) {
+      if (run.stage == OpenRun::Stage::sleeping) first = std::min(first, run.wake);
+    }
+  }
+  if (first == SteadyTime::max()) return std::nullopt;
+  return first;
+}
+
+// ---------------------------------------------------------------- the outside
+
+Execution::Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent,
+                     ExecutionPorts ports, Now now)
+    : impl_(std::make_unique<Impl>(std::move(recipe), std::move(stored), std::move(agent), std::move(ports), now)) {}
+Execution::~Execution() = default;
+Execution::Execution(Execution&&) noexcept = default;
+
+Turn Execution::next(Now now) { return impl_->next(now); }
+
+void Execution::on_step_result(const journal::StepRun& run, StepResult<connectors::Output> result) {
+  impl_->inbox.emplace_back(Impl::Result{run, std::move(result)});
+}
+
+void Execution::on_item(const std::string& path, std::int64_t index, StepResult<std::optional<Value>> item) {
+  impl_->inbox.emplace_back(Impl::Pulled{path, index, std::move(item)});
+}
+
+void Execution::cancel(std::string reason) {
+  if (!impl_->cancel_reason) impl_->cancel_reason = std::move(reason);
+}
+
+void Execution::set_standing(Standing standing) {
+  impl_->standing = standing;
+  if (standing == Standing::may_act || !impl_->current) return;
+  for (auto& [item, run] : impl_->current->runs) run.interrupted |= run.stage == OpenRun::Stage::running;
+}
+
+void Execution::set_epoch(std::uint64_t epoch) { impl_->job.epoch = epoch; }
+
+}  // namespace sallyport::runner

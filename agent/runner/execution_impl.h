@@ -1,0 +1,129 @@
+#pragma once
+
+#include "agent/runner/contexts.h"
+#include "agent/runner/execution.h"
+#include "agent/runner/foreach_state.h"
+#include "agent/runner/replay.h"
+#include "shared/recipe/catalogue.h"
+
+#include <deque>
+#include <map>
+
+// The parts of Execution; private to this folder.
+namespace sallyport::runner {
+
+using connectors::StepError;
+using connectors::StepResult;
+
+// One run of the current step that has begun and not ended.
+struct OpenRun {
+  enum class Stage { fresh, running, sleeping };
+  journal::StepRun id;
+  Value item;
+  Stage stage = Stage::fresh;
+  SteadyTime wake{};          // of sleeping
+  bool doubtful = false;      // an earlier run of this attempt began, and nobody knows how far it came
+  bool interrupted = false;   // the leave to act was withdrawn while it ran
+  bool durable_wait = false;  // sleeping is all it does
+  Label label = Label::none;  // of its arguments
+};
+
+struct CurrentStep {
+  const recipe::Step* step = nullptr;
+  std::string path;
+  std::optional<ForeachState> loop;
+  std::map<std::int64_t, OpenRun> runs;
+  std::optional<std::int64_t> pulling;
+};
+
+// Why the job does not go on as the recipe says.
+struct Ending {
+  JobStatus status = JobStatus::failed;
+  StepError error;
+  std::string step;
+};
+
+struct Execution::Impl {
+  enum class Phase { steps, on_failure, over };
+  struct Result {
+    journal::StepRun run;
+    StepResult<connectors::Output> result;
+  };
+  struct Pulled {
+    std::string path;
+    std::int64_t index;
+    StepResult<std::optional<Value>> item;
+  };
+
+  Impl(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent, ExecutionPorts ports,
+       Now now);
+
+  // --- execution.cc: from step to step
+  Turn next(Now now);
+  bool advance();
+  bool begin_next();
+  bool adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome);
+  void begin(const recipe::Step& step, const std::string& path);
+  StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
+  void begin_loop(const recipe::Step& step, const std::string& path);
+  void stop_here(const recipe::Step& step, const std::string& path);
+  void conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome);
+  void fail_job(Ending why);
+  void finish(JobStatus status, const StepError& error, const std::string& step);
+  void finish_as_failed();
+  void notice_ending();
+  std::optional<SteadyTime> earliest_wake() const;
+
+  // --- execution_runs.cc: the runs of one step
+  bool push_runs();
+  bool push(OpenRun& run);
+  bool open_items();
+  bool open_item(std::int64_t index);
+  bool close_loop();
+  bool wind_down();
+  Outcome cut_short(const OpenRun& run) const;
+  OpenRun resume(std::int64_t item, Value value) const;
+  void launch(OpenRun& run);
+  bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);
+  void start_wait(OpenRun& run, const Value& arguments);
+  void write_log(OpenRun& run, const Value& arguments);
+  void start_action(OpenRun& run, Value arguments);
+  StepResult<Value> arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const;
+  StepResult<void> bind_secrets(const recipe::Step& step, expr::Activation& names) const;
+  void take(Result result);
+  void take(Pulled pulled);
+  void settle(OpenRun& run, Outcome outcome);
+  void retry_later(OpenRun& run, const Outcome& outcome);
+  void end_run(std::int64_t item, const Outcome& outcome);
+  void end_item(const OpenRun& run, const Outcome& outcome);
+
+  // --- execution_records.cc: what goes into journal and reports
+  void record_intent(const journal::StepRun& run, std::optional<WallTime> wake_at);
+  void record_done(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
+  void report_started(const journal::StepRun& run, const recipe::Step& step, const std::string& input_json);
+  void report_finished(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
+  void report_log(const journal::StepRun& run, std::string_view level, std::string text);
+  SteadyTime steady_at(WallTime wall, std::chrono::milliseconds at_most) const;
+
+  std::shared_ptr<const recipe::Recipe> recipe;
+  journal::Job job;
+  ExecutionPorts ports;
+  Replay replay;
+  Contexts contexts;
+  Now now;
+  SteadyTime deadline;  // of the phase
+
+  Phase phase = Phase::steps;
+  std::size_t index = 0;
+  std::optional<CurrentStep> current;
+  std::optional<std::string> cancel_reason;
+  std::optional<Ending> ending;   // winding down
+  std::optional<Ending> failure;  // the job has failed; on_failure may be running
+  Standing standing = Standing::must_wait;
+  std::deque<std::variant<Result, Pulled>> inbox;
+  Turn turn;
+};
+
+StepError invalid_at(std::string_view where, const std::string& what);
+
+}  // namespace sallyport::runner

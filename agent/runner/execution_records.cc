@@ -1,0 +1,111 @@
+#include "agent/runner/execution_impl.h"
+#include "shared/base/text.h"
+#include "shared/crypto/digest.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace sallyport::runner {
+namespace {
+
+constexpr std::size_t kKeyBytes = 16;
+constexpr std::size_t kMaxMessage = 4'096;
+constexpr std::size_t kMaxLogText = 64u << 10;
+
+// Cut at a character's boundary.
+std::string cut(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  text.resize(limit);
+  return text + "...";
+}
+
+}  // namespace
+
+std::string_view to_string(JobStatus status) {
+  switch (status) {
+    case JobStatus::succeeded: return "succeeded";
+    case JobStatus::failed: return "failed";
+    case JobStatus::cancelled: return "cancelled";
+    case JobStatus::timed_out: return "timed_out";
+    case JobStatus::in_doubt: return "in_doubt";
+  }
+  return "failed";
+}
+
+std::string_view to_string(journal::StepStatus status) {
+  switch (status) {
+    case journal::StepStatus::succeeded: return "succeeded";
+    case journal::StepStatus::failed: return "failed";
+    case journal::StepStatus::skipped: return "skipped";
+    case journal::StepStatus::cancelled: return "cancelled";
+    case journal::StepStatus::in_doubt: return "in_doubt";
+  }
+  return "failed";
+}
+
+std::string path_text(const journal::StepRun& run) {
+  if (run.item == journal::kNoItem) return run.path;
+  return run.path + "[" + std::to_string(run.item) + "]";
+}
+
+std::optional<journal::StepRun> parse_path(std::string_view text, std::uint32_t attempt) {
+  const auto open = text.find('[');
+  journal::StepRun run{std::string(text.substr(0, open)), journal::kNoItem, attempt};
+  if (run.path.empty()) return std::nullopt;
+  if (open == std::string_view::npos) return run;
+  if (text.size() < open + 3 || text.back() != ']') return std::nullopt;
+  const char* end = text.data() + text.size() - 1;
+  const auto [stop, error] = std::from_chars(text.data() + open + 1, end, run.item);
+  if (error != std::errc() || stop != end || run.item < 0) return std::nullopt;
+  return run;
+}
+
+std::string idempotency_key(const JobId& job, const journal::StepRun& run) {
+  const auto digest = crypto::sha256("sallyport step 1\n" + job.value + "\n" + path_text(run));
+  return hex(std::span(digest).first(kKeyBytes));
+}
+
+void Execution::Impl::record_intent(const journal::StepRun& run, std::optional<WallTime> wake_at) {
+  turn.changes.push_back(journal::AddIntent{job.id, {run, job.epoch, idempotency_key(job.id, run), now.wall, wake_at}});
+}
+
+void Execution::Impl::record_done(const journal::StepRun& run, const Outcome& outcome,
+                                  std::optional<WallTime> retry_at) {
+  turn.changes.push_back(journal::AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(outcome)}});
+}
+
+void Execution::Impl::report_started(const journal::StepRun& run, const recipe::Step& step,
+                                     const std::string& input_json) {
+  turn.reports.push_back(report::StepStarted{path_text(run), run.attempt, step.uses, input_json});
+}
+
+void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome& outcome,
+                                      std::optional<WallTime> retry_at) {
+  report::StepFinished finished;
+  finished.path = path_text(run);
+  finished.attempt = run.attempt;
+  finished.status = to_string(outcome.status);
+  if (outcome.status == journal::StepStatus::succeeded) finished.output_json = shown(outcome.output);
+  if (outcome.error) {
+    finished.error_class = outcome.error->error_class();
+    finished.message = cut(outcome.error->message, kMaxMessage);
+  }
+  if (retry_at) finished.retry_at_ms = unix_ms(*retry_at);
+  turn.reports.emplace_back(std::move(finished));
+  if (outcome.error && outcome.error->error_class() == "policy") {
+    turn.reports.push_back(
+        report::AgentEvent{"policy.refused", outcome.error->rule, cut(outcome.error->message, kMaxMessage)});
+  }
+}
+
+void Execution::Impl::report_log(const journal::StepRun& run, std::string_view level, std::string text) {
+  turn.reports.push_back(report::StepLog{path_text(run), std::string(level), cut(std::move(text), kMaxLogText)});
+}
+
+// A wait never becomes longer than it was meant to be, whatever the wall clock did meanwhile.
+SteadyTime Execution::Impl::steady_at(WallTime wall, std::chrono::milliseconds at_most) const {
+  return now.steady + std::clamp(wall - now.wall, std::chrono::milliseconds(0), at_most);
+}
+
+}  // namespace sallyport::runner

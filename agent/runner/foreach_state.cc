@@ -1,0 +1,111 @@
+#include "agent/runner/foreach_state.h"
+
+namespace sallyport::runner {
+namespace {
+
+using connectors::step_fail;
+using journal::StepStatus;
+
+constexpr std::int64_t kMaxAhead = 1'024;
+constexpr std::int64_t kMaxResults = 10'000;
+
+ValueList entries_of(const Value& map) {
+  ValueList entries;
+  for (const auto& [key, value] : map.as_map()) {
+    entries.emplace_back(ValueMap{{"key", key}, {"value", value.with_label(map.label())}});
+  }
+  return entries;
+}
+
+std::string limit_text(std::int64_t limit) {
+  return "more than " + std::to_string(limit) + " items: raise `max_items`";
+}
+
+}  // namespace
+
+connectors::StepResult<ForeachState> ForeachState::over(const Value& source, const recipe::Foreach& spec,
+                                                        std::optional<journal::Progress> before) {
+  ForeachState state;
+  state.spec_ = &spec;
+  state.label_ = source.label();
+  if (source.is(Value::Kind::handle) && source.as_handle().kind == "rows") {
+    state.body_ = source.as_handle();
+  } else if (source.is(Value::Kind::list)) {
+    state.items_ = source.as_list();
+  } else if (source.is(Value::Kind::map)) {
+    state.items_ = entries_of(source);
+  } else {
+    return step_fail("invalid", "`foreach` takes a list, a map or rows, not " + std::string(to_string(source.kind())));
+  }
+  if (!state.body_) {
+    state.size_ = static_cast<std::int64_t>(state.items_.size());
+    if (*state.size_ > spec.item_limit())
+      return step_fail("too_large", "`foreach` over " + limit_text(spec.item_limit()));
+    state.keeps_results_ = *state.size_ <= kMaxResults;
+    if (state.keeps_results_) state.results_.resize(state.items_.size());
+  }
+  if (before) {
+    state.next_ = state.complete_below_ = before->next_item;
+    state.succeeded_ = before->succeeded;
+    state.failed_ = before->failed;
+    state.skipped_ = before->skipped;
+  }
+  return state;
+}
+
+std::optional<std::int64_t> ForeachState::next() const {
+  if (first_error_ || (size_ && next_ >= *size_) || next_ >= complete_below_ + kMaxAhead) return std::nullopt;
+  return next_;
+}
+
+Value ForeachState::item(std::int64_t index) const { return labelled(items_[static_cast<std::size_t>(index)]); }
+
+Value ForeachState::labelled(const Value& item) const { return item.with_label(label_); }
+
+void ForeachState::count(StepStatus status) {
+  auto& counter = status == StepStatus::succeeded ? succeeded_ : status == StepStatus::skipped ? skipped_ : failed_;
+  ++counter;
+}
+
+bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
+  const bool fails = outcome.status == StepStatus::in_doubt ||
+                     (outcome.error && spec_->on_item_failure == recipe::OnItemFailure::fail);
+  if (fails) {
+    auto error = outcome.error.value_or(connectors::StepError{{"internal"}, "failed", {}});
+    error.message.insert(0, "item " + std::to_string(index) + ": ");
+    fail(std::move(error));
+    return false;  // not passed over: what fails the step stays in the journal
+  }
+  if (keeps_results_) results_[static_cast<std::size_t>(index)] = outcome.output;
+  count(outcome.status);
+  ahead_.emplace(index, outcome.status);
+  const std::int64_t before = complete_below_;
+  while (!ahead_.empty() && ahead_.begin()->first == complete_below_) {
+    ahead_.erase(ahead_.begin());
+    ++complete_below_;
+  }
+  return complete_below_ != before;
+}
+
+void ForeachState::fail(connectors::StepError error) {
+  if (!first_error_) first_error_ = std::move(error);
+}
+
+// Counts what is below next_item only: items ahead keep records of their own and are counted again from those.
+journal::Progress ForeachState::progress_at(const std::string& path) const {
+  journal::Progress progress{path, complete_below_, succeeded_, failed_, skipped_};
+  for (const auto& [index, status] : ahead_) {
+    auto& counter = status == StepStatus::succeeded ? progress.succeeded
+                    : status == StepStatus::skipped ? progress.skipped
+                                                    : progress.failed;
+    --counter;
+  }
+  return progress;
+}
+
+Value ForeachState::output() const {
+  return Value(ValueMap{
+      {"count", Value(succeeded_ + failed_ + skipped_)}, {"failed", Value(failed_)}, {"results", Value(results_)}});
+}
+
+}  // namespace sallyport::runner

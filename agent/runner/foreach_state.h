@@ -1,0 +1,58 @@
+#pragma once
+
+#include "agent/runner/outcome.h"
+#include "shared/recipe/model.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace sallyport::runner {
+
+// How far the items of one foreach have come. Lists and maps are in memory; a body is read item by item, and only a
+// bounded number of items ahead of the first incomplete one, so that neither memory nor journal grow with its length.
+class ForeachState {
+ public:
+  // `source` is a list, a map or a rows handle; class invalid otherwise.
+  static connectors::StepResult<ForeachState> over(const Value& source, const recipe::Foreach& spec,
+                                                   std::optional<journal::Progress> before);
+
+  // The next item nobody has begun; nullopt: none may begin now (all taken, too far ahead, or an item failed).
+  std::optional<std::int64_t> next() const;
+  void take() { ++next_; }
+  bool is_body() const { return body_.has_value(); }
+  const Handle& body() const { return *body_; }
+  Value item(std::int64_t index) const;               // of a list or map
+  Value labelled(const Value& item) const;            // of a body
+  void end_at(std::int64_t index) { size_ = index; }  // the body has no more
+
+  // Item `index` ended. True when it and all before it are complete, and therefore progress_at() moved.
+  bool complete(std::int64_t index, const Outcome& outcome);
+  bool keeps_results() const { return keeps_results_; }  // then each item's record stays until the job ends
+  journal::Progress progress_at(const std::string& path) const;
+
+  bool all_complete() const { return size_ && complete_below_ == *size_; }
+  const std::optional<connectors::StepError>& first_error() const { return first_error_; }  // when it fails the step
+  void fail(connectors::StepError error);
+  // {count, failed, results}: results in order, null for a failed or skipped item; of a body and of long lists none.
+  Value output() const;
+  std::int64_t limit() const { return spec_->item_limit(); }
+
+ private:
+  void count(journal::StepStatus status);
+
+  const recipe::Foreach* spec_ = nullptr;
+  std::optional<Handle> body_;
+  ValueList items_;
+  Label label_ = Label::none;
+  std::optional<std::int64_t> size_;
+  std::int64_t next_ = 0;
+  std::int64_t complete_below_ = 0;
+  std::map<std::int64_t, journal::StepStatus> ahead_;  // complete, with an incomplete one before it
+  std::int64_t succeeded_ = 0, failed_ = 0, skipped_ = 0;
+  bool keeps_results_ = false;
+  ValueList results_;
+  std::optional<connectors::StepError> first_error_;
+};
+
+}  // namespace sallyport::runner

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "agent/connectors/step_error.h"
+#include "agent/journal/records.h"
+#include "shared/base/value.h"
+
+#include <optional>
+#include <string>
+
+namespace sallyport::runner {
+
+// How a step, or one attempt of it, ended.
+struct Outcome {
+  journal::StepStatus status = journal::StepStatus::succeeded;
+  Value output;                                // labelled when it came from labelled arguments or a masked step
+  std::optional<connectors::StepError> error;  // of failed, cancelled and in_doubt
+  bool output_lost = false;                    // an earlier holder only told that there was one
+
+  static Outcome success(Value output) { return {journal::StepStatus::succeeded, std::move(output), std::nullopt}; }
+  static Outcome skipped() { return {journal::StepStatus::skipped, Value(), std::nullopt}; }
+  static Outcome failure(connectors::StepError error) {
+    return {journal::StepStatus::failed, Value(), std::move(error)};
+  }
+};
+
+// A larger one fails its step: what is big travels as a handle.
+inline constexpr std::size_t kMaxOutputBytes = 256u << 10;
+
+// The value as it comes back from the journal, so that a resumed job sees what a running one sees. Class too_large over
+// kMaxOutputBytes, internal when it holds what JSON cannot.
+connectors::StepResult<Value> settled(const Value& output);
+
+// The form in the journal (`Done::result_json`), and back; a broken one is Errc::invalid.
+std::string encode_outcome(const Outcome& outcome);
+Result<Outcome> decode_outcome(journal::StepStatus status, std::string_view result_json);
+
+// The outcome of a step that an earlier holder of the job completed, from what the relay knows of it.
+std::string outcome_from_relay(std::string_view output_json);
+
+// What may be shown and stored elsewhere, cut to a length that fits into a report.
+std::string shown(const Value& value);
+
+}  // namespace sallyport::runner

@@ -1,0 +1,49 @@
+#include "agent/runner/replay.h"
+
+namespace sallyport::runner {
+
+Replay::Replay(const journal::StoredJob& stored) {
+  for (const auto& intent : stored.intents) {
+    auto& latest = intents_[{intent.run.path, intent.run.item}];
+    if (latest.run.path.empty() || latest.run.attempt < intent.run.attempt) latest = intent;
+  }
+  for (const auto& done : stored.done) {
+    auto& latest = done_[{done.run.path, done.run.item}];
+    if (latest.run.path.empty() || latest.run.attempt < done.run.attempt) latest = done;
+  }
+  for (const auto& progress : stored.progress) progress_.emplace(progress.path, progress);
+}
+
+Result<std::optional<Outcome>> Replay::final_of(const std::string& path, std::int64_t item) const {
+  const auto it = done_.find({path, item});
+  if (it == done_.end() || it->second.retry_at) return std::nullopt;
+  SP_TRY(Outcome outcome, decode_outcome(it->second.status, it->second.result_json));
+  return outcome;
+}
+
+Past Replay::past_of(const std::string& path, std::int64_t item) const {
+  Past past;
+  const auto done = done_.find({path, item});
+  if (done != done_.end() && done->second.retry_at) {
+    past.attempt = done->second.run.attempt + 1;
+    past.wake_at = done->second.retry_at;
+    past.wake_after = *done->second.retry_at - done->second.at;
+  }
+  const auto intent = intents_.find({path, item});
+  if (intent == intents_.end() || intent->second.run.attempt < past.attempt) return past;
+  past.attempt = intent->second.run.attempt;
+  past.doubtful = true;
+  past.wake_at = intent->second.wake_at;
+  past.wake_after = past.wake_at ? *past.wake_at - intent->second.at : std::chrono::milliseconds(0);
+  return past;
+}
+
+bool Replay::began(const std::string& path, std::int64_t item) const { return intents_.contains({path, item}); }
+
+std::optional<journal::Progress> Replay::progress_of(const std::string& path) const {
+  const auto it = progress_.find(path);
+  if (it == progress_.end()) return std::nullopt;
+  return it->second;
+}
+
+}  // namespace sallyport::runner

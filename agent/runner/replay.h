@@ -1,0 +1,39 @@
+#pragma once
+
+#include "agent/runner/outcome.h"
+#include "shared/base/result.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace sallyport::runner {
+
+// What the journal says about one (path, item), reduced to where to go on.
+struct Past {
+  std::uint32_t attempt = 1;                // the next, or the one in doubt
+  bool doubtful = false;                    // its intent is there, its end is not
+  std::optional<WallTime> wake_at;          // not before: a retry, or a durable wait
+  std::chrono::milliseconds wake_after{0};  // how long that wait was meant to be at most
+};
+
+// The records of one job, to be looked up by step while the execution walks over the recipe again.
+class Replay {
+ public:
+  explicit Replay(const journal::StoredJob& stored);
+
+  // The end of a step run, if it has one.
+  Result<std::optional<Outcome>> final_of(const std::string& path, std::int64_t item) const;
+  Past past_of(const std::string& path, std::int64_t item) const;
+  bool began(const std::string& path, std::int64_t item) const;
+  std::optional<journal::Progress> progress_of(const std::string& path) const;
+
+ private:
+  using Key = std::pair<std::string, std::int64_t>;
+  std::map<Key, journal::Intent> intents_;  // of the latest attempt
+  std::map<Key, journal::Done> done_;
+  std::map<std::string, journal::Progress, std::less<>> progress_;
+};
+
+}  // namespace sallyport::runner
