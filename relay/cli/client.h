@@ -87,7 +87,4 @@ class EventReader {
   bool stopped_ = false;
 };
 
-// Percent-encodes one path segment or query value (RFC 3986 §2.3: everything but unreserved characters).
-std::string url_escape(std::string_view text);
-
 }  // namespace sallyport::cli

@@ -1,0 +1,244 @@
+#include "agent/app/agent.h"
+
+#include "agent/app/toolbox.h"
+#include "agent/journal/journal_writer.h"
+#include "agent/journal/local_key.h"
+#include "agent/journal/spool.h"
+#include "agent/link/enrol.h"
+#include "agent/link/supervisor.h"
+#include "agent/platform/secret_file.h"
+#include "agent/platform/service_host.h"
+#include "agent/platform/state_lock.h"
+#include "agent/runner/engine.h"
+#include "agent/runner/jobs_channel.h"
+#include "agent/vault/vault.h"
+#include "shared/async/task_group.h"
+#include "shared/async/timeout.h"
+#include "shared/base/json.h"
+#include "shared/base/percent.h"
+#include "shared/crypto/random.h"
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+
+namespace sallyport::app {
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
+
+constexpr auto kEnrolTime = std::chrono::seconds(30);
+constexpr auto kDrainTime = std::chrono::seconds(25);
+constexpr auto kFarewell = std::chrono::seconds(3);
+constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+double random_fraction() {
+  std::array<std::byte, 4> bytes{};
+  crypto::fill_random(bytes);
+  std::uint32_t number = 0;
+  for (auto byte : bytes) number = number << 8 | std::to_integer<std::uint32_t>(byte);
+  return number / 4294967296.0;
+}
+
+fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
+
+link::SessionOptions session_options(const policy::Config& config) {
+  link::SessionOptions options;
+  options.side = mux::Side::agent;
+  options.self.software = kSoftware;
+  options.self.hostname = host_name();
+  options.self.capabilities = {"jobs", "renewal"};
+  options.self.boot_id.resize(16);
+  crypto::fill_random(options.self.boot_id);
+  options.self.policy_summary_json = to_json(policy::config_summary(config));
+  return options;
+}
+
+// Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine.
+class EngineOnLink final : public agent::LinkWork {
+ public:
+  EngineOnLink(asio::any_io_executor loop, runner::Engine& engine, const platform::ServiceHost& host, const Log& log)
+      : engine_(engine), host_(host), log_(log), answers_(loop, [](const std::string&, std::exception_ptr) {}) {}
+
+  asio::awaitable<void> on_link(link::Session& session) override {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    session_ = &session;
+    auto ended = co_await runner::run_jobs_channel(session, engine_);
+    session_ = nullptr;
+    if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
+    if (!session.ended()) session.stop("the jobs channel ended");
+  }
+  void on_ping(link::Session&, std::uint64_t nonce) override {
+    if (answers_.size() < kMaxAnswers) answers_.spawn("pong", answer(nonce));
+  }
+  void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override {
+    log_.info("link.draining", {{"reason", reason}});
+  }
+  void on_state(const agent::LinkStatus& status) override {
+    if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
+    host_.status(fmt::format("{} {}", agent::to_string(status.state), status.last_problem));
+  }
+  asio::awaitable<void> join() {
+    answers_.stop();
+    co_await answers_.join();
+  }
+
+ private:
+  static constexpr std::size_t kMaxAnswers = 4;
+
+  asio::awaitable<void> answer(std::uint64_t nonce) {
+    if (co_await engine_.prove_alive() && session_ != nullptr) session_->pong(nonce);
+    host_.feed_watchdog();
+  }
+
+  runner::Engine& engine_;
+  const platform::ServiceHost& host_;
+  const Log& log_;
+  link::Session* session_ = nullptr;
+  TaskGroup answers_;
+};
+
+struct Durable {
+  platform::StateLock lock;
+  agent::FileIdentityStore identities;
+  agent::Identity identity;
+  std::unique_ptr<journal::Journal> journal;
+  std::unique_ptr<journal::Spool> spool;
+};
+
+Result<Durable> open_durable(const policy::Config& config) {
+  const fs::path state = config.agent.state_dir;
+  SP_CHECK(platform::prepare_private_directory(state.string()));
+  SP_TRY(auto lock, platform::StateLock::take(state.string()));
+  agent::FileIdentityStore identities(identity_file(config).string());
+  auto identity = identities.load();
+  if (!identity && identity.error().code == Errc::not_found) {
+    return fail(Errc::not_found, "this agent is not enrolled yet; run: sallyport-agent enrol STRING");
+  }
+  if (!identity) return std::unexpected(identity.error());
+  if (config.agent.relay) identity->relay = {config.agent.relay->host, config.agent.relay->port};
+  SP_TRY(auto key, journal::load_or_create_local_key(state / "local.key"));
+  journal::JournalOptions options{.file = state / "journal.db", .key = key.duplicate(), .vfs = {}};
+  options.max_outbox_bytes = config.agent.limits.outbox_bytes;
+  SP_TRY(auto journal, journal::Journal::open(std::move(options)));
+  SP_TRY(const auto unfinished, journal->unfinished());
+  SP_TRY(auto spool, journal::Spool::open(
+                         state / "spool", std::move(key), {unfinished.begin(), unfinished.end()},
+                         {.max_total = config.agent.limits.spool_bytes, .max_body = config.agent.limits.spool_bytes}));
+  return Durable{std::move(lock), std::move(identities), std::move(*identity), std::move(journal), std::move(spool)};
+}
+
+asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::Supervisor& supervisor,
+                                                EngineOnLink& work, const platform::ServiceHost& host, const Log& log) {
+  SP_CO_CHECK(co_await engine.start());
+  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, std::exception_ptr) {
+    log.error("agent.fault", {{"task", task}});
+    std::raise(SIGTERM);
+  });
+  link.spawn("link", supervisor.run());
+  log.info("agent.started");
+
+  const auto signal = co_await platform::wait_for_stop_signal();
+  log.info("agent.stopping", {{"signal", signal}});
+  host.stopping(signal);
+  co_await engine.drain(std::chrono::steady_clock::now() + kDrainTime);
+  supervisor.drain("the agent stops", kFarewell);
+  co_await link.join();
+  co_await work.join();
+  log.info("agent.stopped");
+  co_return Result<void>();
+}
+
+asio::awaitable<void> enrol_into(Result<agent::Identity>& outcome, const policy::Config& config, std::string text,
+                                 const Clock& clock) {
+  auto proxy = proxy_text(config.agent.proxy);
+  if (!proxy) {
+    outcome = std::unexpected(proxy.error());
+    co_return;
+  }
+  const agent::Dialer dialer(*proxy, agent::process_environment);
+  outcome = co_await agent::enrol(std::move(text), {host_name(), std::string(kSoftware)}, dialer, clock,
+                                  std::chrono::steady_clock::now() + kEnrolTime);
+}
+
+}  // namespace
+
+Result<std::string> proxy_text(const policy::ProxyConfig& proxy) {
+  if (proxy.mode == policy::ProxyConfig::Mode::direct) return "none";
+  if (proxy.mode == policy::ProxyConfig::Mode::environment) return "";
+  std::string credentials;
+  if (!proxy.user.empty()) {
+    credentials = percent_encode(proxy.user);
+    if (proxy.password) {
+      SP_TRY(const auto password, vault::LocalVault().resolve(proxy.password));
+      credentials += ":" + percent_encode(password.reveal());
+    }
+    credentials += "@";
+  }
+  return fmt::format("http://{}{}", credentials, to_string(agent::Endpoint{proxy.host, proxy.port}));
+}
+
+Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock) {
+  SP_CHECK(platform::prepare_private_directory(config.agent.state_dir));
+  SP_TRY(const auto lock, platform::StateLock::take(config.agent.state_dir));
+  agent::FileIdentityStore identities(identity_file(config).string());
+  if (identities.load() || fs::exists(identity_file(config))) {
+    return fail(Errc::conflict, fmt::format("this agent has an identity already; to enrol anew, remove {}",
+                                            identity_file(config).string()));
+  }
+  asio::io_context loop(1);
+  Result<agent::Identity> outcome = fail(Errc::internal, "the enrolment broke off");
+  asio::co_spawn(loop, enrol_into(outcome, config, std::move(enrolment_string), clock), [](std::exception_ptr) {});
+  loop.run();
+  if (!outcome) return std::unexpected(outcome.error());
+  SP_CHECK(identities.install(*outcome));
+  return fmt::format("{} in group {} of {}, relay {}", outcome->id.agent.value, outcome->group, outcome->id.org.value,
+                     to_string(outcome->relay));
+}
+
+Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log) {
+  const auto host = platform::ServiceHost::from_environment();
+  std::signal(SIGPIPE, SIG_IGN);
+  SP_TRY(auto durable, open_durable(config));
+  SP_TRY(const auto proxy, proxy_text(config.agent.proxy));
+
+  asio::io_context loop(1);
+  asio::thread_pool files(1);
+  const vault::LocalVault vault;
+  Toolbox toolbox({config.connections, config.policy, vault, clock}, files);
+  journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
+  runner::EngineOptions options{.agent = {host_name(), durable.identity.group}};
+  options.slots = config.agent.limits.slots;
+  options.workers = config.agent.limits.worker_threads;
+  runner::Engine engine(loop.get_executor(),
+                        {journal, *durable.spool, toolbox.actions(), toolbox.triggers(), toolbox.openers(), clock, log},
+                        options);
+  EngineOnLink work(loop.get_executor(), engine, host, log);
+  const agent::Dialer dialer(proxy, agent::process_environment);
+  agent::TlsTransport transport(dialer, durable.identities, clock);
+  agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
+  agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(config), .backoff = {}},
+                               {transport, work, &renewer, clock, log}, random_fraction);
+
+  Result<void> outcome;
+  asio::co_spawn(loop, run_until_stopped(engine, supervisor, work, host, log),
+                 [&](std::exception_ptr fault, Result<void> ended) {
+                   outcome = fault ? fail(Errc::internal, "the agent broke off") : std::move(ended);
+                 });
+  loop.run();
+  files.join();
+  return outcome;
+}
+
+}  // namespace sallyport::app

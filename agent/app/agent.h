@@ -1,0 +1,24 @@
+#pragma once
+
+#include "agent/policy/config.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/result.h"
+
+#include <string>
+
+namespace sallyport::app {
+
+// Runs the enrolled agent until SIGTERM or SIGINT, then drains: takes no new job, lets running steps end or stops them
+// at the deadline, tells the relay. Builds the whole graph of objects; the only place that names concrete classes.
+// Errors say what is missing or wrong and what to do: not enrolled, state directory in use, journal damaged.
+Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log);
+
+// Trades an enrolment string for an identity and keeps it in the state directory. Errc::conflict when there is one
+// already.
+Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock);
+
+// What a proxy setting of agent.yaml means to the dialer: a URL, "none", or "" for the environment.
+Result<std::string> proxy_text(const policy::ProxyConfig& proxy);
+
+}  // namespace sallyport::app

@@ -1,0 +1,114 @@
+#include "agent/app/agent.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace sallyport;
+
+constexpr std::string_view kUsage =
+    "usage: sallyport-agent enrol STRING|-   obtain an identity with an enrolment string (- reads it from standard "
+    "input)\n"
+    "       sallyport-agent run              link to the relay and run recipes\n"
+    "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
+    "       sallyport-agent version\n\n"
+    "options: --config DIR   where the three files are (default: SALLYPORT_CONFIG_DIR, else /etc/sallyport)\n";
+
+struct Words {
+  std::string config_dir;
+  std::vector<std::string> rest;
+};
+
+Result<Words> parse(std::span<char*> given) {
+  const char* from_environment = std::getenv("SALLYPORT_CONFIG_DIR");
+  Words words{from_environment != nullptr ? from_environment : "/etc/sallyport", {}};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::string word = given[i];
+    if (word.starts_with("--config=")) {
+      words.config_dir = word.substr(9);
+    } else if (word == "--config" && i + 1 < given.size()) {
+      words.config_dir = given[++i];
+    } else if (word.starts_with("--")) {
+      return fail(Errc::invalid, fmt::format("unknown option {}", word));
+    } else {
+      words.rest.push_back(word);
+    }
+  }
+  return words;
+}
+
+Result<policy::Config> load(const std::string& directory) {
+  auto config = policy::load_config(directory);
+  if (config) return std::move(*config);
+  return std::unexpected(yaml::to_error(config.error()));
+}
+
+Result<void> enrol(const Words& words) {
+  SP_TRY(const auto config, load(words.config_dir));
+  std::string text = words.rest[1];
+  if (text == "-") {
+    text.clear();
+    std::getline(std::cin, text);
+  }
+  const SystemClock clock;
+  SP_TRY(const auto who, app::enrol_agent(config, std::move(text), clock));
+  fmt::print("Enrolled as {}\nStart it with: sallyport-agent run --config {}\n", who, words.config_dir);
+  return {};
+}
+
+Result<void> run(const Words& words) {
+  SP_TRY(const auto config, load(words.config_dir));
+  const SystemClock clock;
+  FdSink sink(STDERR_FILENO);
+  return app::run_agent(config, clock, Log(sink, clock, config.agent.log_level));
+}
+
+Result<void> check(const Words& words) {
+  SP_TRY(const auto config, load(words.config_dir));
+  fmt::print("{}: agent.yaml, connections.yaml ({}) and policy.yaml are good\n", words.config_dir,
+             config.connections.size());
+  return {};
+}
+
+int dispatch(const Words& words) {
+  const std::string word = words.rest.empty() ? "help" : words.rest[0];
+  Result<void> outcome;
+  if (word == "version") {
+    fmt::print("sallyport-agent " SALLYPORT_VERSION "\n");
+  } else if (word == "enrol" && words.rest.size() == 2) {
+    outcome = enrol(words);
+  } else if (word == "run" && words.rest.size() == 1) {
+    outcome = run(words);
+  } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {
+    outcome = check(words);
+  } else {
+    fmt::print(word == "help" ? stdout : stderr, "{}", kUsage);
+    return word == "help" ? 0 : 2;
+  }
+  if (outcome) return 0;
+  fmt::print(stderr, "sallyport-agent: {}\n", outcome.error().message);
+  return 1;
+}
+
+}  // namespace
+
+int main(int count, char** given) {
+  try {
+    auto words = parse(std::span(given + 1, static_cast<std::size_t>(count - 1)));
+    if (words) return dispatch(*words);
+    fmt::print(stderr, "sallyport-agent: {}\n", words.error().message);
+    return 2;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "sallyport-agent: {}\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,43 @@
+#include "agent/app/toolbox.h"
+
+#include "agent/connectors/command/command_action.h"
+#include "agent/connectors/csv/csv_actions.h"
+#include "agent/connectors/csv/csv_rows.h"
+#include "agent/connectors/file/file_actions.h"
+#include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/json/json_actions.h"
+#include "agent/connectors/json/json_rows.h"
+#include "agent/connectors/rows.h"
+#include "agent/connectors/sql/sql_actions.h"
+
+#include <algorithm>
+
+namespace sallyport::app {
+namespace {
+
+template <class T>
+std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
+  std::vector<T*> pointers;
+  std::ranges::transform(owned, std::back_inserter(pointers), &std::unique_ptr<T>::get);
+  return pointers;
+}
+
+}  // namespace
+
+Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_watch_(site, pool) {
+  for (auto make : {connectors::file::make_actions, connectors::csv::make_actions, connectors::json::make_actions,
+                    connectors::command::make_actions, connectors::sql::make_actions}) {
+    std::ranges::move(make(site), std::back_inserter(actions_));
+  }
+  std::vector<std::unique_ptr<connectors::RowFormat>> formats;
+  formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
+  formats.push_back(std::make_unique<connectors::json::JsonLinesFormat>());
+  openers_.push_back(std::make_unique<connectors::file::FileOpener>(site));
+  openers_.push_back(std::make_unique<connectors::RowsOpener>(std::move(formats)));
+}
+
+std::vector<connectors::Action*> Toolbox::actions() const { return pointers_to(actions_); }
+std::vector<connectors::TriggerSource*> Toolbox::triggers() { return {&file_watch_}; }
+std::vector<connectors::HandleOpener*> Toolbox::openers() const { return pointers_to(openers_); }
+
+}  // namespace sallyport::app

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "agent/connectors/file/file_watch_trigger.h"
+#include "agent/connectors/site.h"
+#include "agent/connectors/trigger.h"
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace sallyport::app {
+
+// Every connector this agent has, built once. `site` and `pool` outlive it.
+class Toolbox {
+ public:
+  Toolbox(connectors::Site site, boost::asio::thread_pool& pool);
+
+  std::vector<connectors::Action*> actions() const;
+  std::vector<connectors::TriggerSource*> triggers();
+  std::vector<connectors::HandleOpener*> openers() const;
+
+ private:
+  std::vector<std::unique_ptr<connectors::Action>> actions_;
+  std::vector<std::unique_ptr<connectors::HandleOpener>> openers_;
+  connectors::file::FileWatchTrigger file_watch_;
+};
+
+}  // namespace sallyport::app

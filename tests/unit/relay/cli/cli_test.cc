@@ -1,0 +1,143 @@
+#include "relay/cli/arguments.h"
+#include "relay/cli/client.h"
+#include "relay/cli/commands.h"
+#include "relay/cli/output.h"
+
+#include "shared/base/json.h"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <set>
+
+using namespace sallyport;
+using namespace sallyport::cli;
+
+namespace {
+
+const Command kSample{"things",       "make", {"NAME", "[SIZE]"}, {{"group", "NAME", ""}, {"force", "", ""}},
+                      "make a thing", nullptr};
+
+std::string message_of(const std::vector<std::string>& words) {
+  const auto parsed = parse_arguments(kSample, words);
+  return parsed ? "" : parsed.error().message;
+}
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+Ran run_cli(const std::vector<std::string>& words, const std::string& in = "") {
+  char* out_text = nullptr;
+  char* err_text = nullptr;
+  std::size_t out_size = 0, err_size = 0;
+  Context context;
+  context.in = in.empty() ? std::fopen("/dev/null", "rb") : ::fmemopen(const_cast<char*>(in.data()), in.size(), "rb");
+  context.out = ::open_memstream(&out_text, &out_size);
+  context.err = ::open_memstream(&err_text, &err_size);
+  const int code = run(context, words);
+  for (auto* file : {context.in, context.out, context.err}) std::fclose(file);
+  Ran ran{code, std::string(out_text, out_size), std::string(err_text, err_size)};
+  std::free(out_text);
+  std::free(err_text);
+  return ran;
+}
+
+}  // namespace
+
+TEST_CASE("words become arguments, or an error that names the word", "[cli]") {
+  const std::vector<std::string> good{"box", "--group=dc1", "--force", "-o", "json", "3"};
+  const auto parsed = parse_arguments(kSample, good);
+  REQUIRE(parsed);
+  CHECK(parsed->positional(0) == "box");
+  CHECK(parsed->positional(1) == "3");
+  CHECK(parsed->get("group") == "dc1");
+  CHECK(parsed->has("force"));
+  CHECK(parsed->get("output") == "json");
+  CHECK(message_of({}) == "NAME is missing");
+  CHECK(message_of({"a", "--gruop", "x"}) == "unknown option --gruop (did you mean --group?)");
+  CHECK(message_of({"a", "--group"}) == "--group needs NAME");
+  CHECK(message_of({"a", "--force=yes"}) == "--force takes no value");
+  CHECK(message_of({"a", "b", "c"}) == "unexpected word 'c'");
+  CHECK(message_of({"--", "--force"}).empty());
+}
+
+TEST_CASE("a table shows data and lets none of it steer the terminal", "[cli]") {
+  const auto rows = *parse_json(R"([{"id":"a","n":1,"in":{"x":"deep"}},{"id":"\u001b[31mred","n":null}])");
+  CHECK(table_of(rows.as_list(), {{"ID", "id"}, {"N", "n"}, {"X", "in.x"}}) ==
+        "ID           N  X\na            1  deep\n\\x1b[31mred  -  -\n");
+}
+
+TEST_CASE("YAML output reads back as what it was", "[cli]") {
+  const auto value = *parse_json(R"({"a":"no","b":["x",{"c":1}],"d":{},"e":"plain","f":"0123"})");
+  CHECK(yaml_of(value) == "a: \"no\"\nb:\n  - x\n  -\n    c: 1\nd: {}\ne: plain\nf: \"0123\"\n");
+}
+
+TEST_CASE("server-sent events survive being cut at every byte", "[cli]") {
+  const std::string wire = ": hello\r\nid: 4\nevent: step\ndata: {\"a\":1}\ndata: two\n\nid: 5\ndata:x\n\n";
+  for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
+    INFO("cut after byte " << cut);
+    EventReader reader;
+    std::vector<ServerEvent> got;
+    const auto take = [&](const ServerEvent& event) {
+      got.push_back(event);
+      return Flow::go_on;
+    };
+    REQUIRE(reader.feed(wire.substr(0, cut), take));
+    REQUIRE(reader.feed(wire.substr(cut), take));
+    REQUIRE(got.size() == 2);
+    CHECK((got[0].id == "4" && got[0].name == "step" && got[0].data == "{\"a\":1}\ntwo"));
+    CHECK((got[1].id == "5" && got[1].name.empty() && got[1].data == "x"));
+  }
+}
+
+TEST_CASE("an event without end is refused", "[cli]") {
+  EventReader reader;
+  const auto take = [](const ServerEvent&) { return Flow::go_on; };
+  Result<void> fed;
+  for (int i = 0; i < 100 && fed; ++i) fed = reader.feed(std::string(64 << 10, 'x'), take);
+  REQUIRE_FALSE(fed);
+  CHECK(fed.error().code == Errc::too_large);
+}
+
+TEST_CASE("every command has a help text, and no two the same name", "[cli]") {
+  std::set<std::pair<std::string_view, std::string_view>> names;
+  for (const auto& command : all_commands()) {
+    INFO(command.noun << " " << command.verb);
+    CHECK(names.emplace(command.noun, command.verb).second);
+    CHECK_FALSE(command.help.empty());
+    CHECK(command.run);
+  }
+}
+
+TEST_CASE("an expression is evaluated offline, and an error points at its column", "[cli][expr]") {
+  const auto sum = run_cli({"expression", "eval", "9223372036854775807 - 1", "-o", "json"});
+  CHECK(sum.code == kDone);
+  CHECK(sum.out == "{\"type\":\"int\",\"value\":9223372036854775806}\n");
+  const auto wrong = run_cli({"expression", "eval", "1 + nowhere"});
+  CHECK(wrong.code == kFailed);
+  CHECK(wrong.err.find("1:5:") != std::string::npos);
+}
+
+TEST_CASE("expressions come one a line and a broken line does not end it", "[cli][expr]") {
+  const auto ran =
+      run_cli({"expression", "eval"}, "{\"expr\":\"x * 2\",\"with\":{\"x\":21}}\nnot json\n\n{\"expr\":\"'a' + 'b'\"}");
+  CHECK(ran.code == kFailed);
+  CHECK(ran.out.starts_with("{\"type\":\"int\",\"value\":42}\n{\"error\":"));
+  CHECK(ran.out.ends_with("{\"type\":\"string\",\"value\":\"ab\"}\n"));
+}
+
+TEST_CASE("a wrong word leads to the right one", "[cli]") {
+  const auto ran = run_cli({"expresion", "eval"});
+  CHECK(ran.code == kUsage);
+  CHECK(ran.err.find("did you mean 'expression eval'") != std::string::npos);
+}
+
+TEST_CASE("completion covers every noun in every shell", "[cli]") {
+  for (auto shell : {"bash", "zsh", "fish"}) {
+    const auto ran = run_cli({"completion", shell});
+    CHECK(ran.code == kDone);
+    for (const auto& command : all_commands()) CHECK(ran.out.find(command.noun) != std::string::npos);
+  }
+  CHECK(run_cli({"completion", "tcsh"}).code == kFailed);
+}
