@@ -1,8 +1,8 @@
 #pragma once
 
 #include "relay/api/caller.h"
-#include "relay/http/problem.h"
 #include "relay/http/types.h"
+#include "relay/store/page.h"
 #include "shared/base/value.h"
 
 #include <cstdint>
@@ -15,23 +15,25 @@ namespace sallyport::api {
 // One authorised and validated call, as a handler gets it.
 struct Call {
   Caller caller;
-  ValueMap path;   // the pattern's parameters, checked: ids and integers
+  ValueMap path;   // the pattern's parameters, checked: ids as text, integers
   ValueMap query;  // only declared ones, checked
   Value body;      // fits the route's schema; null without a body
   std::string request_id;
-  std::string peer;
-  std::optional<std::string> if_match;
-  std::optional<std::string> last_event_id;
-  SteadyTime deadline;
+  std::string accept;                        // as sent
+  std::optional<std::string> if_match;       // as sent
+  std::optional<std::string> last_event_id;  // as sent
 
   template <class T>
   T id(std::string_view name) const {
     return T(path.at(Value(name)).as_string());
   }
+  std::int64_t number(std::string_view name) const { return path.at(Value(name)).as_int(); }
   std::optional<std::string> text(std::string_view member) const;  // of the body
   std::optional<std::int64_t> integer(std::string_view member) const;
   std::optional<std::string> query_text(std::string_view name) const;
   std::optional<std::int64_t> query_integer(std::string_view name) const;
+  std::optional<WallTime> query_time(std::string_view name) const;
+  store::PageQuery page() const;  // from `cursor` and `limit`
 };
 
 // What a handler gives back: the reply, and what the audit row of a mutation says about it.

@@ -11,15 +11,17 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace sallyport::api {
 
 struct Services;
 
-// Who may call a route at all, before scope and role.
+// Who may call a route at all, before role and scope.
 enum class Reach {
-  open,           // everybody: health, metrics, documents
+  open,           // everybody: health and documents
   authenticated,  // every valid token; no scope needed
   organisation,   // sees and changes the caller's own organisation only
   platform,       // platform admin; never an organisation's payloads
@@ -27,14 +29,15 @@ enum class Reach {
 
 enum class Body {
   none,    // a body is refused
-  json,    // application/json
-  recipe,  // application/json {"yaml": ...}, or the YAML itself as application/yaml, text/yaml
+  json,    // application/json that fits Route::request
+  recipe,  // the same, or the recipe itself as application/yaml; then Call::body is {"yaml": ...}
 };
 
 enum class Repeat {
   safe,        // changes nothing
   idempotent,  // the same call again changes nothing more
   keyed,       // Idempotency-Key is honoured
+  once,        // every call makes something new and tells a secret once; Idempotency-Key is refused
 };
 
 using RouteHandler = boost::asio::awaitable<Result<Answer>> (*)(Services&, Call);
@@ -46,25 +49,27 @@ struct Route {
   http::Method method = http::Method::get;
   std::string_view pattern;  // "/v1/agents/{agent}"
   Reach reach = Reach::organisation;
-  std::optional<domain::Role> least_role;  // Reach::organisation only
-  std::optional<domain::Scope> scope;      // none for Reach::open and Reach::authenticated
-  std::span<const Field> path = {};        // each {name} of the pattern, in order
+  std::optional<domain::Role> least_role = std::nullopt;  // exactly for Reach::organisation
+  std::optional<domain::Scope> scope = std::nullopt;      // exactly for Reach::organisation and Reach::platform
+  std::span<const Field> path = {};                       // each {name} of the pattern, in order
   std::span<const Field> query = {};
   Body body = Body::none;
-  const Schema* request = nullptr;  // of a JSON body
-  std::string_view response;        // schema name in the document; "" when the answer is not JSON
+  const Schema* request = nullptr;  // of the JSON body
+  std::string_view response = {};   // schema name in the document; "" when the answer is not one JSON object
   Repeat repeat = Repeat::safe;
-  std::string_view audited;  // noun.verb; "" only for Repeat::safe
-  std::size_t body_limit = 1u << 20;
+  std::string_view audited = {};  // noun.verb; "" exactly for Repeat::safe
+  std::size_t body_limit = 64u << 10;
   RouteHandler handler = nullptr;
 };
 
-// Every route there is.
-std::span<const Route> routes();
+// Every route there is. Two of them never have the same method and shape of path.
+const std::vector<Route>& routes();
 
-// Why this declaration cannot stand ("" when it can): a mutation without an audited action, a scope that its least role
-// does not have or that a lower role has, a parameter that the pattern does not name. The relay refuses to start with
-// one.
+// Why a declaration cannot stand; "" when it can: a mutation without an audited action, a scope that the least role
+// lacks or that a lesser role has, parameters that differ from the pattern's. The Api refuses to start with such a one.
 std::string fault_in(const Route& route);
+
+// The names in braces of a pattern, in order.
+std::vector<std::string_view> parameters_of(std::string_view pattern);
 
 }  // namespace sallyport::api

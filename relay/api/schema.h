@@ -15,19 +15,19 @@ enum class FieldType { text, integer, boolean, object, texts };  // texts: a lis
 
 // What a text must look like, beyond its length.
 enum class Format {
-  any,       // valid UTF-8 without control characters
+  any,       // valid UTF-8 without control characters, not blank at its ends
   document,  // any UTF-8, line breaks and tabs too
-  name,      // [A-Za-z0-9] then [A-Za-z0-9._ -]
+  slug,      // lower-case letters, digits and hyphens, a letter first: names that recipes use
   email,
-  id,        // prefix given in Field::among[0]
+  id,        // an id whose prefix is Field::among[0]
   time,      // RFC 3339
   duration,  // "1h"
 };
 
 enum class Presence { optional, required };
 
-// One member of a request body, or one query or path parameter, as data. Limits count code points of a text, the value
-// of an integer, the entries of a list.
+// One member of a request body, or one query or path parameter, as data. `least` and `most` count code points of a
+// text, entries of a list (each of at most 256 code points), or bound an integer's value.
 struct Field {
   std::string_view name;
   FieldType type = FieldType::text;
@@ -35,7 +35,7 @@ struct Field {
   std::int64_t least = 0;
   std::int64_t most = 256;
   Format format = Format::any;
-  std::span<const std::string_view> among = {};  // the only values of a text (Format::id: the id's prefix)
+  std::span<const std::string_view> among = {};  // the only values of a text or of a list's entries
 };
 
 // The members a JSON object may have. Anything else in it is refused, with the nearest right name.
@@ -45,8 +45,9 @@ struct Schema {
 };
 
 using Violations = std::vector<http::ProblemItem>;
+inline constexpr std::size_t kMostViolations = 20;
 
-// Every violation at once, each with its place ("/owner/email"); at most 20.
+// Every violation at once, up to kMostViolations, each with its place ("/email"). Messages never repeat values.
 Violations check_object(const Schema& schema, const Value& value);
 // One value that came as text (path, query): converted and checked, or what is wrong with it.
 std::expected<Value, std::string> read_text_value(const Field& field, std::string_view text);

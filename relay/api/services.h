@@ -1,6 +1,8 @@
 #pragma once
 
 #include "relay/audit/audit.h"
+#include "relay/identity/enrolment.h"
+#include "relay/identity/revocations.h"
 #include "relay/jobs/agent_presence.h"
 #include "relay/jobs/job_feed.h"
 #include "relay/jobs/job_service.h"
@@ -10,6 +12,8 @@
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
 
+#include <functional>
+
 namespace sallyport::api {
 
 // Everything the handlers use; all of it outlives the Api. Built by the composition root.
@@ -17,12 +21,16 @@ struct Services {
   store::Stores stores;
   keys::Envelope& envelope;
   Audit& audit;
+  identity::Enrolments& enrolments;
+  identity::Revocations& revocations;
   jobs::JobService& jobs;
   jobs::JobFeed& feed;
   jobs::AgentPresence& presence;
   const Clock& clock;
   const Log& log;
   Metrics& metrics;
+  // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked.
+  std::function<void(const OrgId&)> triggers_changed;
 };
 
 }  // namespace sallyport::api

@@ -1,0 +1,141 @@
+#include "relay/api/fields.h"
+#include "relay/api/replies.h"
+#include "relay/api/resources.h"
+#include "relay/api/services.h"
+#include "relay/api/shapes.h"
+
+#include <map>
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Value link_shape(const std::optional<jobs::LinkState>& link) {
+  if (!link) return {};
+  return Object()
+      .put("since", link->since)
+      .put("links", Value(static_cast<std::int64_t>(link->links)))
+      .put("peer", link->peer)
+      .done();
+}
+
+Value agent_shape(const Services& services, const store::Agent& agent, const std::string& group_name) {
+  return Object()
+      .put("id", agent.id)
+      .put("name", agent.name)
+      .put("group", agent.group)
+      .put("group_name", group_name)
+      .put("status", to_string(agent.status))
+      .put("hostname", agent.hostname)
+      .put("software", agent.software)
+      .put("generation", agent.generation)
+      .put("enrolled_at", agent.enrolled_at)
+      .put("last_seen_at", agent.last_seen_at)
+      .put("link", link_shape(services.presence.link_of(agent.org, agent.id)))
+      .done();
+}
+
+asio::awaitable<Result<Value>> one_agent(Services& services, OrgId org, AgentId id) {
+  SP_CO_TRY(const auto agent, co_await services.stores.agents.find(org, std::move(id)));
+  SP_CO_TRY(const auto group, co_await services.stores.groups.find(org, agent.group));
+  co_return agent_shape(services, agent, group.name);
+}
+
+store::AgentFilter filter_of(const Call& call) {
+  store::AgentFilter filter;
+  if (const auto group = call.query_text("group")) filter.group = GroupId(*group);
+  if (const auto status = call.query_text("status")) {
+    filter.status = *status == "active" ? store::AgentStatus::active : store::AgentStatus::revoked;
+  }
+  return filter;
+}
+
+asio::awaitable<Result<Answer>> list_agents(Services& services, Call call) {
+  SP_CO_TRY(const auto page, co_await services.stores.agents.list(call.caller.org, filter_of(call), call.page()));
+  std::map<GroupId, std::string> names;
+  for (const auto& agent : page.items) {
+    if (names.contains(agent.group)) continue;
+    SP_CO_TRY(auto group, co_await services.stores.groups.find(call.caller.org, agent.group));
+    names.emplace(agent.group, std::move(group.name));
+  }
+  co_return ok(
+      page_value(page, [&](const auto& agent) { return agent_shape(services, agent, names.at(agent.group)); }));
+}
+
+asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
+  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, call.id<AgentId>("agent")));
+  co_return ok(agent);
+}
+
+asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
+  const auto id = call.id<AgentId>("agent");
+  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, *call.text("name")));
+  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
+  auto answer = ok(agent);
+  answer.detail = {{Value("name"), Value(*call.text("name"))}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
+  const auto id = call.id<AgentId>("agent");
+  SP_CO_CHECK(co_await services.revocations.revoke_agent(call.caller.org, id));
+  services.triggers_changed(call.caller.org);
+  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
+  co_return ok(agent);
+}
+
+constexpr std::array<std::string_view, 2> kStatuses{"active", "revoked"};
+constexpr std::array kListQuery{kCursor, kLimit, id_field("group", kGroupIds, Presence::optional),
+                                Field{.name = "status", .among = kStatuses}};
+constexpr std::array kChangeFields{Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
+constexpr Schema kChange{"AgentChange", kChangeFields};
+constexpr Schema kNothing{"Nothing", {}};
+
+constexpr std::array kRoutes{
+    Route{.id = "list_agents",
+          .pattern = "/v1/agents",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::agents_read,
+          .query = kListQuery,
+          .response = "AgentPage",
+          .handler = list_agents},
+    Route{.id = "get_agent",
+          .pattern = "/v1/agents/{agent}",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::agents_read,
+          .path = kAgentPath,
+          .response = "Agent",
+          .handler = get_agent},
+    Route{.id = "rename_agent",
+          .method = http::Method::patch,
+          .pattern = "/v1/agents/{agent}",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::agents_write,
+          .path = kAgentPath,
+          .body = Body::json,
+          .request = &kChange,
+          .response = "Agent",
+          .repeat = Repeat::idempotent,
+          .audited = "agent.rename",
+          .handler = rename_agent},
+    Route{.id = "revoke_agent",
+          .method = http::Method::post,
+          .pattern = "/v1/agents/{agent}/revoke",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::agents_write,
+          .path = kAgentPath,
+          .body = Body::json,
+          .request = &kNothing,
+          .response = "Agent",
+          .repeat = Repeat::idempotent,
+          .audited = "agent.revoke",
+          .handler = revoke_agent},
+};
+
+}  // namespace
+
+std::span<const Route> agent_routes() { return kRoutes; }
+
+}  // namespace sallyport::api

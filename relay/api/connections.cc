@@ -1,0 +1,41 @@
+#include "relay/api/fields.h"
+#include "relay/api/replies.h"
+#include "relay/api/resources.h"
+#include "relay/api/services.h"
+#include "relay/api/shapes.h"
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<Result<Answer>> list_connections(Services& services, Call call) {
+  if (const auto agent = call.query_text("agent")) {
+    const AgentId id(*agent);
+    SP_CO_CHECK(co_await services.stores.agents.find(call.caller.org, id));
+    store::Page<store::Connection> page;
+    SP_CO_TRY(page.items, co_await services.stores.connections.of_agent(call.caller.org, id));
+    co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
+  }
+  SP_CO_TRY(const auto page, co_await services.stores.connections.list(call.caller.org, call.page()));
+  co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
+}
+
+constexpr std::array kListQuery{kCursor, kLimit, id_field("agent", kAgentIds, Presence::optional)};
+
+constexpr std::array kRoutes{
+    Route{.id = "list_connections",
+          .pattern = "/v1/connections",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::agents_read,
+          .query = kListQuery,
+          .response = "ConnectionPage",
+          .handler = list_connections},
+};
+
+}  // namespace
+
+std::span<const Route> connection_routes() { return kRoutes; }
+
+}  // namespace sallyport::api

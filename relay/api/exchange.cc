@@ -1,0 +1,178 @@
+#include "relay/api/exchange.h"
+
+#include "relay/api/problems.h"
+#include "shared/async/timeout.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+bool succeeded(const Result<Answer>& answer) {
+  if (!answer) return false;
+  const auto* response = std::get_if<http::Response>(&answer->reply);
+  return response == nullptr || response->status < 400;
+}
+
+std::string header_text(const http::RequestHead& head, std::string_view name) {
+  const auto* value = head.headers.find(name);
+  return value == nullptr ? std::string() : *value;
+}
+
+std::optional<std::string> header(const http::RequestHead& head, std::string_view name) {
+  const auto* value = head.headers.find(name);
+  return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
+}  // namespace
+
+std::string target_of(const ValueMap& path) {
+  std::string out;
+  for (const auto& [name, value] : path) {
+    if (!value.is(Value::Kind::string)) continue;
+    if (!out.empty()) out += ' ';
+    out += name.as_string() + ":" + value.as_string();
+  }
+  return out;
+}
+
+asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
+  auto body = read_body(*admitted_.route, request);
+  Reply reply;
+  if (!body) {
+    reply = http::to_response(body.error());
+  } else if (admitted_.route->repeat == Repeat::safe) {
+    reply = co_await read(call_of(request.head, *std::move(body)));
+  } else {
+    // A change that has begun goes on to its end and its audit row, even when the connection is cut.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    reply = co_await change(call_of(request.head, *std::move(body)), request);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  }
+  finish(reply);
+  co_return reply;
+}
+
+Call ApiExchange::call_of(const http::RequestHead& head, Value body) const {
+  return {.caller = admitted_.caller,
+          .path = admitted_.inputs.path,
+          .query = admitted_.inputs.query,
+          .body = std::move(body),
+          .request_id = head.request_id,
+          .accept = header_text(head, "Accept"),
+          .if_match = header(head, "If-Match"),
+          .last_event_id = header(head, "Last-Event-ID")};
+}
+
+// The fence: with_timeout() below waits for a success, so an exception must not get there.
+asio::awaitable<Result<Answer>> ApiExchange::run_handler(Call call) {
+  try {
+    co_return co_await admitted_.route->handler(api_.services_, std::move(call));
+  } catch (const boost::system::system_error& fault) {
+    if (fault.code() == asio::error::operation_aborted) co_return fail(Errc::cancelled, "cancelled");
+    co_return fail(Errc::internal, fault.what());
+  } catch (const std::exception& fault) {
+    co_return fail(Errc::internal, fault.what());
+  }
+}
+
+asio::awaitable<http::Reply> ApiExchange::read(Call call) {
+  const auto request_id = call.request_id;
+  auto answer = co_await with_timeout(api_.options_.read_time, run_handler(std::move(call)));
+  if (!answer) co_return failed(answer.error(), request_id);
+  co_return std::move(answer->reply);
+}
+
+asio::awaitable<http::Reply> ApiExchange::change(Call call, const http::Request& request) {
+  const auto key = header(request.head, "Idempotency-Key");
+  if (!key || admitted_.route->repeat == Repeat::idempotent) {
+    co_return co_await change_once(std::move(call), request.head.peer);
+  }
+  if (admitted_.route->repeat == Repeat::once) {
+    co_return http::to_response(
+        {400, "idempotency_key", "This call tells a secret once and cannot be replayed: send no Idempotency-Key.", {}});
+  }
+  if (!is_idempotency_key(*key)) {
+    co_return http::to_response(
+        {400, "idempotency_key", "An Idempotency-Key has 1 to 128 visible ASCII characters.", {}});
+  }
+  co_return co_await change_keyed(std::move(call), request, *key);
+}
+
+asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Request& request, std::string key) {
+  const auto keyed = keyed_request(admitted_.caller, key, request);
+  const auto request_id = call.request_id;
+  auto claimed = co_await api_.idempotency_.claim(keyed);
+  if (!claimed) co_return failed(claimed.error(), request_id);
+  if (auto* instead = std::get_if<http::Response>(&*claimed)) co_return std::move(*instead);
+  auto reply = co_await change_once(std::move(call), request.head.peer);
+  const auto& response = std::get<http::Response>(reply);
+  // After 5xx nobody knows what happened: the claim stays until it ages, so that the key cannot do it twice.
+  Result<void> kept;
+  if (response.status < 400) kept = co_await api_.idempotency_.complete(keyed, response);
+  if (response.status >= 400 && response.status < 500) kept = co_await api_.idempotency_.abandon(keyed);
+  if (!kept)
+    api_.services_.log.error("idempotency.failed", {{"request_id", request_id}, {"reason", kept.error().message}});
+  co_return reply;
+}
+
+asio::awaitable<http::Reply> ApiExchange::change_once(Call call, std::string peer) {
+  auto answer = co_await run_handler(call);
+  const auto recorded = co_await record(call, answer, std::move(peer));
+  if (!recorded) {
+    api_.services_.log.error(
+        "audit.failed",
+        {{"request_id", call.request_id}, {"action", admitted_.route->audited}, {"reason", recorded.error().message}});
+    co_return http::to_response(
+        {500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
+  }
+  if (!answer) co_return failed(answer.error(), call.request_id);
+  co_return std::move(answer->reply);
+}
+
+asio::awaitable<Result<void>> ApiExchange::record(const Call& call, const Result<Answer>& answer, std::string peer) {
+  const auto& route = *admitted_.route;
+  AuditRecord row{.actor = call.caller.actor(),
+                  .action = std::string(route.audited),
+                  .target = answer && !answer->target.empty() ? answer->target : target_of(call.path),
+                  .outcome = succeeded(answer) ? AuditOutcome::done : AuditOutcome::failed,
+                  .detail = answer ? answer->detail : ValueMap{{Value("error"), Value(to_string(answer.error().code))}},
+                  .request_id = call.request_id};
+  row.detail.insert_or_assign(Value("from"), Value(std::move(peer)));
+  row.detail.insert_or_assign(Value("user"), Value(call.caller.user.value));
+  const auto ledger = route.reach == Reach::platform ? store::system_ledger() : call.caller.org;
+  co_return co_await api_.services_.audit.record(ledger, std::move(row));
+}
+
+http::Reply ApiExchange::failed(const Error& error, const std::string& request_id) const {
+  if (error.code == Errc::internal || error.code == Errc::unavailable) {
+    api_.services_.log.error("api.failed", {{"request_id", request_id},
+                                            {"route", admitted_.route->id},
+                                            {"code", to_string(error.code)},
+                                            {"reason", error.message}});
+  }
+  auto response = http::to_response(to_problem(error));
+  if (response.status == 429 || response.status == 503) response.headers.set("Retry-After", "1");
+  return response;
+}
+
+void ApiExchange::finish(Reply& reply) const {
+  if (admitted_.route->reach == Reach::open) return;
+  const auto actor = admitted_.caller.actor();
+  const auto decorate = [&](http::Headers& headers) {
+    headers.set("RateLimit-Limit", std::to_string(static_cast<std::int64_t>(api_.buckets_.terms().burst)));
+    headers.set("RateLimit-Remaining", std::to_string(admitted_.bucket.remaining));
+    headers.set("RateLimit-Reset", std::to_string(admitted_.bucket.reset.count()));
+  };
+  std::visit(
+      [&](auto& any) {
+        any.actor = actor;
+        decorate(any.headers);
+      },
+      reply);
+}
+
+}  // namespace sallyport::api

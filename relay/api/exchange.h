@@ -1,0 +1,37 @@
+#pragma once
+
+#include "relay/api/api.h"
+
+namespace sallyport::api {
+
+// One admitted call of one route: body, idempotency key, handler, audit row, reply.
+class ApiExchange final : public http::Exchange {
+ public:
+  ApiExchange(Api& api, Admitted admitted) : api_(api), admitted_(std::move(admitted)) {}
+
+  std::size_t body_limit() const override {
+    return admitted_.route->body == Body::none ? 0 : admitted_.route->body_limit;
+  }
+  boost::asio::awaitable<http::Reply> answer(http::Request request) override;
+
+ private:
+  using Reply = http::Reply;
+
+  Call call_of(const http::RequestHead& head, Value body) const;
+  boost::asio::awaitable<Result<Answer>> run_handler(Call call);
+  boost::asio::awaitable<Reply> read(Call call);
+  boost::asio::awaitable<Reply> change(Call call, const http::Request& request);
+  boost::asio::awaitable<Reply> change_once(Call call, std::string peer);
+  boost::asio::awaitable<Reply> change_keyed(Call call, const http::Request& request, std::string key);
+  boost::asio::awaitable<Result<void>> record(const Call& call, const Result<Answer>& answer, std::string peer);
+  Reply failed(const Error& error, const std::string& request_id) const;
+  void finish(Reply& reply) const;
+
+  Api& api_;
+  Admitted admitted_;
+};
+
+// What stands in an audit row when the handler names nothing: "agent:agt_..." from the path's parameters.
+std::string target_of(const ValueMap& path);
+
+}  // namespace sallyport::api

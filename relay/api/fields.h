@@ -1,0 +1,31 @@
+#pragma once
+
+#include "relay/api/schema.h"
+
+#include <array>
+#include <string_view>
+
+// Fields that many routes share.
+namespace sallyport::api {
+
+inline constexpr std::array<std::string_view, 1> kUserIds{"usr_"}, kTokenIds{"tok_"}, kGroupIds{"grp_"},
+    kAgentIds{"agt_"}, kEnrolmentIds{"enr_"}, kRecipeIds{"rcp_"}, kJobIds{"job_"};
+
+constexpr Field id_field(std::string_view name, std::span<const std::string_view> prefix,
+                         Presence presence = Presence::required) {
+  return {.name = name, .presence = presence, .most = 64, .format = Format::id, .among = prefix};
+}
+
+inline constexpr Field kCursor{.name = "cursor", .most = 512};
+inline constexpr Field kLimit{.name = "limit", .type = FieldType::integer, .least = 1, .most = 200};
+inline constexpr std::array kPageQuery{kCursor, kLimit};
+
+inline constexpr std::array kUserPath{id_field("user", kUserIds)};
+inline constexpr std::array kTokenPath{id_field("token", kTokenIds)};
+inline constexpr std::array kGroupPath{id_field("group", kGroupIds)};
+inline constexpr std::array kAgentPath{id_field("agent", kAgentIds)};
+inline constexpr std::array kEnrolmentPath{id_field("enrolment_token", kEnrolmentIds)};
+inline constexpr std::array kRecipePath{id_field("recipe", kRecipeIds)};
+inline constexpr std::array kJobPath{id_field("job", kJobIds)};
+
+}  // namespace sallyport::api

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "relay/api/registry.h"
+#include "relay/api/router.h"
+#include "relay/http/problem.h"
+#include "relay/http/types.h"
+
+#include <expected>
+
+// From the parts of a request to the checked values of a Call, by the route's declaration. No IO.
+namespace sallyport::api {
+
+struct Inputs {
+  ValueMap path;
+  ValueMap query;
+};
+
+// Parameters of path and query, and whether the announced body may come at all. A path parameter of a wrong form is the
+// same 404 as something that does not exist; a repeated or unknown query parameter is 400; a wrong media type 415.
+std::expected<Inputs, http::Problem> read_inputs(const http::RequestHead& head, const Match& match);
+
+// The JSON or YAML body. 400 when it is not JSON at all, 422 with every violation of the schema.
+std::expected<Value, http::Problem> read_body(const Route& route, const http::Request& request);
+
+}  // namespace sallyport::api

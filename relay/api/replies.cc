@@ -1,0 +1,32 @@
+#include "relay/api/replies.h"
+
+#include "shared/base/json.h"
+
+namespace sallyport::api {
+
+http::Response json_response(int status, const Value& value) {
+  http::Response response{.status = status, .body = to_json(value)};
+  response.headers.set("Content-Type", "application/json");
+  return response;
+}
+
+http::Response text_response(std::string_view content_type, std::string body) {
+  http::Response response{.body = std::move(body)};
+  response.headers.set("Content-Type", content_type);
+  return response;
+}
+
+Answer no_content() { return {http::Response{.status = 204}, {}, {}}; }
+
+Answer created(std::string location, const Value& value) {
+  auto response = json_response(201, value);
+  response.headers.set("Location", location);
+  return {std::move(response), {}, {}};
+}
+
+Object& Object::put(std::string_view name, Value value) {
+  members_.insert_or_assign(Value(name), std::move(value));
+  return *this;
+}
+
+}  // namespace sallyport::api

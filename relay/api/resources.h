@@ -1,0 +1,24 @@
+#pragma once
+
+#include "relay/api/registry.h"
+
+#include <span>
+
+// The routes of each resource, declared in the file of its name next to their handlers.
+namespace sallyport::api {
+
+std::span<const Route> meta_routes();  // health, metrics, documents, whoami
+std::span<const Route> organisation_routes();
+std::span<const Route> user_routes();
+std::span<const Route> token_routes();
+std::span<const Route> group_routes();
+std::span<const Route> agent_routes();
+std::span<const Route> enrolment_routes();
+std::span<const Route> connection_routes();
+std::span<const Route> recipe_routes();
+std::span<const Route> recipe_version_routes();
+std::span<const Route> job_routes();
+std::span<const Route> job_history_routes();
+std::span<const Route> audit_routes();
+
+}  // namespace sallyport::api
