@@ -132,7 +132,6 @@ Result<Database> Database::open(const std::filesystem::path& file, Access access
   Database database(handle);
   if (code != SQLITE_OK) return in_context(file.string(), to_error(code, sqlite3_errstr(code)));
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   return database;
 }
 

@@ -27,13 +27,14 @@ Lane::~Lane() {
 
 boost::asio::awaitable<Result<void>> Lane::submit(Work work) {
   auto start = [this](auto handler, Work queued) {
-    auto executor = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
+    auto executor = asio::get_associated_executor(handler);
+    auto busy = asio::prefer(executor, asio::execution::outstanding_work.tracked);
     Call call;
     call.work = std::move(queued);
-    call.resume = [handler = std::move(handler), executor](Result<void> outcome) mutable {
-      asio::post(executor, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-        std::move(handler)(std::move(outcome));
-      });
+    // The mark that keeps the loop busy travels with the handler: nothing here touches the loop once it may have ended.
+    call.resume = [handler = std::move(handler), executor, busy = std::move(busy)](Result<void> outcome) mutable {
+      asio::post(executor, [handler = std::move(handler), busy = std::move(busy),
+                            outcome = std::move(outcome)]() mutable { std::move(handler)(std::move(outcome)); });
     };
     if (auto queued_well = enqueue(call); !queued_well) call.resume(std::move(queued_well));
   };

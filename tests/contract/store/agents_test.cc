@@ -1,0 +1,186 @@
+#include "tests/contract/store/world.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using store::AgentStatus;
+using store::Serial;
+
+STORE_TEST_CASE("agents: what they say is kept, filters and pages", "[store][agents]") {
+  auto& agents = world.stores.agents;
+  const OrgId org = world.ours.org;
+  must(co_await agents.seen(org, world.ours.agent, {"new.local", "sallyport-agent/0.2.0", at_ms(70)}));
+  must(co_await agents.rename(org, world.ours.agent, "edge-1"));
+  auto found = must(co_await agents.find(org, world.ours.agent));
+  CHECK(found.name == "edge-1");
+  CHECK(found.hostname == "new.local");
+  CHECK(found.software == "sallyport-agent/0.2.0");
+  CHECK(found.last_seen_at == at_ms(70));
+  CHECK(found.generation == 1);
+
+  const GroupId dc2 = world.id<GroupId>("grp_");
+  must(co_await world.stores.groups.add(org, {dc2, org, "dc2", at_ms(0)}));
+  const AgentId second = world.id<AgentId>("agt_");
+  must(co_await agents.add(org, {.id = second, .group = dc2, .name = "edge-2"}));
+  must(co_await agents.revoke(org, second, at_ms(80)));
+  auto all = must(co_await agents.list(org, {}, {}));
+  CHECK(all.items.size() == 2);
+  auto in_group = must(co_await agents.list(org, {.group = dc2}, {}));
+  REQUIRE(in_group.items.size() == 1);
+  CHECK(in_group.items[0].id == second);
+  auto active = must(co_await agents.list(org, {.status = AgentStatus::active}, {}));
+  REQUIRE(active.items.size() == 1);
+  CHECK(active.items[0].id == world.ours.agent);
+  auto first_page = must(co_await agents.list(org, {}, {.limit = 1}));
+  auto last_page = must(co_await agents.list(org, {}, {.after = first_page.next, .limit = 1}));
+  CHECK(last_page.items.at(0).id == second);
+  CHECK(last_page.next.empty());
+}
+
+STORE_TEST_CASE("agents: an older certificate generation is an old copy", "[store][agents]") {
+  auto& agents = world.stores.agents;
+  const OrgId org = world.ours.org;
+  auto raised = must(co_await agents.confirm_generation(org, world.ours.agent, 3));
+  CHECK(raised.generation == 3);
+  auto same = must(co_await agents.confirm_generation(org, world.ours.agent, 3));
+  CHECK(same.generation == 3);
+  auto old = co_await agents.confirm_generation(org, world.ours.agent, 2);
+  CHECK(refusal(old) == Errc::conflict);
+  must(co_await agents.revoke(org, world.ours.agent, at_ms(1)));
+  auto revoked = co_await agents.confirm_generation(org, world.ours.agent, 4);
+  CHECK(refusal(revoked) == Errc::forbidden);
+}
+
+STORE_TEST_CASE("agents: another organisation's agent does not exist", "[store][agents][tenancy]") {
+  auto& agents = world.stores.agents;
+  const OrgId org = world.ours.org;
+  const AgentId foreign = world.theirs.agent;
+  auto found = co_await agents.find(org, foreign);
+  CHECK(refusal(found) == Errc::not_found);
+  auto renamed = co_await agents.rename(org, foreign, "mine");
+  CHECK(refusal(renamed) == Errc::not_found);
+  auto seen = co_await agents.seen(org, foreign, {"h", "s", at_ms(1)});
+  CHECK(refusal(seen) == Errc::not_found);
+  auto confirmed = co_await agents.confirm_generation(org, foreign, 9);
+  CHECK(refusal(confirmed) == Errc::not_found);
+  auto revoked = co_await agents.revoke(org, foreign, at_ms(1));
+  CHECK(refusal(revoked) == Errc::not_found);
+  auto listed = must(co_await agents.list(org, {.group = world.theirs.group}, {}));
+  CHECK(listed.items.empty());
+  auto untouched = must(co_await agents.find(world.theirs.org, foreign));
+  CHECK(untouched.name == "edge");
+  CHECK(untouched.status == AgentStatus::active);
+}
+
+STORE_TEST_CASE("certificates: renewals count up, revocation is once and for the whole agent",
+                "[store][certificates]") {
+  auto& certificates = world.stores.certificates;
+  const OrgId org = world.ours.org;
+  for (std::uint32_t generation = 1; generation <= 3; ++generation) {
+    auto added = must(co_await certificates.add(
+        org, world.ours.agent, {Serial("a" + std::to_string(generation)), at_ms(generation), at_ms(1000)}));
+    CHECK(added.generation == generation);
+  }
+  auto twice = co_await certificates.add(org, world.ours.agent, {Serial("a1"), at_ms(1), at_ms(2)});
+  CHECK(refusal(twice) == Errc::conflict);
+  auto listed = must(co_await certificates.of_agent(org, world.ours.agent));
+  REQUIRE(listed.size() == 3);
+  CHECK(listed[0].serial == Serial("a3"));
+
+  must(co_await certificates.revoke(org, Serial("a2"), at_ms(50)));
+  must(co_await certificates.revoke(org, Serial("a2"), at_ms(60)));
+  must(co_await world.stores.agents.revoke(org, world.ours.agent, at_ms(70)));
+  auto second = must(co_await certificates.find(org, Serial("a2")));
+  CHECK(second.revoked_at == at_ms(50));
+  auto third = must(co_await certificates.find(org, Serial("a3")));
+  CHECK(third.revoked_at == at_ms(70));
+  auto late = co_await certificates.add(org, world.ours.agent, {Serial("a4"), at_ms(80), at_ms(1000)});
+  CHECK(refusal(late) == Errc::forbidden);
+
+  auto revoked = must(co_await certificates.revoked_serials(at_ms(999)));
+  CHECK(revoked.size() == 3);
+  auto lapsed = must(co_await certificates.revoked_serials(at_ms(1000)));
+  CHECK(lapsed.empty());
+}
+
+STORE_TEST_CASE("certificates and authorities: another organisation's do not exist", "[store][certificates][tenancy]") {
+  auto& certificates = world.stores.certificates;
+  const OrgId ours = world.ours.org, theirs = world.theirs.org;
+  must(co_await certificates.add(theirs, world.theirs.agent, {Serial("b1"), at_ms(1), at_ms(1000)}));
+  must(co_await certificates.add(ours, world.ours.agent, {Serial("b1"), at_ms(1), at_ms(1000)}));
+  auto stolen = co_await certificates.add(ours, world.theirs.agent, {Serial("c1"), at_ms(1), at_ms(1000)});
+  CHECK(refusal(stolen) == Errc::not_found);
+  must(co_await certificates.revoke(ours, Serial("b1"), at_ms(5)));
+  auto same_serial = must(co_await certificates.find(theirs, Serial("b1")));
+  CHECK(!same_serial.revoked_at);
+  auto foreign = must(co_await certificates.of_agent(ours, world.theirs.agent));
+  CHECK(foreign.empty());
+  auto revoked = must(co_await certificates.revoked_serials(at_ms(10)));
+  REQUIRE(revoked.size() == 1);
+  CHECK(revoked[0].org == ours);
+
+  auto& cas = world.stores.issuing_cas;
+  must(co_await cas.add(ours, {.certificate_der = bytes_of("der"),
+                               .sealed_private_key = bytes_of("sealed"),
+                               .created_at = at_ms(1),
+                               .not_after = at_ms(2)}));
+  auto again = co_await cas.add(ours, {});
+  CHECK(refusal(again) == Errc::conflict);
+  auto own = must(co_await cas.find(ours));
+  CHECK(own.sealed_private_key == bytes_of("sealed"));
+  auto none = co_await cas.find(theirs);
+  CHECK(refusal(none) == Errc::not_found);
+  auto loaded = must(co_await cas.load_all());
+  REQUIRE(loaded.size() == 1);
+  CHECK(loaded[0].org == ours);
+  CHECK(loaded[0].certificate_der == bytes_of("der"));
+}
+
+STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier one", "[store][connections]") {
+  auto& connections = world.stores.connections;
+  const OrgId org = world.ours.org;
+  std::vector<store::Connection> first(2);
+  first[0].name = "erp-db";
+  first[0].kind = "sql";
+  first[0].health = store::ConnectionHealth::failing;
+  first[0].detail = "refused";
+  first[0].checked_at = at_ms(3);
+  first[1].name = "share";
+  first[1].kind = "file";
+  must(co_await connections.replace(org, world.ours.agent, first));
+  auto now = must(co_await connections.of_agent(org, world.ours.agent));
+  REQUIRE(now.size() == 2);
+  CHECK(now[0].name == "erp-db");
+  CHECK(now[0].health == store::ConnectionHealth::failing);
+  CHECK(now[0].checked_at == at_ms(3));
+  CHECK(now[1].health == store::ConnectionHealth::unknown);
+  auto page = must(co_await connections.list(org, {.limit = 1}));
+  auto rest = must(co_await connections.list(org, {.after = page.next, .limit = 1}));
+  CHECK(rest.items.at(0).name == "share");
+  CHECK(rest.next.empty());
+
+  first.push_back(first[0]);
+  auto clash = co_await connections.replace(org, world.ours.agent, first);
+  CHECK(refusal(clash) == Errc::conflict);
+  auto kept = must(co_await connections.of_agent(org, world.ours.agent));
+  CHECK(kept.size() == 2);
+  auto flood = co_await connections.replace(org, world.ours.agent, std::vector<store::Connection>(1001));
+  CHECK(refusal(flood) == Errc::too_large);
+  must(co_await connections.replace(org, world.ours.agent, {}));
+  auto none = must(co_await connections.list(org, {}));
+  CHECK(none.items.empty());
+}
+
+STORE_TEST_CASE("connections: another organisation's agent has none", "[store][connections][tenancy]") {
+  auto& connections = world.stores.connections;
+  std::vector<store::Connection> one(1);
+  one[0].name = "erp-db";
+  must(co_await connections.replace(world.theirs.org, world.theirs.agent, one));
+  auto foreign = must(co_await connections.of_agent(world.ours.org, world.theirs.agent));
+  CHECK(foreign.empty());
+  auto listed = must(co_await connections.list(world.ours.org, {}));
+  CHECK(listed.items.empty());
+  auto overwritten = co_await connections.replace(world.ours.org, world.theirs.agent, {});
+  CHECK(refusal(overwritten) == Errc::not_found);
+  auto kept = must(co_await connections.of_agent(world.theirs.org, world.theirs.agent));
+  CHECK(kept.size() == 1);
+}

@@ -1,0 +1,205 @@
+#include "tests/contract/store/world.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using domain::JobState;
+using domain::StepStatus;
+using store::HistoryEntry;
+
+namespace {
+
+HistoryEntry job_started(std::uint64_t seq) {
+  return {.job_seq = seq, .at = at_ms(100 + seq), .what = store::JobStarted{}};
+}
+
+HistoryEntry step_started(std::uint64_t seq, std::string path, std::uint32_t attempt = 1) {
+  return {.job_seq = seq,
+          .at = at_ms(100 + static_cast<std::int64_t>(seq)),
+          .what = store::StepStarted{path, attempt, "sql.execute@1", bytes_of("sealed input of " + path)}};
+}
+
+HistoryEntry step_finished(std::uint64_t seq, std::string path, StepStatus status, std::uint32_t attempt = 1) {
+  return {.job_seq = seq,
+          .at = at_ms(100 + static_cast<std::int64_t>(seq)),
+          .what = store::StepFinished{.path = path,
+                                      .attempt = attempt,
+                                      .status = status,
+                                      .error_class = status == StepStatus::failed ? "connection" : "",
+                                      .message = status == StepStatus::failed ? "refused" : "",
+                                      .sealed_output = bytes_of("sealed output of " + path)}};
+}
+
+HistoryEntry will_retry(HistoryEntry entry) {
+  std::get<store::StepFinished>(entry.what).retry_at = at_ms(9'999);
+  return entry;
+}
+
+HistoryEntry job_finished(std::uint64_t seq, JobState state) {
+  return {.job_seq = seq,
+          .at = at_ms(100 + static_cast<std::int64_t>(seq)),
+          .what = store::JobFinished{state, {state == JobState::failed ? "connection" : "", "", ""}}};
+}
+
+}  // namespace
+
+STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.queue_job(world.ours);
+  must(co_await world.stores.jobs.claim(org, job.id,
+                                        {.agent = world.ours.agent, .at = at_ms(1), .lease_until = at_ms(2)}));
+
+  std::vector<HistoryEntry> entries = {job_started(1), step_started(2, "rows")};
+  entries.push_back({.job_seq = 3, .at = at_ms(103), .what = store::StepLog{"rows", "info", bytes_of("sealed log")}});
+  auto first = must(co_await history.append(org, job.id, 1, entries));
+  CHECK(first.stored == 3);
+  CHECK(first.job.state == JobState::running);
+  CHECK(first.job.started_at == at_ms(101));
+  auto second = must(co_await history.append(
+      org, job.id, 1, {step_finished(4, "rows", StepStatus::succeeded), job_finished(5, JobState::succeeded)}));
+  CHECK(second.stored == 2);
+  CHECK(second.job.state == JobState::succeeded);
+  CHECK(second.job.finished_at == at_ms(105));
+
+  auto steps = must(co_await history.steps(org, job.id));
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].path == "rows");
+  CHECK(steps[0].status == StepStatus::succeeded);
+  CHECK(steps[0].uses == "sql.execute@1");
+  CHECK(steps[0].started_at == at_ms(102));
+  CHECK(steps[0].finished_at == at_ms(104));
+  CHECK(steps[0].sealed_input == bytes_of("sealed input of rows"));
+  CHECK(steps[0].sealed_output == bytes_of("sealed output of rows"));
+  CHECK(!steps[0].retry_at);
+
+  auto events = must(co_await history.events(org, job.id, 0, 100));
+  REQUIRE(events.size() == 5);
+  std::vector<std::string> kinds;
+  for (const auto& event : events) kinds.push_back(event.kind);
+  CHECK(kinds == std::vector<std::string>{"job.started", "step.started", "step.log", "step.finished", "job.finished"});
+  CHECK(events[2].sealed_text == bytes_of("sealed log"));
+  CHECK(events[2].status == "info");
+  CHECK(events[4].status == "succeeded");
+  CHECK(events[4].seq == 5);
+  auto tail = must(co_await history.events(org, job.id, 3, 1));
+  REQUIRE(tail.size() == 1);
+  CHECK(tail[0].seq == 4);
+  auto nothing = must(co_await history.events(org, job.id, 5, 100));
+  CHECK(nothing.empty());
+}
+
+STORE_TEST_CASE("history: entries that come again are stored once", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.running_job(world.ours);
+  std::vector<HistoryEntry> entries = {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded),
+                                       step_started(3, "b"), step_finished(4, "b", StepStatus::failed),
+                                       job_finished(5, JobState::failed)};
+  std::size_t stored = 0;
+  for (std::size_t upto = 1; upto <= entries.size(); ++upto) {
+    auto appended = must(co_await history.append(org, job.id, 1, {entries.begin(), entries.begin() + upto}));
+    stored += appended.stored;
+  }
+  CHECK(stored == entries.size());
+  auto events = must(co_await history.events(org, job.id, 0, 100));
+  REQUIRE(events.size() == entries.size());
+  for (std::size_t i = 0; i < events.size(); ++i) CHECK(events[i].seq == i + 1);
+  auto steps = must(co_await history.steps(org, job.id));
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[1].error_class == "connection");
+  CHECK(steps[1].message == "refused");
+}
+
+STORE_TEST_CASE("history: what a new holder must not run again", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.running_job(world.ours);
+  must(co_await history.append(
+      org, job.id, 1,
+      {step_started(1, "done"), step_finished(2, "done", StepStatus::succeeded),             //
+       step_finished(3, "skipped", StepStatus::skipped),                                     //
+       step_started(4, "twice"), will_retry(step_finished(5, "twice", StepStatus::failed)),  //
+       step_started(6, "twice", 2), step_finished(7, "twice", StepStatus::succeeded, 2),     //
+       step_started(8, "retrying"), will_retry(step_finished(9, "retrying", StepStatus::failed)),
+       step_started(10, "failed"), step_finished(11, "failed", StepStatus::failed),  //
+       step_started(12, "cut off")}));
+  auto completed = must(co_await history.completed(org, job.id));
+  std::vector<std::string> paths;
+  for (const auto& step : completed) paths.push_back(step.path + "#" + std::to_string(step.attempt));
+  CHECK(paths == std::vector<std::string>{"done#1", "skipped#1", "twice#2", "failed#1"});
+  CHECK(completed[0].sealed_output == bytes_of("sealed output of done"));
+}
+
+STORE_TEST_CASE("history: the next holder counts from one again", "[store][history][fencing]") {
+  auto& history = world.stores.history;
+  auto& jobs = world.stores.jobs;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.running_job(world.ours);
+  must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded)}));
+  must(co_await jobs.release(org, job.id, 1, at_ms(300), store::ReleaseReason::holder_lost));
+  must(co_await jobs.claim(
+      org, job.id, {.agent = world.ours.agent, .expected_epoch = 2, .at = at_ms(301), .lease_until = at_ms(999)}));
+  auto late = co_await history.append(org, job.id, 1, {step_started(3, "b")});
+  CHECK(refusal(late) == Errc::conflict);
+  auto appended = must(co_await history.append(org, job.id, 3, {job_started(1), step_started(2, "b")}));
+  CHECK(appended.stored == 2);
+  auto repeated =
+      must(co_await history.append(org, job.id, 3, {step_started(3, "a"), step_finished(4, "a", StepStatus::failed)}));
+  CHECK(repeated.stored == 2);
+  auto steps = must(co_await history.steps(org, job.id));
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].status == StepStatus::succeeded);
+  auto events = must(co_await history.events(org, job.id, 0, 100));
+  REQUIRE(events.size() == 6);
+  CHECK(events[2].seq == 3);
+  CHECK(events[2].epoch == 3);
+  CHECK(events[2].job_seq == 1);
+}
+
+STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stays", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.running_job(world.ours);
+  must(co_await world.stores.jobs.finish(org, job.id, 1, {.state = JobState::timed_out, .at = at_ms(50), .error = {}}));
+  auto late = must(co_await history.append(
+      org, job.id, 1, {job_started(1), step_started(2, "a"), job_finished(3, JobState::succeeded)}));
+  CHECK(late.stored == 3);
+  CHECK(late.job.state == JobState::timed_out);
+  CHECK(late.job.finished_at == at_ms(50));
+}
+
+STORE_TEST_CASE("history: one bad entry stores none of its batch", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.running_job(world.ours);
+  auto refused = co_await history.append(org, job.id, 1, {step_started(1, "a"), job_finished(2, JobState::queued)});
+  CHECK(refusal(refused) == Errc::invalid);
+  auto events = must(co_await history.events(org, job.id, 0, 100));
+  CHECK(events.empty());
+  auto steps = must(co_await history.steps(org, job.id));
+  CHECK(steps.empty());
+}
+
+STORE_TEST_CASE("history: another organisation's job has none", "[store][history][tenancy]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto foreign = co_await world.running_job(world.theirs);
+  must(co_await history.append(world.theirs.org, foreign.id, 1, {step_started(1, "a")}));
+  auto appended = co_await history.append(org, foreign.id, 1, {step_started(2, "b")});
+  CHECK(refusal(appended) == Errc::not_found);
+  auto steps = co_await history.steps(org, foreign.id);
+  CHECK(refusal(steps) == Errc::not_found);
+  auto events = co_await history.events(org, foreign.id, 0, 10);
+  CHECK(refusal(events) == Errc::not_found);
+  auto completed = co_await history.completed(org, foreign.id);
+  CHECK(refusal(completed) == Errc::not_found);
+  auto kept = must(co_await history.events(world.theirs.org, foreign.id, 0, 10));
+  CHECK(kept.size() == 1);
+}
+
+STORE_TEST_CASE("history: the identities under which payloads are sealed differ", "[store][history]") {
+  CHECK(store::step_record(JobId("job_1"), "a", 11) != store::step_record(JobId("job_1"), "a/1", 1));
+  CHECK(store::step_record(JobId("job_1"), "a", 1) == "job_1/a/1");
+  CHECK(store::entry_record(JobId("job_1"), 2, 3) == "job_1/2/3");
+  co_return;
+}

@@ -1,0 +1,159 @@
+#include "tests/contract/store/world.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using store::ApplyOutcome;
+
+static store::NewRecipeVersion version_of(World& world, std::string name, int digest) {
+  return {.id_if_new = world.id<RecipeId>("rcp_"),
+          .name = std::move(name),
+          .run_on = "dc1",
+          .trigger = "schedule",
+          .source_yaml = "source " + std::to_string(digest),
+          .canonical_json = "{}",
+          .sha256 = Bytes(32, static_cast<std::byte>(digest)),
+          .created_by = world.ours.owner,
+          .created_at = at_ms(digest)};
+}
+
+STORE_TEST_CASE("recipes: applying adds a version only when something changed", "[store][recipes]") {
+  auto& recipes = world.stores.recipes;
+  const OrgId org = world.ours.org;
+  struct Row {
+    int digest;
+    ApplyOutcome outcome;
+    std::uint32_t version;
+  };
+  RecipeId id;
+  for (const Row& row : {Row{10, ApplyOutcome::recipe_created, 1}, Row{10, ApplyOutcome::unchanged, 1},
+                         Row{11, ApplyOutcome::version_added, 2}, Row{10, ApplyOutcome::version_added, 3}}) {
+    INFO("digest " << row.digest << " -> version " << row.version);
+    auto applied = must(co_await recipes.apply(org, version_of(world, "nightly", row.digest)));
+    CHECK(applied.outcome == row.outcome);
+    CHECK(applied.version == row.version);
+    CHECK(applied.recipe.latest_version == row.version);
+    CHECK(!applied.recipe.active_version);
+    if (!id.empty()) CHECK(applied.recipe.id == id);
+    id = applied.recipe.id;
+  }
+  auto second = must(co_await recipes.version(org, id, 2));
+  CHECK(second.source_yaml == "source 11");
+  CHECK(second.trigger == "schedule");
+  CHECK(second.run_on == "dc1");
+  CHECK(second.created_by == world.ours.owner);
+  CHECK(second.sha256 == Bytes(32, std::byte{11}));
+  auto newest = must(co_await recipes.versions(org, id, {.limit = 2}));
+  REQUIRE(newest.items.size() == 2);
+  CHECK(newest.items[0].version == 3);
+  auto oldest = must(co_await recipes.versions(org, id, {.after = newest.next, .limit = 2}));
+  REQUIRE(oldest.items.size() == 1);
+  CHECK(oldest.items[0].version == 1);
+  CHECK(oldest.next.empty());
+}
+
+STORE_TEST_CASE("recipes: activation is a compare-and-set", "[store][recipes]") {
+  auto& recipes = world.stores.recipes;
+  const OrgId org = world.ours.org;
+  const RecipeId id = world.ours.recipe;
+  must(co_await recipes.apply(org, version_of(world, "orders", 2)));
+  auto active = must(co_await recipes.activate(org, id, {.expected = std::nullopt, .wanted = 1}));
+  CHECK(active.active_version == 1u);
+  auto stale = co_await recipes.activate(org, id, {.expected = std::nullopt, .wanted = 2});
+  CHECK(refusal(stale) == Errc::conflict);
+  for (std::uint32_t absent : {0u, 3u, 99u}) {
+    auto refused = co_await recipes.activate(org, id, {.expected = 1, .wanted = absent});
+    CHECK(refusal(refused) == Errc::not_found);
+  }
+  must(co_await recipes.activate(org, id, {.expected = 1, .wanted = 2}));
+  auto listed = must(co_await recipes.active(org, {}));
+  REQUIRE(listed.items.size() == 1);
+  CHECK(listed.items[0].version == 2);
+  must(co_await recipes.activate(org, id, {.expected = 2, .wanted = std::nullopt}));
+  auto found = must(co_await recipes.find_by_name(org, "orders"));
+  CHECK(!found.active_version);
+  auto none = must(co_await recipes.active(org, {}));
+  CHECK(none.items.empty());
+}
+
+STORE_TEST_CASE("recipes: another organisation's recipe does not exist", "[store][recipes][tenancy]") {
+  auto& recipes = world.stores.recipes;
+  const OrgId org = world.ours.org;
+  const RecipeId foreign = world.theirs.recipe;
+  must(co_await recipes.activate(world.theirs.org, foreign, {.expected = std::nullopt, .wanted = 1}));
+  auto found = co_await recipes.find(org, foreign);
+  CHECK(refusal(found) == Errc::not_found);
+  auto version = co_await recipes.version(org, foreign, 1);
+  CHECK(refusal(version) == Errc::not_found);
+  auto versions = co_await recipes.versions(org, foreign, {});
+  CHECK(refusal(versions) == Errc::not_found);
+  auto activated = co_await recipes.activate(org, foreign, {.expected = 1, .wanted = std::nullopt});
+  CHECK(refusal(activated) == Errc::not_found);
+  auto by_name = must(co_await recipes.find_by_name(org, "orders"));
+  CHECK(by_name.id == world.ours.recipe);
+  auto listed = must(co_await recipes.list(org, {}));
+  CHECK(listed.items.size() == 1);
+  auto active = must(co_await recipes.active(org, {}));
+  CHECK(active.items.empty());
+}
+
+static awaitable<AgentId> second_agent(World& world) {
+  const AgentId agent = world.id<AgentId>("agt_");
+  must(co_await world.stores.agents.add(world.ours.org, {.id = agent, .group = world.ours.group, .name = "edge-2"}));
+  co_return agent;
+}
+
+STORE_TEST_CASE("assignments: one agent watches, and every change is counted", "[store][assignments]") {
+  auto& assignments = world.stores.assignments;
+  const OrgId org = world.ours.org;
+  const RecipeId recipe = world.ours.recipe;
+  const AgentId first = world.ours.agent;
+  const AgentId second = co_await second_agent(world);
+  auto nobody = must(co_await assignments.of_agent(org, first));
+  CHECK(nobody.revision == 0);
+
+  must(co_await assignments.assign(org, std::nullopt, {org, recipe, 1, first}));
+  must(co_await assignments.assign(org, first, {org, recipe, 1, first}));
+  auto held = must(co_await assignments.of_agent(org, first));
+  CHECK(held.revision == 1);
+  REQUIRE(held.assignments.size() == 1);
+  CHECK(held.assignments[0].version == 1);
+
+  auto stale = co_await assignments.assign(org, std::nullopt, {org, recipe, 1, second});
+  CHECK(refusal(stale) == Errc::conflict);
+  must(co_await assignments.assign(org, first, {org, recipe, 1, second}));
+  auto lost = must(co_await assignments.of_agent(org, first));
+  CHECK(lost.revision == 2);
+  CHECK(lost.assignments.empty());
+  auto gained = must(co_await assignments.of_agent(org, second));
+  CHECK(gained.revision == 1);
+  auto watcher = must(co_await assignments.find(org, recipe));
+  CHECK(watcher.agent == second);
+
+  must(co_await assignments.withdraw(org, recipe));
+  must(co_await assignments.withdraw(org, recipe));
+  auto withdrawn = must(co_await assignments.of_agent(org, second));
+  CHECK(withdrawn.revision == 2);
+  auto gone = co_await assignments.find(org, recipe);
+  CHECK(refusal(gone) == Errc::not_found);
+  auto no_version = co_await assignments.assign(org, std::nullopt, {org, recipe, 7, first});
+  CHECK(refusal(no_version) == Errc::not_found);
+}
+
+STORE_TEST_CASE("assignments: never across organisations", "[store][assignments][tenancy]") {
+  auto& assignments = world.stores.assignments;
+  const OrgId org = world.ours.org;
+  auto foreign_agent = co_await assignments.assign(org, std::nullopt, {org, world.ours.recipe, 1, world.theirs.agent});
+  CHECK(refusal(foreign_agent) == Errc::not_found);
+  auto foreign_recipe = co_await assignments.assign(org, std::nullopt, {org, world.theirs.recipe, 1, world.ours.agent});
+  CHECK(refusal(foreign_recipe) == Errc::not_found);
+  must(co_await assignments.assign(world.theirs.org, std::nullopt,
+                                   {world.theirs.org, world.theirs.recipe, 1, world.theirs.agent}));
+  must(co_await assignments.withdraw(org, world.theirs.recipe));
+  auto kept = must(co_await assignments.find(world.theirs.org, world.theirs.recipe));
+  CHECK(kept.agent == world.theirs.agent);
+  auto seen = must(co_await assignments.of_agent(org, world.theirs.agent));
+  CHECK(seen.revision == 0);
+  CHECK(seen.assignments.empty());
+  auto listed = must(co_await assignments.list(org, {}));
+  CHECK(listed.items.empty());
+}

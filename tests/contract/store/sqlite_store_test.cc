@@ -1,0 +1,257 @@
+#include "relay/store/sqlite/sqlite_store.h"
+#include "relay/store/sqlite/database.h"
+#include "relay/store/sqlite/migrate.h"
+#include "tests/contract/store/world.h"
+
+#include <sys/stat.h>
+#include <fstream>
+
+// What holds for the embedded engine beyond the contract: its file, its schema, kills, full disks, tampering.
+using namespace sallyport;
+using namespace sallyport::test;
+using store::SqliteStore;
+using store::sqlite::Access;
+using store::sqlite::Database;
+using store::sqlite::Row;
+
+namespace {
+
+// A store over files that the test keeps.
+class BorrowedEngine final : public StoreEngine {
+ public:
+  explicit BorrowedEngine(SqliteStore& store) : store_(store) {}
+  store::Stores stores() override { return store_.stores(); }
+
+ private:
+  SqliteStore& store_;
+};
+
+std::unique_ptr<SqliteStore> open_store(const std::filesystem::path& file, std::uint32_t max_pages = 0) {
+  return must(SqliteStore::open({.file = file, .max_pages = max_pages}));
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// What a power cut would leave: the files as they are while the store is open.
+void copy_files(const std::filesystem::path& from, const std::filesystem::path& to) {
+  for (const char* suffix : {"", "-wal"}) {
+    std::filesystem::copy_file(from.string() + suffix, to.string() + suffix,
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
+std::int64_t number(Database& database, const std::string& sql) {
+  return must(database.prepare(sql).one("number", [](Row row) { return row.integer(); }));
+}
+
+}  // namespace
+
+TEST_CASE("the database file is private, and opens again", "[store][sqlite]") {
+  TempFolder folder;
+  {
+    auto store = open_store(folder / "relay.db");
+  }
+  struct stat status{};
+  REQUIRE(::stat((folder / "relay.db").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  auto again = open_store(folder / "relay.db");
+  CHECK(::stat((folder / "relay.db-wal").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a file that cannot be the relay's database is refused with its name", "[store][sqlite]") {
+  TempFolder folder;
+  auto no_folder = SqliteStore::open({.file = folder / "absent/relay.db"});
+  CHECK(refusal(no_folder) == Errc::invalid);
+  CHECK(no_folder.error().message.find("absent/relay.db") != std::string::npos);
+  std::ofstream(folder / "text.db") << std::string(4096, 'x');
+  auto not_sqlite = SqliteStore::open({.file = folder / "text.db"});
+  CHECK(refusal(not_sqlite) == Errc::internal);
+  CHECK(not_sqlite.error().message.find("text.db") != std::string::npos);
+}
+
+TEST_CASE("a database of a newer program is refused and left alone", "[store][sqlite][migrations]") {
+  TempFolder folder;
+  {
+    auto store = open_store(folder / "relay.db");
+  }
+  {
+    auto database = must(Database::open(folder / "relay.db", Access::read_write));
+    must(database.run("insert into schema_migrations (number, name) values (99, 'future')"));
+  }
+  auto refused = SqliteStore::open({.file = folder / "relay.db"});
+  CHECK(refusal(refused) == Errc::invalid);
+  CHECK(refused.error().message.find("schema 99") != std::string::npos);
+  CHECK(refused.error().message.find("newer program") != std::string::npos);
+  auto database = must(Database::open(folder / "relay.db", Access::read_only));
+  CHECK(number(database, "select count(*) from schema_migrations") ==
+        1 + std::int64_t(store::sqlite_migrations().size()));
+}
+
+TEST_CASE("a migration that fails leaves nothing of itself", "[store][sqlite][migrations]") {
+  TempFolder folder;
+  std::ofstream(folder / "m.db");
+  auto database = must(Database::open(folder / "m.db", Access::read_write));
+  const store::Migration good[] = {{1, "first", "create table a (x integer) strict"}};
+  must(store::sqlite::migrate(database, good));
+  must(store::sqlite::migrate(database, good));
+  const store::Migration bad[] = {good[0], {2, "second", "create table b (x integer) strict; create tabel c (x)"}};
+  auto failed = store::sqlite::migrate(database, bad);
+  CHECK(refusal(failed) == Errc::internal);
+  CHECK(failed.error().message.find("migration 2 (second)") != std::string::npos);
+  CHECK(number(database, "select count(*) from sqlite_master where name = 'b'") == 0);
+  const store::Migration other[] = {{1, "another program's", ""}};
+  auto foreign = store::sqlite::migrate(database, other);
+  CHECK(refusal(foreign) == Errc::invalid);
+}
+
+static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std::filesystem::path file,
+                                                        std::filesystem::path copy) {
+  World world(std::make_unique<BorrowedEngine>(store));
+  co_await world.furnish();
+  for (int i = 0; i < 10; ++i) {
+    auto job = co_await world.running_job(world.ours);
+    must(co_await world.stores.history.append(
+        world.ours.org, job.id, 1,
+        {{.job_seq = 1, .at = at_ms(1), .what = store::StepStarted{"a", 1, "sql.query@1", {}}}}));
+    copy_files(file, copy);
+    auto survivor = open_store(copy);
+    auto found = must(co_await survivor->stores().jobs.find(world.ours.org, job.id));
+    CHECK(found.state == domain::JobState::running);
+    auto steps = must(co_await survivor->stores().history.steps(world.ours.org, job.id));
+    CHECK(steps.size() == 1);
+  }
+}
+
+TEST_CASE("whatever was acknowledged survives a kill at once", "[store][sqlite][crash]") {
+  TempFolder folder;
+  auto store = open_store(folder / "relay.db");
+  run(everything_acknowledged_survives(*store, folder / "relay.db", folder / "copy.db"));
+}
+
+static awaitable<void> fill_disk(SqliteStore& store, Tenant& tenant, std::vector<JobId>& acknowledged) {
+  World world(std::make_unique<BorrowedEngine>(store));
+  co_await world.furnish();
+  tenant = world.ours;
+  for (int i = 0; i < 5000; ++i) {
+    auto fresh = world.new_job(world.ours);
+    fresh.sealed_trigger = Bytes(2000);
+    auto added = co_await world.stores.jobs.add(world.ours.org, fresh);
+    if (!added) {
+      CHECK(added.error().code == Errc::exhausted);
+      CHECK(added.error().message.find("free disk space") != std::string::npos);
+      auto absent = co_await world.stores.jobs.find(world.ours.org, fresh.job.id);
+      CHECK(refusal(absent) == Errc::not_found);
+      co_return;
+    }
+    acknowledged.push_back(fresh.job.id);
+  }
+  FAIL("the disk never was full");
+}
+
+static awaitable<void> find_all(SqliteStore& store, Tenant tenant, std::vector<JobId> jobs) {
+  for (const JobId& job : jobs) {
+    must(co_await store.stores().jobs.find(tenant.org, job));
+    auto trigger = must(co_await store.stores().jobs.sealed_trigger(tenant.org, job));
+    CHECK(trigger.size() == 2000);
+  }
+  auto fresh = must(co_await store.stores().jobs.request_cancel(tenant.org, jobs.front(), at_ms(1)));
+  CHECK(fresh.state == domain::JobState::cancelled);
+}
+
+TEST_CASE("a full disk is a clear error, loses nothing, and heals", "[store][sqlite][disk]") {
+  TempFolder folder;
+  Tenant tenant;
+  std::vector<JobId> acknowledged;
+  {
+    auto store = open_store(folder / "relay.db", 160);
+    run(fill_disk(*store, tenant, acknowledged));
+    CHECK(acknowledged.size() > 10);
+  }
+  auto store = open_store(folder / "relay.db");
+  run(find_all(*store, tenant, acknowledged));
+}
+
+static awaitable<void> write_and_replace(SqliteStore& store, std::string canary) {
+  World world(std::make_unique<BorrowedEngine>(store));
+  co_await world.furnish();
+  std::vector<store::Connection> connections(1);
+  connections[0].name = "erp";
+  connections[0].detail = canary;
+  must(co_await world.stores.connections.replace(world.ours.org, world.ours.agent, connections));
+  must(co_await world.stores.connections.replace(world.ours.org, world.ours.agent, {}));
+}
+
+TEST_CASE("deleted rows are overwritten in the file", "[store][sqlite]") {
+  TempFolder folder;
+  const std::string canary = "canary-8d1f6e0a-deleted";
+  run(write_and_replace(*open_store(folder / "relay.db"), canary));
+  CHECK(content_of(folder / "relay.db").find(canary) == std::string::npos);
+  CHECK(!std::filesystem::exists((folder / "relay.db").string() + "-wal"));
+}
+
+static awaitable<void> audit_some(SqliteStore& store, OrgId org, int count) {
+  for (int i = 0; i < count; ++i) {
+    must(co_await store.stores().audit_log.append(org,
+                                                  {EventId("evt_" + std::to_string(i)), at_ms(i),
+                                                   R"({"action":"job.start","target":")" + std::to_string(i) + "\"}"}));
+  }
+}
+
+static awaitable<void> verify_into(SqliteStore& store, OrgId org, store::AuditVerdict& verdict) {
+  verdict = must(co_await store.stores().audit_log.verify(org));
+}
+
+TEST_CASE("a tampered ledger is found, with its first bad row", "[store][sqlite][audit]") {
+  struct Tampering {
+    const char* what;
+    const char* sql;
+    std::optional<std::uint64_t> bad_seq;
+  };
+  const Tampering rows[] = {
+      {"untouched (control)", "select 1", std::nullopt},
+      {"edited", "update audit_rows set json = replace(json, '7', '8') where seq = 8", 8},
+      {"time moved", "update audit_rows set at = at + 1 where seq = 3", 3},
+      {"deleted in the middle", "delete from audit_rows where seq = 600", 601},
+      {"deleted at the start", "delete from audit_rows where seq = 1", 2},
+      {"cut off at the end", "delete from audit_rows where seq > 700", 701},
+      {"all gone", "delete from audit_rows", 1},
+      {"two swapped",
+       "update audit_rows set seq = 9999 where seq = 5; update audit_rows set seq = 5 where seq = 6; "
+       "update audit_rows set seq = 6 where seq = 9999",
+       5},
+      {"hash rewritten too", "update audit_rows set json = '{}', hash = zeroblob(32) where seq = 700", 700},
+      {"head moved back", "update audit_heads set seq = 10", 703},
+  };
+  TempFolder folder;
+  const OrgId org("org_audited");
+  run(audit_some(*open_store(folder / "relay.db"), org, 702));
+  for (const Tampering& row : rows) {
+    INFO(row.what);
+    std::filesystem::copy_file(folder / "relay.db", folder / "copy.db",
+                               std::filesystem::copy_options::overwrite_existing);
+    {
+      auto database = must(Database::open(folder / "copy.db", Access::read_write));
+      must(database.script("drop trigger audit_rows_are_not_edited; drop trigger audit_rows_are_not_deleted"));
+      must(database.script(row.sql));
+    }
+    store::AuditVerdict verdict;
+    run(verify_into(*open_store(folder / "copy.db"), org, verdict));
+    CHECK(verdict.bad_seq == row.bad_seq);
+    CHECK(verdict.reason.empty() == !row.bad_seq.has_value());
+  }
+}
+
+TEST_CASE("the schema itself refuses to edit what is immutable", "[store][sqlite]") {
+  TempFolder folder;
+  run(audit_some(*open_store(folder / "relay.db"), OrgId("org_a"), 2));
+  auto database = must(Database::open(folder / "relay.db", Access::read_write));
+  CHECK(!database.script("update audit_rows set at = 0"));
+  CHECK(!database.script("delete from audit_rows"));
+  CHECK(
+      !database.script("insert into audit_rows (org, seq, id, at, json, previous_hash, hash) "
+                       "values ('o', 1, 'e', 0, 'no json', zeroblob(32), zeroblob(32))"));
+}
