@@ -17,7 +17,7 @@ struct DeploymentSettings {
 };
 
 // The deployment's own identity, as files of one directory (0700, keys 0600):
-//   trust-domain  root.pem  root.key  server.pem  server.key
+//   trust-domain  root.pem  root.key  server.pem (certificate and key, so that they change together)
 // root.key may be taken offline: then no issuing CA can be made and the server certificate cannot be renewed here.
 struct Deployment {
   std::string trust_domain;

@@ -89,9 +89,11 @@ class Enrolments {
   boost::asio::awaitable<Enrolment> redeem(EnrolmentAsk ask, Bytes exporter);
 
  private:
-  boost::asio::awaitable<Enrolment> judge(EnrolmentAsk ask, Bytes exporter, OrgId& org);
-  boost::asio::awaitable<Enrolment> admit(store::EnrolmentToken token, EnrolmentAsk ask);
-  boost::asio::awaitable<Result<void>> audit(OrgId org, const EnrolmentAsk& ask, const Enrolment& outcome);
+  struct Judged;
+  boost::asio::awaitable<Judged> judge(EnrolmentAsk ask, Bytes exporter);
+  boost::asio::awaitable<Enrolment> enrol(store::EnrolmentToken token, EnrolmentAsk ask,
+                                          crypto::SigningRequest request);
+  boost::asio::awaitable<EnrolmentRefusal> why_not_redeemed(EnrolmentId token, Error error);
 
   Ports ports_;
   PublicAddress address_;

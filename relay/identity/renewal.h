@@ -7,11 +7,13 @@
 
 namespace sallyport::identity {
 
+inline constexpr std::size_t kMostValidCertificates = 16;
+
 // New certificates for linked agents. Everything handed in outlives it.
 class Renewals {
  public:
-  Renewals(AgentAuthority& authority, store::Certificates& certificates, Audit& audit)
-      : authority_(authority), certificates_(certificates), audit_(audit) {}
+  Renewals(AgentAuthority& authority, store::Certificates& certificates, Audit& audit, const Clock& clock)
+      : authority_(authority), certificates_(certificates), audit_(audit), clock_(clock) {}
 
   // `peer` is the identity of the link the request came over. The new certificate has the next generation; the old one
   // stays valid until its end or until the new one has been used. Audited either way. invalid: the request is no good,
@@ -24,6 +26,7 @@ class Renewals {
   AgentAuthority& authority_;
   store::Certificates& certificates_;
   Audit& audit_;
+  const Clock& clock_;
 };
 
 }  // namespace sallyport::identity

@@ -4,6 +4,7 @@
 #include "relay/store/certificates.h"
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -54,6 +55,8 @@ class Revocations {
   const Clock& clock_;
   std::atomic<std::shared_ptr<const Serials>> serials_;
   std::list<OnRevoked> subscribers_;
+  std::uint64_t loads_begun_ = 0;
+  std::uint64_t newest_load_ = 0;
 };
 
 }  // namespace sallyport::identity

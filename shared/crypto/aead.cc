@@ -44,11 +44,7 @@ Result<void> check_sizes(const Secret& key, std::size_t text, std::size_t associ
 
 }  // namespace
 
-Secret new_aead_key() {
-  std::string key(kAeadKeySize, '\0');
-  fill_random(std::as_writable_bytes(std::span(key)));
-  return Secret::take(key);
-}
+Secret new_aead_key() { return random_secret(kAeadKeySize); }
 
 Result<Bytes> seal(const Secret& key, std::span<const std::byte> plaintext, std::span<const std::byte> associated) {
   SP_CHECK(check_sizes(key, plaintext.size(), associated.size()));

@@ -20,6 +20,12 @@ Bytes random_bytes(std::size_t count) {
   return out;
 }
 
+Secret random_secret(std::size_t count) {
+  std::string out(count, '\0');
+  fill_random(std::as_writable_bytes(std::span(out)));
+  return Secret::take(out);
+}
+
 IdEntropy new_entropy() {
   IdEntropy entropy;
   fill_random(entropy);

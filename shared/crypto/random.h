@@ -1,6 +1,7 @@
 #pragma once
 
 #include "shared/base/ids.h"
+#include "shared/base/secret.h"
 #include "shared/base/text.h"
 
 #include <cstddef>
@@ -13,6 +14,7 @@ namespace sallyport::crypto {
 void fill_random(std::span<std::byte> out);
 
 Bytes random_bytes(std::size_t count);
+Secret random_secret(std::size_t count);
 IdEntropy new_entropy();
 
 }  // namespace sallyport::crypto

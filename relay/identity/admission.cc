@@ -1,0 +1,50 @@
+#include "relay/identity/admission.h"
+
+namespace sallyport::identity {
+
+using boost::asio::awaitable;
+using Admitted = std::expected<store::Agent, tls::Refusal>;
+namespace reason = tls::reason;
+
+namespace {
+
+std::unexpected<tls::Refusal> refused(std::string_view why, Errc code, std::string message) {
+  return std::unexpected(tls::Refusal{why, Error{code, std::move(message)}});
+}
+
+std::unexpected<tls::Refusal> refused(Error error) {
+  switch (error.code) {
+    case Errc::not_found:
+      return refused(reason::kUnknownSerial, Errc::unauthenticated, "this relay knows no such certificate");
+    case Errc::forbidden: return refused(reason::kRevoked, Errc::forbidden, "the agent has been revoked");
+    case Errc::conflict:
+      return refused(reason::kOldGeneration, Errc::conflict,
+                     "a newer certificate of this agent has been used: this is an old copy of its identity");
+    default: return std::unexpected(tls::Refusal{reason::kUnavailable, std::move(error)});
+  }
+}
+
+}  // namespace
+
+awaitable<Admitted> Admissions::admit(tls::PeerIdentity peer) {
+  auto admitted = co_await judge(peer);
+  if (admitted || admitted.error().reason == reason::kUnavailable) co_return admitted;
+  const auto name = "agent:" + peer.id.agent.value;
+  AuditRecord record{.actor = name, .action = "link.open", .target = name, .outcome = AuditOutcome::refused};
+  record.detail.emplace("reason", admitted.error().reason);
+  record.detail.emplace("serial", peer.serial);
+  static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // it stays refused either way
+  co_return admitted;
+}
+
+awaitable<Admitted> Admissions::judge(tls::PeerIdentity peer) {
+  const auto found = co_await certificates_.find(peer.id.org, store::Serial(peer.serial));
+  if (!found) co_return refused(found.error());
+  if (found->agent != peer.id.agent) co_return refused({Errc::not_found, ""});
+  if (found->revoked_at) co_return refused({Errc::forbidden, ""});
+  auto agent = co_await agents_.confirm_generation(peer.id.org, peer.id.agent, found->generation);
+  if (!agent) co_return refused(std::move(agent).error());
+  co_return *std::move(agent);
+}
+
+}  // namespace sallyport::identity

@@ -1,0 +1,61 @@
+#include "relay/identity/agent_authority.h"
+
+namespace sallyport::identity {
+namespace {
+
+using boost::asio::awaitable;
+
+keys::RecordIdentity key_record(const OrgId& org) { return {org, "issuing_cas", "private_key", org.value}; }
+
+Result<crypto::Authority> root_authority(const Deployment& deployment) {
+  if (!deployment.root_key) {
+    return fail(Errc::unavailable, "the root key is offline: put root.key back once for each new organisation");
+  }
+  SP_TRY(auto key, crypto::PrivateKey::from_pem(deployment.root_key->to_pem()));
+  return crypto::Authority{deployment.root, std::move(key)};
+}
+
+store::NewCertificate row_of(const crypto::Certificate& certificate, WallTime now) {
+  return {store::Serial(certificate.serial()), now, certificate.not_after()};
+}
+
+}  // namespace
+
+awaitable<Result<IssuedCertificate>> AgentAuthority::issue(OrgId org, AgentId agent, crypto::SigningRequest request,
+                                                           std::chrono::seconds lifetime) {
+  SP_CO_TRY(const auto issuer, co_await authority_of(org));
+  const crypto::SpiffeId id{deployment_.trust_domain, org, agent};
+  SP_CO_TRY(auto certificate, crypto::issue_agent_certificate(issuer, request, id, lifetime, clock_));
+  auto row = row_of(certificate, clock_.wall());
+  co_return IssuedCertificate{std::move(certificate), {issuer.certificate}, std::move(row)};
+}
+
+awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
+  auto found = co_await cas_.find(org);
+  if (!found && found.error().code == Errc::not_found) {
+    SP_CO_CHECK(co_await make_authority(org));
+    found = co_await cas_.find(org);
+  }
+  if (!found) co_return std::unexpected(std::move(found).error());
+  SP_CO_TRY(auto certificate, crypto::Certificate::from_der(found->certificate_der));
+  if (!certificate.signed_by(deployment_.root)) {
+    co_return fail(Errc::internal, "the organisation's issuing CA is not of this deployment's root");
+  }
+  SP_CO_TRY(const auto pem, co_await envelope_.open(key_record(org), found->sealed_private_key));
+  SP_CO_TRY(auto key, crypto::PrivateKey::from_pem(pem));
+  co_return crypto::Authority{std::move(certificate), std::move(key)};
+}
+
+awaitable<Result<void>> AgentAuthority::make_authority(OrgId org) {
+  SP_CO_TRY(const auto root, root_authority(deployment_));
+  SP_CO_TRY(const auto made, crypto::make_issuing_ca(root, deployment_.trust_domain, org, clock_));
+  const auto pem = made.key.to_pem();
+  SP_CO_TRY(auto sealed, co_await envelope_.seal(key_record(org), as_bytes(pem.reveal())));
+  store::IssuingCa row{org, made.certificate.der(), std::move(sealed), clock_.wall(), made.certificate.not_after()};
+  auto added = co_await cas_.add(org, std::move(row));
+  // Somebody else was first: theirs is as good.
+  if (!added && added.error().code != Errc::conflict) co_return std::unexpected(std::move(added).error());
+  co_return Result<void>();
+}
+
+}  // namespace sallyport::identity

@@ -1,0 +1,158 @@
+#include "relay/identity/enrolment.h"
+
+#include "shared/crypto/new_id.h"
+
+namespace sallyport::identity {
+
+using boost::asio::awaitable;
+
+struct Enrolments::Judged {
+  OrgId org;  // whose ledger: the system's when the token is unknown
+  Enrolment outcome;
+};
+
+namespace {
+
+constexpr std::size_t kMaxHostname = 255;
+constexpr std::size_t kMaxSoftware = 128;
+
+std::unexpected<EnrolmentRefusal> refused(std::string_view code, std::string message) {
+  return std::unexpected(EnrolmentRefusal{code, std::move(message)});
+}
+
+std::unexpected<EnrolmentRefusal> not_now() {
+  return refused("unavailable", "the relay cannot enrol agents at the moment; try again later");
+}
+
+keys::RecordIdentity secret_record(const OrgId& org, const EnrolmentId& token) {
+  return {org, "enrolment_tokens", "secret", token.value};
+}
+
+EnrolmentRefusal refusal_for(store::EnrolmentState state) {
+  switch (state) {
+    case store::EnrolmentState::revoked: return {"revoked", "the enrolment token has been revoked"};
+    case store::EnrolmentState::expired: return {"expired", "the enrolment token has expired"};
+    case store::EnrolmentState::used_up: return {"used", "the enrolment token has been used up"};
+    case store::EnrolmentState::usable: break;
+  }
+  return not_now().error();
+}
+
+bool is_printable(std::string_view text, std::size_t most) {
+  if (text.size() > most || !is_valid_utf8(text)) return false;
+  return text.find_first_of(std::string_view("\0\n\r\t\x1b\x7f", 6)) == std::string_view::npos;
+}
+
+std::string agent_name(const EnrolmentAsk& ask, const AgentId& agent) {
+  return ask.hostname.empty() ? agent.value : ask.hostname;
+}
+
+AuditRecord audit_record(const EnrolmentAsk& ask, const Enrolment& outcome) {
+  AuditRecord record{.actor = "token:" + (crypto::is_id<EnrolmentId>(ask.token_id) ? ask.token_id : "malformed"),
+                     .action = "agent.enrol",
+                     .outcome = outcome ? AuditOutcome::done : AuditOutcome::refused};
+  record.detail.emplace("from", ask.from_address);
+  if (is_printable(ask.hostname, kMaxHostname)) record.detail.emplace("hostname", ask.hostname);
+  if (outcome) {
+    record.target = "agent:" + outcome->agent.value;
+    record.detail.emplace("serial", outcome->certificate.serial());
+    record.detail.emplace("group", outcome->group);
+  } else {
+    record.detail.emplace("reason", outcome.error().code);
+  }
+  return record;
+}
+
+}  // namespace
+
+awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order) {
+  if (order.max_uses == 0 || order.max_uses > kMostTokenUses) {
+    co_return fail(Errc::invalid, "an enrolment token can be used between 1 and 10000 times");
+  }
+  if (order.lifetime < std::chrono::minutes(1) || order.lifetime > kLongestTokenLifetime) {
+    co_return fail(Errc::invalid, "an enrolment token lives between 1 minute and 7 days");
+  }
+  crypto::EnrolmentString parts;
+  parts.relay_host = address_.link_host;
+  parts.relay_port = address_.link_port;
+  parts.api_url = address_.api_url;
+  parts.root_pin = ports_.authority.root().key_pin();
+  parts.token = crypto::new_id<EnrolmentId>(clock_);
+  parts.secret = crypto::random_secret(crypto::kEnrolmentSecretSize);
+  parts.expires = clock_.wall() + order.lifetime;
+  SP_CO_TRY(auto text, crypto::format_enrolment_string(parts));
+  SP_CO_TRY(auto sealed,
+            co_await ports_.envelope.seal(secret_record(org, parts.token), as_bytes(parts.secret.reveal())));
+  store::EnrolmentToken token{.id = parts.token,
+                              .org = org,
+                              .group = order.group,
+                              .sealed_secret = std::move(sealed),
+                              .max_uses = order.max_uses,
+                              .created_by = order.created_by,
+                              .created_at = clock_.wall(),
+                              .expires_at = parts.expires};
+  SP_CO_CHECK(co_await ports_.tokens.add(org, token));
+  co_return MadeToken{std::move(token), std::move(text)};
+}
+
+awaitable<Enrolment> Enrolments::redeem(EnrolmentAsk ask, Bytes exporter) {
+  auto judged = co_await judge(ask, std::move(exporter));
+  const auto recorded = co_await ports_.audit.record(judged.org, audit_record(ask, judged.outcome));
+  if (judged.outcome && !recorded) co_return not_now();
+  co_return std::move(judged.outcome);
+}
+
+awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter) {
+  Judged judged{store::system_ledger(), not_now()};
+  auto say = [&](Enrolment outcome) {
+    judged.outcome = std::move(outcome);
+    return std::move(judged);
+  };
+  if (!crypto::is_id<EnrolmentId>(ask.token_id)) co_return say(refused("unknown", "no such enrolment token"));
+  auto token = co_await ports_.tokens.find_for_enrolment(EnrolmentId(ask.token_id));
+  if (!token && token.error().code == Errc::not_found) co_return say(refused("unknown", "no such enrolment token"));
+  if (!token) co_return say(not_now());
+  judged.org = token->org;
+  const auto secret = co_await ports_.envelope.open(secret_record(token->org, token->id), token->sealed_secret);
+  if (!secret) co_return say(not_now());
+  if (exporter.size() != crypto::kEnrolmentExporterSize ||
+      !crypto::constant_time_equal(crypto::enrolment_proof(*secret, exporter, ask.csr_der), ask.proof)) {
+    co_return say(refused("proof", "the proof does not fit the enrolment token and this connection"));
+  }
+  const auto state = store::state_at(*token, clock_.wall());
+  if (state != store::EnrolmentState::usable) co_return say(std::unexpected(refusal_for(state)));
+  if (!is_printable(ask.hostname, kMaxHostname) || !is_printable(ask.software, kMaxSoftware)) {
+    co_return say(refused("invalid", "the host name or software version is malformed"));
+  }
+  auto request = crypto::SigningRequest::from_der(ask.csr_der);
+  if (!request) co_return say(refused("csr", request.error().message));
+  co_return say(co_await enrol(*std::move(token), std::move(ask), *std::move(request)));
+}
+
+awaitable<Enrolment> Enrolments::enrol(store::EnrolmentToken token, EnrolmentAsk ask, crypto::SigningRequest request) {
+  const auto group = co_await ports_.groups.find(token.org, token.group);
+  if (!group) co_return not_now();
+  const auto agent = crypto::new_id<AgentId>(clock_);
+  auto issued = co_await ports_.authority.issue(token.org, agent, std::move(request));
+  if (!issued) co_return not_now();
+  store::NewAgent row{agent, agent_name(ask, agent), ask.hostname, ask.software};
+  auto stored = co_await ports_.tokens.redeem(token.org, token.id, clock_.wall(), std::move(row), issued->row);
+  if (!stored) co_return std::unexpected(co_await why_not_redeemed(token.id, std::move(stored).error()));
+  co_return Enrolled{.org = token.org,
+                     .agent = agent,
+                     .group = group->name,
+                     .certificate = std::move(issued->certificate),
+                     .chain = std::move(issued->chain),
+                     .root = ports_.authority.root(),
+                     .trust_domain = ports_.authority.trust_domain()};
+}
+
+// The token was good a moment ago: another ask took its last use, or its time ran out meanwhile.
+awaitable<EnrolmentRefusal> Enrolments::why_not_redeemed(EnrolmentId token, Error error) {
+  if (error.code != Errc::conflict) co_return not_now().error();
+  const auto now = co_await ports_.tokens.find_for_enrolment(std::move(token));
+  if (!now) co_return not_now().error();
+  co_return refusal_for(store::state_at(*now, clock_.wall()));
+}
+
+}  // namespace sallyport::identity

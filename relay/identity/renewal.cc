@@ -1,0 +1,40 @@
+#include "relay/identity/renewal.h"
+
+#include <algorithm>
+
+namespace sallyport::identity {
+
+using boost::asio::awaitable;
+
+awaitable<Result<IssuedCertificate>> Renewals::renew(tls::PeerIdentity peer, Bytes csr_der) {
+  auto issued = co_await issue(peer, std::move(csr_der));
+  const auto name = "agent:" + peer.id.agent.value;
+  AuditRecord record{.actor = name, .action = "certificate.renew", .target = name};
+  record.detail.emplace("old_serial", peer.serial);
+  if (issued) record.detail.emplace("serial", issued->certificate.serial());
+  if (!issued) {
+    record.outcome = issued.error().code == Errc::unavailable ? AuditOutcome::failed : AuditOutcome::refused;
+    record.detail.emplace("reason", issued.error().message);
+  }
+  auto recorded = co_await audit_.record(peer.id.org, std::move(record));
+  if (issued && !recorded) co_return in_context("recording a renewal", std::move(recorded).error());
+  co_return issued;
+}
+
+awaitable<Result<IssuedCertificate>> Renewals::issue(tls::PeerIdentity peer, Bytes csr_der) {
+  SP_CO_TRY(auto request, crypto::SigningRequest::from_der(csr_der));
+  if (request.public_key_der() == peer.certificate.public_key_der()) {
+    co_return fail(Errc::invalid, "a renewed certificate needs a new key");
+  }
+  SP_CO_TRY(const auto held, co_await certificates_.of_agent(peer.id.org, peer.id.agent));
+  const auto now = clock_.wall();
+  const auto valid = std::ranges::count_if(held, [&](const auto& row) { return row.not_after > now; });
+  if (static_cast<std::size_t>(valid) >= kMostValidCertificates) {
+    co_return fail(Errc::exhausted, "the agent has too many valid certificates; wait until some have expired");
+  }
+  SP_CO_TRY(auto issued, co_await authority_.issue(peer.id.org, peer.id.agent, std::move(request)));
+  SP_CO_CHECK(co_await certificates_.add(peer.id.org, peer.id.agent, issued.row));
+  co_return issued;
+}
+
+}  // namespace sallyport::identity
