@@ -53,7 +53,7 @@ double random_fraction() {
 
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
 
-link::SessionOptions session_options(const policy::Config& config) {
+link::SessionOptions session_options() {
   link::SessionOptions options;
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
@@ -61,15 +61,19 @@ link::SessionOptions session_options(const policy::Config& config) {
   options.self.capabilities = {"jobs", "renewal"};
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
-  options.self.policy_summary_json = to_json(policy::config_summary(config));
   return options;
 }
 
 // Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine.
 class EngineOnLink final : public agent::LinkWork {
  public:
-  EngineOnLink(asio::any_io_executor loop, runner::Engine& engine, const platform::ServiceHost& host, const Log& log)
-      : engine_(engine), host_(host), log_(log), answers_(loop, [](const std::string&, std::exception_ptr) {}) {}
+  EngineOnLink(asio::any_io_executor loop, runner::Engine& engine, const policy::Config& config,
+               const platform::ServiceHost& host, const Log& log)
+      : engine_(engine),
+        config_(config),
+        host_(host),
+        log_(log),
+        answers_(loop, [](const std::string&, std::exception_ptr) {}) {}
 
   asio::awaitable<void> on_link(link::Session& session) override {
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -79,6 +83,7 @@ class EngineOnLink final : public agent::LinkWork {
     if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
     if (!session.ended()) session.stop("the jobs channel ended");
   }
+  std::string policy_summary_json() override { return to_json(policy::config_summary(config_)); }
   void on_ping(link::Session&, std::uint64_t nonce) override {
     if (answers_.size() < kMaxAnswers) answers_.spawn("pong", answer(nonce));
   }
@@ -103,6 +108,7 @@ class EngineOnLink final : public agent::LinkWork {
   }
 
   runner::Engine& engine_;
+  const policy::Config& config_;
   const platform::ServiceHost& host_;
   const Log& log_;
   link::Session* session_ = nullptr;
@@ -141,7 +147,10 @@ Result<Durable> open_durable(const policy::Config& config) {
 
 asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::Supervisor& supervisor,
                                                 EngineOnLink& work, const platform::ServiceHost& host, const Log& log) {
-  SP_CO_CHECK(co_await engine.start());
+  if (auto started = co_await engine.start(); !started) {
+    co_await engine.stop();
+    co_return started;
+  }
   TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, std::exception_ptr) {
     log.error("agent.fault", {{"task", task}});
     std::raise(SIGTERM);
@@ -224,11 +233,11 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   runner::Engine engine(loop.get_executor(),
                         {journal, *durable.spool, toolbox.actions(), toolbox.triggers(), toolbox.openers(), clock, log},
                         options);
-  EngineOnLink work(loop.get_executor(), engine, host, log);
+  EngineOnLink work(loop.get_executor(), engine, config, host, log);
   const agent::Dialer dialer(proxy, agent::process_environment);
   agent::TlsTransport transport(dialer, durable.identities, clock);
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
-  agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(config), .backoff = {}},
+  agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(), .backoff = {}},
                                {transport, work, &renewer, clock, log}, random_fraction);
 
   Result<void> outcome;
