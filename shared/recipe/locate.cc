@@ -21,6 +21,7 @@ class Walk {
       if (at_ >= source_.size() || !step()) return std::nullopt;
     }
     if (is_block()) skip_indent();
+    while (joins_lines_here()) escape();
     return position_of_byte(source_, at_);
   }
 
@@ -37,6 +38,15 @@ class Walk {
       if (first >= source_.size() || (source_[first] != '\n' && source_[first] != '\r')) break;
       probe = source_.find('\n', first) + 1;
     }
+    indent_ -= std::min(indent_, leading_spaces(scalar_.text));
+  }
+
+  // Those of the first line that holds something: with an explicit indicator (`|2`) the text keeps some.
+  static std::size_t leading_spaces(std::string_view text) {
+    const auto first = text.find_first_not_of(" \n");
+    if (first == std::string_view::npos) return 0;
+    const auto line = text.rfind('\n', first);
+    return first - (line == std::string_view::npos ? 0 : line + 1);
   }
 
   void skip_indent() {
@@ -82,10 +92,16 @@ class Walk {
     if (first != std::string_view::npos && source_[first] == '\n') at_ = first;
   }
 
+  // A backslash at the end of a line stands for nothing.
+  bool joins_lines_here() const {
+    return scalar_.style == Style::double_quoted && at_ + 1 < source_.size() && source_[at_] == '\\' &&
+           (source_[at_ + 1] == '\n' || source_[at_ + 1] == '\r');
+  }
+
   bool escape() {
     if (at_ + 1 >= source_.size()) return false;
     const char kind = source_[at_ + 1];
-    if (kind == '\n' || kind == '\r') {
+    if (joins_lines_here()) {
       at_ = std::min(source_.find_first_not_of(" \t\r\n", at_ + 1), source_.size());
       return true;
     }
@@ -107,7 +123,7 @@ class Walk {
 
 Position locate(std::string_view source, const Node& scalar, std::size_t offset) {
   if (scalar.at.line == 0 || source.empty()) return scalar.at;
-  return Walk(source, scalar).find(std::min(offset, scalar.text.size())).value_or(scalar.at);
+  return Walk(without_bom(source), scalar).find(std::min(offset, scalar.text.size())).value_or(scalar.at);
 }
 
 }  // namespace sallyport::yaml

@@ -69,6 +69,10 @@ std::optional<Value> plain_value(std::string_view text) {
   return whole ? Value(*whole) : Value(*real);
 }
 
+std::string_view without_bom(std::string_view text) {
+  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
+}
+
 std::optional<Position> first_invalid_utf8(std::string_view text) {
   if (is_valid_utf8(text)) return std::nullopt;
   Position at{1, 1};
@@ -96,7 +100,7 @@ Position position_of_byte(std::string_view text, std::size_t offset) {
 }
 
 std::size_t offset_of(std::string_view text, Position at) {
-  std::size_t offset = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  std::size_t offset = 0;
   for (int line = 1; line < at.line; ++line) {
     const auto end = text.find('\n', offset);
     if (end == std::string_view::npos) return text.size();

@@ -14,6 +14,8 @@ namespace sallyport::yaml {
 // JSON writes as an integer (`1.0`, `1e3`) are that integer, so that a recipe means the same before and after storing.
 std::optional<Value> plain_value(std::string_view text);
 
+// A byte order mark is no part of a file's text; positions below count without it.
+std::string_view without_bom(std::string_view text);
 std::optional<Position> first_invalid_utf8(std::string_view text);
 Position position_of_byte(std::string_view text, std::size_t offset);
 // The byte at a position, '\0' beyond the end; and its offset (text.size() beyond the end).

@@ -92,9 +92,12 @@ class Parser {
     if (parser_.error == YAML_READER_ERROR) {
       return stop(position_of_byte(text_, parser_.problem_offset), "yaml-syntax", std::string(problem));
     }
+    const std::string_view context = parser_.context != nullptr ? parser_.context : "";
+    if (context.ends_with("an alias") || context.ends_with("an anchor")) {
+      return stop(position(parser_.context_mark), "yaml-syntax", "a value that begins with `*` or `&` needs quotes");
+    }
     const auto at = position(parser_.problem_mark);
     if (byte_at(text_, at) == '\t') return stop(at, "yaml-syntax", "a tab: indent with spaces");
-    const std::string_view context = parser_.context != nullptr ? parser_.context : "";
     stop(at, "yaml-syntax", context.empty() ? std::string(problem) : fmt::format("{}: {}", context, problem));
   }
 
@@ -204,6 +207,7 @@ std::expected<Node, Problems> parse(std::string_view text, std::string_view file
     report.add({}, "too-large", fmt::format("{} bytes; at most {} are allowed", text.size(), limits.max_bytes));
     return std::unexpected(report.take());
   }
+  text = without_bom(text);
   if (const auto bad = first_invalid_utf8(text)) {
     report.add(*bad, "bad-utf8", "not UTF-8: save the file with the encoding UTF-8");
     return std::unexpected(report.take());

@@ -1,0 +1,161 @@
+#include "shared/recipe/catalogue.h"
+
+#include "shared/base/json.h"
+#include "shared/base/text.h"
+#include "shared/recipe/cron.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+
+using namespace sallyport;
+using namespace sallyport::recipe;
+
+namespace {
+
+std::string bound(std::string_view action, const Value& arguments) {
+  const auto* info = find_action(action);
+  REQUIRE(info != nullptr);
+  const auto result = bind_arguments(*info, arguments);
+  if (result) return to_json(*result);
+  std::string out;
+  for (const auto& fault : result.error())
+    out += (out.empty() ? "" : "; ") + fault.path + ": " + fault.message + " [" + fault.rule + "]";
+  return out;
+}
+
+Value json(std::string_view text) { return *parse_json(text); }
+Value file() { return Value(Handle{"file", {{Value("path"), Value("a.csv")}}}); }
+
+void check_field(const Field& field) {
+  INFO(field.name);
+  CHECK(field.types != Types::none);
+  CHECK_FALSE(field.doc.empty());
+  CHECK_FALSE((field.required() && !field.default_json.empty()));
+  if (!field.default_json.empty()) CHECK(parse_json(field.default_json));
+  for (const auto& inner : field.inside) check_field(inner);
+}
+
+}  // namespace
+
+TEST_CASE("the catalogue is complete and consistent", "[catalogue]") {
+  std::set<std::string_view> names;
+  for (const auto& action : actions()) {
+    INFO(action.name);
+    CHECK(names.insert(action.name).second);
+    CHECK(action.name.ends_with("@1"));
+    CHECK_FALSE(action.doc.empty());
+    CHECK_FALSE(action.error_classes.empty());
+    CHECK(find_action(action.name) == &action);
+    for (const auto& field : action.fields) check_field(field);
+    for (auto name : action.exactly_one) CHECK(std::ranges::count(action.fields, name, &Field::name) == 1);
+    for (auto error_class : action.error_classes) CHECK(std::ranges::count(error_classes(), error_class) == 1);
+    if (action.effect != Effect::write) CHECK(action.repeat == Repeat::safe);
+  }
+  for (const auto& trigger : triggers()) {
+    INFO(trigger.name);
+    CHECK(names.insert(trigger.name).second);
+    for (const auto& field : trigger.fields) {
+      check_field(field);
+      CHECK(has(field.traits, Traits::literal_only));
+    }
+  }
+  for (auto name : {"manual@1", "schedule@1", "file.watch@1"}) CHECK(find_trigger(name) != nullptr);
+  for (auto name : {"sql.query@1", "sql.execute@1", "sql.transaction@1", "file.read@1", "file.write@1", "file.move@1",
+                    "file.list@1", "file.delete@1", "csv.read@1", "csv.write@1", "json.parse@1", "json.write@1",
+                    "json.read_lines@1", "command.run@1", "wait.for@1", "log.write@1"}) {
+    CHECK(find_action(name) != nullptr);
+  }
+  CHECK(find_action("sql.query") == nullptr);
+  CHECK(find_trigger("log.write@1") == nullptr);
+}
+
+TEST_CASE("what reaches SQL text or a command's name is literal", "[catalogue][injection]") {
+  for (auto [action, field] :
+       {std::pair{"sql.query@1", "statement"}, {"sql.execute@1", "statement"}, {"command.run@1", "template"}}) {
+    const auto fields = find_action(action)->fields;
+    const auto it = std::ranges::find(fields, std::string_view(field), &Field::name);
+    REQUIRE(it != fields.end());
+    CHECK(has(it->traits, Traits::literal_only));
+  }
+  CHECK(has(find_action("sql.transaction@1")->fields[0].inside[0].traits, Traits::literal_only));
+}
+
+TEST_CASE("bound arguments are complete and typed", "[catalogue]") {
+  CHECK(bound("log.write@1", json(R"({"text":"x"})")) == R"({"level":"info","text":"x"})");
+  CHECK(bound("csv.read@1", Value(ValueMap{{Value("source"), file()}})) ==
+        R"({"batch":500,"delimiter":",","encoding":"utf-8","header":true,"source":{"$handle":"file","path":"a.csv"}})");
+  CHECK(bound("wait.for@1", json(R"({"duration":"1500ms"})")) == R"({"duration":"1.5s"})");
+  CHECK(bound("wait.for@1", Value(ValueMap{{Value("duration"), Value(Duration{60, 0})}})) == R"({"duration":"60s"})");
+  const auto* watch = find_trigger("file.watch@1");
+  const auto arguments = bind_arguments(*watch, json(R"({"path":"in"})"));
+  REQUIRE(arguments);
+  CHECK(arguments->find("settle")->as_duration() == Duration{5, 0});
+  CHECK(arguments->find("recursive")->as_bool() == false);
+  CHECK(bound("csv.read@1", Value(ValueMap{{Value("source"), file()}, {Value("batch"), Value(std::uint64_t{7})}}))
+            .starts_with(R"({"batch":7,)"));
+  CHECK(bound("log.write@1", json(R"({"text":"x","level":null})")) == R"({"level":"info","text":"x"})");
+  CHECK(bound("json.write@1", json(R"({"value":null})")) == R"({"value":null})");
+}
+
+TEST_CASE("arguments that do not fit are refused by name, without their value", "[catalogue]") {
+  CHECK(bound("log.write@1", json("{}")) == ": `text` is missing [missing-field]");
+  CHECK(bound("log.write@1", json(R"({"text":null})")) == ": `text` is missing [missing-field]");
+  CHECK(bound("log.write@1", json("[1]")) == ": the arguments must be a mapping [wrong-type]");
+  CHECK(bound("log.write@1", json(R"({"text":"x","levl":"info"})")) ==
+        ": unknown field `levl` (did you mean `level`?) [unknown-field]");
+  CHECK(bound("log.write@1", json(R"({"text":12345})")) ==
+        "text: `text` must be text, not an integer: put it in quotes [wrong-type]");
+  CHECK(bound("log.write@1", json(R"({"text":"x","level":"hunter2"})")) ==
+        "level: `level` must be one of debug, info, warn, error [bad-choice]");
+  CHECK(bound("csv.read@1", json(R"({"source":"a.csv"})")) == "source: `source` must be a body, not text [wrong-type]");
+  CHECK(bound("csv.read@1", Value(ValueMap{{Value("source"), Value(Handle{"rows", {}})}})) ==
+        "source: `source` must be a body, not a body of another kind [wrong-type]");
+  CHECK(bound("wait.for@1", json(R"({"duration":"31d"})")) ==
+        "duration: `duration` must be from 0s to 30d [out-of-range]");
+  CHECK(bound("wait.for@1", Value(ValueMap{{Value("duration"), Value(Duration{INT64_MAX, 0})}}))
+            .ends_with("[bad-duration]"));
+  CHECK(bound("wait.for@1", Value(ValueMap{{Value("duration"), Value(Duration{-1, 0})}})).ends_with("[out-of-range]"));
+  CHECK(bound("file.list@1", json(R"({"path":"in","pattern":"[x"})")) ==
+        "pattern: `pattern`: `[` without `]` [bad-glob]");
+  CHECK(bound("json.write@1", json("{}")) == ": exactly one of value, rows must be given [missing-field]");
+  CHECK(bound("json.write@1", json(R"({"value":1,"rows":[]})")) ==
+        ": exactly one of value, rows must be given [missing-field]");
+  CHECK(bound("sql.transaction@1", json(R"({"statements":[{"statement":"x"},{"statment":"y"}]})")) ==
+        "statements[1]: unknown field `statment` (did you mean `statement`?) [unknown-field]; statements[1]: "
+        "`statement` is missing "
+        "[missing-field]");
+  CHECK(bound("sql.execute@1", Value(ValueMap{{Value("statement"), Value("x")}, {Value("params"), Value(Timestamp{})}}))
+            .ends_with("[wrong-type]"));
+}
+
+TEST_CASE("a secret reaches only fields that accept one, however deep it hides", "[catalogue][secret]") {
+  const auto secret = Value("s").with_label(Label::secret);
+  const Value hidden(ValueList{Value(ValueMap{{Value("k"), secret}})});
+  const auto arguments = [](std::string_view name, Value value, std::string_view other, Value second) {
+    return Value(ValueMap{{Value(name), std::move(value)}, {Value(other), std::move(second)}});
+  };
+  CHECK(bound("log.write@1", arguments("text", secret, "level", Value("info"))) ==
+        "text: `text` may not take a value derived from a secret [secret-sink]");
+  CHECK(bound("json.write@1", Value(ValueMap{{Value("value"), hidden}})).ends_with("[secret-sink]"));
+  CHECK(bound("log.write@1", Value(ValueMap{{Value("text"), Value("x")}}).with_label(Label::secret))
+            .ends_with("[secret-sink]"));
+  CHECK(bound("sql.execute@1", arguments("statement", secret, "params", Value(ValueMap{}))).ends_with("[secret-sink]"));
+  CHECK(bound("sql.execute@1", arguments("statement", Value("x"), "params", Value(ValueMap{{Value("p"), secret}})))
+            .find("secret-sink") == std::string::npos);
+  const Value statements(ValueList{Value(ValueMap{{Value("statement"), Value("x")}})});
+  CHECK(bound("sql.transaction@1", Value(ValueMap{{Value("statements"), statements.with_label(Label::secret)}}))
+            .ends_with("[secret-sink]"));
+  const auto kept = bind_arguments(*find_action("command.run@1"), arguments("template", Value("t"), "stdin", secret));
+  REQUIRE(kept);
+  CHECK(has(kept->find("stdin")->label(), Label::secret));
+  CHECK(bound("log.write@1", Value(ValueMap{{Value("text"), Value("m").with_label(Label::masked)}}))
+            .find("secret-sink") == std::string::npos);
+}
+
+TEST_CASE("types are named for people", "[catalogue]") {
+  CHECK(to_string(Types::text) == "text");
+  CHECK(to_string(Types::map | Types::list | Types::rows) == "a list or a mapping or rows");
+  CHECK(to_string(Types::none).empty());
+}
