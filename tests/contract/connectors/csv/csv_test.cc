@@ -1,0 +1,203 @@
+#include "agent/connectors/csv/csv_actions.h"
+#include "agent/connectors/csv/csv_rows.h"
+#include "agent/connectors/csv/csv_writer.h"
+#include "agent/connectors/file/file_actions.h"
+#include "agent/connectors/file/file_handle.h"
+#include "shared/base/json.h"
+#include "tests/support/connector_site.h"
+
+#include <map>
+
+using namespace sallyport;
+using namespace sallyport::connectors;
+using test::args;
+
+// Memory that the sanitizer keeps after it was freed would be counted as ours.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
+
+namespace {
+
+struct Csv {
+  test::ConnectorSite agent{"connections: {share: {kind: file, root: \"@DIR@\"}}",
+                            "actions: [\"csv.*\", \"file.*\"]\n"
+                            "limits: {rows: 3000000}\n"
+                            "connections: {share: {files: [{directory: ., allow: [read, write, delete]}]}}"};
+  std::map<std::string, std::unique_ptr<Action>, std::less<>> actions;
+
+  Csv() {
+    std::vector<std::unique_ptr<RowFormat>> formats;
+    formats.push_back(std::make_unique<csv::CsvFormat>());
+    agent.bodies.add(std::make_unique<RowsOpener>(std::move(formats)));
+    agent.bodies.add(std::make_unique<file::FileOpener>(agent.site()));
+    for (auto& made : {csv::make_actions(agent.site()), file::make_actions(agent.site())}) {
+      for (auto& action : const_cast<std::vector<std::unique_ptr<Action>>&>(made)) {
+        const std::string name(action->name());
+        actions[name] = std::move(action);
+      }
+    }
+  }
+  StepResult<Value> run(std::string_view action, ValueMap arguments, std::string_view connection = {}) {
+    return agent.run(*actions.find(action)->second, std::move(arguments), connection);
+  }
+  // The rows as JSON lines, or the error.
+  std::string rows_of(std::string_view text, ValueMap options = {}) {
+    options.emplace(Value("source"), Value(agent.bodies.put(text)));
+    const auto output = run("csv.read@1", std::move(options));
+    if (!output) return output.error().error_class() + ": " + output.error().message;
+    auto rows = agent.bodies.open_rows(output->find("rows")->as_handle());
+    REQUIRE(rows);
+    std::string all;
+    for (;;) {
+      const auto row = (*rows)->next();
+      if (!row) return all + row.error().error_class() + ": " + row.error().message;
+      if (!*row) return all;
+      all += to_json(**row) + "\n";
+    }
+  }
+};
+
+Value list(std::initializer_list<Value> values) { return Value(ValueList(values)); }
+
+}  // namespace
+
+TEST_CASE("a CSV is read as rows by column", "[csv]") {
+  Csv csv;
+  CHECK(csv.rows_of("id,name\n1,\"Ä, \"\"B\"\"\"\n2,\n") ==
+        "{\"id\":\"1\",\"name\":\"Ä, \\\"B\\\"\"}\n{\"id\":\"2\",\"name\":\"\"}\n");
+  CHECK(csv.rows_of("1;2\n", args({{"header", false}, {"columns", list({"a", "b"})}, {"delimiter", ";"}})) ==
+        "{\"a\":\"1\",\"b\":\"2\"}\n");
+  CHECK(csv.rows_of("a,b,c\n1,2,3\n", args({{"columns", list({"c", "a"})}})) == "{\"a\":\"1\",\"c\":\"3\"}\n");
+  CHECK(csv.rows_of("a,b\n,1\n", args({{"empty", "null"}})) == "{\"a\":null,\"b\":\"1\"}\n");
+  CHECK(csv.rows_of("a\n\xE4\x80\n", args({{"encoding", "windows-1252"}})) == "{\"a\":\"ä€\"}\n");
+  CHECK(csv.rows_of("a\n\xE4\n", args({{"encoding", "iso-8859-1"}})) == "{\"a\":\"ä\"}\n");
+  CHECK(csv.rows_of("a,b\n") == "");
+}
+
+TEST_CASE("what the descriptions carry", "[csv]") {
+  Csv csv;
+  const auto output =
+      csv.run("csv.read@1", args({{"source", Value(csv.agent.bodies.put("a,b\n1,2\n"))}, {"batch", 7}}));
+  REQUIRE(output);
+  CHECK(to_json(*output->find("columns")) == R"(["a","b"])");
+  CHECK(output->find("rows")->find("format")->as_string() == "csv");
+  CHECK(output->find("rows")->find("batch") == nullptr);
+  CHECK(output->find("batches")->find("batch")->as_int() == 7);
+  CHECK(output->find("batches")->find("source")->is(Value::Kind::handle));
+}
+
+TEST_CASE("a broken CSV fails with class format and the place", "[csv]") {
+  Csv csv;
+  struct Row {
+    const char* text;
+    const char* fragment;
+  };
+  const Row table[] = {
+      {"", "format: the CSV is empty"},
+      {"a,a\n", "same name"},
+      {"a,\n", "column 2 of the CSV has no name"},
+      {"a,b\n1,2\n3\n", "record 3, which begins in line 3: it has 1 fields, not 2"},
+      {"a\nx\"y\n", "format: "},
+      {"a\n\xff\n", "not valid UTF-8"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    CHECK(csv.rows_of(row.text).find(row.fragment) != std::string::npos);
+  }
+  CHECK(csv.rows_of("a\n", args({{"columns", list({"b"})}})).find("no column \"b\"") != std::string::npos);
+  CHECK(csv.rows_of("1\n", args({{"header", false}})).find("give `columns`") != std::string::npos);
+  CHECK(csv.rows_of("a\n", args({{"delimiter", "ab"}})).starts_with("invalid: "));
+  CHECK(csv.rows_of("a\n", args({{"delimiter", "\""}})).starts_with("invalid: "));
+}
+
+TEST_CASE("rows are written as CSV and read back the same", "[csv]") {
+  Csv csv;
+  const Value rows = list({Value(args({{"a", "x,\"y\"\r\nz"}, {"b", 42}, {"c", Value()}})),
+                           Value(args({{"a", " lead"}, {"b", 2.5}, {"c", true}}))});
+  const auto output = csv.run("csv.write@1", args({{"rows", rows}}));
+  REQUIRE(output);
+  CHECK(output->find("count")->as_int() == 2);
+  const auto text = csv.agent.bodies.content(output->find("file")->as_handle());
+  CHECK(text == "a,b,c\r\n\"x,\"\"y\"\"\r\nz\",42,\r\n\" lead\",2.5,true\r\n");
+  CHECK(csv.rows_of(text) ==
+        "{\"a\":\"x,\\\"y\\\"\\r\\nz\",\"b\":\"42\",\"c\":\"\"}\n{\"a\":\" lead\",\"b\":\"2.5\",\"c\":\"true\"}\n");
+}
+
+TEST_CASE("columns of a written CSV can be chosen; others are refused rather than lost", "[csv]") {
+  Csv csv;
+  const Value rows = list({Value(args({{"a", 1}, {"b", 2}})), Value(args({{"a", 3}, {"c", 4}}))});
+  const auto lost = csv.run("csv.write@1", args({{"rows", rows}}));
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().message.find("not among the columns") != std::string::npos);
+  const auto chosen = csv.run("csv.write@1", args({{"rows", rows}, {"columns", list({"c", "a"})}, {"delimiter", ";"}}));
+  REQUIRE(chosen);
+  CHECK(csv.agent.bodies.content(chosen->find("file")->as_handle()) == "c;a\r\n;1\r\n4;3\r\n");
+}
+
+TEST_CASE("the formula guard disarms text and leaves numbers", "[csv]") {
+  Csv csv;
+  const Value rows = list({Value(args({{"a", "=1+1"}, {"b", -5}, {"c", "@x"}, {"d", "a=b"}}))});
+  const auto guarded = csv.run("csv.write@1", args({{"rows", rows}, {"formula_guard", true}}));
+  CHECK(csv.agent.bodies.content(guarded->find("file")->as_handle()) == "a,b,c,d\r\n'=1+1,-5,'@x,a=b\r\n");
+  const auto plain = csv.run("csv.write@1", args({{"rows", rows}}));
+  CHECK(csv.agent.bodies.content(plain->find("file")->as_handle()) == "a,b,c,d\r\n=1+1,-5,@x,a=b\r\n");
+}
+
+TEST_CASE("single empty fields survive a round trip", "[csv]") {
+  Csv csv;
+  const auto output =
+      csv.run("csv.write@1", args({{"rows", list({Value(args({{"a", ""}})), Value(args({{"a", "x"}}))})}}));
+  CHECK(csv.rows_of(csv.agent.bodies.content(output->find("file")->as_handle())) == "{\"a\":\"\"}\n{\"a\":\"x\"}\n");
+}
+
+TEST_CASE("a full spool and a stop end the writing", "[csv]") {
+  Csv csv;
+  const Value rows = list({Value(args({{"a", "x"}}))});
+  csv.agent.bodies.fail_writes_after = 2;
+  CHECK(csv.run("csv.write@1", args({{"rows", rows}})).error().error_class() == "disk_full");
+  csv.agent.bodies.fail_writes_after = SIZE_MAX;
+  csv.agent.patience = std::chrono::milliseconds(0);
+  CHECK(csv.run("csv.write@1", args({{"rows", rows}})).error().error_class() == "timeout");
+  csv.agent.stop.request_stop();
+  CHECK(csv.run("csv.write@1", args({{"rows", rows}})).error().error_class() == "cancelled");
+}
+
+TEST_CASE("the local policy is asked first", "[csv]") {
+  test::ConnectorSite agent("connections: {}", "actions: [\"file.*\"]");
+  const auto actions = csv::make_actions(agent.site());
+  for (const auto& action : actions) {
+    const auto refused = agent.run(*action, args({{"rows", list({})}}));
+    CHECK(refused.error().error_class() == "policy");
+    CHECK(refused.error().rule == "policy.yaml:1 actions");
+  }
+}
+
+TEST_CASE("200 MB stream from a file through CSV rows into another CSV in flat memory", "[csv][streaming]") {
+  Csv csv;
+  {
+    std::ofstream out(csv.agent.dir.path("big.csv"), std::ios::binary);
+    out << "id,name,note\n";
+    const std::string note(170, 'n');
+    for (int i = 0; i < 1'000'000; ++i) out << i << ",\"customer, number " << i << "\"," << note << '\n';
+  }
+  REQUIRE(std::filesystem::file_size(csv.agent.dir.path("big.csv")) > 200'000'000);
+  csv.agent.patience = std::chrono::minutes(5);
+  const auto read = csv.run("file.read@1", args({{"path", "big.csv"}}), "share");
+  REQUIRE(read);
+  const auto before = test::resident_bytes();
+  const auto rows = csv.run("csv.read@1", args({{"source", *read->find("file")}}));
+  REQUIRE(rows);
+  const auto written = csv.run("csv.write@1", args({{"rows", *rows->find("rows")}}));
+  if (!written) FAIL(written.error().message);
+  const auto stored =
+      csv.run("file.write@1", args({{"path", "copy.csv"}, {"source", *written->find("file")}}), "share");
+  REQUIRE(stored);
+  const auto after = test::resident_bytes();
+  CHECK(written->find("count")->as_int() == 1'000'000);
+  CHECK(std::filesystem::file_size(csv.agent.dir.path("copy.csv")) > 200'000'000);
+  CHECK(after < before + (32u << 20));
+
+  const auto held = csv.agent.bodies.content(read->find("file")->as_handle());  // positive control: this is noticed
+  CHECK(test::resident_bytes() > before + (32u << 20));
+  CHECK(held.size() > 200'000'000);
+}
