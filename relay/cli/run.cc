@@ -26,6 +26,12 @@ std::vector<Command> own_commands() {
   };
 }
 
+// Nouns may be written in singular or plural.
+bool is_same_word(std::string_view declared, std::string_view given) {
+  const auto stem = [](std::string_view word) { return word.ends_with('s') ? word.substr(0, word.size() - 1) : word; };
+  return stem(declared) == stem(given);
+}
+
 // The command whose noun and verb begin `words`, and how many words those are.
 const Command* find(const std::vector<Command>& commands, const std::vector<std::string>& words, std::size_t& used) {
   for (const auto& command : commands) {
@@ -35,7 +41,7 @@ const Command* find(const std::vector<Command>& commands, const std::vector<std:
       name.push_back(rest.substr(0, space));
       rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
     }
-    if (name.size() <= words.size() && std::ranges::equal(name, std::span(words).first(name.size()))) {
+    if (name.size() <= words.size() && std::ranges::equal(name, std::span(words).first(name.size()), is_same_word)) {
       used = name.size();
       return &command;
     }

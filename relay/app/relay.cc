@@ -1,0 +1,182 @@
+#include "relay/app/relay.h"
+
+#include "relay/api/api.h"
+#include "relay/gateway/gateway.h"
+#include "relay/http/server.h"
+#include "relay/identity/deployment.h"
+#include "relay/jobs/service.h"
+#include "relay/keys/local_envelope.h"
+#include "relay/store/sqlite/sqlite_store.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+
+namespace sallyport::app {
+namespace asio = boost::asio;
+namespace {
+
+// Everything of a running relay, in the order it is built; later members use earlier ones.
+struct Graph {
+  Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings, store::SqliteStore& database,
+        const identity::Deployment& deployed, keys::Envelope& sealed, tls::ServerContext context, const Clock& time,
+        const Log& to);
+
+  store::Stores stores;
+  Metrics metrics;
+  Audit audit;
+  identity::AgentAuthority authority;
+  identity::Enrolments enrolments;
+  identity::Renewals renewals;
+  identity::Revocations revocations;
+  identity::Admissions admissions;
+  jobs::ParcelMaker parcels;
+  jobs::LocalJobFeed feed;
+  jobs::Dispatcher dispatcher;
+  jobs::Assigner assigner;
+  jobs::Recorder recorder;
+  jobs::StoredJobService job_service;
+  gateway::Links links;
+  gateway::Gateway gateway;
+  api::Api api;
+  http::Server server;
+};
+
+http::ServerOptions server_options(const DataDirectory& data, const Settings& settings) {
+  http::ServerOptions options;
+  options.address = settings.api_listen.host;
+  options.port = settings.api_listen.port;
+  options.certificate_file = (data.deployment() / "server.pem").string();
+  options.key_file = (data.deployment() / "server.key").string();
+  return options;
+}
+
+Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings,
+             store::SqliteStore& database, const identity::Deployment& deployed, keys::Envelope& sealed,
+             tls::ServerContext context, const Clock& time, const Log& to)
+    : stores(database.stores()),
+      audit(stores.audit_log, time),
+      authority(deployed, stores.issuing_cas, sealed, time),
+      enrolments({stores.enrolment_tokens, stores.groups, authority, sealed, audit},
+                 {settings.link_address.host, settings.link_address.port, settings.api_url}, time),
+      renewals(authority, stores.certificates, audit),
+      revocations(stores.agents, stores.certificates, time),
+      admissions(stores.agents, stores.certificates, audit),
+      parcels({stores.recipes, stores.history, sealed}),
+      feed(loop),
+      dispatcher(loop, {stores.jobs, parcels, feed, time, to}, {settings.lease, settings.failover}),
+      assigner(loop,
+               {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels, to}),
+      recorder(loop, {stores.jobs, stores.history, stores.recipes, stores.assignments, sealed, audit, dispatcher, feed,
+                      time, to}),
+      job_service(
+          {stores.jobs, stores.recipes, stores.history, stores.groups, sealed, parcels, dispatcher, feed, time}),
+      gateway(loop,
+              {{links, admissions, renewals, dispatcher, recorder, assigner, stores.agents, stores.connections, audit,
+                time, to},
+               enrolments,
+               revocations,
+               metrics},
+              std::move(context)),
+      api({stores, sealed, audit, enrolments, revocations, job_service, feed, links, time, to, metrics,
+           [this](const OrgId& org) { assigner.reconsider(org); }}),
+      server(loop, server_options(data, settings), api, {to, time, metrics}) {}
+
+asio::awaitable<std::string> stop_signal() {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+  auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+// The agents' jobs of a revoked agent, one after the other, as long as the relay runs.
+class RevokedJobs {
+ public:
+  RevokedJobs(asio::any_io_executor loop, Graph& graph)
+      : graph_(graph),
+        work_(loop),
+        subscription_(graph.revocations.subscribe([this](const OrgId& org, const AgentId& agent) {
+          waiting_.emplace_back(org, agent);
+          work_.set();
+        })) {}
+
+  asio::awaitable<void> run() {
+    for (;;) {
+      work_.clear();
+      while (!waiting_.empty()) {
+        auto [org, agent] = std::move(waiting_.front());
+        waiting_.pop_front();
+        co_await graph_.dispatcher.agent_revoked(org, agent);
+        graph_.assigner.reconsider(org);
+      }
+      co_await work_.wait();
+    }
+  }
+
+ private:
+  Graph& graph_;
+  Event work_;
+  std::deque<std::pair<OrgId, AgentId>> waiting_;
+  identity::Revocations::Subscription subscription_;
+};
+
+asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Log& log) {
+  SP_CO_CHECK(co_await graph.revocations.load());
+  SP_CO_CHECK(co_await graph.dispatcher.restore());
+  SP_CO_CHECK(graph.gateway.listen(settings.link_listen.host, settings.link_listen.port));
+  SP_CO_CHECK(graph.server.listen());
+  const auto loop = co_await asio::this_coro::executor;
+  const auto fault = [&log](const std::string& task, std::exception_ptr) {
+    log.error("relay.fault", {{"task", task}});
+    std::raise(SIGTERM);
+  };
+  RevokedJobs revoked(loop, graph);
+  TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault);
+  work.spawn("dispatcher", graph.dispatcher.run());
+  work.spawn("assigner", graph.assigner.run());
+  work.spawn("revoked jobs", revoked.run());
+  edges.spawn("gateway", graph.gateway.run());
+  web.spawn("web API", graph.server.run());
+  log.info("relay.ready", {{"api", to_string(settings.api_listen)}, {"link", to_string(settings.link_listen)}});
+
+  const auto signal = co_await stop_signal();
+  log.info("relay.stopping", {{"signal", signal}});
+  graph.server.stop();
+  edges.stop();
+  co_await edges.join();
+  co_await web.join();
+  work.stop();
+  co_await work.join();
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
+  SP_TRY(const auto deployment, identity::load_deployment(data.deployment()));
+
+  SP_TRY(auto key, keys::read_key_file(data.master_key()));
+  keys::LocalEnvelope envelope(std::move(key));
+  SP_TRY(auto context,
+         tls::make_server_context(
+             {deployment.server.certificate, deployment.server.key, deployment.root, deployment.trust_domain}, clock));
+  SP_TRY(auto database, store::SqliteStore::open({.file = data.database()}));
+  std::signal(SIGPIPE, SIG_IGN);
+
+  asio::io_context loop(1);
+  Result<void> outcome;
+  {
+    Graph graph(loop.get_executor(), data, settings, *database, deployment, envelope, std::move(context), clock, log);
+    asio::co_spawn(loop, run(graph, settings, log), [&](std::exception_ptr fault, Result<void> ended) {
+      outcome = fault ? fail(Errc::internal, "the relay broke off") : std::move(ended);
+    });
+    loop.run();
+  }
+  log.info("relay.stopped");
+  return outcome;
+}
+
+}  // namespace sallyport::app

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "relay/app/settings.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+namespace sallyport::app {
+
+// Runs the relay of a data directory until SIGTERM or SIGINT, then stops in order: no new work, links told, requests
+// under way answered, database closed. Builds the whole graph of objects; the only place that names concrete classes.
+// Errors say what could not be opened, loaded or listened on.
+Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log);
+
+}  // namespace sallyport::app

@@ -1,0 +1,153 @@
+#include "relay/cli/commands.h"
+#include "relay/cli/requests.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace sallyport::cli {
+namespace {
+
+const std::vector<Column> kAgentColumns{{"ID", "id"},
+                                        {"NAME", "name"},
+                                        {"GROUP", "group_name"},
+                                        {"STATUS", "status"},
+                                        {"LINKED SINCE", "link.since"},
+                                        {"SOFTWARE", "software"},
+                                        {"LAST SEEN", "last_seen_at"}};
+const std::vector<Column> kTokenColumns{{"ID", "id"},     {"GROUP", "group"},       {"STATE", "state"},
+                                        {"USES", "uses"}, {"MAX USES", "max_uses"}, {"EXPIRES", "expires_at"}};
+
+Result<std::int64_t> number_of(const std::string& text, std::string_view option) {
+  std::int64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size())
+    return fail(Errc::invalid, fmt::format("--{} takes a number", option));
+  return number;
+}
+
+int create_token(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    const auto group = arguments.get("group");
+    if (group.empty()) return fail(Errc::invalid, "--group GROUP is needed: the agent group that the new agent joins");
+    ValueMap body{{Value("group_name"), Value(group)}};
+    if (arguments.has("max-uses")) {
+      SP_TRY(const auto uses, number_of(arguments.get("max-uses"), "max-uses"));
+      body.emplace(Value("max_uses"), Value(uses));
+    }
+    if (arguments.has("expires-in")) body.emplace(Value("expires_in"), Value(arguments.get("expires-in")));
+    auto made = client.post("/v1/enrolment-tokens", Value(std::move(body)));
+    if (!made && made.error().code == Errc::not_found) {
+      return fail(Errc::not_found,
+                  fmt::format("there is no agent group \"{0}\"; make it first: sallyport group create {0}", group));
+    }
+    if (!made) return std::unexpected(made.error());
+    context.show(*made, text_of(*made, "enrolment_string") + "\n");
+    if (context.format == Format::table) {
+      context.complain(fmt::format("on the agent's host run: sallyport-agent enrol STRING (until {})",
+                                   text_of(*made, "expires_at")));
+    }
+    return {};
+  });
+}
+
+int revoke_token(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto done, client.remove(fill("/v1/enrolment-tokens/{}", arguments.positional(0))));
+    context.show(done, "revoked\n");
+    return {};
+  });
+}
+
+int change_agent(Context& context, const Arguments& arguments,
+                 const std::function<Result<Value>(Client&, const std::string&)>& change) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.positional(0)));
+    SP_TRY(const auto agent, change(client, id));
+    context.show(agent, card_of(agent, kAgentColumns));
+    return {};
+  });
+}
+
+int revoke_agent(Context& context, const Arguments& arguments) {
+  return change_agent(context, arguments, [](Client& client, const std::string& id) {
+    return client.post(fill("/v1/agents/{}/revoke", id), Value(ValueMap{}));
+  });
+}
+
+int rename_agent(Context& context, const Arguments& arguments) {
+  return change_agent(context, arguments, [&](Client& client, const std::string& id) {
+    return client.patch(fill("/v1/agents/{}", id), Value(ValueMap{{Value("name"), Value(arguments.positional(1))}}));
+  });
+}
+
+int show_agent(Context& context, const Arguments& arguments) {
+  return change_agent(context, arguments,
+                      [](Client& client, const std::string& id) { return client.get(fill("/v1/agents/{}", id)); });
+}
+
+int create_group(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto group,
+           client.post("/v1/groups", Value(ValueMap{{Value("name"), Value(arguments.positional(0))}})));
+    context.show(group, fmt::format("group {} made\n", text_of(group, "name")));
+    return {};
+  });
+}
+
+int remove_group(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, id_of(client, "group", "grp_", "/v1/groups", arguments.positional(0)));
+    SP_TRY(const auto done, client.remove(fill("/v1/groups/{}", id)));
+    context.show(done, "removed\n");
+    return {};
+  });
+}
+
+}  // namespace
+
+std::vector<Command> agent_commands() {
+  return {
+      {"agent", "list", {}, {}, "agents and whether they are linked", listing("/v1/agents", kAgentColumns)},
+      {"agent", "show", {"AGENT"}, {}, "one agent, by name or id", show_agent},
+      {"agent", "rename", {"AGENT", "NAME"}, {}, "give an agent another name", rename_agent},
+      {"agent",
+       "revoke",
+       {"AGENT"},
+       {},
+       "cut an agent off for good; its certificates stop working at once",
+       revoke_agent},
+      {"agent",
+       "token create",
+       {},
+       {{"group", "GROUP", "agent group that the agent joins"},
+        {"max-uses", "N", "how many agents may use it (1)"},
+        {"expires-in", "TIME", "such as 30m or 2h (1h)"}},
+       "make an enrolment token: one string, shown once",
+       create_token},
+      {"agent",
+       "token list",
+       {},
+       {},
+       "enrolment tokens and their state",
+       listing("/v1/enrolment-tokens", kTokenColumns)},
+      {"agent", "token revoke", {"TOKEN"}, {}, "make an enrolment token useless", revoke_token},
+      {"group",
+       "list",
+       {},
+       {},
+       "agent groups",
+       listing("/v1/groups", {{"ID", "id"}, {"NAME", "name"}, {"CREATED", "created_at"}})},
+      {"group", "create", {"NAME"}, {}, "make an agent group", create_group},
+      {"group", "remove", {"GROUP"}, {}, "remove an agent group that nothing uses", remove_group},
+      {"connection",
+       "list",
+       {},
+       {},
+       "systems that agents are configured for: names, kinds, health",
+       listing("/v1/connections",
+               {{"AGENT", "agent"}, {"NAME", "name"}, {"KIND", "kind"}, {"HEALTH", "health"}, {"DETAIL", "detail"}})},
+  };
+}
+
+}  // namespace sallyport::cli

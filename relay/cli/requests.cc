@@ -1,0 +1,86 @@
+#include "relay/cli/requests.h"
+
+#include "relay/cli/profile.h"
+#include "shared/base/ids.h"
+#include "shared/base/percent.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::cli {
+namespace {
+constexpr std::size_t kPage = 200;
+}
+
+int with_client(Context& context, const std::function<Result<void>(Client&)>& use) {
+  auto endpoint = load_endpoint(context.relay_option);
+  if (!endpoint) return context.fail_with(endpoint.error());
+  Client client(std::move(*endpoint));
+  if (auto done = use(client); !done) return context.fail_with(done.error());
+  return kDone;
+}
+
+Result<Value> list_all(Client& client, const std::string& path, std::size_t most) {
+  ValueList items;
+  std::string cursor;
+  do {
+    const char separator = path.find('?') == std::string::npos ? '?' : '&';
+    const auto limit = most == 0 ? kPage : std::min(kPage, most - items.size());
+    auto url = fmt::format("{}{}limit={}", path, separator, limit);
+    if (!cursor.empty()) url += "&cursor=" + percent_encode(cursor);
+    SP_TRY(const auto page, client.get(url));
+    const Value* list = page.find("items");
+    if (list == nullptr || !list->is(Value::Kind::list)) return fail(Errc::invalid, "the relay's answer is no list");
+    items.insert(items.end(), list->as_list().begin(), list->as_list().end());
+    cursor = text_of(page, "next");
+  } while (!cursor.empty() && (most == 0 || items.size() < most));
+  return Value(ValueMap{{Value("items"), Value(std::move(items))}});
+}
+
+std::function<int(Context&, const Arguments&)> listing(std::string path, std::vector<Column> columns) {
+  return [path = std::move(path), columns = std::move(columns)](Context& context, const Arguments&) {
+    return with_client(context, [&](Client& client) -> Result<void> {
+      SP_TRY(const auto list, list_all(client, path));
+      context.show(list, table_of(list.find("items")->as_list(), columns));
+      return {};
+    });
+  };
+}
+
+std::function<int(Context&, const Arguments&)> showing(std::string path, std::vector<Column> columns) {
+  return [path = std::move(path), columns = std::move(columns)](Context& context, const Arguments& arguments) {
+    return with_client(context, [&](Client& client) -> Result<void> {
+      SP_TRY(const auto one, client.get(fill(path, arguments.positional(0))));
+      context.show(one, card_of(one, columns));
+      return {};
+    });
+  };
+}
+
+std::string fill(std::string_view path, std::string_view word) {
+  const auto hole = path.find("{}");
+  if (hole == std::string_view::npos) return std::string(path);
+  return std::string(path.substr(0, hole)) + percent_encode(word) + std::string(path.substr(hole + 2));
+}
+
+Result<std::string> id_of(Client& client, std::string_view noun, std::string_view prefix, const std::string& list_path,
+                          std::string_view name_or_id) {
+  if (is_ulid(name_or_id, prefix)) return std::string(name_or_id);
+  SP_TRY(const auto list, list_all(client, list_path));
+  std::string found;
+  for (const auto& item : list.find("items")->as_list()) {
+    if (text_of(item, "name") != name_or_id) continue;
+    if (!found.empty())
+      return fail(Errc::conflict, fmt::format("more than one {} is named \"{}\"; use the id", noun, name_or_id));
+    found = text_of(item, "id");
+  }
+  if (found.empty())
+    return fail(Errc::not_found, fmt::format("no {} is named \"{}\"; see: sallyport {} list", noun, name_or_id, noun));
+  return found;
+}
+
+std::string text_of(const Value& map, std::string_view member) {
+  const Value* value = map.find(member);
+  return value != nullptr && value->is(Value::Kind::string) ? value->as_string() : std::string();
+}
+
+}  // namespace sallyport::cli
