@@ -1,2 +1,7 @@
 sallyport_fuzz(json shared/base)
 sallyport_fuzz(http_gate relay/http)
+sallyport_fuzz(mux shared/mux)
+sallyport_fuzz(message shared/mux)
+sallyport_fuzz(control shared/link)
+sallyport_fuzz(proxy agent/link)
+sallyport_fuzz(sealed_record relay/keys)

@@ -1,0 +1,55 @@
+#include "relay/audit/audit.h"
+
+#include "shared/base/json.h"
+#include "shared/crypto/new_id.h"
+
+namespace sallyport {
+namespace {
+
+constexpr std::size_t kMaxEventSize = 16u << 10;
+
+std::string_view to_text(AuditOutcome outcome) {
+  switch (outcome) {
+    case AuditOutcome::done: return "done";
+    case AuditOutcome::refused: return "refused";
+    case AuditOutcome::failed: return "failed";
+  }
+  return "failed";
+}
+
+bool is_word(std::string_view text) {
+  if (text.empty()) return false;
+  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+}
+
+bool is_noun_verb(std::string_view action) {
+  const std::size_t dot = action.find('.');
+  return dot != std::string_view::npos && is_word(action.substr(0, dot)) && is_word(action.substr(dot + 1));
+}
+
+std::string to_event_json(const AuditRecord& record) {
+  ValueMap event{{"action", record.action},
+                 {"actor", record.actor},
+                 {"outcome", to_text(record.outcome)},
+                 {"target", record.target}};
+  if (!record.detail.empty()) event.emplace("detail", redacted(Value(record.detail)));
+  if (!record.request_id.empty()) event.emplace("request_id", record.request_id);
+  return canonical_json(Value(std::move(event)));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<void>> Audit::record(OrgId org, AuditRecord record) {
+  if (!is_noun_verb(record.action)) {
+    co_return fail(Errc::invalid, "an audit action is noun.verb in lower case: " + record.action);
+  }
+  store::AuditEvent event{.id = crypto::new_id<EventId>(clock_), .at = clock_.wall(), .json = to_event_json(record)};
+  if (event.json.size() > kMaxEventSize) {
+    co_return fail(Errc::invalid, "the audit event " + record.action + " is larger than 16 KiB");
+  }
+  auto appended = co_await log_.append(std::move(org), std::move(event));
+  if (!appended) co_return in_context("audit event " + record.action, std::move(appended).error());
+  co_return Result<void>();
+}
+
+}  // namespace sallyport
