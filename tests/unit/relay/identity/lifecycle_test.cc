@@ -1,0 +1,179 @@
+#include "tests/unit/relay/identity/world.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+namespace reason = tls::reason;
+
+namespace {
+
+Bytes fresh_request() { return must(crypto::make_signing_request(must(crypto::PrivateKey::generate()))); }
+
+// The identity that the renewed certificate gives.
+tls::PeerIdentity peer_of(const IdentityWorld& world, const identity::IssuedCertificate& issued) {
+  const std::vector chain{issued.certificate, issued.chain.front(), world.deployment.root};
+  auto peer = tls::check_agent_chain(chain, "relay.test");
+  if (!peer) throw std::runtime_error(peer.error().error.message);
+  return *std::move(peer);
+}
+
+asio::awaitable<std::string> admission(IdentityWorld& world, tls::PeerIdentity peer) {
+  auto admitted = co_await world.admissions.admit(std::move(peer));
+  co_return std::string(admitted ? "admitted" : admitted.error().reason);
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a renewal gives a new serial, a new key and the next generation", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto enrolled = co_await world.enrol(ours, {});
+  auto renewed = co_await world.renewals.renew(world.peer_of(enrolled), fresh_request());
+  REQUIRE(renewed);
+  CHECK(renewed->certificate.serial() != enrolled.certificate.serial());
+  CHECK(renewed->chain == enrolled.chain);
+  CHECK(peer_of(world, *renewed).id.agent == enrolled.agent);
+  const auto row = must(co_await world.stores.certificates.find(ours.org, renewed->row.serial));
+  CHECK(row.generation == 2);
+  const auto events = co_await world.audited(ours.org);
+  CHECK(mentions(events, {"certificate.renew", "done", renewed->row.serial.value, enrolled.certificate.serial()}));
+}
+
+ASYNC_TEST_CASE("a renewal is refused for the same key, a bad request and a revoked agent", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const Applicant applicant;
+  const auto enrolled = co_await world.enrol(ours, applicant);
+  const auto peer = world.peer_of(enrolled);
+  auto same_key = co_await world.renewals.renew(peer, must(crypto::make_signing_request(applicant.key)));
+  REQUIRE_FALSE(same_key);
+  CHECK(same_key.error().code == Errc::invalid);
+  auto garbage = co_await world.renewals.renew(peer, Bytes(10));
+  REQUIRE_FALSE(garbage);
+  CHECK(garbage.error().code == Errc::invalid);
+  must(co_await world.revocations.revoke_agent(ours.org, enrolled.agent));
+  auto revoked = co_await world.renewals.renew(peer, fresh_request());
+  REQUIRE_FALSE(revoked);
+  CHECK(revoked.error().code == Errc::forbidden);
+  const auto events = co_await world.audited(ours.org);
+  CHECK(mentions(events, {"certificate.renew", "refused", "new key"}));
+}
+
+ASYNC_TEST_CASE("an agent cannot hoard certificates", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  for (std::size_t i = 1; i < identity::kMostValidCertificates; ++i) {
+    auto renewed = co_await world.renewals.renew(peer, fresh_request());
+    REQUIRE(renewed);
+  }
+  auto one_more = co_await world.renewals.renew(peer, fresh_request());
+  REQUIRE_FALSE(one_more);
+  CHECK(one_more.error().code == Errc::exhausted);
+  world.clock.advance(crypto::kAgentLifetime);
+  auto later = co_await world.renewals.renew(peer, fresh_request());
+  CHECK(later);
+}
+
+ASYNC_TEST_CASE("a renewal that cannot be audited is not handed out", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  world.audit_log.broken = true;
+  auto renewed = co_await world.renewals.renew(peer, fresh_request());
+  CHECK_FALSE(renewed);
+}
+
+ASYNC_TEST_CASE("the old certificate is good until the new one has been used, then it is a copy", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto old_peer = world.peer_of(co_await world.enrol(ours, {}));
+  auto outcome = co_await admission(world, old_peer);
+  CHECK(outcome == "admitted");
+  const auto renewed = must(co_await world.renewals.renew(old_peer, fresh_request()));
+  outcome = co_await admission(world, old_peer);
+  CHECK(outcome == "admitted");
+  const auto new_peer = peer_of(world, renewed);
+  outcome = co_await admission(world, new_peer);
+  CHECK(outcome == "admitted");
+  outcome = co_await admission(world, old_peer);
+  CHECK(outcome == reason::kOldGeneration);
+  outcome = co_await admission(world, new_peer);
+  CHECK(outcome == "admitted");
+  const auto events = co_await world.audited(ours.org);
+  CHECK(mentions(events, {"link.open", "refused", "tls.old_generation", old_peer.serial}));
+}
+
+ASYNC_TEST_CASE("a certificate that this relay did not store is not admitted", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto theirs = co_await world.settle("theirs");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  const auto other = world.peer_of(co_await world.enrol(ours, {}));
+
+  auto unknown = peer;
+  unknown.serial = std::string(32, 'a');
+  auto outcome = co_await admission(world, unknown);
+  CHECK(outcome == reason::kUnknownSerial);
+  auto borrowed = peer;
+  borrowed.serial = other.serial;
+  outcome = co_await admission(world, borrowed);
+  CHECK(outcome == reason::kUnknownSerial);
+  auto foreign = peer;
+  foreign.id.org = theirs.org;
+  outcome = co_await admission(world, foreign);
+  CHECK(outcome == reason::kUnknownSerial);
+  outcome = co_await admission(world, peer);
+  CHECK(outcome == "admitted");
+}
+
+ASYNC_TEST_CASE("revoking an agent reaches the set, the subscribers and the next admission", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  const auto other = world.peer_of(co_await world.enrol(ours, {}));
+  const auto renewed = must(co_await world.renewals.renew(peer, fresh_request()));
+  std::vector<AgentId> told;
+  auto subscription = world.revocations.subscribe([&](const OrgId&, const AgentId& agent) { told.push_back(agent); });
+  CHECK_FALSE(world.revocations.is_revoked(store::Serial(peer.serial)));
+
+  must(co_await world.revocations.revoke_agent(ours.org, peer.id.agent));
+  CHECK(told == std::vector{peer.id.agent});
+  CHECK(world.revocations.is_revoked(store::Serial(peer.serial)));
+  CHECK(world.revocations.is_revoked(renewed.row.serial));
+  CHECK_FALSE(world.revocations.is_revoked(store::Serial(other.serial)));
+  auto outcome = co_await admission(world, peer);
+  CHECK(outcome == reason::kRevoked);
+  outcome = co_await admission(world, other);
+  CHECK(outcome == "admitted");
+
+  subscription = {};
+  must(co_await world.revocations.revoke_agent(ours.org, other.id.agent));
+  CHECK(told.size() == 1);
+}
+
+ASYNC_TEST_CASE("revocations survive a restart and leave the set when they have expired", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  must(co_await world.revocations.revoke_agent(ours.org, peer.id.agent));
+  identity::Revocations restarted(world.stores.agents, world.stores.certificates, world.clock);
+  CHECK_FALSE(restarted.is_revoked(store::Serial(peer.serial)));
+  must(co_await restarted.load());
+  CHECK(restarted.is_revoked(store::Serial(peer.serial)));
+  world.clock.advance(crypto::kAgentLifetime + 1h);
+  must(co_await restarted.load());
+  CHECK_FALSE(restarted.is_revoked(store::Serial(peer.serial)));
+}
+
+ASYNC_TEST_CASE("an agent of another organisation cannot be revoked", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto theirs = co_await world.settle("theirs");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  auto revoked = co_await world.revocations.revoke_agent(theirs.org, peer.id.agent);
+  REQUIRE_FALSE(revoked);
+  CHECK(revoked.error().code == Errc::not_found);
+  CHECK_FALSE(world.revocations.is_revoked(store::Serial(peer.serial)));
+}
