@@ -63,7 +63,7 @@ Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settin
       authority(deployed, stores.issuing_cas, sealed, time),
       enrolments({stores.enrolment_tokens, stores.groups, authority, sealed, audit},
                  {settings.link_address.host, settings.link_address.port, settings.api_url}, time),
-      renewals(authority, stores.certificates, audit),
+      renewals(authority, stores.certificates, audit, time),
       revocations(stores.agents, stores.certificates, time),
       admissions(stores.agents, stores.certificates, audit),
       parcels({stores.recipes, stores.history, sealed}),
