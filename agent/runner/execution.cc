@@ -105,7 +105,7 @@ bool Execution::Impl::begin_next() {
   if (*past) return adopt(step, path, **past);
   notice_ending();
   if (ending) {
-    conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
+    break_off(step, path);
     return true;
   }
   if (standing == Standing::must_wait) return false;
@@ -122,6 +122,16 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
     conclude(step, path, outcome);
   }
   return true;
+}
+
+// The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
+void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
+  if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
+  current = CurrentStep{&step, path, std::nullopt, {}, std::nullopt};
+  if (step.foreach) begin_loop(step, path);
+  if (!current) return;
+  if (!step.foreach) current->runs.emplace(kNoItem, resume(kNoItem, Value()));
+  for (const auto item : replay.open_items(path)) current->runs.emplace(item, resume(item, Value()));
 }
 
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {

@@ -64,6 +64,7 @@ struct Execution::Impl {
   bool begin_next();
   bool adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome);
   void begin(const recipe::Step& step, const std::string& path);
+  void break_off(const recipe::Step& step, const std::string& path);
   StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
   void begin_loop(const recipe::Step& step, const std::string& path);
   void stop_here(const recipe::Step& step, const std::string& path);

@@ -40,6 +40,15 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
 
 bool Replay::began(const std::string& path, std::int64_t item) const { return intents_.contains({path, item}); }
 
+std::vector<std::int64_t> Replay::open_items(const std::string& path) const {
+  std::vector<std::int64_t> items;
+  for (auto it = intents_.lower_bound({path, 0}); it != intents_.end() && it->first.first == path; ++it) {
+    const auto done = done_.find(it->first);
+    if (done == done_.end() || done->second.retry_at) items.push_back(it->first.second);
+  }
+  return items;
+}
+
 std::optional<journal::Progress> Replay::progress_of(const std::string& path) const {
   const auto it = progress_.find(path);
   if (it == progress_.end()) return std::nullopt;

@@ -1,0 +1,167 @@
+#include "agent/runner/outcome.h"
+#include "tests/unit/agent/runner/job_script.h"
+
+namespace sallyport::runner {
+using namespace test;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+std::string command(const std::string& more = "") {
+  return "steps:\n  - {id: a, uses: command.run@1, with: {template: t}" + more +
+         "}\n  - {id: b, uses: file.list@1, connection: c, with: {path: x}}\n";
+}
+
+const std::string kSql =
+    "steps:\n  - {id: a, uses: sql.execute@1, connection: db, with: {statement: \"delete from t\"}}\n";
+
+// The intent is in the journal, the effect nobody knows about, the process is new.
+void crash_in_the_middle(JobScript& job) {
+  REQUIRE(job.turn().actions.size() == 1);
+  job.restart();
+}
+
+}  // namespace
+
+TEST_CASE("a step that may be repeated runs again with the same key", "[doubt]") {
+  JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
+  const auto first = job.turn();
+  job.restart();
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  REQUIRE(job.ran == Lines{"a#1"});
+  CHECK(job.steps[0].repeated);
+  CHECK(job.steps[0].idempotency_key == std::get<RunStep>(first.actions[0]).idempotency_key);
+  CHECK(job.told() == Lines{"started a#1", "log warn run again after an interruption, with the same idempotency key",
+                            "succeeded a#1", "job succeeded"});
+}
+
+TEST_CASE("a step with a ledger runs again, one without is in doubt", "[doubt][ledger]") {
+  JobScript job(kSql);
+  SECTION("with") {
+    job.keeps_ledger();
+    crash_in_the_middle(job);
+    job.run();
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"a#1"});
+  }
+  SECTION("without") {
+    crash_in_the_middle(job);
+    job.run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran.empty());
+  }
+}
+
+TEST_CASE("in doubt, the recipe decides", "[doubt]") {
+  struct Case {
+    const char* choice;
+    JobStatus finished;
+    Lines ran;
+    const char* step;
+  };
+  const auto [choice, finished, ran, step] = GENERATE(values<Case>({
+      {"", JobStatus::in_doubt, {}, "in_doubt a#1 in_doubt"},
+      {", on_in_doubt: ask", JobStatus::in_doubt, {}, "in_doubt a#1 in_doubt"},
+      {", on_in_doubt: stop", JobStatus::failed, {}, "in_doubt a#1 in_doubt"},
+      {", on_in_doubt: skip", JobStatus::succeeded, {"b#1"}, "skipped a#1"},
+      {", on_in_doubt: retry", JobStatus::succeeded, {"a#1", "b#1"}, "succeeded a#1"},
+  }));
+  INFO(choice);
+  JobScript job(command(choice));
+  crash_in_the_middle(job);
+  job.run();
+  CHECK(job.finished == finished);
+  CHECK(job.ran == ran);
+  CHECK(std::ranges::count(job.told(), step) == 1);
+  if (finished == JobStatus::in_doubt) CHECK(job.end().failed_step == "a");
+}
+
+TEST_CASE("a doubt that was decided stays decided", "[doubt]") {
+  JobScript job(command(", on_in_doubt: skip"));
+  crash_in_the_middle(job);
+  REQUIRE(job.turn().actions.size() == 1);  // b
+  job.restart();
+  job.run();
+  CHECK(job.ran == Lines{"b#1"});
+  CHECK(std::ranges::count(job.told(), "skipped a#1") == 1);
+}
+
+TEST_CASE("a doubt in a loop is never passed over by `continue`", "[doubt][foreach]") {
+  JobScript job(
+      "steps:\n  - id: a\n    uses: command.run@1\n    foreach: {over: \"[0, 1]\", on_item_failure: continue}\n    "
+      "with: {template: t}\n");
+  job.perform(job.turn());
+  const auto second = job.turn();
+  REQUIRE(std::get<RunStep>(second.actions.at(0)).run.item == 1);
+  job.restart();
+  job.run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(job.end().message.starts_with("item 1: "));
+  CHECK(job.ran == Lines{"a[0]#1"});
+}
+
+TEST_CASE("a job cancelled while a step is in doubt says so", "[doubt][cancel]") {
+  JobScript job(command());
+  (void)job.turn();
+  job.journal().stored().cancel_reason = "asked";
+  job.restart();
+  job.run();
+  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(job.told()[1] == "in_doubt a#1 in_doubt");
+  CHECK(job.ran.empty());
+}
+
+TEST_CASE("an interrupted effect is in doubt like one before a crash", "[doubt][lease]") {
+  JobScript job(command());
+  const auto first = job.turn();
+  job.execution().set_standing(Standing::must_wait);
+  job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, fails("cancelled"));
+  (void)job.turn();
+  job.execution().set_standing(Standing::may_act);
+  job.run();
+  CHECK(job.finished == JobStatus::in_doubt);
+}
+
+TEST_CASE("a result that came in time is no doubt, though the lease has ended", "[doubt][lease]") {
+  JobScript job(command());
+  const auto first = job.turn();
+  job.execution().set_standing(Standing::must_wait);
+  job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, gives(Value()));
+  (void)job.turn();
+  job.execution().set_standing(Standing::may_act);
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.ran == Lines{"b#1"});
+}
+
+TEST_CASE("steps completed by an earlier holder are taken over", "[doubt][replay]") {
+  JobScript job(R"(
+steps:
+  - {id: a, uses: file.move@1, connection: c, with: {from: x, to: y}}
+  - {id: b, uses: file.list@1, connection: c, with: {path: "${{ steps.a.output.path }}"}}
+)");
+  const auto earlier = [&](const std::string& output) {
+    job.journal().stored().done.push_back({{"a", journal::kNoItem, 1},
+                                           journal::StepStatus::succeeded,
+                                           job.now().wall,
+                                           std::nullopt,
+                                           outcome_from_relay(output)});
+    job.restart();
+    job.run();
+  };
+  SECTION("with their output") {
+    earlier(R"({"path":"in"})");
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"b#1"});
+    CHECK(job.steps[0].arguments.find("path")->as_string() == "in");
+  }
+  SECTION("a masked output is missing, not replaced by asterisks") {
+    earlier(R"("***")");
+    CHECK(job.finished == JobStatus::failed);
+    CHECK(job.end().error_class == "invalid");
+    CHECK(job.ran.empty());
+  }
+}
+
+}  // namespace sallyport::runner

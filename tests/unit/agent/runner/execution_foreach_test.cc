@@ -1,0 +1,208 @@
+#include "tests/unit/agent/runner/job_script.h"
+
+#include <deque>
+#include <set>
+
+namespace sallyport::runner {
+using namespace test;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+std::string loop(const std::string& over, const std::string& more = "", const std::string& step = "") {
+  return "steps:\n  - id: a\n    uses: file.write@1\n    connection: c\n    foreach: {over: \"" + over + "\"" + more +
+         "}\n    with: {path: \"${{ string(item) }}\", content: x}\n" + step;
+}
+
+std::string rows_loop(const std::string& more = "", const std::string& step = "") {
+  return "steps:\n  - id: rows\n    uses: csv.read@1\n    with: {source: \"${{ trigger.file }}\"}\n  - id: a\n    "
+         "uses: file.write@1\n"
+         "    connection: c\n    foreach: {over: steps.rows.output.rows" +
+         more + "}\n    with: {path: \"${{ string(item) }}\", content: x}\n" + step;
+}
+
+const std::string kFileTrigger = R"({"kind":"file.watch","file":{"$handle":"file","path":"in.csv"}})";
+
+connectors::StepResult<connectors::Output> rows_output(const RunStep&) {
+  const Value handle(Handle{"rows", {{"format", "csv"}}});
+  return gives(Value(ValueMap{{"rows", handle}, {"batches", handle}}));
+}
+
+std::vector<Value> numbers(int count) {
+  std::vector<Value> items;
+  for (int i = 0; i < count; ++i) items.emplace_back(i);
+  return items;
+}
+
+}  // namespace
+
+TEST_CASE("foreach over a list runs each item once, in order", "[foreach]") {
+  JobScript job(loop("[10, 20, 30]"));
+  job.on("file.write@1", [](const RunStep& step) { return gives(*step.arguments.find("path")); }).run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.ran == Lines{"a[0]#1", "a[1]#1", "a[2]#1"});
+  const Value output = job.output_of("a");
+  CHECK(output.find("count")->as_int() == 3);
+  CHECK(output.find("failed")->as_int() == 0);
+  CHECK(output.find("results")->as_list() == ValueList{"10", "20", "30"});
+  CHECK(job.told().front() == "started a#1");
+}
+
+TEST_CASE("foreach over a map gives keys and values", "[foreach]") {
+  JobScript job(
+      "steps:\n  - id: a\n    uses: file.write@1\n    connection: c\n    foreach: \"{'x': 1, 'y': 2}\"\n"
+      "    with: {path: \"${{ item.key }}${{ item.value }}\", content: x}\n");
+  job.run();
+  CHECK(job.steps[0].arguments.find("path")->as_string() == "x1");
+  CHECK(job.steps[1].arguments.find("path")->as_string() == "y2");
+}
+
+TEST_CASE("foreach over nothing succeeds", "[foreach]") {
+  JobScript job(loop("[]"));
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.output_of("a").find("count")->as_int() == 0);
+}
+
+TEST_CASE("foreach over something else is the recipe's mistake", "[foreach]") {
+  JobScript job(loop("trigger.kind"));
+  job.run();
+  CHECK(job.end().error_class == "invalid");
+  CHECK(job.end().message.find("not string") != std::string::npos);
+}
+
+TEST_CASE("as many items at one time as asked for, never more", "[foreach]") {
+  JobScript job(loop("[0, 1, 2, 3, 4, 5, 6]", ", concurrency: 3"));
+  std::size_t most = 0;
+  Turn turn = job.turn();
+  std::deque<RunStep> running;
+  while (!job.finished) {
+    for (const auto& action : turn.actions) running.push_back(std::get<RunStep>(action));
+    most = std::max(most, running.size());
+    job.execution().on_step_result(running.front().run, gives(Value()));
+    running.pop_front();
+    turn = job.turn();
+  }
+  CHECK(most == 3);
+  CHECK(job.finished == JobStatus::succeeded);
+}
+
+TEST_CASE("rows are pulled one by one and leave only their progress in the journal", "[foreach][rows]") {
+  JobScript job(rows_loop(", concurrency: 4"), kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(3'000)).run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.ran.size() == 3'001);
+  CHECK(job.output_of("a").find("count")->as_int() == 3'000);
+  CHECK(job.output_of("a").find("results")->as_list().empty());
+  REQUIRE(job.journal().stored().progress.size() == 1);
+  CHECK(job.journal().stored().progress[0].next_item == 3'000);
+  CHECK(job.journal().stored().done.size() == 2);  // rows, and the loop as a whole
+}
+
+TEST_CASE("an item that fails ends the loop after what runs", "[foreach][failure]") {
+  JobScript job(loop("[0, 1, 2, 3, 4, 5]", ", concurrency: 2"));
+  job.on("file.write@1 a[1]", [](const RunStep&) { return fails("disk_full", "full"); }).run();
+  CHECK(job.finished == JobStatus::failed);
+  CHECK(job.ran.size() == 2);
+  CHECK(job.end().error_class == "disk_full");
+  CHECK(job.end().message == "item 1: full");
+}
+
+TEST_CASE("or is counted, and the loop goes on", "[foreach][failure]") {
+  const bool body = GENERATE(false, true);
+  JobScript job(body ? rows_loop(", on_item_failure: continue") : loop("[0, 1, 2, 3]", ", on_item_failure: continue"),
+                kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(4));
+  job.on("file.write@1",
+         [](const RunStep& step) { return step.run.item % 2 == 1 ? fails("disk_full") : gives(Value("ok")); })
+      .run();
+  CHECK(job.finished == JobStatus::succeeded);
+  const Value output = job.output_of("a");
+  CHECK(output.find("count")->as_int() == 4);
+  CHECK(output.find("failed")->as_int() == 2);
+  if (!body) CHECK(output.find("results")->as_list() == ValueList{"ok", Value(), "ok", Value()});
+}
+
+TEST_CASE("each item is tried again by itself", "[foreach][retry]") {
+  JobScript job(loop("[0, 1, 2]", "", "    retry: {max: 2, initial: 1s}\n"));
+  std::set<std::int64_t> seen;
+  job.on("file.write@1",
+         [&](const RunStep& step) { return seen.insert(step.run.item).second ? fails("timeout") : gives(Value()); })
+      .run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.ran == Lines{"a[0]#1", "a[0]#2", "a[1]#1", "a[1]#2", "a[2]#1", "a[2]#2"});
+}
+
+TEST_CASE("an item that waits does not let others run away without bound", "[foreach][rows][bounds]") {
+  JobScript job(rows_loop(", concurrency: 2", "    retry: {max: 1, initial: 5m, max_delay: 5m}\n"), kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(5'000));
+  bool first = true;
+  std::size_t most = 0;
+  job.on("file.write@1", [&](const RunStep& step) {
+    most = std::max(most, job.journal().stored().done.size());
+    return step.run.item == 0 && std::exchange(first, false) ? fails("connection") : gives(Value());
+  });
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.output_of("a").find("count")->as_int() == 5'000);
+  CHECK(most <= 1'030);
+}
+
+TEST_CASE("more items than allowed are refused", "[foreach][bounds]") {
+  SECTION("a list") {
+    JobScript job(loop("[0, 1, 2]", ", max_items: 2"));
+    job.run();
+    CHECK(job.end().error_class == "too_large");
+    CHECK(job.ran.empty());
+  }
+  SECTION("rows") {
+    JobScript job(rows_loop(", max_items: 2"), kFileTrigger);
+    job.on("csv.read@1", rows_output).rows(numbers(3)).run();
+    CHECK(job.end().error_class == "too_large");
+  }
+}
+
+TEST_CASE("a body that cannot be read fails the loop", "[foreach][rows]") {
+  JobScript job(rows_loop(), kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(3));
+  job.perform(job.turn());
+  const auto turn = job.turn();
+  const auto& pull = std::get<PullItem>(turn.actions.at(0));
+  CHECK(pull.index == 0);
+  CHECK(pull.source.kind == "rows");
+  job.execution().on_item(pull.path, 0, connectors::step_fail("changed", "the file is another one by now"));
+  job.run();
+  CHECK(job.end().error_class == "changed");
+  CHECK(job.end().message == "reading item 0: the file is another one by now");
+}
+
+TEST_CASE("a cancel in the middle of a loop", "[foreach][cancel]") {
+  JobScript job(loop("[0, 1, 2, 3]", ", concurrency: 2"));
+  const auto first = job.turn();
+  job.execution().cancel("enough");
+  CHECK(job.turn().interrupt);
+  job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, gives(Value()));
+  job.execution().on_step_result(std::get<RunStep>(first.actions[1]).run, fails("cancelled"));
+  job.run();
+  CHECK(job.told() == Lines{"started a#1", "started a[0]#1", "started a[1]#1", "succeeded a[0]#1",
+                            "cancelled a[1]#1 cancelled", "cancelled a#1 cancelled", "job cancelled cancelled"});
+}
+
+TEST_CASE("a loop resumes where its records end, whatever was under way", "[foreach][replay]") {
+  const bool body = GENERATE(false, true);
+  const std::size_t crash_after = GENERATE(range(0u, 16u));
+  INFO((body ? "rows" : "list") << ", crash after " << crash_after << " turns");
+  JobScript job(body ? rows_loop(", concurrency: 2") : loop("[0, 1, 2, 3, 4]", ", concurrency: 2"), kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(5));
+  for (std::size_t turns = 0; turns < crash_after && !job.finished; ++turns) job.perform(job.turn());
+  if (job.finished) return;
+  job.restart();
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.output_of("a").find("count")->as_int() == 5);
+  const std::set<std::string> once(job.ran.begin(), job.ran.end());
+  CHECK(once.size() == (body ? 6 : 5));
+  CHECK(job.ran.size() <= once.size() + 2);  // at most what was under way ran again
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,144 @@
+#include "agent/runner/outcome.h"
+#include "tests/unit/agent/runner/job_script.h"
+
+namespace sallyport::runner {
+using namespace test;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+std::string input_of(const JobScript& job, const std::string& path) {
+  for (const auto& body : job.reports) {
+    const auto* started = std::get_if<report::StepStarted>(&body);
+    if (started != nullptr && started->path == path) return started->input_json;
+  }
+  return "nothing";
+}
+
+std::string all_reports(const JobScript& job) {
+  std::string all;
+  for (const auto& body : job.reports) {
+    if (const auto* started = std::get_if<report::StepStarted>(&body)) all += started->input_json;
+    if (const auto* finished = std::get_if<report::StepFinished>(&body))
+      all += finished->output_json + finished->message;
+    if (const auto* log = std::get_if<report::StepLog>(&body)) all += log->text;
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("expressions see who and what and when", "[execution][contexts]") {
+  JobScript job(R"(
+inputs: {day: {type: text, default: monday}}
+vars: {folder: out}
+steps:
+  - id: a
+    uses: log.write@1
+    with:
+      text: "${{ job.id }} ${{ job.run_number }} ${{ recipe.name }} ${{ recipe.version }} ${{ agent.name }} ${{ agent.group }} ${{ vars.folder }} ${{ inputs.day }} ${{ trigger.kind }} ${{ job.started_at }}"
+)",
+                R"({"kind":"manual","inputs":{"day":"friday"}})");
+  job.run();
+  CHECK(job.told()[0] == "log info job_01 1 test 4 agent-1 dc1 out friday manual 2023-11-14T22:13:20Z");
+}
+
+TEST_CASE("inputs have their defaults when the trigger brings none", "[execution][contexts]") {
+  JobScript job(
+      "inputs: {day: {type: text, default: monday}}\nsteps:\n  - {id: a, uses: log.write@1, with: {text: \"${{ "
+      "inputs.day }}\"}}\n",
+      R"({"kind":"schedule","scheduled_at":"2026-01-01T00:00:00Z"})");
+  job.run();
+  CHECK(job.told()[0] == "log info monday");
+}
+
+TEST_CASE("a masked step shows neither input nor output, but later steps can use it", "[execution][mask]") {
+  JobScript job(R"(
+steps:
+  - {id: a, uses: file.move@1, connection: c, mask: true, with: {from: canary-in, to: y}}
+  - {id: b, uses: file.list@1, connection: c, with: {path: "${{ steps.a.output.path }}"}}
+  - {id: c, uses: log.write@1, with: {text: "got ${{ steps.a.output.path }}"}}
+)");
+  job.on("file.move@1", [](const RunStep&) { return gives(Value(ValueMap{{"path", "canary-out"}})); });
+  const bool crash = GENERATE(false, true);
+  if (crash) {
+    job.perform(job.turn());
+    (void)job.turn();
+    job.restart();
+  }
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.steps.back().arguments.find("path")->as_string() == "canary-out");
+  CHECK(input_of(job, "a") == "\"***\"");
+  CHECK(all_reports(job).find("canary") == std::string::npos);
+}
+
+TEST_CASE("a secret reaches the action and no report", "[execution][secret]") {
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.token }}\"}}\n");
+  job.on("command.run@1", [](const RunStep& step) { return gives(*step.arguments.find("stdin")); });
+  job.run();
+  CHECK(job.steps[0].arguments.find("stdin")->as_string() == "s3cr3t");
+  CHECK(has(job.steps[0].arguments.find("stdin")->label(), Label::secret));
+  CHECK(all_reports(job).find("s3cr3t") == std::string::npos);  // neither the argument nor what was made of it
+  CHECK(job.finished == JobStatus::succeeded);
+}
+
+TEST_CASE("an absent secret fails the step", "[execution][secret]") {
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.other }}\"}}\n");
+  job.run();
+  CHECK(job.end().error_class == "not_found");
+  CHECK(job.ran.empty());
+}
+
+TEST_CASE("arguments that do not fit fail the step before it runs", "[execution][arguments]") {
+  JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: \"${{ trigger.inputs }}\"}}\n");
+  job.run();
+  CHECK(job.end().error_class == "invalid");
+  CHECK(job.ran.empty());
+}
+
+TEST_CASE("an output is the same value now and after a restart", "[execution][output]") {
+  const Value output(ValueMap{
+      {"u", std::uint64_t{5}}, {"list", ValueList{1, 2.5, "x", Value()}}, {"body", Handle{"spool", {{"name", "n"}}}}});
+  const auto kept = settled(output);
+  REQUIRE(kept);
+  CHECK(kept->find("u")->is(Value::Kind::int64));
+  CHECK(kept->find("body")->as_handle().kind == "spool");
+  const auto again = decode_outcome(journal::StepStatus::succeeded, encode_outcome(Outcome::success(*kept)));
+  REQUIRE(again);
+  CHECK(again->output == *kept);
+}
+
+TEST_CASE("an output too large for a value fails its step", "[execution][output][bounds]") {
+  JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
+  job.on("file.list@1", [](const RunStep&) { return gives(Value(std::string(kMaxOutputBytes, 'x'))); }).run();
+  CHECK(job.end().error_class == "too_large");
+}
+
+TEST_CASE("outcomes survive encoding, whatever they are", "[execution][output]") {
+  connectors::StepError error{{"sqlstate:40001", "transaction"}, "deadlock", "rule"};
+  const Outcome failed = Outcome::failure(error);
+  const auto back = decode_outcome(journal::StepStatus::failed, encode_outcome(failed));
+  REQUIRE(back);
+  CHECK(back->error == error);
+  const auto masked = decode_outcome(journal::StepStatus::succeeded,
+                                     encode_outcome(Outcome::success(Value(1).with_label(Label::masked))));
+  CHECK(masked->output.label() == Label::masked);
+  for (const char* bad : {"", "[]", "{", "1"}) CHECK_FALSE(decode_outcome(journal::StepStatus::succeeded, bad));
+  CHECK(decode_outcome(journal::StepStatus::failed, "{}")->error->error_class() == "internal");
+}
+
+TEST_CASE("a long error message is cut where a character ends", "[execution][bounds]") {
+  JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
+  std::string text = "x";
+  while (text.size() < 5'000) text += "ä";
+  job.on("file.list@1", [&](const RunStep&) { return fails("connection", text); }).run();
+  for (const auto& body : job.reports) {
+    const auto* finished = std::get_if<report::StepFinished>(&body);
+    if (finished == nullptr) continue;
+    CHECK(finished->message.size() <= 4'100);
+    CHECK(is_valid_utf8(finished->message));
+  }
+}
+
+}  // namespace sallyport::runner
