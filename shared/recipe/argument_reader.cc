@@ -130,7 +130,7 @@ Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   made.uses = fields.text("uses", yaml::Need::required).value_or("");
   if (const auto* connection = fields.text_node("connection")) made.connection = connection->text;
   const auto* with = fields.mapping("with");
-  if (const auto* dedupe = fields.text_node("dedupe")) made.dedupe = reading.text(*dedupe, kEventRoots | Roots::agent);
+  if (const auto* dedupe = fields.text_node("dedupe")) made.dedupe = reading.text(*dedupe, kEventRoots);
   fields.finish();
   if (made.uses.empty()) return made;
   const auto* info = find_trigger(made.uses);

@@ -14,7 +14,16 @@ constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below 
 constexpr Field kRecursive{
     .name = "recursive", .types = Types::boolean, .doc = "look into directories below it too", .default_json = "false"};
 
-constexpr std::array kReadFields{kPath};
+constexpr std::array kReadFields{kPath,
+                                 Field{.name = "text",
+                                       .types = Types::boolean,
+                                       .doc = "give the content as text too; at most 1 MiB of UTF-8",
+                                       .default_json = "false"},
+                                 Field{.name = "sha256",
+                                       .types = Types::boolean,
+                                       .doc = "compute `output.file.sha256`, which reads the whole file",
+                                       .default_json = "false"}};
+constexpr std::array kDeleteFields{kPath};
 constexpr std::array kWriteFields{
     kPath, Field{.name = "content", .types = Types::text, .doc = "the whole content as text"},
     Field{.name = "source", .types = Types::body, .doc = "a body whose bytes become the file"},
@@ -35,6 +44,7 @@ constexpr std::array kListFields{
     kRecursive};
 
 constexpr std::array kFileOutput{OutputField{"file", Types::body, "the file; `path`, `name`, `size`, `mtime`"}};
+constexpr std::array kReadOutput{kFileOutput[0], OutputField{"text", Types::text, "the content, when asked for"}};
 constexpr std::array kMoveOutput{OutputField{"path", Types::text, "where the file is now"}};
 constexpr std::array kListOutput{OutputField{"files", Types::list, "bodies, sorted by path"},
                                  OutputField{"count", Types::integer, "how many there are"}};
@@ -45,7 +55,7 @@ constexpr std::array kActions{
                .doc = "Gives a file as a body. Nothing is copied; reading it after it changed is an error.",
                .connections = kKinds,
                .fields = kReadFields,
-               .output = kFileOutput,
+               .output = kReadOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
                .error_classes = kReadErrors},
@@ -78,7 +88,7 @@ constexpr std::array kActions{
     ActionInfo{.name = "file.delete@1",
                .doc = "Deletes a file; one that is not there is no error.",
                .connections = kKinds,
-               .fields = kReadFields,
+               .fields = kDeleteFields,
                .output = kDeleteOutput,
                .effect = Effect::write,
                .repeat = Repeat::safe,

@@ -4,6 +4,7 @@ namespace sallyport::recipe::tables {
 namespace {
 
 constexpr std::array kEncodings{"utf-8"sv, "iso-8859-1"sv, "windows-1252"sv};
+constexpr std::array kEmpty{"text"sv, "null"sv};
 constexpr std::array kReadErrors{"format"sv, "not_found"sv, "changed"sv, "too_large"sv, "timeout"sv, "invalid"sv};
 constexpr std::array kWriteErrors{"format"sv, "disk_full"sv, "too_large"sv, "timeout"sv, "invalid"sv};
 constexpr std::array kSourceOrText{"source"sv, "text"sv};
@@ -29,7 +30,11 @@ constexpr std::array kCsvReadFields{
     Field{.name = "columns",
           .types = Types::list,
           .doc = "names of the columns: needed without a header; with one, the header must hold them"},
-    Field{.name = "encoding", .doc = "of the body", .default_json = "\"utf-8\"", .choices = kEncodings}};
+    Field{.name = "encoding", .doc = "of the body", .default_json = "\"utf-8\"", .choices = kEncodings},
+    Field{.name = "empty",
+          .doc = "what an empty field without quotes means: `text` (of no characters) or `null`",
+          .default_json = "\"text\"",
+          .choices = kEmpty}};
 constexpr std::array kCsvWriteFields{
     Field{.name = "rows",
           .types = Types::rows | Types::list,
@@ -50,7 +55,8 @@ constexpr std::array kJsonLinesFields{kSource, kBatch};
 
 constexpr std::array kRowsOutput{
     OutputField{"rows", Types::rows, "every row, as a map by column; `foreach` over it takes one row at a time"},
-    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"}};
+    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"},
+    OutputField{"columns", Types::list, "names of the columns"}};
 constexpr std::array kFileOutput{OutputField{"file", Types::body, "what was written, in the agent's spool"},
                                  OutputField{"count", Types::integer, "how many rows were written"}};
 constexpr std::array kValueOutput{OutputField{"value", Types::any, "what the JSON says"}};

@@ -6,7 +6,8 @@ namespace {
 constexpr std::array kFileKinds{"file"sv};
 constexpr std::array kLevels{"debug"sv, "info"sv, "warn"sv, "error"sv};
 constexpr std::array kCatchUp{"skip"sv, "once"sv};
-constexpr std::array kCommandErrors{"command"sv, "policy"sv, "timeout"sv, "too_large"sv, "invalid"sv};
+constexpr std::array kCommandErrors{"command"sv,   "policy"sv,     "timeout"sv, "too_large"sv,
+                                    "not_found"sv, "permission"sv, "invalid"sv};
 constexpr std::array kNoErrors{"invalid"sv};
 
 constexpr std::int64_t kSecond = 1'000;
@@ -21,9 +22,11 @@ constexpr std::array kCommandFields{
           .types = Types::text | Types::body,
           .traits = Traits::accepts_secret,
           .doc = "what the program reads from standard input"}};
-constexpr std::array kCommandOutput{OutputField{"exit_code", Types::integer, "0, or the step fails with `exit:N`"},
-                                    OutputField{"stdout", Types::body, "what the program wrote"},
-                                    OutputField{"stderr", Types::text, "the end of what it wrote to standard error"}};
+constexpr std::array kCommandOutput{
+    OutputField{"exit_code", Types::integer, "0: any other fails the step with `exit:N`, a signal with `signal:N`"},
+    OutputField{"stdout", Types::body, "what the program wrote"},
+    OutputField{"text", Types::text, "the same when it is UTF-8 of at most 64 KiB, else null"},
+    OutputField{"stderr", Types::text, "the end of what it wrote to standard error"}};
 
 constexpr std::array kWaitFields{Field{.name = "duration",
                                        .types = Types::duration,

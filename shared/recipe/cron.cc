@@ -161,8 +161,7 @@ class CronSearch {
   std::optional<WallTime> after(WallTime start) const {
     const auto asked = date::floor<std::chrono::seconds>(start);
     const auto bound = asked + kHorizon;
-    auto from = date::floor<std::chrono::minutes>(start) + std::chrono::minutes(1);
-    for (date::sys_seconds at = from; at < bound;) {
+    for (date::sys_seconds at = asked + std::chrono::seconds(1); at < bound;) {
       const auto here = cron_.zone_->get_info(at);
       if (const auto found = in_stretch(asked, at, here)) return WallTime(found->time_since_epoch());
       at = here.end;

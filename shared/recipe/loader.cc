@@ -21,8 +21,7 @@ constexpr std::size_t kCanonicalGrowth = 4;  // escapes and repeated quotes agai
 
 class RecipeReader {
  public:
-  RecipeReader(const Node& root, Reading& reading)
-      : reading_(reading), fields_(root, reading.report, "a recipe") {}
+  RecipeReader(const Node& root, Reading& reading) : reading_(reading), fields_(root, reading.report, "a recipe") {}
 
   Recipe read() {
     Recipe made;

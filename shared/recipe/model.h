@@ -40,7 +40,7 @@ struct Trigger {
   std::string uses;                      // "file.watch@1"
   std::string connection;                // empty when it takes none
   Value with = Value(ValueMap{});        // as written; bind_arguments() gives it complete
-  std::optional<expr::Template> dedupe;  // may use trigger, vars, recipe
+  std::optional<expr::Template> dedupe;  // may use trigger, inputs, vars, recipe
   yaml::Position at;
 };
 

@@ -69,9 +69,7 @@ std::optional<Value> plain_value(std::string_view text) {
   return whole ? Value(*whole) : Value(*real);
 }
 
-std::string_view without_bom(std::string_view text) {
-  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
-}
+std::string_view without_bom(std::string_view text) { return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text; }
 
 std::optional<Position> first_invalid_utf8(std::string_view text) {
   if (is_valid_utf8(text)) return std::nullopt;

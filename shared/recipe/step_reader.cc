@@ -24,11 +24,11 @@ bool is_error_class(std::string_view text) {
     const auto state = text.substr(9);
     return state.size() == 5 && all(state, [&](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
   }
-  if (text.starts_with("exit:")) {
-    const auto code = text.substr(5);
-    return !code.empty() && code.size() <= 3 && all(code, is_digit);
-  }
-  return false;
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || (text.substr(0, colon) != "exit" && text.substr(0, colon) != "signal"))
+    return false;
+  const auto code = text.substr(colon + 1);
+  return !code.empty() && code.size() <= 3 && all(code, is_digit);
 }
 
 Retry read_retry(const Node& node, Reading& reading) {
@@ -44,10 +44,10 @@ Retry read_retry(const Node& node, Reading& reading) {
   }
   for (const auto& error_class : made.on) {
     if (is_error_class(error_class)) continue;
-    fields.problem(
-        "on", "unknown-error-class",
-        fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, exit:N and any", yaml::quoted(error_class),
-                    yaml::suggestion(error_class, error_classes()), fmt::join(error_classes(), ", ")));
+    fields.problem("on", "unknown-error-class",
+                   fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, exit:N, signal:N and any",
+                               yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
+                               fmt::join(error_classes(), ", ")));
   }
   fields.finish();
   return made;

@@ -178,6 +178,15 @@ TEST_CASE("unusual zones: half-hour changes, midnight gaps, a day that never was
   CHECK(run("0 9 30 12 *", "Pacific/Apia", "2011-12-29T00:00:00Z", 1) == Times{"2011-12-30T10:00"});
 }
 
+TEST_CASE("old zones whose offset has seconds are on the minute of their own clock", "[cron]") {
+  const auto schedule = Cron::parse("30 9 * * *", "Europe/Berlin");  // +00:53:28 until 1893
+  REQUIRE(schedule);
+  const auto next = schedule->next(at("1890-01-01T00:00:00Z"));
+  REQUIRE(next);
+  CHECK(rfc3339(*next) == "1890-01-01T08:36:32.000Z");
+  CHECK(schedule->next(*next - std::chrono::milliseconds(1)) == next);
+}
+
 TEST_CASE("next is strictly after, and never goes back", "[cron]") {
   for (auto zone : {"UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe"}) {
     for (auto cron : {"*/7 * * * *", "13 1-3 * * *", "0 0 1 * *", "59 23 31 12 *"}) {
