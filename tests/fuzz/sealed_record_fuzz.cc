@@ -1,6 +1,7 @@
 #include "relay/keys/master_key_text.h"
 #include "relay/keys/sealed_record.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
