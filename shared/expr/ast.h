@@ -41,6 +41,7 @@ struct Node {
   Value value;
   std::vector<NodeId> children;
 
+  bool enclosed = false;            // in parentheses: no part of a qualified name
   bool absolute = false;            // identifier with a leading dot
   std::vector<std::string> fields;  // record
   Macro macro = Macro::all;         // comprehension

@@ -154,7 +154,7 @@ const ValueMap::value_type* find_entry(const ValueMap& map, const Value& key) {
 std::expected<Label, Failure> label_of(const Value& value, Budget& budget) {
   Label label = value.label();
   if (value.is(Kind::list)) {
-    SP_CHECK(budget.spend(value.as_list().size() / 4));
+    SP_CHECK(budget.spend(value.as_list().size() / 4 + 1));
     for (const auto& element : value.as_list()) {
       SP_TRY(const Label inner, label_of(element, budget));
       label = label | inner;

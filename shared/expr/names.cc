@@ -56,6 +56,7 @@ class Resolver {
   Outcome<void> resolve_call(NodeId id);
   void namespaced_call(Node& call);
   const Function* function_named(const Node& call) const;
+  std::string unknown_function(const Node& call) const;
   Outcome<void> check_arity(Node& call);
   Outcome<void> resolve_record(Node& record);
   Outcome<void> introduce(NodeId id);
@@ -134,10 +135,13 @@ Outcome<void> Resolver::introduce(NodeId id) {
 }
 
 std::optional<Resolver::Chain> Resolver::chain_of(NodeId id) const {
-  Chain chain;
-  for (; ast_[id].kind == Kind::select; id = ast_[id].children[0]) chain.nodes.push_back(id);
+  Chain chain{.nodes = {id}, .names = {}};
+  while (ast_[id].kind == Kind::select) {
+    id = ast_[id].children[0];
+    if (ast_[id].enclosed) return std::nullopt;
+    chain.nodes.push_back(id);
+  }
   if (ast_[id].kind != Kind::identifier) return std::nullopt;
-  chain.nodes.push_back(id);
   std::ranges::reverse(chain.nodes);
   for (auto node : chain.nodes) chain.names.push_back(ast_[node].name);
   return chain;
@@ -145,10 +149,7 @@ std::optional<Resolver::Chain> Resolver::chain_of(NodeId id) const {
 
 Outcome<void> Resolver::resolve_chain(NodeId id) {
   const auto chain = chain_of(id);
-  if (!chain) {
-    while (ast_[id].kind == Kind::select) id = ast_[id].children[0];
-    return visit(id);
-  }
+  if (!chain) return visit(ast_[id].children[0]);
   auto& root = ast_[chain->nodes[0]];
   if (const auto* variable = root.absolute ? nullptr : local(root.name)) {
     root.slot = variable->slot;
@@ -216,20 +217,25 @@ const Function* Resolver::function_named(const Node& call) const {
 
 Outcome<void> Resolver::resolve_call(NodeId id) {
   if (ast_[id].kind == Kind::receiver_call) namespaced_call(ast_[id]);
+  ast_[id].function = function_named(ast_[id]);
+  if (ast_[id].function == nullptr) SP_CHECK(unresolved(ast_[id], unknown_function(ast_[id])));
   SP_CHECK(visit_children(id));
-  auto& call = ast_[id];
-  call.function = function_named(call);
-  if (call.function == nullptr) {
-    const auto other = call.kind == Kind::call ? Style::receiver : Style::global;
-    if (find_function(call.name, other) != nullptr) {
-      const auto usage = other == Style::receiver ? fmt::format("x.{}()", call.name) : fmt::format("{}(x)", call.name);
-      return unresolved(
-          call, fmt::format("no matching overload: no such overload of '{}'; it is called as {}", call.name, usage));
-    }
-    const auto names = function_names(call.kind == Kind::call ? Style::global : Style::receiver);
-    return unresolved(call, fmt::format("undeclared reference to function '{}'{}", call.name, hint(call.name, names)));
+  return ast_[id].function == nullptr ? Outcome<void>() : check_arity(ast_[id]);
+}
+
+std::string Resolver::unknown_function(const Node& call) const {
+  const auto other = call.kind == Kind::call ? Style::receiver : Style::global;
+  if (find_function(call.name, other) != nullptr) {
+    const auto usage = other == Style::receiver ? fmt::format("x.{}()", call.name) : fmt::format("{}(x)", call.name);
+    return fmt::format("no matching overload: no such overload of '{}'; it is called as {}", call.name, usage);
   }
-  return check_arity(call);
+  const auto chain = call.kind == Kind::receiver_call ? chain_of(call.children[0]) : std::nullopt;
+  const bool is_namespace = chain && std::ranges::any_of(function_names(Style::global), [&](auto name) {
+                              return name.starts_with(chain->names[0] + ".");
+                            });
+  const auto name = is_namespace ? joined(chain->names) + "." + call.name : call.name;
+  const auto known = function_names(call.kind == Kind::call || is_namespace ? Style::global : Style::receiver);
+  return fmt::format("undeclared reference to function '{}'{}", name, hint(name, known));
 }
 
 Outcome<void> Resolver::check_arity(Node& call) {

@@ -218,6 +218,7 @@ Outcome<NodeId> Parser::indexing(NodeId target) {
 
 std::optional<std::string> Parser::qualified_name(NodeId id) const {
   const auto& node = ast_[id];
+  if (node.enclosed) return std::nullopt;
   if (node.kind == Node::Kind::identifier) return node.absolute ? "." + node.name : node.name;
   if (node.kind != Node::Kind::select) return std::nullopt;
   auto scope = qualified_name(node.children[0]);
@@ -266,6 +267,7 @@ Outcome<NodeId> Parser::primary(Sign sign) {
   SP_CHECK(token_.is("(") ? advance() : Outcome<void>(unexpected_token("a value")));
   SP_TRY(auto inside, expression());
   SP_CHECK(expect(")"));
+  ast_[inside].enclosed = true;
   return inside;
 }
 

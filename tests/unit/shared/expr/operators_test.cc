@@ -1,0 +1,215 @@
+#include "expr_support.h"
+
+using namespace sallyport;
+using namespace sallyport::expr;
+using namespace sallyport::expr::test;
+
+TEST_CASE("integers are exact and refuse to overflow", "[expr]") {
+  check_all({
+      {"40 + 2", "42"},
+      {"-42 % 5", "-2"},
+      {"42 % -5", "2"},
+      {"-7 / 2", "-3"},
+      {"1 + 2 * 3 - 4 / 2", "5"},
+      {"(1 + 2) * 3", "9"},
+      {"10 - 3 - 2", "5"},
+      {"- - 5", "5"},
+      {"-(-5)", "5"},
+      {"9223372036854775807", "9223372036854775807"},
+      {"-9223372036854775808", "-9223372036854775808"},
+      {"0x7fffffffffffffff", "9223372036854775807"},
+      {"-0x8000000000000000", "-9223372036854775808"},
+      {"18446744073709551615u", "18446744073709551615u"},
+      {"0xFFu", "255u"},
+      {"7u - 2u", "5u"},
+      {"9223372036854775807 + 1", "error: overflow"},
+      {"-9223372036854775808 - 1", "error: overflow"},
+      {"9223372036854775807 * 2", "error: overflow"},
+      {"-9223372036854775808 / -1", "error: overflow"},
+      {"-9223372036854775808 % -1", "error: overflow"},
+      {"-(-9223372036854775808)", "error: overflow"},
+      {"18446744073709551615u + 1u", "error: overflow"},
+      {"0u - 1u", "error: overflow"},
+      {"18446744073709551615u * 2u", "error: overflow"},
+      {"1 / 0", "error: divide by zero"},
+      {"1u / 0u", "error: division by zero"},
+      {"1 % 0", "error: modulus by zero"},
+      {"1u % 0u", "error: modulus by zero"},
+      {"5 % -1", "0"},
+  });
+}
+
+TEST_CASE("doubles follow IEEE 754", "[expr]") {
+  check_all({
+      {"1.5 + 2.25", "3.75"},
+      {".5", "0.5"},
+      {"1e3", "1000.0"},
+      {"-2.3e+1", "-23.0"},
+      {"1.0 / 0.0", "Infinity"},
+      {"-1.0 / 0.0", "-Infinity"},
+      {"0.0 / 0.0", "NaN"},
+      {"0.0 / 0.0 == 0.0 / 0.0", "false"},
+      {"0.0 / 0.0 != 0.0 / 0.0", "true"},
+      {"-0.0", "-0.0"},
+      {"-(0.0)", "-0.0"},
+      {"0.0 == -0.0", "true"},
+      {"2.0 * 8.988466e+307", "Infinity"},
+      {"1e-324 / 2.0", "0.0"},
+      {"1e309", "error: out of range"},
+      {"4.5 % 2.0", "error: no matching overload for '%' applied to (double, double)"},
+  });
+}
+
+TEST_CASE("numbers compare by value across their types", "[expr]") {
+  check_all({
+      {"dyn(1) == 1u", "true"},
+      {"dyn(1) == 1.0", "true"},
+      {"dyn(2u) == 2.0", "true"},
+      {"dyn(-1) == 18446744073709551615u", "false"},
+      {"dyn(1) != 1.5", "true"},
+      {"dyn(9007199254740993) == 9007199254740992.0", "false"},
+      {"9007199254740993 > 9007199254740992.0", "true"},
+      {"9223372036854775807 < 9223372036854775808.0", "true"},
+      {"18446744073709551615u < 18446744073709551616.0", "true"},
+      {"-1 < 0u", "true"},
+      {"0u > -1", "true"},
+      {"1.5 >= 1", "true"},
+      {"1u <= 1.0", "true"},
+      {"1 < 0.0 / 0.0", "false"},
+      {"1 >= 0.0 / 0.0", "false"},
+      {"[1.0, 2, 3u] == [1, 2u, 3.0]", "true"},
+      {"{1: 1.0, 2u: 3u} == {1u: 1, 2: 3.0}", "true"},
+  });
+}
+
+TEST_CASE("equality of different kinds is false, not an error", "[expr]") {
+  check_all({
+      {"dyn(1) == '1'", "false"},
+      {"dyn(1) != '1'", "true"},
+      {"dyn(null) == 0", "false"},
+      {"null == null", "true"},
+      {"[1, 'a'] == [1, 'b']", "false"},
+      {"dyn([1]) == {0: 1}", "false"},
+      {"[] == []", "true"},
+      {"{} == {}", "true"},
+      {"[[]] != [[]]", "false"},
+      {"{'a': 1, 'b': 2} == {'b': 2, 'a': 1}", "true"},
+      {"{'a': 1} == {'a': 2}", "false"},
+      {"{'a': 1} == {'b': 1}", "false"},
+      {"{'a': 1} == {'a': 1, 'b': 2}", "false"},
+      {"'Am\\u00E9lie' == 'Ame\\u0301lie'", "false"},
+      {"[0.0 / 0.0] == [0.0 / 0.0]", "false"},
+      {"b'a' == b'\\x61'", "true"},
+      {"type(1) == int", "true"},
+      {"type(1) == string", "false"},
+  });
+}
+
+TEST_CASE("order is defined for scalars only", "[expr]") {
+  check_all({
+      {"'a' < 'b'", "true"},
+      {"'abc' < 'abcd'", "true"},
+      {"'a' < '\u00e1'", "true"},
+      {"'Z' < 'a'", "true"},
+      {"'\U0001F600' > '\uFFFD'", "true"},
+      {"b'\\x00\\x01' < b'\\x01'", "true"},
+      {"b'a' <= b'a'", "true"},
+      {"false < true", "true"},
+      {"duration('1s') < duration('2s')", "true"},
+      {"timestamp(1) >= timestamp(1)", "true"},
+      {"dyn(1) < 'a'", "error: no such overload: '<' applied to (int, string)"},
+      {"dyn(null) < null", "error: no such overload"},
+      {"dyn([1]) < dyn([2])", "error: no such overload"},
+      {"dyn({}) > dyn({})", "error: no such overload"},
+      {"[1] < [2]", "error: no matching overload"},
+  });
+}
+
+TEST_CASE("logical operators absorb errors on either side", "[expr]") {
+  check_all({
+      {"true || 1 / 0 > 0", "true"},
+      {"1 / 0 > 0 || true", "true"},
+      {"false && 1 / 0 > 0", "false"},
+      {"1 / 0 > 0 && false", "false"},
+      {"1 / 0 > 0 || false", "error: divide by zero"},
+      {"true && 1 / 0 > 0", "error: divide by zero"},
+      {"1 / 0 > 0 && true && false", "false"},
+      {"true ? 1 : 1 / 0", "1"},
+      {"false ? 1 / 0 : 2", "2"},
+      {"1 / 0 > 0 ? 1 : 2", "error: divide by zero"},
+      {"!true", "false"},
+      {"!!true", "true"},
+      {"true || false && false", "true"},
+      {"true ? false ? 1 : 2 : 3", "error: syntax error"},
+      {"false ? 1 : true ? 2 : 3", "2"},
+      {"dyn('a') && false", "false"},
+      {"dyn('a') || true", "true"},
+      {"dyn('a') && true", "error: no such overload"},
+      {"dyn(1) ? 1 : 2", "error: no such overload"},
+      {"!dyn(1)", "error: no such overload"},
+  });
+  check_all_unchecked({
+      {"false && 32", "false"},
+      {"'horses' && false", "false"},
+      {"true ? 'cows' : 17", "'cows'"},
+      {"'cows' ? 1 : 2", "error: no such overload"},
+      {"unknown || true", "true"},
+      {"unknown.call() || true", "true"},
+      {"unknown || false", "error: undeclared reference to 'unknown'"},
+      {"1.0 == 1", "true"},
+      {"[1] == [1.0]", "true"},
+      {"['one'] == [2, 3]", "false"},
+      {"-(5u)", "error: no such overload: '-x' applied to (uint)"},
+  });
+}
+
+TEST_CASE("aggregates are indexed, tested and joined", "[expr]") {
+  check_all({
+      {"[7, 8, 9][1]", "8"},
+      {"[7, 8, 9][dyn(1.0)]", "8"},
+      {"[7, 8, 9][dyn(1u)]", "8"},
+      {"[7, 8, 9][dyn(0.1)]", "error: invalid_argument"},
+      {"[7, 8, 9][3]", "error: index out of range"},
+      {"[7, 8, 9][-1]", "error: index out of range"},
+      {"[7, 8, 9][dyn('a')]", "error: no such overload"},
+      {"[1] + [2, 3]", "[1, 2, 3]"},
+      {"[] + []", "[]"},
+      {"'a' + 'b'", "'ab'"},
+      {"b'a' + b'b'", "b64(YWI=)"},
+      {"2 in [1, 2]", "true"},
+      {"dyn(2.0) in [1, 2]", "true"},
+      {"dyn('2') in [1, 2]", "false"},
+      {"dyn(1) in 'text'", "error: no matching overload"},
+      {"dyn(1) in dyn('text')", "error: no such overload"},
+      {"'a' in {'a': 1}", "true"},
+      {"3.0 in {1: 1, 2: 2, 3u: 3}", "true"},
+      {"3.1 in {1: 1, 2: 2, 3u: 3}", "false"},
+      {"{'a': 1}.a", "1"},
+      {"{'a': 1}['a']", "1"},
+      {"{'a': {'b': 2}}.a.b", "2"},
+      {"{1u: 'x', 2: 'y'}[1]", "'x'"},
+      {"{1u: 'x', 2: 'y'}[dyn(2.0)]", "'y'"},
+      {"{true: 5}[true]", "5"},
+      {"{9223372036854775808u: 1}[dyn(9223372036854775808.0)]", "1"},
+      {"{'a': 1}['b']", "error: no such key: 'b'"},
+      {"{'a': 1}.b", "error: no such key: 'b'"},
+      {"{0: 1}[1]", "error: no such key"},
+      {"{'a': 1, 'a': 2}", "error: repeated key"},
+      {"{0: 1, 0u: 2}[0.0]", "error: repeated key"},
+      {"{1.5: 1}", "error: unsupported key type"},
+      {"{dyn(1.5): 1}", "error: unsupported key type"},
+      {"{dyn(null): 1}", "error: unsupported key type"},
+      {"{'as': 1}.as", "1"},
+      {"{'a-b': 1}.`a-b`", "1"},
+      {"has({'a': 1}.a)", "true"},
+      {"has({'a': 1}.b)", "false"},
+      {"has({'a': null}.a)", "true"},
+      {"has({'a': {}}.a.b)", "false"},
+      {"has({}.a.b)", "error: no such key"},
+      {"[1, 2,]", "[1, 2]"},
+      {"{'a': 1,}", "{'a': 1}"},
+      {"dyn(1).a", "error: no such overload"},
+      {"has(dyn(1).a)", "error: no such overload"},
+      {"(1).a", "error: does not support field selection"},
+  });
+}
