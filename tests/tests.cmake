@@ -32,3 +32,5 @@ sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql TIMEOUT 300)
 
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
+
+sallyport_tests(link agent USES agent/link TIMEOUT 180)

@@ -47,7 +47,7 @@ class ProxyAnswer {
   explicit ProxyAnswer(Endpoint proxy) : proxy_(std::move(proxy)) {}
 
   // True: the tunnel is open. False: more bytes are needed. An error says what the proxy answered and what to do:
-  // 407 unauthenticated, 403 forbidden, 502/503/504 unavailable, anything else (HTML, another protocol) invalid.
+  // 407 and 401 unauthenticated, 403 forbidden, 500 to 504 unavailable, anything else (HTML, another protocol) invalid.
   Result<bool> feed(std::span<const std::byte> bytes);
 
  private:

@@ -29,9 +29,10 @@ std::optional<int> status_of(std::string_view line) {
 
 Errc code_of(int status) {
   switch (status) {
+    case 401:  // some proxies say so for a wrong password
     case 407: return Errc::unauthenticated;
-    case 401:
     case 403: return Errc::forbidden;
+    case 500:
     case 502:
     case 503:
     case 504: return Errc::unavailable;
@@ -41,9 +42,10 @@ Errc code_of(int status) {
 
 std::string_view advice_for(int status) {
   switch (status) {
+    case 401: return "it does not accept this user and password: check the proxy's URL";
     case 407: return "it wants a user and a password: set them in the proxy's URL";
-    case 401:
     case 403: return "it does not allow this destination: ask for the relay's host and port to be opened";
+    case 500:
     case 502:
     case 503: return "it could not reach the relay";
     case 504: return "the relay did not answer it in time";
