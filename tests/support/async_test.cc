@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <optional>
 #include <stdexcept>
@@ -10,6 +11,9 @@ namespace sallyport::test {
 
 void run(boost::asio::awaitable<void> body, std::chrono::seconds limit) {
   boost::asio::io_context loop(1);
+  // A loop with timers waits in its reactor, where a post from another thread is over before it takes effect: without
+  // them the poster would still touch the loop after the test has ended.
+  boost::asio::steady_timer reactor(loop);
   std::optional<std::exception_ptr> outcome;
   boost::asio::co_spawn(loop, std::move(body), [&](std::exception_ptr fault) {
     outcome = fault;

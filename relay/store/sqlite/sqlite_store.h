@@ -21,7 +21,7 @@ class SqliteStore {
  public:
   // Opens or makes the file and brings its schema up to date. Errc::invalid: the file is newer than this program.
   static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
-  // Waits for the calls under way; their loops must still run or be about to be destroyed without them.
+  // Waits for the calls under way, refuses the rest. Must come before the end of its callers' loops.
   ~SqliteStore();
 
   Stores stores();
