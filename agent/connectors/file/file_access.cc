@@ -2,14 +2,11 @@
 
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/translate.h"
-#include "agent/platform/os_error.h"
+#include "agent/platform/fd_io.h"
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 
 namespace sallyport::connectors::file {
 
@@ -40,12 +37,11 @@ StepResult<void> Access::check_size(std::uint64_t bytes) const {
 StepResult<std::string> hash_file(const Access& access, int fd) {
   crypto::Sha256 hash;
   std::array<std::byte, 65536> buffer;
-  for (off_t at = 0;;) {
+  for (std::uint64_t at = 0;;) {
     SP_CHECK(access.check_going_on());
-    const auto got = ::pread(fd, buffer.data(), buffer.size(), at);
-    if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, "reading a file")));
+    SP_TRY(const auto got, to_step(platform::read_at(fd, at, buffer)));
     if (got == 0) return hex(hash.finish());
-    hash.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    hash.update(std::span(buffer).first(got));
     at += got;
   }
 }

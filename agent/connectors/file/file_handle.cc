@@ -2,13 +2,9 @@
 
 #include "agent/connectors/arguments.h"
 #include "agent/connectors/translate.h"
-#include "agent/platform/os_error.h"
+#include "agent/platform/fd_io.h"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
-
-#include <cerrno>
 
 namespace sallyport::connectors::file {
 namespace {
@@ -24,15 +20,13 @@ class OpenFile final : public ByteReader {
       : file_(std::move(file)), expected_(std::move(expected)), path_(std::move(path)) {}
 
   StepResult<std::size_t> read(std::span<std::byte> into) override {
-    ssize_t got = 0;
-    do {
-      got = ::read(file_.get(), into.data(), into.size());
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, "reading " + path_)));
-    total_ += static_cast<std::uint64_t>(got);
+    auto piece = platform::read_some(file_.get(), into);
+    if (!piece) return step_in_context(path_, to_step_error(std::move(piece).error()));
+    const auto got = *piece;
+    total_ += got;
     if (total_ > expected_.size) return changed(path_);
     if (got == 0) SP_CHECK(check_unchanged());
-    return static_cast<std::size_t>(got);
+    return got;
   }
 
  private:

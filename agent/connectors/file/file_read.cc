@@ -2,13 +2,11 @@
 #include "agent/connectors/file/file_actions_parts.h"
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/translate.h"
-#include "agent/platform/os_error.h"
+#include "agent/platform/fd_io.h"
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
-#include <cerrno>
+#include <span>
 
 namespace sallyport::connectors::file {
 namespace {
@@ -22,9 +20,8 @@ StepResult<std::string> read_text(int fd, const platform::FileFacts& facts, std:
     return step_fail("too_large", fmt::format("{} has {} bytes; as text at most {} are read: use it as a body", path,
                                               facts.size, kMaxText));
   std::string text(static_cast<std::size_t>(facts.size), '\0');
-  const auto got = ::pread(fd, text.data(), text.size(), 0);
-  if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, fmt::format("reading {}", path))));
-  text.resize(static_cast<std::size_t>(got));
+  SP_TRY(const auto got, to_step(platform::read_at(fd, 0, std::as_writable_bytes(std::span(text)))));
+  text.resize(got);
   if (!is_valid_utf8(text)) return step_fail("format", fmt::format("{} is not UTF-8 text: use it as a body", path));
   return text;
 }

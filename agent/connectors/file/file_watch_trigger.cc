@@ -5,18 +5,15 @@
 #include "agent/connectors/file/listing.h"
 #include "agent/connectors/file/settle_watch.h"
 #include "agent/connectors/translate.h"
+#include "agent/platform/fd_io.h"
 #include "agent/platform/file_watch.h"
-#include "agent/platform/os_error.h"
 #include "shared/async/blocking.h"
 #include "shared/async/timeout.h"
 #include "shared/crypto/digest.h"
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 
 namespace sallyport::connectors::file {
@@ -43,18 +40,17 @@ struct Watched {
 struct Hashing {
   platform::Fd file;
   crypto::Sha256 hash;
-  off_t at = 0;
+  std::uint64_t at = 0;
 };
 
 StepResult<bool> hash_slice(Hashing& hashing) {
   std::vector<std::byte> buffer(256u << 10);
   for (std::uint64_t done = 0; done < kHashSlice;) {
-    const auto got = ::pread(hashing.file.get(), buffer.data(), buffer.size(), hashing.at);
-    if (got < 0) return std::unexpected(to_step_error(platform::os_error(errno, "reading a file")));
+    SP_TRY(const auto got, to_step(platform::read_at(hashing.file.get(), hashing.at, buffer)));
     if (got == 0) return true;
-    hashing.hash.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    hashing.hash.update(std::span(buffer).first(got));
     hashing.at += got;
-    done += static_cast<std::uint64_t>(got);
+    done += got;
   }
   return false;
 }

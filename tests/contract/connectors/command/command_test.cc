@@ -1,0 +1,153 @@
+#include "agent/connectors/command/command_actions.h"
+#include "agent/connectors/command/command_output.h"
+#include "shared/base/json.h"
+#include "tests/support/connector_site.h"
+
+#include <thread>
+
+using namespace sallyport;
+using namespace sallyport::connectors;
+using namespace std::chrono_literals;
+using test::args;
+
+namespace {
+
+constexpr const char* kPolicy = R"(actions: [command.run@1]
+commands:
+  say: {argv: [/usr/bin/printf, "%s|", "{what}", "x{what}y"], parameters: {what: {characters: [any]}}}
+  shell: {argv: [/bin/sh, -c, "{script}"], parameters: {script: {characters: [any], max_length: 1000}}, environment: {PATH: /usr/bin:/bin, ONLY: this}}
+  brief: {argv: [/bin/sleep, "600"], limits: {run_time: 1s}}
+  sleepy: {argv: [/bin/sleep, "600"]}
+  chatty: {argv: [/usr/bin/yes], limits: {output: 10KiB}}
+  reader: {argv: [/bin/cat]}
+  missing: {argv: [/no/such/program]}
+  there: {argv: [/bin/pwd], working_directory: "@DIR@"}
+)";
+
+struct Command {
+  test::ConnectorSite agent{"connections: {}", kPolicy};
+  std::unique_ptr<Action> action = std::move(command::make_actions(agent.site()).front());
+
+  StepResult<Value> run(const char* name, ValueMap params = {}) {
+    return agent.run(*action, args({{"template", name}, {"params", Value(std::move(params))}}));
+  }
+  StepResult<Value> shell(const char* script) { return run("shell", args({{"script", script}})); }
+  std::string text(const StepResult<Value>& output) {
+    REQUIRE(output);
+    return output->find("text")->as_string();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a command runs with its parameters as arguments", "[command]") {
+  Command command;
+  const auto output = command.run("say", args({{"what", "a b; $(id) '\""}}));
+  CHECK(command.text(output) == "a b; $(id) '\"|xa b; $(id) '\"y|");
+  CHECK(output->find("exit_code")->as_int() == 0);
+  CHECK(output->find("stderr")->as_string().empty());
+  CHECK(command.agent.bodies.content(output->find("stdout")->as_handle()) == command.text(output));
+  CHECK(parse_stored_json(to_json(*output)) == *output);
+}
+
+TEST_CASE("the environment and the directory are those of the policy only", "[command]") {
+  Command command;
+  ::setenv("SALLYPORT_CANARY", "c4n4ry", 1);
+  const auto environment = command.text(command.shell("env"));
+  ::unsetenv("SALLYPORT_CANARY");
+  CHECK(environment.find("ONLY=this") != std::string::npos);
+  CHECK(environment.find("c4n4ry") == std::string::npos);
+  CHECK(command.text(command.run("there")) == std::filesystem::canonical(command.agent.dir.path()).string() + "\n");
+}
+
+TEST_CASE("exit codes and signals are classes that retry.on can name", "[command]") {
+  Command command;
+  const auto failed = command.shell("echo c4n4ry; echo c4n4ry >&2; exit 3");
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().classes == std::vector<std::string>{"exit:3", "command"});
+  CHECK(failed.error().message == "command shell ended with exit code 3");
+  const auto killed = command.shell("kill -9 $$");
+  REQUIRE_FALSE(killed);
+  CHECK(killed.error().classes == std::vector<std::string>{"signal:9", "command"});
+}
+
+TEST_CASE("only commands and parameters of the policy run", "[command]") {
+  Command command;
+  const auto unknown = command.run("rm");
+  CHECK(unknown.error().error_class() == "policy");
+  CHECK(unknown.error().rule == "policy.yaml commands");
+  const auto parameter = command.run("say", args({{"what", "-c4n4ry"}}));
+  CHECK(parameter.error().error_class() == "policy");
+  CHECK(parameter.error().rule == "policy.yaml:3 commands.say.parameters.what");
+  CHECK(parameter.error().message.find("c4n4ry") == std::string::npos);
+  CHECK(command.run("say").error().error_class() == "policy");
+  CHECK(command.run("reader", args({{"extra", "x"}})).error().error_class() == "policy");
+  CHECK(command.run("missing").error().error_class() == "not_found");
+
+  test::ConnectorSite strict("connections: {}", "actions: []\ncommands: {a: {argv: [/bin/true]}}");
+  const auto actions = command::make_actions(strict.site());
+  CHECK(strict.run(*actions.front(), args({{"template", "a"}})).error().rule == "policy.yaml:1 actions");
+}
+
+TEST_CASE("time limits of the policy and of the step end a command", "[command]") {
+  Command command;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto limited = command.run("brief");
+  CHECK(limited.error().error_class() == "timeout");
+  command.agent.patience = 200ms;
+  CHECK(command.run("sleepy").error().error_class() == "timeout");
+  CHECK(std::chrono::steady_clock::now() - begin < 15s);
+}
+
+TEST_CASE("a stop ends a command", "[command]") {
+  Command command;
+  std::thread later([&] {
+    std::this_thread::sleep_for(100ms);
+    command.agent.stop.request_stop();
+  });
+  const auto stopped = command.run("sleepy");
+  later.join();
+  CHECK(stopped.error().error_class() == "cancelled");
+}
+
+TEST_CASE("too much output ends a command; a full spool too", "[command]") {
+  Command command;
+  CHECK(command.run("chatty").error().error_class() == "too_large");
+  command.agent.bodies.fail_writes_after = 10;
+  CHECK(command.shell("yes").error().error_class() == "disk_full");
+}
+
+TEST_CASE("standard input is text or a body", "[command]") {
+  Command command;
+  const auto read = [&](Value input) {
+    return command.text(
+        command.agent.run(*command.action, args({{"template", "reader"}, {"stdin", std::move(input)}})));
+  };
+  CHECK(read("hello") == "hello");
+  CHECK(read(Value(command.agent.bodies.put("from a body"))) == "from a body");
+  CHECK(command.text(command.run("reader")).empty());
+  const auto unread = command.agent.run(
+      *command.action,
+      args({{"template", "say"}, {"params", Value(args({{"what", "x"}}))}, {"stdin", std::string(1u << 20, 'x')}}));
+  CHECK(unread);
+}
+
+TEST_CASE("long or binary output is a body only", "[command]") {
+  Command command;
+  const auto output = command.shell("head -c 100000 /dev/zero | tr '\\0' x");
+  REQUIRE(output);
+  CHECK(output->find("text")->is_null());
+  CHECK(command.agent.bodies.content(output->find("stdout")->as_handle()).size() == 100'000);
+  CHECK(command.shell("printf '\\377'")->find("text")->is_null());
+}
+
+TEST_CASE("the end of standard error is kept, as valid text", "[command]") {
+  Command command;
+  const auto output = command.shell("head -c 100000 /dev/zero | tr '\\0' x >&2; printf '\\377end' >&2");
+  REQUIRE(output);
+  const auto tail = output->find("stderr")->as_string();
+  CHECK(tail.size() <= command::kStderrTail + 3);
+  CHECK(
+      tail.ends_with("\xEF\xBF\xBD"
+                     "end"));
+}
