@@ -1,12 +1,12 @@
 #include "agent/app/toolbox.h"
 
-#include "agent/connectors/command/command_action.h"
+#include "agent/connectors/command/command_actions.h"
 #include "agent/connectors/csv/csv_actions.h"
 #include "agent/connectors/csv/csv_rows.h"
 #include "agent/connectors/file/file_actions.h"
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/json/json_actions.h"
-#include "agent/connectors/json/json_rows.h"
+#include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/sql/sql_actions.h"
 
@@ -31,7 +31,7 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_w
   }
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
   formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
-  formats.push_back(std::make_unique<connectors::json::JsonLinesFormat>());
+  formats.push_back(std::make_unique<connectors::json::NdjsonFormat>());
   openers_.push_back(std::make_unique<connectors::file::FileOpener>(site));
   openers_.push_back(std::make_unique<connectors::RowsOpener>(std::move(formats)));
 }

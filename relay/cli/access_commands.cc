@@ -83,7 +83,7 @@ int create_organisation(Context& context, const Arguments& arguments) {
 
 int verify_audit(Context& context, const Arguments&) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto verdict, client.get("/v1/audit/verify"));
+    SP_TRY(const auto verdict, client.get("/v1/audit-events/verify"));
     context.show(verdict, yaml_of(verdict));
     const Value* intact = verdict.find("intact");
     if (intact == nullptr || !intact->is(Value::Kind::boolean) || !intact->as_bool()) {
@@ -139,12 +139,12 @@ std::vector<Command> access_commands() {
        {},
        {},
        "audit events, newest first",
-       listing("/v1/audit", {{"SEQ", "seq"},
-                             {"AT", "at"},
-                             {"ACTOR", "event.actor"},
-                             {"ACTION", "event.action"},
-                             {"TARGET", "event.target"},
-                             {"OUTCOME", "event.outcome"}})},
+       listing("/v1/audit-events", {{"SEQ", "seq"},
+                                    {"AT", "at"},
+                                    {"ACTOR", "event.actor"},
+                                    {"ACTION", "event.action"},
+                                    {"TARGET", "event.target"},
+                                    {"OUTCOME", "event.outcome"}})},
       {"audit", "verify", {}, {}, "check the hash chain of the audit log", verify_audit},
   };
 }

@@ -98,6 +98,7 @@ Result<Arguments> parse_arguments(const Command& command, std::span<const std::s
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string_view word = words[i];
     if (word == "-o") word = "--output";
+    if (word == "-f") word = "--file";
     if (only_positionals || !word.starts_with("--")) {
       parsed.positionals_.emplace_back(word);
       continue;

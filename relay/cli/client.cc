@@ -51,10 +51,9 @@ std::unexpected<Error> problem_of(const Answer& answer) {
   std::string message = text_member(*document, "title");
   if (const auto detail = text_member(*document, "detail"); !detail.empty()) message += ": " + detail;
   if (message.empty()) message = fmt::format("the relay answered {}", answer.status);
-  if (const Value* problems = document->find("problems"); problems != nullptr && problems->is(Value::Kind::list)) {
-    for (const auto& problem : problems->as_list()) {
-      message += "\n  " + (problem.is(Value::Kind::string) ? problem.as_string() : text_member(problem, "message"));
-    }
+  if (const Value* errors = document->find("errors"); errors != nullptr && errors->is(Value::Kind::list)) {
+    for (const auto& one : errors->as_list())
+      message += fmt::format("\n  {}: {}", text_member(one, "where"), text_member(one, "what"));
   }
   return fail(code_of(answer.status), std::move(message));
 }

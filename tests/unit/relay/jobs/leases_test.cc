@@ -70,7 +70,8 @@ TEST_CASE("no two agents hold a job at the same time", "[jobs][sim]") {
       const auto current = leases.find(kKey);
       if (!current || !leases.lost(now).empty()) {
         if (current) leases.end(kKey, current->epoch);
-        leases.grant(held(kKey, epoch % 2 == 0 ? kFirst : kSecond, ++epoch), now);
+        const auto& next = epoch % 2 == 0 ? kFirst : kSecond;
+        leases.grant(held(kKey, next, ++epoch), now);
         believed[epoch] = now + kTerms.length;
       } else if (const auto asked = epoch - random() % 2; asked > 0) {
         const auto& agent = asked % 2 == 1 ? kFirst : kSecond;

@@ -1,0 +1,210 @@
+#include "relay/cli/commands.h"
+#include "relay/cli/requests.h"
+#include "shared/base/json.h"
+#include "shared/recipe/loader.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::cli {
+namespace {
+
+constexpr std::size_t kMaxRecipe = 2u << 20;
+const std::vector<Column> kRecipeColumns{{"ID", "id"},
+                                         {"NAME", "name"},
+                                         {"LATEST", "latest_version"},
+                                         {"ACTIVE", "active_version"},
+                                         {"CREATED", "created_at"}};
+const std::vector<Column> kVersionColumns{{"VERSION", "version"},
+                                          {"RUN ON", "run_on"},
+                                          {"TRIGGER", "trigger"},
+                                          {"BY", "created_by"},
+                                          {"CREATED", "created_at"}};
+
+Result<std::string> recipe_id(Client& client, std::string_view name) {
+  return id_of(client, "recipe", "rcp_", "/v1/recipes", name);
+}
+
+struct LoadedFile {
+  std::string yaml;
+  recipe::Recipe recipe;
+};
+
+// Checked here first, because only here the problems can name the file.
+Result<LoadedFile> load_file(const std::string& path) {
+  if (path.empty()) return fail(Errc::invalid, "-f FILE is needed");
+  SP_TRY(auto yaml, read_file(path, kMaxRecipe));
+  auto loaded = recipe::load_recipe(yaml, {.file = path, .limits = {}, .connections = nullptr});
+  if (!loaded) return std::unexpected(yaml::to_error(loaded.error()));
+  return LoadedFile{std::move(yaml), std::move(*loaded)};
+}
+
+Result<Value> activate_version(Client& client, const std::string& id, std::int64_t version) {
+  return client.post(fill("/v1/recipes/{}/activate", id), Value(ValueMap{{Value("version"), Value(version)}}));
+}
+
+int apply(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto file, load_file(arguments.get("file")));
+    SP_TRY(const auto applied, client.post("/v1/recipes", Value(ValueMap{{Value("yaml"), Value(file.yaml)}})));
+    const Value* recipe = applied.find("recipe");
+    const Value* version = applied.find("version");
+    if (recipe == nullptr || version == nullptr || !version->is(Value::Kind::int64))
+      return fail(Errc::invalid, "the relay's answer is not understood");
+    const auto name = text_of(*recipe, "name");
+    context.show(applied, fmt::format("{} version {}: {}\n", name, version->as_int(), text_of(applied, "outcome")));
+    if (!arguments.has("activate")) return {};
+    SP_TRY(const auto active, activate_version(client, text_of(*recipe, "id"), version->as_int()));
+    if (context.format == Format::table)
+      context.print(fmt::format("{} version {} is active\n", name, version->as_int()));
+    return {};
+  });
+}
+
+int validate(Context& context, const Arguments& arguments) {
+  const auto file = load_file(arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0)));
+  if (!file) return context.fail_with(file.error());
+  const Value verdict(ValueMap{{Value("valid"), Value(true)}, {Value("name"), Value(file->recipe.name)}});
+  context.show(verdict, fmt::format("{}: valid\n", file->recipe.name));
+  return kDone;
+}
+
+std::string describe(const Value& change) {
+  const auto part = [&](std::string_view member) {
+    const Value* value = change.find(member);
+    return value == nullptr || value->is_null() ? std::string("-") : to_json(*value);
+  };
+  return fmt::format("{} {}: {} -> {}\n", text_of(change, "kind"), text_of(change, "path"), part("before"),
+                     part("after"));
+}
+
+Value changes_value(const std::vector<recipe::Change>& changes) {
+  ValueList list;
+  for (const auto& change : changes) {
+    list.push_back(Value(ValueMap{{Value("path"), Value(change.path)},
+                                  {Value("kind"), Value(to_string(change.kind))},
+                                  {Value("before"), change.before},
+                                  {Value("after"), change.after}}));
+  }
+  return Value(ValueMap{{Value("changes"), Value(std::move(list))}});
+}
+
+// A file against the newest version of its recipe on the relay.
+Result<Value> diff_file(Client& client, const std::string& path) {
+  SP_TRY(const auto file, load_file(path));
+  SP_TRY(const auto id, recipe_id(client, file.recipe.name));
+  SP_TRY(const auto known, client.get(fill("/v1/recipes/{}", id)));
+  const Value* latest = known.find("latest_version");
+  if (latest == nullptr) return fail(Errc::invalid, "the relay's answer is not understood");
+  SP_TRY(const auto stored,
+         client.send({.method = "GET",
+                      .path = fill("/v1/recipes/{}/versions/", id) + to_json(*latest) + "?format=canonical",
+                      .content_type = "",
+                      .body = "",
+                      .headers = {}}));
+  auto before = recipe::recipe_from_canonical(stored.body);
+  if (!before) return std::unexpected(yaml::to_error(before.error()));
+  return changes_value(recipe::diff(*before, file.recipe));
+}
+
+int diff(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    Value difference;
+    if (arguments.has("file")) {
+      SP_TRY(difference, diff_file(client, arguments.get("file")));
+    } else {
+      if (arguments.count() == 0 || !arguments.has("from") || !arguments.has("to"))
+        return fail(Errc::invalid, "give -f FILE, or RECIPE --from N --to M");
+      SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
+      SP_TRY(difference, client.get(fill("/v1/recipes/{}/diff?from=", id) + fill("{}", arguments.get("from")) +
+                                    "&to=" + fill("{}", arguments.get("to"))));
+    }
+    std::string text;
+    if (const Value* changes = difference.find("changes"); changes != nullptr && changes->is(Value::Kind::list)) {
+      for (const auto& change : changes->as_list()) text += describe(change);
+    }
+    context.show(difference, text.empty() ? "no difference\n" : text);
+    return {};
+  });
+}
+
+int activate(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
+    SP_TRY(const auto known, client.get(fill("/v1/recipes/{}", id)));
+    Value version = known.find("latest_version") != nullptr ? *known.find("latest_version") : Value();
+    if (arguments.has("version")) {
+      SP_TRY(version, parse_json(arguments.get("version")));
+    }
+    if (!version.is(Value::Kind::int64)) return fail(Errc::invalid, "--version takes a number");
+    SP_TRY(const auto recipe, activate_version(client, id, version.as_int()));
+    context.show(recipe, card_of(recipe, kRecipeColumns));
+    return {};
+  });
+}
+
+int deactivate(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
+    SP_TRY(const auto recipe, client.post(fill("/v1/recipes/{}/deactivate", id), Value(ValueMap{})));
+    context.show(recipe, card_of(recipe, kRecipeColumns));
+    return {};
+  });
+}
+
+int show(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
+    if (!arguments.has("version")) {
+      SP_TRY(const auto recipe, client.get(fill("/v1/recipes/{}", id)));
+      SP_TRY(const auto versions, list_all(client, fill("/v1/recipes/{}/versions", id)));
+      context.show(recipe, card_of(recipe, kRecipeColumns) + "\n" +
+                               table_of(versions.find("items")->as_list(), kVersionColumns));
+      return {};
+    }
+    SP_TRY(const auto version, client.get(fill("/v1/recipes/{}/versions/", id) + fill("{}", arguments.get("version"))));
+    context.show(version, text_of(version, "yaml"));
+    return {};
+  });
+}
+
+}  // namespace
+
+std::vector<Command> recipe_commands() {
+  const Option file{"file", "FILE", "the recipe's YAML (also -f; - reads standard input)"};
+  return {
+      {"recipes", "list", {}, {}, "recipes and which version is active", listing("/v1/recipes", kRecipeColumns)},
+      {"recipes",
+       "show",
+       {"RECIPE"},
+       {{"version", "N", "print that version's YAML"}},
+       "one recipe and its versions",
+       show},
+      {"recipes",
+       "apply",
+       {},
+       {file, {"activate", "", "make the version active at once"}},
+       "store a recipe as its next version, if it differs from the last",
+       apply},
+      {"recipes",
+       "validate",
+       {"[FILE]"},
+       {file},
+       "check a recipe offline; every problem with line and column",
+       validate},
+      {"recipes",
+       "diff",
+       {"[RECIPE]"},
+       {file, {"from", "N", "older version"}, {"to", "M", "newer version"}},
+       "what differs between two versions, or between a file and the newest version",
+       diff},
+      {"recipes",
+       "activate",
+       {"RECIPE"},
+       {{"version", "N", "an earlier one rolls back (default: the newest)"}},
+       "make a version active",
+       activate},
+      {"recipes", "deactivate", {"RECIPE"}, {}, "let no version be active", deactivate},
+  };
+}
+
+}  // namespace sallyport::cli
