@@ -17,8 +17,8 @@ namespace {
 constexpr std::size_t kReadSize = 16u << 10;
 
 Errc errc_of(const std::string& code) {
-  if (code == "csr") return Errc::invalid;
-  if (code == "overloaded") return Errc::unavailable;
+  if (code == "csr" || code == "invalid") return Errc::invalid;
+  if (code == "overloaded" || code == "unavailable") return Errc::unavailable;
   return Errc::unauthenticated;
 }
 
