@@ -195,9 +195,11 @@ create table jobs (
   foreign key (org, group_id) references agent_groups (org, id)
 ) strict, without rowid;
 create index jobs_queued on jobs (group_id, priority desc, id, created_at) where state = 'queued';
-create index jobs_held on jobs (org, agent, id) where state in ('dispatched', 'running');
+create index jobs_active on jobs (org, id, agent) where state in ('dispatched', 'running');
 create index jobs_concurrent on jobs (org, recipe, concurrency_key) where state in ('dispatched', 'running');
 create index jobs_by_recipe on jobs (org, recipe, id);
+create index jobs_by_agent on jobs (org, agent, id) where agent is not null;
+create index jobs_by_age on jobs (org, created_at, id);
 create index jobs_finished on jobs (org, state, id) where finished_at is not null;
 
 create table job_triggers (

@@ -61,7 +61,7 @@ Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
 Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeId& recipe, const std::string& key) {
   return db
       .prepare(
-          "select count(*) from jobs where org = ? and recipe = ? and concurrency_key = ? "
+          "select count(*) from jobs indexed by jobs_concurrent where org = ? and recipe = ? and concurrency_key = ? "
           "and state in ('dispatched', 'running')",
           org, recipe, key)
       .one("recipe", [](Row row) { return row.u64(); });

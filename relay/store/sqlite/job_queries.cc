@@ -10,12 +10,23 @@ namespace {
 
 using domain::JobState;
 
-// States as literals, so that SQLite can choose the partial index of that state.
-std::string state_condition(JobState state) {
-  std::string condition = fmt::format(" and state = '{}'", domain::to_string(state));
-  if (domain::is_active(state)) condition += " and state in ('dispatched', 'running')";
-  if (domain::is_final(state)) condition += " and finished_at is not null";
-  return condition;
+// The index is named, because SQLite without statistics would rather walk all jobs of the organisation. Of several
+// filters the first here chooses it. States are literals, so that the partial indexes apply.
+std::string source_of(const JobFilter& filter) {
+  const std::string from = "from jobs indexed by ";
+  if (filter.state == JobState::queued) {
+    return from + "jobs_queued where state = 'queued' and group_id in (select id from agent_groups where org = ?1)";
+  }
+  if (filter.state) {
+    const auto state = domain::to_string(*filter.state);
+    if (domain::is_final(*filter.state)) {
+      return from + fmt::format("jobs_finished where finished_at is not null and state = '{}'", state);
+    }
+    return from + fmt::format("jobs_active where state in ('dispatched', 'running') and state = '{}'", state);
+  }
+  if (filter.agent) return from + "jobs_by_agent where agent is not null";
+  if (filter.recipe) return from + "jobs_by_recipe where true";
+  return filter.since ? from + "jobs_by_age where true" : "from jobs where true";
 }
 
 std::string job_cursor(const Job& job) { return job.id.value; }
@@ -23,12 +34,14 @@ std::string job_cursor(const Job& job) { return job.id.value; }
 // One line's jobs that may start now, best first. Not more of a recipe and key than its limit leaves room for.
 Result<std::vector<Job>> head_of_line(Database& db, const GroupId& group, std::size_t limit) {
   return db
-      .prepare(select(kJobColumns,
-                      "from jobs q where group_id = ? and state = 'queued' and (concurrency_limit = 0 or "
-                      "(select count(*) from jobs a where a.org = q.org and a.recipe = q.recipe and "
-                      "a.concurrency_key = q.concurrency_key and a.state in ('dispatched', 'running')) "
-                      "< concurrency_limit) order by priority desc, id limit ?"),
-               group, static_cast<std::uint64_t>(limit))
+      .prepare(
+          select(
+              kJobColumns,
+              "from jobs q where group_id = ? and state = 'queued' and (concurrency_limit = 0 or "
+              "(select count(*) from jobs a indexed by jobs_concurrent where a.org = q.org and a.recipe = q.recipe and "
+              "a.concurrency_key = q.concurrency_key and a.state in ('dispatched', 'running')) "
+              "< concurrency_limit) order by priority desc, id limit ?"),
+          group, static_cast<std::uint64_t>(limit))
       .all(read_job);
 }
 
@@ -90,8 +103,7 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
 
 Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  std::string where = "from jobs where org = ?1 and id < ?2";
-  if (filter.state) where += state_condition(*filter.state);
+  std::string where = source_of(filter) + " and org = ?1 and id < ?2";
   if (filter.recipe) where += " and recipe = ?3";
   if (filter.agent) where += " and agent = ?4";
   if (filter.since) where += " and created_at >= ?5";
@@ -103,10 +115,10 @@ Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& fil
 
 Result<std::vector<Job>> jobs_held_by(Database& db, const OrgId& org, const AgentId& agent) {
   return db
-      .prepare(
-          select(kJobColumns,
-                 "from jobs where org = ? and agent = ? and state in ('dispatched', 'running') order by id limit 1000"),
-          org, agent)
+      .prepare(select(kJobColumns,
+                      "from jobs indexed by jobs_active where org = ? and agent = ? and state in ('dispatched', "
+                      "'running') order by id limit 1000"),
+               org, agent)
       .all(read_job);
 }
 
@@ -122,11 +134,12 @@ Result<Page<Job>> all_active_jobs(Database& db, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
   const std::string org = page.after.substr(0, page.after.find('/'));
   const std::string id = page.after.substr(std::min(org.size() + 1, page.after.size()));
-  return page_of(db.prepare(select(kJobColumns,
-                                   "from jobs where (org, id) > (?, ?) and state in ('dispatched', "
-                                   "'running') order by org, id limit ?"),
-                            org, id, one_more(limit)),
-                 limit, read_job, [](const Job& job) { return job.org.value + "/" + job.id.value; });
+  return page_of(
+      db.prepare(select(kJobColumns,
+                        "from jobs indexed by jobs_active where (org, id) > (?, ?) and state in ('dispatched', "
+                        "'running') order by org, id limit ?"),
+                 org, id, one_more(limit)),
+      limit, read_job, [](const Job& job) { return job.org.value + "/" + job.id.value; });
 }
 
 Result<std::vector<StateCount>> count_unfinished(Database& db) {
