@@ -57,6 +57,7 @@ sallyport_module(relay/gateway USES shared/link shared/tls proto relay/jobs rela
 sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
 sallyport_module(relay/api USES relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  shared/recipe)
+sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/api relay/gateway relay/jobs relay/identity relay/keys relay/audit
                  relay/store/sqlite relay/http)
 sallyport_program(sallyport-relay relay/app)

@@ -34,7 +34,10 @@ std::string shape(const std::vector<std::string_view>& segments) {
 
 Router::Router(std::span<const Route> routes) {
   for (const auto& route : routes) entries_.push_back({&route, split(route.pattern)});
-  std::ranges::stable_sort(entries_, {}, [](const Entry& entry) { return shape(entry.segments); });
+  std::ranges::sort(entries_, {}, [](const Entry& entry) {
+    return std::pair(shape(entry.segments),
+                     std::string(entry.route->pattern) + std::string(to_string(entry.route->method)));
+  });
 }
 
 std::variant<Match, NoSuchPath, WrongMethod> Router::find(http::Method method,

@@ -56,7 +56,7 @@ Value shape(const store::User& user) {
       .put("name", user.name)
       .put("email", user.email)
       .put("role", to_string(user.role))
-      .put("platform_admin", user.platform == domain::PlatformRights::admin)
+      .put("platform_admin", Value(user.platform == domain::PlatformRights::admin))
       .put("created_at", user.created_at)
       .done();
 }
@@ -161,7 +161,7 @@ Value shape(const store::AuditRow& row) {
 
 Value shape(const store::AuditVerdict& verdict) {
   return Object()
-      .put("intact", !verdict.bad_seq.has_value())
+      .put("intact", Value(!verdict.bad_seq.has_value()))
       .put("rows", verdict.rows)
       .put("bad_seq", verdict.bad_seq)
       .put("reason", verdict.reason)

@@ -57,7 +57,9 @@ Response to_response(const Problem& problem) {
   if (!problem.errors.empty()) {
     ValueList errors;
     for (const auto& item : problem.errors) {
-      errors.emplace_back(ValueMap{{Value("where"), Value(item.where)}, {Value("what"), Value(item.what)}});
+      ValueMap entry{{Value("where"), Value(item.where)}, {Value("what"), Value(item.what)}};
+      if (!item.rule.empty()) entry.emplace(Value("rule"), Value(item.rule));
+      errors.emplace_back(std::move(entry));
     }
     body.emplace(Value("errors"), Value(std::move(errors)));
   }

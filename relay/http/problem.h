@@ -7,10 +7,12 @@
 
 namespace sallyport::http {
 
-// One thing that is wrong with a request: where (JSON Pointer, query or header name) and what.
+// One thing that is wrong with a request: where (JSON Pointer, "?name", or "line:column" of a document), what, and the
+// id of the rule that says so, if rules have ids there.
 struct ProblemItem {
   std::string where;
   std::string what;
+  std::string rule = {};
 };
 
 // An error answer as RFC 9457 wants it (application/problem+json). `code` is stable and for programs ("not_found"),

@@ -1,0 +1,121 @@
+#include "relay/api/job_events.h"
+
+#include "relay/api/authenticator.h"
+#include "relay/api/replies.h"
+#include "relay/api/shapes.h"
+#include "shared/base/json.h"
+
+#include <deque>
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kBatch = 100;
+
+class JobEvents final : public http::EventSource {
+ public:
+  JobEvents(Services& services, JobWatch watch, std::unique_ptr<jobs::JobSubscription> subscription)
+      : services_(services), watch_(std::move(watch)), subscription_(std::move(subscription)) {}
+
+  asio::awaitable<std::optional<http::ServerEvent>> next(SteadyTime deadline) override {
+    for (;;) {
+      if (!ready_.empty()) co_return take();
+      if (over_) co_return std::nullopt;
+      if (stale_) {
+        if (auto loaded = co_await load(); !loaded) end("closed", "the history cannot be read now");
+        continue;
+      }
+      const auto news = co_await subscription_->next(deadline);
+      if (std::holds_alternative<jobs::JobChange>(news)) {
+        stale_ = true;
+      } else if (auto beat = co_await on_silence(std::get<jobs::FeedSilence>(news))) {
+        co_return beat;
+      }
+    }
+  }
+
+ private:
+  http::ServerEvent take() {
+    auto event = std::move(ready_.front());
+    ready_.pop_front();
+    return event;
+  }
+
+  void end(std::string name, std::string_view why) {
+    ready_.push_back({"", std::move(name), to_json(Object().put("reason", why).done())});
+    over_ = true;
+  }
+
+  // Nothing: there is something to tell.
+  asio::awaitable<std::optional<http::ServerEvent>> on_silence(jobs::FeedSilence silence) {
+    if (silence == jobs::FeedSilence::dropped) {
+      end("dropped", "too slow; resume with Last-Event-ID");
+    } else if (silence == jobs::FeedSilence::closed) {
+      end("closed", "the relay stops");
+    } else if (!co_await is_still_good(services_.stores.api_tokens, watch_.caller.token, services_.clock)) {
+      end("closed", "the API token is no longer valid");
+    } else {
+      co_return http::ServerEvent{};
+    }
+    co_return std::nullopt;
+  }
+
+  // The job is read before its history: an end that is seen has its whole history behind it.
+  asio::awaitable<Result<void>> load() {
+    const auto& org = watch_.caller.org;
+    SP_CO_TRY(const auto job, co_await services_.stores.jobs.find(org, watch_.job));
+    if (auto text = to_json(shape(job)); text != last_job_) {
+      last_job_ = text;
+      ready_.push_back({"", "job", std::move(text)});
+    }
+    SP_CO_TRY(auto events, co_await services_.stores.history.events(org, watch_.job, watch_.after, kBatch));
+    PayloadReader reader(services_.envelope, payload_access(watch_.caller));
+    for (auto& event : events) {
+      watch_.after = event.seq;
+      const auto kind = event.kind;
+      SP_CO_TRY(const auto value, co_await event_shape(reader, org, watch_.job, std::move(event)));
+      ready_.push_back({std::to_string(watch_.after), kind, to_json(value)});
+    }
+    stale_ = events.size() == kBatch;
+    if (!stale_ && domain::is_final(job.state)) end("end", to_string(job.state));
+    co_return Result<void>();
+  }
+
+  Services& services_;
+  JobWatch watch_;
+  std::unique_ptr<jobs::JobSubscription> subscription_;
+  std::deque<http::ServerEvent> ready_;
+  std::string last_job_;
+  bool stale_ = true;  // the store may hold something that was not told yet
+  bool over_ = false;
+};
+
+}  // namespace
+
+PayloadReader::Access payload_access(const Caller& caller) {
+  return caller.scopes.contains(domain::Scope::payloads_read) ? PayloadReader::Access::granted
+                                                              : PayloadReader::Access::denied;
+}
+
+asio::awaitable<Result<Value>> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {
+  SP_CO_TRY(auto text, co_await reader.read_text(log_identity(org, job, event), event.sealed_text));
+  co_return Object()
+      .put("seq", event.seq)
+      .put("at", event.at)
+      .put("kind", event.kind)
+      .put("path", event.path)
+      .put("attempt", event.attempt)
+      .put("status", event.status)
+      .put("text", std::move(text))
+      .done();
+}
+
+std::unique_ptr<http::EventSource> watch_events(Services& services, JobWatch watch,
+                                                std::unique_ptr<jobs::JobSubscription> subscription) {
+  return std::make_unique<JobEvents>(services, std::move(watch), std::move(subscription));
+}
+
+}  // namespace sallyport::api

@@ -1,0 +1,110 @@
+#include "relay/api/fields.h"
+#include "relay/api/job_events.h"
+#include "relay/api/payloads.h"
+#include "relay/api/replies.h"
+#include "relay/api/resources.h"
+#include "relay/api/services.h"
+#include "relay/jobs/parcel.h"
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<Result<Value>> step_shape(PayloadReader& reader, const OrgId& org, const JobId& job,
+                                          const store::Step& step) {
+  SP_CO_TRY(auto input, co_await reader.read_json(jobs::step_identity(org, "input", job, step.path, step.attempt),
+                                                  step.sealed_input));
+  SP_CO_TRY(auto output, co_await reader.read_json(jobs::step_identity(org, "output", job, step.path, step.attempt),
+                                                   step.sealed_output));
+  co_return Object()
+      .put("path", step.path)
+      .put("attempt", step.attempt)
+      .put("status", to_string(step.status))
+      .put("uses", step.uses)
+      .put("started_at", step.started_at)
+      .put("finished_at", step.finished_at)
+      .put("error_class", step.error_class)
+      .put("message", step.message)
+      .put("retry_at", step.retry_at)
+      .put("input", std::move(input))
+      .put("output", std::move(output))
+      .done();
+}
+
+asio::awaitable<Result<Answer>> list_steps(Services& services, Call call) {
+  const auto job = call.id<JobId>("job");
+  SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, job));
+  SP_CO_TRY(const auto steps, co_await services.stores.history.steps(call.caller.org, job));
+  const auto only = call.query_text("path");
+  PayloadReader reader(services.envelope, payload_access(call.caller));
+  ValueList items;
+  for (const auto& step : steps) {
+    if (only && step.path != *only) continue;
+    SP_CO_TRY(auto value, co_await step_shape(reader, call.caller.org, job, step));
+    items.push_back(std::move(value));
+  }
+  co_return ok(Object().put("items", Value(std::move(items))).put("payloads_omitted", Value(reader.omitted())).done());
+}
+
+asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
+  const auto job = call.id<JobId>("job");
+  SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, job));
+  const auto after = static_cast<std::uint64_t>(call.query_integer("after").value_or(0));
+  const auto limit = static_cast<std::size_t>(call.query_integer("limit").value_or(200));
+  SP_CO_TRY(auto events, co_await services.stores.history.events(call.caller.org, job, after, limit));
+  PayloadReader reader(services.envelope, payload_access(call.caller));
+  ValueList items;
+  auto last = after;
+  for (auto& event : events) {
+    last = event.seq;
+    SP_CO_TRY(auto value, co_await event_shape(reader, call.caller.org, job, std::move(event)));
+    items.push_back(std::move(value));
+  }
+  co_return ok(Object().put("items", Value(std::move(items))).put("after", last).done());
+}
+
+asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
+  const auto job = call.id<JobId>("job");
+  SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(call.caller.org, job));
+  PayloadReader reader(services.envelope, payload_access(call.caller));
+  SP_CO_TRY(auto value, co_await reader.read_json(jobs::trigger_identity(call.caller.org, job), std::move(sealed)));
+  co_return ok(Object().put("trigger", std::move(value)).done());
+}
+
+constexpr std::array kStepsQuery{Field{.name = "path", .most = 256}};
+constexpr std::array kEventsQuery{Field{.name = "after", .type = FieldType::integer, .least = 0, .most = INT64_MAX},
+                                  Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = 1000}};
+
+constexpr std::array kRoutes{
+    Route{.id = "list_job_steps",
+          .pattern = "/v1/jobs/{job}/steps",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::jobs_read,
+          .path = kJobPath,
+          .query = kStepsQuery,
+          .response = "StepList",
+          .handler = list_steps},
+    Route{.id = "list_job_events",
+          .pattern = "/v1/jobs/{job}/events",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::jobs_read,
+          .path = kJobPath,
+          .query = kEventsQuery,
+          .response = "EventList",
+          .handler = list_events},
+    Route{.id = "get_job_trigger",
+          .pattern = "/v1/jobs/{job}/trigger",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::payloads_read,
+          .path = kJobPath,
+          .response = "JobTrigger",
+          .handler = get_trigger},
+};
+
+}  // namespace
+
+std::span<const Route> job_history_routes() { return kRoutes; }
+
+}  // namespace sallyport::api

@@ -1,0 +1,222 @@
+#include "relay/api/fields.h"
+#include "relay/api/recipe_text.h"
+#include "relay/api/replies.h"
+#include "relay/api/resources.h"
+#include "relay/api/services.h"
+#include "relay/api/shapes.h"
+#include "shared/base/json.h"
+#include "shared/crypto/digest.h"
+#include "shared/crypto/new_id.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::string_view to_string(store::ApplyOutcome outcome) {
+  switch (outcome) {
+    case store::ApplyOutcome::recipe_created: return "recipe_created";
+    case store::ApplyOutcome::version_added: return "version_added";
+    case store::ApplyOutcome::unchanged: break;
+  }
+  return "unchanged";
+}
+
+// Changes whenever a version is added or another one becomes active.
+std::string tag_of(const store::Recipe& recipe) {
+  return fmt::format("\"{}-{}\"", recipe.latest_version, recipe.active_version.value_or(0));
+}
+
+Answer recipe_answer(const store::Recipe& recipe) {
+  auto response = json_response(200, shape(recipe));
+  response.headers.set("ETag", tag_of(recipe));
+  return {std::move(response), {}, {}};
+}
+
+asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
+  const auto yaml = *call.text("yaml");
+  const auto loaded = recipe::load_recipe(yaml);
+  if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
+  const auto canonical = recipe::to_canonical(*loaded);
+  const auto digest = crypto::sha256(canonical);
+  store::NewRecipeVersion version{.id_if_new = crypto::new_id<RecipeId>(services.clock),
+                                  .name = loaded->name,
+                                  .run_on = loaded->run_on,
+                                  .trigger = trigger_kind(loaded->trigger.uses),
+                                  .source_yaml = yaml,
+                                  .canonical_json = canonical,
+                                  .sha256 = Bytes(digest.begin(), digest.end()),
+                                  .created_by = call.caller.user,
+                                  .created_at = services.clock.wall()};
+  SP_CO_TRY(const auto applied, co_await services.stores.recipes.apply(call.caller.org, std::move(version)));
+  const auto value = Object()
+                         .put("recipe", shape(applied.recipe))
+                         .put("version", applied.version)
+                         .put("outcome", to_string(applied.outcome))
+                         .done();
+  auto response = json_response(applied.outcome == store::ApplyOutcome::unchanged ? 200 : 201, value);
+  response.headers.set("ETag", tag_of(applied.recipe));
+  response.headers.set("Location", fmt::format("/v1/recipes/{}/versions/{}", applied.recipe.id.value, applied.version));
+  co_return Answer{std::move(response),
+                   "recipe:" + applied.recipe.id.value,
+                   {{Value("name"), Value(applied.recipe.name)},
+                    {Value("version"), Value(static_cast<std::int64_t>(applied.version))},
+                    {Value("sha256"), Value(hex(digest))},
+                    {Value("outcome"), Value(to_string(applied.outcome))}}};
+}
+
+asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
+  const auto loaded = recipe::load_recipe(*call.text("yaml"));
+  if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
+  co_return ok(Object()
+                   .put("valid", Value(true))
+                   .put("name", loaded->name)
+                   .put("run_on", loaded->run_on)
+                   .put("trigger", trigger_kind(loaded->trigger.uses))
+                   .put("canonical", recipe::to_canonical(*loaded))
+                   .done());
+}
+
+asio::awaitable<Result<Answer>> list_recipes(Services& services, Call call) {
+  store::Page<store::Recipe> page;
+  if (const auto name = call.query_text("name")) {
+    auto found = co_await services.stores.recipes.find_by_name(call.caller.org, *name);
+    if (!found && found.error().code != Errc::not_found) co_return std::unexpected(std::move(found).error());
+    if (found) page.items.push_back(*std::move(found));
+  } else {
+    SP_CO_TRY(page, co_await services.stores.recipes.list(call.caller.org, call.page()));
+  }
+  co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
+}
+
+asio::awaitable<Result<Answer>> get_recipe(Services& services, Call call) {
+  SP_CO_TRY(const auto recipe, co_await services.stores.recipes.find(call.caller.org, call.id<RecipeId>("recipe")));
+  co_return recipe_answer(recipe);
+}
+
+Answer changed_meanwhile() {
+  return {http::to_response({412, "precondition", "The recipe has changed since: read it again, then decide.", {}}),
+          {},
+          {}};
+}
+
+// Activates a version, or none. If-Match holds the caller to the state it saw; without it the last word wins, but never
+// over somebody else's word at the same moment (compare-and-set).
+asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, std::optional<std::uint32_t> wanted) {
+  const auto id = call.id<RecipeId>("recipe");
+  SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
+  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile();
+  if (wanted) {
+    SP_CO_TRY(const auto version, co_await services.stores.recipes.version(call.caller.org, id, *wanted));
+    const auto group = co_await services.stores.groups.find_by_name(call.caller.org, version.run_on);
+    if (!group && group.error().code == Errc::not_found) {
+      co_return fail(
+          Errc::conflict,
+          fmt::format("the recipe runs on agent group \"{}\", which does not exist; create it first", version.run_on));
+    }
+    if (!group) co_return std::unexpected(group.error());
+  }
+  SP_CO_TRY(const auto after,
+            co_await services.stores.recipes.activate(call.caller.org, id, {before.active_version, wanted}));
+  services.triggers_changed(call.caller.org);
+  auto answer = recipe_answer(after);
+  answer.detail = {
+      {Value("name"), Value(after.name)},
+      {Value("from"), before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
+      {Value("to"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Answer>> activate_recipe(Services& services, Call call) {
+  const auto version = static_cast<std::uint32_t>(*call.integer("version"));
+  return switch_version(services, std::move(call), version);
+}
+
+asio::awaitable<Result<Answer>> deactivate_recipe(Services& services, Call call) {
+  return switch_version(services, std::move(call), std::nullopt);
+}
+
+constexpr std::array kTextFields{Field{.name = "yaml",
+                                       .presence = Presence::required,
+                                       .least = 1,
+                                       .most = std::int64_t{1} << 20,
+                                       .format = Format::document}};
+constexpr Schema kText{"RecipeText", kTextFields};
+constexpr std::array kActivationFields{Field{
+    .name = "version", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 1'000'000'000}};
+constexpr Schema kActivation{"Activation", kActivationFields};
+constexpr Schema kNothing{"Nothing", {}};
+constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "name", .most = 63}};
+constexpr std::size_t kRecipeBody = 4u << 20;
+
+constexpr std::array kRoutes{
+    Route{.id = "list_recipes",
+          .pattern = "/v1/recipes",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::recipes_read,
+          .query = kListQuery,
+          .response = "RecipePage",
+          .handler = list_recipes},
+    Route{.id = "apply_recipe",
+          .method = http::Method::post,
+          .pattern = "/v1/recipes",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::recipes_write,
+          .body = Body::recipe,
+          .request = &kText,
+          .response = "AppliedRecipe",
+          .repeat = Repeat::keyed,
+          .audited = "recipe.apply",
+          .body_limit = kRecipeBody,
+          .handler = apply_recipe},
+    Route{.id = "validate_recipe",
+          .method = http::Method::post,
+          .pattern = "/v1/recipes/validate",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::recipes_read,
+          .body = Body::recipe,
+          .request = &kText,
+          .response = "ValidRecipe",
+          .body_limit = kRecipeBody,
+          .handler = validate_recipe},
+    Route{.id = "get_recipe",
+          .pattern = "/v1/recipes/{recipe}",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::recipes_read,
+          .path = kRecipePath,
+          .response = "Recipe",
+          .handler = get_recipe},
+    Route{.id = "activate_recipe",
+          .method = http::Method::post,
+          .pattern = "/v1/recipes/{recipe}/activate",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::recipes_write,
+          .path = kRecipePath,
+          .body = Body::json,
+          .request = &kActivation,
+          .response = "Recipe",
+          .repeat = Repeat::idempotent,
+          .audited = "recipe.activate",
+          .handler = activate_recipe},
+    Route{.id = "deactivate_recipe",
+          .method = http::Method::post,
+          .pattern = "/v1/recipes/{recipe}/deactivate",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::recipes_write,
+          .path = kRecipePath,
+          .body = Body::json,
+          .request = &kNothing,
+          .response = "Recipe",
+          .repeat = Repeat::idempotent,
+          .audited = "recipe.deactivate",
+          .handler = deactivate_recipe},
+};
+
+}  // namespace
+
+std::span<const Route> recipe_routes() { return kRoutes; }
+
+}  // namespace sallyport::api
