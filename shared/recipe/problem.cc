@@ -31,9 +31,7 @@ Error to_error(const Problems& problems) {
 }
 
 void Report::add(Position at, std::string_view rule, std::string message) {
-  if (problems_.size() < kMaxProblems) {
-    problems_.push_back({file_, at.line, at.column, std::string(rule), std::move(message)});
-  }
+  if (!full()) problems_.push_back({file_, at.line, at.column, std::string(rule), std::move(message)});
 }
 
 Problems Report::take() {

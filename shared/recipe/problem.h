@@ -45,6 +45,7 @@ class Report {
   explicit Report(std::string file) : file_(std::move(file)) {}
   void add(Position at, std::string_view rule, std::string message);
   bool clean() const { return problems_.empty(); }
+  bool full() const { return problems_.size() >= kMaxProblems; }  // what is added now is dropped
   const Problems& problems() const { return problems_; }
   Problems take();  // sorted by position
 

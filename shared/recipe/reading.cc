@@ -90,7 +90,7 @@ std::optional<expr::Template> Reading::text(const yaml::Node& node, Roots allowe
     report.add(locate(node, made.error().offset), "bad-expression", made.error().message);
     return std::nullopt;
   }
-  for (const auto& reference : made->references()) check(reference, allowed, locate(node, reference.offset));
+  for (const auto& reference : made->references()) check({reference, node, 0}, allowed);
   return *std::move(made);
 }
 
@@ -116,9 +116,7 @@ std::optional<Expression> Reading::expression(const yaml::Node& node, std::strin
     report.add(locate(node, inner.offset + program.error().offset), "bad-expression", program.error().message);
     return std::nullopt;
   }
-  for (const auto& reference : program->references()) {
-    check(reference, allowed, locate(node, inner.offset + reference.offset));
-  }
+  for (const auto& reference : program->references()) check({reference, node, inner.offset}, allowed);
   if (fits_key(key, program->result_type())) return Expression{*std::move(program)};
   report.add(node.at, "wrong-type",
              fmt::format("`{}` must give {}, not {}", key, key == "if" ? "true or false" : "a list or rows",
@@ -141,62 +139,64 @@ bool Reading::check_name(const yaml::Node& node, std::string_view what) {
   return false;
 }
 
-void Reading::check(const expr::Reference& reference, Roots allowed, yaml::Position at) {
-  const auto& name = reference.path.front();
-  const auto root = std::ranges::find(kRoots, name, &Root::name);
-  if (root == kRoots.end()) return;
+void Reading::problem(const Use& use, std::string_view rule, std::string message) {
+  report.add(locate(use.node, use.base + use.reference.offset), rule, std::move(message));
+}
+
+void Reading::check(const Use& use, Roots allowed) {
+  const auto& path = use.reference.path;
+  const auto root = std::ranges::find(kRoots, path.front(), &Root::name);
+  if (root == kRoots.end() || report.full()) return;
   if (!has(allowed, root->flag)) {
     const auto rule = root->flag == Roots::secrets ? "secret-sink" : "unknown-name";
-    report.add(at, rule, fmt::format("`{}` can be used only {}", name, root->where));
-    return;
+    return problem(use, rule, fmt::format("`{}` can be used only {}", root->name, root->where));
   }
-  if (root->flag == Roots::steps) check_step(reference, at);
-  if (root->flag == Roots::inputs) check_declared(reference, keys_of(inputs), at);
-  if (root->flag == Roots::vars) check_declared(reference, keys_of(vars), at);
-  if (root->flag == Roots::error) check_declared(reference, kErrorMembers, at);
+  if (root->flag == Roots::steps) return check_step(use);
+  if (path.size() < 2) return;
+  if (root->flag == Roots::inputs && !inputs.contains(path[1])) check_declared(use, keys_of(inputs));
+  if (root->flag == Roots::vars && !vars.contains(Value(path[1]))) check_declared(use, keys_of(vars));
+  if (root->flag == Roots::error) check_declared(use, kErrorMembers);
 }
 
-void Reading::check_declared(const expr::Reference& reference, std::span<const std::string_view> names,
-                             yaml::Position at) {
-  if (reference.path.size() < 2 || std::ranges::find(names, reference.path[1]) != names.end()) return;
-  report.add(at, "unknown-name",
-             fmt::format("`{}` has no {}{}", reference.path[0], yaml::quoted(reference.path[1]),
-                         yaml::suggestion(reference.path[1], names)));
+void Reading::check_declared(const Use& use, std::span<const std::string_view> names) {
+  const auto& path = use.reference.path;
+  if (std::ranges::find(names, path[1]) != names.end()) return;
+  problem(use, "unknown-name",
+          fmt::format("`{}` has no {}{}", path[0], yaml::quoted(path[1]), yaml::suggestion(path[1], names)));
 }
 
-void Reading::check_step(const expr::Reference& reference, yaml::Position at) {
-  if (reference.path.size() < 2) {
-    return report.add(at, "unknown-step-reference", "name the step: `steps.<id>.output`");
-  }
-  const auto& id = reference.path[1];
-  const auto found = steps.find(id);
+void Reading::check_step(const Use& use) {
+  constexpr std::string_view kRule = "unknown-step-reference";
+  const auto& path = use.reference.path;
+  if (path.size() < 2) return problem(use, kRule, "name the step: `steps.<id>.output`");
+  const auto found = steps.find(path[1]);
   if (found == steps.end()) {
-    return report.add(at, "unknown-step-reference",
-                      fmt::format("there is no step {}{}", yaml::quoted(id), yaml::suggestion(id, keys_of(steps))));
+    return problem(
+        use, kRule,
+        fmt::format("there is no step {}{}", yaml::quoted(path[1]), yaml::suggestion(path[1], keys_of(steps))));
   }
   if (!found->second.ran) {
-    return report.add(at, "unknown-step-reference", fmt::format("step `{}` has not run yet at this place", id));
+    return problem(use, kRule, fmt::format("step `{}` has not run yet at this place", path[1]));
   }
-  if (reference.path.size() < 3) return;
-  const auto& member = reference.path[2];
-  if (std::ranges::find(kStepMembers, member) == kStepMembers.end()) {
-    return report.add(at, "unknown-name",
-                      fmt::format("a step has output, status and error, but no {}{}", yaml::quoted(member),
-                                  yaml::suggestion(member, kStepMembers)));
+  if (path.size() < 3) return;
+  if (std::ranges::find(kStepMembers, path[2]) == kStepMembers.end()) {
+    return problem(use, "unknown-name",
+                   fmt::format("a step has output, status and error, but no {}{}", yaml::quoted(path[2]),
+                               yaml::suggestion(path[2], kStepMembers)));
   }
-  if (member == "output") check_output(reference, found->second, at);
+  if (path[2] == "output") check_output(use, found->second);
 }
 
-void Reading::check_output(const expr::Reference& reference, const StepNote& step, yaml::Position at) {
-  if (reference.path.size() < 4 || step.action == nullptr) return;
+void Reading::check_output(const Use& use, const StepNote& step) {
+  const auto& path = use.reference.path;
+  if (path.size() < 4 || step.action == nullptr) return;
   std::vector<std::string_view> names;
   for (const auto& output : step.action->output) names.push_back(output.name);
   if (step.repeated) names.assign(kForeachOutput.begin(), kForeachOutput.end());
-  const auto& wanted = reference.path[3];
-  if (std::ranges::find(names, wanted) != names.end()) return;
-  report.add(at, "unknown-name",
-             fmt::format("the output of step `{}` has no {}{}", reference.path[1], yaml::quoted(wanted),
-                         yaml::suggestion(wanted, names)));
+  if (std::ranges::find(names, path[3]) != names.end()) return;
+  problem(use, "unknown-name",
+          fmt::format("the output of step `{}` has no {}{}", path[1], yaml::quoted(path[3]),
+                      yaml::suggestion(path[3], names)));
 }
 
 }  // namespace sallyport::recipe

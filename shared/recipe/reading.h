@@ -62,10 +62,17 @@ class Reading {
   bool check_name(const yaml::Node& node, std::string_view what);
 
  private:
-  void check(const expr::Reference& reference, Roots allowed, yaml::Position at);
-  void check_step(const expr::Reference& reference, yaml::Position at);
-  void check_output(const expr::Reference& reference, const StepNote& step, yaml::Position at);
-  void check_declared(const expr::Reference& reference, std::span<const std::string_view> names, yaml::Position at);
+  // A reference in the text of a node. Where it stands is looked up only when there is something to report.
+  struct Use {
+    const expr::Reference& reference;
+    const yaml::Node& node;
+    std::size_t base;  // of the expression in the node's text
+  };
+  void check(const Use& use, Roots allowed);
+  void check_step(const Use& use);
+  void check_output(const Use& use, const StepNote& step);
+  void check_declared(const Use& use, std::span<const std::string_view> names);
+  void problem(const Use& use, std::string_view rule, std::string message);
   yaml::Position locate(const yaml::Node& node, std::size_t offset) const;
 
   std::string_view source_;

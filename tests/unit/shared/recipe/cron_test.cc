@@ -133,6 +133,7 @@ TEST_CASE("times of day are local", "[cron]") {
   CHECK(run("0 9 * * *", "Europe/Berlin", "2026-07-10T00:00:00Z", 1) == Times{"2026-07-10T07:00"});
   CHECK(run("0 9 * * mon", "America/New_York", "2026-01-10T00:00:00Z", 1) == Times{"2026-01-12T14:00"});
   CHECK(run("15 0 1 * *", "Asia/Kolkata", "2026-01-10T00:00:00Z", 1) == Times{"2026-01-31T18:45"});
+  CHECK(run("0 9 * * *", "Europe/Berlin", "2037-07-10T00:00:00Z", 1) == Times{"2037-07-10T07:00"});
   CHECK(run("0 0 * * *", "Pacific/Kiritimati", "2026-01-01T00:00:00Z", 1) == Times{"2026-01-01T10:00"});
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <ctime>
+
 using namespace sallyport;
 using namespace sallyport::recipe;
 
@@ -393,6 +395,24 @@ TEST_CASE("bodies that are too large or broken are refused before anything else"
   std::string deep = "recipe: r\nvars: {a: ";
   for (int i = 0; i < 5'000; ++i) deep += "{a: ";
   CHECK(problems_of(deep).find("[too-deep]") != std::string::npos);
+}
+
+TEST_CASE("a recipe as large as it may be is checked in time", "[recipe][rules]") {
+  std::string text = test::recipe_with_steps(
+      "  - id: a\n    uses: sql.execute@1\n    connection: db\n    with:\n      statement: x\n      params:\n");
+  const auto head = text;
+  for (int i = 0; i < 9'000; ++i)
+    text +=
+        fmt::format("        p{}: \"${{{{ inputs.x + inputs.x }}}} and ${{{{ vars.v }}}} and more text {}\"\n", i, i);
+  REQUIRE(text.size() < (1u << 20));
+  const auto start = std::clock();  // of this process: other work on the machine does not count
+  CHECK(problems_of(text) == "no problem");
+  text = head;
+  for (int i = 0; i < 9'000; ++i)
+    text +=
+        fmt::format("        p{}: \"${{{{ inputs.y + inputs.y }}}} and ${{{{ vars.w }}}} and more text {}\"\n", i, i);
+  CHECK(load_recipe(text).error().size() == yaml::Report::kMaxProblems);
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
 TEST_CASE("no value of a recipe appears in a problem", "[recipe][rules]") {
