@@ -2,6 +2,8 @@
 file(READ ${INPUT} text)
 file(WRITE ${OUTPUT} "#include <string_view>
 
+#pragma GCC diagnostic ignored \"-Woverlength-strings\"
+
 namespace sallyport::embedded {
 extern const std::string_view ${NAME};
 const std::string_view ${NAME} = R\"embedded(${text})embedded\";
