@@ -1,11 +1,13 @@
 #include "relay/app/init.h"
 #include "relay/app/relay.h"
+#include "shared/base/text.h"
 
 #include <fmt/format.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <map>

@@ -50,8 +50,8 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
   http::ServerOptions options;
   options.address = settings.api_listen.host;
   options.port = settings.api_listen.port;
-  options.certificate_file = (data.deployment() / "server.pem").string();
-  options.key_file = (data.deployment() / "server.key").string();
+  options.certificate_file = (data.deployment() / "server.pem").string();  // holds the key too
+  options.key_file = options.certificate_file;
   return options;
 }
 
