@@ -112,9 +112,9 @@ CertificateDraft& CertificateDraft::extended_usage(int nid) {
 CertificateDraft& CertificateDraft::alt_names(std::span<const AltName> names) {
   const Names list(GENERAL_NAMES_new());
   for (const auto& alt : names) {
-    auto name = general_name(alt);
-    const bool taken = name != nullptr && sk_GENERAL_NAME_push(list.get(), name.get()) > 0;
-    if (taken) static_cast<void>(name.release());
+    auto* name = general_name(alt).release();
+    const bool taken = name != nullptr && sk_GENERAL_NAME_push(list.get(), name) > 0;
+    if (!taken) GENERAL_NAME_free(name);
     note(taken ? 1 : 0);
   }
   add_extension(NID_subject_alt_name, list.get(), 0);

@@ -30,7 +30,7 @@ class TlsEngine {
 
   enum class Step { done, want_input, failed };
   Step handshake();  // failed: refusal() says why; output() may hold an alert
-  Refusal refusal() const { return *notes_.refusal; }
+  Refusal refusal() const { return notes_.refusal.value_or(Refusal{reason::kProtocol, {}}); }
 
   struct Got {
     enum class Kind { data, closed, want_input };

@@ -183,7 +183,7 @@ void TlsStream::Impl::close() noexcept {
   closed = true;
   if (established && !writing && !cut_off) {
     engine.send_close_notify();
-    static_cast<void>(flush_some());
+    [[maybe_unused]] const auto sent = flush_some();
   }
   boost::system::error_code ignored;
   socket.close(ignored);
@@ -208,7 +208,9 @@ awaitable<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
     const auto got = self->engine.read(into);
     // Only alerts and answers to key updates can be waiting here; what the kernel does not take leaves with the next
     // write.
-    if (!self->writing) static_cast<void>(self->flush_some());
+    if (!self->writing) {
+      [[maybe_unused]] const auto sent = self->flush_some();
+    }
     if (!got) co_return std::unexpected(got.error());
     if (!self->writing && self->engine.output().size() > kMaxUnsent) {
       co_return fail(Errc::exhausted, "the peer provokes answers that it does not read");
@@ -251,11 +253,11 @@ awaitable<void> TlsStream::finish(SteadyTime deadline) {
   self->close();
 }
 
-awaitable<Handshake> accept_tls(asio::ip::tcp::socket socket, ServerContext context, SteadyTime deadline) {
+awaitable<Handshake> accept_tls(asio::ip::tcp::socket socket, const ServerContext& context, SteadyTime deadline) {
   return establish(std::make_shared<TlsStream::Impl>(std::move(socket), context.core(), std::string()), deadline);
 }
 
-awaitable<Handshake> connect_tls(asio::ip::tcp::socket socket, ClientContext context, std::string host,
+awaitable<Handshake> connect_tls(asio::ip::tcp::socket socket, const ClientContext& context, std::string host,
                                  SteadyTime deadline) {
   return establish(std::make_shared<TlsStream::Impl>(std::move(socket), context.core(), std::move(host)), deadline);
 }

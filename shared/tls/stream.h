@@ -63,10 +63,10 @@ using Handshake = std::expected<std::unique_ptr<TlsStream>, Refusal>;
 
 // Both take over a connected socket, also one that an HTTP proxy's CONNECT has been through, make it non-blocking and
 // close it when the handshake is refused or has not ended by `deadline`.
-boost::asio::awaitable<Handshake> accept_tls(boost::asio::ip::tcp::socket socket, ServerContext context,
+boost::asio::awaitable<Handshake> accept_tls(boost::asio::ip::tcp::socket socket, const ServerContext& context,
                                              SteadyTime deadline);
 // `host` is the DNS name or IP address (IPv6 without brackets) that the relay's certificate must name.
-boost::asio::awaitable<Handshake> connect_tls(boost::asio::ip::tcp::socket socket, ClientContext context,
+boost::asio::awaitable<Handshake> connect_tls(boost::asio::ip::tcp::socket socket, const ClientContext& context,
                                               std::string host, SteadyTime deadline);
 
 }  // namespace sallyport::tls

@@ -64,6 +64,7 @@ std::string describe(X509_STORE_CTX* store) {
 std::vector<crypto::Certificate> built_chain(X509_STORE_CTX* store) {
   std::vector<crypto::Certificate> chain;
   auto* certificates = X509_STORE_CTX_get0_chain(store);
+  chain.reserve(static_cast<std::size_t>(std::max(sk_X509_num(certificates), 0)));
   for (int i = 0; i < sk_X509_num(certificates); ++i) {
     chain.push_back(crypto::Certificate::share(sk_X509_value(certificates, i)));
   }
@@ -146,7 +147,8 @@ int on_client_hello(SSL* ssl, int* alert, void*) {
     notes.protocol = kLinkProtocol;  // the context's own demand of a certificate stands
     return SSL_CLIENT_HELLO_SUCCESS;
   }
-  if (offers(kEnrolProtocol) && SSL_add1_chain_cert(ssl, notes.core.root->native()) == 1) {
+  const auto& root = notes.core.root;
+  if (offers(kEnrolProtocol) && root && SSL_add1_chain_cert(ssl, root->native()) == 1) {
     notes.protocol = kEnrolProtocol;
     SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
     return SSL_CLIENT_HELLO_SUCCESS;
