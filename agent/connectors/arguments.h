@@ -26,6 +26,7 @@ class Arguments {
   bool is_true(std::string_view name) const;                                       // false when absent
   StepResult<Handle> handle(std::string_view name) const;
   StepResult<const Value*> any(std::string_view name) const;
+  const Value& map() const { return map_; }
   const Value* find(std::string_view name) const { return present(name); }  // absent or null: nullptr
 
  private:

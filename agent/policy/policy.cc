@@ -112,14 +112,9 @@ Verdict<SqlVerbs> Policy::check_sql(std::string_view connection, std::string_vie
   return *verbs;
 }
 
-bool Policy::is_read_only(std::string_view connection) const {
+SqlVerbs Policy::sql_verbs(std::string_view connection) const {
   const auto* rules = find(connection);
-  return rules == nullptr || (rules->sql_verbs & ~static_cast<unsigned>(SqlVerb::select)) == 0;
-}
-
-bool Policy::allows_ddl(std::string_view connection) const {
-  const auto* rules = find(connection);
-  return rules != nullptr && has(rules->sql_verbs, SqlVerb::ddl);
+  return rules == nullptr ? 0 : rules->sql_verbs;
 }
 
 Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) const {

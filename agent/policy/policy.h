@@ -64,9 +64,7 @@ class Policy {
   Verdict<> check_directory(std::string_view connection, std::string_view path) const;
   // The verbs of the one statement in `text`, all of them allowed.
   Verdict<SqlVerbs> check_sql(std::string_view connection, std::string_view text, SqlDialect dialect) const;
-  // True when no statement on this connection may change anything.
-  bool is_read_only(std::string_view connection) const;
-  bool allows_ddl(std::string_view connection) const;
+  SqlVerbs sql_verbs(std::string_view connection) const;  // all that any statement on it may do
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   Verdict<> check_tunnel(std::string_view host, std::uint16_t port) const;
   StepLimits limits(std::string_view connection) const;

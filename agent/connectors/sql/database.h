@@ -1,0 +1,70 @@
+#pragma once
+
+#include "agent/connectors/sql/statement.h"
+#include "agent/connectors/step_error.h"
+#include "agent/policy/connections.h"
+#include "agent/vault/vault.h"
+#include "shared/base/clock.h"
+#include "shared/base/value.h"
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace sallyport::connectors::sql {
+
+// How long a native call may take. Adapters interrupt the server at the deadline (class "timeout") and at a stop
+// ("cancelled").
+struct CallLimits {
+  SteadyTime deadline;
+  std::stop_token stop;
+};
+
+// Receives a result set row by row; an error ends the query and is returned from it.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual StepResult<void> begin(const std::vector<std::string>& columns) = 0;
+  virtual StepResult<void> row(ValueList values) = 0;
+};
+
+enum class Access { read_only, read_write };
+
+// One session with a server; used by one thread at a time. Values come as null, bool, int64 (exact), double, or text:
+// decimals as their digits, timestamps as RFC 3339 (without zone: as the server has it), bytes as base64.
+// Errors carry the server's code as a class ("sqlstate:23505") and the names of constraints, never data of a row or
+// parameter.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual StepResult<void> begin(Access access, const CallLimits& limits) = 0;
+  virtual StepResult<void> commit(const CallLimits& limits) = 0;
+  virtual void rollback() noexcept = 0;  // harmless without a transaction
+  // The number of rows changed.
+  virtual StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
+                                           const CallLimits& limits) = 0;
+  virtual StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                                 const CallLimits& limits) = 0;
+  // The same for statements of the agent itself (the effect ledger): not held to the policy's verbs.
+  virtual StepResult<std::int64_t> execute_own(const Statement& statement, const ValueList& parameters,
+                                               const CallLimits& limits) = 0;
+  virtual StepResult<void> query_own(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                                     const CallLimits& limits) = 0;
+  virtual bool is_usable() = 0;  // false: do not put it back into the pool
+};
+
+class Database {
+ public:
+  virtual ~Database() = default;
+  virtual policy::SqlDialect dialect() const = 0;
+  virtual StepResult<std::unique_ptr<Connection>> connect(const CallLimits& limits) = 0;
+};
+
+// SQLite's authorizer holds every statement to `verbs` a second time, by what it really does.
+std::unique_ptr<Database> make_sqlite(policy::SqliteConnection settings, policy::SqlVerbs verbs);
+// The vault outlives the database; the password is asked for at each connect and handed to libpq only.
+std::unique_ptr<Database> make_postgres(policy::PostgresConnection settings, const vault::Vault& vault);
+
+}  // namespace sallyport::connectors::sql

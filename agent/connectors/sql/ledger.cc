@@ -1,0 +1,77 @@
+#include "agent/connectors/sql/ledger.h"
+
+namespace sallyport::connectors::sql {
+namespace {
+
+using policy::SqlDialect;
+
+constexpr std::string_view kTable =
+    "create table sallyport_effects (key text primary key, at text not null, affected bigint not null)";
+constexpr std::string_view kTableSqlite =
+    "select 1 from sqlite_schema where type = 'table' and name = 'sallyport_effects'";
+constexpr std::string_view kTablePostgres = "select 1 where to_regclass('sallyport_effects') is not null";
+// Two first runs at the same time: one creates the table, the other waits for it.
+constexpr std::string_view kCreationLock = "select pg_advisory_xact_lock(5286919421030)";
+constexpr std::string_view kClaim =
+    "insert into sallyport_effects (key, at, affected) values (:key, :at, -1) on conflict (key) do nothing";
+constexpr std::string_view kRecord = "update sallyport_effects set affected = :affected where key = :key";
+constexpr std::string_view kFind = "select affected from sallyport_effects where key = :key";
+
+// Keeps the first value of a result set.
+class OneValue final : public RowSink {
+ public:
+  StepResult<void> begin(const std::vector<std::string>&) override { return {}; }
+  StepResult<void> row(ValueList values) override {
+    value = values.at(0);
+    return {};
+  }
+  std::optional<Value> value;
+};
+
+StepResult<std::optional<Value>> find(Connection& connection, const Statement& statement, const ValueList& parameters,
+                                      const CallLimits& limits) {
+  OneValue first;
+  SP_CHECK(connection.query_own(statement, parameters, first, limits));
+  return first.value;
+}
+
+StepError explain(StepError error) {
+  error.message = "the effect ledger: " + error.message +
+                  "; without a right to create it, have the database's owner run: " + std::string(kTable);
+  return error;
+}
+
+}  // namespace
+
+StepResult<std::optional<std::int64_t>> EffectLedger::claim(std::string_view key, WallTime now,
+                                                            const CallLimits& limits) {
+  SP_TRY(const auto claim, statement(kClaim));
+  SP_TRY(const auto inserted, connection_.execute_own(claim, {Value(key), Value(rfc3339(now))}, limits));
+  if (inserted == 1) return std::nullopt;
+  SP_TRY(const auto look, statement(kFind));
+  SP_TRY(const auto found, find(connection_, look, {Value(key)}, limits));
+  if (!found || !found->is(Value::Kind::int64)) return step_fail("transaction", "the effect ledger changed meanwhile");
+  return found->as_int();
+}
+
+StepResult<void> EffectLedger::record(std::string_view key, std::int64_t affected, const CallLimits& limits) {
+  SP_TRY(const auto record, statement(kRecord));
+  SP_CHECK(connection_.execute_own(record, {Value(affected), Value(key)}, limits));
+  return {};
+}
+
+StepResult<void> prepare_ledger(Connection& connection, SqlDialect dialect, const CallLimits& limits) {
+  const Statement look{std::string(dialect == SqlDialect::sqlite ? kTableSqlite : kTablePostgres), {}};
+  SP_TRY(const auto there, find(connection, look, {}, limits));
+  if (there) return {};
+  if (dialect == SqlDialect::postgres) {
+    SP_CHECK(find(connection, Statement{std::string(kCreationLock), {}}, {}, limits));
+    SP_TRY(const auto meanwhile, find(connection, look, {}, limits));
+    if (meanwhile) return {};
+  }
+  auto created = connection.execute_own(Statement{std::string(kTable), {}}, {}, limits);
+  if (!created) return std::unexpected(explain(std::move(created).error()));
+  return {};
+}
+
+}  // namespace sallyport::connectors::sql

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "agent/connectors/sql/database.h"
+#include "agent/policy/policy.h"
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace sallyport::connectors::sql {
+
+// At most `size` connections to one database. Used by worker threads, hence the mutex; nothing blocking runs under it.
+class Pool {
+ public:
+  Pool(std::unique_ptr<Database> database, std::uint32_t size) : database_(std::move(database)), size_(size) {}
+
+  // One connection for one step; goes back when this dies, or is closed if it is no longer usable.
+  class Lease {
+   public:
+    Lease(Pool& pool, std::unique_ptr<Connection> connection, bool reused)
+        : pool_(&pool), connection_(std::move(connection)), reused_(reused) {}
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    Connection* operator->() const { return connection_.get(); }
+    Connection& operator*() const { return *connection_; }
+
+   private:
+    friend class Pool;
+    Pool* pool_;
+    std::unique_ptr<Connection> connection_;
+    bool reused_;
+  };
+
+  // A connection with an open transaction. Waits for a free place until the deadline (class "timeout"). A pooled
+  // connection that turns out to be dead is replaced by a new one, once: nothing has happened on it yet.
+  StepResult<Lease> begin(Access access, const CallLimits& limits);
+  policy::SqlDialect dialect() const { return database_->dialect(); }
+
+ private:
+  StepResult<Lease> acquire(const CallLimits& limits);
+  StepResult<Lease> open_new(const CallLimits& limits);
+  void give_back(std::unique_ptr<Connection> connection);
+  void free_place();
+
+  std::unique_ptr<Database> database_;
+  std::uint32_t size_;
+  std::mutex mutex_;
+  std::condition_variable_any freed_;
+  std::vector<std::unique_ptr<Connection>> idle_;
+  std::uint32_t open_ = 0;  // idle and leased
+};
+
+// The pools of all connections of kind "sql". Built once; outlives the actions.
+class Databases {
+ public:
+  Databases(const policy::Connections& connections, const policy::Policy& policy, const vault::Vault& vault);
+  Pool* find(std::string_view connection) const;
+
+ private:
+  std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools_;
+};
+
+}  // namespace sallyport::connectors::sql

@@ -1,0 +1,105 @@
+#include "agent/connectors/sql/postgres_connection.h"
+#include "agent/connectors/sql/postgres_error.h"
+#include "agent/connectors/translate.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace sallyport::connectors::sql {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// Every option that libpq would otherwise take from the environment or from files of the user is set here, so that only
+// connections.yaml decides.
+class Options {
+ public:
+  void set(const char* name, std::string value) {
+    texts_.push_back(std::move(value));
+    names_.push_back(name);
+  }
+  Result<ConnectionOwner> start(std::string_view password) {
+    std::vector<const char*> names = names_, values;
+    for (const auto& text : texts_) values.push_back(text.c_str());
+    std::string secret(password);
+    names.push_back("password");
+    values.push_back(secret.c_str());
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    ConnectionOwner connection(PQconnectStartParams(names.data(), values.data(), 0));
+    wipe(secret.data(), secret.size());
+    if (!connection) return fail(Errc::internal, "out of memory");
+    return connection;
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<const char*> names_;
+};
+
+Options options_for(const policy::PostgresConnection& settings) {
+  Options options;
+  options.set("host", settings.host);
+  options.set("port", std::to_string(settings.port));
+  options.set("dbname", settings.database);
+  options.set("user", settings.user);
+  options.set("sslmode", settings.sslmode);
+  options.set("sslrootcert", settings.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : settings.ca_file);
+  options.set("sslcert", "/nonexistent");
+  options.set("sslkey", "/nonexistent");
+  options.set("passfile", "/nonexistent");
+  options.set("ssl_min_protocol_version", "TLSv1.2");
+  options.set("gssencmode", "disable");
+  options.set("client_encoding", "UTF8");
+  options.set("application_name", "sallyport-agent");
+  options.set("keepalives_idle", "30");
+  options.set("tcp_user_timeout", "15000");
+  options.set("options",
+              "-c standard_conforming_strings=on -c datestyle=ISO -c timezone=UTC -c intervalstyle=iso_8601 -c "
+              "bytea_output=hex -c extra_float_digits=1");
+  return options;
+}
+
+void ignore_notice(void*, const PGresult*) {}
+
+StepResult<void> finish_connecting(PGconn* connection, const std::string& doing, const CallLimits& limits) {
+  auto state = PGRES_POLLING_WRITING;
+  while (state != PGRES_POLLING_OK) {
+    if (state == PGRES_POLLING_FAILED) return std::unexpected(postgres_connection_error(connection, doing));
+    if (limits.stop.stop_requested()) return step_fail("cancelled", "stopped");
+    if (Clock::now() >= limits.deadline) return step_fail("connection", doing + ": the server did not answer in time");
+    pollfd socket{PQsocket(connection), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    const auto slice = std::min<Clock::duration>(50ms, limits.deadline - Clock::now());
+    const int ready = ::poll(&socket, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(slice).count()));
+    if (ready > 0) state = PQconnectPoll(connection);
+  }
+  return {};
+}
+
+}  // namespace
+
+StepResult<std::unique_ptr<Connection>> connect_postgres(const policy::PostgresConnection& settings,
+                                                         const vault::Vault& vault, const CallLimits& limits) {
+  Secret password;
+  if (settings.password) {
+    SP_TRY(password, to_step(vault.resolve(settings.password)));
+  }
+  SP_TRY(auto connection, to_step(options_for(settings).start(password.reveal())));
+  const auto doing =
+      fmt::format("connecting to the database {} on {}:{}", settings.database, settings.host, settings.port);
+  const CallLimits connecting{std::min(limits.deadline, Clock::now() + settings.connect_timeout), limits.stop};
+  SP_CHECK(finish_connecting(connection.get(), doing, connecting));
+  PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);  // a notice may quote rows
+  if (PQsetnonblocking(connection.get(), 1) != 0)
+    return std::unexpected(postgres_connection_error(connection.get(), doing));
+  return std::make_unique<PostgresConnectionImpl>(std::move(connection));
+}
+
+}  // namespace sallyport::connectors::sql

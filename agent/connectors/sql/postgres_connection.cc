@@ -1,0 +1,162 @@
+#include "agent/connectors/sql/postgres_connection.h"
+
+#include "agent/connectors/sql/postgres_error.h"
+#include "agent/connectors/sql/postgres_values.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+namespace sallyport::connectors::sql {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxPrepared = 64;
+constexpr auto kRollbackLimit = 5s;
+
+bool is_good(const PGresult* result) {
+  const auto status = PQresultStatus(result);
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE ||
+         status == PGRES_EMPTY_QUERY;
+}
+
+std::int64_t rows_changed(PGresult* result) {
+  const std::string_view text = PQcmdTuples(result);
+  std::int64_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  return count;
+}
+
+std::vector<std::string> column_names(const PGresult* result) {
+  std::vector<std::string> names;
+  for (int i = 0; i < PQnfields(result); ++i) names.emplace_back(PQfname(result, i));
+  return names;
+}
+
+ValueList read_row(const PGresult* result, int row) {
+  ValueList values;
+  for (int i = 0; i < PQnfields(result); ++i) {
+    if (PQgetisnull(result, row, i) != 0) {
+      values.emplace_back();
+    } else {
+      values.push_back(postgres_value(
+          PQftype(result, i), {PQgetvalue(result, row, i), static_cast<std::size_t>(PQgetlength(result, row, i))}));
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+// A statement whose table changed is prepared afresh by whoever comes next.
+StepError PostgresConnectionImpl::refusal(const pg_result* result, const CallLimits& limits) {
+  auto error = postgres_error(result, limits);
+  if (error.error_class() == "sqlstate:0A000") prepared_.clear();
+  return error;
+}
+
+StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& limits) {
+  ResultOwner last;
+  std::optional<StepError> error;
+  for (;;) {
+    SP_TRY(auto result, session_.next_result(limits));
+    if (!result) break;
+    if (!is_good(result.get()) && !error) error = refusal(result.get(), limits);
+    last = std::move(result);
+  }
+  if (error) return std::unexpected(*std::move(error));
+  if (!last) return std::unexpected(session_.broken("reading from the database"));
+  return last;
+}
+
+StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const CallLimits& limits) {
+  if (PQsendQuery(session_.get(), text.c_str()) == 0)
+    return std::unexpected(session_.broken("sending to the database"));
+  SP_CHECK(session_.flush(limits));
+  SP_CHECK(only_result(limits));
+  return {};
+}
+
+StepResult<void> PostgresConnectionImpl::begin(Access access, const CallLimits& limits) {
+  if (prepared_.size() > kMaxPrepared) {
+    SP_CHECK(simple("deallocate all", limits));
+    prepared_.clear();
+  }
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(limits.deadline - std::chrono::steady_clock::now());
+  const auto ms = std::clamp<std::int64_t>(left.count(), 1, INT32_MAX);
+  return simple(fmt::format("begin {}; set local statement_timeout = {}",
+                            access == Access::read_only ? "read only" : "read write", ms),
+                limits);
+}
+
+StepResult<void> PostgresConnectionImpl::commit(const CallLimits& limits) { return simple("commit", limits); }
+
+void PostgresConnectionImpl::rollback() noexcept {
+  session_.abandon();
+  if (PQtransactionStatus(session_.get()) == PQTRANS_IDLE) return;
+  (void)simple("rollback", CallLimits{std::chrono::steady_clock::now() + kRollbackLimit, {}});
+}
+
+StepResult<std::string> PostgresConnectionImpl::prepared_name(const Statement& statement, const CallLimits& limits) {
+  if (const auto it = prepared_.find(statement.text); it != prepared_.end()) return it->second;
+  auto name = fmt::format("s{}", next_name_++);
+  if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
+    return std::unexpected(session_.broken("sending to the database"));
+  SP_CHECK(session_.flush(limits));
+  SP_CHECK(only_result(limits));
+  prepared_.emplace(statement.text, name);
+  return name;
+}
+
+StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const ValueList& parameters,
+                                              const CallLimits& limits) {
+  SP_TRY(const auto name, prepared_name(statement, limits));
+  std::vector<std::optional<std::string>> texts;
+  std::vector<const char*> pointers;
+  for (const auto& parameter : parameters) texts.push_back(postgres_text(parameter));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (texts[i] && texts[i]->contains('\0')) {
+      return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
+                                              statement.parameters[i]));
+    }
+    pointers.push_back(texts[i] ? texts[i]->c_str() : nullptr);
+  }
+  const int count = static_cast<int>(pointers.size());
+  if (PQsendQueryPrepared(session_.get(), name.c_str(), count, pointers.data(), nullptr, nullptr, 0) == 0) {
+    return std::unexpected(session_.broken("sending to the database"));
+  }
+  return session_.flush(limits);
+}
+
+StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statement, const ValueList& parameters,
+                                                         const CallLimits& limits) {
+  SP_CHECK(send(statement, parameters, limits));
+  SP_TRY(const auto result, only_result(limits));
+  return rows_changed(result.get());
+}
+
+StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                                               const CallLimits& limits) {
+  SP_CHECK(send(statement, parameters, limits));
+  PQsetSingleRowMode(session_.get());
+  for (bool begun = false;;) {
+    SP_TRY(const auto result, session_.next_result(limits));
+    if (!result) return {};
+    if (!is_good(result.get())) return std::unexpected(refusal(result.get(), limits));
+    if (!std::exchange(begun, true)) SP_CHECK(sink.begin(column_names(result.get())));
+    for (int row = 0; row < PQntuples(result.get()); ++row) SP_CHECK(sink.row(read_row(result.get(), row)));
+  }
+}
+
+bool PostgresConnectionImpl::is_usable() {
+  return session_.is_usable() && PQconsumeInput(session_.get()) != 0 && session_.is_usable();
+}
+
+}  // namespace sallyport::connectors::sql

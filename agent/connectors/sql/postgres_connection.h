@@ -1,0 +1,44 @@
+#pragma once
+
+#include "agent/connectors/sql/postgres_session.h"
+
+#include <map>
+#include <string>
+
+namespace sallyport::connectors::sql {
+
+// One libpq connection. Statements are prepared once and kept by their text; rows come one at a time (single-row mode).
+class PostgresConnectionImpl final : public Connection {
+ public:
+  explicit PostgresConnectionImpl(ConnectionOwner connection) : session_(std::move(connection)) {}
+
+  StepResult<void> begin(Access access, const CallLimits& limits) override;
+  StepResult<void> commit(const CallLimits& limits) override;
+  void rollback() noexcept override;
+  StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
+                                   const CallLimits& limits) override;
+  StepResult<std::int64_t> execute_own(const Statement& statement, const ValueList& parameters,
+                                       const CallLimits& limits) override {
+    return execute(statement, parameters, limits);
+  }
+  StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                         const CallLimits& limits) override;
+  StepResult<void> query_own(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                             const CallLimits& limits) override {
+    return query(statement, parameters, sink, limits);
+  }
+  bool is_usable() override;
+
+ private:
+  StepResult<std::string> prepared_name(const Statement& statement, const CallLimits& limits);
+  StepResult<void> simple(const std::string& text, const CallLimits& limits);
+  StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
+  StepError refusal(const pg_result* result, const CallLimits& limits);
+  StepResult<ResultOwner> only_result(const CallLimits& limits);
+
+  PostgresSession session_;
+  std::map<std::string, std::string> prepared_;  // text to name
+  std::uint64_t next_name_ = 0;                  // never used twice: a prepare that timed out may have happened
+};
+
+}  // namespace sallyport::connectors::sql

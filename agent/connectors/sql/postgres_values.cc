@@ -1,0 +1,86 @@
+#include "agent/connectors/sql/postgres_values.h"
+
+#include "shared/base/json.h"
+
+#include <charconv>
+
+namespace sallyport::connectors::sql {
+namespace {
+
+enum Type : unsigned {
+  kBool = 16,
+  kBytea = 17,
+  kInt8 = 20,
+  kInt2 = 21,
+  kInt4 = 23,
+  kOid = 26,
+  kFloat4 = 700,
+  kFloat8 = 701,
+  kTimestamp = 1114,
+  kTimestampTz = 1184
+};
+
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number value{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "2026-01-31 09:30:00.5+00" with the session's zone UTC; "infinity" and years before Christ stay as the server writes
+// them.
+std::string timestamp_text(std::string_view text, bool has_zone) {
+  std::string out(text);
+  if (out.size() < 19 || out[10] != ' ' || out.contains("BC")) return out;
+  out[10] = 'T';
+  if (has_zone && out.ends_with("+00")) out.replace(out.size() - 3, 3, "Z");
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> postgres_text(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::null: return std::nullopt;
+    case Value::Kind::string: return value.as_string();
+    case Value::Kind::boolean: return value.as_bool() ? "true" : "false";
+    case Value::Kind::bytes: return "\\x" + hex(value.as_bytes());
+    case Value::Kind::timestamp:
+    case Value::Kind::duration:
+    case Value::Kind::type: {
+      const auto quoted = to_json(value);
+      return quoted.substr(1, quoted.size() - 2);
+    }
+    case Value::Kind::float64: {
+      auto text = to_json(value);
+      return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
+    }
+    default: return to_json(value);
+  }
+}
+
+Value postgres_value(unsigned type, std::string_view text) {
+  switch (type) {
+    case kBool: return Value(text == "t");
+    case kInt2:
+    case kInt4:
+    case kInt8:
+    case kOid:
+      if (const auto exact = number<std::int64_t>(text)) return Value(*exact);
+      return Value(text);
+    case kFloat4:
+    case kFloat8:
+      if (const auto inexact = number<double>(text)) return Value(*inexact);
+      return Value(text);
+    case kBytea:
+      if (const auto bytes = text.starts_with("\\x") ? from_hex(text.substr(2)) : fail(Errc::invalid, ""))
+        return Value(base64(*bytes));
+      return Value(text);
+    case kTimestamp: return Value(timestamp_text(text, false));
+    case kTimestampTz: return Value(timestamp_text(text, true));
+    default: return Value(text);
+  }
+}
+
+}  // namespace sallyport::connectors::sql

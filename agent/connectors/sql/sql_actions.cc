@@ -1,0 +1,35 @@
+#include "agent/connectors/sql/sql_actions.h"
+
+#include "agent/connectors/sql/sql_actions_parts.h"
+#include "agent/connectors/translate.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::connectors::sql {
+
+StepResult<Target> find_target(const Site& site, const Databases& databases, const StepContext& context,
+                               std::string_view action) {
+  SP_CHECK(check_allowed(site, context, action));
+  SP_TRY(const auto* connection, find_connection(site, context.connection, "sql"));
+  auto* pool = databases.find(context.connection);
+  if (pool == nullptr)
+    return step_fail("internal", fmt::format("the connection \"{}\" has no pool", context.connection));
+  return Target{connection->sql(), pool, CallLimits{effective_deadline(site, context), context.stop}};
+}
+
+StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,
+                                             std::string_view text) {
+  const auto dialect = target.pool->dialect();
+  SP_TRY(const auto verbs, to_step(site.policy.check_sql(context.connection, text, dialect)));
+  SP_TRY(auto statement, prepare_statement(text, dialect));
+  return CheckedStatement{std::move(statement), verbs};
+}
+
+std::vector<std::unique_ptr<Action>> make_actions(Site site) {
+  const auto databases = std::make_shared<Databases>(site.connections, site.policy, site.vault);
+  std::vector<std::unique_ptr<Action>> actions;
+  for (auto* make : {make_query, make_execute, make_transaction}) actions.push_back(make(site, databases));
+  return actions;
+}
+
+}  // namespace sallyport::connectors::sql

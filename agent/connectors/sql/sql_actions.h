@@ -1,0 +1,21 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "agent/connectors/site.h"
+
+#include <memory>
+#include <vector>
+
+namespace sallyport::connectors::sql {
+
+// sql.query@1, sql.execute@1, sql.transaction@1 on the connections of kind "sql"; arguments and outputs are in the
+// catalogue (docs/actions.md). Data travels as parameters only; the local policy's verbs are checked on the statement's
+// text, and on SQLite by its authorizer too. The three share one bounded pool of connections per database.
+// Errors: "sqlstate:XXXXX" with one of connection, constraint, transaction, permission, invalid, not_found, disk_full,
+// too_large; and policy, timeout, cancelled. No message holds data of a row or a parameter.
+//
+// exactly_once (default true): on connections with `effect_ledger: true` the step's idempotency key is written in the
+// same transaction as its effect; a run that finds it does nothing and gives the recorded output.
+std::vector<std::unique_ptr<Action>> make_actions(Site site);
+
+}  // namespace sallyport::connectors::sql

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "agent/connectors/arguments.h"
+#include "agent/connectors/connector.h"
+#include "agent/connectors/site.h"
+#include "agent/connectors/sql/pool.h"
+
+#include <memory>
+
+namespace sallyport::connectors::sql {
+
+using SharedDatabases = std::shared_ptr<Databases>;
+
+std::unique_ptr<Action> make_query(Site site, SharedDatabases databases);
+std::unique_ptr<Action> make_execute(Site site, SharedDatabases databases);
+std::unique_ptr<Action> make_transaction(Site site, SharedDatabases databases);
+
+// What every SQL step begins with: allowed at all, the pool of its connection, its limits in time.
+struct Target {
+  const policy::SqlConnection* settings;
+  Pool* pool;
+  CallLimits limits;
+};
+StepResult<Target> find_target(const Site& site, const Databases& databases, const StepContext& context,
+                               std::string_view action);
+
+// The statement, checked against the policy and rewritten; with the verbs it has.
+struct CheckedStatement {
+  Statement statement;
+  policy::SqlVerbs verbs;
+};
+StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,
+                                             std::string_view text);
+
+}  // namespace sallyport::connectors::sql

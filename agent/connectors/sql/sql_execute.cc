@@ -1,0 +1,168 @@
+#include "agent/connectors/rows.h"
+#include "agent/connectors/sql/ledger.h"
+#include "agent/connectors/sql/sql_actions_parts.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace sallyport::connectors::sql {
+namespace {
+
+// One statement with its sets of parameters.
+struct Work {
+  Statement statement;
+  const Value* parameters;  // of the arguments; nullptr: none
+};
+
+bool wants_exactly_once(const Arguments& arguments) {
+  return arguments.find("exactly_once") == nullptr || arguments.is_true("exactly_once");
+}
+
+// Runs pieces of work in one transaction, at most once per idempotency key where there is a ledger.
+class Execution {
+ public:
+  Execution(const Site& site, const StepContext& context, const Target& target)
+      : site_(site), context_(context), target_(target) {}
+
+  StepResult<std::int64_t> run(const std::vector<Work>& works, bool ledger) {
+    SP_TRY(const auto lease, target_.pool->begin(Access::read_write, target_.limits));
+    if (!ledger) {
+      SP_TRY(const auto affected, run_all(*lease, works));
+      SP_CHECK(lease->commit(target_.limits));
+      return affected;
+    }
+    SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
+    EffectLedger effects(*lease, target_.pool->dialect());
+    SP_TRY(const auto done, effects.claim(context_.idempotency_key, site_.clock.wall(), target_.limits));
+    if (done) return *done;
+    SP_TRY(const auto affected, run_all(*lease, works));
+    SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
+    SP_CHECK(lease->commit(target_.limits));
+    return affected;
+  }
+
+ private:
+  StepResult<std::int64_t> run_all(Connection& connection, const std::vector<Work>& works) {
+    std::int64_t affected = 0;
+    for (std::size_t i = 0; i < works.size(); ++i) {
+      auto changed = run_one(connection, works[i]);
+      if (!changed && works.size() > 1)
+        changed.error().message = fmt::format("statement {}: {}", i + 1, changed.error().message);
+      if (!changed) return changed;
+      affected += *changed;
+    }
+    return affected;
+  }
+
+  StepResult<std::int64_t> run_one(Connection& connection, const Work& work) {
+    if (work.parameters == nullptr || work.parameters->is(Value::Kind::map)) {
+      const Value none(ValueMap{});
+      return run_set(connection, work.statement, work.parameters == nullptr ? none : *work.parameters);
+    }
+    SP_TRY(const auto sets, open_argument_rows(*work.parameters, context_.bodies));
+    std::int64_t affected = 0;
+    for (std::uint64_t count = 1;; ++count) {
+      SP_TRY(const auto set, sets->next());
+      if (!set) return affected;
+      if (count > site_.policy.limits(context_.connection).rows)
+        return step_fail("too_large", "more sets of parameters than the local policy allows rows (limits.rows)");
+      auto changed = run_set(connection, work.statement, *set);
+      if (!changed) changed.error().message += fmt::format(" (set of parameters number {})", count);
+      if (!changed) return changed;
+      affected += *changed;
+    }
+  }
+
+  StepResult<std::int64_t> run_set(Connection& connection, const Statement& statement, const Value& set) {
+    SP_TRY(const auto parameters, pick_parameters(statement, set));
+    return connection.execute(statement, parameters, target_.limits);
+  }
+
+  const Site& site_;
+  const StepContext& context_;
+  const Target& target_;
+};
+
+class SqlChange : public Action {
+ public:
+  SqlChange(Site site, SharedDatabases databases) : site_(site), databases_(std::move(databases)) {}
+
+  StepResult<Output> run(const StepContext& context, const Value& values) override {
+    const Arguments arguments(values);
+    SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
+    SP_TRY(const auto works, plan(context, target, arguments));
+    const bool ledger = target.settings->effect_ledger && wants_exactly_once(arguments);
+    SP_TRY(const auto affected, Execution(site_, context, target).run(works, ledger));
+    return Output{Value(ValueMap{{Value("affected"), Value(affected)}})};
+  }
+
+  bool keeps_ledger(std::string_view name, const Value& values) const override {
+    const auto connection = find_connection(site_, name, "sql");
+    return connection && (*connection)->sql()->effect_ledger && wants_exactly_once(Arguments(values));
+  }
+
+ protected:
+  StepResult<Work> check(const StepContext& context, const Target& target, const Value& values) const {
+    const Arguments arguments(values);
+    SP_TRY(const auto text, arguments.text("statement"));
+    SP_TRY(auto checked, check_statement(site_, context, target, text));
+    return Work{std::move(checked.statement), arguments.find("params")};
+  }
+
+ private:
+  virtual StepResult<std::vector<Work>> plan(const StepContext& context, const Target& target,
+                                             const Arguments& arguments) const = 0;
+
+  Site site_;
+  SharedDatabases databases_;
+};
+
+class SqlExecute final : public SqlChange {
+ public:
+  using SqlChange::SqlChange;
+  std::string_view name() const override { return "sql.execute@1"; }
+
+ private:
+  StepResult<std::vector<Work>> plan(const StepContext& context, const Target& target,
+                                     const Arguments& arguments) const override {
+    SP_TRY(auto work, check(context, target, arguments.map()));
+    std::vector<Work> works;
+    works.push_back(std::move(work));
+    return works;
+  }
+};
+
+class SqlTransaction final : public SqlChange {
+ public:
+  using SqlChange::SqlChange;
+  std::string_view name() const override { return "sql.transaction@1"; }
+
+ private:
+  StepResult<std::vector<Work>> plan(const StepContext& context, const Target& target,
+                                     const Arguments& arguments) const override {
+    const auto* statements = arguments.find("statements");
+    if (statements == nullptr || !statements->is(Value::Kind::list))
+      return step_fail("invalid", "the argument \"statements\" is missing or no list");
+    std::vector<Work> works;
+    for (const auto& statement : statements->as_list()) {
+      auto work = check(context, target, statement);
+      if (!work) work.error().message = fmt::format("statement {}: {}", works.size() + 1, work.error().message);
+      if (!work) return std::unexpected(std::move(work).error());
+      works.push_back(*std::move(work));
+    }
+    return works;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Action> make_execute(Site site, SharedDatabases databases) {
+  return std::make_unique<SqlExecute>(site, std::move(databases));
+}
+std::unique_ptr<Action> make_transaction(Site site, SharedDatabases databases) {
+  return std::make_unique<SqlTransaction>(site, std::move(databases));
+}
+
+}  // namespace sallyport::connectors::sql
