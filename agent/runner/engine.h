@@ -12,7 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +42,8 @@ struct EngineParts {
   std::vector<connectors::Action*> actions;
   std::vector<connectors::TriggerSource*> triggers;
   std::vector<connectors::HandleOpener*> openers;
+  // Local secrets that recipes may name (`secrets.<name>`); empty: none.
+  std::function<Result<Secret>(std::string_view name)> secret;
   const Clock& clock;
   const Log& log;
 };

@@ -256,6 +256,14 @@ void Execution::on_step_result(const journal::StepRun& run, StepResult<connector
   impl_->inbox.emplace_back(Impl::Result{run, std::move(result)});
 }
 
+void Execution::on_not_begun(const journal::StepRun& run) {
+  if (!impl_->current) return;
+  const auto it = impl_->current->runs.find(run.item);
+  if (it == impl_->current->runs.end() || it->second.id != run) return;
+  it->second.stage = OpenRun::Stage::fresh;
+  it->second.announced = true;
+}
+
 void Execution::on_item(const std::string& path, std::int64_t index, StepResult<std::optional<Value>> item) {
   impl_->inbox.emplace_back(Impl::Pulled{path, index, std::move(item)});
 }

@@ -92,6 +92,8 @@ class Execution {
   // Taken in by the following next(). A result of class cancelled after the leave to act was withdrawn says:
   // interrupted, nobody knows how far it came.
   void on_step_result(const journal::StepRun& run, connectors::StepResult<connectors::Output> result);
+  // The leave to act went away before it began: nothing has happened, and it is handed out again later.
+  void on_not_begun(const journal::StepRun& run);
   void on_item(const std::string& path, std::int64_t index, connectors::StepResult<std::optional<Value>> item);
   void cancel(std::string reason);
   void set_standing(Standing standing);

@@ -23,6 +23,7 @@ struct OpenRun {
   Stage stage = Stage::fresh;
   SteadyTime wake{};          // of sleeping
   bool doubtful = false;      // an earlier run of this attempt began, and nobody knows how far it came
+  bool announced = false;     // its intent and start are recorded, though it has not begun
   bool interrupted = false;   // the leave to act was withdrawn while it ran
   bool durable_wait = false;  // sleeping is all it does
   Label label = Label::none;  // of its arguments

@@ -242,7 +242,9 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
 
 void Execution::Impl::start_action(OpenRun& run, Value arguments) {
   record_intent(run.id, std::nullopt);
-  if (run.doubtful) {
+  if (run.announced) {
+    run.announced = false;
+  } else if (run.doubtful) {
     report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
   } else {
     report_started(run.id, *current->step,

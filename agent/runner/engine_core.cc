@@ -1,0 +1,60 @@
+#include "agent/runner/engine_core.h"
+
+#include "agent/runner/wire.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+
+TaskGroup::OnFault log_fault(const Log& log) {
+  return [&log](const std::string& task, std::exception_ptr fault) {
+    try {
+      std::rethrow_exception(fault);
+    } catch (const std::exception& error) {
+      log.error("task.failed", {{"task", task}, {"why", error.what()}});
+    } catch (...) {
+      log.error("task.failed", {{"task", task}, {"why", "unknown"}});
+    }
+  };
+}
+
+EngineCore::EngineCore(asio::any_io_executor on, EngineParts given, EngineOptions chosen)
+    : executor(on),
+      parts(std::move(given)),
+      options(std::move(chosen)),
+      pool(options.workers),
+      tasks(on, log_fault(parts.log)),
+      to_send(on),
+      still(on) {
+  still.set();
+}
+
+SteadyTime EngineCore::timer_at(SteadyTime at) const {
+  if (at == SteadyTime::max()) return at;
+  return std::chrono::steady_clock::now() + std::max(at - parts.clock.steady(), SteadyTime::duration::zero());
+}
+
+asio::awaitable<Result<void>> EngineCore::commit(journal::Batch batch) {
+  auto committed = co_await parts.journal.commit(std::move(batch));
+  to_send.set();
+  co_return committed;
+}
+
+journal::AddReport EngineCore::report_of(const JobId& job, const report::Body& body) const {
+  return {job, wire::encode_body(body, parts.clock.wall())};
+}
+
+asio::awaitable<void> EngineCore::tell(report::AgentEvent event) {
+  parts.log.warn("agent.event", {{"kind", event.kind}, {"rule", event.rule}, {"message", event.message}});
+  journal::Batch batch;
+  batch.emplace_back(report_of(JobId(), event));
+  const auto kept = co_await commit(std::move(batch));
+  if (!kept) parts.log.error("agent.event_lost", {{"kind", event.kind}, {"why", kept.error().message}});
+}
+
+connectors::Action* EngineCore::find_action(std::string_view uses) const {
+  const auto it = std::ranges::find_if(parts.actions, [&](const auto* action) { return action->name() == uses; });
+  return it == parts.actions.end() ? nullptr : *it;
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "agent/runner/concurrency.h"
+#include "agent/runner/engine.h"
+#include "agent/runner/recipe_cache.h"
+#include "shared/async/event.h"
+#include "shared/async/task_group.h"
+
+#include <boost/asio/thread_pool.hpp>
+
+// What the parts of the engine share; private to this folder.
+namespace sallyport::runner {
+
+namespace asio = boost::asio;
+
+struct EngineCore {
+  EngineCore(asio::any_io_executor on, EngineParts given, EngineOptions chosen);
+
+  asio::any_io_executor executor;
+  EngineParts parts;
+  EngineOptions options;
+  asio::thread_pool pool;
+  TaskGroup tasks;
+  RecipeCache recipes;
+  ConcurrencyGate gate;
+  Event to_send;                    // there may be something for the relay
+  Event still;                      // no step runs
+  std::function<void()> wake_jobs;  // something changed that many may wait for
+  bool draining = false;
+  std::size_t running_steps = 0;
+
+  Now now() const { return {parts.clock.steady(), parts.clock.wall()}; }
+  // The same moment on the clock that timers use.
+  SteadyTime timer_at(SteadyTime at) const;
+  asio::awaitable<Result<void>> commit(journal::Batch batch);
+  journal::AddReport report_of(const JobId& job, const report::Body& body) const;
+  // What a security officer wants to know although no step ran; kept in the outbox, or at least logged.
+  asio::awaitable<void> tell(report::AgentEvent event);
+  connectors::Action* find_action(std::string_view uses) const;
+  void step_began() { ++running_steps, still.clear(); }
+  void step_ended() {
+    if (--running_steps == 0) still.set();
+  }
+};
+
+// Logs what left a task that should not have; for TaskGroup.
+TaskGroup::OnFault log_fault(const Log& log);
+
+}  // namespace sallyport::runner

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "agent/runner/engine_core.h"
+#include "agent/runner/job_task.h"
+#include "agent/runner/local_triggers.h"
+#include "agent/runner/report_pump.h"
+#include "agent/runner/wire.h"
+
+#include <map>
+#include <set>
+
+namespace sallyport::runner {
+
+struct Engine::Impl {
+  Impl(asio::any_io_executor executor, EngineParts parts, EngineOptions options);
+
+  asio::awaitable<Result<void>> start();
+  asio::awaitable<void> drain(SteadyTime deadline);
+  Status status() const;
+
+  // --- engine_messages.cc: what the relay says
+  asio::awaitable<Result<void>> take(wire::Dispatch dispatch);
+  asio::awaitable<Result<void>> take(wire::CancelJob cancel);
+  asio::awaitable<Result<void>> take(wire::Leases leases);
+  asio::awaitable<Result<void>> take(wire::ReportsAcked acked);
+  asio::awaitable<Result<void>> take(wire::Assignments assignments);
+  asio::awaitable<Result<void>> take(wire::Unknown) { co_return Result<void>(); }
+  asio::awaitable<void> accept(wire::Dispatch dispatch);
+  asio::awaitable<wire::Answer> judge(const wire::Dispatch& dispatch);
+  asio::awaitable<wire::Answer> judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task);
+  asio::awaitable<wire::Answer> judge_new(const wire::Dispatch& dispatch);
+  asio::awaitable<Result<void>> store_new(const wire::Dispatch& dispatch, const recipe::Recipe& recipe);
+  asio::awaitable<Result<void>> raise(const wire::Dispatch& dispatch);
+  asio::awaitable<void> drop(wire::Lease fenced);
+  asio::awaitable<void> accepted(JobId job);
+  asio::awaitable<void> assign();
+
+  // --- engine_jobs.cc: the jobs there are
+  std::shared_ptr<JobTask> add(const JobId& job, std::uint64_t epoch);
+  std::shared_ptr<JobTask> find(const JobId& job) const;
+  asio::awaitable<void> run_job(std::shared_ptr<JobTask> task);
+  asio::awaitable<connectors::StepResult<void>> start_local(std::shared_ptr<const WatchedRecipe> watched,
+                                                            connectors::TriggerEvent event, journal::Batch besides);
+  std::string event_key(const WatchedRecipe& watched, const journal::Job& job, const connectors::TriggerEvent& event,
+                        const Value& trigger);
+  void wake_all();
+  std::size_t relay_jobs() const;
+  std::size_t local_jobs() const;
+  std::uint32_t free_slots() const;
+  std::vector<journal::HeldJob> held_in_memory() const;
+
+  EngineCore core;
+  ReportPump pump;
+  LocalTriggers triggers;
+  std::map<JobId, std::shared_ptr<JobTask>> jobs;
+  std::set<JobId> accepting;
+  Event accept_ended;
+  std::optional<wire::Assignments> to_assign;
+  bool assigning = false;
+  std::uint64_t assignments_revision = 0;
+};
+
+}  // namespace sallyport::runner

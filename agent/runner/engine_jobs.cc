@@ -1,0 +1,124 @@
+#include "agent/runner/contexts.h"
+#include "agent/runner/engine_impl.h"
+#include "shared/base/json.h"
+#include "shared/crypto/new_id.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+namespace {
+
+using connectors::step_fail;
+
+// "file.watch@1" is told as "file.watch".
+std::string kind_of(const std::string& uses) { return uses.substr(0, uses.find('@')); }
+
+Value with_kind(Value data, const std::string& kind) {
+  ValueMap map = data.is(Value::Kind::map) ? data.as_map() : ValueMap{};
+  map.try_emplace("kind", kind);
+  return Value(std::move(map));
+}
+
+}  // namespace
+
+std::shared_ptr<JobTask> Engine::Impl::add(const JobId& job, std::uint64_t epoch) {
+  auto task = std::make_shared<JobTask>(core, job, epoch);
+  jobs.insert_or_assign(job, task);
+  core.tasks.spawn("job", run_job(task));
+  return task;
+}
+
+std::shared_ptr<JobTask> Engine::Impl::find(const JobId& job) const {
+  const auto it = jobs.find(job);
+  return it == jobs.end() ? nullptr : it->second;
+}
+
+asio::awaitable<void> Engine::Impl::run_job(std::shared_ptr<JobTask> task) {
+  struct Forget {  // also when it ends by an exception: its journal is whole, and the next start takes it up
+    Impl& engine;
+    const JobTask& task;
+    ~Forget() {
+      const auto it = engine.jobs.find(task.id());
+      if (it != engine.jobs.end() && it->second.get() == &task) engine.jobs.erase(it);
+      engine.core.to_send.set();  // a slot is free
+    }
+  };
+  const Forget forget{*this, *task};
+  co_await task->run();
+}
+
+// ---------------------------------------------------------------- local triggers
+
+std::string Engine::Impl::event_key(const WatchedRecipe& watched, const journal::Job& job,
+                                    const connectors::TriggerEvent& event, const Value& trigger) {
+  const auto& dedupe = watched.recipe->trigger.dedupe;
+  if (!dedupe) return event.natural_key;
+  const auto value = dedupe->evaluate(event_names(*watched.recipe, job, trigger));
+  if (value) return value->is(Value::Kind::string) ? value->as_string() : to_json(*value);
+  core.parts.log.warn("trigger.dedupe_failed",
+                      {{"recipe", watched.recipe->name}, {"why", expr::to_string(value.error())}});
+  return event.natural_key;
+}
+
+asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::shared_ptr<const WatchedRecipe> watched,
+                                                                        connectors::TriggerEvent event,
+                                                                        journal::Batch besides) {
+  if (core.draining) co_return step_fail("cancelled", "the agent is stopping");
+  if (local_jobs() >= core.options.max_local_jobs) {
+    co_return step_fail("disk_full", "too many jobs of local triggers are unfinished: they come first");
+  }
+  const std::string kind = kind_of(watched->recipe->trigger.uses);
+  const Value trigger = with_kind(event.data, kind);
+  journal::Job job{.id = crypto::new_id<JobId>(core.parts.clock),
+                   .recipe = watched->id,
+                   .recipe_version = watched->version,
+                   .trigger_kind = kind,
+                   .accepted_at = core.parts.clock.wall(),
+                   .recipe_json = watched->json,
+                   .trigger_json = to_json(trigger)};
+  const std::string key = event_key(*watched, job, event, trigger);
+  job.event_key_json = to_json(Value(key));
+  const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, key, kind};
+  journal::Batch batch = besides;
+  batch.emplace_back(journal::RecordEvent{watched->id, key, job.accepted_at});
+  batch.emplace_back(journal::AcceptJob{job, {}});
+  batch.emplace_back(core.report_of(job.id, started));
+  const auto committed = co_await core.commit(std::move(batch));
+  if (committed) {
+    core.parts.log.info("job.started", {{"job", job.id.value}, {"recipe", watched->recipe->name}, {"trigger", kind}});
+    add(job.id, 0);
+    co_return connectors::StepResult<void>();
+  }
+  if (committed.error().code != Errc::conflict) co_return step_fail("disk_full", committed.error().message);
+  core.parts.log.debug("event.known", {{"recipe", watched->recipe->name}});
+  if (!besides.empty()) (void)co_await core.commit(std::move(besides));
+  co_return connectors::StepResult<void>();
+}
+
+// ---------------------------------------------------------------- figures
+
+void Engine::Impl::wake_all() {
+  for (const auto& [id, task] : jobs) task->wake();
+}
+
+std::size_t Engine::Impl::local_jobs() const {
+  return static_cast<std::size_t>(std::ranges::count_if(jobs, [](const auto& job) { return job.second->is_local(); }));
+}
+
+std::size_t Engine::Impl::relay_jobs() const { return jobs.size() - local_jobs() + accepting.size(); }
+
+std::uint32_t Engine::Impl::free_slots() const {
+  if (core.draining || core.parts.journal.outbox_full()) return 0;
+  const std::size_t used = relay_jobs();
+  return used >= core.options.slots ? 0 : core.options.slots - static_cast<std::uint32_t>(used);
+}
+
+std::vector<journal::HeldJob> Engine::Impl::held_in_memory() const {
+  std::vector<journal::HeldJob> held;
+  for (const auto& [id, task] : jobs) {
+    if (!task->is_local()) held.push_back({id, task->epoch()});
+  }
+  return held;
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,210 @@
+#include "agent/runner/engine_impl.h"
+#include "agent/runner/outcome.h"
+#include "shared/base/json.h"
+
+namespace sallyport::runner {
+namespace {
+
+wire::Answer yes(const wire::Dispatch& dispatch) { return {dispatch.lease.job, dispatch.lease.epoch, true, "", ""}; }
+wire::Answer no(const wire::Dispatch& dispatch, std::string error_class, std::string message) {
+  return {dispatch.lease.job, dispatch.lease.epoch, false, std::move(error_class), std::move(message)};
+}
+
+// What earlier holders completed, as far as it can be used; the time of it is not known, and counts as now.
+std::vector<journal::Done> done_of(const wire::Dispatch& dispatch, WallTime now) {
+  std::vector<journal::Done> done;
+  for (const auto& step : dispatch.done) {
+    auto run = parse_path(step.path, step.attempt);
+    if (!run) continue;
+    auto status = journal::StepStatus::failed;
+    if (step.status == "succeeded") status = journal::StepStatus::succeeded;
+    if (step.status == "skipped") status = journal::StepStatus::skipped;
+    done.push_back({*std::move(run), status, now, std::nullopt, outcome_from_relay(step.output_json)});
+  }
+  return done;
+}
+
+}  // namespace
+
+// Dispatches are accepted side by side, so that they share a transaction; whatever concerns one job stays in order.
+asio::awaitable<Result<void>> Engine::Impl::take(wire::Dispatch dispatch) {
+  co_await pump.wait_for_room();
+  co_await accepted(dispatch.lease.job);
+  pump.dispatched();
+  pump.lease_length(dispatch.lease.length);
+  if (core.draining) {
+    pump.answer(wire::encode(no(dispatch, "busy", "the agent is stopping")));
+    co_return Result<void>();
+  }
+  accepting.insert(dispatch.lease.job);
+  core.tasks.spawn("accept", accept(std::move(dispatch)));
+  co_return Result<void>();
+}
+
+asio::awaitable<void> Engine::Impl::accepted(JobId job) {
+  while (accepting.contains(job)) {
+    accept_ended.clear();
+    co_await accept_ended.wait();
+  }
+}
+
+asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch) {
+  const SteadyTime lease_end = core.parts.clock.steady() + dispatch.lease.length;
+  const JobId job = dispatch.lease.job;
+  const auto answer = co_await judge(dispatch);
+  if (answer.accepted) {
+    if (const auto task = find(job)) task->renew(dispatch.lease.epoch, lease_end);
+  } else {
+    core.parts.log.warn("dispatch.refused",
+                        {{"job", job.value}, {"class", answer.error_class}, {"why", answer.message}});
+  }
+  accepting.erase(job);
+  accept_ended.set();
+  pump.answer(wire::encode(answer));
+}
+
+asio::awaitable<wire::Answer> Engine::Impl::judge(const wire::Dispatch& dispatch) {
+  if (const auto task = find(dispatch.lease.job)) return judge_held(dispatch, task);
+  return judge_new(dispatch);
+}
+
+asio::awaitable<wire::Answer> Engine::Impl::judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task) {
+  if (task->is_local()) co_return no(dispatch, "invalid", "this job was started here, by a local trigger");
+  if (dispatch.lease.epoch < task->epoch()) co_return no(dispatch, "invalid", "the job is held under a later epoch");
+  if (dispatch.lease.epoch == task->epoch()) co_return yes(dispatch);
+  const auto raised = co_await raise(dispatch);
+  if (!raised) co_return no(dispatch, "busy", raised.error().message);
+  task->raise(dispatch.lease.epoch, core.parts.clock.steady() + dispatch.lease.length);
+  co_return yes(dispatch);
+}
+
+asio::awaitable<wire::Answer> Engine::Impl::judge_new(const wire::Dispatch& dispatch) {
+  if (relay_jobs() > 2 * static_cast<std::size_t>(core.options.slots))
+    co_return no(dispatch, "busy", "no slot is free");
+  const auto recipe = core.recipes.get(dispatch.recipe_json);
+  if (!recipe) co_return no(dispatch, "invalid", recipe.error().message);
+  if (!parse_stored_json(dispatch.trigger_json)) co_return no(dispatch, "invalid", "the trigger's data is not JSON");
+  const auto found = co_await core.parts.journal.find(dispatch.lease.job);
+  if (!found) co_return no(dispatch, "busy", found.error().message);
+  const auto& earlier = *found;
+  if (earlier && earlier->epoch >= dispatch.lease.epoch) {
+    const bool same_end = earlier->epoch == dispatch.lease.epoch && earlier->state == journal::JobState::finished;
+    co_return same_end ? yes(dispatch) : no(dispatch, "invalid", "the job was given up under this or a later epoch");
+  }
+  if (earlier && earlier->state == journal::JobState::finished && earlier->unreported) {
+    const auto raised = co_await raise(dispatch);
+    co_return raised ? yes(dispatch) : no(dispatch, "busy", raised.error().message);
+  }
+  const auto stored = co_await store_new(dispatch, **recipe);
+  if (!stored) co_return no(dispatch, "busy", stored.error().message);
+  core.parts.log.info(
+      "job.accepted",
+      {{"job", dispatch.lease.job.value}, {"recipe", (*recipe)->name}, {"epoch", dispatch.lease.epoch}});
+  add(dispatch.lease.job, dispatch.lease.epoch);
+  co_return yes(dispatch);
+}
+
+asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& dispatch, const recipe::Recipe& recipe) {
+  const WallTime now = core.parts.clock.wall();
+  const std::string kind = recipe.trigger.uses.substr(0, recipe.trigger.uses.find('@'));
+  journal::Job job{.id = dispatch.lease.job,
+                   .epoch = dispatch.lease.epoch,
+                   .recipe = dispatch.recipe,
+                   .recipe_version = dispatch.recipe_version,
+                   .run_number = std::max(dispatch.run_number, 1u),
+                   .accepted_at = now,
+                   .recipe_json = dispatch.recipe_json,
+                   .trigger_json = dispatch.trigger_json,
+                   .event_key_json = to_json(Value(dispatch.event_key))};
+  const report::JobStarted started{job.recipe, job.recipe_version, "", dispatch.event_key, kind};
+  journal::Batch batch;
+  batch.emplace_back(journal::AcceptJob{job, done_of(dispatch, now)});
+  batch.emplace_back(core.report_of(job.id, started));
+  co_return co_await core.commit(std::move(batch));
+}
+
+asio::awaitable<Result<void>> Engine::Impl::raise(const wire::Dispatch& dispatch) {
+  journal::Batch batch;
+  batch.emplace_back(
+      journal::RaiseEpoch{dispatch.lease.job, dispatch.lease.epoch, done_of(dispatch, core.parts.clock.wall())});
+  co_return co_await core.commit(std::move(batch));
+}
+
+asio::awaitable<Result<void>> Engine::Impl::take(wire::CancelJob cancel) {
+  co_await accepted(cancel.job);
+  const auto task = find(cancel.job);
+  if (!task || cancel.epoch < task->epoch()) co_return Result<void>();
+  core.parts.log.info("job.cancel", {{"job", cancel.job.value}, {"reason", cancel.reason}});
+  task->cancel(cancel.reason);
+  journal::Batch batch;
+  batch.emplace_back(journal::RequestCancel{cancel.job, cancel.reason});
+  (void)co_await core.commit(std::move(batch));  // the job may have ended meanwhile; the relay repeats what got lost
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> Engine::Impl::take(wire::Leases leases) {
+  const SteadyTime now = core.parts.clock.steady();
+  for (const auto& lease : leases.renewed) {
+    pump.lease_length(lease.length);
+    if (const auto task = find(lease.job)) task->renew(lease.epoch, now + lease.length);
+  }
+  for (auto& lease : leases.fenced) {
+    co_await accepted(lease.job);
+    const auto task = find(lease.job);
+    if (task && task->epoch() <= lease.epoch) task->fence();
+    if (!task) co_await drop(std::move(lease));
+  }
+  co_return Result<void>();
+}
+
+// A job that ended here and is not ours to report any more.
+asio::awaitable<void> Engine::Impl::drop(wire::Lease fenced) {
+  const auto found = co_await core.parts.journal.find(fenced.job);
+  if (!found || !*found || (*found)->epoch > fenced.epoch || (*found)->state == journal::JobState::abandoned) co_return;
+  journal::Batch batch;
+  batch.emplace_back(journal::AbandonJob{fenced.job, core.parts.clock.wall()});
+  (void)co_await core.commit(std::move(batch));
+}
+
+asio::awaitable<Result<void>> Engine::Impl::take(wire::ReportsAcked acked) {
+  SP_CO_CHECK(pump.confirmed(acked.seq));
+  const bool was_full = core.parts.journal.outbox_full();
+  journal::Batch batch;
+  batch.emplace_back(journal::AcknowledgeReports{acked.seq});
+  const auto committed = co_await core.commit(std::move(batch));
+  if (!committed) core.parts.log.warn("outbox.unwritable", {{"why", committed.error().message}});
+  if (was_full && !core.parts.journal.outbox_full()) wake_all();
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> Engine::Impl::take(wire::Assignments assignments) {
+  to_assign = std::move(assignments);
+  if (!assigning && !core.draining) {
+    assigning = true;
+    core.tasks.spawn("assign", assign());
+  }
+  co_return Result<void>();
+}
+
+// In a task of its own: a trigger that hangs in its file system must not make the agent deaf.
+asio::awaitable<void> Engine::Impl::assign() {
+  while (to_assign && !core.draining) {
+    wire::Assignments now = *std::move(to_assign);
+    to_assign.reset();
+    journal::Batch batch;
+    batch.emplace_back(journal::ReplaceAssignments{now.revision, now.recipes});
+    const auto committed = co_await core.commit(std::move(batch));
+    if (!committed) {
+      core.parts.log.error("assignments.unwritable", {{"why", committed.error().message}});
+      continue;
+    }
+    assignments_revision = now.revision;
+    core.parts.log.info("assignments.taken", {{"revision", now.revision}, {"recipes", now.recipes.size()}});
+    co_await triggers.replace(std::move(now.recipes));
+    pump.hold_now();
+  }
+  assigning = false;
+  accept_ended.set();
+}
+
+}  // namespace sallyport::runner

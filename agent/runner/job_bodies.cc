@@ -1,0 +1,90 @@
+#include "agent/runner/job_bodies.h"
+
+#include "agent/connectors/translate.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+namespace {
+
+using connectors::step_fail;
+using connectors::StepResult;
+
+constexpr std::string_view kSpool = "spool";
+
+class SpoolBytes final : public connectors::ByteReader {
+ public:
+  explicit SpoolBytes(std::unique_ptr<journal::SpoolReader> reader) : reader_(std::move(reader)) {}
+  StepResult<std::size_t> read(std::span<std::byte> into) override { return connectors::to_step(reader_->read(into)); }
+
+ private:
+  std::unique_ptr<journal::SpoolReader> reader_;
+};
+
+class SpoolBody final : public connectors::BodyWriter {
+ public:
+  SpoolBody(std::unique_ptr<journal::SpoolWriter> writer, std::string media_type)
+      : writer_(std::move(writer)), media_type_(std::move(media_type)) {}
+
+  StepResult<void> write(std::span<const std::byte> bytes) override {
+    return connectors::to_step(writer_->write(bytes));
+  }
+
+  StepResult<Handle> commit(ValueMap attributes) override {
+    SP_TRY(std::string name, connectors::to_step(writer_->commit()));
+    attributes.insert_or_assign("name", Value(std::move(name)));
+    attributes.insert_or_assign("size", Value(static_cast<std::int64_t>(writer_->size())));
+    attributes.insert_or_assign("media_type", Value(media_type_));
+    return Handle{std::string(kSpool), std::move(attributes)};
+  }
+
+ private:
+  std::unique_ptr<journal::SpoolWriter> writer_;
+  std::string media_type_;
+};
+
+}  // namespace
+
+StepResult<connectors::HandleOpener*> JobBodies::opener_of(const Handle& handle) const {
+  const auto it = std::ranges::find_if(openers_, [&](const auto* opener) { return opener->kind() == handle.kind; });
+  if (it == openers_.end()) return step_fail("invalid", "a body of an unknown kind");
+  return *it;
+}
+
+StepResult<std::unique_ptr<connectors::ByteReader>> JobBodies::open_bytes(const Handle& handle) {
+  if (handle.kind != kSpool) {
+    SP_TRY(auto* opener, opener_of(handle));
+    return opener->open_bytes(handle, *this);
+  }
+  const auto name = handle.attributes.find(Value("name"));
+  if (name == handle.attributes.end() || !name->second.is(Value::Kind::string))
+    return step_fail("invalid", "a spooled body without a name");
+  SP_TRY(auto reader, connectors::to_step(spool_.read(job_, name->second.as_string())));
+  return std::make_unique<SpoolBytes>(std::move(reader));
+}
+
+StepResult<std::unique_ptr<connectors::RowReader>> JobBodies::open_rows(const Handle& handle) {
+  if (handle.kind == kSpool)
+    return step_fail("invalid", "a spooled body has bytes, no rows: read it with csv.read or json.read");
+  SP_TRY(auto* opener, opener_of(handle));
+  return opener->open_rows(handle, *this);
+}
+
+StepResult<std::unique_ptr<connectors::BodyWriter>> JobBodies::new_spool(std::string media_type) {
+  SP_TRY(auto writer, connectors::to_step(spool_.create(job_)));
+  return std::make_unique<SpoolBody>(std::move(writer), std::move(media_type));
+}
+
+StepResult<std::optional<Value>> ItemReader::item(std::int64_t index) {
+  if (!rows_ || index < next_) {
+    SP_TRY(rows_, bodies_->open_rows(source_));
+    next_ = 0;
+  }
+  for (;;) {
+    SP_TRY(auto row, rows_->next());
+    const bool wanted = next_++ == index;
+    if (wanted || !row) return row;
+  }
+}
+
+}  // namespace sallyport::runner

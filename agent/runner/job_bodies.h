@@ -1,0 +1,45 @@
+#pragma once
+
+#include "agent/connectors/bodies.h"
+#include "agent/journal/spool.h"
+#include "shared/base/ids.h"
+
+#include <vector>
+
+namespace sallyport::runner {
+
+// The bodies one job may use: the openers of the composition root by kind, and the job's own spool. A handle says what
+// it wants to be, but only the opener decides what it gets: handles also come back from the relay. Thread-safe as far
+// as the openers are.
+class JobBodies final : public connectors::Bodies {
+ public:
+  JobBodies(JobId job, journal::Spool& spool, const std::vector<connectors::HandleOpener*>& openers)
+      : job_(std::move(job)), spool_(spool), openers_(openers) {}
+
+  connectors::StepResult<std::unique_ptr<connectors::ByteReader>> open_bytes(const Handle& handle) override;
+  connectors::StepResult<std::unique_ptr<connectors::RowReader>> open_rows(const Handle& handle) override;
+  connectors::StepResult<std::unique_ptr<connectors::BodyWriter>> new_spool(std::string media_type) override;
+
+ private:
+  connectors::StepResult<connectors::HandleOpener*> opener_of(const Handle& handle) const;
+
+  JobId job_;
+  journal::Spool& spool_;
+  const std::vector<connectors::HandleOpener*>& openers_;
+};
+
+// Gives the items of one body in order, from any of them on; opened when it is first asked. For one thread at a time.
+class ItemReader {
+ public:
+  ItemReader(std::shared_ptr<JobBodies> bodies, Handle source)
+      : bodies_(std::move(bodies)), source_(std::move(source)) {}
+  connectors::StepResult<std::optional<Value>> item(std::int64_t index);
+
+ private:
+  std::shared_ptr<JobBodies> bodies_;
+  Handle source_;
+  std::unique_ptr<connectors::RowReader> rows_;
+  std::int64_t next_ = 0;
+};
+
+}  // namespace sallyport::runner

@@ -1,0 +1,288 @@
+#include "agent/runner/job_task.h"
+
+#include "agent/runner/contexts.h"
+#include "shared/async/blocking.h"
+#include "shared/async/timeout.h"
+#include "shared/base/json.h"
+
+namespace sallyport::runner {
+
+JobTask::JobTask(EngineCore& core, JobId id, std::uint64_t epoch)
+    : core_(core),
+      id_(std::move(id)),
+      epoch_(epoch),
+      changed_(core.executor),
+      bodies_(std::make_shared<JobBodies>(id_, core.parts.spool, core_.parts.openers)) {}
+
+void JobTask::cancel(std::string reason) {
+  if (!cancel_) cancel_ = std::move(reason);
+  changed_.set();
+}
+
+void JobTask::renew(std::uint64_t epoch, SteadyTime until) {
+  if (epoch != epoch_) return;
+  lease_end_ = until;
+  changed_.set();
+}
+
+void JobTask::raise(std::uint64_t epoch, SteadyTime until) {
+  epoch_ = epoch;
+  lease_end_ = until;
+  reload_ = true;
+  changed_.set();
+}
+
+void JobTask::interrupt() {
+  stop_.request_stop();
+  stop_ = std::stop_source();
+}
+
+bool JobTask::lease_over() const { return !is_local() && core_.parts.clock.steady() >= lease_end_; }
+
+Standing JobTask::standing() const {
+  const bool wait = core_.draining || reload_ || fenced_ || lease_over() || core_.parts.journal.outbox_full();
+  return wait ? Standing::must_wait : Standing::may_act;
+}
+
+asio::awaitable<void> JobTask::run() {
+  auto loaded = co_await load();
+  while (!loaded && loaded.error().code == Errc::unavailable && !core_.draining) {
+    co_await sleep_for(core_.options.disk_retry);
+    loaded = co_await load();
+  }
+  if (!loaded) {
+    core_.parts.log.error("job.unreadable", {{"job", id_.value}, {"why", loaded.error().message}});
+    if (loaded.error().code == Errc::invalid)
+      co_await end_at_once(JobStatus::failed, "invalid", loaded.error().message);
+  } else if (co_await wait_for_turn()) {
+    co_await work();
+  }
+  if (fenced_ && !over_) co_await abandon();
+  leave_gate();
+  if (over_) co_await clean_up();
+}
+
+asio::awaitable<Result<void>> JobTask::load() {
+  SP_CO_TRY(stored_, co_await core_.parts.journal.load(id_));
+  epoch_ = stored_.job.epoch;
+  SP_CO_TRY(recipe_, core_.recipes.get(stored_.job.recipe_json));
+  execution_.emplace(recipe_, stored_, core_.options.agent, ports(), core_.now());
+  co_return Result<void>();
+}
+
+ExecutionPorts JobTask::ports() const {
+  ExecutionPorts ports;
+  ports.keeps_ledger = [this](std::string_view uses, std::string_view connection, const Value& arguments) {
+    const auto* action = core_.find_action(uses);
+    return action != nullptr && action->keeps_ledger(connection, arguments);
+  };
+  ports.secret = core_.parts.secret;
+  return ports;
+}
+
+// ---------------------------------------------------------------- beside other jobs of the recipe
+
+Result<std::string> JobTask::concurrency_key(const recipe::Concurrency& rule) const {
+  if (!rule.key) return std::string();
+  const Value trigger = parse_stored_json(stored_.job.trigger_json).value_or(Value());
+  const auto value = rule.key->evaluate(event_names(*recipe_, stored_.job, trigger));
+  if (!value) return fail(Errc::invalid, "`concurrency.key`: " + expr::to_string(value.error()));
+  return to_json(*value);
+}
+
+asio::awaitable<bool> JobTask::wait_for_turn() {
+  if (!recipe_->concurrency) co_return true;
+  co_return co_await queue(*recipe_->concurrency);
+}
+
+asio::awaitable<bool> JobTask::queue(recipe::Concurrency rule) {
+  auto key = concurrency_key(rule);
+  if (!key) {
+    co_await end_at_once(JobStatus::failed, "invalid", key.error().message);
+    co_return false;
+  }
+  gate_key_ = ConcurrencyGate::Key(stored_.job.recipe, *std::move(key));
+  for (;;) {
+    changed_.clear();
+    const auto entry = core_.gate.enter(*gate_key_, id_, rule);
+    if (entry == ConcurrencyGate::Entry::may_run || cancel_) co_return true;
+    if (entry == ConcurrencyGate::Entry::skipped) {
+      gate_key_.reset();
+      co_await end_at_once(JobStatus::cancelled, "", "skipped: another job of this recipe and key is running");
+      co_return false;
+    }
+    if (fenced_ || core_.draining) co_return false;
+    co_await changed_.wait();
+  }
+}
+
+void JobTask::leave_gate() {
+  if (!gate_key_) return;
+  (void)core_.gate.leave(*gate_key_, id_);
+  core_.wake_jobs();
+}
+
+// ---------------------------------------------------------------- the job itself
+
+asio::awaitable<void> JobTask::work() {
+  for (;;) {
+    changed_.clear();
+    execution_->set_standing(standing());
+    if (cancel_) execution_->cancel(*cancel_);
+    const Turn turn = execution_->next(core_.now());
+    if (!co_await keep(turn)) co_return;
+    if (turn.finished) {
+      over_ = true;
+      core_.parts.log.info("job.finished", {{"job", id_.value}, {"status", to_string(*turn.finished)}});
+      co_return;
+    }
+    for (const Action& action : turn.actions) begin(action);
+    if (turn.interrupt || fenced_ || lease_over()) interrupt();
+    const bool rests = running_ == 0 && turn.actions.empty() && !changed_.is_set();
+    if (rests && (fenced_ || core_.draining)) co_return;
+    if (rests && reload_) {
+      reload_ = false;
+      if (const auto loaded = co_await load(); !loaded) co_return;
+      continue;
+    }
+    SteadyTime until = turn.wake.value_or(SteadyTime::max());
+    if (!is_local() && !lease_over()) until = std::min(until, lease_end_);
+    co_await changed_.wait_until(core_.timer_at(until));
+  }
+}
+
+// True when the turn is on the disk. Gives up only when the job is no longer ours, or the engine drains.
+asio::awaitable<bool> JobTask::keep(const Turn& turn) {
+  journal::Batch batch = turn.changes;
+  for (const auto& body : turn.reports) batch.emplace_back(core_.report_of(id_, body));
+  if (batch.empty()) co_return true;
+  co_return co_await write(std::move(batch));
+}
+
+void JobTask::stamp(journal::Batch& batch) const {
+  for (auto& change : batch) {
+    if (auto* intent = std::get_if<journal::AddIntent>(&change)) intent->intent.epoch = epoch_;
+  }
+}
+
+asio::awaitable<bool> JobTask::write(journal::Batch batch) {
+  for (;;) {
+    const std::uint64_t epoch = epoch_;
+    stamp(batch);
+    const auto committed = co_await core_.commit(batch);
+    if (committed) co_return true;
+    if (fenced_ || committed.error().code == Errc::not_found) co_return false;
+    if (committed.error().code == Errc::conflict && epoch != epoch_) continue;  // raised meanwhile
+    core_.parts.log.error("journal.unwritable", {{"job", id_.value}, {"why", committed.error().message}});
+    if (committed.error().code == Errc::conflict || core_.draining) co_return false;
+    co_await sleep_for(core_.options.disk_retry);
+  }
+}
+
+asio::awaitable<void> JobTask::end_at_once(JobStatus status, std::string error_class, std::string message) {
+  journal::Batch batch;
+  batch.emplace_back(journal::EndJob{id_, core_.parts.clock.wall()});
+  batch.emplace_back(
+      core_.report_of(id_, report::JobFinished{std::string(to_string(status)), error_class, message, ""}));
+  over_ = co_await write(std::move(batch));
+}
+
+asio::awaitable<void> JobTask::abandon() {
+  core_.parts.log.warn("job.abandoned", {{"job", id_.value}, {"epoch", epoch_}});
+  journal::Batch batch;
+  batch.emplace_back(journal::AbandonJob{id_, core_.parts.clock.wall()});
+  const auto committed = co_await core_.commit(std::move(batch));
+  over_ = committed.has_value();
+  if (!committed) core_.parts.log.error("journal.unwritable", {{"job", id_.value}, {"why", committed.error().message}});
+}
+
+asio::awaitable<void> JobTask::clean_up() {
+  readers_.clear();
+  const auto removed = co_await run_blocking(core_.pool, [this] { return core_.parts.spool.remove_job(id_); });
+  if (!removed) core_.parts.log.warn("spool.left_over", {{"job", id_.value}, {"why", removed.error().message}});
+}
+
+// ---------------------------------------------------------------- steps on the pool
+
+void JobTask::begin(const Action& action) {
+  const auto* step = std::get_if<RunStep>(&action);
+  if (step != nullptr && standing() == Standing::must_wait) {
+    execution_->on_not_begun(step->run);
+    changed_.set();
+    return;
+  }
+  ++running_;
+  core_.step_began();
+  if (step != nullptr) {
+    core_.tasks.spawn("step", run_step(shared_from_this(), *step, stop_.get_token()));
+  } else {
+    core_.tasks.spawn("pull", pull_item(shared_from_this(), std::get<PullItem>(action)));
+  }
+}
+
+namespace {
+
+using Outcome = std::optional<connectors::StepResult<connectors::Output>>;  // nullopt: not begun
+
+struct Work {
+  EngineCore& core;
+  const JobId& job;
+  connectors::Bodies& bodies;
+  const RunStep& step;
+  std::stop_token stop;
+  SteadyTime lease_end;
+
+  // On the pool. An action that throws has a fault of its own; its text may hold data, so it is not repeated.
+  Outcome operator()() const {
+    const SteadyTime now = core.parts.clock.steady();
+    if (now >= lease_end || stop.stop_requested()) return std::nullopt;
+    auto* action = core.find_action(step.uses);
+    if (action == nullptr)
+      return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
+    const connectors::StepContext context{.job = job,
+                                          .path = step.path,
+                                          .attempt = step.run.attempt,
+                                          .idempotency_key = step.idempotency_key,
+                                          .connection = step.connection,
+                                          .deadline = std::min(now + step.time_limit, step.latest),
+                                          .stop = stop,
+                                          .bodies = bodies,
+                                          .repeated = step.repeated};
+    try {
+      return action->run(context, step.arguments);
+    } catch (const std::exception& fault) {
+      core.parts.log.error("action.threw", {{"job", job.value}, {"uses", step.uses}, {"what", typeid(fault).name()}});
+      return connectors::step_fail("internal", "the action " + step.uses + " failed in a way it should not");
+    }
+  }
+};
+
+}  // namespace
+
+asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
+  const SteadyTime lease_end = is_local() ? SteadyTime::max() : lease_end_;
+  auto bodies = bodies_;
+  auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
+  --running_;
+  core_.step_ended();
+  if (outcome) {
+    execution_->on_step_result(step.run, *std::move(outcome));
+  } else {
+    execution_->on_not_begun(step.run);
+  }
+  changed_.set();
+}
+
+asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem pull) {
+  auto& reader = readers_[pull.path];
+  if (!reader) reader = std::make_shared<ItemReader>(bodies_, pull.source);
+  auto kept = reader;
+  auto item = co_await run_blocking(core_.pool, [&kept, &pull] { return kept->item(pull.index); });
+  --running_;
+  core_.step_ended();
+  if (!item || !*item) readers_.erase(pull.path);
+  execution_->on_item(pull.path, pull.index, std::move(item));
+  changed_.set();
+}
+
+}  // namespace sallyport::runner

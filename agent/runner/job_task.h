@@ -1,0 +1,75 @@
+#pragma once
+
+#include "agent/runner/engine_core.h"
+#include "agent/runner/job_bodies.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace sallyport::runner {
+
+// One job of this agent while the process lives: turns the decisions of its Execution into journal batches, steps on
+// the pool and waiting. It is in the journal already when it is made. Lives on the engine's executor.
+class JobTask : public std::enable_shared_from_this<JobTask> {
+ public:
+  JobTask(EngineCore& core, JobId id, std::uint64_t epoch);
+
+  // From the journal to the job's end, to its being abandoned, or to a point where the engine drains and nothing runs.
+  asio::awaitable<void> run();
+
+  void cancel(std::string reason);
+  void renew(std::uint64_t epoch, SteadyTime until);
+  void fence() { fenced_ = true, changed_.set(); }
+  // The journal holds it under this epoch now, perhaps with more completed steps.
+  void raise(std::uint64_t epoch, SteadyTime until);
+  void wake() { changed_.set(); }
+  void interrupt();
+
+  const JobId& id() const { return id_; }
+  std::uint64_t epoch() const { return epoch_; }
+  bool is_local() const { return epoch_ == 0; }
+
+ private:
+  asio::awaitable<Result<void>> load();
+  asio::awaitable<bool> wait_for_turn();
+  asio::awaitable<bool> queue(recipe::Concurrency rule);
+  Result<std::string> concurrency_key(const recipe::Concurrency& rule) const;
+  asio::awaitable<void> work();
+  asio::awaitable<bool> keep(const Turn& turn);
+  asio::awaitable<bool> write(journal::Batch batch);
+  void stamp(journal::Batch& batch) const;
+  asio::awaitable<void> end_at_once(JobStatus status, std::string error_class, std::string message);
+  asio::awaitable<void> abandon();
+  asio::awaitable<void> clean_up();
+  void leave_gate();
+
+  Standing standing() const;
+  bool lease_over() const;
+  void begin(const Action& action);
+  asio::awaitable<void> run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop);
+  asio::awaitable<void> pull_item(std::shared_ptr<JobTask> self, PullItem pull);
+  ExecutionPorts ports() const;
+
+  EngineCore& core_;
+  JobId id_;
+  std::uint64_t epoch_;
+  SteadyTime lease_end_{};  // of the relay's jobs; none until it was granted or renewed in this process
+  Event changed_;
+  std::optional<std::string> cancel_;
+  bool fenced_ = false;
+  bool reload_ = false;
+  bool over_ = false;  // ended or abandoned: nothing of it is to be kept
+  std::size_t running_ = 0;
+  std::stop_source stop_;
+  journal::StoredJob stored_;
+  std::shared_ptr<const recipe::Recipe> recipe_;
+  std::optional<ConcurrencyGate::Key> gate_key_;
+  std::optional<Execution> execution_;
+  std::shared_ptr<JobBodies> bodies_;
+  std::map<std::string, std::shared_ptr<ItemReader>> readers_;
+};
+
+}  // namespace sallyport::runner

@@ -1,0 +1,51 @@
+#include "agent/runner/jobs_channel.h"
+
+#include "shared/async/task_group.h"
+#include "shared/link/session.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::runner {
+namespace asio = boost::asio;
+namespace {
+
+class ChannelUplink final : public Uplink {
+ public:
+  explicit ChannelUplink(const link::Channel& channel) : channel_(channel) {}
+  asio::awaitable<Result<void>> send(std::string message) override { return channel_.send_message(std::move(message)); }
+
+ private:
+  const link::Channel& channel_;
+};
+
+asio::awaitable<Result<void>> receive(const link::Channel& channel, Engine& engine) {
+  for (;;) {
+    SP_CO_TRY(auto message, co_await channel.receive_message());
+    if (!message) co_return fail(Errc::unavailable, "the relay closed the jobs channel");
+    SP_CO_CHECK(co_await engine.on_message(*std::move(message)));
+  }
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& engine) {
+  SP_CO_TRY(const link::Channel channel, session.open_channel(kJobsPurpose));
+  ChannelUplink uplink(channel);
+  TaskGroup sending(co_await asio::this_coro::executor, [](const std::string&, std::exception_ptr) {});
+  sending.spawn("pump", engine.serve(uplink));
+  Result<void> ended;
+  std::exception_ptr fault;
+  try {
+    ended = co_await receive(channel, engine);
+  } catch (...) {
+    fault = std::current_exception();  // the link went away under us: the pump must end first
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  sending.stop();
+  co_await sending.join();
+  co_await asio::this_coro::throw_if_cancelled(true);
+  if (fault) std::rethrow_exception(fault);
+  co_return ended;
+}
+
+}  // namespace sallyport::runner

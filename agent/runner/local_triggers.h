@@ -1,0 +1,67 @@
+#pragma once
+
+#include "agent/runner/engine_core.h"
+#include "shared/recipe/cron.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sallyport::runner {
+
+// A recipe whose local trigger this agent watches.
+struct WatchedRecipe {
+  RecipeId id;
+  std::uint32_t version = 0;
+  std::string json;
+  std::shared_ptr<const recipe::Recipe> recipe;
+};
+
+// Makes a job of an event, or finds that there was one already; either way the event is done with when it returns
+// without an error. `besides` is committed in the same transaction.
+using StartLocalJob = std::function<asio::awaitable<connectors::StepResult<void>>(
+    std::shared_ptr<const WatchedRecipe> recipe, connectors::TriggerEvent event, journal::Batch besides)>;
+
+// Runs the local triggers of the assigned recipes, each in a task of its own, also while no link is up. Lives on the
+// engine's executor.
+class LocalTriggers {
+ public:
+  LocalTriggers(EngineCore& core, StartLocalJob start);
+  ~LocalTriggers();
+
+  // From now on exactly these; unchanged ones go on undisturbed. One call at a time.
+  asio::awaitable<void> replace(std::vector<journal::Assignment> assignments);
+  asio::awaitable<void> stop();
+  std::size_t size() const { return watches_.size(); }
+
+ private:
+  struct Watch {
+    journal::Assignment assignment;
+    std::unique_ptr<TaskGroup> tasks;
+  };
+  asio::awaitable<void> end(Watch watch);
+  asio::awaitable<void> begin(journal::Assignment assignment);
+  asio::awaitable<void> watch_source(std::shared_ptr<const WatchedRecipe> watched, connectors::TriggerSource& source,
+                                     Value arguments);
+  asio::awaitable<void> keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments);
+  asio::awaitable<std::optional<WallTime>> last_fire(std::shared_ptr<const WatchedRecipe> watched);
+  asio::awaitable<void> fire(std::shared_ptr<const WatchedRecipe> watched, WallTime due);
+
+  EngineCore& core_;
+  StartLocalJob start_;
+  std::map<RecipeId, Watch> watches_;
+};
+
+// Which time a schedule has to run for now, if any, and from where to look on. Without a clock or IO. `last` is the
+// last time it ran for (or was skipped to).
+struct ScheduleStep {
+  std::optional<WallTime> fire;
+  WallTime last;                 // the cursor afterwards
+  std::optional<WallTime> next;  // nothing to do before
+};
+enum class CatchUp { skip, once };
+ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, WallTime last, WallTime now);
+
+}  // namespace sallyport::runner

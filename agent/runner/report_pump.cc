@@ -1,0 +1,117 @@
+#include "agent/runner/report_pump.h"
+
+#include "agent/runner/wire.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+namespace {
+
+constexpr std::size_t kMaxAnswers = 256;
+constexpr std::size_t kRowsAtOnce = 128;
+constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
+constexpr auto kUnreadableAgain = std::chrono::seconds(30);
+
+}  // namespace
+
+void ReportPump::answer(std::string message) {
+  answers_.push_back(std::move(message));
+  core_.to_send.set();
+}
+
+asio::awaitable<void> ReportPump::wait_for_room() {
+  while (answers_.size() >= kMaxAnswers) {
+    room_.clear();
+    co_await room_.wait();
+  }
+}
+
+void ReportPump::lease_length(std::chrono::milliseconds length) {
+  if (length <= std::chrono::milliseconds(0)) return;
+  lease_length_ = std::max(length, kShortestLease);
+  holding_due_ = std::min(holding_due_, core_.parts.clock.steady() + lease_length_ / 3);
+  core_.to_send.set();
+}
+
+Result<void> ReportPump::confirmed(std::uint64_t seq) {
+  if (seq > highest_sent_) return fail(Errc::invalid, "the relay confirmed a report that was never sent");
+  while (!flight_.empty() && flight_.front().seq <= seq) {
+    flight_bytes_ -= flight_.front().bytes;
+    flight_.pop_front();
+  }
+  core_.to_send.set();
+  return {};
+}
+
+asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
+  answers_.clear();  // of an earlier link: the relay asks again
+  room_.set();
+  flight_.clear();
+  flight_bytes_ = 0;
+  sent_seq_ = 0;
+  told_slots_ = 0;
+  holding_due_ = SteadyTime::min();
+  for (;;) {
+    core_.to_send.clear();
+    if (const auto sent = co_await send_all(uplink); !sent) {
+      core_.parts.log.warn("uplink.failed", {{"why", sent.error().message}});
+      co_return;
+    }
+    co_await core_.to_send.wait_until(core_.timer_at(holding_due_));
+  }
+}
+
+asio::awaitable<Result<void>> ReportPump::send_all(Uplink& uplink) {
+  if (core_.parts.clock.steady() >= holding_due_) SP_CO_CHECK(co_await send_holding(uplink));
+  while (!answers_.empty()) {
+    std::string message = std::move(answers_.front());
+    answers_.pop_front();
+    room_.set();
+    SP_CO_CHECK(co_await uplink.send(std::move(message)));
+  }
+  SP_CO_CHECK(co_await send_ready(uplink));
+  co_return co_await send_reports(uplink);
+}
+
+asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
+  holding_due_ = core_.parts.clock.steady() + lease_length_ / 3;
+  SP_CO_TRY(auto held, co_await core_.parts.journal.holding());
+  for (auto& job : hooks_.held_in_memory()) {
+    if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
+  }
+  co_return co_await uplink.send(wire::encode_holding(held, hooks_.assignments_revision()));
+}
+
+// Credit is told when there is more of it, or none any more; what dispatches use up the relay counts itself.
+asio::awaitable<Result<void>> ReportPump::send_ready(Uplink& uplink) {
+  const std::uint32_t slots = hooks_.free_slots();
+  if (slots == told_slots_ || (slots < told_slots_ && slots != 0)) co_return Result<void>();
+  told_slots_ = slots;
+  co_return co_await uplink.send(wire::encode_ready(slots));
+}
+
+asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {
+  while (flight_bytes_ < core_.options.report_window) {
+    const std::size_t room = core_.options.report_window - flight_bytes_;
+    const auto rows = co_await core_.parts.journal.outbox_after(sent_seq_, kRowsAtOnce, room);
+    if (!rows) {
+      core_.parts.log.error("outbox.unreadable", {{"why", rows.error().message}});
+      holding_due_ = std::min(holding_due_, core_.parts.clock.steady() + kUnreadableAgain);
+      break;
+    }
+    if (rows->empty()) break;
+    for (const auto& row : *rows) {
+      SP_CO_TRY(std::string message, wire::encode(row));
+      flight_.push_back({row.seq, message.size()});
+      flight_bytes_ += message.size();
+      sent_seq_ = row.seq;
+      highest_sent_ = std::max(highest_sent_, row.seq);
+      SP_CO_CHECK(co_await uplink.send(std::move(message)));
+    }
+    if (!answers_.empty()) break;  // answers do not wait behind a long history
+  }
+  if (!answers_.empty()) core_.to_send.set();
+  co_return Result<void>();
+}
+
+}  // namespace sallyport::runner

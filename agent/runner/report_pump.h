@@ -1,0 +1,54 @@
+#pragma once
+
+#include "agent/runner/engine_core.h"
+
+#include <deque>
+#include <functional>
+#include <string>
+
+namespace sallyport::runner {
+
+// The sending side of the jobs channel: what is held, credit, answers, and the reports of the outbox in order, with a
+// bounded number of bytes unconfirmed; from the oldest unconfirmed one again after a new link. Lives on the engine's
+// executor.
+class ReportPump {
+ public:
+  struct Hooks {
+    std::function<std::vector<journal::HeldJob>()> held_in_memory;
+    std::function<std::uint32_t()> free_slots;
+    std::function<std::uint64_t()> assignments_revision;
+  };
+  ReportPump(EngineCore& core, Hooks hooks) : core_(core), hooks_(std::move(hooks)), room_(core.executor) {}
+
+  asio::awaitable<void> serve(Uplink& uplink);
+  void answer(std::string message);
+  asio::awaitable<void> wait_for_room();      // until few answers wait
+  Result<void> confirmed(std::uint64_t seq);  // Errc::invalid: never sent
+  void lease_length(std::chrono::milliseconds length);
+  void dispatched() { told_slots_ -= told_slots_ > 0 ? 1 : 0; }
+  void hold_now() { holding_due_ = SteadyTime::min(), core_.to_send.set(); }
+
+ private:
+  asio::awaitable<Result<void>> send_all(Uplink& uplink);
+  asio::awaitable<Result<void>> send_holding(Uplink& uplink);
+  asio::awaitable<Result<void>> send_ready(Uplink& uplink);
+  asio::awaitable<Result<void>> send_reports(Uplink& uplink);
+
+  struct Flight {
+    std::uint64_t seq;
+    std::size_t bytes;
+  };
+  EngineCore& core_;
+  Hooks hooks_;
+  Event room_;
+  std::deque<std::string> answers_;
+  std::deque<Flight> flight_;
+  std::size_t flight_bytes_ = 0;
+  std::uint64_t sent_seq_ = 0;      // on this link
+  std::uint64_t highest_sent_ = 0;  // on any
+  std::uint32_t told_slots_ = 0;
+  SteadyTime holding_due_{};
+  std::chrono::milliseconds lease_length_{30'000};
+};
+
+}  // namespace sallyport::runner

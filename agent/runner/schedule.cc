@@ -1,0 +1,92 @@
+#include "agent/runner/local_triggers.h"
+#include "shared/async/timeout.h"
+#include "shared/base/json.h"
+#include "shared/base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sallyport::runner {
+namespace {
+
+const std::string kCursor = "schedule";
+constexpr auto kLate = std::chrono::minutes(1);
+constexpr auto kLook = std::chrono::seconds(30);  // the wall clock may jump while we sleep
+constexpr auto kAgain = std::chrono::seconds(5);
+
+using namespace std::chrono_literals;
+
+// The last time due at or before `now`, `first` being due already. Looks back in growing steps, so that a year of
+// minutes is not counted one by one.
+WallTime last_due(const recipe::Cron& cron, WallTime first, WallTime now) {
+  for (const auto back : std::array<std::chrono::milliseconds, 4>{1h, 24h, 24h * 32, 24h * 367}) {
+    auto due = cron.next(std::max(first - 1ms, now - back));
+    if (!due || *due > now) continue;
+    for (auto later = cron.next(*due); later && *later <= now; later = cron.next(*later)) due = later;
+    return *due;
+  }
+  return first;
+}
+
+}  // namespace
+
+ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, WallTime last, WallTime now) {
+  const auto due = cron.next(last);
+  if (!due) return {std::nullopt, last, std::nullopt};
+  if (*due > now) return {std::nullopt, last, due};
+  if (now - *due <= kLate) return {*due, *due, now};
+  const WallTime latest = last_due(cron, *due, now);
+  if (catch_up == CatchUp::once || now - latest <= kLate) return {latest, latest, now};
+  return {std::nullopt, now, now};
+}
+
+asio::awaitable<std::optional<WallTime>> LocalTriggers::last_fire(std::shared_ptr<const WatchedRecipe> watched) {
+  const auto stored = co_await core_.parts.journal.cursor(watched->id, kCursor);
+  if (!stored) co_return std::nullopt;
+  if (*stored) {
+    const auto value = parse_json(**stored);
+    if (value && value->is(Value::Kind::int64)) co_return from_unix_ms(value->as_int());
+  }
+  co_return core_.parts.clock.wall();  // assigned just now: nothing was missed
+}
+
+asio::awaitable<void> LocalTriggers::keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments) {
+  const auto text = [&](std::string_view name) { return arguments.find(name)->as_string(); };
+  const auto cron = recipe::Cron::parse(text("cron"), text("timezone"));
+  if (!cron)
+    co_return co_await core_.tell(
+        {"trigger.failed", "", "recipe " + watched->recipe->name + ": " + cron.error().message});
+  const CatchUp catch_up = text("catch_up") == "once" ? CatchUp::once : CatchUp::skip;
+  auto last = co_await last_fire(watched);
+  while (!last) {
+    co_await sleep_for(kAgain);
+    last = co_await last_fire(watched);
+  }
+  journal::Batch begun;
+  begun.emplace_back(journal::SetCursor{watched->id, kCursor, std::to_string(unix_ms(*last))});
+  (void)co_await core_.commit(std::move(begun));
+  for (;;) {
+    const WallTime now = core_.parts.clock.wall();
+    const ScheduleStep step = next_schedule_step(*cron, catch_up, *last, now);
+    if (step.fire) co_await fire(watched, *step.fire);
+    last = step.last;
+    const auto wait = step.next ? *step.next - now : std::chrono::milliseconds(kLook);
+    if (wait > std::chrono::milliseconds(0)) co_await sleep_for(std::min<std::chrono::milliseconds>(wait, kLook));
+  }
+}
+
+// Until it is in the journal: a time that is due is never dropped because the disk was full.
+asio::awaitable<void> LocalTriggers::fire(std::shared_ptr<const WatchedRecipe> watched, WallTime due) {
+  const std::string at = rfc3339(due);
+  for (;;) {
+    connectors::TriggerEvent event{Value(ValueMap{{"scheduled_at", at}}), "schedule " + at};
+    journal::Batch cursor;
+    cursor.emplace_back(journal::SetCursor{watched->id, kCursor, std::to_string(unix_ms(due))});
+    const auto started = co_await start_(watched, std::move(event), std::move(cursor));
+    if (started) co_return;
+    core_.parts.log.warn("trigger.waits", {{"recipe", watched->recipe->name}, {"why", started.error().message}});
+    co_await sleep_for(kAgain);
+  }
+}
+
+}  // namespace sallyport::runner

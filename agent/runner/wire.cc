@@ -1,0 +1,192 @@
+#include "agent/runner/wire.h"
+
+#include "proto/sallyport/v1/jobs.pb.h"
+#include "shared/base/ids.h"
+
+#include <algorithm>
+
+namespace sallyport::runner::wire {
+namespace {
+
+constexpr int kMaxListed = 10'000;
+constexpr std::size_t kMaxWord = 200;
+constexpr auto kMaxLease = std::chrono::hours(24);
+
+bool is_job(std::string_view id) { return is_ulid(id, "job_"); }
+bool is_recipe(std::string_view id) { return is_ulid(id, "rcp_"); }
+
+std::unexpected<Error> broken(std::string_view what) {
+  return fail(Errc::invalid, "the relay sent a message of the jobs channel with " + std::string(what));
+}
+
+Lease lease_of(const std::string& job, std::uint64_t epoch, std::uint32_t ms) {
+  return {JobId(job), epoch, std::min<std::chrono::milliseconds>(std::chrono::milliseconds(ms), kMaxLease)};
+}
+
+Result<ToAgent> read(const v1::Dispatch& from) {
+  if (!is_job(from.job_id()) || !is_recipe(from.recipe_id())) return broken("an id that is none");
+  if (from.lease_epoch() == 0) return broken("a dispatch without an epoch");
+  if (from.done_size() > kMaxListed) return broken("too many completed steps");
+  Dispatch to;
+  to.lease = lease_of(from.job_id(), from.lease_epoch(), from.lease_ms());
+  to.recipe = RecipeId(from.recipe_id());
+  to.recipe_version = from.recipe_version();
+  to.recipe_json = from.recipe_json();
+  to.trigger_json = from.trigger_json();
+  to.event_key = from.event_key();
+  to.run_number = from.run_number();
+  for (const auto& step : from.done()) {
+    if (step.path().size() > kMaxWord || step.status().size() > kMaxWord)
+      return broken("a step's name that is too long");
+    to.done.push_back({step.path(), step.attempt(), step.status(), step.output_json()});
+  }
+  return to;
+}
+
+Result<ToAgent> read(const v1::CancelJob& from) {
+  if (!is_job(from.job_id())) return broken("an id that is none");
+  return CancelJob{JobId(from.job_id()), from.lease_epoch(), from.reason().substr(0, kMaxWord)};
+}
+
+Result<ToAgent> read(const v1::Leases& from) {
+  if (from.renewed_size() > kMaxListed || from.fenced_size() > kMaxListed) return broken("too many leases");
+  Leases to;
+  for (const auto& lease : from.renewed())
+    to.renewed.push_back(lease_of(lease.job_id(), lease.lease_epoch(), lease.lease_ms()));
+  for (const auto& lease : from.fenced()) to.fenced.push_back(lease_of(lease.job_id(), lease.lease_epoch(), 0));
+  const auto good = [](const Lease& lease) { return is_job(lease.job.value); };
+  if (!std::ranges::all_of(to.renewed, good) || !std::ranges::all_of(to.fenced, good))
+    return broken("an id that is none");
+  return to;
+}
+
+Result<ToAgent> read(const v1::Assignments& from) {
+  if (from.recipes_size() > kMaxListed) return broken("too many recipes");
+  Assignments to;
+  to.revision = from.revision();
+  for (const auto& one : from.recipes()) {
+    if (!is_recipe(one.recipe_id())) return broken("an id that is none");
+    to.recipes.push_back({RecipeId(one.recipe_id()), one.recipe_version(), one.recipe_json()});
+  }
+  std::ranges::sort(to.recipes, {}, &journal::Assignment::recipe);
+  if (std::ranges::adjacent_find(to.recipes, {}, &journal::Assignment::recipe) != to.recipes.end()) {
+    return broken("a recipe assigned twice");
+  }
+  return to;
+}
+
+struct Filler {
+  v1::Report& to;
+
+  void operator()(const report::JobStarted& from) const {
+    auto* body = to.mutable_job_started();
+    body->set_recipe_id(from.recipe.value);
+    body->set_recipe_version(from.recipe_version);
+    body->set_trigger_json(from.trigger_json);
+    body->set_event_key(from.event_key);
+    body->set_trigger_kind(from.trigger_kind);
+  }
+  void operator()(const report::StepStarted& from) const {
+    auto* body = to.mutable_step_started();
+    body->set_path(from.path);
+    body->set_attempt(from.attempt);
+    body->set_uses(from.uses);
+    body->set_input_json(from.input_json);
+  }
+  void operator()(const report::StepFinished& from) const {
+    auto* body = to.mutable_step_finished();
+    body->set_path(from.path);
+    body->set_attempt(from.attempt);
+    body->set_status(from.status);
+    body->set_output_json(from.output_json);
+    body->set_error_class(from.error_class);
+    body->set_message(from.message);
+    body->set_will_retry(from.retry_at_ms.has_value());
+    body->set_retry_at_ms(from.retry_at_ms.value_or(0));
+  }
+  void operator()(const report::StepLog& from) const {
+    auto* body = to.mutable_step_log();
+    body->set_path(from.path);
+    body->set_level(from.level);
+    body->set_text(from.text);
+  }
+  void operator()(const report::JobFinished& from) const {
+    auto* body = to.mutable_job_finished();
+    body->set_status(from.status);
+    body->set_error_class(from.error_class);
+    body->set_message(from.message);
+    body->set_failed_step(from.failed_step);
+  }
+  void operator()(const report::AgentEvent& from) const {
+    auto* body = to.mutable_agent_event();
+    body->set_kind(from.kind);
+    body->set_rule(from.rule);
+    body->set_message(from.message);
+  }
+};
+
+}  // namespace
+
+Result<ToAgent> decode(std::span<const std::byte> message) {
+  v1::ToAgent parsed;
+  if (!parsed.ParseFromArray(message.data(), static_cast<int>(message.size())))
+    return broken("bytes that do not parse");
+  switch (parsed.body_case()) {
+    case v1::ToAgent::kDispatch: return read(parsed.dispatch());
+    case v1::ToAgent::kCancel: return read(parsed.cancel());
+    case v1::ToAgent::kLeases: return read(parsed.leases());
+    case v1::ToAgent::kAcked: return ReportsAcked{parsed.acked().seq()};
+    case v1::ToAgent::kAssignments: return read(parsed.assignments());
+    case v1::ToAgent::BODY_NOT_SET: break;
+  }
+  return Unknown{};
+}
+
+std::string encode(const Answer& answer) {
+  v1::ToRelay message;
+  auto* body = message.mutable_answer();
+  body->set_job_id(answer.job.value);
+  body->set_lease_epoch(answer.epoch);
+  body->set_accepted(answer.accepted);
+  body->set_error_class(answer.error_class);
+  body->set_message(answer.message);
+  return message.SerializeAsString();
+}
+
+std::string encode_holding(const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision) {
+  v1::ToRelay message;
+  auto* body = message.mutable_holding();
+  body->set_assignments_revision(assignments_revision);
+  for (const auto& job : jobs) {
+    auto* lease = body->add_jobs();
+    lease->set_job_id(job.id.value);
+    lease->set_lease_epoch(job.epoch);
+  }
+  return message.SerializeAsString();
+}
+
+std::string encode_ready(std::uint32_t slots) {
+  v1::ToRelay message;
+  message.mutable_ready()->set_slots(slots);
+  return message.SerializeAsString();
+}
+
+std::string encode_body(const report::Body& body, WallTime at) {
+  v1::Report report;
+  report.set_at_ms(unix_ms(at));
+  std::visit(Filler{report}, body);
+  return report.SerializeAsString();
+}
+
+Result<std::string> encode(const journal::OutboxRow& row) {
+  v1::ToRelay message;
+  auto* report = message.mutable_report();
+  if (!report->ParseFromString(row.report)) return fail(Errc::invalid, "a report in the outbox is damaged");
+  report->set_seq(row.seq);
+  report->set_job_id(row.job.value);
+  report->set_lease_epoch(row.epoch);
+  report->set_job_seq(row.job_seq);
+  return message.SerializeAsString();
+}
+
+}  // namespace sallyport::runner::wire

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "agent/journal/records.h"
+#include "agent/runner/report.h"
+#include "shared/base/result.h"
+#include "shared/base/text.h"
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+// The messages of the jobs channel as plain values, and their bytes (proto/sallyport/v1/jobs.proto).
+namespace sallyport::runner::wire {
+
+struct CompletedStep {
+  std::string path;
+  std::uint32_t attempt = 1;
+  std::string status;
+  std::string output_json;
+};
+
+struct Lease {
+  JobId job;
+  std::uint64_t epoch = 0;
+  std::chrono::milliseconds length{0};
+};
+
+struct Dispatch {
+  Lease lease;
+  RecipeId recipe;
+  std::uint32_t recipe_version = 0;
+  std::string recipe_json;
+  std::string trigger_json;
+  std::string event_key;
+  std::vector<CompletedStep> done;
+  std::uint32_t run_number = 1;
+};
+struct CancelJob {
+  JobId job;
+  std::uint64_t epoch = 0;
+  std::string reason;
+};
+struct Leases {
+  std::vector<Lease> renewed;
+  std::vector<Lease> fenced;
+};
+struct ReportsAcked {
+  std::uint64_t seq = 0;
+};
+struct Assignments {
+  std::uint64_t revision = 0;
+  std::vector<journal::Assignment> recipes;
+};
+struct Unknown {};  // of a newer relay: to be ignored
+using ToAgent = std::variant<Dispatch, CancelJob, Leases, ReportsAcked, Assignments, Unknown>;
+
+// Refuses what does not parse, ids that are no ids, texts that are not UTF-8 and counts beyond reason: Errc::invalid.
+Result<ToAgent> decode(std::span<const std::byte> message);
+
+struct Answer {
+  JobId job;
+  std::uint64_t epoch = 0;
+  bool accepted = false;
+  std::string error_class;
+  std::string message;
+};
+std::string encode(const Answer& answer);
+std::string encode_holding(const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision);
+std::string encode_ready(std::uint32_t slots);
+
+// What the outbox keeps: the report without the numbers that are known only when it is sent.
+std::string encode_body(const report::Body& body, WallTime at);
+// The whole message; Errc::invalid when the stored bytes are damaged.
+Result<std::string> encode(const journal::OutboxRow& row);
+
+}  // namespace sallyport::runner::wire
