@@ -115,24 +115,30 @@ Outcome<Type> Checker::call(const Node& node) {
   std::optional<Type> result;
   for (const auto& overload : overloads_of(*node.function)) {
     if (!overload.takes(arguments.size())) continue;
-    Substitution trial = substitution_;
+    const auto before = substitution_.mark();
     std::map<int, Type> fresh;
     bool fits = true;
     for (std::size_t i = 0; i < arguments.size() && fits; ++i) {
       const auto& parameter = overload.parameters[std::min(i, overload.parameters.size() - 1)];
-      fits = trial.assign(arguments[i], trial.instantiate(parameter, fresh));
+      fits = substitution_.assign(arguments[i], substitution_.instantiate(parameter, fresh));
     }
-    if (!fits) continue;
-    const auto returned = trial.apply(trial.instantiate(overload.result, fresh));
+    if (!fits) {
+      substitution_.undo(before);
+      continue;
+    }
+    const auto returned = substitution_.apply(substitution_.instantiate(overload.result, fresh));
     result = result && !(*result == returned) ? Type() : returned;
-    substitution_ = std::move(trial);
   }
   if (!result) return no_overload(node, node.name, arguments);
   return *result;
 }
 
 Type Checker::joined(const Type& a, const Type& b) {
-  if (!substitution_.assign(b, a)) return Type();
+  const auto before = substitution_.mark();
+  if (!substitution_.assign(b, a)) {
+    substitution_.undo(before);
+    return Type();
+  }
   return more_general(substitution_.apply(a), substitution_.apply(b));
 }
 

@@ -14,19 +14,6 @@ using Kind = Value::Kind;
 constexpr double kTwoTo63 = 9223372036854775808.0;
 constexpr double kTwoTo64 = 18446744073709551616.0;
 
-// Exact, unlike a conversion of the integer to double.
-template <class Integer>
-std::partial_ordering against_double(Integer a, double b) {
-  constexpr double kAbove = std::is_signed_v<Integer> ? kTwoTo63 : kTwoTo64;
-  constexpr double kLeast = std::is_signed_v<Integer> ? -kTwoTo63 : 0.0;
-  if (std::isnan(b)) return std::partial_ordering::unordered;
-  if (b >= kAbove) return std::partial_ordering::less;
-  if (b < kLeast) return std::partial_ordering::greater;
-  const double whole = std::trunc(b);
-  if (const auto order = a <=> static_cast<Integer>(whole); order != 0) return order;
-  return 0.0 <=> b - whole;
-}
-
 std::partial_ordering reversed(std::partial_ordering order) { return 0 <=> order; }
 
 std::partial_ordering order_numbers(const Value& a, const Value& b) {
@@ -34,8 +21,11 @@ std::partial_ordering order_numbers(const Value& a, const Value& b) {
     if (b.is(Kind::float64)) return a.as_double() <=> b.as_double();
     return reversed(order_numbers(b, a));
   }
-  if (b.is(Kind::float64))
-    return a.is(Kind::int64) ? against_double(a.as_int(), b.as_double()) : against_double(a.as_uint(), b.as_double());
+  // An integer becomes a double first, as the specification's cases have it: beyond 2^53 neighbours are equal.
+  if (b.is(Kind::float64)) {
+    const double number = a.is(Kind::int64) ? static_cast<double>(a.as_int()) : static_cast<double>(a.as_uint());
+    return number <=> b.as_double();
+  }
   if (a.is(Kind::int64) && b.is(Kind::int64)) return a.as_int() <=> b.as_int();
   if (a.is(Kind::uint64) && b.is(Kind::uint64)) return a.as_uint() <=> b.as_uint();
   if (a.is(Kind::uint64)) return reversed(order_numbers(b, a));

@@ -1,5 +1,7 @@
 #include "shared/expr/functions.h"
 
+#include "shared/base/result.h"
+
 #include <algorithm>
 #include <array>
 
@@ -52,6 +54,11 @@ std::vector<Overload> overloads_of(const Function& function) {
   std::vector<Overload> overloads;
   for (auto text : cut(function.signature, ';')) overloads.push_back(read_overload(text));
   return overloads;
+}
+
+std::expected<void, Failure> pay_for_search(std::string_view text, std::string_view part, Budget& budget) {
+  SP_CHECK(budget.spend_bytes(text.size() + part.size()));
+  return budget.spend(static_cast<std::uint64_t>(text.size()) * part.size() / 1000);
 }
 
 const Function* find_function(std::string_view name, Style style) {

@@ -53,6 +53,10 @@ struct Overload {
 };
 std::vector<Overload> overloads_of(const Function& function);
 
+// For looking for `part` everywhere in `text`: what reading both costs, and their product, as the search may have to
+// do.
+std::expected<void, Failure> pay_for_search(std::string_view text, std::string_view part, Budget& budget);
+
 const Function* find_function(std::string_view name, Style style);
 // Every name of this style that people write, for hints.
 std::vector<std::string_view> function_names(Style style);

@@ -12,8 +12,9 @@ using Kind = Value::Kind;
 template <class Test>
 Answer tested(const Call& call, Test test) {
   if (!call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(call.budget.spend_bytes(call[0].as_string().size() + call[1].as_string().size()));
-  return Value(test(std::string_view(call[0].as_string()), std::string_view(call[1].as_string())));
+  const std::string_view text = call[0].as_string(), part = call[1].as_string();
+  SP_CHECK(pay_for_search(text, part, call.budget));
+  return Value(test(text, part));
 }
 Answer contains(const Call& call) {
   return tested(call, [](auto text, auto part) { return text.contains(part); });
@@ -25,15 +26,20 @@ Answer ends_with(const Call& call) {
   return tested(call, [](auto text, auto part) { return text.ends_with(part); });
 }
 
+Answer found(const re2::RE2& pattern, std::string_view text, Budget& budget) {
+  SP_CHECK(budget.spend(match_cost(pattern, text)));
+  return Value(found_by(pattern, text));
+}
+
 Answer matches(const Call& call) {
   if (!call.are(Kind::string, Kind::string)) return no_overload();
   const auto& text = call[0].as_string();
   SP_CHECK(call.budget.spend_bytes(text.size()));
-  if (call.pattern != nullptr) return Value(found_by(*call.pattern, text));
+  if (call.pattern != nullptr) return found(*call.pattern, text, call.budget);
   SP_CHECK(call.budget.spend(pattern_cost(call[1].as_string())));
   const auto pattern = compile_pattern(call[1].as_string());
   if (!pattern) return failed("invalid_argument: the pattern is not an RE2 regular expression");
-  return Value(found_by(*pattern, text));
+  return found(*pattern, text, call.budget);
 }
 
 constexpr std::string_view kTest = "string, string -> bool";

@@ -50,7 +50,7 @@ Value code_points_before(std::string_view text, std::size_t at) {
 Answer index_of(const Call& call) {
   const bool from = call.are(Kind::string, Kind::string, Kind::int64);
   if (!from && !call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay(call));
+  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
   const std::string_view text = call[0].as_string();
   SP_TRY(const auto start, position(text, from ? call[2].as_int() : 0));
   return code_points_before(text, text.find(call[1].as_string(), start));
@@ -59,7 +59,7 @@ Answer index_of(const Call& call) {
 Answer last_index_of(const Call& call) {
   const bool up_to = call.are(Kind::string, Kind::string, Kind::int64);
   if (!up_to && !call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay(call));
+  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
   const std::string_view text = call[0].as_string();
   std::size_t last = std::string_view::npos;
   if (up_to) {
@@ -113,7 +113,7 @@ std::size_t next_place(std::string_view text, std::string_view part, std::size_t
 Answer replace(const Call& call) {
   const bool limited = call.are(Kind::string, Kind::string, Kind::string, Kind::int64);
   if (!limited && !call.are(Kind::string, Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay(call));
+  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
   const std::string_view text = call[0].as_string(), part = call[1].as_string(), with = call[2].as_string();
   std::string out;
   std::size_t done = 0;
@@ -130,7 +130,7 @@ Answer replace(const Call& call) {
 Answer split(const Call& call) {
   const bool limited = call.are(Kind::string, Kind::string, Kind::int64);
   if (!limited && !call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay(call));
+  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
   const std::string_view text = call[0].as_string(), mark = call[1].as_string();
   const auto limit = limit_of(call, 2);
   ValueList parts;

@@ -21,7 +21,11 @@ std::shared_ptr<const re2::RE2> compile_pattern(std::string_view pattern) {
   return compiled->ok() ? compiled : nullptr;
 }
 
-std::uint64_t pattern_cost(std::string_view pattern) { return 100 + pattern.size() * 10; }
+std::uint64_t pattern_cost(std::string_view pattern) { return 1000 + pattern.size() * 20; }
+
+std::uint64_t match_cost(const re2::RE2& pattern, std::string_view text) {
+  return text.size() * static_cast<std::uint64_t>(pattern.ProgramSize()) / 1000;
+}
 
 bool found_by(const re2::RE2& pattern, std::string_view text) { return re2::RE2::PartialMatch(piece(text), pattern); }
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
-// Timestamps 0001-01-01T00:00:00Z .. 9999-12-31T23:59:59.999999999Z and durations of up to 10,000 years, as
-// google.protobuf.Timestamp and Duration define them; results outside are "range" errors.
+// Timestamps 0001-01-01T00:00:00Z .. 9999-12-31T23:59:59.999999999Z and durations that fit 64 bits of nanoseconds
+// (about 292 years; cel-spec, "Overflow"); results outside are "range" errors.
 namespace sallyport::expr {
 
 Answer timestamp_from(std::int64_t seconds, std::int64_t nanos);
@@ -15,7 +15,6 @@ __int128 total_nanos(Duration length);
 
 Answer add_time(Timestamp at, Duration length);
 Answer add_durations(Duration a, Duration b);
-// Refuses a difference that does not fit 64 bits of nanoseconds (292 years), as the specification's cases do.
 Answer time_between(Timestamp a, Timestamp b);
 Duration negated(Duration length);
 

@@ -91,6 +91,15 @@ class TypeParser {
 
 const std::vector<Type> Type::kNone;
 
+Type::Type(Kind kind, std::vector<Type> arguments) : kind_(kind) {
+  constexpr int kMaxDepth = 32;
+  for (auto& argument : arguments) {
+    if (argument.depth_ >= kMaxDepth) argument = Type();
+    depth_ = std::max(depth_, argument.depth_ + 1);
+  }
+  arguments_ = std::make_shared<const std::vector<Type>>(std::move(arguments));
+}
+
 std::string Type::text() const {
   if (kind_ == Kind::parameter) return "dyn";
   std::string out(std::ranges::find(kNames, kind_, &Name::kind)->text);

@@ -10,6 +10,7 @@ namespace sallyport::expr {
 
 // A static type of the expression language, as the checker knows it before anything runs. Cheap to copy; immutable.
 // `dyn` is "known only at run time" and agrees with every type; `parameter` stands for "any one type" in signatures.
+// What is nested deeper than 32 levels is dyn, so that no expression can make checking slow.
 class Type {
  public:
   enum class Kind {
@@ -52,12 +53,12 @@ class Type {
   }
 
  private:
-  Type(Kind kind, std::vector<Type> arguments)
-      : kind_(kind), arguments_(std::make_shared<const std::vector<Type>>(std::move(arguments))) {}
+  Type(Kind kind, std::vector<Type> arguments);
   static const std::vector<Type> kNone;
 
   Kind kind_ = Kind::dyn;
   int number_ = 0;
+  int depth_ = 1;
   std::shared_ptr<const std::vector<Type>> arguments_;
 };
 

@@ -43,18 +43,11 @@ Type more_general(const Type& a, const Type& b) {
 bool Substitution::assign(const Type& from, const Type& to) {
   const auto a = apply(from), b = apply(to);
   if (a.is(Kind::parameter) && b.is(Kind::parameter) && a.number() == b.number()) return true;
-  // A parameter that already means something may come to mean something more general.
   if (to.is(Kind::parameter) && !b.is(Kind::parameter)) {
-    Substitution trial = *this;
-    if (a.is(Kind::parameter)) {
-      if (!trial.bind(a.number(), b)) return false;
-    } else {
-      trial.known_.erase(to.number());
-      if (!trial.assign(a, b)) return false;
-      if (!trial.bind(to.number(), more_general(trial.apply(a), trial.apply(b)))) return false;
-    }
-    *this = std::move(trial);
-    return true;
+    const auto before = mark();
+    const bool fits = a.is(Kind::parameter) ? bind(a.number(), b) : widen(to.number(), a, b);
+    if (!fits) undo(before);
+    return fits;
   }
   if (b.is(Kind::parameter)) return bind(b.number(), a);
   if (a.is(Kind::parameter)) return bind(a.number(), b);
@@ -69,10 +62,37 @@ bool Substitution::assign(const Type& from, const Type& to) {
   return true;
 }
 
+// A parameter that already means something may come to mean something more general.
+bool Substitution::widen(int parameter, const Type& from, const Type& known) {
+  set(parameter, std::nullopt);
+  return assign(from, known) && bind(parameter, more_general(apply(from), apply(known)));
+}
+
+void Substitution::set(int parameter, std::optional<Type> type) {
+  const auto it = known_.find(parameter);
+  trail_.emplace_back(parameter, it == known_.end() ? std::nullopt : std::optional(it->second));
+  if (type) {
+    known_.insert_or_assign(parameter, *std::move(type));
+  } else {
+    known_.erase(parameter);
+  }
+}
+
+void Substitution::undo(std::size_t mark) {
+  for (; trail_.size() > mark; trail_.pop_back()) {
+    auto& [parameter, before] = trail_.back();
+    if (before) {
+      known_.insert_or_assign(parameter, *std::move(before));
+    } else {
+      known_.erase(parameter);
+    }
+  }
+}
+
 bool Substitution::bind(int parameter, const Type& type) {
   if (type.is(Kind::parameter) && type.number() == parameter) return true;
   if (occurs(parameter, type)) return false;
-  known_.insert_or_assign(parameter, type);
+  set(parameter, type);
   return true;
 }
 

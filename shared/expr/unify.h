@@ -3,10 +3,15 @@
 #include "shared/expr/type.h"
 
 #include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace sallyport::expr {
 
-// What type parameters stand for, found out while an expression is checked. Copies are cheap enough to try an overload.
+// What type parameters stand for, found out while an expression is checked. What is learned can be taken back to a
+// mark, so that an overload can be tried.
 class Substitution {
  public:
   // True if a value of type `from` may stand where `to` is wanted; dyn agrees with everything. Learns what parameters
@@ -20,11 +25,17 @@ class Substitution {
   // `type` with its parameters (of a signature) replaced by fresh ones, the same one for the same parameter.
   Type instantiate(const Type& type, std::map<int, Type>& fresh_ones);
 
+  std::size_t mark() const { return trail_.size(); }
+  void undo(std::size_t mark);
+
  private:
   bool bind(int parameter, const Type& type);
+  bool widen(int parameter, const Type& from, const Type& known);
+  void set(int parameter, std::optional<Type> type);
   bool occurs(int parameter, const Type& type) const;
 
-  std::map<int, Type> known_;
+  std::unordered_map<int, Type> known_;
+  std::vector<std::pair<int, std::optional<Type>>> trail_;  // what was known before each change
   int next_ = 1000;
 };
 

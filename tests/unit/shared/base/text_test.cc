@@ -42,6 +42,7 @@ TEST_CASE("durations have one unit", "[base]") {
 TEST_CASE("a misspelt word finds its neighbour, a strange one does not", "[base]") {
   const std::string_view words[] = {"timeout", "retry", "foreach"};
   CHECK(nearest("timout", words) == "timeout");
+  CHECK(nearest("itmeout", words) == "timeout");
   CHECK(nearest("for_each", words) == "foreach");
   CHECK_FALSE(nearest("zzzzzz", words));
 }

@@ -147,6 +147,15 @@ TEST_CASE("types are written and read", "[expr][checker]") {
   CHECK_FALSE(parse_type(deep));
 }
 
+TEST_CASE("types that are nested without end become dyn", "[expr][checker]") {
+  std::string deep = "1";
+  for (int i = 0; i < 100; ++i) deep = "[" + deep + "]";
+  CHECK_THAT(type_of(deep), Catch::StartsWith("list(list(") && Catch::Contains("(dyn)"));
+  std::string chain = "[1]";
+  for (int i = 0; i < 100; ++i) chain = "cel.bind(x, " + chain + ", [x] + [x])";
+  CHECK_THAT(type_of(chain), Catch::StartsWith("list(list(") && Catch::Contains("(dyn)"));
+}
+
 TEST_CASE("parameters never stand for a type that holds themselves", "[expr][checker]") {
   Substitution substitution;
   const auto a = substitution.fresh();

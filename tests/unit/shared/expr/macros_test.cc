@@ -105,6 +105,20 @@ TEST_CASE("work is limited however the macros are nested", "[expr]") {
   CHECK_THAT(result(text), Catch::Contains("cost limit exceeded"));
 }
 
+TEST_CASE("searching in texts is paid by the product of their sizes", "[expr]") {
+  const auto bindings =
+      Activation().bind("s", Value(std::string(60'000, 'a'))).bind("list", Value(ValueList(2000, Value(1))));
+  for (auto source :
+       {"list.all(x, !s.contains(s.substring(30000) + 'b'))", "list.all(x, s.indexOf(s.substring(30000) + 'b') < 0)",
+        "list.all(x, s.replace(s.substring(30000) + 'b', '') == s)",
+        "list.all(x, size(s.split(s.substring(30000) + 'b')) == 1)", "list.all(x, !s.matches('(a|a){50}(a?){50}b'))",
+        "list.all(x, !'b'.matches('(a{30}){30}' + string(x)))", "list.map(x, s + s)",
+        "list.map(x, s.replace('a', 'bbbbbbbbbb'))", "list.map(x, '%s'.format([list]))"}) {
+    INFO(source);
+    CHECK_THAT(result(source, bindings, {"s", "list"}), Catch::Contains("cost limit exceeded"));
+  }
+}
+
 TEST_CASE("limits are the caller's to choose", "[expr]") {
   const auto program = compile("[1, 2, 3].map(x, x * 2)", Environment());
   REQUIRE(program);

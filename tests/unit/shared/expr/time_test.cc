@@ -42,8 +42,10 @@ TEST_CASE("durations are read with their units", "[expr][time]") {
       {"duration('-999999999ns')", "duration(-0.999999999s)"},
       {"duration('0')", "duration(0s)"},
       {"duration('.5h')", "duration(1800s)"},
-      {"duration('315576000000s')", "duration(315576000000s)"},
-      {"duration('315576000001s')", "error: range"},
+      {"duration('9223372036.854775807s')", "duration(9223372036.854775807s)"},
+      {"duration('9223372036.854775808s')", "error: range"},
+      {"duration('-9223372036.854775808s')", "duration(-9223372036.854775808s)"},
+      {"duration('-9223372036.854775809s')", "error: range"},
       {"duration('-320000000000s')", "error: range"},
       {"duration('99999999999999999999999999h')", "error: range"},
       {"duration('1')", "error: not a duration"},
@@ -69,8 +71,9 @@ TEST_CASE("time arithmetic stays in range", "[expr][time]") {
       {"timestamp('9999-12-31T23:59:59.999999999Z') + duration('1ns')", "error: range"},
       {"timestamp('0001-01-01T00:00:00Z') - duration('1ns')", "error: range"},
       {"timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z')", "error: range"},
+      {"duration('9000000000s') + duration('9000000000s')", "error: range"},
+      {"duration('-9000000000s') - duration('9000000000s')", "error: range"},
       {"duration('200000000000s') + duration('200000000000s')", "error: range"},
-      {"duration('-200000000000s') - duration('200000000000s')", "error: range"},
       {"timestamp(0) + timestamp(0)", "error: no matching overload"},
   });
 }
