@@ -24,7 +24,8 @@ namespace sallyport::recipe {
 //
 // Daylight saving: a schedule whose hour field is every hour follows real time (`*/15 * * * *` runs every 15 minutes of
 // real time, also in a repeated hour). Any other one names times of day: a time that is skipped runs once, at the
-// moment the clock jumps; a time that is repeated runs once, the first time.
+// moment the clock jumps; a time that is repeated runs once, the first time. The data names changes up to 2037; after
+// that the last offset holds.
 class Cron {
  public:
   // Refuses what is not understood (seconds, `?`, `L`, `W`, `#`, @reboot), ranges that run backwards, and schedules

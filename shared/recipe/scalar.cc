@@ -47,6 +47,15 @@ std::optional<T> whole_number(std::string_view text) {
   return number;
 }
 
+// Of the line break that `text` begins with, 0 when there is none. The kinds of YAML 1.1 §4.2: CR LF, CR, LF, NEL, LS,
+// PS.
+std::size_t break_length(std::string_view text) {
+  if (text.starts_with("\r\n")) return 2;
+  if (text.starts_with('\n') || text.starts_with('\r')) return 1;
+  if (text.starts_with("\xC2\x85")) return 2;
+  return text.starts_with("\xE2\x80\xA8") || text.starts_with("\xE2\x80\xA9") ? 3 : 0;
+}
+
 std::size_t sequence_length(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
@@ -73,36 +82,38 @@ std::string_view without_bom(std::string_view text) { return text.starts_with("\
 
 std::optional<Position> first_invalid_utf8(std::string_view text) {
   if (is_valid_utf8(text)) return std::nullopt;
-  Position at{1, 1};
-  for (auto rest = text; !rest.empty();) {
+  std::size_t good = 0;
+  for (auto rest = text; !rest.empty(); rest = text.substr(good)) {
     const auto line = rest.substr(0, rest.find('\n'));
-    if (!is_valid_utf8(line)) {
-      for (auto tail = line; !tail.empty(); ++at.column) {
-        const auto character = tail.substr(0, sequence_length(tail.front()));
-        if (!is_valid_utf8(character)) break;
-        tail.remove_prefix(character.size());
-      }
-      return at;
+    if (!is_valid_utf8(line)) break;
+    good = std::min(text.size(), good + line.size() + 1);
+  }
+  while (good < text.size() && is_valid_utf8(text.substr(good, sequence_length(text[good])))) {
+    good += sequence_length(text[good]);
+  }
+  return position_of_byte(text, good);
+}
+
+Position position_of_byte(std::string_view text, std::size_t offset) {
+  Position at{1, 1};
+  for (std::size_t i = 0; i < std::min(offset, text.size());) {
+    if (const auto length = break_length(text.substr(i))) {
+      at = {at.line + 1, 1};
+      i += length;
+    } else {
+      ++at.column;
+      i += sequence_length(text[i]);
     }
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    ++at.line;
   }
   return at;
 }
 
-Position position_of_byte(std::string_view text, std::size_t offset) {
-  const auto before = text.substr(0, offset);
-  const auto line_start = before.rfind('\n');
-  const auto line = line_start == std::string_view::npos ? before : before.substr(line_start + 1);
-  return {static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(utf8_length(line)) + 1};
-}
-
 std::size_t offset_of(std::string_view text, Position at) {
   std::size_t offset = 0;
-  for (int line = 1; line < at.line; ++line) {
-    const auto end = text.find('\n', offset);
-    if (end == std::string_view::npos) return text.size();
-    offset = end + 1;
+  for (int line = 1; line < at.line && offset < text.size();) {
+    const auto length = break_length(text.substr(offset));
+    offset += length > 0 ? length : sequence_length(text[offset]);
+    line += length > 0 ? 1 : 0;
   }
   for (int column = 1; column < at.column && offset < text.size(); ++column) offset += sequence_length(text[offset]);
   return std::min(offset, text.size());

@@ -204,6 +204,20 @@ TEST_CASE("a file cut at every byte is parsed or refused, never worse", "[yaml]"
   }
 }
 
+TEST_CASE("lines end as YAML says, not only with LF", "[yaml]") {
+  for (std::string_view line_break : {"\n", "\r", "\r\n", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"}) {
+    const auto source = "a: 1" + std::string(line_break) + "b: \"x y\"" + std::string(line_break) + "c: \xFF";
+    CHECK(first_problem(source) == "f:3:4: not UTF-8: save the file with the encoding UTF-8 [bad-utf8]");
+    const auto good = source.substr(0, source.size() - 1);
+    const auto root = yaml::parse(good, "f");
+    REQUIRE(root);
+    const auto* node = root->find("b");
+    REQUIRE(node != nullptr);
+    CHECK(node->at == yaml::Position{2, 4});
+    CHECK(yaml::locate(good, *node, 2) == yaml::Position{2, 7});
+  }
+}
+
 TEST_CASE("an offset in a scalar's text is found in the source", "[yaml]") {
   struct Case {
     std::string_view source;
