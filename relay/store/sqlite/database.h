@@ -143,6 +143,8 @@ class Database {
     Statement statement = prepare(sql, values...);
     return finish(statement);
   }
+  // For ends of transactions whose success nobody can use: in_transaction() tells what came of it.
+  void run_quietly(std::string_view sql) { [[maybe_unused]] auto ignored = run(sql); }
   Result<void> script(const std::string& sql);  // several statements, no parameters
 
   bool in_transaction() const;

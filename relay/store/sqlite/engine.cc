@@ -12,7 +12,7 @@ class Checkpoints {
     const int pages = database.wal_pages();
     if (pages < moved_at_) moved_at_ = 0;  // SQLite began the log anew
     if (pages - moved_at_ < kPagesPerCheckpoint) return;
-    (void)database.run("pragma wal_checkpoint(passive)");
+    database.run_quietly("pragma wal_checkpoint(passive)");
     moved_at_ = pages;
   }
 

@@ -2,8 +2,8 @@
 
 #include "relay/store/sqlite/lane.h"
 
-#include <optional>
 #include <type_traits>
+#include <utility>
 
 namespace sallyport::store::sqlite {
 
@@ -25,14 +25,14 @@ class Engine {
  private:
   template <class F>
   static boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> on(Lane& lane, F work) {
-    std::optional<std::invoke_result_t<const F&, Database&>> outcome;
+    std::invoke_result_t<const F&, Database&> outcome = fail(Errc::internal, "the database call was not run");
     Result<void> done = co_await lane.submit([&outcome, &work](Database& database) -> Result<void> {
-      outcome.emplace(std::as_const(work)(database));
-      if (!*outcome) return std::unexpected(outcome->error());
+      outcome = std::as_const(work)(database);
+      if (!outcome) return std::unexpected(outcome.error());
       return {};
     });
     if (!done) co_return std::unexpected(std::move(done).error());
-    co_return *std::move(outcome);
+    co_return outcome;
   }
 
   Lane writes_;

@@ -15,7 +15,7 @@ void run_under_savepoint(Database& database, Call& call) {
   call.outcome = call.work(database);
   if (!database.in_transaction()) return;
   if (!call.outcome) {
-    if (!database.run("rollback to call")) (void)database.run("rollback");
+    if (!database.run("rollback to call")) database.run_quietly("rollback");
     if (!database.in_transaction()) return;
   }
   if (auto released = only_error(database.run("release call")); !released) call.outcome = std::move(released);
@@ -42,7 +42,7 @@ AttemptEnd try_together(Database& database, std::span<Call* const> calls) {
   }
   auto committed = only_error(database.run("commit"));
   if (committed) return {};
-  if (database.in_transaction()) (void)database.run("rollback");
+  if (database.in_transaction()) database.run_quietly("rollback");
   for (Call* call : calls) call->outcome = committed;
   return {Attempt::lost, calls.size()};
 }

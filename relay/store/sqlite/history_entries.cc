@@ -7,8 +7,6 @@
 namespace sallyport::store::sqlite {
 namespace {
 
-using domain::StepStatus;
-
 // What the history table shows of an entry.
 struct Line {
   std::string_view kind;

@@ -94,8 +94,8 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
   while (chosen.size() < limit && !organisations.empty()) {
     for (auto turn = organisations.begin(); turn != organisations.end() && chosen.size() < limit;) {
       auto job = turn->second.take();
-      if (job) chosen.push_back(*std::move(job));
       turn = job ? std::next(turn) : organisations.erase(turn);
+      if (job) chosen.push_back(*std::move(job));
     }
   }
   return chosen;

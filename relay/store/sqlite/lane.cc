@@ -73,7 +73,7 @@ void read_each(Database& database, std::span<Call> calls) {
   for (Call& call : calls) {
     auto begun = database.run("begin");
     call.outcome = begun ? call.work(database) : Result<void>(std::unexpected(begun.error()));
-    if (database.in_transaction()) (void)database.run("commit");
+    if (database.in_transaction()) database.run_quietly("commit");
   }
 }
 

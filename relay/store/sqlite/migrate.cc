@@ -56,7 +56,7 @@ Result<void> migrate(Database& database, std::span<const Migration> migrations) 
       SP_CHECK(database.run("commit"));
       continue;
     }
-    if (database.in_transaction()) (void)database.run("rollback");
+    if (database.in_transaction()) database.run_quietly("rollback");
     return in_context(fmt::format("schema migration {} ({})", migration.number, migration.name), done.error());
   }
   return {};

@@ -80,7 +80,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
 };
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options) {
   SP_TRY(Database writer, open_writer(options));
   SP_TRY(Database reader, open_reader(options));
   const sqlite::LaneLimits limits{.max_queued = options.max_queued, .max_batch = options.max_batch};

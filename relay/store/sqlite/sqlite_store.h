@@ -20,7 +20,7 @@ struct SqliteOptions {
 class SqliteStore {
  public:
   // Opens or makes the file and brings its schema up to date. Errc::invalid: the file is newer than this program.
-  static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
+  static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions& options);
   // Waits for the calls under way, refuses the rest. Must come before the end of its callers' loops.
   ~SqliteStore();
 
