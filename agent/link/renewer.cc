@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 WallTime renewal_time(WallTime not_before, WallTime not_after, double random) {
   const auto life = not_after - not_before;
-  const auto jitter = static_cast<std::int64_t>(static_cast<double>(life.count() / 30) * (2 * random - 1));
+  const auto jitter = static_cast<std::int64_t>(static_cast<double>(life.count()) / 30 * (2 * random - 1));
   return not_before + life * 2 / 3 + WallTime::duration(jitter);
 }
 

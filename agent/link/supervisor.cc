@@ -22,7 +22,7 @@ std::string_view to_string(LinkState state) {
 }
 
 struct Supervisor::Impl final : link::SessionOwner {
-  Impl(asio::any_io_executor on, SupervisorOptions settings, Parts parts, Random random);
+  Impl(const asio::any_io_executor& on, SupervisorOptions settings, Parts parts, Random random);
 
   asio::awaitable<void> run();
   asio::awaitable<void> keep_linked();
@@ -52,12 +52,12 @@ struct Supervisor::Impl final : link::SessionOwner {
   bool stopping = false;
 };
 
-Supervisor::Impl::Impl(asio::any_io_executor on, SupervisorOptions settings, Parts with, Random random)
+Supervisor::Impl::Impl(const asio::any_io_executor& on, SupervisorOptions settings, Parts with, Random random)
     : executor(on),
       options(std::move(settings)),
       parts(with),
       backoff(options.backoff, std::move(random)),
-      loop(on, [this](const auto&, auto) { fault(); }),
+      loop(on, [this](const auto&, const auto&) { fault(); }),
       over(on),
       wake(on) {
   status.since = parts.clock.steady();
@@ -144,7 +144,8 @@ asio::awaitable<void> Supervisor::Impl::rest(const std::optional<link::EndReason
 }
 
 asio::awaitable<void> Supervisor::Impl::serve(link::Session& current) {
-  TaskGroup tasks(executor, [&current](const auto& task, auto) { current.stop("the link's " + task + " failed"); });
+  TaskGroup tasks(executor,
+                  [&current](const auto& task, const auto&) { current.stop("the link's " + task + " failed"); });
   tasks.spawn("work", work_on(current));
   tasks.spawn("readiness", report_ready(current));
   if (parts.renewer) tasks.spawn("renewal", parts.renewer->run(current));
@@ -178,7 +179,7 @@ void Supervisor::Impl::on_go_away(link::Session& current, const std::string& rea
   parts.work.on_go_away(current, reason, drain);
 }
 
-Supervisor::Supervisor(asio::any_io_executor executor, SupervisorOptions options, Parts parts, Random random)
+Supervisor::Supervisor(const asio::any_io_executor& executor, SupervisorOptions options, Parts parts, Random random)
     : impl_(std::make_unique<Impl>(executor, std::move(options), parts, std::move(random))) {}
 
 Supervisor::~Supervisor() = default;

@@ -66,7 +66,7 @@ class Supervisor {
     const Clock& clock;
     const Log& log;
   };
-  Supervisor(boost::asio::any_io_executor executor, SupervisorOptions options, Parts parts, Random random);
+  Supervisor(const boost::asio::any_io_executor& executor, SupervisorOptions options, Parts parts, Random random);
   ~Supervisor();
 
   // Until stop() or drain() has taken effect, or it is cancelled. Call once.

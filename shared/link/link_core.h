@@ -29,7 +29,7 @@ struct ChannelState {
 
 // What a session and its channels share, so that a handle may outlive its session. Single executor.
 struct LinkCore : std::enable_shared_from_this<LinkCore> {
-  LinkCore(boost::asio::any_io_executor on, mux::Side side, mux::MuxLimits limits)
+  LinkCore(const boost::asio::any_io_executor& on, mux::Side side, mux::MuxLimits limits)
       : executor(on), mux(side, limits), output(on), ended(on), channels_changed(on) {}
 
   std::shared_ptr<ChannelState> attach(mux::ChannelNumber number);

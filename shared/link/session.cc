@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 asio::awaitable<std::optional<Refusal>> SessionOwner::admit(Peer) { co_return std::nullopt; }
 void SessionOwner::on_go_away(Session&, const std::string&, std::chrono::milliseconds) {}
 
-Session::Impl::Impl(Session& session, asio::any_io_executor on, std::unique_ptr<ByteStream> bytes,
+Session::Impl::Impl(Session& session, const asio::any_io_executor& on, std::unique_ptr<ByteStream> bytes,
                     SessionOptions settings, SessionOwner& works, const Clock& time)
     : self(session),
       executor(on),
@@ -23,8 +23,8 @@ Session::Impl::Impl(Session& session, asio::any_io_executor on, std::unique_ptr<
       owner(works),
       clock(time),
       core(std::make_shared<LinkCore>(on, options.side, options.limits)),
-      transfer(on, [this](const auto& task, auto) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
-      work(on, [this](const auto& task, auto) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
+      transfer(on, [this](const auto& task, const auto&) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
+      work(on, [this](const auto& task, const auto&) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
       greeted(on),
       incoming(on),
       proof(on),
@@ -63,7 +63,7 @@ asio::awaitable<EndReason> Session::Impl::run() {
   co_return core->why;
 }
 
-Session::Session(asio::any_io_executor executor, std::unique_ptr<ByteStream> stream, SessionOptions options,
+Session::Session(const asio::any_io_executor& executor, std::unique_ptr<ByteStream> stream, SessionOptions options,
                  SessionOwner& owner, const Clock& clock)
     : impl_(std::make_unique<Impl>(*this, executor, std::move(stream), std::move(options), owner, clock)) {}
 

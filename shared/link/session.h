@@ -102,7 +102,7 @@ struct Incoming {
 // SessionOptions::limits.
 class Session {
  public:
-  Session(boost::asio::any_io_executor executor, std::unique_ptr<ByteStream> stream, SessionOptions options,
+  Session(const boost::asio::any_io_executor& executor, std::unique_ptr<ByteStream> stream, SessionOptions options,
           SessionOwner& owner, const Clock& clock);
   ~Session();
   Session(const Session&) = delete;

@@ -10,8 +10,8 @@
 namespace sallyport::link {
 
 struct Session::Impl {
-  Impl(Session& session, boost::asio::any_io_executor on, std::unique_ptr<ByteStream> bytes, SessionOptions settings,
-       SessionOwner& works, const Clock& time);
+  Impl(Session& session, const boost::asio::any_io_executor& on, std::unique_ptr<ByteStream> bytes,
+       SessionOptions settings, SessionOwner& works, const Clock& time);
 
   boost::asio::awaitable<EndReason> run();
   void end(LinkEnd why, std::string message, std::optional<Refusal> refusal = std::nullopt);
@@ -23,7 +23,7 @@ struct Session::Impl {
   boost::asio::awaitable<void> write_loop();
   boost::asio::awaitable<void> handshake();
   boost::asio::awaitable<void> heartbeat();
-  boost::asio::awaitable<void> drain_loop();
+  boost::asio::awaitable<void> drain_loop(SteadyTime until);
   boost::asio::awaitable<void> farewell();
   bool take_bytes(std::span<const std::byte> bytes);
 

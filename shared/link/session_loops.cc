@@ -126,13 +126,13 @@ void Session::Impl::begin_draining(std::chrono::milliseconds drain) {
   if (drain_until || core->ended.is_set()) return;
   drain_until = clock.steady() + drain;
   core->mux.stop_opening();
-  work.spawn("drain", drain_loop());
+  work.spawn("drain", drain_loop(*drain_until));
 }
 
-asio::awaitable<void> Session::Impl::drain_loop() {
-  while (core->mux.open_channels() > 0 && clock.steady() < *drain_until) {
+asio::awaitable<void> Session::Impl::drain_loop(SteadyTime until) {
+  while (core->mux.open_channels() > 0 && clock.steady() < until) {
     core->channels_changed.clear();
-    co_await core->channels_changed.wait_until(*drain_until);
+    co_await core->channels_changed.wait_until(until);
   }
   const auto left = core->mux.open_channels();
   end(LinkEnd::drained, left == 0 ? "every channel has ended" : fmt::format("time is up with {} channels open", left));
