@@ -31,7 +31,9 @@ EngineCore::EngineCore(asio::any_io_executor on, EngineParts given, EngineOption
 
 SteadyTime EngineCore::timer_at(SteadyTime at) const {
   if (at == SteadyTime::max()) return at;
-  return std::chrono::steady_clock::now() + std::max(at - parts.clock.steady(), SteadyTime::duration::zero());
+  const SteadyTime now = parts.clock.steady();
+  const auto left = at > now ? at - now : SteadyTime::duration::zero();
+  return std::chrono::steady_clock::now() + left;
 }
 
 asio::awaitable<Result<void>> EngineCore::commit(journal::Batch batch) {

@@ -1,0 +1,207 @@
+#include "agent/runner/local_triggers.h"
+#include "shared/base/text.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/agent/runner/engine_bench.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::runner {
+using namespace test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string watching(const std::string& dedupe = "", const std::string& more = "") {
+  return canonical("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n",
+                   "trigger: {uses: file.watch@1, connection: share, with: {path: in}" + dedupe + "}\n" + more);
+}
+
+std::string scheduled(const std::string& catch_up = "skip") {
+  return canonical(
+      "steps:\n  - {id: a, uses: log.write@1, with: {text: \"${{ trigger.kind }} ${{ trigger.scheduled_at }}\"}}\n",
+      "trigger: {uses: schedule@1, with: {cron: \"* * * * *\", catch_up: " + catch_up + "}}\n");
+}
+
+WallTime at(const char* text) { return *parse_rfc3339(text); }
+
+}  // namespace
+
+ASYNC_TEST_CASE("a local trigger starts jobs while no link is up, and the relay hears of it later",
+                "[engine][triggers]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.say(assignments(7, {watching()}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "it is watched");
+  bench.trigger.happen("one.csv", "1");
+  co_await until([&] { return bench.list.begun() == 1; }, "the job runs");
+  co_await until([&] { return bench.engine->status().local_jobs == 0; }, "the job ends");
+  co_await bench.link_up();
+  co_await until([&] { return bench.uplink->has("job_finished succeeded"); }, "the relay hears");
+  CHECK(bench.uplink->lines()[0] == "holding r7");
+  CHECK(bench.uplink->has("job_started file.watch"));
+  CHECK(bench.uplink->has("#0/1 job_started"));
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("the same event twice is one job, also after a restart", "[engine][triggers][dedupe]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.say(assignments(1, {watching()}));
+  bench.trigger.happen("one.csv", "1");
+  bench.trigger.happen("one.csv", "1");
+  co_await until([&] { return bench.trigger.taken == 2; }, "both are taken");
+  co_await bench.close();
+  co_await bench.open();  // assignments are remembered
+  bench.trigger.happen("one.csv", "1");
+  bench.trigger.happen("two.csv", "2");
+  co_await until([&] { return bench.trigger.taken == 4; }, "two more are taken");
+  co_await until([&] { return bench.engine->status().local_jobs == 0; }, "the jobs end");
+  CHECK(bench.list.begun() == 2);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a declared key decides what the same event is", "[engine][triggers][dedupe]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.say(assignments(1, {watching(", dedupe: \"${{ trigger.file.name }}\"")}));
+  bench.trigger.happen("one.csv", "1");
+  bench.trigger.happen("one.csv", "another identity");
+  bench.trigger.happen("two.csv", "1");
+  co_await until([&] { return bench.trigger.taken == 3; }, "all are taken");
+  co_await until([&] { return bench.engine->status().local_jobs == 0; }, "the jobs end");
+  CHECK(bench.list.begun() == 2);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a local job goes on after a restart without any lease", "[engine][triggers][restart]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  bench.list.hold();
+  co_await bench.say(assignments(1, {watching()}));
+  bench.trigger.happen("one.csv", "1");
+  co_await until([&] { return bench.list.begun() == 1; }, "the job runs");
+  co_await bench.close();
+  bench.list.release();
+  co_await bench.open();
+  co_await until([&] { return bench.list.begun() == 2 && bench.engine->status().local_jobs == 0; }, "the job ends");
+  CHECK(bench.list.keys()[0] == bench.list.keys()[1]);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("more events than may wait are left with the trigger until there is room",
+                "[engine][triggers][bounds]") {
+  EngineBench bench(co_await asio::this_coro::executor, {.max_local_jobs = 2});
+  co_await bench.open();
+  bench.list.hold();
+  co_await bench.say(assignments(1, {watching()}));
+  for (int i = 0; i < 5; ++i) bench.trigger.happen("f", std::to_string(i));
+  co_await until([&] { return bench.list.begun() == 2; }, "two run");
+  co_await pause(20ms);
+  CHECK(bench.trigger.taken == 2);
+  bench.list.release();
+  co_await until([&] { return bench.trigger.taken == 5 && bench.engine->status().local_jobs == 0; }, "all have run");
+  CHECK(bench.list.begun() == 5);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("assignments replace each other; what is not assigned is not watched", "[engine][triggers]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.say(assignments(1, {watching(), watching(", dedupe: \"${{ trigger.file.name }}\"")}));
+  co_await until([&] { return bench.trigger.watching == 2; }, "both are watched");
+  co_await bench.say(assignments(2, {watching()}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "one is watched");
+  co_await bench.say(assignments(3, {}));
+  co_await until([&] { return bench.trigger.watching == 0 && bench.engine->status().watched_recipes == 0; },
+                 "none is watched");
+  co_await bench.link_up();
+  CHECK(bench.uplink->lines()[0] == "holding r3");
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("an assigned recipe that this agent does not understand is told, and hurts no other",
+                "[engine][triggers][bad-input]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(assignments(1, {"{\"recipe\":1}", watching()}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "the good one is watched");
+  co_await until([&] { return bench.uplink->has("event trigger.failed"); }, "the other is told");
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a schedule fires when its time comes, once", "[engine][schedule]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  bench.clock.set_wall(at("2026-03-01T09:59:59.900Z"));
+  co_await bench.open();
+  co_await bench.say(assignments(1, {scheduled()}));
+  co_await bench.link_up();
+  co_await until([&] { return bench.uplink->has("job_finished"); }, "it fires");
+  CHECK(bench.uplink->has("log schedule 2026-03-01T10:00:00.000Z"));
+  co_await bench.close();
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await pause(50ms);
+  CHECK(bench.uplink->lines_with("job_started").size() == 1);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("times missed while the agent was down: skipped, or one job for all of them", "[engine][schedule]") {
+  const bool once = GENERATE(false, true);
+  EngineBench bench(co_await asio::this_coro::executor);
+  bench.clock.set_wall(at("2026-03-01T09:30:30Z"));
+  co_await bench.open();
+  co_await bench.say(assignments(1, {scheduled(once ? "once" : "skip")}));
+  co_await until([&] { return bench.engine->status().watched_recipes == 1; }, "it is watched");
+  co_await pause(30ms);
+  co_await bench.close();
+  bench.clock.set_wall(at("2026-03-01T10:30:20Z"));
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await pause(60ms);
+  const auto started = bench.uplink->lines_with("log schedule");
+  // Half a minute late still counts as in time: the latest of the missed times runs in both cases.
+  CHECK(started.size() == 1);
+  CHECK(bench.uplink->has("log schedule 2026-03-01T10:30:00.000Z"));
+  co_await bench.close();
+}
+
+TEST_CASE("what a schedule has to do now", "[schedule]") {
+  const auto cron = *recipe::Cron::parse("0 * * * *");
+  const auto hour = at("2026-03-01T10:00:00Z");
+  SECTION("nothing before its time") {
+    const auto step = next_schedule_step(cron, CatchUp::skip, hour, hour + 59min);
+    CHECK_FALSE(step.fire);
+    CHECK(step.next == hour + 1h);
+    CHECK(step.last == hour);
+  }
+  SECTION("its time, exactly and a little late") {
+    for (const auto late : {0s, 59s})
+      CHECK(next_schedule_step(cron, CatchUp::skip, hour, hour + 1h + late).fire == hour + 1h);
+  }
+  SECTION("long missed") {
+    const auto skipped = next_schedule_step(cron, CatchUp::skip, hour, hour + 5h + 30min);
+    CHECK_FALSE(skipped.fire);
+    CHECK(skipped.last == hour + 5h + 30min);
+    const auto once = next_schedule_step(cron, CatchUp::once, hour, hour + 5h + 30min);
+    CHECK(once.fire == hour + 5h);
+    CHECK(next_schedule_step(cron, CatchUp::once, once.last, hour + 5h + 30min).next == hour + 6h);
+  }
+  SECTION("a year of minutes, quickly") {
+    const auto minutes = *recipe::Cron::parse("* * * * *");
+    const auto step = next_schedule_step(minutes, CatchUp::once, hour, hour + 24h * 365 + 30s);
+    CHECK(step.fire == hour + 24h * 365);
+  }
+  SECTION("missed once, eleven months ago") {
+    const auto yearly = *recipe::Cron::parse("@yearly");
+    CHECK(next_schedule_step(yearly, CatchUp::once, at("2025-12-31T00:00:00Z"), at("2026-11-30T00:00:00Z")).fire ==
+          at("2026-01-01T00:00:00Z"));
+  }
+  SECTION("a clock that went back does nothing twice") {
+    const auto step = next_schedule_step(cron, CatchUp::once, hour, hour - 24h);
+    CHECK_FALSE(step.fire);
+    CHECK(step.next == hour + 1h);
+  }
+}
+
+}  // namespace sallyport::runner
