@@ -21,7 +21,7 @@ sallyport_tests(unit relay/identity USES relay/identity relay/store/sqlite)
 sallyport_tests(unit relay/jobs USES relay/jobs relay/store/sqlite)
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
 sallyport_tests(unit relay/http USES relay/http shared/crypto)
-sallyport_tests(unit relay/api USES relay/api relay/store/sqlite)
+sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 300)
 sallyport_tests(unit relay/cli USES relay/cli)
 
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
@@ -29,7 +29,7 @@ sallyport_tests(contract connectors/file USES agent/connectors/file)
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)
 sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
-sallyport_tests(contract connectors/sql USES agent/connectors/sql TIMEOUT 300)
+sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 

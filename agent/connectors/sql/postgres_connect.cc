@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 namespace sallyport::connectors::sql {
@@ -28,7 +29,8 @@ class Options {
   Result<ConnectionOwner> start(std::string_view password) {
     std::vector<const char*> names = names_, values;
     for (const auto& text : texts_) values.push_back(text.c_str());
-    std::string secret(password);
+    // libpq takes an empty password for none given, and looks for one in the environment.
+    std::string secret(password.empty() ? "-" : password);
     names.push_back("password");
     values.push_back(secret.c_str());
     names.push_back(nullptr);
@@ -69,6 +71,18 @@ Options options_for(const policy::PostgresConnection& settings) {
 
 void ignore_notice(void*, const PGresult*) {}
 
+// These two have no value that means "not set"; they would send the connection elsewhere.
+StepResult<void> check_environment() {
+  for (const char* name : {"PGSERVICE", "PGHOSTADDR"}) {
+    if (std::getenv(name) != nullptr)
+      return step_fail(
+          "invalid",
+          fmt::format("unset the environment variable {} of the agent: connections.yaml says where a database is",
+                      name));
+  }
+  return {};
+}
+
 StepResult<void> finish_connecting(PGconn* connection, const std::string& doing, const CallLimits& limits) {
   auto state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
@@ -87,6 +101,7 @@ StepResult<void> finish_connecting(PGconn* connection, const std::string& doing,
 
 StepResult<std::unique_ptr<Connection>> connect_postgres(const policy::PostgresConnection& settings,
                                                          const vault::Vault& vault, const CallLimits& limits) {
+  SP_CHECK(check_environment());
   Secret password;
   if (settings.password) {
     SP_TRY(password, to_step(vault.resolve(settings.password)));
@@ -99,7 +114,9 @@ StepResult<std::unique_ptr<Connection>> connect_postgres(const policy::PostgresC
   PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);  // a notice may quote rows
   if (PQsetnonblocking(connection.get(), 1) != 0)
     return std::unexpected(postgres_connection_error(connection.get(), doing));
-  return std::make_unique<PostgresConnectionImpl>(std::move(connection));
+  auto ready = std::make_unique<PostgresConnectionImpl>(std::move(connection));
+  ready->watch_client(connecting);
+  return ready;
 }
 
 }  // namespace sallyport::connectors::sql

@@ -75,6 +75,17 @@ StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& li
   return last;
 }
 
+StepResult<void> PostgresConnectionImpl::skip_results(const CallLimits& limits) {
+  for (;;) {
+    SP_TRY(const auto result, session_.next_result(limits));
+    if (!result) return {};
+  }
+}
+
+void PostgresConnectionImpl::watch_client(const CallLimits& limits) {
+  if (PQserverVersion(session_.get()) >= 140'000) (void)simple("set client_connection_check_interval = 1000", limits);
+}
+
 StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const CallLimits& limits) {
   if (PQsendQuery(session_.get(), text.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
@@ -99,9 +110,10 @@ StepResult<void> PostgresConnectionImpl::begin(Access access, const CallLimits& 
 StepResult<void> PostgresConnectionImpl::commit(const CallLimits& limits) { return simple("commit", limits); }
 
 void PostgresConnectionImpl::rollback() noexcept {
-  session_.abandon();
-  if (PQtransactionStatus(session_.get()) == PQTRANS_IDLE) return;
-  (void)simple("rollback", CallLimits{std::chrono::steady_clock::now() + kRollbackLimit, {}});
+  const auto state = PQtransactionStatus(session_.get());
+  if (!session_.is_broken() && (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)) {
+    (void)simple("rollback", CallLimits{std::chrono::steady_clock::now() + kRollbackLimit, {}});
+  }
 }
 
 StepResult<std::string> PostgresConnectionImpl::prepared_name(const Statement& statement, const CallLimits& limits) {
@@ -149,7 +161,11 @@ StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const
   for (bool begun = false;;) {
     SP_TRY(const auto result, session_.next_result(limits));
     if (!result) return {};
-    if (!is_good(result.get())) return std::unexpected(refusal(result.get(), limits));
+    if (!is_good(result.get())) {
+      auto error = refusal(result.get(), limits);
+      SP_CHECK(skip_results(limits));
+      return std::unexpected(std::move(error));
+    }
     if (!std::exchange(begun, true)) SP_CHECK(sink.begin(column_names(result.get())));
     for (int row = 0; row < PQntuples(result.get()); ++row) SP_CHECK(sink.row(read_row(result.get(), row)));
   }

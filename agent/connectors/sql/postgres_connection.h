@@ -12,6 +12,9 @@ class PostgresConnectionImpl final : public Connection {
  public:
   explicit PostgresConnectionImpl(ConnectionOwner connection) : session_(std::move(connection)) {}
 
+  // Has the server look after its client every second, where it can: not every platform can, so a refusal is ignored.
+  void watch_client(const CallLimits& limits);
+
   StepResult<void> begin(Access access, const CallLimits& limits) override;
   StepResult<void> commit(const CallLimits& limits) override;
   void rollback() noexcept override;
@@ -32,6 +35,7 @@ class PostgresConnectionImpl final : public Connection {
  private:
   StepResult<std::string> prepared_name(const Statement& statement, const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
+  StepResult<void> skip_results(const CallLimits& limits);
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
   StepError refusal(const pg_result* result, const CallLimits& limits);
   StepResult<ResultOwner> only_result(const CallLimits& limits);

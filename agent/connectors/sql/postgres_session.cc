@@ -7,7 +7,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 
@@ -19,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kSlice = 50ms;          // how late a stop may be noticed
 constexpr auto kServersOwnLimit = 1s;  // the server's statement_timeout comes first
-constexpr auto kDrainLimit = 3s;
 
 enum class Ready { yes, no, failed };
 
@@ -46,21 +44,8 @@ bool PostgresSession::is_usable() const {
          PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
 }
 
-void PostgresSession::ask_to_cancel() {
-  std::array<char, 256> reason{};
-  PGcancel* cancel = PQgetCancel(connection_.get());
-  if (cancel == nullptr) return;
-  PQcancel(cancel, reason.data(), static_cast<int>(reason.size()));
-  PQfreeCancel(cancel);
-}
-
-void PostgresSession::abandon() {
-  if (PQtransactionStatus(connection_.get()) == PQTRANS_ACTIVE) ask_to_cancel();
-  drain();
-}
-
 StepError PostgresSession::interrupt(const CallLimits& limits) {
-  abandon();
+  broken_ = true;
   if (limits.stop.stop_requested()) return StepError{{"cancelled"}, "stopped", {}};
   return StepError{{"timeout"}, "the statement did not end in time", {}};
 }
@@ -95,20 +80,6 @@ StepResult<ResultOwner> PostgresSession::next_result(const CallLimits& limits) {
     if (PQconsumeInput(connection_.get()) == 0) return std::unexpected(broken("reading from the database"));
   }
   return ResultOwner(PQgetResult(connection_.get()));
-}
-
-void PostgresSession::drain() {
-  const auto until = Clock::now() + kDrainLimit;
-  for (;;) {
-    while (PQisBusy(connection_.get()) != 0) {
-      const bool readable = poll_socket(PQsocket(connection_.get()), POLLIN, until - Clock::now()) == Ready::yes;
-      if (!readable || PQconsumeInput(connection_.get()) == 0) {
-        broken_ = true;
-        return;
-      }
-    }
-    if (!ResultOwner(PQgetResult(connection_.get()))) return;
-  }
 }
 
 }  // namespace sallyport::connectors::sql

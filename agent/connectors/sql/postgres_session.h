@@ -19,25 +19,25 @@ using ConnectionOwner = std::unique_ptr<pg_conn, FreeConnection>;
 using ResultOwner = std::unique_ptr<pg_result, FreeResult>;
 
 // libpq's non-blocking calls with a deadline and a stop: waits for the socket in short slices and never longer.
+// PQcancel is not used: it blocks for as long as the server does not answer. The server ends a statement by its own
+// statement_timeout, or because its client has gone (client_connection_check_interval).
 class PostgresSession {
  public:
   explicit PostgresSession(ConnectionOwner connection) : connection_(std::move(connection)) {}
 
-  // Results of the query that was sent, one by one; nullptr after the last. At the deadline or a stop the server is
-  // asked to cancel; when it does not even answer that, the session is broken.
+  // Results of the query that was sent, one by one; nullptr after the last. After a time-out or a stop the session is
+  // broken.
   StepResult<ResultOwner> next_result(const CallLimits& limits);
   StepResult<void> flush(const CallLimits& limits);
-  void abandon();  // the query under way, if any: cancels it and drops what is left of it; bounded in time
   StepError broken(std::string_view doing);
 
   pg_conn* get() const { return connection_.get(); }
   bool is_usable() const;
+  bool is_broken() const { return broken_; }
 
  private:
   enum class For { reading, writing };
   StepResult<void> wait(For what, const CallLimits& limits);
-  void ask_to_cancel();
-  void drain();
   StepError interrupt(const CallLimits& limits);
 
   ConnectionOwner connection_;

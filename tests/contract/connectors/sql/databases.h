@@ -1,0 +1,37 @@
+#pragma once
+
+#include "agent/connectors/connector.h"
+#include "tests/support/connector_site.h"
+#include "tests/support/postgres.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace sallyport::test {
+
+// The server of this test program.
+PostgresServer& postgres();
+
+// An agent with one connection "db" to a fresh database with the tables orders, items and typed.
+class SqlWorld {
+ public:
+  enum class Engine { sqlite, postgres };
+
+  static SqlWorld any();  // Catch runs the case once for each engine
+  explicit SqlWorld(Engine engine);
+
+  connectors::StepResult<Value> run(std::string_view action, ValueMap arguments);
+  connectors::StepResult<Value> execute(std::string_view statement, Value params);
+  std::int64_t affected(std::string_view statement, Value params);  // fails the test when the statement fails
+  std::string rows_of(const Value& handle);                         // one JSON line per row
+  std::string sql(std::string_view text);                           // past the agent; columns parted by `|`
+  std::string endless() const;                                      // a query that never ends
+
+  Engine engine;
+  std::string database;  // its name, or its file
+  std::unique_ptr<ConnectorSite> agent;
+  std::map<std::string, std::unique_ptr<connectors::Action>, std::less<>> actions;
+};
+
+}  // namespace sallyport::test

@@ -1,0 +1,133 @@
+// What only SQLite has: a file, its lock, and the authorizer behind the check of verbs.
+#include "agent/connectors/sql/database.h"
+#include "agent/connectors/sql/sql_actions.h"
+#include "tests/contract/connectors/sql/databases.h"
+
+#include <sqlite3.h>
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::connectors;
+using namespace std::chrono_literals;
+using policy::SqlVerb;
+using test::args;
+using Engine = test::SqlWorld::Engine;
+
+namespace {
+
+sql::CallLimits soon() { return {std::chrono::steady_clock::now() + 20s, {}}; }
+
+// Runs a statement past the check of verbs, as if the tokenizer had missed what it does.
+std::string unchecked(const std::string& file, policy::SqlVerbs verbs, const std::string& text) {
+  const auto database = sql::make_sqlite({file}, verbs);
+  auto connection = database->connect(soon());
+  REQUIRE(connection);
+  REQUIRE((*connection)->begin(sql::Access::read_write, soon()));
+  const auto done = (*connection)->execute(sql::Statement{text, {}}, {}, soon());
+  (*connection)->rollback();
+  return done ? "none" : done.error().error_class();
+}
+
+constexpr policy::SqlVerbs verbs(std::initializer_list<SqlVerb> list) {
+  policy::SqlVerbs set = 0;
+  for (auto verb : list) set = policy::with(set, verb);
+  return set;
+}
+
+}  // namespace
+
+TEST_CASE("the authorizer refuses what the verbs do not cover", "[sql][sqlite][policy]") {
+  const test::SqlWorld world(Engine::sqlite);
+  const auto& file = world.database;
+  struct Row {
+    policy::SqlVerbs verbs;
+    std::string text;
+    const char* error;
+  };
+  const auto everything = verbs({SqlVerb::select, SqlVerb::insert, SqlVerb::update, SqlVerb::remove, SqlVerb::ddl});
+  const Row table[] = {
+      {verbs({SqlVerb::insert}), "insert into orders (id) values (1)", "none"},
+      {verbs({SqlVerb::insert}), "delete from orders", "permission"},
+      {verbs({SqlVerb::insert}), "update orders set name = 'x'", "permission"},
+      {verbs({SqlVerb::insert}), "insert into orders (id) select 1 from items", "permission"},
+      {verbs({SqlVerb::insert}), "insert into orders (id) values (1) on conflict (id) do update set name = 'x'",
+       "permission"},
+      {verbs({SqlVerb::insert, SqlVerb::update}),
+       "insert into orders (id) values (1) on conflict (id) do update set name = 'x'", "none"},
+      {verbs({SqlVerb::select, SqlVerb::remove}), "drop table items", "permission"},
+      {verbs({SqlVerb::select, SqlVerb::insert}), "create table x (i)", "permission"},
+      {verbs({SqlVerb::select, SqlVerb::insert}), "create temp table x (i)", "permission"},
+      {verbs({SqlVerb::select, SqlVerb::insert, SqlVerb::update}), "update sqlite_schema set sql = ''", "permission"},
+      {everything, "create table x (i)", "none"},
+      {everything, "attach 'other.db' as other", "permission"},
+      {everything, "pragma journal_mode = off", "permission"},
+      {everything, "select load_extension('x')", "permission"},
+      {everything, "commit", "permission"},
+      {everything, "savepoint x", "permission"},
+      {everything, "vacuum into 'other.db'", "permission"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    const auto error = unchecked(file, row.verbs, row.text);
+    if (row.error == std::string("permission")) {
+      CHECK(error != "none");
+    } else {
+      CHECK(error == row.error);
+    }
+  }
+}
+
+TEST_CASE("a transaction that only reads does not write", "[sql][sqlite]") {
+  const test::SqlWorld world(Engine::sqlite);
+  const auto database = sql::make_sqlite({world.database}, verbs({SqlVerb::insert}));
+  auto connection = *database->connect(soon());
+  REQUIRE(connection->begin(sql::Access::read_only, soon()));
+  CHECK(
+      connection->execute(sql::Statement{"insert into orders (id) values (1)", {}}, {}, soon()).error().error_class() ==
+      "permission");
+}
+
+TEST_CASE("a database file that is not there is not made", "[sql][sqlite]") {
+  test::ConnectorSite agent("connections: {db: {kind: sql, driver: sqlite, file: \"@DIR@/none.db\"}}",
+                            "actions: [\"sql.*\"]\nconnections: {db: {sql: {verbs: [select]}}}");
+  const auto actions = sql::make_actions(agent.site());
+  const auto output = agent.run(*actions.front(), args({{"statement", "select 1 as x"}}), "db");
+  REQUIRE_FALSE(output);
+  CHECK(output.error().error_class() == "connection");
+  CHECK(output.error().message.find("there is no such file") != std::string::npos);
+  CHECK_FALSE(agent.dir.has("none.db"));
+  agent.dir.write("none.db", std::string(4096, 'x'));
+  CHECK(agent.run(*actions.front(), args({{"statement", "select * from sqlite_schema"}}), "db").error().error_class() ==
+        "internal");
+}
+
+TEST_CASE("a lock held by somebody else is waited for until the deadline, no longer", "[sql][sqlite]") {
+  test::SqlWorld world(Engine::sqlite);
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(world.database.c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "begin exclusive", nullptr, nullptr, nullptr) == SQLITE_OK);
+  world.agent->patience = 300ms;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto locked = world.execute("insert into orders (id) values (1)", Value(ValueMap{}));
+  REQUIRE_FALSE(locked);
+  CHECK(locked.error().error_class() == "timeout");
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  sqlite3_exec(other, "rollback", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  world.agent->patience = 30s;
+  CHECK(world.execute("insert into orders (id) values (1)", Value(ValueMap{})));
+}
+
+TEST_CASE("blobs come as base64, and text that is no UTF-8 is an error", "[sql][sqlite]") {
+  test::SqlWorld world(Engine::sqlite);
+  const auto blob = world.run("sql.query@1", args({{"statement", "select x'00ff' as b, 1.5 as f"}}));
+  REQUIRE(blob);
+  CHECK(blob->find("list")->as_list().at(0).find("b")->as_string() == "AP8=");
+  const auto broken = world.run("sql.query@1", args({{"statement", "select cast(x'ff' as text) as t"}}));
+  CHECK(broken.error().error_class() == "format");
+}
+
+TEST_CASE("double-quoted text is a name, never a string", "[sql][sqlite]") {
+  test::SqlWorld world(Engine::sqlite);
+  CHECK(world.run("sql.query@1", args({{"statement", "select \"nothing\" as t"}})).error().error_class() == "invalid");
+}

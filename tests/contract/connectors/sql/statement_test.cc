@@ -1,0 +1,103 @@
+#include "agent/connectors/sql/statement.h"
+#include "agent/connectors/sql/postgres_error.h"
+#include "agent/connectors/sql/postgres_values.h"
+#include "shared/base/json.h"
+
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::connectors::sql;
+using policy::SqlDialect;
+
+TEST_CASE("named parameters become positions, and nothing else changes", "[sql][statement]") {
+  struct Row {
+    const char* text;
+    const char* rewritten;
+    std::vector<std::string> names;
+  };
+  const Row table[] = {
+      {"select 1", "select 1", {}},
+      {"insert into a values (:id, :total)", "insert into a values ($1, $2)", {"id", "total"}},
+      {"select :a, :b, :a", "select $1, $2, $1", {"a", "b"}},
+      {"select :id::int", "select $1::int", {"id"}},
+      {"select ':id', \":id\" -- :id\n, :id /* :id */", "select ':id', \":id\" -- :id\n, $1 /* :id */", {"id"}},
+      {"select $$ :no $$ || :yes", "select $$ :no $$ || $1", {"yes"}},
+      {"select E'\\':no' || :yes", "select E'\\':no' || $1", {"yes"}},
+      {"select :a||:b", "select $1||$2", {"a", "b"}},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    const auto statement = prepare_statement(row.text, SqlDialect::postgres);
+    REQUIRE(statement);
+    CHECK(statement->text == row.rewritten);
+    CHECK(statement->parameters == row.names);
+  }
+  CHECK(prepare_statement("select :a, :a", SqlDialect::sqlite)->text == "select ?1, ?1");
+  CHECK_FALSE(prepare_statement("select 'open", SqlDialect::sqlite));
+}
+
+TEST_CASE("parameters are picked by name; missing ones and bodies are named", "[sql][statement]") {
+  const auto statement = *prepare_statement("select :b, :a", SqlDialect::sqlite);
+  const Value map(ValueMap{{Value("a"), Value(1)}, {Value("b"), Value("x")}, {Value("c"), Value(2)}});
+  CHECK(*pick_parameters(statement, map) == ValueList{Value("x"), Value(1)});
+  CHECK(pick_parameters(statement, Value(ValueMap{{Value("a"), Value(1)}})).error().message ==
+        "the parameter :b has no value");
+  CHECK_FALSE(pick_parameters(statement, Value("no map")));
+  const Value body(ValueMap{{Value("a"), Value(1)}, {Value("b"), Value(Handle{"spool", {}})}});
+  CHECK(pick_parameters(statement, body).error().message.find(":b is a body") != std::string::npos);
+}
+
+TEST_CASE("values travel to PostgreSQL as text", "[sql][postgres]") {
+  CHECK(postgres_text(Value()) == std::nullopt);
+  CHECK(postgres_text(Value(INT64_MIN)) == "-9223372036854775808");
+  CHECK(postgres_text(Value(0.1)) == "0.1");
+  CHECK(postgres_text(Value(std::numeric_limits<double>::infinity())) == "Infinity");
+  CHECK(postgres_text(Value(true)) == "true");
+  CHECK(postgres_text(Value("it's")) == "it's");
+  CHECK(postgres_text(Value(Bytes{std::byte{0}, std::byte{255}})) == "\\x00ff");
+  CHECK(postgres_text(Value(Timestamp{0, 0})) == "1970-01-01T00:00:00Z");
+  CHECK(postgres_text(Value(ValueList{Value(1), Value("a")})) == "[1,\"a\"]");
+}
+
+TEST_CASE("columns come back as exact values", "[sql][postgres]") {
+  CHECK(postgres_value(20, "9223372036854775807") == Value(INT64_MAX));
+  CHECK(postgres_value(16, "t") == Value(true));
+  CHECK(postgres_value(701, "0.1") == Value(0.1));
+  CHECK(postgres_value(1700, "12.50") == Value("12.50"));
+  CHECK(postgres_value(17, "\\x00ff") == Value("AP8="));
+  CHECK(postgres_value(1184, "2026-01-31 09:30:00.5+00") == Value("2026-01-31T09:30:00.5Z"));
+  CHECK(postgres_value(1114, "2026-01-31 09:30:00") == Value("2026-01-31T09:30:00"));
+  CHECK(postgres_value(1184, "infinity") == Value("infinity"));
+  CHECK(postgres_value(1184, "0044-03-15 00:00:00+00 BC") == Value("0044-03-15 00:00:00+00 BC"));
+  CHECK(postgres_value(20, "not a number") == Value("not a number"));
+}
+
+TEST_CASE("a SQLSTATE gives its classes, and its message only where that cannot quote data", "[sql][postgres]") {
+  const CallLimits limits{SteadyTime::max(), {}};
+  struct Row {
+    const char* sqlstate;
+    const char* error_class;
+    bool quoted;
+  };
+  const Row table[] = {
+      {"23505", "constraint", true}, {"40001", "transaction", true}, {"40P01", "transaction", true},
+      {"08006", "connection", true}, {"57P01", "connection", true},  {"53300", "connection", true},
+      {"53100", "disk_full", true},  {"42501", "permission", true},  {"25006", "permission", true},
+      {"28P01", "permission", true}, {"42601", "invalid", true},     {"3D000", "not_found", true},
+      {"54000", "too_large", true},  {"22P02", "invalid", false},    {"22001", "invalid", false},
+      {"P0001", "invalid", false},   {"XX000", "internal", false},   {"99999", "invalid", false},
+      {"22999", "invalid", false},
+  };
+  for (const auto& row : table) {
+    INFO(row.sqlstate);
+    const auto error = sqlstate_error(row.sqlstate, "the primary c4n4ry", limits);
+    CHECK(error.classes == std::vector<std::string>{std::string("sqlstate:") + row.sqlstate, row.error_class});
+    CHECK((error.message.find("c4n4ry") != std::string::npos) == row.quoted);
+    CHECK(error.message.find(row.sqlstate) != std::string::npos);
+  }
+  CHECK(sqlstate_error("57014", "", limits).error_class() == "timeout");
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(sqlstate_error("57014", "", CallLimits{SteadyTime::max(), stop.get_token()}).error_class() == "cancelled");
+  CHECK(sqlstate_error("0A000", "cached plan must not change result type", limits).classes.back() == "transaction");
+}

@@ -1,0 +1,142 @@
+#include "tests/support/postgres.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace sallyport::test {
+namespace {
+
+const std::string kBinaries = "/usr/lib/postgresql/15/bin/";
+
+std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  if (!bound) throw std::runtime_error("no free port");
+  return ntohs(address.sin_port);
+}
+
+// The server refuses to run as root.
+[[noreturn]] void exec_as_server(const std::vector<std::string>& arguments, const std::string& log) {
+  ::setpgid(0, 0);
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
+  ::dup2(out, 1);
+  ::dup2(out, 2);
+  if (::geteuid() == 0) {
+    const passwd* user = ::getpwnam("postgres");
+    if (user == nullptr || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) ::_exit(126);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
+  ::chdir("/");
+  std::vector<char*> argv;
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(argv.front(), argv.data());
+  ::_exit(127);
+}
+
+pid_t spawn(const std::vector<std::string>& arguments, const std::string& log) {
+  const pid_t pid = ::fork();
+  if (pid == 0) exec_as_server(arguments, log);
+  return pid;
+}
+
+std::string output_of(const std::string& command) {
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (const auto got = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) text.append(buffer.data(), got);
+  if (::pclose(pipe.release()) != 0) throw std::runtime_error("failed: " + command + "\n" + text);
+  return text;
+}
+
+}  // namespace
+
+PostgresServer::PostgresServer() {
+  ::chmod(dir_.path().c_str(), 0777);
+  const auto password = dir_.write("password", PostgresServer::password() + "\n");
+  const auto log = dir_.path("initdb.log");
+  ::chmod(password.c_str(), 0644);
+  const auto data = dir_.path("data");
+  const pid_t init =
+      spawn({kBinaries + "initdb", "-D", data, "-U", "postgres", "--pwfile=" + password, "--auth-local=trust",
+             "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+            log);
+  int status = 0;
+  ::waitpid(init, &status, 0);
+  ::chmod(password.c_str(), 0600);
+  if (status != 0) throw std::runtime_error("initdb failed:\n" + dir_.read("initdb.log"));
+  port_ = free_port();
+  start();
+}
+
+PostgresServer::~PostgresServer() {
+  if (pid_ < 0) return;
+  resume();
+  ::kill(pid_, SIGQUIT);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void PostgresServer::start() {
+  pid_ = spawn({kBinaries + "postgres", "-D", dir_.path("data"), "-c", "port=" + std::to_string(port_), "-c",
+                "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir_.path(), "-c", "fsync=off", "-c",
+                "log_min_messages=panic", "-c", "max_connections=30"},
+               dir_.path("server.log"));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto ready = kBinaries + "pg_isready -q -h " + dir_.path() + " -p " + std::to_string(port_);
+  while (std::system(ready.c_str()) != 0) {
+    int status = 0;
+    const bool ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
+    if (ended || std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error("PostgreSQL did not start:\n" + dir_.read("server.log"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+void PostgresServer::stop() {
+  ::kill(pid_, SIGINT);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+// Every backend is a process group of its own: they are found as the postmaster's children.
+void PostgresServer::signal_group(int signal) const {
+  const auto children = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
+  std::ifstream list(children);
+  if (signal == SIGSTOP) ::kill(pid_, signal);
+  for (pid_t child = 0; list >> child;) ::kill(child, signal);
+  if (signal == SIGCONT) ::kill(pid_, signal);
+}
+
+void PostgresServer::pause() { signal_group(SIGSTOP); }
+void PostgresServer::resume() { signal_group(SIGCONT); }
+
+std::string PostgresServer::sql(std::string_view text, std::string_view database) const {
+  const auto file = dir_.write("statement.sql", text);
+  auto output = output_of("psql -X -q -A -t -v ON_ERROR_STOP=1 -h " + dir_.path() + " -p " + std::to_string(port_) +
+                          " -U postgres -d " + std::string(database) + " -f " + file + " 2>&1");
+  while (output.ends_with('\n')) output.pop_back();
+  return output;
+}
+
+}  // namespace sallyport::test
