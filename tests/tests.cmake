@@ -34,3 +34,5 @@ sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connecto
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 
 sallyport_tests(link agent USES agent/link TIMEOUT 180)
+
+sallyport_tests(sim runner USES agent/runner TIMEOUT 300)

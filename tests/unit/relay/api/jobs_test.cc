@@ -1,0 +1,294 @@
+#include "shared/async/timeout.h"
+#include "shared/base/json.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/relay/api/world.h"
+
+#include <fmt/format.h>
+
+// Jobs, their history and their live view, with payloads as they are stored: sealed.
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using domain::Role;
+
+namespace {
+
+struct Running {
+  Tenant tenant;
+  RecipeId recipe;
+  AgentId agent;
+  JobId job;
+};
+
+asio::awaitable<Bytes> seal(World& world, OrgId org, std::string table, std::string column, std::string record,
+                            std::string text) {
+  co_return must(co_await world.envelope.seal({org, table, column, record}, as_bytes(text)));
+}
+
+// A job that an agent holds under epoch 1.
+asio::awaitable<Running> run_job(World& world, Tenant tenant) {
+  const auto targets = co_await world.make_targets(tenant);
+  const auto now = world.clock.wall();
+  must(co_await world.stores.jobs.claim(tenant.org, targets.job, {targets.agent, 0, now, now + 1min}));
+  co_return Running{tenant, targets.recipe, targets.agent, targets.job};
+}
+
+asio::awaitable<void> report(World& world, Running run, std::uint64_t seq, decltype(store::HistoryEntry::what) what) {
+  std::vector<store::HistoryEntry> entries{{seq, world.clock.wall(), std::move(what)}};
+  must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));
+  world.feed.publish(run.tenant.org, run.recipe, {run.job, seq});
+}
+
+asio::awaitable<void> report_step(World& world, Running run, std::uint64_t seq, std::string output) {
+  const auto record = store::step_record(run.job, "rows", 1);
+  auto input = co_await seal(world, run.tenant.org, "steps", "input", record, R"({"query":"input-canary"})");
+  auto sealed = co_await seal(world, run.tenant.org, "steps", "output", record, std::move(output));
+  co_await report(world, run, seq, store::StepStarted{"rows", 1, "sql.query@1", std::move(input)});
+  co_await report(
+      world, run, seq + 1,
+      store::StepFinished{.path = "rows", .attempt = 1, .sealed_output = std::move(sealed), .retry_at = std::nullopt});
+}
+
+// Plays a live view until `count` events have come or it ends.
+asio::awaitable<std::vector<http::ServerEvent>> collect(http::EventSource& source, std::size_t count) {
+  std::vector<http::ServerEvent> events;
+  while (events.size() < count) {
+    auto event = co_await source.next(std::chrono::steady_clock::now() + 2s);
+    if (!event) break;
+    if (event->name.empty()) break;  // silence
+    events.push_back(*std::move(event));
+  }
+  co_return events;
+}
+
+std::string names_of(const std::vector<http::ServerEvent>& events) {
+  std::string out;
+  for (const auto& event : events) out += event.name + (event.id.empty() ? "" : "#" + event.id) + " ";
+  return out;
+}
+
+asio::awaitable<std::unique_ptr<http::EventSource>> watch(World& world, Running run, std::string token,
+                                                          std::string last = "") {
+  Ask ask{"GET", "/v1/jobs/" + run.job.value + "/watch", std::move(token)};
+  if (!last.empty()) ask.headers.push_back("Last-Event-ID: " + last);
+  auto reply = co_await world.play(std::move(ask));
+  co_return std::move(std::get<http::StreamResponse>(reply).events);
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a job is started by recipe id or name, once per event key", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto targets = co_await world.make_targets(tenant);
+  const auto name =
+      text_of(json_of(co_await world.call({"GET", "/v1/recipes/" + targets.recipe.value, editor})), "name");
+  const auto body = fmt::format(R"({{"recipe_name":"{}","event_key":"e1","priority":3}})", name);
+  const auto first = co_await world.call({"POST", "/v1/jobs", editor, body});
+  REQUIRE(first.status == 202);
+  CHECK(text_of(json_of(first), "state") == "queued");
+  CHECK(json_of(first).find("priority")->as_int() == 3);
+  const auto again = co_await world.call({"POST", "/v1/jobs", editor, body});
+  CHECK(again.status == 200);
+  CHECK(json_of(again).find("duplicate")->as_bool());
+  CHECK(text_of(json_of(again), "id") == text_of(json_of(first), "id"));
+  const auto nothing = co_await world.call({"POST", "/v1/jobs", editor, "{}"});
+  CHECK(nothing.status == 422);
+  const auto inactive = co_await world.call({"POST", "/v1/recipes/" + targets.recipe.value + "/deactivate", editor});
+  CHECK(inactive.status == 200);
+  const auto refused =
+      co_await world.call({"POST", "/v1/jobs", editor, fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)});
+  CHECK(refused.status == 409);
+}
+
+ASYNC_TEST_CASE("jobs are filtered, cancelled and run again", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto targets = co_await world.make_targets(tenant);
+  const auto count = [&](std::string query) -> asio::awaitable<std::size_t> {
+    const auto listed = co_await world.call({"GET", "/v1/jobs?" + query, editor});
+    co_return items_of(listed).size();
+  };
+  const auto queued = co_await count("state=queued"), cancelled = co_await count("state=cancelled");
+  const auto of_recipe = co_await count("recipe=" + targets.recipe.value),
+             of_agent = co_await count("agent=" + targets.agent.value);
+  CHECK(queued == 1);
+  CHECK(cancelled == 1);
+  CHECK(of_recipe == 2);
+  CHECK(of_agent == 0);
+  const auto place = "/v1/jobs/" + targets.job.value;
+  const auto early = co_await world.call({"POST", place + "/rerun", editor});
+  CHECK(early.status == 409);
+  const auto stopped = co_await world.call({"POST", place + "/cancel", editor});
+  CHECK(stopped.status == 202);
+  CHECK(text_of(json_of(stopped), "state") == "cancelled");
+  const auto late = co_await world.call({"POST", place + "/cancel", editor});
+  CHECK(late.status == 409);
+  const auto again = co_await world.call({"POST", place + "/rerun", editor});
+  CHECK(again.status == 202);
+  CHECK(text_of(json_of(again), "rerun_of") == targets.job.value);
+  REQUIRE(again.headers.find("Location") != nullptr);
+  CHECK(*again.headers.find("Location") != place);
+}
+
+ASYNC_TEST_CASE("steps show payloads to those who may see them and to nobody else", "[api][jobs][payload]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  co_await report_step(world, run, 1, R"({"rows":3,"note":"output-canary"})");
+  const auto owner = run.tenant.token(Role::owner);
+  const auto steps = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", owner});
+  const auto step = items_of(steps).at(0);
+  CHECK(text_of(step, "path") == "rows");
+  CHECK(text_of(step, "status") == "succeeded");
+  CHECK(text_of(*step.find("input"), "query") == "input-canary");
+  CHECK(step.find("output")->find("rows")->as_int() == 3);
+  CHECK_FALSE(json_of(steps).find("payloads_omitted")->as_bool());
+
+  const auto made = co_await world.call({"POST", "/v1/tokens", owner, R"({"name":"n","scopes":["jobs:read"]})"});
+  const auto narrow = text_of(json_of(made), "secret");
+  const auto blind = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", narrow});
+  CHECK(blind.status == 200);
+  CHECK(blind.body.find("canary") == std::string::npos);
+  CHECK(items_of(blind).at(0).find("output")->is_null());
+  const auto trigger = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/trigger", narrow});
+  CHECK(trigger.status == 403);
+  const auto seen = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/trigger", owner});
+  CHECK(text_of(*json_of(seen).find("trigger"), "kind") == "manual");
+  CHECK(world.sink.text.find("canary") == std::string::npos);
+}
+
+ASYNC_TEST_CASE("a payload whose key is gone is said to be unreadable", "[api][jobs][payload]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  auto elsewhere = co_await seal(world, run.tenant.org, "steps", "output", "another record", R"({"x":1})");
+  co_await report(world, run, 1, store::StepStarted{"rows", 1, "sql.query@1", std::nullopt});
+  co_await report(world, run, 2,
+                  store::StepFinished{
+                      .path = "rows", .attempt = 1, .sealed_output = std::move(elsewhere), .retry_at = std::nullopt});
+  const auto steps =
+      co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", run.tenant.token(Role::owner)});
+  const auto step = items_of(steps).at(0);
+  CHECK(step.find("input")->is_null());
+  CHECK(step.find("output")->find("$unreadable") != nullptr);
+}
+
+ASYNC_TEST_CASE("an answer holds a bounded amount of payload", "[api][jobs][payload]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  const auto large = to_json(Value(std::string(5u << 20, 'x')));
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    const auto path = "s" + std::to_string(i);
+    const auto record = store::step_record(run.job, path, 1);
+    auto output = co_await seal(world, run.tenant.org, "steps", "output", record, large);
+    co_await report(world, run, 2 * i + 1, store::StepStarted{path, 1, "file.read@1", std::nullopt});
+    co_await report(
+        world, run, 2 * i + 2,
+        store::StepFinished{.path = path, .attempt = 1, .sealed_output = std::move(output), .retry_at = std::nullopt});
+  }
+  const auto place = "/v1/jobs/" + run.job.value + "/steps";
+  const auto all = json_of(co_await world.call({"GET", place, run.tenant.token(Role::owner)}));
+  CHECK(all.find("payloads_omitted")->as_bool());
+  CHECK(all.find("items")->as_list().at(1).find("output")->find("$omitted") != nullptr);
+  const auto one = json_of(co_await world.call({"GET", place + "?path=s1", run.tenant.token(Role::owner)}));
+  REQUIRE(one.find("items")->as_list().size() == 1);
+  CHECK(one.find("items")->as_list().at(0).find("output")->is(Value::Kind::string));
+}
+
+ASYNC_TEST_CASE("events are read in order and from where one left off", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  co_await report(world, run, 1, store::JobStarted{});
+  auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, 2), "log-canary");
+  co_await report(world, run, 2, store::StepLog{"rows", "info", std::move(text)});
+  const auto place = "/v1/jobs/" + run.job.value + "/events";
+  const auto all = json_of(co_await world.call({"GET", place, run.tenant.token(Role::viewer)}));
+  REQUIRE(all.find("items")->as_list().size() == 2);
+  CHECK(text_of(all.find("items")->as_list()[1], "text") == "log-canary");
+  CHECK(all.find("after")->as_int() == 2);
+  const auto rest = json_of(co_await world.call({"GET", place + "?after=1&limit=5", run.tenant.token(Role::viewer)}));
+  CHECK(rest.find("items")->as_list().size() == 1);
+  const auto none = json_of(co_await world.call({"GET", place + "?after=2", run.tenant.token(Role::viewer)}));
+  CHECK(none.find("after")->as_int() == 2);
+}
+
+ASYNC_TEST_CASE("a job is watched live to its end", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  const auto first = co_await collect(*source, 1);
+  CHECK(names_of(first) == "job ");
+  CHECK(first[0].data.find("\"state\":\"dispatched\"") != std::string::npos);
+
+  co_await report(world, run, 1, store::JobStarted{});
+  const auto started = co_await collect(*source, 2);
+  CHECK(names_of(started) == "job job.started#1 ");
+  co_await report_step(world, run, 2, R"({"rows":3})");
+  const auto step = co_await collect(*source, 2);
+  CHECK(names_of(step) == "step.started#2 step.finished#3 ");
+  CHECK(step[1].data.find("rows") != std::string::npos);
+  co_await report(world, run, 4, store::JobFinished{domain::JobState::succeeded, {}});
+  const auto last = co_await collect(*source, 10);
+  CHECK(names_of(last) == "job job.finished#4 end ");
+}
+
+ASYNC_TEST_CASE("a watcher resumes after the last event it saw", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  co_await report(world, run, 1, store::JobStarted{});
+  co_await report_step(world, run, 2, R"({"rows":3})");
+  co_await report(world, run, 4, store::JobFinished{domain::JobState::failed, {"connection", "down", "rows"}});
+  auto resumed = co_await watch(world, run, run.tenant.token(Role::viewer), "2");
+  const auto events = co_await collect(*resumed, 10);
+  CHECK(names_of(events) == "job step.finished#3 job.finished#4 end ");
+  auto whole = co_await watch(world, run, run.tenant.token(Role::viewer), "not-a-number");
+  const auto all = co_await collect(*whole, 10);
+  CHECK(names_of(all) == "job job.started#1 step.started#2 step.finished#3 job.finished#4 end ");
+}
+
+ASYNC_TEST_CASE("a long history is told whole, in batches", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  std::vector<store::HistoryEntry> entries;
+  for (std::uint64_t seq = 1; seq <= 250; ++seq) {
+    auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, seq), "line");
+    entries.push_back({seq, world.clock.wall(), store::StepLog{"rows", "info", std::move(text)}});
+  }
+  must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  const auto events = co_await collect(*source, 251);
+  REQUIRE(events.size() == 251);
+  for (std::size_t i = 1; i < events.size(); ++i) CHECK(events[i].id == std::to_string(i));
+}
+
+ASYNC_TEST_CASE("a quiet stream proves that it lives, and ends with its token", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  co_await collect(*source, 1);
+  const auto beat = co_await source->next(std::chrono::steady_clock::now() + 20ms);
+  REQUIRE(beat);
+  CHECK(beat->name.empty());
+  world.clock.advance(std::chrono::hours(25));  // the token expires
+  const auto bye = co_await source->next(std::chrono::steady_clock::now() + 20ms);
+  REQUIRE(bye);
+  CHECK(bye->name == "closed");
+  const auto over = co_await source->next(std::chrono::steady_clock::now() + 20ms);
+  CHECK_FALSE(over);
+}
+
+ASYNC_TEST_CASE("a watcher that is too slow is told so", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  co_await collect(*source, 1);
+  for (std::uint64_t i = 0; i < 2000; ++i) world.feed.publish(run.tenant.org, run.recipe, {run.job, i});
+  std::string last;
+  for (int i = 0; i < 2000 && last != "dropped"; ++i) {
+    const auto event = co_await source->next(std::chrono::steady_clock::now() + 1s);
+    if (!event) break;
+    last = event->name;
+  }
+  CHECK(last == "dropped");
+}

@@ -1,0 +1,294 @@
+#include "shared/base/json.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/relay/api/world.h"
+
+#include <fmt/format.h>
+
+// What each resource does beyond what the registry's tests cover.
+using namespace sallyport;
+using namespace sallyport::test;
+using domain::Role;
+
+namespace {
+
+std::string header_of(const http::Response& response, std::string_view name) {
+  const auto* value = response.headers.find(name);
+  return value == nullptr ? std::string() : *value;
+}
+
+std::string as_body(std::string_view yaml) { return to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}})); }
+
+}  // namespace
+
+ASYNC_TEST_CASE("a new organisation comes with an owner who can begin", "[api][organisations]") {
+  World world(co_await asio::this_coro::executor);
+  const auto admin = co_await world.platform_token();
+  const auto body = R"({"name":"acme","owner_name":"Ann","owner_email":"ann@acme.test"})";
+  const auto made = co_await world.call({"POST", "/v1/organisations", admin, body});
+  REQUIRE(made.status == 201);
+  const auto secret = text_of(json_of(made), "secret");
+  const auto who = json_of(co_await world.call({.target = "/v1/whoami", .token = secret}));
+  CHECK(text_of(*who.find("organisation"), "name") == "acme");
+  CHECK(text_of(who, "role") == "owner");
+  CHECK_FALSE(who.find("platform_admin")->as_bool());
+  const auto again = co_await world.call({"POST", "/v1/organisations", admin, body});
+  CHECK(again.status == 409);
+  const auto renamed = co_await world.call({"PATCH", "/v1/organisation", secret, R"({"name":"acme ltd"})"});
+  CHECK(text_of(json_of(renamed), "name") == "acme ltd");
+}
+
+ASYNC_TEST_CASE("an organisation keeps an owner", "[api][users]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto self = "/v1/users/" + tenant.users.at(Role::owner).value;
+  const auto demoted = co_await world.call({"PATCH", self, owner, R"({"role":"viewer"})"});
+  CHECK(demoted.status == 409);
+  const auto removed = co_await world.call({"DELETE", self, owner});
+  CHECK(removed.status == 409);
+  const auto editor = "/v1/users/" + tenant.users.at(Role::editor).value;
+  const auto promoted = co_await world.call({"PATCH", editor, owner, R"({"role":"owner"})"});
+  CHECK(promoted.status == 200);
+  const auto now = co_await world.call({"DELETE", self, owner});
+  CHECK(now.status == 204);
+  const auto locked_out = co_await world.call({.target = "/v1/whoami", .token = owner});
+  CHECK(locked_out.status == 401);
+}
+
+ASYNC_TEST_CASE("a change of role counts at once, and downwards too", "[api][users]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto before = co_await world.call({"POST", "/v1/groups", editor, R"({"name":"g1"})"});
+  CHECK(before.status == 201);
+  co_await world.call(
+      {"PATCH", "/v1/users/" + tenant.users.at(Role::editor).value, tenant.token(Role::owner), R"({"role":"viewer"})"});
+  const auto after = co_await world.call({"POST", "/v1/groups", editor, R"({"name":"g2"})"});
+  CHECK(after.status == 403);
+}
+
+ASYNC_TEST_CASE("a token never gives more than its maker has", "[api][tokens]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto narrow =
+      co_await world.call({"POST", "/v1/tokens", owner, R"({"name":"n","scopes":["tokens:write","agents:read"]})"});
+  REQUIRE(narrow.status == 201);
+  const auto narrow_secret = text_of(json_of(narrow), "secret");
+  const auto inherited = co_await world.call({"POST", "/v1/tokens", narrow_secret, R"({"name":"i"})"});
+  CHECK(to_json(*json_of(inherited).find("scopes")) == R"(["tokens:write","agents:read"])");
+  const auto wider =
+      co_await world.call({"POST", "/v1/tokens", narrow_secret, R"({"name":"w","scopes":["jobs:run"]})"});
+  CHECK(wider.status == 403);
+  const auto for_viewer =
+      fmt::format(R"({{"name":"v","user":"{}","scopes":["users:write"]}})", tenant.users.at(Role::viewer).value);
+  const auto beyond_role = co_await world.call({"POST", "/v1/tokens", owner, for_viewer});
+  CHECK(beyond_role.status == 403);
+  const auto misspelt = co_await world.call({"POST", "/v1/tokens", owner, R"({"name":"m","scopes":["job:run"]})"});
+  CHECK(misspelt.status == 422);
+  CHECK(misspelt.body.find("jobs:run") != std::string::npos);
+}
+
+ASYNC_TEST_CASE("a token's secret is told once and its life is bounded", "[api][tokens]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto made = co_await world.call({"POST", "/v1/tokens", owner, R"({"name":"t","expires_in":"2h"})"});
+  const auto token = json_of(made);
+  const auto shown = co_await world.call({"GET", "/v1/tokens/" + text_of(token, "id"), owner});
+  CHECK(shown.status == 200);
+  CHECK(shown.body.find("spt_") == std::string::npos);
+  CHECK(json_of(shown).find("secret") == nullptr);
+  CHECK(world.sink.text.find(text_of(token, "secret")) == std::string::npos);
+  for (const auto* life : {"0s", "30s", "367d"}) {
+    const auto refused =
+        co_await world.call({"POST", "/v1/tokens", owner, fmt::format(R"({{"name":"t","expires_in":"{}"}})", life)});
+    INFO(life);
+    CHECK(refused.status == 422);
+  }
+}
+
+ASYNC_TEST_CASE("an enrolment token is made by group name or id and told once", "[api][enrolment]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto made = co_await world.call(
+      {"POST", "/v1/enrolment-tokens", editor, R"({"group_name":"dc1","max_uses":3,"expires_in":"2h"})"});
+  REQUIRE(made.status == 201);
+  const auto token = json_of(made);
+  CHECK(text_of(token, "enrolment_string").starts_with("spe1."));
+  CHECK(text_of(token, "state") == "usable");
+  CHECK(token.find("max_uses")->as_int() == 3);
+  const auto by_id = co_await world.call(
+      {"POST", "/v1/enrolment-tokens", editor, fmt::format(R"({{"group":"{}"}})", tenant.group.value)});
+  CHECK(by_id.status == 201);
+  const auto nowhere = co_await world.call({"POST", "/v1/enrolment-tokens", editor, "{}"});
+  CHECK(nowhere.status == 422);
+  const auto place = "/v1/enrolment-tokens/" + text_of(token, "id");
+  const auto shown = co_await world.call({"GET", place, editor});
+  CHECK(shown.body.find("spe1.") == std::string::npos);
+  const auto gone = co_await world.call({"DELETE", place, editor});
+  CHECK(gone.status == 204);
+  const auto revoked = co_await world.call({"GET", place, editor});
+  CHECK(text_of(json_of(revoked), "state") == "revoked");
+}
+
+ASYNC_TEST_CASE("agents show their group and their link; revoking moves triggers", "[api][agents]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto editor = tenant.token(Role::editor);
+  const auto place = "/v1/agents/" + targets.agent.value;
+  const auto offline = json_of(co_await world.call({"GET", place, editor}));
+  CHECK(text_of(offline, "group_name") == "dc1");
+  CHECK(offline.find("link")->is_null());
+  world.presence.linked[targets.agent] = {world.clock.wall(), 1, "198.51.100.7"};
+  const auto online = json_of(co_await world.call({"GET", place, editor}));
+  CHECK(text_of(*online.find("link"), "peer") == "198.51.100.7");
+  const auto revoked = co_await world.call({"POST", place + "/revoke", editor});
+  CHECK(text_of(json_of(revoked), "status") == "revoked");
+  CHECK(world.triggers_changed == std::vector<OrgId>{tenant.org});
+  const auto filtered = co_await world.call({"GET", "/v1/agents?status=active", editor});
+  CHECK(items_of(filtered).empty());
+}
+
+ASYNC_TEST_CASE("connections show names and health by agent", "[api][connections]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  must(co_await world.stores.connections.replace(tenant.org, targets.agent,
+                                                 {{.org = tenant.org,
+                                                   .agent = targets.agent,
+                                                   .name = "erp-db",
+                                                   .kind = "sql",
+                                                   .health = store::ConnectionHealth::failing,
+                                                   .detail = "refused"}}));
+  for (const auto& target : {std::string("/v1/connections"), "/v1/connections?agent=" + targets.agent.value}) {
+    const auto listed = json_of(co_await world.call({"GET", target, tenant.token(Role::viewer)}));
+    REQUIRE(listed.find("items")->as_list().size() == 1);
+    const auto& one = listed.find("items")->as_list()[0];
+    CHECK(text_of(one, "name") == "erp-db");
+    CHECK(text_of(one, "health") == "failing");
+  }
+}
+
+ASYNC_TEST_CASE("recipes are applied as JSON or YAML; the same content adds nothing", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto first = co_await world.call({"POST", "/v1/recipes", editor, as_body(recipe_yaml("orders"))});
+  REQUIRE(first.status == 201);
+  CHECK(text_of(json_of(first), "outcome") == "recipe_created");
+  const auto same =
+      co_await world.call({"POST", "/v1/recipes", editor, recipe_yaml("orders"), {"Content-Type: application/yaml"}});
+  CHECK(same.status == 200);
+  CHECK(text_of(json_of(same), "outcome") == "unchanged");
+  const auto second = co_await world.call({"POST",
+                                           "/v1/recipes",
+                                           editor,
+                                           recipe_yaml("orders", "dc1", "changed"),
+                                           {"Content-Type: text/yaml; charset=utf-8"}});
+  CHECK(second.status == 201);
+  CHECK(json_of(second).find("version")->as_int() == 2);
+  const auto named = json_of(co_await world.call({"GET", "/v1/recipes?name=orders", editor}));
+  CHECK(named.find("items")->as_list().size() == 1);
+  const auto unknown = json_of(co_await world.call({"GET", "/v1/recipes?name=nothing", editor}));
+  CHECK(unknown.find("items")->as_list().empty());
+}
+
+ASYNC_TEST_CASE("a recipe that is wrong names line, column and rule", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  for (const auto* target : {"/v1/recipes", "/v1/recipes/validate"}) {
+    const auto response = co_await world.call({"POST",
+                                               target,
+                                               tenant.token(Role::editor),
+                                               "recipe: x\nrun_om: dc1\ntrigger: {uses: manual@1}\nsteps: []\n",
+                                               {"Content-Type: application/yaml"}});
+    CHECK(response.status == 422);
+    const auto problem = json_of(response);
+    CHECK(text_of(problem, "code") == "invalid_recipe");
+    REQUIRE(problem.find("errors") != nullptr);
+    const auto& first = problem.find("errors")->as_list().at(0);
+    INFO(response.body);
+    CHECK(response.body.find("2:1") != std::string::npos);
+    CHECK_FALSE(text_of(first, "rule").empty());
+  }
+}
+
+ASYNC_TEST_CASE("versions can be read, compared, activated, rolled back and deactivated", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto editor = tenant.token(Role::editor);
+  const auto place = "/v1/recipes/" + targets.recipe.value;
+  const auto versions = json_of(co_await world.call({"GET", place + "/versions", editor}));
+  CHECK(versions.find("items")->as_list().size() == 2);
+  const auto one = json_of(co_await world.call({"GET", place + "/versions/1", editor}));
+  CHECK(text_of(one, "yaml").starts_with("recipe: "));
+  const auto yaml = co_await world.call({"GET", place + "/versions/1?format=yaml", editor});
+  CHECK(yaml.body == text_of(one, "yaml"));
+  const auto canonical = co_await world.call({"GET", place + "/versions/1?format=canonical", editor});
+  CHECK(canonical.body == text_of(one, "canonical"));
+  const auto diff = json_of(co_await world.call({"GET", place + "/diff?from=1&to=2", editor}));
+  REQUIRE(diff.find("changes")->as_list().size() == 1);
+  CHECK(text_of(diff.find("changes")->as_list()[0], "path") == "steps[done].stop.message");
+
+  const auto second = co_await world.call({"POST", place + "/activate", editor, R"({"version":2})"});
+  CHECK(json_of(second).find("active_version")->as_int() == 2);
+  const auto back = co_await world.call({"POST", place + "/activate", editor, R"({"version":1})"});
+  CHECK(json_of(back).find("active_version")->as_int() == 1);
+  const auto off = co_await world.call({"POST", place + "/deactivate", editor});
+  CHECK(json_of(off).find("active_version")->is_null());
+  CHECK(world.triggers_changed.size() == 3);
+  const auto nothing = co_await world.call({"POST", place + "/activate", editor, R"({"version":9})"});
+  CHECK(nothing.status == 404);
+}
+
+ASYNC_TEST_CASE("If-Match holds a decision to what it was made on", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto editor = tenant.token(Role::editor);
+  const auto place = "/v1/recipes/" + targets.recipe.value;
+  const auto tag = header_of(co_await world.call({"GET", place, editor}), "ETag");
+  CHECK(tag == "\"2-1\"");
+  const Ask ask{"POST", place + "/activate", editor, R"({"version":2})", {"If-Match: " + tag}};
+  const auto first = co_await world.call(ask);
+  CHECK(first.status == 200);
+  CHECK(header_of(first, "ETag") == "\"2-2\"");
+  const auto stale = co_await world.call(ask);
+  CHECK(stale.status == 412);
+  const auto any = co_await world.call({"POST", place + "/deactivate", editor, "{}", {"If-Match: *"}});
+  CHECK(any.status == 200);
+}
+
+ASYNC_TEST_CASE("a recipe for a group that does not exist is not activated", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto applied = json_of(
+      co_await world.call({"POST", "/v1/recipes", tenant.token(Role::editor), as_body(recipe_yaml("lost", "mars"))}));
+  const auto id = text_of(*applied.find("recipe"), "id");
+  const auto refused =
+      co_await world.call({"POST", "/v1/recipes/" + id + "/activate", tenant.token(Role::editor), R"({"version":1})"});
+  CHECK(refused.status == 409);
+  CHECK(refused.body.find("mars") != std::string::npos);
+}
+
+ASYNC_TEST_CASE("the ledger can be read and verified", "[api][audit]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  co_await world.call({"POST", "/v1/groups", owner, R"({"name":"g1"})"});
+  co_await world.call({"PATCH", "/v1/organisation", owner, R"({"name":"b"})"});
+  const auto all = json_of(co_await world.call({"GET", "/v1/audit-events", owner}));
+  REQUIRE(all.find("items")->as_list().size() == 2);
+  CHECK(text_of(*all.find("items")->as_list()[0].find("event"), "action") == "organisation.rename");
+  const auto some = json_of(co_await world.call({"GET", "/v1/audit-events?action=group.create", owner}));
+  REQUIRE(some.find("items")->as_list().size() == 1);
+  const auto& event = *some.find("items")->as_list()[0].find("event");
+  CHECK(text_of(*event.find("detail"), "from") == "192.0.2.1");
+  const auto verdict = json_of(co_await world.call({"GET", "/v1/audit-events/verify", owner}));
+  CHECK(verdict.find("intact")->as_bool());
+  CHECK(verdict.find("rows")->as_int() == 2);
+}

@@ -1,0 +1,298 @@
+#include "relay/api/registry.h"
+#include "shared/base/json.h"
+#include "shared/crypto/new_id.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/relay/api/world.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+// Everything here is generated from the registry: a route that is added is tested, and one without a sample body fails.
+using namespace sallyport;
+using namespace sallyport::test;
+using api::Body;
+using api::Reach;
+using api::Repeat;
+using api::Route;
+using domain::Role;
+
+namespace {
+
+template <class T>
+T absent() {
+  return crypto::new_id<T>(SystemClock());
+}
+
+Targets absent_targets() {
+  return {absent<UserId>(),      absent<ApiTokenId>(), absent<GroupId>(), absent<AgentId>(),
+          absent<EnrolmentId>(), absent<RecipeId>(),   absent<JobId>(),   absent<JobId>()};
+}
+
+std::string path_of(const Route& route, const Targets& targets) {
+  const std::map<std::string_view, std::string> values = {
+      {"user", targets.user.value},
+      {"token", targets.token.value},
+      {"group", targets.group.value},
+      {"agent", targets.agent.value},
+      {"enrolment_token", targets.enrolment_token.value},
+      {"recipe", targets.recipe.value},
+      {"version", "1"},
+      {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value}};
+  std::string path(route.pattern);
+  for (const auto name : api::parameters_of(route.pattern)) {
+    const auto placeholder = "{" + std::string(name) + "}";
+    path.replace(path.find(placeholder), placeholder.size(), values.at(name));
+  }
+  return path + (route.id == "diff_recipe_versions" ? "?from=1&to=2" : "");
+}
+
+// A body that the route takes; throws for a route that has none here.
+std::string body_of(const Route& route, const Targets& targets) {
+  if (route.body == Body::none) return {};
+  const auto unique = targets.user.value.substr(20);
+  const auto yaml = recipe_yaml("fresh-recipe-" + std::to_string(std::hash<std::string>()(unique) % 1'000'000));
+  const std::map<std::string_view, std::string> bodies = {
+      {"create_organisation", fmt::format(R"({{"name":"o{}","owner_name":"A","owner_email":"a@b.test"}})", unique)},
+      {"rename_organisation", fmt::format(R"({{"name":"r{}"}})", unique)},
+      {"add_user", fmt::format(R"({{"name":"N","email":"{}@y.test","role":"viewer"}})", unique)},
+      {"change_user_role", R"({"role":"editor"})"},
+      {"create_token", R"({"name":"t"})"},
+      {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
+      {"rename_agent", R"({"name":"renamed"})"},
+      {"revoke_agent", "{}"},
+      {"create_enrolment_token", R"({"group_name":"dc1"})"},
+      {"apply_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},
+      {"validate_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},
+      {"activate_recipe", R"({"version":2})"},
+      {"deactivate_recipe", "{}"},
+      {"start_job", fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)},
+      {"cancel_job", "{}"},
+      {"rerun_job", "{}"}};
+  return bodies.at(route.id);
+}
+
+Ask ask_for(const Route& route, const Targets& targets, std::string token) {
+  return {std::string(to_string(route.method)), path_of(route, targets), std::move(token), body_of(route, targets)};
+}
+
+struct Played {
+  int status = 200;  // a live stream is 200
+  std::string body;
+};
+
+asio::awaitable<Played> play(World& world, Ask ask) {
+  auto reply = co_await world.play(std::move(ask));
+  if (auto* response = std::get_if<http::Response>(&reply)) co_return Played{response->status, response->body};
+  co_return Played{};
+}
+
+bool allows(const Route& route, std::optional<Role> role, bool platform_admin) {
+  switch (route.reach) {
+    case Reach::open: return true;
+    case Reach::authenticated: return role.has_value();
+    case Reach::organisation: return role && *role <= *route.least_role;
+    case Reach::platform: return platform_admin;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("every declaration stands and no two collide", "[api][registry]") {
+  std::set<std::string> ids, places;
+  for (const auto& route : api::routes()) {
+    CHECK(api::fault_in(route).empty());
+    CHECK(ids.insert(std::string(route.id)).second);
+    std::string shape(to_string(route.method));
+    for (bool in_name = false; const char c : route.pattern) {
+      if (!in_name) shape += c;
+      if (c == '{') in_name = true;
+      if (c == '}') in_name = false;
+    }
+    CHECK(places.insert(shape).second);
+  }
+  CHECK(ids.size() >= 50);
+}
+
+TEST_CASE("a declaration that cannot stand is found", "[api][registry]") {
+  const auto good = *std::ranges::find(api::routes(), "rename_agent", &Route::id);
+  REQUIRE(api::fault_in(good).empty());
+  const auto fault = [&](auto spoil) {
+    Route route = good;
+    spoil(route);
+    return api::fault_in(route);
+  };
+  CHECK_FALSE(fault([](Route& r) { r.audited = ""; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.repeat = Repeat::safe; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.least_role.reset(); }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.least_role = Role::viewer; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.least_role = Role::owner; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.scope.reset(); }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.scope = domain::Scope::platform_write; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.reach = Reach::platform; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.reach = Reach::open; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.path = {}; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.pattern = "/v1/agents/{agent}/"; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.method = http::Method::get; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.request = nullptr; }).empty());
+  CHECK_FALSE(fault([](Route& r) { r.handler = nullptr; }).empty());
+}
+
+ASYNC_TEST_CASE("every route answers exactly the roles that may call it", "[api][rbac]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto admin = co_await world.platform_token();
+  const std::vector<std::pair<std::optional<Role>, std::string>> callers = {{std::nullopt, ""},
+                                                                            {Role::viewer, tenant.token(Role::viewer)},
+                                                                            {Role::editor, tenant.token(Role::editor)},
+                                                                            {Role::owner, tenant.token(Role::owner)}};
+  auto targets = co_await world.make_targets(tenant);
+  for (const auto& route : api::routes()) {
+    for (const auto& [role, token] : callers) {
+      if (route.repeat != Repeat::safe) targets = co_await world.make_targets(tenant);
+      const auto played = co_await play(world, ask_for(route, targets, token));
+      INFO(route.id << " as " << (role ? to_string(*role) : "nobody") << ": " << played.body);
+      if (allows(route, role, false)) {
+        CHECK(played.status < 300);
+      } else {
+        CHECK(played.status == (role ? 403 : 401));
+      }
+    }
+    if (route.reach != Reach::platform) continue;
+    targets = co_await world.make_targets(tenant);
+    const auto played = co_await play(world, ask_for(route, targets, admin));
+    INFO(route.id << " as platform admin: " << played.body);
+    CHECK(played.status < 300);
+  }
+}
+
+ASYNC_TEST_CASE("what is another organisation's answers like what is absent, byte by byte", "[api][tenancy]") {
+  World world(co_await asio::this_coro::executor);
+  const auto mine = co_await world.settle("mine");
+  const auto theirs = co_await world.settle("theirs");
+  const auto admin = co_await world.platform_token();
+  for (const auto& route : api::routes()) {
+    if (route.reach != Reach::organisation) continue;
+    const bool names_target = !route.path.empty() || route.id == "start_job";
+    if (!names_target) continue;
+    const auto targets = co_await world.make_targets(theirs);
+    const auto foreign = co_await play(world, ask_for(route, targets, mine.token(Role::owner)));
+    const auto absent = co_await play(world, ask_for(route, absent_targets(), mine.token(Role::owner)));
+    INFO(route.id << ": " << foreign.body);
+    CHECK(foreign.status == 404);
+    CHECK(foreign.body == absent.body);
+    CHECK(absent.status == 404);
+    if (allows(route, Role::viewer, true)) {
+      const auto by_admin = co_await play(world, ask_for(route, targets, admin));
+      CHECK(by_admin.status == 404);
+      CHECK(by_admin.body == absent.body);
+    }
+    const auto own = co_await play(world, ask_for(route, targets, theirs.token(Role::owner)));
+    CHECK(own.status < 300);  // nothing was changed by those who may not
+  }
+}
+
+ASYNC_TEST_CASE("lists and filters of one organisation hold nothing of another", "[api][tenancy]") {
+  World world(co_await asio::this_coro::executor);
+  const auto mine = co_await world.settle("mine");
+  const auto theirs = co_await world.settle("theirs");
+  const auto targets = co_await world.make_targets(theirs);
+  const std::string ids[] = {targets.user.value,  targets.token.value, targets.group.value,
+                             targets.agent.value, theirs.group.value,  targets.recipe.value,
+                             targets.job.value,   theirs.org.value,    targets.enrolment_token.value};
+  for (const auto& route : api::routes()) {
+    if (route.method != http::Method::get || !route.path.empty() || route.reach != Reach::organisation) continue;
+    std::vector<std::string> asks{std::string(route.pattern)};
+    for (const auto& field : route.query) {
+      if (field.format != api::Format::id) continue;
+      const auto id = field.name == "agent"   ? targets.agent.value
+                      : field.name == "group" ? theirs.group.value
+                                              : targets.recipe.value;
+      asks.push_back(fmt::format("{}?{}={}", route.pattern, field.name, id));
+    }
+    for (const auto& target : asks) {
+      const auto played = co_await play(world, {"GET", target, mine.token(Role::owner)});
+      INFO(target << ": " << played.body);
+      CHECK((played.status == 200 || played.status == 404));
+      for (const auto& id : ids) CHECK(played.body.find(id) == std::string::npos);
+    }
+  }
+}
+
+ASYNC_TEST_CASE("ids in bodies reach no other organisation", "[api][tenancy]") {
+  World world(co_await asio::this_coro::executor);
+  const auto mine = co_await world.settle("mine");
+  const auto theirs = co_await world.settle("theirs");
+  const auto targets = co_await world.make_targets(theirs);
+  const std::pair<std::string, std::string> asks[] = {
+      {"/v1/tokens", fmt::format(R"({{"name":"t","user":"{}"}})", targets.user.value)},
+      {"/v1/enrolment-tokens", fmt::format(R"({{"group":"{}"}})", theirs.group.value)},
+      {"/v1/jobs", fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)},
+      {"/v1/jobs", R"({"recipe_name":"nothing-here"})"}};
+  for (const auto& [target, body] : asks) {
+    const auto played = co_await play(world, {"POST", target, mine.token(Role::owner), body});
+    INFO(target << ": " << played.body);
+    CHECK(played.status == 404);
+  }
+}
+
+ASYNC_TEST_CASE("every change leaves exactly one audit row, done, failed or refused; reading leaves none",
+                "[api][audit]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto admin = co_await world.platform_token();
+  for (const auto& route : api::routes()) {
+    if (route.reach == Reach::open) continue;
+    const bool platform = route.reach == Reach::platform;
+    const auto targets = co_await world.make_targets(tenant);
+    const auto& able = platform ? admin : tenant.token(Role::owner);
+    const auto expect = [&](Ask ask, std::string_view outcome) -> asio::awaitable<void> {
+      world.ledger.seen.clear();
+      const auto played = co_await play(world, std::move(ask));
+      INFO(route.id << " " << outcome << ": " << played.body);
+      REQUIRE(world.ledger.seen.size() == (route.repeat == Repeat::safe ? 0 : 1));
+      if (world.ledger.seen.empty()) co_return;
+      const auto& [ledger, event] = world.ledger.seen.front();
+      CHECK(text_of(event, "action") == route.audited);
+      CHECK(text_of(event, "outcome") == outcome);
+      CHECK(text_of(event, "request_id") == "req-1");
+      CHECK(text_of(event, "actor").starts_with("token:tok_"));
+      CHECK_FALSE(text_of(event, "target").empty());
+      CHECK(ledger == (platform && outcome != "refused" ? store::system_ledger() : tenant.org));
+    };
+    co_await expect(ask_for(route, targets, able), "done");
+    if (!route.path.empty()) co_await expect(ask_for(route, absent_targets(), able), "failed");
+    if (!allows(route, Role::viewer, false))
+      co_await expect(ask_for(route, targets, tenant.token(Role::viewer)), "refused");
+  }
+}
+
+ASYNC_TEST_CASE("a change that cannot be recorded is reported as failed", "[api][audit]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  world.ledger.broken = true;
+  const auto response = co_await world.call({"POST", "/v1/groups", tenant.token(Role::owner), R"({"name":"g1"})"});
+  CHECK(response.status == 500);
+  CHECK(text_of(json_of(response), "code") == "not_audited");
+  CHECK(world.sink.text.find("audit.failed") != std::string::npos);
+  const auto refused = co_await world.call({"POST", "/v1/groups", tenant.token(Role::viewer), R"({"name":"g1"})"});
+  CHECK(refused.status == 403);  // the refusal stands whatever happens to its row
+}
+
+ASYNC_TEST_CASE("a token's scopes limit its user's role on every route", "[api][rbac]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto made = co_await world.call(
+      {"POST", "/v1/tokens", tenant.token(Role::owner), R"({"name":"n","scopes":["agents:read"]})"});
+  REQUIRE(made.status == 201);
+  const auto narrow = text_of(json_of(made), "secret");
+  const auto targets = co_await world.make_targets(tenant);
+  for (const auto& route : api::routes()) {
+    if (route.reach != Reach::organisation) continue;
+    const auto played = co_await play(world, ask_for(route, targets, narrow));
+    INFO(route.id << ": " << played.body);
+    CHECK((played.status < 300) == (route.scope == domain::Scope::agents_read));
+    if (route.scope != domain::Scope::agents_read) CHECK(played.status == 403);
+  }
+}

@@ -1,0 +1,201 @@
+#include "tests/unit/relay/api/world.h"
+
+#include "relay/api/api_token.h"
+#include "relay/http/gate.h"
+#include "shared/base/json.h"
+#include "shared/crypto/digest.h"
+#include "shared/crypto/new_id.h"
+#include "shared/recipe/loader.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::test {
+namespace {
+
+identity::Deployment make_deployment(const Clock& clock) {
+  auto root = must(crypto::make_root("test", clock));
+  auto server = must(crypto::make_server_certificate(root, {"127.0.0.1"}, clock));
+  return {"test.example", std::move(root.certificate), std::move(root.key), std::move(server)};
+}
+
+}  // namespace
+
+store::awaitable<Result<store::AuditRow>> CountingAuditLog::append(OrgId org, store::AuditEvent event) {
+  if (broken) co_return fail(Errc::unavailable, "planted");
+  seen.push_back({org, must(parse_json(event.json))});
+  co_return co_await log_.append(std::move(org), std::move(event));
+}
+
+std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId& agent) const {
+  const auto it = linked.find(agent);
+  return it == linked.end() ? std::nullopt : std::optional(it->second);
+}
+
+World::World(asio::any_io_executor executor, api::ApiOptions options)
+    : store(must(store::SqliteStore::open({.file = folder.path("relay.db")}))),
+      stores(store->stores()),
+      envelope(keys::new_master_key()),
+      ledger(stores.audit_log),
+      audit(ledger, clock),
+      deployment(make_deployment(clock)),
+      authority(deployment, stores.issuing_cas, envelope, clock),
+      enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit}, {"relay.test", 7443, ""}, clock),
+      revocations(stores.agents, stores.certificates, clock),
+      feed(executor),
+      parcels({stores.recipes, stores.history, envelope}),
+      dispatcher(executor, {stores.jobs, parcels, feed, clock, log}),
+      job_service(
+          {stores.jobs, stores.recipes, stores.history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
+      api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, clock, log,
+                        metrics, [this](const OrgId& org) { triggers_changed.push_back(org); }},
+          options) {}
+
+World::~World() = default;
+
+asio::awaitable<std::string> World::add_token(OrgId org, UserId user, domain::ScopeSet scopes) {
+  const auto id = crypto::new_id<ApiTokenId>(clock);
+  auto secret = api::make_token_secret(id);
+  store::ApiToken token{.id = id,
+                        .org = org,
+                        .user = user,
+                        .name = "test",
+                        .secret_hash = secret.hash,
+                        .scopes = scopes,
+                        .created_at = clock.wall(),
+                        .expires_at = clock.wall() + std::chrono::hours(24)};
+  must(co_await stores.api_tokens.add(org, std::move(token)));
+  co_return std::string(secret.text.reveal());
+}
+
+asio::awaitable<Tenant> World::settle(std::string name) {
+  Tenant tenant{.org = crypto::new_id<OrgId>(clock), .group = crypto::new_id<GroupId>(clock)};
+  must(co_await stores.organisations.add({tenant.org, name, clock.wall()}));
+  must(co_await stores.groups.add(tenant.org, {tenant.group, tenant.org, "dc1", clock.wall()}));
+  for (const auto role : {domain::Role::owner, domain::Role::editor, domain::Role::viewer}) {
+    const auto user = crypto::new_id<UserId>(clock);
+    const auto email = fmt::format("{}@{}.test", to_string(role), name);
+    must(co_await stores.users.add(tenant.org, {.id = user,
+                                                .org = tenant.org,
+                                                .name = std::string(to_string(role)),
+                                                .email = email,
+                                                .role = role,
+                                                .created_at = clock.wall()}));
+    tenant.users[role] = user;
+    tenant.tokens[role] = co_await add_token(tenant.org, user, domain::ScopeSet::all());
+  }
+  co_return tenant;
+}
+
+asio::awaitable<std::string> World::platform_token() {
+  const auto org = crypto::new_id<OrgId>(clock);
+  const auto user = crypto::new_id<UserId>(clock);
+  must(co_await stores.organisations.add({org, "platform", clock.wall()}));
+  must(co_await stores.users.add(org, {.id = user,
+                                       .org = org,
+                                       .name = "admin",
+                                       .email = "admin@platform.test",
+                                       .role = domain::Role::viewer,
+                                       .platform = domain::PlatformRights::admin,
+                                       .created_at = clock.wall()}));
+  co_return co_await add_token(org, user, domain::ScopeSet::all());
+}
+
+asio::awaitable<RecipeId> World::apply_recipe(Tenant tenant, std::string name, std::string yaml) {
+  const auto loaded = recipe::load_recipe(yaml);
+  if (!loaded) throw std::runtime_error(yaml::to_error(loaded.error()).message);
+  const auto canonical = recipe::to_canonical(*loaded);
+  const auto digest = crypto::sha256(canonical);
+  const auto applied =
+      must(co_await stores.recipes.apply(tenant.org, {.id_if_new = crypto::new_id<RecipeId>(clock),
+                                                      .name = name,
+                                                      .run_on = loaded->run_on,
+                                                      .trigger = "manual",
+                                                      .source_yaml = yaml,
+                                                      .canonical_json = canonical,
+                                                      .sha256 = Bytes(digest.begin(), digest.end()),
+                                                      .created_by = tenant.users.at(domain::Role::owner),
+                                                      .created_at = clock.wall()}));
+  co_return applied.recipe.id;
+}
+
+asio::awaitable<JobId> World::start(Tenant tenant, RecipeId recipe) {
+  const auto added = must(co_await job_service.start(
+      tenant.org, {.recipe = recipe, .version = std::nullopt, .inputs = Value(ValueMap{}), .event_key = ""}, {"test"}));
+  co_return added.job.id;
+}
+
+asio::awaitable<Targets> World::make_targets(Tenant tenant) {
+  Targets made{.user = crypto::new_id<UserId>(clock),
+               .token = crypto::new_id<ApiTokenId>(clock),
+               .group = crypto::new_id<GroupId>(clock),
+               .agent = crypto::new_id<AgentId>(clock)};
+  const auto& org = tenant.org;
+  const auto unique = made.user.value.substr(20);
+  std::string name = "n";
+  for (const char c : unique) name += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  must(co_await stores.users.add(
+      org, {.id = made.user, .org = org, .name = name, .email = name + "@x.test", .created_at = clock.wall()}));
+  must(co_await stores.api_tokens.add(org, {.id = made.token,
+                                            .org = org,
+                                            .user = made.user,
+                                            .name = name,
+                                            .secret_hash = Bytes(32),
+                                            .created_at = clock.wall()}));
+  must(co_await stores.groups.add(org, {made.group, org, name, clock.wall()}));
+  must(co_await stores.agents.add(
+      org, {.id = made.agent, .org = org, .group = tenant.group, .name = name, .enrolled_at = clock.wall()}));
+  made.enrolment_token = must(co_await enrolments.make_token(
+                                  org, {.group = tenant.group, .created_by = tenant.users.at(domain::Role::owner)}))
+                             .token.id;
+  made.recipe = co_await apply_recipe(tenant, name, recipe_yaml(name));
+  co_await apply_recipe(tenant, name, recipe_yaml(name, "dc1", "another"));
+  must(co_await stores.recipes.activate(org, made.recipe, {std::nullopt, 1}));
+  made.job = co_await start(tenant, made.recipe);
+  made.ended_job = co_await start(tenant, made.recipe);
+  must(co_await job_service.cancel(org, made.ended_job, {"test"}));
+  co_return made;
+}
+
+asio::awaitable<http::Reply> World::play(Ask ask) {
+  std::string block = fmt::format("{} {} HTTP/1.1\r\nHost: relay.test\r\n", ask.method, ask.target);
+  if (!ask.token.empty()) block += fmt::format("Authorization: Bearer {}\r\n", ask.token);
+  if (!ask.body.empty()) block += fmt::format("Content-Length: {}\r\n", ask.body.size());
+  bool typed = false;
+  for (const auto& line : ask.headers) {
+    block += line + "\r\n";
+    typed = typed || line.starts_with("Content-Type");
+  }
+  if (!ask.body.empty() && !typed) block += "Content-Type: application/json\r\n";
+  auto head = http::check_head(block + "\r\n", {});
+  if (!head) throw std::runtime_error("the gate refused: " + head.error().code);
+  head->request_id = "req-1";
+  head->peer = ask.peer;
+  auto admission = co_await api.admit(*head);
+  if (auto* refused = std::get_if<http::Response>(&admission)) co_return std::move(*refused);
+  auto& exchange = std::get<std::unique_ptr<http::Exchange>>(admission);
+  if (ask.body.size() > exchange->body_limit()) throw std::runtime_error("the body is over the route's limit");
+  co_return co_await exchange->answer({*std::move(head), ask.body});
+}
+
+asio::awaitable<http::Response> World::call(Ask ask) {
+  auto reply = co_await play(std::move(ask));
+  co_return std::get<http::Response>(std::move(reply));
+}
+
+std::string recipe_yaml(std::string_view name, std::string_view group, std::string_view message) {
+  return fmt::format(
+      "recipe: {}\nrun_on: {}\ntrigger: {{uses: manual@1}}\nsteps:\n  - id: done\n    stop: {{status: succeeded, "
+      "message: {}}}\n",
+      name, group, message);
+}
+
+Value json_of(const http::Response& response) { return must(parse_json(response.body)); }
+
+ValueList items_of(const http::Response& response) { return json_of(response).find("items")->as_list(); }
+
+std::string text_of(const Value& value, std::string_view member) {
+  const auto* found = value.find(member);
+  return found != nullptr && found->is(Value::Kind::string) ? found->as_string() : std::string();
+}
+
+}  // namespace sallyport::test
