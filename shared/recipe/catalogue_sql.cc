@@ -27,17 +27,34 @@ constexpr std::array kQueryFields{kStatement, kOneSet,
                                         .types = Types::integer,
                                         .doc = "more rows than this are an error (`too_large`)",
                                         .min = 1,
-                                        .max = 1'000'000'000}};
-constexpr std::array kExecuteFields{kStatement, kManySets};
+                                        .max = 1'000'000'000},
+                                  Field{.name = "batch",
+                                        .types = Types::integer,
+                                        .doc = "rows in one item of `batches`",
+                                        .default_json = "500",
+                                        .min = 1,
+                                        .max = 10'000}};
+constexpr Field kExactlyOnce{.name = "exactly_once",
+                             .types = Types::boolean,
+                             .doc =
+                                 "leave the step's key in the effect ledger, where the connection has one, so that a "
+                                 "run after a crash has no second effect",
+                             .default_json = "true"};
+constexpr std::array kExecuteFields{kStatement, kManySets, kExactlyOnce};
 constexpr std::array kInTransaction{kStatement, kManySets};
 constexpr std::array kTransactionFields{Field{.name = "statements",
                                               .types = Types::list,
                                               .traits = Traits::required,
                                               .doc = "run in this order in one transaction; all take effect or none",
-                                              .inside = kInTransaction}};
+                                              .inside = kInTransaction},
+                                        kExactlyOnce};
 
-constexpr std::array kQueryOutput{OutputField{"rows", Types::rows, "the rows, read as they are needed"},
-                                  OutputField{"count", Types::integer, "how many rows there are"}};
+constexpr std::array kQueryOutput{
+    OutputField{"rows", Types::rows, "the rows, read as they are needed"},
+    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"},
+    OutputField{"count", Types::integer, "how many rows there are"},
+    OutputField{"columns", Types::list, "the names of the columns, in order"},
+    OutputField{"list", Types::any, "the rows as a list of maps when they are few (100 rows, 64 KiB), else null"}};
 constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"}};
 
 constexpr std::array kActions{
