@@ -22,6 +22,9 @@ sallyport_tests(unit relay/jobs USES relay/jobs relay/store/sqlite)
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
 sallyport_tests(unit relay/http USES relay/http shared/crypto)
 sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 300)
+if(TARGET unit_relay_api)  # the API over the real HTTPS server
+  target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
+endif()
 sallyport_tests(unit relay/cli USES relay/cli)
 
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)

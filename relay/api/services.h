@@ -29,7 +29,7 @@ struct Services {
   const Clock& clock;
   const Log& log;
   Metrics& metrics;
-  // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked.
+  // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
   std::function<void(const OrgId&)> triggers_changed;
 };
 

@@ -365,3 +365,21 @@ TEST_CASE("listen names the file or the port that does not work", "[http][server
   CHECK(error_of({.port = running.port(), .certificate_file = files.certificate(), .key_file = files.key()})
             .find(std::to_string(running.port())) != std::string::npos);
 }
+
+TEST_CASE("a bad new certificate leaves the old one in use", "[http][server][tls]") {
+  TestHandler handler;
+  MemorySink sink;
+  SystemClock clock;
+  Log log(sink, clock);
+  Metrics metrics;
+  asio::io_context loop;
+  CertificateFiles files;
+  http::Server server(loop.get_executor(), {.certificate_file = files.certificate(), .key_file = files.key()}, handler,
+                      {log, clock, metrics});
+  REQUIRE(server.listen());
+  CHECK(server.reload_certificate());
+  std::filesystem::remove(files.certificate());
+  const auto reloaded = server.reload_certificate();
+  REQUIRE_FALSE(reloaded);
+  CHECK(reloaded.error().code == Errc::invalid);
+}
