@@ -2,6 +2,7 @@
 
 #include "agent/connectors/connector.h"
 #include "agent/connectors/site.h"
+#include "shared/recipe/catalogue.h"
 #include "tests/support/temp_dir.h"
 
 #include <catch2/catch.hpp>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -125,11 +127,22 @@ class ConnectorSite {
 
   connectors::Site site() { return {connections_, policy_, vault_, clock_}; }
 
+  // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and the
+  // output has no field that the catalogue does not name.
   connectors::StepResult<Value> run(connectors::Action& action, ValueMap arguments, std::string_view connection = {}) {
+    const auto* info = recipe::find_action(action.name());
+    if (info == nullptr) throw std::runtime_error("not in the catalogue: " + std::string(action.name()));
+    const Value given(std::move(arguments));
+    const auto bound = recipe::bind_arguments(*info, given);
     const connectors::StepContext context{job,        "step",           attempt, idempotency_key, connection,
                                           deadline(), stop.get_token(), bodies,  repeated};
-    auto output = action.run(context, Value(std::move(arguments)));
+    auto output = action.run(context, bound ? *bound : given);
     if (!output) return std::unexpected(std::move(output).error());
+    for (const auto& [name, value] : output->value.as_map()) {
+      const bool known =
+          std::ranges::any_of(info->output, [&](const auto& field) { return field.name == name.as_string(); });
+      if (!known) throw std::runtime_error("output not in the catalogue: " + name.as_string());
+    }
     return std::move(output->value);
   }
   SteadyTime deadline() const { return std::chrono::steady_clock::now() + patience; }

@@ -1,0 +1,118 @@
+// The published schemas know exactly the keys that the readers know, and the example of the demo is sound.
+#include "agent/policy/agent_config.h"
+#include "agent/policy/config.h"
+#include "agent/policy/connections.h"
+#include "agent/policy/policy.h"
+#include "shared/base/json.h"
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace sallyport;
+using namespace sallyport::policy;
+
+namespace {
+
+using Names = std::set<std::string>;
+
+Value schema(const std::string& name) {
+  std::ifstream in("docs/schemas/" + name + ".schema.json");
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  auto value = parse_json(text);
+  REQUIRE(value);
+  return *value;
+}
+
+Names properties(const Value& schema, std::initializer_list<std::string_view> path) {
+  const Value* at = &schema;
+  for (auto name : path) {
+    at = at->find(name);
+    REQUIRE(at != nullptr);
+  }
+  Names names;
+  for (const auto& [name, value] : at->find("properties")->as_map()) names.insert(name.as_string());
+  return names;
+}
+
+// What a reader says it knows when it meets a key that is like no other.
+template <class T>
+Names known(const std::expected<T, yaml::Problems>& read) {
+  REQUIRE_FALSE(read);
+  Names names;
+  for (const auto& problem : read.error()) {
+    const auto from = problem.message.find("; known are ");
+    if (problem.rule != "unknown-key" || from == std::string::npos) continue;
+    std::string list = problem.message.substr(from + 12);
+    for (std::size_t comma; (comma = list.find(", ")) != std::string::npos; list.erase(0, comma + 2))
+      names.insert(list.substr(0, comma));
+    names.insert(list);
+  }
+  names.erase("password");  // asked for only to be refused with the reason
+  return names;
+}
+
+Names agent(std::string_view text) { return known(parse_agent_config(text, "agent.yaml", "/")); }
+Names connections(std::string_view text) { return known(parse_connections(text, "connections.yaml", "/")); }
+Names policy_keys(std::string_view text) { return known(parse_policy(text, "policy.yaml", "/")); }
+
+}  // namespace
+
+TEST_CASE("agent.schema.json has the reader's keys", "[policy][schema]") {
+  const auto published = schema("agent");
+  CHECK(agent("qqqqqqqqqq: 1") == properties(published, {}));
+  for (std::string part : {"proxy", "limits", "log"}) {
+    INFO(part);
+    CHECK(agent(part + ": {qqqqqqqqqq: 1}") == properties(published, {"properties", part}));
+  }
+}
+
+TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
+  const auto published = schema("connections");
+  CHECK(connections("{connections: {}, qqqqqqqqqq: 1}") == properties(published, {}));
+  CHECK(connections("connections: {a: {kind: file, root: x, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "file"}));
+  CHECK(connections("connections: {a: {kind: sql, driver: sqlite, file: x, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "sqlite"}));
+  CHECK(connections("connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "postgres"}));
+}
+
+TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
+  const auto published = schema("policy");
+  CHECK(policy_keys("qqqqqqqqqq: 1") == properties(published, {}));
+  CHECK(policy_keys("limits: {qqqqqqqqqq: 1}") == properties(published, {"$defs", "limits"}));
+  CHECK(policy_keys("connections: {a: {qqqqqqqqqq: 1}}") ==
+        properties(published, {"properties", "connections", "additionalProperties"}));
+  CHECK(policy_keys("connections: {a: {files: [{directory: x, allow: [], qqqqqqqqqq: 1}]}}") ==
+        properties(published, {"$defs", "file_rule"}));
+  CHECK(policy_keys("connections: {a: {sql: {verbs: [], qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "sql_rule"}));
+  CHECK(policy_keys("commands: {a: {argv: [/x], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "command"}));
+  CHECK(policy_keys("commands: {a: {argv: [/x, \"{p}\"], parameters: {p: {qqqqqqqqqq: 1}}}}") ==
+        properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));
+  CHECK(policy_keys("commands: {a: {argv: [/x], limits: {qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "command", "properties", "limits"}));
+  CHECK(policy_keys("tunnels: [{target: \"h:1\", qqqqqqqqqq: 1}]") ==
+        properties(published, {"properties", "tunnels", "items"}));
+}
+
+TEST_CASE("the example of the demo loads and allows its recipe", "[policy][config]") {
+  const test::TempDir dir;
+  for (const char* file : {"agent.yaml", "connections.yaml", "policy.yaml"}) {
+    std::filesystem::copy_file(std::string("examples/orders-to-erp/agent/") + file, dir.path(file));
+  }
+  std::filesystem::create_directories(dir.path("share/in"));
+  const auto config = load_config(dir.path());
+  if (!config) FAIL(to_string(config.error().front()));
+  CHECK(config->policy.check_action("file.watch@1", "erp-share"));
+  CHECK(config->policy.check_directory("erp-share", "in"));
+  CHECK(config->policy.check_file("erp-share", FileVerb::remove, "in/orders.csv"));
+  CHECK(config->policy.check_file("erp-share", FileVerb::write, "done/orders.csv"));
+  CHECK(config->policy.check_action("csv.read@1", ""));
+  CHECK(config->policy.check_sql("erp-db",
+                                 "insert into orders (id) values (:id) on conflict (id) do update set id = excluded.id",
+                                 SqlDialect::sqlite));
+  CHECK_FALSE(config->policy.check_sql("erp-db", "delete from orders", SqlDialect::sqlite));
+}
