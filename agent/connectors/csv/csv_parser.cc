@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::connectors::csv {
@@ -67,9 +68,9 @@ StepResult<void> CsvParser::take_run() {
   begin_record();
   if (state_ == State::field_start) state_ = State::plain;
   after_cr_ = false;
-  SP_CHECK(count(length));
-  if (field_.size() + length > limits_.field_bytes)
-    return wrong("too_large", fmt::format("a field is longer than {} bytes", limits_.field_bytes));
+  const auto field_room = limits_.field_bytes - field_.size(), record_room = limits_.record_bytes - record_bytes_;
+  if (length > std::min(field_room, record_room)) return record_room <= field_room ? long_record() : long_field();
+  record_bytes_ += length;
   field_.append(buffer_, at_, length);
   at_ = end;
   return {};
@@ -81,11 +82,12 @@ void CsvParser::begin_record() {
   state_ = State::field_start;
 }
 
-StepResult<void> CsvParser::count(std::size_t bytes) {
-  record_bytes_ += bytes;
-  if (record_bytes_ > limits_.record_bytes)
-    return wrong("too_large", fmt::format("it is longer than {} bytes", limits_.record_bytes));
-  return {};
+std::unexpected<StepError> CsvParser::long_record() {
+  return wrong("too_large", fmt::format("it is longer than {} bytes", limits_.record_bytes));
+}
+
+std::unexpected<StepError> CsvParser::long_field() {
+  return wrong("too_large", fmt::format("a field is longer than {} bytes", limits_.field_bytes));
 }
 
 StepResult<void> CsvParser::take(char c) {
@@ -94,7 +96,7 @@ StepResult<void> CsvParser::take(char c) {
   const bool line_break = c == '\n' || c == '\r';
   if (line_break && state_ == State::record_start) return ++line_, StepResult<void>();
   begin_record();
-  SP_CHECK(count(1));
+  if (record_bytes_++ == limits_.record_bytes) return long_record();
   if (state_ == State::quoted) {
     if (c == '\n') ++line_;
     if (c == '"') return state_ = State::quote_in_quoted, StepResult<void>();
@@ -110,8 +112,7 @@ StepResult<void> CsvParser::take(char c) {
 }
 
 StepResult<void> CsvParser::append(char c) {
-  if (field_.size() == limits_.field_bytes)
-    return wrong("too_large", fmt::format("a field is longer than {} bytes", limits_.field_bytes));
+  if (field_.size() == limits_.field_bytes) return long_field();
   field_ += c;
   return {};
 }

@@ -51,7 +51,8 @@ class CsvParser {
   StepResult<void> take(char c);
   StepResult<void> take_run();
   void begin_record();
-  StepResult<void> count(std::size_t bytes);
+  std::unexpected<StepError> long_record();
+  std::unexpected<StepError> long_field();
   StepResult<void> append(char c);
   StepResult<void> end_field();
   StepResult<void> end_record();
