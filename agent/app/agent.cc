@@ -230,9 +230,15 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   runner::EngineOptions options{.agent = {host_name(), durable.identity.group}};
   options.slots = config.agent.limits.slots;
   options.workers = config.agent.limits.worker_threads;
-  runner::Engine engine(loop.get_executor(),
-                        {journal, *durable.spool, toolbox.actions(), toolbox.triggers(), toolbox.openers(), clock, log},
-                        options);
+  runner::EngineParts parts{.journal = journal,
+                            .spool = *durable.spool,
+                            .actions = toolbox.actions(),
+                            .triggers = toolbox.triggers(),
+                            .openers = toolbox.openers(),
+                            .secret = {},
+                            .clock = clock,
+                            .log = log};
+  runner::Engine engine(loop.get_executor(), std::move(parts), options);
   EngineOnLink work(loop.get_executor(), engine, config, host, log);
   const agent::Dialer dialer(proxy, agent::process_environment);
   agent::TlsTransport transport(dialer, durable.identities, clock);
