@@ -128,10 +128,8 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
   current = CurrentStep{&step, path, std::nullopt, {}, std::nullopt};
-  if (step.foreach) begin_loop(step, path);
-  if (!current) return;
-  if (!step.foreach) current->runs.emplace(kNoItem, resume(kNoItem, Value()));
-  for (const auto item : replay.open_items(path)) current->runs.emplace(item, resume(item, Value()));
+  if (step.foreach) return begin_loop(step, path);
+  current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
 
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
@@ -198,7 +196,9 @@ void Execution::Impl::conclude(const recipe::Step& step, const std::string& path
   const StepError error = outcome.error.value_or(StepError{{"internal"}, "failed", {}});
   if (failure) return finish_as_failed();
   notice_ending();
-  const bool by_request = ending && ending->status == JobStatus::cancelled;
+  // A failure whose handling began before the cancel stays one, and what its handling began is brought to an end.
+  const bool handled = phase == Phase::steps && replay.began_below("on_failure.");
+  const bool by_request = ending && ending->status == JobStatus::cancelled && !handled;
   if (by_request) return finish(JobStatus::cancelled, ending->error, path);
   if (outcome.status == StepStatus::cancelled) {
     return fail_job({JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, path});

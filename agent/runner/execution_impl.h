@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 // The parts of Execution; private to this folder.
 namespace sallyport::runner {
@@ -82,6 +83,7 @@ struct Execution::Impl {
   bool open_items();
   bool open_item(std::int64_t index);
   bool close_loop();
+  bool say_what_is_open();
   bool wind_down();
   Outcome cut_short(const OpenRun& run) const;
   OpenRun resume(std::int64_t item, Value value) const;
@@ -118,6 +120,7 @@ struct Execution::Impl {
   Phase phase = Phase::steps;
   std::size_t index = 0;
   std::optional<CurrentStep> current;
+  std::set<std::pair<std::string, std::int64_t>> told_open;  // items that say_what_is_open() has ended
   std::optional<std::string> cancel_reason;
   std::optional<Ending> ending;   // winding down
   std::optional<Ending> failure;  // the job has failed; on_failure may be running

@@ -103,11 +103,25 @@ bool Execution::Impl::open_item(std::int64_t item) {
   return false;
 }
 
+// A loop that ends early begins no item again, but what was begun before a crash has an end to be told. True when
+// there was one.
+bool Execution::Impl::say_what_is_open() {
+  if (!current->loop || (!ending && !current->loop->first_error())) return false;
+  for (const auto item : replay.open_items(current->path)) {
+    if (current->loop->has_taken(item) || !told_open.insert({current->path, item}).second) continue;
+    current->runs.emplace(item, resume(item, Value()));
+    end_run(item, cut_short(current->runs.at(item)));
+    return true;
+  }
+  return false;
+}
+
 // The whole foreach ends when all items have, or when one has failed and no other is under way.
 bool Execution::Impl::close_loop() {
   auto& loop = *current->loop;
   const bool over = loop.all_complete() || loop.first_error();
   if (!over || !current->runs.empty() || current->pulling) return false;
+  if (say_what_is_open()) return true;
   Outcome outcome;
   if (loop.first_error()) {
     const bool doubt = loop.first_error()->error_class() == "in_doubt";
@@ -137,6 +151,7 @@ bool Execution::Impl::wind_down() {
   }
   if (!current) return true;
   if (!current->runs.empty() || current->pulling) return !idle.empty();
+  if (say_what_is_open()) return true;
   current->loop.reset();
   const OpenRun whole{{current->path, kNoItem, 1}, Value()};
   current->runs.emplace(kNoItem, whole);

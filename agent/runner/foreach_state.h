@@ -20,6 +20,7 @@ class ForeachState {
   // The next item nobody has begun; nullopt: none may begin now (all taken, too far ahead, or an item failed).
   std::optional<std::int64_t> next() const;
   void take() { ++next_; }
+  bool has_taken(std::int64_t index) const { return index < next_; }
   bool is_body() const { return body_.has_value(); }
   const Handle& body() const { return *body_; }
   Value item(std::int64_t index) const;               // of a list or map

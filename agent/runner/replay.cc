@@ -40,6 +40,11 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
 
 bool Replay::began(const std::string& path, std::int64_t item) const { return intents_.contains({path, item}); }
 
+bool Replay::began_below(const std::string& prefix) const {
+  const auto it = intents_.lower_bound({prefix, journal::kNoItem});
+  return it != intents_.end() && it->first.first.starts_with(prefix);
+}
+
 std::vector<std::int64_t> Replay::open_items(const std::string& path) const {
   std::vector<std::int64_t> items;
   for (auto it = intents_.lower_bound({path, 0}); it != intents_.end() && it->first.first == path; ++it) {

@@ -28,6 +28,7 @@ class Replay {
   Result<std::optional<Outcome>> final_of(const std::string& path, std::int64_t item) const;
   Past past_of(const std::string& path, std::int64_t item) const;
   bool began(const std::string& path, std::int64_t item) const;
+  bool began_below(const std::string& prefix) const;
   std::vector<std::int64_t> open_items(const std::string& path) const;  // begun and not ended
   std::optional<journal::Progress> progress_of(const std::string& path) const;
 

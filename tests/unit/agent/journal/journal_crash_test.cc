@@ -1,8 +1,9 @@
-#include "tests/unit/agent/journal/failing_vfs.h"
+#include "tests/support/failing_vfs.h"
 #include "tests/unit/agent/journal/fixture.h"
 
 namespace sallyport::journal {
 using namespace test;
+using sallyport::test::FailingVfs;
 
 namespace {
 

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "agent/runner/execution.h"
+#include "tests/sim/runner/dice.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace sallyport::sim {
+
+// A fault put in on purpose: the invariants must notice it.
+enum class Planted {
+  none,
+  done_lost_in_crash,    // the journal forgets the last end of a step when the process dies
+  act_before_intent,     // an action is performed before its intent is on the disk
+  act_without_lease,     // the end of the lease is not told to the state machine
+  doubt_taken_as_fresh,  // after a crash, intents without an end are forgotten
+};
+
+// One job on one agent from its acceptance to its end, with crashes, lost leases, failing steps, waits, clock jumps and
+// cancels where the dice say so. Knows what really happened in the world, and compares.
+class History {
+ public:
+  History(std::uint64_t seed, Planted planted);
+
+  // The first broken invariant; empty when all hold.
+  std::string run();
+  const std::string& recipe_text() const { return text_; }
+  std::size_t crashes() const { return crashes_; }
+
+ private:
+  struct InFlight {
+    runner::RunStep step;
+  };
+
+  void start_process();
+  void crash();
+  void one_turn();
+  bool commit(const runner::Turn& turn);
+  void apply(const journal::Change& change);
+  void note(const runner::report::Body& body);
+  void begin(const runner::Action& action);
+  void deliver();
+  bool meddle();
+  void turn_lease();
+  void pass_time(std::optional<SteadyTime> wake);
+  connectors::StepResult<connectors::Output> roll(const runner::RunStep& step);
+  bool is_ended(const journal::StepRun& run) const;
+  void broken(std::string what);
+  void check_the_end();
+
+  Dice dice_;
+  Planted planted_;
+  std::string text_;
+  std::shared_ptr<const recipe::Recipe> recipe_;
+  runner::Now now_;
+  journal::StoredJob disk_;
+  bool ended_on_disk_ = false;
+  std::optional<journal::AddDone> last_done_;
+  std::optional<runner::Execution> machine_;
+  std::vector<InFlight> in_flight_;
+  std::vector<runner::PullItem> pulls_;
+  bool leased_ = true;
+  bool meddling_ = true;
+  bool cancelled_ = false;
+
+  // What the world saw.
+  std::map<std::string, int> begun_;           // "path#attempt"
+  std::map<std::string, std::string> key_of_;  // by path
+  std::set<std::string> keys_;
+  std::set<std::string> told_;  // started and finished reports
+  std::optional<std::string> job_end_;
+  std::size_t crashes_ = 0;
+  std::string violation_;
+};
+
+}  // namespace sallyport::sim
