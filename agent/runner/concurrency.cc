@@ -20,13 +20,14 @@ std::optional<JobId> ConcurrencyGate::leave(const Key& key, const JobId& job) {
   const auto found = lines_.find(key);
   if (found == lines_.end()) return std::nullopt;
   auto& line = found->second;
-  line.jobs.remove(job);
-  if (line.jobs.empty()) {
-    lines_.erase(found);
-    return std::nullopt;
-  }
-  if (static_cast<std::int64_t>(line.jobs.size()) < line.limit) return std::nullopt;
-  return *std::next(line.jobs.begin(), line.limit - 1);
+  const auto it = std::ranges::find(line.jobs, job);
+  if (it == line.jobs.end()) return std::nullopt;
+  const bool ran = std::distance(line.jobs.begin(), it) < line.limit;
+  line.jobs.erase(it);
+  const bool next = ran && static_cast<std::int64_t>(line.jobs.size()) >= line.limit;
+  const std::optional<JobId> turn = next ? std::optional(*std::next(line.jobs.begin(), line.limit - 1)) : std::nullopt;
+  if (line.jobs.empty()) lines_.erase(found);
+  return turn;
 }
 
 std::size_t ConcurrencyGate::waiting() const {

@@ -14,7 +14,9 @@ Engine::Impl::Impl(asio::any_io_executor executor, EngineParts parts, EngineOpti
             return start_local(std::move(watched), std::move(event), std::move(besides));
           }),
       accept_ended(executor) {
-  core.wake_jobs = [this] { wake_all(); };
+  core.wake_job = [this](const JobId& job) {
+    if (const auto task = find(job)) task->wake();
+  };
 }
 
 Engine::Engine(asio::any_io_executor executor, EngineParts parts, EngineOptions options)

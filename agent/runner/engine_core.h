@@ -25,7 +25,7 @@ struct EngineCore {
   ConcurrencyGate gate;
   Event to_send;                    // there may be something for the relay
   Event still;                      // no step runs
-  std::function<void()> wake_jobs;  // something changed that many may wait for
+  std::function<void(const JobId&)> wake_job;
   bool draining = false;
   std::size_t running_steps = 0;
 

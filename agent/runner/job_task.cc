@@ -118,8 +118,7 @@ asio::awaitable<bool> JobTask::queue(recipe::Concurrency rule) {
 
 void JobTask::leave_gate() {
   if (!gate_key_) return;
-  (void)core_.gate.leave(*gate_key_, id_);
-  core_.wake_jobs();
+  if (const auto next = core_.gate.leave(*gate_key_, id_)) core_.wake_job(*next);
 }
 
 // ---------------------------------------------------------------- the job itself

@@ -1,0 +1,70 @@
+#include "agent/runner/concurrency.h"
+
+#include "agent/runner/recipe_cache.h"
+#include "tests/unit/agent/runner/engine_bench.h"
+
+namespace sallyport::runner {
+using namespace test;
+using Entry = ConcurrencyGate::Entry;
+
+namespace {
+
+const ConcurrencyGate::Key kKey(RecipeId("rcp_1"), "k");
+JobId job(int number) { return JobId("job_" + std::to_string(number)); }
+recipe::Concurrency rule(std::int64_t limit, std::optional<recipe::OnConflict> conflict = std::nullopt) {
+  return {limit, std::nullopt, conflict};
+}
+
+}  // namespace
+
+TEST_CASE("as many as the limit run, the others wait in order", "[concurrency]") {
+  ConcurrencyGate gate;
+  CHECK(gate.enter(kKey, job(1), rule(2)) == Entry::may_run);
+  CHECK(gate.enter(kKey, job(2), rule(2)) == Entry::may_run);
+  CHECK(gate.enter(kKey, job(3), rule(2)) == Entry::must_wait);
+  CHECK(gate.enter(kKey, job(4), rule(2)) == Entry::must_wait);
+  CHECK(gate.waiting() == 2);
+  CHECK(gate.leave(kKey, job(1)) == job(3));
+  CHECK(gate.enter(kKey, job(4), rule(2)) == Entry::must_wait);
+  CHECK(gate.enter(kKey, job(3), rule(2)) == Entry::may_run);
+  CHECK(gate.enter(kKey, job(3), rule(2)) == Entry::may_run);  // asking again changes nothing
+  CHECK_FALSE(gate.leave(kKey, job(4)));                       // gave up waiting: nobody's turn comes of it
+  CHECK_FALSE(gate.leave(kKey, job(2)));
+  CHECK_FALSE(gate.leave(kKey, job(3)));
+  CHECK(gate.waiting() == 0);
+}
+
+TEST_CASE("keys and recipes do not count together", "[concurrency]") {
+  ConcurrencyGate gate;
+  CHECK(gate.enter(kKey, job(1), rule(1)) == Entry::may_run);
+  CHECK(gate.enter({RecipeId("rcp_1"), "other"}, job(2), rule(1)) == Entry::may_run);
+  CHECK(gate.enter({RecipeId("rcp_2"), "k"}, job(3), rule(1)) == Entry::may_run);
+}
+
+TEST_CASE("skip leaves no trace", "[concurrency]") {
+  ConcurrencyGate gate;
+  const auto skip = rule(1, recipe::OnConflict::skip);
+  CHECK(gate.enter(kKey, job(1), skip) == Entry::may_run);
+  CHECK(gate.enter(kKey, job(2), skip) == Entry::skipped);
+  CHECK_FALSE(gate.leave(kKey, job(1)));
+  CHECK(gate.enter(kKey, job(3), skip) == Entry::may_run);
+  CHECK_FALSE(gate.leave(kKey, job(9)));  // never entered
+}
+
+TEST_CASE("equal recipe texts share one compiled recipe, and few are kept", "[recipe-cache]") {
+  RecipeCache cache(2);
+  const auto text = [](int number) {
+    return canonical("steps:\n  - {id: a, uses: log.write@1, with: {text: \"" + std::to_string(number) + "\"}}\n");
+  };
+  const auto first = cache.get(text(1));
+  REQUIRE(first);
+  CHECK(cache.get(text(1)).value() == *first);
+  REQUIRE(cache.get(text(2)));
+  REQUIRE(cache.get(text(3)));
+  CHECK(cache.get(text(1)).value() != *first);
+  const auto bad = cache.get("{}");
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().code == Errc::invalid);
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,93 @@
+#include "agent/runner/wire.h"
+
+#include "proto/sallyport/v1/jobs.pb.h"
+#include "tests/unit/agent/runner/engine_bench.h"
+
+namespace sallyport::runner {
+using namespace test;
+
+namespace {
+
+Result<wire::ToAgent> decode(const std::string& bytes) { return wire::decode(as_bytes(bytes)); }
+
+}  // namespace
+
+TEST_CASE("messages of the relay become plain values", "[wire]") {
+  const auto dispatched =
+      decode(dispatch("{}", {.job = kJob2, .epoch = 9, .lease_ms = 1'000, .done = {{"a", "1"}, {"b[2]", "2"}}}));
+  REQUIRE(dispatched);
+  const auto& body = std::get<wire::Dispatch>(*dispatched);
+  CHECK(body.lease.job == JobId(kJob2));
+  CHECK(body.lease.epoch == 9);
+  CHECK(body.lease.length == std::chrono::seconds(1));
+  CHECK(body.recipe == RecipeId(kRecipe1));
+  REQUIRE(body.done.size() == 2);
+  CHECK(body.done[1].path == "b[2]");
+  CHECK(body.done[1].output_json == "2");
+  CHECK(std::get<wire::CancelJob>(*decode(cancel(kJob1, 3))).epoch == 3);
+  const auto both = std::get<wire::Leases>(*decode(leases(kJob1, 4, 5)));
+  CHECK(both.renewed.at(0).epoch == 4);
+  CHECK(both.fenced.at(0).epoch == 5);
+  CHECK(std::get<wire::ReportsAcked>(*decode(acked(77))).seq == 77);
+  const auto assigned = std::get<wire::Assignments>(*decode(assignments(2, {"{}", "[]"})));
+  CHECK(assigned.revision == 2);
+  CHECK(assigned.recipes.at(1).recipe_json == "[]");
+}
+
+TEST_CASE("what a newer relay says is ignored, what is broken is refused", "[wire][bad-input]") {
+  CHECK(std::holds_alternative<wire::Unknown>(*decode("")));
+  CHECK(std::holds_alternative<wire::Unknown>(*decode(std::string("\x7a\x01x", 3))));  // field 15
+  for (const std::string& bad :
+       {std::string("\xff"), std::string("\x0a\x05xx"), cancel("job_x", 1), cancel("", 1), cancel(kRecipe1, 1),
+        leases("job_", 1, 0), leases("", 0, 1), dispatch("{}", {.job = "x"}), dispatch("{}", {.epoch = 0}),
+        dispatch("{}", {.done = {{std::string(500, 'p'), ""}}})}) {
+    const auto refused = decode(bad);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::invalid);
+  }
+}
+
+TEST_CASE("a recipe assigned twice is refused", "[wire][bad-input]") {
+  v1::ToAgent message;
+  for (int i = 0; i < 2; ++i) message.mutable_assignments()->add_recipes()->set_recipe_id(kRecipe1);
+  CHECK_FALSE(decode(message.SerializeAsString()));
+}
+
+TEST_CASE("a message cut anywhere is refused or ignored, never more", "[wire][bad-input]") {
+  const std::string whole =
+      dispatch(canonical("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n"));
+  for (std::size_t cut = 1; cut < whole.size(); ++cut) {
+    const auto decoded = decode(whole.substr(0, cut));
+    if (decoded) CHECK_FALSE(std::holds_alternative<wire::Dispatch>(*decoded));
+  }
+}
+
+TEST_CASE("a lease of absurd length is capped", "[wire][bounds]") {
+  const auto both = std::get<wire::Leases>(*decode(leases(kJob1, 1, 0, 0xffffffff)));
+  CHECK(both.renewed.at(0).length == std::chrono::hours(24));
+}
+
+TEST_CASE("reports carry the numbers of their row and everything that was said", "[wire]") {
+  const report::StepFinished finished{"a[1]", 2, "failed", "", "sqlstate:40001", "deadlock", 5'000};
+  journal::OutboxRow row{
+      .seq = 8, .job = JobId(kJob1), .epoch = 3, .job_seq = 4, .report = wire::encode_body(finished, from_unix_ms(99))};
+  const auto bytes = wire::encode(row);
+  REQUIRE(bytes);
+  v1::ToRelay message;
+  REQUIRE(message.ParseFromString(*bytes));
+  const auto& report = message.report();
+  CHECK(report.seq() == 8);
+  CHECK(report.job_id() == kJob1);
+  CHECK(report.lease_epoch() == 3);
+  CHECK(report.job_seq() == 4);
+  CHECK(report.at_ms() == 99);
+  CHECK(report.step_finished().path() == "a[1]");
+  CHECK(report.step_finished().attempt() == 2);
+  CHECK(report.step_finished().error_class() == "sqlstate:40001");
+  CHECK(report.step_finished().will_retry());
+  CHECK(report.step_finished().retry_at_ms() == 5'000);
+  row.report = "\xff\xff";
+  CHECK_FALSE(wire::encode(row));
+}
+
+}  // namespace sallyport::runner
