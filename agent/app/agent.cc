@@ -35,7 +35,8 @@ namespace {
 
 constexpr auto kEnrolTime = std::chrono::seconds(30);
 constexpr auto kDrainTime = std::chrono::seconds(25);
-constexpr auto kFarewell = std::chrono::seconds(3);
+constexpr auto kFarewell = std::chrono::seconds(3);  // for the relay to confirm the last reports
+constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
 
 std::string host_name() {
@@ -162,7 +163,9 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
   log.info("agent.stopping", {{"signal", signal}});
   host.stopping(signal);
   co_await engine.drain(std::chrono::steady_clock::now() + kDrainTime);
-  supervisor.drain("the agent stops", kFarewell);
+  const auto farewell = std::chrono::steady_clock::now() + kFarewell;
+  while (engine.status().outbox.rows > 0 && std::chrono::steady_clock::now() < farewell) co_await sleep_for(kTick);
+  supervisor.stop("the agent stops");
   co_await link.join();
   co_await work.join();
   log.info("agent.stopped");

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <utility>
+
 namespace sallyport::runner {
 namespace {
 
@@ -75,15 +77,33 @@ StepResult<std::unique_ptr<connectors::BodyWriter>> JobBodies::new_spool(std::st
   return std::make_unique<SpoolBody>(std::move(writer), std::move(media_type));
 }
 
+std::int64_t ItemReader::batch_size() const {
+  const auto it = source_.attributes.find(Value("batch"));
+  return it != source_.attributes.end() && it->second.is(Value::Kind::int64) ? it->second.as_int() : 0;
+}
+
+StepResult<std::optional<Value>> ItemReader::next_item() {
+  const auto size = batch_size();
+  if (size <= 0) return rows_->next();
+  ValueList rows;
+  while (std::cmp_less(rows.size(), size)) {
+    SP_TRY(auto row, rows_->next());
+    if (!row) break;
+    rows.push_back(std::move(*row));
+  }
+  if (rows.empty()) return std::optional<Value>();
+  return std::optional<Value>(Value(std::move(rows)));
+}
+
 StepResult<std::optional<Value>> ItemReader::item(std::int64_t index) {
   if (!rows_ || index < next_) {
     SP_TRY(rows_, bodies_->open_rows(source_));
     next_ = 0;
   }
   for (;;) {
-    SP_TRY(auto row, rows_->next());
+    SP_TRY(auto item, next_item());
     const bool wanted = next_++ == index;
-    if (wanted || !row) return row;
+    if (wanted || !item) return item;
   }
 }
 

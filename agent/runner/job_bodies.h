@@ -28,7 +28,8 @@ class JobBodies final : public connectors::Bodies {
   const std::vector<connectors::HandleOpener*>& openers_;
 };
 
-// Gives the items of one body in order, from any of them on; opened when it is first asked. For one thread at a time.
+// Gives the items of one body in order, from any of them on; opened when it is first asked. An item is a row, or a list
+// of rows when the handle says how many make a batch. For one thread at a time.
 class ItemReader {
  public:
   ItemReader(std::shared_ptr<JobBodies> bodies, Handle source)
@@ -36,6 +37,9 @@ class ItemReader {
   connectors::StepResult<std::optional<Value>> item(std::int64_t index);
 
  private:
+  std::int64_t batch_size() const;  // 0: single rows
+  connectors::StepResult<std::optional<Value>> next_item();
+
   std::shared_ptr<JobBodies> bodies_;
   Handle source_;
   std::unique_ptr<connectors::RowReader> rows_;

@@ -55,14 +55,15 @@ say "An agent: its own configuration and policy, enrolled with one string"
 cp -r "$here/agent" "$world/agent"
 mkdir -p "$world/agent/share/in" "$world/agent/share/done"
 sqlite3 "$world/agent/erp.db" 'create table orders (id integer primary key, customer text, city text, total text, note text)'
+"$bin/sallyport" group create dc1
 show "sallyport agent token create --group dc1"
 "$bin/sallyport" agent token create --group dc1 -o json >"$world/token.json"
-python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["token"])' "$world/token.json" |
+python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["enrolment_string"])' "$world/token.json" |
   "$bin/sallyport-agent" enrol --config "$world/agent" -
 rm "$world/token.json"
 "$bin/sallyport-agent" run --config "$world/agent" >"$world/agent.log" 2>&1 &
 agent_pid=$!
-is_linked() { "$bin/sallyport" agent list -o json | python3 -c 'import json, sys; sys.exit(not any(a.get("linked") for a in json.load(sys.stdin)["items"]))'; }
+is_linked() { "$bin/sallyport" agent list -o json | python3 -c 'import json, sys; sys.exit(not any(a.get("link") for a in json.load(sys.stdin)["items"]))'; }
 wait_for 20 "the agent's link" is_linked
 "$bin/sallyport" agent list
 
@@ -72,7 +73,6 @@ show "sallyport recipes apply -f recipe.yaml --activate"
 
 say "A file with $rows orders is dropped into the watched folder"
 "$here/make-orders.py" "$rows" >"$world/orders.csv"
-wait_for 20 "the agent's watch" grep -q '"trigger.watching"' "$world/agent.log"
 mv "$world/orders.csv" "$world/agent/share/in/orders.csv"
 has_job() { "$bin/sallyport" jobs list -o json | python3 -c 'import json, sys; sys.exit(not json.load(sys.stdin)["items"])'; }
 wait_for 30 "the job" has_job
