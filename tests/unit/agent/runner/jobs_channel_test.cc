@@ -1,0 +1,134 @@
+#include "agent/runner/jobs_channel.h"
+
+#include "proto/sallyport/v1/jobs.pb.h"
+#include "tests/support/async_test.h"
+#include "tests/support/memory_stream.h"
+#include "tests/support/scripted_owner.h"
+#include "tests/unit/agent/runner/engine_bench.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::runner {
+using namespace test;
+using sallyport::test::LinkEndpoint;
+
+namespace {
+
+const std::string kOne = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";
+
+// The relay's end of the jobs channel: keeps what comes, says what it is told to.
+struct Relay {
+  std::optional<link::Incoming> jobs;
+  std::vector<std::string> got;
+  bool closed = false;
+
+  asio::awaitable<void> serve(link::Session& session) {
+    auto incoming = co_await session.accept_channel();
+    if (!incoming) co_return;
+    jobs = *std::move(incoming);
+    for (;;) {
+      auto message = co_await jobs->channel.receive_message();
+      closed = !message || !*message;
+      if (closed) co_return;
+      got.emplace_back(as_text(**message));
+    }
+  }
+  bool has(auto what) const {
+    return std::ranges::any_of(got, [&](const std::string& raw) {
+      v1::ToRelay message;
+      return message.ParseFromString(raw) && what(message);
+    });
+  }
+};
+
+// An engine and a relay with a link between them.
+struct Linked {
+  explicit Linked(asio::any_io_executor executor)
+      : bench(executor), tasks(executor, [](const auto&, auto) {}), line(sallyport::test::memory_line(executor)) {
+    auto agent_options = sallyport::test::fast_options(mux::Side::agent);
+    auto relay_options = sallyport::test::fast_options(mux::Side::relay);
+    relay_options.serves = {std::string(kJobsPurpose)};
+    relay_end.owner.work = [this](link::Session& session) { return relay.serve(session); };
+    agent_end.owner.work = [this](link::Session& session) { return work(session); };
+    agent_end.session =
+        std::make_unique<link::Session>(executor, std::move(line.a), agent_options, agent_end.owner, agent_end.clock);
+    relay_end.session =
+        std::make_unique<link::Session>(executor, std::move(line.b), relay_options, relay_end.owner, relay_end.clock);
+  }
+  asio::awaitable<void> work(link::Session& session) { outcome = co_await run_jobs_channel(session, *bench.engine); }
+  asio::awaitable<void> open() {
+    co_await bench.open();
+    tasks.spawn("agent", run_endpoint(agent_end));
+    tasks.spawn("relay", run_endpoint(relay_end));
+    co_await until([this] { return relay.has([](const auto& m) { return m.has_ready(); }); }, "the agent is there");
+  }
+  asio::awaitable<void> close() {
+    agent_end.session->stop("the test is over");
+    co_await tasks.join();
+    co_await bench.close();
+  }
+
+  EngineBench bench;
+  TaskGroup tasks;
+  sallyport::test::MemoryLine line;
+  Relay relay;
+  LinkEndpoint agent_end, relay_end;
+  std::optional<Result<void>> outcome;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a job over a real link, from dispatch to its last report", "[jobs-channel]") {
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne)));
+  REQUIRE(sent);
+  co_await until(
+      [&] { return linked.relay.has([](const auto& m) { return m.has_report() && m.report().has_job_finished(); }); },
+      "the job's end is told");
+  CHECK(linked.relay.has([](const auto& m) { return m.has_answer() && m.answer().accepted(); }));
+  const auto confirmed = co_await linked.relay.jobs->channel.send_message(acked(4));
+  REQUIRE(confirmed);
+  co_await until([&] { return linked.bench.journal->outbox_size().rows == 0; }, "the outbox is empty");
+  co_await linked.close();
+}
+
+ASYNC_TEST_CASE("a relay that breaks the protocol ends the channel, with the reason", "[jobs-channel][bad-input]") {
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  const auto sent = co_await linked.relay.jobs->channel.send_message("\xff\xff\xff");
+  REQUIRE(sent);
+  co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
+  REQUIRE_FALSE(*linked.outcome);
+  CHECK(linked.outcome->error().code == Errc::invalid);
+  co_await until([&] { return linked.relay.closed; }, "the relay sees it");
+  co_await linked.close();
+}
+
+ASYNC_TEST_CASE("the relay closes the channel", "[jobs-channel]") {
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  REQUIRE(linked.relay.jobs->channel.finish());
+  co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
+  CHECK(linked.outcome->error().code == Errc::unavailable);
+  co_await linked.close();
+}
+
+ASYNC_TEST_CASE("a link that breaks in the middle leaves jobs alone", "[jobs-channel]") {
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  linked.bench.list.hold();
+  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne)));
+  REQUIRE(sent);
+  co_await until([&] { return linked.bench.list.begun() == 1; }, "the step runs");
+  linked.line.a_to_b->broken = linked.line.b_to_a->broken = true;
+  linked.line.a_to_b->touch();
+  linked.line.b_to_a->touch();
+  co_await until([&] { return linked.agent_end.end.has_value(); }, "the link ends");
+  linked.bench.list.release();
+  co_await until([&] { return linked.bench.engine->status().relay_jobs == 0; }, "the job ends all the same");
+  CHECK(linked.bench.journal->outbox_size().rows == 4);
+  co_await linked.close();
+}
+
+}  // namespace sallyport::runner
