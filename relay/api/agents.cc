@@ -71,10 +71,10 @@ asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
-  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, *call.text("name")));
+  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, call.required_text("name")));
   SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
   auto answer = ok(agent);
-  answer.detail = {{Value("name"), Value(*call.text("name"))}};
+  answer.detail = {{Value("name"), Value(call.required_text("name"))}};
   co_return answer;
 }
 

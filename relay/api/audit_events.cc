@@ -32,7 +32,7 @@ asio::awaitable<Result<Answer>> list_platform_events(Services& services, Call ca
   return list_ledger(services, std::move(call), store::system_ledger());
 }
 asio::awaitable<Result<Answer>> verify_platform_events(Services& services, Call) {
-  return verify_ledger(services, store::system_ledger());
+  co_return co_await verify_ledger(services, store::system_ledger());
 }
 
 constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "action", .most = 64},

@@ -21,6 +21,10 @@ std::optional<std::int64_t> integer_of(const Value* value) {
 
 std::optional<std::string> Call::text(std::string_view name) const { return text_of(body.find(name)); }
 std::optional<std::int64_t> Call::integer(std::string_view name) const { return integer_of(body.find(name)); }
+std::optional<std::chrono::milliseconds> Call::duration(std::string_view name) const {
+  const auto written = text(name);
+  return written ? parse_duration(*written) : std::nullopt;
+}
 std::optional<std::string> Call::query_text(std::string_view name) const { return text_of(member(query, name)); }
 std::optional<std::int64_t> Call::query_integer(std::string_view name) const { return integer_of(member(query, name)); }
 

@@ -30,6 +30,11 @@ struct Call {
   std::int64_t number(std::string_view name) const { return path.at(Value(name)).as_int(); }
   std::optional<std::string> text(std::string_view member) const;  // of the body
   std::optional<std::int64_t> integer(std::string_view member) const;
+  // Of members and parameters that the route requires.
+  std::string required_text(std::string_view member) const { return body.find(member)->as_string(); }
+  std::int64_t required_integer(std::string_view member) const { return body.find(member)->as_int(); }
+  std::int64_t required_query_integer(std::string_view name) const { return query.at(Value(name)).as_int(); }
+  std::optional<std::chrono::milliseconds> duration(std::string_view member) const;
   std::optional<std::string> query_text(std::string_view name) const;
   std::optional<std::int64_t> query_integer(std::string_view name) const;
   std::optional<WallTime> query_time(std::string_view name) const;

@@ -29,8 +29,8 @@ asio::awaitable<Result<Answer>> create_enrolment_token(Services& services, Call 
   identity::TokenOrder order{.created_by = call.caller.user};
   SP_CO_TRY(order.group, co_await group_of(services, call));
   if (const auto uses = call.integer("max_uses")) order.max_uses = static_cast<std::uint32_t>(*uses);
-  if (const auto life = call.text("expires_in")) {
-    order.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*parse_duration(*life));
+  if (const auto life = call.duration("expires_in")) {
+    order.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
   }
   SP_CO_TRY(const auto made, co_await services.enrolments.make_token(call.caller.org, order));
   auto body = shape(made.token, services.clock.wall()).as_map();

@@ -29,7 +29,7 @@ asio::awaitable<Result<Answer>> get_group(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> create_group(Services& services, Call call) {
-  const store::Group group{crypto::new_id<GroupId>(services.clock), call.caller.org, *call.text("name"),
+  const store::Group group{crypto::new_id<GroupId>(services.clock), call.caller.org, call.required_text("name"),
                            services.clock.wall()};
   SP_CO_CHECK(co_await services.stores.groups.add(call.caller.org, group));
   auto answer = created("/v1/groups/" + group.id.value, shape(group));

@@ -18,11 +18,11 @@ constexpr std::chrono::hours kFirstTokenLife{24 * 30};
 // what follows cannot collide with anything.
 asio::awaitable<Result<Answer>> create_organisation(Services& services, Call call) {
   const auto now = services.clock.wall();
-  const store::Organisation organisation{crypto::new_id<OrgId>(services.clock), *call.text("name"), now};
+  const store::Organisation organisation{crypto::new_id<OrgId>(services.clock), call.required_text("name"), now};
   const store::User owner{.id = crypto::new_id<UserId>(services.clock),
                           .org = organisation.id,
-                          .name = *call.text("owner_name"),
-                          .email = *call.text("owner_email"),
+                          .name = call.required_text("owner_name"),
+                          .email = call.required_text("owner_email"),
                           .role = domain::Role::owner,
                           .created_at = now};
   const auto token_id = crypto::new_id<ApiTokenId>(services.clock);
@@ -59,7 +59,7 @@ asio::awaitable<Result<Answer>> get_organisation(Services& services, Call call) 
 }
 
 asio::awaitable<Result<Answer>> rename_organisation(Services& services, Call call) {
-  SP_CO_CHECK(co_await services.stores.organisations.rename(call.caller.org, *call.text("name")));
+  SP_CO_CHECK(co_await services.stores.organisations.rename(call.caller.org, call.required_text("name")));
   SP_CO_TRY(const auto organisation, co_await services.stores.organisations.find(call.caller.org));
   auto answer = ok(shape(organisation));
   answer.target = "organisation:" + call.caller.org.value;

@@ -15,9 +15,8 @@ Value left_out() { return Value(ValueMap{{Value("$omitted"), Value("the answer i
 
 }  // namespace
 
-asio::awaitable<Result<std::optional<std::string>>> PayloadReader::open(keys::RecordIdentity identity,
-                                                                        std::optional<Bytes> sealed) {
-  auto plain = co_await envelope_.open(std::move(identity), *sealed);
+asio::awaitable<Result<std::optional<std::string>>> PayloadReader::open(keys::RecordIdentity identity, Bytes sealed) {
+  auto plain = co_await envelope_.open(std::move(identity), sealed);
   if (!plain && plain.error().code == Errc::invalid) co_return std::nullopt;
   if (!plain) co_return std::unexpected(std::move(plain).error());
   co_return std::string(plain->reveal());
@@ -30,14 +29,14 @@ asio::awaitable<Result<Value>> PayloadReader::read_json(keys::RecordIdentity ide
     omitted_ = true;
     co_return left_out();
   }
-  SP_CO_TRY(const auto text, co_await open(std::move(identity), std::move(sealed)));
+  SP_CO_TRY(const auto text, co_await open(std::move(identity), *std::move(sealed)));
   if (!text) co_return unreadable();
   co_return parse_stored_json(*text, kStoredLimits);
 }
 
 asio::awaitable<Result<Value>> PayloadReader::read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
   if (!sealed || access_ == Access::denied) co_return Value();
-  SP_CO_TRY(const auto text, co_await open(std::move(identity), std::move(sealed)));
+  SP_CO_TRY(const auto text, co_await open(std::move(identity), *std::move(sealed)));
   co_return text ? Value(*text) : unreadable();
 }
 

@@ -27,8 +27,7 @@ class PayloadReader {
   bool omitted() const { return omitted_; }  // something was left out because of the bound
 
  private:
-  boost::asio::awaitable<Result<std::optional<std::string>>> open(keys::RecordIdentity identity,
-                                                                  std::optional<Bytes> sealed);
+  boost::asio::awaitable<Result<std::optional<std::string>>> open(keys::RecordIdentity identity, Bytes sealed);
 
   keys::Envelope& envelope_;
   Access access_;

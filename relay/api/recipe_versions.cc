@@ -42,7 +42,7 @@ asio::awaitable<Result<recipe::Recipe>> load_version(Services& services, OrgId o
 
 asio::awaitable<Result<Answer>> diff_versions(Services& services, Call call) {
   const auto id = call.id<RecipeId>("recipe");
-  const auto from = *call.query_integer("from"), to = *call.query_integer("to");
+  const auto from = call.required_query_integer("from"), to = call.required_query_integer("to");
   SP_CO_TRY(const auto before, co_await load_version(services, call.caller.org, id, from));
   SP_CO_TRY(const auto after, co_await load_version(services, call.caller.org, id, to));
   ValueList changes;

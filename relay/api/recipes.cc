@@ -37,7 +37,7 @@ Answer recipe_answer(const store::Recipe& recipe) {
 }
 
 asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
-  const auto yaml = *call.text("yaml");
+  const auto yaml = call.required_text("yaml");
   const auto loaded = recipe::load_recipe(yaml);
   if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
   const auto canonical = recipe::to_canonical(*loaded);
@@ -69,7 +69,7 @@ asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
-  const auto loaded = recipe::load_recipe(*call.text("yaml"));
+  const auto loaded = recipe::load_recipe(call.required_text("yaml"));
   if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
   co_return ok(Object()
                    .put("valid", Value(true))
@@ -131,7 +131,7 @@ asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, st
 }
 
 asio::awaitable<Result<Answer>> activate_recipe(Services& services, Call call) {
-  const auto version = static_cast<std::uint32_t>(*call.integer("version"));
+  const auto version = static_cast<std::uint32_t>(call.required_integer("version"));
   return switch_version(services, std::move(call), version);
 }
 

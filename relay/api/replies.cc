@@ -18,7 +18,7 @@ http::Response text_response(std::string_view content_type, std::string body) {
 
 Answer no_content() { return {http::Response{.status = 204}, {}, {}}; }
 
-Answer created(std::string location, const Value& value) {
+Answer created(std::string_view location, const Value& value) {
   auto response = json_response(201, value);
   response.headers.set("Location", location);
   return {std::move(response), {}, {}};

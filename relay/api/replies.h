@@ -15,7 +15,7 @@ http::Response json_response(int status, const Value& value);
 http::Response text_response(std::string_view content_type, std::string body);
 inline Answer ok(const Value& value) { return {json_response(200, value), {}, {}}; }
 Answer no_content();
-Answer created(std::string location, const Value& value);
+Answer created(std::string_view location, const Value& value);
 
 // {"items": [...], "next": "cursor" or null}
 template <class T, class ToValue>

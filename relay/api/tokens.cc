@@ -21,9 +21,7 @@ asio::awaitable<Result<Answer>> list_tokens(Services& services, Call call) {
 }
 
 Result<std::chrono::milliseconds> lifetime_of(const Call& call) {
-  const auto text = call.text("expires_in");
-  if (!text) return kDefaultLife;
-  const auto life = *parse_duration(*text);
+  const auto life = call.duration("expires_in").value_or(kDefaultLife);
   if (life < std::chrono::minutes(1) || life > kLongestLife)
     return fail(Errc::invalid, "expires_in must be from 1m to 366d");
   return life;
@@ -56,7 +54,7 @@ asio::awaitable<Result<Answer>> create_token(Services& services, Call call) {
   const store::ApiToken token{.id = id,
                               .org = call.caller.org,
                               .user = user.id,
-                              .name = *call.text("name"),
+                              .name = call.required_text("name"),
                               .secret_hash = std::move(secret.hash),
                               .scopes = scopes,
                               .created_at = now,

@@ -22,11 +22,11 @@ asio::awaitable<Result<Answer>> get_user(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> add_user(Services& services, Call call) {
-  SP_CO_TRY(const auto role, domain::parse_role(*call.text("role")));
+  SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));
   const store::User user{.id = crypto::new_id<UserId>(services.clock),
                          .org = call.caller.org,
-                         .name = *call.text("name"),
-                         .email = *call.text("email"),
+                         .name = call.required_text("name"),
+                         .email = call.required_text("email"),
                          .role = role,
                          .created_at = services.clock.wall()};
   SP_CO_CHECK(co_await services.stores.users.add(call.caller.org, user));
@@ -37,7 +37,7 @@ asio::awaitable<Result<Answer>> add_user(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> change_role(Services& services, Call call) {
-  SP_CO_TRY(const auto role, domain::parse_role(*call.text("role")));
+  SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));
   SP_CO_TRY(const auto user,
             co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role));
   auto answer = ok(shape(user));

@@ -34,7 +34,7 @@ bool is_cancellation(const std::exception_ptr& fault) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(asio::any_io_executor loop, ServerOptions chosen, Handler& handler, ServerServices shared)
+  Impl(const asio::any_io_executor& loop, ServerOptions chosen, Handler& handler, ServerServices shared)
       : executor(loop),
         options(std::move(chosen)),
         services(shared),
@@ -64,7 +64,7 @@ struct Server::Impl {
   Event empty;  // no session
 };
 
-Server::Server(asio::any_io_executor executor, ServerOptions options, Handler& handler, ServerServices services)
+Server::Server(const asio::any_io_executor& executor, ServerOptions options, Handler& handler, ServerServices services)
     : impl_(std::make_shared<Impl>(executor, std::move(options), handler, services)) {}
 Server::~Server() = default;
 

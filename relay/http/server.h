@@ -51,7 +51,8 @@ struct ServerServices {
 // Each request: strict gate on the raw header, admission by the handler, body, answer, one access line in the log.
 class Server {
  public:
-  Server(boost::asio::any_io_executor executor, ServerOptions options, Handler& handler, ServerServices services);
+  Server(const boost::asio::any_io_executor& executor, ServerOptions options, Handler& handler,
+         ServerServices services);
   ~Server();  // after run() has ended
 
   // Loads certificate and key and binds the port. Errors: invalid (files), unavailable (port).
