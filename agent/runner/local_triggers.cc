@@ -3,6 +3,8 @@
 #include "shared/async/timeout.h"
 #include "shared/recipe/catalogue.h"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 
 namespace sallyport::runner {
@@ -84,6 +86,7 @@ asio::awaitable<void> LocalTriggers::watch_source(std::shared_ptr<const WatchedR
   std::string told;
   for (;;) {
     const auto ended = co_await source.run(spec, sink, trouble);
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
     if (!ended && ended.error().message != told) {
       told = ended.error().message;
       co_await core_.tell(trouble_with(*watched, ended.error()));
