@@ -16,7 +16,7 @@ namespace sallyport::platform {
 class FileWatch {
  public:
   // `directory_fd` is borrowed and only needed during this call.
-  static Result<std::unique_ptr<FileWatch>> open(boost::asio::any_io_executor executor, int directory_fd);
+  static Result<std::unique_ptr<FileWatch>> open(const boost::asio::any_io_executor& executor, int directory_fd);
   ~FileWatch();
 
   // Returns at a change, at the deadline, or when the caller is cancelled.

@@ -17,6 +17,11 @@ namespace asio = boost::asio;
 struct FileWatch::Impl {
   asio::posix::stream_descriptor inotify;
 
+  asio::awaitable<Result<bool>> readable() {
+    const auto [problem] =
+        co_await inotify.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+    co_return !problem;
+  }
   void forget_events() {
     std::array<std::byte, 4096> buffer;
     while (::read(inotify.native_handle(), buffer.data(), buffer.size()) > 0) {
@@ -27,7 +32,7 @@ struct FileWatch::Impl {
 FileWatch::FileWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FileWatch::~FileWatch() = default;
 
-Result<std::unique_ptr<FileWatch>> FileWatch::open(asio::any_io_executor executor, int directory_fd) {
+Result<std::unique_ptr<FileWatch>> FileWatch::open(const asio::any_io_executor& executor, int directory_fd) {
   Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify) return os_fail("watching a directory");
   // By descriptor, not by name: the directory was opened under confinement and may have been renamed since.
@@ -39,11 +44,7 @@ Result<std::unique_ptr<FileWatch>> FileWatch::open(asio::any_io_executor executo
 }
 
 asio::awaitable<void> FileWatch::wait_until(SteadyTime deadline) {
-  using namespace asio::experimental::awaitable_operators;
-  asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
-  auto quiet = asio::as_tuple(asio::use_awaitable);
-  (void)co_await (impl_->inotify.async_wait(asio::posix::stream_descriptor::wait_read, quiet) ||
-                  timer.async_wait(quiet));
+  (void)co_await with_deadline(deadline, impl_->readable());
   impl_->forget_events();
 }
 

@@ -89,7 +89,8 @@ bool set_limits(const ProcessLimits& limits) {
 // The descriptors are moved above 2 first, because one of them may already be 0, 1 or 2.
 bool wire_descriptors(Prepared& with) {
   for (int* fd : {&with.in, &with.out, &with.err, &with.report}) {
-    if ((*fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 3)) < 0) return false;
+    *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    if (*fd < 0) return false;
   }
   return ::dup2(with.in, 0) == 0 && ::dup2(with.out, 1) == 1 && ::dup2(with.err, 2) == 2 &&
          ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
@@ -144,7 +145,8 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
     prepared.argv.push_back(const_cast<char*>(argument.c_str()));
   }
   prepared.argv.push_back(nullptr);
-  for (const auto& [name, value] : spec.environment) prepared.environment_text.push_back(name + "=" + value);
+  for (const auto& [name, value] : spec.environment)
+    prepared.environment_text.push_back(fmt::format("{}={}", name, value));
   for (auto& text : prepared.environment_text) prepared.environment.push_back(text.data());
   prepared.environment.push_back(nullptr);
   prepared.directory = spec.working_directory.c_str();

@@ -100,7 +100,7 @@ class PolicyReader {
     policy_.connections_.emplace(member.key, std::move(rules));
   }
 
-  FileRule read_file_rule(const yaml::Node& node, std::string path) {
+  FileRule read_file_rule(const yaml::Node& node, std::string_view path) {
     FieldReader fields(node, report_, "a file rule");
     FileRule rule;
     rule.rule = rule_at(node.at, path);

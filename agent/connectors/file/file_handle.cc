@@ -72,6 +72,12 @@ StepResult<std::unique_ptr<ByteReader>> FileOpener::open_bytes(const Handle& han
   SP_TRY(auto expected, expected_facts(handle));
   SP_TRY(const auto clean, to_step(platform::clean_path(path)));
   SP_CHECK(to_step(site_.policy.check_file(connection, policy::FileVerb::read, clean)));
+  if (const auto limit = site_.policy.limits(connection).bytes; expected.size > limit) {
+    return step_fail(
+        "too_large",
+        fmt::format("{} is larger than {} bytes, the limit that the local policy sets for {} (limits.bytes)", clean,
+                    limit, connection));
+  }
   SP_TRY(const auto root, open_root(site_, connection));
   SP_TRY(auto file, to_step(root.open_file(clean)));
   SP_TRY(const auto facts, to_step(platform::facts_of(file.get())));

@@ -281,6 +281,27 @@ TEST_CASE("a write that the file system refuses leaves nothing", "[file]") {
   CHECK(files.entries("out") == 0);
 }
 
+TEST_CASE("1 GB is copied through a handle in flat memory", "[file][streaming]") {
+  test::ConnectorSite agent(
+      "connections: {share: {kind: file, root: \"@DIR@\"}}",
+      "actions: [\"file.*\"]\nconnections: {share: {files: [{directory: ., allow: [read, write]}]}}");
+  agent.bodies.add(std::make_unique<file::FileOpener>(agent.site()));
+  agent.patience = std::chrono::minutes(3);
+  std::filesystem::resize_file(agent.dir.write("big", ""), 1ULL << 30);
+  const auto actions = file::make_actions(agent.site());
+  const auto action = [&](std::string_view name) -> Action& {
+    return **std::ranges::find(actions, name, [](const auto& one) { return one->name(); });
+  };
+  const auto read = agent.run(action("file.read@1"), args({{"path", "big"}}), "share");
+  REQUIRE(read);
+  const auto before = test::resident_bytes();
+  const auto written =
+      agent.run(action("file.write@1"), args({{"path", "copy"}, {"source", *read->find("file")}}), "share");
+  if (!written) FAIL(written.error().message);
+  CHECK(test::resident_bytes() < before + (32u << 20));
+  CHECK(std::filesystem::file_size(agent.dir.path("copy")) == 1ULL << 30);
+}
+
 TEST_CASE("a connection that is missing or of another kind is named", "[file]") {
   Files files;
   const auto missing = files.agent.run(*files.actions["file.read@1"], args({{"path", "x"}}), "other");

@@ -1,0 +1,71 @@
+// kill -9 anywhere in a changing step, then the same step again: its effect is there exactly once.
+#include "agent/connectors/json/ndjson_rows.h"
+#include "agent/connectors/sql/sql_actions.h"
+#include "tests/contract/connectors/sql/databases.h"
+
+#include <catch2/catch.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <random>
+#include <thread>
+
+using namespace sallyport;
+using namespace sallyport::connectors;
+using test::args;
+
+namespace {
+
+constexpr int kSteps = 40;
+constexpr int kRowsPerStep = 20;
+constexpr int kKills = 12;
+
+// Every step of a job: a transaction of some rows each, with its own key.
+bool run_all(test::SqlWorld& world, Action& action, bool exactly_once) {
+  for (int step = 0; step < kSteps; ++step) {
+    world.agent->idempotency_key = "job/step[" + std::to_string(step) + "]";
+    ValueList sets;
+    for (int i = 0; i < kRowsPerStep; ++i) sets.push_back(Value(args({{"note", "step " + std::to_string(step)}})));
+    const auto output = world.agent->run(action,
+                                         args({{"statement", "insert into items (order_id, note) values (null, :note)"},
+                                               {"params", Value(std::move(sets))},
+                                               {"exactly_once", exactly_once}}),
+                                         "db");
+    if (!output) return false;
+  }
+  return true;
+}
+
+// Runs the job in processes that are killed at random moments, then once to its end. Gives the number of rows.
+int rows_after_kills(test::SqlWorld& world, bool exactly_once) {
+  std::mt19937 random(42);
+  for (int kill = 0; kill < kKills; ++kill) {
+    const auto child = ::fork();
+    if (child == 0) {
+      const auto actions = sql::make_actions(world.agent->site());
+      (void)run_all(world, *actions.at(1), exactly_once);
+      ::_exit(0);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution(5, 150)(random)));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  const auto actions = sql::make_actions(world.agent->site());
+  REQUIRE(run_all(world, *actions.at(1), exactly_once));
+  return std::stoi(world.sql("select count(*) from items"));
+}
+
+}  // namespace
+
+TEST_CASE("a step killed anywhere and run again has its effect once", "[sql][ledger][kill]") {
+  auto world = test::SqlWorld::any();
+  CHECK(rows_after_kills(world, true) == kSteps * kRowsPerStep);
+  CHECK(world.sql("select count(*) from sallyport_effects") == std::to_string(kSteps));
+}
+
+TEST_CASE("positive control: without the ledger the same kills repeat effects", "[sql][ledger][kill]") {
+  auto world = test::SqlWorld::any();
+  CHECK(rows_after_kills(world, false) > kSteps * kRowsPerStep);
+}
