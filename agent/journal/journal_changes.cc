@@ -111,8 +111,8 @@ Result<void> ChangeWriter::operator()(const SetProgress& change) {
   const Progress& at = change.progress;
   SP_CHECK(db_.run("DELETE FROM intents WHERE job = ? AND path = ? AND item >= 0 AND item < ?", change.job.value,
                    at.path, at.next_item));
-  SP_CHECK(db_.run("DELETE FROM done WHERE job = ? AND path = ? AND item >= 0 AND item < ?", change.job.value, at.path,
-                   at.next_item));
+  SP_CHECK(db_.run("DELETE FROM done WHERE job = ? AND path = ? AND item >= ? AND item < ?", change.job.value, at.path,
+                   change.keep, at.next_item));
   return db_.run(
       "INSERT OR REPLACE INTO progress(job, path, next_item, succeeded, failed, skipped) VALUES(?,?,?,?,?,?)",
       change.job.value, at.path, at.next_item, at.succeeded, at.failed, at.skipped);

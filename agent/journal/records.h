@@ -43,7 +43,7 @@ struct Done {
   std::string result_json;
 };
 
-// Of a foreach over a body: items below `next_item` are complete and their own records gone.
+// Of a foreach: items below `next_item` are complete and their own records gone, but for the first `SetProgress::keep`.
 struct Progress {
   std::string path;
   std::int64_t next_item = 0;
@@ -94,6 +94,7 @@ struct AddDone {
 struct SetProgress {
   JobId job;
   Progress progress;
+  std::int64_t keep = 0;  // items below it keep their done records
 };
 struct RequestCancel {
   JobId job;

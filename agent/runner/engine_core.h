@@ -23,8 +23,8 @@ struct EngineCore {
   TaskGroup tasks;
   RecipeCache recipes;
   ConcurrencyGate gate;
-  Event to_send;                    // there may be something for the relay
-  Event still;                      // no step runs
+  Event to_send;  // there may be something for the relay
+  Event still;    // no step runs
   std::function<void(const JobId&)> wake_job;
   bool draining = false;
   std::size_t running_steps = 0;

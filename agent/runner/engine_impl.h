@@ -24,13 +24,12 @@ struct Engine::Impl {
   asio::awaitable<Result<void>> take(wire::Leases leases);
   asio::awaitable<Result<void>> take(wire::ReportsAcked acked);
   asio::awaitable<Result<void>> take(wire::Assignments assignments);
-  asio::awaitable<Result<void>> take(wire::Unknown) { co_return Result<void>(); }
   asio::awaitable<void> accept(wire::Dispatch dispatch);
   asio::awaitable<wire::Answer> judge(const wire::Dispatch& dispatch);
   asio::awaitable<wire::Answer> judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task);
   asio::awaitable<wire::Answer> judge_new(const wire::Dispatch& dispatch);
   asio::awaitable<Result<void>> store_new(const wire::Dispatch& dispatch, const recipe::Recipe& recipe);
-  asio::awaitable<Result<void>> raise(const wire::Dispatch& dispatch);
+  asio::awaitable<Result<void>> raise(const wire::Dispatch& dispatch, journal::Batch batch);
   asio::awaitable<void> drop(wire::Lease fenced);
   asio::awaitable<void> accepted(JobId job);
   asio::awaitable<void> assign();

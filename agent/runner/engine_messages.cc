@@ -10,6 +10,10 @@ wire::Answer no(const wire::Dispatch& dispatch, std::string error_class, std::st
   return {dispatch.lease.job, dispatch.lease.epoch, false, std::move(error_class), std::move(message)};
 }
 
+report::JobStarted started_by(const wire::Dispatch& dispatch, const std::string& kind) {
+  return {dispatch.recipe, dispatch.recipe_version, "", dispatch.event_key, kind};
+}
+
 // What earlier holders completed, as far as it can be used; the time of it is not known, and counts as now.
 std::vector<journal::Done> done_of(const wire::Dispatch& dispatch, WallTime now) {
   std::vector<journal::Done> done;
@@ -70,9 +74,11 @@ asio::awaitable<wire::Answer> Engine::Impl::judge(const wire::Dispatch& dispatch
 
 asio::awaitable<wire::Answer> Engine::Impl::judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task) {
   if (task->is_local()) co_return no(dispatch, "invalid", "this job was started here, by a local trigger");
-  if (dispatch.lease.epoch < task->epoch()) co_return no(dispatch, "invalid", "the job is held under a later epoch");
+  if (dispatch.lease.epoch < task->epoch()) co_return no(dispatch, "busy", "the job is held under a later epoch");
   if (dispatch.lease.epoch == task->epoch()) co_return yes(dispatch);
-  const auto raised = co_await raise(dispatch);
+  journal::Batch started;
+  started.emplace_back(core.report_of(dispatch.lease.job, started_by(dispatch, "")));
+  const auto raised = co_await raise(dispatch, std::move(started));
   if (!raised) co_return no(dispatch, "busy", raised.error().message);
   task->raise(dispatch.lease.epoch, core.parts.clock.steady() + dispatch.lease.length);
   co_return yes(dispatch);
@@ -89,10 +95,10 @@ asio::awaitable<wire::Answer> Engine::Impl::judge_new(const wire::Dispatch& disp
   const auto& earlier = *found;
   if (earlier && earlier->epoch >= dispatch.lease.epoch) {
     const bool same_end = earlier->epoch == dispatch.lease.epoch && earlier->state == journal::JobState::finished;
-    co_return same_end ? yes(dispatch) : no(dispatch, "invalid", "the job was given up under this or a later epoch");
+    co_return same_end ? yes(dispatch) : no(dispatch, "busy", "the job was given up under this or a later epoch");
   }
   if (earlier && earlier->state == journal::JobState::finished && earlier->unreported) {
-    const auto raised = co_await raise(dispatch);
+    const auto raised = co_await raise(dispatch, {});
     co_return raised ? yes(dispatch) : no(dispatch, "busy", raised.error().message);
   }
   const auto stored = co_await store_new(dispatch, **recipe);
@@ -116,15 +122,13 @@ asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& disp
                    .recipe_json = dispatch.recipe_json,
                    .trigger_json = dispatch.trigger_json,
                    .event_key_json = to_json(Value(dispatch.event_key))};
-  const report::JobStarted started{job.recipe, job.recipe_version, "", dispatch.event_key, kind};
   journal::Batch batch;
   batch.emplace_back(journal::AcceptJob{job, done_of(dispatch, now)});
-  batch.emplace_back(core.report_of(job.id, started));
+  batch.emplace_back(core.report_of(job.id, started_by(dispatch, kind)));
   co_return co_await core.commit(std::move(batch));
 }
 
-asio::awaitable<Result<void>> Engine::Impl::raise(const wire::Dispatch& dispatch) {
-  journal::Batch batch;
+asio::awaitable<Result<void>> Engine::Impl::raise(const wire::Dispatch& dispatch, journal::Batch batch) {
   batch.emplace_back(
       journal::RaiseEpoch{dispatch.lease.job, dispatch.lease.epoch, done_of(dispatch, core.parts.clock.wall())});
   co_return co_await core.commit(std::move(batch));

@@ -169,9 +169,18 @@ void Execution::Impl::begin_loop(const recipe::Step& step, const std::string& pa
   auto loop = ForeachState::over(*source, *step.foreach, replay.progress_of(path));
   if (!loop) return fail_whole(loop.error());
   current->loop = *std::move(loop);
+  recall_results(path);
   if (replay.began(path, kNoItem)) return;
   record_intent(whole, std::nullopt);
   report_started(whole, step, "");
+}
+
+// The first results, of items that are passed over because the saved progress says so.
+void Execution::Impl::recall_results(const std::string& path) {
+  for (std::int64_t item = 0; item < kKeptResults && current->loop->has_taken(item); ++item) {
+    const auto past = replay.final_of(path, item);
+    if (past && *past) current->loop->remember(item, **past);
+  }
 }
 
 void Execution::Impl::stop_here(const recipe::Step& step, const std::string& path) {

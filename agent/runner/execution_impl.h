@@ -69,6 +69,7 @@ struct Execution::Impl {
   void break_off(const recipe::Step& step, const std::string& path);
   StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
   void begin_loop(const recipe::Step& step, const std::string& path);
+  void recall_results(const std::string& path);
   void stop_here(const recipe::Step& step, const std::string& path);
   void conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome);
   void fail_job(Ending why);

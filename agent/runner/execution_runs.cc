@@ -357,12 +357,9 @@ void Execution::Impl::end_run(std::int64_t item, const Outcome& outcome) {
 
 void Execution::Impl::end_item(const OpenRun& run, const Outcome& outcome) {
   auto& loop = *current->loop;
-  const bool moved = loop.complete(run.id.item, outcome);
-  if (moved && !loop.keeps_results()) {
-    turn.changes.push_back(journal::SetProgress{job.id, loop.progress_at(current->path)});
-  } else {
-    record_done(run.id, outcome, std::nullopt);
-  }
+  const bool moved = loop.complete(run.id.item, outcome) && loop.saves_progress();
+  if (!moved || run.id.item < kKeptResults) record_done(run.id, outcome, std::nullopt);
+  if (moved) turn.changes.push_back(journal::SetProgress{job.id, loop.progress_at(current->path), kKeptResults});
 }
 
 }  // namespace sallyport::runner

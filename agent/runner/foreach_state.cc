@@ -1,5 +1,7 @@
 #include "agent/runner/foreach_state.h"
 
+#include <utility>
+
 namespace sallyport::runner {
 namespace {
 
@@ -7,7 +9,6 @@ using connectors::step_fail;
 using journal::StepStatus;
 
 constexpr std::int64_t kMaxAhead = 1'024;
-constexpr std::int64_t kMaxResults = 10'000;
 
 ValueList entries_of(const Value& map) {
   ValueList entries;
@@ -41,8 +42,6 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
     state.size_ = static_cast<std::int64_t>(state.items_.size());
     if (*state.size_ > spec.item_limit())
       return step_fail("too_large", "`foreach` over " + limit_text(spec.item_limit()));
-    state.keeps_results_ = *state.size_ <= kMaxResults;
-    if (state.keeps_results_) state.results_.resize(state.items_.size());
   }
   if (before) {
     state.next_ = state.complete_below_ = before->next_item;
@@ -76,7 +75,7 @@ bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
     fail(std::move(error));
     return false;  // not passed over: what fails the step stays in the journal
   }
-  if (keeps_results_) results_[static_cast<std::size_t>(index)] = outcome.output;
+  remember(index, outcome);
   count(outcome.status);
   ahead_.emplace(index, outcome.status);
   const std::int64_t before = complete_below_;
@@ -85,6 +84,12 @@ bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
     ++complete_below_;
   }
   return complete_below_ != before;
+}
+
+void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
+  if (index >= kKeptResults) return;
+  if (std::cmp_less_equal(results_.size(), index)) results_.resize(static_cast<std::size_t>(index) + 1);
+  results_[static_cast<std::size_t>(index)] = outcome.output;
 }
 
 void ForeachState::fail(connectors::StepError error) {

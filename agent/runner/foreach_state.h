@@ -9,6 +9,8 @@
 
 namespace sallyport::runner {
 
+inline constexpr std::int64_t kKeptResults = 100;
+
 // How far the items of one foreach have come. Lists and maps are in memory; a body is read item by item, and only a
 // bounded number of items ahead of the first incomplete one, so that neither memory nor journal grow with its length.
 class ForeachState {
@@ -29,13 +31,16 @@ class ForeachState {
 
   // Item `index` ended. True when it and all before it are complete, and therefore progress_at() moved.
   bool complete(std::int64_t index, const Outcome& outcome);
-  bool keeps_results() const { return keeps_results_; }  // then each item's record stays until the job ends
+  // Outputs of earlier items, after a restart.
+  void remember(std::int64_t index, const Outcome& outcome);
+  // True when there is something to gain from saving progress_at(), instead of one record for each item.
+  bool saves_progress() const { return complete_below_ > kKeptResults; }
   journal::Progress progress_at(const std::string& path) const;
 
   bool all_complete() const { return size_ && complete_below_ == *size_; }
   const std::optional<connectors::StepError>& first_error() const { return first_error_; }  // when it fails the step
   void fail(connectors::StepError error);
-  // {count, failed, results}: results in order, null for a failed or skipped item; of a body and of long lists none.
+  // {count, failed, results}: the outputs of the first kKeptResults items, null for a failed or skipped one.
   Value output() const;
   std::int64_t limit() const { return spec_->item_limit(); }
 
@@ -51,7 +56,6 @@ class ForeachState {
   std::int64_t complete_below_ = 0;
   std::map<std::int64_t, journal::StepStatus> ahead_;  // complete, with an incomplete one before it
   std::int64_t succeeded_ = 0, failed_ = 0, skipped_ = 0;
-  bool keeps_results_ = false;
   ValueList results_;
   std::optional<connectors::StepError> first_error_;
 };

@@ -40,10 +40,11 @@ asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& e
   } catch (...) {
     fault = std::current_exception();  // the link went away under us: the pump must end first
   }
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   sending.stop();
   co_await sending.join();
-  co_await asio::this_coro::throw_if_cancelled(true);
+  co_await asio::this_coro::throw_if_cancelled(throws);
   if (fault) std::rethrow_exception(fault);
   co_return ended;
 }

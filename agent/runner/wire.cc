@@ -139,7 +139,7 @@ Result<ToAgent> decode(std::span<const std::byte> message) {
     case v1::ToAgent::kAssignments: return read(parsed.assignments());
     case v1::ToAgent::BODY_NOT_SET: break;
   }
-  return Unknown{};
+  return broken("a kind this agent does not know");
 }
 
 std::string encode(const Answer& answer) {

@@ -54,10 +54,10 @@ struct Assignments {
   std::uint64_t revision = 0;
   std::vector<journal::Assignment> recipes;
 };
-struct Unknown {};  // of a newer relay: to be ignored
-using ToAgent = std::variant<Dispatch, CancelJob, Leases, ReportsAcked, Assignments, Unknown>;
+using ToAgent = std::variant<Dispatch, CancelJob, Leases, ReportsAcked, Assignments>;
 
-// Refuses what does not parse, ids that are no ids, texts that are not UTF-8 and counts beyond reason: Errc::invalid.
+// Refuses what does not parse, a message of a kind it does not know (docs/protocol.md P13.1), ids that are no ids and
+// counts beyond reason: Errc::invalid.
 Result<ToAgent> decode(std::span<const std::byte> message);
 
 struct Answer {

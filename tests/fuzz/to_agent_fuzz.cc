@@ -37,7 +37,6 @@ void check(const wire::Assignments& assignments) {
 }
 
 void check(const wire::ReportsAcked&) {}
-void check(const wire::Unknown&) {}
 
 }  // namespace
 

@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 using runner::RunStep;
 
 constexpr int kMaxTurns = 20'000;
-constexpr int kMeddlingTurns = 400;
-constexpr std::int64_t kRows = 9;
+constexpr int kMeddlingTurns = 600;
+constexpr std::int64_t kRows = 130;  // beyond the items that keep their records
 
 bool is_guarded(const RunStep& step, const recipe::Recipe& recipe) {  // nobody may begin the same attempt twice
   const auto* action = recipe::find_action(step.uses);
@@ -125,11 +125,11 @@ void History::apply(const journal::Change& change) {
     last_done_ = *done;
   } else if (const auto* progress = std::get_if<journal::SetProgress>(&change)) {
     const auto& at = progress->progress;
-    const auto below = [&](const auto& one) {
-      return one.run.path == at.path && one.run.item >= 0 && one.run.item < at.next_item;
+    const auto below = [&](const auto& one, std::int64_t from) {
+      return one.run.path == at.path && one.run.item >= from && one.run.item < at.next_item;
     };
-    std::erase_if(disk_.intents, below);
-    std::erase_if(disk_.done, below);
+    std::erase_if(disk_.intents, [&](const auto& one) { return below(one, 0); });
+    std::erase_if(disk_.done, [&](const auto& one) { return below(one, progress->keep); });
     std::erase_if(disk_.progress, [&](const auto& one) { return one.path == at.path; });
     disk_.progress.push_back(at);
   } else if (std::holds_alternative<journal::EndJob>(change)) {

@@ -210,6 +210,24 @@ TEST_CASE("progress of a foreach replaces the records of its items", "[journal]"
   CHECK(stored->done.size() == 3);
 }
 
+TEST_CASE("the first items of a foreach may keep their ends", "[journal]") {
+  const TempDir dir;
+  auto journal = must_open(options_in(dir));
+  const JobId id("job_1");
+  Batch batch = {AcceptJob{make_job("job_1"), {}}};
+  for (int item = 0; item < 6; ++item) {
+    batch.push_back(AddIntent{id, make_intent("up", item)});
+    batch.push_back(AddDone{id, make_done("up", item)});
+  }
+  batch.push_back(SetProgress{id, {"up", 5, 5, 0, 0}, 2});
+  REQUIRE(journal->apply(batch));
+  const auto stored = journal->load(id);
+  REQUIRE(stored->done.size() == 3);
+  CHECK(stored->done[1].run.item == 1);
+  CHECK(stored->done[2].run.item == 5);
+  CHECK(stored->intents.size() == 1);
+}
+
 TEST_CASE("an event is seen once per recipe, also after a reopening", "[journal][events]") {
   const TempDir dir;
   const RecordEvent event{RecipeId("rcp_1"), "file-1", from_unix_ms(1)};

@@ -46,7 +46,7 @@ class FakeAction final : public connectors::Action {
   bool keeps_ledger(std::string_view, const Value&) const override { return ledger; }
 
   void does(Act act) { act_ = std::move(act); }  // before it is used
-  void hold();  // runs wait for release() or their stop token
+  void hold();                                   // runs wait for release() or their stop token
   void release();
   int begun() const { return begun_; }
   std::vector<std::string> keys() const;

@@ -144,7 +144,7 @@ ASYNC_TEST_CASE("a fenced job is dropped with everything it kept", "[engine][fen
   CHECK((*found)->state == journal::JobState::abandoned);
   CHECK(bench.move.begun() == 0);
   co_await bench.say(dispatch(canonical(kTwo), {.epoch = 3}));
-  co_await until([&] { return bench.uplink->has("#3 no invalid"); }, "the old epoch is refused");
+  co_await until([&] { return bench.uplink->has("#3 no busy"); }, "the old epoch is refused");
   bench.list.release();
   co_await bench.say(dispatch(canonical(kTwo), {.epoch = 4, .done = {{"a", "null"}}}));
   co_await until(finished(bench), "the new holder ends it");

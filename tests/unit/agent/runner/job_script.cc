@@ -48,11 +48,11 @@ void MemoryJournal::apply(const journal::AddDone& change) {
 
 void MemoryJournal::apply(const journal::SetProgress& change) {
   const auto& at = change.progress;
-  const auto below = [&](const auto& one) {
-    return one.run.path == at.path && one.run.item >= 0 && one.run.item < at.next_item;
+  const auto below = [&](const auto& one, std::int64_t from) {
+    return one.run.path == at.path && one.run.item >= from && one.run.item < at.next_item;
   };
-  std::erase_if(stored_.intents, below);
-  std::erase_if(stored_.done, below);
+  std::erase_if(stored_.intents, [&](const auto& one) { return below(one, 0); });
+  std::erase_if(stored_.done, [&](const auto& one) { return below(one, change.keep); });
   std::erase_if(stored_.progress, [&](const auto& one) { return one.path == at.path; });
   stored_.progress.push_back(at);
 }

@@ -34,13 +34,11 @@ TEST_CASE("messages of the relay become plain values", "[wire]") {
   CHECK(assigned.recipes.at(1).recipe_json == "[]");
 }
 
-TEST_CASE("what a newer relay says is ignored, what is broken is refused", "[wire][bad-input]") {
-  CHECK(std::holds_alternative<wire::Unknown>(*decode("")));
-  CHECK(std::holds_alternative<wire::Unknown>(*decode(std::string("\x7a\x01x", 3))));  // field 15
+TEST_CASE("what is unknown or broken is refused", "[wire][bad-input]") {
   for (const std::string& bad :
-       {std::string("\xff"), std::string("\x0a\x05xx"), cancel("job_x", 1), cancel("", 1), cancel(kRecipe1, 1),
-        leases("job_", 1, 0), leases("", 0, 1), dispatch("{}", {.job = "x"}), dispatch("{}", {.epoch = 0}),
-        dispatch("{}", {.done = {{std::string(500, 'p'), ""}}})}) {
+       {std::string(), std::string("\x7a\x01x", 3), std::string("\xff"), std::string("\x0a\x05xx"), cancel("job_x", 1),
+        cancel("", 1), cancel(kRecipe1, 1), leases("job_", 1, 0), leases("", 0, 1), dispatch("{}", {.job = "x"}),
+        dispatch("{}", {.epoch = 0}), dispatch("{}", {.done = {{std::string(500, 'p'), ""}}})}) {
     const auto refused = decode(bad);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::invalid);
@@ -53,12 +51,11 @@ TEST_CASE("a recipe assigned twice is refused", "[wire][bad-input]") {
   CHECK_FALSE(decode(message.SerializeAsString()));
 }
 
-TEST_CASE("a message cut anywhere is refused or ignored, never more", "[wire][bad-input]") {
+TEST_CASE("a message cut anywhere is refused", "[wire][bad-input]") {
   const std::string whole =
       dispatch(canonical("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n"));
   for (std::size_t cut = 1; cut < whole.size(); ++cut) {
-    const auto decoded = decode(whole.substr(0, cut));
-    if (decoded) CHECK_FALSE(std::holds_alternative<wire::Dispatch>(*decoded));
+    CHECK_FALSE(decode(whole.substr(0, cut)));
   }
 }
 
