@@ -7,7 +7,6 @@
 #include "agent/runner/wire.h"
 
 #include <map>
-#include <set>
 
 namespace sallyport::runner {
 
@@ -52,7 +51,7 @@ struct Engine::Impl {
   ReportPump pump;
   LocalTriggers triggers;
   std::map<JobId, std::shared_ptr<JobTask>> jobs;
-  std::set<JobId> accepting;
+  std::map<JobId, std::uint64_t> accepting;  // being written to the journal, with their epochs
   Event accept_ended;
   std::optional<wire::Assignments> to_assign;
   bool assigning = false;

@@ -115,6 +115,7 @@ std::uint32_t Engine::Impl::free_slots() const {
 
 std::vector<journal::HeldJob> Engine::Impl::held_in_memory() const {
   std::vector<journal::HeldJob> held;
+  for (const auto& [id, epoch] : accepting) held.push_back({id, epoch});
   for (const auto& [id, task] : jobs) {
     if (!task->is_local()) held.push_back({id, task->epoch()});
   }

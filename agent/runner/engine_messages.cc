@@ -40,7 +40,7 @@ asio::awaitable<Result<void>> Engine::Impl::take(wire::Dispatch dispatch) {
     pump.answer(wire::encode(no(dispatch, "busy", "the agent is stopping")));
     co_return Result<void>();
   }
-  accepting.insert(dispatch.lease.job);
+  accepting.emplace(dispatch.lease.job, dispatch.lease.epoch);
   core.tasks.spawn("accept", accept(std::move(dispatch)));
   co_return Result<void>();
 }

@@ -78,7 +78,7 @@ struct Execution::Impl {
   void notice_ending();
   std::optional<SteadyTime> earliest_wake() const;
 
-  // --- execution_runs.cc: the runs of one step
+  // --- execution_loop.cc: the open runs of the current step
   bool push_runs();
   bool push(OpenRun& run);
   bool open_items();
@@ -87,6 +87,8 @@ struct Execution::Impl {
   bool say_what_is_open();
   bool wind_down();
   Outcome cut_short(const OpenRun& run) const;
+
+  // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
   void launch(OpenRun& run);
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);
@@ -95,6 +97,8 @@ struct Execution::Impl {
   void start_action(OpenRun& run, Value arguments);
   StepResult<Value> arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const;
   StepResult<void> bind_secrets(const recipe::Step& step, expr::Activation& names) const;
+
+  // --- execution_results.cc: ending a run
   void take(Result result);
   void take(Pulled pulled);
   void settle(OpenRun& run, Outcome outcome);
@@ -131,5 +135,6 @@ struct Execution::Impl {
 };
 
 StepError invalid_at(std::string_view where, const std::string& what);
+StepError doubt();
 
 }  // namespace sallyport::runner

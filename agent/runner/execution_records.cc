@@ -44,6 +44,13 @@ std::string_view to_string(journal::StepStatus status) {
   return "failed";
 }
 
+StepError doubt() {
+  return {{"in_doubt"},
+          "it began before an interruption, and nobody can know whether its effect happened: look at the target, then "
+          "decide",
+          {}};
+}
+
 std::string path_text(const journal::StepRun& run) {
   if (run.item == journal::kNoItem) return run.path;
   return run.path + "[" + std::to_string(run.item) + "]";

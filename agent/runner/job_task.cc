@@ -63,10 +63,12 @@ asio::awaitable<void> JobTask::run() {
 }
 
 asio::awaitable<Result<void>> JobTask::load() {
-  SP_CO_TRY(stored_, co_await core_.parts.journal.load(id_));
-  epoch_ = stored_.job.epoch;
-  SP_CO_TRY(recipe_, core_.recipes.get(stored_.job.recipe_json));
-  execution_.emplace(recipe_, stored_, core_.options.agent, ports(), core_.now());
+  SP_CO_TRY(auto stored, co_await core_.parts.journal.load(id_));
+  epoch_ = stored.job.epoch;
+  SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json));
+  stored.job.recipe_json.clear();
+  job_ = stored.job;
+  execution_.emplace(recipe_, std::move(stored), core_.options.agent, ports(), core_.now());
   co_return Result<void>();
 }
 
@@ -84,8 +86,8 @@ ExecutionPorts JobTask::ports() const {
 
 Result<std::string> JobTask::concurrency_key(const recipe::Concurrency& rule) const {
   if (!rule.key) return std::string();
-  const Value trigger = parse_stored_json(stored_.job.trigger_json).value_or(Value());
-  const auto value = rule.key->evaluate(event_names(*recipe_, stored_.job, trigger));
+  const Value trigger = parse_stored_json(job_.trigger_json).value_or(Value());
+  const auto value = rule.key->evaluate(event_names(*recipe_, job_, trigger));
   if (!value) return fail(Errc::invalid, "`concurrency.key`: " + expr::to_string(value.error()));
   return to_json(*value);
 }
@@ -101,7 +103,7 @@ asio::awaitable<bool> JobTask::queue(recipe::Concurrency rule) {
     co_await end_at_once(JobStatus::failed, "invalid", key.error().message);
     co_return false;
   }
-  gate_key_ = ConcurrencyGate::Key(stored_.job.recipe, *std::move(key));
+  gate_key_ = ConcurrencyGate::Key(job_.recipe, *std::move(key));
   for (;;) {
     changed_.clear();
     const auto entry = core_.gate.enter(*gate_key_, id_, rule);
@@ -199,89 +201,6 @@ asio::awaitable<void> JobTask::clean_up() {
   readers_.clear();
   const auto removed = co_await run_blocking(core_.pool, [this] { return core_.parts.spool.remove_job(id_); });
   if (!removed) core_.parts.log.warn("spool.left_over", {{"job", id_.value}, {"why", removed.error().message}});
-}
-
-// ---------------------------------------------------------------- steps on the pool
-
-void JobTask::begin(const Action& action) {
-  const auto* step = std::get_if<RunStep>(&action);
-  if (step != nullptr && standing() == Standing::must_wait) {
-    execution_->on_not_begun(step->run);
-    changed_.set();
-    return;
-  }
-  ++running_;
-  core_.step_began();
-  if (step != nullptr) {
-    core_.tasks.spawn("step", run_step(shared_from_this(), *step, stop_.get_token()));
-  } else {
-    core_.tasks.spawn("pull", pull_item(shared_from_this(), std::get<PullItem>(action)));
-  }
-}
-
-namespace {
-
-using Outcome = std::optional<connectors::StepResult<connectors::Output>>;  // nullopt: not begun
-
-struct Work {
-  EngineCore& core;
-  const JobId& job;
-  connectors::Bodies& bodies;
-  const RunStep& step;
-  std::stop_token stop;
-  SteadyTime lease_end;
-
-  // On the pool. An action that throws has a fault of its own; its text may hold data, so it is not repeated.
-  Outcome operator()() const {
-    const SteadyTime now = core.parts.clock.steady();
-    if (now >= lease_end || stop.stop_requested()) return std::nullopt;
-    auto* action = core.find_action(step.uses);
-    if (action == nullptr)
-      return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
-    const connectors::StepContext context{.job = job,
-                                          .path = step.path,
-                                          .attempt = step.run.attempt,
-                                          .idempotency_key = step.idempotency_key,
-                                          .connection = step.connection,
-                                          .deadline = std::min(now + step.time_limit, step.latest),
-                                          .stop = stop,
-                                          .bodies = bodies,
-                                          .repeated = step.repeated};
-    try {
-      return action->run(context, step.arguments);
-    } catch (const std::exception& fault) {
-      core.parts.log.error("action.threw", {{"job", job.value}, {"uses", step.uses}, {"what", typeid(fault).name()}});
-      return connectors::step_fail("internal", "the action " + step.uses + " failed in a way it should not");
-    }
-  }
-};
-
-}  // namespace
-
-asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
-  const SteadyTime lease_end = is_local() ? SteadyTime::max() : lease_end_;
-  auto bodies = bodies_;
-  auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
-  --running_;
-  core_.step_ended();
-  if (outcome) {
-    execution_->on_step_result(step.run, *std::move(outcome));
-  } else {
-    execution_->on_not_begun(step.run);
-  }
-  changed_.set();
-}
-
-asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem pull) {
-  auto& reader = readers_[pull.path];
-  if (!reader) reader = std::make_shared<ItemReader>(bodies_, pull.source);
-  auto kept = reader;
-  auto item = co_await run_blocking(core_.pool, [&kept, &pull] { return kept->item(pull.index); });
-  --running_;
-  core_.step_ended();
-  if (!item || !*item) readers_.erase(pull.path);
-  execution_->on_item(pull.path, pull.index, std::move(item));
-  changed_.set();
 }
 
 }  // namespace sallyport::runner

@@ -64,7 +64,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   bool over_ = false;  // ended or abandoned: nothing of it is to be kept
   std::size_t running_ = 0;
   std::stop_source stop_;
-  journal::StoredJob stored_;
+  journal::Job job_;
   std::shared_ptr<const recipe::Recipe> recipe_;
   std::optional<ConcurrencyGate::Key> gate_key_;
   std::optional<Execution> execution_;

@@ -11,6 +11,7 @@ constexpr std::size_t kMaxAnswers = 256;
 constexpr std::size_t kRowsAtOnce = 128;
 constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
 constexpr auto kUnreadableAgain = std::chrono::seconds(30);
+constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to renew
 
 }  // namespace
 
@@ -79,6 +80,7 @@ asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
   for (auto& job : hooks_.held_in_memory()) {
     if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
   }
+  if (held.empty()) holding_due_ = core_.parts.clock.steady() + kIdleHolding;
   co_return co_await uplink.send(wire::encode_holding(held, hooks_.assignments_revision()));
 }
 

@@ -9,7 +9,7 @@
 namespace sallyport::runner {
 namespace {
 
-const std::string kCursor = "schedule";
+constexpr const char* kCursor = "schedule";
 constexpr auto kLate = std::chrono::minutes(1);
 constexpr auto kLook = std::chrono::seconds(30);  // the wall clock may jump while we sleep
 constexpr auto kAgain = std::chrono::seconds(5);

@@ -1,0 +1,130 @@
+#include "agent/runner/execution_impl.h"
+
+namespace sallyport::runner {
+namespace {
+
+using journal::kNoItem;
+using journal::StepStatus;
+using Stage = OpenRun::Stage;
+
+constexpr std::string_view kWait = "wait.for@1";
+constexpr std::string_view kLog = "log.write@1";
+
+std::chrono::milliseconds length_of(const Value* duration) {
+  const Duration length = duration->as_duration();
+  return std::chrono::milliseconds(length.seconds * 1'000 + length.nanos / 1'000'000);
+}
+
+}  // namespace
+
+OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
+  const Past past = replay.past_of(current->path, item);
+  OpenRun run{{current->path, item, past.attempt}, std::move(value)};
+  run.doubtful = past.doubtful;
+  if (!past.wake_at) return run;
+  run.stage = Stage::sleeping;
+  run.wake = steady_at(*past.wake_at, past.wake_after);
+  run.durable_wait = past.doubtful;
+  run.doubtful = false;
+  return run;
+}
+
+void Execution::Impl::launch(OpenRun& run) {
+  const auto* action = recipe::find_action(current->step->uses);
+  auto arguments = arguments_of(run, action);
+  if (!arguments) return settle(run, Outcome::failure(std::move(arguments).error()));
+  run.label = deep_label(*arguments) | (current->step->mask ? Label::masked : Label::none);
+  if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
+  if (current->step->uses == kWait) return start_wait(run, *arguments);
+  if (current->step->uses == kLog) return write_log(run, *arguments);
+  start_action(run, *std::move(arguments));
+}
+
+StepResult<void> Execution::Impl::bind_secrets(const recipe::Step& step, expr::Activation& names) const {
+  ValueMap secrets;
+  for (const auto& use : step.with.uses()) {
+    if (use.reference.path.size() < 2 || use.reference.path[0] != "secrets") continue;
+    const std::string& name = use.reference.path[1];
+    auto secret = ports.secret ? ports.secret(name) : fail(Errc::not_found, "this agent has no secrets for recipes");
+    if (!secret) return connectors::step_fail("not_found", "secret `" + name + "`: " + secret.error().message);
+    secrets.insert_or_assign(Value(name), Value(secret->reveal()).with_label(Label::secret));
+  }
+  if (!secrets.empty()) names.bind("secrets", Value(std::move(secrets)));
+  return {};
+}
+
+StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const {
+  const auto& step = *current->step;
+  if (action == nullptr) return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
+  expr::Activation names = contexts.names();
+  if (run.id.item != kNoItem) names.bind("item", run.item);
+  SP_CHECK(bind_secrets(step, names));
+  const auto given = step.with.evaluate(names);
+  if (!given) {
+    const std::string where = given.error().path.empty() ? "`with`" : "`with." + given.error().path + "`";
+    return std::unexpected(invalid_at(where, expr::to_string(given.error().problem)));
+  }
+  auto bound = recipe::bind_arguments(*action, *given);
+  if (!bound) return std::unexpected(invalid_at("`with`", bound.error().front().message));
+  return *std::move(bound);
+}
+
+// True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
+bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
+  const auto& step = *current->step;
+  if (action->repeat == recipe::Repeat::safe) return true;
+  const bool ledger = action->repeat == recipe::Repeat::ledger && ports.keeps_ledger;
+  if (ledger && ports.keeps_ledger(step.uses, step.connection, arguments)) return true;
+  switch (step.doubt()) {
+    case recipe::OnInDoubt::retry: return true;
+    case recipe::OnInDoubt::skip:
+      report_log(run.id, "warn", "in doubt, and skipped as the recipe says: " + doubt().message);
+      end_run(run.id.item, Outcome::skipped());
+      return false;
+    case recipe::OnInDoubt::stop:
+    case recipe::OnInDoubt::ask: end_run(run.id.item, {StepStatus::in_doubt, Value(), doubt()}); return false;
+  }
+  return false;
+}
+
+void Execution::Impl::start_wait(OpenRun& run, const Value& arguments) {
+  const auto length = length_of(arguments.find("duration"));
+  record_intent(run.id, now.wall + length);
+  report_started(run.id, *current->step, shown(arguments));
+  run.stage = Stage::sleeping;
+  run.durable_wait = true;
+  run.wake = now.steady + length;
+}
+
+void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
+  const Value text = redacted(arguments.with_label(run.label));
+  const std::string line = text.is(Value::Kind::map) ? text.find("text")->as_string() : text.as_string();
+  report_log(run.id, arguments.find("level")->as_string(), line);
+  end_run(run.id.item, Outcome::success(Value()));
+}
+
+void Execution::Impl::start_action(OpenRun& run, Value arguments) {
+  record_intent(run.id, std::nullopt);
+  if (run.announced) {
+    run.announced = false;
+  } else if (run.doubtful) {
+    report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
+  } else {
+    report_started(run.id, *current->step,
+                   shown(arguments.with_label(current->step->mask ? Label::masked : Label::none)));
+  }
+  RunStep action{.run = run.id,
+                 .path = path_text(run.id),
+                 .uses = current->step->uses,
+                 .connection = current->step->connection,
+                 .arguments = std::move(arguments),
+                 .idempotency_key = idempotency_key(job.id, run.id),
+                 .repeated = run.doubtful || run.id.attempt > 1,
+                 .time_limit = current->step->time_limit(),
+                 .latest = deadline};
+  run.stage = Stage::running;
+  run.interrupted = false;
+  turn.actions.emplace_back(std::move(action));
+}
+
+}  // namespace sallyport::runner

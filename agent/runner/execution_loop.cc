@@ -1,0 +1,148 @@
+#include "agent/runner/execution_impl.h"
+
+namespace sallyport::runner {
+namespace {
+
+using journal::kNoItem;
+using journal::StepStatus;
+using Stage = OpenRun::Stage;
+
+}  // namespace
+
+bool Execution::Impl::push_runs() {
+  bool moved = false;
+  std::vector<std::int64_t> open;
+  for (const auto& [item, run] : current->runs) open.push_back(item);
+  for (const auto item : open) {
+    if (!current || !current->runs.contains(item)) return true;
+    moved |= push(current->runs.at(item));
+  }
+  if (!current || !current->loop) return moved;
+  moved |= open_items();
+  return close_loop() || moved;
+}
+
+bool Execution::Impl::push(OpenRun& run) {
+  switch (run.stage) {
+    case Stage::running: return false;
+    case Stage::fresh:
+      if (standing == Standing::must_wait) return false;
+      launch(run);
+      return true;
+    case Stage::sleeping: {
+      const bool fails_anyway = current->loop && current->loop->first_error();
+      if (fails_anyway) return end_run(run.id.item, cut_short(run)), true;
+      if (now.steady < run.wake) return false;
+      if (!run.durable_wait) return run.stage = Stage::fresh, true;
+      end_run(run.id.item, Outcome::success(Value()));
+      return true;
+    }
+  }
+  return false;
+}
+
+// Begins as many items as may run at one time.
+bool Execution::Impl::open_items() {
+  bool moved = false;
+  while (standing == Standing::may_act && !current->pulling) {
+    if (static_cast<std::int64_t>(current->runs.size()) >= current->step->foreach->concurrency) break;
+    const auto index = current->loop->next();
+    if (!index || !open_item(*index)) break;
+    moved = true;
+  }
+  return moved;
+}
+
+// True when another item may be begun after this one.
+bool Execution::Impl::open_item(std::int64_t item) {
+  auto& loop = *current->loop;
+  if (item >= loop.limit()) {
+    loop.fail(
+        {{"too_large"}, "`foreach` over more than " + std::to_string(loop.limit()) + " items: raise `max_items`", {}});
+    return true;
+  }
+  const auto past = replay.final_of(current->path, item);
+  if (!past) {
+    loop.fail({{"internal"}, past.error().message, {}});
+    return true;
+  }
+  if (*past) {
+    loop.take();
+    loop.complete(item, **past);
+    return true;
+  }
+  if (!loop.is_body()) {
+    loop.take();
+    current->runs.emplace(item, resume(item, loop.item(item)));
+    return true;
+  }
+  current->pulling = item;
+  turn.actions.emplace_back(PullItem{current->path, loop.body(), item});
+  return false;
+}
+
+// A loop that ends early begins no item again, but what was begun before a crash has an end to be told. True when
+// there was one.
+bool Execution::Impl::say_what_is_open() {
+  if (!current->loop || (!ending && !current->loop->first_error())) return false;
+  for (const auto item : replay.open_items(current->path)) {
+    if (current->loop->has_taken(item) || !told_open.insert({current->path, item}).second) continue;
+    current->runs.emplace(item, resume(item, Value()));
+    end_run(item, cut_short(current->runs.at(item)));
+    return true;
+  }
+  return false;
+}
+
+// The whole foreach ends when all items have, or when one has failed and no other is under way.
+bool Execution::Impl::close_loop() {
+  auto& loop = *current->loop;
+  const bool over = loop.all_complete() || loop.first_error();
+  if (!over || !current->runs.empty() || current->pulling) return false;
+  if (say_what_is_open()) return true;
+  Outcome outcome;
+  if (loop.first_error()) {
+    const bool doubt = loop.first_error()->error_class() == "in_doubt";
+    outcome = {doubt ? StepStatus::in_doubt : StepStatus::failed, Value(), loop.first_error()};
+  } else if (auto output = settled(loop.output()); output) {
+    outcome = Outcome::success(*std::move(output));
+  } else {
+    const Value all = loop.output();
+    outcome = Outcome::success(
+        Value(ValueMap{{"count", *all.find("count")}, {"failed", *all.find("failed")}, {"results", ValueList{}}}));
+  }
+  current->loop.reset();
+  current->runs.emplace(kNoItem, OpenRun{{current->path, kNoItem, 1}, Value()});
+  end_run(kNoItem, outcome);
+  return true;
+}
+
+// The job ends before its time: what runs is waited for, everything else is cut short.
+bool Execution::Impl::wind_down() {
+  std::vector<std::int64_t> idle;
+  for (const auto& [item, run] : current->runs) {
+    if (run.stage != Stage::running) idle.push_back(item);
+  }
+  for (const auto item : idle) {
+    if (!current) return true;
+    end_run(item, cut_short(current->runs.at(item)));
+  }
+  if (!current) return true;
+  if (!current->runs.empty() || current->pulling) return !idle.empty();
+  if (say_what_is_open()) return true;
+  current->loop.reset();
+  const OpenRun whole{{current->path, kNoItem, 1}, Value()};
+  current->runs.emplace(kNoItem, whole);
+  end_run(kNoItem, cut_short(whole));
+  return true;
+}
+
+Outcome Execution::Impl::cut_short(const OpenRun& run) const {
+  const auto* action = recipe::find_action(current->step->uses);
+  const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
+  if (run.doubtful && !harmless) return {StepStatus::in_doubt, Value(), doubt()};
+  StepError error = ending ? ending->error : StepError{{"cancelled"}, "another item failed", {}};
+  return {StepStatus::cancelled, Value(), std::move(error)};
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,99 @@
+#include "agent/runner/execution_impl.h"
+
+namespace sallyport::runner {
+namespace {
+
+using journal::kNoItem;
+using journal::StepStatus;
+using Stage = OpenRun::Stage;
+
+// Takes up to a fifth off, so that jobs that failed together do not all come back together; the same after a restart.
+std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::string& key, std::uint32_t attempt) {
+  const auto digit = static_cast<std::int64_t>(static_cast<unsigned char>(key[attempt % key.size()]) % 16);
+  return delay - delay * digit / 80;
+}
+
+}  // namespace
+
+void Execution::Impl::take(Result result) {
+  if (!current) return;
+  const auto it = current->runs.find(result.run.item);
+  if (it == current->runs.end() || it->second.id != result.run || it->second.stage != Stage::running) return;
+  OpenRun& run = it->second;
+  if (result.result) {
+    auto output = settled(result.result->value);
+    settle(run, output ? Outcome::success(output->with_label(run.label)) : Outcome::failure(output.error()));
+    return;
+  }
+  const StepError& error = result.result.error();
+  const bool broken_off = error.error_class() == "cancelled";
+  notice_ending();
+  if (broken_off && ending) return end_run(run.id.item, {StepStatus::cancelled, Value(), ending->error});
+  if (broken_off && run.interrupted) {
+    run.stage = Stage::fresh;
+    run.doubtful = true;
+    return;
+  }
+  settle(run, Outcome::failure(error));
+}
+
+void Execution::Impl::take(Pulled pulled) {
+  if (!current || !current->loop || current->path != pulled.path || current->pulling != pulled.index) return;
+  current->pulling.reset();
+  auto& loop = *current->loop;
+  notice_ending();
+  if (ending || loop.first_error()) return;
+  if (!pulled.item) {
+    const bool broken_off = pulled.item.error().error_class() == "cancelled" && standing == Standing::must_wait;
+    if (broken_off) return;
+    auto error = std::move(pulled.item).error();
+    error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");
+    loop.fail(std::move(error));
+  } else if (!*pulled.item) {
+    loop.end_at(pulled.index);
+  } else {
+    loop.take();
+    current->runs.emplace(pulled.index, resume(pulled.index, loop.labelled(**pulled.item)));
+  }
+}
+
+void Execution::Impl::settle(OpenRun& run, Outcome outcome) {
+  const auto& retry = current->step->retry;
+  const bool fails_anyway = ending || (current->loop && current->loop->first_error());
+  const bool again = outcome.status == StepStatus::failed && retry && !fails_anyway &&
+                     retry->applies(run.id.attempt, outcome.error->classes);
+  if (again) return retry_later(run, outcome);
+  end_run(run.id.item, outcome);
+}
+
+void Execution::Impl::retry_later(OpenRun& run, const Outcome& outcome) {
+  const auto delay =
+      spread(current->step->retry->delay(run.id.attempt), idempotency_key(job.id, run.id), run.id.attempt);
+  const WallTime at = now.wall + delay;
+  record_done(run.id, outcome, at);
+  report_finished(run.id, outcome, at);
+  ++run.id.attempt;
+  run.stage = Stage::sleeping;
+  run.wake = now.steady + delay;
+  run.doubtful = false;
+}
+
+void Execution::Impl::end_run(std::int64_t item, const Outcome& outcome) {
+  const OpenRun run = current->runs.at(item);
+  current->runs.erase(item);
+  report_finished(run.id, outcome, std::nullopt);
+  if (item != kNoItem) return end_item(run, outcome);
+  record_done(run.id, outcome, std::nullopt);
+  const auto& step = *current->step;
+  const std::string path = current->path;
+  conclude(step, path, outcome);
+}
+
+void Execution::Impl::end_item(const OpenRun& run, const Outcome& outcome) {
+  auto& loop = *current->loop;
+  const bool moved = loop.complete(run.id.item, outcome) && loop.saves_progress();
+  if (!moved || run.id.item < kKeptResults) record_done(run.id, outcome, std::nullopt);
+  if (moved) turn.changes.push_back(journal::SetProgress{job.id, loop.progress_at(current->path), kKeptResults});
+}
+
+}  // namespace sallyport::runner

@@ -1,0 +1,89 @@
+#include "agent/runner/job_task.h"
+#include "shared/async/blocking.h"
+
+#include <algorithm>
+
+namespace sallyport::runner {
+
+void JobTask::begin(const Action& action) {
+  const auto* step = std::get_if<RunStep>(&action);
+  if (step != nullptr && standing() == Standing::must_wait) {
+    execution_->on_not_begun(step->run);
+    changed_.set();
+    return;
+  }
+  ++running_;
+  core_.step_began();
+  if (step != nullptr) {
+    core_.tasks.spawn("step", run_step(shared_from_this(), *step, stop_.get_token()));
+  } else {
+    core_.tasks.spawn("pull", pull_item(shared_from_this(), std::get<PullItem>(action)));
+  }
+}
+
+namespace {
+
+using Outcome = std::optional<connectors::StepResult<connectors::Output>>;  // nullopt: not begun
+
+struct Work {
+  EngineCore& core;
+  const JobId& job;
+  connectors::Bodies& bodies;
+  const RunStep& step;
+  std::stop_token stop;
+  SteadyTime lease_end;
+
+  // On the pool. An action that throws has a fault of its own; its text may hold data, so it is not repeated.
+  Outcome operator()() const {
+    const SteadyTime now = core.parts.clock.steady();
+    if (now >= lease_end || stop.stop_requested()) return std::nullopt;
+    auto* action = core.find_action(step.uses);
+    if (action == nullptr)
+      return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
+    const connectors::StepContext context{.job = job,
+                                          .path = step.path,
+                                          .attempt = step.run.attempt,
+                                          .idempotency_key = step.idempotency_key,
+                                          .connection = step.connection,
+                                          .deadline = std::min(now + step.time_limit, step.latest),
+                                          .stop = stop,
+                                          .bodies = bodies,
+                                          .repeated = step.repeated};
+    try {
+      return action->run(context, step.arguments);
+    } catch (const std::exception& fault) {
+      core.parts.log.error("action.threw", {{"job", job.value}, {"uses", step.uses}, {"what", typeid(fault).name()}});
+      return connectors::step_fail("internal", "the action " + step.uses + " failed in a way it should not");
+    }
+  }
+};
+
+}  // namespace
+
+asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
+  const SteadyTime lease_end = is_local() ? SteadyTime::max() : lease_end_;
+  auto bodies = bodies_;
+  auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
+  --running_;
+  core_.step_ended();
+  if (outcome) {
+    execution_->on_step_result(step.run, *std::move(outcome));
+  } else {
+    execution_->on_not_begun(step.run);
+  }
+  changed_.set();
+}
+
+asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem pull) {
+  auto& reader = readers_[pull.path];
+  if (!reader) reader = std::make_shared<ItemReader>(bodies_, pull.source);
+  auto kept = reader;
+  auto item = co_await run_blocking(core_.pool, [&kept, &pull] { return kept->item(pull.index); });
+  --running_;
+  core_.step_ended();
+  if (!item || !*item) readers_.erase(pull.path);
+  execution_->on_item(pull.path, pull.index, std::move(item));
+  changed_.set();
+}
+
+}  // namespace sallyport::runner
