@@ -125,6 +125,17 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def start_pair(world):
+    """A relay, an enrolled agent in group dc1, and the recipe active."""
+    world.start("relay")
+    world.wait_ready()
+    world.run("sallyport", "group", "create", "dc1")
+    string = json.loads(world.run("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
+    world.run("sallyport-agent", "enrol", "--config", world.dir / "agent", "-", stdin=string + "\n")
+    world.start("agent")
+    world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
+
+
 def start_jobs(world, accepted, stop):
     """Starts jobs until told to stop. An answer that got lost is asked for again: the event key makes that safe."""
     n = 0
@@ -167,13 +178,7 @@ def main():
     choose = random.Random(seed)
     world = World(sys.argv[1])
     try:
-        world.start("relay")
-        world.wait_ready()
-        world.run("sallyport", "group", "create", "dc1")
-        string = json.loads(world.run("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
-        world.run("sallyport-agent", "enrol", "--config", world.dir / "agent", "-", stdin=string + "\n")
-        world.start("agent")
-        world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
+        start_pair(world)
 
         accepted, stop = {}, threading.Event()
         starter = threading.Thread(target=start_jobs, args=(world, accepted, stop))

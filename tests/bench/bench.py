@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Benchmarks of whole programs: bench.py BIN [dispatch|footprint]...; both when none is named.
+
+dispatch   time from an accepted API call to the first step running, one job after the other on an idle pair; p50, p95, p99
+footprint  memory and CPU of an idle, linked agent: resident, private, CPU ticks in 20 s
+Figures go into docs/benchmarks.md with the machine they were taken on.
+"""
+import datetime
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from faults.kill_loop import World, start_pair  # noqa: E402
+
+
+def instant(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000
+
+
+def first_step_started(world, job):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        events = world.call("GET", f"/v1/jobs/{job}/events")[1]["items"]
+        for event in events:
+            if event["kind"] == "step.started":
+                return instant(event["at"])
+        time.sleep(0.01)
+    raise SystemExit(f"job {job} did not start a step")
+
+
+def dispatch(world, runs=200):
+    latencies = []
+    for n in range(runs):
+        job = world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"n": n}})[1]
+        latencies.append(first_step_started(world, job["id"]) - instant(job["created_at"]))
+    cuts = statistics.quantiles(latencies, n=100)
+    print(f"dispatch: {runs} jobs, p50 {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, p99 {cuts[98]:.0f} ms (API call accepted to first step running)")
+
+
+def footprint(world):
+    pid = world.processes["agent"].pid
+    time.sleep(5)
+    rollup = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    kib = {name: int(value.split()[0]) for name, value in rollup.items()}
+
+    def ticks():
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(20)
+    print(f"footprint: agent idle and linked, {kib['Rss'] / 1024:.1f} MiB resident, {kib['Private_Dirty'] / 1024:.1f} MiB private dirty, "
+          f"{ticks() - before} CPU ticks in 20 s, program {os.path.getsize(world.bin / 'sallyport-agent') / 1048576:.1f} MiB")
+
+
+def main():
+    wanted = sys.argv[2:] or ["dispatch", "footprint"]
+    world = World(sys.argv[1])
+    try:
+        start_pair(world)
+        for name in wanted:
+            {"dispatch": dispatch, "footprint": footprint}[name](world)
+    finally:
+        world.close()
+
+
+if __name__ == "__main__":
+    main()
