@@ -44,12 +44,26 @@ Result<Job> end_and_reload(Database& db, const Job& job, const JobOutcome& outco
 
 }  // namespace
 
+// Results that a re-run takes over, in the order in which they were given.
+static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fresh) {
+  std::uint64_t place = 0;
+  for (const auto& step : fresh.kept) {
+    SP_CHECK(db.run(
+        "insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, error_class, message, "
+        "sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)",
+        org, fresh.job.id, step.path, step.attempt, ++place, domain::to_string(step.status), step.uses,
+        fresh.job.created_at, step.sealed_output));
+  }
+  return {};
+}
+
 Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
   if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
   SP_CHECK(insert_job(db, org, fresh.job));
   SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
                   fresh.sealed_trigger));
+  SP_CHECK(keep_steps(db, org, fresh));
   if (!fresh.job.event_key.empty() && !fresh.job.rerun_of) {
     SP_CHECK(db.run("insert into job_events (org, recipe, event_key, job, created_at) values (?, ?, ?, ?, ?)", org,
                     fresh.job.recipe, fresh.job.event_key, fresh.job.id, fresh.job.created_at));

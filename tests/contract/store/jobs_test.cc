@@ -36,6 +36,21 @@ STORE_TEST_CASE("jobs: everything that was given comes back", "[store][jobs]") {
   CHECK(trigger == fresh.sealed_trigger);
 }
 
+STORE_TEST_CASE("jobs: a re-run brings results along that nobody runs again", "[store][jobs]") {
+  auto fresh = world.new_job(world.ours, "");
+  fresh.kept = {{"rows", 2, domain::StepStatus::succeeded, "csv.read@1", Bytes{std::byte{7}}},
+                {"never", 1, domain::StepStatus::skipped, "", Bytes{}}};
+  must(co_await world.stores.jobs.add(world.ours.org, fresh));
+  auto kept = must(co_await world.stores.history.completed(world.ours.org, fresh.job.id));
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0].path == "rows");
+  CHECK(kept[0].attempt == 2);
+  CHECK(kept[0].sealed_output == Bytes{std::byte{7}});
+  CHECK(kept[1].status == domain::StepStatus::skipped);
+  auto foreign = co_await world.stores.history.completed(world.theirs.org, fresh.job.id);
+  CHECK(foreign.error().code == Errc::not_found);
+}
+
 STORE_TEST_CASE("jobs: the same event twice is one job", "[store][jobs]") {
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
