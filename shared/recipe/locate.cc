@@ -123,7 +123,8 @@ class Walk {
 
 Position locate(std::string_view source, const Node& scalar, std::size_t offset) {
   if (scalar.at.line == 0 || source.empty()) return scalar.at;
-  return Walk(without_bom(source), scalar).find(std::min(offset, scalar.text.size())).value_or(scalar.at);
+  const auto found = Walk(without_bom(source), scalar).find(std::min(offset, scalar.text.size())).value_or(scalar.at);
+  return found.line < scalar.at.line ? scalar.at : found;  // a value that is not there stands behind the text's end
 }
 
 }  // namespace sallyport::yaml

@@ -277,3 +277,11 @@ TEST_CASE("a tree of JSON values reads like a file without positions", "[yaml]")
   CHECK(node.find("a")->at == yaml::Position{});
   CHECK(yaml::locate("", *node.find("b")->find("c"), 1) == yaml::Position{});
 }
+
+TEST_CASE("a value that is not there is never located before itself", "[recipe][yaml]") {
+  const std::string_view source = "?";
+  const auto tree = yaml::parse(source, "t.yaml");
+  REQUIRE(tree);
+  const auto& value = tree->members.at(0).value;
+  CHECK(yaml::locate(source, value, 0).line >= value.at.line);
+}
