@@ -6,11 +6,12 @@ namespace {
 using policy::SqlDialect;
 
 constexpr std::string_view kTable =
-    "create table sallyport_effects (key text primary key, at text not null, affected bigint not null)";
+    "create table if not exists sallyport_effects (key text primary key, at text not null, affected bigint not null)";
 constexpr std::string_view kTableSqlite =
     "select 1 from sqlite_schema where type = 'table' and name = 'sallyport_effects'";
 constexpr std::string_view kTablePostgres = "select 1 where to_regclass('sallyport_effects') is not null";
-// Two first runs at the same time: one creates the table, the other waits for it.
+// Two first runs at the same time: one creates the table, the other waits for it, and then does not trust its earlier
+// look, because PostgreSQL may answer a second one from its cache of the catalogue.
 constexpr std::string_view kCreationLock = "select pg_advisory_xact_lock(5286919421030)";
 constexpr std::string_view kClaim =
     "insert into sallyport_effects (key, at, affected) values (:key, :at, -1) on conflict (key) do nothing";
@@ -64,11 +65,8 @@ StepResult<void> prepare_ledger(Connection& connection, SqlDialect dialect, cons
   const Statement look{std::string(dialect == SqlDialect::sqlite ? kTableSqlite : kTablePostgres), {}};
   SP_TRY(const auto there, find(connection, look, {}, limits));
   if (there) return {};
-  if (dialect == SqlDialect::postgres) {
+  if (dialect == SqlDialect::postgres)
     SP_CHECK(find(connection, Statement{std::string(kCreationLock), {}}, {}, limits));
-    SP_TRY(const auto meanwhile, find(connection, look, {}, limits));
-    if (meanwhile) return {};
-  }
   auto created = connection.execute_own(Statement{std::string(kTable), {}}, {}, limits);
   if (!created) return std::unexpected(explain(std::move(created).error()));
   return {};
