@@ -2,6 +2,8 @@
 
 #include "agent/journal/journal_impl.h"
 
+#include <tuple>
+
 namespace sallyport::journal {
 namespace {
 
@@ -63,7 +65,7 @@ std::vector<Result<void>> Journal::apply_all(std::span<const Batch> batches) {
     }
   }
   if (auto committed = db.script("COMMIT"); !committed) {
-    if (db.in_transaction()) (void)db.script("ROLLBACK");
+    if (db.in_transaction()) std::ignore = db.script("ROLLBACK");
     fail_all(outcomes, committed.error());
     return outcomes;
   }

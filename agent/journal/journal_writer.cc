@@ -15,7 +15,8 @@ constexpr std::size_t kMaxGroup = 256;  // batches in one transaction
 struct Waiting {
   explicit Waiting(const asio::any_io_executor& executor) : wake(executor) {}
   Batch batch;
-  std::optional<Result<void>> outcome;
+  bool written = false;
+  Result<void> outcome;
   Event wake;
 };
 
@@ -57,6 +58,7 @@ asio::awaitable<void> JournalWriter::Impl::write_group() {
   full = journal->outbox_full();
   size = journal->outbox_size();
   for (std::size_t i = 0; i < group.size(); ++i) {
+    group[i]->written = true;
     group[i]->outcome = std::move(outcomes[i]);
     group[i]->wake.set();
   }
@@ -67,12 +69,12 @@ asio::awaitable<Result<void>> JournalWriter::Impl::commit(std::shared_ptr<Impl> 
   mine->batch = std::move(batch);
   impl->queue.push_back(mine);
   if (impl->writing) co_await mine->wake.wait();
-  if (mine->outcome) co_return *std::move(mine->outcome);
+  if (mine->written) co_return std::move(mine->outcome);
   impl->writing = true;
   co_await impl->write_group();
   impl->writing = !impl->queue.empty();
   if (impl->writing) impl->queue.front()->wake.set();
-  co_return *std::move(mine->outcome);
+  co_return std::move(mine->outcome);
 }
 
 JournalWriter::JournalWriter(asio::any_io_executor executor, std::unique_ptr<Journal> journal)

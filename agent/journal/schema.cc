@@ -1,5 +1,7 @@
 #include "agent/journal/journal_impl.h"
 
+#include <tuple>
+
 namespace sallyport::journal {
 namespace {
 
@@ -80,7 +82,7 @@ Result<void> create_tables(Database& database) {
   SP_CHECK(database.script("BEGIN IMMEDIATE"));
   auto made = database.script(kTables);
   if (made) made = database.script("COMMIT");
-  if (!made && database.in_transaction()) (void)database.script("ROLLBACK");
+  if (!made && database.in_transaction()) std::ignore = database.script("ROLLBACK");
   return made;
 }
 

@@ -32,7 +32,7 @@ expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& j
   return names;
 }
 
-Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, Value trigger)
+Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger)
     : names_(event_names(recipe, job, trigger)) {
   names_.bind("job", Value(ValueMap{{"id", job.id.value},
                                     {"run_number", Value(static_cast<std::int64_t>(job.run_number))},

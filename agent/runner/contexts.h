@@ -12,7 +12,7 @@ namespace sallyport::runner {
 // exist, item, error and secrets.
 class Contexts {
  public:
-  Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, Value trigger);
+  Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger);
 
   void set_step(const std::string& id, const Outcome& outcome);
   void set_error(const std::string& step, const connectors::StepError& error);

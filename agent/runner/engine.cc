@@ -4,7 +4,7 @@
 
 namespace sallyport::runner {
 
-Engine::Impl::Impl(asio::any_io_executor executor, EngineParts parts, EngineOptions options)
+Engine::Impl::Impl(const asio::any_io_executor& executor, EngineParts parts, EngineOptions options)
     : core(executor, std::move(parts), std::move(options)),
       pump(core, {[this] { return held_in_memory(); }, [this] { return free_slots(); },
                   [this] { return assignments_revision; }}),
@@ -19,8 +19,8 @@ Engine::Impl::Impl(asio::any_io_executor executor, EngineParts parts, EngineOpti
   };
 }
 
-Engine::Engine(asio::any_io_executor executor, EngineParts parts, EngineOptions options)
-    : impl_(std::make_unique<Impl>(std::move(executor), std::move(parts), std::move(options))) {}
+Engine::Engine(const asio::any_io_executor& executor, EngineParts parts, EngineOptions options)
+    : impl_(std::make_unique<Impl>(executor, std::move(parts), std::move(options))) {}
 Engine::~Engine() = default;
 
 asio::awaitable<Result<void>> Engine::Impl::start() {

@@ -56,7 +56,7 @@ struct EngineParts {
 // is dropped with everything it kept. Jobs of local triggers need no lease and go on while the link is down.
 class Engine {
  public:
-  Engine(boost::asio::any_io_executor executor, EngineParts parts, EngineOptions options);
+  Engine(const boost::asio::any_io_executor& executor, EngineParts parts, EngineOptions options);
   ~Engine();
 
   // Takes up every unfinished job and the assigned local triggers; call once, before anything else.

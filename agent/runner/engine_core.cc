@@ -7,7 +7,7 @@
 namespace sallyport::runner {
 
 TaskGroup::OnFault log_fault(const Log& log) {
-  return [&log](const std::string& task, std::exception_ptr fault) {
+  return [&log](const std::string& task, const std::exception_ptr& fault) {
     try {
       std::rethrow_exception(fault);
     } catch (const std::exception& error) {
@@ -18,7 +18,7 @@ TaskGroup::OnFault log_fault(const Log& log) {
   };
 }
 
-EngineCore::EngineCore(asio::any_io_executor on, EngineParts given, EngineOptions chosen)
+EngineCore::EngineCore(const asio::any_io_executor& on, EngineParts given, EngineOptions chosen)
     : executor(on),
       parts(std::move(given)),
       options(std::move(chosen)),

@@ -14,7 +14,7 @@ namespace sallyport::runner {
 namespace asio = boost::asio;
 
 struct EngineCore {
-  EngineCore(asio::any_io_executor on, EngineParts given, EngineOptions chosen);
+  EngineCore(const asio::any_io_executor& on, EngineParts given, EngineOptions chosen);
 
   asio::any_io_executor executor;
   EngineParts parts;

@@ -11,7 +11,7 @@
 namespace sallyport::runner {
 
 struct Engine::Impl {
-  Impl(asio::any_io_executor executor, EngineParts parts, EngineOptions options);
+  Impl(const asio::any_io_executor& executor, EngineParts parts, EngineOptions options);
 
   asio::awaitable<Result<void>> start();
   asio::awaitable<void> drain(SteadyTime deadline);

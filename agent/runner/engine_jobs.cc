@@ -13,7 +13,7 @@ using connectors::step_fail;
 // "file.watch@1" is told as "file.watch".
 std::string kind_of(const std::string& uses) { return uses.substr(0, uses.find('@')); }
 
-Value with_kind(Value data, const std::string& kind) {
+Value with_kind(const Value& data, const std::string& kind) {
   ValueMap map = data.is(Value::Kind::map) ? data.as_map() : ValueMap{};
   map.try_emplace("kind", kind);
   return Value(std::move(map));
@@ -115,6 +115,7 @@ std::uint32_t Engine::Impl::free_slots() const {
 
 std::vector<journal::HeldJob> Engine::Impl::held_in_memory() const {
   std::vector<journal::HeldJob> held;
+  held.reserve(accepting.size() + jobs.size());
   for (const auto& [id, epoch] : accepting) held.push_back({id, epoch});
   for (const auto& [id, task] : jobs) {
     if (!task->is_local()) held.push_back({id, task->epoch()});

@@ -41,7 +41,7 @@ StepError invalid_at(std::string_view where, const std::string& what) {
   return {{"invalid"}, std::string(where) + ": " + what, {}};
 }
 
-Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::StoredJob stored, AgentFacts agent,
+Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::StoredJob stored, const AgentFacts& agent,
                       ExecutionPorts asked, Now at)
     : recipe(std::move(given)),
       job(stored.job),
@@ -63,7 +63,7 @@ Turn Execution::Impl::next(Now at) {
   while (phase != Phase::over && turn.changes.size() < kMaxChanges && advance()) {
   }
   if (phase != Phase::over) {
-    turn.interrupt = ending.has_value();
+    turn.interrupt = ending != nullptr;
     turn.wake = turn.changes.size() >= kMaxChanges ? now.steady : earliest_wake();
   }
   return std::move(turn);
@@ -79,9 +79,10 @@ bool Execution::Impl::advance() {
 void Execution::Impl::notice_ending() {
   if (ending) return;
   if (cancel_reason) {
-    ending = Ending{JobStatus::cancelled, {{"cancelled"}, *cancel_reason, {}}, {}};
+    ending = std::make_unique<Ending>(Ending{JobStatus::cancelled, {{"cancelled"}, *cancel_reason, {}}, {}});
   } else if (now.steady >= deadline) {
-    ending = Ending{JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, {}};
+    ending = std::make_unique<Ending>(
+        Ending{JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, {}});
   }
 }
 
@@ -117,7 +118,7 @@ bool Execution::Impl::begin_next() {
 bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome) {
   if (step.stop && outcome.status == StepStatus::succeeded) {
     contexts.set_step(step.id, outcome);
-    stop_here(step, path);
+    stop_here(*step.stop, path);
   } else {
     conclude(step, path, outcome);
   }
@@ -127,8 +128,8 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = CurrentStep{&step, path, std::nullopt, {}, std::nullopt};
-  if (step.foreach) return begin_loop(step, path);
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt});
+  if (step.foreach) return begin_loop(step, *step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
 
@@ -141,7 +142,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = CurrentStep{&step, path, std::nullopt, {}, std::nullopt};
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt});
   const auto run = wanted(step, path);
   if (!run || !*run) {
     current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
@@ -150,25 +151,25 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
     current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
     record_done({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
     report_finished({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
-    stop_here(step, path);
+    stop_here(*step.stop, path);
   } else if (step.foreach) {
-    begin_loop(step, path);
+    begin_loop(step, *step.foreach, path);
   } else {
     current->runs.emplace(kNoItem, resume(kNoItem, Value()));
   }
 }
 
-void Execution::Impl::begin_loop(const recipe::Step& step, const std::string& path) {
+void Execution::Impl::begin_loop(const recipe::Step& step, const recipe::Foreach& foreach, const std::string& path) {
   const journal::StepRun whole{path, kNoItem, 1};
   const auto fail_whole = [&](StepError error) {
     current->runs.emplace(kNoItem, OpenRun{whole, Value()});
     end_run(kNoItem, Outcome::failure(std::move(error)));
   };
-  const auto source = expr::evaluate(step.foreach->over.program, contexts.names());
+  const auto source = expr::evaluate(foreach.over.program, contexts.names());
   if (!source) return fail_whole(invalid_at("`foreach`", expr::to_string(source.error())));
-  auto loop = ForeachState::over(*source, *step.foreach, replay.progress_of(path));
+  auto loop = ForeachState::over(*source, foreach, replay.progress_of(path));
   if (!loop) return fail_whole(loop.error());
-  current->loop = *std::move(loop);
+  current->loop = std::make_unique<ForeachState>(*std::move(loop));
   recall_results(path);
   if (replay.began(path, kNoItem)) return;
   record_intent(whole, std::nullopt);
@@ -183,10 +184,10 @@ void Execution::Impl::recall_results(const std::string& path) {
   }
 }
 
-void Execution::Impl::stop_here(const recipe::Step& step, const std::string& path) {
+void Execution::Impl::stop_here(const recipe::Stop& stop, const std::string& path) {
   current.reset();
-  const StepError why = stopped(*step.stop, contexts.names());
-  switch (step.stop->status) {
+  const StepError why = stopped(stop, contexts.names());
+  switch (stop.status) {
     case recipe::StopStatus::succeeded: return finish(JobStatus::succeeded, {{""}, why.message, {}}, "");
     case recipe::StopStatus::cancelled: return finish(JobStatus::cancelled, why, path);
     case recipe::StopStatus::failed: return fail_job({JobStatus::failed, why, path});
@@ -221,7 +222,7 @@ void Execution::Impl::conclude(const recipe::Step& step, const std::string& path
 void Execution::Impl::fail_job(Ending why) {
   current.reset();
   ending.reset();
-  failure = std::move(why);
+  failure = std::make_unique<Ending>(std::move(why));
   if (phase == Phase::on_failure || recipe->on_failure.empty()) return finish_as_failed();
   phase = Phase::on_failure;
   index = 0;
@@ -253,9 +254,9 @@ std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
 
 // ---------------------------------------------------------------- the outside
 
-Execution::Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent,
+Execution::Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
                      ExecutionPorts ports, Now now)
-    : impl_(std::make_unique<Impl>(std::move(recipe), std::move(stored), std::move(agent), std::move(ports), now)) {}
+    : impl_(std::make_unique<Impl>(std::move(recipe), std::move(stored), agent, std::move(ports), now)) {}
 Execution::~Execution() = default;
 Execution::Execution(Execution&&) noexcept = default;
 

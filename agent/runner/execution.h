@@ -82,7 +82,7 @@ struct Turn {
 class Execution {
  public:
   // Without leave to act no new effect begins; results are taken all the same.
-  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent,
+  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
             ExecutionPorts ports, Now now);
   ~Execution();
   Execution(Execution&&) noexcept;

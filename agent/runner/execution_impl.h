@@ -33,7 +33,7 @@ struct OpenRun {
 struct CurrentStep {
   const recipe::Step* step = nullptr;
   std::string path;
-  std::optional<ForeachState> loop;
+  std::unique_ptr<ForeachState> loop;
   std::map<std::int64_t, OpenRun> runs;
   std::optional<std::int64_t> pulling;
 };
@@ -57,8 +57,8 @@ struct Execution::Impl {
     StepResult<std::optional<Value>> item;
   };
 
-  Impl(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, AgentFacts agent, ExecutionPorts ports,
-       Now now);
+  Impl(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
+       ExecutionPorts ports, Now now);
 
   // --- execution.cc: from step to step
   Turn next(Now now);
@@ -68,9 +68,9 @@ struct Execution::Impl {
   void begin(const recipe::Step& step, const std::string& path);
   void break_off(const recipe::Step& step, const std::string& path);
   StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
-  void begin_loop(const recipe::Step& step, const std::string& path);
+  void begin_loop(const recipe::Step& step, const recipe::Foreach& foreach, const std::string& path);
   void recall_results(const std::string& path);
-  void stop_here(const recipe::Step& step, const std::string& path);
+  void stop_here(const recipe::Stop& stop, const std::string& path);
   void conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome);
   void fail_job(Ending why);
   void finish(JobStatus status, const StepError& error, const std::string& step);
@@ -101,8 +101,8 @@ struct Execution::Impl {
   // --- execution_results.cc: ending a run
   void take(Result result);
   void take(Pulled pulled);
-  void settle(OpenRun& run, Outcome outcome);
-  void retry_later(OpenRun& run, const Outcome& outcome);
+  void settle(OpenRun& run, const Outcome& outcome);
+  void retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome);
   void end_run(std::int64_t item, const Outcome& outcome);
   void end_item(const OpenRun& run, const Outcome& outcome);
 
@@ -124,11 +124,11 @@ struct Execution::Impl {
 
   Phase phase = Phase::steps;
   std::size_t index = 0;
-  std::optional<CurrentStep> current;
+  std::unique_ptr<CurrentStep> current;
   std::set<std::pair<std::string, std::int64_t>> told_open;  // items that say_what_is_open() has ended
   std::optional<std::string> cancel_reason;
-  std::optional<Ending> ending;   // winding down
-  std::optional<Ending> failure;  // the job has failed; on_failure may be running
+  std::unique_ptr<Ending> ending;   // winding down
+  std::unique_ptr<Ending> failure;  // the job has failed; on_failure may be running
   Standing standing = Standing::must_wait;
   std::deque<std::variant<Result, Pulled>> inbox;
   Turn turn;

@@ -45,7 +45,7 @@ bool Execution::Impl::push(OpenRun& run) {
 bool Execution::Impl::open_items() {
   bool moved = false;
   while (standing == Standing::may_act && !current->pulling) {
-    if (static_cast<std::int64_t>(current->runs.size()) >= current->step->foreach->concurrency) break;
+    if (static_cast<std::int64_t>(current->runs.size()) >= current->loop->concurrency()) break;
     const auto index = current->loop->next();
     if (!index || !open_item(*index)) break;
     moved = true;
@@ -97,13 +97,14 @@ bool Execution::Impl::say_what_is_open() {
 // The whole foreach ends when all items have, or when one has failed and no other is under way.
 bool Execution::Impl::close_loop() {
   auto& loop = *current->loop;
-  const bool over = loop.all_complete() || loop.first_error();
+  const auto& error = loop.first_error();
+  const bool over = loop.all_complete() || error;
   if (!over || !current->runs.empty() || current->pulling) return false;
   if (say_what_is_open()) return true;
   Outcome outcome;
-  if (loop.first_error()) {
-    const bool doubt = loop.first_error()->error_class() == "in_doubt";
-    outcome = {doubt ? StepStatus::in_doubt : StepStatus::failed, Value(), loop.first_error()};
+  if (error) {
+    const bool doubtful = error->error_class() == "in_doubt";
+    outcome = {doubtful ? StepStatus::in_doubt : StepStatus::failed, Value(), error};
   } else if (auto output = settled(loop.output()); output) {
     outcome = Outcome::success(*std::move(output));
   } else {

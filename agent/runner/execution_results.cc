@@ -57,18 +57,16 @@ void Execution::Impl::take(Pulled pulled) {
   }
 }
 
-void Execution::Impl::settle(OpenRun& run, Outcome outcome) {
+void Execution::Impl::settle(OpenRun& run, const Outcome& outcome) {
   const auto& retry = current->step->retry;
   const bool fails_anyway = ending || (current->loop && current->loop->first_error());
-  const bool again = outcome.status == StepStatus::failed && retry && !fails_anyway &&
-                     retry->applies(run.id.attempt, outcome.error->classes);
-  if (again) return retry_later(run, outcome);
+  const bool may = outcome.status == StepStatus::failed && outcome.error && !fails_anyway;
+  if (retry && may && retry->applies(run.id.attempt, outcome.error->classes)) return retry_later(run, *retry, outcome);
   end_run(run.id.item, outcome);
 }
 
-void Execution::Impl::retry_later(OpenRun& run, const Outcome& outcome) {
-  const auto delay =
-      spread(current->step->retry->delay(run.id.attempt), idempotency_key(job.id, run.id), run.id.attempt);
+void Execution::Impl::retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome) {
+  const auto delay = spread(retry.delay(run.id.attempt), idempotency_key(job.id, run.id), run.id.attempt);
   const WallTime at = now.wall + delay;
   record_done(run.id, outcome, at);
   report_finished(run.id, outcome, at);

@@ -30,6 +30,7 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
   state.spec_ = &spec;
   state.label_ = source.label();
   if (source.is(Value::Kind::handle) && source.as_handle().kind == "rows") {
+    state.is_body_ = true;
     state.body_ = source.as_handle();
   } else if (source.is(Value::Kind::list)) {
     state.items_ = source.as_list();
@@ -38,10 +39,10 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
   } else {
     return step_fail("invalid", "`foreach` takes a list, a map or rows, not " + std::string(to_string(source.kind())));
   }
-  if (!state.body_) {
-    state.size_ = static_cast<std::int64_t>(state.items_.size());
-    if (*state.size_ > spec.item_limit())
-      return step_fail("too_large", "`foreach` over " + limit_text(spec.item_limit()));
+  if (!state.is_body_) {
+    const auto size = static_cast<std::int64_t>(state.items_.size());
+    if (size > spec.item_limit()) return step_fail("too_large", "`foreach` over " + limit_text(spec.item_limit()));
+    state.size_ = size;
   }
   if (before) {
     state.next_ = state.complete_below_ = before->next_item;

@@ -23,8 +23,8 @@ class ForeachState {
   std::optional<std::int64_t> next() const;
   void take() { ++next_; }
   bool has_taken(std::int64_t index) const { return index < next_; }
-  bool is_body() const { return body_.has_value(); }
-  const Handle& body() const { return *body_; }
+  bool is_body() const { return is_body_; }
+  const Handle& body() const { return body_; }
   Value item(std::int64_t index) const;               // of a list or map
   Value labelled(const Value& item) const;            // of a body
   void end_at(std::int64_t index) { size_ = index; }  // the body has no more
@@ -42,13 +42,15 @@ class ForeachState {
   void fail(connectors::StepError error);
   // {count, failed, results}: the outputs of the first kKeptResults items, null for a failed or skipped one.
   Value output() const;
+  std::int64_t concurrency() const { return spec_->concurrency; }
   std::int64_t limit() const { return spec_->item_limit(); }
 
  private:
   void count(journal::StepStatus status);
 
   const recipe::Foreach* spec_ = nullptr;
-  std::optional<Handle> body_;
+  bool is_body_ = false;
+  Handle body_;
   ValueList items_;
   Label label_ = Label::none;
   std::optional<std::int64_t> size_;

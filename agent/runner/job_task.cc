@@ -68,7 +68,7 @@ asio::awaitable<Result<void>> JobTask::load() {
   SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json));
   stored.job.recipe_json.clear();
   job_ = stored.job;
-  execution_.emplace(recipe_, std::move(stored), core_.options.agent, ports(), core_.now());
+  execution_ = std::make_unique<Execution>(recipe_, std::move(stored), core_.options.agent, ports(), core_.now());
   co_return Result<void>();
 }
 

@@ -67,7 +67,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   journal::Job job_;
   std::shared_ptr<const recipe::Recipe> recipe_;
   std::optional<ConcurrencyGate::Key> gate_key_;
-  std::optional<Execution> execution_;
+  std::unique_ptr<Execution> execution_;
   std::shared_ptr<JobBodies> bodies_;
   std::map<std::string, std::shared_ptr<ItemReader>> readers_;
 };

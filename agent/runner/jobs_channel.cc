@@ -31,7 +31,7 @@ asio::awaitable<Result<void>> receive(const link::Channel& channel, Engine& engi
 asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& engine) {
   SP_CO_TRY(const link::Channel channel, session.open_channel(kJobsPurpose));
   ChannelUplink uplink(channel);
-  TaskGroup sending(co_await asio::this_coro::executor, [](const std::string&, std::exception_ptr) {});
+  TaskGroup sending(co_await asio::this_coro::executor, [](const std::string&, const std::exception_ptr&) {});
   sending.spawn("pump", engine.serve(uplink));
   Result<void> ended;
   std::exception_ptr fault;

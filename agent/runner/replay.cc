@@ -24,17 +24,19 @@ Result<std::optional<Outcome>> Replay::final_of(const std::string& path, std::in
 Past Replay::past_of(const std::string& path, std::int64_t item) const {
   Past past;
   const auto done = done_.find({path, item});
-  if (done != done_.end() && done->second.retry_at) {
+  const std::optional<WallTime> retry_at = done == done_.end() ? std::nullopt : done->second.retry_at;
+  if (retry_at) {
     past.attempt = done->second.run.attempt + 1;
-    past.wake_at = done->second.retry_at;
-    past.wake_after = *done->second.retry_at - done->second.at;
+    past.wake_at = retry_at;
+    past.wake_after = *retry_at - done->second.at;
   }
   const auto intent = intents_.find({path, item});
   if (intent == intents_.end() || intent->second.run.attempt < past.attempt) return past;
   past.attempt = intent->second.run.attempt;
   past.doubtful = true;
-  past.wake_at = intent->second.wake_at;
-  past.wake_after = past.wake_at ? *past.wake_at - intent->second.at : std::chrono::milliseconds(0);
+  const auto& wake_at = intent->second.wake_at;
+  past.wake_at = wake_at;
+  past.wake_after = wake_at ? *wake_at - intent->second.at : std::chrono::milliseconds(0);
   return past;
 }
 

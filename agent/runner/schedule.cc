@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 // minutes is not counted one by one.
 WallTime last_due(const recipe::Cron& cron, WallTime first, WallTime now) {
   for (const auto back : std::array<std::chrono::milliseconds, 4>{1h, 24h, 24h * 32, 24h * 367}) {
-    auto due = cron.next(std::max(first - 1ms, now - back));
-    if (!due || *due > now) continue;
-    for (auto later = cron.next(*due); later && *later <= now; later = cron.next(*later)) due = later;
-    return *due;
+    std::optional<WallTime> found;
+    for (auto due = cron.next(std::max(first - 1ms, now - back)); due && *due <= now; due = cron.next(*due))
+      found = due;
+    if (found) return *found;
   }
   return first;
 }
@@ -34,7 +34,7 @@ ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, Wall
   const auto due = cron.next(last);
   if (!due) return {std::nullopt, last, std::nullopt};
   if (*due > now) return {std::nullopt, last, due};
-  if (now - *due <= kLate) return {*due, *due, now};
+  if (now - *due <= kLate) return {due, *due, now};
   const WallTime latest = last_due(cron, *due, now);
   if (catch_up == CatchUp::once || now - latest <= kLate) return {latest, latest, now};
   return {std::nullopt, now, now};

@@ -103,8 +103,9 @@ ASYNC_TEST_CASE("when the lease ends, what runs is interrupted and nothing start
   co_await bench.open();
   co_await bench.link_up();
   bench.list.hold();
-  co_await bench.say(dispatch(canonical(kTwo), {.lease_ms = 50}));
+  co_await bench.say(dispatch(canonical(kTwo)));
   co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.say(leases(kJob1, 1, 0, 50));
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "it is interrupted");
   bench.list.release();
   co_await pause(30ms);
@@ -157,8 +158,9 @@ ASYNC_TEST_CASE("a higher epoch takes over a job that is held", "[engine][fencin
   co_await bench.open();
   co_await bench.link_up();
   bench.move.hold();
-  co_await bench.say(dispatch(canonical(kTwo), {.lease_ms = 50}));
+  co_await bench.say(dispatch(canonical(kTwo)));
   co_await until([&] { return bench.move.begun() == 1; }, "the second step runs");
+  co_await bench.say(leases(kJob1, 1, 0, 50));
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "it is interrupted");
   bench.move.release();
   co_await bench.say(dispatch(canonical(kTwo), {.epoch = 2}));
