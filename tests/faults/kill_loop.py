@@ -2,10 +2,13 @@
 """Kills relay and agent at random while jobs run, and holds the outcome against a ledger outside of both.
 
 kill_loop.py BIN [--plant-fault]; SALLYPORT_KILLS (12) kills, SALLYPORT_SEED replays a run's choices.
-Real processes, real TLS, a real database. Every job inserts rows without any key that could hide a repetition, so a step that ran twice shows
-as two rows. Checked at the end: every job that the API accepted has succeeded, and every step of it has left exactly one row.
---plant-fault edits the ledger afterwards (one row doubled, one removed) and succeeds only if the check finds both.
+Real processes, real TLS, real databases: SQLite and PostgreSQL. Every job inserts rows without any key that could hide a repetition, so a step
+that ran twice shows as two rows; a command, which no transaction protects, appends a line to a file. Checked at the end: every job that the API
+accepted has succeeded, every transactional step of it has left exactly one row, and the command ran once, or was cut off in the middle, was not
+repeated, and its step says so.
+--plant-fault edits the ledgers afterwards (a row doubled, a row removed, a line doubled) and succeeds only if the check finds all three.
 """
+import collections
 import http.client
 import json
 import os
@@ -41,16 +44,39 @@ steps:
       statement: "insert into effects (n, step) values (:n, 'two-' || :item)"
       params: {n: "${{ inputs.n }}", item: "${{ item }}"}
   - id: three
-    uses: sql.execute@1
-    connection: effects
-    with: {statement: "insert into effects (n, step) values (:n, 'three')", params: {n: "${{ inputs.n }}"}}
+    uses: sql.transaction@1
+    connection: effects-server
+    with:
+      statements:
+        - {statement: "insert into effects (n, step) values (:n, 'three-a')", params: {n: "${{ inputs.n }}"}}
+        - {statement: "insert into effects (n, step) values (:n, 'three-b')", params: {n: "${{ inputs.n }}"}}
+  - id: outside
+    uses: command.run@1
+    on_in_doubt: skip
+    with: {template: append, params: {n: "${{ inputs.n }}"}}
 """
-STEPS = {"one", "two-0", "two-1", "two-2", "three"}
-AGENT = {
-    "agent.yaml": "version: 1\nstate_dir: state\n",
-    "connections.yaml": "version: 1\nconnections:\n  effects: {kind: sql, driver: sqlite, file: effects.db, effect_ledger: true}\n",
-    "policy.yaml": "version: 1\nactions: [sql.execute@1]\nconnections:\n  effects:\n    sql: {verbs: [insert]}\n",
-}
+TRANSACTIONAL = {"one", "two-0", "two-1", "two-2", "three-a", "three-b"}
+APPEND = """#!/bin/sh
+echo "$1" >>"$(dirname "$0")/lines"
+"""
+AGENT = """version: 1
+state_dir: state
+"""
+CONNECTIONS = """version: 1
+connections:
+  effects: {{kind: sql, driver: sqlite, file: effects.db, effect_ledger: true}}
+  effects-server: {server}
+"""
+POLICY = """version: 1
+actions: [sql.execute@1, sql.transaction@1, command.run@1]
+connections:
+  effects: {{sql: {{verbs: [insert]}}}}
+  effects-server: {{sql: {{verbs: [insert]}}}}
+commands:
+  append:
+    argv: [{append}, "{{n}}"]
+    parameters: {{n: {{characters: [digits]}}}}
+"""
 DEADLINE = 240  # seconds for everything that is under way to end
 
 
@@ -60,8 +86,41 @@ def free_port():
         return s.getsockname()[1]
 
 
+class Postgres:
+    """A PostgreSQL server of its own, which refuses to run as root: then as the package's user."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir()
+        self.user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        if self.user:
+            shutil.chown(self.dir, "postgres", "postgres")
+        self.pg("initdb", "-D", self.dir / "data", "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "--encoding=UTF8")
+        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.dir} -c log_min_messages=panic"
+        self.pg("pg_ctl", "-D", self.dir / "data", "-w", "-o", options, "-l", self.dir / "log", "start")
+
+    def pg(self, program, *words):
+        path = next(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+        done = subprocess.run([path, *map(str, words)], cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, **self.user)
+        if done.returncode != 0:
+            raise SystemExit(f"{program}: {done.stdout}")
+        return done.stdout
+
+    def sql(self, text):
+        return [line.split("|") for line in self.pg("psql", "-h", self.dir, "-p", self.port, "-U", "postgres", "-XAtq", "-c", text).splitlines()]
+
+    def connection(self):
+        return f"{{kind: sql, driver: postgres, host: 127.0.0.1, port: {self.port}, database: postgres, user: postgres, effect_ledger: true}}"
+
+    def close(self):
+        self.pg("pg_ctl", "-D", self.dir / "data", "-m", "immediate", "stop")
+
+
 class World:
-    def __init__(self, binaries):
+    """A relay and an agent, not started yet. Where a PostgreSQL server is wanted (`server=Postgres`), one ledger is in it, otherwise in SQLite."""
+
+    def __init__(self, binaries, server=None):
         self.bin = pathlib.Path(binaries)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-faults."))
         self.api = free_port()
@@ -74,16 +133,29 @@ class World:
                     "SALLYPORT_TOKEN": self.token, "SALLYPORT_ROOT": str(self.root)}
         agent = self.dir / "agent"
         agent.mkdir()
-        for name, text in AGENT.items():
-            (agent / name).write_text(text)
-        with sqlite3.connect(agent / "effects.db") as ledger:
-            ledger.execute("create table effects (n integer, step text)")
-            ledger.execute("pragma journal_mode = wal")
+        self.dir.chmod(0o755)
+        self.server = server(self.dir / "postgres") if server else None
+        second = self.server.connection() if server else "{kind: sql, driver: sqlite, file: effects-server.db, effect_ledger: true}"
+        append = self.dir / "append"
+        append.write_text(APPEND)
+        append.chmod(0o755)
+        (agent / "agent.yaml").write_text(AGENT)
+        (agent / "connections.yaml").write_text(CONNECTIONS.format(server=second))
+        (agent / "policy.yaml").write_text(POLICY.format(append=append))
+        if self.server:
+            self.server.sql("create table effects (n integer, step text)")
+        for name in ("effects.db", "effects-server.db"):
+            with sqlite3.connect(agent / name) as ledger:
+                ledger.execute("create table effects (n integer, step text)")
+                ledger.execute("pragma journal_mode = wal")
         (self.dir / "recipe.yaml").write_text(RECIPE)
 
     def run(self, program, *words, stdin=None):
-        return subprocess.run([self.bin / program, *map(str, words)], input=stdin, env=getattr(self, "env", None), check=True, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60).stdout
+        done = subprocess.run([self.bin / program, *map(str, words)], input=stdin, env=getattr(self, "env", None), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        if done.returncode != 0:
+            raise SystemExit(f"{program} {words[0]}: {done.stderr}")
+        return done.stdout
 
     def start(self, name):
         words = {"relay": ["sallyport-relay", "serve", "--data", self.dir / "relay"],
@@ -122,6 +194,8 @@ class World:
         for process in self.processes.values():
             process.kill()
             process.wait()
+        if self.server:
+            self.server.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -164,11 +238,35 @@ def wait_for_ends(world, accepted):
     return states
 
 
-def faults_in(ledger, states):
+def count_effects(world):
+    """{(n, step): times} over both databases and the command's file."""
+    with sqlite3.connect(world.dir / "agent/effects.db") as ledger:
+        rows = ledger.execute("select n, step from effects").fetchall()
+    rows += [(int(n), step) for n, step in world.server.sql("select n, step from effects")]
+    lines = world.dir / "lines"
+    rows += [(int(n), "outside") for n in (lines.read_text().split() if lines.exists() else [])]
+    return collections.Counter(rows)
+
+
+def outside_statuses(world, accepted):
+    return {n: world.call("GET", f"/v1/jobs/{job}/steps?path=outside")[1]["items"][-1]["status"] for n, job in accepted.items()}
+
+
+def faults_in(counts, states, statuses):
     found = [f"job {n} ended {state}" for n, state in states.items() if state != "succeeded"]
-    counts = dict(((n, step), count) for n, step, count in ledger.execute("select n, step, count(*) from effects group by n, step"))
-    found += [f"job {n} step {step} left {counts.get((n, step), 0)} rows" for n in states for step in sorted(STEPS) if counts.get((n, step), 0) != 1]
+    found += [f"job {n} step {step} left {counts[n, step]} rows" for n in states for step in sorted(TRANSACTIONAL) if counts[n, step] != 1]
+    for n, status in statuses.items():
+        if counts[n, "outside"] not in ({"succeeded": {1}, "skipped": {0, 1}}.get(status, set())):
+            found.append(f"job {n} step outside is {status} and ran {counts[n, 'outside']} times")
     return found
+
+
+def plant(world):
+    with sqlite3.connect(world.dir / "agent/effects.db") as ledger:
+        ledger.execute("insert into effects values (0, 'one')")
+    world.server.sql("delete from effects where n = 1 and step = 'three-b'")
+    with open(world.dir / "lines", "a") as lines:
+        lines.write("2\n")
 
 
 def main():
@@ -176,7 +274,7 @@ def main():
     seed = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 30)))
     print(f"seed {seed}, {kills} kills", flush=True)
     choose = random.Random(seed)
-    world = World(sys.argv[1])
+    world = World(sys.argv[1], Postgres)
     try:
         start_pair(world)
 
@@ -197,14 +295,14 @@ def main():
         states = wait_for_ends(world, accepted)
         print(f"{len(states)} jobs accepted; all ended {time.monotonic() - began:.1f} s after the last start", flush=True)
 
-        ledger = sqlite3.connect(world.dir / "agent/effects.db")
-        found = faults_in(ledger, states)
+        statuses = outside_statuses(world, {n: accepted[n] for n in states})
+        found = faults_in(count_effects(world), states, statuses)
+        print(f"{sum(count_effects(world).values())} effects; {list(statuses.values()).count('skipped')} commands cut off in the middle, each said so", flush=True)
         if "--plant-fault" in sys.argv:
-            ledger.execute("insert into effects values (0, 'one')")
-            ledger.execute("delete from effects where n = 1 and step = 'two-1'")
-            planted = set(faults_in(ledger, states)) - set(found)
+            plant(world)
+            planted = set(faults_in(count_effects(world), states, statuses)) - set(found)
             print("planted faults found:", sorted(planted))
-            found += [] if len(planted) == 2 else ["the check did not find what was planted"]
+            found += [] if len(planted) == 3 else ["the check did not find what was planted"]
         if len(states) < kills:
             found.append("too few jobs ran for the kills to mean anything")
         if found:
