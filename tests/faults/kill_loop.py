@@ -179,6 +179,16 @@ class World:
         finally:
             connection.close()
 
+    def read(self, path):
+        """The body of a GET, waiting as told when the relay's rate limit is reached."""
+        while True:
+            status, answer = self.call("GET", path)
+            if status == 200:
+                return answer
+            if status != 429:
+                raise SystemExit(f"GET {path}: {status} {answer}")
+            time.sleep(0.5)
+
     def wait_ready(self):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -231,7 +241,7 @@ def wait_for_ends(world, accepted):
     while time.monotonic() < deadline:
         for n, job in accepted.items():
             if states.get(n) in (None, "queued", "dispatched", "running"):
-                states[n] = world.call("GET", f"/v1/jobs/{job}")[1]["state"]
+                states[n] = world.read(f"/v1/jobs/{job}")["state"]
         if not any(state in ("queued", "dispatched", "running") for state in states.values()):
             break
         time.sleep(0.3)
@@ -249,7 +259,7 @@ def count_effects(world):
 
 
 def outside_statuses(world, accepted):
-    return {n: world.call("GET", f"/v1/jobs/{job}/steps?path=outside")[1]["items"][-1]["status"] for n, job in accepted.items()}
+    return {n: world.read(f"/v1/jobs/{job}/steps?path=outside")["items"][-1]["status"] for n, job in accepted.items()}
 
 
 def faults_in(counts, states, statuses):
