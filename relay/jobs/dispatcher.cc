@@ -8,6 +8,8 @@ namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kRound = 32;  // jobs claimed side by side: one group commit
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kFirstPause = std::chrono::seconds(1);
+constexpr auto kLongestPause = std::chrono::seconds(30);
 constexpr auto kSettling = std::chrono::seconds(30);  // a dispatch may be on its way for so long
 }  // namespace
 
@@ -49,10 +51,24 @@ void Dispatcher::answer_pings() {
   }
 }
 
+bool Dispatcher::has_credit(const Linked& linked) const {
+  return linked.slots > 0 && linked.resumes <= parts_.clock.steady();
+}
+
+// An agent that cannot take what its credit promised, because its disk is full for one, is asked again ever more
+// rarely.
+void Dispatcher::pause(const AgentId& agent) {
+  auto* l = linked(agent);
+  if (l == nullptr) return;
+  l->slots = 0;
+  l->pause = std::clamp<std::chrono::seconds>(l->pause * 2, kFirstPause, kLongestPause);
+  l->resumes = parts_.clock.steady() + l->pause;
+}
+
 std::vector<GroupId> Dispatcher::groups_with_credit() const {
   std::vector<GroupId> groups;
   for (const auto& [agent, linked] : links_) {
-    if (linked.slots > 0) groups.push_back(linked.link->who().group);
+    if (has_credit(linked)) groups.push_back(linked.link->who().group);
   }
   std::ranges::sort(groups);
   groups.erase(std::ranges::unique(groups).begin(), groups.end());
@@ -62,7 +78,7 @@ std::vector<GroupId> Dispatcher::groups_with_credit() const {
 Dispatcher::Linked* Dispatcher::least_loaded(const GroupId& group) {
   Linked* best = nullptr;
   for (auto& [agent, linked] : links_) {
-    if (linked.link->who().group != group || linked.slots == 0) continue;
+    if (linked.link->who().group != group || !has_credit(linked)) continue;
     if (best == nullptr || linked.slots > best->slots) best = &linked;
   }
   return best;
@@ -163,7 +179,7 @@ store::awaitable<void> Dispatcher::take_back_lost() {
 }
 
 void Dispatcher::link_up(AgentLink& link) {
-  links_.insert_or_assign(link.who().agent, Linked{&link, 0, parts_.clock.steady(), true});
+  links_.insert_or_assign(link.who().agent, Linked{.link = &link, .since = parts_.clock.steady()});
 }
 
 void Dispatcher::link_down(AgentLink& link) {
@@ -222,10 +238,11 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
   if (!held || held->agent != link.who().agent || held->epoch != answer.epoch) co_return;
   if (answer.accepted) {
     leases_.renew(held->agent, key, answer.epoch, parts_.clock.steady());
+    if (auto* l = linked(held->agent)) l->pause = {};
     co_return;
   }
   if (answer.error_class == "busy") {
-    if (auto* l = linked(link.who().agent)) l->slots = 0;
+    pause(held->agent);
     co_return co_await take_back(*held, store::ReleaseReason::not_started, "the agent is busy");
   }
   co_await give_up(*held, {answer.error_class, answer.message, ""});

@@ -60,11 +60,15 @@ class Dispatcher {
     AgentLink* link;
     std::uint32_t slots = 0;
     SteadyTime since;
+    SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
+    std::chrono::seconds pause{0};
     bool first_holding = true;
     std::optional<std::uint64_t> ping = std::nullopt;  // the newest that waits for its answer
   };
 
   void answer_pings();
+  bool has_credit(const Linked& linked) const;
+  void pause(const AgentId& agent);
   store::awaitable<std::size_t> dispatch_round();
   store::awaitable<void> dispatch_one(store::Job job, AgentId agent);
   store::awaitable<void> take_back(HeldJob held, store::ReleaseReason reason, std::string_view why);

@@ -47,7 +47,7 @@ std::uint16_t free_port() {
     if (user == nullptr || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) ::_exit(126);
   }
   ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
-  ::chdir("/");
+  if (::chdir("/") != 0) ::_exit(126);
   std::vector<char*> argv;
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
