@@ -38,11 +38,15 @@ asio::awaitable<Result<void>> Engine::Impl::start() {
 
 asio::awaitable<Result<void>> Engine::start() { return impl_->start(); }
 
-asio::awaitable<void> Engine::serve(Uplink& uplink) { return impl_->pump.serve(uplink); }
+asio::awaitable<void> Engine::serve(Uplink& uplink) {
+  impl_->incoming = {};
+  return impl_->pump.serve(uplink);
+}
 
 asio::awaitable<Result<void>> Engine::on_message(Bytes message) {
-  SP_CO_TRY(auto decoded, wire::decode(message));
-  co_return co_await std::visit([this](auto& one) { return impl_->take(std::move(one)); }, decoded);
+  SP_CO_TRY(auto whole, impl_->incoming.take(message));
+  if (!whole) co_return Result<void>();
+  co_return co_await std::visit([this](auto& one) { return impl_->take(std::move(one)); }, *whole);
 }
 
 asio::awaitable<Result<void>> Engine::prove_alive() {

@@ -53,6 +53,7 @@ struct Engine::Impl {
   std::map<JobId, std::shared_ptr<JobTask>> jobs;
   std::map<JobId, std::uint64_t> accepting;  // being written to the journal, with their epochs
   Event accept_ended;
+  wire::Assembler incoming;
   std::optional<wire::Assignments> to_assign;
   bool assigning = false;
   std::uint64_t assignments_revision = 0;

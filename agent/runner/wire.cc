@@ -4,11 +4,14 @@
 #include "shared/base/ids.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace sallyport::runner::wire {
 namespace {
 
 constexpr int kMaxListed = 10'000;
+constexpr std::size_t kMaxAssembled = 16u << 20;
 constexpr std::size_t kMaxWord = 200;
 constexpr auto kMaxLease = std::chrono::hours(24);
 
@@ -68,11 +71,46 @@ Result<ToAgent> read(const v1::Assignments& from) {
     if (!is_recipe(one.recipe_id())) return broken("an id that is none");
     to.recipes.push_back({RecipeId(one.recipe_id()), one.recipe_version(), one.recipe_json()});
   }
-  std::ranges::sort(to.recipes, {}, &journal::Assignment::recipe);
-  if (std::ranges::adjacent_find(to.recipes, {}, &journal::Assignment::recipe) != to.recipes.end()) {
-    return broken("a recipe assigned twice");
-  }
   return to;
+}
+
+// True: the part goes on with what has begun, and is in it now.
+bool join(Dispatch& begun, Dispatch& part) {
+  if (part.lease.job != begun.lease.job || part.lease.epoch != begun.lease.epoch) return false;
+  std::ranges::move(part.done, std::back_inserter(begun.done));
+  return begun.done.size() <= kMaxListed;
+}
+bool join(Assignments& begun, Assignments& part) {
+  if (part.revision != begun.revision) return false;
+  std::ranges::move(part.recipes, std::back_inserter(begun.recipes));
+  return begun.recipes.size() <= kMaxListed;
+}
+template <class Begun, class Part>
+bool join(Begun&, Part&) {
+  return false;
+}
+
+Result<ToAgent> complete(ToAgent message) {
+  if (auto* assignments = std::get_if<Assignments>(&message)) {
+    std::ranges::sort(assignments->recipes, {}, &journal::Assignment::recipe);
+    if (std::ranges::adjacent_find(assignments->recipes, {}, &journal::Assignment::recipe) !=
+        assignments->recipes.end()) {
+      return broken("a recipe assigned twice");
+    }
+  }
+  return message;
+}
+
+Result<ToAgent> read(const v1::ToAgent& from) {
+  switch (from.body_case()) {
+    case v1::ToAgent::kDispatch: return read(from.dispatch());
+    case v1::ToAgent::kCancel: return read(from.cancel());
+    case v1::ToAgent::kLeases: return read(from.leases());
+    case v1::ToAgent::kAcked: return ReportsAcked{from.acked().seq()};
+    case v1::ToAgent::kAssignments: return read(from.assignments());
+    case v1::ToAgent::BODY_NOT_SET: break;
+  }
+  return broken("a kind this agent does not know");
 }
 
 struct Filler {
@@ -127,19 +165,22 @@ struct Filler {
 
 }  // namespace
 
-Result<ToAgent> decode(std::span<const std::byte> message) {
+Result<std::optional<ToAgent>> Assembler::take(std::span<const std::byte> message) {
   v1::ToAgent parsed;
   if (!parsed.ParseFromArray(message.data(), static_cast<int>(message.size())))
     return broken("bytes that do not parse");
-  switch (parsed.body_case()) {
-    case v1::ToAgent::kDispatch: return read(parsed.dispatch());
-    case v1::ToAgent::kCancel: return read(parsed.cancel());
-    case v1::ToAgent::kLeases: return read(parsed.leases());
-    case v1::ToAgent::kAcked: return ReportsAcked{parsed.acked().seq()};
-    case v1::ToAgent::kAssignments: return read(parsed.assignments());
-    case v1::ToAgent::BODY_NOT_SET: break;
+  SP_TRY(auto part, read(parsed));
+  if (begun_) {
+    const auto joined = [](auto& begun, auto& one) { return join(begun, one); };
+    if (!std::visit(joined, *begun_, part)) return broken("a part that does not belong to the part before it");
+  } else {
+    begun_ = std::move(part);
   }
-  return broken("a kind this agent does not know");
+  bytes_ += message.size();
+  if (bytes_ > kMaxAssembled) return broken("parts that are too much together");
+  if (parsed.more()) return std::nullopt;
+  bytes_ = 0;
+  return complete(*std::exchange(begun_, std::nullopt));
 }
 
 std::string encode(const Answer& answer) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -56,9 +57,17 @@ struct Assignments {
 };
 using ToAgent = std::variant<Dispatch, CancelJob, Leases, ReportsAcked, Assignments>;
 
-// Refuses what does not parse, a message of a kind it does not know (docs/protocol.md P13.1), ids that are no ids and
-// counts beyond reason: Errc::invalid.
-Result<ToAgent> decode(std::span<const std::byte> message);
+// Puts messages that came in parts together again (docs/protocol.md P9.3). Lives as long as one channel.
+class Assembler {
+ public:
+  // Nothing: more parts follow. Refuses what does not parse, a message of a kind it does not know (P13.1), ids that are
+  // no ids, counts and sizes beyond reason, and parts that do not belong together: Errc::invalid.
+  Result<std::optional<ToAgent>> take(std::span<const std::byte> message);
+
+ private:
+  std::optional<ToAgent> begun_;
+  std::size_t bytes_ = 0;
+};
 
 struct Answer {
   JobId job;

@@ -4,6 +4,7 @@
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
+#include "relay/jobs/parcel.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
@@ -41,6 +42,9 @@ asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
   const auto loaded = recipe::load_recipe(yaml);
   if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
   const auto canonical = recipe::to_canonical(*loaded);
+  if (canonical.size() > jobs::kMaxRecipeJson)
+    co_return fail(Errc::too_large, fmt::format("as canonical JSON the recipe is {} bytes, at most {} are allowed",
+                                                canonical.size(), jobs::kMaxRecipeJson));
   const auto digest = crypto::sha256(canonical);
   store::NewRecipeVersion version{.id_if_new = crypto::new_id<RecipeId>(services.clock),
                                   .name = loaded->name,

@@ -4,8 +4,13 @@
 #include "relay/gateway/codec.h"
 #include "relay/gateway/peer_summary.h"
 #include "shared/async/timeout.h"
+#include "shared/mux/message.h"
 
+#include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <iterator>
 
 namespace sallyport::gateway {
 namespace asio = boost::asio;
@@ -177,13 +182,19 @@ asio::awaitable<void> AgentSession::record_loop() {
 }
 
 Result<void> AgentSession::post(jobs::ToAgent message) {
-  auto bytes = encode(message);
-  if (outgoing_.size() >= kMaxOutgoing || outgoing_bytes_ + bytes.size() > kMaxOutgoingBytes) {
+  auto parts = encode(message);
+  std::size_t size = 0;
+  for (const auto& part : parts) {
+    if (part.size() > mux::kMaxMessage)
+      return fail(Errc::too_large, fmt::format("a message of {} bytes does not fit on a channel", part.size()));
+    size += part.size();
+  }
+  if (outgoing_.size() + parts.size() > kMaxOutgoing || outgoing_bytes_ + size > kMaxOutgoingBytes) {
     session_.refuse({"overloaded", "the agent does not take its messages", std::chrono::seconds(1)});
     return fail(Errc::exhausted, "the agent does not take its messages");
   }
-  outgoing_bytes_ += bytes.size();
-  outgoing_.push_back(std::move(bytes));
+  outgoing_bytes_ += size;
+  std::ranges::move(parts, std::back_inserter(outgoing_));
   has_outgoing_.set();
   return {};
 }

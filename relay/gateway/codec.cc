@@ -5,56 +5,87 @@
 namespace sallyport::gateway {
 namespace {
 
+constexpr std::size_t kPart = 512u << 10;
+
 void put_lease(v1::Lease& out, const jobs::Lease& lease) {
   out.set_job_id(lease.job.value);
   out.set_lease_epoch(lease.epoch);
   out.set_lease_ms(static_cast<std::uint32_t>(lease.length.count()));
 }
 
-struct Encode {
-  v1::ToAgent& out;
-
-  void operator()(const jobs::Dispatch& in) const {
-    auto& to = *out.mutable_dispatch();
-    to.set_job_id(in.lease.job.value);
-    to.set_lease_epoch(in.lease.epoch);
-    to.set_lease_ms(static_cast<std::uint32_t>(in.lease.length.count()));
-    to.set_recipe_id(in.recipe.value);
-    to.set_recipe_version(in.version);
-    to.set_recipe_json(in.recipe_json);
-    to.set_trigger_json(in.trigger_json);
-    to.set_event_key(in.event_key);
-    to.set_run_number(in.run_number);
+// One message, or the parts of one.
+class Encode {
+ public:
+  void operator()(const jobs::Dispatch& in) {
+    auto* to = dispatch_of(in);
+    to->set_lease_ms(static_cast<std::uint32_t>(in.lease.length.count()));
+    to->set_recipe_version(in.version);
+    to->set_recipe_json(in.recipe_json);
+    to->set_trigger_json(in.trigger_json);
+    to->set_event_key(in.event_key);
+    to->set_run_number(in.run_number);
+    size_ = in.recipe_json.size() + in.trigger_json.size();
     for (const auto& step : in.done) {
-      auto& done = *to.add_done();
+      if (is_full(step.path.size() + step.output_json.size())) to = dispatch_of(in);
+      auto& done = *to->add_done();
       done.set_path(step.path);
       done.set_attempt(step.attempt);
       done.set_status(step.status);
       done.set_output_json(step.output_json);
     }
   }
-  void operator()(const jobs::CancelJob& in) const {
-    auto& to = *out.mutable_cancel();
+  void operator()(const jobs::CancelJob& in) {
+    auto& to = *out_.mutable_cancel();
     to.set_job_id(in.job.value);
     to.set_lease_epoch(in.epoch);
     to.set_reason(in.reason);
   }
-  void operator()(const jobs::LeaseAnswer& in) const {
-    auto& to = *out.mutable_leases();
+  void operator()(const jobs::LeaseAnswer& in) {
+    auto& to = *out_.mutable_leases();
     for (const auto& lease : in.renewed) put_lease(*to.add_renewed(), lease);
     for (const auto& lease : in.fenced) put_lease(*to.add_fenced(), lease);
   }
-  void operator()(const jobs::ReportsAcked& in) const { out.mutable_acked()->set_seq(in.seq); }
-  void operator()(const jobs::AssignmentSet& in) const {
-    auto& to = *out.mutable_assignments();
-    to.set_revision(in.revision);
+  void operator()(const jobs::ReportsAcked& in) { out_.mutable_acked()->set_seq(in.seq); }
+  void operator()(const jobs::AssignmentSet& in) {
+    out_.mutable_assignments()->set_revision(in.revision);
     for (const auto& recipe : in.recipes) {
-      auto& assigned = *to.add_recipes();
+      if (is_full(recipe.recipe_json.size())) out_.mutable_assignments()->set_revision(in.revision);
+      auto& assigned = *out_.mutable_assignments()->add_recipes();
       assigned.set_recipe_id(recipe.recipe.value);
       assigned.set_recipe_version(recipe.version);
       assigned.set_recipe_json(recipe.recipe_json);
     }
   }
+
+  std::vector<std::string> parts() && {
+    parts_.push_back(out_.SerializeAsString());
+    return std::move(parts_);
+  }
+
+ private:
+  v1::Dispatch* dispatch_of(const jobs::Dispatch& in) {
+    auto* to = out_.mutable_dispatch();
+    to->set_job_id(in.lease.job.value);
+    to->set_lease_epoch(in.lease.epoch);
+    to->set_recipe_id(in.recipe.value);
+    return to;
+  }
+
+  // True: there was no room for so many bytes more, and a new part has begun.
+  bool is_full(std::size_t bytes) {
+    constexpr std::size_t kOverhead = 64;
+    size_ += bytes + kOverhead;
+    if (size_ <= kPart || size_ == bytes + kOverhead) return false;
+    out_.set_more(true);
+    parts_.push_back(out_.SerializeAsString());
+    out_.Clear();
+    size_ = bytes + kOverhead;
+    return true;
+  }
+
+  v1::ToAgent out_;
+  std::size_t size_ = 0;  // about
+  std::vector<std::string> parts_;
 };
 
 jobs::Holding holding_of(const v1::Holding& in) {
@@ -105,10 +136,10 @@ Result<jobs::FromAgent> report_of(const v1::Report& in) {
 
 }  // namespace
 
-std::string encode(const jobs::ToAgent& message) {
-  v1::ToAgent out;
-  std::visit(Encode{out}, message);
-  return out.SerializeAsString();
+std::vector<std::string> encode(const jobs::ToAgent& message) {
+  Encode encode;
+  std::visit(encode, message);
+  return std::move(encode).parts();
 }
 
 Result<jobs::FromAgent> decode(std::span<const std::byte> message) {

@@ -53,6 +53,13 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   }
   SP_CO_TRY(const auto inputs, recipe::bind_inputs(recipe, request.inputs));
   const Value trigger(ValueMap{{Value("kind"), Value("manual")}, {Value("inputs"), inputs}});
+  auto trigger_json = to_json(trigger);
+  if (trigger_json.size() > kMaxTriggerJson) {
+    co_return fail(
+        Errc::too_large,
+        fmt::format("the inputs are {} bytes, at most {} are allowed: put large data where the agent reads it",
+                    trigger_json.size(), kMaxTriggerJson));
+  }
   SP_CO_TRY(const auto group, co_await parts_.groups.find_by_name(org, recipe.run_on));
 
   store::Job job;
@@ -65,7 +72,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.priority = request.priority != 0 ? request.priority : static_cast<std::int32_t>(recipe.rank());
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
-  co_return co_await queue(std::move(job), to_json(trigger), {});
+  co_return co_await queue(std::move(job), std::move(trigger_json), {});
 }
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::Job job, std::string trigger_json,

@@ -41,7 +41,7 @@ struct Member {
 };
 
 struct Limits {
-  std::size_t max_bytes = 1u << 20;  // checked before anything is parsed
+  std::size_t max_bytes = 512u << 10;  // checked before anything is parsed
   std::size_t max_depth = 32;
   std::size_t max_nodes = 20'000;
 };

@@ -3,7 +3,9 @@
 #include "agent/runner/wire.h"
 #include "shared/base/ids.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <span>
 
 using namespace sallyport;
 using namespace sallyport::runner;
@@ -40,10 +42,16 @@ void check(const wire::ReportsAcked&) {}
 
 }  // namespace
 
-// A message of the relay on the jobs channel: whatever decodes holds only ids that are ids, and steps that can be
-// stored.
+// Two messages of the relay on the jobs channel, which may be parts of one: whatever comes out holds only ids that are
+// ids, and steps that can be stored.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto message = wire::decode({reinterpret_cast<const std::byte*>(data), size});
-  if (message) std::visit([](const auto& one) { check(one); }, *message);
+  const std::span bytes(reinterpret_cast<const std::byte*>(data), size);
+  const std::size_t first = size == 0 ? 0 : std::min<std::size_t>(size, 256 * std::size_t{data[0]});
+  wire::Assembler assembler;
+  for (const auto part : {bytes.first(first), bytes.subspan(first), bytes}) {
+    const auto message = assembler.take(part);
+    if (!message) assembler = {};
+    if (message && *message) std::visit([](const auto& one) { check(one); }, **message);
+  }
   return 0;
 }

@@ -8,7 +8,19 @@ using namespace test;
 
 namespace {
 
-Result<wire::ToAgent> decode(const std::string& bytes) { return wire::decode(as_bytes(bytes)); }
+Result<wire::ToAgent> decode(const std::string& bytes) {
+  wire::Assembler assembler;
+  SP_TRY(auto whole, assembler.take(as_bytes(bytes)));
+  if (!whole) return fail(Errc::internal, "more parts are expected");
+  return *std::move(whole);
+}
+
+std::string part(std::string bytes, bool more) {
+  v1::ToAgent message;
+  REQUIRE(message.ParseFromString(bytes));
+  message.set_more(more);
+  return message.SerializeAsString();
+}
 
 }  // namespace
 
@@ -49,6 +61,47 @@ TEST_CASE("a recipe assigned twice is refused", "[wire][bad-input]") {
   v1::ToAgent message;
   for (int i = 0; i < 2; ++i) message.mutable_assignments()->add_recipes()->set_recipe_id(kRecipe1);
   CHECK_FALSE(decode(message.SerializeAsString()));
+}
+
+TEST_CASE("a list in parts is one message when its last part is there", "[wire]") {
+  wire::Assembler assembler;
+  for (int round = 0; round < 2; ++round) {
+    const auto begun = assembler.take(as_bytes(part(dispatch("{}", {.epoch = 9, .done = {{"a", "1"}}}), true)));
+    REQUIRE(begun);
+    CHECK_FALSE(begun->has_value());
+    const auto whole = assembler.take(as_bytes(part(dispatch("", {.epoch = 9, .done = {{"b", "2"}}}), false)));
+    REQUIRE(whole);
+    REQUIRE(whole->has_value());
+    const auto& body = std::get<wire::Dispatch>(**whole);
+    CHECK(body.recipe_json == "{}");
+    REQUIRE(body.done.size() == 2);
+    CHECK(body.done[1].path == "b");
+  }
+}
+
+TEST_CASE("parts that do not belong together are refused", "[wire][bad-input]") {
+  const auto first = part(dispatch("{}", {.epoch = 9, .done = {{"a", "1"}}}), true);
+  for (const auto& second : {dispatch("{}", {.job = kJob2, .epoch = 9}), dispatch("{}", {.epoch = 8}), cancel(kJob1, 9),
+                             acked(1), assignments(1, {"{}"})}) {
+    wire::Assembler assembler;
+    REQUIRE(assembler.take(as_bytes(first)));
+    CHECK_FALSE(assembler.take(as_bytes(second)));
+  }
+}
+
+TEST_CASE("parts without end are refused", "[wire][bounds]") {
+  wire::Assembler assembler;
+  const auto endless = part(dispatch("{}", {.epoch = 9, .done = {{"a", std::string(500'000, '1')}}}), true);
+  std::size_t taken = 0;
+  while (taken < 100 && assembler.take(as_bytes(endless))) ++taken;
+  CHECK(taken * endless.size() > (15u << 20));
+  CHECK(taken * endless.size() <= (16u << 20));
+}
+
+TEST_CASE("a recipe assigned twice is refused, in two parts as well", "[wire][bad-input]") {
+  wire::Assembler assembler;
+  REQUIRE(assembler.take(as_bytes(part(assignments(2, {"{}"}), true))));
+  CHECK_FALSE(assembler.take(as_bytes(part(assignments(2, {"{}"}), false))));
 }
 
 TEST_CASE("a message cut anywhere is refused", "[wire][bad-input]") {

@@ -77,6 +77,20 @@ asio::awaitable<std::unique_ptr<http::EventSource>> watch(World& world, Running 
 
 }  // namespace
 
+ASYNC_TEST_CASE("inputs that no agent could be sent are refused when the job is started", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto yaml = recipe_yaml("large") + "inputs: {x: {type: text}}\n";
+  const auto recipe = co_await world.apply_recipe(tenant, "large", yaml);
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  for (const auto& [size, status] : {std::pair{200'000, 202}, std::pair{300'000, 413}}) {
+    const auto body = fmt::format(R"({{"recipe_name":"large","inputs":{{"x":"{}"}}}})", std::string(size, 'x'));
+    const auto answer = co_await world.call({"POST", "/v1/jobs", tenant.token(Role::editor), body});
+    CHECK(answer.status == status);
+    if (status == 413) CHECK(answer.body.find("put large data where the agent reads it") != std::string::npos);
+  }
+}
+
 ASYNC_TEST_CASE("a job is started by recipe id or name, once per event key", "[api][jobs]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
