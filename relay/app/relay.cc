@@ -124,13 +124,16 @@ class RevokedJobs {
 };
 
 asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Log& log) {
+  SP_CO_CHECK(co_await graph.authority.prove_keys());
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
   SP_CO_CHECK(graph.gateway.listen(settings.link_listen.host, settings.link_listen.port));
   SP_CO_CHECK(graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
-  const auto fault = [&log](const std::string& task, std::exception_ptr) {
+  std::string faulty;
+  const auto fault = [&](const std::string& task, std::exception_ptr) {
     log.error("relay.fault", {{"task", task}});
+    faulty = task;
     std::raise(SIGTERM);
   };
   RevokedJobs revoked(loop, graph);
@@ -150,6 +153,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
   co_await web.join();
   work.stop();
   co_await work.join();
+  if (!faulty.empty()) co_return fail(Errc::internal, "the " + faulty + " broke off; the log says more");
   co_return Result<void>();
 }
 

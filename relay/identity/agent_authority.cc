@@ -30,6 +30,13 @@ awaitable<Result<IssuedCertificate>> AgentAuthority::issue(OrgId org, AgentId ag
   co_return IssuedCertificate{std::move(certificate), {issuer.certificate}, std::move(row)};
 }
 
+awaitable<Result<void>> AgentAuthority::prove_keys() {
+  SP_CO_TRY(const auto all, co_await cas_.load_all());
+  if (all.empty()) co_return Result<void>();
+  SP_CO_CHECK(co_await authority_of(all.front().org));
+  co_return Result<void>();
+}
+
 awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
   auto found = co_await cas_.find(org);
   if (!found && found.error().code == Errc::not_found) {

@@ -27,6 +27,10 @@ class AgentAuthority {
   boost::asio::awaitable<Result<IssuedCertificate>> issue(OrgId org, AgentId agent, crypto::SigningRequest request,
                                                           std::chrono::seconds lifetime = crypto::kAgentLifetime);
 
+  // Fails when what is sealed in the database does not open, because the master key is another one. Looks at one
+  // organisation's issuing CA; where there is none yet, nothing that matters is sealed.
+  boost::asio::awaitable<Result<void>> prove_keys();
+
   const crypto::Certificate& root() const { return deployment_.root; }
   const std::string& trust_domain() const { return deployment_.trust_domain; }
 

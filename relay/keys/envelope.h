@@ -27,7 +27,8 @@ class Envelope {
   virtual ~Envelope() = default;
   // `plaintext` stays with the caller and alive until the coroutine ends.
   virtual boost::asio::awaitable<Result<Bytes>> seal(RecordIdentity identity, std::span<const std::byte> plaintext) = 0;
-  // Errc::invalid: not a sealed field, changed, moved from elsewhere, or sealed with another key.
+  // Errc::invalid: not a sealed field, changed, or moved from elsewhere. Errc::unavailable: sealed under a key that is
+  // not here; with it the field would open.
   virtual boost::asio::awaitable<Result<Secret>> open(RecordIdentity identity, std::span<const std::byte> sealed) = 0;
 };
 

@@ -43,7 +43,8 @@ Result<Bytes> seal_record(const MasterKey& master, const RecordIdentity& identit
 Result<Secret> open_record(const MasterKey& master, const RecordIdentity& identity, std::span<const std::byte> sealed) {
   SP_TRY(SealedRecord record, split_sealed(sealed));
   if (record.key != master.id) {
-    return fail(Errc::invalid, "sealed under master key " + hex(record.key) + ", which this relay does not have");
+    return fail(Errc::unavailable, "sealed under master key " + hex(record.key) +
+                                       ", and this relay has another: put the key back that belongs to its database");
   }
   SP_TRY(Secret key, record_key(master, record.salt));
   auto opened = crypto::open(key, record.body, associated_data(identity, record.header));

@@ -177,3 +177,16 @@ ASYNC_TEST_CASE("an agent of another organisation cannot be revoked", "[identity
   CHECK(revoked.error().code == Errc::not_found);
   CHECK_FALSE(world.revocations.is_revoked(store::Serial(peer.serial)));
 }
+
+ASYNC_TEST_CASE("a master key that is not the database's is noticed at the start", "[identity]") {
+  IdentityWorld world;
+  auto proven = co_await world.authority.prove_keys();
+  CHECK(proven);  // nothing is sealed yet
+  co_await world.enrol(co_await world.settle("ours"), {});
+  proven = co_await world.authority.prove_keys();
+  CHECK(proven);
+  TestEnvelope another;
+  identity::AgentAuthority mistaken(world.deployment, world.stores.issuing_cas, another, world.clock);
+  proven = co_await mistaken.prove_keys();
+  REQUIRE_FALSE(proven);
+}

@@ -105,7 +105,7 @@ ASYNC_TEST_CASE("another master key is named, not used", "[keys][envelope]") {
   const Bytes sealed = co_await sealed_text(envelope, "payload");
   auto opened = co_await other.open(kIdentity, sealed);
   REQUIRE(!opened);
-  CHECK(opened.error().code == Errc::invalid);
+  CHECK(opened.error().code == Errc::unavailable);  // with the right key it would open
   CHECK(opened.error().message.find(hex(split_sealed(sealed)->key)) != std::string::npos);
   CHECK(opened.error().message.find("steps.output") != std::string::npos);
 }
