@@ -18,6 +18,7 @@ class AgentLink {
   virtual ~AgentLink() = default;
   virtual const LinkedAgent& who() const = 0;
   // Queues a message; never waits. Errc::exhausted: the agent takes nothing, and its link is being ended for it.
+  // Errc::too_large: no message may be that large (docs/protocol.md P9.1); nothing was queued, the link goes on.
   virtual Result<void> post(ToAgent message) = 0;
   // Answers a ping of the agent; called by the dispatcher when its turn comes (docs/protocol.md, liveness).
   virtual void pong(std::uint64_t nonce) = 0;
