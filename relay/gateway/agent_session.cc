@@ -4,7 +4,9 @@
 #include "relay/gateway/codec.h"
 #include "relay/gateway/peer_summary.h"
 #include "shared/async/timeout.h"
+#include "shared/mux/message.h"
 
+#include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
 namespace sallyport::gateway {
@@ -16,6 +18,7 @@ constexpr std::size_t kMaxOutgoingBytes = 16u << 20;
 constexpr std::size_t kMaxReports = 512;
 constexpr std::size_t kReportsAtOnce = 256;
 constexpr auto kStoreRetry = std::chrono::seconds(1);
+constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr std::string_view kJobsPurpose = "jobs/1";
 
 link::SessionOptions options() {
@@ -110,6 +113,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
     tasks.spawn("send", send_loop(*channel));
     tasks.spawn("record", record_loop());
     tasks.spawn("renew", renew_loop());
+    if (co_await session.accept_channel()) session_.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
     Event for_ever(executor_);
     if (!session.ended()) co_await for_ever.wait();
   }
@@ -129,7 +133,7 @@ asio::awaitable<void> AgentSession::receive_loop(link::Channel& channel) {
     auto message = co_await channel.receive_message();
     if (!message || !*message) co_return session_.stop("the jobs channel ended");
     auto decoded = decode(**message);
-    if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, std::chrono::seconds(30)});
+    if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, kAfterWrong});
     if (auto taken = co_await receive(std::move(*decoded)); !taken) co_return session_.stop(taken.error().message);
   }
 }
@@ -178,6 +182,9 @@ asio::awaitable<void> AgentSession::record_loop() {
 
 Result<void> AgentSession::post(jobs::ToAgent message) {
   auto bytes = encode(message);
+  if (bytes.size() > mux::kMaxMessage)
+    return fail(Errc::too_large,
+                fmt::format("a message of {} bytes for the agent (docs/protocol.md P9.1)", bytes.size()));
   if (outgoing_.size() >= kMaxOutgoing || outgoing_bytes_ + bytes.size() > kMaxOutgoingBytes) {
     session_.refuse({"overloaded", "the agent does not take its messages", std::chrono::seconds(1)});
     return fail(Errc::exhausted, "the agent does not take its messages");
