@@ -25,7 +25,15 @@ sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs rela
 if(TARGET unit_relay_api)  # the API over the real HTTPS server
   target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
 endif()
-sallyport_tests(unit relay/cli USES relay/cli)
+sallyport_tests(unit relay/app USES relay/app)
+if(TARGET unit_relay_app)  # init as a process
+  add_dependencies(unit_relay_app sallyport-relay)
+endif()
+sallyport_tests(unit relay/cli USES relay/cli relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 180)
+if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion asks the program itself
+  target_sources(unit_relay_cli PRIVATE unit/relay/api/world.cc unit/relay/http/running_server.cc)
+  add_dependencies(unit_relay_cli sallyport)
+endif()
 
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
 sallyport_tests(contract connectors/file USES agent/connectors/file)

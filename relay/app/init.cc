@@ -1,10 +1,15 @@
 #include "relay/app/init.h"
 
 #include "relay/api/api_token.h"
+#include "relay/app/new_data_directory.h"
+#include "relay/app/token_file.h"
 #include "relay/identity/deployment.h"
+#include "relay/identity/private_file.h"
 #include "relay/keys/master_key.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "shared/base/text.h"
 #include "shared/crypto/new_id.h"
+#include "shared/crypto/spiffe.h"
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
@@ -16,24 +21,8 @@
 namespace sallyport::app {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::size_t kMostName = 100;
 constexpr auto kTokenLife = std::chrono::hours(24 * 90);
-
-Result<void> make_private_directory(const fs::path& path) {
-  std::error_code problem;
-  fs::create_directories(path, problem);
-  if (!problem) fs::permissions(path, fs::perms::owner_all, problem);
-  if (problem) return fail(Errc::unavailable, fmt::format("cannot make {}: {}", path.string(), problem.message()));
-  return {};
-}
-
-std::string host_of(std::string_view url) {
-  const auto scheme = url.find("://");
-  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find('/'));
-  if (url.starts_with('[')) return std::string(url.substr(1, url.find(']') - 1));
-  return std::string(url.substr(0, url.find(':')));
-}
 
 std::vector<std::string> server_names(const InitOrder& order) {
   auto names = order.server_names;
@@ -72,8 +61,8 @@ store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrde
   co_return std::move(secret.text);
 }
 
-Result<Secret> make_database(const InitOrder& order, const Clock& clock) {
-  SP_TRY(auto store, store::SqliteStore::open({.file = order.data.database()}));
+Result<Secret> make_database(const DataDirectory& data, const InitOrder& order, const Clock& clock) {
+  SP_TRY(auto store, store::SqliteStore::open({.file = data.database()}));
   boost::asio::io_context loop(1);
   Result<Secret> token = fail(Errc::internal, "the database was not set up");
   boost::asio::co_spawn(loop, make_owner(store->stores(), order, clock),
@@ -84,23 +73,49 @@ Result<Secret> make_database(const InitOrder& order, const Clock& clock) {
   return token;
 }
 
+Result<void> write_settings(const DataDirectory& data, const Settings& settings) {
+  std::ofstream out(data.settings(), std::ios::binary);
+  out << settings_text(settings);
+  if (!out.flush()) return fail(Errc::unavailable, fmt::format("cannot write {}", data.settings().string()));
+  return {};
+}
+
+bool is_plain_name(std::string_view text) {
+  return !text.empty() && utf8_length(text) <= kMostName && is_valid_utf8(text) &&
+         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+bool is_email(std::string_view text) {
+  const auto at = text.find('@');
+  return is_plain_name(text) && text.find(' ') == std::string_view::npos && at != std::string_view::npos && at > 0 &&
+         at + 1 < text.size();
+}
+
 }  // namespace
 
-Result<Secret> init(const InitOrder& order, const Clock& clock) {
-  const auto& data = order.data;
-  if (fs::exists(data.settings()) || fs::exists(data.database())) {
-    return fail(Errc::conflict, fmt::format("{} holds a relay already; nothing was changed", data.root.string()));
+Result<void> check(const InitOrder& order) {
+  if (!is_plain_name(order.organisation))
+    return fail(Errc::invalid, fmt::format("--organisation takes a name of at most {} characters", kMostName));
+  if (!is_email(order.owner_email)) return fail(Errc::invalid, "--owner takes an e-mail address");
+  if (!crypto::is_trust_domain(order.trust_domain)) {
+    return fail(Errc::invalid, fmt::format("--trust-domain takes a lower-case DNS name such as relay.example, not '{}'",
+                                           order.trust_domain));
   }
-  SP_CHECK(make_private_directory(data.root));
-  SP_CHECK(make_private_directory(data.master_key().parent_path()));
-  SP_CHECK(make_private_directory(data.deployment()));
+  return check_reachable(order.settings);
+}
+
+Result<Secret> init(const InitOrder& order, const Clock& clock) {
+  SP_CHECK(check(order));
+  SP_TRY(auto fresh, NewDataDirectory::begin(order.data));
+  const auto& data = fresh.building();
+  SP_CHECK(identity::make_private_directory(data.master_key().parent_path()));
   SP_CHECK(keys::write_key_file(data.master_key(), keys::new_master_key()));
   SP_TRY(const auto deployment,
          identity::create_deployment(data.deployment(), {order.trust_domain, server_names(order)}, clock));
-  SP_TRY(auto token, make_database(order, clock));
-  std::ofstream settings(data.settings(), std::ios::binary);
-  settings << settings_text(order.settings);
-  if (!settings.flush()) return fail(Errc::unavailable, fmt::format("cannot write {}", data.settings().string()));
+  SP_TRY(auto token, make_database(data, order, clock));
+  SP_CHECK(write_token(data.first_token(), token));
+  SP_CHECK(write_settings(data, order.settings));
+  SP_CHECK(fresh.finish());
   return token;
 }
 

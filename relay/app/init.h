@@ -19,9 +19,13 @@ struct InitOrder {
   std::string owner_email;
 };
 
-// Makes a relay out of nothing: data directory (0700), master key, deployment root and server certificate, database,
-// and one organisation with its first owner, who is the platform admin too. Gives the owner's API token, which is kept
-// nowhere else. Errc::conflict: the directory holds a relay already; nothing is touched.
+// Whether the order can be carried out, as far as that can be known without touching anything.
+Result<void> check(const InitOrder& order);
+
+// Makes a relay out of nothing, or nothing at all: data directory (0700), master key, deployment root and server
+// certificate, database, and one organisation with its first owner, who is the platform admin too. Gives the owner's
+// API token, which also lies in the directory (first-owner.token, 0600) until whoever hands it over removes it: a
+// process that dies in between loses nothing. Errc::conflict: the directory holds a relay already; nothing is touched.
 Result<Secret> init(const InitOrder& order, const Clock& clock);
 
 }  // namespace sallyport::app

@@ -5,11 +5,13 @@
 #include "shared/recipe/yaml.h"
 
 #include <fmt/format.h>
+#include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace sallyport::app {
@@ -19,10 +21,11 @@ using yaml::FieldReader;
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
 
-void read_address(FieldReader& fields, std::string_view name, HostPort& into) {
+void read_address(FieldReader& fields, std::string_view name, HostPort& into,
+                  Result<HostPort> (*parse)(std::string_view)) {
   const auto text = fields.text(name);
   if (!text) return;
-  if (auto parsed = parse_host_port(*text)) {
+  if (auto parsed = parse(*text)) {
     into = *parsed;
   } else {
     fields.problem(name, "bad-address", parsed.error().message);
@@ -34,14 +37,14 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   FieldReader fields(root, report, "relay.yaml");
   if (const auto* api = fields.mapping("api")) {
     FieldReader inside(*api, report, "`api`");
-    read_address(inside, "listen", settings.api_listen);
+    read_address(inside, "listen", settings.api_listen, parse_listen_address);
     settings.api_url = inside.text("url").value_or("");
     inside.finish();
   }
   if (const auto* link = fields.mapping("link")) {
     FieldReader inside(*link, report, "`link`");
-    read_address(inside, "listen", settings.link_listen);
-    read_address(inside, "address", settings.link_address);
+    read_address(inside, "listen", settings.link_listen, parse_listen_address);
+    read_address(inside, "address", settings.link_address, parse_host_port);
     inside.finish();
   }
   if (const auto* jobs = fields.mapping("jobs")) {
@@ -55,6 +58,17 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   }
   fields.finish();
   return settings;
+}
+
+std::optional<boost::asio::ip::address> ip_of(const std::string& host) {
+  boost::system::error_code problem;
+  const auto address = boost::asio::ip::make_address(host, problem);
+  return problem ? std::nullopt : std::optional(address);
+}
+
+bool is_wildcard(const std::string& host) {
+  const auto address = ip_of(host);
+  return address && address->is_unspecified();
 }
 
 }  // namespace
@@ -71,6 +85,39 @@ Result<HostPort> parse_host_port(std::string_view text) {
   }
   if (parsed.host.empty()) return fail(Errc::invalid, fmt::format("\"{}\" is no address; write host:port", text));
   return parsed;
+}
+
+Result<HostPort> parse_listen_address(std::string_view text) {
+  SP_TRY(auto parsed, parse_host_port(text));
+  if (!ip_of(parsed.host)) {
+    return fail(Errc::invalid,
+                fmt::format("\"{}\" is no address to listen on; write an IP address and port, such as 127.0.0.1:{}",
+                            text, parsed.port));
+  }
+  return parsed;
+}
+
+std::string host_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find('/'));
+  if (url.starts_with('[')) return std::string(url.substr(1, url.find(']') - 1));
+  return std::string(url.substr(0, url.find(':')));
+}
+
+Result<void> check_reachable(const Settings& settings) {
+  if (is_wildcard(settings.link_address.host)) {
+    return fail(Errc::invalid, fmt::format("agents cannot dial {}; say how they reach this relay: --link-address "
+                                           "HOST:PORT (link.address in relay.yaml)",
+                                           to_string(settings.link_address)));
+  }
+  if (!settings.api_url.starts_with("https://") || host_of(settings.api_url).empty() ||
+      is_wildcard(host_of(settings.api_url))) {
+    return fail(Errc::invalid, fmt::format("nobody can open \"{}\"; say how people reach this relay: --api-url "
+                                           "https://HOST:PORT (api.url in relay.yaml)",
+                                           settings.api_url));
+  }
+  return {};
 }
 
 std::string to_string(const HostPort& address) {
@@ -91,8 +138,20 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   if (!report.clean()) return std::unexpected(yaml::to_error(report.take()));
   if (settings.link_address.host.empty()) settings.link_address = settings.link_listen;
   if (settings.api_url.empty()) settings.api_url = "https://" + to_string(settings.api_listen);
+  if (auto reachable = check_reachable(settings); !reachable)
+    return in_context(file.filename().string(), std::move(reachable).error());
   return settings;
 }
+
+namespace {
+
+// As a YAML scalar: a bracket at its start would open a list.
+std::string yaml_of(const HostPort& address) {
+  const auto text = to_string(address);
+  return text.starts_with('[') ? '"' + text + '"' : text;
+}
+
+}  // namespace
 
 std::string settings_text(const Settings& settings) {
   return fmt::format(
@@ -101,8 +160,8 @@ std::string settings_text(const Settings& settings) {
       "link:\n  listen: {}\n  address: {}\n"
       "jobs:\n  lease: {}\n  failover: {}\n"
       "log_level: {}\n",
-      to_string(settings.api_listen), settings.api_url, to_string(settings.link_listen),
-      to_string(settings.link_address), format_duration(settings.lease), format_duration(settings.failover),
+      yaml_of(settings.api_listen), settings.api_url, yaml_of(settings.link_listen), yaml_of(settings.link_address),
+      format_duration(settings.lease), format_duration(settings.failover),
       kLevels[static_cast<std::size_t>(settings.log_level)]);
 }
 

@@ -18,6 +18,8 @@ struct HostPort {
 // "host:port" or "[::1]:port".
 Result<HostPort> parse_host_port(std::string_view text);
 std::string to_string(const HostPort& address);
+// The same with an IP address for the host: something to listen on.
+Result<HostPort> parse_listen_address(std::string_view text);
 
 // relay.yaml in the data directory (docs/operations/relay.md). Strict: an unknown key is an error with its line.
 struct Settings {
@@ -29,6 +31,10 @@ struct Settings {
   std::chrono::milliseconds lease{60'000};
   std::chrono::milliseconds failover{60'000};
 };
+
+// Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host.
+Result<void> check_reachable(const Settings& settings);
+std::string host_of(std::string_view url);  // "https://[::1]:8443/" -> "::1"
 
 // Every problem of the file in one error message, a line each.
 Result<Settings> load_settings(const std::filesystem::path& file);
@@ -42,6 +48,7 @@ struct DataDirectory {
   std::filesystem::path deployment() const { return root / "deployment"; }
   std::filesystem::path database() const { return root / "relay.db"; }
   std::filesystem::path master_key() const { return root / "keys" / "master.key"; }
+  std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };
 
 }  // namespace sallyport::app

@@ -10,7 +10,7 @@ const std::vector<Column> kUserColumns{
     {"ID", "id"}, {"NAME", "name"}, {"EMAIL", "email"}, {"ROLE", "role"}, {"PLATFORM ADMIN", "platform_admin"}};
 const std::vector<Column> kTokenColumns{{"ID", "id"},
                                         {"NAME", "name"},
-                                        {"USER", "user"},
+                                        {"USER", "user_name"},
                                         {"EXPIRES", "expires_at"},
                                         {"REVOKED", "revoked_at"},
                                         {"LAST USED", "last_used_at"}};
@@ -25,10 +25,17 @@ ValueList words_of(std::string_view text) {
   return words;
 }
 
+Result<std::string> user_id(Client& client, std::string_view email_or_id) {
+  return id_of(client, "user", "usr_", "/v1/users", email_or_id, "email");
+}
+
 int create_token(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     ValueMap body{{Value("name"), Value(arguments.positional(0))}};
-    if (arguments.has("user")) body.emplace(Value("user"), Value(arguments.get("user")));
+    if (arguments.has("user")) {
+      SP_TRY(auto user, user_id(client, arguments.get("user")));
+      body.emplace(Value("user"), Value(std::move(user)));
+    }
     if (arguments.has("scopes")) body.emplace(Value("scopes"), Value(words_of(arguments.get("scopes"))));
     if (arguments.has("expires-in")) body.emplace(Value("expires_in"), Value(arguments.get("expires-in")));
     SP_TRY(const auto token, client.post("/v1/tokens", Value(std::move(body))));
@@ -51,28 +58,37 @@ int add_user(Context& context, const Arguments& arguments) {
 
 int change_role(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto user, client.patch(fill("/v1/users/{}", arguments.positional(0)),
-                                         Value(ValueMap{{Value("role"), Value(arguments.positional(1))}})));
+    SP_TRY(const auto id, user_id(client, arguments.positional(0)));
+    SP_TRY(const auto user, about(client.patch(fill("/v1/users/{}", id),
+                                               Value(ValueMap{{Value("role"), Value(arguments.positional(1))}})),
+                                  "user", arguments.positional(0)));
     context.show(user, card_of(user, kUserColumns));
     return {};
   });
 }
 
-std::function<int(Context&, const Arguments&)> removing(std::string path, std::string word) {
-  return [path = std::move(path), word = std::move(word)](Context& context, const Arguments& arguments) {
-    return with_client(context, [&](Client& client) -> Result<void> {
-      SP_TRY(const auto done, client.remove(fill(path, arguments.positional(0))));
-      context.show(done, word + "\n");
-      return {};
-    });
-  };
+int remove_user(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, user_id(client, arguments.positional(0)));
+    SP_TRY(const auto done, about(client.remove(fill("/v1/users/{}", id)), "user", arguments.positional(0)));
+    context.show(done, fmt::format("user {} removed\n", terminal_safe(arguments.positional(0))));
+    return {};
+  });
+}
+
+int revoke_token(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, checked_id("token", "tok_", arguments.positional(0)));
+    SP_TRY(const auto done, about(client.remove(fill("/v1/tokens/{}", id)), "token", id));
+    context.show(done, fmt::format("API token {} revoked\n", id));
+    return {};
+  });
 }
 
 int create_organisation(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     ValueMap body{{Value("name"), Value(arguments.positional(0))}};
     const auto email = arguments.get("owner");
-    if (email.empty()) return fail(Errc::invalid, "--owner EMAIL is needed: the organisation's first owner");
     body.emplace(Value("owner_email"), Value(email));
     body.emplace(Value("owner_name"), Value(arguments.get("owner-name", email)));
     SP_TRY(const auto made, client.post("/v1/organisations", Value(std::move(body))));
@@ -97,16 +113,16 @@ int verify_audit(Context& context, const Arguments&) {
 
 std::vector<Command> access_commands() {
   return {
-      {"token", "list", {}, {}, "API tokens", listing("/v1/tokens", kTokenColumns)},
+      {"token", "list", {}, {}, "API tokens", listing("/v1/tokens", kTokenColumns, {{"user", "/v1/users", "email"}})},
       {"token",
        "create",
        {"NAME"},
-       {{"user", "USER", "for another user of the organisation (yourself)"},
+       {{"user", "USER", "for another user of the organisation, by e-mail address or id (yourself)"},
         {"scopes", "A,B", "what it may do (all that its user may)"},
-        {"expires-in", "TIME", "such as 30d"}},
+        {"expires-in", "DURATION", "such as 30d"}},
        "make an API token: shown once",
        create_token},
-      {"token", "revoke", {"TOKEN"}, {}, "make an API token useless", removing("/v1/tokens/{}", "revoked")},
+      {"token", "revoke", {"TOKEN"}, {}, "make an API token useless", revoke_token},
       {"user", "list", {}, {}, "users of the organisation", listing("/v1/users", kUserColumns)},
       {"user",
        "add",
@@ -114,8 +130,13 @@ std::vector<Command> access_commands() {
        {{"name", "NAME", "the person's name"}, {"role", "owner|editor|viewer", "what they may do (viewer)"}},
        "add a user",
        add_user},
-      {"user", "role", {"USER", "ROLE"}, {}, "change a user's role", change_role},
-      {"user", "remove", {"USER"}, {}, "remove a user and their tokens", removing("/v1/users/{}", "removed")},
+      {"user",
+       "role",
+       {"USER", "owner|editor|viewer"},
+       {},
+       "change the role of a user, by e-mail address or id",
+       change_role},
+      {"user", "remove", {"USER"}, {}, "remove a user, by e-mail address or id, and their tokens", remove_user},
       {"organisation",
        "show",
        {},
@@ -131,7 +152,7 @@ std::vector<Command> access_commands() {
       {"organisation",
        "create",
        {"NAME"},
-       {{"owner", "EMAIL", "its first owner"}, {"owner-name", "NAME", "that person's name"}},
+       {{"owner", "EMAIL", "its first owner", Need::required}, {"owner-name", "NAME", "that person's name"}},
        "make an organisation with its first owner (platform admin)",
        create_organisation},
       {"audit",

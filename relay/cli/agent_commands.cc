@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 namespace sallyport::cli {
 namespace {
 
@@ -15,37 +13,29 @@ const std::vector<Column> kAgentColumns{{"ID", "id"},
                                         {"LINKED SINCE", "link.since"},
                                         {"SOFTWARE", "software"},
                                         {"LAST SEEN", "last_seen_at"}};
-const std::vector<Column> kTokenColumns{{"ID", "id"},     {"GROUP", "group"},       {"STATE", "state"},
+const std::vector<NameSource> kTokenNames{{"group", "/v1/groups"}};
+const std::vector<Column> kTokenColumns{{"ID", "id"},     {"GROUP", "group_name"},  {"STATE", "state"},
                                         {"USES", "uses"}, {"MAX USES", "max_uses"}, {"EXPIRES", "expires_at"}};
-
-Result<std::int64_t> number_of(const std::string& text, std::string_view option) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size())
-    return fail(Errc::invalid, fmt::format("--{} takes a number", option));
-  return number;
-}
 
 int create_token(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     const auto group = arguments.get("group");
-    if (group.empty()) return fail(Errc::invalid, "--group GROUP is needed: the agent group that the new agent joins");
     ValueMap body{{Value("group_name"), Value(group)}};
-    if (arguments.has("max-uses")) {
-      SP_TRY(const auto uses, number_of(arguments.get("max-uses"), "max-uses"));
-      body.emplace(Value("max_uses"), Value(uses));
-    }
+    if (const auto uses = arguments.number("max-uses")) body.emplace(Value("max_uses"), Value(*uses));
     if (arguments.has("expires-in")) body.emplace(Value("expires_in"), Value(arguments.get("expires-in")));
     auto made = client.post("/v1/enrolment-tokens", Value(std::move(body)));
     if (!made && made.error().code == Errc::not_found) {
-      return fail(Errc::not_found,
-                  fmt::format("there is no agent group \"{0}\"; make it first: sallyport group create {0}", group));
+      return fail(
+          Errc::not_found,
+          fmt::format("there is no group \"{0}\"; see: sallyport group list; or make it: sallyport group create {0}",
+                      terminal_safe(group)));
     }
     if (!made) return std::unexpected(made.error());
     context.show(*made, text_of(*made, "enrolment_string") + "\n");
     if (context.format == Format::table) {
-      context.complain(fmt::format("on the agent's host run: sallyport-agent enrol STRING (until {})",
-                                   text_of(*made, "expires_at")));
+      context.complain(
+          fmt::format("a secret until {}: on the agent's host run `sallyport-agent enrol -` and paste it there",
+                      text_of(*made, "expires_at")));
     }
     return {};
   });
@@ -53,8 +43,9 @@ int create_token(Context& context, const Arguments& arguments) {
 
 int revoke_token(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto done, client.remove(fill("/v1/enrolment-tokens/{}", arguments.positional(0))));
-    context.show(done, "revoked\n");
+    SP_TRY(const auto id, checked_id("agent token", "enr_", arguments.positional(0)));
+    SP_TRY(const auto done, about(client.remove(fill("/v1/enrolment-tokens/{}", id)), "agent token", id));
+    context.show(done, fmt::format("enrolment token {} revoked\n", id));
     return {};
   });
 }
@@ -63,7 +54,7 @@ int change_agent(Context& context, const Arguments& arguments,
                  const std::function<Result<Value>(Client&, const std::string&)>& change) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.positional(0)));
-    SP_TRY(const auto agent, change(client, id));
+    SP_TRY(const auto agent, about(change(client, id), "agent", arguments.positional(0)));
     context.show(agent, card_of(agent, kAgentColumns));
     return {};
   });
@@ -98,8 +89,8 @@ int create_group(Context& context, const Arguments& arguments) {
 int remove_group(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, id_of(client, "group", "grp_", "/v1/groups", arguments.positional(0)));
-    SP_TRY(const auto done, client.remove(fill("/v1/groups/{}", id)));
-    context.show(done, "removed\n");
+    SP_TRY(const auto done, about(client.remove(fill("/v1/groups/{}", id)), "group", arguments.positional(0)));
+    context.show(done, fmt::format("group {} removed\n", terminal_safe(arguments.positional(0))));
     return {};
   });
 }
@@ -120,9 +111,9 @@ std::vector<Command> agent_commands() {
       {"agent",
        "token create",
        {},
-       {{"group", "GROUP", "agent group that the agent joins"},
+       {{"group", "GROUP", "agent group that the agent joins", Need::required},
         {"max-uses", "N", "how many agents may use it (1)"},
-        {"expires-in", "TIME", "such as 30m or 2h (1h)"}},
+        {"expires-in", "DURATION", "such as 30m or 2h (1h)"}},
        "make an enrolment token: one string, shown once",
        create_token},
       {"agent",
@@ -130,7 +121,7 @@ std::vector<Command> agent_commands() {
        {},
        {},
        "enrolment tokens and their state",
-       listing("/v1/enrolment-tokens", kTokenColumns)},
+       listing("/v1/enrolment-tokens", kTokenColumns, kTokenNames)},
       {"agent", "token revoke", {"TOKEN"}, {}, "make an enrolment token useless", revoke_token},
       {"group",
        "list",
@@ -145,8 +136,10 @@ std::vector<Command> agent_commands() {
        {},
        {},
        "systems that agents are configured for: names, kinds, health",
-       listing("/v1/connections",
-               {{"AGENT", "agent"}, {"NAME", "name"}, {"KIND", "kind"}, {"HEALTH", "health"}, {"DETAIL", "detail"}})},
+       listing(
+           "/v1/connections",
+           {{"AGENT", "agent_name"}, {"NAME", "name"}, {"KIND", "kind"}, {"HEALTH", "health"}, {"DETAIL", "detail"}},
+           {{"agent", "/v1/agents"}})},
   };
 }
 

@@ -5,164 +5,174 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <array>
+#include <charconv>
 
 namespace sallyport::cli {
 namespace {
 
-// Options that every command takes.
-const std::vector<Option> kCommon{
+constexpr std::array<Option, 3> kCommon{{
     {"output", "table|json|yaml", "how to print (also -o)"},
     {"relay", "URL", "the relay's address (default: SALLYPORT_RELAY or the login)"},
-    {"help", "", "what this command does"},
+    {"help", "", "what this command does (also -h)"},
+}};
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  return number;
+}
+
+std::unexpected<Error> unknown_option(const Command& command, std::string_view word) {
+  std::vector<std::string_view> names;
+  std::ranges::transform(command.options, std::back_inserter(names), &Option::name);
+  std::ranges::transform(kCommon, std::back_inserter(names), &Option::name);
+  const auto hint = word.starts_with("--") ? nearest(word.substr(2), names) : std::nullopt;
+  return fail(Errc::invalid,
+              fmt::format("unknown option {}{}", word, hint ? fmt::format(" (did you mean --{}?)", *hint) : ""));
+}
+
+// "-x": nothing that a value or an expression looks like.
+bool is_short_option(std::string_view word) {
+  return word.size() == 2 && word[0] == '-' &&
+         ((word[1] >= 'a' && word[1] <= 'z') || (word[1] >= 'A' && word[1] <= 'Z'));
+}
+
+struct Split {
+  std::vector<std::string> positionals;
+  Arguments::Options options;
 };
 
-const Option* find_option(const Command& command, std::string_view name) {
-  for (const auto* set : {&command.options, &kCommon}) {
-    const auto it = std::ranges::find(*set, name, &Option::name);
-    if (it != set->end()) return &*it;
+// Takes the option at words[at]; gives how many words it was.
+Result<std::size_t> take_option(const Command& command, std::span<const std::string> words, Split& into) {
+  auto word = long_form(words[0]);
+  const auto equals = word.find('=');
+  const auto name = word.substr(2, equals == std::string_view::npos ? equals : equals - 2);
+  const Option* option = find_option(command, name);
+  if (option == nullptr) return unknown_option(command, word.substr(0, equals));
+  const bool joined = equals != std::string_view::npos;
+  if (option->value.empty()) {
+    if (joined) return fail(Errc::invalid, fmt::format("--{} takes no value", name));
+    into.options[std::string(name)] = "";
+    return 1;
   }
-  return nullptr;
+  if (!joined && words.size() < 2) return fail(Errc::invalid, fmt::format("--{} needs {}", name, option->value));
+  into.options[std::string(name)] = joined ? std::string(word.substr(equals + 1)) : words[1];
+  return joined ? 1 : 2;
 }
 
-std::unexpected<Error> unknown_option(const Command& command, std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const auto* set : {&command.options, &kCommon}) {
-    std::ranges::transform(*set, std::back_inserter(names), &Option::name);
+Result<Split> split(const Command& command, std::span<const std::string> words) {
+  Split parts;
+  while (!words.empty()) {
+    const auto word = long_form(words[0]);
+    if (word == "--") {
+      parts.positionals.insert(parts.positionals.end(), words.begin() + 1, words.end());
+      break;
+    }
+    if (is_short_option(word)) return unknown_option(command, word);
+    std::size_t used = 1;
+    if (word.starts_with("--")) {
+      SP_TRY(used, take_option(command, words, parts));
+    } else {
+      parts.positionals.emplace_back(word);
+    }
+    words = words.subspan(used);
   }
-  const auto hint = nearest(name, names);
-  return fail(Errc::invalid,
-              fmt::format("unknown option --{}{}", name, hint ? fmt::format(" (did you mean --{}?)", *hint) : ""));
+  return parts;
 }
 
-std::size_t required_count(const Command& command) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(command.positionals, [](std::string_view p) { return !p.starts_with('['); }));
+// `what` is "--limit" or the positional's name.
+Result<void> check_value(std::string_view what, std::string_view kind, std::string_view given) {
+  if (kind == "N" && !parse_number(given))
+    return fail(Errc::invalid, fmt::format("{} takes a whole number from 1, not '{}'", what, given));
+  if (kind == "TIME" && !parse_rfc3339(given))
+    return fail(Errc::invalid, fmt::format("{} takes a time such as 2026-01-31T09:30:00Z, not '{}'", what, given));
+  if (kind == "DURATION" && !parse_duration(given))
+    return fail(Errc::invalid, fmt::format("{} takes a duration such as 30m, 24h or 90d, not '{}'", what, given));
+  const auto choices = choices_of(kind);
+  if (choices.empty() || std::ranges::find(choices, given) != choices.end()) return {};
+  const auto hint = nearest(given, choices);
+  return fail(Errc::invalid, fmt::format("{} takes {}, not '{}'{}", what, fmt::join(choices, ", "), given,
+                                         hint ? fmt::format(" (did you mean {}?)", *hint) : ""));
 }
 
-bool repeats(const Command& command) {
-  return !command.positionals.empty() && command.positionals.back().find("...") != std::string_view::npos;
-}
-
-std::string words_of(std::span<const Command> commands, std::string_view noun) {
-  std::set<std::string_view> words;
-  for (const auto& command : commands) {
-    if (noun.empty()) {
-      words.insert(command.noun);
-    } else if (command.noun == noun && !command.verb.empty()) {
-      words.insert(command.verb);
+Result<void> check_positionals(const Command& command, const Split& parts) {
+  const auto& names = command.positionals;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i < parts.positionals.size()) {
+      SP_CHECK(check_value("this command", kind_of(names[i]), parts.positionals[i]));
+    } else if (!names[i].starts_with('[')) {
+      return fail(Errc::invalid, fmt::format("{} is missing", names[i]));
     }
   }
-  return fmt::format("{}", fmt::join(words, " "));
+  const bool repeats = !names.empty() && names.back().find("...") != std::string_view::npos;
+  if (parts.positionals.size() > names.size() && !repeats)
+    return fail(Errc::invalid, fmt::format("unexpected word '{}'", parts.positionals[names.size()]));
+  return {};
 }
 
-std::set<std::string_view> nouns_of(std::span<const Command> commands) {
-  std::set<std::string_view> nouns;
-  for (const auto& command : commands) nouns.insert(command.noun);
-  return nouns;
-}
-
-std::string bash_completion(std::span<const Command> commands) {
-  std::string cases;
-  for (auto noun : nouns_of(commands)) {
-    if (const auto verbs = words_of(commands, noun); !verbs.empty()) {
-      cases += fmt::format("    {}) words=\"{}\" ;;\n", noun, verbs);
-    }
+Result<void> check_options(const Command& command, const Split& parts) {
+  for (const auto& [name, value] : parts.options) {
+    SP_CHECK(check_value("--" + name, find_option(command, name)->value, value));
   }
-  return fmt::format(
-      "_sallyport() {{\n  local words=\"\"\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"{}\"\n"
-      "  elif [ \"$COMP_CWORD\" -eq 2 ]; then\n    case \"${{COMP_WORDS[1]}}\" in\n{}    esac\n  fi\n"
-      "  COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\"))\n}}\ncomplete -o default -F "
-      "_sallyport sallyport\n",
-      words_of(commands, ""), cases);
-}
-
-std::string fish_completion(std::span<const Command> commands) {
-  std::string out = "complete -c sallyport -f\n";
-  for (auto noun : nouns_of(commands)) {
-    out += fmt::format("complete -c sallyport -n __fish_use_subcommand -a {}\n", noun);
+  for (const auto& option : command.options) {
+    if (option.need == Need::required && !parts.options.contains(option.name))
+      return fail(Errc::invalid, fmt::format("--{} {} is needed: {}", option.name, option.value, option.help));
   }
-  for (const auto& command : commands) {
-    if (command.verb.empty()) continue;
-    out += fmt::format("complete -c sallyport -n '__fish_seen_subcommand_from {}' -a {} -d '{}'\n", command.noun,
-                       command.verb, command.help);
-  }
-  return out;
+  return {};
 }
 
 }  // namespace
 
+std::optional<std::int64_t> Arguments::number(std::string_view option) const {
+  return has(option) ? parse_number(get(option)) : std::nullopt;
+}
+
+std::span<const Option> common_options() { return kCommon; }
+
+const Option* find_option(const Command& command, std::string_view name) {
+  const auto own = std::ranges::find(command.options, name, &Option::name);
+  if (own != command.options.end()) return &*own;
+  const auto common = std::ranges::find(kCommon, name, &Option::name);
+  return common != kCommon.end() ? &*common : nullptr;
+}
+
+std::string_view long_form(std::string_view word) {
+  if (word == "-o") return "--output";
+  if (word == "-f") return "--file";
+  if (word == "-h") return "--help";
+  return word;
+}
+
+std::string_view kind_of(std::string_view positional) {
+  if (positional.starts_with('[')) positional.remove_prefix(1);
+  if (positional.ends_with(']')) positional.remove_suffix(1);
+  if (positional.ends_with("...")) positional.remove_suffix(3);
+  return positional;
+}
+
+std::vector<std::string_view> choices_of(std::string_view kind) {
+  std::vector<std::string_view> words;
+  if (kind.find('|') == std::string_view::npos) return words;
+  for (;;) {
+    const auto bar = kind.find('|');
+    words.push_back(kind.substr(0, bar));
+    if (bar == std::string_view::npos) return words;
+    kind.remove_prefix(bar + 1);
+  }
+}
+
 Result<Arguments> parse_arguments(const Command& command, std::span<const std::string> words) {
-  Arguments parsed;
-  bool only_positionals = false;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    std::string_view word = words[i];
-    if (word == "-o") word = "--output";
-    if (word == "-f") word = "--file";
-    if (only_positionals || !word.starts_with("--")) {
-      parsed.positionals_.emplace_back(word);
-      continue;
-    }
-    if (word == "--") {
-      only_positionals = true;
-      continue;
-    }
-    word.remove_prefix(2);
-    const auto equals = word.find('=');
-    const auto name = word.substr(0, equals);
-    const Option* option = find_option(command, name);
-    if (option == nullptr) return unknown_option(command, name);
-    if (option->value.empty()) {
-      if (equals != std::string_view::npos) return fail(Errc::invalid, fmt::format("--{} takes no value", name));
-      parsed.options_[std::string(name)] = "";
-    } else if (equals != std::string_view::npos) {
-      parsed.options_[std::string(name)] = word.substr(equals + 1);
-    } else if (i + 1 < words.size()) {
-      parsed.options_[std::string(name)] = words[++i];
-    } else {
-      return fail(Errc::invalid, fmt::format("--{} needs {}", name, option->value));
-    }
+  SP_TRY(auto parts, split(command, words));
+  const bool asks_for_help = parts.options.contains("help");
+  if (!asks_for_help) {
+    SP_CHECK(check_positionals(command, parts));
+    SP_CHECK(check_options(command, parts));
   }
-  if (parsed.has("help")) return parsed;
-  if (parsed.count() < required_count(command)) {
-    return fail(Errc::invalid, fmt::format("{} is missing", command.positionals[parsed.count()]));
-  }
-  if (parsed.count() > command.positionals.size() && !repeats(command)) {
-    return fail(Errc::invalid, fmt::format("unexpected word '{}'", parsed.positionals_.back()));
-  }
-  return parsed;
-}
-
-std::string usage_of(const Command& command) {
-  std::string line = fmt::format("sallyport {}", command.noun);
-  if (!command.verb.empty()) line += fmt::format(" {}", command.verb);
-  for (auto positional : command.positionals) line += fmt::format(" {}", positional);
-  std::string out = fmt::format("usage: {} [options]\n\n{}\n\noptions:\n", line, command.help);
-  for (const auto* set : {&command.options, &kCommon}) {
-    for (const auto& option : *set) {
-      out += fmt::format("  {:<28} {}\n", fmt::format("--{} {}", option.name, option.value), option.help);
-    }
-  }
-  return out;
-}
-
-std::string usage_of(std::span<const Command> commands) {
-  std::string out = "usage: sallyport NOUN VERB [arguments] [options]\n\n";
-  for (const auto& command : commands) {
-    std::string words = fmt::format("{} {}", command.noun, command.verb);
-    for (auto positional : command.positionals) words += fmt::format(" {}", positional);
-    out += fmt::format("  {:<44} {}\n", words, command.help);
-  }
-  return out +
-         "\nEvery command takes --help and -o table|json|yaml. Exit codes: 0 done, 1 failed, 2 wrong usage, "
-         "3 not found, 4 not allowed, 5 relay not reachable.\n";
-}
-
-Result<std::string> completion_script(std::string_view shell, std::span<const Command> commands) {
-  if (shell == "bash") return bash_completion(commands);
-  if (shell == "zsh") return "autoload -U +X bashcompinit && bashcompinit\n" + bash_completion(commands);
-  if (shell == "fish") return fish_completion(commands);
-  return fail(Errc::invalid, fmt::format("no completion for '{}': bash, zsh and fish are known", shell));
+  Arguments arguments(std::move(parts.positionals), std::move(parts.options));
+  if (!asks_for_help && command.check) SP_CHECK(command.check(arguments));
+  return arguments;
 }
 
 }  // namespace sallyport::cli

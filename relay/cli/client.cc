@@ -1,5 +1,6 @@
 #include "relay/cli/client.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/json.h"
 
 #include <curl/curl.h>
@@ -33,6 +34,7 @@ Errc code_of(unsigned status) {
     case 412: return Errc::conflict;
     case 413: return Errc::too_large;
     case 429: return Errc::exhausted;
+    case 502:
     case 503: return Errc::unavailable;
     case 504: return Errc::timed_out;
     default: return status >= 500 ? Errc::internal : Errc::invalid;
@@ -67,22 +69,36 @@ std::size_t collect(char* data, std::size_t, std::size_t size, void* into) {
 
 struct Following {
   CURL* handle;
-  EventReader reader;
-  const std::function<Flow(const ServerEvent&)>& on_event;
-  std::string refusal_body;
-  std::string problem;
+  Follower& follower;
+  std::chrono::milliseconds silence;
+  SystemClock clock{};
+  SteadyTime last_byte = clock.steady();
+  EventReader reader{};
+  std::string refusal_body{};
+  std::string problem{};
+  bool silent = false;
 };
 
 std::size_t follow_bytes(char* data, std::size_t, std::size_t size, void* into) {
   auto& following = *static_cast<Following*>(into);
+  following.last_byte = following.clock.steady();
   long status = 0;
   curl_easy_getinfo(following.handle, CURLINFO_RESPONSE_CODE, &status);
   if (status != 200) return collect(data, 1, size, &following.refusal_body);
-  if (auto fed = following.reader.feed({data, size}, following.on_event); !fed) {
+  following.follower.on_bytes();
+  const auto take = [&](const ServerEvent& event) { return following.follower.on_event(event); };
+  if (auto fed = following.reader.feed({data, size}, take); !fed) {
     following.problem = fed.error().message;
     return 0;
   }
   return following.reader.stopped() ? 0 : size;
+}
+
+// libcurl's own limit is a rate in bytes per second, which a few bytes every quarter of a minute never reach.
+int watch_silence(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& following = *static_cast<Following*>(of);
+  following.silent = following.clock.steady() - following.last_byte > following.silence;
+  return following.silent ? 1 : 0;
 }
 
 std::unexpected<Error> transport_failure(CURLcode code, const char* detail, const std::string& url) {
@@ -96,6 +112,9 @@ std::unexpected<Error> transport_failure(CURLcode code, const char* detail, cons
 struct Client::Impl {
   Endpoint endpoint;
   char problem[CURL_ERROR_SIZE] = "";
+  Handle handle{curl_easy_init()};
+
+  explicit Impl(Endpoint where) : endpoint(std::move(where)) {}
 
   // The token goes into a header held by libcurl, never into argv or a URL.
   Headers headers_with(std::string_view content_type) const {
@@ -109,8 +128,9 @@ struct Client::Impl {
     return headers;
   }
 
-  Handle open(const std::string& url) {
-    Handle handle(curl_easy_init());
+  // The handle as new, but for its connection.
+  CURL* open(const std::string& url) {
+    curl_easy_reset(handle.get());
     problem[0] = '\0';
     curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
     curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, problem);
@@ -124,35 +144,35 @@ struct Client::Impl {
     curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
     curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "sallyport-cli");
-    return handle;
+    return handle.get();
   }
 };
 
-Client::Client(Endpoint endpoint) : impl_(std::make_unique<Impl>(Impl{std::move(endpoint)})) {}
+Client::Client(Endpoint endpoint) : impl_(std::make_unique<Impl>(std::move(endpoint))) {}
 Client::~Client() = default;
 
 Result<Answer> Client::send(Call call) {
-  auto handle = impl_->open(impl_->endpoint.url + call.path);
+  auto* handle = impl_->open(impl_->endpoint.url + call.path);
   auto headers = impl_->headers_with(call.content_type);
   for (const auto& line : call.headers) append_header(headers, line);
   Answer answer;
   const std::string verb(call.method);
-  curl_easy_setopt(handle.get(), CURLOPT_CUSTOMREQUEST, verb.c_str());
-  curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT, kRequestSeconds);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &collect);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, verb.c_str());
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, kRequestSeconds);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &collect);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
   if (!call.content_type.empty()) {
-    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, call.body.data());
-    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, call.body.data());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
   }
-  if (const auto code = curl_easy_perform(handle.get()); code != CURLE_OK) {
+  if (const auto code = curl_easy_perform(handle); code != CURLE_OK) {
     return transport_failure(code, impl_->problem, impl_->endpoint.url);
   }
   long status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   const char* type = nullptr;
-  curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &type);
+  curl_easy_getinfo(handle, CURLINFO_CONTENT_TYPE, &type);
   answer.status = static_cast<unsigned>(status);
   answer.content_type = type != nullptr ? type : "";
   if (answer.status >= 400) return problem_of(answer);
@@ -173,22 +193,26 @@ Result<Value> Client::with_body(std::string_view method, std::string path, const
                .headers = {}});
 }
 
-Result<void> Client::follow(std::string_view path, std::string_view last_event_id, std::chrono::seconds silence,
-                            const std::function<Flow(const ServerEvent&)>& on_event) {
-  auto handle = impl_->open(impl_->endpoint.url + std::string(path));
+Result<void> Client::follow(std::string_view path, std::string_view last_event_id, std::chrono::milliseconds silence,
+                            Follower& follower) {
+  auto* handle = impl_->open(impl_->endpoint.url + std::string(path));
   auto headers = impl_->headers_with("");
   if (!last_event_id.empty()) append_header(headers, fmt::format("Last-Event-ID: {}", last_event_id));
-  Following following{handle.get(), {}, on_event, {}, {}};
-  curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &follow_bytes);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &following);
-  const auto code = curl_easy_perform(handle.get());
+  Following following{.handle = handle, .follower = follower, .silence = silence};
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &watch_silence);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &following);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &follow_bytes);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &following);
+  const auto code = curl_easy_perform(handle);
   if (following.reader.stopped()) return {};
   if (!following.problem.empty()) return fail(Errc::too_large, following.problem);
+  if (following.silent)
+    return fail(Errc::timed_out,
+                fmt::format("{} has said nothing for {}", impl_->endpoint.url, format_duration(silence)));
   long status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 400) return problem_of({static_cast<unsigned>(status), "", following.refusal_body});
   if (code != CURLE_OK) return transport_failure(code, impl_->problem, impl_->endpoint.url);
   return {};

@@ -45,8 +45,17 @@ struct ServerEvent {
 
 enum class Flow { go_on, stop };
 
-// Blocking HTTPS client of the web API on libcurl. One request at a time. Answers of 4xx and 5xx become errors whose
-// message is the problem document's title and detail; bodies over 64 MiB are refused; every call has a deadline.
+// Who follows a stream of events.
+class Follower {
+ public:
+  virtual ~Follower() = default;
+  virtual Flow on_event(const ServerEvent& event) = 0;
+  virtual void on_bytes() {}  // something came, if only a sign of life
+};
+
+// Blocking HTTPS client of the web API on libcurl. One request at a time, over one connection as long as it lasts.
+// Answers of 4xx and 5xx become errors whose message is the problem document's title and detail; bodies over 64 MiB are
+// refused; every call has a deadline.
 class Client {
  public:
   explicit Client(Endpoint endpoint);
@@ -60,10 +69,10 @@ class Client {
   Result<Value> json(Call call);   // the body of the answer as JSON; null when it has none
   Result<Answer> send(Call call);  // the answer as it came
 
-  // Follows a stream of events until `on_event` says stop, the relay ends it, or nothing (not even a comment) came for
-  // `silence`.
-  Result<void> follow(std::string_view path, std::string_view last_event_id, std::chrono::seconds silence,
-                      const std::function<Flow(const ServerEvent&)>& on_event);
+  // Follows a stream of events until the follower says stop or the relay ends it. timed_out: not one byte came for
+  // `silence` (looked at once a second).
+  Result<void> follow(std::string_view path, std::string_view last_event_id, std::chrono::milliseconds silence,
+                      Follower& follower);
 
  private:
   Result<Value> with_body(std::string_view method, std::string path, const Value& body);

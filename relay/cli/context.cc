@@ -5,10 +5,19 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <thread>
 
 namespace sallyport::cli {
+
+Context::Context()
+    : environment([](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value != nullptr ? value : "");
+      }),
+      pause([](std::chrono::milliseconds wait) { std::this_thread::sleep_for(wait); }) {}
 
 void Context::print(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), out);
@@ -37,6 +46,14 @@ void Context::show(const Value& value, std::string_view text) const {
   }
 }
 
+void Context::show_line(const Value& value, std::string_view text) const {
+  switch (format) {
+    case Format::json: return print(to_json(value) + "\n");
+    case Format::yaml: return print("---\n" + yaml_of(value));
+    case Format::table: return print(text);
+  }
+}
+
 Result<std::string> read_all(std::FILE* file, std::size_t limit) {
   std::string text;
   char chunk[64 * 1024];
@@ -48,10 +65,13 @@ Result<std::string> read_all(std::FILE* file, std::size_t limit) {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  if (path == "-") return read_all(stdin, limit);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return fail(Errc::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
   return read_all(file.get(), limit);
+}
+
+Result<std::string> read_input(const Context& context, const std::string& path, std::size_t limit) {
+  return path == "-" ? read_all(context.in, limit) : read_file(path, limit);
 }
 
 }  // namespace sallyport::cli

@@ -3,8 +3,12 @@
 #include "relay/cli/arguments.h"
 #include "relay/cli/client.h"
 #include "relay/cli/output.h"
+#include "relay/cli/patience.h"
+#include "shared/base/clock.h"
 
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,22 +18,33 @@ namespace sallyport::cli {
 // Exit codes; scripts depend on them.
 enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotFound = 3, kNotAllowed = 4, kUnreachable = 5 };
 
-// What a command sees of the process: streams, environment, the login. Handed in, so that tests can replace it.
+// What a command sees of the process: streams, environment, time. Handed in, so that tests can replace it.
 struct Context {
   std::FILE* in = stdin;
   std::FILE* out = stdout;
   std::FILE* err = stderr;
   Format format = Format::table;
-  std::string relay_option;  // --relay
+  std::string relay_option;                             // --relay
+  std::function<std::string(const char*)> environment;  // "" when the variable is not set
 
+  std::shared_ptr<const Clock> clock = std::make_shared<const SystemClock>();
+  std::function<void(std::chrono::milliseconds)> pause;  // blocks for so long
+  std::chrono::milliseconds silence{45'000};  // a live view without a byte is lost; the relay beats every 15 s
+  PatienceTimes patience;                     // with a relay that is away while something is followed
+
+  Context();  // the real process
   void print(std::string_view text) const;
   void complain(std::string_view text) const;  // "sallyport: ..." on err
   int fail_with(const Error& error) const;     // complains and gives the exit code
   // JSON or YAML as asked for; else the table or card that `text` makes.
   void show(const Value& value, std::string_view text) const;
+  // One of many: a line of JSON, a YAML document, or `text`.
+  void show_line(const Value& value, std::string_view text) const;
 };
 
 Result<std::string> read_all(std::FILE* file, std::size_t limit);
-Result<std::string> read_file(const std::string& path, std::size_t limit);  // "-" is standard input
+Result<std::string> read_file(const std::string& path, std::size_t limit);
+// A file that a person named; "-" is standard input.
+Result<std::string> read_input(const Context& context, const std::string& path, std::size_t limit);
 
 }  // namespace sallyport::cli

@@ -65,7 +65,7 @@ int evaluate(Context& context, const Arguments& arguments) {
   if (arguments.count() == 0) return evaluate_lines(context);
   ValueMap request{{Value("expr"), Value(arguments.positional(0))}};
   if (const auto path = arguments.get("with"); !path.empty()) {
-    auto text = read_file(path, kMaxLine);
+    auto text = read_input(context, path, kMaxLine);
     if (!text) return context.fail_with(text.error());
     auto bindings = parse_json(*text);
     if (!bindings) return context.fail_with({bindings.error().code, path + ": " + bindings.error().message});

@@ -1,5 +1,7 @@
 #include "relay/cli/commands.h"
+#include "relay/cli/job_watch.h"
 #include "relay/cli/requests.h"
+#include "shared/base/ids.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
 
@@ -11,21 +13,23 @@ namespace sallyport::cli {
 namespace {
 
 constexpr std::size_t kMaxInputs = 1u << 20;
-constexpr std::chrono::seconds kSilence{60};
-constexpr int kMostReconnects = 10;
+constexpr std::int64_t kMostListed = 50;
+const std::vector<NameSource> kJobNames{{"recipe", "/v1/recipes"}, {"agent", "/v1/agents"}};
 const std::vector<Column> kJobColumns{{"ID", "id"},
+                                      {"RECIPE", "recipe_name"},
+                                      {"VERSION", "version"},
                                       {"STATE", "state"},
                                       {"TRIGGER", "trigger"},
-                                      {"AGENT", "agent"},
+                                      {"AGENT", "agent_name"},
                                       {"CREATED", "created_at"},
                                       {"FINISHED", "finished_at"},
                                       {"ERROR", "error.class"}};
 const std::vector<Column> kJobCard{{"ID", "id"},
                                    {"STATE", "state"},
-                                   {"RECIPE", "recipe"},
+                                   {"RECIPE", "recipe_name"},
                                    {"VERSION", "version"},
                                    {"TRIGGER", "trigger"},
-                                   {"AGENT", "agent"},
+                                   {"AGENT", "agent_name"},
                                    {"RUN", "run_number"},
                                    {"RE-RUN OF", "rerun_of"},
                                    {"CREATED", "created_at"},
@@ -39,114 +43,73 @@ const std::vector<Column> kStepColumns{{"STEP", "path"},         {"ATTEMPT", "at
                                        {"USES", "uses"},         {"STARTED", "started_at"}, {"FINISHED", "finished_at"},
                                        {"CLASS", "error_class"}, {"MESSAGE", "message"}};
 
-bool is_success(const std::string& state) { return state == "succeeded"; }
+Result<std::string> job_id(const Arguments& arguments) { return checked_id("job", "job_", arguments.positional(0)); }
 
-// A line of a job's life, as it happens.
-std::string line_of(const Value& event) {
-  const auto at = text_of(event, "at");
-  std::string line = fmt::format("{}  {:<14} {:<24} {}", at.size() > 19 ? at.substr(11, 12) : at,
-                                 terminal_safe(text_of(event, "kind")), terminal_safe(text_of(event, "path")),
-                                 terminal_safe(text_of(event, "status")));
-  if (const Value* attempt = event.find("attempt");
-      attempt != nullptr && attempt->is(Value::Kind::int64) && attempt->as_int() > 1) {
-    line += fmt::format("  attempt {}", attempt->as_int());
-  }
-  if (const auto text = text_of(event, "text"); !text.empty()) line += "  " + terminal_safe(text);
-  while (line.ends_with(' ')) line.pop_back();
-  return line + "\n";
+Result<Value> ask_job(Client& client, const std::string& id, std::string_view below = "") {
+  return about(client.get(fill("/v1/jobs/{}", id).append(below)), "job", id);
 }
 
-struct Watched {
-  std::string last_event;
-  std::string state;
-  bool ended = false;
-};
-
-Flow show_event(const Context& context, Watched& watched, const ServerEvent& event) {
-  const auto data = parse_json(event.data);
-  if (!data) return Flow::go_on;
-  if (!event.id.empty()) watched.last_event = event.id;
-  if (event.name == "job") {
-    watched.state = text_of(*data, "state");
-  } else if (event.name == "end") {
-    watched.ended = true;
-    return Flow::stop;
-  } else if (event.name == "closed" || event.name == "dropped") {
-    return Flow::stop;
+// A job that began to exist: its id for people; with --watch its life follows.
+int tell_started(Context& context, Client& client, const Value& job, const Arguments& arguments) {
+  const auto id = text_of(job, "id");
+  if (!arguments.has("watch")) {
+    context.show(job, id + "\n");
+    return kDone;
   }
-  if (context.format == Format::table) {
-    if (event.name != "job") context.print(line_of(*data));
-  } else {
-    context.print(to_json(Value(ValueMap{{Value("event"), Value(event.name)}, {Value("data"), *data}})) + "\n");
-  }
-  return Flow::go_on;
-}
-
-// Follows to the end, over lost connections and restarts of the relay; gives the job's last state.
-Result<std::string> follow_job(Client& client, const Context& context, const std::string& job) {
-  Watched watched;
-  const auto path = fill("/v1/jobs/{}/watch", job);
-  for (int tries = 0; tries < kMostReconnects && !watched.ended; ++tries) {
-    const auto before = watched.last_event;
-    auto followed = client.follow(path, watched.last_event, kSilence,
-                                  [&](const ServerEvent& event) { return show_event(context, watched, event); });
-    if (!followed && followed.error().code != Errc::unavailable && followed.error().code != Errc::timed_out)
-      return std::unexpected(followed.error());
-    if (watched.last_event != before) tries = 0;
-  }
-  if (!watched.ended)
-    return fail(Errc::unavailable, "the relay did not tell the job's end; try: sallyport jobs show " + job);
-  SP_TRY(const auto last, client.get(fill("/v1/jobs/{}", job)));
-  const auto state = text_of(last, "state");
-  if (context.format == Format::table) {
-    const Value* error = last.find("error");
-    const auto why = error == nullptr || error->is_null()
-                         ? ""
-                         : fmt::format(" ({}) {}", text_of(*error, "class"), text_of(*error, "message"));
-    context.print(fmt::format("{} {}{}\n", job, state, terminal_safe(why)));
-  }
-  return state;
-}
-
-int watch_to_end(Context& context, Client& client, const std::string& job) {
-  const auto state = follow_job(client, context, job);
+  context.show_line(job, id + "\n");
+  const auto state = follow_job(client, context, id);
   if (!state) return context.fail_with(state.error());
-  return is_success(*state) ? kDone : kFailed;
+  return *state == "succeeded" ? kDone : kFailed;
 }
 
 int watch(Context& context, const Arguments& arguments) {
-  int code = kDone;
+  std::string state;
   const int asked = with_client(context, [&](Client& client) -> Result<void> {
-    code = watch_to_end(context, client, std::string(arguments.positional(0)));
+    SP_TRY(const auto id, job_id(arguments));
+    SP_TRY(const auto job, ask_job(client, id));
+    SP_TRY(state, follow_job(client, context, id));
     return {};
   });
-  return asked != kDone ? asked : code;
+  return asked == kDone && state != "succeeded" ? kFailed : asked;
 }
 
-Result<Value> inputs_of(const Arguments& arguments) {
+Result<Value> inputs_of(const Context& context, const Arguments& arguments) {
   if (!arguments.has("inputs")) return Value(ValueMap{});
-  SP_TRY(const auto text, read_file(arguments.get("inputs"), kMaxInputs));
+  SP_TRY(const auto text, read_input(context, arguments.get("inputs"), kMaxInputs));
   auto inputs = parse_json(text);
   if (!inputs) return in_context(arguments.get("inputs"), inputs.error());
   return inputs;
 }
 
+Error not_startable(Error error, const Arguments& arguments) {
+  const bool versioned = arguments.has("version") && error.code == Errc::not_found;
+  error = about(std::move(error), "recipe", arguments.positional(0));
+  if (versioned) error.message = fmt::format("{}, or no version {} of it", error.message, arguments.get("version"));
+  return error;
+}
+
 int start(Context& context, const Arguments& arguments) {
   int code = kDone;
   const int asked = with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto inputs, inputs_of(arguments));
-    ValueMap body{{Value("recipe_name"), Value(arguments.positional(0))}, {Value("inputs"), inputs}};
+    SP_TRY(const auto inputs, inputs_of(context, arguments));
+    const auto recipe = arguments.positional(0);
+    ValueMap body{{Value(is_ulid(recipe, "rcp_") ? "recipe" : "recipe_name"), Value(recipe)},
+                  {Value("inputs"), inputs}};
     if (arguments.has("event-key")) body.emplace(Value("event_key"), Value(arguments.get("event-key")));
-    if (arguments.has("version")) {
-      SP_TRY(auto version, parse_json(arguments.get("version")));
-      body.emplace(Value("version"), std::move(version));
-    }
-    SP_TRY(const auto job, client.post("/v1/jobs", Value(std::move(body))));
-    context.show(job, text_of(job, "id") + "\n");
-    if (arguments.has("watch")) code = watch_to_end(context, client, text_of(job, "id"));
+    if (const auto version = arguments.number("version")) body.emplace(Value("version"), Value(*version));
+    const auto job = client.post("/v1/jobs", Value(std::move(body)));
+    if (!job) return std::unexpected(not_startable(job.error(), arguments));
+    code = tell_started(context, client, *job, arguments);
     return {};
   });
   return asked != kDone ? asked : code;
+}
+
+void show_jobs(const Context& context, Client& client, const Value& jobs) {
+  auto rows = jobs.find("items")->as_list();
+  add_names(client, rows, kJobNames);
+  const auto text = table_of(rows, kJobColumns);
+  context.show(Value(ValueMap{{Value("items"), Value(std::move(rows))}}), text);
 }
 
 int list(Context& context, const Arguments& arguments) {
@@ -166,35 +129,34 @@ int list(Context& context, const Arguments& arguments) {
       SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));
       add("agent", id);
     }
-    SP_TRY(const auto most, parse_json(arguments.get("limit", "50")));
-    if (!most.is(Value::Kind::int64) || most.as_int() < 1) return fail(Errc::invalid, "--limit takes a number from 1");
-    SP_TRY(const auto jobs, list_all(client, path, static_cast<std::size_t>(most.as_int())));
-    context.show(jobs, table_of(jobs.find("items")->as_list(), kJobColumns));
+    const auto most = arguments.number("limit").value_or(kMostListed);
+    SP_TRY(const auto jobs, list_all(client, path, static_cast<std::size_t>(most)));
+    show_jobs(context, client, jobs);
     return {};
   });
 }
 
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(auto job, client.get(fill("/v1/jobs/{}", arguments.positional(0))));
-    SP_TRY(const auto steps, client.get(fill("/v1/jobs/{}/steps", arguments.positional(0))));
-    auto whole = job.as_map();
+    SP_TRY(const auto id, job_id(arguments));
+    SP_TRY(auto job, ask_job(client, id));
+    SP_TRY(const auto steps, ask_job(client, id, "/steps"));
+    auto whole = with_names(client, std::move(job), kJobNames).as_map();
+    const auto text = card_of(Value(whole), kJobCard) + "\n" + table_of(steps.find("items")->as_list(), kStepColumns);
     whole.emplace(Value("steps"), *steps.find("items"));
-    context.show(Value(std::move(whole)),
-                 card_of(job, kJobCard) + "\n" + table_of(steps.find("items")->as_list(), kStepColumns));
+    context.show(Value(std::move(whole)), text);
     return {};
   });
 }
 
 int logs(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, job_id(arguments));
     std::int64_t after = 0;
     for (;;) {
-      SP_TRY(const auto page, client.get(fill("/v1/jobs/{}/events", arguments.positional(0)) +
-                                         fmt::format("?limit=1000&after={}", after)));
+      SP_TRY(const auto page, ask_job(client, id, fmt::format("/events?limit=1000&after={}", after)));
       const auto& items = page.find("items")->as_list();
-      for (const auto& event : items)
-        context.print(context.format == Format::table ? line_of(event) : to_json(event) + "\n");
+      for (const auto& event : items) context.show_line(event, history_line(event));
       const Value* last = page.find("after");
       if (items.empty() || last == nullptr || !last->is(Value::Kind::int64)) return {};
       after = last->as_int();
@@ -204,7 +166,8 @@ int logs(Context& context, const Arguments& arguments) {
 
 int cancel(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto job, client.post(fill("/v1/jobs/{}/cancel", arguments.positional(0)), Value(ValueMap{})));
+    SP_TRY(const auto id, job_id(arguments));
+    SP_TRY(const auto job, about(client.post(fill("/v1/jobs/{}/cancel", id), Value(ValueMap{})), "job", id));
     context.show(job, fmt::format("{} {}\n", text_of(job, "id"),
                                   text_of(job, "state") == "cancelled" ? "cancelled" : "is being cancelled"));
     return {};
@@ -214,7 +177,7 @@ int cancel(Context& context, const Arguments& arguments) {
 Result<Value> rerun_one(Client& client, const std::string& job, const std::string& from_step) {
   ValueMap body;
   if (!from_step.empty()) body.emplace(Value("from_step"), Value(from_step));
-  return client.post(fill("/v1/jobs/{}/rerun", job), Value(std::move(body)));
+  return about(client.post(fill("/v1/jobs/{}/rerun", job), Value(std::move(body))), "job", job);
 }
 
 // Every failed job of a recipe that has not been re-run yet, oldest first.
@@ -237,18 +200,27 @@ Result<Value> rerun_failures(Client& client, const Arguments& arguments) {
   return Value(ValueMap{{Value("items"), Value(std::move(started))}});
 }
 
+Result<void> check_rerun(const Arguments& arguments) {
+  if ((arguments.count() == 0) == !arguments.has("failed"))
+    return fail(Errc::invalid, "give a JOB, or --failed RECIPE");
+  if (arguments.has("since") && !arguments.has("failed"))
+    return fail(Errc::invalid, "--since goes with --failed RECIPE, not with a JOB");
+  if (arguments.has("watch") && arguments.has("failed"))
+    return fail(Errc::invalid, "--watch follows one JOB, not those of --failed");
+  return {};
+}
+
 int rerun(Context& context, const Arguments& arguments) {
   int code = kDone;
   const int asked = with_client(context, [&](Client& client) -> Result<void> {
     if (arguments.has("failed")) {
       SP_TRY(const auto jobs, rerun_failures(client, arguments));
-      context.show(jobs, table_of(jobs.find("items")->as_list(), kJobColumns));
+      show_jobs(context, client, jobs);
       return {};
     }
-    if (arguments.count() == 0) return fail(Errc::invalid, "give a JOB, or --failed RECIPE");
-    SP_TRY(const auto job, rerun_one(client, std::string(arguments.positional(0)), arguments.get("from")));
-    context.show(job, text_of(job, "id") + "\n");
-    if (arguments.has("watch")) code = watch_to_end(context, client, text_of(job, "id"));
+    SP_TRY(const auto id, job_id(arguments));
+    SP_TRY(const auto job, rerun_one(client, id, arguments.get("from")));
+    code = tell_started(context, client, job, arguments);
     return {};
   });
   return asked != kDone ? asked : code;
@@ -271,10 +243,11 @@ std::vector<Command> job_commands() {
       {"jobs",
        "list",
        {},
-       {{"state", "STATE", "only jobs in this state"},
+       {{"state", "queued|dispatched|running|succeeded|failed|cancelled|timed_out|in_doubt|dead",
+         "only jobs in this state"},
         {"recipe", "RECIPE", "only of this recipe"},
         {"agent", "AGENT", "only of this agent"},
-        {"since", "TIME", "created at or after, RFC 3339"},
+        {"since", "TIME", "created at or after, such as 2026-01-31T09:30:00Z"},
         {"limit", "N", "at most so many (50)"}},
        "jobs, newest first",
        list},
@@ -290,7 +263,8 @@ std::vector<Command> job_commands() {
         {"since", "TIME", "with --failed: only jobs created at or after"},
         watching},
        "run a job again: same version, same trigger data",
-       rerun},
+       rerun,
+       check_rerun},
   };
 }
 

@@ -33,12 +33,15 @@ std::string read_token(const Context& context) {
   return token;
 }
 
+Result<void> check_login(const Arguments& arguments) {
+  if (!arguments.get("relay").starts_with("https://")) return fail(Errc::invalid, "--relay takes https://HOST:PORT");
+  return {};
+}
+
 int log_in(Context& context, const Arguments& arguments) {
   Endpoint endpoint;
   endpoint.url = arguments.get("relay");
   while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
-  if (!endpoint.url.starts_with("https://"))
-    return context.fail_with({Errc::invalid, "--relay https://HOST:PORT is needed"});
   auto root = read_file(arguments.get("root"), 1u << 20);
   if (!root) return context.fail_with({Errc::invalid, "--root, the deployment's root.pem: " + root.error().message});
   endpoint.root_pem = *root;
@@ -47,19 +50,20 @@ int log_in(Context& context, const Arguments& arguments) {
 
   auto who = Client({endpoint.url, endpoint.root_pem, endpoint.token.duplicate()}).get("/v1/whoami");
   if (!who) return context.fail_with(who.error());
-  auto file = save_login(endpoint);
+  auto file = save_login(context, endpoint);
   if (!file) return context.fail_with(file.error());
   context.show(*who, fmt::format("Logged in; saved in {}\n", *file));
   return kDone;
 }
 
 int log_out(Context& context, const Arguments&) {
-  if (auto gone = forget_login(); !gone) return context.fail_with(gone.error());
+  if (auto gone = forget_login(context); !gone) return context.fail_with(gone.error());
+  context.show(Value(ValueMap{{Value("logged_in"), Value(false)}}), "Logged out\n");
   return kDone;
 }
 
 int who_am_i(Context& context, const Arguments&) {
-  auto endpoint = load_endpoint(context.relay_option);
+  auto endpoint = load_endpoint(context);
   if (!endpoint) return context.fail_with(endpoint.error());
   auto who = Client(std::move(*endpoint)).get("/v1/whoami");
   if (!who) return context.fail_with(who.error());
@@ -74,9 +78,11 @@ std::vector<Command> login_commands() {
       {"login",
        "",
        {},
-       {{"root", "FILE", "the deployment's root certificate (root.pem)"}},
-       "log in to --relay with a token read from standard input",
-       log_in},
+       {{"relay", "URL", "the relay's address, https://HOST:PORT", Need::required},
+        {"root", "FILE", "the deployment's root certificate (root.pem)", Need::required}},
+       "log in with a token read from standard input",
+       log_in,
+       check_login},
       {"logout", "", {}, {}, "forget the login on this machine", log_out},
       {"whoami", "", {}, {}, "show user, organisation, role and scopes of the login", who_am_i},
   };

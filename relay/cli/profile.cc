@@ -1,6 +1,5 @@
 #include "relay/cli/profile.h"
 
-#include "relay/cli/context.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -9,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 namespace sallyport::cli {
@@ -17,15 +15,10 @@ namespace {
 
 constexpr std::size_t kMaxFile = 1u << 20;
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-Result<std::filesystem::path> login_file() {
-  if (const auto base = environment("XDG_CONFIG_HOME"); !base.empty())
+Result<std::filesystem::path> login_file(const Context& context) {
+  if (const auto base = context.environment("XDG_CONFIG_HOME"); !base.empty())
     return std::filesystem::path(base) / "sallyport" / "login.json";
-  const auto home = environment("HOME");
+  const auto home = context.environment("HOME");
   if (home.empty()) return fail(Errc::invalid, "neither XDG_CONFIG_HOME nor HOME is set");
   return std::filesystem::path(home) / ".config" / "sallyport" / "login.json";
 }
@@ -51,18 +44,18 @@ std::string member_of(const Value& login, std::string_view name) {
 
 }  // namespace
 
-Result<Endpoint> load_endpoint(const std::string& relay_option) {
-  SP_TRY(const auto file, login_file());
+Result<Endpoint> load_endpoint(const Context& context) {
+  SP_TRY(const auto file, login_file(context));
   SP_TRY(const auto login, read_login(file));
   Endpoint endpoint;
-  endpoint.url = !relay_option.empty() ? relay_option : environment("SALLYPORT_RELAY");
+  endpoint.url = !context.relay_option.empty() ? context.relay_option : context.environment("SALLYPORT_RELAY");
   if (endpoint.url.empty()) endpoint.url = member_of(login, "relay");
   while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
-  auto token = environment("SALLYPORT_TOKEN");
+  auto token = context.environment("SALLYPORT_TOKEN");
   if (token.empty()) token = member_of(login, "token");
   endpoint.token = Secret::take(token);
   endpoint.root_pem = member_of(login, "root");
-  if (const auto root = environment("SALLYPORT_ROOT"); !root.empty()) {
+  if (const auto root = context.environment("SALLYPORT_ROOT"); !root.empty()) {
     SP_TRY(endpoint.root_pem, read_file(root, kMaxFile));
   }
   if (endpoint.url.empty() || endpoint.token.empty() || endpoint.root_pem.empty()) {
@@ -72,8 +65,8 @@ Result<Endpoint> load_endpoint(const std::string& relay_option) {
   return endpoint;
 }
 
-Result<std::string> save_login(const Endpoint& endpoint) {
-  SP_TRY(const auto file, login_file());
+Result<std::string> save_login(const Context& context, const Endpoint& endpoint) {
+  SP_TRY(const auto file, login_file(context));
   std::error_code ignored;
   std::filesystem::create_directories(file.parent_path(), ignored);
   std::string text = to_json(Value(ValueMap{{Value("relay"), Value(endpoint.url)},
@@ -91,8 +84,8 @@ Result<std::string> save_login(const Endpoint& endpoint) {
   return file.string();
 }
 
-Result<void> forget_login() {
-  SP_TRY(const auto file, login_file());
+Result<void> forget_login(const Context& context) {
+  SP_TRY(const auto file, login_file(context));
   std::error_code problem;
   std::filesystem::remove(file, problem);
   if (problem) return fail(Errc::unavailable, fmt::format("cannot remove {}: {}", file.string(), problem.message()));

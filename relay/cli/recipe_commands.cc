@@ -17,7 +17,7 @@ const std::vector<Column> kRecipeColumns{{"ID", "id"},
 const std::vector<Column> kVersionColumns{{"VERSION", "version"},
                                           {"RUN ON", "run_on"},
                                           {"TRIGGER", "trigger"},
-                                          {"BY", "created_by"},
+                                          {"BY", "created_by_name"},
                                           {"CREATED", "created_at"}};
 
 Result<std::string> recipe_id(Client& client, std::string_view name) {
@@ -30,9 +30,8 @@ struct LoadedFile {
 };
 
 // Checked here first, because only here the problems can name the file.
-Result<LoadedFile> load_file(const std::string& path) {
-  if (path.empty()) return fail(Errc::invalid, "-f FILE is needed");
-  SP_TRY(auto yaml, read_file(path, kMaxRecipe));
+Result<LoadedFile> load_file(const Context& context, const std::string& path) {
+  SP_TRY(auto yaml, read_input(context, path, kMaxRecipe));
   auto loaded = recipe::load_recipe(yaml, {.file = path, .limits = {}, .connections = nullptr});
   if (!loaded) return std::unexpected(yaml::to_error(loaded.error()));
   return LoadedFile{std::move(yaml), std::move(*loaded)};
@@ -42,26 +41,52 @@ Result<Value> activate_version(Client& client, const std::string& id, std::int64
   return client.post(fill("/v1/recipes/{}/activate", id), Value(ValueMap{{Value("version"), Value(version)}}));
 }
 
+Result<Value> version_of(Result<Value> answer, std::string_view recipe, std::string_view version) {
+  if (!answer && answer.error().code == Errc::not_found) {
+    return fail(Errc::not_found, fmt::format("recipe {0} has no version {1}; see: sallyport recipe show {0}",
+                                             terminal_safe(recipe), version));
+  }
+  return answer;
+}
+
+std::string outcome_line(const std::string& name, std::int64_t version, const std::string& outcome) {
+  if (outcome == "recipe_created") return fmt::format("{}: created version {}\n", name, version);
+  if (outcome == "version_added") return fmt::format("{}: added version {}\n", name, version);
+  return fmt::format("{}: unchanged, the same as version {}\n", name, version);
+}
+
 int apply(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto file, load_file(arguments.get("file")));
+    SP_TRY(const auto file, load_file(context, arguments.get("file")));
     SP_TRY(const auto applied, client.post("/v1/recipes", Value(ValueMap{{Value("yaml"), Value(file.yaml)}})));
     const Value* recipe = applied.find("recipe");
     const Value* version = applied.find("version");
     if (recipe == nullptr || version == nullptr || !version->is(Value::Kind::int64))
       return fail(Errc::invalid, "the relay's answer is not understood");
     const auto name = text_of(*recipe, "name");
-    context.show(applied, fmt::format("{} version {}: {}\n", name, version->as_int(), text_of(applied, "outcome")));
-    if (!arguments.has("activate")) return {};
-    SP_TRY(const auto active, activate_version(client, text_of(*recipe, "id"), version->as_int()));
-    if (context.format == Format::table)
-      context.print(fmt::format("{} version {} is active\n", name, version->as_int()));
-    return {};
+    const auto line = outcome_line(name, version->as_int(), text_of(applied, "outcome"));
+    if (!arguments.has("activate")) {
+      context.show(applied, line);
+      return {};
+    }
+    const auto active = activate_version(client, text_of(*recipe, "id"), version->as_int());
+    auto whole = applied.as_map();
+    if (active) whole.insert_or_assign(Value("recipe"), *active);
+    context.show(Value(std::move(whole)),
+                 active ? fmt::format("{}{}: version {} is active\n", line, name, version->as_int()) : line);
+    return active ? Result<void>()
+                  : in_context(fmt::format("version {} is not active", version->as_int()), active.error());
   });
 }
 
+Result<void> check_validate(const Arguments& arguments) {
+  if ((arguments.count() == 0) == !arguments.has("file")) return fail(Errc::invalid, "give one FILE, or -f FILE");
+  return {};
+}
+
 int validate(Context& context, const Arguments& arguments) {
-  const auto file = load_file(arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0)));
+  const auto file =
+      load_file(context, arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0)));
   if (!file) return context.fail_with(file.error());
   const Value verdict(ValueMap{{Value("valid"), Value(true)}, {Value("name"), Value(file->recipe.name)}});
   context.show(verdict, fmt::format("{}: valid\n", file->recipe.name));
@@ -89,8 +114,7 @@ Value changes_value(const std::vector<recipe::Change>& changes) {
 }
 
 // A file against the newest version of its recipe on the relay.
-Result<Value> diff_file(Client& client, const std::string& path) {
-  SP_TRY(const auto file, load_file(path));
+Result<Value> diff_file(Client& client, const LoadedFile& file) {
   SP_TRY(const auto id, recipe_id(client, file.recipe.name));
   SP_TRY(const auto known, client.get(fill("/v1/recipes/{}", id)));
   const Value* latest = known.find("latest_version");
@@ -106,17 +130,25 @@ Result<Value> diff_file(Client& client, const std::string& path) {
   return changes_value(recipe::diff(*before, file.recipe));
 }
 
+Result<void> check_diff(const Arguments& arguments) {
+  const bool versions = arguments.count() == 1 && arguments.has("from") && arguments.has("to");
+  const bool none = arguments.count() == 0 && !arguments.has("from") && !arguments.has("to");
+  if (arguments.has("file") ? !none : !versions) return fail(Errc::invalid, "give -f FILE, or RECIPE --from N --to N");
+  return {};
+}
+
 int diff(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     Value difference;
     if (arguments.has("file")) {
-      SP_TRY(difference, diff_file(client, arguments.get("file")));
+      SP_TRY(const auto file, load_file(context, arguments.get("file")));
+      SP_TRY(difference, diff_file(client, file));
     } else {
-      if (arguments.count() == 0 || !arguments.has("from") || !arguments.has("to"))
-        return fail(Errc::invalid, "give -f FILE, or RECIPE --from N --to M");
       SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
-      SP_TRY(difference, client.get(fill("/v1/recipes/{}/diff?from=", id) + fill("{}", arguments.get("from")) +
-                                    "&to=" + fill("{}", arguments.get("to"))));
+      const auto from = arguments.get("from"), to = arguments.get("to");
+      SP_TRY(difference,
+             version_of(client.get(fmt::format("{}/diff?from={}&to={}", fill("/v1/recipes/{}", id), from, to)),
+                        arguments.positional(0), fmt::format("{} or {}", from, to)));
     }
     std::string text;
     if (const Value* changes = difference.find("changes"); changes != nullptr && changes->is(Value::Kind::list)) {
@@ -130,13 +162,12 @@ int diff(Context& context, const Arguments& arguments) {
 int activate(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
-    SP_TRY(const auto known, client.get(fill("/v1/recipes/{}", id)));
+    SP_TRY(const auto known, about(client.get(fill("/v1/recipes/{}", id)), "recipe", arguments.positional(0)));
     Value version = known.find("latest_version") != nullptr ? *known.find("latest_version") : Value();
-    if (arguments.has("version")) {
-      SP_TRY(version, parse_json(arguments.get("version")));
-    }
-    if (!version.is(Value::Kind::int64)) return fail(Errc::invalid, "--version takes a number");
-    SP_TRY(const auto recipe, activate_version(client, id, version.as_int()));
+    if (const auto wanted = arguments.number("version")) version = Value(*wanted);
+    if (!version.is(Value::Kind::int64)) return fail(Errc::invalid, "the relay's answer is not understood");
+    SP_TRY(const auto recipe,
+           version_of(activate_version(client, id, version.as_int()), arguments.positional(0), to_json(version)));
     context.show(recipe, card_of(recipe, kRecipeColumns));
     return {};
   });
@@ -145,7 +176,8 @@ int activate(Context& context, const Arguments& arguments) {
 int deactivate(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
-    SP_TRY(const auto recipe, client.post(fill("/v1/recipes/{}/deactivate", id), Value(ValueMap{})));
+    SP_TRY(const auto recipe, about(client.post(fill("/v1/recipes/{}/deactivate", id), Value(ValueMap{})), "recipe",
+                                    arguments.positional(0)));
     context.show(recipe, card_of(recipe, kRecipeColumns));
     return {};
   });
@@ -155,13 +187,19 @@ int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
     if (!arguments.has("version")) {
-      SP_TRY(const auto recipe, client.get(fill("/v1/recipes/{}", id)));
+      SP_TRY(const auto recipe, about(client.get(fill("/v1/recipes/{}", id)), "recipe", arguments.positional(0)));
       SP_TRY(const auto versions, list_all(client, fill("/v1/recipes/{}/versions", id)));
-      context.show(recipe, card_of(recipe, kRecipeColumns) + "\n" +
-                               table_of(versions.find("items")->as_list(), kVersionColumns));
+      auto rows = versions.find("items")->as_list();
+      add_names(client, rows, {{"created_by", "/v1/users", "email"}});
+      auto whole = recipe.as_map();
+      const auto text = card_of(recipe, kRecipeColumns) + "\n" + table_of(rows, kVersionColumns);
+      whole.emplace(Value("versions"), Value(std::move(rows)));
+      context.show(Value(std::move(whole)), text);
       return {};
     }
-    SP_TRY(const auto version, client.get(fill("/v1/recipes/{}/versions/", id) + fill("{}", arguments.get("version"))));
+    const auto wanted = arguments.get("version");
+    SP_TRY(const auto version, version_of(client.get(fmt::format("{}/versions/{}", fill("/v1/recipes/{}", id), wanted)),
+                                          arguments.positional(0), wanted));
     context.show(version, text_of(version, "yaml"));
     return {};
   });
@@ -171,6 +209,7 @@ int show(Context& context, const Arguments& arguments) {
 
 std::vector<Command> recipe_commands() {
   const Option file{"file", "FILE", "the recipe's YAML (also -f; - reads standard input)"};
+  const Option needed_file{file.name, file.value, file.help, Need::required};
   return {
       {"recipes", "list", {}, {}, "recipes and which version is active", listing("/v1/recipes", kRecipeColumns)},
       {"recipes",
@@ -182,7 +221,7 @@ std::vector<Command> recipe_commands() {
       {"recipes",
        "apply",
        {},
-       {file, {"activate", "", "make the version active at once"}},
+       {needed_file, {"activate", "", "make the version active at once"}},
        "store a recipe as its next version, if it differs from the last",
        apply},
       {"recipes",
@@ -190,13 +229,15 @@ std::vector<Command> recipe_commands() {
        {"[FILE]"},
        {file},
        "check a recipe offline; every problem with line and column",
-       validate},
+       validate,
+       check_validate},
       {"recipes",
        "diff",
        {"[RECIPE]"},
-       {file, {"from", "N", "older version"}, {"to", "M", "newer version"}},
+       {file, {"from", "N", "older version"}, {"to", "N", "newer version"}},
        "what differs between two versions, or between a file and the newest version",
-       diff},
+       diff,
+       check_diff},
       {"recipes",
        "activate",
        {"RECIPE"},

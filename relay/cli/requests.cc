@@ -6,13 +6,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 namespace sallyport::cli {
 namespace {
 constexpr std::size_t kPage = 200;
-}
+
+Value no_items() { return Value(ValueMap{{Value("items"), Value(ValueList())}}); }
+
+}  // namespace
 
 int with_client(Context& context, const std::function<Result<void>(Client&)>& use) {
-  auto endpoint = load_endpoint(context.relay_option);
+  auto endpoint = load_endpoint(context);
   if (!endpoint) return context.fail_with(endpoint.error());
   Client client(std::move(*endpoint));
   if (auto done = use(client); !done) return context.fail_with(done.error());
@@ -36,11 +42,41 @@ Result<Value> list_all(Client& client, const std::string& path, std::size_t most
   return Value(ValueMap{{Value("items"), Value(std::move(items))}});
 }
 
-std::function<int(Context&, const Arguments&)> listing(std::string path, std::vector<Column> columns) {
-  return [path = std::move(path), columns = std::move(columns)](Context& context, const Arguments&) {
+void add_names(Client& client, ValueList& rows, const std::vector<NameSource>& sources) {
+  for (const auto& [member, path, shown] : sources) {
+    const bool asked_for = std::ranges::any_of(rows, [&](const Value& row) { return !text_of(row, member).empty(); });
+    const auto list = asked_for ? list_all(client, std::string(path)) : Result<Value>(no_items());
+    std::map<std::string, std::string> names;
+    if (list) {
+      for (const auto& item : list->find("items")->as_list()) names.emplace(text_of(item, "id"), text_of(item, shown));
+    }
+    for (auto& row : rows) {
+      const auto id = text_of(row, member);
+      const auto name = names.find(id);
+      auto named = row.as_map();
+      named.insert_or_assign(Value(fmt::format("{}_name", member)),
+                             id.empty() ? Value() : Value(name == names.end() ? id : name->second));
+      row = Value(std::move(named));
+    }
+  }
+}
+
+Value with_names(Client& client, Value one, const std::vector<NameSource>& sources) {
+  ValueList rows{std::move(one)};
+  add_names(client, rows, sources);
+  return rows.front();
+}
+
+std::function<int(Context&, const Arguments&)> listing(std::string path, std::vector<Column> columns,
+                                                       std::vector<NameSource> names) {
+  return [path = std::move(path), columns = std::move(columns), names = std::move(names)](Context& context,
+                                                                                          const Arguments&) {
     return with_client(context, [&](Client& client) -> Result<void> {
       SP_TRY(const auto list, list_all(client, path));
-      context.show(list, table_of(list.find("items")->as_list(), columns));
+      auto rows = list.find("items")->as_list();
+      add_names(client, rows, names);
+      const auto text = table_of(rows, columns);
+      context.show(Value(ValueMap{{Value("items"), Value(std::move(rows))}}), text);
       return {};
     });
   };
@@ -63,19 +99,29 @@ std::string fill(std::string_view path, std::string_view word) {
 }
 
 Result<std::string> id_of(Client& client, std::string_view noun, std::string_view prefix, const std::string& list_path,
-                          std::string_view name_or_id) {
+                          std::string_view name_or_id, std::string_view name_member) {
   if (is_ulid(name_or_id, prefix)) return std::string(name_or_id);
   SP_TRY(const auto list, list_all(client, list_path));
   std::string found;
   for (const auto& item : list.find("items")->as_list()) {
-    if (text_of(item, "name") != name_or_id) continue;
+    if (text_of(item, name_member) != name_or_id) continue;
     if (!found.empty())
       return fail(Errc::conflict, fmt::format("more than one {} is named \"{}\"; use the id", noun, name_or_id));
     found = text_of(item, "id");
   }
-  if (found.empty())
-    return fail(Errc::not_found, fmt::format("no {} is named \"{}\"; see: sallyport {} list", noun, name_or_id, noun));
+  if (found.empty()) return std::unexpected(about(Error{Errc::not_found, ""}, noun, name_or_id));
   return found;
+}
+
+Result<std::string> checked_id(std::string_view noun, std::string_view prefix, std::string_view word) {
+  if (is_ulid(word, prefix)) return std::string(word);
+  return std::unexpected(about(Error{Errc::not_found, ""}, noun, word));
+}
+
+Error about(Error error, std::string_view noun, std::string_view word) {
+  if (error.code == Errc::not_found)
+    error.message = fmt::format("there is no {0} \"{1}\"; see: sallyport {0} list", noun, terminal_safe(word));
+  return error;
 }
 
 std::string text_of(const Value& map, std::string_view member) {

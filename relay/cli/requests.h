@@ -14,17 +14,39 @@ int with_client(Context& context, const std::function<Result<void>(Client&)>& us
 // Every item of a paged list, at most `most` (0: all), as {"items": [...]}.
 Result<Value> list_all(Client& client, const std::string& path, std::size_t most = 0);
 
+// Where the names are of the things that `member` holds ids of.
+struct NameSource {
+  std::string_view member;          // "recipe"; gets a "recipe_name" beside it
+  std::string_view path;            // "/v1/recipes"
+  std::string_view shown = "name";  // "email"
+};
+// Puts names beside ids in every row. Where the login may not read the names, the id stands in.
+void add_names(Client& client, ValueList& rows, const std::vector<NameSource>& sources);
+Value with_names(Client& client, Value one, const std::vector<NameSource>& sources);
+
 // A command that prints a paged list.
-std::function<int(Context&, const Arguments&)> listing(std::string path, std::vector<Column> columns);
+std::function<int(Context&, const Arguments&)> listing(std::string path, std::vector<Column> columns,
+                                                       std::vector<NameSource> names = {});
 // A command that prints what one path gives; {} in it is the first positional argument, escaped.
 std::function<int(Context&, const Arguments&)> showing(std::string path, std::vector<Column> columns);
 
 // `path` with {} replaced by the escaped word.
 std::string fill(std::string_view path, std::string_view word);
 
-// "dc1" or "grp_01...": the id of a named thing, looked up in a list when it is a name. not_found says what to do.
+// "dc1" or "grp_01...": the id of a named thing, looked up in a list when it is a name (or whatever `name_member` is).
+// not_found says what to do.
 Result<std::string> id_of(Client& client, std::string_view noun, std::string_view prefix, const std::string& list_path,
-                          std::string_view name_or_id);
+                          std::string_view name_or_id, std::string_view name_member = "name");
+
+// The id of a thing that has no name. not_found when the word is no such id.
+Result<std::string> checked_id(std::string_view noun, std::string_view prefix, std::string_view word);
+// Says which thing is absent; other errors as they are.
+Error about(Error error, std::string_view noun, std::string_view word);
+template <class T>
+Result<T> about(Result<T> answer, std::string_view noun, std::string_view word) {
+  if (!answer) return std::unexpected(about(std::move(answer).error(), noun, word));
+  return answer;
+}
 
 std::string text_of(const Value& map, std::string_view member);
 

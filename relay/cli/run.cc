@@ -1,17 +1,21 @@
 #include "relay/cli/commands.h"
+#include "relay/cli/completion.h"
+#include "relay/cli/usage.h"
+
+#include "shared/base/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "shared/base/text.h"
-
 namespace sallyport::cli {
 namespace {
 
+constexpr std::size_t kLongestName = 3;  // words
+
 std::vector<Command> own_commands() {
   const auto complete = [](Context& context, const Arguments& arguments) {
-    auto script = completion_script(arguments.positional(0), all_commands());
+    auto script = completion_script(arguments.positional(0));
     if (!script) return context.fail_with(script.error());
     context.print(*script);
     return static_cast<int>(kDone);
@@ -21,44 +25,62 @@ std::vector<Command> own_commands() {
     return static_cast<int>(kDone);
   };
   return {
-      {"completion", "", {"SHELL"}, {}, "print a completion script for bash, zsh or fish", complete},
+      {"completion", "", {"bash|zsh|fish"}, {}, "print a completion script", complete},
       {"version", "", {}, {}, "print the version", version},
   };
 }
 
-// Nouns may be written in singular or plural.
-bool is_same_word(std::string_view declared, std::string_view given) {
-  const auto stem = [](std::string_view word) { return word.ends_with('s') ? word.substr(0, word.size() - 1) : word; };
-  return stem(declared) == stem(given);
-}
+bool asks_for_help(std::string_view word) { return word == "-h" || word == "--help"; }
 
-// The command whose noun and verb begin `words`, and how many words those are.
-const Command* find(const std::vector<Command>& commands, const std::vector<std::string>& words, std::size_t& used) {
-  for (const auto& command : commands) {
-    std::vector<std::string_view> name{command.noun};
-    for (auto rest = command.verb; !rest.empty();) {
-      const auto space = rest.find(' ');
-      name.push_back(rest.substr(0, space));
-      rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
-    }
-    if (name.size() <= words.size() && std::ranges::equal(name, std::span(words).first(name.size()), is_same_word)) {
-      used = name.size();
-      return &command;
-    }
-  }
-  return nullptr;
-}
-
-int unknown_command(const Context& context, const std::vector<Command>& commands,
-                    const std::vector<std::string>& words) {
+// The nearest name to the first words, however many of them were meant to be one.
+std::optional<std::string> hint_for(const std::vector<Command>& commands, std::span<const std::string> words) {
   std::vector<std::string> names;
-  for (const auto& command : commands) names.push_back(fmt::format("{} {}", command.noun, command.verb));
+  for (const auto& command : commands) {
+    names.push_back(name_of(command));
+    names.emplace_back(command.noun);
+  }
   const std::vector<std::string_view> views(names.begin(), names.end());
-  const auto given = fmt::format("{}{}{}", words[0], words.size() > 1 ? " " : "", words.size() > 1 ? words[1] : "");
-  const auto hint = nearest(given, views);
+  for (auto count = std::min(words.size(), kLongestName); count > 0; --count) {
+    const auto given = fmt::format("{}", fmt::join(words.first(count), " "));
+    if (const auto hint = nearest(given, views)) return std::string(*hint);
+  }
+  return std::nullopt;
+}
+
+// No command has this name: the commands below it, or the nearest right name.
+int explain(const Context& context, const std::vector<Command>& commands, const std::vector<std::string>& words) {
+  const auto option = std::ranges::find_if(words, [](const auto& word) { return word.starts_with('-'); });
+  const std::span<const std::string> name(words.begin(), option);
+  const bool help = option != words.end() && asks_for_help(*option);
+  if (const auto below = commands_below(commands, name); !name.empty() && !below.empty()) {
+    if (help) {
+      context.print(usage_of(below));
+      return kDone;
+    }
+    context.complain(fmt::format("{}: a verb is missing\n{}", fmt::join(name, " "), usage_of(below)));
+    return kUsage;
+  }
+  const auto given = fmt::format("{}", fmt::join(std::span(words).first(std::min<std::size_t>(words.size(), 2)), " "));
+  const auto hint = hint_for(commands, name);
   context.complain(fmt::format("unknown command '{}'{}; sallyport help lists them", terminal_safe(given),
                                hint ? fmt::format(" (did you mean '{}'?)", *hint) : ""));
   return kUsage;
+}
+
+int run_command(Context& context, const Command& command, std::span<const std::string> words) {
+  const auto arguments = parse_arguments(command, words);
+  if (!arguments) {
+    context.complain(terminal_safe(arguments.error().message));
+    context.complain(fmt::format("see: sallyport {} --help", name_of(command)));
+    return kUsage;
+  }
+  if (arguments->has("help")) {
+    context.print(usage_of(command));
+    return kDone;
+  }
+  context.format = parse_format(arguments->get("output")).value_or(Format::table);
+  context.relay_option = arguments->get("relay");
+  return command.run(context, *arguments);
 }
 
 }  // namespace
@@ -72,33 +94,25 @@ std::vector<Command> all_commands() {
   return all;
 }
 
-int run(Context& context, const std::vector<std::string>& words) {
+int run(Context& context, const std::vector<std::string>& given) {
   const auto commands = all_commands();
-  if (words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h") {
-    context.print(usage_of(commands));
-    return words.empty() ? kUsage : kDone;
-  }
-  std::size_t used = 0;
-  const Command* command = find(commands, words, used);
-  if (command == nullptr) return unknown_command(context, commands, words);
-  auto arguments = parse_arguments(*command, std::span(words).subspan(used));
-  if (!arguments) {
-    context.complain(arguments.error().message);
-    context.complain(fmt::format("see: sallyport {} {} --help", command->noun, command->verb));
-    return kUsage;
-  }
-  if (arguments->has("help")) {
-    context.print(usage_of(*command));
+  auto words = given;
+  if (!words.empty() && words[0] == "__complete") {
+    words.erase(words.begin(), words.begin() + (words.size() > 1 && words[1] == "--" ? 2 : 1));
+    context.print(to_text(complete(commands, std::move(words))));
     return kDone;
   }
-  auto format = parse_format(arguments->get("output"));
-  if (!format) {
-    context.complain(format.error().message);
-    return kUsage;
+  if (words.size() > 1 && words[0] == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
   }
-  context.format = *format;
-  context.relay_option = arguments->get("relay");
-  return command->run(context, *arguments);
+  if (words.empty() || words[0] == "help" || asks_for_help(words[0])) {
+    context.print(usage_of(commands_below(commands, {})));
+    return words.empty() ? kUsage : kDone;
+  }
+  const auto [command, used] = find_command(commands, words);
+  if (command == nullptr) return explain(context, commands, words);
+  return run_command(context, *command, std::span(words).subspan(used));
 }
 
 }  // namespace sallyport::cli

@@ -2,16 +2,17 @@
 #include "relay/cli/client.h"
 #include "relay/cli/commands.h"
 #include "relay/cli/output.h"
+#include "tests/unit/relay/cli/cli_run.h"
 
 #include "shared/base/json.h"
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <set>
 
 using namespace sallyport;
 using namespace sallyport::cli;
+using namespace sallyport::test;
 
 namespace {
 
@@ -21,26 +22,6 @@ const Command kSample{"things",       "make", {"NAME", "[SIZE]"}, {{"group", "NA
 std::string message_of(const std::vector<std::string>& words) {
   const auto parsed = parse_arguments(kSample, words);
   return parsed ? "" : parsed.error().message;
-}
-
-struct Ran {
-  int code;
-  std::string out, err;
-};
-Ran run_cli(const std::vector<std::string>& words, const std::string& in = "") {
-  char* out_text = nullptr;
-  char* err_text = nullptr;
-  std::size_t out_size = 0, err_size = 0;
-  Context context;
-  context.in = in.empty() ? std::fopen("/dev/null", "rb") : ::fmemopen(const_cast<char*>(in.data()), in.size(), "rb");
-  context.out = ::open_memstream(&out_text, &out_size);
-  context.err = ::open_memstream(&err_text, &err_size);
-  const int code = run(context, words);
-  for (auto* file : {context.in, context.out, context.err}) std::fclose(file);
-  Ran ran{code, std::string(out_text, out_size), std::string(err_text, err_size)};
-  std::free(out_text);
-  std::free(err_text);
-  return ran;
 }
 
 }  // namespace
@@ -120,8 +101,10 @@ TEST_CASE("an expression is evaluated offline, and an error points at its column
 }
 
 TEST_CASE("expressions come one a line and a broken line does not end it", "[cli][expr]") {
-  const auto ran =
-      run_cli({"expression", "eval"}, "{\"expr\":\"x * 2\",\"with\":{\"x\":21}}\nnot json\n\n{\"expr\":\"'a' + 'b'\"}");
+  const auto ran = run_cli({"expression", "eval"},
+                           {.in = "{\"expr\":\"x * 2\",\"with\":{\"x\":21}}\nnot json\n\n{\"expr\":\"'a' + 'b'\"}",
+                            .environment = {},
+                            .tune = {}});
   CHECK(ran.code == kFailed);
   CHECK(ran.out.starts_with("{\"type\":\"int\",\"value\":42}\n{\"error\":"));
   CHECK(ran.out.ends_with("{\"type\":\"string\",\"value\":\"ab\"}\n"));
@@ -131,13 +114,4 @@ TEST_CASE("a wrong word leads to the right one", "[cli]") {
   const auto ran = run_cli({"expresion", "eval"});
   CHECK(ran.code == kUsage);
   CHECK(ran.err.find("did you mean 'expression eval'") != std::string::npos);
-}
-
-TEST_CASE("completion covers every noun in every shell", "[cli]") {
-  for (auto shell : {"bash", "zsh", "fish"}) {
-    const auto ran = run_cli({"completion", shell});
-    CHECK(ran.code == kDone);
-    for (const auto& command : all_commands()) CHECK(ran.out.find(command.noun) != std::string::npos);
-  }
-  CHECK(run_cli({"completion", "tcsh"}).code == kFailed);
 }

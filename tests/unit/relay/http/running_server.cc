@@ -28,6 +28,7 @@ CertificateFiles::CertificateFiles()
   const auto root = crypto::make_root("test", clock);
   const auto server = crypto::make_server_certificate(root.value(), {"127.0.0.1"}, clock);
   std::filesystem::create_directory(folder_);
+  std::ofstream(this->root()) << root.value().certificate.pem();
   std::ofstream(certificate()) << server.value().certificate.pem();
   std::ofstream(key()) << server.value().key.to_pem().reveal();
 }

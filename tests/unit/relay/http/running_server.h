@@ -30,6 +30,7 @@ class CertificateFiles {
   CertificateFiles();
   ~CertificateFiles();
   std::string certificate() const { return (folder_ / "server.pem").string(); }
+  std::string root() const { return (folder_ / "root.pem").string(); }
   std::string key() const { return (folder_ / "server.key").string(); }
   std::filesystem::path folder() const { return folder_; }
 
@@ -44,6 +45,7 @@ class RunningServer {
   ~RunningServer();  // stops and joins
 
   std::uint16_t port() const { return port_; }
+  std::string root() const { return files_.root(); }  // the file of the certificate that clients trust
   std::string log() const { return sink_.text(); }
   std::string metrics() const { return metrics_.prometheus(); }
   boost::asio::io_context& loop() { return loop_; }

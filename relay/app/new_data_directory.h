@@ -1,0 +1,32 @@
+#pragma once
+
+#include "relay/app/settings.h"
+
+namespace sallyport::app {
+
+// A data directory in the making. Everything is built in a folder of its own inside it (`.init`), and moved to its
+// place when it is whole, relay.yaml last: a directory without relay.yaml is no relay. Whoever dies in between leaves
+// nothing that hinders the next one, which clears the remains away; two at once are told apart by a lock. Blocking.
+class NewDataDirectory {
+ public:
+  // Makes the directory (0700) unless it is there. conflict: it holds a relay, or parts of one that were not left by
+  // an unfinished init, or another init is at work in it; nothing was touched.
+  static Result<NewDataDirectory> begin(const DataDirectory& target);
+
+  NewDataDirectory(NewDataDirectory&& other) noexcept;
+  NewDataDirectory& operator=(NewDataDirectory&&) = delete;
+  ~NewDataDirectory();  // not finished: removes all that was built
+
+  const DataDirectory& building() const { return building_; }
+  // Puts everything into its place. Durable when it returns.
+  Result<void> finish();
+
+ private:
+  NewDataDirectory(DataDirectory target, int lock);
+
+  DataDirectory target_;
+  DataDirectory building_;
+  int lock_;  // of the folder that is built in; -1: finished, or moved from
+};
+
+}  // namespace sallyport::app

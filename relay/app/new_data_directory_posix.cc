@@ -1,0 +1,127 @@
+#include "relay/app/new_data_directory.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace sallyport::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kBuilding = ".init";
+constexpr auto kSettings = "relay.yaml";
+// What a relay is made of besides relay.yaml, in the order in which it is put into its place.
+constexpr std::array kParts{"keys", "deployment", "relay.db", "first-owner.token"};
+
+std::unexpected<Error> failed(std::string_view what, const fs::path& path) {
+  return fail(Errc::unavailable, fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(errno)));
+}
+
+Result<void> make_private(const fs::path& path) {
+  std::error_code problem;
+  fs::create_directories(path, problem);
+  if (!problem) fs::permissions(path, fs::perms::owner_all, problem);
+  if (problem) return fail(Errc::unavailable, fmt::format("making {}: {}", path.string(), problem.message()));
+  return {};
+}
+
+Result<void> sync(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  return synced ? Result<void>() : failed("syncing", path);
+}
+
+Result<void> refuse_relay(const fs::path& root) {
+  if (fs::exists(root / kSettings)) {
+    const auto token = root / "first-owner.token";
+    return fail(Errc::conflict,
+                fmt::format("{} holds a relay already; nothing was changed{}", root.string(),
+                            fs::exists(token) ? "; its first owner's token is still in " + token.string() : ""));
+  }
+  return {};
+}
+
+// Parts without relay.yaml are the remains of an unfinished init, or something that nobody should remove.
+Result<void> refuse_strangers(const fs::path& root) {
+  if (fs::exists(root / kBuilding)) return {};
+  for (const auto* part : kParts) {
+    if (fs::exists(root / part)) {
+      return fail(Errc::conflict, fmt::format("{} holds {} but no {}; nothing was changed: choose another directory, "
+                                              "or put the missing file back",
+                                              root.string(), part, kSettings));
+    }
+  }
+  return {};
+}
+
+void clear(const fs::path& root) {
+  std::error_code ignored;
+  for (const auto* part : kParts) fs::remove_all(root / part, ignored);
+  for (const auto& left : fs::directory_iterator(root / kBuilding, ignored)) fs::remove_all(left.path(), ignored);
+}
+
+Result<void> move(const fs::path& from, const fs::path& to, const char* name) {
+  if (::rename((from / name).c_str(), (to / name).c_str()) != 0) return failed("moving into place", to / name);
+  return {};
+}
+
+}  // namespace
+
+NewDataDirectory::NewDataDirectory(DataDirectory target, int lock)
+    : target_(std::move(target)), building_{target_.root / kBuilding}, lock_(lock) {}
+
+NewDataDirectory::NewDataDirectory(NewDataDirectory&& other) noexcept
+    : target_(std::move(other.target_)), building_(std::move(other.building_)), lock_(std::exchange(other.lock_, -1)) {}
+
+NewDataDirectory::~NewDataDirectory() {
+  if (lock_ < 0) return;
+  clear(target_.root);
+  std::error_code ignored;
+  fs::remove(building_.root, ignored);
+  ::close(lock_);
+}
+
+Result<NewDataDirectory> NewDataDirectory::begin(const DataDirectory& target) {
+  SP_CHECK(refuse_relay(target.root));
+  SP_CHECK(refuse_strangers(target.root));
+  SP_CHECK(make_private(target.root));
+  const auto building = target.root / kBuilding;
+  if (::mkdir(building.c_str(), 0700) != 0 && errno != EEXIST) return failed("making", building);
+  const int lock = ::open(building.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (lock < 0) return failed("opening", building);
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock);
+    return fail(Errc::conflict,
+                fmt::format("another init is at work in {}; nothing was changed", target.root.string()));
+  }
+  // Somebody may have finished since the first look.
+  if (auto free = refuse_relay(target.root); !free) {
+    ::rmdir(building.c_str());
+    ::close(lock);
+    return std::unexpected(std::move(free).error());
+  }
+  clear(target.root);
+  return NewDataDirectory(target, lock);
+}
+
+Result<void> NewDataDirectory::finish() {
+  SP_CHECK(sync(building_.root / kSettings));
+  for (const auto* part : kParts) SP_CHECK(move(building_.root, target_.root, part));
+  SP_CHECK(sync(target_.root));
+  SP_CHECK(move(building_.root, target_.root, kSettings));
+  ::rmdir(building_.root.c_str());
+  ::close(std::exchange(lock_, -1));
+  return sync(target_.root);
+}
+
+}  // namespace sallyport::app

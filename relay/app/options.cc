@@ -1,0 +1,75 @@
+#include "relay/app/options.h"
+
+#include "shared/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sallyport::app {
+namespace {
+
+constexpr std::array<std::string_view, 10> kInitOptions{"data", "organisation", "owner", "api",          "api-url",
+                                                        "link", "link-address", "name",  "trust-domain", "token-file"};
+
+Result<void> read_addresses(const Options& options, Settings& settings) {
+  auto api = parse_listen_address(get(options, "api", "127.0.0.1:8443"));
+  if (!api) return in_context("--api", api.error());
+  auto link = parse_listen_address(get(options, "link", "127.0.0.1:8444"));
+  if (!link) return in_context("--link", link.error());
+  auto dialled = parse_host_port(get(options, "link-address", to_string(*link)));
+  if (!dialled) return in_context("--link-address", dialled.error());
+  settings.api_listen = *std::move(api);
+  settings.link_listen = *std::move(link);
+  settings.link_address = *std::move(dialled);
+  settings.api_url = get(options, "api-url", "https://" + to_string(settings.api_listen));
+  return {};
+}
+
+}  // namespace
+
+Result<Options> parse_options(const std::vector<std::string>& words, std::span<const std::string_view> known) {
+  Options options;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string_view word = words[i];
+    if (!word.starts_with("--")) return fail(Errc::invalid, fmt::format("unexpected word '{}'", word));
+    word.remove_prefix(2);
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    if (std::ranges::find(known, name) == known.end()) {
+      const auto hint = nearest(name, known);
+      return fail(Errc::invalid,
+                  fmt::format("unknown option --{}{}", name, hint ? fmt::format(" (did you mean --{}?)", *hint) : ""));
+    }
+    if (equals == std::string_view::npos && i + 1 == words.size())
+      return fail(Errc::invalid, fmt::format("--{} needs a value", name));
+    const std::string key(name);
+    options[key] = equals != std::string_view::npos ? std::string(word.substr(equals + 1)) : words[++i];
+  }
+  return options;
+}
+
+std::string get(const Options& options, std::string_view name, std::string_view otherwise) {
+  const auto it = options.find(name);
+  return it == options.end() ? std::string(otherwise) : it->second;
+}
+
+std::span<const std::string_view> init_option_names() { return kInitOptions; }
+
+Result<InitOrder> init_order(const Options& options) {
+  InitOrder order;
+  order.data.root = get(options, "data");
+  order.organisation = get(options, "organisation");
+  order.owner_email = get(options, "owner");
+  order.owner_name = order.owner_email.substr(0, order.owner_email.find('@'));
+  if (order.data.root.empty() || order.organisation.empty() || order.owner_email.empty())
+    return fail(Errc::invalid, "--data, --organisation and --owner are needed");
+  order.trust_domain = get(options, "trust-domain", "sallyport.internal");
+  SP_CHECK(read_addresses(options, order.settings));
+  order.server_names = {"localhost"};
+  if (const auto name = get(options, "name"); !name.empty()) order.server_names.push_back(name);
+  return order;
+}
+
+}  // namespace sallyport::app
