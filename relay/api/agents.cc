@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -71,16 +72,16 @@ asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
-  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, call.required_text("name")));
+  const auto name = call.required_text("name");
+  auto note = note_of<>(services, call, {"", {{Value("name"), Value(name)}}});
+  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, name, std::move(note)));
   SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
-  auto answer = ok(agent);
-  answer.detail = {{Value("name"), Value(call.required_text("name"))}};
-  co_return answer;
+  co_return ok(agent);
 }
 
 asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
-  SP_CO_CHECK(co_await services.revocations.revoke_agent(call.caller.org, id));
+  SP_CO_CHECK(co_await services.revocations.revoke_agent(call.caller.org, id, note_of<>(services, call)));
   services.triggers_changed(call.caller.org);
   SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
   co_return ok(agent);

@@ -32,7 +32,7 @@ struct ApiOptions {
 // authorised, validated calls only. Lives on the relay's loop; `services` outlives it.
 //
 //   admit:   route -> token -> rate -> role and scope -> path, query, media type
-//   answer:  body -> idempotency key -> handler -> audit row -> reply
+//   answer:  body -> idempotency key -> handler (change and audit row in one transaction) -> reply
 class Api final : public http::Handler {
  public:
   // Throws std::logic_error when a route's declaration cannot stand (registry.h).

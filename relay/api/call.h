@@ -1,16 +1,25 @@
 #pragma once
 
 #include "relay/api/caller.h"
+#include "relay/audit/audit.h"
 #include "relay/http/types.h"
 #include "relay/store/page.h"
 #include "shared/base/value.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace sallyport::api {
+
+// The audit entry of one call: who called what. Handlers complete it (notes.h) and give it to their change.
+struct AuditTicket {
+  OrgId ledger;
+  AuditRecord record;
+  std::shared_ptr<bool> stored = std::make_shared<bool>(false);  // the entry went into the ledger with the change
+};
 
 // One authorised and validated call, as a handler gets it.
 struct Call {
@@ -22,6 +31,7 @@ struct Call {
   std::string accept;                        // as sent
   std::optional<std::string> if_match;       // as sent
   std::optional<std::string> last_event_id;  // as sent
+  AuditTicket ticket;                        // of a call that changes something
 
   template <class T>
   T id(std::string_view name) const {
@@ -41,11 +51,9 @@ struct Call {
   store::PageQuery page() const;  // from `cursor` and `limit`
 };
 
-// What a handler gives back: the reply, and what the audit row of a mutation says about it.
+// What a handler gives back.
 struct Answer {
   http::Reply reply;
-  std::string target;  // "agent:agt_..."
-  ValueMap detail;     // small; no payload, no secret
 };
 
 }  // namespace sallyport::api

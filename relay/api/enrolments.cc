@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -25,6 +26,12 @@ asio::awaitable<Result<GroupId>> group_of(Services& services, const Call& call) 
   co_return group.id;
 }
 
+Said made_as(const store::EnrolmentToken& token) {
+  return {"enrolment_token:" + token.id.value,
+          {{Value("group"), Value(token.group.value)},
+           {Value("max_uses"), Value(static_cast<std::int64_t>(token.max_uses))}}};
+}
+
 asio::awaitable<Result<Answer>> create_enrolment_token(Services& services, Call call) {
   identity::TokenOrder order{.created_by = call.caller.user};
   SP_CO_TRY(order.group, co_await group_of(services, call));
@@ -32,14 +39,11 @@ asio::awaitable<Result<Answer>> create_enrolment_token(Services& services, Call 
   if (const auto life = call.duration("expires_in")) {
     order.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
   }
-  SP_CO_TRY(const auto made, co_await services.enrolments.make_token(call.caller.org, order));
+  auto note = note_of<store::EnrolmentToken>(services, call, {}, made_as);
+  SP_CO_TRY(const auto made, co_await services.enrolments.make_token(call.caller.org, order, std::move(note)));
   auto body = shape(made.token, services.clock.wall()).as_map();
   body.emplace(Value("enrolment_string"), Value(made.text.reveal()));
-  auto answer = created("/v1/enrolment-tokens/" + made.token.id.value, Value(std::move(body)));
-  answer.target = "enrolment_token:" + made.token.id.value;
-  answer.detail = {{Value("group"), Value(made.token.group.value)},
-                   {Value("max_uses"), Value(static_cast<std::int64_t>(made.token.max_uses))}};
-  co_return answer;
+  co_return created("/v1/enrolment-tokens/" + made.token.id.value, Value(std::move(body)));
 }
 
 asio::awaitable<Result<Answer>> get_enrolment_token(Services& services, Call call) {
@@ -50,7 +54,8 @@ asio::awaitable<Result<Answer>> get_enrolment_token(Services& services, Call cal
 
 asio::awaitable<Result<Answer>> revoke_enrolment_token(Services& services, Call call) {
   const auto id = call.id<EnrolmentId>("enrolment_token");
-  SP_CO_CHECK(co_await services.stores.enrolment_tokens.revoke(call.caller.org, id, services.clock.wall()));
+  SP_CO_CHECK(co_await services.stores.enrolment_tokens.revoke(call.caller.org, id, services.clock.wall(),
+                                                               note_of<>(services, call)));
   co_return no_content();
 }
 

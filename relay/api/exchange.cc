@@ -49,7 +49,9 @@ asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
   } else {
     // A change that has begun goes on to its end and its audit row, even when the connection is cut.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    reply = co_await change(call_of(request.head, *std::move(body)), request);
+    auto call = call_of(request.head, *std::move(body));
+    call.ticket = ticket_of(call, request.head.peer);
+    reply = co_await change(std::move(call), request);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   }
   finish(reply);
@@ -89,7 +91,7 @@ asio::awaitable<http::Reply> ApiExchange::read(Call call) {
 asio::awaitable<http::Reply> ApiExchange::change(Call call, const http::Request& request) {
   const auto key = header(request.head, "Idempotency-Key");
   if (!key || admitted_.route->repeat == Repeat::idempotent) {
-    co_return co_await change_once(std::move(call), request.head.peer);
+    co_return co_await change_once(std::move(call));
   }
   if (admitted_.route->repeat == Repeat::once) {
     co_return http::to_response(
@@ -108,7 +110,7 @@ asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Re
   auto claimed = co_await api_.idempotency_.claim(keyed);
   if (!claimed) co_return failed(claimed.error(), request_id);
   if (auto* instead = std::get_if<http::Response>(&*claimed)) co_return std::move(*instead);
-  auto reply = co_await change_once(std::move(call), request.head.peer);
+  auto reply = co_await change_once(std::move(call));
   const auto& response = std::get<http::Response>(reply);
   // After 5xx nobody knows what happened: the claim stays until it ages, so that the key cannot do it twice.
   Result<void> kept;
@@ -119,32 +121,40 @@ asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Re
   co_return reply;
 }
 
-asio::awaitable<http::Reply> ApiExchange::change_once(Call call, std::string peer) {
-  auto answer = co_await run_handler(call);
-  const auto recorded = co_await record(call, answer, std::move(peer));
-  if (!recorded) {
-    api_.services_.log.error(
-        "audit.failed",
-        {{"request_id", call.request_id}, {"action", admitted_.route->audited}, {"reason", recorded.error().message}});
+asio::awaitable<http::Reply> ApiExchange::change_once(Call call) {
+  const auto ticket = call.ticket;
+  auto answer = co_await run_handler(std::move(call));
+  if (!*ticket.stored && !co_await record_nothing_done(ticket, answer)) {
     co_return http::to_response(
         {500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
   }
-  if (!answer) co_return failed(answer.error(), call.request_id);
+  if (!answer) co_return failed(answer.error(), ticket.record.request_id);
   co_return std::move(answer->reply);
 }
 
-asio::awaitable<Result<void>> ApiExchange::record(const Call& call, const Result<Answer>& answer, std::string peer) {
+AuditTicket ApiExchange::ticket_of(const Call& call, const std::string& peer) const {
   const auto& route = *admitted_.route;
-  AuditRecord row{.actor = call.caller.actor(),
-                  .action = std::string(route.audited),
-                  .target = answer && !answer->target.empty() ? answer->target : target_of(call.path),
-                  .outcome = succeeded(answer) ? AuditOutcome::done : AuditOutcome::failed,
-                  .detail = answer ? answer->detail : ValueMap{{Value("error"), Value(to_string(answer.error().code))}},
-                  .request_id = call.request_id};
-  row.detail.insert_or_assign(Value("from"), Value(std::move(peer)));
-  row.detail.insert_or_assign(Value("user"), Value(call.caller.user.value));
-  const auto ledger = route.reach == Reach::platform ? store::system_ledger() : call.caller.org;
-  co_return co_await api_.services_.audit.record(ledger, std::move(row));
+  return {.ledger = route.reach == Reach::platform ? store::system_ledger() : call.caller.org,
+          .record = {.actor = call.caller.actor(),
+                     .action = std::string(route.audited),
+                     .target = target_of(call.path),
+                     .detail = {{Value("from"), Value(peer)}, {Value("user"), Value(call.caller.user.value)}},
+                     .request_id = call.request_id}};
+}
+
+// False when there is no row. A handler that answers well without having handed its ticket to a change is a fault.
+asio::awaitable<bool> ApiExchange::record_nothing_done(AuditTicket ticket, const Result<Answer>& answer) {
+  Result<void> recorded = fail(Errc::internal, "the handler made its change without the audit entry");
+  if (!succeeded(answer)) {
+    ticket.record.outcome = AuditOutcome::failed;
+    if (!answer) ticket.record.detail.emplace(Value("error"), Value(to_string(answer.error().code)));
+    recorded = co_await api_.services_.audit.record(ticket.ledger, ticket.record);
+  }
+  if (recorded) co_return true;
+  api_.services_.log.error("audit.failed", {{"request_id", ticket.record.request_id},
+                                            {"action", ticket.record.action},
+                                            {"reason", recorded.error().message}});
+  co_return false;
 }
 
 http::Reply ApiExchange::failed(const Error& error, const std::string& request_id) const {

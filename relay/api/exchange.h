@@ -4,7 +4,8 @@
 
 namespace sallyport::api {
 
-// One admitted call of one route: body, idempotency key, handler, audit row, reply.
+// One admitted call of one route: body, idempotency key, handler, reply. The handler's change takes the audit row with
+// it; a call that changed nothing gets a row of its own.
 class ApiExchange final : public http::Exchange {
  public:
   ApiExchange(Api& api, Admitted admitted) : api_(api), admitted_(std::move(admitted)) {}
@@ -21,9 +22,10 @@ class ApiExchange final : public http::Exchange {
   boost::asio::awaitable<Result<Answer>> run_handler(Call call);
   boost::asio::awaitable<Reply> read(Call call);
   boost::asio::awaitable<Reply> change(Call call, const http::Request& request);
-  boost::asio::awaitable<Reply> change_once(Call call, std::string peer);
+  boost::asio::awaitable<Reply> change_once(Call call);
   boost::asio::awaitable<Reply> change_keyed(Call call, const http::Request& request, std::string key);
-  boost::asio::awaitable<Result<void>> record(const Call& call, const Result<Answer>& answer, std::string peer);
+  AuditTicket ticket_of(const Call& call, const std::string& peer) const;
+  boost::asio::awaitable<bool> record_nothing_done(AuditTicket ticket, const Result<Answer>& answer);
   Reply failed(const Error& error, const std::string& request_id) const;
   void finish(Reply& reply) const;
 

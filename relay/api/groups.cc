@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -31,15 +32,14 @@ asio::awaitable<Result<Answer>> get_group(Services& services, Call call) {
 asio::awaitable<Result<Answer>> create_group(Services& services, Call call) {
   const store::Group group{crypto::new_id<GroupId>(services.clock), call.caller.org, call.required_text("name"),
                            services.clock.wall()};
-  SP_CO_CHECK(co_await services.stores.groups.add(call.caller.org, group));
-  auto answer = created("/v1/groups/" + group.id.value, shape(group));
-  answer.target = "group:" + group.id.value;
-  answer.detail = {{Value("name"), Value(group.name)}};
-  co_return answer;
+  auto note = note_of<>(services, call, {"group:" + group.id.value, {{Value("name"), Value(group.name)}}});
+  SP_CO_CHECK(co_await services.stores.groups.add(call.caller.org, group, std::move(note)));
+  co_return created("/v1/groups/" + group.id.value, shape(group));
 }
 
 asio::awaitable<Result<Answer>> remove_group(Services& services, Call call) {
-  SP_CO_CHECK(co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group")));
+  SP_CO_CHECK(
+      co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group"), note_of<>(services, call)));
   co_return no_content();
 }
 

@@ -1,5 +1,6 @@
 #include "relay/api/fields.h"
 #include "relay/api/job_events.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -22,6 +23,13 @@ asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call
   co_return recipe.id;
 }
 
+Said started(const store::AddedJob& added) {
+  return {"job:" + added.job.id.value,
+          {{Value("recipe"), Value(added.job.recipe.value)},
+           {Value("version"), Value(static_cast<std::int64_t>(added.job.version))},
+           {Value("duplicate"), Value(added.outcome == store::AddOutcome::duplicate)}}};
+}
+
 asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   jobs::StartJob order;
   SP_CO_TRY(order.recipe, co_await recipe_of(services, call));
@@ -30,17 +38,15 @@ asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   order.inputs = inputs == nullptr ? Value(ValueMap{}) : *inputs;
   order.event_key = call.text("event_key").value_or("");
   order.priority = static_cast<std::int32_t>(call.integer("priority").value_or(0));
-  SP_CO_TRY(const auto added, co_await services.jobs.start(call.caller.org, std::move(order), {call.caller.actor()}));
+  auto note = note_of<store::AddedJob>(services, call, {}, started);
+  SP_CO_TRY(const auto added,
+            co_await services.jobs.start(call.caller.org, std::move(order), {call.caller.actor()}, std::move(note)));
   const bool duplicate = added.outcome == store::AddOutcome::duplicate;
   auto value = shape(added.job).as_map();
   value.emplace(Value("duplicate"), Value(duplicate));
   auto response = json_response(duplicate ? 200 : 202, Value(std::move(value)));
   response.headers.set("Location", "/v1/jobs/" + added.job.id.value);
-  co_return Answer{std::move(response),
-                   "job:" + added.job.id.value,
-                   {{Value("recipe"), Value(added.job.recipe.value)},
-                    {Value("version"), Value(static_cast<std::int64_t>(added.job.version))},
-                    {Value("duplicate"), Value(duplicate)}}};
+  co_return Answer{std::move(response)};
 }
 
 Result<store::JobFilter> filter_of(const Call& call) {
@@ -66,20 +72,21 @@ asio::awaitable<Result<Answer>> get_job(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> cancel_job(Services& services, Call call) {
-  SP_CO_TRY(const auto job,
-            co_await services.jobs.cancel(call.caller.org, call.id<JobId>("job"), {call.caller.actor()}));
-  co_return Answer{json_response(202, shape(job)), {}, {}};
+  SP_CO_TRY(const auto job, co_await services.jobs.cancel(call.caller.org, call.id<JobId>("job"), {call.caller.actor()},
+                                                          note_of<store::Job>(services, call)));
+  co_return Answer{json_response(202, shape(job))};
 }
 
 asio::awaitable<Result<Answer>> rerun_job(Services& services, Call call) {
   jobs::RerunJob order{call.id<JobId>("job"), call.text("from_step").value_or("")};
-  SP_CO_TRY(const auto job, co_await services.jobs.rerun(call.caller.org, std::move(order), {call.caller.actor()}));
+  auto note = note_of<store::AddedJob>(
+      services, call, {"", {{Value("rerun_of"), Value(order.job.value)}, {Value("from_step"), Value(order.from_step)}}},
+      [](const store::AddedJob& added) { return Said{"job:" + added.job.id.value}; });
+  SP_CO_TRY(const auto job,
+            co_await services.jobs.rerun(call.caller.org, std::move(order), {call.caller.actor()}, std::move(note)));
   auto response = json_response(202, shape(job));
   response.headers.set("Location", "/v1/jobs/" + job.id.value);
-  co_return Answer{std::move(response),
-                   "job:" + job.id.value,
-                   {{Value("rerun_of"), Value(call.id<JobId>("job").value)},
-                    {Value("from_step"), Value(call.text("from_step").value_or(""))}}};
+  co_return Answer{std::move(response)};
 }
 
 std::uint64_t resume_point(const Call& call) {
@@ -94,8 +101,7 @@ asio::awaitable<Result<Answer>> watch_job(Services& services, Call call) {
   SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, id));
   SP_CO_TRY(auto subscription, services.feed.subscribe(call.caller.org, {.job = id, .recipe = std::nullopt}));
   JobWatch watch{call.caller, id, resume_point(call)};
-  co_return Answer{
-      http::StreamResponse{{}, watch_events(services, std::move(watch), std::move(subscription)), {}}, {}, {}};
+  co_return Answer{http::StreamResponse{{}, watch_events(services, std::move(watch), std::move(subscription)), {}}};
 }
 
 constexpr std::array<std::string_view, 9> kStates{"queued",    "dispatched", "running",  "succeeded", "failed",

@@ -10,26 +10,24 @@ namespace asio = boost::asio;
 namespace {
 
 // The process answers. Says nothing about what it depends on.
-asio::awaitable<Result<Answer>> get_livez(Services&, Call) {
-  co_return Answer{text_response("text/plain", "ok\n"), {}, {}};
-}
+asio::awaitable<Result<Answer>> get_livez(Services&, Call) { co_return Answer{text_response("text/plain", "ok\n")}; }
 
 // The relay can do its work: the store answers.
 asio::awaitable<Result<Answer>> get_readyz(Services& services, Call) {
   const auto answered = co_await services.stores.organisations.list_all({.limit = 1});
   if (!answered) co_return fail(Errc::unavailable, "the store does not answer: " + answered.error().message);
-  co_return Answer{text_response("text/plain", "ready\n"), {}, {}};
+  co_return Answer{text_response("text/plain", "ready\n")};
 }
 
 asio::awaitable<Result<Answer>> get_metrics(Services& services, Call) {
-  co_return Answer{text_response("text/plain; version=0.0.4; charset=utf-8", services.metrics.prometheus()), {}, {}};
+  co_return Answer{text_response("text/plain; version=0.0.4; charset=utf-8", services.metrics.prometheus())};
 }
 
 asio::awaitable<Result<Answer>> get_openapi_yaml(Services&, Call) {
-  co_return Answer{text_response("application/yaml", std::string(openapi_yaml())), {}, {}};
+  co_return Answer{text_response("application/yaml", std::string(openapi_yaml()))};
 }
 asio::awaitable<Result<Answer>> get_openapi_json(Services&, Call) {
-  co_return Answer{text_response("application/json", std::string(openapi_json())), {}, {}};
+  co_return Answer{text_response("application/json", std::string(openapi_json()))};
 }
 
 asio::awaitable<Result<Answer>> who_am_i(Services& services, Call call) {

@@ -1,5 +1,6 @@
 #include "relay/api/api_token.h"
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -14,8 +15,7 @@ namespace {
 
 constexpr std::chrono::hours kFirstTokenLife{24 * 30};
 
-// The organisation, its first owner, and a token for that owner to begin with. The organisation's name is taken first:
-// what follows cannot collide with anything.
+// The organisation, its first owner, and a token for that owner to begin with: all or nothing.
 asio::awaitable<Result<Answer>> create_organisation(Services& services, Call call) {
   const auto now = services.clock.wall();
   const store::Organisation organisation{crypto::new_id<OrgId>(services.clock), call.required_text("name"), now};
@@ -35,17 +35,14 @@ asio::awaitable<Result<Answer>> create_organisation(Services& services, Call cal
                               .scopes = domain::scopes_of(domain::Role::owner),
                               .created_at = now,
                               .expires_at = now + kFirstTokenLife};
-  SP_CO_CHECK(co_await services.stores.organisations.add(organisation));
-  SP_CO_CHECK(co_await services.stores.users.add(organisation.id, owner));
-  SP_CO_CHECK(co_await services.stores.api_tokens.add(organisation.id, token));
-  auto answer = created("/v1/organisation", Object()
-                                                .put("organisation", shape(organisation))
-                                                .put("owner", shape(owner))
-                                                .put("token", shape(token))
-                                                .put("secret", Value(secret.text.reveal()))
-                                                .done());
-  answer.target = "organisation:" + organisation.id.value;
-  co_return answer;
+  auto note = note_of<>(services, call, {"organisation:" + organisation.id.value});
+  SP_CO_CHECK(co_await services.stores.organisations.found({organisation, owner, token}, std::move(note)));
+  co_return created("/v1/organisation", Object()
+                                            .put("organisation", shape(organisation))
+                                            .put("owner", shape(owner))
+                                            .put("token", shape(token))
+                                            .put("secret", Value(secret.text.reveal()))
+                                            .done());
 }
 
 asio::awaitable<Result<Answer>> list_organisations(Services& services, Call call) {
@@ -59,11 +56,11 @@ asio::awaitable<Result<Answer>> get_organisation(Services& services, Call call) 
 }
 
 asio::awaitable<Result<Answer>> rename_organisation(Services& services, Call call) {
-  SP_CO_CHECK(co_await services.stores.organisations.rename(call.caller.org, call.required_text("name")));
+  const auto name = call.required_text("name");
+  auto note = note_of<>(services, call, {"organisation:" + call.caller.org.value, {{Value("name"), Value(name)}}});
+  SP_CO_CHECK(co_await services.stores.organisations.rename(call.caller.org, name, std::move(note)));
   SP_CO_TRY(const auto organisation, co_await services.stores.organisations.find(call.caller.org));
-  auto answer = ok(shape(organisation));
-  answer.target = "organisation:" + call.caller.org.value;
-  co_return answer;
+  co_return ok(shape(organisation));
 }
 
 constexpr Field kName{.name = "name", .presence = Presence::required, .least = 1, .most = 100};

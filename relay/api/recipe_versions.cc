@@ -24,8 +24,8 @@ asio::awaitable<Result<Answer>> get_version(Services& services, Call call) {
   SP_CO_TRY(const auto version,
             co_await services.stores.recipes.version(call.caller.org, call.id<RecipeId>("recipe"), number));
   const auto format = call.query_text("format").value_or("full");
-  if (format == "yaml") co_return Answer{text_response("application/yaml", version.source_yaml), {}, {}};
-  if (format == "canonical") co_return Answer{text_response("application/json", version.canonical_json), {}, {}};
+  if (format == "yaml") co_return Answer{text_response("application/yaml", version.source_yaml)};
+  if (format == "canonical") co_return Answer{text_response("application/json", version.canonical_json)};
   auto value = shape(static_cast<const store::RecipeVersionSummary&>(version)).as_map();
   value.emplace(Value("yaml"), Value(version.source_yaml));
   value.emplace(Value("canonical"), Value(version.canonical_json));
@@ -58,7 +58,7 @@ asio::awaitable<Result<Answer>> diff_versions(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> get_recipe_schema(Services&, Call) {
-  co_return Answer{text_response("application/schema+json", recipe::recipe_schema_text()), {}, {}};
+  co_return Answer{text_response("application/schema+json", recipe::recipe_schema_text())};
 }
 
 constexpr Field number_field(std::string_view name) {

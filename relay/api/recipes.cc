@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/recipe_text.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
@@ -34,13 +35,20 @@ std::string tag_of(const store::Recipe& recipe) {
 Answer recipe_answer(const store::Recipe& recipe) {
   auto response = json_response(200, shape(recipe));
   response.headers.set("ETag", tag_of(recipe));
-  return {std::move(response), {}, {}};
+  return {std::move(response)};
+}
+
+Said applied_as(const store::AppliedRecipe& applied) {
+  return {"recipe:" + applied.recipe.id.value,
+          {{Value("name"), Value(applied.recipe.name)},
+           {Value("version"), Value(static_cast<std::int64_t>(applied.version))},
+           {Value("outcome"), Value(to_string(applied.outcome))}}};
 }
 
 asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
   const auto yaml = call.required_text("yaml");
   const auto loaded = recipe::load_recipe(yaml);
-  if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
+  if (!loaded) co_return Answer{recipe_problem(loaded.error())};
   const auto canonical = recipe::to_canonical(*loaded);
   if (canonical.size() > jobs::kMaxRecipeJson)
     co_return fail(Errc::too_large, fmt::format("as canonical JSON the recipe is {} bytes, at most {} are allowed",
@@ -55,7 +63,9 @@ asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
                                   .sha256 = Bytes(digest.begin(), digest.end()),
                                   .created_by = call.caller.user,
                                   .created_at = services.clock.wall()};
-  SP_CO_TRY(const auto applied, co_await services.stores.recipes.apply(call.caller.org, std::move(version)));
+  auto note = note_of<store::AppliedRecipe>(services, call, {"", {{Value("sha256"), Value(hex(digest))}}}, applied_as);
+  SP_CO_TRY(const auto applied,
+            co_await services.stores.recipes.apply(call.caller.org, std::move(version), std::move(note)));
   const auto value = Object()
                          .put("recipe", shape(applied.recipe))
                          .put("version", applied.version)
@@ -64,17 +74,12 @@ asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
   auto response = json_response(applied.outcome == store::ApplyOutcome::unchanged ? 200 : 201, value);
   response.headers.set("ETag", tag_of(applied.recipe));
   response.headers.set("Location", fmt::format("/v1/recipes/{}/versions/{}", applied.recipe.id.value, applied.version));
-  co_return Answer{std::move(response),
-                   "recipe:" + applied.recipe.id.value,
-                   {{Value("name"), Value(applied.recipe.name)},
-                    {Value("version"), Value(static_cast<std::int64_t>(applied.version))},
-                    {Value("sha256"), Value(hex(digest))},
-                    {Value("outcome"), Value(to_string(applied.outcome))}}};
+  co_return Answer{std::move(response)};
 }
 
 asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
   const auto loaded = recipe::load_recipe(call.required_text("yaml"));
-  if (!loaded) co_return Answer{recipe_problem(loaded.error()), {}, {}};
+  if (!loaded) co_return Answer{recipe_problem(loaded.error())};
   co_return ok(Object()
                    .put("valid", Value(true))
                    .put("name", loaded->name)
@@ -102,9 +107,7 @@ asio::awaitable<Result<Answer>> get_recipe(Services& services, Call call) {
 }
 
 Answer changed_meanwhile() {
-  return {http::to_response({412, "precondition", "The recipe has changed since: read it again, then decide.", {}}),
-          {},
-          {}};
+  return {http::to_response({412, "precondition", "The recipe has changed since: read it again, then decide.", {}})};
 }
 
 // Activates a version, or none. If-Match holds the caller to the state it saw; without it the last word wins, but never
@@ -123,15 +126,16 @@ asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, st
     }
     if (!group) co_return std::unexpected(group.error());
   }
-  SP_CO_TRY(const auto after,
-            co_await services.stores.recipes.activate(call.caller.org, id, {before.active_version, wanted}));
+  auto note = note_of<store::Recipe>(
+      services, call,
+      {"",
+       {{Value("name"), Value(before.name)},
+        {Value("from"), before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
+        {Value("to"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}}});
+  SP_CO_TRY(const auto after, co_await services.stores.recipes.activate(
+                                  call.caller.org, id, {before.active_version, wanted}, std::move(note)));
   services.triggers_changed(call.caller.org);
-  auto answer = recipe_answer(after);
-  answer.detail = {
-      {Value("name"), Value(after.name)},
-      {Value("from"), before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
-      {Value("to"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}};
-  co_return answer;
+  co_return recipe_answer(after);
 }
 
 asio::awaitable<Result<Answer>> activate_recipe(Services& services, Call call) {

@@ -16,12 +16,12 @@ http::Response text_response(std::string_view content_type, std::string body) {
   return response;
 }
 
-Answer no_content() { return {http::Response{.status = 204}, {}, {}}; }
+Answer no_content() { return {http::Response{.status = 204}}; }
 
 Answer created(std::string_view location, const Value& value) {
   auto response = json_response(201, value);
   response.headers.set("Location", location);
-  return {std::move(response), {}, {}};
+  return {std::move(response)};
 }
 
 Object& Object::put(std::string_view name, Value value) {

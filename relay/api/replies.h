@@ -13,7 +13,7 @@ namespace sallyport::api {
 
 http::Response json_response(int status, const Value& value);
 http::Response text_response(std::string_view content_type, std::string body);
-inline Answer ok(const Value& value) { return {json_response(200, value), {}, {}}; }
+inline Answer ok(const Value& value) { return {json_response(200, value)}; }
 Answer no_content();
 Answer created(std::string_view location, const Value& value);
 

@@ -1,5 +1,6 @@
 #include "relay/api/api_token.h"
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -59,13 +60,11 @@ asio::awaitable<Result<Answer>> create_token(Services& services, Call call) {
                               .scopes = scopes,
                               .created_at = now,
                               .expires_at = now + life};
-  SP_CO_CHECK(co_await services.stores.api_tokens.add(call.caller.org, token));
+  auto note = note_of<>(services, call, {"token:" + id.value, {{Value("for_user"), Value(user.id.value)}}});
+  SP_CO_CHECK(co_await services.stores.api_tokens.add(call.caller.org, token, std::move(note)));
   auto body = shape(token).as_map();
   body.emplace(Value("secret"), Value(secret.text.reveal()));
-  auto answer = created("/v1/tokens/" + id.value, Value(std::move(body)));
-  answer.target = "token:" + id.value;
-  answer.detail = {{Value("for_user"), Value(user.id.value)}};
-  co_return answer;
+  co_return created("/v1/tokens/" + id.value, Value(std::move(body)));
 }
 
 asio::awaitable<Result<Answer>> get_token(Services& services, Call call) {
@@ -74,8 +73,8 @@ asio::awaitable<Result<Answer>> get_token(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> revoke_token(Services& services, Call call) {
-  SP_CO_CHECK(
-      co_await services.stores.api_tokens.revoke(call.caller.org, call.id<ApiTokenId>("token"), services.clock.wall()));
+  SP_CO_CHECK(co_await services.stores.api_tokens.revoke(call.caller.org, call.id<ApiTokenId>("token"),
+                                                         services.clock.wall(), note_of<>(services, call)));
   co_return no_content();
 }
 

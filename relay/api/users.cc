@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
@@ -29,24 +30,22 @@ asio::awaitable<Result<Answer>> add_user(Services& services, Call call) {
                          .email = call.required_text("email"),
                          .role = role,
                          .created_at = services.clock.wall()};
-  SP_CO_CHECK(co_await services.stores.users.add(call.caller.org, user));
-  auto answer = created("/v1/users/" + user.id.value, shape(user));
-  answer.target = "user:" + user.id.value;
-  answer.detail = {{Value("role"), Value(to_string(role))}};
-  co_return answer;
+  auto note = note_of<>(services, call, {"user:" + user.id.value, {{Value("role"), Value(to_string(role))}}});
+  SP_CO_CHECK(co_await services.stores.users.add(call.caller.org, user, std::move(note)));
+  co_return created("/v1/users/" + user.id.value, shape(user));
 }
 
 asio::awaitable<Result<Answer>> change_role(Services& services, Call call) {
   SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));
-  SP_CO_TRY(const auto user,
-            co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role));
-  auto answer = ok(shape(user));
-  answer.detail = {{Value("role"), Value(to_string(role))}};
-  co_return answer;
+  auto note = note_of<store::User>(services, call, {"", {{Value("role"), Value(to_string(role))}}});
+  SP_CO_TRY(const auto user, co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role,
+                                                                        std::move(note)));
+  co_return ok(shape(user));
 }
 
 asio::awaitable<Result<Answer>> remove_user(Services& services, Call call) {
-  SP_CO_CHECK(co_await services.stores.users.remove(call.caller.org, call.id<UserId>("user")));
+  SP_CO_CHECK(
+      co_await services.stores.users.remove(call.caller.org, call.id<UserId>("user"), note_of<>(services, call)));
   co_return no_content();
 }
 

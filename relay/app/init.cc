@@ -3,6 +3,7 @@
 #include "relay/api/api_token.h"
 #include "relay/app/new_data_directory.h"
 #include "relay/app/token_file.h"
+#include "relay/audit/audit.h"
 #include "relay/identity/deployment.h"
 #include "relay/identity/private_file.h"
 #include "relay/keys/master_key.h"
@@ -36,7 +37,6 @@ std::vector<std::string> server_names(const InitOrder& order) {
 store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrder& order, const Clock& clock) {
   const auto now = clock.wall();
   const store::Organisation organisation{crypto::new_id<OrgId>(clock), order.organisation, now};
-  SP_CO_CHECK(co_await stores.organisations.add(organisation));
   const store::User owner{.id = crypto::new_id<UserId>(clock),
                           .org = organisation.id,
                           .name = order.owner_name,
@@ -44,7 +44,6 @@ store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrde
                           .role = domain::Role::owner,
                           .platform = domain::PlatformRights::admin,
                           .created_at = now};
-  SP_CO_CHECK(co_await stores.users.add(organisation.id, owner));
   const auto id = crypto::new_id<ApiTokenId>(clock);
   auto secret = api::make_token_secret(id);
   store::ApiToken token{.id = id,
@@ -57,7 +56,11 @@ store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrde
                         .expires_at = now + kTokenLife,
                         .revoked_at = std::nullopt,
                         .last_used_at = std::nullopt};
-  SP_CO_CHECK(co_await stores.api_tokens.add(organisation.id, std::move(token)));
+  const Audit audit(stores.audit_log, clock);
+  auto note = audit.note<>(
+      store::system_ledger(),
+      {.actor = "system", .action = "organisation.create", .target = "organisation:" + organisation.id.value});
+  SP_CO_CHECK(co_await stores.organisations.found({organisation, owner, std::move(token)}, std::move(note)));
   co_return std::move(secret.text);
 }
 

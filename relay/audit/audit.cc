@@ -39,15 +39,22 @@ std::string to_event_json(const AuditRecord& record) {
 
 }  // namespace
 
-boost::asio::awaitable<Result<void>> Audit::record(OrgId org, AuditRecord record) {
+Audit::Stamp Audit::stamp_now() const { return {crypto::new_id<EventId>(clock_), clock_.wall()}; }
+
+Result<store::AuditEntry> Audit::entry_of(const Stamp& stamp, const OrgId& ledger, const AuditRecord& record) {
   if (!is_noun_verb(record.action)) {
-    co_return fail(Errc::invalid, "an audit action is noun.verb in lower case: " + record.action);
+    return fail(Errc::invalid, "an audit action is noun.verb in lower case: " + record.action);
   }
-  store::AuditEvent event{.id = crypto::new_id<EventId>(clock_), .at = clock_.wall(), .json = to_event_json(record)};
-  if (event.json.size() > kMaxEventSize) {
-    co_return fail(Errc::invalid, "the audit event " + record.action + " is larger than 16 KiB");
+  store::AuditEntry entry{ledger, {.id = stamp.id, .at = stamp.at, .json = to_event_json(record)}};
+  if (entry.event.json.size() > kMaxEventSize) {
+    return fail(Errc::invalid, "the audit event " + record.action + " is larger than 16 KiB");
   }
-  auto appended = co_await log_.append(std::move(org), std::move(event));
+  return entry;
+}
+
+boost::asio::awaitable<Result<void>> Audit::record(OrgId ledger, AuditRecord record) {
+  SP_CO_TRY(auto entry, entry_of(stamp_now(), ledger, record));
+  auto appended = co_await log_.append(std::move(entry.ledger), std::move(entry.event));
   if (!appended) co_return in_context("audit event " + record.action, std::move(appended).error());
   co_return Result<void>();
 }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "relay/store/audit_log.h"
+#include "relay/store/audit_note.h"
 #include "shared/base/value.h"
 
+#include <functional>
 #include <string>
 
 namespace sallyport {
@@ -18,16 +20,39 @@ struct AuditRecord {
   std::string request_id;  // may be empty
 };
 
-// Writes audit events: one call, one row in the organisation's hash chain.
-// A mutation whose audit row cannot be written must be reported as failed by its caller.
+// Makes audit events. A change is told by a note, which the store writes in the change's own transaction; what changed
+// nothing (a refusal, a failure, what an agent reports) by a row of its own.
 class Audit {
  public:
   Audit(store::AuditLog& log, const Clock& clock) : log_(log), clock_(clock) {}
 
+  // One call, one row in the organisation's hash chain.
   // Errc::invalid: the action is not noun.verb in lower case, or the event is larger than 16 KiB.
-  boost::asio::awaitable<Result<void>> record(OrgId org, AuditRecord record);
+  boost::asio::awaitable<Result<void>> record(OrgId ledger, AuditRecord record);
+
+  // For a change of the store: dated now, written with the change, which fails where record() would. `complete` adds
+  // what is known only when the change is made; it runs on the store's thread, perhaps more than once.
+  template <class... Came>
+  using Complete = std::function<void(AuditRecord&, const Came&...)>;
+  template <class... Came>
+  store::AuditNote<Came...> note(OrgId ledger, AuditRecord record, Complete<Came...> complete = {}) const {
+    return {[stamp = stamp_now(), ledger = std::move(ledger), record = std::move(record),
+             complete = std::move(complete)](const Came&... came) {
+              AuditRecord full = record;
+              if (complete) complete(full, came...);
+              return entry_of(stamp, ledger, full);
+            },
+            nullptr};
+  }
 
  private:
+  struct Stamp {
+    EventId id;
+    WallTime at;
+  };
+  Stamp stamp_now() const;
+  static Result<store::AuditEntry> entry_of(const Stamp& stamp, const OrgId& ledger, const AuditRecord& record);
+
   store::AuditLog& log_;
   const Clock& clock_;
 };

@@ -47,25 +47,28 @@ std::string agent_name(const EnrolmentAsk& ask, const AgentId& agent) {
   return ask.hostname.empty() ? agent.value : ask.hostname;
 }
 
-AuditRecord audit_record(const EnrolmentAsk& ask, const Enrolment& outcome) {
+AuditRecord audit_record(const EnrolmentAsk& ask, AuditOutcome outcome) {
   AuditRecord record{.actor = "token:" + (crypto::is_id<EnrolmentId>(ask.token_id) ? ask.token_id : "malformed"),
                      .action = "agent.enrol",
-                     .outcome = outcome ? AuditOutcome::done : AuditOutcome::refused};
+                     .outcome = outcome};
   record.detail.emplace("from", ask.from_address);
   if (is_printable(ask.hostname, kMaxHostname)) record.detail.emplace("hostname", ask.hostname);
-  if (outcome) {
-    record.target = "agent:" + outcome->agent.value;
-    record.detail.emplace("serial", outcome->certificate.serial());
-    record.detail.emplace("group", outcome->group);
-  } else {
-    record.detail.emplace("reason", outcome.error().code);
-  }
+  return record;
+}
+
+AuditRecord enrolled_record(const EnrolmentAsk& ask, const AgentId& agent, const crypto::Certificate& certificate,
+                            const std::string& group) {
+  auto record = audit_record(ask, AuditOutcome::done);
+  record.target = "agent:" + agent.value;
+  record.detail.emplace("serial", certificate.serial());
+  record.detail.emplace("group", group);
   return record;
 }
 
 }  // namespace
 
-awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order) {
+awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order,
+                                                    store::AuditNote<store::EnrolmentToken> note) {
   if (order.max_uses == 0 || order.max_uses > kMostTokenUses) {
     co_return fail(Errc::invalid, "an enrolment token can be used between 1 and 10000 times");
   }
@@ -91,14 +94,17 @@ awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order)
                               .created_by = order.created_by,
                               .created_at = clock_.wall(),
                               .expires_at = parts.expires};
-  SP_CO_CHECK(co_await ports_.tokens.add(org, token));
+  SP_CO_CHECK(co_await ports_.tokens.add(org, token, store::about(token, std::move(note))));
   co_return MadeToken{std::move(token), std::move(text)};
 }
 
 awaitable<Enrolment> Enrolments::redeem(EnrolmentAsk ask, Bytes exporter) {
   auto judged = co_await judge(ask, std::move(exporter));
-  const auto recorded = co_await ports_.audit.record(judged.org, audit_record(ask, judged.outcome));
-  if (judged.outcome && !recorded) co_return not_now();
+  if (!judged.outcome) {
+    auto record = audit_record(ask, AuditOutcome::refused);
+    record.detail.emplace("reason", judged.outcome.error().code);
+    static_cast<void>(co_await ports_.audit.record(judged.org, std::move(record)));  // it stays refused either way
+  }
   co_return std::move(judged.outcome);
 }
 
@@ -126,7 +132,7 @@ awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter
   }
   auto request = crypto::SigningRequest::from_der(ask.csr_der);
   if (!request) co_return say(refused("csr", request.error().message));
-  co_return say(co_await enrol(*std::move(token), std::move(ask), *std::move(request)));
+  co_return say(co_await enrol(*std::move(token), ask, *std::move(request)));
 }
 
 awaitable<Enrolment> Enrolments::enrol(store::EnrolmentToken token, EnrolmentAsk ask, crypto::SigningRequest request) {
@@ -136,7 +142,9 @@ awaitable<Enrolment> Enrolments::enrol(store::EnrolmentToken token, EnrolmentAsk
   auto issued = co_await ports_.authority.issue(token.org, agent, std::move(request));
   if (!issued) co_return not_now();
   store::NewAgent row{agent, agent_name(ask, agent), ask.hostname, ask.software};
-  auto stored = co_await ports_.tokens.redeem(token.org, token.id, clock_.wall(), std::move(row), issued->row);
+  auto note = ports_.audit.note<store::Agent>(token.org, enrolled_record(ask, agent, issued->certificate, group->name));
+  auto stored =
+      co_await ports_.tokens.redeem(token.org, token.id, clock_.wall(), std::move(row), issued->row, std::move(note));
   if (!stored) co_return std::unexpected(co_await why_not_redeemed(token.id, std::move(stored).error()));
   co_return Enrolled{.org = token.org,
                      .agent = agent,

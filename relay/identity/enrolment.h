@@ -79,13 +79,13 @@ class Enrolments {
   Enrolments(Ports ports, PublicAddress address, const Clock& clock)
       : ports_(ports), address_(std::move(address)), clock_(clock) {}
 
-  // not_found: no such group; invalid: uses or lifetime out of range. The caller writes the audit record, with the
-  // request.
-  boost::asio::awaitable<Result<MadeToken>> make_token(OrgId org, TokenOrder order);
+  // not_found: no such group; invalid: uses or lifetime out of range.
+  boost::asio::awaitable<Result<MadeToken>> make_token(OrgId org, TokenOrder order,
+                                                       store::AuditNote<store::EnrolmentToken> note = {});
 
   // `exporter` is crypto::kEnrolmentExporterSize bytes of the TLS session the ask came over, with
-  // crypto::kEnrolmentExporterLabel. The token's use, the agent and its certificate are stored in one transaction: of
-  // any number of concurrent asks, exactly max_uses succeed. Every refusal is audited, and so is every enrolment.
+  // crypto::kEnrolmentExporterLabel. The token's use, the agent, its certificate and the audit entry are stored in one
+  // transaction: of any number of concurrent asks, exactly max_uses succeed. Every refusal is audited too.
   boost::asio::awaitable<Enrolment> redeem(EnrolmentAsk ask, Bytes exporter);
 
  private:

@@ -6,18 +6,24 @@ namespace sallyport::identity {
 
 using boost::asio::awaitable;
 
-awaitable<Result<IssuedCertificate>> Renewals::renew(tls::PeerIdentity peer, Bytes csr_der) {
-  auto issued = co_await issue(peer, std::move(csr_der));
+namespace {
+
+AuditRecord audit_record(const tls::PeerIdentity& peer) {
   const auto name = "agent:" + peer.id.agent.value;
   AuditRecord record{.actor = name, .action = "certificate.renew", .target = name};
   record.detail.emplace("old_serial", peer.serial);
-  if (issued) record.detail.emplace("serial", issued->certificate.serial());
-  if (!issued) {
-    record.outcome = issued.error().code == Errc::unavailable ? AuditOutcome::failed : AuditOutcome::refused;
-    record.detail.emplace("reason", issued.error().message);
-  }
-  auto recorded = co_await audit_.record(peer.id.org, std::move(record));
-  if (issued && !recorded) co_return in_context("recording a renewal", std::move(recorded).error());
+  return record;
+}
+
+}  // namespace
+
+awaitable<Result<IssuedCertificate>> Renewals::renew(tls::PeerIdentity peer, Bytes csr_der) {
+  auto issued = co_await issue(peer, std::move(csr_der));
+  if (issued) co_return issued;
+  auto record = audit_record(peer);
+  record.outcome = issued.error().code == Errc::unavailable ? AuditOutcome::failed : AuditOutcome::refused;
+  record.detail.emplace("reason", issued.error().message);
+  static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // there is no certificate either way
   co_return issued;
 }
 
@@ -33,7 +39,10 @@ awaitable<Result<IssuedCertificate>> Renewals::issue(tls::PeerIdentity peer, Byt
     co_return fail(Errc::exhausted, "the agent has too many valid certificates; wait until some have expired");
   }
   SP_CO_TRY(auto issued, co_await authority_.issue(peer.id.org, peer.id.agent, std::move(request)));
-  SP_CO_CHECK(co_await certificates_.add(peer.id.org, peer.id.agent, issued.row));
+  auto record = audit_record(peer);
+  record.detail.emplace("serial", issued.certificate.serial());
+  auto note = audit_.note<>(peer.id.org, std::move(record));
+  SP_CO_CHECK(co_await certificates_.add(peer.id.org, peer.id.agent, issued.row, std::move(note)));
   co_return issued;
 }
 

@@ -16,7 +16,8 @@ class Renewals {
       : authority_(authority), certificates_(certificates), audit_(audit), clock_(clock) {}
 
   // `peer` is the identity of the link the request came over. The new certificate has the next generation; the old one
-  // stays valid until its end or until the new one has been used. Audited either way. invalid: the request is no good,
+  // stays valid until its end or until the new one has been used. Audited either way, a success in the
+  // transaction that stores the certificate. invalid: the request is no good,
   // or asks for the key that is in use; forbidden: the agent has been revoked.
   boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
 

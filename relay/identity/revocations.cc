@@ -32,8 +32,8 @@ awaitable<Result<void>> Revocations::load() {
 
 bool Revocations::is_revoked(const store::Serial& serial) const { return serials_.load()->contains(serial); }
 
-awaitable<Result<void>> Revocations::revoke_agent(OrgId org, AgentId agent) {
-  SP_CO_CHECK(co_await agents_.revoke(org, agent, clock_.wall()));
+awaitable<Result<void>> Revocations::revoke_agent(OrgId org, AgentId agent, store::AuditNote<> note) {
+  SP_CO_CHECK(co_await agents_.revoke(org, agent, clock_.wall(), std::move(note)));
   const auto loaded = co_await load();
   for (const auto& tell : subscribers_) tell(org, agent);
   co_return loaded;

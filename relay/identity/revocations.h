@@ -41,8 +41,8 @@ class Revocations {
   bool is_revoked(const store::Serial& serial) const;
 
   // Revokes the agent and all its certificates, durable when it returns; then tells subscribers, so that they cut its
-  // links. not_found: no such agent in this organisation. The caller writes the audit record.
-  boost::asio::awaitable<Result<void>> revoke_agent(OrgId org, AgentId agent);
+  // links. not_found: no such agent in this organisation.
+  boost::asio::awaitable<Result<void>> revoke_agent(OrgId org, AgentId agent, store::AuditNote<> note = {});
 
   // Called on this object's executor. A subscriber must not throw, nor subscribe or unsubscribe within the call.
   [[nodiscard]] Subscription subscribe(OnRevoked callback);

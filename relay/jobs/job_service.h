@@ -28,19 +28,22 @@ struct RerunJob {
 };
 
 // What the web API may do with jobs. Called on the relay's loop; every call is durable when its coroutine returns
-// success. Callers write the audit event: these methods write none.
+// success. The note of a call is stored with its change.
 class JobService {
  public:
   virtual ~JobService() = default;
   // Queues a job. The same event key again gives the first job, marked as a duplicate.
   // not_found: no such recipe or version. conflict: no version is active. invalid: inputs do not fit the recipe.
   // exhausted: the organisation's queue is full.
-  virtual store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor) = 0;
+  virtual store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor,
+                                                          store::AuditNote<store::AddedJob> note = {}) = 0;
   // A queued job ends at once, an active one as soon as its agent has been told. conflict: it has ended.
-  virtual store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor) = 0;
+  virtual store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor,
+                                                      store::AuditNote<store::Job> note = {}) = 0;
   // A new job of the same recipe version with the same trigger data. conflict: the old one has not ended.
   // invalid: no such step, or its data is not kept.
-  virtual store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor) = 0;
+  virtual store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor,
+                                                     store::AuditNote<store::AddedJob> note = {}) = 0;
 };
 
 }  // namespace sallyport::jobs

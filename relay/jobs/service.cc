@@ -45,7 +45,8 @@ bool is_done(const recipe::Step& step, const std::vector<CompletedStep>& kept) {
 
 }  // namespace
 
-store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor) {
+store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor,
+                                                                  store::AuditNote<store::AddedJob> note) {
   SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, request.recipe));
   const auto number = request.version ? request.version : found.active_version;
   if (!number)
@@ -79,11 +80,12 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.priority = request.priority != 0 ? request.priority : static_cast<std::int32_t>(recipe.rank());
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
-  co_return co_await queue(std::move(job), std::move(trigger_json), {});
+  co_return co_await queue(std::move(job), std::move(trigger_json), {}, std::move(note));
 }
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::Job job, std::string trigger_json,
-                                                                  std::vector<CompletedStep> kept) {
+                                                                  std::vector<CompletedStep> kept,
+                                                                  store::AuditNote<store::AddedJob> note) {
   SP_CO_TRY(const auto queues, co_await parts_.jobs.queues());
   const auto line =
       std::ranges::find_if(queues, [&](const auto& q) { return q.org == job.org && q.group == job.group; });
@@ -103,14 +105,15 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::Job job
     SP_CO_TRY(const auto status, domain::parse_step_status(step.status));
     added.kept.push_back({step.path, step.attempt, status, "", std::move(output)});
   }
-  SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added)));
+  SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added), std::move(note)));
   parts_.feed.publish(org, stored.job.recipe, {stored.job.id, 0});
   parts_.dispatcher.wake();
   co_return stored;
 }
 
-store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId id, Actor) {
-  SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, parts_.clock.wall()));
+store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId id, Actor,
+                                                              store::AuditNote<store::Job> note) {
+  SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, parts_.clock.wall(), std::move(note)));
   if (domain::is_active(job.state)) parts_.dispatcher.tell_cancelled(job);
   parts_.feed.publish(org, job.recipe, {id, 0});
   co_return job;
@@ -137,7 +140,8 @@ store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_b
   co_return kept;
 }
 
-store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob request, Actor) {
+store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob request, Actor,
+                                                             store::AuditNote<store::AddedJob> note) {
   SP_CO_TRY(const auto old, co_await parts_.jobs.find(org, request.job));
   if (!domain::is_final(old.state))
     co_return fail(Errc::conflict, "the job has not ended yet; cancel it first or wait");
@@ -159,7 +163,8 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.rerun_of = old.id;
   job.concurrency_key = old.concurrency_key;
   job.concurrency_limit = old.concurrency_limit;
-  SP_CO_TRY(auto queued, co_await queue(std::move(job), std::string(trigger.reveal()), std::move(kept)));
+  SP_CO_TRY(auto queued,
+            co_await queue(std::move(job), std::string(trigger.reveal()), std::move(kept), std::move(note)));
   co_return std::move(queued.job);
 }
 

@@ -26,13 +26,17 @@ class StoredJobService final : public JobService {
 
   explicit StoredJobService(Parts parts) : parts_(parts) {}
 
-  store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor) override;
-  store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor) override;
-  store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor) override;
+  store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor,
+                                                  store::AuditNote<store::AddedJob> note = {}) override;
+  store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor,
+                                              store::AuditNote<store::Job> note = {}) override;
+  store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor,
+                                             store::AuditNote<store::AddedJob> note = {}) override;
 
  private:
   store::awaitable<Result<store::AddedJob>> queue(store::Job job, std::string trigger_json,
-                                                  std::vector<CompletedStep> kept);
+                                                  std::vector<CompletedStep> kept,
+                                                  store::AuditNote<store::AddedJob> note);
   // What the old job completed before `step`, if all of it is still there.
   store::awaitable<Result<std::vector<CompletedStep>>> results_before(const store::Job& old, const std::string& step);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -42,13 +43,13 @@ class Agents {
   virtual awaitable<Result<void>> add(OrgId org, Agent agent) = 0;  // without an enrolment token: approval by an owner
   virtual awaitable<Result<Agent>> find(OrgId org, AgentId id) = 0;
   virtual awaitable<Result<Page<Agent>>> list(OrgId org, AgentFilter filter, PageQuery page) = 0;  // oldest first
-  virtual awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name) = 0;
+  virtual awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) = 0;
   // A link presents a certificate of this generation. Raises the agent's generation, never lowers it.
   // conflict: a newer one has been used already, so this is an old copy of the identity. forbidden: revoked.
   virtual awaitable<Result<Agent>> confirm_generation(OrgId org, AgentId id, std::uint32_t generation) = 0;
   // Also revokes every certificate of the agent, in the same transaction. Again: no change.
-  virtual awaitable<Result<void>> revoke(OrgId org, AgentId id, WallTime now) = 0;
+  virtual awaitable<Result<void>> revoke(OrgId org, AgentId id, WallTime now, AuditNote<> note = {}) = 0;
 };
 
 }  // namespace sallyport::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/scopes.h"
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "relay/store/users.h"
 #include "shared/base/text.h"
@@ -30,11 +31,13 @@ struct ApiTokenAndUser {
 class ApiTokens {
  public:
   virtual ~ApiTokens() = default;
-  virtual awaitable<Result<void>> add(OrgId org, ApiToken token) = 0;  // not_found: no such user in the organisation
+  virtual awaitable<Result<void>> add(OrgId org, ApiToken token,
+                                      AuditNote<> note = {}) = 0;  // not_found: no such user in the organisation
   virtual awaitable<Result<ApiToken>> find(OrgId org, ApiTokenId id) = 0;
-  virtual awaitable<Result<Page<ApiToken>>> list(OrgId org, PageQuery page) = 0;       // oldest first
-  virtual awaitable<Result<void>> revoke(OrgId org, ApiTokenId id, WallTime now) = 0;  // again: no change
-  virtual awaitable<Result<void>> used(OrgId org, ApiTokenId id, WallTime now) = 0;    // kept to the minute
+  virtual awaitable<Result<Page<ApiToken>>> list(OrgId org, PageQuery page) = 0;  // oldest first
+  virtual awaitable<Result<void>> revoke(OrgId org, ApiTokenId id, WallTime now,
+                                         AuditNote<> note = {}) = 0;                 // again: no change
+  virtual awaitable<Result<void>> used(OrgId org, ApiTokenId id, WallTime now) = 0;  // kept to the minute
 
   // System-wide: the caller knows only the id. Also gives revoked and expired tokens: the caller judges, after it has
   // compared the hash in constant time.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -38,7 +39,8 @@ class Certificates {
  public:
   virtual ~Certificates() = default;
   // A renewal: gives it the agent's next generation. forbidden: the agent is revoked. conflict: the serial is known.
-  virtual awaitable<Result<Certificate>> add(OrgId org, AgentId agent, NewCertificate certificate) = 0;
+  virtual awaitable<Result<Certificate>> add(OrgId org, AgentId agent, NewCertificate certificate,
+                                             AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Certificate>> find(OrgId org, Serial serial) = 0;
   virtual awaitable<Result<std::vector<Certificate>>> of_agent(OrgId org,
                                                                AgentId agent) = 0;     // newest 200, newest first

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/store/agents.h"
+#include "relay/store/audit_note.h"
 #include "relay/store/certificates.h"
 
 namespace sallyport::store {
@@ -33,16 +34,18 @@ struct NewAgent {
 class EnrolmentTokens {
  public:
   virtual ~EnrolmentTokens() = default;
-  virtual awaitable<Result<void>> add(OrgId org, EnrolmentToken token) = 0;  // not_found: no such group
+  virtual awaitable<Result<void>> add(OrgId org, EnrolmentToken token,
+                                      AuditNote<> note = {}) = 0;  // not_found: no such group
   virtual awaitable<Result<EnrolmentToken>> find(OrgId org, EnrolmentId id) = 0;
   virtual awaitable<Result<Page<EnrolmentToken>>> list(OrgId org, PageQuery page) = 0;  // oldest first
-  virtual awaitable<Result<void>> revoke(OrgId org, EnrolmentId id, WallTime now) = 0;  // again: no change
-  virtual awaitable<Result<EnrolmentToken>> find_for_enrolment(EnrolmentId id) = 0;     // system-wide
+  virtual awaitable<Result<void>> revoke(OrgId org, EnrolmentId id, WallTime now,
+                                         AuditNote<> note = {}) = 0;                 // again: no change
+  virtual awaitable<Result<EnrolmentToken>> find_for_enrolment(EnrolmentId id) = 0;  // system-wide
 
   // Counts one use and inserts the agent, in the token's group, with its certificate of generation 1: one transaction.
   // conflict: used up, expired or revoked at `now` (the message says which; nothing is changed).
   virtual awaitable<Result<Agent>> redeem(OrgId org, EnrolmentId id, WallTime now, NewAgent agent,
-                                          NewCertificate certificate) = 0;
+                                          NewCertificate certificate, AuditNote<Agent> note = {}) = 0;
 };
 
 }  // namespace sallyport::store

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -17,11 +18,13 @@ struct Group {
 class Groups {
  public:
   virtual ~Groups() = default;
-  virtual awaitable<Result<void>> add(OrgId org, Group group) = 0;  // conflict: the name is taken
+  virtual awaitable<Result<void>> add(OrgId org, Group group,
+                                      AuditNote<> note = {}) = 0;  // conflict: the name is taken
   virtual awaitable<Result<Group>> find(OrgId org, GroupId id) = 0;
   virtual awaitable<Result<Group>> find_by_name(OrgId org, std::string name) = 0;
   virtual awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) = 0;  // oldest first
-  virtual awaitable<Result<void>> remove(OrgId org, GroupId id) = 0;  // conflict: agents, tokens or jobs are in it
+  virtual awaitable<Result<void>> remove(OrgId org, GroupId id,
+                                         AuditNote<> note = {}) = 0;  // conflict: agents, tokens or jobs are in it
 };
 
 }  // namespace sallyport::store

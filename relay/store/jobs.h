@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/job_state.h"
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -114,7 +115,7 @@ class Jobs {
   // Stores the job together with its event. The same (recipe, event_key), or the same job id, again: nothing is stored
   // and the first job is returned. A re-run (rerun_of is set) is never a duplicate by its event key.
   // A job that a local trigger started on an agent comes in with state running, its agent, and lease epoch 0.
-  virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job) = 0;
+  virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note = {}) = 0;
   virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;
   virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;
   virtual awaitable<Result<Page<Job>>> list(OrgId org, JobFilter filter, PageQuery page) = 0;  // newest first
@@ -134,7 +135,7 @@ class Jobs {
   virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;
   // A queued job is cancelled at once; an active one is marked, and its agent has to be told. Again: no change.
   // conflict: it has ended.
-  virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at) = 0;
+  virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note = {}) = 0;
 
   // System-wide, for the dispatcher. At most `limit` jobs, whose order takes turns between organisations and then
   // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only lines in

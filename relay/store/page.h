@@ -15,6 +15,8 @@
 // - A row of another organisation and an absent row are the same Errc::not_found.
 // - Errc::conflict: the name is taken, or the state changed underneath. Errc::exhausted: the engine's queue or disk is
 //   full. Errc::unavailable: the engine is closing. Errc::internal: the database is damaged.
+// - A method that takes an AuditNote stores its entry in the transaction of the change, so that there is never one
+//   without the other; every change that a caller of the API asks for has one.
 // - A write is durable when its coroutine returns success. A write whose caller was cancelled still happens.
 // - Callers are resumed on their own executor. Arguments are taken by value. Ports outlive every call.
 namespace sallyport::store {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -67,7 +68,8 @@ class Recipes {
   virtual ~Recipes() = default;
   // Adds the next version, and the recipe if its name is new. When the latest version has the same SHA-256 nothing is
   // added. Never activates.
-  virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version) = 0;
+  virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version,
+                                                 AuditNote<AppliedRecipe> note = {}) = 0;
   virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;
   virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;
   virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;  // oldest first
@@ -75,7 +77,8 @@ class Recipes {
   virtual awaitable<Result<Page<RecipeVersionSummary>>> versions(OrgId org, RecipeId id,
                                                                  PageQuery page) = 0;  // newest first
   // conflict: another version is active than the caller expected. not_found: no such version.
-  virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change) = 0;
+  virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change,
+                                             AuditNote<Recipe> note = {}) = 0;
   // The active version of every active recipe: what triggers and assignments are made from. Oldest recipe first.
   virtual awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/roles.h"
+#include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -21,13 +22,14 @@ struct User {
 class Users {
  public:
   virtual ~Users() = default;
-  virtual awaitable<Result<void>> add(OrgId org, User user) = 0;  // conflict: the e-mail address is taken
+  virtual awaitable<Result<void>> add(OrgId org, User user,
+                                      AuditNote<> note = {}) = 0;  // conflict: the e-mail address is taken
   virtual awaitable<Result<User>> find(OrgId org, UserId id) = 0;
   virtual awaitable<Result<Page<User>>> list(OrgId org, PageQuery page) = 0;  // oldest first
   // conflict: it would leave the organisation without an owner.
-  virtual awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role) = 0;
+  virtual awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role, AuditNote<User> note = {}) = 0;
   // Removes the user and their API tokens together. conflict: the last owner.
-  virtual awaitable<Result<void>> remove(OrgId org, UserId id) = 0;
+  virtual awaitable<Result<void>> remove(OrgId org, UserId id, AuditNote<> note = {}) = 0;
 };
 
 }  // namespace sallyport::store

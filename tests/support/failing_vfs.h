@@ -9,7 +9,8 @@
 namespace sallyport::test {
 
 // A SQLite file system over the real one in which the k-th changing operation (write, truncate, sync) fails, and,
-// if it is a crash, every one after it too, as if the process had died there. One at a time, one thread at a time.
+// if it is a crash, every one after it too, as if the process had died there. One at a time; one thread writes at a
+// time, and none while a failure is planned or healed.
 class FailingVfs {
  public:
   enum class Kind { full_disk, io_error, crash };
@@ -79,9 +80,19 @@ inline int control(sqlite3_file* f, int op, void* arg) {
 inline int sector_size(sqlite3_file* f) { return real_of(f)->pMethods->xSectorSize(real_of(f)); }
 inline int characteristics(sqlite3_file* f) { return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f)); }
 
+inline int map_shared(sqlite3_file* f, int page, int size, int extend, void volatile** at) {
+  return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, at);
+}
+inline int lock_shared(sqlite3_file* f, int offset, int n, int flags) {
+  return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+inline void fence_shared(sqlite3_file* f) { real_of(f)->pMethods->xShmBarrier(real_of(f)); }
+inline int unmap_shared(sqlite3_file* f, int erase) { return real_of(f)->pMethods->xShmUnmap(real_of(f), erase); }
+
 inline const sqlite3_io_methods kMethods = {
-    1,       close_file,  read_file,       write_file, truncate_file, sync_file, file_size, lock,    unlock, check_lock,
-    control, sector_size, characteristics, nullptr,    nullptr,       nullptr,   nullptr,   nullptr, nullptr};
+    2,           close_file,   read_file,    write_file, truncate_file, sync_file,       file_size,
+    lock,        unlock,       check_lock,   control,    sector_size,   characteristics, map_shared,
+    lock_shared, fence_shared, unmap_shared, nullptr,    nullptr};
 
 inline sqlite3_vfs* base_vfs() { return sqlite3_vfs_find("unix"); }
 

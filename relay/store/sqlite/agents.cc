@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -53,10 +54,13 @@ class SqliteAgents final : public Agents {
     return engine_.read([org, filter, page](Database& db) { return list_agents(db, org, filter, page); });
   }
 
-  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name) override {
-    return engine_.write([org, id, name](Database& db) {
-      return expect_row(db.run("update agents set name = ? where org = ? and id = ?", name, org, id), "agent");
-    });
+  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id, name](Database& db) {
+          return expect_row(db.run("update agents set name = ? where org = ? and id = ?", name, org, id), "agent");
+        },
+        std::move(note));
   }
 
   awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) override {
@@ -72,13 +76,17 @@ class SqliteAgents final : public Agents {
     return engine_.write([org, id, generation](Database& db) { return confirm(db, org, id, generation); });
   }
 
-  awaitable<Result<void>> revoke(OrgId org, AgentId id, WallTime now) override {
-    return engine_.write([org, id, now](Database& db) -> Result<void> {
-      SP_CHECK(expect_row(db.run("update agents set status = 'revoked' where org = ? and id = ?", org, id), "agent"));
-      SP_CHECK(db.run("update certificates set revoked_at = ? where org = ? and agent = ? and revoked_at is null", now,
-                      org, id));
-      return {};
-    });
+  awaitable<Result<void>> revoke(OrgId org, AgentId id, WallTime now, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id, now](Database& db) -> Result<void> {
+          SP_CHECK(
+              expect_row(db.run("update agents set status = 'revoked' where org = ? and id = ?", org, id), "agent"));
+          SP_CHECK(db.run("update certificates set revoked_at = ? where org = ? and agent = ? and revoked_at is null",
+                          now, org, id));
+          return {};
+        },
+        std::move(note));
   }
 
  private:

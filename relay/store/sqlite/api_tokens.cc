@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -29,14 +30,10 @@ class SqliteApiTokens final : public ApiTokens {
  public:
   explicit SqliteApiTokens(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<void>> add(OrgId org, ApiToken token) override {
-    return engine_.write([org, token = std::move(token)](Database& db) {
-      return explain(db.run("insert into api_tokens (id, org, user, name, secret_hash, scopes, created_at, expires_at) "
-                            "values (?, ?, ?, ?, ?, ?, ?, ?)",
-                            token.id, org, token.user, token.name, token.secret_hash, token.scopes.bits(),
-                            token.created_at, token.expires_at),
-                     "an API token with this id exists", "no such user");
-    });
+  awaitable<Result<void>> add(OrgId org, ApiToken token, AuditNote<> note) override {
+    return write_noted(
+        engine_, [org, token = std::move(token)](Database& db) { return insert_api_token(db, org, token); },
+        std::move(note));
   }
 
   awaitable<Result<ApiToken>> find(OrgId org, ApiTokenId id) override {
@@ -56,12 +53,16 @@ class SqliteApiTokens final : public ApiTokens {
     });
   }
 
-  awaitable<Result<void>> revoke(OrgId org, ApiTokenId id, WallTime now) override {
-    return engine_.write([org, id, now](Database& db) {
-      return expect_row(
-          db.run("update api_tokens set revoked_at = coalesce(revoked_at, ?) where org = ? and id = ?", now, org, id),
-          "API token");
-    });
+  awaitable<Result<void>> revoke(OrgId org, ApiTokenId id, WallTime now, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id, now](Database& db) {
+          return expect_row(
+              db.run("update api_tokens set revoked_at = coalesce(revoked_at, ?) where org = ? and id = ?", now, org,
+                     id),
+              "API token");
+        },
+        std::move(note));
   }
 
   awaitable<Result<void>> used(OrgId org, ApiTokenId id, WallTime now) override {
@@ -89,6 +90,14 @@ class SqliteApiTokens final : public ApiTokens {
 };
 
 }  // namespace
+
+Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& token) {
+  return explain(db.run("insert into api_tokens (id, org, user, name, secret_hash, scopes, created_at, expires_at) "
+                        "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                        token.id, org, token.user, token.name, token.secret_hash, token.scopes.bits(), token.created_at,
+                        token.expires_at),
+                 "an API token with this id exists", "no such user");
+}
 
 std::unique_ptr<ApiTokens> make_api_tokens(Engine& engine) { return std::make_unique<SqliteApiTokens>(engine); }
 

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -27,19 +28,6 @@ Result<Head> read_head(Database& db, const OrgId& org) {
     return Head{.seq = row.u64(), .hash = row.bytes()};
   }));
   return head.value_or(Head{});
-}
-
-Result<AuditRow> append_row(Database& db, const OrgId& org, const AuditEvent& event) {
-  SP_TRY(Head head, read_head(db, org));
-  AuditRow row{.seq = head.seq + 1, .event = event, .previous_hash = head.hash, .hash = {}};
-  row.hash = chain_hash(row.previous_hash, row.seq, event);
-  SP_CHECK(db.run("insert into audit_rows (org, seq, id, at, json, previous_hash, hash) values (?, ?, ?, ?, ?, ?, ?)",
-                  org, row.seq, event.id, event.at, event.json, row.previous_hash, row.hash));
-  SP_CHECK(
-      db.run("insert into audit_heads (org, seq, hash) values (?, ?, ?) "
-             "on conflict (org) do update set seq = excluded.seq, hash = excluded.hash",
-             org, row.seq, row.hash));
-  return row;
 }
 
 Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilter& filter, const PageQuery& page) {
@@ -81,7 +69,7 @@ class SqliteAuditLog final : public AuditLog {
   explicit SqliteAuditLog(Engine& engine) : engine_(engine) {}
 
   awaitable<Result<AuditRow>> append(OrgId org, AuditEvent event) override {
-    return engine_.write([org, event = std::move(event)](Database& db) { return append_row(db, org, event); });
+    return engine_.write([org, event = std::move(event)](Database& db) { return append_audit_row(db, org, event); });
   }
 
   awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter, PageQuery page) override {
@@ -118,6 +106,19 @@ class SqliteAuditLog final : public AuditLog {
 };
 
 }  // namespace
+
+Result<AuditRow> append_audit_row(Database& db, const OrgId& ledger, const AuditEvent& event) {
+  SP_TRY(Head head, read_head(db, ledger));
+  AuditRow row{.seq = head.seq + 1, .event = event, .previous_hash = head.hash, .hash = {}};
+  row.hash = chain_hash(row.previous_hash, row.seq, event);
+  SP_CHECK(db.run("insert into audit_rows (org, seq, id, at, json, previous_hash, hash) values (?, ?, ?, ?, ?, ?, ?)",
+                  ledger, row.seq, event.id, event.at, event.json, row.previous_hash, row.hash));
+  SP_CHECK(
+      db.run("insert into audit_heads (org, seq, hash) values (?, ?, ?) "
+             "on conflict (org) do update set seq = excluded.seq, hash = excluded.hash",
+             ledger, row.seq, row.hash));
+  return row;
+}
 
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine) { return std::make_unique<SqliteAuditLog>(engine); }
 

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -26,8 +27,10 @@ class SqliteCertificates final : public Certificates {
  public:
   explicit SqliteCertificates(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<Certificate>> add(OrgId org, AgentId agent, NewCertificate certificate) override {
-    return engine_.write([org, agent, certificate](Database& db) { return add_renewal(db, org, agent, certificate); });
+  awaitable<Result<Certificate>> add(OrgId org, AgentId agent, NewCertificate certificate, AuditNote<> note) override {
+    return write_noted(
+        engine_, [org, agent, certificate](Database& db) { return add_renewal(db, org, agent, certificate); },
+        std::move(note));
   }
 
   awaitable<Result<Certificate>> find(OrgId org, Serial serial) override {

@@ -125,10 +125,11 @@ Database::Database(sqlite3* handle) : handle_(handle) {
 
 Database::~Database() { statements_.clear(); }
 
-Result<Database> Database::open(const std::filesystem::path& file, Access access) {
+Result<Database> Database::open(const std::filesystem::path& file, Access access, const std::string& vfs) {
   sqlite3* handle = nullptr;
   const int mode = access == Access::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  const int code = sqlite3_open_v2(file.c_str(), &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code = sqlite3_open_v2(file.c_str(), &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                   vfs.empty() ? nullptr : vfs.c_str());
   Database database(handle);
   if (code != SQLITE_OK) return in_context(file.string(), to_error(code, sqlite3_errstr(code)));
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

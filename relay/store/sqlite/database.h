@@ -124,7 +124,7 @@ enum class Access { read_write, read_only };
 // One connection to one SQLite file. Used by one thread at a time; a Statement must not outlive it.
 class Database {
  public:
-  static Result<Database> open(const std::filesystem::path& file, Access access);
+  static Result<Database> open(const std::filesystem::path& file, Access access, const std::string& vfs = {});
   Database(Database&& other) noexcept = default;
   Database& operator=(Database&& other) noexcept = default;
   ~Database();

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -69,15 +70,18 @@ class SqliteEnrolmentTokens final : public EnrolmentTokens {
  public:
   explicit SqliteEnrolmentTokens(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<void>> add(OrgId org, EnrolmentToken token) override {
-    return engine_.write([org, token = std::move(token)](Database& db) {
-      return explain(
-          db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, "
-                 "created_at, expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-                 token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by, token.created_at,
-                 token.expires_at),
-          "an enrolment token with this id exists", "no such agent group");
-    });
+  awaitable<Result<void>> add(OrgId org, EnrolmentToken token, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, token = std::move(token)](Database& db) {
+          return explain(
+              db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, "
+                     "created_at, expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+                     token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by,
+                     token.created_at, token.expires_at),
+              "an enrolment token with this id exists", "no such agent group");
+        },
+        std::move(note));
   }
 
   awaitable<Result<EnrolmentToken>> find(OrgId org, EnrolmentId id) override {
@@ -93,13 +97,16 @@ class SqliteEnrolmentTokens final : public EnrolmentTokens {
     });
   }
 
-  awaitable<Result<void>> revoke(OrgId org, EnrolmentId id, WallTime now) override {
-    return engine_.write([org, id, now](Database& db) {
-      return expect_row(db.run("update enrolment_tokens set revoked_at = coalesce(revoked_at, ?) "
-                               "where org = ? and id = ?",
-                               now, org, id),
-                        "enrolment token");
-    });
+  awaitable<Result<void>> revoke(OrgId org, EnrolmentId id, WallTime now, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id, now](Database& db) {
+          return expect_row(db.run("update enrolment_tokens set revoked_at = coalesce(revoked_at, ?) "
+                                   "where org = ? and id = ?",
+                                   now, org, id),
+                            "enrolment token");
+        },
+        std::move(note));
   }
 
   awaitable<Result<EnrolmentToken>> find_for_enrolment(EnrolmentId id) override {
@@ -108,10 +115,12 @@ class SqliteEnrolmentTokens final : public EnrolmentTokens {
     });
   }
 
-  awaitable<Result<Agent>> redeem(OrgId org, EnrolmentId id, WallTime now, NewAgent agent,
-                                  NewCertificate certificate) override {
+  awaitable<Result<Agent>> redeem(OrgId org, EnrolmentId id, WallTime now, NewAgent agent, NewCertificate certificate,
+                                  AuditNote<Agent> note) override {
     Redemption redemption{org, id, now, std::move(agent), std::move(certificate)};
-    return engine_.write([redemption = std::move(redemption)](Database& db) { return redeem_once(db, redemption); });
+    return write_noted(
+        engine_, [redemption = std::move(redemption)](Database& db) { return redeem_once(db, redemption); },
+        std::move(note));
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/rows.h"
 
 namespace sallyport::store::sqlite {
@@ -12,12 +13,15 @@ class SqliteGroups final : public Groups {
  public:
   explicit SqliteGroups(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<void>> add(OrgId org, Group group) override {
-    return engine_.write([org, group = std::move(group)](Database& db) {
-      return explain(db.run("insert into agent_groups (org, id, name, created_at) values (?, ?, ?, ?)", org, group.id,
-                            group.name, group.created_at),
-                     "an agent group with this name exists", "no such organisation");
-    });
+  awaitable<Result<void>> add(OrgId org, Group group, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, group = std::move(group)](Database& db) {
+          return explain(db.run("insert into agent_groups (org, id, name, created_at) values (?, ?, ?, ?)", org,
+                                group.id, group.name, group.created_at),
+                         "an agent group with this name exists", "no such organisation");
+        },
+        std::move(note));
   }
 
   awaitable<Result<Group>> find(OrgId org, GroupId id) override {
@@ -44,14 +48,17 @@ class SqliteGroups final : public Groups {
     });
   }
 
-  awaitable<Result<void>> remove(OrgId org, GroupId id) override {
-    return engine_.write([org, id](Database& db) -> Result<void> {
-      auto removed = db.run("delete from agent_groups where org = ? and id = ?", org, id);
-      if (!removed && removed.error().code == Errc::not_found) {
-        return fail(Errc::conflict, "the agent group is in use by agents, enrolment tokens or jobs");
-      }
-      return expect_row(removed, "agent group");
-    });
+  awaitable<Result<void>> remove(OrgId org, GroupId id, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id](Database& db) -> Result<void> {
+          auto removed = db.run("delete from agent_groups where org = ? and id = ?", org, id);
+          if (!removed && removed.error().code == Errc::not_found) {
+            return fail(Errc::conflict, "the agent group is in use by agents, enrolment tokens or jobs");
+          }
+          return expect_row(removed, "agent group");
+        },
+        std::move(note));
   }
 
  private:

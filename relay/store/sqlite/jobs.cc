@@ -1,6 +1,7 @@
 #include "relay/store/sqlite/adapters.h"
 #include "relay/store/sqlite/job_moves.h"
 #include "relay/store/sqlite/job_queries.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 
 namespace sallyport::store::sqlite {
@@ -10,8 +11,9 @@ class SqliteJobs final : public Jobs {
  public:
   explicit SqliteJobs(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<AddedJob>> add(OrgId org, NewJob job) override {
-    return engine_.write([org, job = std::move(job)](Database& db) { return add_job(db, org, job); });
+  awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note) override {
+    return write_noted(
+        engine_, [org, job = std::move(job)](Database& db) { return add_job(db, org, job); }, std::move(note));
   }
 
   awaitable<Result<Job>> find(OrgId org, JobId id) override {
@@ -56,8 +58,8 @@ class SqliteJobs final : public Jobs {
     });
   }
 
-  awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at) override {
-    return engine_.write([org, id, at](Database& db) { return cancel_job(db, org, id, at); });
+  awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note) override {
+    return write_noted(engine_, [org, id, at](Database& db) { return cancel_job(db, org, id, at); }, std::move(note));
   }
 
   awaitable<Result<std::vector<Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) override {

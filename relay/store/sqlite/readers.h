@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/store/agents.h"
+#include "relay/store/api_tokens.h"
 #include "relay/store/certificates.h"
 #include "relay/store/jobs.h"
 #include "relay/store/sqlite/database.h"
@@ -14,6 +15,8 @@ namespace sallyport::store::sqlite {
 
 inline constexpr std::string_view kUserColumns = "u.id, u.org, u.name, u.email, u.role, u.platform, u.created_at";
 User read_user(Row& row);
+Result<void> insert_user(Database& db, const OrgId& org, const User& user);
+Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& token);
 
 inline constexpr std::string_view kAgentColumns =
     "id, org, group_id, name, hostname, software, status, generation, enrolled_at, last_seen_at";

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -120,8 +121,10 @@ class SqliteRecipes final : public Recipes {
  public:
   explicit SqliteRecipes(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version) override {
-    return engine_.write([org, version = std::move(version)](Database& db) { return apply_version(db, org, version); });
+  awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version, AuditNote<AppliedRecipe> note) override {
+    return write_noted(
+        engine_, [org, version = std::move(version)](Database& db) { return apply_version(db, org, version); },
+        std::move(note));
   }
 
   awaitable<Result<Recipe>> find(OrgId org, RecipeId id) override {
@@ -158,8 +161,9 @@ class SqliteRecipes final : public Recipes {
     return engine_.read([org, id, page](Database& db) { return list_versions(db, org, id, page); });
   }
 
-  awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change) override {
-    return engine_.write([org, id, change](Database& db) { return change_active(db, org, id, change); });
+  awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change, AuditNote<Recipe> note) override {
+    return write_noted(
+        engine_, [org, id, change](Database& db) { return change_active(db, org, id, change); }, std::move(note));
   }
 
   awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) override {

@@ -45,13 +45,13 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
 
 Result<Database> open_writer(const SqliteOptions& options) {
   SP_CHECK(make_private_file(options.file));
-  SP_TRY(Database database, Database::open(options.file, Access::read_write));
+  SP_TRY(Database database, Database::open(options.file, Access::read_write, options.vfs));
   if (auto ready = prepare_writer(database, options); !ready) return in_context(options.file.string(), ready.error());
   return database;
 }
 
 Result<Database> open_reader(const SqliteOptions& options) {
-  SP_TRY(Database database, Database::open(options.file, Access::read_only));
+  SP_TRY(Database database, Database::open(options.file, Access::read_only, options.vfs));
   SP_CHECK(database.script("pragma query_only = on; pragma temp_store = memory; pragma busy_timeout = 5000"));
   return database;
 }

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -29,14 +30,9 @@ class SqliteUsers final : public Users {
  public:
   explicit SqliteUsers(Engine& engine) : engine_(engine) {}
 
-  awaitable<Result<void>> add(OrgId org, User user) override {
-    return engine_.write([org, user = std::move(user)](Database& db) {
-      return explain(db.run("insert into users (org, id, name, email, role, platform, created_at) "
-                            "values (?, ?, ?, ?, ?, ?, ?)",
-                            org, user.id, user.name, user.email, domain::to_string(user.role), to_text(user.platform),
-                            user.created_at),
-                     "a user with this e-mail address exists", "no such organisation");
-    });
+  awaitable<Result<void>> add(OrgId org, User user, AuditNote<> note) override {
+    return write_noted(
+        engine_, [org, user = std::move(user)](Database& db) { return insert_user(db, org, user); }, std::move(note));
   }
 
   awaitable<Result<User>> find(OrgId org, UserId id) override {
@@ -52,22 +48,28 @@ class SqliteUsers final : public Users {
     });
   }
 
-  awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role) override {
-    return engine_.write([org, id, role](Database& db) -> Result<User> {
-      SP_TRY(User user, find_user(db, org, id));
-      if (role != domain::Role::owner) SP_CHECK(keep_an_owner(db, user));
-      SP_CHECK(db.run("update users set role = ? where org = ? and id = ?", domain::to_string(role), org, id));
-      user.role = role;
-      return user;
-    });
+  awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role, AuditNote<User> note) override {
+    return write_noted(
+        engine_,
+        [org, id, role](Database& db) -> Result<User> {
+          SP_TRY(User user, find_user(db, org, id));
+          if (role != domain::Role::owner) SP_CHECK(keep_an_owner(db, user));
+          SP_CHECK(db.run("update users set role = ? where org = ? and id = ?", domain::to_string(role), org, id));
+          user.role = role;
+          return user;
+        },
+        std::move(note));
   }
 
-  awaitable<Result<void>> remove(OrgId org, UserId id) override {
-    return engine_.write([org, id](Database& db) -> Result<void> {
-      SP_TRY(User user, find_user(db, org, id));
-      SP_CHECK(keep_an_owner(db, user));
-      return expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user");
-    });
+  awaitable<Result<void>> remove(OrgId org, UserId id, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, id](Database& db) -> Result<void> {
+          SP_TRY(User user, find_user(db, org, id));
+          SP_CHECK(keep_an_owner(db, user));
+          return expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user");
+        },
+        std::move(note));
   }
 
  private:
@@ -84,6 +86,13 @@ User read_user(Row& row) {
           .role = domain::parse_role(row.text()).value_or(domain::Role::viewer),
           .platform = row.text() == "admin" ? domain::PlatformRights::admin : domain::PlatformRights::none,
           .created_at = row.time()};
+}
+
+Result<void> insert_user(Database& db, const OrgId& org, const User& user) {
+  return explain(
+      db.run("insert into users (org, id, name, email, role, platform, created_at) values (?, ?, ?, ?, ?, ?, ?)", org,
+             user.id, user.name, user.email, domain::to_string(user.role), to_text(user.platform), user.created_at),
+      "a user with this e-mail address exists", "no such organisation");
 }
 
 std::unique_ptr<Users> make_users(Engine& engine) { return std::make_unique<SqliteUsers>(engine); }

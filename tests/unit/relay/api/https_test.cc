@@ -66,7 +66,7 @@ TEST_CASE("a session of calls over one connection", "[api][https]") {
   CHECK(status_of(made) == 201);
   CHECK(header_of(made, "X-Request-Id") == "mine-7");
   CHECK(header_of(made, "Cache-Control") == "no-store");
-  CHECK(site.world.ledger.seen.back().event.find("request_id")->as_string() == "mine-7");
+  CHECK(site.world.news().back().event.find("request_id")->as_string() == "mine-7");
   client.send(request("GET", "/v1/groups?name=dc2", editor));
   CHECK(body_of(client.receive()).find("\"name\":\"dc2\"") != std::string::npos);
   client.send(request("HEAD", "/v1/groups", editor) + request("GET", "/livez", ""));

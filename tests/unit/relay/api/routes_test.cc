@@ -1,7 +1,11 @@
+#include "relay/api/exchange.h"
 #include "relay/api/registry.h"
+#include "relay/store/sqlite/database.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
 #include "tests/support/async_test.h"
+#include "tests/support/broken_ledger.h"
+#include "tests/support/failing_vfs.h"
 #include "tests/unit/relay/api/world.h"
 
 #include <fmt/format.h>
@@ -74,6 +78,27 @@ std::string body_of(const Route& route, const Targets& targets) {
 
 Ask ask_for(const Route& route, const Targets& targets, std::string token) {
   return {std::string(to_string(route.method)), path_of(route, targets), std::move(token), body_of(route, targets)};
+}
+
+// Every row of every table but the ledgers', as text.
+std::string everything_in(const std::filesystem::path& file) {
+  using namespace store::sqlite;
+  auto database = must(Database::open(file, Access::read_only));
+  const auto columns =
+      must(database
+               .prepare("select m.name, group_concat('quote(\"' || c.name || '\")', ' || '','' || ') "
+                        "from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and "
+                        "m.name not in ('audit_rows', 'audit_heads', 'sqlite_sequence') group by m.name")
+               .all([](Row row) {
+                 auto table = row.text();
+                 return std::pair(std::move(table), row.text());
+               }));
+  std::string all;
+  for (const auto& [table, quoted] : columns) {
+    const auto query = fmt::format("select {} from \"{}\"", quoted, table);
+    for (auto& row : must(database.prepare(query).all([](Row r) { return r.text(); }))) all += table + row + "\n";
+  }
+  return all;
 }
 
 struct Played {
@@ -248,12 +273,13 @@ ASYNC_TEST_CASE("every change leaves exactly one audit row, done, failed or refu
     const auto targets = co_await world.make_targets(tenant);
     const auto& able = platform ? admin : tenant.token(Role::owner);
     const auto expect = [&](Ask ask, std::string_view outcome) -> asio::awaitable<void> {
-      world.ledger.seen.clear();
+      world.news();
       const auto played = co_await play(world, std::move(ask));
+      const auto news = world.news();
       INFO(route.id << " " << outcome << ": " << played.body);
-      REQUIRE(world.ledger.seen.size() == (route.repeat == Repeat::safe ? 0 : 1));
-      if (world.ledger.seen.empty()) co_return;
-      const auto& [ledger, event] = world.ledger.seen.front();
+      REQUIRE(news.size() == (route.repeat == Repeat::safe ? 0 : 1));
+      if (news.empty()) co_return;
+      const auto& [ledger, event] = news.front();
       CHECK(text_of(event, "action") == route.audited);
       CHECK(text_of(event, "outcome") == outcome);
       CHECK(text_of(event, "request_id") == "req-1");
@@ -268,16 +294,80 @@ ASYNC_TEST_CASE("every change leaves exactly one audit row, done, failed or refu
   }
 }
 
-ASYNC_TEST_CASE("a change that cannot be recorded is reported as failed", "[api][audit]") {
+ASYNC_TEST_CASE("a change that cannot be recorded does not happen, on every route", "[api][audit]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
-  world.ledger.broken = true;
-  const auto response = co_await world.call({"POST", "/v1/groups", tenant.token(Role::owner), R"({"name":"g1"})"});
-  CHECK(response.status == 500);
-  CHECK(text_of(json_of(response), "code") == "not_audited");
+  const auto admin = co_await world.platform_token();
+  for (const auto& route : api::routes()) {
+    if (route.repeat == Repeat::safe) continue;
+    const auto targets = co_await world.make_targets(tenant);
+    const auto& able = route.reach == Reach::platform ? admin : tenant.token(Role::owner);
+    co_await world.call({"GET", "/v1/whoami", able});  // the token's last use is noted now, not during the call
+    const auto before = everything_in(world.database());
+    BrokenLedger broken(world.database());
+    const auto played = co_await play(world, ask_for(route, targets, able));
+    INFO(route.id << ": " << played.body);
+    CHECK(played.status == 500);
+    CHECK(played.body.find("not_audited") != std::string::npos);
+    CHECK(everything_in(world.database()) == before);
+  }
   CHECK(world.sink.text.find("audit.failed") != std::string::npos);
+  BrokenLedger broken(world.database());
   const auto refused = co_await world.call({"POST", "/v1/groups", tenant.token(Role::viewer), R"({"name":"g1"})"});
   CHECK(refused.status == 403);  // the refusal stands whatever happens to its row
+}
+
+ASYNC_TEST_CASE("whichever database operation fails, a change and its audit row come together", "[api][audit]") {
+  FailingVfs vfs;
+  const auto kind = GENERATE(FailingVfs::Kind::full_disk, FailingVfs::Kind::io_error);
+  World world(co_await asio::this_coro::executor, {}, vfs.name());
+  const auto tenant = co_await world.settle("a");
+  const auto admin = co_await world.platform_token();
+  for (const auto& route : api::routes()) {
+    if (route.repeat == Repeat::safe) continue;
+    const auto& able = route.reach == Reach::platform ? admin : tenant.token(Role::owner);
+    co_await world.call({"GET", "/v1/whoami", able});
+    int failures = 0;
+    auto targets = co_await world.make_targets(tenant);
+    for (std::uint64_t operation = 1; operation < 100; ++operation) {
+      const auto before = everything_in(world.database());
+      world.news();
+      vfs.fail_at(operation, kind);
+      const auto played = co_await play(world, ask_for(route, targets, able));
+      const bool failed = vfs.has_failed();
+      vfs.heal();
+      const auto news = world.news();
+      const bool changed = everything_in(world.database()) != before;
+      const auto done =
+          std::ranges::count_if(news, [](const Seen& s) { return text_of(s.event, "outcome") == "done"; });
+      INFO(route.id << " with operation " << operation << " failing: " << played.body);
+      CHECK(done == (changed ? 1 : 0));
+      CHECK((played.status < 300) == changed);
+      CHECK(news.size() <= 1);
+      if (!failed) break;
+      ++failures;
+      if (changed) targets = co_await world.make_targets(tenant);
+    }
+    INFO(route.id);
+    CHECK(failures >= 3);  // the plan did strike
+  }
+}
+
+ASYNC_TEST_CASE("a handler that forgets the audit entry of its change is found out", "[api][audit]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  auto route = *std::ranges::find(api::routes(), "create_group", &Route::id);
+  route.handler = [](api::Services&, api::Call) -> asio::awaitable<Result<api::Answer>> {
+    co_return api::Answer{http::Response{.status = 204}};
+  };
+  api::Admitted admitted{.route = &route};
+  admitted.caller.org = tenant.org;
+  api::ApiExchange exchange(world.api, std::move(admitted));
+  http::Request request;
+  request.body = R"({"name":"g1"})";
+  auto reply = co_await exchange.answer(std::move(request));
+  CHECK(std::get<http::Response>(reply).status == 500);
+  CHECK(std::get<http::Response>(reply).body.find("not_audited") != std::string::npos);
 }
 
 ASYNC_TEST_CASE("a token's scopes limit its user's role on every route", "[api][rbac]") {

@@ -2,6 +2,7 @@
 
 #include "relay/api/api_token.h"
 #include "relay/http/gate.h"
+#include "relay/store/sqlite/database.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
@@ -20,10 +21,16 @@ identity::Deployment make_deployment(const Clock& clock) {
 
 }  // namespace
 
-store::awaitable<Result<store::AuditRow>> CountingAuditLog::append(OrgId org, store::AuditEvent event) {
-  if (broken) co_return fail(Errc::unavailable, "planted");
-  seen.push_back({org, must(parse_json(event.json))});
-  co_return co_await log_.append(std::move(org), std::move(event));
+std::vector<Seen> World::news() {
+  auto database = must(store::sqlite::Database::open(this->database(), store::sqlite::Access::read_only));
+  auto rows =
+      must(database.prepare("select rowid, org, json from audit_rows where rowid > ? order by rowid", last_row_seen_)
+               .all([this](store::sqlite::Row row) {
+                 last_row_seen_ = row.integer();
+                 auto ledger = row.id<OrgId>();
+                 return Seen{std::move(ledger), must(parse_json(row.text()))};
+               }));
+  return rows;
 }
 
 std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId& agent) const {
@@ -31,12 +38,11 @@ std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId
   return it == linked.end() ? std::nullopt : std::optional(it->second);
 }
 
-World::World(asio::any_io_executor executor, api::ApiOptions options)
-    : store(must(store::SqliteStore::open({.file = folder.path("relay.db")}))),
+World::World(asio::any_io_executor executor, api::ApiOptions options, std::string vfs)
+    : store(must(store::SqliteStore::open({.file = database(), .vfs = std::move(vfs)}))),
       stores(store->stores()),
       envelope(keys::new_master_key()),
-      ledger(stores.audit_log),
-      audit(ledger, clock),
+      audit(stores.audit_log, clock),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
       enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit}, {"relay.test", 7443, ""}, clock),

@@ -26,26 +26,10 @@ class NullSink final : public LogSink {
   std::string text;
 };
 
-// Counts appended rows by action and outcome; fails when told to.
-class CountingAuditLog final : public store::AuditLog {
- public:
-  explicit CountingAuditLog(store::AuditLog& log) : log_(log) {}
-  store::awaitable<Result<store::AuditRow>> append(OrgId org, store::AuditEvent event) override;
-  store::awaitable<Result<store::Page<store::AuditRow>>> list(OrgId org, store::AuditFilter filter,
-                                                              store::PageQuery page) override {
-    return log_.list(std::move(org), std::move(filter), std::move(page));
-  }
-  store::awaitable<Result<store::AuditVerdict>> verify(OrgId org) override { return log_.verify(std::move(org)); }
-
-  struct Seen {
-    OrgId ledger;
-    Value event;
-  };
-  std::vector<Seen> seen;
-  bool broken = false;
-
- private:
-  store::AuditLog& log_;
+// One row of an audit ledger.
+struct Seen {
+  OrgId ledger;
+  Value event;
 };
 
 class TestPresence final : public jobs::AgentPresence {
@@ -86,7 +70,7 @@ struct Ask {
 };
 
 struct World {
-  explicit World(asio::any_io_executor executor, api::ApiOptions options = {});
+  explicit World(asio::any_io_executor executor, api::ApiOptions options = {}, std::string vfs = {});
   ~World();
 
   asio::awaitable<Tenant> settle(std::string name);
@@ -98,6 +82,9 @@ struct World {
   asio::awaitable<http::Reply> play(Ask ask);
   asio::awaitable<http::Response> call(Ask ask);  // a live stream is an error
 
+  std::filesystem::path database() const { return folder.path("relay.db"); }
+  std::vector<Seen> news();  // what went into any audit ledger since the last time it was asked for, in order
+
   MovableClock clock;
   TempDir folder;
   NullSink sink;
@@ -106,7 +93,6 @@ struct World {
   std::unique_ptr<store::SqliteStore> store;
   store::Stores stores;
   keys::LocalEnvelope envelope;
-  CountingAuditLog ledger;
   Audit audit;
   identity::Deployment deployment;
   identity::AgentAuthority authority;
@@ -122,6 +108,8 @@ struct World {
 
  private:
   asio::awaitable<std::string> add_token(OrgId org, UserId user, domain::ScopeSet scopes);
+
+  std::int64_t last_row_seen_ = 0;
 };
 
 std::string recipe_yaml(std::string_view name, std::string_view group = "dc1", std::string_view message = "done");

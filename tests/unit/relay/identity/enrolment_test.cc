@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "shared/tls/peer_identity.h"
+#include "tests/support/broken_ledger.h"
 #include "tests/unit/relay/identity/world.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -198,14 +199,31 @@ ASYNC_TEST_CASE("when a part of the relay fails, nobody is enrolled and the toke
   CHECK(later == "enrolled");
 }
 
-ASYNC_TEST_CASE("an enrolment that cannot be audited is not handed out", "[identity]") {
+ASYNC_TEST_CASE("an enrolment that cannot be audited does not happen", "[identity][audit]") {
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");
   const auto parts = co_await world.token(ours);
   const Applicant applicant;
-  world.audit_log.broken = true;
-  const auto code = co_await code_of(world, world.ask(parts, applicant), applicant.exporter);
-  CHECK(code == "unavailable");
+  {
+    BrokenLedger broken(world.database());
+    const auto code = co_await code_of(world, world.ask(parts, applicant), applicant.exporter);
+    CHECK(code == "unavailable");
+  }
+  const auto agents = must(co_await world.stores.agents.list(ours.org, {}, {}));
+  CHECK(agents.items.empty());
+  const auto token = must(co_await world.stores.enrolment_tokens.find_for_enrolment(parts.token));
+  CHECK(token.uses == 0);
+  const auto later = co_await code_of(world, world.ask(parts, applicant), applicant.exporter);
+  CHECK(later == "enrolled");
+}
+
+ASYNC_TEST_CASE("an enrolment leaves one audit row", "[identity][audit]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto before = co_await world.audited(ours.org);
+  co_await world.enrol(ours, {});
+  const auto after = co_await world.audited(ours.org);
+  CHECK(after.size() == before.size() + 1);
 }
 
 ASYNC_TEST_CASE("without the root key only organisations that have a CA can enrol", "[identity]") {

@@ -1,3 +1,4 @@
+#include "tests/support/broken_ledger.h"
 #include "tests/unit/relay/identity/world.h"
 
 using namespace sallyport;
@@ -76,13 +77,21 @@ ASYNC_TEST_CASE("an agent cannot hoard certificates", "[identity]") {
   CHECK(later);
 }
 
-ASYNC_TEST_CASE("a renewal that cannot be audited is not handed out", "[identity]") {
+ASYNC_TEST_CASE("a renewal that cannot be audited does not happen", "[identity][audit]") {
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");
   const auto peer = world.peer_of(co_await world.enrol(ours, {}));
-  world.audit_log.broken = true;
-  auto renewed = co_await world.renewals.renew(peer, fresh_request());
-  CHECK_FALSE(renewed);
+  {
+    BrokenLedger broken(world.database());
+    auto renewed = co_await world.renewals.renew(peer, fresh_request());
+    CHECK_FALSE(renewed);
+  }
+  const auto held = must(co_await world.stores.certificates.of_agent(ours.org, peer.id.agent));
+  CHECK(held.size() == 1);
+  const auto before = co_await world.audited(ours.org);
+  must(co_await world.renewals.renew(peer, fresh_request()));
+  const auto after = co_await world.audited(ours.org);
+  CHECK(after.size() == before.size() + 1);
 }
 
 ASYNC_TEST_CASE("the old certificate is good until the new one has been used, then it is a copy", "[identity]") {

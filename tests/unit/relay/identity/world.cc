@@ -47,17 +47,11 @@ awaitable<Result<Secret>> TestEnvelope::open(keys::RecordIdentity identity, std:
   co_return crypto::open(key_, sealed, associated(identity));
 }
 
-awaitable<Result<store::AuditRow>> TestAuditLog::append(OrgId org, store::AuditEvent event) {
-  if (broken) co_return fail(Errc::exhausted, "planted: disk full");
-  co_return co_await log_.append(std::move(org), std::move(event));
-}
-
 IdentityWorld::IdentityWorld(bool root_online)
     : deployment(make_deployment(folder.path(), clock, root_online)),
-      engine(must(store::SqliteStore::open({.file = folder.path() / "relay.db"}))),
+      engine(must(store::SqliteStore::open({.file = database()}))),
       stores(engine->stores()),
-      audit_log(stores.audit_log),
-      audit(audit_log, clock),
+      audit(stores.audit_log, clock),
       authority(deployment, stores.issuing_cas, envelope, clock),
       enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit},
                  {"relay.test", 8443, "https://relay.test"}, clock),

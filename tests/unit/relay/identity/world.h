@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-// The identity services over a real SQLite store, with an envelope and an audit log that can be told to fail.
+// The identity services over a real SQLite store, with an envelope that can be told to fail.
 namespace sallyport::test {
 
 using boost::asio::awaitable;
@@ -41,21 +41,6 @@ class TestEnvelope final : public keys::Envelope {
   Secret key_ = crypto::new_aead_key();
 };
 
-class TestAuditLog final : public store::AuditLog {
- public:
-  explicit TestAuditLog(store::AuditLog& log) : log_(log) {}
-  awaitable<Result<store::AuditRow>> append(OrgId org, store::AuditEvent event) override;
-  awaitable<Result<store::Page<store::AuditRow>>> list(OrgId org, store::AuditFilter filter,
-                                                       store::PageQuery page) override {
-    return log_.list(std::move(org), std::move(filter), std::move(page));
-  }
-  awaitable<Result<store::AuditVerdict>> verify(OrgId org) override { return log_.verify(std::move(org)); }
-  bool broken = false;
-
- private:
-  store::AuditLog& log_;
-};
-
 struct Tenant {
   OrgId org;
   UserId owner;
@@ -78,13 +63,14 @@ struct IdentityWorld {
   tls::PeerIdentity peer_of(const identity::Enrolled& enrolled) const;
   awaitable<std::vector<std::string>> audited(OrgId org);  // the JSON of each event, newest first
 
+  std::filesystem::path database() const { return folder.path() / "relay.db"; }
+
   TempFolder folder;
   MovableClock clock;
   identity::Deployment deployment;
   std::unique_ptr<store::SqliteStore> engine;
   store::Stores stores;
   TestEnvelope envelope;
-  TestAuditLog audit_log;
   Audit audit;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "relay/api/call.h"
+#include "relay/api/services.h"
+
+#include <functional>
+#include <string>
+#include <type_traits>
+
+namespace sallyport::api {
+
+// What a handler adds to the audit entry of its call.
+struct Said {
+  std::string target = {};  // "agent:agt_..."; "" keeps the one that the path names
+  ValueMap detail = {};     // small; no payload, no secret
+};
+
+// The note of a call, for the change that the call is about. A call that changes something hands over exactly one.
+// `late` says what is known only once the change is made; it captures by value, and runs on the store's thread.
+template <class... Came>
+store::AuditNote<Came...> note_of(const Services& services, const Call& call, Said said = {},
+                                  std::type_identity_t<std::function<Said(const Came&...)>> late = {}) {
+  const auto say = [](AuditRecord& record, Said words) {
+    if (!words.target.empty()) record.target = std::move(words.target);
+    for (auto& [name, value] : words.detail) record.detail.insert_or_assign(name, value);
+  };
+  AuditRecord record = call.ticket.record;
+  say(record, std::move(said));
+  Audit::Complete<Came...> complete;
+  if (late) {
+    complete = [say, late = std::move(late)](AuditRecord& full, const Came&... came) { say(full, late(came...)); };
+  }
+  auto note = services.audit.note<Came...>(call.ticket.ledger, std::move(record), std::move(complete));
+  note.stored = call.ticket.stored;
+  return note;
+}
+
+}  // namespace sallyport::api
