@@ -98,7 +98,9 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
 
 // The agent may have got another link meanwhile, which named its jobs without this one: then it is not sent.
 store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link) {
+  being_sent_.insert_or_assign(held.key, std::nullopt);
   auto parcel = co_await parts_.parcels.make(job, leases_.terms().length);
+  const auto cancelled = being_sent_.extract(held.key).mapped();
   auto* target = linked(held.agent, link);
   Result<void> posted;
   if (!parcel) {
@@ -118,6 +120,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
     }
     co_return;
   }
+  if (cancelled) (void)target->link->post(*cancelled);
   parts_.feed.publish(held.key.org, job.job.recipe, {held.key.job, 0});
   parts_.log.info(
       "job.dispatched",
@@ -131,7 +134,7 @@ store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
   if (why.code == Errc::invalid)
     (void)co_await give_up(held, {"holder_lost", why.message + "; re-run the job", ""});
   else if (why.code == Errc::too_large)
-    (void)co_await give_up(held, {"too_large", "the job is too large for one message to an agent", ""});
+    (void)co_await give_up(held, {"too_large", why.message + "; re-run the job", ""});
   else if (why.code == Errc::internal)
     (void)co_await give_up(held, {"damaged", why.message, ""});
 }

@@ -92,6 +92,7 @@ class Dispatcher {
   Leases leases_;
   Event work_;
   std::map<AgentId, Linked> links_;
+  std::map<JobKey, std::optional<CancelJob>> being_sent_;  // claimed, but not posted yet; what must follow
   std::uint64_t links_seen_ = 0;
 };
 

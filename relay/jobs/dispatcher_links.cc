@@ -114,7 +114,11 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
 
 void Dispatcher::tell_cancelled(const store::Job& job) {
   if (!job.agent) return;
-  if (auto* l = linked(*job.agent)) (void)l->link->post(CancelJob{job.id, job.lease_epoch, "cancelled on request"});
+  CancelJob cancel{job.id, job.lease_epoch, "cancelled on request"};
+  if (const auto it = being_sent_.find({job.org, job.id}); it != being_sent_.end())
+    it->second = std::move(cancel);  // an agent does not know a job before its dispatch
+  else if (auto* l = linked(*job.agent))
+    (void)l->link->post(std::move(cancel));
 }
 
 void Dispatcher::tell_fenced(AgentLink& link, const JobId& job, std::uint64_t epoch) {

@@ -50,11 +50,18 @@ store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, Recipe
 
 store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(const store::Job& job) {
   std::vector<CompletedStep> done;
+  std::size_t size = 0;
   SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id));
   for (const auto& step : steps) {
     CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
     if (step.sealed_output) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
+    }
+    size += entry.path.size() + entry.output_json.size();
+    if (size > kMaxDone || done.size() == kMaxDoneSteps) {
+      co_return fail(Errc::too_large, fmt::format("what its earlier steps gave is more than {} results or {} bytes, too "
+                                                  "much to be handed to another run",
+                                                  kMaxDoneSteps, kMaxDone));
     }
     done.push_back(std::move(entry));
   }

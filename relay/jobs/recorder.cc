@@ -94,9 +94,8 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
   const auto known = co_await parts_.jobs.find(agent.org, id);
   if (known) co_return Result<void>();
   if (known.error().code != Errc::not_found) co_return std::unexpected(known.error());
-  SP_CO_TRY(const auto assignment, co_await parts_.assignments.find(agent.org, start.recipe));
-  if (assignment.agent != agent.agent)
-    co_return fail(Errc::forbidden, "this agent does not watch this recipe's trigger");
+  SP_CO_TRY(const bool watched, co_await parts_.assignments.has_watched(agent.org, start.recipe, agent.agent));
+  if (!watched) co_return fail(Errc::forbidden, "this agent never watched this recipe's trigger");
   SP_CO_TRY(const auto version, co_await parts_.recipes.version(agent.org, start.recipe, start.version));
   store::Job job{.id = id,
                  .org = agent.org,

@@ -26,6 +26,8 @@ class Assignments {
   virtual ~Assignments() = default;
   virtual awaitable<Result<AgentAssignments>> of_agent(OrgId org, AgentId agent) = 0;
   virtual awaitable<Result<Assignment>> find(OrgId org, RecipeId recipe) = 0;  // not_found: nobody watches
+  // Now or ever before: what the agent did while it watched may be reported long after it was taken away.
+  virtual awaitable<Result<bool>> has_watched(OrgId org, RecipeId recipe, AgentId agent) = 0;
   virtual awaitable<Result<Page<Assignment>>> list(OrgId org, PageQuery page) = 0;
   // Compare-and-set on the agent that watches now (nothing = nobody). Raises the revision of both agents concerned;
   // the same agent and version again: no change. conflict: somebody else watches. not_found: no such agent or version.

@@ -57,6 +57,8 @@ struct NewJob {
   Job job;
   Bytes sealed_trigger;  // by the envelope: table "jobs", column "trigger", record = the job's id
   std::vector<KeptStep> kept = {};
+  // Not when as many unfinished jobs of (recipe, concurrency_key) as its limit are there already.
+  bool only_with_room = false;
 };
 
 enum class AddOutcome { added, duplicate };
@@ -113,7 +115,7 @@ class Jobs {
  public:
   virtual ~Jobs() = default;
   // Stores the job together with its event. The same (recipe, event_key), or the same job id, again: nothing is stored
-  // and the first job is returned. A re-run (rerun_of is set) is never a duplicate by its event key.
+  // and the first job is returned. conflict: no room, for a job that is only wanted with room. A re-run (rerun_of is set) is never a duplicate by its event key.
   // A job that a local trigger started on an agent comes in with state running, its agent, and lease epoch 0.
   virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note = {}) = 0;
   virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;

@@ -156,6 +156,14 @@ create table assignments (
 ) strict, without rowid;
 create index assignments_by_agent on assignments (org, agent, recipe);
 
+create table past_assignments (  -- every agent that ever watched the recipe's trigger, those of now included
+  org    text not null,
+  recipe text not null,
+  agent  text not null,
+  primary key (org, recipe, agent),
+  foreign key (org, agent) references agents (org, id)
+) strict, without rowid;
+
 create table assignment_revisions (
   org      text    not null,
   agent    text    not null,

@@ -30,6 +30,8 @@ Result<void> put(Database& db, const OrgId& org, const std::optional<AgentId>& e
                           "on conflict (org, recipe) do update set version = excluded.version, agent = excluded.agent",
                           org, next.recipe, next.version, next.agent),
                    "the recipe's trigger is watched", "no such agent or recipe version"));
+  SP_CHECK(db.run("insert into past_assignments (org, recipe, agent) values (?, ?, ?) on conflict do nothing", org,
+                  next.recipe, next.agent));
   if (holder && *holder != next.agent) SP_CHECK(raise_revision(db, org, *holder));
   return raise_revision(db, org, next.agent);
 }
@@ -67,6 +69,15 @@ class SqliteAssignments final : public Assignments {
       SP_TRY(auto now, current(db, org, recipe));
       if (!now) return fail(Errc::not_found, "no such assignment");
       return *std::move(now);
+    });
+  }
+
+  awaitable<Result<bool>> has_watched(OrgId org, RecipeId recipe, AgentId agent) override {
+    return engine_.read([org, recipe, agent](Database& db) -> Result<bool> {
+      SP_TRY(const auto found, db.prepare("select 1 from past_assignments where org = ? and recipe = ? and agent = ?",
+                                          org, recipe, agent)
+                                   .maybe([](Row row) { return row.u64(); }));
+      return found.has_value();
     });
   }
 

@@ -57,9 +57,30 @@ static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fre
   return {};
 }
 
+Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeId& recipe, const std::string& key) {
+  return db
+      .prepare(
+          "select count(*) from jobs indexed by jobs_concurrent where org = ? and recipe = ? and concurrency_key = ? "
+          "and state in ('dispatched', 'running')",
+          org, recipe, key)
+      .one("recipe", [](Row row) { return row.u64(); });
+}
+
+Result<void> find_room(Database& db, const OrgId& org, const Job& job) {
+  SP_TRY(const auto active, count_active(db, org, job.recipe, job.concurrency_key));
+  SP_TRY(const auto queued,
+         db.prepare("select count(*) from (select 1 from jobs where org = ? and recipe = ? and concurrency_key = ? and "
+                    "state = 'queued' and concurrency_limit > 0 limit ?)",
+                    org, job.recipe, job.concurrency_key, job.concurrency_limit)
+             .one("recipe", [](Row row) { return row.u64(); }));
+  if (active + queued < job.concurrency_limit) return {};
+  return fail(Errc::conflict, "the recipe runs as often as its concurrency allows, and skips what comes besides");
+}
+
 Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
   if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
+  if (fresh.only_with_room) SP_CHECK(find_room(db, org, fresh.job));
   SP_CHECK(insert_job(db, org, fresh.job));
   SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
                   fresh.sealed_trigger));
@@ -70,15 +91,6 @@ Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   }
   SP_TRY(Job job, find_job(db, org, fresh.job.id));
   return AddedJob{std::move(job), AddOutcome::added};
-}
-
-Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeId& recipe, const std::string& key) {
-  return db
-      .prepare(
-          "select count(*) from jobs indexed by jobs_concurrent where org = ? and recipe = ? and concurrency_key = ? "
-          "and state in ('dispatched', 'running')",
-          org, recipe, key)
-      .one("recipe", [](Row row) { return row.u64(); });
 }
 
 Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, const Claim& claim) {

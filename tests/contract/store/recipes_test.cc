@@ -109,6 +109,8 @@ STORE_TEST_CASE("assignments: one agent watches, and every change is counted", "
   const AgentId first = world.ours.agent;
   const AgentId second = co_await second_agent(world);
   auto nobody = must(co_await assignments.of_agent(org, first));
+  auto before = must(co_await assignments.has_watched(org, recipe, first));
+  CHECK_FALSE(before);
   CHECK(nobody.revision == 0);
 
   must(co_await assignments.assign(org, std::nullopt, {org, recipe, 1, first}));
@@ -135,6 +137,10 @@ STORE_TEST_CASE("assignments: one agent watches, and every change is counted", "
   CHECK(withdrawn.revision == 2);
   auto gone = co_await assignments.find(org, recipe);
   CHECK(refusal(gone) == Errc::not_found);
+  for (const auto& agent : {first, second}) {
+    auto once = must(co_await assignments.has_watched(org, recipe, agent));
+    CHECK(once);
+  }
   auto no_version = co_await assignments.assign(org, std::nullopt, {org, recipe, 7, first});
   CHECK(refusal(no_version) == Errc::not_found);
 }

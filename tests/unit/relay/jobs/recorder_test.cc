@@ -257,6 +257,20 @@ JOBS_TEST_CASE("a local job that is known goes on when its recipe is no longer w
   CHECK(link->posted.empty());
 }
 
+// It ran while the link was down, and the recipe was switched off before the agent could tell.
+JOBS_TEST_CASE("a local job of a recipe that was taken away meanwhile has a history", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  must(co_await world.stores.assignments.assign(ours.org, std::nullopt, {ours.org, watching, 1, ours.agent}));
+  must(co_await world.stores.assignments.withdraw(ours.org, watching));
+  auto link = world.link(ours);
+  const auto job = crypto::new_id<JobId>(world.clock);
+  must(co_await world.recorder.record(*link, whole_run(job, 0, watching)));
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::succeeded);
+  CHECK(link->posted.empty());
+}
+
 JOBS_TEST_CASE("an agent cannot take over a queued job by naming it as its own", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly"));
