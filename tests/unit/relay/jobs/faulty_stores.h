@@ -32,8 +32,9 @@ struct FaultPlan {
 class FaultyJobs final : public store::Jobs {
  public:
   FaultyJobs(store::Jobs& real, FaultPlan& plan) : real_(real), plan_(plan) {}
-  awaitable<Result<store::AddedJob>> add(OrgId org, store::NewJob job) override {
-    return plan_.pass("jobs.add", real_.add(std::move(org), std::move(job)));
+  awaitable<Result<store::AddedJob>> add(OrgId org, store::NewJob job,
+                                         store::AuditNote<store::AddedJob> note) override {
+    return plan_.pass("jobs.add", real_.add(std::move(org), std::move(job), std::move(note)));
   }
   awaitable<Result<store::Job>> find(OrgId org, JobId id) override {
     return plan_.pass("jobs.find", real_.find(std::move(org), std::move(id)));
@@ -63,8 +64,9 @@ class FaultyJobs final : public store::Jobs {
   awaitable<Result<store::Job>> finish(OrgId org, JobId id, std::uint64_t epoch, store::JobOutcome outcome) override {
     return plan_.pass("jobs.finish", real_.finish(std::move(org), std::move(id), epoch, std::move(outcome)));
   }
-  awaitable<Result<store::Job>> request_cancel(OrgId org, JobId id, WallTime at) override {
-    return plan_.pass("jobs.request_cancel", real_.request_cancel(std::move(org), std::move(id), at));
+  awaitable<Result<store::Job>> request_cancel(OrgId org, JobId id, WallTime at,
+                                               store::AuditNote<store::Job> note) override {
+    return plan_.pass("jobs.request_cancel", real_.request_cancel(std::move(org), std::move(id), at, std::move(note)));
   }
   awaitable<Result<std::vector<store::Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) override {
     return plan_.pass("jobs.next_queued", real_.next_queued(std::move(among), limit));
@@ -135,8 +137,8 @@ class FaultyAssignments final : public store::Assignments {
 class FaultyGroups final : public store::Groups {
  public:
   FaultyGroups(store::Groups& real, FaultPlan& plan) : real_(real), plan_(plan) {}
-  awaitable<Result<void>> add(OrgId org, store::Group group) override {
-    return plan_.pass("groups.add", real_.add(std::move(org), std::move(group)));
+  awaitable<Result<void>> add(OrgId org, store::Group group, store::AuditNote<> note) override {
+    return plan_.pass("groups.add", real_.add(std::move(org), std::move(group), std::move(note)));
   }
   awaitable<Result<store::Group>> find(OrgId org, GroupId id) override {
     return plan_.pass("groups.find", real_.find(std::move(org), std::move(id)));
@@ -147,8 +149,8 @@ class FaultyGroups final : public store::Groups {
   awaitable<Result<store::Page<store::Group>>> list(OrgId org, store::PageQuery page) override {
     return plan_.pass("groups.list", real_.list(std::move(org), std::move(page)));
   }
-  awaitable<Result<void>> remove(OrgId org, GroupId id) override {
-    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id)));
+  awaitable<Result<void>> remove(OrgId org, GroupId id, store::AuditNote<> note) override {
+    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id), std::move(note)));
   }
 
  private:
