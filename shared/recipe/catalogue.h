@@ -15,6 +15,8 @@
 // agent, checks arguments before a step runs, and is what the JSON Schema and docs/actions.md are made from.
 namespace sallyport::recipe {
 
+class Argument;
+
 // What a field takes; several may be joined with `|`.
 enum class Types : std::uint16_t {
   none = 0,
@@ -101,7 +103,8 @@ std::span<const ActionInfo> actions();
 const TriggerInfo* find_trigger(std::string_view name);  // nullptr when unknown
 const ActionInfo* find_action(std::string_view name);
 bool takes_secrets(const ActionInfo& action);  // some field of it does
-// Every general error class (step_error.h); `retry.on` takes these, "sqlstate:XXXXX", "exit:N", "signal:N" and "any".
+// Every general error class (step_error.h) but "in_doubt", which `on_in_doubt` settles; `retry.on` takes these,
+// "sqlstate:XXXXX", "exit:N", "signal:N" and "any".
 std::span<const std::string_view> error_classes();
 
 struct ArgumentFault {
@@ -112,6 +115,10 @@ struct ArgumentFault {
 
 // Checks evaluated arguments against the table and gives them back complete: defaults filled in, durations as
 // Value::Kind::duration. The agent calls it before an action runs, because what an expression gave is known only then.
+// `written` is what `arguments` were evaluated from: the loader has refused expressions where only literals may stand,
+// and this refuses them again, so that no other way into the agent lets data become SQL text.
+std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Argument& written,
+                                                                const Value& arguments);
 std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Value& arguments);
 std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const TriggerInfo& trigger, const Value& arguments);
 
