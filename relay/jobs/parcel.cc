@@ -59,9 +59,10 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
     }
     size += entry.path.size() + entry.output_json.size();
     if (size > kMaxDone || done.size() == kMaxDoneSteps) {
-      co_return fail(Errc::too_large, fmt::format("what its earlier steps gave is more than {} results or {} bytes, too "
-                                                  "much to be handed to another run",
-                                                  kMaxDoneSteps, kMaxDone));
+      co_return fail(Errc::too_large,
+                     fmt::format("what its earlier steps gave is more than {} results or {} bytes, too "
+                                 "much to be handed to another run",
+                                 kMaxDoneSteps, kMaxDone));
     }
     done.push_back(std::move(entry));
   }

@@ -34,7 +34,7 @@ class StoredJobService final : public JobService {
                                              store::AuditNote<store::AddedJob> note = {}) override;
 
  private:
-  store::awaitable<Result<store::AddedJob>> queue(store::Job job, std::string trigger_json,
+  store::awaitable<Result<store::AddedJob>> queue(store::NewJob added, std::string trigger_json,
                                                   std::vector<CompletedStep> kept,
                                                   store::AuditNote<store::AddedJob> note);
   // What the old job completed before `step`, if all of it is still there.

@@ -74,9 +74,9 @@ class SqliteAssignments final : public Assignments {
 
   awaitable<Result<bool>> has_watched(OrgId org, RecipeId recipe, AgentId agent) override {
     return engine_.read([org, recipe, agent](Database& db) -> Result<bool> {
-      SP_TRY(const auto found, db.prepare("select 1 from past_assignments where org = ? and recipe = ? and agent = ?",
-                                          org, recipe, agent)
-                                   .maybe([](Row row) { return row.u64(); }));
+      SP_TRY(const auto found,
+             db.prepare("select 1 from past_assignments where org = ? and recipe = ? and agent = ?", org, recipe, agent)
+                 .maybe([](Row row) { return row.u64(); }));
       return found.has_value();
     });
   }

@@ -509,6 +509,29 @@ JOBS_TEST_CASE("cancelling while queued, held, and held by an agent that is away
   CHECK(stored.state == JobState::cancelled);
 }
 
+JOBS_TEST_CASE("a cancel while the dispatch is put together follows it, and never goes ahead", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  auto link = world.link(ours);
+  world.connect(*link, 1);
+  const auto job = co_await world.queue(ours);
+  bool cancelled = false;
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call != "history.completed" || std::exchange(cancelled, true)) co_return;
+    must(co_await world.service.cancel(ours.org, job, {"user:test"}));
+  };
+  world.run();
+  co_await world.until([&] { return link->got<CancelJob>().size() == 1; });
+  CHECK(cancelled);
+  const auto first = std::ranges::find_if(link->posted, [](const ToAgent& m) {
+    return std::holds_alternative<Dispatch>(m) || std::holds_alternative<CancelJob>(m);
+  });
+  REQUIRE(first != link->posted.end());
+  CHECK(std::holds_alternative<Dispatch>(*first));
+  REQUIRE(link->got<CancelJob>().size() == 1);
+  CHECK(link->got<CancelJob>()[0].job == job);
+  CHECK(link->got<CancelJob>()[0].epoch == 1);
+}
+
 JOBS_TEST_CASE("after a restart every held job has a full lease", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   const auto job = co_await world.queue(ours);

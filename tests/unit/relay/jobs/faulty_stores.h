@@ -117,7 +117,8 @@ class FaultyAssignments final : public store::Assignments {
     return plan_.pass("assignments.find", real_.find(std::move(org), std::move(recipe)));
   }
   awaitable<Result<bool>> has_watched(OrgId org, RecipeId recipe, AgentId agent) override {
-    return plan_.pass("assignments.has_watched", real_.has_watched(std::move(org), std::move(recipe), std::move(agent)));
+    return plan_.pass("assignments.has_watched",
+                      real_.has_watched(std::move(org), std::move(recipe), std::move(agent)));
   }
   awaitable<Result<store::Page<store::Assignment>>> list(OrgId org, store::PageQuery page) override {
     return plan_.pass("assignments.list", real_.list(std::move(org), std::move(page)));

@@ -2,6 +2,8 @@
 
 #include "shared/base/json.h"
 
+#include <fmt/format.h>
+
 using namespace sallyport;
 using namespace sallyport::jobs;
 using namespace sallyport::test;
@@ -75,6 +77,24 @@ JOBS_TEST_CASE("the same event key is one job, in its own organisation and recip
   order.event_key.clear();
   const auto third = must(co_await world.service.start(other.org, order, kActor));
   CHECK(third.outcome == store::AddOutcome::added);
+}
+
+JOBS_TEST_CASE("a recipe that skips what comes besides is not started over its limit", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto limit = [](std::string_view conflict) {
+    return fmt::format("concurrency: {{limit: 1, key: \"${{{{ inputs.key }}}}\", on_conflict: {}}}\n", conflict);
+  };
+  const auto recipe = co_await world.add_recipe(ours, manual_recipe("single", limit("skip")));
+  const auto first = must(co_await world.service.start(ours.org, order_for(recipe, R"({"key":"k"})"), kActor));
+  const auto besides = co_await world.service.start(ours.org, order_for(recipe, R"({"key":"k"})"), kActor);
+  REQUIRE_FALSE(besides);
+  CHECK(besides.error().code == Errc::conflict);
+  CHECK(says(besides.error(), "as often as its concurrency allows"));
+  must(co_await world.service.start(ours.org, order_for(recipe, R"({"key":"other"})"), kActor));
+  co_await play(world, ours, first.job.id, {});
+  must(co_await world.service.start(ours.org, order_for(recipe, R"({"key":"k"})"), kActor));
+  const auto queues = co_await world.add_recipe(ours, manual_recipe("queueing", limit("queue")));
+  for (int i = 0; i < 2; ++i) must(co_await world.service.start(ours.org, order_for(queues, R"({"key":"k"})"), kActor));
 }
 
 JOBS_TEST_CASE("a start that cannot be is refused with the reason", "[jobs][tenancy]") {
