@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 
 #include "agent/app/toolbox.h"
+#include "agent/app/watchdog.h"
 #include "agent/connectors/recipe_secrets.h"
 #include "agent/journal/journal_writer.h"
 #include "agent/journal/local_key.h"
@@ -17,6 +18,7 @@
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
+#include "shared/base/utf8.h"
 #include "shared/crypto/random.h"
 
 #include <fmt/format.h>
@@ -53,13 +55,19 @@ double random_fraction() {
   return number / 4294967296.0;
 }
 
+// `relay` of agent.yaml, which goes before the address learnt at enrolment.
+std::optional<agent::Endpoint> relay_address(const policy::Config& config) {
+  if (!config.agent.relay) return std::nullopt;
+  return agent::Endpoint{config.agent.relay->host, config.agent.relay->port};
+}
+
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
 
 link::SessionOptions session_options() {
   link::SessionOptions options;
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
-  options.self.hostname = host_name();
+  options.self.hostname = with_valid_utf8(host_name());
   options.self.capabilities = {"jobs", "renewal"};
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
@@ -69,25 +77,18 @@ link::SessionOptions session_options() {
 // Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine.
 class EngineOnLink final : public agent::LinkWork {
  public:
-  EngineOnLink(asio::any_io_executor loop, runner::Engine& engine, const policy::Config& config,
-               const platform::ServiceHost& host, const Log& log)
-      : engine_(engine),
-        config_(config),
-        host_(host),
-        log_(log),
-        answers_(loop, [](const std::string&, std::exception_ptr) {}) {}
+  EngineOnLink(runner::Engine& engine, const policy::Config& config, const platform::ServiceHost& host, const Log& log)
+      : engine_(engine), config_(config), host_(host), log_(log) {}
 
   asio::awaitable<void> on_link(link::Session& session) override {
     co_await asio::this_coro::throw_if_cancelled(false);
-    session_ = &session;
     auto ended = co_await runner::run_jobs_channel(session, engine_);
-    session_ = nullptr;
     if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
     if (!session.ended()) session.stop("the jobs channel ended");
   }
   std::string policy_summary_json() override { return to_json(policy::config_summary(config_)); }
-  void on_ping(link::Session&, std::uint64_t nonce) override {
-    if (answers_.size() < kMaxAnswers) answers_.spawn("pong", answer(nonce));
+  void on_ping(link::Session& session, std::uint64_t nonce) override {
+    if (answering_ < kMaxAnswers) session.spawn("pong", answer(session, nonce));
   }
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override {
     log_.info("link.draining", {{"reason", reason}});
@@ -96,25 +97,26 @@ class EngineOnLink final : public agent::LinkWork {
     if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
     host_.status(fmt::format("{} {}", agent::to_string(status.state), status.last_problem));
   }
-  asio::awaitable<void> join() {
-    answers_.stop();
-    co_await answers_.join();
-  }
 
  private:
   static constexpr std::size_t kMaxAnswers = 4;
 
-  asio::awaitable<void> answer(std::uint64_t nonce) {
-    if (co_await engine_.prove_alive() && session_ != nullptr) session_->pong(nonce);
-    host_.feed_watchdog();
+  // A task of the link the ping came on: it never outlives it, and so never answers on a later one (P10.2).
+  asio::awaitable<void> answer(link::Session& session, std::uint64_t nonce) {
+    struct Counted {
+      std::size_t& count;
+      explicit Counted(std::size_t& of) : count(of) { ++count; }
+      ~Counted() { --count; }
+    };
+    const Counted counted(answering_);
+    if (co_await engine_.prove_alive()) session.pong(nonce);
   }
 
   runner::Engine& engine_;
   const policy::Config& config_;
   const platform::ServiceHost& host_;
   const Log& log_;
-  link::Session* session_ = nullptr;
-  TaskGroup answers_;
+  std::size_t answering_ = 0;
 };
 
 struct Durable {
@@ -135,7 +137,6 @@ Result<Durable> open_durable(const policy::Config& config) {
     return fail(Errc::not_found, "this agent is not enrolled yet; run: sallyport-agent enrol STRING");
   }
   if (!identity) return std::unexpected(identity.error());
-  if (config.agent.relay) identity->relay = {config.agent.relay->host, config.agent.relay->port};
   SP_TRY(auto key, journal::load_or_create_local_key(state / "local.key"));
   journal::JournalOptions options{.file = state / "journal.db", .key = key.duplicate(), .vfs = {}};
   options.max_outbox_bytes = config.agent.limits.outbox_bytes;
@@ -148,7 +149,7 @@ Result<Durable> open_durable(const policy::Config& config) {
 }
 
 asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::Supervisor& supervisor,
-                                                EngineOnLink& work, const platform::ServiceHost& host, const Log& log) {
+                                                const platform::ServiceHost& host, const Log& log) {
   if (auto started = co_await engine.start(); !started) {
     co_await engine.stop();
     co_return started;
@@ -157,7 +158,11 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
     log.error("agent.fault", {{"task", task}});
     std::raise(SIGTERM);
   });
+  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, std::exception_ptr) {
+    log.error("agent.fault", {{"task", task}});
+  });
   link.spawn("link", supervisor.run());
+  watchdog.spawn("watchdog", feed_watchdog([&engine] { return engine.prove_alive(); }, host));
   log.info("agent.started");
 
   const auto signal = co_await platform::wait_for_stop_signal();
@@ -168,7 +173,8 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
   while (engine.status().outbox.rows > 0 && std::chrono::steady_clock::now() < farewell) co_await sleep_for(kTick);
   supervisor.stop("the agent stops");
   co_await link.join();
-  co_await work.join();
+  watchdog.stop();
+  co_await watchdog.join();
   log.info("agent.stopped");
   co_return Result<void>();
 }
@@ -244,15 +250,15 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .clock = clock,
                             .log = log};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);
-  EngineOnLink work(loop.get_executor(), engine, config, host, log);
+  EngineOnLink work(engine, config, host, log);
   const agent::Dialer dialer(proxy, agent::process_environment);
-  agent::TlsTransport transport(dialer, durable.identities, clock);
+  agent::TlsTransport transport(dialer, durable.identities, clock, relay_address(config));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
   agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(), .backoff = {}},
                                {transport, work, &renewer, clock, log}, random_fraction);
 
   Result<void> outcome;
-  asio::co_spawn(loop, run_until_stopped(engine, supervisor, work, host, log),
+  asio::co_spawn(loop, run_until_stopped(engine, supervisor, host, log),
                  [&](std::exception_ptr fault, Result<void> ended) {
                    outcome = fault ? fail(Errc::internal, "the agent broke off") : std::move(ended);
                  });

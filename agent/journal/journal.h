@@ -4,6 +4,7 @@
 #include "shared/base/result.h"
 #include "shared/base/secret.h"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -18,6 +19,7 @@ struct JournalOptions {
   std::uint64_t max_outbox_rows = 200'000;
   std::uint64_t max_outbox_bytes = 256u << 20;
   std::uint64_t max_events_per_recipe = 100'000;  // the oldest are forgotten first
+  std::chrono::hours keep_events{90 * 24};        // of a recipe, after it was assigned last
   std::uint64_t max_tombstones = 10'000;          // of jobs that ended
   std::string vfs;                                // name of a registered SQLite VFS; empty: the system's
 };
@@ -45,6 +47,7 @@ class Journal {
   Result<std::vector<HeldJob>> holding();
 
   // Rows after `seq`, oldest first, until `max_bytes` are reached (at least one row if there is any).
+  // A damaged row comes without its report: it does not hide those after it.
   Result<std::vector<OutboxRow>> outbox_after(std::uint64_t seq, std::size_t max_rows, std::size_t max_bytes);
   OutboxSize outbox_size() const;
   bool outbox_full() const;  // accept no new job, start no new step

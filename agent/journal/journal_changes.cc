@@ -192,8 +192,9 @@ Result<void> ChangeWriter::operator()(const RecordEvent& change) {
                    change.recipe.value, fingerprint, unix_ms(change.at)));
   if (db_.changed_rows() == 0)
     return fail(Errc::conflict, "recipe " + change.recipe.value + " has seen this event already");
-  if (++impl_.events % kCleanUpEvery == 0) return drop_old_events(change.recipe);
-  return {};
+  if (++impl_.events[change.recipe] % kCleanUpEvery != 0) return {};
+  SP_CHECK(drop_old_events(change.recipe));
+  return forget_departed(change.at);
 }
 
 Result<void> ChangeWriter::drop_old_events(const RecipeId& recipe) {
@@ -203,19 +204,33 @@ Result<void> ChangeWriter::drop_old_events(const RecipeId& recipe) {
       recipe.value, impl_.options.max_events_per_recipe);
 }
 
+// Recipes that have not been assigned for so long that nothing they have seen can come again.
+Result<void> ChangeWriter::forget_departed(WallTime now) {
+  const std::int64_t since = unix_ms(now - impl_.options.keep_events);
+  SP_CHECK(db_.run("DELETE FROM events WHERE recipe IN (SELECT recipe FROM departed WHERE left_ms < ?)", since));
+  return db_.run("DELETE FROM departed WHERE left_ms < ?", since);
+}
+
 Result<void> ChangeWriter::operator()(const SetCursor& change) {
   SP_TRY(const Bytes value, impl_.seal("", {"cursors", change.recipe.value, change.name}, change.value_json));
-  return db_.run("INSERT OR REPLACE INTO cursors(recipe, name, value) VALUES(?,?,?)", change.recipe.value, change.name,
-                 value);
+  return db_.run(
+      "INSERT OR REPLACE INTO cursors(recipe, name, value) SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM assignments "
+      "WHERE recipe = ?1)",
+      change.recipe.value, change.name, value);
 }
 
 Result<void> ChangeWriter::operator()(const ReplaceAssignments& change) {
+  SP_CHECK(forget_departed(change.at));
+  SP_CHECK(
+      db_.run("INSERT OR IGNORE INTO departed(recipe, left_ms) SELECT recipe, ? FROM assignments", unix_ms(change.at)));
   SP_CHECK(db_.run("DELETE FROM assignments"));
   for (const Assignment& one : change.recipes) {
     SP_TRY(const Bytes recipe, impl_.seal("", {"assignments", one.recipe.value}, one.recipe_json));
     SP_CHECK(db_.run("INSERT INTO assignments(recipe, version, recipe_json) VALUES(?,?,?)", one.recipe.value,
                      one.version, recipe));
   }
+  SP_CHECK(db_.run("DELETE FROM departed WHERE recipe IN (SELECT recipe FROM assignments)"));
+  SP_CHECK(db_.run("DELETE FROM cursors WHERE recipe NOT IN (SELECT recipe FROM assignments)"));
   return db_.run("UPDATE counters SET value = ? WHERE name = 'assignments_revision'", change.revision);
 }
 

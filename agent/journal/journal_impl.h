@@ -4,6 +4,8 @@
 #include "agent/journal/journal.h"
 #include "agent/journal/sealer.h"
 
+#include <map>
+
 namespace sallyport::journal {
 
 // What a change did to the outbox; added to the journal's own figures when its transaction is on the disk.
@@ -20,8 +22,8 @@ struct Journal::Impl {
   Database database;
   Sealer sealer;
   OutboxSize outbox;
-  std::uint64_t ended = 0;  // since the start; old tombstones are removed now and then
-  std::uint64_t events = 0;
+  std::uint64_t ended = 0;                   // since the start; old tombstones are removed now and then
+  std::map<RecipeId, std::uint64_t> events;  // likewise, by recipe
 
   Result<Bytes> seal(const std::string& scope, Sealer::Place place, const std::string& plain) {
     return sealer.seal(scope, place, plain);
@@ -69,6 +71,7 @@ class ChangeWriter {
   Result<void> bury(const JobId& job, JobState state, WallTime at);
   Result<void> drop_old_tombstones();
   Result<void> drop_old_events(const RecipeId& recipe);
+  Result<void> forget_departed(WallTime now);
   Result<std::int64_t> next_job_seq(const JobId& job);
 
   Journal::Impl& impl_;

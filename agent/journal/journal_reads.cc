@@ -141,25 +141,23 @@ Result<std::vector<HeldJob>> Journal::holding() {
 Result<std::vector<OutboxRow>> Journal::outbox_after(std::uint64_t seq, std::size_t max_rows, std::size_t max_bytes) {
   std::vector<OutboxRow> rows;
   std::size_t bytes = 0;
-  Result<void> opened;
   SP_CHECK(impl_->database.each(
       "SELECT o.seq, o.job, o.job_seq, coalesce(j.epoch, 0), o.report FROM outbox o LEFT JOIN jobs j ON j.id = o.job "
       "WHERE o.seq > ? ORDER BY o.seq LIMIT ?",
       [&](const Row& row) {
-        if (!opened || (bytes >= max_bytes && !rows.empty())) return;
+        if (bytes >= max_bytes && !rows.empty()) return;
         const std::string job = row.text(1), job_seq = std::to_string(row.integer(2));
         auto report = impl_->sealer.open(job, {"outbox.report", job_seq}, row.blob(4));
-        if (!report) {
-          opened = std::unexpected(std::move(report).error());
-          return;
-        }
-        bytes += report->size();
-        rows.push_back({static_cast<std::uint64_t>(row.integer(0)), JobId(job),
-                        static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(2)),
-                        *std::move(report)});
+        OutboxRow read{static_cast<std::uint64_t>(row.integer(0)),
+                       JobId(job),
+                       static_cast<std::uint64_t>(row.integer(3)),
+                       static_cast<std::uint64_t>(row.integer(2)),
+                       {}};
+        if (report) read.report = *std::move(report);
+        bytes += read.report ? read.report->size() : 0;
+        rows.push_back(std::move(read));
       },
       seq, max_rows));
-  SP_CHECK(std::move(opened));
   return rows;
 }
 

@@ -121,6 +121,7 @@ struct RecordEvent {
   std::string key;  // stored as a keyed digest only
   WallTime at;
 };
+// Kept while the recipe is assigned, and gone with its assignment: a later one begins anew.
 struct SetCursor {
   RecipeId recipe;
   std::string name;
@@ -135,6 +136,7 @@ struct Assignment {
 struct ReplaceAssignments {
   std::uint64_t revision = 0;
   std::vector<Assignment> recipes;
+  WallTime at = {};
 };
 struct AcknowledgeReports {
   std::uint64_t up_to_seq = 0;
@@ -167,7 +169,7 @@ struct OutboxRow {
   JobId job;                // empty: the agent's own
   std::uint64_t epoch = 0;  // the job's now, not that of the time of writing
   std::uint64_t job_seq = 0;
-  std::string report;
+  std::optional<std::string> report;  // nullopt: the row is damaged
 };
 struct OutboxSize {
   std::uint64_t rows = 0;

@@ -5,7 +5,7 @@
 namespace sallyport::journal {
 namespace {
 
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 2;
 constexpr std::int64_t kApplicationId = 0x53504a31;  // "SPJ1"
 
 constexpr const char* kTables = R"sql(
@@ -58,6 +58,12 @@ INSERT INTO counters VALUES ('agent_seq', 0), ('assignments_revision', 0);
 PRAGMA user_version = 1;
 )sql";
 
+// Recipes that were assigned once and are not now: what they have seen is kept for a while.
+constexpr const char* kSecond = R"sql(
+CREATE TABLE departed(recipe TEXT PRIMARY KEY, left_ms INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 2;
+)sql";
+
 Result<std::int64_t> number(Database& database, const char* sql) {
   std::int64_t value = 0;
   SP_CHECK(database.each(sql, [&](const Row& row) { value = row.integer(0); }));
@@ -78,9 +84,11 @@ Result<void> check_health(Database& database) {
               "the journal is damaged (" + finding + "): keep a copy for analysis, then move it away and start again");
 }
 
-Result<void> create_tables(Database& database) {
+Result<void> bring_up_to_date(Database& database, std::int64_t version) {
   SP_CHECK(database.script("BEGIN IMMEDIATE"));
-  auto made = database.script(kTables);
+  Result<void> made;
+  if (version < 1) made = database.script(kTables);
+  if (made && version < 2) made = database.script(kSecond);
   if (made) made = database.script("COMMIT");
   if (!made && database.in_transaction()) std::ignore = database.script("ROLLBACK");
   return made;
@@ -103,7 +111,7 @@ Result<void> prepare_schema(Database& database) {
   }
   SP_CHECK(configure(database));
   SP_CHECK(check_health(database));
-  if (version == 0) SP_CHECK(create_tables(database));
+  if (version < kSchema) SP_CHECK(bring_up_to_date(database, version));
   return {};
 }
 

@@ -165,6 +165,7 @@ Result<std::string> SpoolWriter::commit() {
   SP_CHECK(impl_->flush(Place::last));
   SP_CHECK(synchronise(impl_->fd));
   SP_CHECK(synchronise_folder(impl_->file.parent_path()));
+  SP_CHECK(synchronise_folder(impl_->file.parent_path().parent_path()));  // the job's folder may be new
   impl_->committed = true;
   return impl_->name;
 }

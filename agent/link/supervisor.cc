@@ -129,15 +129,19 @@ asio::awaitable<std::optional<link::EndReason>> Supervisor::Impl::one_link() {
   co_return end;
 }
 
-// Waits as long as back-off and the relay want; a refusal without a time waits until somebody calls retry().
+// Waits as long as back-off and the relay want (P11.3). Only what cannot change by itself waits for retry(): an agent
+// that parks itself for anything less is lost until somebody visits its server.
 asio::awaitable<void> Supervisor::Impl::rest(const std::optional<link::EndReason>& end) {
   wake.clear();
-  const auto& refusal = end && end->end == link::LinkEnd::refused ? end->refusal : std::nullopt;
-  if (refusal && refusal->retry_after == milliseconds(0)) {
+  std::optional<link::Refusal> refusal;
+  if (end && end->end == link::LinkEnd::refused) refusal = end->refusal;
+  const bool timeless = refusal && refusal->retry_after == milliseconds(0);
+  if (timeless && (refusal->code == "revoked" || refusal->code == "version")) {
     change(LinkState::refused);
     co_await wake.wait();
     co_return;
   }
+  if (timeless) refusal->retry_after = options.unwanted;
   const auto pause = backoff.next(refusal ? std::optional(refusal->retry_after) : std::nullopt);
   change(LinkState::connecting);
   co_await wake.wait_until(parts.clock.steady() + pause);

@@ -21,7 +21,7 @@ enum class LinkState {
   connecting,  // dialling, in the handshake, or waiting to try again
   ready,       // Welcome, and a round trip through the relay's dispatch path
   draining,    // no new work, running work goes on
-  refused,     // the relay does not want this agent; retry() or a restart tries again
+  refused,     // revoked, or no common version: only retry() or a restart tries again
   stopped,
 };
 std::string_view to_string(LinkState state);
@@ -53,7 +53,8 @@ class LinkWork {
 struct SupervisorOptions {
   link::SessionOptions session;
   BackoffTimes backoff;
-  std::chrono::milliseconds connect{20'000};  // for TCP, proxy and TLS together
+  std::chrono::milliseconds connect{20'000};   // for TCP, proxy and TLS together
+  std::chrono::milliseconds unwanted{60'000};  // after a refusal that names no time, other than revoked and version
 };
 
 // Keeps one link to the relay up: dial, handshake, work, and again with back-off. All references must outlive run().

@@ -13,11 +13,12 @@ asio::awaitable<Result<std::unique_ptr<ByteStream>>> TlsTransport::connect(Stead
   SP_CO_TRY(const auto identity, identities_.load());
   const tls::LinkClientSettings settings{identity.chain, identity.key, identity.root};
   SP_CO_TRY(const auto context, tls::make_link_client_context(settings, clock_));
-  SP_CO_TRY(auto socket, co_await dialer_.dial(identity.relay, deadline));
+  const Endpoint relay = relay_.value_or(identity.relay);
+  SP_CO_TRY(auto socket, co_await dialer_.dial(relay, deadline));
   SP_CO_CHECK(tls::prepare_socket(socket));
-  auto stream = co_await tls::connect_tls(std::move(socket), context, identity.relay.host, deadline);
+  auto stream = co_await tls::connect_tls(std::move(socket), context, relay.host, deadline);
   if (stream) co_return std::move(*stream);
-  co_return in_context(fmt::format("TLS with {} ({})", to_string(identity.relay), stream.error().reason),
+  co_return in_context(fmt::format("TLS with {} ({})", to_string(relay), stream.error().reason),
                        std::move(stream.error().error));
 }
 

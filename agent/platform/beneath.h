@@ -69,8 +69,11 @@ class Root {
   Result<std::vector<DirectoryEntry>> list(std::string_view path, std::size_t limit) const;
   Result<std::vector<std::string>> directories(std::string_view path,
                                                std::size_t limit) const;  // directly in it, the same way
-  Result<NewFile> create(std::string_view path, unsigned mode) const;     // its directory must exist
-  Result<void> make_directory(std::string_view path) const;               // and its parents; existing ones are fine
+  // Its directory must exist. `maker` names who writes it, in letters and digits: a process that is killed leaves a
+  // hidden ".<name>.partial-<maker>-*" behind, which discard_partials() of the same maker removes.
+  Result<NewFile> create(std::string_view path, unsigned mode, std::string_view maker) const;
+  Result<void> discard_partials(std::string_view path, std::string_view maker) const;
+  Result<void> make_directory(std::string_view path) const;  // and its parents; existing ones are fine
   Result<void> rename(std::string_view from, std::string_view to, Replace replace) const;
   Result<void> remove(std::string_view path) const;
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -13,14 +14,26 @@
 namespace sallyport::platform {
 namespace {
 
-Result<std::string> temporary_name(std::string_view final_name) {
+constexpr std::size_t kMaxMaker = 16;
+
+std::string partial_prefix(std::string_view final_name, std::string_view maker) {
+  return fmt::format(".{}.partial-{}-", final_name.substr(0, 190), maker.substr(0, kMaxMaker));
+}
+
+// Unlike the maker the rest is never the same twice: a run that was given up and still writes cannot publish the half
+// of another one.
+Result<std::string> temporary_name(std::string_view final_name, std::string_view maker) {
   std::array<std::byte, 8> random{};
   if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
     return os_fail("reading random bytes");
-  std::string suffix = ".partial-";
-  for (auto byte : random) suffix += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return "." + std::string(final_name.substr(0, 200)) + suffix;
+  auto name = partial_prefix(final_name, maker);
+  for (auto byte : random) name += fmt::format("{:02x}", static_cast<unsigned>(byte));
+  return name;
 }
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
 
 }  // namespace
 
@@ -34,14 +47,27 @@ NewFile::~NewFile() {
   if (directory_ && !committed_) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
 }
 
-Result<NewFile> Root::create(std::string_view path, unsigned mode) const {
+Result<NewFile> Root::create(std::string_view path, unsigned mode, std::string_view maker) const {
   SP_TRY(auto where, place(path));
-  SP_TRY(auto temporary, temporary_name(where.name));
+  SP_TRY(auto temporary, temporary_name(where.name, maker));
   // The directory was resolved under confinement and the name has no slash: this cannot leave the root either.
   Fd file(
       ::openat(where.directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file) return os_fail(fmt::format("creating {}", path));
   return NewFile(std::move(where.directory), std::move(file), std::move(temporary), std::move(where.name));
+}
+
+Result<void> Root::discard_partials(std::string_view path, std::string_view maker) const {
+  SP_TRY(auto where, place(path));
+  const auto prefix = partial_prefix(where.name, maker);
+  const int at = where.directory.get();
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(at));
+  if (!directory) return os_fail(fmt::format("looking for what is left of {}", path));
+  (void)where.directory.release();
+  while (const auto* entry = ::readdir(directory.get())) {
+    if (std::string_view(entry->d_name).starts_with(prefix)) ::unlinkat(at, entry->d_name, 0);
+  }
+  return {};
 }
 
 Result<void> NewFile::write(std::span<const std::byte> bytes) {

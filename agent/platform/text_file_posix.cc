@@ -39,7 +39,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
   const std::filesystem::path where(path);
   const auto parent = where.parent_path();
   SP_TRY(const auto root, Root::open(parent.empty() ? "." : parent.string()));
-  SP_TRY(auto file, root.create(where.filename().string(), mode));
+  SP_TRY(auto file, root.create(where.filename().string(), mode, "agent"));
   SP_CHECK(file.write(as_bytes(bytes)));
   SP_CHECK(file.commit(Replace::allowed));
   return {};

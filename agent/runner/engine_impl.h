@@ -37,6 +37,7 @@ struct Engine::Impl {
   std::shared_ptr<JobTask> add(const JobId& job, std::uint64_t epoch);
   std::shared_ptr<JobTask> find(const JobId& job) const;
   asio::awaitable<void> run_job(std::shared_ptr<JobTask> task);
+  asio::awaitable<void> attempt(std::shared_ptr<JobTask> task);
   asio::awaitable<connectors::StepResult<void>> start_local(std::shared_ptr<const WatchedRecipe> watched,
                                                             connectors::TriggerEvent event, journal::Batch besides);
   std::string event_key(const WatchedRecipe& watched, const journal::Job& job, const connectors::TriggerEvent& event,

@@ -10,6 +10,8 @@ namespace {
 
 using connectors::step_fail;
 
+constexpr auto kLongestPause = std::chrono::minutes(1);
+
 // "file.watch@1" is told as "file.watch".
 std::string kind_of(const std::string& uses) { return uses.substr(0, uses.find('@')); }
 
@@ -33,18 +35,37 @@ std::shared_ptr<JobTask> Engine::Impl::find(const JobId& job) const {
   return it == jobs.end() ? nullptr : it->second;
 }
 
+// A job whose task ends without having settled it is taken up from the journal again: until then its lease is renewed,
+// and nobody else can run it.
 asio::awaitable<void> Engine::Impl::run_job(std::shared_ptr<JobTask> task) {
-  struct Forget {  // also when it ends by an exception: its journal is whole, and the next start takes it up
+  struct Forget {
     Impl& engine;
-    const JobTask& task;
+    JobId job;
     ~Forget() {
-      const auto it = engine.jobs.find(task.id());
-      if (it != engine.jobs.end() && it->second.get() == &task) engine.jobs.erase(it);
+      engine.jobs.erase(job);
       engine.core.to_send.set();  // a slot is free
     }
   };
-  const Forget forget{*this, *task};
-  co_await task->run();
+  const Forget forget{*this, task->id()};
+  for (auto pause = core.options.disk_retry;; pause = std::min<std::chrono::milliseconds>(2 * pause, kLongestPause)) {
+    co_await attempt(task);
+    co_await task->quiesce();
+    if (task->settled() || core.draining) co_return;
+    core.parts.log.warn("job.taken_up_again", {{"job", task->id().value}, {"in_ms", pause.count()}});
+    co_await task->rest(pause);
+    auto next = std::make_shared<JobTask>(core, task->id(), task->epoch());
+    next->inherit(*task);
+    jobs.insert_or_assign(task->id(), next);
+    task = std::move(next);
+  }
+}
+
+asio::awaitable<void> Engine::Impl::attempt(std::shared_ptr<JobTask> task) {
+  try {
+    co_await task->run();
+  } catch (const std::exception& fault) {
+    core.parts.log.error("job.fault", {{"job", task->id().value}, {"why", fault.what()}});
+  }
 }
 
 // ---------------------------------------------------------------- local triggers

@@ -68,13 +68,15 @@ asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch) {
 }
 
 asio::awaitable<wire::Answer> Engine::Impl::judge(const wire::Dispatch& dispatch) {
-  if (const auto task = find(dispatch.lease.job)) return judge_held(dispatch, task);
-  return judge_new(dispatch);
+  if (!dispatch.problem.empty()) co_return no(dispatch, "invalid", dispatch.problem);
+  if (const auto task = find(dispatch.lease.job)) co_return co_await judge_held(dispatch, task);
+  co_return co_await judge_new(dispatch);
 }
 
 asio::awaitable<wire::Answer> Engine::Impl::judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task) {
   if (task->is_local()) co_return no(dispatch, "invalid", "this job was started here, by a local trigger");
   if (dispatch.lease.epoch < task->epoch()) co_return no(dispatch, "busy", "the job is held under a later epoch");
+  if (task->is_fenced()) co_return no(dispatch, "busy", "the job was fenced here, and a step of it is still ending");
   if (dispatch.lease.epoch == task->epoch()) co_return yes(dispatch);
   journal::Batch started;
   started.emplace_back(core.report_of(dispatch.lease.job, started_by(dispatch, "")));
@@ -150,12 +152,15 @@ asio::awaitable<Result<void>> Engine::Impl::take(wire::Leases leases) {
   const SteadyTime now = core.parts.clock.steady();
   for (const auto& lease : leases.renewed) {
     pump.lease_length(lease.length);
-    if (const auto task = find(lease.job)) task->renew(lease.epoch, now + lease.length);
+    const SteadyTime asked = pump.asked_for(lease.job).value_or(now);
+    if (const auto task = find(lease.job)) task->renew(lease.epoch, asked + lease.length);
   }
   for (auto& lease : leases.fenced) {
     co_await accepted(lease.job);
     const auto task = find(lease.job);
-    if (task && task->epoch() <= lease.epoch) task->fence();
+    if (task && task->epoch() > lease.epoch) continue;  // given to us again
+    (void)pump.asked_for(lease.job);
+    if (task) task->fence();
     if (!task) co_await drop(std::move(lease));
   }
   co_return Result<void>();
@@ -196,7 +201,7 @@ asio::awaitable<void> Engine::Impl::assign() {
     wire::Assignments now = *std::move(to_assign);
     to_assign.reset();
     journal::Batch batch;
-    batch.emplace_back(journal::ReplaceAssignments{now.revision, now.recipes});
+    batch.emplace_back(journal::ReplaceAssignments{now.revision, now.recipes, core.parts.clock.wall()});
     const auto committed = co_await core.commit(std::move(batch));
     if (!committed) {
       core.parts.log.error("assignments.unwritable", {{"why", committed.error().message}});

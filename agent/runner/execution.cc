@@ -128,7 +128,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
   if (step.foreach) return begin_loop(step, *step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
@@ -142,7 +142,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
   const auto run = wanted(step, path);
   if (!run || !*run) {
     current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
@@ -236,7 +236,7 @@ void Execution::Impl::finish(JobStatus status, const StepError& error, const std
   current.reset();
   phase = Phase::over;
   turn.changes.push_back(journal::EndJob{job.id, now.wall});
-  turn.reports.push_back(report::JobFinished{std::string(to_string(status)), error.error_class(), error.message, step});
+  report_job(status, error, step);
   turn.finished = status;
 }
 
@@ -285,6 +285,7 @@ void Execution::cancel(std::string reason) {
 void Execution::set_standing(Standing standing) {
   impl_->standing = standing;
   if (standing == Standing::may_act || !impl_->current) return;
+  impl_->current->pull_interrupted = impl_->current->pulling.has_value();
   for (auto& [item, run] : impl_->current->runs) run.interrupted |= run.stage == OpenRun::Stage::running;
 }
 

@@ -58,6 +58,7 @@ struct PullItem {
   std::string path;
   Handle source;
   std::int64_t index = 0;
+  SteadyTime latest;  // the job's own limit
 };
 using Action = std::variant<RunStep, PullItem>;
 

@@ -22,12 +22,14 @@ struct OpenRun {
   journal::StepRun id;
   Value item;
   Stage stage = Stage::fresh;
-  SteadyTime wake{};          // of sleeping
-  bool doubtful = false;      // an earlier run of this attempt began, and nobody knows how far it came
-  bool announced = false;     // its intent and start are recorded, though it has not begun
-  bool interrupted = false;   // the leave to act was withdrawn while it ran
-  bool durable_wait = false;  // sleeping is all it does
-  Label label = Label::none;  // of its arguments
+  SteadyTime wake{};                         // of sleeping
+  bool doubtful = false;                     // an earlier run of this attempt began, and nobody knows how far it came
+  bool announced = false;                    // its intent and start are recorded, though it has not begun
+  bool interrupted = false;                  // the leave to act was withdrawn while it ran
+  bool durable_wait = false;                 // sleeping is all it does
+  bool certain = false;                      // when it says that it was broken off, nothing has happened
+  std::optional<StepError> told_doubt = {};  // by its action
+  Label label = Label::none;                 // of its arguments
 };
 
 struct CurrentStep {
@@ -36,6 +38,7 @@ struct CurrentStep {
   std::unique_ptr<ForeachState> loop;
   std::map<std::int64_t, OpenRun> runs;
   std::optional<std::int64_t> pulling;
+  bool pull_interrupted = false;  // the leave to act was withdrawn meanwhile
 };
 
 // Why the job does not go on as the recipe says.
@@ -91,16 +94,18 @@ struct Execution::Impl {
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
   void launch(OpenRun& run);
+  bool can_repeat(const recipe::ActionInfo& action, const Value& arguments) const;
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);
   void start_wait(OpenRun& run, const Value& arguments);
   void write_log(OpenRun& run, const Value& arguments);
-  void start_action(OpenRun& run, Value arguments);
+  void start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments);
   StepResult<Value> arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const;
   StepResult<void> bind_secrets(const recipe::Step& step, expr::Activation& names) const;
 
   // --- execution_results.cc: ending a run
   void take(Result result);
   void take(Pulled pulled);
+  void take_doubt(OpenRun& run, const StepError& error);
   void settle(OpenRun& run, const Outcome& outcome);
   void retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome);
   void end_run(std::int64_t item, const Outcome& outcome);
@@ -112,6 +117,7 @@ struct Execution::Impl {
   void report_started(const journal::StepRun& run, const recipe::Step& step, const std::string& input_json);
   void report_finished(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
   void report_log(const journal::StepRun& run, std::string_view level, std::string text);
+  void report_job(JobStatus status, const StepError& error, const std::string& step);
   SteadyTime steady_at(WallTime wall, std::chrono::milliseconds at_most) const;
 
   std::shared_ptr<const recipe::Recipe> recipe;

@@ -37,7 +37,7 @@ void Execution::Impl::launch(OpenRun& run) {
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
   if (current->step->uses == kWait) return start_wait(run, *arguments);
   if (current->step->uses == kLog) return write_log(run, *arguments);
-  start_action(run, *std::move(arguments));
+  start_action(run, *action, *std::move(arguments));
 }
 
 StepResult<void> Execution::Impl::bind_secrets(const recipe::Step& step, expr::Activation& names) const {
@@ -72,20 +72,26 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
   return *std::move(bound);
 }
 
+// Whether it may run again with the same key although an earlier run may have had its effect.
+bool Execution::Impl::can_repeat(const recipe::ActionInfo& action, const Value& arguments) const {
+  if (action.repeat == recipe::Repeat::safe) return true;
+  const bool ledger = action.repeat == recipe::Repeat::ledger && ports.keeps_ledger;
+  return ledger && ports.keeps_ledger(current->step->uses, current->step->connection, arguments);
+}
+
 // True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
   const auto& step = *current->step;
-  if (action->repeat == recipe::Repeat::safe) return true;
-  const bool ledger = action->repeat == recipe::Repeat::ledger && ports.keeps_ledger;
-  if (ledger && ports.keeps_ledger(step.uses, step.connection, arguments)) return true;
+  if (can_repeat(*action, arguments)) return true;
+  const StepError why = run.told_doubt.value_or(doubt());
   switch (step.doubt()) {
     case recipe::OnInDoubt::retry: return true;
     case recipe::OnInDoubt::skip:
-      report_log(run.id, "warn", "in doubt, and skipped as the recipe says: " + doubt().message);
+      report_log(run.id, "warn", "in doubt, and skipped as the recipe says: " + why.message);
       end_run(run.id.item, Outcome::skipped());
       return false;
     case recipe::OnInDoubt::stop:
-    case recipe::OnInDoubt::ask: end_run(run.id.item, {StepStatus::in_doubt, Value(), doubt()}); return false;
+    case recipe::OnInDoubt::ask: end_run(run.id.item, {StepStatus::in_doubt, Value(), why}); return false;
   }
   return false;
 }
@@ -106,7 +112,7 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
   end_run(run.id.item, Outcome::success(Value()));
 }
 
-void Execution::Impl::start_action(OpenRun& run, Value arguments) {
+void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments) {
   record_intent(run.id, std::nullopt);
   if (run.announced) {
     run.announced = false;
@@ -127,6 +133,7 @@ void Execution::Impl::start_action(OpenRun& run, Value arguments) {
                  .latest = deadline};
   run.stage = Stage::running;
   run.interrupted = false;
+  run.certain = can_repeat(info, action.arguments);
   turn.actions.emplace_back(std::move(action));
 }
 

@@ -77,7 +77,8 @@ bool Execution::Impl::open_item(std::int64_t item) {
     return true;
   }
   current->pulling = item;
-  turn.actions.emplace_back(PullItem{current->path, loop.body(), item});
+  current->pull_interrupted = false;
+  turn.actions.emplace_back(PullItem{current->path, loop.body(), item, deadline});
   return false;
 }
 
@@ -141,7 +142,7 @@ bool Execution::Impl::wind_down() {
 Outcome Execution::Impl::cut_short(const OpenRun& run) const {
   const auto* action = recipe::find_action(current->step->uses);
   const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
-  if (run.doubtful && !harmless) return {StepStatus::in_doubt, Value(), doubt()};
+  if (run.doubtful && !harmless) return {StepStatus::in_doubt, Value(), run.told_doubt.value_or(doubt())};
   StepError error = ending ? ending->error : StepError{{"cancelled"}, "another item failed", {}};
   return {StepStatus::cancelled, Value(), std::move(error)};
 }

@@ -1,5 +1,6 @@
 #include "agent/runner/execution_impl.h"
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 #include "shared/crypto/digest.h"
 
 #include <algorithm>
@@ -11,14 +12,6 @@ namespace {
 constexpr std::size_t kKeyBytes = 16;
 constexpr std::size_t kMaxMessage = 4'096;
 constexpr std::size_t kMaxLogText = 64u << 10;
-
-// Cut at a character's boundary.
-std::string cut(std::string text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
-  text.resize(limit);
-  return text + "...";
-}
 
 }  // namespace
 
@@ -96,18 +89,23 @@ void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome
   if (outcome.status == journal::StepStatus::succeeded) finished.output_json = shown(outcome.output);
   if (outcome.error) {
     finished.error_class = outcome.error->error_class();
-    finished.message = cut(outcome.error->message, kMaxMessage);
+    finished.message = shortened(outcome.error->message, kMaxMessage);
   }
   if (retry_at) finished.retry_at_ms = unix_ms(*retry_at);
   turn.reports.emplace_back(std::move(finished));
   if (outcome.error && outcome.error->error_class() == "policy") {
     turn.reports.push_back(
-        report::AgentEvent{"policy.refused", outcome.error->rule, cut(outcome.error->message, kMaxMessage)});
+        report::AgentEvent{"policy.refused", outcome.error->rule, shortened(outcome.error->message, kMaxMessage)});
   }
 }
 
 void Execution::Impl::report_log(const journal::StepRun& run, std::string_view level, std::string text) {
-  turn.reports.push_back(report::StepLog{path_text(run), std::string(level), cut(std::move(text), kMaxLogText)});
+  turn.reports.push_back(report::StepLog{path_text(run), std::string(level), shortened(std::move(text), kMaxLogText)});
+}
+
+void Execution::Impl::report_job(JobStatus status, const StepError& error, const std::string& step) {
+  turn.reports.push_back(report::JobFinished{std::string(to_string(status)), error.error_class(),
+                                             shortened(error.message, kMaxMessage), step});
 }
 
 // A wait never becomes longer than it was meant to be, whatever the wall clock did meanwhile.

@@ -7,6 +7,8 @@ using journal::kNoItem;
 using journal::StepStatus;
 using Stage = OpenRun::Stage;
 
+constexpr auto kDoubtPause = std::chrono::seconds(1);
+
 // Takes up to a fifth off, so that jobs that failed together do not all come back together; the same after a restart.
 std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::string& key, std::uint32_t attempt) {
   const auto digit = static_cast<std::int64_t>(static_cast<unsigned char>(key[attempt % key.size()]) % 16);
@@ -28,13 +30,27 @@ void Execution::Impl::take(Result result) {
   const StepError& error = result.result.error();
   const bool broken_off = error.error_class() == "cancelled";
   notice_ending();
-  if (broken_off && ending) return end_run(run.id.item, {StepStatus::cancelled, Value(), ending->error});
+  if (error.error_class() == "in_doubt") return take_doubt(run, error);
+  if (broken_off && ending) {
+    run.doubtful |= !run.certain;
+    return end_run(run.id.item, cut_short(run));
+  }
   if (broken_off && run.interrupted) {
     run.stage = Stage::fresh;
     run.doubtful = true;
     return;
   }
   settle(run, Outcome::failure(error));
+}
+
+// As after a crash: launch() asks the recipe, and `retry` has no say. The pause keeps a target that fails in the same
+// way again and again from being hammered.
+void Execution::Impl::take_doubt(OpenRun& run, const StepError& error) {
+  run.doubtful = true;
+  run.told_doubt = error;
+  if (ending) return end_run(run.id.item, cut_short(run));
+  run.stage = Stage::sleeping;
+  run.wake = now.steady + kDoubtPause;
 }
 
 void Execution::Impl::take(Pulled pulled) {
@@ -44,7 +60,7 @@ void Execution::Impl::take(Pulled pulled) {
   notice_ending();
   if (ending || loop.first_error()) return;
   if (!pulled.item) {
-    const bool broken_off = pulled.item.error().error_class() == "cancelled" && standing == Standing::must_wait;
+    const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->pull_interrupted;
     if (broken_off) return;
     auto error = std::move(pulled.item).error();
     error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");

@@ -82,11 +82,19 @@ std::int64_t ItemReader::batch_size() const {
   return it != source_.attributes.end() && it->second.is(Value::Kind::int64) ? it->second.as_int() : 0;
 }
 
-StepResult<std::optional<Value>> ItemReader::next_item() {
-  const auto size = batch_size();
-  if (size <= 0) return rows_->next();
+StepResult<void> Patience::check() const {
+  if (stop.stop_requested()) return step_fail("cancelled", "stopped between two rows");
+  if (clock.steady() >= deadline) return step_fail("timeout", "the job's time limit is over");
+  return {};
+}
+
+StepResult<std::optional<Value>> ItemReader::next_item(const Patience& patience) {
+  const auto size = std::max<std::int64_t>(batch_size(), 0);
+  SP_CHECK(patience.check());
+  if (size == 0) return rows_->next();
   ValueList rows;
   while (std::cmp_less(rows.size(), size)) {
+    SP_CHECK(patience.check());
     SP_TRY(auto row, rows_->next());
     if (!row) break;
     rows.push_back(std::move(*row));
@@ -95,15 +103,17 @@ StepResult<std::optional<Value>> ItemReader::next_item() {
   return std::optional<Value>(Value(std::move(rows)));
 }
 
-StepResult<std::optional<Value>> ItemReader::item(std::int64_t index) {
+StepResult<std::optional<Value>> ItemReader::item(std::int64_t index, const Patience& patience) {
   if (!rows_ || index < next_) {
     SP_TRY(rows_, bodies_->open_rows(source_));
     next_ = 0;
   }
   for (;;) {
-    SP_TRY(auto item, next_item());
+    auto item = next_item(patience);
+    if (!item) rows_.reset();  // rows of a batch may be lost
+    if (!item) return item;
     const bool wanted = next_++ == index;
-    if (wanted || !item) return item;
+    if (wanted || !*item) return item;
   }
 }
 

@@ -2,8 +2,10 @@
 
 #include "agent/connectors/bodies.h"
 #include "agent/journal/spool.h"
+#include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <stop_token>
 #include <vector>
 
 namespace sallyport::runner {
@@ -28,17 +30,27 @@ class JobBodies final : public connectors::Bodies {
   const std::vector<connectors::HandleOpener*>& openers_;
 };
 
+// How long a reader may go on, asked between rows.
+struct Patience {
+  const Clock& clock;
+  SteadyTime deadline = SteadyTime::max();
+  std::stop_token stop = {};
+
+  connectors::StepResult<void> check() const;  // class cancelled or timeout
+};
+
 // Gives the items of one body in order, from any of them on; opened when it is first asked. An item is a row, or a list
 // of rows when the handle says how many make a batch. For one thread at a time.
 class ItemReader {
  public:
   ItemReader(std::shared_ptr<JobBodies> bodies, Handle source)
       : bodies_(std::move(bodies)), source_(std::move(source)) {}
-  connectors::StepResult<std::optional<Value>> item(std::int64_t index);
+  // After an error the next call may begin at the first row again.
+  connectors::StepResult<std::optional<Value>> item(std::int64_t index, const Patience& patience);
 
  private:
   std::int64_t batch_size() const;  // 0: single rows
-  connectors::StepResult<std::optional<Value>> next_item();
+  connectors::StepResult<std::optional<Value>> next_item(const Patience& patience);
 
   std::shared_ptr<JobBodies> bodies_;
   Handle source_;

@@ -17,7 +17,7 @@ void JobTask::begin(const Action& action) {
   if (step != nullptr) {
     core_.tasks.spawn("step", run_step(shared_from_this(), *step, stop_.get_token()));
   } else {
-    core_.tasks.spawn("pull", pull_item(shared_from_this(), std::get<PullItem>(action)));
+    core_.tasks.spawn("pull", pull_item(shared_from_this(), std::get<PullItem>(action), stop_.get_token()));
   }
 }
 
@@ -35,6 +35,15 @@ struct Work {
 
   // On the pool. An action that throws has a fault of its own; its text may hold data, so it is not repeated.
   Outcome operator()() const {
+    try {
+      return run();
+    } catch (const std::exception& fault) {
+      core.parts.log.error("action.threw", {{"job", job.value}, {"uses", step.uses}, {"what", typeid(fault).name()}});
+      return connectors::step_fail("internal", "the action " + step.uses + " failed in a way it should not");
+    }
+  }
+
+  Outcome run() const {
     const SteadyTime now = core.parts.clock.steady();
     if (now >= lease_end || stop.stop_requested()) return std::nullopt;
     auto* action = core.find_action(step.uses);
@@ -49,41 +58,61 @@ struct Work {
                                           .stop = stop,
                                           .bodies = bodies,
                                           .repeated = step.repeated};
+    return action->run(context, step.arguments);
+  }
+};
+
+struct Pull {
+  EngineCore& core;
+  ItemReader& reader;
+  const PullItem& pull;
+  std::stop_token stop;
+
+  connectors::StepResult<std::optional<Value>> operator()() const {
     try {
-      return action->run(context, step.arguments);
+      return reader.item(pull.index, {core.parts.clock, pull.latest, stop});
     } catch (const std::exception& fault) {
-      core.parts.log.error("action.threw", {{"job", job.value}, {"uses", step.uses}, {"what", typeid(fault).name()}});
-      return connectors::step_fail("internal", "the action " + step.uses + " failed in a way it should not");
+      core.parts.log.error("reader.threw", {{"path", pull.path}, {"what", typeid(fault).name()}});
+      return connectors::step_fail("internal", "reading the items failed in a way it should not");
     }
   }
 };
 
 }  // namespace
 
+// Ends also when the coroutine does so by an exception: a job must never wait for a step that is not there.
+struct JobTask::Running {
+  JobTask& task;
+  explicit Running(JobTask& of) : task(of) {}
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    --task.running_;
+    task.core_.step_ended();
+    task.changed_.set();
+  }
+};
+
 asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
+  const Running running(*self);
   const SteadyTime lease_end = is_local() ? SteadyTime::max() : lease_end_;
   auto bodies = bodies_;
   auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
-  --running_;
-  core_.step_ended();
   if (outcome) {
     execution_->on_step_result(step.run, *std::move(outcome));
   } else {
     execution_->on_not_begun(step.run);
   }
-  changed_.set();
 }
 
-asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem pull) {
+asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem pull, std::stop_token stop) {
+  const Running running(*self);
   auto& reader = readers_[pull.path];
   if (!reader) reader = std::make_shared<ItemReader>(bodies_, pull.source);
   auto kept = reader;
-  auto item = co_await run_blocking(core_.pool, [&kept, &pull] { return kept->item(pull.index); });
-  --running_;
-  core_.step_ended();
+  auto item = co_await run_blocking(core_.pool, Pull{core_, *kept, pull, std::move(stop)});
   if (!item || !*item) readers_.erase(pull.path);
   execution_->on_item(pull.path, pull.index, std::move(item));
-  changed_.set();
 }
 
 }  // namespace sallyport::runner

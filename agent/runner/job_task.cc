@@ -44,22 +44,35 @@ Standing JobTask::standing() const {
   return wait ? Standing::must_wait : Standing::may_act;
 }
 
-asio::awaitable<void> JobTask::run() {
-  auto loaded = co_await load();
-  while (!loaded && loaded.error().code == Errc::unavailable && !core_.draining) {
-    co_await sleep_for(core_.options.disk_retry);
-    loaded = co_await load();
+void JobTask::inherit(const JobTask& earlier) {
+  lease_end_ = earlier.lease_end_;
+  cancel_ = earlier.cancel_;
+  fenced_ = earlier.fenced_;
+  gate_key_ = earlier.gate_key_;
+}
+
+asio::awaitable<void> JobTask::rest(std::chrono::milliseconds length) {
+  changed_.clear();
+  co_await changed_.wait_until(std::chrono::steady_clock::now() + length);
+}
+
+asio::awaitable<void> JobTask::quiesce() {
+  if (running_ > 0) interrupt();
+  while (running_ > 0) {
+    changed_.clear();
+    co_await changed_.wait();
   }
-  if (!loaded) {
-    core_.parts.log.error("job.unreadable", {{"job", id_.value}, {"why", loaded.error().message}});
-    if (loaded.error().code == Errc::invalid)
-      co_await end_at_once(JobStatus::failed, "invalid", loaded.error().message);
-  } else if (co_await wait_for_turn()) {
+}
+
+asio::awaitable<void> JobTask::run() {
+  if (co_await load_patiently() && co_await wait_for_turn()) {
+    prepare();
     co_await work();
   }
+  if (!over_) co_await quiesce();
   if (fenced_ && !over_) co_await abandon();
   leave_gate();
-  if (over_) co_await clean_up();
+  if (settled()) co_await clean_up();
 }
 
 asio::awaitable<Result<void>> JobTask::load() {
@@ -68,8 +81,27 @@ asio::awaitable<Result<void>> JobTask::load() {
   SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json));
   stored.job.recipe_json.clear();
   job_ = stored.job;
-  execution_ = std::make_unique<Execution>(recipe_, std::move(stored), core_.options.agent, ports(), core_.now());
+  stored_ = std::move(stored);
   co_return Result<void>();
+}
+
+// False when there is nothing to run: the job cannot be run, is gone or not ours any more, or the engine drains.
+asio::awaitable<bool> JobTask::load_patiently() {
+  for (;;) {
+    const auto loaded = co_await load();
+    if (loaded) co_return true;
+    const auto& why = loaded.error();
+    core_.parts.log.error("job.unreadable", {{"job", id_.value}, {"why", why.message}});
+    gone_ = why.code == Errc::not_found;
+    if (why.code == Errc::invalid) co_await end_at_once(JobStatus::failed, "invalid", why.message);
+    if (gone_ || why.code == Errc::invalid || fenced_ || core_.draining) co_return false;
+    co_await sleep_for(core_.options.disk_retry);
+  }
+}
+
+void JobTask::prepare() {
+  execution_ = std::make_unique<Execution>(recipe_, *std::move(stored_), core_.options.agent, ports(), core_.now());
+  stored_.reset();
 }
 
 ExecutionPorts JobTask::ports() const {
@@ -128,6 +160,7 @@ void JobTask::leave_gate() {
 asio::awaitable<void> JobTask::work() {
   for (;;) {
     changed_.clear();
+    if (fenced_) co_return;  // what still comes in is somebody else's to say
     execution_->set_standing(standing());
     if (cancel_) execution_->cancel(*cancel_);
     const Turn turn = execution_->next(core_.now());
@@ -138,12 +171,13 @@ asio::awaitable<void> JobTask::work() {
       co_return;
     }
     for (const Action& action : turn.actions) begin(action);
-    if (turn.interrupt || fenced_ || lease_over()) interrupt();
+    if (turn.interrupt || lease_over()) interrupt();
     const bool rests = running_ == 0 && turn.actions.empty() && !changed_.is_set();
-    if (rests && (fenced_ || core_.draining)) co_return;
+    if (rests && core_.draining) co_return;
     if (rests && reload_) {
       reload_ = false;
-      if (const auto loaded = co_await load(); !loaded) co_return;
+      if (!co_await load_patiently()) co_return;
+      prepare();
       continue;
     }
     SteadyTime until = turn.wake.value_or(SteadyTime::max());

@@ -17,8 +17,15 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
  public:
   JobTask(EngineCore& core, JobId id, std::uint64_t epoch);
 
-  // From the journal to the job's end, to its being abandoned, or to a point where the engine drains and nothing runs.
+  // From the journal to the job's end, to its being abandoned, or to a point where the engine drains. It may also end
+  // before, without settled(), or by an exception: then a new task takes the job up from the journal again.
   asio::awaitable<void> run();
+  // Interrupts what still runs of it, and returns when nothing does.
+  asio::awaitable<void> quiesce();
+  // What the relay and others said to the task before this one. For before run().
+  void inherit(const JobTask& earlier);
+  // Until something is said to it, or the time is over.
+  asio::awaitable<void> rest(std::chrono::milliseconds length);
 
   void cancel(std::string reason);
   void renew(std::uint64_t epoch, SteadyTime until);
@@ -31,9 +38,13 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   const JobId& id() const { return id_; }
   std::uint64_t epoch() const { return epoch_; }
   bool is_local() const { return epoch_ == 0; }
+  bool is_fenced() const { return fenced_; }
+  bool settled() const { return over_ || gone_; }
 
  private:
   asio::awaitable<Result<void>> load();
+  asio::awaitable<bool> load_patiently();
+  void prepare();
   asio::awaitable<bool> wait_for_turn();
   asio::awaitable<bool> queue(recipe::Concurrency rule);
   Result<std::string> concurrency_key(const recipe::Concurrency& rule) const;
@@ -50,7 +61,8 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   bool lease_over() const;
   void begin(const Action& action);
   asio::awaitable<void> run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop);
-  asio::awaitable<void> pull_item(std::shared_ptr<JobTask> self, PullItem pull);
+  asio::awaitable<void> pull_item(std::shared_ptr<JobTask> self, PullItem pull, std::stop_token stop);
+  struct Running;
   ExecutionPorts ports() const;
 
   EngineCore& core_;
@@ -62,9 +74,11 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   bool fenced_ = false;
   bool reload_ = false;
   bool over_ = false;  // ended or abandoned: nothing of it is to be kept
+  bool gone_ = false;  // not in the journal as unfinished
   std::size_t running_ = 0;
   std::stop_source stop_;
   journal::Job job_;
+  std::optional<journal::StoredJob> stored_;  // until its turn comes: the job's time begins to count then
   std::shared_ptr<const recipe::Recipe> recipe_;
   std::optional<ConcurrencyGate::Key> gate_key_;
   std::unique_ptr<Execution> execution_;

@@ -26,13 +26,23 @@ asio::awaitable<Result<void>> receive(const link::Channel& channel, Engine& engi
   }
 }
 
+constexpr std::string_view kMute = "the agent sends nothing any more";
+
+// A channel that only listens would keep a link up on which no lease is renewed and no report goes out.
+asio::awaitable<void> send(const link::Channel& channel, Uplink& uplink, Engine& engine) {
+  co_await engine.serve(uplink);
+  channel.reset(mux::ResetCode::internal, kMute);
+}
+
 }  // namespace
 
 asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& engine) {
   SP_CO_TRY(const link::Channel channel, session.open_channel(kJobsPurpose));
   ChannelUplink uplink(channel);
-  TaskGroup sending(co_await asio::this_coro::executor, [](const std::string&, const std::exception_ptr&) {});
-  sending.spawn("pump", engine.serve(uplink));
+  TaskGroup sending(co_await asio::this_coro::executor, [&channel](const std::string&, const std::exception_ptr&) {
+    channel.reset(mux::ResetCode::internal, kMute);
+  });
+  sending.spawn("pump", send(channel, uplink, engine));
   Result<void> ended;
   std::exception_ptr fault;
   try {

@@ -46,8 +46,8 @@ class LocalTriggers {
   asio::awaitable<void> watch_source(std::shared_ptr<const WatchedRecipe> watched, connectors::TriggerSource& source,
                                      Value arguments);
   asio::awaitable<void> keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments);
-  asio::awaitable<std::optional<WallTime>> last_fire(std::shared_ptr<const WatchedRecipe> watched);
-  asio::awaitable<void> fire(std::shared_ptr<const WatchedRecipe> watched, WallTime due);
+  asio::awaitable<std::optional<WallTime>> last_fire(std::shared_ptr<const WatchedRecipe> watched, std::string rule);
+  asio::awaitable<void> fire(std::shared_ptr<const WatchedRecipe> watched, std::string rule, WallTime due);
 
   EngineCore& core_;
   StartLocalJob start_;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswers = 256;
 constexpr std::size_t kRowsAtOnce = 128;
+constexpr std::size_t kMaxAsked = 8;
 constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
 constexpr auto kUnreadableAgain = std::chrono::seconds(30);
 constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to renew
@@ -49,6 +50,7 @@ asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
   room_.set();
   flight_.clear();
   flight_bytes_ = 0;
+  asked_.clear();
   sent_seq_ = 0;
   told_slots_ = 0;
   holding_due_ = SteadyTime::min();
@@ -81,7 +83,29 @@ asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
     if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
   }
   if (held.empty()) holding_due_ = core_.parts.clock.steady() + kIdleHolding;
+  note_asked(held);
   co_return co_await uplink.send(wire::encode_holding(held, hooks_.assignments_revision()));
+}
+
+void ReportPump::note_asked(const std::vector<journal::HeldJob>& held) {
+  const SteadyTime now = core_.parts.clock.steady();
+  std::map<JobId, Asked> asked;
+  for (const auto& job : held) {
+    auto& its = asked[job.id];
+    if (const auto it = asked_.find(job.id); it != asked_.end()) its = std::move(it->second);
+    if (its.open.size() < kMaxAsked) its.open.push_back(now);  // beyond, an earlier one counts: the lease is shorter
+  }
+  asked_ = std::move(asked);
+}
+
+std::optional<SteadyTime> ReportPump::asked_for(const JobId& job) {
+  const auto it = asked_.find(job);
+  if (it == asked_.end()) return std::nullopt;
+  auto& [open, last] = it->second;
+  if (open.empty()) return last;
+  last = open.front();
+  open.pop_front();
+  return last;
 }
 
 // Credit is told when there is more of it, or none any more; what dispatches use up the relay counts itself.
@@ -103,7 +127,8 @@ asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {
     }
     if (rows->empty()) break;
     for (const auto& row : *rows) {
-      SP_CO_TRY(std::string message, wire::encode(row));
+      if (!row.report) core_.parts.log.error("report.lost", {{"job", row.job.value}, {"seq", row.seq}});
+      std::string message = wire::encode(row);
       flight_.push_back({row.seq, message.size()});
       flight_bytes_ += message.size();
       sent_seq_ = row.seq;

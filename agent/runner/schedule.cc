@@ -28,6 +28,10 @@ WallTime last_due(const recipe::Cron& cron, WallTime first, WallTime now) {
   return first;
 }
 
+journal::Change cursor_at(const WatchedRecipe& watched, const std::string& rule, WallTime at) {
+  return journal::SetCursor{watched.id, kCursor, to_json(Value(ValueMap{{"at", Value(unix_ms(at))}, {"rule", rule}}))};
+}
+
 }  // namespace
 
 ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, WallTime last, WallTime now) {
@@ -40,14 +44,17 @@ ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, Wall
   return {std::nullopt, now, now};
 }
 
-asio::awaitable<std::optional<WallTime>> LocalTriggers::last_fire(std::shared_ptr<const WatchedRecipe> watched) {
+// A schedule that was assigned just now, or says something else than before, has missed nothing.
+asio::awaitable<std::optional<WallTime>> LocalTriggers::last_fire(std::shared_ptr<const WatchedRecipe> watched,
+                                                                  std::string rule) {
   const auto stored = co_await core_.parts.journal.cursor(watched->id, kCursor);
   if (!stored) co_return std::nullopt;
-  if (*stored) {
-    const auto value = parse_json(**stored);
-    if (value && value->is(Value::Kind::int64)) co_return from_unix_ms(value->as_int());
-  }
-  co_return core_.parts.clock.wall();  // assigned just now: nothing was missed
+  const auto value = *stored ? parse_json(**stored) : fail(Errc::not_found, "no cursor");
+  if (!value) co_return core_.parts.clock.wall();
+  const Value* at = value->find("at");
+  const Value* of = value->find("rule");
+  const bool ours = at != nullptr && at->is(Value::Kind::int64) && of != nullptr && *of == Value(rule);
+  co_return ours ? from_unix_ms(at->as_int()) : core_.parts.clock.wall();
 }
 
 asio::awaitable<void> LocalTriggers::keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments) {
@@ -57,18 +64,19 @@ asio::awaitable<void> LocalTriggers::keep_schedule(std::shared_ptr<const Watched
     co_return co_await core_.tell(
         {"trigger.failed", "", "recipe " + watched->recipe->name + ": " + cron.error().message});
   const CatchUp catch_up = text("catch_up") == "once" ? CatchUp::once : CatchUp::skip;
-  auto last = co_await last_fire(watched);
+  const std::string rule = text("cron") + " " + text("timezone");
+  auto last = co_await last_fire(watched, rule);
   while (!last) {
     co_await sleep_for(kAgain);
-    last = co_await last_fire(watched);
+    last = co_await last_fire(watched, rule);
   }
   journal::Batch begun;
-  begun.emplace_back(journal::SetCursor{watched->id, kCursor, std::to_string(unix_ms(*last))});
+  begun.push_back(cursor_at(*watched, rule, *last));
   (void)co_await core_.commit(std::move(begun));
   for (;;) {
     const WallTime now = core_.parts.clock.wall();
     const ScheduleStep step = next_schedule_step(*cron, catch_up, *last, now);
-    if (step.fire) co_await fire(watched, *step.fire);
+    if (step.fire) co_await fire(watched, rule, *step.fire);
     last = step.last;
     const auto wait = step.next ? *step.next - now : std::chrono::milliseconds(kLook);
     if (wait > std::chrono::milliseconds(0)) co_await sleep_for(std::min<std::chrono::milliseconds>(wait, kLook));
@@ -76,12 +84,13 @@ asio::awaitable<void> LocalTriggers::keep_schedule(std::shared_ptr<const Watched
 }
 
 // Until it is in the journal: a time that is due is never dropped because the disk was full.
-asio::awaitable<void> LocalTriggers::fire(std::shared_ptr<const WatchedRecipe> watched, WallTime due) {
+asio::awaitable<void> LocalTriggers::fire(std::shared_ptr<const WatchedRecipe> watched, std::string rule,
+                                          WallTime due) {
   const std::string at = rfc3339(due);
   for (;;) {
     connectors::TriggerEvent event{Value(ValueMap{{"scheduled_at", at}}), "schedule " + at};
     journal::Batch cursor;
-    cursor.emplace_back(journal::SetCursor{watched->id, kCursor, std::to_string(unix_ms(due))});
+    cursor.push_back(cursor_at(*watched, rule, due));
     const auto started = co_await start_(watched, std::move(event), std::move(cursor));
     if (started) co_return;
     core_.parts.log.warn("trigger.waits", {{"recipe", watched->recipe->name}, {"why", started.error().message}});

@@ -2,6 +2,9 @@
 
 #include "proto/sallyport/v1/jobs.pb.h"
 #include "shared/base/ids.h"
+#include "shared/base/json.h"
+#include "shared/base/utf8.h"
+#include "shared/crypto/digest.h"
 
 #include <algorithm>
 #include <iterator>
@@ -13,6 +16,10 @@ namespace {
 constexpr int kMaxListed = 10'000;
 constexpr std::size_t kMaxAssembled = 16u << 20;
 constexpr std::size_t kMaxWord = 200;
+constexpr std::size_t kMaxText = 4u << 10;
+constexpr std::size_t kMaxLogText = 72u << 10;
+constexpr std::size_t kMaxJson = 320u << 10;
+constexpr std::string_view kTooManySteps = "it names more than 10000 completed steps, which cannot be taken over";
 constexpr auto kMaxLease = std::chrono::hours(24);
 
 bool is_job(std::string_view id) { return is_ulid(id, "job_"); }
@@ -29,7 +36,6 @@ Lease lease_of(const std::string& job, std::uint64_t epoch, std::uint32_t ms) {
 Result<ToAgent> read(const v1::Dispatch& from) {
   if (!is_job(from.job_id()) || !is_recipe(from.recipe_id())) return broken("an id that is none");
   if (from.lease_epoch() == 0) return broken("a dispatch without an epoch");
-  if (from.done_size() > kMaxListed) return broken("too many completed steps");
   Dispatch to;
   to.lease = lease_of(from.job_id(), from.lease_epoch(), from.lease_ms());
   to.recipe = RecipeId(from.recipe_id());
@@ -38,6 +44,10 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   to.trigger_json = from.trigger_json();
   to.event_key = from.event_key();
   to.run_number = from.run_number();
+  if (from.done_size() > kMaxListed) {
+    to.problem = kTooManySteps;
+    return to;
+  }
   for (const auto& step : from.done()) {
     if (step.path().size() > kMaxWord || step.status().size() > kMaxWord)
       return broken("a step's name that is too long");
@@ -77,8 +87,10 @@ Result<ToAgent> read(const v1::Assignments& from) {
 // True: the part goes on with what has begun, and is in it now.
 bool join(Dispatch& begun, Dispatch& part) {
   if (part.lease.job != begun.lease.job || part.lease.epoch != begun.lease.epoch) return false;
-  std::ranges::move(part.done, std::back_inserter(begun.done));
-  return begun.done.size() <= kMaxListed;
+  if (begun.problem.empty()) begun.problem = part.problem;
+  if (begun.done.size() + part.done.size() > kMaxListed) begun.problem = kTooManySteps;
+  if (begun.problem.empty()) std::ranges::move(part.done, std::back_inserter(begun.done));
+  return true;
 }
 bool join(Assignments& begun, Assignments& part) {
   if (part.revision != begun.revision) return false;
@@ -113,6 +125,31 @@ Result<ToAgent> read(const v1::ToAgent& from) {
   return broken("a kind this agent does not know");
 }
 
+// What enters a report is valid UTF-8 of bounded length: one bad text would stop every report behind it.
+std::string plain(const std::string& text, std::size_t limit = kMaxText) {
+  return shortened(with_valid_utf8(text), limit);
+}
+
+std::string json(const std::string& text) {
+  if (text.size() <= kMaxJson) return with_valid_utf8(text);
+  return to_json(Value(ValueMap{{"$truncated", Value(static_cast<std::int64_t>(text.size()))}}));
+}
+
+// Two keys must not become one by being made presentable.
+std::string key(const std::string& text) {
+  if (text.size() <= kMaxText && is_valid_utf8(text)) return text;
+  return "sha256:" + hex(crypto::sha256(text));
+}
+
+v1::Report lost(const journal::OutboxRow& row) {
+  v1::Report report;
+  auto* event = report.mutable_agent_event();
+  event->set_kind("report.lost");
+  event->set_message("report " + std::to_string(row.job_seq) +
+                     " cannot be read in the agent's outbox and is missing from the history");
+  return report;
+}
+
 struct Filler {
   v1::Report& to;
 
@@ -120,46 +157,46 @@ struct Filler {
     auto* body = to.mutable_job_started();
     body->set_recipe_id(from.recipe.value);
     body->set_recipe_version(from.recipe_version);
-    body->set_trigger_json(from.trigger_json);
-    body->set_event_key(from.event_key);
-    body->set_trigger_kind(from.trigger_kind);
+    body->set_trigger_json(json(from.trigger_json));
+    body->set_event_key(key(from.event_key));
+    body->set_trigger_kind(plain(from.trigger_kind));
   }
   void operator()(const report::StepStarted& from) const {
     auto* body = to.mutable_step_started();
-    body->set_path(from.path);
+    body->set_path(plain(from.path));
     body->set_attempt(from.attempt);
-    body->set_uses(from.uses);
-    body->set_input_json(from.input_json);
+    body->set_uses(plain(from.uses));
+    body->set_input_json(json(from.input_json));
   }
   void operator()(const report::StepFinished& from) const {
     auto* body = to.mutable_step_finished();
-    body->set_path(from.path);
+    body->set_path(plain(from.path));
     body->set_attempt(from.attempt);
-    body->set_status(from.status);
-    body->set_output_json(from.output_json);
-    body->set_error_class(from.error_class);
-    body->set_message(from.message);
+    body->set_status(plain(from.status));
+    body->set_output_json(json(from.output_json));
+    body->set_error_class(plain(from.error_class));
+    body->set_message(plain(from.message));
     body->set_will_retry(from.retry_at_ms.has_value());
     body->set_retry_at_ms(from.retry_at_ms.value_or(0));
   }
   void operator()(const report::StepLog& from) const {
     auto* body = to.mutable_step_log();
-    body->set_path(from.path);
-    body->set_level(from.level);
-    body->set_text(from.text);
+    body->set_path(plain(from.path));
+    body->set_level(plain(from.level));
+    body->set_text(plain(from.text, kMaxLogText));
   }
   void operator()(const report::JobFinished& from) const {
     auto* body = to.mutable_job_finished();
-    body->set_status(from.status);
-    body->set_error_class(from.error_class);
-    body->set_message(from.message);
-    body->set_failed_step(from.failed_step);
+    body->set_status(plain(from.status));
+    body->set_error_class(plain(from.error_class));
+    body->set_message(plain(from.message));
+    body->set_failed_step(plain(from.failed_step));
   }
   void operator()(const report::AgentEvent& from) const {
     auto* body = to.mutable_agent_event();
-    body->set_kind(from.kind);
-    body->set_rule(from.rule);
-    body->set_message(from.message);
+    body->set_kind(plain(from.kind));
+    body->set_rule(plain(from.rule));
+    body->set_message(plain(from.message));
   }
 };
 
@@ -190,7 +227,7 @@ std::string encode(const Answer& answer) {
   body->set_lease_epoch(answer.epoch);
   body->set_accepted(answer.accepted);
   body->set_error_class(answer.error_class);
-  body->set_message(answer.message);
+  body->set_message(plain(answer.message));
   return message.SerializeAsString();
 }
 
@@ -219,10 +256,12 @@ std::string encode_body(const report::Body& body, WallTime at) {
   return report.SerializeAsString();
 }
 
-Result<std::string> encode(const journal::OutboxRow& row) {
+std::string encode(const journal::OutboxRow& row) {
   v1::ToRelay message;
   auto* report = message.mutable_report();
-  if (!report->ParseFromString(row.report)) return fail(Errc::invalid, "a report in the outbox is damaged");
+  const bool fits = row.report && row.report->size() <= kMaxReport;
+  const bool whole = fits && report->ParseFromString(*row.report) && report->body_case() != v1::Report::BODY_NOT_SET;
+  if (!whole) *report = lost(row);
   report->set_seq(row.seq);
   report->set_job_id(row.job.value);
   report->set_lease_epoch(row.epoch);

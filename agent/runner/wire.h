@@ -38,6 +38,7 @@ struct Dispatch {
   std::string event_key;
   std::vector<CompletedStep> done;
   std::uint32_t run_number = 1;
+  std::string problem;  // not empty: why this agent cannot take it, whatever it knows of the job
 };
 struct CancelJob {
   JobId job;
@@ -80,9 +81,12 @@ std::string encode(const Answer& answer);
 std::string encode_holding(const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision);
 std::string encode_ready(std::uint32_t slots);
 
-// What the outbox keeps: the report without the numbers that are known only when it is sent.
+// What the outbox keeps: the report without the numbers that are known only when it is sent. Texts come out as valid
+// UTF-8 and cut, so that it has at most kMaxReport bytes.
+inline constexpr std::size_t kMaxReport = 512u << 10;
 std::string encode_body(const report::Body& body, WallTime at);
-// The whole message; Errc::invalid when the stored bytes are damaged.
-Result<std::string> encode(const journal::OutboxRow& row);
+// The whole message. In place of a row that cannot be read, or is larger than any report may be, goes an agent event
+// "report.lost" under its numbers: it must not keep back what comes after it.
+std::string encode(const journal::OutboxRow& row);
 
 }  // namespace sallyport::runner::wire

@@ -1,5 +1,7 @@
 #include "shared/base/json.h"
 
+#include "shared/base/utf8.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -265,6 +267,22 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+template <class Stray>
+std::string replace_strays(std::string_view text, Stray stray) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto length = utf8_sequence(text);
+    if (length == 0) {
+      stray(out, static_cast<unsigned char>(text.front()));
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Value> parse_json(std::string_view text, JsonLimits limits) { return parse(text, limits, HandleRule::refuse); }
@@ -336,6 +354,21 @@ bool is_valid_utf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+std::string with_valid_utf8(std::string_view text) {
+  return replace_strays(text, [](std::string& out, unsigned char) { out += "\xEF\xBF\xBD"; });
+}
+
+std::string escaped_utf8(std::string_view text) {
+  return replace_strays(text, [](std::string& out, unsigned char byte) { out += fmt::format("\\x{:02x}", byte); });
+}
+
+std::string shortened(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  text.resize(limit);
+  return text + "...";
 }
 
 }  // namespace sallyport

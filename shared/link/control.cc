@@ -22,7 +22,8 @@ std::vector<std::string> to_vector(const Repeated& list) {
 std::optional<Refusal> bad_window(std::uint32_t window) {
   if (window >= kLeastWindow && window <= kLargestWindow) return std::nullopt;
   return Refusal{"protocol",
-                 fmt::format("P3.5: initial_window is {}, allowed are {} to {}", window, kLeastWindow, kLargestWindow)};
+                 fmt::format("P3.5: initial_window is {}, allowed are {} to {}", window, kLeastWindow, kLargestWindow),
+                 kRetryAfterViolation};
 }
 
 }  // namespace

@@ -26,8 +26,11 @@ std::string_view to_string(LinkEnd end);
 struct Refusal {
   std::string code;                          // "version", "revoked", "quarantined", "protocol", "overloaded"
   std::string message;                       // for the other side's log
-  std::chrono::milliseconds retry_after{0};  // 0: not before something changed
+  std::chrono::milliseconds retry_after{0};  // 0: see P11.3
 };
+
+// With "protocol": what went wrong may have been a stop of either process, and does not have to come again.
+inline constexpr std::chrono::seconds kRetryAfterViolation{30};
 
 struct EndReason {
   LinkEnd end = LinkEnd::stopped;

@@ -110,6 +110,10 @@ void Session::pong(std::uint64_t nonce) {
   impl_->send(message);
 }
 
+void Session::spawn(std::string name, asio::awaitable<void> task) {
+  impl_->work.spawn(std::move(name), std::move(task));
+}
+
 bool Session::proven() const { return impl_->last_answered > 0; }
 std::optional<std::chrono::milliseconds> Session::round_trip() const { return impl_->round_trip; }
 

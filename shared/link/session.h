@@ -118,6 +118,9 @@ class Session {
   boost::asio::awaitable<Result<Incoming>> accept_channel();
   Result<void> send_control(const v1::Control& message);
   void pong(std::uint64_t nonce);  // answers on_ping
+  // A task of this link: cancelled when the link ends, and gone before run() returns. What it leaves by an exception
+  // ends the link. For work that answers later, such as a Pong: a later link must never see it.
+  void spawn(std::string name, boost::asio::awaitable<void> task);
 
   // True after the first round trip through the peer's dispatch path: only then is the link "ready".
   bool proven() const;

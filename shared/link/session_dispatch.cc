@@ -26,7 +26,7 @@ void Session::Impl::send(const v1::Control& message) {
 }
 
 void Session::Impl::break_off(std::string message) {
-  end_with_refusal(LinkEnd::protocol_error, {"protocol", std::move(message), {}});
+  end_with_refusal(LinkEnd::protocol_error, {"protocol", std::move(message), kRetryAfterViolation});
 }
 
 void Session::Impl::on_event(const mux::MuxEvent& event) {

@@ -78,7 +78,8 @@ asio::awaitable<void> Session::Impl::handshake() {
     const auto missing = options.side == mux::Side::agent ? "Welcome" : "Hello";
     co_return end_with_refusal(
         LinkEnd::handshake_timeout,
-        {"protocol", fmt::format("P3.3: no {} within {} ms", missing, options.times.handshake.count()), {}});
+        {"protocol", fmt::format("P3.3: no {} within {} ms", missing, options.times.handshake.count()),
+         kRetryAfterViolation});
   }
   if (options.side == mux::Side::agent) co_return;  // Welcome has started everything
 

@@ -47,7 +47,8 @@ constexpr std::array kFileOutput{OutputField{"file", Types::body, "the file; `pa
 constexpr std::array kReadOutput{kFileOutput[0], OutputField{"text", Types::text, "the content, when asked for"}};
 constexpr std::array kMoveOutput{OutputField{"path", Types::text, "where the file is now"}};
 constexpr std::array kListOutput{OutputField{"files", Types::list, "bodies, sorted by path"},
-                                 OutputField{"count", Types::integer, "how many there are"}};
+                                 OutputField{"count", Types::integer, "how many there are"},
+                                 OutputField{"skipped", Types::integer, "how many more have a name that is not UTF-8"}};
 constexpr std::array kDeleteOutput{OutputField{"deleted", Types::boolean, "false when it was gone already"}};
 
 constexpr std::array kActions{

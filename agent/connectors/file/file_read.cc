@@ -70,14 +70,17 @@ class FileList final : public Action {
     SP_CHECK(to_step(site_.policy.check_directory(context.connection, path)));
     const Listing listing{arguments.text_or("pattern", "*"), arguments.is_true("recursive") ? kMaxDepth : 0,
                           kMaxListed};
-    SP_TRY(const auto files, list_files(access.root(), path, listing));
+    SP_TRY(const auto found, list_files(access.root(), path, listing));
     ValueList handles;
-    for (const auto& file : files) {
+    for (const auto& file : found.files) {
       if (!site_.policy.check_file(context.connection, policy::FileVerb::read, file.name)) continue;
       handles.push_back(Value(make_handle(context.connection, file.name, file.facts)));
     }
     const auto count = static_cast<std::int64_t>(handles.size());
-    return Output{Value(ValueMap{{Value("files"), Value(std::move(handles))}, {Value("count"), Value(count)}})};
+    const auto skipped = static_cast<std::int64_t>(found.skipped.size());
+    return Output{Value(ValueMap{{Value("files"), Value(std::move(handles))},
+                                 {Value("count"), Value(count)},
+                                 {Value("skipped"), Value(skipped)}})};
   }
 
  private:

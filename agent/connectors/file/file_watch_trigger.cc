@@ -27,8 +27,6 @@ constexpr auto kRetryPause = 1s;
 constexpr std::uint64_t kHashSlice = 64u << 20;
 constexpr int kMaxDepth = 32;
 
-using Files = std::vector<platform::DirectoryEntry>;
-
 // What one recipe watches.
 struct Watched {
   std::string connection, path;
@@ -60,6 +58,13 @@ std::string natural_key(const Watched& watched, const platform::DirectoryEntry& 
                      file.facts.size);
 }
 
+// A file nobody can name cannot start a job: the journal and the relay keep text.
+std::string skip_text(const std::vector<std::string>& skipped) {
+  if (skipped.empty()) return {};
+  const auto more = skipped.size() > 1 ? fmt::format(" (and {} more)", skipped.size() - 1) : std::string();
+  return fmt::format("the name of {}{} is not UTF-8: it is passed over until it is renamed", skipped.front(), more);
+}
+
 bool is_final(const StepError& error) { return error.error_class() == "policy" || error.error_class() == "invalid"; }
 
 // One run of the trigger.
@@ -79,8 +84,8 @@ class Watching {
       auto files = co_await run_blocking(pool_, [this] { return look(); });
       if (!files && is_final(files.error())) co_return std::unexpected(std::move(files).error());
       if (files) {
-        const auto offered = co_await offer_settled(*std::move(files));
-        tell(offered ? std::string() : offered.error().message);
+        const auto offered = co_await offer_settled(std::move(files->files));
+        tell(offered ? skip_text(files->skipped) : offered.error().message);
         co_await pause(offered ? core_.next_settling() : site_.clock.steady() + kRetryPause);
       } else {
         watch_.reset();
@@ -96,18 +101,18 @@ class Watching {
     co_return (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
   }
 
-  StepResult<Files> look() {
+  StepResult<Found> look() {
     SP_CHECK(to_step(site_.policy.check_action("file.watch@1", watched_.connection)));
     SP_CHECK(to_step(site_.policy.check_directory(watched_.connection, watched_.path)));
     SP_TRY(const auto root, open_root(site_, watched_.connection));
-    SP_TRY(auto files, list_files(root, watched_.path, watched_.listing));
-    std::erase_if(files, [this](const auto& file) {
+    SP_TRY(auto found, list_files(root, watched_.path, watched_.listing));
+    std::erase_if(found.files, [this](const auto& file) {
       return !site_.policy.check_file(watched_.connection, policy::FileVerb::read, file.name);
     });
-    return files;
+    return found;
   }
 
-  asio::awaitable<StepResult<void>> offer_settled(Files files) {
+  asio::awaitable<StepResult<void>> offer_settled(std::vector<platform::DirectoryEntry> files) {
     for (const auto& file : core_.look(files, site_.clock.steady())) {
       auto digest = co_await hash(file);
       if (co_await is_cancelled()) co_return StepResult<void>();

@@ -29,7 +29,8 @@ class FileWrite final : public Action {
     SP_TRY(const auto access, Access::open(site_, context, name()));
     SP_TRY(const auto wanted, arguments.text("path"));
     SP_TRY(const auto path, access.allowed(policy::FileVerb::write, wanted));
-    SP_TRY(auto file, to_step(access.root().create(path, kNewFileMode)));
+    if (context.repeated) SP_CHECK(to_step(access.root().discard_partials(path, context.idempotency_key)));
+    SP_TRY(auto file, to_step(access.root().create(path, kNewFileMode, context.idempotency_key)));
     SP_TRY(const auto digest, fill(access, arguments, file));
     const auto replace = arguments.text_or("mode", "create") == "replace" ? Replace::allowed : Replace::never;
     auto facts = file.commit(replace);

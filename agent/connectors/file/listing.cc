@@ -2,6 +2,8 @@
 
 #include "agent/connectors/translate.h"
 #include "agent/policy/glob.h"
+#include "shared/base/text.h"
+#include "shared/base/utf8.h"
 
 #include <fmt/format.h>
 
@@ -22,34 +24,41 @@ class Walk {
     SP_TRY(auto entries, to_step(root_.list(directory, listing_.limit)));
     for (auto& entry : entries) {
       if (!policy::glob_matches(listing_.pattern, entry.name)) continue;
-      if (files_.size() == listing_.limit)
+      if (found_.files.size() + found_.skipped.size() == listing_.limit)
         return step_fail("too_large", fmt::format("more than {} files match", listing_.limit));
-      files_.push_back({below(directory, entry.name), std::move(entry.facts)});
+      if (is_valid_utf8(entry.name)) {
+        found_.files.push_back({below(directory, entry.name), std::move(entry.facts)});
+      } else {
+        found_.skipped.push_back(escaped_utf8(below(directory, entry.name)));
+      }
     }
     if (depth == 0) return {};
     SP_TRY(const auto names, to_step(root_.directories(directory, listing_.limit)));
     for (const auto& name : names) {
+      if (!is_valid_utf8(name)) {
+        found_.skipped.push_back(escaped_utf8(below(directory, name)) + "/");
+        continue;
+      }
       auto visited = visit(below(directory, name), depth - 1);
       if (!visited && visited.error().error_class() != "not_found") return visited;
     }
     return {};
   }
 
-  std::vector<platform::DirectoryEntry> take() {
-    std::ranges::sort(files_, {}, &platform::DirectoryEntry::name);
-    return std::move(files_);
+  Found take() {
+    std::ranges::sort(found_.files, {}, &platform::DirectoryEntry::name);
+    return std::move(found_);
   }
 
  private:
   const platform::Root& root_;
   const Listing& listing_;
-  std::vector<platform::DirectoryEntry> files_;
+  Found found_;
 };
 
 }  // namespace
 
-StepResult<std::vector<platform::DirectoryEntry>> list_files(const platform::Root& root, const std::string& path,
-                                                             const Listing& listing) {
+StepResult<Found> list_files(const platform::Root& root, const std::string& path, const Listing& listing) {
   Walk walk(root, listing);
   SP_CHECK(walk.visit(path, listing.depth));
   return walk.take();

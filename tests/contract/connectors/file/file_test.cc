@@ -312,3 +312,23 @@ TEST_CASE("a connection that is missing or of another kind is named", "[file]") 
   CHECK(agent.run(*actions.front(), args({{"path", "x"}}), "db").error().error_class() == "invalid");
   CHECK(agent.run(*actions.front(), args({{"path", "x"}}), "gone").error().error_class() == "not_found");
 }
+
+TEST_CASE("a write that is repeated after a crash leaves nothing half-written behind", "[file][crash]") {
+  Files files;
+  files.write("out/.a.csv.partial-key-1-0011223344556677", "ha");
+  files.write("out/.a.csv.partial-key-2-0011223344556677", "of somebody else");
+  files.agent.repeated = true;
+  REQUIRE(files.run("file.write@1", args({{"path", "out/a.csv"}, {"content", "whole"}})));
+  CHECK(files.read("out/a.csv") == "whole");
+  CHECK(files.entries("out") == 2);
+}
+
+TEST_CASE("files whose names are no text are counted, not listed", "[file][bad-input]") {
+  Files files;
+  files.write("in/caf\xe9.csv", "x");
+  files.write("in/good.csv", "x");
+  const auto listed = files.run("file.list@1", args({{"path", "in"}}));
+  REQUIRE(listed);
+  CHECK(listed->find("count")->as_int() == 1);
+  CHECK(listed->find("skipped")->as_int() == 1);
+}

@@ -197,3 +197,24 @@ ASYNC_TEST_CASE("a watch that the policy does not allow ends with the rule", "[f
   CHECK(watched.ended->error().error_class() == "policy");
   CHECK(watched.ended->error().rule == "policy.yaml:2 connections.share.files");
 }
+
+ASYNC_TEST_CASE("a file whose name is no text is passed over and named, and does not hide the others",
+                "[file][watch][bad-input]") {
+  Watched watched(co_await asio::this_coro::executor);
+  watched.agent.dir.write("root/in/caf\xe9.csv", "x");
+  watched.agent.dir.write("root/in/good.csv", "x");
+  watched.start(args({{"path", "in"}, {"settle", "0ms"}}));
+  const bool offered = co_await watched.wait_for(1);
+  REQUIRE(offered);
+  CHECK(watched.name_of(0) == "good.csv");
+  const auto told = [&] { return !watched.troubles.empty(); };
+  for (int i = 0; i < 1'000 && !told(); ++i) co_await sleep_for(5ms);
+  REQUIRE(told());
+  CHECK(watched.troubles[0].find("in/caf\\xe9.csv") != std::string::npos);
+  std::filesystem::rename(watched.agent.dir.path("root/in/caf\xe9.csv"), watched.agent.dir.path("root/in/cafe.csv"));
+  const bool renamed = co_await watched.wait_for(2);
+  REQUIRE(renamed);
+  CHECK(watched.name_of(1) == "cafe.csv");
+  co_await watched.finish();
+  CHECK(watched.troubles.back().empty());
+}

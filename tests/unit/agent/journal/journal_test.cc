@@ -1,3 +1,4 @@
+#include "agent/journal/database.h"
 #include "tests/unit/agent/journal/fixture.h"
 
 namespace sallyport::journal {
@@ -267,15 +268,107 @@ TEST_CASE("old events and tombstones are forgotten in the end", "[journal][bound
   CHECK(journal->find(JobId("job_511"))->has_value());
 }
 
+TEST_CASE("each recipe's events are bounded, however busy the others are", "[journal][events][bounds]") {
+  const TempDir dir;
+  auto options = options_in(dir);
+  options.max_events_per_recipe = 10;
+  auto journal = must_open(std::move(options));
+  for (int i = 0; i < 256; ++i) {
+    REQUIRE(journal->apply({RecordEvent{RecipeId("rcp_1"), std::to_string(i), from_unix_ms(1)},
+                            RecordEvent{RecipeId("rcp_2"), std::to_string(i), from_unix_ms(1)}}));
+  }
+  for (const char* recipe : {"rcp_1", "rcp_2"}) {
+    CHECK(journal->apply({RecordEvent{RecipeId(recipe), "0", from_unix_ms(1)}}));
+    CHECK_FALSE(journal->apply({RecordEvent{RecipeId(recipe), "255", from_unix_ms(1)}}));
+  }
+}
+
+TEST_CASE("what a recipe has seen is forgotten when it was not assigned for long, and not before",
+          "[journal][events]") {
+  const TempDir dir;
+  auto journal = must_open(options_in(dir));
+  const RecipeId recipe("rcp_1"), other("rcp_2");
+  const auto day = [](int n) { return from_unix_ms(1'700'000'000'000 + n * 86'400'000LL); };
+  const RecordEvent event{recipe, "file-1", day(0)};
+  REQUIRE(journal->apply({ReplaceAssignments{1, {{recipe, 1, "{}"}, {other, 1, "{}"}}, day(0)}, event,
+                          RecordEvent{other, "file-1", day(0)}}));
+  REQUIRE(journal->apply({ReplaceAssignments{2, {{other, 1, "{}"}}, day(1)}}));
+  SECTION("back in time") {
+    REQUIRE(journal->apply({ReplaceAssignments{3, {{recipe, 1, "{}"}, {other, 1, "{}"}}, day(90)}}));
+    CHECK_FALSE(journal->apply({event}));
+    REQUIRE(journal->apply({ReplaceAssignments{4, {{other, 1, "{}"}}, day(95)}}));  // the time begins anew
+    REQUIRE(journal->apply({ReplaceAssignments{5, {{other, 1, "{}"}}, day(180)}}));
+    CHECK_FALSE(journal->apply({event}));
+  }
+  SECTION("too late") {
+    REQUIRE(journal->apply({ReplaceAssignments{3, {{recipe, 1, "{}"}, {other, 1, "{}"}}, day(92)}}));
+    const auto again = journal->apply({event});
+    INFO((again ? "" : again.error().message));
+    CHECK(again);
+  }
+  SECTION("while the others go on") {
+    for (int i = 0; i < 256; ++i) REQUIRE(journal->apply({RecordEvent{other, std::to_string(i), day(92)}}));
+    CHECK(journal->apply({event}));
+  }
+  CHECK_FALSE(journal->apply({RecordEvent{other, "file-1", day(400)}}));  // assigned all the time
+}
+
+TEST_CASE("a cursor counts for an uninterrupted assignment only", "[journal]") {
+  const TempDir dir;
+  auto journal = must_open(options_in(dir));
+  const RecipeId recipe("rcp_1");
+  REQUIRE(journal->apply({SetCursor{recipe, "schedule", "1"}}));
+  CHECK_FALSE(journal->cursor(recipe, "schedule")->has_value());
+  REQUIRE(journal->apply({ReplaceAssignments{1, {{recipe, 1, "{}"}}}, SetCursor{recipe, "schedule", "1"}}));
+  REQUIRE(journal->apply({ReplaceAssignments{2, {{recipe, 2, "{}"}}}}));
+  CHECK(journal->cursor(recipe, "schedule")->value() == "1");
+  REQUIRE(journal->apply({ReplaceAssignments{3, {}}}));
+  REQUIRE(journal->apply({ReplaceAssignments{4, {{recipe, 2, "{}"}}}}));
+  CHECK_FALSE(journal->cursor(recipe, "schedule")->has_value());
+}
+
+TEST_CASE("a damaged report does not hide those after it", "[journal][outbox][bad-input]") {
+  const TempDir dir;
+  {
+    auto journal = must_open(options_in(dir));
+    REQUIRE(journal->apply({AddReport{JobId(), "one"}, AddReport{JobId(), "two"}}));
+  }
+  {
+    auto raw = Database::open(dir / "journal.db", "");
+    REQUIRE(raw->script("UPDATE outbox SET report = x'00' WHERE seq = 1"));
+  }
+  auto journal = must_open(options_in(dir));
+  const auto rows = journal->outbox_after(0, 10, 1'000);
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 2);
+  CHECK_FALSE((*rows)[0].report);
+  CHECK((*rows)[1].report == "two");
+}
+
+TEST_CASE("a journal of the first schema is brought up to date with everything in it", "[journal]") {
+  const TempDir dir;
+  {
+    auto journal = must_open(options_in(dir));
+    REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}}));
+  }
+  {
+    auto raw = Database::open(dir / "journal.db", "");
+    REQUIRE(raw->script("DROP TABLE departed; PRAGMA user_version = 1"));
+  }
+  auto journal = must_open(options_in(dir));
+  CHECK(journal->load(JobId("job_1")));
+  CHECK(journal->apply({ReplaceAssignments{1, {}}}));
+}
+
 TEST_CASE("cancel, cursors and assignments last", "[journal]") {
   const TempDir dir;
   const RecipeId recipe("rcp_1");
   {
     auto journal = must_open(options_in(dir));
     REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}, RequestCancel{JobId("job_1"), "an operator asked"}}));
+    REQUIRE(journal->apply({ReplaceAssignments{4, {{recipe, 1, "{}"}, {RecipeId("rcp_2"), 1, "{}"}}}}));
     REQUIRE(journal->apply({SetCursor{recipe, "schedule", "1"}}));
     REQUIRE(journal->apply({SetCursor{recipe, "schedule", "2"}}));
-    REQUIRE(journal->apply({ReplaceAssignments{4, {{recipe, 1, "{}"}, {RecipeId("rcp_2"), 1, "{}"}}}}));
     REQUIRE(journal->apply({ReplaceAssignments{5, {{recipe, 2, "{\"a\":1}"}}}}));
   }
   auto journal = must_open(options_in(dir));

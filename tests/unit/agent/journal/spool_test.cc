@@ -2,6 +2,22 @@
 
 #include "tests/unit/agent/journal/fixture.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace {
+
+std::vector<std::filesystem::path>* synchronised = nullptr;
+
+}  // namespace
+
+// In front of the system's own in this program: keeps what was made durable.
+extern "C" int fsync(int fd) {
+  if (synchronised != nullptr)
+    synchronised->push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)));
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
 namespace sallyport::journal {
 using namespace test;
 namespace fs = std::filesystem;
@@ -155,6 +171,18 @@ TEST_CASE("what belongs to no job any more goes", "[spool]") {
     REQUIRE_FALSE(gone);
     CHECK(gone.error().code == Errc::not_found);
   }
+}
+
+TEST_CASE("a spooled body is durable with its folder and the entry of its folder", "[spool][power]") {
+  const TempDir dir;
+  const auto spool = must_spool(dir);
+  std::vector<fs::path> durable;
+  synchronised = &durable;
+  put(*spool, "text");
+  synchronised = nullptr;
+  const auto has = [&](const fs::path& path) { return std::ranges::find(durable, path) != durable.end(); };
+  CHECK(has(dir / "spool" / kJob.value));
+  CHECK(has(dir / "spool"));
 }
 
 }  // namespace sallyport::journal

@@ -77,7 +77,20 @@ struct Work final : LinkWork {
     ++links;
     if (!returns) co_await never.wait();
   }
-  void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
+  void on_ping(link::Session& session, std::uint64_t nonce) override {
+    if (thinks == 0ms) return session.pong(nonce);
+    session.spawn("pong", answer(session, nonce));
+  }
+  asio::awaitable<void> answer(link::Session& session, std::uint64_t nonce) {
+    struct Counted {
+      int& count;
+      explicit Counted(int& of) : count(++of) {}
+      ~Counted() { --count; }
+    };
+    const Counted counted(thinking);
+    co_await sleep_for(thinks);
+    session.pong(nonce);
+  }
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
   void on_state(const LinkStatus& status) override {
     if (states.empty() || states.back() != status.state) states.push_back(status.state);
@@ -86,6 +99,8 @@ struct Work final : LinkWork {
 
   Event never;
   bool returns = false;
+  std::chrono::milliseconds thinks{0};
+  int thinking = 0;
   int links = 0;
   std::string went_away;
   std::vector<LinkState> states;
@@ -103,6 +118,7 @@ struct Rig {
     options.session = patient_options(mux::Side::agent);
     options.backoff = {20ms, 200ms, 10s};
     options.connect = 30s;
+    options.unwanted = 150ms;
     return options;
   }
   void start() { tasks.spawn("supervisor", supervisor.run()); }
@@ -204,6 +220,51 @@ ASYNC_TEST_CASE("a refusal with a time is honoured, one without waits for retry(
   rig.supervisor.retry();
   const bool ready = co_await rig.until_state(LinkState::ready);
   CHECK(ready);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but a person can help", "[link]") {
+  struct Case {
+    const char* code;
+    bool parked;
+  };
+  const auto [code, parked] = GENERATE(values<Case>({{"revoked", true},
+                                                     {"version", true},
+                                                     {"protocol", false},
+                                                     {"replaced", false},
+                                                     {"quarantined", false},
+                                                     {"a word of a later relay", false}}));
+  INFO(code);
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.gate = [code = code](const link::Peer&) { return link::Refusal{code, "no", 0ms}; };
+  rig.start();
+  if (parked) {
+    const bool refused = co_await rig.until_state(LinkState::refused);
+    CHECK(refused);
+  } else {
+    const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
+    REQUIRE(again);
+    CHECK(rig.relay.dialled[1] - rig.relay.dialled[0] >= 150ms);
+    CHECK_FALSE(rig.work.saw(LinkState::refused));
+  }
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a Pong that comes late never reaches a later link", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.work.thinks = 120ms;
+  rig.start();
+  bool there = co_await rig.until([&] { return rig.work.links == 1 && rig.relay.ends[0].session->proven(); });
+  REQUIRE(there);
+  there = co_await rig.until([&] { return rig.work.thinking > 0; });
+  REQUIRE(there);
+  rig.relay.cut();
+  there = co_await rig.until([&] { return rig.supervisor.status().state == LinkState::connecting; });
+  REQUIRE(there);
+  CHECK(rig.work.thinking == 0);  // gone with its link
+  there = co_await rig.until([&] { return rig.work.links == 2 && rig.relay.ends[1].session->proven(); });
+  CHECK(there);
+  CHECK_FALSE(rig.relay.ends[1].end);
   co_await rig.finish();
 }
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#include <sys/wait.h>
 using namespace sallyport;
 using namespace sallyport::platform;
 namespace fs = std::filesystem;
@@ -27,7 +28,7 @@ std::string content_of(const Fd& file) {
 
 Result<FileFacts> put(const Root& root, std::string_view path, std::string_view text,
                       Replace replace = Replace::allowed) {
-  SP_TRY(auto file, root.create(path, 0600));
+  SP_TRY(auto file, root.create(path, 0600, "test"));
   SP_CHECK(file.write(as_bytes(text)));
   return file.commit(replace);
 }
@@ -84,7 +85,7 @@ TEST_CASE("a file below the root is read, listed, moved and deleted", "[platform
 TEST_CASE("a file appears complete or not at all, and leaves nothing when dropped", "[platform]") {
   const Yard yard;
   {
-    auto file = *yard.root.create("in/half.csv", 0640);
+    auto file = *yard.root.create("in/half.csv", 0640, "test");
     REQUIRE(file.write(as_bytes("half")));
     CHECK_FALSE(yard.dir.has("root/in/half.csv"));
   }
@@ -95,6 +96,30 @@ TEST_CASE("a file appears complete or not at all, and leaves nothing when droppe
   CHECK(yard.dir.read("root/in/a.csv") == "replaced");
   CHECK(std::distance(fs::directory_iterator(yard.dir.path("root/in")), fs::directory_iterator()) == 1);
   CHECK(put(yard.root, "nowhere/x", "y").error().code == Errc::not_found);
+}
+
+TEST_CASE("what a killed process left half-written goes when its maker comes again", "[platform]") {
+  const Yard yard;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto file = yard.root.create("in/half.csv", 0640, "0123456789abcdef0123");
+    const bool written = file && file->write(as_bytes("half"));
+    ::_exit(written ? 0 : 1);  // no destructor runs
+  }
+  int status = 1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  const auto entries = [&] {
+    return std::distance(fs::directory_iterator(yard.dir.path("root/in")), fs::directory_iterator());
+  };
+  CHECK(entries() == 2);
+  REQUIRE(yard.root.discard_partials("in/half.csv", "another"));
+  REQUIRE(yard.root.discard_partials("in/other.csv", "0123456789abcdef0123"));
+  CHECK(entries() == 2);
+  REQUIRE(yard.root.discard_partials("in/half.csv", "0123456789abcdef0123"));
+  CHECK(entries() == 1);
+  CHECK(yard.root.discard_partials("nowhere/x", "a").error().code == Errc::not_found);
+  REQUIRE(put(yard.root, "in/" + std::string(250, 'n'), "a long name"));
 }
 
 TEST_CASE("links that lead outside are refused, whatever the operation", "[platform][confinement]") {

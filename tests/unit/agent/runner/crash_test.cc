@@ -113,7 +113,7 @@ std::map<std::string, int> told(journal::Journal& journal) {
   for (const auto& row : *rows) {
     CHECK(row.job_seq == ++expected);
     v1::Report report;
-    REQUIRE(report.ParseFromString(row.report));
+    REQUIRE(report.ParseFromString(row.report.value_or("")));
     if (report.has_step_finished() && !report.step_finished().will_retry()) ++counts[report.step_finished().path()];
     if (report.has_job_finished()) ++counts["job " + report.job_finished().status()];
   }

@@ -24,14 +24,22 @@ using journal::test::TempDir;
 class MovedClock final : public Clock {
  public:
   SteadyTime steady() const override {
+    if (failing_.exchange(false)) {
+      failed_ = true;
+      throw std::runtime_error("the clock was told to fail");
+    }
     return std::chrono::steady_clock::now() + std::chrono::milliseconds(steady_.load());
   }
   WallTime wall() const override { return SystemClock().wall() + std::chrono::milliseconds(wall_.load()); }
+  // The next steady() throws, as anything might that is out of memory.
+  void fail_once() { failing_ = true; }
+  bool failed() const { return failed_; }
   void move(std::chrono::milliseconds by) { steady_ += by.count(), wall_ += by.count(); }
   void set_wall(WallTime to) { wall_ = unix_ms(to) - unix_ms(SystemClock().wall()); }
 
  private:
   std::atomic<std::int64_t> steady_{0}, wall_{0};
+  mutable std::atomic<bool> failing_{false}, failed_{false};
 };
 
 // An action that is a function; it can be held at its beginning, and counts its runs.

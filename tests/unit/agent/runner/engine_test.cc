@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <thread>
+
 namespace sallyport::runner {
 using namespace test;
 using Lines = std::vector<std::string>;
@@ -359,6 +362,96 @@ ASYNC_TEST_CASE("many jobs at once", "[engine]") {
   }
   co_await until([&] { return bench.uplink->lines_with("job_finished succeeded").size() == 60; }, "all end");
   CHECK(bench.uplink->lines_with("report").size() == 360);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("waiting for another job's end does not use up a job's time", "[engine][concurrency]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  const auto recipe = canonical(kOne, "trigger: {uses: manual@1}\nconcurrency: {limit: 1}\ntimeout: 10s\n");
+  bench.list.hold();
+  co_await bench.say(dispatch(recipe, {.job = kJob1, .lease_ms = 3'600'000}));
+  co_await until([&] { return bench.list.begun() == 1; }, "the first runs");
+  co_await bench.say(dispatch(recipe, {.job = kJob2, .lease_ms = 3'600'000}));
+  co_await until([&] { return bench.uplink->has("answer " + kJob2 + "#1 yes"); }, "the second waits");
+  bench.clock.move(60s);
+  bench.list.release();
+  co_await bench.say(leases(kJob1, 1, 0, 3'600'000));  // wakes it
+  co_await until([&] { return bench.uplink->lines_with("job_finished").size() == 2; }, "both end");
+  CHECK(bench.uplink->has(kJob2 + "#1/4 job_finished succeeded"));
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a lease counts from when it was asked for, not from when the answer is read", "[engine][lease]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  bench.list.hold();
+  co_await bench.say(dispatch(canonical(kOne)));
+  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  bench.clock.move(25s);
+  co_await bench.say(acked(0));  // wakes the sender: Holding is due
+  co_await until([&] { return bench.uplink->has("holding r0 " + kJob1); }, "the lease is asked for");
+  bench.clock.move(90s);  // stopped, with the answer in a buffer
+  co_await bench.say(leases(kJob1, 1, 0));
+  co_await until([&] { return bench.engine->status().running_steps == 0; }, "the step is interrupted");
+  co_await until([&] { return bench.uplink->lines_with("holding r0 " + kJob1).size() == 2; }, "it asks again");
+  co_await pause(30ms);
+  CHECK(bench.list.begun() == 1);
+  bench.list.release();
+  co_await bench.say(leases(kJob1, 1, 0));
+  co_await until(finished(bench), "the job ends");
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a job that is fenced and winding down is not taken again before it is gone", "[engine][lease]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  std::atomic<bool> stubborn{true};
+  bench.list.does([&](const auto&, const auto&) {
+    while (stubborn) std::this_thread::sleep_for(1ms);
+    return connectors::Output{};
+  });
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(dispatch(canonical(kOne)));
+  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.say(leases(kJob1, 0, 1));
+  co_await bench.say(dispatch(canonical(kOne), {.epoch = 3}));
+  co_await until([&] { return bench.uplink->has("answer " + kJob1 + "#3 no busy"); }, "it is refused for now");
+  stubborn = false;
+  co_await until([&] { return bench.engine->status().relay_jobs == 0; }, "it is gone");
+  co_await bench.say(dispatch(canonical(kOne), {.epoch = 5}));
+  co_await until([&] { return bench.uplink->has("job_finished succeeded"); }, "it runs under its new epoch");
+  CHECK(bench.list.begun() == 2);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a job whose task fails is taken up again, and no step of it runs twice at one time",
+                "[engine][faults]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  bench.list.hold();
+  co_await bench.say(dispatch(canonical(kTwo)));
+  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  bench.clock.fail_once();
+  bench.list.release();
+  co_await until(finished(bench), "the job ends all the same");
+  CHECK(bench.clock.failed());
+  CHECK(bench.uplink->has("job_finished succeeded"));
+  CHECK(bench.engine->status().running_steps == 0);
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("a dispatch that names too many completed steps is refused, and the link goes on", "[engine][bounds]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  DispatchOptions options;
+  for (int i = 0; i <= 10'000; ++i) options.done.emplace_back("a[" + std::to_string(i) + "]", "1");
+  co_await bench.say(dispatch(canonical(kOne), options));
+  co_await until([&] { return bench.uplink->has("answer " + kJob1 + "#1 no invalid"); }, "it is refused");
   co_await bench.close();
 }
 

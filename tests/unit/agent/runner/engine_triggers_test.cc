@@ -23,11 +23,13 @@ std::string scheduled(const std::string& cron, const std::string& catch_up) {
 }
 
 // As if an earlier process had been assigned the recipe and had last run it for `last`.
-void watched_since(const EngineBench& bench, const std::string& recipe, WallTime last) {
+void watched_since(const EngineBench& bench, const std::string& recipe, WallTime last, const std::string& rule) {
   const RecipeId id(kRecipe1);
   const auto journal = journal::test::must_open(journal::test::options_in(bench.dir));
-  REQUIRE(journal->apply({journal::ReplaceAssignments{1, {{id, 1, recipe}}},
-                          journal::SetCursor{id, "schedule", std::to_string(unix_ms(last))}}));
+  REQUIRE(journal->apply(
+      {journal::ReplaceAssignments{1, {{id, 1, recipe}}},
+       journal::SetCursor{id, "schedule",
+                          R"({"at":)" + std::to_string(unix_ms(last)) + R"(,"rule":")" + rule + "\"}"}}));
 }
 
 WallTime at(const char* text) { return *parse_rfc3339(text); }
@@ -140,7 +142,7 @@ ASYNC_TEST_CASE("an assigned recipe that this agent does not understand is told,
 
 ASYNC_TEST_CASE("a schedule fires when its time has come, once", "[engine][schedule]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  watched_since(bench, scheduled("* * * * *", "skip"), at("2026-03-01T09:59:00Z"));
+  watched_since(bench, scheduled("* * * * *", "skip"), at("2026-03-01T09:59:00Z"), "* * * * * UTC");
   bench.clock.set_wall(at("2026-03-01T10:00:00.500Z"));
   co_await bench.open();
   co_await bench.link_up();
@@ -158,7 +160,7 @@ ASYNC_TEST_CASE("a schedule fires when its time has come, once", "[engine][sched
 ASYNC_TEST_CASE("times missed while the agent was down: skipped, or one job for all of them", "[engine][schedule]") {
   const bool once = GENERATE(false, true);
   EngineBench bench(co_await asio::this_coro::executor);
-  watched_since(bench, scheduled("0 * * * *", once ? "once" : "skip"), at("2026-03-01T09:00:00Z"));
+  watched_since(bench, scheduled("0 * * * *", once ? "once" : "skip"), at("2026-03-01T09:00:00Z"), "0 * * * * UTC");
   bench.clock.set_wall(at("2026-03-01T12:30:00Z"));
   co_await bench.open();
   co_await bench.link_up();
@@ -168,6 +170,25 @@ ASYNC_TEST_CASE("times missed while the agent was down: skipped, or one job for 
   }
   co_await pause(50ms);
   CHECK(bench.uplink->lines_with("job_started").size() == (once ? 1 : 0));
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("times before an assignment were not missed, nor were those of another schedule",
+                "[engine][schedule]") {
+  const bool changed = GENERATE(false, true);
+  EngineBench bench(co_await asio::this_coro::executor);
+  const auto recipe = scheduled("0 * * * *", "once");
+  watched_since(bench, recipe, at("2026-03-01T09:00:00Z"), changed ? "30 * * * * UTC" : "0 * * * * UTC");
+  if (!changed) {  // deactivated for a while
+    const auto journal = journal::test::must_open(journal::test::options_in(bench.dir));
+    REQUIRE(journal->apply({journal::ReplaceAssignments{2, {}}}));
+    REQUIRE(journal->apply({journal::ReplaceAssignments{3, {{RecipeId(kRecipe1), 1, recipe}}}}));
+  }
+  bench.clock.set_wall(at("2026-03-30T12:30:00Z"));
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await pause(50ms);
+  CHECK(bench.uplink->lines_with("job_started").empty());
   co_await bench.close();
 }
 

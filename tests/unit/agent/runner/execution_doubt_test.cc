@@ -123,6 +123,78 @@ TEST_CASE("an interrupted effect is in doubt like one before a crash", "[doubt][
   CHECK(job.finished == JobStatus::in_doubt);
 }
 
+TEST_CASE("an effect interrupted by a cancel is in doubt like one interrupted by the lease", "[doubt][cancel]") {
+  struct Case {
+    std::string steps;
+    bool ledger;
+    const char* told;
+  };
+  const auto [steps, ledger, told] = GENERATE(values<Case>({
+      {command(), false, "in_doubt a#1 in_doubt"},
+      {kSql, false, "in_doubt a#1 in_doubt"},
+      {kSql, true, "cancelled a#1 cancelled"},
+      {"steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n", false, "cancelled a#1 cancelled"},
+  }));
+  JobScript job(steps);
+  if (ledger) job.keeps_ledger();
+  const auto first = job.turn();
+  job.execution().cancel("asked");
+  job.execution().on_step_result(std::get<RunStep>(first.actions.at(0)).run, fails("cancelled"));
+  job.run();
+  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(std::ranges::count(job.told(), told) == 1);
+}
+
+TEST_CASE("an action that cannot know its effect is in doubt, and never retried in silence", "[doubt]") {
+  struct Case {
+    const char* choice;
+    JobStatus finished;
+    int runs;
+  };
+  const auto [choice, finished, runs] = GENERATE(values<Case>({{"ask", JobStatus::in_doubt, 1},
+                                                               {"stop", JobStatus::failed, 1},
+                                                               {"skip", JobStatus::succeeded, 1},
+                                                               {"retry", JobStatus::succeeded, 2}}));
+  INFO(choice);
+  JobScript job(
+      "steps:\n  - {id: a, uses: command.run@1, with: {template: t}, retry: {max: 5, on: [any]}, on_in_doubt: " +
+      std::string(choice) + "}\n");
+  int run = 0;
+  job.on("command.run@1",
+         [&](const RunStep& step) {
+           CHECK(step.run.attempt == 1);
+           return ++run == 1 ? fails("in_doubt", "the connection was lost while committing") : gives(Value());
+         })
+      .run();
+  CHECK(job.finished == finished);
+  CHECK(run == runs);
+  if (finished == JobStatus::in_doubt) CHECK(job.end().message.find("while committing") != std::string::npos);
+}
+
+TEST_CASE("a target with a ledger is asked again after a doubt of its own, with the same key", "[doubt][ledger]") {
+  JobScript job(kSql);
+  job.keeps_ledger();
+  int run = 0;
+  job.on("sql.execute@1",
+         [&](const RunStep&) { return ++run == 1 ? fails("in_doubt", "lost while committing") : gives(Value()); })
+      .run();
+  CHECK(job.finished == JobStatus::succeeded);
+  REQUIRE(job.steps.size() == 2);
+  CHECK(job.steps[1].repeated);
+  CHECK(job.steps[0].idempotency_key == job.steps[1].idempotency_key);
+}
+
+TEST_CASE("a doubt that was told and not yet decided is one after a crash too", "[doubt]") {
+  JobScript job(command());
+  const auto first = job.turn();
+  job.execution().on_step_result(std::get<RunStep>(first.actions.at(0)).run, fails("in_doubt"));
+  (void)job.turn();
+  job.restart();
+  job.run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(job.ran.empty());
+}
+
 TEST_CASE("a result that came in time is no doubt, though the lease has ended", "[doubt][lease]") {
   JobScript job(command());
   const auto first = job.turn();

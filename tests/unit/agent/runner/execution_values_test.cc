@@ -206,6 +206,15 @@ TEST_CASE("a long error message is cut where a character ends", "[execution][bou
     CHECK(finished->message.size() <= 4'100);
     CHECK(is_valid_utf8(finished->message));
   }
+  CHECK(job.end().message.size() <= 4'100);
+}
+
+TEST_CASE("the message with which a recipe stops is cut before it is told", "[execution][bounds]") {
+  JobScript job("vars: {text: " + std::string(100'000, 'x') +
+                "}\nsteps:\n  - {id: end, stop: {status: failed, message: \"${{ vars.text }}\"}}\n");
+  job.run();
+  CHECK(job.end().error_class == "stop");
+  CHECK(job.end().message.size() <= 4'100);
 }
 
 }  // namespace sallyport::runner

@@ -114,15 +114,31 @@ TEST_CASE("the spool's limits have their error classes", "[bodies][bounds]") {
 }
 
 TEST_CASE("items come in order from one reader, and from anywhere after a restart", "[bodies][foreach]") {
+  const SystemClock clock;
   Place place;
   ItemReader items(place.bodies, rows_handle(10));
-  for (int i = 0; i < 10; ++i) CHECK(items.item(i)->value().find("n")->as_int() == i);
-  CHECK_FALSE(items.item(10)->has_value());
+  for (int i = 0; i < 10; ++i) CHECK(items.item(i, {clock})->value().find("n")->as_int() == i);
+  CHECK_FALSE(items.item(10, {clock})->has_value());
   CHECK(place.rows.opened == 1);
   ItemReader later(place.bodies, rows_handle(10));
-  CHECK(later.item(7)->value().find("n")->as_int() == 7);
-  CHECK(later.item(8)->value().find("n")->as_int() == 8);
-  CHECK_FALSE(ItemReader(place.bodies, rows_handle(3)).item(5)->has_value());
+  CHECK(later.item(7, {clock})->value().find("n")->as_int() == 7);
+  CHECK(later.item(8, {clock})->value().find("n")->as_int() == 8);
+  CHECK_FALSE(ItemReader(place.bodies, rows_handle(3)).item(5, {clock})->has_value());
+}
+
+TEST_CASE("a reader that is stopped or over its time gives up between two rows", "[bodies][foreach][bounds]") {
+  const MovedClock clock;
+  Place place;
+  ItemReader items(place.bodies, rows_handle(1'000'000'000));
+  std::stop_source stop;
+  stop.request_stop();
+  const auto stopped = items.item(999'999'999, {clock, SteadyTime::max(), stop.get_token()});
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().error_class() == "cancelled");
+  const auto late = items.item(999'999'999, {clock, clock.steady() + std::chrono::milliseconds(20)});
+  REQUIRE_FALSE(late);
+  CHECK(late.error().error_class() == "timeout");
+  CHECK(items.item(1, {clock})->value().find("n")->as_int() == 1);
 }
 
 ASYNC_TEST_CASE("a foreach over rows reads them on the pool, and goes on at the right one after a restart",

@@ -8,6 +8,10 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <sqlite3.h>
+
+#include <atomic>
+
 namespace sallyport::runner {
 using namespace test;
 using sallyport::test::LinkEndpoint;
@@ -41,6 +45,24 @@ struct Relay {
   }
 };
 
+// Databases that are opened while it lives refuse one statement that they have not seen before, once it is armed.
+class UnreadableOnce {
+ public:
+  UnreadableOnce() { sqlite3_auto_extension(entry()); }
+  ~UnreadableOnce() { sqlite3_cancel_auto_extension(entry()); }
+  void arm() { armed_ = true; }
+
+ private:
+  static void (*entry())() { return reinterpret_cast<void (*)()>(&attach); }
+  static int attach(sqlite3* database, char**, const void*) {
+    return sqlite3_set_authorizer(database, &authorise, nullptr);
+  }
+  static int authorise(void*, int, const char*, const char*, const char*, const char*) {
+    return armed_.exchange(false) ? SQLITE_DENY : SQLITE_OK;
+  }
+  static inline std::atomic<bool> armed_{false};
+};
+
 // An engine and a relay with a link between them.
 struct Linked {
   explicit Linked(asio::any_io_executor executor)
@@ -58,9 +80,12 @@ struct Linked {
   asio::awaitable<void> work(link::Session& session) { outcome = co_await run_jobs_channel(session, *bench.engine); }
   asio::awaitable<void> open() {
     co_await bench.open();
+    spawn();
+    co_await until([this] { return relay.has([](const auto& m) { return m.has_ready(); }); }, "the agent is there");
+  }
+  void spawn() {
     tasks.spawn("agent", run_endpoint(agent_end));
     tasks.spawn("relay", run_endpoint(relay_end));
-    co_await until([this] { return relay.has([](const auto& m) { return m.has_ready(); }); }, "the agent is there");
   }
   asio::awaitable<void> close() {
     agent_end.session->stop("the test is over");
@@ -111,6 +136,23 @@ ASYNC_TEST_CASE("the relay closes the channel", "[jobs-channel]") {
   REQUIRE(linked.relay.jobs->channel.finish());
   co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
   CHECK(linked.outcome->error().code == Errc::unavailable);
+  co_await linked.close();
+}
+
+ASYNC_TEST_CASE("an agent that cannot send any more ends the channel: no link stays up mute", "[jobs-channel]") {
+  const bool throws = GENERATE(true, false);
+  UnreadableOnce unreadable;
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.bench.open();
+  if (throws) {
+    linked.bench.clock.fail_once();
+  } else {
+    unreadable.arm();  // the first thing that is read is what Holding says
+  }
+  linked.spawn();
+  co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
+  CHECK_FALSE(*linked.outcome);
+  CHECK_FALSE(linked.relay.has([](const auto& m) { return m.has_holding(); }));
   co_await linked.close();
 }
 

@@ -121,10 +121,8 @@ TEST_CASE("reports carry the numbers of their row and everything that was said",
   const report::StepFinished finished{"a[1]", 2, "failed", "", "sqlstate:40001", "deadlock", 5'000};
   journal::OutboxRow row{
       .seq = 8, .job = JobId(kJob1), .epoch = 3, .job_seq = 4, .report = wire::encode_body(finished, from_unix_ms(99))};
-  const auto bytes = wire::encode(row);
-  REQUIRE(bytes);
   v1::ToRelay message;
-  REQUIRE(message.ParseFromString(*bytes));
+  REQUIRE(message.ParseFromString(wire::encode(row)));
   const auto& report = message.report();
   CHECK(report.seq() == 8);
   CHECK(report.job_id() == kJob1);
@@ -136,8 +134,73 @@ TEST_CASE("reports carry the numbers of their row and everything that was said",
   CHECK(report.step_finished().error_class() == "sqlstate:40001");
   CHECK(report.step_finished().will_retry());
   CHECK(report.step_finished().retry_at_ms() == 5'000);
-  row.report = "\xff\xff";
-  CHECK_FALSE(wire::encode(row));
+}
+
+TEST_CASE("a row that cannot be read is told and passed over", "[wire][bad-input]") {
+  const std::string huge =
+      wire::encode_body(report::StepLog{"a", "info", "x"}, from_unix_ms(1)) + std::string(600'000, 'x');
+  const std::string not_text("\x52\x08\x0a\x06jo\xe9n\xff!", 10);
+  const std::vector<std::optional<std::string>> bad = {std::nullopt, "\xff\xff", "", not_text, huge};
+  for (const auto& stored : bad) {
+    v1::ToRelay message;
+    const journal::OutboxRow row{.seq = 8, .job = JobId(kJob1), .epoch = 3, .job_seq = 4, .report = stored};
+    REQUIRE(message.ParseFromString(wire::encode(row)));
+    CHECK(message.report().seq() == 8);
+    CHECK(message.report().job_seq() == 4);
+    CHECK(message.report().agent_event().kind() == "report.lost");
+    CHECK(message.report().agent_event().message().find("report 4") != std::string::npos);
+  }
+}
+
+TEST_CASE("whatever a report is made of, it can be read and is not too long", "[wire][bad-input][bounds]") {
+  const std::string bad = "caf\xe9";
+  const std::string big(8u << 20, 'x');
+  for (const std::string& text : {bad, big}) {
+    const std::vector<report::Body> bodies = {report::JobStarted{RecipeId(kRecipe1), 1, text, text, text},
+                                              report::StepStarted{text, 1, text, text},
+                                              report::StepFinished{text, 1, text, text, text, text, std::nullopt},
+                                              report::StepLog{text, text, text},
+                                              report::JobFinished{text, text, text, text},
+                                              report::AgentEvent{text, text, text}};
+    for (const auto& body : bodies) {
+      const std::string stored = wire::encode_body(body, from_unix_ms(1));
+      CHECK(stored.size() <= wire::kMaxReport);
+      v1::Report parsed;
+      CHECK(parsed.ParseFromString(stored));
+    }
+  }
+}
+
+TEST_CASE("keys of events stay different when they are not text or too long", "[wire]") {
+  const auto key_in_report = [](const std::string& key) {
+    v1::Report parsed;
+    REQUIRE(parsed.ParseFromString(wire::encode_body(report::JobStarted{RecipeId(kRecipe1), 1, "{}", key, "x"}, {})));
+    return parsed.job_started().event_key();
+  };
+  CHECK(key_in_report("order 7") == "order 7");
+  CHECK(key_in_report("a\xe9") != key_in_report("a\xe8"));
+  CHECK(key_in_report(std::string(10'000, 'x') + "1") != key_in_report(std::string(10'000, 'x') + "2"));
+  CHECK(key_in_report("a\xe9").starts_with("sha256:"));
+}
+
+TEST_CASE("a dispatch with more completed steps than can be taken over is one to refuse, not a broken protocol",
+          "[wire][bounds]") {
+  DispatchOptions options;
+  for (int i = 0; i <= 10'000; ++i) options.done.emplace_back("a[" + std::to_string(i) + "]", "1");
+  const auto decoded = decode(dispatch("{}", options));
+  REQUIRE(decoded);
+  CHECK(std::get<wire::Dispatch>(*decoded).problem.find("more than 10000 completed steps") != std::string::npos);
+}
+
+TEST_CASE("so is one whose parts together have too many", "[wire][bounds]") {
+  DispatchOptions options;
+  for (int i = 0; i < 6'000; ++i) options.done.emplace_back("a[" + std::to_string(i) + "]", "1");
+  wire::Assembler assembler;
+  REQUIRE(assembler.take(as_bytes(part(dispatch("{}", options), true))));
+  const auto whole = assembler.take(as_bytes(part(dispatch("{}", options), false)));
+  REQUIRE(whole);
+  REQUIRE(whole->has_value());
+  CHECK_FALSE(std::get<wire::Dispatch>(**whole).problem.empty());
 }
 
 }  // namespace sallyport::runner

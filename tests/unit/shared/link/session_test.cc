@@ -1,6 +1,7 @@
 #include "shared/link/session.h"
 
 #include "proto/sallyport/v1/link.pb.h"
+#include "shared/async/event.h"
 #include "shared/link/control.h"
 #include "tests/unit/shared/link/link_fixture.h"
 
@@ -290,4 +291,45 @@ ASYNC_TEST_CASE("cancelling a session ends it and everything it runs", "[link]")
   link.tasks.stop();
   co_await link.join();
   CHECK(work_ended);
+}
+
+ASYNC_TEST_CASE("a side that is slow to greet is told when to come again", "[link]") {
+  LinkPair link(co_await asio::this_coro::executor);
+  link.line.a_to_b->stalled = true;  // Hello never arrives
+  link.relay_options.times.handshake = 50ms;
+  link.start();
+  const bool refused = co_await link.until([&] { return link.agent.end.has_value(); });
+  REQUIRE(refused);
+  REQUIRE(link.agent.end->refusal);
+  CHECK(link.agent.end->refusal->code == "protocol");
+  CHECK(link.agent.end->refusal->retry_after == 30s);
+  co_await link.join();
+}
+
+namespace {
+
+asio::awaitable<void> wait_in(Event never, bool& gone) {
+  struct Mark {
+    bool& gone;
+    ~Mark() { gone = true; }
+  };
+  const Mark mark{gone};
+  co_await never.wait();
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a task of a link ends with it", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  LinkPair link(executor);
+  link.start();
+  const bool ready = co_await link.until([&] { return link.agent.session->proven(); });
+  REQUIRE(ready);
+  bool gone = false;
+  link.agent.session->spawn("waiting", wait_in(Event(executor), gone));
+  link.agent.session->stop("test is over");
+  const bool ended = co_await link.until([&] { return link.agent.end.has_value(); });
+  CHECK(ended);
+  CHECK(gone);
+  co_await link.join();
 }
