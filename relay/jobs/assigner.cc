@@ -1,5 +1,7 @@
 #include "relay/jobs/assigner.h"
 
+#include "shared/async/timeout.h"
+
 #include <chrono>
 
 namespace sallyport::jobs {
@@ -17,20 +19,23 @@ void Assigner::reconsider(const OrgId& org) {
 }
 
 store::awaitable<void> Assigner::run() {
-  while (!co_await enlist_all()) co_await work_.wait_until(std::chrono::steady_clock::now() + kRetry);
+  while (!co_await enlist_all()) co_await sleep_for(kRetry);
   for (;;) {
     work_.clear();
+    std::set<OrgId> failed;
     while (!dirty_.empty()) {
       const OrgId org = dirty_.extract(dirty_.begin()).value();
-      if (auto assigned = co_await assign_all(org); !assigned) {
-        parts_.log.error("assignment.failed", {{"org", org.value}, {"message", assigned.error().message}});
-        dirty_.insert(org);
-        break;
-      }
+      auto assigned = co_await assign_all(org);
+      if (assigned) continue;
+      parts_.log.error("assignment.failed", {{"org", org.value}, {"message", assigned.error().message}});
+      failed.insert(org);
     }
-    const auto next =
-        dirty_.empty() ? std::chrono::steady_clock::time_point::max() : std::chrono::steady_clock::now() + kRetry;
-    co_await work_.wait_until(next);
+    if (failed.empty()) {
+      co_await work_.wait();
+      continue;
+    }
+    co_await work_.wait_until(std::chrono::steady_clock::now() + kRetry);
+    dirty_.merge(failed);
   }
 }
 
@@ -57,26 +62,29 @@ store::awaitable<Result<void>> Assigner::assign_all(OrgId org) {
     query.after = page.next;
   } while (!query.after.empty());
   SP_CO_CHECK(co_await withdraw_inactive(org, active));
-  for (const auto& [agent, link] : std::map(links_)) {
-    if (link->who().org == org && links_.contains(agent)) co_await sync(*link, 0);
-  }
+  co_await tell_linked(org);
   co_return Result<void>();
 }
 
 store::awaitable<Result<void>> Assigner::assign(OrgId org, const store::RecipeVersionSummary& version) {
+  const auto found = co_await parts_.assignments.find(org, version.recipe);
+  if (!found && found.error().code != Errc::not_found) co_return std::unexpected(found.error());
+  if (!found) co_return co_await hand_to_another(org, version, std::nullopt);
+  const store::Assignment current = *found;
+  SP_CO_TRY(const auto agent, co_await parts_.agents.find(org, current.agent));
+  SP_CO_TRY(const auto group, co_await parts_.groups.find(org, agent.group));
+  const bool stays = agent.status == store::AgentStatus::active && group.name == version.run_on;
+  if (!stays) co_return co_await hand_to_another(org, version, current);
+  if (current.version == version.version) co_return Result<void>();
+  co_return co_await parts_.assignments.assign(org, current.agent,
+                                               {org, version.recipe, version.version, current.agent});
+}
+
+store::awaitable<Result<void>> Assigner::hand_to_another(OrgId org, const store::RecipeVersionSummary& version,
+                                                         std::optional<store::Assignment> current) {
   const auto group = co_await parts_.groups.find_by_name(org, version.run_on);
-  const auto current = co_await parts_.assignments.find(org, version.recipe);
-  std::optional<AgentId> holder;
-  if (current) {
-    holder = current->agent;
-    SP_CO_TRY(const auto agent, co_await parts_.agents.find(org, current->agent));
-    const bool stays = agent.status == store::AgentStatus::active && group && agent.group == group->id;
-    if (stays && current->version == version.version) co_return Result<void>();
-    if (stays) {
-      co_return co_await parts_.assignments.assign(org, holder, {org, version.recipe, version.version, *holder});
-    }
-  }
-  SP_CO_TRY(const auto chosen, co_await choose(org, version.run_on));
+  if (!group && group.error().code != Errc::not_found) co_return std::unexpected(group.error());
+  SP_CO_TRY(const auto chosen, co_await choose(org, group ? std::optional(group->id) : std::nullopt));
   if (!chosen) {
     if (current) SP_CO_CHECK(co_await parts_.assignments.withdraw(org, version.recipe));
     parts_.log.warn("assignment.waits", {{"org", org.value},
@@ -85,6 +93,8 @@ store::awaitable<Result<void>> Assigner::assign(OrgId org, const store::RecipeVe
                                          {"reason", "no agent in the group"}});
     co_return Result<void>();
   }
+  std::optional<AgentId> holder;
+  if (current) holder = current->agent;
   parts_.log.info("assignment.made", {{"org", org.value}, {"recipe", version.recipe.value}, {"agent", chosen->value}});
   co_return co_await parts_.assignments.assign(org, holder, {org, version.recipe, version.version, *chosen});
 }
@@ -104,54 +114,82 @@ store::awaitable<Result<void>> Assigner::withdraw_inactive(OrgId org, const std:
 }
 
 // A linked agent of the group with the fewest assignments; else the one enrolled first.
-store::awaitable<Result<std::optional<AgentId>>> Assigner::choose(OrgId org, const std::string& group_name) {
-  const auto group = co_await parts_.groups.find_by_name(org, group_name);
-  if (!group) co_return std::nullopt;
-  SP_CO_TRY(const auto page, co_await parts_.agents.list(org, {group->id, store::AgentStatus::active},
-                                                         {.after = "", .limit = store::kMaxPage}));
+store::awaitable<Result<std::optional<AgentId>>> Assigner::choose(OrgId org, std::optional<GroupId> group) {
   std::optional<AgentId> best;
+  if (!group) co_return best;
   std::pair<bool, std::size_t> best_rank{true, 0};  // (not linked, assignments): smaller is better
-  for (const auto& agent : page.items) {
-    SP_CO_TRY(const auto has, co_await parts_.assignments.of_agent(org, agent.id));
-    const std::pair rank{!links_.contains(agent.id), has.assignments.size()};
-    if (!best || rank < best_rank) {
-      best = agent.id;
-      best_rank = rank;
+  store::PageQuery query{.after = "", .limit = store::kMaxPage};
+  do {
+    SP_CO_TRY(const auto page, co_await parts_.agents.list(org, {group, store::AgentStatus::active}, query));
+    for (const auto& agent : page.items) {
+      SP_CO_TRY(const auto has, co_await parts_.assignments.of_agent(org, agent.id));
+      const std::pair rank{!links_.contains(agent.id), has.assignments.size()};
+      if (!best || rank < best_rank) {
+        best = agent.id;
+        best_rank = rank;
+      }
     }
-  }
+    query.after = page.next;
+  } while (!query.after.empty());
   co_return best;
 }
 
 void Assigner::link_up(AgentLink& link) {
-  links_.insert_or_assign(link.who().agent, &link);
+  links_.insert_or_assign(link.who().agent, Linked{&link, std::nullopt});
   reconsider(link.who().org);  // it may be the first of its group
 }
 
 void Assigner::link_down(AgentLink& link) {
   const auto it = links_.find(link.who().agent);
-  if (it != links_.end() && it->second == &link) links_.erase(it);
+  if (it != links_.end() && it->second.link == &link) links_.erase(it);
 }
 
-store::awaitable<Result<AssignmentSet>> Assigner::set_of(const LinkedAgent& agent) {
+store::awaitable<void> Assigner::tell_linked(OrgId org) {
+  std::vector<AgentId> agents;
+  for (const auto& [agent, linked] : links_) {
+    if (linked.link->who().org == org) agents.push_back(agent);
+  }
+  for (auto& agent : agents) co_await tell(std::move(agent));  // links come and go meanwhile
+}
+
+store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revision) {
+  const AgentId agent = link.who().agent;
+  const auto it = links_.find(agent);
+  if (it == links_.end() || it->second.link != &link) co_return;
+  it->second.revision = known_revision;
+  co_await tell(agent);
+}
+
+store::awaitable<void> Assigner::tell(AgentId agent) {
+  const auto linked = links_.find(agent);
+  if (linked == links_.end() || !linked->second.revision) co_return;
+  const auto had = linked->second.revision;
+  auto set = co_await set_of(linked->second.link->who(), *had);
+  if (set && set->revision == had) co_return;
+  const auto now = links_.find(agent);  // the link may be gone, another one, or told something newer meanwhile
+  if (now == links_.end() || now->second.revision != had) co_return;
+  Result<void> posted;
+  if (set) {
+    now->second.revision = set->revision;
+    posted = now->second.link->post(std::move(*set));
+  } else {
+    posted = std::unexpected(set.error());
+  }
+  if (posted) co_return;
+  now->second.revision = had;
+  parts_.log.error("assignment.not_sent", {{"agent", agent.value}, {"message", posted.error().message}});
+}
+
+// Without its recipes when its revision is the one that the agent has.
+store::awaitable<Result<AssignmentSet>> Assigner::set_of(LinkedAgent agent, std::uint64_t known) {
   SP_CO_TRY(const auto stored, co_await parts_.assignments.of_agent(agent.org, agent.agent));
   AssignmentSet set{stored.revision, {}};
+  if (stored.revision == known) co_return set;
   for (const auto& assignment : stored.assignments) {
     SP_CO_TRY(auto json, co_await parts_.parcels.recipe_json(agent.org, assignment.recipe, assignment.version));
     set.recipes.push_back({assignment.recipe, assignment.version, std::move(json)});
   }
   co_return set;
-}
-
-store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revision) {
-  const LinkedAgent agent = link.who();
-  auto set = co_await set_of(agent);
-  const auto it = links_.find(agent.agent);
-  if (it == links_.end()) co_return;  // the link went away meanwhile
-  if (!set) {
-    parts_.log.error("assignment.unknown", {{"agent", agent.agent.value}, {"message", set.error().message}});
-    co_return;
-  }
-  if (set->revision != known_revision) (void)it->second->post(std::move(*set));
 }
 
 }  // namespace sallyport::jobs

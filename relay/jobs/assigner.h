@@ -41,7 +41,8 @@ class Assigner {
 
   void link_up(AgentLink& link);
   void link_down(AgentLink& link);
-  // The agent says which set it has; it gets the current one if that is another.
+  // The agent says which set it has; it gets the current one if that is another. Before it has said so once, nothing is
+  // sent (docs/protocol.md P13.2); afterwards every change is.
   store::awaitable<void> sync(AgentLink& link, std::uint64_t known_revision);
 
  private:
@@ -49,14 +50,23 @@ class Assigner {
   store::awaitable<Result<void>> assign_all(OrgId org);
   store::awaitable<Result<void>> assign(OrgId org, const store::RecipeVersionSummary& version);
   store::awaitable<Result<void>> withdraw_inactive(OrgId org, const std::set<RecipeId>& active);
-  store::awaitable<Result<std::optional<AgentId>>> choose(OrgId org, const std::string& group_name);
-  store::awaitable<Result<AssignmentSet>> set_of(const LinkedAgent& agent);
+  store::awaitable<Result<void>> hand_to_another(OrgId org, const store::RecipeVersionSummary& version,
+                                                 std::optional<store::Assignment> current);
+  store::awaitable<Result<std::optional<AgentId>>> choose(OrgId org, std::optional<GroupId> group);
+  store::awaitable<void> tell_linked(OrgId org);
+  store::awaitable<void> tell(AgentId agent);
+  store::awaitable<Result<AssignmentSet>> set_of(LinkedAgent agent, std::uint64_t known);
+
+  struct Linked {
+    AgentLink* link;
+    std::optional<std::uint64_t> revision;  // of the set it has, or is being sent; nothing before its first word
+  };
 
   boost::asio::any_io_executor executor_;
   Parts parts_;
   Event work_;
   std::set<OrgId> dirty_;
-  std::map<AgentId, AgentLink*> links_;
+  std::map<AgentId, Linked> links_;
 };
 
 }  // namespace sallyport::jobs

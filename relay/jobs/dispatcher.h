@@ -50,14 +50,16 @@ class Dispatcher {
   void tell_cancelled(const store::Job& job);
   void tell_fenced(AgentLink& link, const JobId& job, std::uint64_t epoch);
   void job_ended(const store::Job& job);
-  // The agent is revoked: its jobs go back to the queue; those that only it could run end as failed.
-  store::awaitable<void> agent_revoked(OrgId org, AgentId agent);
+  // The agent is revoked: its jobs go back to the queue; those that only it could run end as failed. An error: the
+  // store did not take all of it; call again.
+  store::awaitable<Result<void>> agent_revoked(OrgId org, AgentId agent);
 
   const Leases& leases() const { return leases_; }
 
  private:
   struct Linked {
     AgentLink* link;
+    std::uint64_t number;  // of the link, never used again: an agent's next link is another one
     std::uint32_t slots = 0;
     SteadyTime since;
     SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
@@ -69,15 +71,20 @@ class Dispatcher {
   void answer_pings();
   bool has_credit(const Linked& linked) const;
   void pause(const AgentId& agent);
-  store::awaitable<std::size_t> dispatch_round();
-  store::awaitable<void> dispatch_one(store::Job job, AgentId agent);
-  store::awaitable<void> take_back(HeldJob held, store::ReleaseReason reason, std::string_view why);
-  store::awaitable<void> give_up(HeldJob held, store::JobError why);
+  enum class Round { more, done };  // is another round worth its query at once?
+  store::awaitable<Round> dispatch_round();
+  store::awaitable<void> claim_and_hand_over(store::Job job, AgentId agent, std::uint64_t link, std::size_t& claimed);
+  store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link);
+  store::awaitable<void> not_sendable(HeldJob held, Error why);
+  store::awaitable<Result<void>> take_back(HeldJob held, store::ReleaseReason reason, std::string why);
+  store::awaitable<Result<void>> give_up(HeldJob held, store::JobError why);
+  store::awaitable<Result<void>> take_from_revoked(store::Job job, AgentId agent);
   store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first);
   store::awaitable<void> repeat_cancels(AgentLink& link);
   store::awaitable<void> take_back_lost();
   Linked* least_loaded(const GroupId& group);
   Linked* linked(const AgentId& agent);
+  Linked* linked(const AgentId& agent, std::uint64_t number);  // nullptr also when it is another link by now
   std::vector<GroupId> groups_with_credit() const;
 
   boost::asio::any_io_executor executor_;
@@ -85,6 +92,7 @@ class Dispatcher {
   Leases leases_;
   Event work_;
   std::map<AgentId, Linked> links_;
+  std::uint64_t links_seen_ = 0;
 };
 
 }  // namespace sallyport::jobs

@@ -10,6 +10,12 @@ namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kMaxCached = 500;
 constexpr std::string_view kLocalBody = "spool";
+
+// The envelope calls a payload that does not open invalid input; here the input is the relay's own database.
+std::unexpected<Error> damaged(std::string_view what, Error error) {
+  if (error.code == Errc::invalid) error.code = Errc::internal;
+  return in_context(what, std::move(error));
+}
 }  // namespace
 
 bool is_kept_whole(const Value& output) {
@@ -48,19 +54,25 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
   for (const auto& step : steps) {
     CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
     if (step.sealed_output) {
-      SP_CO_TRY(const auto output,
-                co_await parts_.envelope.open(step_identity(job.org, "output", job.id, step.path, step.attempt),
-                                              *step.sealed_output));
-      SP_CO_TRY(const auto value, parse_stored_json(output.reveal()));
-      if (!is_kept_whole(value)) {
-        co_return fail(Errc::invalid,
-                       fmt::format("the result of step \"{}\" was kept only by the agent that ran it", step.path));
-      }
-      entry.output_json = output.reveal();
+      SP_CO_TRY(entry.output_json, co_await open_output(job, step));
     }
     done.push_back(std::move(entry));
   }
   co_return done;
+}
+
+store::awaitable<Result<std::string>> ParcelMaker::open_output(const store::Job& job, const store::Step& step) {
+  const auto output = co_await parts_.envelope.open(step_identity(job.org, "output", job.id, step.path, step.attempt),
+                                                    *step.sealed_output);
+  const auto what = fmt::format("opening the result of step \"{}\"", step.path);
+  if (!output) co_return damaged(what, output.error());
+  const auto value = parse_stored_json(output->reveal());
+  if (!value) co_return damaged(what, value.error());
+  if (!is_kept_whole(*value)) {
+    co_return fail(Errc::invalid,
+                   fmt::format("the result of step \"{}\" was kept only by the agent that ran it", step.path));
+  }
+  co_return std::string(output->reveal());
 }
 
 store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& claimed,
@@ -73,9 +85,9 @@ store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& cl
   parcel.event_key = job.event_key;
   parcel.run_number = job.run_number;
   SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
-  SP_CO_TRY(const auto trigger,
-            co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger));
-  parcel.trigger_json = trigger.reveal();
+  const auto trigger = co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger);
+  if (!trigger) co_return damaged("opening the trigger data", trigger.error());
+  parcel.trigger_json = trigger->reveal();
   SP_CO_TRY(parcel.done, co_await completed(job));
   co_return parcel;
 }

@@ -28,7 +28,7 @@ class ParcelMaker {
   explicit ParcelMaker(Parts parts) : parts_(parts) {}
 
   // Errc::invalid: what an earlier holder completed was not kept whole (masked, secret, or a body on that agent), so
-  // nobody else can go on with it.
+  // nobody else can go on with it. Errc::internal: a stored payload does not open. Others may pass.
   store::awaitable<Result<Dispatch>> make(const store::ClaimedJob& claimed, std::chrono::milliseconds lease_length);
   // The results that nobody has to compute again. Errc::invalid as above.
   store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
@@ -41,6 +41,8 @@ class ParcelMaker {
     std::uint32_t version;
     friend auto operator<=>(const VersionKey&, const VersionKey&) = default;
   };
+
+  store::awaitable<Result<std::string>> open_output(const store::Job& job, const store::Step& step);
 
   Parts parts_;
   std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it grows over kMaxCached

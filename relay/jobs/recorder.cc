@@ -11,11 +11,12 @@ std::optional<Bytes> if_any(Bytes sealed, const std::string& plain) {
   return plain.empty() ? std::nullopt : std::optional(std::move(sealed));
 }
 
-domain::StepStatus step_status(const std::string& text) {
-  return domain::parse_step_status(text).value_or(domain::StepStatus::failed);
+// An end that is no end (or a word this relay does not know) is a failure, never a success.
+domain::StepStatus end_of_step(const std::string& text) {
+  const auto status = domain::parse_step_status(text);
+  return status && *status != domain::StepStatus::running ? *status : domain::StepStatus::failed;
 }
 
-// An end that is no end (or a word this relay does not know) is a failure, never a success.
 domain::JobState end_state(const std::string& text) {
   const auto state = domain::parse_job_state(text);
   return state && domain::is_final(*state) ? *state : domain::JobState::failed;
@@ -48,85 +49,102 @@ store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Rep
 store::awaitable<void> Recorder::record_batch(AgentLink& link, Batch batch, Result<void>& outcome) {
   const JobId job = batch.job;
   const auto epoch = batch.epoch;
-  auto appended = co_await append(link, std::move(batch));
-  if (appended) co_return;
-  if (!is_final_refusal(appended.error().code)) {
+  const LinkedAgent agent = link.who();
+  std::vector<ReportedAgentEvent> events;
+  for (auto& report : batch.reports) {
+    if (auto* event = std::get_if<ReportedAgentEvent>(&report.what)) events.push_back(std::move(*event));
+  }
+  std::erase_if(batch.reports, [](const Report& r) { return std::holds_alternative<ReportedAgentEvent>(r.what); });
+  auto appended = co_await append(agent, std::move(batch));
+  if (!appended && !is_final_refusal(appended.error().code)) {
     outcome = std::unexpected(appended.error());
     co_return;
   }
+  // After the history, whose repetition is recognised: an event is written twice only when the relay dies in between.
+  if (auto audited = co_await audit_all(agent, job, std::move(events)); !audited)
+    outcome = std::unexpected(audited.error());
+  if (appended) co_return;
   parts_.log.warn(
       "report.refused",
-      {{"agent", link.who().agent.value}, {"job", job.value}, {"epoch", epoch}, {"reason", appended.error().message}});
+      {{"agent", agent.agent.value}, {"job", job.value}, {"epoch", epoch}, {"reason", appended.error().message}});
   parts_.dispatcher.tell_fenced(link, job, epoch);
 }
 
-store::awaitable<Result<void>> Recorder::append(AgentLink& link, Batch batch) {
-  const auto agent = link.who();
+store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) {
+  if (batch.reports.empty()) co_return Result<void>();
   std::vector<store::HistoryEntry> entries;
   for (auto& report : batch.reports) {
-    if (std::holds_alternative<ReportedAgentEvent>(report.what)) {
-      SP_CO_CHECK(co_await audit_event(agent, batch.job, std::get<ReportedAgentEvent>(std::move(report.what))));
-      continue;
-    }
     if (batch.epoch == 0 && std::holds_alternative<ReportedJobStart>(report.what)) {
-      SP_CO_CHECK(co_await adopt_local_job(link, batch.job, report));
+      SP_CO_CHECK(co_await adopt_local_job(agent, batch.job, report));
     }
     SP_CO_TRY(auto entry, co_await entry_of(agent, batch.job, std::move(report)));
     entries.push_back(std::move(entry));
   }
-  if (entries.empty()) co_return Result<void>();
   SP_CO_TRY(const auto job, co_await parts_.jobs.find(agent.org, batch.job));
   if (job.agent != agent.agent) co_return fail(Errc::conflict, "another agent holds this job");
   SP_CO_TRY(const auto stored, co_await parts_.history.append(agent.org, batch.job, batch.epoch, std::move(entries)));
-  parts_.feed.publish(agent.org, stored.job.recipe, {batch.job, stored.stored});
+  if (stored.stored > 0) parts_.feed.publish(agent.org, stored.job.recipe, {batch.job, 0});
   if (domain::is_final(stored.job.state)) parts_.dispatcher.job_ended(stored.job);
   co_return Result<void>();
 }
 
-// A job that a local trigger started: the agent must be the one that watches this recipe's trigger.
-store::awaitable<Result<void>> Recorder::adopt_local_job(AgentLink& link, JobId job, Report report) {
-  const auto agent = link.who();
+// A job that a local trigger started: the agent must be the one that watches this recipe's trigger, unless the relay
+// has taken the job in already.
+store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobId id, Report report) {
   auto& start = std::get<ReportedJobStart>(report.what);
-  if (!is_ulid(job.value, "job_")) co_return fail(Errc::invalid, "not a job id");
+  if (!is_ulid(id.value, "job_")) co_return fail(Errc::invalid, "not a job id");
+  const auto known = co_await parts_.jobs.find(agent.org, id);
+  if (known) co_return Result<void>();
+  if (known.error().code != Errc::not_found) co_return std::unexpected(known.error());
   SP_CO_TRY(const auto assignment, co_await parts_.assignments.find(agent.org, start.recipe));
   if (assignment.agent != agent.agent)
     co_return fail(Errc::forbidden, "this agent does not watch this recipe's trigger");
   SP_CO_TRY(const auto version, co_await parts_.recipes.version(agent.org, start.recipe, start.version));
+  store::Job job{.id = id,
+                 .org = agent.org,
+                 .recipe = start.recipe,
+                 .version = version.version,
+                 .group = agent.group,
+                 .agent = agent.agent,
+                 .state = domain::JobState::running,
+                 .trigger_kind = start.trigger_kind,
+                 .event_key = start.event_key};
+  job.created_at = from_unix_ms(report.at_ms);
+  job.started_at = from_unix_ms(report.at_ms);
+  co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
+}
 
-  store::NewJob added;
-  added.job = {.id = job,
-               .org = agent.org,
-               .recipe = start.recipe,
-               .version = version.version,
-               .group = agent.group,
-               .agent = agent.agent,
-               .state = domain::JobState::running,
-               .trigger_kind = start.trigger_kind,
-               .event_key = start.event_key};
-  added.job.created_at = from_unix_ms(report.at_ms);
-  added.job.started_at = from_unix_ms(report.at_ms);
-  SP_CO_TRY(added.sealed_trigger, co_await seal(trigger_identity(agent.org, job), start.trigger_json));
+store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json) {
+  const JobId id = job.id;
+  store::NewJob added{std::move(job), {}, {}};
+  SP_CO_TRY(added.sealed_trigger, co_await seal(trigger_identity(agent.org, id), std::move(trigger_json)));
   SP_CO_TRY(const auto outcome, co_await parts_.jobs.add(agent.org, std::move(added)));
-  if (outcome.job.id != job) co_return fail(Errc::conflict, "this event has started another job already");
-  if (outcome.outcome == store::AddOutcome::added) {
-    parts_.log.info(
-        "job.adopted",
-        {{"org", agent.org.value}, {"job", job.value}, {"agent", agent.agent.value}, {"trigger", start.trigger_kind}});
-  }
+  if (outcome.job.id != id) co_return fail(Errc::conflict, "this event has started another job already");
+  parts_.log.info("job.adopted", {{"org", agent.org.value},
+                                  {"job", id.value},
+                                  {"agent", agent.agent.value},
+                                  {"trigger", outcome.job.trigger_kind}});
   co_return Result<void>();
 }
 
-store::awaitable<Result<void>> Recorder::audit_event(LinkedAgent agent, JobId job, ReportedAgentEvent event) {
-  AuditRecord record{.actor = "agent:" + agent.agent.value,
-                     .action = event.kind,
-                     .target = job.empty() ? "" : "job:" + job.value,
-                     .outcome = AuditOutcome::refused,
-                     .detail = {},
-                     .request_id = ""};
-  record.detail.emplace(Value("rule"), Value(event.rule));
-  record.detail.emplace(Value("message"), Value(event.message));
-  if (event.kind != "policy.refused") record.outcome = AuditOutcome::done;
-  co_return co_await parts_.audit.record(agent.org, std::move(record));
+// An event that the ledger will never take is logged and spent; it does not hold up the others.
+store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, JobId job,
+                                                   std::vector<ReportedAgentEvent> events) {
+  for (auto& event : events) {
+    AuditRecord record{.actor = "agent:" + agent.agent.value,
+                       .action = event.kind,
+                       .target = job.empty() ? "" : "job:" + job.value,
+                       .outcome = event.kind == "policy.refused" ? AuditOutcome::refused : AuditOutcome::done,
+                       .detail = {},
+                       .request_id = ""};
+    record.detail.emplace(Value("rule"), Value(event.rule));
+    record.detail.emplace(Value("message"), Value(event.message));
+    auto written = co_await parts_.audit.record(agent.org, std::move(record));
+    if (written) continue;
+    if (!is_final_refusal(written.error().code)) co_return written;
+    parts_.log.warn("report.not_audited", {{"agent", agent.agent.value}, {"reason", written.error().message}});
+  }
+  co_return Result<void>();
 }
 
 store::awaitable<Result<Bytes>> Recorder::seal(keys::RecordIdentity identity, std::string text) {
@@ -144,7 +162,7 @@ store::awaitable<Result<store::HistoryEntry>> Recorder::entry_of(const LinkedAge
   } else if (auto* end = std::get_if<ReportedStepEnd>(&report.what)) {
     SP_CO_TRY(auto output,
               co_await seal(step_identity(agent.org, "output", job, end->path, end->attempt), end->output_json));
-    store::StepFinished finished{end->path,        end->attempt, step_status(end->status),
+    store::StepFinished finished{end->path,        end->attempt, end_of_step(end->status),
                                  end->error_class, end->message, if_any(std::move(output), end->output_json),
                                  std::nullopt};
     if (end->retry_at_ms) finished.retry_at = from_unix_ms(*end->retry_at_ms);

@@ -42,9 +42,10 @@ class Recorder {
   };
 
   store::awaitable<void> record_batch(AgentLink& link, Batch batch, Result<void>& outcome);
-  store::awaitable<Result<void>> append(AgentLink& link, Batch batch);
-  store::awaitable<Result<void>> adopt_local_job(AgentLink& link, JobId job, Report report);
-  store::awaitable<Result<void>> audit_event(LinkedAgent agent, JobId job, ReportedAgentEvent event);
+  store::awaitable<Result<void>> append(LinkedAgent agent, Batch batch);
+  store::awaitable<Result<void>> adopt_local_job(LinkedAgent agent, JobId job, Report report);
+  store::awaitable<Result<void>> add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json);
+  store::awaitable<Result<void>> audit_all(LinkedAgent agent, JobId job, std::vector<ReportedAgentEvent> events);
   store::awaitable<Result<store::HistoryEntry>> entry_of(const LinkedAgent& agent, const JobId& job, Report report);
   store::awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::string text);
 

@@ -1,0 +1,147 @@
+#include "relay/jobs/dispatcher.h"
+
+#include <algorithm>
+
+namespace sallyport::jobs {
+namespace {
+constexpr auto kFirstPause = std::chrono::seconds(1);
+constexpr auto kLongestPause = std::chrono::seconds(30);
+constexpr auto kSettling = std::chrono::seconds(30);  // a dispatch may be on its way for so long
+}  // namespace
+
+Dispatcher::Linked* Dispatcher::linked(const AgentId& agent) {
+  const auto it = links_.find(agent);
+  return it == links_.end() ? nullptr : &it->second;
+}
+
+Dispatcher::Linked* Dispatcher::linked(const AgentId& agent, std::uint64_t number) {
+  auto* found = linked(agent);
+  return found != nullptr && found->number == number ? found : nullptr;
+}
+
+void Dispatcher::ping(AgentLink& link, std::uint64_t nonce) {
+  if (auto* l = linked(link.who().agent); l != nullptr && l->link == &link) l->ping = nonce;
+  wake();
+}
+
+void Dispatcher::answer_pings() {
+  for (auto& [agent, linked] : links_) {
+    if (const auto nonce = std::exchange(linked.ping, std::nullopt)) linked.link->pong(*nonce);
+  }
+}
+
+void Dispatcher::link_up(AgentLink& link) {
+  links_.insert_or_assign(link.who().agent, Linked{.link = &link, .number = ++links_seen_, .since = parts_.clock.steady()});
+}
+
+void Dispatcher::link_down(AgentLink& link) {
+  const auto it = links_.find(link.who().agent);
+  if (it != links_.end() && it->second.link == &link) links_.erase(it);
+}
+
+void Dispatcher::ready(AgentLink& link, std::uint32_t slots) {
+  constexpr std::uint32_t kMostSlots = 1'000;
+  if (auto* l = linked(link.who().agent); l != nullptr && l->link == &link) l->slots = std::min(slots, kMostSlots);
+  wake();
+}
+
+// An agent that cannot take what its credit promised, because its disk is full for one, is asked again ever more
+// rarely.
+void Dispatcher::pause(const AgentId& agent) {
+  auto* l = linked(agent);
+  if (l == nullptr) return;
+  l->slots = 0;
+  l->pause = std::clamp<std::chrono::seconds>(l->pause * 2, kFirstPause, kLongestPause);
+  l->resumes = parts_.clock.steady() + l->pause;
+}
+
+store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {
+  auto* state = linked(link.who().agent);
+  if (state == nullptr || state->link != &link) co_return;
+  const bool first = std::exchange(state->first_holding, false);
+  LeaseAnswer answer;
+  for (auto& lease : holding.jobs) {
+    if (lease.epoch == 0) continue;  // the agent's own: it needs no lease
+    const auto verdict =
+        leases_.renew(link.who().agent, {link.who().org, lease.job}, lease.epoch, parts_.clock.steady());
+    lease.length = leases_.terms().length;
+    (verdict == Verdict::renewed ? answer.renewed : answer.fenced).push_back(lease);
+  }
+  if (!link.post(std::move(answer))) co_return;
+  co_await take_back_missing(link, holding.jobs, first);
+  co_await repeat_cancels(link);
+}
+
+// A job that the agent should hold and does not name: its dispatch was lost with an earlier link, or its journal is
+// gone.
+store::awaitable<void> Dispatcher::take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first) {
+  const auto* state = linked(link.who().agent);
+  const auto before = first && state != nullptr ? state->since : parts_.clock.steady() - kSettling;
+  const AgentId agent = link.who().agent;
+  for (const auto& expected : leases_.of(agent)) {
+    const bool named = std::ranges::any_of(
+        held, [&](const Lease& l) { return l.job == expected.key.job && l.epoch == expected.epoch; });
+    if (named || expected.granted >= before) continue;
+    (void)co_await take_back(expected, store::ReleaseReason::holder_lost, "the agent does not hold it");
+  }
+}
+
+store::awaitable<void> Dispatcher::repeat_cancels(AgentLink& link) {
+  auto holding = co_await parts_.jobs.holding(link.who().org, link.who().agent);
+  if (!holding) co_return;
+  for (const auto& job : *holding) {
+    if (job.cancel_requested_at) tell_cancelled(job);
+  }
+}
+
+store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answer) {
+  const JobKey key{link.who().org, answer.job};
+  const auto held = leases_.find(key);
+  if (!held || held->agent != link.who().agent || held->epoch != answer.epoch) co_return;
+  if (answer.accepted) {
+    leases_.renew(held->agent, key, answer.epoch, parts_.clock.steady());
+    if (auto* l = linked(held->agent)) l->pause = {};
+    co_return;
+  }
+  if (answer.error_class == "busy") {
+    pause(held->agent);
+    (void)co_await take_back(*held, store::ReleaseReason::not_started, "the agent is busy");
+    co_return;
+  }
+  (void)co_await give_up(*held, {answer.error_class, answer.message, ""});
+}
+
+void Dispatcher::tell_cancelled(const store::Job& job) {
+  if (!job.agent) return;
+  if (auto* l = linked(*job.agent)) (void)l->link->post(CancelJob{job.id, job.lease_epoch, "cancelled on request"});
+}
+
+void Dispatcher::tell_fenced(AgentLink& link, const JobId& job, std::uint64_t epoch) {
+  LeaseAnswer answer;
+  answer.fenced.push_back({job, epoch, {}});
+  (void)link.post(std::move(answer));
+}
+
+void Dispatcher::job_ended(const store::Job& job) {
+  leases_.end({job.org, job.id}, job.lease_epoch);
+  wake();  // a place under a concurrency limit may be free
+}
+
+store::awaitable<Result<void>> Dispatcher::agent_revoked(OrgId org, AgentId agent) {
+  for (;;) {
+    SP_CO_TRY(auto jobs, co_await parts_.jobs.holding(org, agent));
+    if (jobs.empty()) co_return Result<void>();
+    for (auto& job : jobs) SP_CO_CHECK(co_await take_from_revoked(std::move(job), agent));
+  }
+}
+
+store::awaitable<Result<void>> Dispatcher::take_from_revoked(store::Job job, AgentId agent) {
+  HeldJob held{{job.org, job.id}, agent, job.lease_epoch, {}, {}};
+  if (job.lease_epoch > 0)
+    co_return co_await take_back(std::move(held), store::ReleaseReason::holder_lost, "its agent was revoked");
+  co_return co_await give_up(
+      std::move(held),
+      {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known", ""});
+}
+
+}  // namespace sallyport::jobs

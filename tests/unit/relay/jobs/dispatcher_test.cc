@@ -1,0 +1,578 @@
+#include "tests/unit/relay/jobs/world.h"
+
+#include <map>
+
+using namespace sallyport;
+using namespace sallyport::jobs;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using domain::JobState;
+
+namespace {
+
+std::vector<JobId> dispatched_to(const FakeLink& link) {
+  std::vector<JobId> ids;
+  for (const auto& dispatch : link.got<Dispatch>()) ids.push_back(dispatch.lease.job);
+  return ids;
+}
+
+}  // namespace
+
+JOBS_TEST_CASE("a queued job goes to a linked agent of its group, under a lease", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours, {}, R"({"key":"k1"})");
+  auto link = world.link(ours);
+  world.connect(*link, 2);
+  world.run();
+  co_await world.rounds();
+  const auto got = link->got<Dispatch>();
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].lease.job == job);
+  CHECK(got[0].lease.epoch == 1);
+  CHECK(got[0].lease.length == 60s);
+  CHECK(got[0].run_number == 1);
+  CHECK(got[0].trigger_json == R"({"inputs":{"key":"k1"},"kind":"manual"})");
+  CHECK(got[0].recipe_json.find("\"orders\"") != std::string::npos);
+  CHECK(got[0].done.empty());
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  CHECK(stored.agent == ours.agent);
+  CHECK(world.dispatcher.leases().find({ours.org, job})->agent == ours.agent);
+}
+
+JOBS_TEST_CASE("no more jobs than credit, and each Ready states the credit anew", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  for (int i = 0; i < 5; ++i) co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 2);
+  world.run();
+  co_await world.rounds();
+  CHECK(link->posted.size() == 2);
+  world.dispatcher.ready(*link, 1);
+  co_await world.rounds();
+  CHECK(link->posted.size() == 3);
+  world.dispatcher.ready(*link, 0);
+  co_await world.rounds();
+  CHECK(link->posted.size() == 3);
+  world.dispatcher.ready(*link, 4'000'000'000);
+  co_await world.rounds();
+  CHECK(link->posted.size() == 5);
+}
+
+JOBS_TEST_CASE("jobs wait for an agent of their group", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto elsewhere = co_await world.add_group(ours, "dc2");
+  const auto other = co_await world.add_agent(ours, elsewhere);
+  const auto job = co_await world.queue(ours);
+  auto wrong = world.link(ours, other, elsewhere);
+  world.connect(*wrong, 10);
+  world.run();
+  co_await world.rounds();
+  CHECK(wrong->posted.empty());
+  auto right = world.link(ours);
+  world.connect(*right, 1);
+  co_await world.rounds();
+  CHECK(dispatched_to(*right) == std::vector{job});
+  CHECK(wrong->posted.empty());
+}
+
+JOBS_TEST_CASE("the agent of the group with the most credit goes first", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto second = co_await world.add_agent(ours, ours.group);
+  for (int i = 0; i < 6; ++i) co_await world.queue(ours);
+  auto small = world.link(ours), big = world.link(ours, second, ours.group);
+  world.connect(*small, 2);
+  world.connect(*big, 6);
+  world.run();
+  co_await world.rounds();
+  CHECK(small->posted.size() == 1);  // 6, 5, 4, 3, 2 of the big one, then they are even
+  CHECK(big->posted.size() == 5);
+}
+
+JOBS_TEST_CASE("organisations take turns, whoever queued first", "[jobs][tenancy]") {
+  const auto loud = co_await world.settle("loud"), quiet = co_await world.settle("quiet");
+  for (int i = 0; i < 60; ++i) co_await world.queue(loud);
+  world.clock.advance(1s);
+  for (int i = 0; i < 3; ++i) co_await world.queue(quiet);
+  auto theirs = world.link(loud), ours = world.link(quiet);
+  std::size_t loud_before_last_quiet = 0;
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "history.completed" && ours->posted.size() < 3) loud_before_last_quiet = theirs->posted.size();
+    co_return;
+  };
+  world.connect(*theirs, 1'000);
+  world.connect(*ours, 1'000);
+  world.run();
+  co_await world.rounds();
+  CHECK(ours->posted.size() == 3);
+  CHECK(theirs->posted.size() == 60);
+  CHECK(loud_before_last_quiet <= 32);
+  for (const auto& dispatch : ours->got<Dispatch>()) {
+    const auto job = co_await world.stores.jobs.find(quiet.org, dispatch.lease.job);
+    CHECK(job.has_value());
+  }
+}
+
+// One line without credit must not hold up the others, however full the round was.
+JOBS_TEST_CASE("a full round without credit for some is followed by another at once", "[jobs]") {
+  const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
+  for (int i = 0; i < 40; ++i) {
+    co_await world.queue(ours);
+    co_await world.queue(other);
+  }
+  auto one = world.link(ours), many = world.link(other);
+  world.connect(*one, 1);
+  world.connect(*many, 1'000);
+  world.run();
+  const auto begun = std::chrono::steady_clock::now();
+  const bool all = co_await world.until([&] { return many->posted.size() == 40; });
+  CHECK(all);
+  CHECK(std::chrono::steady_clock::now() - begun < 900ms);  // not by the tick of a second
+  CHECK(one->posted.size() == 1);
+}
+
+JOBS_TEST_CASE("pings are answered between rounds, however long the queue is", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  for (int i = 0; i < 100; ++i) co_await world.queue(ours);
+  auto link = world.link(ours);
+  std::size_t at_pong = 0;
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "jobs.next_queued") {
+      if (link->ponged == 7 && at_pong == 0) at_pong = link->posted.size();
+      world.dispatcher.ping(*link, 7);
+    }
+    co_return;
+  };
+  world.connect(*link, 1'000);
+  world.run();
+  const bool all = co_await world.until([&] { return link->posted.size() == 100; });
+  REQUIRE(all);
+  CHECK(at_pong == 32);
+  world.faults.before = nullptr;
+}
+
+JOBS_TEST_CASE("a store that refuses every claim is not asked without a pause", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  for (int i = 0; i < 40; ++i) co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.faults.code = Errc::exhausted;
+  world.faults.refuses = [](std::string_view call) { return call == "jobs.claim"; };
+  world.connect(*link, 1'000);
+  world.run();
+  co_await world.rounds();
+  const auto asked = std::ranges::count(world.faults.calls, "jobs.claim");
+  CHECK(asked > 0);
+  CHECK(asked <= 5 * 32);
+  world.faults.refuses = nullptr;
+  world.dispatcher.wake();
+  const bool all = co_await world.until([&] { return link->posted.size() == 40; });
+  CHECK(all);
+}
+
+JOBS_TEST_CASE("the concurrency limit of a recipe holds, per key, and its end makes room", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto limited = co_await world.add_recipe(
+      ours, manual_recipe("limited", "concurrency: {limit: 1, key: \"${{ inputs.key }}\"}\n"));
+  std::map<std::string, std::vector<JobId>> queued;
+  for (const std::string key : {"x", "x", "x", "y", "y"})
+    queued[key].push_back(co_await world.queue(ours, limited, "{\"key\":\"" + key + "\"}"));
+  auto link = world.link(ours);
+  world.connect(*link, 10);
+  world.run();
+  co_await world.rounds();
+  CHECK(link->posted.size() == 2);
+  const auto first = link->got<Dispatch>()[0].lease;
+  must(co_await world.stores.jobs.finish(ours.org, first.job, first.epoch,
+                                         {JobState::succeeded, world.clock.wall(), {}}));
+  world.dispatcher.job_ended(co_await world.job(ours, first.job));
+  co_await world.rounds();
+  CHECK(link->posted.size() == 3);
+  CHECK_FALSE(world.dispatcher.leases().find({ours.org, first.job}));
+}
+
+JOBS_TEST_CASE("a lease is renewed by Holding, and a lost one gives the job to another", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto spare = co_await world.add_agent(ours, ours.group);
+  const auto job = co_await world.queue(ours);
+  auto first = world.link(ours), second = world.link(ours, spare, ours.group);
+  world.connect(*first, 1);
+  world.run();
+  co_await world.rounds();
+  REQUIRE(first->posted.size() == 1);
+  const Lease lease{job, 1, {}};
+  world.clock.advance(50s);
+  co_await world.dispatcher.holding(*first, {{lease}, 0});
+  REQUIRE(first->got<LeaseAnswer>().size() == 1);
+  CHECK(first->got<LeaseAnswer>()[0].renewed[0].length == 60s);
+  world.dispatcher.link_down(*first);
+  world.connect(*second, 1);
+
+  world.clock.advance(119s);  // lease and failover are 60 s each
+  co_await world.rounds();
+  CHECK(second->posted.empty());
+  world.clock.advance(1s);
+  co_await world.rounds();
+  REQUIRE(second->got<Dispatch>().size() == 1);
+  CHECK(second->got<Dispatch>()[0].lease.epoch == 3);  // 2 was the queue's
+  CHECK(second->got<Dispatch>()[0].run_number == 2);
+
+  world.dispatcher.link_up(*first);  // and comes back too late
+  co_await world.dispatcher.holding(*first, {{lease}, 0});
+  const auto answer = first->got<LeaseAnswer>().back();
+  CHECK(answer.renewed.empty());
+  REQUIRE(answer.fenced.size() == 1);
+  CHECK(answer.fenced[0].epoch == 1);
+}
+
+JOBS_TEST_CASE("Holding fences what the agent does not hold and passes over its own jobs", "[jobs]") {
+  const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
+  const auto job = co_await world.queue(other);
+  auto holder = world.link(other), stranger = world.link(ours);
+  world.connect(*holder, 1);
+  world.run();
+  co_await world.rounds();
+  world.dispatcher.link_up(*stranger);
+  co_await world.dispatcher.holding(*stranger, {{{job, 1, {}}, {JobId("job_own"), 0, {}}}, 0});
+  const auto answer = stranger->got<LeaseAnswer>();
+  REQUIRE(answer.size() == 1);
+  CHECK(answer[0].renewed.empty());
+  CHECK(answer[0].fenced.size() == 1);
+  CHECK(world.dispatcher.leases().find({other.org, job}).has_value());
+}
+
+JOBS_TEST_CASE("a dispatch that was lost with its link is given out again", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  REQUIRE(link->posted.size() == 1);
+  world.clock.advance(1s);
+  auto next = world.link(ours);
+  world.dispatcher.link_up(*next);
+  co_await world.dispatcher.holding(*next, {});  // it never arrived
+  world.dispatcher.link_down(*link);             // late word of the old link: the new one stays
+  world.dispatcher.ready(*next, 1);
+  co_await world.rounds();
+  REQUIRE(next->got<Dispatch>().size() == 1);
+  CHECK(next->got<Dispatch>()[0].lease.epoch == 3);
+  world.dispatcher.ready(*link, 1);  // of a link that is gone: no credit
+  co_await world.queue(ours);
+  co_await world.rounds();
+  CHECK(link->posted.size() == 1);
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.run_number == 2);
+}
+
+JOBS_TEST_CASE("a dispatch on its way is not missed by the same link's Holding until it has settled", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 1);
+  co_await world.dispatcher.holding(*link, {});
+  world.run();
+  co_await world.rounds();
+  world.clock.advance(29s);
+  co_await world.dispatcher.holding(*link, {});
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  world.clock.advance(2s);
+  co_await world.dispatcher.holding(*link, {});
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+}
+
+// The agent says on its new link what it holds; a dispatch of the link before would come behind its back, while the job
+// is given to somebody else.
+JOBS_TEST_CASE("a dispatch is never sent over a newer link than the one it was claimed for", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto old_link = world.link(ours), new_link = world.link(ours);
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call != "history.completed") co_return;
+    world.dispatcher.link_up(*new_link);
+    co_await world.dispatcher.holding(*new_link, {});
+  };
+  world.connect(*old_link, 1);
+  world.run();
+  const auto claimed = co_await world.until([&] { return world.lines.has("job.taken_back"); });
+  REQUIRE(claimed);
+  co_await world.rounds();
+  CHECK(old_link->posted.empty());
+  CHECK(new_link->got<Dispatch>().empty());
+  world.faults.before = nullptr;
+  world.dispatcher.ready(*new_link, 1);
+  co_await world.rounds();
+  REQUIRE(new_link->got<Dispatch>().size() == 1);
+  const auto stored = co_await world.job(ours, job);
+  CHECK(new_link->got<Dispatch>()[0].lease.epoch == stored.lease_epoch);
+}
+
+JOBS_TEST_CASE("a link that goes or refuses before the dispatch costs the job no run", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  link->refuses = Error{Errc::exhausted, "the agent does not take its messages"};
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+  CHECK(stored.run_number == 1);
+  CHECK_FALSE(world.dispatcher.leases().find({ours.org, job}));
+
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "history.completed") world.dispatcher.link_down(*link);
+    co_return;
+  };
+  link->refuses.reset();
+  world.dispatcher.ready(*link, 1);
+  co_await world.rounds();
+  world.faults.before = nullptr;
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+  CHECK(stored.run_number == 1);
+  CHECK(link->posted.empty());
+}
+
+JOBS_TEST_CASE("a job lost in each of five runs is dead", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  world.run();
+  for (std::uint32_t run = 1; run <= domain::kMaxRuns; ++run) {
+    auto link = world.link(ours);
+    world.connect(*link, 1);
+    co_await world.rounds();
+    REQUIRE(link->got<Dispatch>().size() == 1);
+    CHECK(link->got<Dispatch>()[0].run_number == run);
+    world.dispatcher.link_down(*link);
+    world.clock.advance(2min);
+    co_await world.rounds();
+  }
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dead);
+  CHECK(stored.error.error_class == "lost");
+  CHECK(world.dispatcher.leases().size() == 0);
+}
+
+JOBS_TEST_CASE("what an agent answers to a dispatch", "[jobs]") {
+  const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
+  struct Case {
+    std::string what;
+    DispatchAnswer answer;
+    JobState state;
+    std::string error_class;
+  };
+  const std::vector<Case> cases = {
+      {"accepted", {.accepted = true}, JobState::dispatched, ""},
+      {"busy", {.error_class = "busy"}, JobState::queued, ""},
+      {"policy", {.error_class = "policy", .message = "rule sql.verbs"}, JobState::failed, "policy"},
+      {"invalid", {.error_class = "invalid", .message = "no such action"}, JobState::failed, "invalid"},
+  };
+  world.run();
+  for (const auto& one : cases) {
+    INFO(one.what);
+    const auto job = co_await world.queue(ours);
+    auto link = world.link(ours), stranger = world.link(other);
+    world.connect(*link, 1);
+    world.connect(*stranger, 0);
+    co_await world.rounds();
+    REQUIRE(link->got<Dispatch>().size() == 1);
+    auto answer = one.answer;
+    answer.job = job;
+    answer.epoch = link->got<Dispatch>()[0].lease.epoch + 1;
+    co_await world.dispatcher.answered(*link, answer);  // of another epoch
+    --answer.epoch;
+    co_await world.dispatcher.answered(*stranger, answer);  // of another agent
+    auto stored = co_await world.job(ours, job);
+    CHECK(stored.state == JobState::dispatched);
+    co_await world.dispatcher.answered(*link, answer);
+    stored = co_await world.job(ours, job);
+    CHECK(stored.state == one.state);
+    CHECK(stored.error.error_class == one.error_class);
+    CHECK(stored.run_number == 1);
+    world.dispatcher.link_down(*link);
+    if (!domain::is_final(stored.state))
+      must(co_await world.stores.jobs.request_cancel(ours.org, job, world.clock.wall()));
+  }
+}
+
+JOBS_TEST_CASE("a busy agent gets nothing until it says Ready again", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 5);
+  world.run();
+  co_await world.rounds();
+  co_await world.dispatcher.answered(*link, {job, 1, false, "busy", ""});
+  co_await world.rounds();
+  CHECK(link->got<Dispatch>().size() == 1);
+  world.dispatcher.ready(*link, 1);
+  co_await world.rounds();
+  CHECK(link->got<Dispatch>().size() == 2);
+}
+
+JOBS_TEST_CASE("a job that cannot be sent ends with the reason and returns the credit", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  link->refuses = Error{Errc::too_large, "a message over 1 MiB"};
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::failed);
+  CHECK(stored.error.error_class == "too_large");
+
+  link->refuses.reset();
+  const auto damaged = co_await world.queue(ours);
+  world.envelope.broken = Errc::invalid;
+  world.dispatcher.wake();
+  co_await world.rounds();
+  stored = co_await world.job(ours, damaged);
+  CHECK(stored.state == JobState::failed);
+  CHECK(stored.error.error_class == "damaged");
+  CHECK(stored.error.message.find("opening the trigger data") != std::string::npos);
+  world.envelope.broken.reset();
+  const auto good = co_await world.queue(ours);
+  co_await world.rounds();
+  CHECK(dispatched_to(*link) == std::vector{good});  // with the one slot there ever was
+}
+
+JOBS_TEST_CASE("a key that cannot be had now burns no runs", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.envelope.broken = Errc::unavailable;
+  world.connect(*link, 1);
+  world.run();
+  for (int i = 0; i < 10; ++i) co_await world.rounds();
+  world.envelope.broken.reset();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  CHECK(stored.run_number == 1);
+  world.clock.advance(31s);
+  co_await world.dispatcher.holding(*link, {});
+  world.clock.advance(1s);
+  co_await world.dispatcher.holding(*link, {});
+  co_await world.rounds();
+  CHECK(dispatched_to(*link) == std::vector{job});
+}
+
+JOBS_TEST_CASE("cancelling while queued, held, and held by an agent that is away", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto queued = co_await world.queue(ours);
+  auto cancelled = must(co_await world.service.cancel(ours.org, queued, {"user:test"}));
+  CHECK(cancelled.state == JobState::cancelled);
+  const auto held = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 5);
+  world.run();
+  co_await world.rounds();
+  CHECK(dispatched_to(*link) == std::vector{held});
+
+  cancelled = must(co_await world.service.cancel(ours.org, held, {"user:test"}));
+  CHECK(cancelled.state == JobState::dispatched);
+  REQUIRE(link->got<CancelJob>().size() == 1);
+  CHECK(link->got<CancelJob>()[0].job == held);
+  CHECK(link->got<CancelJob>()[0].epoch == 1);
+
+  world.dispatcher.link_down(*link);  // it may not have heard: told again on its next link
+  auto next = world.link(ours);
+  world.dispatcher.link_up(*next);
+  co_await world.dispatcher.holding(*next, {{{held, 1, {}}}, 0});
+  CHECK(next->got<CancelJob>().size() == 1);
+
+  world.dispatcher.link_down(*next);  // and never comes back
+  world.clock.advance(2min);
+  co_await world.rounds();
+  const auto stored = co_await world.job(ours, held);
+  CHECK(stored.state == JobState::cancelled);
+}
+
+JOBS_TEST_CASE("after a restart every held job has a full lease", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  must(co_await world.stores.jobs.claim(ours.org, job, {ours.agent, 0, world.clock.wall(), world.clock.wall()}));
+  must(co_await world.dispatcher.restore());
+  world.run();
+  world.clock.advance(119s);
+  co_await world.rounds();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  world.clock.advance(1s);
+  co_await world.rounds();
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+}
+
+JOBS_TEST_CASE("a revoked agent's jobs are queued again, its own end as failed", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  const auto held = co_await world.queue(ours);
+  must(co_await world.stores.jobs.claim(ours.org, held, {ours.agent, 0, world.clock.wall(), world.clock.wall()}));
+  world.clock.advance(1s);
+  store::NewJob local;
+  local.job = {.id = crypto::new_id<JobId>(world.clock),
+               .org = ours.org,
+               .recipe = watching,
+               .version = 1,
+               .group = ours.group,
+               .agent = ours.agent,
+               .state = JobState::running,
+               .created_at = world.clock.wall()};
+  const auto own = local.job.id;
+  must(co_await world.stores.jobs.add(ours.org, std::move(local)));
+
+  for (const std::string_view broken : {"jobs.holding", "jobs.release", "jobs.finish"}) {
+    world.faults.refuses = [&](std::string_view call) { return call == broken; };
+    const auto partly = co_await world.dispatcher.agent_revoked(ours.org, ours.agent);
+    INFO(broken);
+    CHECK_FALSE(partly.has_value());
+  }
+  world.faults.refuses = nullptr;
+  must(co_await world.dispatcher.agent_revoked(ours.org, ours.agent));
+  auto stored = co_await world.job(ours, held);
+  CHECK(stored.state == JobState::queued);
+  stored = co_await world.job(ours, own);
+  CHECK(stored.state == JobState::failed);
+  CHECK(stored.error.error_class == "agent_revoked");
+}
+
+// Whatever call of the store fails once, the job arrives: no lease without an end, no job that nobody has.
+JOBS_TEST_CASE("a store that fails at the k-th call loses no job", "[jobs][faults]") {
+  const auto ours = co_await world.settle("ours");
+  world.run();
+  for (std::size_t k = 1; k <= 10; ++k) {
+    for (const std::string answer : {"accepted", "busy", "policy"}) {
+      INFO("call " << k << ", answer " << answer);
+      const auto job = co_await world.queue(ours);
+      world.faults.fail_at = k;
+      JobState state = JobState::queued;
+      for (int attempt = 0; attempt < 8 && !domain::is_final(state); ++attempt) {
+        auto link = world.link(ours);
+        world.connect(*link, 1);
+        co_await world.dispatcher.holding(*link, {});
+        co_await world.rounds();
+        for (const auto& dispatch : link->got<Dispatch>()) {
+          const bool accepted = answer == "accepted" || (answer == "busy" && attempt > 0);
+          co_await world.dispatcher.answered(*link,
+                                             {job, dispatch.lease.epoch, accepted, accepted ? "" : answer, "planted"});
+          if (!accepted) continue;
+          const auto ended = co_await world.stores.jobs.finish(ours.org, job, dispatch.lease.epoch,
+                                                               {JobState::succeeded, world.clock.wall(), {}});
+          if (ended) world.dispatcher.job_ended(*ended);
+        }
+        world.dispatcher.link_down(*link);
+        world.clock.advance(2min);
+        const auto stored = co_await world.job(ours, job);
+        state = stored.state;
+      }
+      world.faults.fail_at = 0;
+      CHECK(state == (answer == "policy" ? JobState::failed : JobState::succeeded));
+      co_await world.rounds();
+      CHECK(world.dispatcher.leases().size() == 0);
+    }
+  }
+}

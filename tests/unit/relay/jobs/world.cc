@@ -1,0 +1,172 @@
+#include "tests/unit/relay/jobs/world.h"
+
+#include "shared/async/timeout.h"
+#include "shared/base/json.h"
+#include "shared/crypto/digest.h"
+#include "shared/recipe/loader.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::test {
+namespace {
+
+std::string label_of(const keys::RecordIdentity& identity) {
+  return fmt::format("{}|{}|{}|{}|", identity.org.value, identity.table, identity.column, identity.record);
+}
+
+}  // namespace
+
+awaitable<Result<Bytes>> PlainEnvelope::seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) {
+  if (broken) co_return fail(*broken, "planted: no key");
+  const auto text = label_of(identity) + std::string(as_text(plaintext)) + ".";
+  co_return Bytes(as_bytes(text).begin(), as_bytes(text).end());
+}
+
+awaitable<Result<Secret>> PlainEnvelope::open(keys::RecordIdentity identity, std::span<const std::byte> sealed) {
+  if (broken) co_return fail(*broken, "planted: no key");
+  const auto label = label_of(identity);
+  const auto text = as_text(sealed);
+  if (!text.starts_with(label) || !text.ends_with('.')) co_return fail(Errc::invalid, "not sealed for this record");
+  co_return Secret::take(std::string(text.substr(label.size(), text.size() - label.size() - 1)));
+}
+
+Result<void> FakeLink::post(jobs::ToAgent message) {
+  if (refuses) return std::unexpected(*refuses);
+  posted.push_back(std::move(message));
+  return {};
+}
+
+JobsWorld::JobsWorld(asio::any_io_executor executor)
+    : engine(must(store::SqliteStore::open({.file = folder.path("relay.db")}))),
+      stores(engine->stores()),
+      jobs(stores.jobs, faults),
+      history(stores.history, faults),
+      assignments(stores.assignments, faults),
+      groups(stores.groups, faults),
+      audit_log(stores.audit_log, faults),
+      audit(audit_log, clock),
+      feed(executor),
+      parcels({stores.recipes, history, envelope}),
+      dispatcher(executor, {jobs, parcels, feed, clock, log}),
+      assigner(executor, {stores.organisations, stores.recipes, groups, stores.agents, assignments, parcels, log}),
+      recorder(executor, {jobs, history, stores.recipes, assignments, envelope, audit, dispatcher, feed, clock, log}),
+      service({jobs, stores.recipes, history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
+      tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+      probe_({OrgId("org_probe"), AgentId("agt_probe"), GroupId("grp_probe")}) {}
+
+awaitable<Tenant> JobsWorld::settle(std::string name) {
+  Tenant tenant{.org = crypto::new_id<OrgId>(clock),
+                .owner = crypto::new_id<UserId>(clock),
+                .group = {},
+                .agent = {},
+                .recipe = {}};
+  must(co_await stores.organisations.add({tenant.org, name, clock.wall()}));
+  must(co_await stores.users.add(tenant.org, {.id = tenant.owner,
+                                              .org = tenant.org,
+                                              .name = "Olga",
+                                              .email = "olga@" + name,
+                                              .role = domain::Role::owner,
+                                              .created_at = clock.wall()}));
+  tenant.group = co_await add_group(tenant, "dc1");
+  tenant.agent = co_await add_agent(tenant, tenant.group);
+  tenant.recipe = co_await add_recipe(tenant, manual_recipe("orders"));
+  co_return tenant;
+}
+
+awaitable<GroupId> JobsWorld::add_group(Tenant tenant, std::string name) {
+  const auto group = crypto::new_id<GroupId>(clock);
+  must(co_await stores.groups.add(tenant.org, {group, tenant.org, std::move(name), clock.wall()}));
+  co_return group;
+}
+
+awaitable<AgentId> JobsWorld::add_agent(Tenant tenant, GroupId group) {
+  clock.advance(std::chrono::milliseconds(1));  // ids are in the order of enrolment
+  const auto agent = crypto::new_id<AgentId>(clock);
+  must(co_await stores.agents.add(
+      tenant.org, {.id = agent, .org = tenant.org, .group = group, .name = agent.value, .enrolled_at = clock.wall()}));
+  co_return agent;
+}
+
+awaitable<RecipeId> JobsWorld::add_recipe(Tenant tenant, std::string yaml) {
+  const auto loaded = recipe::load_recipe(yaml);
+  if (!loaded) throw std::runtime_error(yaml::to_error(loaded.error()).message);
+  const auto canonical = recipe::to_canonical(*loaded);
+  const auto digest = crypto::sha256(canonical);
+  const auto applied = must(co_await stores.recipes.apply(tenant.org, {.id_if_new = crypto::new_id<RecipeId>(clock),
+                                                                       .name = loaded->name,
+                                                                       .run_on = loaded->run_on,
+                                                                       .trigger = loaded->trigger.uses,
+                                                                       .source_yaml = yaml,
+                                                                       .canonical_json = canonical,
+                                                                       .sha256 = Bytes(digest.begin(), digest.end()),
+                                                                       .created_by = tenant.owner,
+                                                                       .created_at = clock.wall()}));
+  must(co_await stores.recipes.activate(tenant.org, applied.recipe.id,
+                                        {applied.recipe.active_version, applied.version}));
+  co_return applied.recipe.id;
+}
+
+awaitable<JobId> JobsWorld::queue(Tenant tenant, std::optional<RecipeId> recipe, std::string inputs) {
+  const auto added = must(co_await service.start(tenant.org,
+                                                 {.recipe = recipe.value_or(tenant.recipe),
+                                                  .version = std::nullopt,
+                                                  .inputs = must(parse_json(inputs)),
+                                                  .event_key = ""},
+                                                 {"user:test"}));
+  co_return added.job.id;
+}
+
+awaitable<store::Job> JobsWorld::job(Tenant tenant, JobId id) {
+  co_return must(co_await stores.jobs.find(tenant.org, std::move(id)));
+}
+
+std::unique_ptr<FakeLink> JobsWorld::link(const Tenant& tenant, const AgentId& agent, const GroupId& group) {
+  return std::make_unique<FakeLink>(sallyport::jobs::LinkedAgent{tenant.org, agent, group});
+}
+
+void JobsWorld::run() {
+  dispatcher.link_up(probe_);
+  tasks.spawn("dispatcher", dispatcher.run());
+}
+
+awaitable<void> JobsWorld::rounds() {
+  for (int i = 0; i < 2; ++i) {  // pings are answered at the beginning of a round
+    dispatcher.ping(probe_, ++nonce_);
+    const bool answered = co_await until([&] { return probe_.ponged == nonce_; });
+    REQUIRE(answered);
+  }
+}
+
+awaitable<void> JobsWorld::finish() {
+  tasks.stop();
+  co_await tasks.join();
+}
+
+awaitable<bool> JobsWorld::until(std::function<bool()> holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(std::chrono::milliseconds(1));
+  co_return holds();
+}
+
+void JobsWorld::connect(FakeLink& to, std::uint32_t slots) {
+  dispatcher.link_up(to);
+  dispatcher.ready(to, slots);
+}
+
+std::string manual_recipe(std::string_view name, std::string_view more) {
+  return fmt::format(
+      "recipe: {}\nrun_on: dc1\ntrigger: {{uses: manual@1}}\ninputs: {{key: {{type: text, default: \"\"}}}}\n{}"
+      "steps:\n  - {{id: a, uses: log.write@1, with: {{text: a}}}}\n  - {{id: b, uses: log.write@1, with: {{text: "
+      "b}}}}\n"
+      "  - {{id: c, uses: log.write@1, with: {{text: c}}}}\n",
+      name, more);
+}
+
+std::string watching_recipe(std::string_view name, std::string_view group) {
+  return fmt::format(
+      "recipe: {}\nrun_on: {}\ntrigger: {{uses: schedule@1, with: {{cron: \"0 3 * * *\"}}}}\nsteps:\n"
+      "  - {{id: a, uses: log.write@1, with: {{text: a}}}}\n",
+      name, group);
+}
+
+}  // namespace sallyport::test
