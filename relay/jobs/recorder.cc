@@ -32,7 +32,12 @@ bool is_final_refusal(Errc code) {
 
 store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Report> reports) {
   std::vector<Batch> batches;
+  std::vector<AgentEvent> events;
   for (auto& report : reports) {
+    if (auto* event = std::get_if<ReportedAgentEvent>(&report.what)) {
+      events.push_back({report.job, std::move(*event)});
+      continue;
+    }
     auto it =
         std::ranges::find_if(batches, [&](const Batch& b) { return b.job == report.job && b.epoch == report.epoch; });
     if (it == batches.end()) it = batches.insert(it, Batch{report.job, report.epoch, {}});
@@ -43,6 +48,8 @@ store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Rep
       executor_, [&](const std::string&, std::exception_ptr) { outcome = fail(Errc::internal, "recording reports"); });
   for (auto& batch : batches) side_by_side.spawn("record", record_batch(link, std::move(batch), outcome));
   co_await side_by_side.join();
+  // The ledger comes last: history recognises what comes again, the ledger does not.
+  if (outcome) outcome = co_await audit_all(link.who(), std::move(events));
   co_return outcome;
 }
 
@@ -50,20 +57,12 @@ store::awaitable<void> Recorder::record_batch(AgentLink& link, Batch batch, Resu
   const JobId job = batch.job;
   const auto epoch = batch.epoch;
   const LinkedAgent agent = link.who();
-  std::vector<ReportedAgentEvent> events;
-  for (auto& report : batch.reports) {
-    if (auto* event = std::get_if<ReportedAgentEvent>(&report.what)) events.push_back(std::move(*event));
-  }
-  std::erase_if(batch.reports, [](const Report& r) { return std::holds_alternative<ReportedAgentEvent>(r.what); });
   auto appended = co_await append(agent, std::move(batch));
-  if (!appended && !is_final_refusal(appended.error().code)) {
+  if (appended) co_return;
+  if (!is_final_refusal(appended.error().code)) {
     outcome = std::unexpected(appended.error());
     co_return;
   }
-  // After the history, whose repetition is recognised: an event is written twice only when the relay dies in between.
-  if (auto audited = co_await audit_all(agent, job, std::move(events)); !audited)
-    outcome = std::unexpected(audited.error());
-  if (appended) co_return;
   parts_.log.warn(
       "report.refused",
       {{"agent", agent.agent.value}, {"job", job.value}, {"epoch", epoch}, {"reason", appended.error().message}});
@@ -71,7 +70,6 @@ store::awaitable<void> Recorder::record_batch(AgentLink& link, Batch batch, Resu
 }
 
 store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) {
-  if (batch.reports.empty()) co_return Result<void>();
   std::vector<store::HistoryEntry> entries;
   for (auto& report : batch.reports) {
     if (batch.epoch == 0 && std::holds_alternative<ReportedJobStart>(report.what)) {
@@ -128,9 +126,8 @@ store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store:
 }
 
 // An event that the ledger will never take is logged and spent; it does not hold up the others.
-store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, JobId job,
-                                                   std::vector<ReportedAgentEvent> events) {
-  for (auto& event : events) {
+store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, std::vector<AgentEvent> events) {
+  for (auto& [job, event] : events) {
     AuditRecord record{.actor = "agent:" + agent.agent.value,
                        .action = event.kind,
                        .target = job.empty() ? "" : "job:" + job.value,

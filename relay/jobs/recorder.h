@@ -40,12 +40,16 @@ class Recorder {
     std::uint64_t epoch = 0;
     std::vector<Report> reports;
   };
+  struct AgentEvent {
+    JobId job;
+    ReportedAgentEvent what;
+  };
 
   store::awaitable<void> record_batch(AgentLink& link, Batch batch, Result<void>& outcome);
   store::awaitable<Result<void>> append(LinkedAgent agent, Batch batch);
   store::awaitable<Result<void>> adopt_local_job(LinkedAgent agent, JobId job, Report report);
   store::awaitable<Result<void>> add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json);
-  store::awaitable<Result<void>> audit_all(LinkedAgent agent, JobId job, std::vector<ReportedAgentEvent> events);
+  store::awaitable<Result<void>> audit_all(LinkedAgent agent, std::vector<AgentEvent> events);
   store::awaitable<Result<store::HistoryEntry>> entry_of(const LinkedAgent& agent, const JobId& job, Report report);
   store::awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::string text);
 

@@ -36,6 +36,13 @@ Result<std::string> concurrency_key_of(const recipe::Recipe& recipe, const Value
 
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
+// The step has a result that later steps can go on from.
+bool is_done(const recipe::Step& step, const std::vector<CompletedStep>& kept) {
+  const auto found = std::ranges::find(kept, step.id, &CompletedStep::path);
+  if (found == kept.end()) return false;
+  return found->status != to_string(domain::StepStatus::failed) || step.failure() == recipe::OnFailure::go_on;
+}
+
 }  // namespace
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor) {
@@ -122,7 +129,7 @@ store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_b
   std::vector<CompletedStep> kept;
   std::ranges::copy_if(completed, std::back_inserter(kept), is_before);
   for (auto earlier = recipe.steps.begin(); earlier != at; ++earlier) {
-    if (std::ranges::find(kept, earlier->id, &CompletedStep::path) == kept.end()) {
+    if (!is_done(*earlier, kept)) {
       co_return fail(Errc::invalid,
                      fmt::format("step \"{}\" did not complete; re-run from there or earlier", earlier->id));
     }
