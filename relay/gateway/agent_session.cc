@@ -21,6 +21,7 @@ constexpr std::size_t kMaxOutgoingBytes = 16u << 20;
 constexpr std::size_t kMaxReports = 512;
 constexpr std::size_t kReportsAtOnce = 256;
 constexpr auto kStoreRetry = std::chrono::seconds(1);
+constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr std::string_view kJobsPurpose = "jobs/1";
 
 link::SessionOptions options() {
@@ -115,6 +116,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
     tasks.spawn("send", send_loop(*channel));
     tasks.spawn("record", record_loop());
     tasks.spawn("renew", renew_loop());
+    if (co_await session.accept_channel()) session_.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
     Event for_ever(executor_);
     if (!session.ended()) co_await for_ever.wait();
   }
@@ -134,7 +136,7 @@ asio::awaitable<void> AgentSession::receive_loop(link::Channel& channel) {
     auto message = co_await channel.receive_message();
     if (!message || !*message) co_return session_.stop("the jobs channel ended");
     auto decoded = decode(**message);
-    if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, std::chrono::seconds(30)});
+    if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, kAfterWrong});
     if (auto taken = co_await receive(std::move(*decoded)); !taken) co_return session_.stop(taken.error().message);
   }
 }

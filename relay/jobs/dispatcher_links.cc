@@ -31,7 +31,8 @@ void Dispatcher::answer_pings() {
 }
 
 void Dispatcher::link_up(AgentLink& link) {
-  links_.insert_or_assign(link.who().agent, Linked{.link = &link, .number = ++links_seen_, .since = parts_.clock.steady()});
+  links_.insert_or_assign(link.who().agent,
+                          Linked{.link = &link, .number = ++links_seen_, .since = parts_.clock.steady()});
 }
 
 void Dispatcher::link_down(AgentLink& link) {

@@ -398,19 +398,37 @@ JOBS_TEST_CASE("what an agent answers to a dispatch", "[jobs]") {
   }
 }
 
-JOBS_TEST_CASE("a busy agent gets nothing until it says Ready again", "[jobs]") {
+JOBS_TEST_CASE("a busy agent is asked again ever more rarely, until it takes something", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   const auto job = co_await world.queue(ours);
   auto link = world.link(ours);
   world.connect(*link, 5);
   world.run();
+  std::size_t asked = 0;
+  for (const auto pause : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
+    INFO("pause of " << pause.count() << " s");
+    co_await world.rounds();
+    REQUIRE(link->got<Dispatch>().size() == ++asked);
+    co_await world.dispatcher.answered(*link, {job, link->got<Dispatch>().back().lease.epoch, false, "busy", ""});
+    world.clock.advance(pause);
+    co_await world.rounds();
+    CHECK(link->got<Dispatch>().size() == asked);  // not before it says Ready
+    world.clock.advance(-1ms);
+    world.dispatcher.ready(*link, 5);
+    co_await world.rounds();
+    CHECK(link->got<Dispatch>().size() == asked);  // nor before the pause is over
+    world.clock.advance(1ms);
+  }
   co_await world.rounds();
-  co_await world.dispatcher.answered(*link, {job, 1, false, "busy", ""});
+  co_await world.dispatcher.answered(*link, {job, link->got<Dispatch>().back().lease.epoch, true, "", ""});
+  const auto next = co_await world.queue(ours);
   co_await world.rounds();
-  CHECK(link->got<Dispatch>().size() == 1);
-  world.dispatcher.ready(*link, 1);
+  co_await world.dispatcher.answered(*link, {next, link->got<Dispatch>().back().lease.epoch, false, "busy", ""});
+  world.dispatcher.ready(*link, 5);
+  world.clock.advance(1s);  // the first pause again
+  asked = link->got<Dispatch>().size();
   co_await world.rounds();
-  CHECK(link->got<Dispatch>().size() == 2);
+  CHECK(link->got<Dispatch>().size() == asked + 1);
 }
 
 JOBS_TEST_CASE("a job that cannot be sent ends with the reason and returns the credit", "[jobs]") {
