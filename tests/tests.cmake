@@ -25,6 +25,10 @@ sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs rela
 if(TARGET unit_relay_api)  # the API over the real HTTPS server
   target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
 endif()
+sallyport_tests(unit relay/app USES relay/app)
+if(TARGET unit_relay_app)  # its jobs over the same world as those of relay/jobs
+  target_sources(unit_relay_app PRIVATE unit/relay/jobs/world.cc)
+endif()
 sallyport_tests(unit relay/cli USES relay/cli)
 
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
@@ -37,5 +41,9 @@ sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connecto
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 
 sallyport_tests(link agent USES agent/link TIMEOUT 180)
+sallyport_tests(link relay USES agent/link relay/gateway relay/store/sqlite TIMEOUT 180)
+if(TARGET link_relay)  # both real sides: the relay's identity services, the agent's link
+  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc)
+endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)

@@ -96,8 +96,8 @@ Result<void> run_init(std::span<char*> words) {
   SP_TRY(const auto options, parse(words, kKnown));
   SP_TRY(const auto order, order_of(options));
   const SystemClock clock;
-  SP_TRY(const auto token, init(order, clock));
-  SP_CHECK(hand_over(token, get(options, "token-file")));
+  const auto file = get(options, "token-file");
+  SP_CHECK(init(order, clock, [&](const Secret& token) { return hand_over(token, file); }));
   fmt::print(stderr,
              "Relay made in {}.\n"
              "  start it       sallyport-relay serve --data {}\n"

@@ -15,9 +15,11 @@ struct HostPort {
   std::string host;  // IPv6 without brackets
   std::uint16_t port = 0;
 };
-// "host:port" or "[::1]:port".
+// "host:port" or "[::1]:port"; the host is a name or an IP address by its characters, no more is checked.
 Result<HostPort> parse_host_port(std::string_view text);
 std::string to_string(const HostPort& address);
+// "https://host[:port][/path]" in at most 255 printable characters: it goes into enrolment strings.
+Result<void> check_api_url(std::string_view url);
 
 // relay.yaml in the data directory (docs/operations/relay.md). Strict: an unknown key is an error with its line.
 struct Settings {
@@ -30,7 +32,7 @@ struct Settings {
   std::chrono::milliseconds failover{60'000};
 };
 
-// Every problem of the file in one error message, a line each.
+// Every problem of the file in one error message, a line each. At most 64 KiB.
 Result<Settings> load_settings(const std::filesystem::path& file);
 std::string settings_text(const Settings& settings);  // what `init` writes
 
@@ -39,6 +41,7 @@ struct DataDirectory {
   std::filesystem::path root;
 
   std::filesystem::path settings() const { return root / "relay.yaml"; }
+  std::filesystem::path unfinished() const { return root / "init.unfinished"; }  // while `init` is at work
   std::filesystem::path deployment() const { return root / "deployment"; }
   std::filesystem::path database() const { return root / "relay.db"; }
   std::filesystem::path master_key() const { return root / "keys" / "master.key"; }
