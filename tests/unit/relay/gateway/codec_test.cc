@@ -16,8 +16,10 @@ namespace {
 Result<jobs::FromAgent> decoded(const v1::ToRelay& message) { return decode(as_bytes(message.SerializeAsString())); }
 
 v1::ToAgent sent(const jobs::ToAgent& message) {
+  const auto parts = encode(message);
+  REQUIRE(parts.size() == 1);
   v1::ToAgent parsed;
-  REQUIRE(parsed.ParseFromString(encode(message)));
+  REQUIRE(parsed.ParseFromString(parts[0]));
   return parsed;
 }
 
