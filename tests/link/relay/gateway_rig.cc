@@ -193,35 +193,40 @@ awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& r
 
 awaitable<void> RawAgent::write(Bytes bytes) { static_cast<void>(co_await stream_->write_all(bytes)); }
 
-namespace {
-
-awaitable<Result<void>> take_in(tls::TlsStream& stream, Heard& heard) {
-  mux::FrameReader frames;
-  Bytes chunk(16u << 10);
-  for (;;) {
-    const auto count = co_await stream.read_some(chunk);
-    heard.closed = !count || *count == 0;
-    if (heard.closed) co_return Result<void>();
-    frames.feed(std::span(chunk).first(*count));
-    for (auto next = frames.next(); next && *next; next = frames.next()) {
-      v1::Control control;
-      if ((*next)->channel != mux::kControlChannel) continue;
-      if (!control.ParseFromArray((*next)->payload.data(), static_cast<int>((*next)->payload.size()))) continue;
-      heard.welcomed = heard.welcomed || control.has_welcome();
-      if (control.has_refusal()) heard.refusal = control.refusal().code() + ": " + control.refusal().message();
-    }
-    // A refusal is the last word: the relay lingers until this side closes.
-    if (!heard.refusal.empty()) co_return Result<void>();
+void RawAgent::hear(std::span<const std::byte> bytes) {
+  frames_.feed(bytes);
+  for (auto next = frames_.next(); next && *next; next = frames_.next()) {
+    v1::Control control;
+    if ((*next)->channel != mux::kControlChannel) continue;
+    if (!control.ParseFromArray((*next)->payload.data(), static_cast<int>((*next)->payload.size()))) continue;
+    heard_.welcomed = heard_.welcomed || control.has_welcome();
+    if (!control.has_refusal()) continue;
+    heard_.refused = true;
+    heard_.refusal = control.refusal().code() + ": " + control.refusal().message();
   }
 }
 
-}  // namespace
+// A refusal is the last word: the relay then lingers until this side closes.
+awaitable<Result<void>> RawAgent::take_in(bool Heard::* until) {
+  Bytes chunk(16u << 10);
+  while (!(heard_.*until) && !heard_.refused && !heard_.closed) {
+    const auto count = co_await stream_->read_some(chunk);
+    heard_.closed = !count || *count == 0;
+    if (!heard_.closed) hear(std::span(chunk).first(*count));
+  }
+  co_return Result<void>();
+}
+
+awaitable<bool> RawAgent::greet(Bytes hello) {
+  co_await write(std::move(hello));
+  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::welcomed)));
+  co_return heard_.welcomed;
+}
 
 awaitable<Heard> RawAgent::listen() {
-  Heard heard;
-  static_cast<void>(co_await with_timeout(10s, take_in(*stream_, heard)));
+  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::closed)));
   stream_->close();
-  co_return heard;
+  co_return heard_;
 }
 
 Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {

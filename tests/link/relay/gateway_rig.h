@@ -117,6 +117,7 @@ class RealAgent final : public agent::LinkWork {
 struct Heard {
   bool welcomed = false;
   std::string refusal;  // code and message
+  bool refused = false;
   bool closed = false;
 };
 
@@ -126,12 +127,18 @@ class RawAgent {
   static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
                                                                   std::string_view protocol = tls::kLinkProtocol);
   awaitable<void> write(Bytes bytes);
-  awaitable<Heard> listen();  // until the relay closes, ten seconds at most
+  awaitable<bool> greet(Bytes hello);  // true: the relay said Welcome
+  awaitable<Heard> listen();           // until the relay refuses or closes, ten seconds at most
   tls::TlsStream& stream() { return *stream_; }
 
  private:
   explicit RawAgent(std::unique_ptr<tls::TlsStream> stream) : stream_(std::move(stream)) {}
+  awaitable<Result<void>> take_in(bool Heard::* until);
+  void hear(std::span<const std::byte> bytes);
+
   std::unique_ptr<tls::TlsStream> stream_;
+  mux::FrameReader frames_;
+  Heard heard_;
 };
 
 Bytes hello(std::uint32_t protocol_min = 1, std::uint32_t protocol_max = 1, std::uint32_t window = 256u << 10);
