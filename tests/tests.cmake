@@ -26,7 +26,8 @@ if(TARGET unit_relay_api)  # the API over the real HTTPS server
   target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
 endif()
 sallyport_tests(unit relay/app USES relay/app)
-if(TARGET unit_relay_app)  # init as a process
+if(TARGET unit_relay_app)  # init as a process; its jobs over the same world as those of relay/jobs
+  target_sources(unit_relay_app PRIVATE unit/relay/jobs/world.cc)
   add_dependencies(unit_relay_app sallyport-relay)
 endif()
 sallyport_tests(unit relay/cli USES relay/cli relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 180)
@@ -54,6 +55,10 @@ sallyport_tests(link agent USES agent/link TIMEOUT 180)
 sallyport_tests(link channels USES shared/link shared/tls)
 if(TARGET link_channels)
   target_sources(link_channels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tls/meeting.cc)
+endif()
+sallyport_tests(link relay USES agent/link relay/gateway relay/store/sqlite TIMEOUT 180)
+if(TARGET link_relay)  # both real sides: the relay's identity services, the agent's link
+  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc)
 endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)

@@ -17,7 +17,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
-#include <fstream>
 
 namespace sallyport::app {
 namespace {

@@ -4,6 +4,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/secret.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 

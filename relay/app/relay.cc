@@ -1,6 +1,7 @@
 #include "relay/app/relay.h"
 
 #include "relay/api/api.h"
+#include "relay/app/revoked_jobs.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
 #include "relay/identity/deployment.h"
@@ -92,37 +93,6 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-// The agents' jobs of a revoked agent, one after the other, as long as the relay runs.
-class RevokedJobs {
- public:
-  RevokedJobs(asio::any_io_executor loop, Graph& graph)
-      : graph_(graph),
-        work_(loop),
-        subscription_(graph.revocations.subscribe([this](const OrgId& org, const AgentId& agent) {
-          waiting_.emplace_back(org, agent);
-          work_.set();
-        })) {}
-
-  asio::awaitable<void> run() {
-    for (;;) {
-      work_.clear();
-      while (!waiting_.empty()) {
-        auto [org, agent] = std::move(waiting_.front());
-        waiting_.pop_front();
-        co_await graph_.dispatcher.agent_revoked(org, agent);
-        graph_.assigner.reconsider(org);
-      }
-      co_await work_.wait();
-    }
-  }
-
- private:
-  Graph& graph_;
-  Event work_;
-  std::deque<std::pair<OrgId, AgentId>> waiting_;
-  identity::Revocations::Subscription subscription_;
-};
-
 asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Log& log) {
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   SP_CO_CHECK(co_await graph.revocations.load());
@@ -136,7 +106,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
     faulty = task;
     std::raise(SIGTERM);
   };
-  RevokedJobs revoked(loop, graph);
+  RevokedJobs revoked(loop, {graph.stores.organisations, graph.stores.agents, graph.dispatcher, graph.assigner, log},
+                      graph.revocations);
   TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault);
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());

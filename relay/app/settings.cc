@@ -1,5 +1,6 @@
 #include "relay/app/settings.h"
 
+#include "shared/base/json.h"
 #include "shared/base/text.h"
 #include "shared/recipe/fields.h"
 #include "shared/recipe/yaml.h"
@@ -12,7 +13,6 @@
 #include <charconv>
 #include <fstream>
 #include <optional>
-#include <sstream>
 
 namespace sallyport::app {
 namespace {
@@ -20,6 +20,39 @@ namespace {
 using yaml::FieldReader;
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
+constexpr std::size_t kMaxFile = 64u << 10;
+// A lease must outlive a few of the agent's heartbeats, and fit into the wire's 32 bits of milliseconds.
+constexpr yaml::DurationRange kLeases{std::chrono::seconds(10), std::chrono::hours(1)};
+constexpr yaml::DurationRange kFailovers{std::chrono::seconds(1), std::chrono::hours(24)};
+constexpr std::string_view kScheme = "https://";
+
+bool is_host_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+         c == '_' || c == ':' || c == '%';
+}
+
+// The host of "host:port" without the brackets that IPv6 needs; nothing: there is none.
+std::optional<std::string_view> host_in(std::string_view text) {
+  const bool bracketed = text.starts_with('[') && text.ends_with(']');
+  if (bracketed) text = text.substr(1, text.size() - 2);
+  const bool v6 = text.find(':') != std::string_view::npos;
+  if (text.empty() || text.size() > 253 || v6 != bracketed || !std::ranges::all_of(text, is_host_character))
+    return std::nullopt;
+  return text;
+}
+
+std::string yaml_text(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+void read_url(FieldReader& fields, std::string& into) {
+  const auto text = fields.text("url");
+  if (!text) return;
+  into = *text;
+  if (auto usable = check_api_url(*text); !usable) fields.problem("url", "bad-url", usable.error().message);
+}
 
 void read_address(FieldReader& fields, std::string_view name, HostPort& into,
                   Result<HostPort> (*parse)(std::string_view)) {
@@ -38,7 +71,7 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   if (const auto* api = fields.mapping("api")) {
     FieldReader inside(*api, report, "`api`");
     read_address(inside, "listen", settings.api_listen, parse_listen_address);
-    settings.api_url = inside.text("url").value_or("");
+    read_url(inside, settings.api_url);
     inside.finish();
   }
   if (const auto* link = fields.mapping("link")) {
@@ -49,8 +82,8 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   }
   if (const auto* jobs = fields.mapping("jobs")) {
     FieldReader inside(*jobs, report, "`jobs`");
-    settings.lease = inside.duration("lease").value_or(settings.lease);
-    settings.failover = inside.duration("failover").value_or(settings.failover);
+    settings.lease = inside.duration("lease", kLeases).value_or(settings.lease);
+    settings.failover = inside.duration("failover", kFailovers).value_or(settings.failover);
     inside.finish();
   }
   if (const auto level = fields.choice("log_level", kLevels)) {
@@ -77,13 +110,13 @@ Result<HostPort> parse_host_port(std::string_view text) {
   const auto colon = text.rfind(':');
   HostPort parsed;
   if (colon != std::string_view::npos) {
-    auto host = text.substr(0, colon);
+    const auto host = host_in(text.substr(0, colon));
     const auto port = text.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
-    if (problem == std::errc() && end == port.data() + port.size() && parsed.port != 0) parsed.host = host;
+    if (host && problem == std::errc() && end == port.data() + port.size() && parsed.port != 0) parsed.host = *host;
   }
-  if (parsed.host.empty()) return fail(Errc::invalid, fmt::format("\"{}\" is no address; write host:port", text));
+  if (parsed.host.empty())
+    return fail(Errc::invalid, fmt::format("\"{}\" is no address; write host:port, or [host]:port for IPv6", text));
   return parsed;
 }
 
@@ -120,6 +153,14 @@ Result<void> check_reachable(const Settings& settings) {
   return {};
 }
 
+Result<void> check_api_url(std::string_view url) {
+  const bool printable = std::ranges::all_of(url, [](char c) { return c > ' ' && c < 0x7f; });
+  const auto rest = url.starts_with(kScheme) ? url.substr(kScheme.size()) : std::string_view();
+  const auto authority = rest.substr(0, rest.find('/'));
+  if (printable && url.size() <= 255 && (host_in(authority) || parse_host_port(authority))) return {};
+  return fail(Errc::invalid, fmt::format("\"{}\" is no address of a web API; write https://host:port", url));
+}
+
 std::string to_string(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
@@ -129,9 +170,11 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in)
     return fail(Errc::not_found, fmt::format("{} cannot be read; run sallyport-relay init first", file.string()));
-  std::ostringstream text;
-  text << in.rdbuf();
-  const auto root = yaml::parse(text.str(), file.filename().string());
+  std::string text(kMaxFile + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMaxFile) return fail(Errc::too_large, fmt::format("{} is over 64 KiB", file.string()));
+  const auto root = yaml::parse(text, file.filename().string());
   if (!root) return std::unexpected(yaml::to_error(root.error()));
   yaml::Report report(file.filename().string());
   auto settings = read(*root, report);
@@ -143,16 +186,6 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   return settings;
 }
 
-namespace {
-
-// As a YAML scalar: a bracket at its start would open a list.
-std::string yaml_of(const HostPort& address) {
-  const auto text = to_string(address);
-  return text.starts_with('[') ? '"' + text + '"' : text;
-}
-
-}  // namespace
-
 std::string settings_text(const Settings& settings) {
   return fmt::format(
       "# Settings of this relay; docs/operations/relay.md explains each.\n"
@@ -160,7 +193,8 @@ std::string settings_text(const Settings& settings) {
       "link:\n  listen: {}\n  address: {}\n"
       "jobs:\n  lease: {}\n  failover: {}\n"
       "log_level: {}\n",
-      yaml_of(settings.api_listen), settings.api_url, yaml_of(settings.link_listen), yaml_of(settings.link_address),
+      yaml_text(to_string(settings.api_listen)), yaml_text(settings.api_url),
+      yaml_text(to_string(settings.link_listen)), yaml_text(to_string(settings.link_address)),
       format_duration(settings.lease), format_duration(settings.failover),
       kLevels[static_cast<std::size_t>(settings.log_level)]);
 }

@@ -15,11 +15,13 @@ struct HostPort {
   std::string host;  // IPv6 without brackets
   std::uint16_t port = 0;
 };
-// "host:port" or "[::1]:port".
+// "host:port" or "[::1]:port"; the host is a name or an IP address by its characters, no more is checked.
 Result<HostPort> parse_host_port(std::string_view text);
 std::string to_string(const HostPort& address);
 // The same with an IP address for the host: something to listen on.
 Result<HostPort> parse_listen_address(std::string_view text);
+// "https://host[:port][/path]" in at most 255 printable characters: it goes into enrolment strings.
+Result<void> check_api_url(std::string_view url);
 
 // relay.yaml in the data directory (docs/operations/relay.md). Strict: an unknown key is an error with its line.
 struct Settings {
@@ -36,7 +38,7 @@ struct Settings {
 Result<void> check_reachable(const Settings& settings);
 std::string host_of(std::string_view url);  // "https://[::1]:8443/" -> "::1"
 
-// Every problem of the file in one error message, a line each.
+// Every problem of the file in one error message, a line each. At most 64 KiB.
 Result<Settings> load_settings(const std::filesystem::path& file);
 std::string settings_text(const Settings& settings);  // what `init` writes
 

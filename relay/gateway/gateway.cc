@@ -11,6 +11,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <utility>
+
 namespace sallyport::gateway {
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -26,6 +28,45 @@ std::string text_of(const tcp::socket& socket) {
 }
 
 }  // namespace
+
+// One of a limited number, given back when it dies.
+class Gateway::Place {
+ public:
+  Place(std::size_t& taken, Event& has_room) : taken_(&taken), has_room_(&has_room) { ++taken; }
+  Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)), has_room_(other.has_room_) {}
+  Place& operator=(Place&&) = delete;
+  ~Place() { leave(); }
+  void leave() {
+    if (taken_ == nullptr) return;
+    --*std::exchange(taken_, nullptr);
+    has_room_->set();
+  }
+
+ private:
+  std::size_t* taken_;
+  Event* has_room_;
+};
+
+// A session in the list of those that are told when the relay stops.
+class Gateway::Entry {
+ public:
+  Entry(Gateway& gateway, AgentSession& session)
+      : gateway_(gateway), at_(gateway.sessions_.insert(gateway.sessions_.end(), &session)) {
+    count();
+  }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+  ~Entry() {
+    gateway_.sessions_.erase(at_);
+    count();
+  }
+
+ private:
+  void count() { gateway_.linked_.set(static_cast<std::int64_t>(gateway_.sessions_.size())); }
+
+  Gateway& gateway_;
+  std::list<AgentSession*>::iterator at_;
+};
 
 Gateway::Gateway(asio::any_io_executor executor, Parts parts, tls::ServerContext context, GatewayLimits limits)
     : executor_(executor),
@@ -82,7 +123,7 @@ asio::awaitable<void> Gateway::run() {
 
 asio::awaitable<void> Gateway::accept_loop() {
   while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
-    if (handshakes_ >= limits_.handshakes || connections_.size() >= limits_.connections) {
+    if (handshakes_ >= limits_.handshakes || open_ >= limits_.connections) {
       has_room_.clear();
       co_await has_room_.wait();
       continue;
@@ -94,12 +135,11 @@ asio::awaitable<void> Gateway::accept_loop() {
       co_await sleep_for(kAfterFailedAccept);
       continue;
     }
-    ++handshakes_;
-    connections_.spawn("connection", serve(std::move(socket)));
+    connections_.spawn("connection", serve(std::move(socket), {open_, has_room_}, {handshakes_, has_room_}));
   }
 }
 
-asio::awaitable<void> Gateway::serve(tcp::socket socket) {
+asio::awaitable<void> Gateway::serve(tcp::socket socket, Place, Place handshaking) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
   tls::Handshake handshake =
@@ -108,8 +148,7 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket) {
     handshake =
         co_await tls::accept_tls(std::move(socket), context_, std::chrono::steady_clock::now() + limits_.handshake);
   }
-  --handshakes_;
-  has_room_.set();
+  handshaking.leave();
   if (!handshake) {
     parts_.sessions.log.warn(
         "link.refused",
@@ -121,16 +160,12 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket) {
   } else {
     co_await serve_link(std::move(*handshake), address);
   }
-  has_room_.set();
 }
 
 asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address) {
   AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions);
-  const auto at = sessions_.insert(sessions_.end(), &session);
-  linked_.set(static_cast<std::int64_t>(sessions_.size()));
+  const Entry entry(*this, session);
   co_await session.run();
-  sessions_.erase(at);
-  linked_.set(static_cast<std::int64_t>(sessions_.size()));
 }
 
 void Gateway::cut_revoked(const OrgId& org, const AgentId& agent) {

@@ -39,8 +39,11 @@ class Gateway {
   boost::asio::awaitable<void> run();
 
  private:
+  class Place;
+  class Entry;
+
   boost::asio::awaitable<void> accept_loop();
-  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection, Place handshake);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
 
@@ -53,6 +56,7 @@ class Gateway {
   Gauge& linked_;
   Event has_room_;
   std::size_t handshakes_ = 0;
+  std::size_t open_ = 0;
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;
 };

@@ -2,6 +2,8 @@
 
 #include "shared/base/json.h"
 
+#include <set>
+
 namespace sallyport::gateway {
 namespace {
 
@@ -23,6 +25,19 @@ store::ConnectionHealth health_of(const std::string& word) {
   return word == "failing" ? store::ConnectionHealth::failing : store::ConnectionHealth::unknown;
 }
 
+Result<store::Connection> connection_of(const OrgId& org, const AgentId& agent, const Value& entry, WallTime at) {
+  store::Connection connection{
+      .org = org, .agent = agent, .name = {}, .kind = {}, .detail = {}, .checked_at = std::nullopt};
+  SP_TRY(connection.name, text_of(entry, "name"));
+  SP_TRY(connection.kind, text_of(entry, "kind"));
+  SP_TRY(connection.detail, text_of(entry, "detail"));
+  SP_TRY(const auto health, text_of(entry, "health"));
+  connection.health = health_of(health);
+  if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = at;
+  if (connection.name.empty()) return fail(Errc::invalid, "summary of the agent: a connection without a name");
+  return connection;
+}
+
 }  // namespace
 
 Result<std::vector<store::Connection>> connections_of(const OrgId& org, const AgentId& agent,
@@ -30,21 +45,17 @@ Result<std::vector<store::Connection>> connections_of(const OrgId& org, const Ag
   std::vector<store::Connection> connections;
   if (summary_json.empty()) return connections;
   SP_TRY(const auto summary, parse_json(summary_json, {.max_bytes = kMaxSummary, .max_depth = 8}));
+  if (!summary.is(Value::Kind::map)) return fail(Errc::invalid, "summary of the agent: no object");
   const Value* list = summary.find("connections");
   if (list == nullptr) return connections;
   if (!list->is(Value::Kind::list)) return fail(Errc::invalid, "summary of the agent: connections is no list");
   if (list->as_list().size() > kMaxConnections)
     return fail(Errc::too_large, "summary of the agent: more than 1,000 connections");
+  std::set<std::string> names;
   for (const auto& entry : list->as_list()) {
-    store::Connection connection{
-        .org = org, .agent = agent, .name = {}, .kind = {}, .detail = {}, .checked_at = std::nullopt};
-    SP_TRY(connection.name, text_of(entry, "name"));
-    SP_TRY(connection.kind, text_of(entry, "kind"));
-    SP_TRY(connection.detail, text_of(entry, "detail"));
-    SP_TRY(const auto health, text_of(entry, "health"));
-    connection.health = health_of(health);
-    if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = at;
-    if (connection.name.empty()) return fail(Errc::invalid, "summary of the agent: a connection without a name");
+    SP_TRY(auto connection, connection_of(org, agent, entry, at));
+    if (!names.insert(connection.name).second)
+      return fail(Errc::invalid, "summary of the agent: a connection is named twice");
     connections.push_back(std::move(connection));
   }
   return connections;

@@ -234,3 +234,24 @@ JOBS_TEST_CASE("one organisation's trouble does not keep the others waiting", "[
   const auto watcher = co_await watcher_of(world, second, recipe);
   CHECK(watcher == second.agent);
 }
+
+// Not knowing whether the group is there is not the same as knowing that it is gone.
+JOBS_TEST_CASE("an assignment that has to move is not withdrawn for a store that fails", "[jobs][faults]") {
+  const auto ours = co_await world.settle("ours");
+  const auto second = co_await world.add_agent(ours, ours.group);
+  const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  start(world);
+  co_await settled(world);
+  must(co_await world.stores.agents.revoke(ours.org, ours.agent, world.clock.wall()));
+  world.faults.refuses = [](std::string_view call) { return call == "groups.find_by_name"; };
+  world.assigner.reconsider(ours.org);
+  co_await settled(world);
+  auto watcher = co_await watcher_of(world, ours, recipe);
+  CHECK(watcher == ours.agent);
+  CHECK(world.lines.has("assignment.failed"));
+  world.faults.refuses = nullptr;
+  world.assigner.reconsider(ours.org);
+  co_await settled(world);
+  watcher = co_await watcher_of(world, ours, recipe);
+  CHECK(watcher == second);
+}

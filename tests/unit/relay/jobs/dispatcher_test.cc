@@ -1,3 +1,4 @@
+#include "shared/async/timeout.h"
 #include "tests/unit/relay/jobs/world.h"
 
 #include <map>
@@ -162,7 +163,8 @@ JOBS_TEST_CASE("a store that refuses every claim is not asked without a pause", 
   co_await world.rounds();
   const auto asked = std::ranges::count(world.faults.calls, "jobs.claim");
   CHECK(asked > 0);
-  CHECK(asked <= 5 * 32);
+  co_await sleep_for(200ms);  // one tick may fall into it
+  CHECK(std::ranges::count(world.faults.calls, "jobs.claim") <= asked + 32);
   world.faults.refuses = nullptr;
   world.dispatcher.wake();
   const bool all = co_await world.until([&] { return link->posted.size() == 40; });

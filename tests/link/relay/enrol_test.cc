@@ -1,0 +1,179 @@
+#include "proto/sallyport/v1/link.pb.h"
+#include "tests/link/agent/tinyproxy.h"
+#include "tests/link/relay/gateway_rig.h"
+
+#include <boost/asio/this_coro.hpp>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+awaitable<void> enrol_once(GatewayRig& rig, std::string text, int& enrolled, int& used) {
+  const auto outcome = co_await rig.enrol(std::move(text));
+  if (outcome) ++enrolled;
+  if (!outcome && outcome.error().message.find("(used)") != std::string::npos) ++used;
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("one string makes an agent that links", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  CHECK(identity.group == "dc1");
+  CHECK(identity.id.org == rig.tenant.org);
+  const bool audited = co_await rig.audited(rig.tenant.org, {"agent.enrol", identity.id.agent.value});
+  CHECK(audited);
+  RealAgent agent(rig, identity);
+  agent.start();
+  const bool ready = co_await agent.until_ready();
+  CHECK(ready);
+  CHECK(rig.links.link_of(rig.tenant.org, identity.id.agent).has_value());
+  const auto stored = must(co_await rig.world.stores.agents.find(rig.tenant.org, identity.id.agent));
+  CHECK(stored.hostname == "host-1");
+  CHECK(stored.last_seen_at.has_value());
+  const auto connections = must(co_await rig.world.stores.connections.of_agent(rig.tenant.org, identity.id.agent));
+  REQUIRE(connections.size() == 1);
+  CHECK(connections[0].name == "erp-db");
+  co_await agent.finish();
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a string that is no good is refused with its reason, on both sides", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const MovableClock slow_clock(rig.world.clock.wall());  // an agent that does not see the hour pass
+  const auto used = co_await rig.string_for(rig.tenant);
+  must(co_await rig.enrol(used));
+  const auto late = co_await rig.string_for(rig.tenant);
+  const auto forged = co_await rig.string_for(rig.tenant, 1, [](crypto::EnrolmentString& parts) {
+    auto other = crypto::random_bytes(crypto::kEnrolmentSecretSize);
+    parts.secret = Secret::take(std::string(as_text(other)));
+  });
+  const auto unknown = co_await rig.string_for(rig.tenant, 1, [&](crypto::EnrolmentString& parts) {
+    parts.token = crypto::new_id<EnrolmentId>(rig.world.clock);
+  });
+  struct Case {
+    std::string what;
+    std::string text;
+    std::chrono::hours passes;
+    std::string fragment;
+    OrgId ledger;
+    std::string audited;
+  };
+  const std::vector<Case> cases = {
+      {"used", used, 0h, "(used)", rig.tenant.org, "used"},
+      {"with another secret", forged, 0h, "(proof)", rig.tenant.org, "proof"},
+      {"of a token that is not there", unknown, 0h, "(unknown)", store::system_ledger(), "unknown"},
+      {"expired, by the relay's clock", late, 2h, "(expired)", rig.tenant.org, "expired"},
+  };
+  for (const auto& one : cases) {
+    INFO(one.what);
+    rig.world.clock.advance(one.passes);
+    const auto outcome = co_await rig.enrol(one.text, "none", &slow_clock);
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().code == Errc::unauthenticated);
+    CAPTURE(outcome.error().message);
+    CHECK(outcome.error().message.find(one.fragment) != std::string::npos);
+    const bool audited = co_await rig.audited(one.ledger, {"agent.enrol", "refused", one.audited});
+    CHECK(audited);
+    CHECK(rig.lines.has({"agent.enrolment_refused", one.audited}));
+  }
+  const auto agents = co_await rig.agents();
+  CHECK(agents == 1);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a relay of another root gets nothing, and the string stays good", "[link]") {
+  auto loop = co_await asio::this_coro::executor;
+  GatewayRig right(loop), wrong(loop);
+  co_await right.start();
+  co_await wrong.start();
+  std::string misled = co_await right.string_for(
+      right.tenant, 1, [&](crypto::EnrolmentString& parts) { parts.relay_port = wrong.endpoint().port; });
+  const auto outcome = co_await right.enrol(misled);
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == Errc::unauthenticated);
+  CHECK(outcome.error().message.find("tls.wrong_pin") != std::string::npos);
+  const bool noticed = co_await wrong.until([&] { return wrong.lines.has({"link.refused"}); });
+  CHECK(noticed);
+  CHECK_FALSE(wrong.lines.has({"agent.enrol"}));
+  auto parts = must(crypto::parse_enrolment_string(misled));
+  parts.relay_port = right.endpoint().port;
+  const auto again = co_await right.enrol(std::string(must(crypto::format_enrolment_string(parts)).reveal()));
+  CHECK(again.has_value());
+  co_await right.finish();
+  co_await wrong.finish();
+}
+
+ASYNC_TEST_CASE("of many at once, as many enrol as the token has uses", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const auto text = co_await rig.string_for(rig.tenant, 3);
+  int enrolled = 0, used = 0;
+  TaskGroup crowd(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); });
+  for (int i = 0; i < 16; ++i) crowd.spawn("enrol", enrol_once(rig, text, enrolled, used));
+  co_await crowd.join();
+  CHECK(enrolled == 3);
+  CHECK(used == 13);
+  const auto agents = co_await rig.agents();
+  CHECK(agents == 3);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("enrolment and link through a real proxy with a password", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const Tinyproxy proxy(rig.endpoint().port);
+  auto text = co_await rig.string_for(rig.tenant);
+  const auto identity = must(co_await rig.enrol(std::move(text), proxy.url()));
+  RealAgent agent(rig, identity, proxy.url());
+  agent.start();
+  const bool ready = co_await agent.until_ready();
+  CHECK(ready);
+  co_await agent.finish();
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("what is no enrolment request ends the connection, and only that", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  v1::EnrolRequest request;
+  request.set_token_id("enr_x");
+  request.set_hostname(std::string(256, 'h'));
+  struct Case {
+    std::string what;
+    Bytes bytes;
+    std::string fragment;
+  };
+  const std::vector<Case> cases = {
+      {"HTTP",
+       Bytes(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n").begin(),
+             as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n").end()),
+       "frame"},
+      {"a frame over 16 KiB", frame(0, mux::FrameType::control, std::string((16u << 10) + 1, 'x')), ""},
+      {"on another channel", frame(1, mux::FrameType::data, request.SerializeAsString()), "not an enrolment request"},
+      {"no protobuf", frame(0, mux::FrameType::control, "\xff\xff\xff"), "not an enrolment request"},
+      {"a long name", frame(0, mux::FrameType::control, request.SerializeAsString()), "255 bytes"},
+      {"half a frame", Bytes{std::byte{0}, std::byte{0}}, "closed before"},
+  };
+  for (const auto& one : cases) {
+    INFO(one.what);
+    rig.lines.lines.clear();
+    auto raw = co_await RawAgent::connect(rig, identity, tls::kEnrolProtocol);
+    REQUIRE(raw);
+    co_await raw->write(one.bytes);
+    if (one.what == "half a frame") raw->stream().close();
+    const bool ended = co_await rig.until([&] { return rig.lines.has({"agent.enrolment_failed"}); });
+    CHECK(ended);
+    CAPTURE(rig.lines.lines.back());
+    CHECK(rig.lines.has({"agent.enrolment_failed", one.fragment}));
+  }
+  const auto next = co_await rig.enrolled();
+  CHECK(next.id.agent != identity.id.agent);
+  co_await rig.finish();
+}

@@ -1,0 +1,262 @@
+#include "tests/link/relay/gateway_rig.h"
+
+#include "proto/sallyport/v1/jobs.pb.h"
+#include "proto/sallyport/v1/link.pb.h"
+#include "shared/async/timeout.h"
+#include "shared/mux/message.h"
+#include "shared/tls/socket.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::test {
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+tls::ServerContext context_of(IdentityWorld& world) {
+  const auto& deployment = world.deployment;
+  return must(tls::make_server_context(
+      {deployment.server.certificate, deployment.server.key, deployment.root, deployment.trust_domain}, world.clock));
+}
+
+SteadyTime in(std::chrono::milliseconds length) { return std::chrono::steady_clock::now() + length; }
+
+agent::SupervisorOptions agent_options(char boot) {
+  agent::SupervisorOptions options;
+  options.session.side = mux::Side::agent;
+  options.session.self.capabilities = {"jobs", "renewal"};
+  options.session.self.software = "sallyport-agent/test";
+  options.session.self.hostname = "host-1";
+  options.session.self.boot_id = Bytes(16, std::byte(boot));
+  options.backoff = {20ms, 200ms, 10s};
+  options.connect = 5s;
+  return options;
+}
+
+}  // namespace
+
+GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
+    : loop(on),
+      history(world.stores.history, faults),
+      parcels({world.stores.recipes, history, world.envelope}),
+      feed(on),
+      dispatcher(on, {world.stores.jobs, parcels, feed, world.clock, log}),
+      assigner(on, {world.stores.organisations, world.stores.recipes, world.stores.groups, world.stores.agents,
+                    world.stores.assignments, parcels, log}),
+      jobs(world.stores.jobs, faults),
+      recorder(on, {jobs, history, world.stores.recipes, world.stores.assignments, world.envelope, world.audit,
+                    dispatcher, feed, world.clock, log}),
+      gateway(on,
+              {{links, world.admissions, world.renewals, dispatcher, recorder, assigner, world.stores.agents,
+                world.stores.connections, world.audit, world.clock, log},
+               world.enrolments,
+               world.revocations,
+               metrics},
+              context_of(world), limits),
+      tasks(on, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }) {}
+
+awaitable<void> GatewayRig::start() {
+  tenant = co_await world.settle("ours");
+  must(co_await world.revocations.load());
+  must(gateway.listen("127.0.0.1", 0));
+  tasks.spawn("dispatcher", dispatcher.run());
+  tasks.spawn("assigner", assigner.run());
+  tasks.spawn("gateway", gateway.run());
+}
+
+awaitable<void> GatewayRig::finish() {
+  tasks.stop();
+  co_await tasks.join();
+}
+
+awaitable<std::string> GatewayRig::string_for(Tenant of, std::uint32_t max_uses,
+                                              std::function<void(crypto::EnrolmentString&)> bend) {
+  auto parts = co_await world.token(of, max_uses);
+  parts.relay_host = endpoint().host;
+  parts.relay_port = endpoint().port;
+  if (bend) bend(parts);
+  co_return std::string(must(crypto::format_enrolment_string(parts)).reveal());
+}
+
+awaitable<Result<agent::Identity>> GatewayRig::enrol(std::string text, std::string proxy, const Clock* agents_clock) {
+  const agent::Dialer dialer(std::move(proxy), agent::process_environment);
+  agent::EnrolSettings settings{"host-1", "sallyport-agent/test"};
+  co_return co_await agent::enrol(std::move(text), std::move(settings), dialer,
+                                  agents_clock ? *agents_clock : world.clock, in(20s));
+}
+
+awaitable<agent::Identity> GatewayRig::enrolled() {
+  auto text = co_await string_for(tenant);
+  co_return must(co_await enrol(std::move(text)));
+}
+
+awaitable<std::size_t> GatewayRig::agents() {
+  const auto page = must(co_await world.stores.agents.list(tenant.org, {}, {.limit = 200}));
+  co_return page.items.size();
+}
+
+awaitable<bool> GatewayRig::audited(OrgId org, std::initializer_list<std::string_view> words) {
+  const auto deadline = in(10s);
+  for (;;) {  // the answer to the agent may be ahead of the ledger
+    const auto events = co_await world.audited(org);
+    const bool found = mentions(events, words);
+    if (found || std::chrono::steady_clock::now() > deadline) co_return found;
+  }
+}
+
+awaitable<bool> GatewayRig::until(std::function<bool()> holds) {
+  const auto deadline = in(20s);
+  while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
+  co_return holds();
+}
+
+RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot)
+    : rig_(rig),
+      log_(lines, rig.world.clock, LogLevel::debug),
+      dialer_(std::move(proxy), agent::process_environment),
+      transport_(dialer_, identities, rig.world.clock),
+      renewer_(
+          identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
+      has_outgoing_(rig.loop),
+      tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+      supervisor_(rig.loop, agent_options(boot), {transport_, *this, &renewer_, rig.world.clock, log_},
+                  [] { return 0.5; }) {
+  must(identities.install(identity));
+  identities.installed = 0;
+}
+
+RealAgent::~RealAgent() = default;
+
+void RealAgent::start() { tasks_.spawn("supervisor", supervisor_.run()); }
+
+awaitable<void> RealAgent::finish() {
+  supervisor_.stop("test is over");
+  co_await tasks_.join();
+}
+
+awaitable<bool> RealAgent::until_ready() {
+  return rig_.until([this] { return status().state == agent::LinkState::ready; });
+}
+
+void RealAgent::send(const v1::ToRelay& message) {
+  outgoing_.push_back(message.SerializeAsString());
+  has_outgoing_.set();
+}
+
+awaitable<void> RealAgent::on_link(link::Session& session) {
+  ++links;
+  auto channel = session.open_channel("jobs/1");
+  if (!channel) co_return;
+  v1::ToRelay first;
+  first.mutable_holding();
+  outgoing_.insert(outgoing_.begin(), first.SerializeAsString());
+  TaskGroup sender(rig_.loop, [](const auto&, auto) {});
+  sender.spawn("send", send_loop(*channel));
+  for (;;) {
+    const auto message = co_await channel->receive_message();
+    if (!message || !*message) break;
+    auto& one = told.emplace_back();
+    if (!one.ParseFromArray((*message)->data(), static_cast<int>((*message)->size()))) FAIL_CHECK("not a ToAgent");
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  sender.stop();
+  co_await sender.join();
+}
+
+awaitable<void> RealAgent::send_loop(link::Channel& channel) {
+  for (;;) {
+    if (outgoing_.empty()) {
+      has_outgoing_.clear();
+      co_await has_outgoing_.wait();
+      continue;
+    }
+    auto next = std::move(outgoing_.front());
+    outgoing_.erase(outgoing_.begin());
+    const auto sent = co_await channel.send_message(std::move(next));
+    if (!sent) co_return;
+  }
+}
+
+awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& rig, const agent::Identity& identity,
+                                                                   std::string_view protocol) {
+  const auto context =
+      protocol == tls::kEnrolProtocol
+          ? must(tls::make_enrol_client_context(identity.root.key_pin(), rig.world.clock))
+          : must(tls::make_link_client_context({identity.chain, identity.key, identity.root}, rig.world.clock));
+  auto socket = must(co_await agent::connect_tcp(rig.endpoint(), in(5s)));
+  must(tls::prepare_socket(socket));
+  auto stream = co_await tls::connect_tls(std::move(socket), context, "127.0.0.1", in(5s));
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  co_return RawAgent(*std::move(stream));
+}
+
+awaitable<void> RawAgent::write(Bytes bytes) { static_cast<void>(co_await stream_->write_all(bytes)); }
+
+void RawAgent::hear(std::span<const std::byte> bytes) {
+  frames_.feed(bytes);
+  for (auto next = frames_.next(); next && *next; next = frames_.next()) {
+    v1::Control control;
+    if ((*next)->channel != mux::kControlChannel) continue;
+    if (!control.ParseFromArray((*next)->payload.data(), static_cast<int>((*next)->payload.size()))) continue;
+    heard_.welcomed = heard_.welcomed || control.has_welcome();
+    if (!control.has_refusal()) continue;
+    heard_.refused = true;
+    heard_.refusal = control.refusal().code() + ": " + control.refusal().message();
+  }
+}
+
+// A refusal is the last word: the relay then lingers until this side closes.
+awaitable<Result<void>> RawAgent::take_in(bool Heard::* until) {
+  Bytes chunk(16u << 10);
+  while (!(heard_.*until) && !heard_.refused && !heard_.closed) {
+    const auto count = co_await stream_->read_some(chunk);
+    heard_.closed = !count || *count == 0;
+    if (!heard_.closed) hear(std::span(chunk).first(*count));
+  }
+  co_return Result<void>();
+}
+
+awaitable<bool> RawAgent::greet(Bytes hello) {
+  co_await write(std::move(hello));
+  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::welcomed)));
+  co_return heard_.welcomed;
+}
+
+awaitable<Heard> RawAgent::listen() {
+  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::closed)));
+  stream_->close();
+  co_return heard_;
+}
+
+Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
+  v1::Control control;
+  auto& to = *control.mutable_hello();
+  to.set_protocol_min(protocol_min);
+  to.set_protocol_max(protocol_max);
+  to.set_initial_window(window);
+  to.set_software("hostile/1");
+  to.set_hostname("host-9");
+  to.set_boot_id(std::string(16, 'b'));
+  to.add_capabilities("jobs");
+  return frame(0, mux::FrameType::control, control.SerializeAsString());
+}
+
+Bytes frame(mux::ChannelNumber channel, mux::FrameType type, std::string_view payload) {
+  Bytes out;
+  mux::append_frame(out, {channel, type, as_bytes(payload)});
+  return out;
+}
+
+std::string as_message(const v1::ToRelay& message) {
+  const auto body = message.SerializeAsString();
+  return std::string(as_text(mux::message_prefix(body.size()))) + body;
+}
+
+Bytes joined(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+}  // namespace sallyport::test

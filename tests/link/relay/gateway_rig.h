@@ -1,0 +1,149 @@
+#pragma once
+
+#include "agent/link/enrol.h"
+#include "agent/link/supervisor.h"
+#include "relay/gateway/gateway.h"
+#include "shared/async/task_group.h"
+#include "tests/unit/relay/identity/world.h"
+#include "tests/unit/relay/jobs/faulty_stores.h"
+
+#include <functional>
+#include <list>
+
+namespace sallyport::v1 {
+class ToAgent;
+class ToRelay;
+}  // namespace sallyport::v1
+
+// The relay's real gateway and the agent's real link over loopback TLS, and impostors of both.
+namespace sallyport::test {
+
+struct LinesSink final : LogSink {
+  std::vector<std::string> lines;
+  void write(std::string_view line) override { lines.emplace_back(line); }
+  bool has(std::initializer_list<std::string_view> words) const { return mentions(lines, words); }
+};
+
+class KeptIdentity final : public agent::IdentityStore {
+ public:
+  Result<agent::Identity> load() const override { return agent::parse_identity(text_); }
+  Result<void> install(const agent::Identity& identity) override {
+    SP_CHECK(agent::check_identity(identity));
+    text_ = agent::format_identity(identity).reveal();
+    ++installed;
+    return {};
+  }
+  int installed = 0;
+
+ private:
+  std::string text_;
+};
+
+// A running relay as far as agents see it, with one organisation.
+struct GatewayRig {
+  explicit GatewayRig(boost::asio::any_io_executor loop, gateway::GatewayLimits limits = {});
+  awaitable<void> start();   // call first
+  awaitable<void> finish();  // call last
+  agent::Endpoint endpoint() const { return {"127.0.0.1", gateway.port()}; }
+
+  // An enrolment string for this relay's real port.
+  awaitable<std::string> string_for(Tenant of, std::uint32_t max_uses = 1,
+                                    std::function<void(crypto::EnrolmentString&)> bend = nullptr);
+  awaitable<Result<agent::Identity>> enrol(std::string text, std::string proxy = "none",
+                                           const Clock* agents_clock = nullptr);
+  awaitable<agent::Identity> enrolled();  // must succeed
+  awaitable<std::size_t> agents();        // there are
+  awaitable<bool> audited(OrgId org, std::initializer_list<std::string_view> words);
+  awaitable<bool> until(std::function<bool()> holds);
+
+  boost::asio::any_io_executor loop;
+  IdentityWorld world;
+  LinesSink lines;
+  Log log{lines, world.clock, LogLevel::debug};
+  Metrics metrics;
+  FaultPlan faults;
+  FaultyHistory history;
+  jobs::ParcelMaker parcels;
+  jobs::LocalJobFeed feed;
+  jobs::Dispatcher dispatcher;
+  jobs::Assigner assigner;
+  FaultyJobs jobs;
+  sallyport::jobs::Recorder recorder;
+  gateway::Links links;
+  gateway::Gateway gateway;
+  Tenant tenant;
+  TaskGroup tasks;
+};
+
+// The agent's real link. Its work speaks the jobs channel: holds nothing, is ready, keeps what it is told.
+class RealAgent final : public agent::LinkWork {
+ public:
+  RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy = "none", char boot = 1);
+  ~RealAgent() override;
+  void start();
+  awaitable<void> finish();
+  awaitable<bool> until_ready();
+  const agent::LinkStatus& status() const { return supervisor_.status(); }
+  agent::Supervisor& supervisor() { return supervisor_; }
+  void send(const v1::ToRelay& message);
+
+  std::string policy_summary_json() override { return R"({"connections":[{"name":"erp-db","kind":"sql"}]})"; }
+  awaitable<void> on_link(link::Session& session) override;
+  void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
+  void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
+  void on_state(const agent::LinkStatus&) override {}
+
+  KeptIdentity identities;
+  LinesSink lines;
+  std::vector<v1::ToAgent> told;
+  std::string went_away;
+  int links = 0;
+
+ private:
+  awaitable<void> send_loop(link::Channel& channel);
+
+  GatewayRig& rig_;
+  Log log_;
+  agent::Dialer dialer_;
+  agent::TlsTransport transport_;
+  agent::Renewer renewer_;
+  std::vector<std::string> outgoing_;
+  Event has_outgoing_;
+  TaskGroup tasks_;
+  agent::Supervisor supervisor_;
+};
+
+// What the relay says to somebody who speaks frames of his own making.
+struct Heard {
+  bool welcomed = false;
+  std::string refusal;  // code and message
+  bool refused = false;
+  bool closed = false;
+};
+
+// An agent with a good certificate and bad manners: writes raw bytes, and listens until the relay closes.
+class RawAgent {
+ public:
+  static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
+                                                                  std::string_view protocol = tls::kLinkProtocol);
+  awaitable<void> write(Bytes bytes);
+  awaitable<bool> greet(Bytes hello);  // true: the relay said Welcome
+  awaitable<Heard> listen();           // until the relay refuses or closes, ten seconds at most
+  tls::TlsStream& stream() { return *stream_; }
+
+ private:
+  explicit RawAgent(std::unique_ptr<tls::TlsStream> stream) : stream_(std::move(stream)) {}
+  awaitable<Result<void>> take_in(bool Heard::* until);
+  void hear(std::span<const std::byte> bytes);
+
+  std::unique_ptr<tls::TlsStream> stream_;
+  mux::FrameReader frames_;
+  Heard heard_;
+};
+
+Bytes hello(std::uint32_t protocol_min = 1, std::uint32_t protocol_max = 1, std::uint32_t window = 256u << 10);
+Bytes frame(mux::ChannelNumber channel, mux::FrameType type, std::string_view payload);
+std::string as_message(const v1::ToRelay& message);  // with its length, for a data frame
+Bytes joined(std::initializer_list<Bytes> parts);
+
+}  // namespace sallyport::test

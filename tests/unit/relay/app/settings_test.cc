@@ -1,0 +1,170 @@
+#include "relay/app/settings.h"
+
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+using namespace sallyport;
+using namespace sallyport::app;
+using namespace std::chrono_literals;
+
+namespace {
+
+Result<Settings> load(std::string_view text) {
+  const test::TempDir dir;
+  return load_settings(dir.write("relay.yaml", text));
+}
+
+}  // namespace
+
+TEST_CASE("an empty relay.yaml has the defaults", "[app]") {
+  const auto settings = load("{}\n");
+  REQUIRE(settings);
+  CHECK(to_string(settings->api_listen) == "127.0.0.1:8443");
+  CHECK(settings->api_url == "https://127.0.0.1:8443");
+  CHECK(to_string(settings->link_listen) == "127.0.0.1:8444");
+  CHECK(to_string(settings->link_address) == "127.0.0.1:8444");
+  CHECK(settings->lease == 60s);
+  CHECK(settings->failover == 60s);
+  CHECK(settings->log_level == LogLevel::info);
+}
+
+TEST_CASE("every setting is read", "[app]") {
+  const auto settings = load(
+      "api:\n  listen: 0.0.0.0:9443\n  url: https://relay.acme.example/base\n"
+      "link:\n  listen: \"[::]:9444\"\n  address: relay.acme.example:443\n"
+      "jobs:\n  lease: 30s\n  failover: 2m\nlog_level: debug\n");
+  REQUIRE(settings);
+  CHECK(settings->api_listen.host == "0.0.0.0");
+  CHECK(settings->api_url == "https://relay.acme.example/base");
+  CHECK(settings->link_listen.host == "::");
+  CHECK(settings->link_address.host == "relay.acme.example");
+  CHECK(settings->link_address.port == 443);
+  CHECK(settings->lease == 30s);
+  CHECK(settings->failover == 2min);
+  CHECK(settings->log_level == LogLevel::debug);
+}
+
+TEST_CASE("what init writes is what is read", "[app]") {
+  Settings settings;
+  settings.api_listen = {"::1", 9443};
+  settings.api_url = "https://relay.acme.example:9443/a#b";
+  settings.link_listen = {"0.0.0.0", 9444};
+  settings.link_address = {"relay.acme.example", 443};
+  settings.lease = 90s;
+  settings.failover = 1h;
+  settings.log_level = LogLevel::error;
+  const auto again = load(settings_text(settings));
+  REQUIRE(again);
+  CHECK(to_string(again->api_listen) == "[::1]:9443");
+  CHECK(again->api_url == settings.api_url);
+  CHECK(to_string(again->link_listen) == "0.0.0.0:9444");
+  CHECK(to_string(again->link_address) == "relay.acme.example:443");
+  CHECK(again->lease == 90s);
+  CHECK(again->failover == 1h);
+  CHECK(again->log_level == LogLevel::error);
+}
+
+TEST_CASE("what is wrong is named with line and column", "[app]") {
+  struct Case {
+    std::string what;
+    std::string text;
+    std::string fragment;
+  };
+  const std::vector<Case> cases = {
+      {"misspelt key", "api:\n  lisen: 127.0.0.1:1\n", "relay.yaml:2:3: unknown key `lisen`"},
+      {"and its right name", "api:\n  lisen: 127.0.0.1:1\n", "listen"},
+      {"misspelt section", "jbos: {lease: 60s}\n", "jobs"},
+      {"another program's key", "tunnel: {}\n", "relay.yaml:1:1: unknown key `tunnel`"},
+      {"twice", "log_level: info\nlog_level: debug\n", "relay.yaml:2:1"},
+      {"a list for a map", "api: [127.0.0.1:1]\n", "relay.yaml:1:6"},
+      {"a text for a map", "link: 127.0.0.1:1\n", "`link`"},
+      {"a map for a text", "api: {listen: {host: a}}\n", "`listen`"},
+      {"a whole list", "- a\n", "relay.yaml:1:1"},
+      {"no address", "api:\n  listen: localhost\n", "relay.yaml:2:11: \"localhost\" is no address; write host:port"},
+      {"port 0", "link: {listen: \"127.0.0.1:0\"}\n", "no address"},
+      {"port 65536", "link: {listen: \"127.0.0.1:65536\"}\n", "no address"},
+      {"no https", "api: {url: \"http://relay\"}\n", "relay.yaml:1:12: \"http://relay\" is no address of a web API"},
+      {"lease too short", "jobs: {lease: 9s}\n", "relay.yaml:1:15"},
+      {"lease too long", "jobs: {lease: 2h}\n", "`lease`"},
+      {"no duration", "jobs: {lease: 60}\n", "`lease`"},
+      {"no failover", "jobs: {failover: 0s}\n", "`failover`"},
+      {"failover too long", "jobs: {failover: 25h}\n", "`failover`"},
+      {"unknown level", "log_level: loud\n", "debug"},
+      {"an anchor", "api: &a {listen: \"127.0.0.1:1\"}\n", "relay.yaml:1"},
+      {"a tab", "api:\n\tlisten: 127.0.0.1:1\n", "relay.yaml:2"},
+      {"broken UTF-8", "log_level: \"\xc3\x28\"\n", "relay.yaml"},
+      {"nothing", "", "relay.yaml"},
+      {"too deep", std::string(200, '[') + std::string(200, ']'), "relay.yaml"},
+      {"over 64 KiB", "# " + std::string(64u << 10, 'x') + "\n{}\n", "64 KiB"},
+  };
+  for (const auto& one : cases) {
+    INFO(one.what);
+    const auto outcome = load(one.text);
+    REQUIRE_FALSE(outcome);
+    CAPTURE(outcome.error().message);
+    CHECK(outcome.error().message.find(one.fragment) != std::string::npos);
+  }
+}
+
+TEST_CASE("all problems are told at once", "[app]") {
+  const auto outcome = load("api: {lisen: a}\njobs: {lease: 1s, fail_over: 1s}\nlog_level: loud\n");
+  REQUIRE_FALSE(outcome);
+  for (const std::string_view word : {":1:7", ":2:15", ":2:19", ":3:12"}) {
+    INFO(word << " in " << outcome.error().message);
+    CHECK(outcome.error().message.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("no relay.yaml says what to do", "[app]") {
+  const test::TempDir dir;
+  const auto outcome = load_settings(dir.path("relay.yaml"));
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == Errc::not_found);
+  CHECK(outcome.error().message.find("init") != std::string::npos);
+}
+
+TEST_CASE("addresses", "[app]") {
+  for (const std::string_view good : {"127.0.0.1:1", "relay.example:65535", "[::1]:443", "[fe80::1%eth0]:443"}) {
+    INFO(good);
+    const auto parsed = parse_host_port(good);
+    REQUIRE(parsed);
+    CHECK(to_string(*parsed) == good);
+  }
+  for (const std::string_view bad : {"",
+                                     ":",
+                                     ":443",
+                                     "relay",
+                                     "relay:",
+                                     "relay:x",
+                                     "relay:0",
+                                     "relay:65536",
+                                     "relay:-1",
+                                     "relay:+1",
+                                     "relay:1 ",
+                                     "::1:443",
+                                     "[::1:443",
+                                     "::1]:443",
+                                     "[]:443",
+                                     "[relay]:443",
+                                     "re lay:1",
+                                     "relay\n:1",
+                                     "https://relay:1",
+                                     "a/b:1"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_host_port(bad));
+  }
+}
+
+TEST_CASE("addresses of the web API", "[app]") {
+  for (const std::string_view good : {"https://relay", "https://relay:1", "https://[::1]:8443", "https://relay/a/b"}) {
+    INFO(good);
+    CHECK(check_api_url(good));
+  }
+  for (const std::string& bad : std::vector<std::string>{
+           "", "relay", "http://relay", "https://", "https:///a", "https://user@relay", "https://relay:0",
+           "https://relay: 1", "https://relay/a b", "https://relay/\n", "https://relay/" + std::string(255, 'x')}) {
+    INFO(bad);
+    CHECK_FALSE(check_api_url(bad));
+  }
+}
