@@ -34,6 +34,12 @@ sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 
+# The agent's runner with real connectors, driven by the fixtures of its own tests.
+sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/sql)
+if(TARGET contract_secrets)
+  target_sources(contract_secrets PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
+endif()
+
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 
 sallyport_tests(link agent USES agent/link TIMEOUT 180)

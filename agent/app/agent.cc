@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 
 #include "agent/app/toolbox.h"
+#include "agent/connectors/recipe_secrets.h"
 #include "agent/journal/journal_writer.h"
 #include "agent/journal/local_key.h"
 #include "agent/journal/spool.h"
@@ -229,6 +230,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   asio::thread_pool files(1);
   const vault::LocalVault vault;
   Toolbox toolbox({config.connections, config.policy, vault, clock}, files);
+  const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
   runner::EngineOptions options{.agent = {host_name(), durable.identity.group}};
   options.slots = config.agent.limits.slots;
@@ -238,7 +240,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .actions = toolbox.actions(),
                             .triggers = toolbox.triggers(),
                             .openers = toolbox.openers(),
-                            .secret = {},
+                            .secret = [&secrets](const policy::SecretUse& use) { return secrets.take(use); },
                             .clock = clock,
                             .log = log};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);

@@ -70,6 +70,8 @@ bool for_each_piece(std::string_view argument, OnText on_text, OnName on_name) {
   return true;
 }
 
+constexpr std::size_t kMaxVariable = 32u << 10;
+
 }  // namespace
 
 std::optional<std::vector<std::string>> placeholders_of(std::string_view argument) {
@@ -106,6 +108,36 @@ Verdict<std::vector<std::string>> fill_template(const CommandTemplate& command, 
     argv.push_back(std::move(filled));
   }
   return argv;
+}
+
+bool is_variable_name(std::string_view name) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto fits = [&](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_'; };
+  return !name.empty() && !is_digit(name.front()) && std::ranges::all_of(name, fits);
+}
+
+Verdict<std::vector<std::pair<std::string, std::string>>> fill_environment(const CommandTemplate& command,
+                                                                           const Value& given) {
+  auto environment = command.environment;
+  for (const auto& [key, value] : given.is(Value::Kind::map) ? given.as_map() : ValueMap()) {
+    const auto known = key.is(Value::Kind::string) ? std::ranges::find(command.recipe_environment, key.as_string())
+                                                   : command.recipe_environment.end();
+    if (known == command.recipe_environment.end()) {
+      return std::unexpected(Refusal{command.rule + ".recipe_environment",
+                                     fmt::format("command {} takes no such variable from a recipe; it takes: {}",
+                                                 command.name, fmt::join(command.recipe_environment, ", "))});
+    }
+    auto text = as_argument(value);
+    if (!text || text->size() > kMaxVariable || text->contains('\0')) {
+      return std::unexpected(
+          Refusal{command.rule + ".recipe_environment",
+                  fmt::format("variable {} of command {} is no text, integer or boolean, is longer than {} bytes, or "
+                              "holds a NUL character",
+                              *known, command.name, kMaxVariable)});
+    }
+    environment.emplace_back(*known, *std::move(text));
+  }
+  return environment;
 }
 
 }  // namespace sallyport::policy

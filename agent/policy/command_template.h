@@ -40,6 +40,7 @@ struct CommandTemplate {
   std::vector<std::string> argv;
   std::map<std::string, CommandParameter, std::less<>> parameters;
   std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<std::string> recipe_environment;  // further variables, which a recipe may set
   std::string working_directory = "/";
   std::string user;
   CommandLimits limits;
@@ -49,6 +50,14 @@ struct CommandTemplate {
 // The arguments with every placeholder replaced by its parameter. `parameters` is a map of texts, integers, booleans;
 // missing, undeclared and unsuitable ones are refused by name, without their value.
 Verdict<std::vector<std::string>> fill_template(const CommandTemplate& command, const Value& parameters);
+
+// The operator's environment, and what the recipe adds to it: a map of texts, integers, booleans by name. A variable
+// that the template does not list is refused, and so is NUL and what is longer than 32 KiB; never with a value.
+Verdict<std::vector<std::pair<std::string, std::string>>> fill_environment(const CommandTemplate& command,
+                                                                           const Value& given);
+
+// "PATH", "ERP_TOKEN": letters, digits and `_`, not beginning with a digit.
+bool is_variable_name(std::string_view name);
 
 // The names between braces in `argument`, in order; "{{" and "}}" stand for single braces. Nullopt when unbalanced.
 std::optional<std::vector<std::string>> placeholders_of(std::string_view argument);

@@ -60,7 +60,21 @@ void check_connection(Check& check, const Connection& connection) {
     check.check_secret(kConnections, connection.at, postgres->password);
 }
 
+void check_secret_fits(Check& check, const Config& config, const SecretRule& secret) {
+  check.check_secret(kPolicy, secret.at, secret.source);
+  for (const auto& name : secret.connections.value_or(SecretRule::List{}).names) {
+    if (!config.connections.contains(name))
+      check.add(kPolicy, secret.connections->at, "unknown-connection",
+                fmt::format("connections.yaml has no connection {}", name));
+  }
+  for (const auto& name : secret.commands.value_or(SecretRule::List{}).names) {
+    if (!config.policy.find_command(name))
+      check.add(kPolicy, secret.commands->at, "unknown-command", fmt::format("`commands` has no {}", name));
+  }
+}
+
 void check_policy_fits(Check& check, const Config& config) {
+  for (const auto& [name, secret] : config.policy.secrets()) check_secret_fits(check, config, secret);
   for (const auto& [name, rules] : config.policy.connections()) {
     const auto it = config.connections.find(name);
     if (it == config.connections.end()) {

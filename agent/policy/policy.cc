@@ -1,5 +1,6 @@
 #include "agent/policy/policy.h"
 
+#include "agent/policy/action_pattern.h"
 #include "agent/policy/glob.h"
 
 #include <fmt/format.h>
@@ -12,11 +13,6 @@ namespace {
 
 std::unexpected<Refusal> refuse(std::string rule, std::string message) {
   return std::unexpected(Refusal{std::move(rule), std::move(message)});
-}
-
-bool action_matches(std::string_view pattern, std::string_view action) {
-  if (!pattern.ends_with(".*")) return pattern == action;
-  return action.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
 bool covers(std::string_view directory, std::string_view path) {
@@ -50,6 +46,7 @@ const ConnectionPolicy* Policy::find(std::string_view connection) const {
 }
 
 Verdict<> Policy::check_action(std::string_view action, std::string_view connection) const {
+  if (reaches_nothing(action)) return {};
   if (std::ranges::none_of(actions_, [&](const ActionRule& rule) { return action_matches(rule.pattern, action); })) {
     return refuse(
         actions_rule_,
@@ -122,6 +119,16 @@ Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) cons
   if (it != commands_.end()) return &it->second;
   return refuse(file_ + " commands",
                 fmt::format("the local policy of this agent has no command named {}", name.substr(0, 64)));
+}
+
+Verdict<const vault::SecretRef*> Policy::check_secret(const SecretUse& use) const {
+  const auto it = secrets_.find(use.name);
+  if (it == secrets_.end()) {
+    return refuse(file_ + " secrets", fmt::format("the local policy of this agent has no secret named {} for recipes",
+                                                  use.name.substr(0, 64)));
+  }
+  if (auto allowed = check_secret_use(it->second, use); !allowed) return std::unexpected(std::move(allowed).error());
+  return &it->second.source;
 }
 
 Verdict<> Policy::check_tunnel(std::string_view host, std::uint16_t port) const {

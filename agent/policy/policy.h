@@ -2,6 +2,7 @@
 
 #include "agent/policy/command_template.h"
 #include "agent/policy/refusal.h"
+#include "agent/policy/secret_rule.h"
 #include "agent/policy/sql_text.h"
 #include "shared/recipe/problem.h"
 
@@ -56,7 +57,8 @@ class Policy {
  public:
   Policy() = default;  // allows nothing
 
-  // `action` is "sql.query@1" or a trigger's name; `connection` is empty when it takes none.
+  // `action` is "sql.query@1" or a trigger's name; `connection` is empty when it takes none. What reaches nothing on
+  // this machine (action_pattern.h) needs no rule.
   Verdict<> check_action(std::string_view action, std::string_view connection) const;
   // `path` as clean_path() gives it.
   Verdict<> check_file(std::string_view connection, FileVerb verb, std::string_view path) const;
@@ -66,9 +68,12 @@ class Policy {
   Verdict<SqlVerbs> check_sql(std::string_view connection, std::string_view text, SqlDialect dialect) const;
   SqlVerbs sql_verbs(std::string_view connection) const;  // all that any statement on it may do
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
+  // Where the secret is kept, when this step may take it.
+  Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;
   Verdict<> check_tunnel(std::string_view host, std::uint16_t port) const;
   StepLimits limits(std::string_view connection) const;
   const std::map<std::string, ConnectionPolicy, std::less<>>& connections() const { return connections_; }
+  const std::map<std::string, SecretRule, std::less<>>& secrets() const { return secrets_; }
 
  private:
   friend class PolicyReader;
@@ -83,6 +88,7 @@ class Policy {
   std::vector<ActionRule> actions_;
   std::map<std::string, ConnectionPolicy, std::less<>> connections_;
   std::map<std::string, CommandTemplate, std::less<>> commands_;
+  std::map<std::string, SecretRule, std::less<>> secrets_;
   std::vector<TunnelTarget> tunnels_;
   StepLimits limits_;
 };

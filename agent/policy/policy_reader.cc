@@ -1,4 +1,5 @@
 #include "agent/platform/beneath.h"
+#include "agent/policy/action_pattern.h"
 #include "agent/policy/glob.h"
 #include "agent/policy/policy.h"
 #include "agent/policy/reading.h"
@@ -34,6 +35,10 @@ class PolicyReader {
     if (const auto* all = fields.mapping("commands")) {
       for (const auto& member : all->members) read_command(member);
     }
+    if (const auto* all = fields.mapping("secrets")) {
+      for (const auto& member : all->members)
+        policy_.secrets_.emplace(member.key, read_secret_rule(member, report_, {file_, directory_}));
+    }
     if (const auto* all = fields.sequence("tunnels")) {
       for (std::size_t i = 0; i < all->items.size(); ++i) read_tunnel(all->items[i], i);
     }
@@ -52,10 +57,7 @@ class PolicyReader {
     const auto* list = fields.sequence("actions");
     for (std::size_t i = 0; list != nullptr && i < list->items.size(); ++i) {
       const auto& item = list->items[i];
-      const auto dot = item.text.find('.');
-      const auto rest = dot == std::string::npos ? std::string_view() : std::string_view(item.text).substr(dot + 1);
-      if (!item.is_text() || !is_config_name(std::string_view(item.text).substr(0, dot)) ||
-          (rest != "*" && !rest.contains('@'))) {
+      if (!item.is_text() || !is_action_pattern(item.text)) {
         report_.add(item.at, "bad-action", "an action is written sql.query@1, or sql.* for all of a kind");
         continue;
       }
@@ -158,6 +160,7 @@ class PolicyReader {
       for (const auto& parameter : all->members) command.parameters.emplace(parameter.key, read_parameter(parameter));
     }
     if (const auto* all = fields.mapping("environment")) read_environment(*all, command);
+    read_recipe_environment(fields, command);
     command.working_directory = resolve_path(fields.text("working_directory").value_or("/"), directory_);
     command.user = fields.text("user").value_or("");
     if (const auto* limits = fields.mapping("limits")) command.limits = read_command_limits(*limits);
@@ -190,6 +193,20 @@ class PolicyReader {
         report_.add(member.at, "bad-environment", "`environment` maps names of variables to texts");
       } else {
         command.environment.emplace_back(member.key, member.value.text);
+      }
+    }
+  }
+
+  void read_recipe_environment(FieldReader& fields, CommandTemplate& command) {
+    command.recipe_environment = fields.texts("recipe_environment");
+    for (const auto& name : command.recipe_environment) {
+      const auto same = [&](const auto& variable) { return variable.first == name; };
+      if (!is_variable_name(name)) {
+        fields.problem("recipe_environment", "bad-environment",
+                       fmt::format("{} is no name of a variable", yaml::quoted(name)));
+      } else if (std::ranges::any_of(command.environment, same)) {
+        fields.problem("recipe_environment", "bad-environment",
+                       fmt::format("{} has a value of yours in `environment` already", yaml::quoted(name)));
       }
     }
   }

@@ -42,8 +42,7 @@ struct EngineParts {
   std::vector<connectors::Action*> actions;
   std::vector<connectors::TriggerSource*> triggers;
   std::vector<connectors::HandleOpener*> openers;
-  // Local secrets that recipes may name (`secrets.<name>`); empty: none.
-  std::function<Result<Secret>(std::string_view name)> secret;
+  SecretSource secret;  // empty: this agent has none
   const Clock& clock;
   const Log& log;
 };

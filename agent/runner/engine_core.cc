@@ -46,8 +46,13 @@ journal::AddReport EngineCore::report_of(const JobId& job, const report::Body& b
   return {job, wire::encode_body(body, parts.clock.wall())};
 }
 
+void EngineCore::log_event(const JobId& job, const report::AgentEvent& event) const {
+  parts.log.warn("agent.event",
+                 {{"kind", event.kind}, {"job", job.value}, {"rule", event.rule}, {"message", event.message}});
+}
+
 asio::awaitable<void> EngineCore::tell(report::AgentEvent event) {
-  parts.log.warn("agent.event", {{"kind", event.kind}, {"rule", event.rule}, {"message", event.message}});
+  log_event(JobId(), event);
   journal::Batch batch;
   batch.emplace_back(report_of(JobId(), event));
   const auto kept = co_await commit(std::move(batch));

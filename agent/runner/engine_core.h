@@ -36,6 +36,8 @@ struct EngineCore {
   journal::AddReport report_of(const JobId& job, const report::Body& body) const;
   // What a security officer wants to know although no step ran; kept in the outbox, or at least logged.
   asio::awaitable<void> tell(report::AgentEvent event);
+  // This side's record of what the relay will hear.
+  void log_event(const JobId& job, const report::AgentEvent& event) const;
   connectors::Action* find_action(std::string_view uses) const;
   void step_began() { ++running_steps, still.clear(); }
   void step_ended() {

@@ -2,6 +2,7 @@
 
 #include "agent/connectors/connector.h"
 #include "agent/journal/records.h"
+#include "agent/policy/secret_rule.h"
 #include "agent/runner/report.h"
 #include "shared/base/clock.h"
 #include "shared/base/secret.h"
@@ -27,12 +28,14 @@ struct AgentFacts {
   std::string group;
 };
 
+// Gives the local secret that `secrets.<name>` of a step stands for, if the local policy lets the step have it.
+using SecretSource = std::function<connectors::StepResult<Secret>(const policy::SecretUse&)>;
+
 // What the state machine asks while it decides; both answer at once.
 struct ExecutionPorts {
   // connectors::Action::keeps_ledger of the named action; false when there is no such action.
   std::function<bool(std::string_view uses, std::string_view connection, const Value& arguments)> keeps_ledger;
-  // The local secret that `secrets.<name>` stands for. Without it there are none.
-  std::function<Result<Secret>(std::string_view name)> secret;
+  SecretSource secret;  // empty: this agent has none
 };
 
 // Whether a new effect may begin: no while the lease has ended, the agent drains or the outbox is full.

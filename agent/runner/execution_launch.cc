@@ -41,13 +41,16 @@ void Execution::Impl::launch(OpenRun& run) {
 }
 
 StepResult<void> Execution::Impl::bind_secrets(const recipe::Step& step, expr::Activation& names) const {
+  const auto* command_field = step.with.find("template");
+  const Value command_name = command_field == nullptr ? Value("") : command_field->source();
+  const std::string command = command_name.is(Value::Kind::string) ? command_name.as_string() : "";
   ValueMap secrets;
   for (const auto& use : step.with.uses()) {
     if (use.reference.path.size() < 2 || use.reference.path[0] != "secrets") continue;
     const std::string& name = use.reference.path[1];
-    auto secret = ports.secret ? ports.secret(name) : fail(Errc::not_found, "this agent has no secrets for recipes");
-    if (!secret) return connectors::step_fail("not_found", "secret `" + name + "`: " + secret.error().message);
-    secrets.insert_or_assign(Value(name), Value(secret->reveal()).with_label(Label::secret));
+    if (!ports.secret) return connectors::step_fail("not_found", "this agent has no secrets for recipes");
+    SP_TRY(const auto secret, ports.secret({name, step.uses, step.connection, command, recipe->name}));
+    secrets.insert_or_assign(Value(name), Value(secret.reveal()).with_label(Label::secret));
   }
   if (!secrets.empty()) names.bind("secrets", Value(std::move(secrets)));
   return {};

@@ -155,7 +155,10 @@ asio::awaitable<void> JobTask::work() {
 // True when the turn is on the disk. Gives up only when the job is no longer ours, or the engine drains.
 asio::awaitable<bool> JobTask::keep(const Turn& turn) {
   journal::Batch batch = turn.changes;
-  for (const auto& body : turn.reports) batch.emplace_back(core_.report_of(id_, body));
+  for (const auto& body : turn.reports) {
+    if (const auto* event = std::get_if<report::AgentEvent>(&body)) core_.log_event(id_, *event);
+    batch.emplace_back(core_.report_of(id_, body));
+  }
   if (batch.empty()) co_return true;
   co_return co_await write(std::move(batch));
 }

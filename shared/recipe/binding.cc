@@ -69,10 +69,12 @@ class Binder {
 
   void refuse_unknown(std::span<const Field> fields, const Value& given, const std::string& path) {
     for (const auto& [key, value] : given.as_map()) {
+      const bool nameable = key.is(Kind::string) && (key.label() | given.label()) == Label::none;
       const std::string_view name = key.is(Kind::string) ? std::string_view(key.as_string()) : "?";
       if (find_field(fields, name) != nullptr) continue;
       fault(path, "unknown-field",
-            fmt::format("unknown field {}{}", yaml::quoted(name), yaml::suggestion(name, names_of(fields))));
+            nameable ? fmt::format("unknown field {}{}", yaml::quoted(name), yaml::suggestion(name, names_of(fields)))
+                     : "unknown field");
     }
   }
 

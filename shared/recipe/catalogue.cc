@@ -31,6 +31,12 @@ std::vector<ActionInfo> all_actions() {
   return all;
 }
 
+bool any_takes_secrets(std::span<const Field> fields) {
+  return std::ranges::any_of(fields, [](const Field& field) {
+    return has(field.traits, Traits::accepts_secret) || any_takes_secrets(field.inside);
+  });
+}
+
 }  // namespace
 
 std::string to_string(Types types) {
@@ -59,6 +65,8 @@ const ActionInfo* find_action(std::string_view name) {
   const auto it = std::ranges::find(actions(), name, &ActionInfo::name);
   return it == actions().end() ? nullptr : &*it;
 }
+
+bool takes_secrets(const ActionInfo& action) { return any_takes_secrets(action.fields); }
 
 std::span<const std::string_view> error_classes() { return kErrorClasses; }
 

@@ -100,6 +100,7 @@ std::span<const TriggerInfo> triggers();
 std::span<const ActionInfo> actions();
 const TriggerInfo* find_trigger(std::string_view name);  // nullptr when unknown
 const ActionInfo* find_action(std::string_view name);
+bool takes_secrets(const ActionInfo& action);  // some field of it does
 // Every general error class (step_error.h); `retry.on` takes these, "sqlstate:XXXXX", "exit:N", "signal:N" and "any".
 std::span<const std::string_view> error_classes();
 

@@ -152,6 +152,8 @@ void Reading::check(const Use& use, Roots allowed) {
     return problem(use, rule, fmt::format("`{}` can be used only {}", root->name, root->where));
   }
   if (root->flag == Roots::steps) return check_step(use);
+  if (root->flag == Roots::secrets && path.size() < 2)
+    return problem(use, "unknown-name", "name the secret: `secrets.<name>`");
   if (path.size() < 2) return;
   if (root->flag == Roots::inputs && !inputs.contains(path[1])) check_declared(use, keys_of(inputs));
   if (root->flag == Roots::vars && !vars.contains(Value(path[1]))) check_declared(use, keys_of(vars));

@@ -43,11 +43,27 @@ StepResult<Fd> make_input(const Arguments& arguments, Bodies& bodies) {
   return memory;
 }
 
-platform::ProcessSpec make_spec(const policy::CommandTemplate& command, std::vector<std::string> argv,
-                                const Fd& input) {
+// What the recipe decides of a command's start, checked against its template.
+struct Filled {
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+StepResult<Filled> fill(const policy::CommandTemplate& command, const Arguments& arguments) {
+  const Value none(ValueMap{});
+  const auto given = [&](std::string_view name) -> const Value& {
+    const auto* value = arguments.find(name);
+    return value == nullptr ? none : *value;
+  };
+  SP_TRY(auto argv, to_step(policy::fill_template(command, given("params"))));
+  SP_TRY(auto environment, to_step(policy::fill_environment(command, given("environment"))));
+  return Filled{std::move(argv), std::move(environment)};
+}
+
+platform::ProcessSpec make_spec(const policy::CommandTemplate& command, Filled filled, const Fd& input) {
   platform::ProcessSpec spec;
-  spec.argv = std::move(argv);
-  spec.environment = command.environment;
+  spec.argv = std::move(filled.argv);
+  spec.environment = std::move(filled.environment);
   spec.working_directory = command.working_directory;
   spec.user = command.user;
   spec.stdin_fd = input.get();
@@ -74,14 +90,12 @@ class CommandRun final : public Action {
     SP_CHECK(check_allowed(site_, context, name()));
     SP_TRY(const auto wanted, arguments.text("template"));
     SP_TRY(const auto* command, to_step(site_.policy.find_command(wanted)));
-    const Value none(ValueMap{});
-    const auto* parameters = arguments.find("params");
-    SP_TRY(auto argv, to_step(policy::fill_template(*command, parameters == nullptr ? none : *parameters)));
+    SP_TRY(auto filled, fill(*command, arguments));
     SP_TRY(const auto input, make_input(arguments, context.bodies));
     SP_TRY(const auto spool, context.bodies.new_spool("application/octet-stream"));
     CommandOutput output(*spool, command->limits.output);
     const auto deadline = std::min(effective_deadline(site_, context), site_.clock.steady() + command->limits.run_time);
-    auto end = platform::run_process(make_spec(*command, std::move(argv), input), deadline, context.stop, output);
+    auto end = platform::run_process(make_spec(*command, std::move(filled), input), deadline, context.stop, output);
     if (output.spool_error()) return std::unexpected(*output.spool_error());
     if (!end) return step_in_context("command " + command->name, to_step_error(std::move(end).error()));
     if (end->reason != ProcessEnd::Reason::exited || end->code != 0) return failed(*command, *end);

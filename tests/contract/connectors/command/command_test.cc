@@ -20,6 +20,7 @@ commands:
   sleepy: {argv: [/bin/sleep, "600"]}
   chatty: {argv: [/usr/bin/yes], limits: {output: 10KiB}}
   reader: {argv: [/bin/cat]}
+  surroundings: {argv: [/usr/bin/env], environment: {ONLY: this}, recipe_environment: [TOKEN]}
   missing: {argv: [/no/such/program]}
   there: {argv: [/bin/pwd], working_directory: "@DIR@"}
 )";
@@ -58,6 +59,22 @@ TEST_CASE("the environment and the directory are those of the policy only", "[co
   CHECK(environment.find("ONLY=this") != std::string::npos);
   CHECK(environment.find("c4n4ry") == std::string::npos);
   CHECK(command.text(command.run("there")) == std::filesystem::canonical(command.agent.dir.path()).string() + "\n");
+}
+
+TEST_CASE("a recipe adds the variables that the template lists, and no others", "[command]") {
+  Command command;
+  const auto run = [&](const char* name) {
+    return command.agent.run(*command.action,
+                             args({{"template", "surroundings"}, {"environment", Value(args({{name, "c4n4ry"}}))}}));
+  };
+  CHECK(command.text(run("TOKEN")) == "ONLY=this\nTOKEN=c4n4ry\n");
+  for (const char* name : {"ONLY", "LD_PRELOAD"}) {
+    const auto refused = run(name);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().error_class() == "policy");
+    CHECK(refused.error().rule == "policy.yaml:9 commands.surroundings.recipe_environment");
+    CHECK(refused.error().message.find("c4n4ry") == std::string::npos);
+  }
 }
 
 TEST_CASE("exit codes and signals are classes that retry.on can name", "[command]") {

@@ -84,3 +84,29 @@ TEST_CASE("braces are read strictly", "[policy][command]") {
     CHECK_FALSE(placeholders_of(bad));
   }
 }
+
+TEST_CASE("a recipe sets only the variables that the template lists", "[policy][command]") {
+  const std::string canary = "c4n4ry";
+  auto command = sample();
+  command.environment = {{"LANG", "C"}};
+  command.recipe_environment = {"TOKEN", "COUNT"};
+  const auto filled = fill_environment(command, given({{"TOKEN", canary}, {"COUNT", 3}}));
+  REQUIRE(filled);
+  const std::vector<std::pair<std::string, std::string>> wanted{{"LANG", "C"}, {"COUNT", "3"}, {"TOKEN", canary}};
+  CHECK(*filled == wanted);
+  CHECK(fill_environment(command, Value())->size() == 1);
+  for (const auto& bad :
+       {given({{"LANG", canary}}), given({{"LD_PRELOAD", canary}}), given({{"TOKEN", Value()}}),
+        given({{"TOKEN", Value(ValueList{canary})}}), given({{"TOKEN", canary + std::string(1, '\0')}}),
+        given({{"TOKEN", std::string((32u << 10) + 1, 'x')}})}) {
+    const auto refused = fill_environment(command, bad);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().rule == "policy.yaml:7 commands.report.recipe_environment");
+    CHECK(refused.error().message.find(canary) == std::string::npos);
+  }
+}
+
+TEST_CASE("names of variables", "[policy][command]") {
+  for (const char* good : {"A", "_x", "ERP_TOKEN", "a1"}) CHECK(is_variable_name(good));
+  for (const char* bad : {"", "1A", "A-B", "A=B", "A B", "Ä"}) CHECK_FALSE(is_variable_name(bad));
+}

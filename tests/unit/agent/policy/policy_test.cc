@@ -1,5 +1,7 @@
 #include "agent/policy/policy.h"
 
+#include "shared/recipe/catalogue.h"
+
 #include <catch2/catch.hpp>
 
 using namespace sallyport;
@@ -55,6 +57,17 @@ TEST_CASE("nothing is allowed that is not written", "[policy]") {
   CHECK_FALSE(empty.find_command("count"));
   CHECK_FALSE(empty.check_tunnel("10.0.0.5", 22));
   CHECK(empty.sql_verbs("erp") == 0);
+}
+
+TEST_CASE("what reaches nothing on this machine needs no rule, and everything else does", "[policy]") {
+  const Policy empty;
+  for (const auto* free : {"log.write@1", "wait.for@1", "schedule@1", "manual@1"}) CHECK(empty.check_action(free, ""));
+  std::size_t refused = 0;
+  for (const auto& action : recipe::actions()) refused += empty.check_action(action.name, "").has_value() ? 0 : 1;
+  for (const auto& trigger : recipe::triggers()) refused += empty.check_action(trigger.name, "").has_value() ? 0 : 1;
+  CHECK(refused == recipe::actions().size() + recipe::triggers().size() - 4);
+  CHECK_FALSE(empty.check_action("csv.read@1", ""));
+  CHECK_FALSE(empty.check_action("file.watch@1", "share"));
 }
 
 TEST_CASE("actions are allowed by name or kind, and need a rule for their connection", "[policy]") {

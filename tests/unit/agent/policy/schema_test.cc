@@ -49,7 +49,7 @@ Names known(const std::expected<T, yaml::Problems>& read) {
       names.insert(list.substr(0, comma));
     names.insert(list);
   }
-  names.erase("password");  // asked for only to be refused with the reason
+  for (const char* inline_secret : {"password", "value"}) names.erase(inline_secret);  // asked for only to be refused
   return names;
 }
 
@@ -94,6 +94,8 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));
   CHECK(policy_keys("commands: {a: {argv: [/x], limits: {qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "command", "properties", "limits"}));
+  CHECK(policy_keys("secrets: {a: {value_env: A, actions: [], qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "secret"}));
   CHECK(policy_keys("tunnels: [{target: \"h:1\", qqqqqqqqqq: 1}]") ==
         properties(published, {"properties", "tunnels", "items"}));
 }

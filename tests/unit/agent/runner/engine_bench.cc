@@ -147,6 +147,16 @@ EngineBench::EngineBench(asio::any_io_executor executor, EngineOptions options)
 
 EngineBench::~EngineBench() = default;
 
+void EngineBench::KeptLog::write(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  lines_.emplace_back(line);
+}
+
+std::vector<std::string> EngineBench::KeptLog::lines() const {
+  const std::lock_guard lock(mutex_);
+  return lines_;
+}
+
 asio::awaitable<void> EngineBench::open() {
   auto options = journal::test::options_in(dir);
   options.max_outbox_rows = max_outbox_rows;
@@ -155,13 +165,15 @@ asio::awaitable<void> EngineBench::open() {
   spool =
       journal::Spool::open(dir / "spool", journal::test::test_key(), {unfinished.begin(), unfinished.end()}).value();
   journal = std::make_unique<journal::JournalWriter>(executor_, std::move(opened));
+  auto actions = more_actions;
+  for (auto* fake : {&list, &move, &command, &csv}) actions.push_back(fake);
   engine = std::make_unique<Engine>(executor_,
                                     EngineParts{.journal = *journal,
                                                 .spool = *spool,
-                                                .actions = {&list, &move, &command, &csv},
+                                                .actions = std::move(actions),
                                                 .triggers = {&trigger},
                                                 .openers = openers,
-                                                .secret = nullptr,
+                                                .secret = secret,
                                                 .clock = clock,
                                                 .log = log_},
                                     options_);

@@ -105,11 +105,16 @@ class EngineBench {
   asio::awaitable<void> say(std::string to_agent);  // must be accepted
   asio::awaitable<Result<void>> try_say(std::string to_agent);
 
+  const Log& log() const { return log_; }
+  std::vector<std::string> logged() const { return sink_.lines(); }
+
   TempDir dir;
   MovedClock clock;
   FakeAction list{"file.list@1"}, move{"file.move@1"}, command{"command.run@1"}, csv{"csv.read@1"};
   FakeTrigger trigger;
   std::vector<connectors::HandleOpener*> openers;
+  std::vector<connectors::Action*> more_actions;  // count before the fakes of the same name
+  SecretSource secret;
   std::unique_ptr<FakeUplink> uplink;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<journal::JournalWriter> journal;
@@ -117,12 +122,18 @@ class EngineBench {
   std::uint64_t max_outbox_rows = 200'000;
 
  private:
-  class NoLog final : public LogSink {
-    void write(std::string_view) override {}
+  class KeptLog final : public LogSink {
+   public:
+    void write(std::string_view line) override;
+    std::vector<std::string> lines() const;
+
+   private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> lines_;
   };
   asio::any_io_executor executor_;
   EngineOptions options_;
-  NoLog sink_;
+  KeptLog sink_;
   Log log_{sink_, clock};
   std::unique_ptr<TaskGroup> serving_;
 };

@@ -83,11 +83,78 @@ TEST_CASE("a secret reaches the action and no report", "[execution][secret]") {
   CHECK(job.finished == JobStatus::succeeded);
 }
 
-TEST_CASE("an absent secret fails the step", "[execution][secret]") {
+TEST_CASE("a secret that the policy does not give fails the step, and both sides hear the rule",
+          "[execution][secret]") {
   JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.other }}\"}}\n");
   job.run();
-  CHECK(job.end().error_class == "not_found");
+  CHECK(job.end().error_class == "policy");
   CHECK(job.ran.empty());
+  const auto refused = std::ranges::find_if(
+      job.reports, [](const auto& body) { return std::holds_alternative<report::AgentEvent>(body); });
+  REQUIRE(refused != job.reports.end());
+  CHECK(std::get<report::AgentEvent>(*refused).kind == "policy.refused");
+  CHECK(std::get<report::AgentEvent>(*refused).rule == "policy.yaml secrets");
+}
+
+TEST_CASE("who asks for a secret is told to the policy, anew for each run", "[execution][secret]") {
+  JobScript job(R"(
+steps:
+  - id: a
+    uses: command.run@1
+    with: {template: post, stdin: "x ${{ secrets.token }}", environment: {T: "${{ secrets['token'] }}"}}
+    retry: {max: 1, initial: 1s, on: [connection]}
+  - {id: b, uses: sql.execute@1, connection: erp, with: {statement: "delete from t where k = :k", params: {k: "${{ secrets.token }}"}}}
+)");
+  int tries = 0;
+  job.on("command.run@1", [&](const RunStep&) { return ++tries == 1 ? fails("connection") : gives(Value()); }).run();
+  CHECK(job.finished == JobStatus::succeeded);
+  const Lines asked(4, "token command.run@1  post test");
+  CHECK(Lines(job.secrets_asked.begin(), job.secrets_asked.begin() + 4) == asked);  // two uses, two attempts
+  CHECK(job.secrets_asked.back() == "token sql.execute@1 erp  test");
+}
+
+TEST_CASE("what a step made of a secret is a secret for every later step", "[execution][secret]") {
+  const std::string use =
+      "steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.token }}\"}}\n"
+      "  - {id: w, uses: wait.for@1, with: {duration: 1s}}\n";
+  const auto later = GENERATE(
+      as<std::string>{}, "  - {id: b, uses: log.write@1, with: {text: \"${{ steps.a.output.text }}\"}}\n",
+      "  - {id: b, uses: log.write@1, with: {text: \"${{ size(steps.a.output.text) }}\"}}\n",
+      "  - {id: b, uses: command.run@1, with: {template: t, params: {p: \"${{ steps.a.output.text }}\"}}}\n",
+      "  - {id: b, uses: file.write@1, connection: c, with: {path: x, source: \"${{ steps.a.output.stdout }}\"}}\n",
+      "  - {id: b, uses: csv.read@1, with: {source: \"${{ steps.a.output.stdout }}\"}}\n",
+      "  - {id: b, uses: json.write@1, with: {value: \"${{ steps.a.output }}\"}}\n",
+      "  - {id: b, uses: log.write@1, with: {text: \"${{ [steps.a.output.text].map(x, x + '!') }}\"}}\n");
+  INFO(later);
+  JobScript job(use + later);
+  job.on("command.run@1", [](const RunStep& step) {
+    return gives(
+        Value(ValueMap{{"text", *step.arguments.find("stdin")}, {"stdout", Handle{"spool", {{"name", "n"}}}}}));
+  });
+  const bool crash = GENERATE(false, true);
+  if (crash) {
+    job.perform(job.turn());
+    (void)job.turn();
+    job.restart();
+  }
+  job.run();
+  CHECK(job.end().error_class == "invalid");
+  CHECK(job.end().message.find("secret") != std::string::npos);
+  CHECK(job.ran == Lines{"a#1"});
+  CHECK(all_reports(job).find("s3cr3t") == std::string::npos);
+}
+
+TEST_CASE("an error that a secret causes does not show it", "[execution][secret]") {
+  const auto bad = GENERATE(as<std::string>{}, "${{ int(secrets.token) }}", "${{ {'a': 1}[secrets.token] }}",
+                            "${{ timestamp(secrets.token) }}", "${{ secrets.token + 1 }}", "${{ secrets.token.name }}",
+                            "${{ 'a'.matches(secrets.token + '(') }}");
+  INFO(bad);
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"" + bad + "\"}}\n");
+  job.run();
+  CHECK(job.finished == JobStatus::failed);
+  CHECK(job.ran.empty());
+  CHECK(all_reports(job).find("s3cr3t") == std::string::npos);
+  CHECK(job.end().message.find("s3cr3t") == std::string::npos);
 }
 
 TEST_CASE("arguments that do not fit fail the step before it runs", "[execution][arguments]") {

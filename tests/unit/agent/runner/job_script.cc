@@ -75,9 +75,11 @@ JobScript::JobScript(const std::string& steps, const std::string& trigger_json)
 void JobScript::make_execution() {
   ExecutionPorts ports;
   ports.keeps_ledger = [this](std::string_view, std::string_view, const Value&) { return ledger_; };
-  ports.secret = [](std::string_view name) -> Result<Secret> {
-    if (name == "token") return Secret::take(std::string("s3cr3t"));
-    return fail(Errc::not_found, "nobody has set it");
+  ports.secret = [this](const policy::SecretUse& use) -> connectors::StepResult<Secret> {
+    secrets_asked.push_back(
+        fmt::format("{} {} {} {} {}", use.name, use.action, use.connection, use.command, use.recipe));
+    if (use.name == "token") return Secret::take(std::string("s3cr3t"));
+    return std::unexpected(connectors::StepError{{"policy"}, "not yours", "policy.yaml secrets"});
   };
   execution_.emplace(recipe_, journal_.stored(), AgentFacts{"agent-1", "dc1"}, std::move(ports), now_);
   execution_->set_standing(Standing::may_act);

@@ -64,6 +64,7 @@ class JobScript {
   std::optional<JobStatus> finished;
   std::vector<std::string> ran;  // "path#attempt" of every action that was performed
   std::vector<RunStep> steps;
+  std::vector<std::string> secrets_asked;  // "name action connection command recipe"
   std::vector<report::Body> reports;
   std::chrono::milliseconds slept{0};
 

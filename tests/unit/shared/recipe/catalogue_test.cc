@@ -4,6 +4,7 @@
 #include "shared/base/text.h"
 #include "shared/recipe/cron.h"
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -129,6 +130,33 @@ TEST_CASE("arguments that do not fit are refused by name, without their value", 
         "[missing-field]");
   CHECK(bound("sql.execute@1", Value(ValueMap{{Value("statement"), Value("x")}, {Value("params"), Value(Timestamp{})}}))
             .ends_with("[wrong-type]"));
+}
+
+TEST_CASE("the fields that take a secret are these and no others", "[catalogue][secret]") {
+  std::vector<std::string> takers;
+  for (const auto& action : actions()) {
+    const auto before = takers.size();
+    for (const auto& field : action.fields) {
+      if (has(field.traits, Traits::accepts_secret)) takers.push_back(fmt::format("{} {}", action.name, field.name));
+      for (const auto& inner : field.inside) {
+        if (has(inner.traits, Traits::accepts_secret))
+          takers.push_back(fmt::format("{} {}.{}", action.name, field.name, inner.name));
+      }
+    }
+    CHECK(takes_secrets(action) == (takers.size() > before));
+  }
+  CHECK(takers == std::vector<std::string>{"sql.query@1 params", "sql.execute@1 params",
+                                           "sql.transaction@1 statements.params", "command.run@1 environment",
+                                           "command.run@1 stdin"});
+}
+
+TEST_CASE("a key that came from a secret is not named as unknown", "[catalogue][secret]") {
+  const Value tainted(ValueMap{{Value("hunter2"), Value(1)}});
+  CHECK(bound("sql.transaction@1",
+              Value(ValueMap{{Value("statements"), Value(ValueList{tainted.with_label(Label::secret)})}}))
+            .find("hunter2") == std::string::npos);
+  CHECK(bound("sql.transaction@1", Value(ValueMap{{Value("statements"), Value(ValueList{tainted})}})).find("hunter2") !=
+        std::string::npos);  // positive control
 }
 
 TEST_CASE("a secret reaches only fields that accept one, however deep it hides", "[catalogue][secret]") {

@@ -351,6 +351,11 @@ TEST_CASE("SQL text and command names are literal, data and secrets go into para
       {"  - {id: a, uses: command.run@1, with: {template: t, params: {p: \"${{ secrets.k }}\"}}}\n",
        "7:71: `secrets` can be used only in fields that accept a secret [secret-sink]"},
       {"  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.k }}\"}}\n", ""},
+      {"  - {id: a, uses: command.run@1, with: {template: t, environment: {K: \"${{ secrets['k-1'] }}\"}}}\n", ""},
+      {"  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ string(secrets) }}\"}}\n",
+       "7:73: name the secret: `secrets.<name>` [unknown-name]"},
+      {"  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets[job.id] }}\"}}\n",
+       "7:66: name the secret: `secrets.<name>` [unknown-name]"},
   });
 }
 
