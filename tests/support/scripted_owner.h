@@ -14,7 +14,8 @@ namespace sallyport::test {
 struct ScriptedOwner : link::SessionOwner {
   std::function<boost::asio::awaitable<void>(link::Session&)> work;
   std::function<std::optional<link::Refusal>(const link::Peer&)> gate;
-  bool deaf = false;  // does not answer pings
+  bool deaf = false;        // answers no ping
+  int answers = 1'000'000;  // pings it answers before it becomes deaf
   int pings = 0;
   int controls = 0;
   std::string went_away;
@@ -27,14 +28,14 @@ struct ScriptedOwner : link::SessionOwner {
   }
   void on_ping(link::Session& session, std::uint64_t nonce) override {
     ++pings;
-    if (!deaf) session.pong(nonce);
+    if (!deaf && pings <= answers) session.pong(nonce);
   }
   void on_control(link::Session&, const v1::Control&) override { ++controls; }
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
 };
 
-// Everything happens in tenths of a second.
-inline link::SessionOptions fast_options(mux::Side side) {
+// Nothing runs out of time on a machine however slow: a test that is about a time limit sets its own.
+inline link::SessionOptions patient_options(mux::Side side) {
   link::SessionOptions options;
   options.side = side;
   options.self.capabilities = {"jobs", "renewal"};
@@ -42,9 +43,9 @@ inline link::SessionOptions fast_options(mux::Side side) {
   options.self.hostname = "host-1";
   options.self.boot_id = Bytes(16, std::byte{7});
   options.serves = {"echo/1"};
-  options.times.handshake = std::chrono::milliseconds(500);
-  options.times.heartbeat = std::chrono::milliseconds(100);
-  options.times.farewell = std::chrono::milliseconds(300);
+  options.times.handshake = std::chrono::seconds(30);
+  options.times.heartbeat = std::chrono::seconds(20);
+  options.times.farewell = std::chrono::seconds(10);
   return options;
 }
 

@@ -8,10 +8,9 @@ namespace {
 
 agent::SupervisorOptions quick_options() {
   agent::SupervisorOptions options;
-  options.session = fast_options(mux::Side::agent);
-  options.session.times.handshake = 5s;
+  options.session = patient_options(mux::Side::agent);
   options.backoff = {20ms, 200ms, 10s};
-  options.connect = 5s;
+  options.connect = 30s;
   return options;
 }
 
@@ -30,7 +29,7 @@ LinkRig::LinkRig(asio::any_io_executor executor, std::string proxy)
 }
 
 asio::awaitable<bool> LinkRig::until(std::function<bool()> holds) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
   co_return holds();
 }

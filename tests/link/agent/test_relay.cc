@@ -17,7 +17,7 @@ namespace {
 
 std::string text(const Bytes& bytes) { return std::string(as_text(bytes)); }
 
-SteadyTime soon() { return std::chrono::steady_clock::now() + 20s; }
+SteadyTime soon() { return std::chrono::steady_clock::now() + 30s; }
 
 Bytes control_frame(const std::string& message) {
   Bytes wire;
@@ -67,7 +67,7 @@ asio::awaitable<void> TestRelay::welcome(tcp::socket socket) {
   guest.id = (*stream)->facts().agent->id;
   guest.serial = (*stream)->facts().agent->serial;
   guest.session =
-      std::make_unique<link::Session>(executor, std::move(*stream), fast_options(mux::Side::relay), guest, clock_);
+      std::make_unique<link::Session>(executor, std::move(*stream), patient_options(mux::Side::relay), guest, clock_);
   guest.end = co_await guest.session->run();
 }
 

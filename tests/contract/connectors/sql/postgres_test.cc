@@ -115,8 +115,11 @@ TEST_CASE("serialization failures are class transaction", "[sql][postgres]") {
   world.sql("alter database " + world.database + " set lock_timeout = '200ms'");
   std::thread holder(
       [&] { world.sql("begin; update orders set name = 'held' where id = 1; select pg_sleep(2); rollback"); });
-  std::this_thread::sleep_for(500ms);
-  const auto output = world.execute("update orders set name = 'b' where id = 1", row({}));
+  auto output = world.execute("update orders set name = 'b' where id = 1", row({}));
+  for (int i = 0; i < 500 && output; ++i) {  // until the holder has the row
+    std::this_thread::sleep_for(10ms);
+    output = world.execute("update orders set name = 'b' where id = 1", row({}));
+  }
   holder.join();
   REQUIRE_FALSE(output);
   CHECK(output.error().classes == std::vector<std::string>{"sqlstate:55P03", "transaction"});
@@ -193,10 +196,12 @@ TEST_CASE("a server that comes back is found again by pooled connections", "[sql
 TEST_CASE("a session cut in the middle of a statement is class connection", "[sql][postgres]") {
   test::SqlWorld world(Engine::postgres);
   std::thread killer([&] {
-    std::this_thread::sleep_for(500ms);
-    world.sql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> "
-        "pg_backend_pid()");
+    const auto cut = [&] {
+      return world.sql(
+          "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> "
+          "pg_backend_pid()");
+    };
+    for (int i = 0; i < 250 && cut().empty(); ++i) std::this_thread::sleep_for(100ms);
   });
   const auto output = world.run("sql.query@1", args({{"statement", world.endless()}}));
   killer.join();

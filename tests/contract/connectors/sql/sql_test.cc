@@ -193,12 +193,13 @@ TEST_CASE("what the policy does not name is refused with the rule", "[sql]") {
 
 TEST_CASE("the deadline ends a statement in the server", "[sql]") {
   auto world = test::SqlWorld::any();
+  REQUIRE(world.run("sql.query@1", args({{"statement", "select 1 as one"}})));  // the connection is there
   world.agent->patience = 300ms;
   const auto begin = std::chrono::steady_clock::now();
   const auto output = world.run("sql.query@1", args({{"statement", world.endless()}}));
   REQUIRE_FALSE(output);
   CHECK(output.error().error_class() == "timeout");
-  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  CHECK(std::chrono::steady_clock::now() - begin < 30s);
   world.agent->patience = 30s;
   CHECK(world.run("sql.query@1", args({{"statement", "select 1 as one"}})));
 }
@@ -214,7 +215,7 @@ TEST_CASE("a stop ends a statement in the server", "[sql]") {
   later.join();
   REQUIRE_FALSE(output);
   CHECK(output.error().error_class() == "cancelled");
-  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  CHECK(std::chrono::steady_clock::now() - begin < 30s);
   world.agent->stop = {};
   CHECK(world.run("sql.query@1", args({{"statement", "select 1 as one"}})));
 }
@@ -223,7 +224,7 @@ TEST_CASE("the pool bounds connections and waits no longer than the step", "[sql
   auto world = test::SqlWorld::any();  // pool: 2
   std::vector<std::thread> holders;
   std::stop_source stop;
-  world.agent->patience = 20s;
+  world.agent->patience = 60s;
   world.agent->stop = stop;
   std::atomic<int> cancelled{0};
   for (int i = 0; i < 2; ++i) {
@@ -232,10 +233,13 @@ TEST_CASE("the pool bounds connections and waits no longer than the step", "[sql
       cancelled += !output && output.error().error_class() == "cancelled";
     });
   }
-  std::this_thread::sleep_for(500ms);
-  const connectors::StepContext context{
-      world.agent->job, "waiting", 1, "k", "db", std::chrono::steady_clock::now() + 300ms, {}, world.agent->bodies};
-  const auto waiting = world.actions["sql.query@1"]->run(context, Value(args({{"statement", "select 1 as one"}})));
+  const auto ask = [&] {
+    const connectors::StepContext context{
+        world.agent->job, "waiting", 1, "k", "db", std::chrono::steady_clock::now() + 300ms, {}, world.agent->bodies};
+    return world.actions["sql.query@1"]->run(context, Value(args({{"statement", "select 1 as one"}})));
+  };
+  auto waiting = ask();  // succeeds until both holders have their connection
+  for (int i = 0; i < 200 && waiting; ++i, waiting = ask()) std::this_thread::sleep_for(10ms);
   REQUIRE_FALSE(waiting);
   CHECK(waiting.error().error_class() == "timeout");
   CHECK(waiting.error().message.find("`pool` in connections.yaml") != std::string::npos);

@@ -42,8 +42,11 @@ struct FakeRelay final : Transport {
     auto& end = ends.emplace_back();
     end.owner.gate = gate;
     end.owner.deaf = deaf;
-    end.session = std::make_unique<link::Session>(on, std::move(lines.back().b), fast_options(mux::Side::relay),
-                                                  end.owner, end.clock);
+    auto options = patient_options(mux::Side::relay);
+    options.times.heartbeat = heartbeat;
+    options.times.misses = 1'000'000;  // the agent is the one that judges
+    end.session =
+        std::make_unique<link::Session>(on, std::move(lines.back().b), std::move(options), end.owner, end.clock);
     tasks.spawn("relay", run_endpoint(end));
     co_return std::move(lines.back().a);
   }
@@ -59,6 +62,7 @@ struct FakeRelay final : Transport {
   Event never;
   std::function<std::optional<link::Refusal>(const link::Peer&)> gate;
   bool deaf = false;
+  std::chrono::milliseconds heartbeat = 20s;
   bool hangs = false;
   int failures = 0;
   std::vector<std::chrono::steady_clock::time_point> dialled;
@@ -96,14 +100,14 @@ struct Rig {
 
   static SupervisorOptions options() {
     SupervisorOptions options;
-    options.session = fast_options(mux::Side::agent);
+    options.session = patient_options(mux::Side::agent);
     options.backoff = {20ms, 200ms, 10s};
-    options.connect = 1s;
+    options.connect = 30s;
     return options;
   }
   void start() { tasks.spawn("supervisor", supervisor.run()); }
   asio::awaitable<bool> until(std::function<bool()> holds) {
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
     while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
     co_return holds();
   }
@@ -143,6 +147,7 @@ ASYNC_TEST_CASE("a link is ready after Welcome and a round trip", "[link]") {
 ASYNC_TEST_CASE("a relay whose dispatch path is deaf is never ready, and is left", "[link]") {
   Rig rig(co_await asio::this_coro::executor);
   rig.relay.deaf = true;
+  rig.relay.heartbeat = 100ms;
   rig.start();
   const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
   CHECK(again);

@@ -34,7 +34,7 @@ class Kept final : public ProcessOutput {
   std::size_t limit_;
 };
 
-SteadyTime soon() { return std::chrono::steady_clock::now() + 20s; }
+SteadyTime soon() { return std::chrono::steady_clock::now() + 60s; }
 
 ProcessSpec shell(std::string script) {
   ProcessSpec spec;
@@ -113,10 +113,10 @@ TEST_CASE("a large output arrives whole", "[platform][process]") {
 TEST_CASE("the deadline ends the whole group, also children that ignore SIGTERM", "[platform][process]") {
   Kept kept;
   const auto begin = std::chrono::steady_clock::now();
-  const auto end = run_process(shell("trap '' TERM; sleep 600 & echo $!; wait; sleep 600"), begin + 300ms, {}, kept);
+  const auto end = run_process(shell("trap '' TERM; sleep 600 & echo $!; wait; sleep 600"), begin + 2s, {}, kept);
   REQUIRE_FALSE(end);
   CHECK(end.error().code == Errc::timed_out);
-  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  CHECK(std::chrono::steady_clock::now() - begin < 60s);
   const auto child = std::stoi(kept.out);
   CHECK(is_gone(child));
 }

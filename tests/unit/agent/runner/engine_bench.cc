@@ -283,7 +283,7 @@ std::string assignments(std::uint64_t revision, const std::vector<std::string>& 
 }
 
 asio::awaitable<void> until(std::function<bool()> condition, std::string what) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) {
       FAIL("waited in vain until " << what);

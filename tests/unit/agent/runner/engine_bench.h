@@ -157,7 +157,7 @@ std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uin
 std::string acked(std::uint64_t seq);
 std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes);
 
-// Polls until `condition` holds; fails the test after ten seconds.
+// Polls until `condition` holds; fails the test after thirty seconds.
 asio::awaitable<void> until(std::function<bool()> condition, std::string what);
 asio::awaitable<void> pause(std::chrono::milliseconds length);
 

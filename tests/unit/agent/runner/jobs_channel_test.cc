@@ -45,8 +45,8 @@ struct Relay {
 struct Linked {
   explicit Linked(asio::any_io_executor executor)
       : bench(executor), tasks(executor, [](const auto&, auto) {}), line(sallyport::test::memory_line(executor)) {
-    auto agent_options = sallyport::test::fast_options(mux::Side::agent);
-    auto relay_options = sallyport::test::fast_options(mux::Side::relay);
+    auto agent_options = sallyport::test::patient_options(mux::Side::agent);
+    auto relay_options = sallyport::test::patient_options(mux::Side::relay);
     relay_options.serves = {std::string(kJobsPurpose)};
     relay_end.owner.work = [this](link::Session& session) { return relay.serve(session); };
     agent_end.owner.work = [this](link::Session& session) { return work(session); };

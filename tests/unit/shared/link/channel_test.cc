@@ -147,7 +147,8 @@ ASYNC_TEST_CASE("a message that is broken off half-way takes its channel with it
   std::optional<Result<void>> outcome;
   TaskGroup sender(executor, [](auto&, auto) { FAIL_CHECK("the sender threw"); });
   sender.spawn("sender", send_one(ours, 1u << 20, outcome));
-  co_await sleep_for(5ms);
+  const bool half_way = co_await test.link.until([&] { return test.link.line.a_to_b->carried > 100'000; });
+  CHECK(half_way);
   sender.stop();
   co_await sender.join();
   REQUIRE(outcome);

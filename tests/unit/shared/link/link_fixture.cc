@@ -17,7 +17,7 @@ void LinkPair::start() {
 }
 
 asio::awaitable<bool> LinkPair::until(std::function<bool()> holds) {
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
   co_return holds();
 }

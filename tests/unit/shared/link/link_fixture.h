@@ -16,14 +16,14 @@ struct LinkPair {
   explicit LinkPair(boost::asio::any_io_executor executor);
   void start();
   boost::asio::awaitable<void> join() { return tasks.join(); }
-  // Until `holds`, ten seconds at most.
+  // Until `holds`, thirty seconds at most.
   boost::asio::awaitable<bool> until(std::function<bool()> holds);
 
   boost::asio::any_io_executor on;
   TaskGroup tasks;
   MemoryLine line;
-  link::SessionOptions agent_options = fast_options(mux::Side::agent);
-  link::SessionOptions relay_options = fast_options(mux::Side::relay);
+  link::SessionOptions agent_options = patient_options(mux::Side::agent);
+  link::SessionOptions relay_options = patient_options(mux::Side::relay);
   LinkEndpoint agent, relay;
 };
 
