@@ -115,10 +115,14 @@ TEST_CASE("serialization failures are class transaction", "[sql][postgres]") {
   world.sql("alter database " + world.database + " set lock_timeout = '200ms'");
   std::thread holder(
       [&] { world.sql("begin; update orders set name = 'held' where id = 1; select pg_sleep(2); rollback"); });
-  auto output = world.execute("update orders set name = 'b' where id = 1", row({}));
-  for (int i = 0; i < 500 && output; ++i) {  // until the holder has the row
+  const auto update = [&](int attempt) {
+    world.agent->idempotency_key = fmt::format("attempt-{}", attempt);  // or the ledger knows it
+    return world.execute("update orders set name = 'b' where id = 1", row({}));
+  };
+  auto output = update(0);
+  for (int i = 1; i < 500 && output; ++i) {  // until the holder has the row
     std::this_thread::sleep_for(10ms);
-    output = world.execute("update orders set name = 'b' where id = 1", row({}));
+    output = update(i);
   }
   holder.join();
   REQUIRE_FALSE(output);
