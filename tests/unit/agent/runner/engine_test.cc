@@ -62,6 +62,23 @@ ASYNC_TEST_CASE("the same dispatch again is answered the same and runs nothing",
   CHECK(bench.list.begun() == 1);
 }
 
+ASYNC_TEST_CASE("with nothing held, the agent says so every five minutes", "[engine][lease]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  const auto holdings = [&] { return bench.uplink->lines_with("holding").size(); };
+  const auto look_at_the_clock = [&] { return bench.say(acked(0)); };
+  CHECK(holdings() == 1);
+  bench.clock.move(4min);
+  co_await look_at_the_clock();
+  co_await pause(20ms);
+  CHECK(holdings() == 1);
+  bench.clock.move(1min);
+  co_await look_at_the_clock();
+  co_await until([&] { return holdings() == 2; }, "it says so again");
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a dispatch that makes no sense is refused with the reason", "[engine][bad-input]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

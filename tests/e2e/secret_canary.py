@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""A local secret of the agent through real processes: it arrives at its command, and is nowhere else.
+
+secret_canary.py BIN
+Searched, in every form (raw, JSON, URL, hex, base64 at any offset): the agent's state and log, the relay's data and log, and all that the API
+and the CLI tell of the job. Positive control: a value that is no secret goes the same way and must be found. A secret that the local policy
+does not give is refused, and the rule stands in the agent's log, in the job's step and in the relay's audit.
+"""
+import base64
+import json
+import os
+import pathlib
+import secrets
+import sys
+import time
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from faults.kill_loop import World, start_pair  # noqa: E402
+
+POLICY = """version: 1
+actions: [command.run@1]
+commands:
+  keep: {argv: [/bin/sh, -c, 'cat >>"$KEPT"; echo "$TOKEN" >>"$KEPT"; cat "$KEPT"'], environment: {KEPT: "@DIR@/kept"}, recipe_environment: [TOKEN]}
+  other: {argv: [/bin/cat]}
+secrets:
+  token: {value_file: token, actions: [command.run@1], commands: [keep]}
+"""
+RECIPE = """recipe: effects
+run_on: dc1
+trigger: {uses: manual@1}
+inputs:
+  value: {type: text, default: none}
+steps:
+  - {id: secret, uses: command.run@1, with: {template: keep, stdin: "${{ secrets.token }}", environment: {TOKEN: "${{ secrets.token }}"}}}
+  - {id: plain, uses: command.run@1, with: {template: other, stdin: "${{ inputs.value }}"}}
+  - {id: refused, uses: command.run@1, with: {template: other, stdin: "${{ secrets.token }}"}}
+"""
+RULE = "policy.yaml:7 secrets.token.commands"
+
+
+def forms(text):
+    raw = text.encode()
+    found = {"raw": raw, "JSON": json.dumps(text, ensure_ascii=False)[1:-1].encode(), "JSON in ASCII": json.dumps(text)[1:-1].encode(),
+             "URL": urllib.parse.quote(text, safe="").encode(), "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode()}
+    for before in range(3):
+        inner = base64.b64encode(b"x" * before + raw)[(before * 8 + 5) // 6:(before + len(raw)) * 8 // 6]
+        found[f"base64 at {before}"] = inner
+        found[f"base64url at {before}"] = inner.translate(bytes.maketrans(b"+/", b"-_"))
+    return found
+
+
+def where(text, places):
+    return sorted(f"{place}: {form}" for place, content in places.items() for form, bytes_ in forms(text).items() if bytes_ in content)
+
+
+def everything(world, job):
+    """What lies on the disks of both sides, and what they tell."""
+    places = {}
+    for root in (world.dir / "relay", world.dir / "agent/state"):
+        places.update({str(path.relative_to(world.dir)): path.read_bytes() for path in root.rglob("*") if path.is_file()})
+    for name in ("relay.log", "agent.log"):
+        places[name] = (world.dir / name).read_bytes()
+    for path in (f"/v1/jobs/{job}", f"/v1/jobs/{job}/steps", f"/v1/jobs/{job}/events", "/v1/audit-events"):
+        places[path] = json.dumps(world.read(path), ensure_ascii=False).encode()
+    for output in ("table", "json"):
+        places[f"jobs show -o {output}"] = world.run("sallyport", "jobs", "show", job, "-o", output).encode()
+    return places
+
+
+def run_job(world, value):
+    status, job = world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"value": value}})
+    assert status in (200, 202), job
+    deadline = time.monotonic() + 60
+    while world.read(f"/v1/jobs/{job['id']}")["state"] not in ("succeeded", "failed", "cancelled") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return job["id"]
+
+
+def faults_in(world, secret, plain):
+    job = run_job(world, plain)
+    steps = {step["path"]: step for step in world.read(f"/v1/jobs/{job}/steps")["items"]}
+    found = []
+    if [steps[path]["status"] for path in ("secret", "plain", "refused")] != ["succeeded", "succeeded", "failed"]:
+        found.append(f"the steps ended otherwise than they should: {steps}")
+    if (world.dir / "kept").read_text().count(secret) != 2:
+        found.append("the command did not get the secret by standard input and environment")
+    places = everything(world, job)
+    found += [f"the secret leaked: {place}" for place in where(secret, places)]
+    if not any(place.startswith("/v1/jobs") for place in where(plain, places)):
+        found.append("positive control: the search did not find what is no secret")
+    for place in ("agent.log", f"/v1/jobs/{job}/steps", "/v1/audit-events"):
+        if RULE.encode() not in places[place]:
+            found.append(f"the refusing rule is not in {place}")
+    return found
+
+
+def main():
+    secret, plain = (f"{name}-{secrets.token_urlsafe(12)}+/\"&=ü" for name in ("s3cr3t", "plain"))
+    for name, form in forms(secret).items():
+        assert where(secret, {"planted": b"before" + form + b"after"}), f"the search does not know the form {name}"
+    world = World(sys.argv[1])
+    try:
+        (world.dir / "agent/policy.yaml").write_text(POLICY.replace("@DIR@", str(world.dir)))
+        (world.dir / "recipe.yaml").write_text(RECIPE)
+        token = world.dir / "agent/token"
+        token.touch(0o600)
+        token.write_text(secret + "\n")
+        os.chmod(token, 0o600)
+        world.run("sallyport-agent", "config", "check", "--config", world.dir / "agent")
+        start_pair(world)
+        found = faults_in(world, secret, plain)
+        print("\n".join(found) if found else "the secret arrived, and is nowhere else; the refusal is on both sides' records")
+        return 1 if found else 0
+    finally:
+        world.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
