@@ -1,6 +1,7 @@
 #include "relay/app/relay.h"
 
 #include "relay/api/api.h"
+#include "relay/app/data_lock.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
 #include "relay/identity/deployment.h"
@@ -160,6 +161,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
 }  // namespace
 
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
+  SP_TRY(const auto lock, DataLock::take(data));
   SP_TRY(const auto deployment, identity::load_deployment(data.deployment()));
 
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
