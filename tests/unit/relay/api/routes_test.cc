@@ -65,6 +65,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},
       {"revoke_agent", "{}"},
+      {"move_agent", fmt::format(R"({{"group":"{}"}})", targets.group.value)},
       {"create_enrolment_token", R"({"group_name":"dc1"})"},
       {"apply_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},
       {"validate_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},
