@@ -144,6 +144,16 @@ asio::awaitable<Result<Answer>> deactivate_recipe(Services& services, Call call)
   return switch_version(services, std::move(call), std::nullopt);
 }
 
+asio::awaitable<Result<Answer>> remove_recipe(Services& services, Call call) {
+  const auto id = call.id<RecipeId>("recipe");
+  SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
+  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("recipe");
+  auto note = note_of<store::Recipe>(services, call, {"", {{Value("name"), Value(before.name)}}});
+  SP_CO_CHECK(co_await services.stores.recipes.remove(call.caller.org, id, services.clock.wall(), std::move(note)));
+  services.triggers_changed(call.caller.org);
+  co_return no_content();
+}
+
 constexpr std::array kTextFields{Field{.name = "yaml",
                                        .presence = Presence::required,
                                        .least = 1,
@@ -194,6 +204,15 @@ constexpr std::array kRoutes{
           .path = kRecipePath,
           .response = "Recipe",
           .handler = get_recipe},
+    Route{.id = "remove_recipe",
+          .method = http::Method::del,
+          .pattern = "/v1/recipes/{recipe}",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::recipes_write,
+          .path = kRecipePath,
+          .repeat = Repeat::idempotent,
+          .audited = "recipe.remove",
+          .handler = remove_recipe},
     Route{.id = "activate_recipe",
           .method = http::Method::post,
           .pattern = "/v1/recipes/{recipe}/activate",

@@ -57,7 +57,8 @@ struct Targets {
   GroupId group;  // empty
   AgentId agent;
   EnrolmentId enrolment_token;
-  RecipeId recipe;  // two versions, the first one active
+  RecipeId recipe;       // two versions, the first one active
+  RecipeId idle_recipe;  // never active, without jobs
   JobId job;        // queued
   JobId ended_job;
 };
