@@ -74,9 +74,7 @@ int rename_agent(Context& context, const Arguments& arguments) {
 
 int move_agent(Context& context, const Arguments& arguments) {
   return change_agent(context, arguments, [&](Client& client, const std::string& id) -> Result<Value> {
-    const auto group = arguments.get("group");
-    if (group.empty()) return fail(Errc::invalid, "--group GROUP is needed: the agent group to move to");
-    SP_TRY(const auto group_id, id_of(client, "group", "grp_", "/v1/groups", group));
+    SP_TRY(const auto group_id, id_of(client, "group", "grp_", "/v1/groups", arguments.get("group")));
     return client.post(fill("/v1/agents/{}/move", id), Value(ValueMap{{Value("group"), Value(group_id)}}));
   });
 }
@@ -114,7 +112,7 @@ std::vector<Command> agent_commands() {
       {"agent",
        "move",
        {"AGENT"},
-       {{"group", "GROUP", "agent group that the agent belongs to from now on"}},
+       {{"group", "GROUP", "agent group that the agent belongs to from now on", Need::required}},
        "move an agent to another group; it goes on with the jobs it runs",
        move_agent},
       {"agent",
