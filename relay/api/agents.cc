@@ -1,9 +1,13 @@
 #include "relay/api/fields.h"
+#include "relay/api/lookups.h"
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
+#include "shared/crypto/digest.h"
+
+#include <fmt/format.h>
 
 #include <map>
 
@@ -38,10 +42,18 @@ Value agent_shape(const Services& services, const store::Agent& agent, const std
       .done();
 }
 
-asio::awaitable<Result<Value>> one_agent(Services& services, OrgId org, AgentId id) {
+// Changes with everything that people can change of an agent.
+std::string tag_of(const store::Agent& agent) {
+  const auto digest = crypto::sha256(fmt::format("{}\n{}\n{}", agent.name, agent.group.value, to_string(agent.status)));
+  return '"' + hex(digest).substr(0, 16) + '"';
+}
+
+asio::awaitable<Result<Answer>> one_agent(Services& services, OrgId org, AgentId id) {
   SP_CO_TRY(const auto agent, co_await services.stores.agents.find(org, std::move(id)));
   SP_CO_TRY(const auto group, co_await services.stores.groups.find(org, agent.group));
-  co_return agent_shape(services, agent, group.name);
+  auto response = json_response(200, agent_shape(services, agent, group.name));
+  response.headers.set("ETag", tag_of(agent));
+  co_return Answer{std::move(response)};
 }
 
 store::AgentFilter filter_of(const Call& call) {
@@ -66,8 +78,7 @@ asio::awaitable<Result<Answer>> list_agents(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
-  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, call.id<AgentId>("agent")));
-  co_return ok(agent);
+  co_return co_await one_agent(services, call.caller.org, call.id<AgentId>("agent"));
 }
 
 asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
@@ -75,16 +86,32 @@ asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
   const auto name = call.required_text("name");
   auto note = note_of<>(services, call, {"", {{Value("name"), Value(name)}}});
   SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, name, std::move(note)));
-  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
-  co_return ok(agent);
+  co_return co_await one_agent(services, call.caller.org, id);
+}
+
+// The agent links again and hears of the new group's recipes. What it is running it goes on with, as after any loss of
+// the link.
+asio::awaitable<Result<Answer>> move_agent(Services& services, Call call) {
+  const auto id = call.id<AgentId>("agent");
+  SP_CO_TRY(const auto before, co_await services.stores.agents.find(call.caller.org, id));
+  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("agent");
+  SP_CO_TRY(const auto group, co_await group_of(services, call));
+  auto note = note_of<store::Agent>(
+      services, call,
+      {"", {{Value("from_group"), Value(before.group.value)}, {Value("to_group"), Value(group.value)}}});
+  SP_CO_CHECK(co_await services.stores.agents.move(call.caller.org, id, {before.group, group}, std::move(note)));
+  if (group != before.group) {
+    services.triggers_changed(call.caller.org);
+    services.presence.relink(call.caller.org, id, "this agent was moved to another group");
+  }
+  co_return co_await one_agent(services, call.caller.org, id);
 }
 
 asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
   SP_CO_CHECK(co_await services.revocations.revoke_agent(call.caller.org, id, note_of<>(services, call)));
   services.triggers_changed(call.caller.org);
-  SP_CO_TRY(const auto agent, co_await one_agent(services, call.caller.org, id));
-  co_return ok(agent);
+  co_return co_await one_agent(services, call.caller.org, id);
 }
 
 constexpr std::array<std::string_view, 2> kStatuses{"active", "revoked"};
@@ -92,6 +119,9 @@ constexpr std::array kListQuery{kCursor, kLimit, id_field("group", kGroupIds, Pr
                                 Field{.name = "status", .among = kStatuses}};
 constexpr std::array kChangeFields{Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
 constexpr Schema kChange{"AgentChange", kChangeFields};
+constexpr std::array kMoveFields{id_field("group", kGroupIds, Presence::optional),
+                                 Field{.name = "group_name", .least = 1, .most = 63}};
+constexpr Schema kMove{"AgentMove", kMoveFields};
 constexpr Schema kNothing{"Nothing", {}};
 
 constexpr std::array kRoutes{
@@ -121,6 +151,18 @@ constexpr std::array kRoutes{
           .repeat = Repeat::idempotent,
           .audited = "agent.rename",
           .handler = rename_agent},
+    Route{.id = "move_agent",
+          .method = http::Method::post,
+          .pattern = "/v1/agents/{agent}/move",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::agents_write,
+          .path = kAgentPath,
+          .body = Body::json,
+          .request = &kMove,
+          .response = "Agent",
+          .repeat = Repeat::idempotent,
+          .audited = "agent.move",
+          .handler = move_agent},
     Route{.id = "revoke_agent",
           .method = http::Method::post,
           .pattern = "/v1/agents/{agent}/revoke",

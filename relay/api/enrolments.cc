@@ -1,4 +1,5 @@
 #include "relay/api/fields.h"
+#include "relay/api/lookups.h"
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
@@ -15,15 +16,6 @@ asio::awaitable<Result<Answer>> list_enrolment_tokens(Services& services, Call c
   const auto now = services.clock.wall();
   SP_CO_TRY(const auto page, co_await services.stores.enrolment_tokens.list(call.caller.org, call.page()));
   co_return ok(page_value(page, [now](const auto& one) { return shape(one, now); }));
-}
-
-// By id, or by name, which is what people type.
-asio::awaitable<Result<GroupId>> group_of(Services& services, const Call& call) {
-  if (const auto id = call.text("group")) co_return GroupId(*id);
-  const auto name = call.text("group_name");
-  if (!name) co_return fail(Errc::invalid, "say which group the agent joins: group or group_name");
-  SP_CO_TRY(const auto group, co_await services.stores.groups.find_by_name(call.caller.org, *name));
-  co_return group.id;
 }
 
 Said made_as(const store::EnrolmentToken& token) {

@@ -106,16 +106,12 @@ asio::awaitable<Result<Answer>> get_recipe(Services& services, Call call) {
   co_return recipe_answer(recipe);
 }
 
-Answer changed_meanwhile() {
-  return {http::to_response({412, "precondition", "The recipe has changed since: read it again, then decide.", {}})};
-}
-
 // Activates a version, or none. If-Match holds the caller to the state it saw; without it the last word wins, but never
 // over somebody else's word at the same moment (compare-and-set).
 asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, std::optional<std::uint32_t> wanted) {
   const auto id = call.id<RecipeId>("recipe");
   SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
-  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile();
+  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("recipe");
   if (wanted) {
     SP_CO_TRY(const auto version, co_await services.stores.recipes.version(call.caller.org, id, *wanted));
     const auto group = co_await services.stores.groups.find_by_name(call.caller.org, version.run_on);
@@ -130,8 +126,9 @@ asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, st
       services, call,
       {"",
        {{Value("name"), Value(before.name)},
-        {Value("from"), before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
-        {Value("to"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}}});
+        {Value("from_version"),
+         before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
+        {Value("to_version"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}}});
   SP_CO_TRY(const auto after, co_await services.stores.recipes.activate(
                                   call.caller.org, id, {before.active_version, wanted}, std::move(note)));
   services.triggers_changed(call.caller.org);
@@ -145,6 +142,16 @@ asio::awaitable<Result<Answer>> activate_recipe(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> deactivate_recipe(Services& services, Call call) {
   return switch_version(services, std::move(call), std::nullopt);
+}
+
+asio::awaitable<Result<Answer>> remove_recipe(Services& services, Call call) {
+  const auto id = call.id<RecipeId>("recipe");
+  SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
+  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("recipe");
+  auto note = note_of<store::Recipe>(services, call, {"", {{Value("name"), Value(before.name)}}});
+  SP_CO_CHECK(co_await services.stores.recipes.remove(call.caller.org, id, services.clock.wall(), std::move(note)));
+  services.triggers_changed(call.caller.org);
+  co_return no_content();
 }
 
 constexpr std::array kTextFields{Field{.name = "yaml",
@@ -197,6 +204,15 @@ constexpr std::array kRoutes{
           .path = kRecipePath,
           .response = "Recipe",
           .handler = get_recipe},
+    Route{.id = "remove_recipe",
+          .method = http::Method::del,
+          .pattern = "/v1/recipes/{recipe}",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::recipes_write,
+          .path = kRecipePath,
+          .repeat = Repeat::idempotent,
+          .audited = "recipe.remove",
+          .handler = remove_recipe},
     Route{.id = "activate_recipe",
           .method = http::Method::post,
           .pattern = "/v1/recipes/{recipe}/activate",

@@ -1,5 +1,6 @@
 #include "relay/api/replies.h"
 
+#include "relay/http/problem.h"
 #include "shared/base/json.h"
 
 namespace sallyport::api {
@@ -17,6 +18,11 @@ http::Response text_response(std::string_view content_type, std::string body) {
 }
 
 Answer no_content() { return {http::Response{.status = 204}}; }
+
+Answer changed_meanwhile(std::string_view what) {
+  return {http::to_response(
+      {412, "precondition", "The " + std::string(what) + " has changed since: read it again, then decide.", {}})};
+}
 
 Answer created(std::string_view location, const Value& value) {
   auto response = json_response(201, value);

@@ -15,6 +15,8 @@ http::Response json_response(int status, const Value& value);
 http::Response text_response(std::string_view content_type, std::string body);
 inline Answer ok(const Value& value) { return {json_response(200, value)}; }
 Answer no_content();
+// 412: If-Match names another state than the present one.
+Answer changed_meanwhile(std::string_view what);
 Answer created(std::string_view location, const Value& value);
 
 // {"items": [...], "next": "cursor" or null}

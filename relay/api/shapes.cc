@@ -110,6 +110,7 @@ Value shape(const store::Recipe& recipe) {
       .put("latest_version", recipe.latest_version)
       .put("active_version", recipe.active_version)
       .put("created_at", recipe.created_at)
+      .put("removed_at", recipe.removed_at)
       .done();
 }
 

@@ -1,16 +1,20 @@
 #pragma once
 
+#include "relay/app/data_lock.h"
 #include "relay/app/settings.h"
+
+#include <optional>
 
 namespace sallyport::app {
 
 // A data directory in the making. Everything is built in a folder of its own inside it (`.init`), and moved to its
 // place when it is whole, relay.yaml last: a directory without relay.yaml is no relay. Whoever dies in between leaves
-// nothing that hinders the next one, which clears the remains away; two at once are told apart by a lock. Blocking.
+// nothing that hinders the next one, which clears the remains away; it holds the directory as a running relay does.
+// Blocking.
 class NewDataDirectory {
  public:
   // Makes the directory (0700) unless it is there. conflict: it holds a relay, or parts of one that were not left by
-  // an unfinished init, or another init is at work in it; nothing was touched.
+  // an unfinished init, or another process holds it; nothing was touched.
   static Result<NewDataDirectory> begin(const DataDirectory& target);
 
   NewDataDirectory(NewDataDirectory&& other) noexcept;
@@ -22,11 +26,11 @@ class NewDataDirectory {
   Result<void> finish();
 
  private:
-  NewDataDirectory(DataDirectory target, int lock);
+  NewDataDirectory(DataDirectory target, DataLock lock);
 
   DataDirectory target_;
   DataDirectory building_;
-  int lock_;  // of the folder that is built in; -1: finished, or moved from
+  std::optional<DataLock> lock_;  // nothing: finished, or moved from
 };
 
 }  // namespace sallyport::app

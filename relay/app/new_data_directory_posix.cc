@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,41 +76,32 @@ Result<void> move(const fs::path& from, const fs::path& to, const char* name) {
 
 }  // namespace
 
-NewDataDirectory::NewDataDirectory(DataDirectory target, int lock)
-    : target_(std::move(target)), building_{target_.root / kBuilding}, lock_(lock) {}
+NewDataDirectory::NewDataDirectory(DataDirectory target, DataLock lock)
+    : target_(std::move(target)), building_{target_.root / kBuilding}, lock_(std::move(lock)) {}
 
 NewDataDirectory::NewDataDirectory(NewDataDirectory&& other) noexcept
-    : target_(std::move(other.target_)), building_(std::move(other.building_)), lock_(std::exchange(other.lock_, -1)) {}
+    : target_(std::move(other.target_)), building_(std::move(other.building_)), lock_(std::move(other.lock_)) {
+  other.lock_.reset();
+}
 
 NewDataDirectory::~NewDataDirectory() {
-  if (lock_ < 0) return;
+  if (!lock_) return;
   clear(target_.root);
   std::error_code ignored;
   fs::remove(building_.root, ignored);
-  ::close(lock_);
 }
 
 Result<NewDataDirectory> NewDataDirectory::begin(const DataDirectory& target) {
   SP_CHECK(refuse_relay(target.root));
   SP_CHECK(refuse_strangers(target.root));
   SP_CHECK(make_private(target.root));
+  SP_TRY(auto lock, DataLock::take(target));
+  SP_CHECK(refuse_relay(target.root));  // somebody may have finished since the first look
+  SP_CHECK(refuse_strangers(target.root));
   const auto building = target.root / kBuilding;
   if (::mkdir(building.c_str(), 0700) != 0 && errno != EEXIST) return failed("making", building);
-  const int lock = ::open(building.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (lock < 0) return failed("opening", building);
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock);
-    return fail(Errc::conflict,
-                fmt::format("another init is at work in {}; nothing was changed", target.root.string()));
-  }
-  // Somebody may have finished since the first look.
-  if (auto free = refuse_relay(target.root); !free) {
-    ::rmdir(building.c_str());
-    ::close(lock);
-    return std::unexpected(std::move(free).error());
-  }
   clear(target.root);
-  return NewDataDirectory(target, lock);
+  return NewDataDirectory(target, std::move(lock));
 }
 
 Result<void> NewDataDirectory::finish() {
@@ -120,7 +110,7 @@ Result<void> NewDataDirectory::finish() {
   SP_CHECK(sync(target_.root));
   SP_CHECK(move(building_.root, target_.root, kSettings));
   ::rmdir(building_.root.c_str());
-  ::close(std::exchange(lock_, -1));
+  lock_.reset();
   return sync(target_.root);
 }
 

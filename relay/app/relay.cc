@@ -1,10 +1,12 @@
 #include "relay/app/relay.h"
 
 #include "relay/api/api.h"
+#include "relay/app/data_lock.h"
 #include "relay/app/revoked_jobs.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
 #include "relay/identity/deployment.h"
+#include "relay/identity/upkeep.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
@@ -24,7 +26,7 @@ namespace {
 // Everything of a running relay, in the order it is built; later members use earlier ones.
 struct Graph {
   Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings, store::SqliteStore& database,
-        const identity::Deployment& deployed, keys::Envelope& sealed, tls::ServerContext context, const Clock& time,
+        identity::Deployment& deployed, keys::Envelope& sealed, tls::ServerContext context, const Clock& time,
         const Log& to);
 
   store::Stores stores;
@@ -45,7 +47,16 @@ struct Graph {
   gateway::Gateway gateway;
   api::Api api;
   http::Server server;
+  identity::Upkeep upkeep;
+
+ private:
+  Result<void> serve_anew(const identity::Deployment& deployed, const Clock& time);
 };
+
+Result<tls::ServerContext> link_context(const identity::Deployment& deployed, const Clock& clock) {
+  return tls::make_server_context(
+      {deployed.server.certificate, deployed.server.key, deployed.root, deployed.trust_domain}, clock);
+}
 
 http::ServerOptions server_options(const DataDirectory& data, const Settings& settings) {
   http::ServerOptions options;
@@ -57,7 +68,7 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
 }
 
 Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings,
-             store::SqliteStore& database, const identity::Deployment& deployed, keys::Envelope& sealed,
+             store::SqliteStore& database, identity::Deployment& deployed, keys::Envelope& sealed,
              tls::ServerContext context, const Clock& time, const Log& to)
     : stores(database.stores()),
       audit(stores.audit_log, time),
@@ -85,7 +96,16 @@ Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settin
               std::move(context)),
       api({stores, sealed, audit, enrolments, revocations, job_service, feed, links, time, to, metrics,
            [this](const OrgId& org) { assigner.reconsider(org); }}),
-      server(loop, server_options(data, settings), api, {to, time, metrics}) {}
+      server(loop, server_options(data, settings), api, {to, time, metrics}),
+      upkeep(deployed, {data.deployment(), stores.issuing_cas, authority, audit, to, metrics, time,
+                        [this, &time](const identity::Deployment& renewed) { return serve_anew(renewed, time); }}) {}
+
+Result<void> Graph::serve_anew(const identity::Deployment& deployed, const Clock& time) {
+  SP_TRY(auto context, link_context(deployed, time));
+  SP_CHECK(server.reload_certificate());
+  gateway.use(std::move(context));
+  return {};
+}
 
 asio::awaitable<std::string> stop_signal() {
   asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
@@ -95,6 +115,7 @@ asio::awaitable<std::string> stop_signal() {
 
 asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Log& log) {
   SP_CO_CHECK(co_await graph.authority.prove_keys());
+  const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
   SP_CO_CHECK(graph.gateway.listen(settings.link_listen.host, settings.link_listen.port));
@@ -112,6 +133,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
+  work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   edges.spawn("gateway", graph.gateway.run());
   web.spawn("web API", graph.server.run());
   log.info("relay.ready", {{"api", to_string(settings.api_listen)}, {"link", to_string(settings.link_listen)}});
@@ -131,13 +153,11 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
 }  // namespace
 
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
-  SP_TRY(const auto deployment, identity::load_deployment(data.deployment()));
-
+  SP_TRY(const auto lock, DataLock::take(data));
+  SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));
-  SP_TRY(auto context,
-         tls::make_server_context(
-             {deployment.server.certificate, deployment.server.key, deployment.root, deployment.trust_domain}, clock));
+  SP_TRY(auto context, link_context(deployment, clock));
   SP_TRY(auto database, store::SqliteStore::open({.file = data.database()}));
   std::signal(SIGPIPE, SIG_IGN);
 

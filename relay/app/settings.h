@@ -49,6 +49,7 @@ struct DataDirectory {
   std::filesystem::path settings() const { return root / "relay.yaml"; }
   std::filesystem::path deployment() const { return root / "deployment"; }
   std::filesystem::path database() const { return root / "relay.db"; }
+  std::filesystem::path lock() const { return root / "relay.lock"; }
   std::filesystem::path master_key() const { return root / "keys" / "master.key"; }
   std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };

@@ -72,6 +72,13 @@ int rename_agent(Context& context, const Arguments& arguments) {
   });
 }
 
+int move_agent(Context& context, const Arguments& arguments) {
+  return change_agent(context, arguments, [&](Client& client, const std::string& id) -> Result<Value> {
+    SP_TRY(const auto group_id, id_of(client, "group", "grp_", "/v1/groups", arguments.get("group")));
+    return client.post(fill("/v1/agents/{}/move", id), Value(ValueMap{{Value("group"), Value(group_id)}}));
+  });
+}
+
 int show_agent(Context& context, const Arguments& arguments) {
   return change_agent(context, arguments,
                       [](Client& client, const std::string& id) { return client.get(fill("/v1/agents/{}", id)); });
@@ -102,6 +109,12 @@ std::vector<Command> agent_commands() {
       {"agent", "list", {}, {}, "agents and whether they are linked", listing("/v1/agents", kAgentColumns)},
       {"agent", "show", {"AGENT"}, {}, "one agent, by name or id", show_agent},
       {"agent", "rename", {"AGENT", "NAME"}, {}, "give an agent another name", rename_agent},
+      {"agent",
+       "move",
+       {"AGENT"},
+       {{"group", "GROUP", "agent group that the agent belongs to from now on", Need::required}},
+       "move an agent to another group; it goes on with the jobs it runs",
+       move_agent},
       {"agent",
        "revoke",
        {"AGENT"},

@@ -183,6 +183,15 @@ int deactivate(Context& context, const Arguments& arguments) {
   });
 }
 
+int delete_recipe(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
+    SP_TRY(const auto done, client.remove(fill("/v1/recipes/{}", id)));
+    context.show(done, "deleted; its jobs stay readable\n");
+    return {};
+  });
+}
+
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
@@ -245,6 +254,12 @@ std::vector<Command> recipe_commands() {
        "make a version active",
        activate},
       {"recipes", "deactivate", {"RECIPE"}, {}, "let no version be active", deactivate},
+      {"recipes",
+       "delete",
+       {"RECIPE"},
+       {},
+       "take an inactive recipe out of use; its jobs stay readable",
+       delete_recipe},
   };
 }
 

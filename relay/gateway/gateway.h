@@ -35,6 +35,7 @@ class Gateway {
   // Errc::unavailable or conflict: the address cannot be listened on, and why.
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;
+  void use(tls::ServerContext context) { context_ = std::move(context); }  // for handshakes from now on
   // Accepts until cancelled; then tells every agent that it goes away and ends their links.
   boost::asio::awaitable<void> run();
 

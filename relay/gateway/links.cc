@@ -3,7 +3,8 @@
 namespace sallyport::gateway {
 namespace {
 constexpr std::chrono::seconds kComeBack{30};
-}
+constexpr std::chrono::milliseconds kAtOnce{100};  // zero would mean never
+}  // namespace
 
 std::optional<link::Refusal> Links::enter(LiveLink& link) {
   const auto it = links_.find(link.who().agent);
@@ -33,8 +34,16 @@ std::optional<jobs::LinkState> Links::link_of(const OrgId& org, const AgentId& a
 }
 
 void Links::cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) {
+  refuse(org, agent, {std::move(code), std::move(message), {}});
+}
+
+void Links::relink(const OrgId& org, const AgentId& agent, std::string message) {
+  refuse(org, agent, {"moved", std::move(message), kAtOnce});
+}
+
+void Links::refuse(const OrgId& org, const AgentId& agent, link::Refusal refusal) {
   const auto it = links_.find(agent);
-  if (it != links_.end() && it->second->who().org == org) it->second->refuse({std::move(code), std::move(message), {}});
+  if (it != links_.end() && it->second->who().org == org) it->second->refuse(std::move(refusal));
 }
 
 }  // namespace sallyport::gateway

@@ -33,9 +33,12 @@ class Links final : public jobs::AgentPresence {
 
   std::optional<jobs::LinkState> link_of(const OrgId& org, const AgentId& agent) const override;
   void cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) override;
+  void relink(const OrgId& org, const AgentId& agent, std::string message) override;
   std::size_t count() const { return links_.size(); }
 
  private:
+  void refuse(const OrgId& org, const AgentId& agent, link::Refusal refusal);
+
   std::map<AgentId, LiveLink*> links_;
 };
 

@@ -9,7 +9,7 @@ keys::RecordIdentity key_record(const OrgId& org) { return {org, "issuing_cas", 
 
 Result<crypto::Authority> root_authority(const Deployment& deployment) {
   if (!deployment.root_key) {
-    return fail(Errc::unavailable, "the root key is offline: put root.key back once for each new organisation");
+    return fail(Errc::unavailable, "the root key is offline: put root.key back to make or renew an issuing CA");
   }
   SP_TRY(auto key, crypto::PrivateKey::from_pem(deployment.root_key->to_pem()));
   return crypto::Authority{deployment.root, std::move(key)};
@@ -53,12 +53,22 @@ awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
   co_return crypto::Authority{std::move(certificate), std::move(key)};
 }
 
-awaitable<Result<void>> AgentAuthority::make_authority(OrgId org) {
+awaitable<Result<store::IssuingCa>> AgentAuthority::fresh_authority(OrgId org) {
   SP_CO_TRY(const auto root, root_authority(deployment_));
   SP_CO_TRY(const auto made, crypto::make_issuing_ca(root, deployment_.trust_domain, org, clock_));
   const auto pem = made.key.to_pem();
   SP_CO_TRY(auto sealed, co_await envelope_.seal(key_record(org), as_bytes(pem.reveal())));
-  store::IssuingCa row{org, made.certificate.der(), std::move(sealed), clock_.wall(), made.certificate.not_after()};
+  co_return store::IssuingCa{org, made.certificate.der(), std::move(sealed), clock_.wall(),
+                             made.certificate.not_after()};
+}
+
+awaitable<Result<void>> AgentAuthority::renew(OrgId org, crypto::Certificate present, store::AuditNote<> note) {
+  SP_CO_TRY(auto row, co_await fresh_authority(org));
+  co_return co_await cas_.replace(org, present.der(), std::move(row), std::move(note));
+}
+
+awaitable<Result<void>> AgentAuthority::make_authority(OrgId org) {
+  SP_CO_TRY(auto row, co_await fresh_authority(org));
   auto added = co_await cas_.add(org, std::move(row));
   // Somebody else was first: theirs is as good.
   if (!added && added.error().code != Errc::conflict) co_return std::unexpected(std::move(added).error());

@@ -30,6 +30,9 @@ class AgentAuthority {
   // Fails when what is sealed in the database does not open, because the master key is another one. Looks at one
   // organisation's issuing CA; where there is none yet, nothing that matters is sealed.
   boost::asio::awaitable<Result<void>> prove_keys();
+  // A new issuing CA in the place of `present`, which signs no more. Certificates that it signed stay good, for both
+  // chain to the root. conflict: it has been replaced already. unavailable: the root key is offline.
+  boost::asio::awaitable<Result<void>> renew(OrgId org, crypto::Certificate present, store::AuditNote<> note = {});
 
   const crypto::Certificate& root() const { return deployment_.root; }
   const std::string& trust_domain() const { return deployment_.trust_domain; }
@@ -37,6 +40,7 @@ class AgentAuthority {
  private:
   boost::asio::awaitable<Result<crypto::Authority>> authority_of(OrgId org);
   boost::asio::awaitable<Result<void>> make_authority(OrgId org);
+  boost::asio::awaitable<Result<store::IssuingCa>> fresh_authority(OrgId org);
 
   const Deployment& deployment_;
   store::IssuingCas& cas_;

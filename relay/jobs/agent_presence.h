@@ -20,8 +20,11 @@ class AgentPresence {
  public:
   virtual ~AgentPresence() = default;
   virtual std::optional<LinkState> link_of(const OrgId& org, const AgentId& agent) const = 0;
-  // Ends every link of the agent with Refusal `code` ("revoked", "moved"). Not linked: nothing happens.
+  // Ends every link of the agent with Refusal `code` ("revoked"): it does not come back by itself. Not linked: nothing
+  // happens.
   virtual void cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) = 0;
+  // The same with "moved": the agent links again at once and hears what holds for it now.
+  virtual void relink(const OrgId& org, const AgentId& agent, std::string message) = 0;
 };
 
 }  // namespace sallyport::jobs

@@ -30,6 +30,12 @@ struct AgentFilter {
   std::optional<AgentStatus> status;
 };
 
+// Compare-and-set of an agent's group.
+struct AgentMove {
+  GroupId expected;
+  GroupId wanted;
+};
+
 struct AgentSighting {
   std::string hostname;
   std::string software;
@@ -44,6 +50,9 @@ class Agents {
   virtual awaitable<Result<Agent>> find(OrgId org, AgentId id) = 0;
   virtual awaitable<Result<Page<Agent>>> list(OrgId org, AgentFilter filter, PageQuery page) = 0;  // oldest first
   virtual awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, AuditNote<> note = {}) = 0;
+  // Its jobs and the triggers it watches stay where they are: those are the dispatcher's and the assigner's business.
+  // not_found: no such agent or group. conflict: it is in another group than the caller expected, or it is revoked.
+  virtual awaitable<Result<Agent>> move(OrgId org, AgentId id, AgentMove move, AuditNote<Agent> note = {}) = 0;
   virtual awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) = 0;
   // A link presents a certificate of this generation. Raises the agent's generation, never lowers it.
   // conflict: a newer one has been used already, so this is an old copy of the identity. forbidden: revoked.

@@ -68,6 +68,8 @@ class IssuingCas {
   virtual ~IssuingCas() = default;
   virtual awaitable<Result<void>> add(OrgId org, IssuingCa ca) = 0;  // conflict: the organisation has one
   virtual awaitable<Result<IssuingCa>> find(OrgId org) = 0;
+  // A renewal. conflict: the organisation's certificate is not `present` any more, or there is none.
+  virtual awaitable<Result<void>> replace(OrgId org, Bytes present_der, IssuingCa ca, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<std::vector<IssuingCaCertificate>>> load_all() = 0;  // system-wide
 };
 

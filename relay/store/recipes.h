@@ -14,10 +14,11 @@ namespace sallyport::store {
 struct Recipe {
   RecipeId id;
   OrgId org;
-  std::string name;  // unique in the organisation
+  std::string name;  // unique in the organisation among those that are not removed
   std::uint32_t latest_version = 0;
   std::optional<std::uint32_t> active_version;
   WallTime created_at;
+  std::optional<WallTime> removed_at;  // it runs no more; it and its versions stay readable by id, for the history
 };
 
 struct RecipeVersionSummary {
@@ -66,19 +67,23 @@ struct Activation {
 class Recipes {
  public:
   virtual ~Recipes() = default;
-  // Adds the next version, and the recipe if its name is new. When the latest version has the same SHA-256 nothing is
+  // Adds the next version, and the recipe if its name is new: a removed recipe's name is, and begins again at version 1
+  // under another id. When the latest version has the same SHA-256 nothing is
   // added. Never activates.
   virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version,
                                                  AuditNote<AppliedRecipe> note = {}) = 0;
-  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;
-  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;
-  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;  // oldest first
+  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;               // removed ones too
+  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;  // not removed
+  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
   virtual awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) = 0;
   virtual awaitable<Result<Page<RecipeVersionSummary>>> versions(OrgId org, RecipeId id,
                                                                  PageQuery page) = 0;  // newest first
-  // conflict: another version is active than the caller expected. not_found: no such version.
+  // conflict: another version is active than the caller expected, or the recipe is removed. not_found: no such version.
   virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change,
                                              AuditNote<Recipe> note = {}) = 0;
+  // Takes it out of use, and its trigger away from the agent that watches it. not_found: it is removed already.
+  // conflict: a version is active, or jobs of it have not ended; the message says which.
+  virtual awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, WallTime now, AuditNote<Recipe> note = {}) = 0;
   // The active version of every active recipe: what triggers and assignments are made from. Oldest recipe first.
   virtual awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) = 0;
 };

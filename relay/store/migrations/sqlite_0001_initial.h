@@ -122,9 +122,11 @@ create table recipes (
   latest_version integer not null,
   active_version integer,
   created_at     integer not null,
+  removed_at     integer,  -- it stays for the history of its jobs, and its name is free
   primary key (org, id),
-  unique (org, name)
+  check (removed_at is null or active_version is null)
 ) strict, without rowid;
+create unique index recipes_by_name on recipes (org, name) where removed_at is null;
 
 create table recipe_versions (
   org            text    not null,

@@ -37,6 +37,16 @@ Result<Agent> confirm(Database& db, const OrgId& org, const AgentId& id, std::ui
   return agent;
 }
 
+Result<Agent> move_agent(Database& db, const OrgId& org, const AgentId& id, const AgentMove& move) {
+  SP_TRY(Agent agent, find_agent(db, org, id));
+  if (agent.status == AgentStatus::revoked) return fail(Errc::conflict, "the agent is revoked");
+  if (agent.group != move.expected) return fail(Errc::conflict, "the agent has been moved to another group meanwhile");
+  SP_CHECK(explain(db.run("update agents set group_id = ? where org = ? and id = ?", move.wanted, org, id),
+                   "the agent has been moved", "no such agent group"));
+  agent.group = move.wanted;
+  return agent;
+}
+
 class SqliteAgents final : public Agents {
  public:
   explicit SqliteAgents(Engine& engine) : engine_(engine) {}
@@ -61,6 +71,11 @@ class SqliteAgents final : public Agents {
           return expect_row(db.run("update agents set name = ? where org = ? and id = ?", name, org, id), "agent");
         },
         std::move(note));
+  }
+
+  awaitable<Result<Agent>> move(OrgId org, AgentId id, AgentMove move, AuditNote<Agent> note) override {
+    return write_noted(
+        engine_, [org, id, move](Database& db) { return move_agent(db, org, id, move); }, std::move(note));
   }
 
   awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) override {

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
 namespace sallyport::store::sqlite {
@@ -34,13 +35,6 @@ Result<void> put(Database& db, const OrgId& org, const std::optional<AgentId>& e
                   next.recipe, next.agent));
   if (holder && *holder != next.agent) SP_CHECK(raise_revision(db, org, *holder));
   return raise_revision(db, org, next.agent);
-}
-
-Result<void> take_away(Database& db, const OrgId& org, const RecipeId& recipe) {
-  SP_TRY(auto now, current(db, org, recipe));
-  if (!now) return {};
-  SP_CHECK(db.run("delete from assignments where org = ? and recipe = ?", org, recipe));
-  return raise_revision(db, org, now->agent);
 }
 
 Result<AgentAssignments> load(Database& db, const OrgId& org, const AgentId& agent) {
@@ -96,7 +90,7 @@ class SqliteAssignments final : public Assignments {
   }
 
   awaitable<Result<void>> withdraw(OrgId org, RecipeId recipe) override {
-    return engine_.write([org, recipe](Database& db) { return take_away(db, org, recipe); });
+    return engine_.write([org, recipe](Database& db) { return withdraw_assignment(db, org, recipe); });
   }
 
  private:
@@ -104,6 +98,13 @@ class SqliteAssignments final : public Assignments {
 };
 
 }  // namespace
+
+Result<void> withdraw_assignment(Database& db, const OrgId& org, const RecipeId& recipe) {
+  SP_TRY(auto now, current(db, org, recipe));
+  if (!now) return {};
+  SP_CHECK(db.run("delete from assignments where org = ? and recipe = ?", org, recipe));
+  return raise_revision(db, org, now->agent);
+}
 
 std::unique_ptr<Assignments> make_assignments(Engine& engine) { return std::make_unique<SqliteAssignments>(engine); }
 

@@ -70,6 +70,15 @@ class SqliteCertificates final : public Certificates {
   Engine& engine_;
 };
 
+Result<void> replace_issuing_ca(Database& db, const OrgId& org, const Bytes& present_der, const IssuingCa& ca) {
+  SP_TRY(const std::int64_t changed,
+         db.run("update issuing_cas set certificate_der = ?, sealed_private_key = ?, created_at = ?, not_after = ? "
+                "where org = ? and certificate_der = ?",
+                ca.certificate_der, ca.sealed_private_key, ca.created_at, ca.not_after, org, present_der));
+  if (changed == 0) return fail(Errc::conflict, "another issuing certificate authority has taken its place");
+  return {};
+}
+
 class SqliteIssuingCas final : public IssuingCas {
  public:
   explicit SqliteIssuingCas(Engine& engine) : engine_(engine) {}
@@ -81,6 +90,15 @@ class SqliteIssuingCas final : public IssuingCas {
                             org, ca.certificate_der, ca.sealed_private_key, ca.created_at, ca.not_after),
                      "the organisation has an issuing certificate authority", "no such organisation");
     });
+  }
+
+  awaitable<Result<void>> replace(OrgId org, Bytes present_der, IssuingCa ca, AuditNote<> note) override {
+    return write_noted(
+        engine_,
+        [org, present = std::move(present_der), ca = std::move(ca)](Database& db) {
+          return replace_issuing_ca(db, org, present, ca);
+        },
+        std::move(note));
   }
 
   awaitable<Result<IssuingCa>> find(OrgId org) override {

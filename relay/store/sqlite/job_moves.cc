@@ -32,6 +32,16 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
       "a job with this id exists", "no such recipe version or agent group");
 }
 
+// What an agent has run already is stored whatever became of its recipe; nothing new begins.
+Result<void> refuse_removed_recipe(Database& db, const OrgId& org, const Job& fresh) {
+  if (fresh.state != JobState::queued) return {};
+  SP_TRY(auto removed,
+         db.prepare("select removed_at is not null from recipes where org = ? and id = ?", org, fresh.recipe)
+             .maybe([](Row row) { return row.integer() != 0; }));
+  if (removed.value_or(false)) return fail(Errc::conflict, "the recipe was deleted: its jobs can be read, not run");
+  return {};
+}
+
 std::unexpected<Error> fenced(const Job& job) {
   return fail(Errc::conflict,
               fmt::format("the job is {} under lease epoch {}", domain::to_string(job.state), job.lease_epoch));
@@ -80,6 +90,7 @@ Result<void> find_room(Database& db, const OrgId& org, const Job& job) {
 Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
   if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
+  SP_CHECK(refuse_removed_recipe(db, org, fresh.job));
   if (fresh.only_with_room) SP_CHECK(find_room(db, org, fresh.job));
   SP_CHECK(insert_job(db, org, fresh.job));
   SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,

@@ -28,6 +28,8 @@ inline constexpr std::string_view kCertificateColumns =
 Certificate read_certificate(Row row);
 Result<void> insert_certificate(Database& db, const Certificate& certificate);
 
+Result<void> withdraw_assignment(Database& db, const OrgId& org, const RecipeId& recipe);  // nobody watched: no change
+
 inline constexpr std::string_view kJobColumns =
     "id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, lease_epoch, lease_until, "
     "run_number, rerun_of, concurrency_key, concurrency_limit, cancel_requested_at, created_at, dispatched_at, "

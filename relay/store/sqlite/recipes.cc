@@ -8,7 +8,7 @@
 namespace sallyport::store::sqlite {
 namespace {
 
-constexpr std::string_view kRecipeColumns = "id, org, name, latest_version, active_version, created_at";
+constexpr std::string_view kRecipeColumns = "id, org, name, latest_version, active_version, created_at, removed_at";
 constexpr std::string_view kSummaryColumns =
     "v.org, v.recipe, v.version, v.run_on, v.trigger_kind, v.sha256, v.created_by, v.created_at";
 
@@ -18,7 +18,8 @@ Recipe read_recipe(Row row) {
           .name = row.text(),
           .latest_version = row.u32(),
           .active_version = row.maybe_u32(),
-          .created_at = row.time()};
+          .created_at = row.time(),
+          .removed_at = row.maybe_time()};
 }
 
 RecipeVersionSummary read_summary(Row& row) {
@@ -48,8 +49,10 @@ Result<Recipe> find_recipe(Database& db, const OrgId& org, const RecipeId& id) {
 }
 
 Result<Recipe> find_or_create(Database& db, const OrgId& org, const NewRecipeVersion& fresh) {
-  SP_TRY(auto known, db.prepare(select(kRecipeColumns, "from recipes where org = ? and name = ?"), org, fresh.name)
-                         .maybe(read_recipe));
+  SP_TRY(auto known,
+         db.prepare(select(kRecipeColumns, "from recipes where org = ? and name = ? and removed_at is null"), org,
+                    fresh.name)
+             .maybe(read_recipe));
   if (known) return *std::move(known);
   SP_CHECK(explain(db.run("insert into recipes (org, id, name, latest_version, created_at) values (?, ?, ?, 0, ?)", org,
                           fresh.id_if_new, fresh.name, fresh.created_at),
@@ -82,6 +85,7 @@ Result<AppliedRecipe> apply_version(Database& db, const OrgId& org, const NewRec
 
 Result<Recipe> change_active(Database& db, const OrgId& org, const RecipeId& id, const Activation& change) {
   SP_TRY(Recipe recipe, find_recipe(db, org, id));
+  if (recipe.removed_at) return fail(Errc::conflict, "the recipe was deleted");
   if (change.wanted && (*change.wanted < 1 || *change.wanted > recipe.latest_version)) {
     return fail(Errc::not_found, "no such recipe version");
   }
@@ -92,6 +96,31 @@ Result<Recipe> change_active(Database& db, const OrgId& org, const RecipeId& id,
   }
   SP_CHECK(db.run("update recipes set active_version = ? where org = ? and id = ?", change.wanted, org, id));
   recipe.active_version = change.wanted;
+  return recipe;
+}
+
+Result<void> refuse_while_in_use(Database& db, const Recipe& recipe) {
+  if (recipe.active_version) {
+    return fail(Errc::conflict, fmt::format("version {} of recipe \"{}\" is active: deactivate it first",
+                                            *recipe.active_version, recipe.name));
+  }
+  for (const std::string_view states : {"state = 'queued'", "state in ('dispatched', 'running')"}) {
+    const auto query = fmt::format("select id from jobs where org = ? and recipe = ? and {} limit 1", states);
+    SP_TRY(const auto job, db.prepare(query, recipe.org, recipe.id).maybe([](Row row) { return row.id<JobId>(); }));
+    if (!job) continue;
+    return fail(Errc::conflict, fmt::format("jobs of recipe \"{}\" have not ended, such as {}: wait, or cancel them",
+                                            recipe.name, job->value));
+  }
+  return {};
+}
+
+Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id, WallTime now) {
+  SP_TRY(Recipe recipe, find_recipe(db, org, id));
+  if (recipe.removed_at) return fail(Errc::not_found, "no such recipe");
+  SP_CHECK(refuse_while_in_use(db, recipe));
+  SP_CHECK(withdraw_assignment(db, org, id));
+  SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", now, org, id));
+  recipe.removed_at = now;
   return recipe;
 }
 
@@ -133,7 +162,8 @@ class SqliteRecipes final : public Recipes {
 
   awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) override {
     return engine_.read([org, name](Database& db) {
-      return db.prepare(select(kRecipeColumns, "from recipes where org = ? and name = ?"), org, name)
+      return db
+          .prepare(select(kRecipeColumns, "from recipes where org = ? and name = ? and removed_at is null"), org, name)
           .one("recipe", read_recipe);
     });
   }
@@ -141,9 +171,11 @@ class SqliteRecipes final : public Recipes {
   awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) override {
     return engine_.read([org, page](Database& db) {
       const std::size_t limit = page.bounded_limit();
-      return page_of(db.prepare(select(kRecipeColumns, "from recipes where org = ? and id > ? order by id limit ?"),
-                                org, page.after, one_more(limit)),
-                     limit, read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
+      return page_of(
+          db.prepare(select(kRecipeColumns,
+                            "from recipes where org = ? and id > ? and removed_at is null order by id limit ?"),
+                     org, page.after, one_more(limit)),
+          limit, read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
     });
   }
 
@@ -164,6 +196,11 @@ class SqliteRecipes final : public Recipes {
   awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change, AuditNote<Recipe> note) override {
     return write_noted(
         engine_, [org, id, change](Database& db) { return change_active(db, org, id, change); }, std::move(note));
+  }
+
+  awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, WallTime now, AuditNote<Recipe> note) override {
+    return write_noted(
+        engine_, [org, id, now](Database& db) { return remove_recipe(db, org, id, now); }, std::move(note));
   }
 
   awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) override {

@@ -135,6 +135,25 @@ STORE_TEST_CASE("certificates and authorities: another organisation's do not exi
   CHECK(loaded[0].certificate_der == bytes_of("der"));
 }
 
+STORE_TEST_CASE("issuing CAs: renewed by compare-and-set", "[store][certificates]") {
+  auto& cas = world.stores.issuing_cas;
+  const OrgId org = world.ours.org;
+  const store::IssuingCa next{org, bytes_of("der 2"), bytes_of("sealed 2"), at_ms(3), at_ms(4)};
+  auto none = co_await cas.replace(org, bytes_of("der"), next);
+  CHECK(refusal(none) == Errc::conflict);
+  must(co_await cas.add(org, {org, bytes_of("der"), bytes_of("sealed"), at_ms(1), at_ms(2)}));
+  auto foreign = co_await cas.replace(world.theirs.org, bytes_of("der"), next);
+  CHECK(refusal(foreign) == Errc::conflict);
+  must(co_await cas.replace(org, bytes_of("der"), next));
+  const auto now = must(co_await cas.find(org));
+  CHECK(now.certificate_der == bytes_of("der 2"));
+  CHECK(now.sealed_private_key == bytes_of("sealed 2"));
+  CHECK(now.created_at == at_ms(3));
+  CHECK(now.not_after == at_ms(4));
+  auto stale = co_await cas.replace(org, bytes_of("der"), next);
+  CHECK(refusal(stale) == Errc::conflict);
+}
+
 STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier one", "[store][connections]") {
   auto& connections = world.stores.connections;
   const OrgId org = world.ours.org;
@@ -183,4 +202,37 @@ STORE_TEST_CASE("connections: another organisation's agent has none", "[store][c
   CHECK(refusal(overwritten) == Errc::not_found);
   auto kept = must(co_await connections.of_agent(world.theirs.org, world.theirs.agent));
   CHECK(kept.size() == 1);
+}
+
+STORE_TEST_CASE("agents: moved to another group by compare-and-set", "[store][agents]") {
+  auto& agents = world.stores.agents;
+  const auto& ours = world.ours;
+  const GroupId other = world.id<GroupId>("grp_");
+  must(co_await world.stores.groups.add(ours.org, {other, ours.org, "dc2", at_ms(1)}));
+  const auto moved = must(co_await agents.move(ours.org, ours.agent, {.expected = ours.group, .wanted = other}));
+  CHECK(moved.group == other);
+  CHECK(moved.name == "edge");
+  const auto there = must(co_await agents.list(ours.org, {.group = other}, {}));
+  REQUIRE(there.items.size() == 1);
+  CHECK(there.items[0].id == ours.agent);
+  auto stale = co_await agents.move(ours.org, ours.agent, {.expected = ours.group, .wanted = other});
+  CHECK(refusal(stale) == Errc::conflict);
+  const auto again = must(co_await agents.move(ours.org, ours.agent, {.expected = other, .wanted = other}));
+  CHECK(again.group == other);
+  auto nowhere = co_await agents.move(ours.org, ours.agent, {.expected = other, .wanted = GroupId("grp_absent")});
+  CHECK(refusal(nowhere) == Errc::not_found);
+  must(co_await agents.revoke(ours.org, ours.agent, at_ms(5)));
+  auto revoked = co_await agents.move(ours.org, ours.agent, {.expected = other, .wanted = ours.group});
+  CHECK(refusal(revoked) == Errc::conflict);
+}
+
+STORE_TEST_CASE("agents: none is moved into or out of another organisation", "[store][agents][tenancy]") {
+  auto& agents = world.stores.agents;
+  const auto& [ours, theirs] = std::tie(world.ours, world.theirs);
+  auto foreign = co_await agents.move(ours.org, theirs.agent, {.expected = theirs.group, .wanted = ours.group});
+  CHECK(refusal(foreign) == Errc::not_found);
+  auto abroad = co_await agents.move(ours.org, ours.agent, {.expected = ours.group, .wanted = theirs.group});
+  CHECK(refusal(abroad) == Errc::not_found);
+  const auto kept = must(co_await agents.find(ours.org, ours.agent));
+  CHECK(kept.group == ours.group);
 }

@@ -134,6 +134,23 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) {
        return code_of(w.stores.agents.rename(w.ours.org, w.ours.agent, "new", pick<>(w, f, std::move(s))));
      }},
+    {"agents.move",
+     [](World& w, bool f, std::shared_ptr<bool> s) {
+       return code_of(w.stores.agents.move(w.ours.org, w.ours.agent, {w.ours.group, w.ours.group},
+                                           pick<store::Agent>(w, f, std::move(s))));
+     }},
+    {"issuing_cas.replace",
+     [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
+       const store::IssuingCa ca{w.ours.org, bytes_of("der"), bytes_of("sealed"), at_ms(1), at_ms(2)};
+       must(co_await w.stores.issuing_cas.add(w.ours.org, ca));
+       co_return code_of(
+           co_await w.stores.issuing_cas.replace(w.ours.org, ca.certificate_der, ca, pick<>(w, f, std::move(s))));
+     }},
+    {"recipes.remove",
+     [](World& w, bool f, std::shared_ptr<bool> s) {
+       return code_of(
+           w.stores.recipes.remove(w.ours.org, w.ours.recipe, at_ms(7), pick<store::Recipe>(w, f, std::move(s))));
+     }},
     {"agents.revoke",
      [](World& w, bool f, std::shared_ptr<bool> s) {
        return code_of(w.stores.agents.revoke(w.ours.org, w.ours.agent, at_ms(7), pick<>(w, f, std::move(s))));

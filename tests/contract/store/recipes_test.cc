@@ -163,3 +163,104 @@ STORE_TEST_CASE("assignments: never across organisations", "[store][assignments]
   auto listed = must(co_await assignments.list(org, {}));
   CHECK(listed.items.empty());
 }
+
+STORE_TEST_CASE("assignments: who has ever watched is remembered", "[store][assignments]") {
+  auto& assignments = world.stores.assignments;
+  const auto& ours = world.ours;
+  const auto watched = [&](OrgId org, AgentId agent) -> awaitable<bool> {
+    co_return must(co_await assignments.has_watched(org, ours.recipe, agent));
+  };
+  const bool before = co_await watched(ours.org, ours.agent);
+  CHECK_FALSE(before);
+  must(co_await assignments.assign(ours.org, std::nullopt, {ours.org, ours.recipe, 1, ours.agent}));
+  const bool now = co_await watched(ours.org, ours.agent);
+  CHECK(now);
+  must(co_await assignments.withdraw(ours.org, ours.recipe));
+  const bool after = co_await watched(ours.org, ours.agent);
+  CHECK(after);
+  const bool foreign = co_await watched(world.theirs.org, ours.agent);
+  CHECK_FALSE(foreign);
+}
+
+STORE_TEST_CASE("recipes: a removed one stays readable by id, and its name begins anew", "[store][recipes]") {
+  auto& recipes = world.stores.recipes;
+  const OrgId org = world.ours.org;
+  const RecipeId id = world.ours.recipe;
+  const auto job = co_await world.running_job(world.ours);
+  must(co_await world.stores.jobs.finish(org, job.id, 1, {.state = domain::JobState::succeeded, .at = at_ms(30)}));
+  must(co_await world.stores.assignments.assign(org, std::nullopt, {org, id, 1, world.ours.agent}));
+  const auto revision = must(co_await world.stores.assignments.of_agent(org, world.ours.agent)).revision;
+
+  const auto removed = must(co_await recipes.remove(org, id, at_ms(40)));
+  CHECK(removed.name == "orders");
+  CHECK(removed.removed_at == at_ms(40));
+  const auto found = must(co_await recipes.find(org, id));
+  CHECK(found.name == "orders");
+  CHECK(found.removed_at == at_ms(40));
+  const auto version = must(co_await recipes.version(org, id, 1));
+  CHECK(version.source_yaml == "recipe: orders");
+  const auto history = must(co_await world.stores.jobs.find(org, job.id));
+  CHECK(history.recipe == id);
+  auto by_name = co_await recipes.find_by_name(org, "orders");
+  CHECK(refusal(by_name) == Errc::not_found);
+  const auto listed = must(co_await recipes.list(org, {}));
+  CHECK(listed.items.empty());
+  const auto watching = must(co_await world.stores.assignments.of_agent(org, world.ours.agent));
+  CHECK(watching.assignments.empty());
+  CHECK(watching.revision > revision);
+
+  auto again = co_await recipes.remove(org, id, at_ms(41));
+  CHECK(refusal(again) == Errc::not_found);
+  auto activated = co_await recipes.activate(org, id, {std::nullopt, 1});
+  CHECK(refusal(activated) == Errc::conflict);
+  auto started = co_await world.stores.jobs.add(org, world.new_job(world.ours));
+  CHECK(refusal(started) == Errc::conflict);
+
+  auto namesake = version_of(world, "orders", 1);
+  const auto fresh = must(co_await recipes.apply(org, namesake));
+  CHECK(fresh.outcome == ApplyOutcome::recipe_created);
+  CHECK(fresh.recipe.id != id);
+  CHECK(fresh.version == 1);
+  must(co_await recipes.remove(org, fresh.recipe.id, at_ms(50)));
+  const auto third = must(co_await recipes.apply(org, version_of(world, "orders", 1)));
+  CHECK(third.version == 1);
+}
+
+STORE_TEST_CASE("recipes: one that is in use is not removed", "[store][recipes]") {
+  auto& recipes = world.stores.recipes;
+  const OrgId org = world.ours.org;
+  const RecipeId id = world.ours.recipe;
+  must(co_await recipes.activate(org, id, {std::nullopt, 1}));
+  auto active = co_await recipes.remove(org, id, at_ms(1));
+  CHECK(refusal(active) == Errc::conflict);
+  CHECK(active.error().message.find("deactivate it first") != std::string::npos);
+  must(co_await recipes.activate(org, id, {1, std::nullopt}));
+
+  const auto queued = co_await world.queue_job(world.ours);
+  auto waiting = co_await recipes.remove(org, id, at_ms(1));
+  CHECK(refusal(waiting) == Errc::conflict);
+  CHECK(waiting.error().message.find(queued.id.value) != std::string::npos);
+  must(co_await world.stores.jobs.request_cancel(org, queued.id, at_ms(2)));
+  const auto running = co_await world.running_job(world.ours);
+  auto busy = co_await recipes.remove(org, id, at_ms(3));
+  CHECK(refusal(busy) == Errc::conflict);
+  must(co_await world.stores.jobs.finish(org, running.id, 1, {.state = domain::JobState::failed, .at = at_ms(4)}));
+  must(co_await recipes.remove(org, id, at_ms(5)));
+}
+
+STORE_TEST_CASE("recipes: what an agent ran before a removal is stored after it", "[store][recipes][jobs]") {
+  const OrgId org = world.ours.org;
+  must(co_await world.stores.recipes.remove(org, world.ours.recipe, at_ms(1)));
+  auto late = world.new_job(world.ours);
+  late.job.state = domain::JobState::running;
+  late.job.agent = world.ours.agent;
+  const auto added = must(co_await world.stores.jobs.add(org, std::move(late)));
+  CHECK(added.outcome == store::AddOutcome::added);
+}
+
+STORE_TEST_CASE("recipes: another organisation's is not removed", "[store][recipes][tenancy]") {
+  auto foreign = co_await world.stores.recipes.remove(world.ours.org, world.theirs.recipe, at_ms(1));
+  CHECK(refusal(foreign) == Errc::not_found);
+  const auto kept = must(co_await world.stores.recipes.find(world.theirs.org, world.theirs.recipe));
+  CHECK_FALSE(kept.removed_at);
+}

@@ -292,3 +292,81 @@ ASYNC_TEST_CASE("the ledger can be read and verified", "[api][audit]") {
   CHECK(verdict.find("intact")->as_bool());
   CHECK(verdict.find("rows")->as_int() == 2);
 }
+
+ASYNC_TEST_CASE("a moved agent is told to link again, and its triggers are thought over", "[api][agents]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto editor = tenant.token(Role::editor);
+  const auto place = "/v1/agents/" + targets.agent.value;
+  const auto to = fmt::format(R"({{"group":"{}"}})", targets.group.value);
+  const auto tag = header_of(co_await world.call({"GET", place, editor}), "ETag");
+  world.triggers_changed.clear();
+
+  const auto moved = co_await world.call({"POST", place + "/move", editor, to, {"If-Match: " + tag}});
+  REQUIRE(moved.status == 200);
+  CHECK(text_of(json_of(moved), "group") == targets.group.value);
+  CHECK(header_of(moved, "ETag") != tag);
+  CHECK(world.presence.relinked == std::vector<AgentId>{targets.agent});
+  CHECK(world.triggers_changed == std::vector<OrgId>{tenant.org});
+  const auto stale =
+      co_await world.call({"POST", place + "/move", editor, R"({"group_name":"dc1"})", {"If-Match: " + tag}});
+  CHECK(stale.status == 412);
+  const auto same = co_await world.call({"POST", place + "/move", editor, to});
+  CHECK(same.status == 200);
+  CHECK(world.presence.relinked.size() == 1);  // nothing moved: its link stays
+  const auto back = co_await world.call({"POST", place + "/move", editor, R"({"group_name":"dc1"})"});
+  CHECK(text_of(json_of(back), "group_name") == "dc1");
+  const auto nowhere = co_await world.call({"POST", place + "/move", editor, R"({"group_name":"dc9"})"});
+  CHECK(nowhere.status == 404);
+  const auto unsaid = co_await world.call({"POST", place + "/move", editor, "{}"});
+  CHECK(unsaid.status == 422);
+  must(co_await world.revocations.revoke_agent(tenant.org, targets.agent));
+  const auto revoked = co_await world.call({"POST", place + "/move", editor, to});
+  CHECK(revoked.status == 409);
+}
+
+ASYNC_TEST_CASE("a recipe is deleted once nothing uses it, and its name begins anew", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto editor = tenant.token(Role::editor);
+  const auto place = "/v1/recipes/" + targets.recipe.value;
+  const auto name = text_of(json_of(co_await world.call({"GET", place, editor})), "name");
+  const auto active = co_await world.call({"DELETE", place, editor});
+  CHECK(active.status == 409);
+  CHECK(active.body.find("deactivate it first") != std::string::npos);
+  co_await world.call({"POST", place + "/deactivate", editor, "{}"});
+  const auto waiting = co_await world.call({"DELETE", place, editor});
+  CHECK(waiting.status == 409);
+  CHECK(waiting.body.find(targets.job.value) != std::string::npos);
+  co_await world.call({"POST", "/v1/jobs/" + targets.job.value + "/cancel", editor, "{}"});
+  const auto stale =
+      co_await world.call({.method = "DELETE", .target = place, .token = editor, .headers = {"If-Match: \"0-0\""}});
+  CHECK(stale.status == 412);
+  const auto gone = co_await world.call({"DELETE", place, editor});
+  CHECK(gone.status == 204);
+
+  const auto kept = json_of(co_await world.call({"GET", place, editor}));
+  CHECK(text_of(kept, "name") == name);
+  CHECK_FALSE(text_of(kept, "removed_at").empty());
+  const auto text = co_await world.call({"GET", place + "/versions/1?format=yaml", editor});
+  CHECK(text.body.find(name) != std::string::npos);
+  const auto job = co_await world.call({"GET", "/v1/jobs/" + targets.ended_job.value, editor});
+  CHECK(text_of(json_of(job), "recipe") == targets.recipe.value);
+  const auto named = co_await world.call({"GET", "/v1/recipes?name=" + name, editor});
+  CHECK(items_of(named).empty());
+  const auto rerun = co_await world.call({"POST", "/v1/jobs/" + targets.ended_job.value + "/rerun", editor, "{}"});
+  CHECK(rerun.status == 409);
+  CHECK(rerun.body.find("deleted") != std::string::npos);
+  const auto started = co_await world.call(
+      {"POST", "/v1/jobs", editor, fmt::format(R"({{"recipe":"{}","version":1}})", targets.recipe.value)});
+  CHECK(started.status == 409);
+  const auto again = co_await world.call({"DELETE", place, editor});
+  CHECK(again.status == 404);
+
+  const auto fresh = co_await world.call({"POST", "/v1/recipes", editor, as_body(recipe_yaml(name))});
+  REQUIRE(fresh.status == 201);
+  CHECK(json_of(fresh).find("version")->as_int() == 1);
+  CHECK(text_of(*json_of(fresh).find("recipe"), "id") != targets.recipe.value);
+}

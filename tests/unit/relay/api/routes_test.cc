@@ -29,8 +29,8 @@ T absent() {
 }
 
 Targets absent_targets() {
-  return {absent<UserId>(),      absent<ApiTokenId>(), absent<GroupId>(), absent<AgentId>(),
-          absent<EnrolmentId>(), absent<RecipeId>(),   absent<JobId>(),   absent<JobId>()};
+  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(), absent<AgentId>(), absent<EnrolmentId>(),
+          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),   absent<JobId>()};
 }
 
 std::string path_of(const Route& route, const Targets& targets) {
@@ -40,7 +40,7 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"group", targets.group.value},
       {"agent", targets.agent.value},
       {"enrolment_token", targets.enrolment_token.value},
-      {"recipe", targets.recipe.value},
+      {"recipe", route.id == "remove_recipe" ? targets.idle_recipe.value : targets.recipe.value},
       {"version", "1"},
       {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value}};
   std::string path(route.pattern);
@@ -65,6 +65,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},
       {"revoke_agent", "{}"},
+      {"move_agent", fmt::format(R"({{"group":"{}"}})", targets.group.value)},
       {"create_enrolment_token", R"({"group_name":"dc1"})"},
       {"apply_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},
       {"validate_recipe", to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}}))},

@@ -156,6 +156,7 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   made.recipe = co_await apply_recipe(tenant, name, recipe_yaml(name));
   co_await apply_recipe(tenant, name, recipe_yaml(name, "dc1", "another"));
   must(co_await stores.recipes.activate(org, made.recipe, {std::nullopt, 1}));
+  made.idle_recipe = co_await apply_recipe(tenant, name + "-idle", recipe_yaml(name + "-idle"));
   made.job = co_await start(tenant, made.recipe);
   made.ended_job = co_await start(tenant, made.recipe);
   must(co_await job_service.cancel(org, made.ended_job, {"test"}));

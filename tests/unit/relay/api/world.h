@@ -36,7 +36,9 @@ class TestPresence final : public jobs::AgentPresence {
  public:
   std::optional<jobs::LinkState> link_of(const OrgId&, const AgentId& agent) const override;
   void cut(const OrgId&, const AgentId&, std::string, std::string) override {}
+  void relink(const OrgId&, const AgentId& agent, std::string) override { relinked.push_back(agent); }
   std::map<AgentId, jobs::LinkState> linked;
+  std::vector<AgentId> relinked;
 };
 
 // One organisation with a user and a token of each role.
@@ -55,7 +57,8 @@ struct Targets {
   GroupId group;  // empty
   AgentId agent;
   EnrolmentId enrolment_token;
-  RecipeId recipe;  // two versions, the first one active
+  RecipeId recipe;       // two versions, the first one active
+  RecipeId idle_recipe;  // never active, without jobs
   JobId job;        // queued
   JobId ended_job;
 };

@@ -144,7 +144,7 @@ TEST_CASE("two at once: one is refused and harms nothing", "[app][init]") {
     const auto second = init(order, kClock);
     REQUIRE_FALSE(second);
     CHECK(second.error().code == Errc::conflict);
-    CHECK_THAT(second.error().message, Catch::Contains("another init is at work"));
+    CHECK_THAT(second.error().message, Catch::Contains("uses the data directory"));
     CHECK(folder.read("relay/.init/keys/master.key") == "of the first");
   }
   CHECK(init(order, kClock));

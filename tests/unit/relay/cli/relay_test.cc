@@ -138,7 +138,12 @@ TEST_CASE("recipes are applied, compared and activated", "[cli][relay]") {
   CHECK(site.run({"recipes", "show", "orders", "--version", "1"}).out == recipe_yaml("orders"));
   const auto shown = site.run({"recipes", "show", "orders"});
   CHECK_THAT(shown.out, Catch::Contains("editor@acme.test") && !Catch::Contains("usr_"));
+  const auto in_use = site.run({"recipes", "delete", "orders"});
+  CHECK(in_use.code != 0);
+  CHECK_THAT(in_use.err, Catch::Contains("deactivate it first"));
   CHECK(site.json({"recipes", "deactivate", "orders"}).find("active_version")->is_null());
+  CHECK(site.run({"recipes", "delete", "orders"}).out == "deleted; its jobs stay readable\n");
+  CHECK(site.run({"recipes", "show", "orders"}).code != 0);
 }
 
 TEST_CASE("a recipe that cannot be active says so, and that it is stored", "[cli][relay]") {
@@ -311,8 +316,10 @@ TEST_CASE("what a command did is JSON when asked", "[cli][relay]") {
   CHECK(text_of(site.json({"jobs", "rerun", job}), "rerun_of") == job);
   CHECK(text_of(site.json({"agent", "show", "erp-host"}), "id") == site.agent.value);
   CHECK(text_of(site.json({"agent", "rename", "erp-host", "erp-2"}), "name") == "erp-2");
-  CHECK(text_of(site.json({"agent", "revoke", "erp-2"}), "status") == "revoked");
   CHECK(text_of(site.json({"group", "create", "dc2"}), "name") == "dc2");
+  CHECK(text_of(site.json({"agent", "move", "erp-2", "--group", "dc2"}), "group_name") == "dc2");
+  CHECK(text_of(site.json({"agent", "move", "erp-2", "--group", "dc1"}), "group_name") == "dc1");
+  CHECK(text_of(site.json({"agent", "revoke", "erp-2"}), "status") == "revoked");
   site.json({"group", "remove", "dc2"});
   CHECK_FALSE(text_of(site.json({"agent", "token", "create", "--group", "dc1"}), "enrolment_string").empty());
   CHECK(site.json({"audit", "verify"}).find("intact")->as_bool());
