@@ -69,7 +69,7 @@ Result<Secret> make_database(const DataDirectory& data, const InitOrder& order, 
   boost::asio::io_context loop(1);
   Result<Secret> token = fail(Errc::internal, "the database was not set up");
   boost::asio::co_spawn(loop, make_owner(store->stores(), order, clock),
-                        [&](std::exception_ptr fault, Result<Secret> made) {
+                        [&](const std::exception_ptr& fault, Result<Secret> made) {
                           if (!fault) token = std::move(made);
                         });
   loop.run();
