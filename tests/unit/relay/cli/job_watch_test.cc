@@ -63,6 +63,7 @@ TEST_CASE("a watch outlives a relay that is away for a while, with waits between
   INFO(ran.err);
   CHECK(ran.code == kDone);
   CHECK_THAT(ran.out, Catch::EndsWith(kJob + " succeeded\n"));
+  CHECK(count_of(ran.err, "; trying again\n") == 1);
   REQUIRE(waits.size() == 16);
   for (const auto wait : waits) CHECK(wait >= 250ms);
   CHECK(waits[15] >= 5s);
