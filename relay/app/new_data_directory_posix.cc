@@ -66,7 +66,8 @@ Result<void> refuse_strangers(const fs::path& root) {
 void clear(const fs::path& root) {
   std::error_code ignored;
   for (const auto* part : kParts) fs::remove_all(root / part, ignored);
-  for (const auto& left : fs::directory_iterator(root / kBuilding, ignored)) fs::remove_all(left.path(), ignored);
+  for (fs::directory_iterator left(root / kBuilding, ignored), end; left != end; left.increment(ignored))
+    fs::remove_all(left->path(), ignored);
 }
 
 Result<void> move(const fs::path& from, const fs::path& to, const char* name) {

@@ -94,7 +94,8 @@ std::size_t follow_bytes(char* data, std::size_t, std::size_t size, void* into) 
   return following.reader.stopped() ? 0 : size;
 }
 
-// libcurl's own limit is a rate in bytes per second, which a few bytes every quarter of a minute never reach.
+// libcurl's own limit is a rate, in bytes per second over five seconds: a few bytes every quarter of a minute are too
+// few.
 int watch_silence(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& following = *static_cast<Following*>(of);
   following.silent = following.clock.steady() - following.last_byte > following.silence;

@@ -180,8 +180,10 @@ Result<Value> rerun_one(Client& client, const std::string& job, const std::strin
   return about(client.post(fill("/v1/jobs/{}/rerun", job), Value(std::move(body))), "job", job);
 }
 
-// Every failed job of a recipe that has not been re-run yet, oldest first.
-Result<Value> rerun_failures(Client& client, const Arguments& arguments) {
+bool is_failure(const std::string& state) { return state == "failed" || state == "timed_out" || state == "dead"; }
+
+// Ids of the failed jobs of a recipe that have not been re-run yet, oldest first.
+Result<std::vector<std::string>> failures_of(Client& client, const Arguments& arguments) {
   SP_TRY(const auto recipe, id_of(client, "recipe", "rcp_", "/v1/recipes", arguments.get("failed")));
   auto path = "/v1/jobs?recipe=" + percent_encode(recipe);
   if (arguments.has("since")) path += "&since=" + percent_encode(arguments.get("since"));
@@ -189,15 +191,35 @@ Result<Value> rerun_failures(Client& client, const Arguments& arguments) {
   const auto& items = jobs.find("items")->as_list();
   std::set<std::string> rerun;
   for (const auto& job : items) rerun.insert(text_of(job, "rerun_of"));
-  ValueList started;
+  std::vector<std::string> ids;
   for (auto job = items.rbegin(); job != items.rend(); ++job) {
-    const auto state = text_of(*job, "state");
-    const bool failed = state == "failed" || state == "timed_out" || state == "dead";
-    if (!failed || rerun.contains(text_of(*job, "id"))) continue;
-    SP_TRY(auto again, rerun_one(client, text_of(*job, "id"), arguments.get("from")));
-    started.push_back(std::move(again));
+    const auto id = text_of(*job, "id");
+    if (is_failure(text_of(*job, "state")) && !rerun.contains(id)) ids.push_back(id);
   }
-  return Value(ValueMap{{Value("items"), Value(std::move(started))}});
+  return ids;
+}
+
+bool is_refusal(Errc code) { return code == Errc::conflict || code == Errc::invalid || code == Errc::not_found; }
+
+// A job that the relay refuses to run again keeps no other from it.
+Result<void> rerun_failures(Context& context, Client& client, const Arguments& arguments) {
+  SP_TRY(const auto ids, failures_of(client, arguments));
+  ValueList started;
+  std::size_t refused = 0;
+  for (const auto& id : ids) {
+    auto again = rerun_one(client, id, arguments.get("from"));
+    if (again) {
+      started.push_back(*std::move(again));
+      continue;
+    }
+    if (!is_refusal(again.error().code))
+      return in_context(fmt::format("after {} of {} jobs", started.size(), ids.size()), std::move(again).error());
+    context.complain(terminal_safe(fmt::format("{}: {}", id, again.error().message)));
+    ++refused;
+  }
+  show_jobs(context, client, Value(ValueMap{{Value("items"), Value(std::move(started))}}));
+  if (refused == 0) return {};
+  return fail(Errc::conflict, fmt::format("{} of {} failed jobs were not run again", refused, ids.size()));
 }
 
 Result<void> check_rerun(const Arguments& arguments) {
@@ -213,11 +235,7 @@ Result<void> check_rerun(const Arguments& arguments) {
 int rerun(Context& context, const Arguments& arguments) {
   int code = kDone;
   const int asked = with_client(context, [&](Client& client) -> Result<void> {
-    if (arguments.has("failed")) {
-      SP_TRY(const auto jobs, rerun_failures(client, arguments));
-      show_jobs(context, client, jobs);
-      return {};
-    }
+    if (arguments.has("failed")) return rerun_failures(context, client, arguments);
     SP_TRY(const auto id, job_id(arguments));
     SP_TRY(const auto job, rerun_one(client, id, arguments.get("from")));
     code = tell_started(context, client, job, arguments);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 namespace sallyport::cli {
 namespace {
@@ -37,7 +38,14 @@ class JobFollower final : public Follower {
     if (auto data = parse_json(event.data)) show(event, *std::move(data));
     return Flow::go_on;
   }
-  void on_bytes() override { patience_.heard(context_.clock->steady()); }
+  void on_bytes() override {
+    patience_.heard(context_.clock->steady());
+    told_lost_ = false;
+  }
+  // Once per loss, to people and programs alike: not on standard output.
+  void tell_lost(const Error& why) {
+    if (!std::exchange(told_lost_, true)) context_.complain(terminal_safe(why.message) + "; trying again");
+  }
 
   bool ended() const { return ended_; }
   const Value& job() const { return job_; }
@@ -64,6 +72,7 @@ class JobFollower final : public Follower {
   Value job_;
   std::uint64_t last_seq_ = 0;
   bool ended_ = false;
+  bool told_lost_ = false;
 };
 
 std::string end_line(const Value& job) {
@@ -104,6 +113,7 @@ Result<std::string> follow_job(Client& client, const Context& context, const std
                   fmt::format("{}; gave up; the job goes on, see: sallyport jobs show {}",
                               followed ? "the relay did not tell the job's end" : followed.error().message, job));
     }
+    if (!followed) follower.tell_lost(followed.error());
     context.pause(*wait);
   }
   if (context.format == Format::table) context.print(end_line(follower.job()));

@@ -155,7 +155,7 @@ TEST_CASE("who is killed at any stage leaves nothing that hinders the next", "[a
   const auto order = order_in(folder.path("relay"));
   SECTION("before anything is built") {
     killed([&] {
-      (void)NewDataDirectory::begin(order.data);
+      const auto fresh = NewDataDirectory::begin(order.data);
       ::raise(SIGKILL);
     });
   }
@@ -163,7 +163,7 @@ TEST_CASE("who is killed at any stage leaves nothing that hinders the next", "[a
     killed([&] {
       const auto fresh = NewDataDirectory::begin(order.data);
       fs::create_directory(fresh->building().master_key().parent_path());
-      (void)keys::write_key_file(fresh->building().master_key(), keys::new_master_key());
+      const auto written = keys::write_key_file(fresh->building().master_key(), keys::new_master_key());
       ::raise(SIGKILL);
     });
     CHECK(folder.has("relay/.init/keys/master.key"));
@@ -189,7 +189,7 @@ TEST_CASE("killed at any moment, the relay is whole with its token at hand, or m
     const auto child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      (void)init(order, kClock);
+      const auto token = init(order, kClock);
       ::pause();
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(round * 25));

@@ -63,6 +63,7 @@ TEST_CASE("a watch outlives a relay that is away for a while, with waits between
   INFO(ran.err);
   CHECK(ran.code == kDone);
   CHECK_THAT(ran.out, Catch::EndsWith(kJob + " succeeded\n"));
+  CHECK(count_of(ran.err, "; trying again\n") == 1);
   REQUIRE(waits.size() == 16);
   for (const auto wait : waits) CHECK(wait >= 250ms);
   CHECK(waits[15] >= 5s);
@@ -99,13 +100,13 @@ TEST_CASE("a stream without a byte is lost and asked for again", "[cli][watch]")
 }
 
 TEST_CASE("signs of life keep a quiet stream, however few bytes they are", "[cli][watch]") {
-  const Beat beat{.after = 2500ms, .event = {}};
+  const Beat beat{.after = 800ms, .event = {}};
   ScriptedRelay relay([&](const ScriptedRelay::Asked& asked, std::size_t turn) {
     if (asked.path == kJobPath) return text_reply(200, job_json("running"));
     if (turn > 0) return text_reply(500);
-    return events_reply({job_is("running"), beat, beat, beat, job_is("succeeded"), kEnd});
+    return events_reply({job_is("running"), beat, beat, beat, beat, job_is("succeeded"), kEnd});
   });
-  const auto [ran, waits] = watch(relay, {}, [](Context& context) { context.silence = 4s; });
+  const auto [ran, waits] = watch(relay, {}, [](Context& context) { context.silence = 1500ms; });
   CHECK(ran.code == kDone);
   CHECK(waits.empty());
   CHECK(relay.asked(kWatchPath).size() == 1);

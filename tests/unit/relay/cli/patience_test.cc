@@ -15,10 +15,9 @@ TEST_CASE("waits grow to their limit and are drawn from their upper half", "[cli
   const auto expected = {500ms, 1000ms, 2000ms, 4000ms, 8000ms, 10'000ms, 10'000ms};
   for (const auto most : expected) {
     CHECK(shortest.next_wait(kStart, 0.0) == most / 2);
-    const auto wait = longest.next_wait(kStart, 0.999);
-    REQUIRE(wait);
-    CHECK(*wait <= most);
-    CHECK(*wait > most * 9 / 10);
+    const auto wait = longest.next_wait(kStart, 0.999).value_or(0ms);
+    CHECK(wait <= most);
+    CHECK(wait > most * 9 / 10);
   }
 }
 

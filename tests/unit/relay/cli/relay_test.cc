@@ -253,6 +253,20 @@ TEST_CASE("failures are run again, one or all of them, once", "[cli][relay]") {
   CHECK(count_of(site.json({"jobs", "rerun", "--failed", "orders"})) == 0);
 }
 
+TEST_CASE("a failure that cannot be run again keeps no other from it", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::editor);
+  settle_recipe(site, "orders");
+  const auto first = site.start("orders"), second = site.start("orders");
+  site.finish(first, domain::JobState::failed);
+  site.finish(second, domain::JobState::failed);
+  const auto ran = site.run({"jobs", "rerun", "--failed", "orders", "--from", "nowhere"});
+  CHECK(ran.code == kFailed);
+  CHECK_THAT(ran.err, Catch::Contains(first.value + ": ") && Catch::Contains(second.value + ": ") &&
+                          Catch::Contains("2 of 2 failed jobs were not run again"));
+  CHECK_THAT(ran.out, Catch::StartsWith("ID"));
+}
+
 TEST_CASE("an enrolment token is told with the safe way to use it", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);
