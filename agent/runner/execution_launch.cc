@@ -64,7 +64,7 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
     const std::string where = given.error().path.empty() ? "`with`" : "`with." + given.error().path + "`";
     return std::unexpected(invalid_at(where, expr::to_string(given.error().problem)));
   }
-  auto bound = recipe::bind_arguments(*action, *given);
+  auto bound = recipe::bind_arguments(*action, step.with, *given);
   if (!bound) return std::unexpected(invalid_at("`with`", bound.error().front().message));
   return *std::move(bound);
 }

@@ -102,6 +102,8 @@ void Argument::collect(std::string& path, std::vector<Use>& into) const {
   }
 }
 
+const Argument::List* Argument::items() const { return std::get_if<List>(&node_); }
+
 const Argument* Argument::find(std::string_view name) const {
   const auto* members = std::get_if<Map>(&node_);
   if (members == nullptr) return nullptr;

@@ -45,10 +45,12 @@ class Argument {
   std::expected<Value, ArgumentProblem> evaluate(const expr::Activation& activation,
                                                  expr::EvalLimits limits = {}) const;
 
+  bool is_map() const { return std::holds_alternative<Map>(node_); }
   bool is_literal() const;  // no expression anywhere inside
   Value source() const;     // as written: texts with their `${{ }}`
   std::vector<Use> uses() const;
   const Argument* find(std::string_view name) const;  // a map's member, or nullptr
+  const List* items() const;                          // nullptr when it was not written as a list
 
  private:
   struct Walk;

@@ -49,10 +49,9 @@ class WithReader {
   }
 
   Argument value(const Field& field, const Node& node) {
-    if (has(field.traits, Traits::literal_only) && !reading_.is_literal(node, field.name)) return {};
+    if (must_be_written_out(field) && !reading_.is_literal(node, field.name)) return {};
     const auto names = has(field.traits, Traits::accepts_secret) ? allowed_ | Roots::secrets : allowed_;
-    if (node.is_text() && !has(field.traits, Traits::literal_only) &&
-        find_expression(node.text) != std::string_view::npos) {
+    if (node.is_text() && find_expression(node.text) != std::string_view::npos) {
       return with_expression(field, node, names);
     }
     if (node.is_sequence() && !field.inside.empty()) {
@@ -110,6 +109,12 @@ void check_exactly_one(const Node& node, const ActionInfo& action, Reading& read
                      fmt::format("`{}` needs exactly one of {}", action.name, fmt::join(action.exactly_one, ", ")));
 }
 
+bool depends_on_event(const expr::Template& key) {
+  return std::ranges::any_of(key.references(), [](const expr::Reference& reference) {
+    return reference.path.front() == "trigger" || reference.path.front() == "inputs";
+  });
+}
+
 }  // namespace
 
 Argument read_with(const yaml::Node* with, const ActionInfo& action, Roots allowed, Reading& reading,
@@ -144,9 +149,10 @@ Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   check_connection(fields, {info->name, info->connections}, reading);
   const ActionInfo shape{.name = info->name, .fields = info->fields};
   made.with = read_with(with, shape, Roots::none, reading, node.at).source();
-  if (made.dedupe && made.dedupe->references().empty()) {
+  if (made.dedupe && !depends_on_event(*made.dedupe)) {
     fields.problem("dedupe", "constant-dedupe",
-                   "`dedupe` must depend on the event: with a constant key only the first event ever runs");
+                   "`dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the "
+                   "first event ever runs");
   }
   return made;
 }

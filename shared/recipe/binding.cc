@@ -1,5 +1,6 @@
 #include "shared/base/json.h"
 #include "shared/base/text.h"
+#include "shared/recipe/argument.h"
 #include "shared/recipe/catalogue.h"
 #include "shared/recipe/check.h"
 #include "shared/recipe/problem.h"
@@ -56,9 +57,31 @@ class Binder {
     if (given != 1) fault({}, "missing-field", fmt::format("exactly one of {} must be given", fmt::join(names, ", ")));
   }
 
+  // Fields that must be written out, of the mapping that `written` is.
+  void need_literals(std::span<const Field> fields, const Argument& written, const std::string& path) {
+    for (const auto& field : fields) {
+      const auto* given = written.find(field.name);
+      if (given == nullptr || given->is_literal() || !must_be_written_out(field)) continue;
+      const auto where = below(path, field.name);
+      const auto* items = has(field.traits, Traits::literal_only) ? nullptr : given->items();
+      if (items == nullptr) {
+        fault(where, "literal-only", fmt::format("`{}` must be literal", field.name));
+        continue;
+      }
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        need_literal_members(field.inside, (*items)[i], fmt::format("{}[{}]", where, i));
+      }
+    }
+  }
+
   std::vector<ArgumentFault> faults;
 
  private:
+  void need_literal_members(std::span<const Field> fields, const Argument& item, const std::string& path) {
+    if (!item.is_literal() && !item.is_map()) return fault(path, "literal-only", "must be a mapping, written out");
+    need_literals(fields, item, path);
+  }
+
   static std::string below(const std::string& path, std::string_view name) {
     return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
   }
@@ -105,6 +128,14 @@ std::expected<Value, std::vector<ArgumentFault>> bind_all(std::span<const Field>
 }
 
 }  // namespace
+
+std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Argument& written,
+                                                                const Value& arguments) {
+  Binder binder;
+  binder.need_literals(action.fields, written, {});
+  if (!binder.faults.empty()) return std::unexpected(std::move(binder.faults));
+  return bind_arguments(action, arguments);
+}
 
 std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Value& arguments) {
   return bind_all(action.fields, action.exactly_one, arguments);

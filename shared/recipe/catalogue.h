@@ -15,6 +15,8 @@
 // agent, checks arguments before a step runs, and is what the JSON Schema and docs/actions.md are made from.
 namespace sallyport::recipe {
 
+class Argument;
+
 // What a field takes; several may be joined with `|`.
 enum class Types : std::uint16_t {
   none = 0,
@@ -111,6 +113,10 @@ struct ArgumentFault {
 
 // Checks evaluated arguments against the table and gives them back complete: defaults filled in, durations as
 // Value::Kind::duration. The agent calls it before an action runs, because what an expression gave is known only then.
+// `written` is what `arguments` were evaluated from: the loader has refused expressions where only literals may stand,
+// and this refuses them again, so that no other way into the agent lets data become SQL text.
+std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Argument& written,
+                                                                const Value& arguments);
 std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const ActionInfo& action, const Value& arguments);
 std::expected<Value, std::vector<ArgumentFault>> bind_arguments(const TriggerInfo& trigger, const Value& arguments);
 

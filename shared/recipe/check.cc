@@ -97,6 +97,10 @@ std::string_view name_of(const Value& value) {
 
 }  // namespace
 
+bool must_be_written_out(const Field& field) {
+  return has(field.traits, Traits::literal_only) || std::ranges::any_of(field.inside, must_be_written_out);
+}
+
 std::string glob_problem(std::string_view pattern) {
   if (pattern.empty() || pattern.size() > kMaxGlob) return "a pattern has 1 to 255 characters";
   if (pattern.find_first_of("/\\") != std::string_view::npos) {

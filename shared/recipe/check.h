@@ -22,6 +22,9 @@ std::optional<Fault> check_value(const Field& field, const Value& value);
 // What is wrong with a pattern of file names; empty when nothing is.
 std::string glob_problem(std::string_view pattern);
 
+// The field, or one inside its elements, is literal only: an expression may not give it.
+bool must_be_written_out(const Field& field);
+
 const Field* find_field(std::span<const Field> fields, std::string_view name);
 std::vector<std::string_view> names_of(std::span<const Field> fields);
 

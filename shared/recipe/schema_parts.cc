@@ -1,6 +1,7 @@
 #include "shared/recipe/schema_parts.h"
 
 #include "shared/base/json.h"
+#include "shared/recipe/check.h"
 
 #include <algorithm>
 
@@ -45,7 +46,7 @@ Value field_schema(const Field& field) {
                           : object({{"type", "array"}, {"minItems", 1}, {"items", fields_schema(field.inside)}}));
   }
   const bool takes_any_text = has(field.types, Types::text) && field.choices.empty();
-  if (!has(field.traits, Traits::literal_only) && !takes_any_text) choices.push_back(ref("expression"));
+  if (!must_be_written_out(field) && !takes_any_text) choices.push_back(ref("expression"));
   return choices.size() == 1 ? choices.front() : object({{"anyOf", Value(std::move(choices))}});
 }
 

@@ -2,6 +2,7 @@
 
 #include "shared/base/json.h"
 #include "shared/base/text.h"
+#include "shared/recipe/argument.h"
 #include "shared/recipe/cron.h"
 
 #include <catch2/catch.hpp>
@@ -153,6 +154,33 @@ TEST_CASE("a secret reaches only fields that accept one, however deep it hides",
   CHECK(has(kept->find("stdin")->label(), Label::secret));
   CHECK(bound("log.write@1", Value(ValueMap{{Value("text"), Value("m").with_label(Label::masked)}}))
             .find("secret-sink") == std::string::npos);
+}
+
+TEST_CASE("what must be literal is refused also when arguments are bound", "[catalogue][injection]") {
+  const auto computed = [] {
+    return Argument(*expr::Template::parse("${{ inputs.s }}", expr::Environment().declare("inputs")));
+  };
+  const auto map = [](std::initializer_list<std::pair<const char*, Argument>> members) {
+    Argument::Map made;
+    for (const auto& [name, member] : members) made.emplace(name, member);
+    return Argument(std::move(made));
+  };
+  const auto list = [](Argument item) { return Argument(Argument::List{std::move(item)}); };
+  const Value values = json(R"({"statements":[{"statement":"delete from t"}]})");
+  const auto transaction = [&](Argument statements) {
+    const auto result = bind_arguments(*find_action("sql.transaction@1"), map({{"statements", statements}}), values);
+    return result ? "bound" : result.error().front().path + " [" + result.error().front().rule + "]";
+  };
+  const Argument text(Value("delete from t where id = :id"));
+  CHECK(transaction(computed()) == "statements [literal-only]");
+  CHECK(transaction(list(computed())) == "statements[0] [literal-only]");
+  CHECK(transaction(list(map({{"statement", computed()}}))) == "statements[0].statement [literal-only]");
+  CHECK(transaction(list(map({{"statement", text}, {"params", computed()}}))) == "bound");
+  CHECK(transaction(Argument(values.as_map().begin()->second)) == "bound");
+  const auto execute =
+      bind_arguments(*find_action("sql.execute@1"), map({{"statement", computed()}}), json(R"({"statement":"x"})"));
+  REQUIRE_FALSE(execute);
+  CHECK(execute.error().front().rule == "literal-only");
 }
 
 TEST_CASE("types are named for people", "[catalogue]") {

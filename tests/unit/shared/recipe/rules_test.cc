@@ -133,8 +133,16 @@ TEST_CASE("problems of a trigger", "[recipe][rules]") {
       {"{uses: schedule@1, with: {cron: \"@daily\", catch_up: twice}}",
        "3:62: `catch_up` must be one of skip, once [bad-choice]"},
       {"{uses: manual@1, dedupe: always}",
-       "3:35: `dedupe` must depend on the event: with a constant key only the first event ever runs [constant-dedupe]"},
-      {"{uses: manual@1, dedupe: \"${{ item }}\"}",
+       "3:35: `dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the first "
+       "event ever runs [constant-dedupe]"},
+      {"{uses: manual@1, dedupe: \"${{ recipe.name }}\"}",
+       "3:35: `dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the first "
+       "event ever runs [constant-dedupe]"},
+      {"{uses: manual@1, dedupe: \"x ${{ vars }}\"}",
+       "3:35: `dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the first "
+       "event ever runs [constant-dedupe]"},
+      {"{uses: manual@1, dedupe: \"${{ recipe.name }}-${{ inputs.x }}\"}", "3:59: `inputs` has no `x` [unknown-name]"},
+      {"{uses: manual@1, dedupe: \"${{ item }}${{ trigger.x }}\"}",
        "3:40: `item` can be used only in `with` of a step that has `foreach` [unknown-name]"},
       {"{uses: manual@1, deduplicate: 1}",
        "3:27: unknown key `deduplicate` in `trigger`; known are uses, connection, with, dedupe [unknown-key]"},
@@ -344,6 +352,10 @@ TEST_CASE("SQL text and command names are literal, data and secrets go into para
        "12:26: `statement` must be literal: no `${{ }}` here [literal-only]\nr:13:11: each of `statements` needs "
        "`statement` "
        "[missing-field]"},
+      {"  - id: a\n    uses: sql.transaction@1\n    connection: db\n    with: {statements: \"${{ inputs.x }}\"}\n",
+       "10:25: `statements` must be literal: no `${{ }}` here [literal-only]"},
+      {"  - id: a\n    uses: sql.transaction@1\n    connection: db\n    with: {statements: [\"${{ inputs.x }}\"]}\n",
+       "10:25: each of `statements` must be a mapping, not text [wrong-type]"},
       {"  - id: a\n    uses: sql.transaction@1\n    connection: db\n    with: {statements: []}\n",
        "10:24: `statements` is empty [missing-field]"},
       {"  - {id: a, uses: command.run@1, with: {template: \"${{ inputs.x }}\"}}\n",
