@@ -39,8 +39,7 @@ struct ConnectionPolicy {
   SqlVerbs sql_verbs = 0;
   StepLimits limits;
   yaml::Position at;
-  std::string rule;        // "policy.yaml:9 connections.erp-share"
-  std::string files_rule;  // of its parts, for refusals
+  std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
   std::string sql_rule;
 };
 

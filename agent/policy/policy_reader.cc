@@ -83,7 +83,6 @@ class PolicyReader {
     ConnectionPolicy rules;
     rules.limits = policy_.limits_;
     rules.at = member.at;
-    rules.rule = rule_at(member.at, path);
     rules.files_rule = rule_at(fields.at("files"), path + ".files");
     rules.sql_rule = rule_at(fields.at("sql"), path + ".sql.verbs");
     const auto* files = fields.sequence("files");

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 namespace sallyport::policy {
 namespace {
@@ -13,10 +12,37 @@ constexpr auto kEnd = std::string_view::npos;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool starts_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 bool continues_word(char c) { return starts_word(c) || is_digit(c) || c == '$'; }
+bool continues_name(char c) { return starts_word(c) || is_digit(c); }  // of a parameter, or of a dollar quote
+
+template <class Predicate>
+std::size_t end_of(std::string_view text, std::size_t from, Predicate belongs) {
+  while (from < text.size() && belongs(text[from])) ++from;
+  return from;
+}
+
+// Where the number that begins at `at` ends; nothing may touch it that continues a word. Old servers end `1e` or `1_e`
+// earlier than new ones do, and read what follows otherwise.
+std::size_t end_of_number(std::string_view text, std::size_t at) {
+  const auto digit = [](char c) { return is_digit(c) || c == '_'; };
+  const auto hex = [](char c) { return is_hex_digit(c) || c == '_'; };
+  const auto prefix = text.substr(at, 2);
+  const char first = at + 2 < text.size() ? text[at + 2] : '\0';
+  if ((prefix == "0x" || prefix == "0X") && is_hex_digit(first)) return end_of(text, at + 2, hex);
+  if ((prefix == "0o" || prefix == "0O" || prefix == "0b" || prefix == "0B") && is_digit(first))
+    return end_of(text, at + 2, digit);
+  auto end = end_of(text, at, digit);
+  if (end < text.size() && text[end] == '.') end = end_of(text, end + 1, digit);
+  if (end + 1 < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    const auto exponent = end + 1 + (text[end + 1] == '+' || text[end + 1] == '-' ? 1 : 0);
+    if (exponent < text.size() && is_digit(text[exponent])) end = end_of(text, exponent, digit);
+  }
+  return end;
+}
 
 class Scanner {
  public:
@@ -28,6 +54,8 @@ class Scanner {
   }
 
  private:
+  enum class Escapes { none, backslash };
+
   bool postgres() const { return dialect_ == SqlDialect::postgres; }
   char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
   std::unexpected<Error> refuse(std::string why) const {
@@ -39,29 +67,20 @@ class Scanner {
     at_ = end;
   }
 
-  template <class Predicate>
-  std::size_t end_of(std::size_t from, Predicate belongs) const {
-    while (from < text_.size() && belongs(text_[from])) ++from;
-    return from;
-  }
-
   Result<void> step() {
     const char c = peek();
-    if (c == '\0') return refuse("a NUL character");
     if (is_space(c)) return ++at_, Result<void>();
     if (c == '-' && peek(1) == '-') return skip_line_comment();
     if (c == '/' && peek(1) == '*') return skip_block_comment();
-    if (c == '\'') return quoted('\'', escapes_here() ? '\\' : '\'');
-    if (c == '"') return quoted('"', '"');
-    if (c == '`' && !postgres()) return quoted('`', '`');
+    if (c == '\'') return string();
+    if (c == '"') return quoted('"', Escapes::none);
+    if (c == '`' && !postgres()) return quoted('`', Escapes::none);
     if (c == '[' && !postgres()) return bracketed();
     if (c == '$') return dollar();
     if (c == ':') return colon();
     if ((c == '?' || c == '@' || c == '#') && !postgres()) return refuse("a positional placeholder; write :name");
-    if (starts_word(c)) return emit(SqlToken::Kind::word, end_of(at_, continues_word)), Result<void>();
-    if (is_digit(c))
-      return emit(SqlToken::Kind::number, end_of(at_, [](char d) { return is_digit(d) || d == '.' || d == '_'; })),
-             Result<void>();
+    if (starts_word(c)) return word();
+    if (is_digit(c)) return number();
     return emit(SqlToken::Kind::symbol, at_ + 1), Result<void>();
   }
 
@@ -89,16 +108,37 @@ class Scanner {
     return {};
   }
 
-  Result<void> quoted(char quote, char escape) {
+  // SQLite takes a byte order mark for white space, PostgreSQL for a part of the name.
+  Result<void> word() {
+    const auto end = end_of(text_, at_, continues_word);
+    if (text_.substr(at_, end - at_).contains("\xEF\xBB\xBF")) return refuse("a byte order mark");
+    return emit(SqlToken::Kind::word, end), Result<void>();
+  }
+
+  Result<void> number() {
+    const auto end = end_of_number(text_, at_);
+    if (end < text_.size() && (continues_word(text_[end]) || text_[end] == '.'))
+      return refuse("a number that runs into a word");
+    return emit(SqlToken::Kind::number, end), Result<void>();
+  }
+
+  // PostgreSQL reads a string that follows a string, with a line break between them, as the same string going on, with
+  // the escapes of the first.
+  Result<void> string() {
+    const bool follows = postgres() && !tokens_.empty() && tokens_.back().kind == SqlToken::Kind::quoted &&
+                         tokens_.back().text.ends_with('\'');
+    if (follows) return refuse("a string directly after a string; join them with ||");
+    return quoted('\'', escapes_here() ? Escapes::backslash : Escapes::none);
+  }
+
+  Result<void> quoted(char quote, Escapes escapes) {
     for (std::size_t at = at_ + 1; at < text_.size(); ++at) {
-      if (escape == '\\' && text_[at] == '\\') {
+      if (escapes == Escapes::backslash && text_[at] == '\\') {
         ++at;
       } else if (text_[at] == quote) {
         if (at + 1 >= text_.size() || text_[at + 1] != quote)
           return emit(SqlToken::Kind::quoted, at + 1), Result<void>();
         ++at;
-      } else if (text_[at] == '\0') {
-        break;
       }
     }
     return refuse("a quote that is not closed");
@@ -112,7 +152,7 @@ class Scanner {
 
   Result<void> dollar() {
     if (!postgres() || is_digit(peek(1))) return refuse("a positional placeholder; write :name");
-    const auto tag_end = end_of(at_ + 1, [](char c) { return starts_word(c) || is_digit(c); });
+    const auto tag_end = end_of(text_, at_ + 1, continues_name);
     if (tag_end >= text_.size() || text_[tag_end] != '$') return refuse("a stray $");
     const auto tag = text_.substr(at_, tag_end + 1 - at_);
     const auto close = text_.find(tag, tag_end + 1);
@@ -120,11 +160,16 @@ class Scanner {
     return emit(SqlToken::Kind::quoted, close + tag.size()), Result<void>();
   }
 
+  // A parameter becomes `$1`, which would continue a word that it touches.
   Result<void> colon() {
-    if (peek(1) == ':') return emit(SqlToken::Kind::symbol, at_ + 2), Result<void>();
-    if (!starts_word(peek(1))) return emit(SqlToken::Kind::symbol, at_ + 1), Result<void>();
-    return emit(SqlToken::Kind::parameter, end_of(at_ + 1, [](char c) { return starts_word(c) || is_digit(c); }), 1),
-           Result<void>();
+    if (starts_word(peek(1))) {
+      const bool touches =
+          at_ > 0 && continues_word(text_[at_ - 1]) && !tokens_.empty() && tokens_.back().kind == SqlToken::Kind::word;
+      if (touches) return refuse("a parameter that touches the word before it");
+      return emit(SqlToken::Kind::parameter, end_of(text_, at_ + 1, continues_name), 1), Result<void>();
+    }
+    if (!postgres()) return refuse("a colon that begins no parameter; write :name");
+    return emit(SqlToken::Kind::symbol, at_ + (peek(1) == ':' ? 2 : 1)), Result<void>();
   }
 
   std::string_view text_;
@@ -138,6 +183,7 @@ class Scanner {
 Result<std::vector<SqlToken>> tokenize_sql(std::string_view text, SqlDialect dialect) {
   if (text.size() > kMaxStatement)
     return fail(Errc::too_large, fmt::format("the statement is longer than {} bytes", kMaxStatement));
+  if (text.contains('\0')) return fail(Errc::invalid, "the statement has a NUL character");
   return Scanner(text, dialect).run();
 }
 

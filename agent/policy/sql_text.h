@@ -25,9 +25,14 @@ struct SqlToken {
   std::size_t offset;     // of its first byte, the colon included
 };
 
-// Comments and white space are left out. Refuses what would be read differently by different servers, or not at all:
-// unterminated quotes and comments, NUL, positional placeholders (`?`, `$1`), more than 1 MiB.
-// Dialects differ in nested comments, dollar quotes, E'' strings, [x] and `x`. The text must outlive the tokens.
+// Reads the text as the server of that dialect does: PostgreSQL with standard_conforming_strings on and client_encoding
+// UTF8 (scan.l; the connector holds every session to both), SQLite as it is (tokenize.c). They differ in nested
+// comments, the end of line comments, dollar quotes, E'' strings, [x] and `x`. Comments and white space are left out.
+// Refuses what releases of a server read differently, what the later change of `:name` to a number would change, and
+// what ends nowhere: numbers that run into words, a string directly after a string (PostgreSQL may take both for one),
+// a parameter that touches a word, byte order marks, unterminated quotes and comments, NUL, positional placeholders
+// (`?`,
+// `$1`), more than 1 MiB. The text must outlive the tokens.
 Result<std::vector<SqlToken>> tokenize_sql(std::string_view text, SqlDialect dialect);
 
 // What a statement may do, in the words of policy.yaml.
@@ -38,10 +43,13 @@ constexpr SqlVerbs with(SqlVerbs verbs, SqlVerb one) { return verbs | static_cas
 std::string to_string(SqlVerbs verbs);     // "select, update"
 std::string_view to_string(SqlVerb verb);  // "delete" for remove
 
-// Every verb of the one statement in `tokens`: its leading keyword's, and that of each data-changing part
-// (`with x as (delete ...)`, `on conflict do update`, `select ... into`, `for update`). Errs on the side of too many.
-// Refuses: nothing to run, more than one statement, and a leading keyword that is not in the table (COPY, DO, SET,
-// ATTACH, PRAGMA, BEGIN, GRANT ...).
+// Every verb of the one statement in `tokens`: its leading keyword's, and that of each part that reads or changes data
+// by itself (`with x as (delete ...)`, `on conflict do update`, `select ... into`, `for update`, `create table x as
+// select`, `insert into a table b`). Errs on the side of too many: a verb used as a name counts, and so does the event
+// of a trigger (`create trigger ... after insert`). What a function or trigger does that a statement sets off is not
+// seen: the connector runs statements that only select in transactions that are read only, and the rights of the
+// database's user bound the rest. Refuses: nothing to run, more than one statement, and a leading keyword that is not
+// in the table (COPY, DO, SET, ATTACH, PRAGMA, BEGIN, GRANT ...).
 Result<SqlVerbs> verbs_of(const std::vector<SqlToken>& tokens);
 
 }  // namespace sallyport::policy

@@ -60,21 +60,61 @@ std::optional<SqlVerbs> find_in(std::span<const Meaning> table, std::string_view
   return it == table.end() ? std::nullopt : std::optional(it->verbs);
 }
 
-// A name behind a dot (`t.update`) is never a keyword.
-SqlVerbs all_verbs(std::span<const SqlToken> tokens, SqlVerbs leading) {
-  SqlVerbs verbs = leading;
-  bool creates = false, replaces = false;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].kind != SqlToken::Kind::word || (i > 0 && is_symbol(tokens[i - 1], "."))) continue;
-    const auto word = lower(tokens[i].text);
-    verbs |= find_in(kAnywhere, word).value_or(0);
-    creates = creates || word == "into";
-    replaces = replaces || (word == "replace" && i > 0 && lower(tokens[i - 1].text) == "or");
+// Finds the verbs word by word. A name behind a dot (`t.update`) is never a keyword; any other word that looks like a
+// verb counts as one, also where it is a name.
+class VerbFinder {
+ public:
+  VerbFinder(std::span<const SqlToken> tokens, SqlVerbs leading) : tokens_(tokens), leading_(leading) {}
+
+  SqlVerbs run() {
+    auto verbs = leading_;
+    for (at_ = 0; at_ < tokens_.size(); ++at_) verbs |= verbs_here();
+    return verbs;
   }
-  if (replaces) verbs |= set_of({insert, update, remove});
-  if (creates && !has(verbs, insert) && !has(verbs, merge)) verbs = with(verbs, ddl);  // select ... into a new table
-  return verbs;
-}
+
+ private:
+  SqlVerbs verbs_here() {
+    const auto& token = tokens_[at_];
+    if (is_symbol(token, "(")) selects_.push_back(false);
+    if (is_symbol(token, ")") && selects_.size() > 1) selects_.pop_back();
+    if (token.kind != SqlToken::Kind::word || (at_ > 0 && is_symbol(tokens_[at_ - 1], "."))) return 0;
+    const auto word = lower(token.text);
+    if (word == "select") selects_.back() = true;
+    if (word == "table") return reads_table() ? set_of({select}) : 0;
+    if (word == "replace") return replaces() ? set_of({insert, update, remove}) : 0;
+    // `select ... into` makes a table; in every other statement INTO comes before a SELECT of the same brackets.
+    if (word == "into") return selects_.back() ? set_of({ddl}) : 0;
+    if (is_reference_action(word)) return 0;
+    return find_in(kAnywhere, word).value_or(0);
+  }
+
+  std::string neighbour(std::size_t at) const {
+    using enum SqlToken::Kind;
+    if (at >= tokens_.size() || (tokens_[at].kind != word && tokens_[at].kind != symbol)) return {};
+    return lower(tokens_[at].text);
+  }
+  std::string before() const { return at_ == 0 ? "" : neighbour(at_ - 1); }
+
+  // `table x` stands for `select * from x`; in ddl the word mostly says what is made.
+  bool reads_table() const {
+    constexpr std::array kBefore{"as", "(", ")", "union", "intersect", "except", "all", "distinct"};
+    return !has(leading_, ddl) || std::ranges::find(kBefore, before()) != kBefore.end();
+  }
+  // Not the function `replace(...)`, nor `create or replace view`.
+  bool replaces() const {
+    const auto next = neighbour(at_ + 1);
+    return next == "into" || (before() == "or" && next != "(" && !has(leading_, ddl));
+  }
+  // `references t on delete cascade`
+  bool is_reference_action(const std::string& word) const {
+    return has(leading_, ddl) && before() == "on" && (word == "delete" || word == "update");
+  }
+
+  std::span<const SqlToken> tokens_;
+  SqlVerbs leading_;
+  std::size_t at_ = 0;
+  std::vector<bool> selects_{false};  // for each open bracket: has there been a SELECT directly in it
+};
 
 }  // namespace
 
@@ -104,8 +144,7 @@ Result<SqlVerbs> verbs_of(const std::vector<SqlToken>& tokens) {
   const auto leading = find_in(kLeading, word);
   if (!leading)
     return fail(Errc::invalid, fmt::format("a statement that begins with {} is never allowed", word.substr(0, 32)));
-  if (has(*leading, ddl)) return *leading;
-  const auto verbs = all_verbs(statement, *leading);
+  const auto verbs = VerbFinder(statement, *leading).run();
   if (verbs == 0) return fail(Errc::invalid, "the statement has no verb after WITH");
   return verbs;
 }

@@ -52,7 +52,29 @@ TEST_CASE("every statement has its verbs", "[policy][sql]") {
       {"with recursive x as (select 1) update a set y = 1", "select, update"},
       {"select * from a for update", "select, update"},
       {"select * into b from a", "select, ddl"},
-      {"create table a as select 1", "ddl"},
+      {"select id as insert into leak from orders", "select, insert, ddl"},
+      {"select (id) insert into leak from orders", "select, insert, ddl"},
+      {"with x as (select 1) select id insert into leak from orders", "select, insert, ddl"},
+      {"with merge as (select 1) select id into leak from orders", "select, merge, ddl"},
+      {"select insert or ignore into leak from q", "select, insert, ddl"},
+      {"with x as (select 1) insert into a select * from x", "select, insert"},
+      {"with x as (insert into a values (1) returning id) select id from x", "select, insert"},
+      {"with x as (select 1) replace into a select * from x", "select, insert, update, delete"},
+      {"insert or ignore into a select 1", "select, insert"},
+      {"select replace(a, 'x', 'y') from t", "select"},
+      {"select t.into, t.replace from t", "select"},
+      {"insert into a table b", "select, insert"},
+      {"with x as (table a) update b set c = 1", "select, update"},
+      {"create table a as select 1", "select, ddl"},
+      {"create table leak as select * from salaries", "select, ddl"},
+      {"create table leak as table salaries", "select, ddl"},
+      {"create materialized view leak as (table salaries)", "select, ddl"},
+      {"create table leak as values (1) union all table salaries", "select, ddl"},
+      {"create or replace view a as select 1", "select, ddl"},
+      {"create rule r as on insert to a do also delete from b", "insert, delete, ddl"},
+      {"create table a (b int references c on delete cascade on update set null)", "ddl"},
+      {"create temporary table a (b int)", "ddl"},
+      {"comment on table a is 'select'", "ddl"},
       {"drop table a", "ddl"},
       {"truncate a", "ddl"},
       {"alter table a add b int", "ddl"},
@@ -102,6 +124,22 @@ TEST_CASE("what cannot be judged is refused", "[policy][sql]") {
       {"select $x$ open $y$", "dollar quote that is not closed"},
       {"select $1", "positional placeholder"},
       {"select $", "stray $"},
+      {"select E'a'\n'b\\' || '", "a string directly after a string"},
+      {"select 'a' -- b\n 'b'", "a string directly after a string"},
+      {"select U&'a'\n'b'", "a string directly after a string"},
+      {"select 1_e'\\'", "a number that runs into a word"},
+      {"select 1e'\\'", "a number that runs into a word"},
+      {"select 0b1e'\\'", "a number that runs into a word"},
+      {"select 1e-e'\\'", "a number that runs into a word"},
+      {"select 1..e'\\'", "a number that runs into a word"},
+      {"select .5delete", "a number that runs into a word"},
+      {"select E:x'\\'", "a parameter that touches the word before it"},
+      {"\xEF\xBB\xBF"
+       "delete from a",
+       "a byte order mark"},
+      {"with x as (select 1) \xEF\xBB\xBF"
+       "delete from a",
+       "a byte order mark"},
   };
   for (const auto& row : table) {
     INFO(row.text);
@@ -110,6 +148,8 @@ TEST_CASE("what cannot be judged is refused", "[policy][sql]") {
     CHECK(answer.find(row.reason) != std::string::npos);
   }
   CHECK(verbs(std::string_view("select 1\0; delete from a", 24)).find("NUL") != std::string::npos);
+  CHECK(verbs(std::string_view("select $$\0$$", 13)).find("NUL") != std::string::npos);
+  CHECK(verbs(std::string_view("select 1 -- \0", 13)).find("NUL") != std::string::npos);
   CHECK_FALSE(tokenize_sql(std::string((1u << 20) + 1, ' '), SqlDialect::sqlite));
 }
 
@@ -125,6 +165,20 @@ TEST_CASE("dialects differ, and each is read as its server reads it", "[policy][
   CHECK(verbs("select data ? 'key' from t", SqlDialect::postgres) == "select");
   CHECK(verbs("attach 'x' as y", SqlDialect::sqlite).find("begins with attach") != std::string::npos);
   CHECK(verbs("pragma writable_schema = 1", SqlDialect::sqlite).find("begins with pragma") != std::string::npos);
+}
+
+TEST_CASE("what servers read alike is not refused", "[policy][sql]") {
+  for (const char* text :
+       {"select 1, 1.5, .5, 1., 1e10, 1.5E-3, 0x1F, 1_000 from t", "select 'a' || 'b', \"c\" from t",
+        "select date '2026-01-31', \"date\" '2026-01-31'",
+        "select 'it''s', E'it''s\\n', U&'\\0061', B'01', X'1F', N'x'", "select $$a$$ || $b$ $$ $b$, a$b from t",
+        "select a->>'b', a #>> '{c}', b @> '{}' from t where a <> -1", "select sum(a) filter (where b = :b) from t",
+        "select 1 /* -- */ + /* ' */ 2 -- '"}) {
+    INFO(text);
+    CHECK(verbs(text) == "select");
+  }
+  CHECK(verbs("select 'a' 'b', x'1F', \"c\", [d e], `f`, 1.5e3, :x from t", SqlDialect::sqlite) == "select");
+  CHECK(verbs("select :1", SqlDialect::sqlite).find("begins no parameter") != std::string::npos);
 }
 
 TEST_CASE("parameters are found, and only where they are", "[policy][sql]") {
