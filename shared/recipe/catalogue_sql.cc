@@ -5,8 +5,8 @@ namespace {
 
 constexpr std::array kKinds{"sql"sv};
 constexpr std::array kReadErrors{"connection"sv, "timeout"sv, "policy"sv, "invalid"sv, "permission"sv, "too_large"sv};
-constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,     "invalid"sv,
-                                  "permission"sv, "constraint"sv, "transaction"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,      "invalid"sv,
+                                  "permission"sv, "constraint"sv, "transaction"sv, "in_doubt"sv};
 
 constexpr Field kStatement{.name = "statement",
                            .traits = Traits::required | Traits::literal_only,
@@ -67,7 +67,8 @@ constexpr std::array kActions{
                .repeat = Repeat::safe,
                .error_classes = kReadErrors},
     ActionInfo{.name = "sql.execute@1",
-               .doc = "Runs one statement that changes data, once or for each set of parameters.",
+               .doc = "Runs one statement that changes data, once or for each set of parameters. A statement that only "
+                      "selects runs read only.",
                .connections = kKinds,
                .fields = kExecuteFields,
                .output = kExecuteOutput,
@@ -75,7 +76,7 @@ constexpr std::array kActions{
                .repeat = Repeat::ledger,
                .error_classes = kWriteErrors},
     ActionInfo{.name = "sql.transaction@1",
-               .doc = "Runs several statements in one transaction.",
+               .doc = "Runs several statements in one transaction, which is read only when all of them only select.",
                .connections = kKinds,
                .fields = kTransactionFields,
                .output = kExecuteOutput,

@@ -14,7 +14,7 @@ namespace {
 constexpr milliseconds kDefaultInitialDelay = std::chrono::seconds(1);
 constexpr milliseconds kDefaultMaxDelay = std::chrono::minutes(5);
 constexpr std::array<std::string_view, 3> kRetriedByDefault{"connection", "timeout", "transaction"};
-constexpr std::array<std::string_view, 3> kNeverAny{"policy", "cancelled", "invalid"};
+constexpr std::array<std::string_view, 4> kNeverAny{"policy", "cancelled", "invalid", "in_doubt"};
 
 bool is_word(std::string_view text, std::string_view also) {
   if (text.empty() || text.size() > kMaxNameLength || text.front() < 'a' || text.front() > 'z') return false;

@@ -32,7 +32,8 @@ class RowSink {
 
 enum class Access { read_only, read_write };
 
-// One session with a server; used by one thread at a time. Values come as null, bool, int64 (exact), double, or text:
+// One session with a server; used by one thread at a time. What a statement leaves behind in its session (settings,
+// locks, temporary tables) is gone at the next begin(). Values come as null, bool, int64 (exact), double, or text:
 // decimals as their digits, timestamps as RFC 3339 (without zone: as the server has it), bytes as base64.
 // Errors carry the server's code as a class ("sqlstate:23505") and the names of constraints, never data of a row or
 // parameter.
@@ -40,6 +41,8 @@ class Connection {
  public:
   virtual ~Connection() = default;
   virtual StepResult<void> begin(Access access, const CallLimits& limits) = 0;
+  // When the first class of the error is "in_doubt", nobody knows whether the transaction took effect: the server was
+  // told to commit, and its answer did not come. The class of what happened follows.
   virtual StepResult<void> commit(const CallLimits& limits) = 0;
   virtual void rollback() noexcept = 0;  // harmless without a transaction
   // The number of rows changed.

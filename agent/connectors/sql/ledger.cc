@@ -57,7 +57,9 @@ StepResult<std::optional<std::int64_t>> EffectLedger::claim(std::string_view key
 
 StepResult<void> EffectLedger::record(std::string_view key, std::int64_t affected, const CallLimits& limits) {
   SP_TRY(const auto record, statement(kRecord));
-  SP_CHECK(connection_.execute_own(record, {Value(affected), Value(key)}, limits));
+  SP_TRY(const auto recorded, connection_.execute_own(record, {Value(affected), Value(key)}, limits));
+  if (recorded != 1)
+    return step_fail("invalid", "the effect ledger: the step's statements have moved or changed sallyport_effects");
   return {};
 }
 

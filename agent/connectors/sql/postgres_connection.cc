@@ -17,7 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxPrepared = 64;
 constexpr auto kRollbackLimit = 5s;
 
 bool is_good(const PGresult* result) {
@@ -83,7 +82,8 @@ StepResult<void> PostgresConnectionImpl::skip_results(const CallLimits& limits) 
 }
 
 void PostgresConnectionImpl::watch_client(const CallLimits& limits) {
-  if (PQserverVersion(session_.get()) >= 140'000) (void)simple("set client_connection_check_interval = 1000", limits);
+  watches_client_ = PQserverVersion(session_.get()) >= 140'000 &&
+                    simple("set client_connection_check_interval = 1000", limits).has_value();
 }
 
 StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const CallLimits& limits) {
@@ -94,20 +94,34 @@ StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const C
   return {};
 }
 
+// A session in an unknown state is none: the pool opens another.
+StepResult<void> PostgresConnectionImpl::reset(const CallLimits& limits) {
+  prepared_.clear();
+  auto done = simple("discard all", limits);
+  if (done || !session_.is_alive()) return done;
+  (void)session_.broken("clearing the session");
+  return step_fail("connection", "clearing the session: " + done.error().message);
+}
+
 StepResult<void> PostgresConnectionImpl::begin(Access access, const CallLimits& limits) {
-  if (prepared_.size() > kMaxPrepared) {
-    SP_CHECK(simple("deallocate all", limits));
-    prepared_.clear();
-  }
+  if (std::exchange(used_, true)) SP_CHECK(reset(limits));
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(limits.deadline - std::chrono::steady_clock::now());
   const auto ms = std::clamp<std::int64_t>(left.count(), 1, INT32_MAX);
-  return simple(fmt::format("begin {}; set local statement_timeout = {}",
-                            access == Access::read_only ? "read only" : "read write", ms),
+  return simple(fmt::format("begin {}; set local statement_timeout = {}{}",
+                            access == Access::read_only ? "read only" : "read write", ms,
+                            watches_client_ ? "; set local client_connection_check_interval = 1000" : ""),
                 limits);
 }
 
-StepResult<void> PostgresConnectionImpl::commit(const CallLimits& limits) { return simple("commit", limits); }
+// An error that the server reports and survives is an answer: nothing took effect. What ends the session may come
+// before the commit or after it.
+StepResult<void> PostgresConnectionImpl::commit(const CallLimits& limits) {
+  if (!session_.is_alive()) return std::unexpected(session_.broken("committing"));
+  auto done = simple("commit", limits);
+  if (!done && !session_.is_alive()) done.error().classes = {"in_doubt", done.error().classes.back()};
+  return done;
+}
 
 void PostgresConnectionImpl::rollback() noexcept {
   const auto state = PQtransactionStatus(session_.get());
@@ -116,8 +130,20 @@ void PostgresConnectionImpl::rollback() noexcept {
   }
 }
 
+// The policy has read the statements of this transaction in the light of these two settings; an earlier one of them may
+// have changed either.
+StepResult<void> PostgresConnectionImpl::check_lexis() {
+  for (const auto [name, value] : {std::pair{"standard_conforming_strings", "on"}, {"client_encoding", "UTF8"}}) {
+    const char* now = PQparameterStatus(session_.get(), name);
+    if (now == nullptr || std::string_view(now) != value)
+      return step_fail("invalid", fmt::format("{} is not {} in this session; no statement may change it", name, value));
+  }
+  return {};
+}
+
 StepResult<std::string> PostgresConnectionImpl::prepared_name(const Statement& statement, const CallLimits& limits) {
   if (const auto it = prepared_.find(statement.text); it != prepared_.end()) return it->second;
+  SP_CHECK(check_lexis());
   auto name = fmt::format("s{}", next_name_++);
   if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
     return std::unexpected(session_.broken("sending to the database"));

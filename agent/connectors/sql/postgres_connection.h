@@ -7,7 +7,8 @@
 
 namespace sallyport::connectors::sql {
 
-// One libpq connection. Statements are prepared once and kept by their text; rows come one at a time (single-row mode).
+// One libpq connection. Statements are prepared once in a transaction and kept by their text; rows come one at a time
+// (single-row mode).
 class PostgresConnectionImpl final : public Connection {
  public:
   explicit PostgresConnectionImpl(ConnectionOwner connection) : session_(std::move(connection)) {}
@@ -35,6 +36,8 @@ class PostgresConnectionImpl final : public Connection {
  private:
   StepResult<std::string> prepared_name(const Statement& statement, const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
+  StepResult<void> reset(const CallLimits& limits);
+  StepResult<void> check_lexis();
   StepResult<void> skip_results(const CallLimits& limits);
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
   StepError refusal(const pg_result* result, const CallLimits& limits);
@@ -43,6 +46,8 @@ class PostgresConnectionImpl final : public Connection {
   PostgresSession session_;
   std::map<std::string, std::string> prepared_;  // text to name
   std::uint64_t next_name_ = 0;                  // never used twice: a prepare that timed out may have happened
+  bool used_ = false;                            // a transaction has been here
+  bool watches_client_ = false;
 };
 
 }  // namespace sallyport::connectors::sql

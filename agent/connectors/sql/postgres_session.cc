@@ -39,10 +39,9 @@ StepError PostgresSession::broken(std::string_view doing) {
   return postgres_connection_error(connection_.get(), doing);
 }
 
-bool PostgresSession::is_usable() const {
-  return !broken_ && PQstatus(connection_.get()) == CONNECTION_OK &&
-         PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
-}
+bool PostgresSession::is_alive() const { return !broken_ && PQstatus(connection_.get()) == CONNECTION_OK; }
+
+bool PostgresSession::is_usable() const { return is_alive() && PQtransactionStatus(connection_.get()) == PQTRANS_IDLE; }
 
 StepError PostgresSession::interrupt(const CallLimits& limits) {
   broken_ = true;

@@ -32,7 +32,8 @@ class PostgresSession {
   StepError broken(std::string_view doing);
 
   pg_conn* get() const { return connection_.get(); }
-  bool is_usable() const;
+  bool is_usable() const;  // alive, and not in a transaction
+  bool is_alive() const;
   bool is_broken() const { return broken_; }
 
  private:

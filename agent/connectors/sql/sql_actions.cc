@@ -25,6 +25,20 @@ StepResult<CheckedStatement> check_statement(const Site& site, const StepContext
   return CheckedStatement{std::move(statement), verbs};
 }
 
+StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& limits) {
+  auto done = connection.commit(limits);
+  if (done || done.error().error_class() != "in_doubt") return done;
+  auto& error = done.error();
+  if (doubt == Doubt::harmless) {
+    error.classes.erase(error.classes.begin());
+  } else {
+    error.classes = {"in_doubt"};
+    error.message =
+        "it is not known whether the transaction took effect, its commit was not answered: " + error.message;
+  }
+  return done;
+}
+
 std::vector<std::unique_ptr<Action>> make_actions(Site site) {
   const auto databases = std::make_shared<Databases>(site.connections, site.policy, site.vault);
   std::vector<std::unique_ptr<Action>> actions;

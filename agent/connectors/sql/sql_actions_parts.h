@@ -32,4 +32,9 @@ struct CheckedStatement {
 StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,
                                              std::string_view text);
 
+// What a commit without an answer means: `counts` gives the class "in_doubt" and no other, so that nothing repeats the
+// step by itself; `harmless` gives the class of what happened, because running the step again settles it.
+enum class Doubt { counts, harmless };
+StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& limits);
+
 }  // namespace sallyport::connectors::sql

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -13,24 +14,35 @@ namespace {
 // One statement with its sets of parameters.
 struct Work {
   Statement statement;
+  policy::SqlVerbs verbs;
   const Value* parameters;  // of the arguments; nullptr: none
 };
+
+Access access_for(const std::vector<Work>& works) {
+  constexpr auto kOnlySelect = static_cast<policy::SqlVerbs>(policy::SqlVerb::select);
+  const bool reads = std::ranges::all_of(works, [](const Work& work) { return work.verbs == kOnlySelect; });
+  return reads ? Access::read_only : Access::read_write;
+}
 
 bool wants_exactly_once(const Arguments& arguments) {
   return arguments.find("exactly_once") == nullptr || arguments.is_true("exactly_once");
 }
 
-// Runs pieces of work in one transaction, at most once per idempotency key where there is a ledger.
+enum class Ledger { none, kept };
+
+// Runs pieces of work in one transaction, at most once per idempotency key where there is a ledger. Work that only
+// selects runs read only, and leaves no key: there is nothing to do twice.
 class Execution {
  public:
   Execution(const Site& site, const StepContext& context, const Target& target)
       : site_(site), context_(context), target_(target) {}
 
-  StepResult<std::int64_t> run(const std::vector<Work>& works, bool ledger) {
-    SP_TRY(const auto lease, target_.pool->begin(Access::read_write, target_.limits));
-    if (!ledger) {
+  StepResult<std::int64_t> run(const std::vector<Work>& works, Ledger ledger) {
+    const auto access = access_for(works);
+    SP_TRY(const auto lease, target_.pool->begin(access, target_.limits));
+    if (access == Access::read_only || ledger == Ledger::none) {
       SP_TRY(const auto affected, run_all(*lease, works));
-      SP_CHECK(lease->commit(target_.limits));
+      SP_CHECK(commit(*lease, access == Access::read_only ? Doubt::harmless : Doubt::counts, target_.limits));
       return affected;
     }
     SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
@@ -39,7 +51,7 @@ class Execution {
     if (done) return *done;
     SP_TRY(const auto affected, run_all(*lease, works));
     SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
-    SP_CHECK(lease->commit(target_.limits));
+    SP_CHECK(commit(*lease, Doubt::harmless, target_.limits));
     return affected;
   }
 
@@ -93,7 +105,7 @@ class SqlChange : public Action {
     const Arguments arguments(values);
     SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
     SP_TRY(const auto works, plan(context, target, arguments));
-    const bool ledger = target.settings->effect_ledger && wants_exactly_once(arguments);
+    const auto ledger = target.settings->effect_ledger && wants_exactly_once(arguments) ? Ledger::kept : Ledger::none;
     SP_TRY(const auto affected, Execution(site_, context, target).run(works, ledger));
     return Output{Value(ValueMap{{Value("affected"), Value(affected)}})};
   }
@@ -108,7 +120,7 @@ class SqlChange : public Action {
     const Arguments arguments(values);
     SP_TRY(const auto text, arguments.text("statement"));
     SP_TRY(auto checked, check_statement(site_, context, target, text));
-    return Work{std::move(checked.statement), arguments.find("params")};
+    return Work{std::move(checked.statement), checked.verbs, arguments.find("params")};
   }
 
  private:

@@ -98,7 +98,7 @@ class SqlQuery final : public Action {
     SpooledRows rows(*spool, ceilings(context, arguments));
     SP_TRY(const auto lease, target.pool->begin(Access::read_only, target.limits));
     SP_CHECK(lease->query(checked.statement, parameters, rows, target.limits));
-    SP_CHECK(lease->commit(target.limits));
+    SP_CHECK(commit(*lease, Doubt::harmless, target.limits));
     SP_CHECK(rows.flush());
     return finish(arguments, rows, *spool);
   }

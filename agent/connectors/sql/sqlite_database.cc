@@ -80,7 +80,15 @@ class Sqlite final : public Connection {
     access_ = access;
     return own(access == Access::read_only ? "begin" : "begin immediate", limits);
   }
-  StepResult<void> commit(const CallLimits& limits) override { return own("commit", limits); }
+  // An input/output error may strike after the commit record has reached the disk. Every other error comes before it,
+  // and leaves the transaction open or has rolled it back.
+  StepResult<void> commit(const CallLimits& limits) override {
+    auto done = own("commit", limits);
+    const bool io_error = (sqlite3_errcode(db_.get()) & 0xFF) == SQLITE_IOERR;
+    if (!done && io_error && access_ == Access::read_write)
+      done.error().classes.insert(done.error().classes.begin(), "in_doubt");
+    return done;
+  }
   void rollback() noexcept override {
     limits_ = nullptr;  // cleaning up is not interrupted
     own_ = true;

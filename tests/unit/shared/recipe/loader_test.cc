@@ -138,7 +138,7 @@ TEST_CASE("retries apply to the named classes and wait longer each time", "[reci
   CHECK_FALSE(retry.applies(1, {"connection"}));
   retry.on = {"any"};
   CHECK(retry.applies(1, {"constraint"}));
-  for (auto never : {"policy", "cancelled", "invalid"}) CHECK_FALSE(retry.applies(1, {never}));
+  for (auto never : {"policy", "cancelled", "invalid", "in_doubt"}) CHECK_FALSE(retry.applies(1, {never}));
   CHECK_FALSE(Retry{}.applies(1, {"connection"}));
 
   CHECK(retry.delay(1) == 1s);
