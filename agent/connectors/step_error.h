@@ -11,9 +11,9 @@ namespace sallyport::connectors {
 // Why a step failed. `classes` are the words `retry.on` can name, the most precise first:
 // {"sqlstate:40001", "transaction"}, {"connection"}, {"timeout"}, {"policy"}, {"exit:3", "command"}.
 // The closed set of general classes: connection, timeout, cancelled, policy, invalid, not_found, constraint,
-// transaction, permission, too_large, changed, disk_full, command, format, internal; and in_doubt, always alone: nobody
-// knows whether the effect happened, so that nothing but the recipe's `on_in_doubt` may repeat the step. `message` is
-// for operators and integrators: what, where, what to do; never a secret, a row or a body.
+// transaction, permission, too_large, changed, disk_full, command, format, internal, in_doubt (nobody can know whether
+// the effect happened: handled like a crash in the middle, by on_in_doubt and never by `retry`). `message` is for
+// operators and integrators: what, where, what to do; never a secret, a row or a body.
 struct StepError {
   std::vector<std::string> classes;
   std::string message;

@@ -8,7 +8,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
+#include <string>
+#include <type_traits>
 
 namespace sallyport::expr {
 namespace {
@@ -25,9 +28,16 @@ std::unexpected<Failure> malformed(std::string_view type) {
   return failed("invalid_argument: the string is no " + std::string(type));
 }
 
+// A plus sign, which from_chars() does not take; a uint has no sign at all.
+bool take_plus(std::string_view& text) {
+  if (!text.starts_with('+')) return true;
+  text.remove_prefix(1);
+  return !text.starts_with('-');
+}
+
 template <class Integer>
 Answer integer_from_text(std::string_view text, std::string_view type) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (std::is_signed_v<Integer> && !take_plus(text)) return malformed(type);
   Integer number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem == std::errc::result_out_of_range) return out_of_range(type);
@@ -72,23 +82,29 @@ Answer to_uint(const Call& call) {
 }
 
 std::optional<double> named_double(std::string_view text) {
-  const bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) text.remove_prefix(1);
-  if (text == "NaN") return std::nan("");
-  if (text == "Infinity" || text == "Inf" || text == "inf" || text == "infinity")
-    return negative ? -HUGE_VAL : HUGE_VAL;
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower == "nan") return std::nan("");
+  const bool negative = lower.starts_with('-');
+  if (negative || lower.starts_with('+')) lower.erase(0, 1);
+  if (lower == "inf" || lower == "infinity") return negative ? -HUGE_VAL : HUGE_VAL;
   return std::nullopt;
 }
 
+// Too small for a double is zero, too large an error: the same as for literals.
 Answer double_from_text(std::string_view text) {
   if (const auto named = named_double(text)) return Value(*named);
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (!take_plus(text)) return malformed("double");
   const bool decimal = !text.empty() && text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (!decimal || problem == std::errc::invalid_argument || end != text.data() + text.size())
     return malformed("double");
-  if (problem == std::errc::result_out_of_range) return out_of_range("double");
+  if (problem == std::errc::result_out_of_range) {
+    number = std::strtod(std::string(text).c_str(), nullptr);
+    if (std::isinf(number)) return out_of_range("double");
+  }
   return Value(number);
 }
 

@@ -36,13 +36,13 @@ bool take(std::string_view& text, std::string_view one_of) {
   return true;
 }
 
-// Fraction digits as nanoseconds; nullopt when there is none or more than nine.
+// Fraction digits as nanoseconds, what is finer cut off; nullopt when there is none.
 std::optional<std::int64_t> take_fraction(std::string_view& text) {
   std::int64_t nanos = 0, unit = kSecond / 10;
   std::size_t digits = 0;
   for (; digits < text.size() && is_digit(text[digits]); ++digits, unit /= 10) nanos += (text[digits] - '0') * unit;
   text.remove_prefix(digits);
-  if (digits == 0 || digits > 9) return std::nullopt;
+  if (digits == 0) return std::nullopt;
   return nanos;
 }
 

@@ -46,7 +46,9 @@ Outcome<std::string> unescape(std::string_view body, std::size_t offset, Literal
     }
     const auto form = numeric_escape(body[at]);
     if (!form) return wrong(escape, "syntax error: unknown escape sequence");
-    const char letter = body[at];
+    if (kind == LiteralKind::bytes && (body[at] == 'u' || body[at] == 'U'))
+      return wrong(escape,
+                   "syntax error: bytes have no \\u and \\U; write the octets with \\x, or the character itself");
     const auto digits = body.substr(at + form->skip, form->digits);
     std::uint32_t number = 0;
     const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number, form->base);
@@ -54,7 +56,7 @@ Outcome<std::string> unescape(std::string_view body, std::size_t offset, Literal
       return wrong(escape, "syntax error: an escape sequence has too few digits");
     }
     at += form->skip + form->digits;
-    if (kind == LiteralKind::bytes && letter != 'u' && letter != 'U') {
+    if (kind == LiteralKind::bytes) {
       out += static_cast<char>(number);
     } else if (is_scalar_value(number)) {
       append_code_point(out, number);

@@ -32,11 +32,11 @@ class RowSink {
 
 enum class Access { read_only, read_write };
 
-// One session with a server; used by one thread at a time. What a statement leaves behind in its session (settings,
-// locks, temporary tables) is gone at the next begin(). Values come as null, bool, int64 (exact), double, or text:
-// decimals as their digits, timestamps as RFC 3339 (without zone: as the server has it), bytes as base64.
-// Errors carry the server's code as a class ("sqlstate:23505") and the names of constraints, never data of a row or
-// parameter.
+// One session with a server; used by one thread at a time. Nothing that a statement leaves in its session
+// (settings, locks, temporary tables) reaches a later transaction: begin() clears it, or is_usable() is false. Values
+// come as null, bool, int64 (exact), double, or text: decimals as their digits, timestamps as RFC 3339 (without zone:
+// as the server has it), bytes as base64. Errors carry the server's code as a class ("sqlstate:23505") and the names of
+// constraints, never data of a row or parameter.
 class Connection {
  public:
   virtual ~Connection() = default;

@@ -60,6 +60,12 @@ bool is_allowed(SqlVerbs allowed, int action, const char* object, const char* wi
   return (needed & ~allowed) == 0;
 }
 
+// What stays in the session after the transaction, and hides tables of the file from whoever comes next.
+bool makes_temporary(int action) {
+  return action == SQLITE_CREATE_TEMP_TABLE || action == SQLITE_CREATE_TEMP_VIEW ||
+         action == SQLITE_CREATE_TEMP_TRIGGER || action == SQLITE_CREATE_TEMP_INDEX;
+}
+
 class Sqlite final : public Connection {
  public:
   Sqlite(std::unique_ptr<sqlite3, CloseDatabase> db, SqlVerbs verbs) : db_(std::move(db)), verbs_(verbs) {
@@ -120,7 +126,7 @@ class Sqlite final : public Connection {
     if (!done) return std::unexpected(std::move(done).error());
     return {};
   }
-  bool is_usable() override { return sqlite3_get_autocommit(db_.get()) != 0; }
+  bool is_usable() override { return sqlite3_get_autocommit(db_.get()) != 0 && !has_temporary_; }
 
  private:
   static int on_progress(void* self) {
@@ -136,8 +142,9 @@ class Sqlite final : public Connection {
 
   static int on_authorize(void* self, int action, const char* first, const char* second, const char* /*database*/,
                           const char* within) {
-    const auto& connection = *static_cast<Sqlite*>(self);
+    auto& connection = *static_cast<Sqlite*>(self);
     if (connection.own_) return SQLITE_OK;
+    connection.has_temporary_ = connection.has_temporary_ || makes_temporary(action);
     const bool loads_code =
         action == SQLITE_FUNCTION && second != nullptr && std::string_view(second) == "load_extension";
     return !loads_code && is_allowed(connection.verbs_, action, first, within) ? SQLITE_OK : SQLITE_DENY;
@@ -264,6 +271,7 @@ class Sqlite final : public Connection {
   const CallLimits* limits_ = nullptr;  // of the call under way
   Access access_ = Access::read_only;
   bool own_ = false;
+  bool has_temporary_ = false;
 };
 
 class SqliteDatabase final : public Database {

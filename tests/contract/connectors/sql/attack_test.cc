@@ -88,18 +88,26 @@ std::optional<policy::SqlVerbs> scanned(const std::string& text, Engine engine) 
   return verbs ? std::optional(*verbs) : std::nullopt;
 }
 
-// Pieces that quote, escape, comment and split; what is between two of them may hide a delete.
+using Pieces = std::vector<std::string>;
+const std::string& one_of(const Pieces& pieces, std::mt19937& random) {
+  return pieces[std::uniform_int_distribution<std::size_t>(0, pieces.size() - 1)(random)];
+}
+
+// One or two texts in quotes of some kind, ended or not, with escapes, comments and line breaks in and around them:
+// what is between two of these may hide a delete.
 std::string soup(std::mt19937& random, Engine engine) {
-  static const std::vector<std::string> kShared{"'", "'",   "''", "\"", "--", "\n", "\n",  "/*", "*/", " ", "a",
-                                                "1", "'x'", "||", "e",  "E'", "$",  "0x1", "1e", "(",  ")", "1"};
-  static const std::vector<std::string> kPostgres{"E'", "E'", "\\'", "\\", "$$",   "$a$",  "U&'",
-                                                  "B'", "N'", "\r",  "1_", "E'a'", "X'1f'"};
-  static const std::vector<std::string> kSqlite{"[", "]", "`", "x'", "\xEF\xBB\xBF", "\r", "\\'"};
-  const auto& own = engine == Engine::postgres ? kPostgres : kSqlite;
+  static const Pieces kInside{"a", "'", "''", "\\'", "\\", "--", "/*", "*/", "$$", "\n", "]", "\"", ""};
+  static const Pieces kBetween{"\n", "\n", " -- c\n", "\r", " ", " || ", "/**/", "--", "*/", "/*", ""};
+  static const Pieces kPostgres{"'", "'", "'", "E'", "E'", "U&'", "B'", "N'", "1_e'", "1e'", "e.e'", "\"", "$$", "$a$"};
+  static const Pieces kSqlite{"'", "'", "x'", "\"", "[", "`", "E'", "\xEF\xBB\xBF", "1e'"};
   std::string text;
-  for (int left = std::uniform_int_distribution(1, 6)(random); left > 0; --left) {
-    const auto at = std::uniform_int_distribution<std::size_t>(0, kShared.size() + own.size() - 1)(random);
-    text += at < kShared.size() ? kShared[at] : own[at - kShared.size()];
+  for (auto left = 1 + random() % 2; left > 0; --left) {
+    const auto& open = one_of(engine == Engine::postgres ? kPostgres : kSqlite, random);
+    text += open;
+    for (auto inside = random() % 3; inside > 0; --inside) text += one_of(kInside, random);
+    if (random() % 4 > 0)
+      text += open == "[" ? "]" : open == "$a$" || open == "$$" ? open : open.substr(open.size() - 1);
+    text += one_of(kBetween, random);
   }
   return text;
 }

@@ -68,6 +68,24 @@ TEST_CASE("no step sees what another has left in its session", "[sql][postgres][
   }
 }
 
+TEST_CASE("a temporary table hides nothing from the next step", "[sql][session]") {
+  auto world = test::SqlWorld::any();
+  world.sql("insert into orders (id, name) values (1, 'one')");
+  const auto site = world.agent->site();
+  const auto policy = policy::parse_policy(
+      "actions: [\"sql.*\"]\nconnections: {db: {sql: {verbs: [select, insert, ddl]}}}", "policy.yaml", "/");
+  REQUIRE(policy);
+  const auto actions = sql::make_actions({site.connections, *policy, site.vault, site.clock});
+  for (int i = 0; i < 2; ++i) {
+    const auto made = world.agent->run(
+        *actions.at(1), args({{"statement", "create temp table orders (id int)"}, {"exactly_once", false}}), "db");
+    if (!made) FAIL(made.error().message);
+    const auto seen = world.agent->run(*actions.at(0), args({{"statement", "select count(*) as n from orders"}}), "db");
+    REQUIRE(seen);
+    CHECK(to_json(*seen->find("list")) == R"([{"n":1}])");
+  }
+}
+
 TEST_CASE("a statement cannot change how the next one is read", "[sql][postgres][session]") {
   test::SqlWorld world(Engine::postgres);
   world.sql("insert into orders (id) values (1)");

@@ -24,7 +24,7 @@ TEST_CASE("timestamps are read from RFC 3339", "[expr][time]") {
       {"timestamp('2009-02-13T23:31:60Z')", "error: not an RFC 3339"},
       {"timestamp('2009-02-13T23:31:30')", "error: not an RFC 3339"},
       {"timestamp('2009-02-13T23:31:30.Z')", "error: not an RFC 3339"},
-      {"timestamp('2009-02-13T23:31:30.1234567890Z')", "error: not an RFC 3339"},
+      {"timestamp('2009-02-13T23:31:30.1234567899999999999999999999Z')", "timestamp(2009-02-13T23:31:30.123456789Z)"},
       {"timestamp('2009-02-13 23:31:30Z')", "error: not an RFC 3339"},
       {"timestamp('2009-02-13T23:31:30+0200')", "error: not an RFC 3339"},
       {"timestamp('')", "error: not an RFC 3339"},
