@@ -17,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
+#include <fstream>
 
 namespace sallyport::app {
 namespace {
