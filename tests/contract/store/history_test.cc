@@ -91,7 +91,7 @@ STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
 STORE_TEST_CASE("history: entries that come again are stored once", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   std::vector<HistoryEntry> entries = {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded),
                                        step_started(3, "b"), step_finished(4, "b", StepStatus::failed),
                                        job_finished(5, JobState::failed)};
@@ -113,7 +113,7 @@ STORE_TEST_CASE("history: entries that come again are stored once", "[store][his
 STORE_TEST_CASE("history: what a new holder must not run again", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await history.append(
       org, job.id, 1,
       {step_started(1, "done"), step_finished(2, "done", StepStatus::succeeded),             //
@@ -134,7 +134,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   auto& history = world.stores.history;
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded)}));
   must(co_await jobs.release(org, job.id, 1, at_ms(300), store::ReleaseReason::holder_lost));
   must(co_await jobs.claim(
@@ -159,7 +159,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
 STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stays", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await world.stores.jobs.finish(org, job.id, 1, {.state = JobState::timed_out, .at = at_ms(50), .error = {}}));
   auto late = must(co_await history.append(
       org, job.id, 1, {job_started(1), step_started(2, "a"), job_finished(3, JobState::succeeded)}));
@@ -171,7 +171,7 @@ STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stay
 STORE_TEST_CASE("history: one bad entry stores none of its batch", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   auto refused = co_await history.append(org, job.id, 1, {step_started(1, "a"), job_finished(2, JobState::queued)});
   CHECK(refusal(refused) == Errc::invalid);
   auto events = must(co_await history.events(org, job.id, 0, 100));
@@ -183,7 +183,7 @@ STORE_TEST_CASE("history: one bad entry stores none of its batch", "[store][hist
 STORE_TEST_CASE("history: another organisation's job has none", "[store][history][tenancy]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto foreign = co_await world.running_job(world.theirs);
+  auto foreign = co_await world.held_job(world.theirs);
   must(co_await history.append(world.theirs.org, foreign.id, 1, {step_started(1, "a")}));
   auto appended = co_await history.append(org, foreign.id, 1, {step_started(2, "b")});
   CHECK(refusal(appended) == Errc::not_found);
