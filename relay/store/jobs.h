@@ -145,9 +145,8 @@ class Jobs {
   // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only groups in
   // `among`; none = all. Its cost does not grow with the number of jobs that wait.
   virtual awaitable<Result<std::vector<Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) = 0;
-  // Of each group for which jobs wait; the longest waiting first, at most 1,000.
-  virtual awaitable<Result<std::vector<Queue>>> queues_of(OrgId org) = 0;
-  virtual awaitable<Result<std::vector<Queue>>> queues() = 0;           // the same, system-wide, for metrics
+  // System-wide, for metrics: of each group for which jobs wait; the longest waiting first, at most 1,000.
+  virtual awaitable<Result<std::vector<Queue>>> queues() = 0;
   virtual awaitable<Result<Page<Job>>> active_all(PageQuery page) = 0;  // system-wide, to rebuild leases at start
   virtual awaitable<Result<std::vector<StateCount>>> unfinished_counts() = 0;  // system-wide, for metrics
 };

@@ -208,7 +208,7 @@ create index jobs_queued on jobs (org, created_at, id) where state = 'queued';
 create index jobs_waiting on jobs (group_id, created_at) where state = 'queued';
 create index jobs_free on jobs (group_id, priority desc, id) where state = 'queued' and concurrency_limit = 0;
 create index jobs_in_line on jobs (org, recipe, concurrency_key, group_id, concurrency_limit, priority desc, id)
-  where state = 'queued' and concurrency_limit > 0;
+  where state = 'queued' and concurrency_limit <> 0;
 create index jobs_active on jobs (org, id, agent) where state in ('dispatched', 'running');
 create index jobs_concurrent on jobs (org, recipe, concurrency_key) where state in ('dispatched', 'running');
 create index jobs_by_age on jobs (org, created_at, id);

@@ -21,7 +21,7 @@ struct Line {
 
 constexpr std::string_view kJobsInLine =
     "from jobs indexed by jobs_in_line where org = ? and recipe = ? and concurrency_key = ? and group_id = ? and "
-    "concurrency_limit = ? and state = 'queued' and concurrency_limit > 0 order by priority desc, id limit ?";
+    "concurrency_limit = ? and state = 'queued' and concurrency_limit <> 0 order by priority desc, id limit ?";
 
 bool better(const Job& a, const Job& b) { return std::tie(b.priority, a.id) < std::tie(a.priority, b.id); }
 
@@ -137,14 +137,6 @@ Result<std::vector<GroupId>> groups_with_queue(Database& db) {
   return db.prepare("select group_id from queue_lengths where queued > 0").all([](Row row) {
     return row.id<GroupId>();
   });
-}
-
-Result<std::vector<Queue>> queues_of(Database& db, const OrgId& org) {
-  return db
-      .prepare(
-          select(kQueueColumns, "from queue_lengths l where l.org = ? and l.queued > 0 order by oldest limit 1000"),
-          org)
-      .all(read_queue);
 }
 
 Result<std::vector<Queue>> all_queues(Database& db) {

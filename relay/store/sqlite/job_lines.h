@@ -18,7 +18,6 @@ Result<std::vector<Job>> startable_jobs(Database& db, const GroupId& group, std:
 
 Result<std::uint64_t> queue_length(Database& db, const OrgId& org, const GroupId& group);
 Result<std::vector<GroupId>> groups_with_queue(Database& db);
-Result<std::vector<Queue>> queues_of(Database& db, const OrgId& org);
 Result<std::vector<Queue>> all_queues(Database& db);
 
 }  // namespace sallyport::store::sqlite

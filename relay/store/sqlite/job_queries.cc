@@ -4,7 +4,6 @@
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
-#include <charconv>
 #include <map>
 
 namespace sallyport::store::sqlite {
@@ -28,26 +27,6 @@ std::string source_of(const JobFilter& filter) {
   if (filter.agent) return from + "jobs_by_agent where agent is not null";
   if (filter.recipe) return from + "jobs_by_recipe where true";
   return from + "jobs_by_age where true";
-}
-
-// Where a page of newest-first jobs ended: "<created_at in ms>/<id>".
-struct JobCursor {
-  std::int64_t created_at = INT64_MAX;
-  std::string id;
-};
-
-std::string job_cursor(const Job& job) { return fmt::format("{}/{}", unix_ms(job.created_at), job.id.value); }
-
-Result<JobCursor> read_cursor(const std::string& text) {
-  JobCursor cursor;
-  if (text.empty()) return cursor;
-  const auto slash = std::min(text.find('/'), text.size());
-  const auto [end, bad] = std::from_chars(text.data(), text.data() + slash, cursor.created_at);
-  if (bad != std::errc() || slash == text.size() || end != text.data() + slash) {
-    return fail(Errc::invalid, "the cursor is not one of this list: begin without it");
-  }
-  cursor.id = text.substr(slash + 1);
-  return cursor;
 }
 
 // Jobs of one organisation's groups, and whose turn it is.
@@ -98,15 +77,15 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
 
 Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  SP_TRY(const JobCursor before, read_cursor(page.after));
+  SP_TRY(const TimeCursor before, read_time_cursor(page.after));
   std::string where = source_of(filter) + " and org = ?1 and (created_at, id) < (?2, ?3)";
   if (filter.recipe) where += " and recipe = ?4";
   if (filter.agent) where += " and agent = ?5";
   if (filter.since) where += " and created_at >= ?6";
   where += " order by created_at desc, id desc limit ?7";
-  return page_of(db.prepare(select(kJobColumns, where), org, before.created_at, before.id, filter.recipe, filter.agent,
+  return page_of(db.prepare(select(kJobColumns, where), org, before.at, before.id, filter.recipe, filter.agent,
                             filter.since, one_more(limit)),
-                 limit, read_job, job_cursor);
+                 limit, read_job, [](const Job& job) { return time_cursor(job.created_at, job.id.value); });
 }
 
 Result<std::vector<Job>> jobs_held_by(Database& db, const OrgId& org, const AgentId& agent) {

@@ -59,10 +59,6 @@ class SqliteJobs final : public Jobs {
     return engine_.read([among = std::move(among), limit](Database& db) { return next_jobs(db, among, limit); });
   }
 
-  awaitable<Result<std::vector<Queue>>> queues_of(OrgId org) override {
-    return engine_.read([org](Database& db) { return sqlite::queues_of(db, org); });
-  }
-
   awaitable<Result<std::vector<Queue>>> queues() override { return engine_.read(all_queues); }
 
   awaitable<Result<Page<Job>>> active_all(PageQuery page) override {

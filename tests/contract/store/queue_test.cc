@@ -113,10 +113,12 @@ STORE_TEST_CASE("queue: lines, ages and counts for metrics", "[store][jobs]") {
   CHECK(own.queued == 2);
   CHECK(own.group == world.ours.group);
   CHECK(own.oldest == oldest.created_at);
-  auto theirs = must(co_await jobs.queues_of(world.theirs.org));
-  REQUIRE(theirs.size() == 1);
-  CHECK(theirs[0].org == world.theirs.org);
-  CHECK(theirs[0].queued == 1);
+  auto group = must(co_await world.stores.groups.find(world.ours.org, world.ours.group));
+  CHECK(group.queued == 2);
+  CHECK(group.oldest_queued_at == oldest.created_at);
+  auto theirs = must(co_await world.stores.groups.list(world.theirs.org, {}));
+  REQUIRE(theirs.items.size() == 1);
+  CHECK(theirs.items[0].queued == 1);
   std::map<JobState, std::uint64_t> counts;
   for (const auto& count : must(co_await jobs.unfinished_counts())) counts[count.state] = count.count;
   CHECK(counts == std::map<JobState, std::uint64_t>{{JobState::queued, 3}, {JobState::running, 1}});
@@ -179,6 +181,48 @@ STORE_TEST_CASE("jobs: lists are filtered, newest first, in pages", "[store][job
   auto last = must(co_await jobs.list(org, {}, {.after = first.next, .limit = 2}));
   REQUIRE(last.items.size() == 1);
   CHECK(last.items[0].id == finished.id);
+}
+
+STORE_TEST_CASE("jobs: what an agent tells late stands where it belongs by its time", "[store][jobs]") {
+  auto& jobs = world.stores.jobs;
+  const OrgId org = world.ours.org;
+  std::vector<store::NewJob> made;
+  for (int i = 0; i < 4; ++i) made.push_back(world.new_job(world.ours));
+  const std::int64_t at[] = {40, 10, 10, 30};  // ids count up, times do not
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    made[i].job.created_at = at_ms(at[i]);
+    made[i].job.agent = world.ours.agent;
+    made[i].job.state = i % 2 == 0 ? JobState::queued : JobState::running;
+    must(co_await jobs.add(org, made[i]));
+  }
+  const std::vector expected{made[0].job.id, made[3].job.id, made[2].job.id, made[1].job.id};
+  for (const auto& filter : {store::JobFilter{}, store::JobFilter{.recipe = world.ours.recipe},
+                             store::JobFilter{.agent = world.ours.agent}, store::JobFilter{.since = at_ms(10)}}) {
+    std::vector<JobId> got;
+    store::PageQuery query{.limit = 1};
+    do {
+      auto page = must(co_await jobs.list(org, filter, query));
+      REQUIRE(page.items.size() == 1);
+      got.push_back(page.items[0].id);
+      query.after = page.next;
+    } while (!query.after.empty());
+    CHECK(got == expected);
+  }
+  auto recent = must(co_await jobs.list(org, {.recipe = world.ours.recipe, .since = at_ms(30)}, {}));
+  CHECK(recent.items.size() == 2);
+  auto running = must(co_await jobs.list(org, {.state = JobState::running, .since = at_ms(11)}, {}));
+  REQUIRE(running.items.size() == 1);
+  CHECK(running.items[0].id == made[3].job.id);
+}
+
+STORE_TEST_CASE("jobs: a cursor that is none is refused", "[store][jobs]") {
+  for (const char* cursor : {"x", "12", "1x/job_1", "/job_1", "99999999999999999999/job_1"}) {
+    INFO(cursor);
+    auto page = co_await world.stores.jobs.list(world.ours.org, {}, {.after = cursor});
+    CHECK(refusal(page) == Errc::invalid);
+    auto rows = co_await world.stores.audit_log.list(world.ours.org, {}, {.after = cursor});
+    CHECK(refusal(rows) == Errc::invalid);
+  }
 }
 
 STORE_TEST_CASE("pages hold at most 200", "[store][jobs]") {
@@ -281,8 +325,9 @@ STORE_TEST_CASE("queue: lines stay true whatever happens to their jobs", "[store
       const auto room = line.second == 0 ? count : line.second > busy ? line.second - busy : 0;
       CHECK(offered[line] == std::min(count, room));
     }
-    const auto queues = must(co_await jobs.queues_of(org));
-    CHECK((queues.empty() ? 0 : queues[0].queued) == waits);
+    const auto group = must(co_await world.stores.groups.find(org, world.ours.group));
+    CHECK(group.queued == waits);
+    CHECK(group.oldest_queued_at.has_value() == (waits > 0));
   }
 }
 
