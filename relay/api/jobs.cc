@@ -100,7 +100,8 @@ std::uint64_t resume_point(const Call& call) {
 asio::awaitable<Result<Answer>> watch_job(Services& services, Call call) {
   const auto id = call.id<JobId>("job");
   SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, id));
-  SP_CO_TRY(auto subscription, services.feed.subscribe(call.caller.org, {.job = id, .recipe = std::nullopt}));
+  SP_CO_TRY(auto subscription,
+            services.feed.subscribe({call.caller.org, call.caller.actor()}, {.job = id, .recipe = std::nullopt}));
   JobWatch watch{call.caller, id, resume_point(call)};
   co_return Answer{http::StreamResponse{{}, watch_events(services, std::move(watch), std::move(subscription)), {}}};
 }
