@@ -166,7 +166,8 @@ http::Reply ApiExchange::failed(const Error& error, const std::string& request_i
                                             {"reason", error.message}});
   }
   auto response = http::to_response(to_problem(error));
-  if (response.status == 429 || response.status == 503) response.headers.set("Retry-After", "1");
+  if (response.status == 429) response.headers.set("Retry-After", "1");
+  if (response.status == 503) response.headers.set("Retry-After", "10");
   return response;
 }
 
