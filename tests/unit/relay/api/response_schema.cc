@@ -150,8 +150,8 @@ std::string check(const Value& given, const Value& value, const std::string& whe
 
 }  // namespace
 
-std::string misfit(std::string_view schema, const Value& value) { return misfit(schema_named(schema), value); }
+std::string misfit(std::string_view schema, const Value& value) { return misfit_by(schema_named(schema), value); }
 
-std::string misfit(const Value& schema, const Value& value) { return check(schema, value, "", Members::listed); }
+std::string misfit_by(const Value& schema, const Value& value) { return check(schema, value, "", Members::listed); }
 
 }  // namespace sallyport::test

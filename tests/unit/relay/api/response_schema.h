@@ -13,6 +13,6 @@ namespace sallyport::test {
 std::string misfit(std::string_view schema, const Value& value);
 
 // The same, of a schema given by itself.
-std::string misfit(const Value& schema, const Value& value);
+std::string misfit_by(const Value& schema, const Value& value);
 
 }  // namespace sallyport::test

@@ -421,9 +421,9 @@ TEST_CASE("an answer that is not what the document says is found", "[api][openap
   };
   for (const auto& [text, expected] : rows) {
     INFO(text);
-    const auto fault = misfit(*schema, *parse_json(text));
+    const auto fault = misfit_by(*schema, *parse_json(text));
     CHECK(fault.empty() == expected.empty());
     CHECK(fault.find(expected) != std::string::npos);
   }
-  CHECK(misfit(*parse_json(R"({"not":{}})"), Value(1)).find("unknown keyword") != std::string::npos);
+  CHECK(misfit_by(*parse_json(R"({"not":{}})"), Value(1)).find("unknown keyword") != std::string::npos);
 }
