@@ -1,6 +1,7 @@
 #include "relay/api/api.h"
 
 #include "relay/api/exchange.h"
+#include "relay/api/job_figures.h"
 #include "relay/api/problems.h"
 
 #include <stdexcept>
@@ -52,6 +53,7 @@ Api::Api(Services services, ApiOptions options)
       idempotency_(services_),
       refused_(services_.metrics.counter("sallyport_api_forbidden_total", "Calls that role or scope did not allow.")),
       slowed_(services_.metrics.counter("sallyport_api_rate_limited_total", "Calls over a token's rate.")) {
+  make_job_gauges(services_.metrics);
   for (const auto& route : routes()) {
     if (const auto fault = fault_in(route); !fault.empty()) throw std::logic_error(fault);
   }

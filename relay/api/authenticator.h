@@ -36,7 +36,7 @@ class Authenticator {
   boost::asio::awaitable<void> count_failure(std::string source, std::string request_id);
 
   Services& services_;
-  AuthBackOff back_off_;
+  SourceBackOff back_off_;
   Counter& failures_;
   Counter& blocks_;
 };

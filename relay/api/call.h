@@ -32,6 +32,7 @@ struct Call {
   std::optional<std::string> if_match;       // as sent
   std::optional<std::string> last_event_id;  // as sent
   AuditTicket ticket;                        // of a call that changes something
+  std::string request_key = {};              // of a keyed call: its claimed idempotency key, this token's own
 
   template <class T>
   T id(std::string_view name) const {

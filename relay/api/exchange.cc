@@ -110,6 +110,7 @@ asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Re
   auto claimed = co_await api_.idempotency_.claim(keyed);
   if (!claimed) co_return failed(claimed.error(), request_id);
   if (auto* instead = std::get_if<http::Response>(&*claimed)) co_return std::move(*instead);
+  call.request_key = keyed.key;
   auto reply = co_await change_once(std::move(call));
   const auto& response = std::get<http::Response>(reply);
   // After 5xx nobody knows what happened: the claim stays until it ages, so that the key cannot do it twice.
@@ -165,7 +166,8 @@ http::Reply ApiExchange::failed(const Error& error, const std::string& request_i
                                             {"reason", error.message}});
   }
   auto response = http::to_response(to_problem(error));
-  if (response.status == 429 || response.status == 503) response.headers.set("Retry-After", "1");
+  if (response.status == 429) response.headers.set("Retry-After", "1");
+  if (response.status == 503) response.headers.set("Retry-After", "10");
   return response;
 }
 

@@ -1,6 +1,7 @@
 #include "relay/api/idempotency.h"
 
 #include "relay/http/problem.h"
+#include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 
@@ -14,6 +15,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kLongestKey = 128;
+constexpr std::size_t kKeysPerSweep = 500;
+constexpr std::chrono::minutes kSweepEvery{10};
 constexpr std::array<std::string_view, 3> kKeptHeaders{"Content-Type", "ETag", "Location"};
 
 keys::RecordIdentity identity_of(const KeyedRequest& request) {
@@ -81,6 +84,15 @@ asio::awaitable<Result<void>> Idempotency::complete(KeyedRequest request, http::
 
 asio::awaitable<Result<void>> Idempotency::abandon(KeyedRequest request) {
   return services_.stores.idempotency_keys.abandon(std::move(request.org), std::move(request.key));
+}
+
+asio::awaitable<void> sweep_expired_keys(store::IdempotencyKeys& keys, const Clock& clock, const Log& log) {
+  for (;;) {
+    const auto removed = co_await keys.remove_expired(clock.wall(), kKeysPerSweep);
+    if (!removed) log.error("idempotency.sweep_failed", {{"reason", removed.error().message}});
+    if (removed == kKeysPerSweep) continue;
+    co_await sleep_for(kSweepEvery);
+  }
 }
 
 }  // namespace sallyport::api

@@ -37,4 +37,7 @@ class Idempotency {
   Services& services_;
 };
 
+// Removes the keys whose time is over, now and every ten minutes, until cancelled.
+boost::asio::awaitable<void> sweep_expired_keys(store::IdempotencyKeys& keys, const Clock& clock, const Log& log);
+
 }  // namespace sallyport::api

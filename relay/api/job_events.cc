@@ -14,16 +14,21 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kBatch = 100;
+constexpr std::chrono::seconds kTokenCheck{5};
 
 class JobEvents final : public http::EventSource {
  public:
   JobEvents(Services& services, JobWatch watch, std::unique_ptr<jobs::JobSubscription> subscription)
-      : services_(services), watch_(std::move(watch)), subscription_(std::move(subscription)) {}
+      : services_(services),
+        watch_(std::move(watch)),
+        subscription_(std::move(subscription)),
+        checked_(services.clock.steady()) {}
 
   asio::awaitable<std::optional<http::ServerEvent>> next(SteadyTime deadline) override {
     for (;;) {
       if (!ready_.empty()) co_return take();
       if (over_) co_return std::nullopt;
+      if (!co_await may_go_on()) continue;
       if (stale_) {
         if (auto loaded = co_await load(); !loaded) end("closed", "the history cannot be read now");
         continue;
@@ -49,15 +54,26 @@ class JobEvents final : public http::EventSource {
     over_ = true;
   }
 
+  // A stream outlasts its authentication: however busy it is, its token is looked at again every kTokenCheck.
+  asio::awaitable<bool> may_go_on() {
+    if (services_.clock.steady() - checked_ < kTokenCheck) co_return true;
+    co_return co_await check_token();
+  }
+
+  asio::awaitable<bool> check_token() {
+    checked_ = services_.clock.steady();
+    const bool good = co_await is_still_good(services_.stores.api_tokens, watch_.caller.token, services_.clock);
+    if (!good) end("closed", "the API token is no longer valid");
+    co_return good;
+  }
+
   // Nothing: there is something to tell.
   asio::awaitable<std::optional<http::ServerEvent>> on_silence(jobs::FeedSilence silence) {
     if (silence == jobs::FeedSilence::dropped) {
       end("dropped", "too slow; resume with Last-Event-ID");
     } else if (silence == jobs::FeedSilence::closed) {
       end("closed", "the relay stops");
-    } else if (!co_await is_still_good(services_.stores.api_tokens, watch_.caller.token, services_.clock)) {
-      end("closed", "the API token is no longer valid");
-    } else {
+    } else if (co_await check_token()) {
       co_return http::ServerEvent{};
     }
     co_return std::nullopt;
@@ -71,15 +87,16 @@ class JobEvents final : public http::EventSource {
       last_job_ = text;
       ready_.push_back({"", "job", std::move(text)});
     }
-    SP_CO_TRY(auto events, co_await services_.stores.history.events(org, watch_.job, watch_.after, kBatch));
+    store::EventQuery query{.after_seq = watch_.after, .limit = kBatch, .texts = texts_for(watch_.caller)};
+    SP_CO_TRY(auto events, co_await services_.stores.history.events(org, watch_.job, query));
     PayloadReader reader(services_.envelope, payload_access(watch_.caller));
-    for (auto& event : events) {
+    for (auto& event : events.items) {
       watch_.after = event.seq;
       const auto kind = event.kind;
       SP_CO_TRY(const auto value, co_await event_shape(reader, org, watch_.job, std::move(event)));
       ready_.push_back({std::to_string(watch_.after), kind, to_json(value)});
     }
-    stale_ = events.size() == kBatch;
+    stale_ = events.more;
     if (!stale_ && domain::is_final(job.state)) end("end", to_string(job.state));
     co_return Result<void>();
   }
@@ -89,7 +106,8 @@ class JobEvents final : public http::EventSource {
   std::unique_ptr<jobs::JobSubscription> subscription_;
   std::deque<http::ServerEvent> ready_;
   std::string last_job_;
-  bool stale_ = true;  // the store may hold something that was not told yet
+  SteadyTime checked_;  // when the token was looked at
+  bool stale_ = true;   // the store may hold something that was not told yet
   bool over_ = false;
 };
 
@@ -98,6 +116,10 @@ class JobEvents final : public http::EventSource {
 PayloadReader::Access payload_access(const Caller& caller) {
   return caller.scopes.contains(domain::Scope::payloads_read) ? PayloadReader::Access::granted
                                                               : PayloadReader::Access::denied;
+}
+
+store::Texts texts_for(const Caller& caller) {
+  return payload_access(caller) == PayloadReader::Access::granted ? store::Texts::with : store::Texts::without;
 }
 
 asio::awaitable<Result<Value>> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {

@@ -28,5 +28,6 @@ std::unique_ptr<http::EventSource> watch_events(Services& services, JobWatch wat
                                                 std::unique_ptr<jobs::JobSubscription> subscription);
 
 PayloadReader::Access payload_access(const Caller& caller);
+store::Texts texts_for(const Caller& caller);
 
 }  // namespace sallyport::api

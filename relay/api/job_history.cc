@@ -12,13 +12,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<Result<Value>> step_shape(PayloadReader& reader, const OrgId& org, const JobId& job,
-                                          const store::Step& step) {
-  SP_CO_TRY(auto input, co_await reader.read_json(jobs::step_identity(org, "input", job, step.path, step.attempt),
-                                                  step.sealed_input));
-  SP_CO_TRY(auto output, co_await reader.read_json(jobs::step_identity(org, "output", job, step.path, step.attempt),
-                                                   step.sealed_output));
-  co_return Object()
+struct ShownPayloads {
+  Value input;
+  Value output;
+};
+
+Value step_shape(const store::Step& step, ShownPayloads payloads) {
+  return Object()
       .put("path", step.path)
       .put("attempt", step.attempt)
       .put("status", to_string(step.status))
@@ -28,36 +28,65 @@ asio::awaitable<Result<Value>> step_shape(PayloadReader& reader, const OrgId& or
       .put("error_class", step.error_class)
       .put("message", step.message)
       .put("retry_at", step.retry_at)
-      .put("input", std::move(input))
-      .put("output", std::move(output))
+      .put("input", std::move(payloads.input))
+      .put("output", std::move(payloads.output))
       .done();
 }
 
-asio::awaitable<Result<Answer>> list_steps(Services& services, Call call) {
+asio::awaitable<Result<ShownPayloads>> open_payloads(PayloadReader& reader, keys::RecordIdentity input,
+                                                     keys::RecordIdentity output, store::StepPayloads sealed) {
+  ShownPayloads shown;
+  SP_CO_TRY(shown.input, co_await reader.read_json(std::move(input), std::move(sealed.sealed_input)));
+  SP_CO_TRY(shown.output, co_await reader.read_json(std::move(output), std::move(sealed.sealed_output)));
+  co_return shown;
+}
+
+// Only the payloads that the caller may see and that fit the answer are read from the store.
+asio::awaitable<Result<ValueList>> show_steps(Services& services, PayloadReader& reader, const Call& call,
+                                              std::vector<store::Step> steps) {
+  const auto& org = call.caller.org;
   const auto job = call.id<JobId>("job");
-  SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, job));
-  SP_CO_TRY(const auto steps, co_await services.stores.history.steps(call.caller.org, job));
-  const auto only = call.query_text("path");
-  PayloadReader reader(services.envelope, payload_access(call.caller));
-  ValueList items;
+  std::vector<store::StepKey> wanted;
+  std::vector<bool> admitted;
   for (const auto& step : steps) {
-    if (only && step.path != *only) continue;
-    SP_CO_TRY(auto value, co_await step_shape(reader, call.caller.org, job, step));
-    items.push_back(std::move(value));
+    admitted.push_back(reader.admits(step.payload_bytes));
+    if (admitted.back()) wanted.push_back({step.path, step.attempt});
   }
+  SP_CO_TRY(auto payloads, co_await services.stores.history.payloads(org, job, std::move(wanted)));
+  ValueList items;
+  auto next = payloads.begin();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto& step = steps[i];
+    ShownPayloads shown{reader.left_out(step.payload_bytes), reader.left_out(step.payload_bytes)};
+    if (admitted[i]) {
+      auto input = jobs::step_identity(org, "input", job, step.path, step.attempt);
+      auto output = jobs::step_identity(org, "output", job, step.path, step.attempt);
+      SP_CO_TRY(shown, co_await open_payloads(reader, std::move(input), std::move(output), std::move(*next++)));
+    }
+    items.push_back(step_shape(step, std::move(shown)));
+  }
+  co_return items;
+}
+
+asio::awaitable<Result<Answer>> list_steps(Services& services, Call call) {
+  store::StepFilter filter{.path = call.query_text("path")};
+  SP_CO_TRY(auto steps,
+            co_await services.stores.history.steps(call.caller.org, call.id<JobId>("job"), std::move(filter)));
+  PayloadReader reader(services.envelope, payload_access(call.caller));
+  SP_CO_TRY(auto items, co_await show_steps(services, reader, call, std::move(steps)));
   co_return ok(Object().put("items", Value(std::move(items))).put("payloads_omitted", Value(reader.omitted())).done());
 }
 
 asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
   const auto job = call.id<JobId>("job");
-  SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, job));
   const auto after = static_cast<std::uint64_t>(call.query_integer("after").value_or(0));
   const auto limit = static_cast<std::size_t>(call.query_integer("limit").value_or(200));
-  SP_CO_TRY(auto events, co_await services.stores.history.events(call.caller.org, job, after, limit));
+  store::EventQuery query{.after_seq = after, .limit = limit, .texts = texts_for(call.caller)};
+  SP_CO_TRY(auto events, co_await services.stores.history.events(call.caller.org, job, query));
   PayloadReader reader(services.envelope, payload_access(call.caller));
   ValueList items;
   auto last = after;
-  for (auto& event : events) {
+  for (auto& event : events.items) {
     last = event.seq;
     SP_CO_TRY(auto value, co_await event_shape(reader, call.caller.org, job, std::move(event)));
     items.push_back(std::move(value));

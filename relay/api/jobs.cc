@@ -38,6 +38,7 @@ asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   order.inputs = inputs == nullptr ? Value(ValueMap{}) : *inputs;
   order.event_key = call.text("event_key").value_or("");
   order.priority = static_cast<std::int32_t>(call.integer("priority").value_or(0));
+  order.request_key = call.request_key;
   auto note = note_of<store::AddedJob>(services, call, {}, started);
   SP_CO_TRY(const auto added,
             co_await services.jobs.start(call.caller.org, std::move(order), {call.caller.actor()}, std::move(note)));
@@ -78,7 +79,7 @@ asio::awaitable<Result<Answer>> cancel_job(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> rerun_job(Services& services, Call call) {
-  jobs::RerunJob order{call.id<JobId>("job"), call.text("from_step").value_or("")};
+  jobs::RerunJob order{call.id<JobId>("job"), call.text("from_step").value_or(""), call.request_key};
   auto note = note_of<store::AddedJob>(
       services, call, {"", {{Value("rerun_of"), Value(order.job.value)}, {Value("from_step"), Value(order.from_step)}}},
       [](const store::AddedJob& added) { return Said{"job:" + added.job.id.value}; });
@@ -99,7 +100,8 @@ std::uint64_t resume_point(const Call& call) {
 asio::awaitable<Result<Answer>> watch_job(Services& services, Call call) {
   const auto id = call.id<JobId>("job");
   SP_CO_CHECK(co_await services.stores.jobs.find(call.caller.org, id));
-  SP_CO_TRY(auto subscription, services.feed.subscribe(call.caller.org, {.job = id, .recipe = std::nullopt}));
+  SP_CO_TRY(auto subscription,
+            services.feed.subscribe({call.caller.org, call.caller.actor()}, {.job = id, .recipe = std::nullopt}));
   JobWatch watch{call.caller, id, resume_point(call)};
   co_return Answer{http::StreamResponse{{}, watch_events(services, std::move(watch), std::move(subscription)), {}}};
 }

@@ -1,7 +1,5 @@
 #include "relay/api/limits.h"
 
-#include <boost/asio/ip/address.hpp>
-
 #include <algorithm>
 #include <cmath>
 
@@ -25,34 +23,6 @@ BucketVerdict CallBuckets::take(std::string_view caller, SteadyTime now) {
   bucket.tokens -= 1;
   return {Admit::yes, static_cast<std::int64_t>(bucket.tokens),
           whole_seconds((terms_.burst - bucket.tokens) / terms_.per_second)};
-}
-
-std::optional<std::chrono::seconds> AuthBackOff::blocked_for(std::string_view source, SteadyTime now) {
-  const auto* known = sources_.find(source);
-  if (known == nullptr || known->blocked_until <= now) return std::nullopt;
-  return std::chrono::ceil<std::chrono::seconds>(known->blocked_until - now);
-}
-
-Failure AuthBackOff::failed(std::string_view source, SteadyTime now) {
-  auto& entry = sources_.touch(source);
-  if (entry.failures > 0 && now - entry.last > terms_.forget) entry = {};
-  entry.last = now;
-  ++entry.failures;
-  if (entry.failures <= terms_.free_failures) return Failure::counted;
-  const auto doublings = std::min<std::uint32_t>(entry.failures - terms_.free_failures - 1, 20);
-  entry.blocked_until = now + std::min(terms_.longest, terms_.first * (1 << doublings));
-  return entry.failures == terms_.free_failures + 1 ? Failure::now_blocked : Failure::counted;
-}
-
-std::string source_of(std::string_view peer) {
-  boost::system::error_code bad;
-  const auto address = boost::asio::ip::make_address(std::string(peer), bad);
-  if (bad || address.is_v4()) return std::string(peer);
-  const auto v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6).to_string();
-  auto bytes = v6.to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), 0);
-  return boost::asio::ip::address_v6(bytes).to_string() + "/64";
 }
 
 }  // namespace sallyport::api

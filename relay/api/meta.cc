@@ -1,3 +1,4 @@
+#include "relay/api/job_figures.h"
 #include "relay/api/openapi_document.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
@@ -20,7 +21,8 @@ asio::awaitable<Result<Answer>> get_readyz(Services& services, Call) {
 }
 
 asio::awaitable<Result<Answer>> get_metrics(Services& services, Call) {
-  co_return Answer{text_response("text/plain; version=0.0.4; charset=utf-8", services.metrics.prometheus())};
+  const auto queues = co_await count_jobs(services);
+  co_return Answer{text_response("text/plain; version=0.0.4; charset=utf-8", services.metrics.prometheus() + queues)};
 }
 
 asio::awaitable<Result<Answer>> get_openapi_yaml(Services&, Call) {

@@ -20,6 +20,12 @@ class PayloadReader {
 
   PayloadReader(keys::Envelope& envelope, Access access) : envelope_(envelope), access_(access) {}
 
+  // Whether payloads of so many bytes, of one step, are to be fetched: access is granted and they still fit. What came
+  // first is admitted whatever its size.
+  bool admits(std::size_t bytes);
+  // In the place of a payload that was not admitted: null when there is none or access is denied.
+  Value left_out(std::size_t bytes) const;
+
   // The JSON inside; null when there is none or access is denied.
   boost::asio::awaitable<Result<Value>> read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed);
   boost::asio::awaitable<Result<Value>> read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed);
@@ -31,7 +37,7 @@ class PayloadReader {
 
   keys::Envelope& envelope_;
   Access access_;
-  std::size_t opened_ = 0;
+  std::size_t admitted_ = 0;
   bool omitted_ = false;
 };
 

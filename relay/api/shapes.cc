@@ -17,6 +17,11 @@ Value shape(const store::JobError& error) {
   return Object().put("class", error.error_class).put("message", error.message).put("step", error.failed_step).done();
 }
 
+Value shape(const std::optional<store::TriggerHolder>& holder) {
+  if (!holder) return {};
+  return Object().put("agent", holder->agent).put("name", holder->name).done();
+}
+
 }  // namespace
 
 std::string_view to_string(store::AgentStatus status) {
@@ -75,7 +80,13 @@ Value shape(const store::ApiToken& token) {
 }
 
 Value shape(const store::Group& group) {
-  return Object().put("id", group.id).put("name", group.name).put("created_at", group.created_at).done();
+  return Object()
+      .put("id", group.id)
+      .put("name", group.name)
+      .put("created_at", group.created_at)
+      .put("queued", group.queued)
+      .put("oldest_queued_at", group.oldest_queued_at)
+      .done();
 }
 
 Value shape(const store::Connection& connection) {
@@ -111,6 +122,7 @@ Value shape(const store::Recipe& recipe) {
       .put("active_version", recipe.active_version)
       .put("created_at", recipe.created_at)
       .put("removed_at", recipe.removed_at)
+      .put("watched_by", shape(recipe.watched_by))
       .done();
 }
 

@@ -73,7 +73,7 @@ Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settin
     : stores(database.stores()),
       audit(stores.audit_log, time),
       authority(deployed, stores.issuing_cas, sealed, time),
-      enrolments({stores.enrolment_tokens, stores.groups, authority, sealed, audit},
+      enrolments({stores.enrolment_tokens, stores.groups, authority, sealed, audit, metrics},
                  {settings.link_address.host, settings.link_address.port, settings.api_url}, time),
       renewals(authority, stores.certificates, audit, time),
       revocations(stores.agents, stores.certificates, time),
@@ -113,7 +113,7 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Log& log) {
+asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Clock& clock, const Log& log) {
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
@@ -134,6 +134,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
+  work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, clock, log));
   edges.spawn("gateway", graph.gateway.run());
   web.spawn("web API", graph.server.run());
   log.info("relay.ready", {{"api", to_string(settings.api_listen)}, {"link", to_string(settings.link_listen)}});
@@ -165,7 +166,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   Result<void> outcome;
   {
     Graph graph(loop.get_executor(), data, settings, *database, deployment, envelope, std::move(context), clock, log);
-    asio::co_spawn(loop, run(graph, settings, log), [&](std::exception_ptr fault, Result<void> ended) {
+    asio::co_spawn(loop, run(graph, settings, clock, log), [&](std::exception_ptr fault, Result<void> ended) {
       outcome = fault ? fail(Errc::internal, "the relay broke off") : std::move(ended);
     });
     loop.run();

@@ -161,12 +161,13 @@ Checked check_expect(RequestHead& head) {
 
 }  // namespace
 
-std::expected<std::optional<std::size_t>, GateRefusal> find_head_end(std::string_view bytes, const GateLimits& limits) {
+std::expected<std::optional<std::size_t>, GateRefusal> find_head_end(std::string_view bytes, const GateLimits& limits,
+                                                                     std::size_t scanned) {
   if (!bytes.empty() && (bytes[0] == '\r' || bytes[0] == '\n')) {
     return refuse("leading_line", "A request must not start with an empty line.");
   }
-  const auto scanned = std::min(bytes.size(), limits.max_header_bytes);
-  for (std::size_t i = 0; i < scanned; ++i) {
+  const auto upto = std::min(bytes.size(), limits.max_header_bytes);
+  for (std::size_t i = scanned; i < upto; ++i) {
     const char c = bytes[i];
     if (c == '\n' && bytes[i - 1] != '\r') return refuse("bare_lf", "A line ends without a carriage return.");
     if (i > 0 && bytes[i - 1] == '\r' && c != '\n') return refuse("bare_cr", "A carriage return stands alone.");

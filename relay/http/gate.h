@@ -33,8 +33,10 @@ struct GateRefusal {
 };
 
 // Length of the header block at the start of `bytes` (up to and with the empty line); nothing while it is incomplete.
-// Refuses a block over the limit, and a byte that no header block may hold, as soon as it is there.
-std::expected<std::optional<std::size_t>, GateRefusal> find_head_end(std::string_view bytes, const GateLimits& limits);
+// Refuses a block over the limit, and a byte that no header block may hold, as soon as it is there. The first `scanned`
+// bytes were looked at by an earlier call, which found nothing: they are not read again.
+std::expected<std::optional<std::size_t>, GateRefusal> find_head_end(std::string_view bytes, const GateLimits& limits,
+                                                                     std::size_t scanned = 0);
 
 // `block` is a whole header block as found by find_head_end().
 std::expected<RequestHead, GateRefusal> check_head(std::string_view block, const GateLimits& limits);

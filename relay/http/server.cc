@@ -3,12 +3,15 @@
 #include "relay/http/session.h"
 #include "relay/http/tls.h"
 #include "shared/async/event.h"
+#include "shared/async/sources.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace sallyport::http {
@@ -47,8 +50,9 @@ struct Server::Impl {
   }
 
   Result<void> bind();
+  std::optional<Welcome> welcome_for(const std::string& source);
   asio::awaitable<void> accept_loop(TaskGroup& tasks);
-  asio::awaitable<void> play(std::unique_ptr<Session> session);
+  asio::awaitable<void> play(std::unique_ptr<Session> session, std::string source);
   void welcome(tcp::socket socket, TaskGroup& tasks);
   asio::awaitable<void> drain(TaskGroup& tasks);
 
@@ -60,6 +64,7 @@ struct Server::Impl {
   tcp::acceptor acceptor;
   std::shared_ptr<asio::ssl::context> tls;
   std::unordered_set<Session*> sessions;
+  std::unordered_map<std::string, std::size_t> per_source;  // never 0
   Event stopping;
   Event empty;  // no session
 };
@@ -127,28 +132,43 @@ asio::awaitable<void> Server::Impl::accept_loop(TaskGroup& tasks) {
   }
 }
 
-void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
-  if (sessions.size() >= options.limits.max_connections) {
-    metrics.refused_connections.add();
-    return;
+// Nothing: not even an answer.
+std::optional<Welcome> Server::Impl::welcome_for(const std::string& source) {
+  const auto known = per_source.find(source);
+  const std::size_t open = known == per_source.end() ? 0 : known->second;
+  if (sessions.size() >= options.limits.max_connections || open >= 2 * options.limits.max_per_source) {
+    return std::nullopt;
   }
-  auto session = make_session(std::move(socket), tls, session_services);
-  sessions.insert(session.get());
-  empty.clear();
-  metrics.connections.add(1);
-  tasks.spawn("connection", play(std::move(session)));
+  return open < options.limits.max_per_source ? Welcome::serve : Welcome::turn_away;
 }
 
-asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session) {
+void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
+  boost::system::error_code unknown;
+  const auto remote = socket.remote_endpoint(unknown);
+  auto source = unknown ? std::string("unknown") : source_of(remote.address().to_string());
+  const auto how = welcome_for(source);
+  if (how != Welcome::serve) metrics.refused_connections.add();
+  if (!how) return;
+  auto session = make_session(std::move(socket), tls, session_services, *how);
+  sessions.insert(session.get());
+  ++per_source[source];
+  empty.clear();
+  metrics.connections.add(1);
+  tasks.spawn("connection", play(std::move(session), std::move(source)));
+}
+
+asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session, std::string source) {
   struct Leave {
     Impl& impl;
     Session* session;
+    const std::string& source;
     ~Leave() {
       impl.sessions.erase(session);
+      if (--impl.per_source[source] == 0) impl.per_source.erase(source);
       impl.metrics.connections.add(-1);
       if (impl.sessions.empty()) impl.empty.set();
     }
-  } leave{*this, session.get()};
+  } leave{*this, session.get(), source};
   co_await session->run();
 }
 

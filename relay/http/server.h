@@ -19,6 +19,7 @@ namespace sallyport::http {
 // Every bound of the edge. Bodies are bounded per route (Exchange::body_limit).
 struct Limits {
   std::size_t max_connections = 1024;
+  std::size_t max_per_source = 128;  // connections of one address (sources.h); then 429, over twice as many nothing
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_headers = 64;
   std::size_t max_target = 4096;

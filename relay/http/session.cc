@@ -46,8 +46,10 @@ struct Received {
 
 class BeastSession final : public Session {
  public:
-  BeastSession(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls, SessionServices services)
+  BeastSession(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls, SessionServices services,
+               Welcome welcome)
       : services_(services),
+        welcome_(welcome),
         tls_(std::move(tls)),
         stream_(std::move(socket), *tls_),
         draining_(stream_.get_executor()),
@@ -90,6 +92,7 @@ class BeastSession final : public Session {
     auto received = co_await receive_head();
     if (received.refusal) co_return co_await refuse(*received.refusal);
     if (!received.head) co_return false;
+    if (welcome_ == Welcome::turn_away) co_return co_await refuse(kTooManyConnections);
     RequestHead head = *std::move(received.head);
     started_ = services_.clock.steady();
     adopt(head);
@@ -121,17 +124,19 @@ class BeastSession final : public Session {
 
   asio::awaitable<Received> receive_head() {
     bool begun = buffer_.size() > 0;
-    lowest().expires_after(begun ? services_.limits.head : services_.limits.idle);
-    for (;;) {
-      const auto end = find_head_end(buffered(), gate_limits_);
+    const bool patient = !begun && welcome_ == Welcome::serve;
+    lowest().expires_after(patient ? services_.limits.idle : services_.limits.head);
+    for (std::size_t scanned = 0;;) {
+      const auto end = find_head_end(buffered(), gate_limits_, scanned);
       if (!end) co_return Received{{}, end.error()};
       if (*end) co_return read_head(**end);
+      scanned = buffer_.size();
       waiting_ = !begun;
       const auto [failed, count] = co_await stream_.async_read_some(buffer_.prepare(kReadSize), kNoThrow);
       waiting_ = false;
       if (failed) co_return Received{};
       buffer_.commit(count);
-      if (!begun) lowest().expires_after(services_.limits.head);
+      if (patient && !begun) lowest().expires_after(services_.limits.head);
       begun = true;
     }
   }
@@ -283,9 +288,12 @@ class BeastSession final : public Session {
   static constexpr std::chrono::seconds kFarewell{1};
   static constexpr std::chrono::seconds kLinger{2};
   static constexpr std::size_t kLingerBytes = 4u << 20;
+  inline static const GateRefusal kTooManyConnections{
+      429, "too_many_connections", "Too many connections from your address; close some, then try again."};
   inline static const Problem kBroken{500, "internal", "Something broke here. The request id finds it in the log.", {}};
 
   SessionServices services_;
+  Welcome welcome_;
   std::shared_ptr<asio::ssl::context> tls_;
   TlsStream stream_;
   beast::flat_buffer buffer_;
@@ -302,8 +310,8 @@ class BeastSession final : public Session {
 }  // namespace
 
 std::unique_ptr<Session> make_session(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                      SessionServices services) {
-  return std::make_unique<BeastSession>(std::move(socket), std::move(tls), services);
+                                      SessionServices services, Welcome welcome) {
+  return std::make_unique<BeastSession>(std::move(socket), std::move(tls), services, welcome);
 }
 
 }  // namespace sallyport::http

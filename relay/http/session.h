@@ -31,7 +31,13 @@ class Session {
   virtual void abort() = 0;  // closes the socket now
 };
 
+enum class Welcome {
+  serve,
+  turn_away,  // its source has too many connections: its first request is answered with 429, and that is all
+};
+
 std::unique_ptr<Session> make_session(boost::asio::ip::tcp::socket socket,
-                                      std::shared_ptr<boost::asio::ssl::context> tls, SessionServices services);
+                                      std::shared_ptr<boost::asio::ssl::context> tls, SessionServices services,
+                                      Welcome welcome);
 
 }  // namespace sallyport::http

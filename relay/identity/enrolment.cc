@@ -2,6 +2,8 @@
 
 #include "shared/crypto/new_id.h"
 
+#include <fmt/format.h>
+
 namespace sallyport::identity {
 
 using boost::asio::awaitable;
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMaxHostname = 255;
 constexpr std::size_t kMaxSoftware = 128;
+constexpr std::chrono::minutes kQuiet{5};
+constexpr std::size_t kMaxSources = 10'000;
 
 std::unexpected<EnrolmentRefusal> refused(std::string_view code, std::string message) {
   return std::unexpected(EnrolmentRefusal{code, std::move(message)});
@@ -67,6 +71,16 @@ AuditRecord enrolled_record(const EnrolmentAsk& ask, const AgentId& agent, const
 
 }  // namespace
 
+Enrolments::Enrolments(Ports ports, PublicAddress address, const Clock& clock)
+    : ports_(ports),
+      address_(std::move(address)),
+      clock_(clock),
+      back_off_({.sources = kMaxSources}),
+      told_(kMaxSources),
+      failures_(ports.metrics.counter("sallyport_enrolment_failures_total", "Enrolments without a valid proof.")),
+      blocked_(ports.metrics.counter("sallyport_enrolment_blocked_total",
+                                     "Enrolments refused unread, because their source failed too often.")) {}
+
 awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order,
                                                     store::AuditNote<store::EnrolmentToken> note) {
   if (order.max_uses == 0 || order.max_uses > kMostTokenUses) {
@@ -99,13 +113,33 @@ awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order,
 }
 
 awaitable<Enrolment> Enrolments::redeem(EnrolmentAsk ask, Bytes exporter) {
+  const auto source = source_of(ask.from_address.substr(0, ask.from_address.rfind(':')));
+  if (const auto wait = back_off_.blocked_for(source, clock_.steady())) {
+    blocked_.add();
+    co_return refused("unavailable",
+                      fmt::format("too many failed enrolments from your address; try again in {} s", wait->count()));
+  }
   auto judged = co_await judge(ask, std::move(exporter));
-  if (!judged.outcome) {
+  if (judged.outcome) back_off_.succeeded(source);
+  if (!judged.outcome && note_refusal(judged.outcome.error(), source) == Telling::audit) {
     auto record = audit_record(ask, AuditOutcome::refused);
     record.detail.emplace("reason", judged.outcome.error().code);
     static_cast<void>(co_await ports_.audit.record(judged.org, std::move(record)));  // it stays refused either way
   }
   co_return std::move(judged.outcome);
+}
+
+Enrolments::Telling Enrolments::note_refusal(const EnrolmentRefusal& refusal, const std::string& source) {
+  const bool unknown = refusal.code == "unknown";
+  if (!unknown && refusal.code != "proof") return Telling::audit;
+  failures_.add();
+  const auto now = clock_.steady();
+  back_off_.failed(source, now);
+  if (!unknown) return Telling::audit;
+  auto& told = told_.touch(source);
+  if (told && now - *told < kQuiet) return Telling::count;
+  told = now;
+  return Telling::audit;
 }
 
 awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter) {

@@ -3,6 +3,8 @@
 #include "relay/audit/audit.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/store/store.h"
+#include "shared/async/sources.h"
+#include "shared/base/metrics.h"
 #include "shared/crypto/enrolment_string.h"
 
 #include <cstdint>
@@ -43,7 +45,7 @@ struct EnrolmentAsk {
   Bytes proof;
   std::string hostname;
   std::string software;
-  std::string from_address;  // for the audit record
+  std::string from_address;  // "address:port"; for the audit record and the back-off
 };
 
 // The fields of an EnrolResponse.
@@ -75,9 +77,9 @@ class Enrolments {
     AgentAuthority& authority;
     keys::Envelope& envelope;
     Audit& audit;
+    Metrics& metrics;
   };
-  Enrolments(Ports ports, PublicAddress address, const Clock& clock)
-      : ports_(ports), address_(std::move(address)), clock_(clock) {}
+  Enrolments(Ports ports, PublicAddress address, const Clock& clock);
 
   // not_found: no such group; invalid: uses or lifetime out of range.
   boost::asio::awaitable<Result<MadeToken>> make_token(OrgId org, TokenOrder order,
@@ -85,11 +87,16 @@ class Enrolments {
 
   // `exporter` is crypto::kEnrolmentExporterSize bytes of the TLS session the ask came over, with
   // crypto::kEnrolmentExporterLabel. The token's use, the agent, its certificate and the audit entry are stored in one
-  // transaction: of any number of concurrent asks, exactly max_uses succeed. Every refusal is audited too.
+  // transaction: of any number of concurrent asks, exactly max_uses succeed. Every refusal is audited too; but of
+  // tokens that do not exist one in five minutes by source. Those and failed proofs are counted, and block their source
+  // for ever longer ("unavailable"): whoever only reaches the port cannot fill the ledger.
   boost::asio::awaitable<Enrolment> redeem(EnrolmentAsk ask, Bytes exporter);
 
  private:
   struct Judged;
+  enum class Telling { audit, count };
+
+  Telling note_refusal(const EnrolmentRefusal& refusal, const std::string& source);
   boost::asio::awaitable<Judged> judge(EnrolmentAsk ask, Bytes exporter);
   boost::asio::awaitable<Enrolment> enrol(store::EnrolmentToken token, EnrolmentAsk ask,
                                           crypto::SigningRequest request);
@@ -98,6 +105,10 @@ class Enrolments {
   Ports ports_;
   PublicAddress address_;
   const Clock& clock_;
+  SourceBackOff back_off_;
+  BoundedTable<std::optional<SteadyTime>> told_;  // by source: when an unknown token of it was audited
+  Counter& failures_;
+  Counter& blocked_;
 };
 
 }  // namespace sallyport::identity

@@ -2,27 +2,32 @@
 
 #include "shared/async/event.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <deque>
 
 namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kMaxSubscribers = 1'000;
+constexpr std::size_t kMaxOfOrganisation = 100;
+constexpr std::size_t kMaxOfToken = 32;
 constexpr std::size_t kMaxQueued = 256;
 }  // namespace
 
 struct LocalJobFeed::Subscriber {
-  Subscriber(boost::asio::any_io_executor executor, OrgId org_id, FeedFilter what)
-      : org(std::move(org_id)), filter(std::move(what)), news(std::move(executor)) {}
+  Subscriber(boost::asio::any_io_executor executor, Watcher watcher, FeedFilter what)
+      : who(std::move(watcher)), filter(std::move(what)), news(std::move(executor)) {}
 
   bool wants(const OrgId& of, const RecipeId& recipe, const JobId& job) const {
-    return org == of && (!filter.job || *filter.job == job) && (!filter.recipe || *filter.recipe == recipe);
+    return who.org == of && (!filter.job || *filter.job == job) && (!filter.recipe || *filter.recipe == recipe);
   }
   void end(FeedSilence how) {
     if (!ended) ended = how;
     news.set();
   }
 
-  OrgId org;
+  Watcher who;
   FeedFilter filter;
   Event news;
   std::deque<JobChange> changes;
@@ -62,10 +67,25 @@ LocalJobFeed::~LocalJobFeed() {
   for (auto& subscriber : *subscribers_) subscriber->end(FeedSilence::closed);
 }
 
-Result<std::unique_ptr<JobSubscription>> LocalJobFeed::subscribe(OrgId org, FeedFilter filter) {
-  if (subscribers_->size() >= kMaxSubscribers)
-    return fail(Errc::exhausted, "too many watchers of jobs; try again later");
-  auto subscriber = std::make_shared<Subscriber>(executor_, std::move(org), std::move(filter));
+Result<void> LocalJobFeed::check_shares(const Watcher& who) const {
+  const auto of_org = [&](const auto& one) { return one->who.org == who.org; };
+  const auto of_token = [&](const auto& one) { return of_org(one) && one->who.token == who.token; };
+  if (static_cast<std::size_t>(std::ranges::count_if(*subscribers_, of_token)) >= kMaxOfToken) {
+    return fail(Errc::exhausted, fmt::format("this API token watches {} jobs already; end some of them", kMaxOfToken));
+  }
+  if (static_cast<std::size_t>(std::ranges::count_if(*subscribers_, of_org)) >= kMaxOfOrganisation) {
+    return fail(Errc::exhausted,
+                fmt::format("your organisation watches {} jobs already; end some of them", kMaxOfOrganisation));
+  }
+  if (subscribers_->size() >= kMaxSubscribers) {
+    return fail(Errc::exhausted, "too many jobs are being watched here; try again later");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<JobSubscription>> LocalJobFeed::subscribe(Watcher who, FeedFilter filter) {
+  SP_CHECK(check_shares(who));
+  auto subscriber = std::make_shared<Subscriber>(executor_, std::move(who), std::move(filter));
   subscribers_->push_back(subscriber);
   return std::make_unique<Subscription>(std::move(subscriber), subscribers_);
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 
 namespace sallyport::jobs {
@@ -27,6 +28,12 @@ enum class FeedSilence {
 
 using FeedNews = std::variant<JobChange, FeedSilence>;
 
+// Who watches, for the shares of the bounded number of watchers.
+struct Watcher {
+  OrgId org;
+  std::string token;  // "token:tok_...": what is counted together within the organisation
+};
+
 struct FeedFilter {
   std::optional<JobId> job;  // nothing: every job of the organisation
   std::optional<RecipeId> recipe;
@@ -44,8 +51,8 @@ class JobSubscription {
 class JobFeed {
  public:
   virtual ~JobFeed() = default;
-  // exhausted: too many subscribers.
-  virtual Result<std::unique_ptr<JobSubscription>> subscribe(OrgId org, FeedFilter filter) = 0;
+  // exhausted: too many subscribers, in all, of the organisation or of the token; the message says which.
+  virtual Result<std::unique_ptr<JobSubscription>> subscribe(Watcher who, FeedFilter filter) = 0;
 };
 
 }  // namespace sallyport::jobs

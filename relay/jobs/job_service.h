@@ -20,11 +20,13 @@ struct StartJob {
   Value inputs;                          // a map; becomes `inputs` of the recipe's expressions
   std::string event_key;                 // "" = no de-duplication
   std::int32_t priority = 0;
+  std::string request_key = {};  // a claimed idempotency key: the same one again gives the first job; "" = none
 };
 
 struct RerunJob {
   JobId job;
-  std::string from_step;  // "": the whole recipe; else completed steps before this one keep their results
+  std::string from_step;         // "": the whole recipe; else completed steps before this one keep their results
+  std::string request_key = {};  // as in StartJob
 };
 
 // What the web API may do with jobs. Called on the relay's loop; every call is durable when its coroutine returns

@@ -9,6 +9,7 @@
 namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kMaxCached = 500;
+constexpr std::size_t kMostResults = 2 * kMaxDone;  // sealed, before anything is opened
 constexpr std::string_view kLocalBody = "spool";
 
 // The envelope calls a payload that does not open invalid input; here the input is the relay's own database.
@@ -51,10 +52,10 @@ store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, Recipe
 store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(const store::Job& job) {
   std::vector<CompletedStep> done;
   std::size_t size = 0;
-  SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id));
+  SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id, kMostResults));
   for (const auto& step : steps) {
     CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
-    if (step.sealed_output) {
+    if (!step.sealed_output.empty()) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
     }
     size += entry.path.size() + entry.output_json.size();
@@ -69,9 +70,9 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
   co_return done;
 }
 
-store::awaitable<Result<std::string>> ParcelMaker::open_output(const store::Job& job, const store::Step& step) {
+store::awaitable<Result<std::string>> ParcelMaker::open_output(const store::Job& job, const store::KeptStep& step) {
   const auto output = co_await parts_.envelope.open(step_identity(job.org, "output", job.id, step.path, step.attempt),
-                                                    *step.sealed_output);
+                                                    step.sealed_output);
   const auto what = fmt::format("opening the result of step \"{}\"", step.path);
   if (!output) co_return damaged(what, output.error());
   const auto value = parse_stored_json(output->reveal());

@@ -45,7 +45,7 @@ class ParcelMaker {
     friend auto operator<=>(const VersionKey&, const VersionKey&) = default;
   };
 
-  store::awaitable<Result<std::string>> open_output(const store::Job& job, const store::Step& step);
+  store::awaitable<Result<std::string>> open_output(const store::Job& job, const store::KeptStep& step);
 
   Parts parts_;
   std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it grows over kMaxCached

@@ -81,19 +81,16 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
   const bool skips = recipe.concurrency && recipe.concurrency->conflict() == recipe::OnConflict::skip;
-  store::NewJob added{.job = std::move(job), .sealed_trigger = {}, .only_with_room = skips};
-  co_return co_await queue(std::move(added), std::move(trigger_json), {}, std::move(note));
+  store::NewJob fresh{.job = std::move(job),
+                      .only_with_room = skips,
+                      .request_key = std::move(request.request_key),
+                      .most_queued = kMaxQueued};
+  co_return co_await queue(std::move(fresh), std::move(trigger_json), {}, std::move(note));
 }
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob added, std::string trigger_json,
                                                                   std::vector<CompletedStep> kept,
                                                                   store::AuditNote<store::AddedJob> note) {
-  SP_CO_TRY(const auto queues, co_await parts_.jobs.queues());
-  const auto line =
-      std::ranges::find_if(queues, [&](const auto& q) { return q.org == added.job.org && q.group == added.job.group; });
-  if (line != queues.end() && line->queued >= kMaxQueued) {
-    co_return fail(Errc::exhausted, fmt::format("{} jobs wait for this agent group already", line->queued));
-  }
   added.job.id = crypto::new_id<JobId>(parts_.clock);
   added.job.created_at = parts_.clock.wall();
   SP_CO_TRY(added.sealed_trigger,
@@ -164,8 +161,9 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.rerun_of = old.id;
   job.concurrency_key = old.concurrency_key;
   job.concurrency_limit = old.concurrency_limit;
+  store::NewJob fresh{.job = std::move(job), .request_key = std::move(request.request_key), .most_queued = kMaxQueued};
   SP_CO_TRY(auto queued,
-            co_await queue({std::move(job), {}}, std::string(trigger.reveal()), std::move(kept), std::move(note)));
+            co_await queue(std::move(fresh), std::string(trigger.reveal()), std::move(kept), std::move(note)));
   co_return std::move(queued.job);
 }
 

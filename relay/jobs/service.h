@@ -34,6 +34,7 @@ class StoredJobService final : public JobService {
                                              store::AuditNote<store::AddedJob> note = {}) override;
 
  private:
+  // `added` lacks its id, its time and its payloads.
   store::awaitable<Result<store::AddedJob>> queue(store::NewJob added, std::string trigger_json,
                                                   std::vector<CompletedStep> kept,
                                                   store::AuditNote<store::AddedJob> note);

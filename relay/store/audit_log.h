@@ -46,7 +46,8 @@ class AuditLog {
  public:
   virtual ~AuditLog() = default;
   virtual awaitable<Result<AuditRow>> append(OrgId org, AuditEvent event) = 0;
-  virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter, PageQuery page) = 0;  // newest first
+  virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter,
+                                                 PageQuery page) = 0;  // by time, newest first
   // Walks the whole chain and compares its end with the head that is kept apart: edited, deleted, reordered and cut-off
   // rows are found.
   virtual awaitable<Result<AuditVerdict>> verify(OrgId org) = 0;

@@ -5,6 +5,9 @@
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <cstdint>
+#include <optional>
+
 namespace sallyport::store {
 
 // An agent group: recipes run on a group, never on one agent.
@@ -13,6 +16,8 @@ struct Group {
   OrgId org;
   std::string name;  // unique in the organisation
   WallTime created_at;
+  std::uint64_t queued = 0;  // jobs that wait for it; read only
+  std::optional<WallTime> oldest_queued_at = {};
 };
 
 class Groups {

@@ -48,7 +48,7 @@ struct AppendResult {
   Job job;                 // after it
 };
 
-// The newest word on one attempt of one step.
+// The newest word on one attempt of one step, without its payloads.
 struct Step {
   std::string path;
   std::uint32_t attempt = 1;
@@ -58,9 +58,22 @@ struct Step {
   std::optional<WallTime> finished_at;
   std::string error_class;
   std::string message;
+  std::optional<WallTime> retry_at;
+  std::size_t payload_bytes = 0;  // of its sealed input and output together
+};
+
+struct StepFilter {
+  std::optional<std::string> path;
+};
+
+struct StepKey {
+  std::string path;
+  std::uint32_t attempt = 1;
+};
+
+struct StepPayloads {
   std::optional<Bytes> sealed_input;
   std::optional<Bytes> sealed_output;
-  std::optional<WallTime> retry_at;
 };
 
 // A line of the job's life, for tails: the payloads are in the steps.
@@ -76,6 +89,22 @@ struct HistoryEvent {
   std::optional<Bytes> sealed_text;
 };
 
+enum class Texts { with, without };
+
+struct EventQuery {
+  std::uint64_t after_seq = 0;
+  std::size_t limit = 1000;           // at most 1,000
+  std::size_t most_bytes = 1u << 20;  // of texts; the first event is given whatever its size
+  Texts texts = Texts::with;
+};
+
+struct Events {
+  std::vector<HistoryEvent> items;
+  bool more = false;  // the store holds later ones
+};
+
+inline constexpr std::size_t kMostSteps = 10'000;
+
 // The `record` part of the sealed fields' identities.
 std::string step_record(const JobId& job, std::string_view path, std::uint32_t attempt);
 std::string entry_record(const JobId& job, std::uint64_t epoch, std::uint64_t job_seq);
@@ -88,12 +117,16 @@ class History {
   // stored, and the job's state stays. A step that succeeded is never overwritten. Payloads arrive sealed.
   virtual awaitable<Result<AppendResult>> append(OrgId org, JobId job, std::uint64_t epoch,
                                                  std::vector<HistoryEntry> entries) = 0;
-  virtual awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job) = 0;  // as they started; at most 10,000
-  // Events with seq > after_seq in order; at most `limit`, at most 1,000.
-  virtual awaitable<Result<std::vector<HistoryEvent>>> events(OrgId org, JobId job, std::uint64_t after_seq,
-                                                              std::size_t limit) = 0;
-  // What a new holder must not run again: succeeded, skipped, and failed for good; the last attempt of each path.
-  virtual awaitable<Result<std::vector<Step>>> completed(OrgId org, JobId job) = 0;
+  virtual awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job,
+                                                     StepFilter filter) = 0;  // as they started; at most kMostSteps
+  // Of each of these steps, in their order; nothing in it for one that is not there. The caller bounds what it asks for
+  // by Step::payload_bytes.
+  virtual awaitable<Result<std::vector<StepPayloads>>> payloads(OrgId org, JobId job, std::vector<StepKey> steps) = 0;
+  // Events with seq > after_seq in order.
+  virtual awaitable<Result<Events>> events(OrgId org, JobId job, EventQuery query) = 0;
+  // What a new holder must not run again: succeeded, skipped, and failed for good; the last attempt of each path, with
+  // its output (empty: none). too_large: more than kMostSteps of them, or over `most_bytes` of outputs.
+  virtual awaitable<Result<std::vector<KeptStep>>> completed(OrgId org, JobId job, std::size_t most_bytes) = 0;
 };
 
 }  // namespace sallyport::store

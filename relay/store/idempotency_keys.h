@@ -10,7 +10,8 @@
 namespace sallyport::store {
 
 inline constexpr std::chrono::hours kIdempotencyLife{24};
-// A claim without an answer for this long was left behind by a relay that died: it may be claimed anew.
+// A claim without an answer for this long was left behind by a relay that died: it may be claimed anew. What the
+// first claim started is known to the second (NewJob::request_key).
 inline constexpr std::chrono::minutes kIdempotencyClaimLife{5};
 
 struct IdempotentRequest {
@@ -35,7 +36,8 @@ class IdempotencyKeys {
   virtual awaitable<Result<IdempotencyClaim>> claim(OrgId org,
                                                     IdempotentRequest request) = 0;  // conflict: another request
   virtual awaitable<Result<void>> complete(OrgId org, std::string key, StoredResponse response) = 0;
-  virtual awaitable<Result<void>> abandon(OrgId org, std::string key) = 0;  // failed before it had an effect
+  // It failed before it had an effect. A key that has started a job (NewJob::request_key) stays claimed.
+  virtual awaitable<Result<void>> abandon(OrgId org, std::string key) = 0;
   virtual awaitable<Result<std::size_t>> remove_expired(WallTime now, std::size_t limit) = 0;  // system-wide
 };
 

@@ -55,10 +55,12 @@ struct KeptStep {
 
 struct NewJob {
   Job job;
-  Bytes sealed_trigger;  // by the envelope: table "jobs", column "trigger", record = the job's id
+  Bytes sealed_trigger = {};  // by the envelope: table "jobs", column "trigger", record = the job's id
   std::vector<KeptStep> kept = {};
   // Not when as many unfinished jobs of (recipe, concurrency_key) as its limit are there already.
   bool only_with_room = false;
+  std::string request_key = {};  // a claimed idempotency key that is to start one job at most; "" = none
+  std::optional<std::uint64_t> most_queued = {};  // jobs of the organisation that may wait for the group
 };
 
 enum class AddOutcome { added, duplicate };
@@ -75,7 +77,7 @@ struct JobFilter {
   std::optional<WallTime> since;  // created at or after
 };
 
-// One waiting line: the queued jobs of an agent group.
+// The queued jobs of one agent group.
 struct Queue {
   OrgId org;
   GroupId group;
@@ -118,18 +120,17 @@ class Jobs {
   // and the first job is returned. conflict: no room, for a job that is only wanted with room; or a queued job of a
   // removed recipe. A re-run (rerun_of is set) is never a duplicate by its event key. A job that a local trigger started
   // on an agent comes in with state running, its agent, and lease epoch 0.
+  // The same request_key again gives the job it started, as added. exhausted: most_queued jobs wait for the group.
+  // conflict: nobody holds a claim on request_key.
   virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note = {}) = 0;
   virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;
   virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;
   virtual awaitable<Result<Page<Job>>> list(OrgId org, JobFilter filter, PageQuery page) = 0;  // newest first
   // Unfinished jobs of the agent, dispatched or running, oldest first, at most 1,000.
   virtual awaitable<Result<std::vector<Job>>> holding(OrgId org, AgentId agent) = 0;
-  virtual awaitable<Result<std::uint64_t>> active_count(OrgId org, RecipeId recipe, std::string concurrency_key) = 0;
 
   // queued -> dispatched. conflict: not queued any more, or another epoch. exhausted: the concurrency limit is reached.
   virtual awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) = 0;
-  // dispatched -> running. Again: no change. conflict: another epoch.
-  virtual awaitable<Result<void>> started(OrgId org, JobId id, std::uint64_t epoch, WallTime at) = 0;
   // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once. More than
   // domain::kMaxRuns runs: dead. A requested cancel: cancelled. conflict: another epoch, or not active.
   virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at,
@@ -141,10 +142,11 @@ class Jobs {
   virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note = {}) = 0;
 
   // System-wide, for the dispatcher. At most `limit` jobs, whose order takes turns between organisations and then
-  // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only lines in
-  // `among`; none = all.
+  // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only groups in
+  // `among`; none = all. Its cost does not grow with the number of jobs that wait.
   virtual awaitable<Result<std::vector<Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) = 0;
-  virtual awaitable<Result<std::vector<Queue>>> queues() = 0;           // system-wide: lines that are not empty
+  // System-wide, for metrics: of each group for which jobs wait; the longest waiting first, at most 1,000.
+  virtual awaitable<Result<std::vector<Queue>>> queues() = 0;
   virtual awaitable<Result<Page<Job>>> active_all(PageQuery page) = 0;  // system-wide, to rebuild leases at start
   virtual awaitable<Result<std::vector<StateCount>>> unfinished_counts() = 0;  // system-wide, for metrics
 };

@@ -13,8 +13,9 @@
 // - The organisation comes first; methods marked "system-wide" are the only exceptions and are never reachable by a
 // tenant.
 // - A row of another organisation and an absent row are the same Errc::not_found.
-// - Errc::conflict: the name is taken, or the state changed underneath. Errc::exhausted: the engine's queue or disk is
-//   full. Errc::unavailable: the engine is closing. Errc::internal: the database is damaged.
+// - Errc::conflict: the name is taken, or the state changed underneath. Errc::exhausted: the engine's queue is full.
+//   Errc::unavailable: the disk is full or broken, or the engine is closing; the message says what to do.
+//   Errc::timed_out: a read that would keep the others waiting was given up. Errc::internal: the database is damaged.
 // - A method that takes an AuditNote stores its entry in the transaction of the change, so that there is never one
 //   without the other; every change that a caller of the API asks for has one.
 // - A write is durable when its coroutine returns success. A write whose caller was cancelled still happens.

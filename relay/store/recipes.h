@@ -11,6 +11,12 @@
 
 namespace sallyport::store {
 
+// The agent that watches a recipe's local trigger (assignments.h).
+struct TriggerHolder {
+  AgentId agent;
+  std::string name;
+};
+
 struct Recipe {
   RecipeId id;
   OrgId org;
@@ -19,6 +25,8 @@ struct Recipe {
   std::optional<std::uint32_t> active_version;
   WallTime created_at;
   std::optional<WallTime> removed_at;  // it runs no more; it and its versions stay readable by id, for the history
+  // The agent that watches its local trigger; nothing: it has none, or nobody watches it yet. Read only.
+  std::optional<TriggerHolder> watched_by = {};
 };
 
 struct RecipeVersionSummary {

@@ -22,12 +22,18 @@ T must(Result<T> result) {
 class MovableClock final : public Clock {
  public:
   explicit MovableClock(WallTime now = SystemClock().wall()) : now_(now) {}
-  SteadyTime steady() const override { return std::chrono::steady_clock::now(); }
+  SteadyTime steady() const override { return frozen_ ? *frozen_ : std::chrono::steady_clock::now(); }
   WallTime wall() const override { return now_; }
-  void advance(std::chrono::milliseconds by) { now_ += by; }
+  void advance(std::chrono::milliseconds by) {
+    now_ += by;
+    if (frozen_) *frozen_ += by;
+  }
+  // From now on only advance() moves the steady clock too: for what compares it, not for what sleeps by it.
+  void freeze() { frozen_ = std::chrono::steady_clock::now(); }
 
  private:
   WallTime now_;
+  std::optional<SteadyTime> frozen_;
 };
 
 struct AgentKeyPair {

@@ -204,13 +204,40 @@ create table jobs (
   foreign key (org, recipe, version) references recipe_versions (org, recipe, version),
   foreign key (org, group_id) references agent_groups (org, id)
 ) strict, without rowid;
-create index jobs_queued on jobs (group_id, priority desc, id, created_at) where state = 'queued';
+create index jobs_queued on jobs (org, created_at, id) where state = 'queued';
+create index jobs_waiting on jobs (group_id, created_at) where state = 'queued';
+create index jobs_free on jobs (group_id, priority desc, id) where state = 'queued' and concurrency_limit = 0;
+create index jobs_in_line on jobs (org, recipe, concurrency_key, group_id, concurrency_limit, priority desc, id)
+  where state = 'queued' and concurrency_limit <> 0;
 create index jobs_active on jobs (org, id, agent) where state in ('dispatched', 'running');
 create index jobs_concurrent on jobs (org, recipe, concurrency_key) where state in ('dispatched', 'running');
-create index jobs_by_recipe on jobs (org, recipe, id);
-create index jobs_by_agent on jobs (org, agent, id) where agent is not null;
 create index jobs_by_age on jobs (org, created_at, id);
-create index jobs_finished on jobs (org, state, id) where finished_at is not null;
+create index jobs_finished on jobs (org, state, created_at, id) where finished_at is not null;
+create index jobs_by_recipe on jobs (org, recipe, created_at, id);
+create index jobs_by_agent on jobs (org, agent, created_at, id) where agent is not null;
+
+-- How many jobs wait for each agent group, kept by every change of a job's state.
+create table queue_lengths (
+  org      text    not null,
+  group_id text    not null,
+  queued   integer not null check (queued >= 0),
+  primary key (org, group_id)
+) strict, without rowid;
+
+-- One line of queued jobs that share a concurrency limit: its best job, and how many of it may start now. A line
+-- without a job has no row. Whoever chooses what starts next looks at the heads only, however long the lines are.
+create table job_lines (
+  org               text    not null,
+  recipe            text    not null,
+  concurrency_key   text    not null,
+  group_id          text    not null,
+  concurrency_limit integer not null,
+  head_priority     integer not null,
+  head              text    not null,
+  room              integer not null,
+  primary key (org, recipe, concurrency_key, group_id, concurrency_limit)
+) strict, without rowid;
+create index job_lines_open on job_lines (group_id, head_priority desc, head) where room > 0;
 
 create table job_triggers (
   org            text not null,
@@ -273,6 +300,7 @@ create table idempotency_keys (
   claimed_at   integer not null,
   status       integer,
   sealed_body  blob,
+  job          text,
   primary key (org, key)
 ) strict;
 create index idempotency_keys_by_age on idempotency_keys (claimed_at);
@@ -288,7 +316,8 @@ create table audit_rows (
   action        text generated always as (json ->> '$.action') virtual,
   primary key (org, seq)
 ) strict;
-create index audit_rows_by_action on audit_rows (org, action, seq);
+create index audit_rows_by_age on audit_rows (org, at, seq);
+create index audit_rows_by_action on audit_rows (org, action, at, seq);
 create trigger audit_rows_are_not_edited before update on audit_rows
 begin
   select raise(abort, 'the audit ledger is append-only');

@@ -32,13 +32,16 @@ Result<Head> read_head(Database& db, const OrgId& org) {
 
 Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  const std::int64_t before = page.after.empty() ? INT64_MAX : std::atoll(page.after.c_str());
-  std::string where = "from audit_rows where org = ?1 and seq < ?2";
-  if (filter.action) where += " and action = ?3";
-  if (filter.since) where += " and at >= ?4";
-  where += " order by seq desc limit ?5";
-  return page_of(db.prepare(select(kColumns, where), org, before, filter.action, filter.since, one_more(limit)), limit,
-                 read_row, [](const AuditRow& row) { return std::to_string(row.seq); });
+  SP_TRY(const TimeCursor before, read_time_cursor(page.after));
+  std::string where =
+      fmt::format("from audit_rows indexed by {} where org = ?1 and (at, seq) < (?2, cast(?3 as integer))",
+                  filter.action ? "audit_rows_by_action" : "audit_rows_by_age");
+  if (filter.action) where += " and action = ?4";
+  if (filter.since) where += " and at >= ?5";
+  where += " order by at desc, seq desc limit ?6";
+  return page_of(
+      db.prepare(select(kColumns, where), org, before.at, before.id, filter.action, filter.since, one_more(limit)),
+      limit, read_row, [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); });
 }
 
 // Some rows after a point of the chain, with the head as it was at the same moment.

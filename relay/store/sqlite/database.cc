@@ -17,6 +17,8 @@ Errc constraint_code(int extended_code) {
   }
 }
 
+int is_past(void* deadline) { return std::chrono::steady_clock::now() >= *static_cast<SteadyTime*>(deadline); }
+
 int remember_wal_pages(void* pages, sqlite3*, const char*, int count) {
   *static_cast<int*>(pages) = count;
   return SQLITE_OK;
@@ -28,11 +30,12 @@ Error to_error(int extended_code, std::string_view what) {
   const std::string text(what);
   switch (extended_code & 0xff) {
     case SQLITE_CONSTRAINT: return {constraint_code(extended_code), "the database refused the row: " + text};
-    case SQLITE_FULL: return {Errc::exhausted, "the relay's database cannot grow: free disk space (" + text + ")"};
+    case SQLITE_FULL: return {Errc::unavailable, "the relay's database cannot grow: free disk space (" + text + ")"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return {Errc::unavailable, "the relay's database is in use by another process: " + text};
     case SQLITE_IOERR:
       return {Errc::unavailable, "the relay's database cannot be read or written: check disk and space (" + text + ")"};
+    case SQLITE_INTERRUPT: return {Errc::timed_out, "the relay's database took too long to find this: ask for less"};
     case SQLITE_TOOBIG: return {Errc::too_large, "a value is too large for the relay's database"};
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT: return {Errc::internal, "the relay's database is damaged: restore a backup (" + text + ")"};
@@ -140,6 +143,15 @@ Result<void> Database::script(const std::string& sql) {
   const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code == SQLITE_OK) return {};
   return std::unexpected(to_error(code, sqlite3_errmsg(handle_.get())));
+}
+
+void Database::give_up_at(SteadyTime deadline) {
+  constexpr int kStepsBetweenLooks = 10'000;
+  if (!deadline_) {
+    deadline_ = std::make_unique<SteadyTime>();
+    sqlite3_progress_handler(handle_.get(), kStepsBetweenLooks, is_past, deadline_.get());
+  }
+  *deadline_ = deadline;
 }
 
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }

@@ -147,6 +147,8 @@ class Database {
   void run_quietly(std::string_view sql) { [[maybe_unused]] auto ignored = run(sql); }
   Result<void> script(const std::string& sql);  // several statements, no parameters
 
+  // Statements that still run then fail with Errc::timed_out. Holds until the next call.
+  void give_up_at(SteadyTime deadline);
   bool in_transaction() const;
   int wal_pages() const { return *wal_pages_; }  // length of the write-ahead log after the last commit
 
@@ -162,6 +164,7 @@ class Database {
   Result<std::int64_t> finish(Statement& statement);
 
   std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // on the heap: SQLite keeps its address
+  std::unique_ptr<SteadyTime> deadline_;                       // the same
   std::unique_ptr<sqlite3, Close> handle_;
   std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

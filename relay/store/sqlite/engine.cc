@@ -24,6 +24,10 @@ class Checkpoints {
 
 Engine::Engine(Database writer, Database reader, LaneLimits limits)
     : writes_(std::move(writer), {commit_as_group, Checkpoints()}, limits),
-      reads_(std::move(reader), {read_each, nullptr}, limits) {}
+      reads_(
+          std::move(reader),
+          {[most = limits.read_time](Database& database, std::span<Call> calls) { read_each(database, calls, most); },
+           nullptr},
+          limits) {}
 
 }  // namespace sallyport::store::sqlite

@@ -1,12 +1,23 @@
 #include "relay/store/sqlite/adapters.h"
 #include "relay/store/sqlite/noted.h"
+#include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
 namespace sallyport::store::sqlite {
 namespace {
 
+constexpr std::string_view kGroupColumns =
+    "id, org, name, created_at, coalesce((select queued from queue_lengths l where l.org = g.org and l.group_id = "
+    "g.id), "
+    "0), (select min(created_at) from jobs j indexed by jobs_waiting where j.state = 'queued' and j.group_id = g.id)";
+
 Group read_group(Row row) {
-  return {.id = row.id<GroupId>(), .org = row.id<OrgId>(), .name = row.text(), .created_at = row.time()};
+  return {.id = row.id<GroupId>(),
+          .org = row.id<OrgId>(),
+          .name = row.text(),
+          .created_at = row.time(),
+          .queued = row.u64(),
+          .oldest_queued_at = row.maybe_time()};
 }
 
 class SqliteGroups final : public Groups {
@@ -26,14 +37,14 @@ class SqliteGroups final : public Groups {
 
   awaitable<Result<Group>> find(OrgId org, GroupId id) override {
     return engine_.read([org, id](Database& db) {
-      return db.prepare("select id, org, name, created_at from agent_groups where org = ? and id = ?", org, id)
+      return db.prepare(select(kGroupColumns, "from agent_groups g where org = ? and id = ?"), org, id)
           .one("agent group", read_group);
     });
   }
 
   awaitable<Result<Group>> find_by_name(OrgId org, std::string name) override {
     return engine_.read([org, name](Database& db) {
-      return db.prepare("select id, org, name, created_at from agent_groups where org = ? and name = ?", org, name)
+      return db.prepare(select(kGroupColumns, "from agent_groups g where org = ? and name = ?"), org, name)
           .one("agent group", read_group);
     });
   }
@@ -41,10 +52,10 @@ class SqliteGroups final : public Groups {
   awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) override {
     return engine_.read([org, page](Database& db) {
       const std::size_t limit = page.bounded_limit();
-      return page_of(db.prepare("select id, org, name, created_at from agent_groups where org = ? and id > ? "
-                                "order by id limit ?",
-                                org, page.after, one_more(limit)),
-                     limit, read_group, [](const Group& group) { return group.id.value; });
+      return page_of(
+          db.prepare(select(kGroupColumns, "from agent_groups g where org = ? and id > ? order by id limit ?"), org,
+                     page.after, one_more(limit)),
+          limit, read_group, [](const Group& group) { return group.id.value; });
     });
   }
 

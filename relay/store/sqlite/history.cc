@@ -2,6 +2,8 @@
 #include "relay/store/sqlite/history_entries.h"
 #include "relay/store/sqlite/readers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sallyport::store::sqlite {
@@ -10,7 +12,8 @@ namespace {
 constexpr std::size_t kMaxEvents = 1000;
 
 constexpr std::string_view kStepColumns =
-    "path, attempt, status, uses, started_at, finished_at, error_class, message, sealed_input, sealed_output, retry_at";
+    "path, attempt, status, uses, started_at, finished_at, error_class, message, retry_at, "
+    "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0)";
 
 Step read_step(Row row) {
   return {.path = row.text(),
@@ -21,9 +24,8 @@ Step read_step(Row row) {
           .finished_at = row.maybe_time(),
           .error_class = row.text(),
           .message = row.text(),
-          .sealed_input = row.maybe_bytes(),
-          .sealed_output = row.maybe_bytes(),
-          .retry_at = row.maybe_time()};
+          .retry_at = row.maybe_time(),
+          .payload_bytes = static_cast<std::size_t>(row.integer())};
 }
 
 HistoryEvent read_event(Row row) {
@@ -47,24 +49,80 @@ Result<AppendResult> append_all(Database& db, const OrgId& org, const JobId& id,
   return AppendResult{stored, std::move(after)};
 }
 
-Result<std::vector<Step>> all_steps(Database& db, const OrgId& org, const JobId& job) {
+Result<std::vector<Step>> list_steps(Database& db, const OrgId& org, const JobId& job, const StepFilter& filter) {
   SP_CHECK(find_job(db, org, job));
-  return db
-      .prepare(
-          select(kStepColumns, "from steps where org = ? and job = ? order by first_seq, path, attempt limit 10000"),
-          org, job)
+  std::string where = "from steps where org = ?1 and job = ?2";
+  if (filter.path) where += " and path = ?3";
+  where += " order by first_seq, path, attempt limit ?4";
+  return db.prepare(select(kStepColumns, where), org, job, filter.path, static_cast<std::uint64_t>(kMostSteps))
       .all(read_step);
 }
 
-Result<std::vector<Step>> completed_steps(Database& db, const OrgId& org, const JobId& job) {
+Result<std::vector<StepPayloads>> load_payloads(Database& db, const OrgId& org, const JobId& job,
+                                                const std::vector<StepKey>& steps) {
   SP_CHECK(find_job(db, org, job));
-  return db
-      .prepare(select(kStepColumns,
-                      "from steps s where org = ? and job = ? and retry_at is null and "
-                      "status in ('succeeded', 'failed', 'skipped') and attempt = (select max(attempt) from steps l "
-                      "where l.org = s.org and l.job = s.job and l.path = s.path) order by first_seq, path"),
-               org, job)
-      .all(read_step);
+  std::vector<StepPayloads> payloads;
+  for (const StepKey& step : steps) {
+    SP_TRY(auto found, db.prepare("select sealed_input, sealed_output from steps "
+                                  "where org = ? and job = ? and path = ? and attempt = ?",
+                                  org, job, step.path, step.attempt)
+                           .maybe([](Row row) {
+                             return StepPayloads{.sealed_input = row.maybe_bytes(), .sealed_output = row.maybe_bytes()};
+                           }));
+    payloads.push_back(std::move(found).value_or(StepPayloads{}));
+  }
+  return payloads;
+}
+
+Result<Events> load_events(Database& db, const OrgId& org, const JobId& job, const EventQuery& query) {
+  SP_CHECK(find_job(db, org, job));
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMaxEvents);
+  auto found = db.prepare(
+      "select seq, epoch, job_seq, at, kind, path, attempt, status, case ? when 0 then null else sealed_text end "
+      "from history where org = ? and job = ? and seq > ? order by seq",
+      query.texts == Texts::with ? 1 : 0, org, job, query.after_seq);
+  Events events;
+  std::size_t bytes = 0;
+  while (true) {
+    SP_TRY(const bool another, found.next());
+    if (!another) return events;
+    auto event = read_event(found.row());
+    bytes += event.sealed_text ? event.sealed_text->size() : 0;
+    events.more = events.items.size() == limit || (bytes > query.most_bytes && !events.items.empty());
+    if (events.more) return events;
+    events.items.push_back(std::move(event));
+  }
+}
+
+constexpr std::string_view kCompleted =
+    "from steps s where org = ? and job = ? and retry_at is null and status in ('succeeded', 'failed', 'skipped') and "
+    "attempt = (select max(attempt) from steps l where l.org = s.org and l.job = s.job and l.path = s.path)";
+
+KeptStep read_kept(Row row) {
+  return {.path = row.text(),
+          .attempt = row.u32(),
+          .status = domain::parse_step_status(row.text()).value_or(domain::StepStatus::in_doubt),
+          .uses = row.text(),
+          .sealed_output = row.bytes()};
+}
+
+Result<std::vector<KeptStep>> completed_steps(Database& db, const OrgId& org, const JobId& job,
+                                              std::size_t most_bytes) {
+  SP_CHECK(find_job(db, org, job));
+  struct Size {
+    std::uint64_t steps = 0;
+    std::uint64_t bytes = 0;
+  };
+  SP_TRY(const Size size, db.prepare(select("count(*), coalesce(sum(length(sealed_output)), 0)", kCompleted), org, job)
+                              .one("job", [](Row row) { return Size{.steps = row.u64(), .bytes = row.u64()}; }));
+  if (size.steps > kMostSteps || size.bytes > most_bytes) {
+    return fail(Errc::too_large,
+                fmt::format("the results of its {} completed steps hold {} bytes; at most {} steps and {} bytes can be "
+                            "handed on",
+                            size.steps, size.bytes, kMostSteps, most_bytes));
+  }
+  const auto rest = std::string(kCompleted) + " order by first_seq, path";
+  return db.prepare(select("path, attempt, status, uses, sealed_output", rest), org, job).all(read_kept);
 }
 
 class SqliteHistory final : public History {
@@ -78,26 +136,21 @@ class SqliteHistory final : public History {
     });
   }
 
-  awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job) override {
-    return engine_.read([org, job](Database& db) { return all_steps(db, org, job); });
+  awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job, StepFilter filter) override {
+    return engine_.read([org, job, filter](Database& db) { return list_steps(db, org, job, filter); });
   }
 
-  awaitable<Result<std::vector<HistoryEvent>>> events(OrgId org, JobId job, std::uint64_t after_seq,
-                                                      std::size_t limit) override {
-    const std::uint64_t most = std::clamp<std::size_t>(limit, 1, kMaxEvents);
-    return engine_.read([org, job, after_seq, most](Database& db) -> Result<std::vector<HistoryEvent>> {
-      SP_CHECK(find_job(db, org, job));
-      return db
-          .prepare(
-              "select seq, epoch, job_seq, at, kind, path, attempt, status, sealed_text from history "
-              "where org = ? and job = ? and seq > ? order by seq limit ?",
-              org, job, after_seq, most)
-          .all(read_event);
-    });
+  awaitable<Result<std::vector<StepPayloads>>> payloads(OrgId org, JobId job, std::vector<StepKey> steps) override {
+    return engine_.read(
+        [org, job, steps = std::move(steps)](Database& db) { return load_payloads(db, org, job, steps); });
   }
 
-  awaitable<Result<std::vector<Step>>> completed(OrgId org, JobId job) override {
-    return engine_.read([org, job](Database& db) { return completed_steps(db, org, job); });
+  awaitable<Result<Events>> events(OrgId org, JobId job, EventQuery query) override {
+    return engine_.read([org, job, query](Database& db) { return load_events(db, org, job, query); });
+  }
+
+  awaitable<Result<std::vector<KeptStep>>> completed(OrgId org, JobId job, std::size_t most_bytes) override {
+    return engine_.read([org, job, most_bytes](Database& db) { return completed_steps(db, org, job, most_bytes); });
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "relay/store/sqlite/job_moves.h"
 
+#include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -21,7 +22,7 @@ Result<std::optional<Job>> earlier_job(Database& db, const OrgId& org, const Job
 }
 
 Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
-  return explain(
+  SP_CHECK(explain(
       db.run("insert into jobs (id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, "
              "lease_epoch, run_number, rerun_of, concurrency_key, concurrency_limit, created_at, dispatched_at, "
              "started_at, error_class, error_message, failed_step) "
@@ -29,7 +30,36 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
              job.id, org, job.recipe, job.version, job.group, job.agent, domain::to_string(job.state), job.trigger_kind,
              job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
              job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at),
-      "a job with this id exists", "no such recipe version or agent group");
+      "a job with this id exists", "no such recipe version or agent group"));
+  return follow_move(db, job, std::nullopt, job.state);
+}
+
+// The job that the request started before, when its relay died before it could say so.
+Result<std::optional<Job>> job_of_request(Database& db, const OrgId& org, const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  SP_TRY(const auto claim,
+         db.prepare("select job from idempotency_keys where org = ? and key = ? and status is null", org, key)
+             .maybe([](Row row) { return row.maybe_id<JobId>(); }));
+  if (!claim) return fail(Errc::conflict, "nobody holds a claim on the idempotency key");
+  if (!*claim) return std::nullopt;
+  SP_TRY(Job job, find_job(db, org, **claim));
+  return job;
+}
+
+Result<void> keep_request(Database& db, const OrgId& org, const NewJob& fresh) {
+  if (fresh.request_key.empty()) return {};
+  SP_CHECK(
+      db.run("update idempotency_keys set job = ? where org = ? and key = ?", fresh.job.id, org, fresh.request_key));
+  return {};
+}
+
+Result<void> check_queue(Database& db, const OrgId& org, const NewJob& fresh) {
+  if (!fresh.most_queued) return {};
+  SP_TRY(const auto queued, queue_length(db, org, fresh.job.group));
+  if (queued < *fresh.most_queued) return {};
+  return fail(Errc::exhausted, fmt::format("{} jobs wait for this agent group already; start it again when some of "
+                                           "them have run, or cancel what need not run",
+                                           queued));
 }
 
 // What an agent has run already is stored whatever became of its recipe; nothing new begins.
@@ -67,20 +97,11 @@ static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fre
   return {};
 }
 
-Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeId& recipe, const std::string& key) {
-  return db
-      .prepare(
-          "select count(*) from jobs indexed by jobs_concurrent where org = ? and recipe = ? and concurrency_key = ? "
-          "and state in ('dispatched', 'running')",
-          org, recipe, key)
-      .one("recipe", [](Row row) { return row.u64(); });
-}
-
 Result<void> find_room(Database& db, const OrgId& org, const Job& job) {
   SP_TRY(const auto active, count_active(db, org, job.recipe, job.concurrency_key));
   SP_TRY(const auto queued,
-         db.prepare("select count(*) from (select 1 from jobs where org = ? and recipe = ? and concurrency_key = ? and "
-                    "state = 'queued' and concurrency_limit > 0 limit ?)",
+         db.prepare("select count(*) from (select 1 from jobs indexed by jobs_in_line where org = ? and recipe = ? and "
+                    "concurrency_key = ? and state = 'queued' and concurrency_limit <> 0 limit ?)",
                     org, job.recipe, job.concurrency_key, job.concurrency_limit)
              .one("recipe", [](Row row) { return row.u64(); }));
   if (active + queued < job.concurrency_limit) return {};
@@ -88,14 +109,18 @@ Result<void> find_room(Database& db, const OrgId& org, const Job& job) {
 }
 
 Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
+  SP_TRY(auto started, job_of_request(db, org, fresh.request_key));
+  if (started) return AddedJob{*std::move(started), AddOutcome::added};
   SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
   if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
   SP_CHECK(refuse_removed_recipe(db, org, fresh.job));
   if (fresh.only_with_room) SP_CHECK(find_room(db, org, fresh.job));
+  SP_CHECK(check_queue(db, org, fresh));
   SP_CHECK(insert_job(db, org, fresh.job));
   SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
                   fresh.sealed_trigger));
   SP_CHECK(keep_steps(db, org, fresh));
+  SP_CHECK(keep_request(db, org, fresh));
   if (!fresh.job.event_key.empty() && !fresh.job.rerun_of) {
     SP_CHECK(db.run("insert into job_events (org, recipe, event_key, job, created_at) values (?, ?, ?, ?, ?)", org,
                     fresh.job.recipe, fresh.job.event_key, fresh.job.id, fresh.job.created_at));
@@ -115,20 +140,11 @@ Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, co
       db.run("update jobs set state = 'dispatched', agent = ?, lease_epoch = lease_epoch + 1, lease_until = ?, "
              "dispatched_at = ? where org = ? and id = ?",
              claim.agent, claim.lease_until, claim.at, org, id));
+  SP_CHECK(follow_move(db, job, job.state, JobState::dispatched));
   SP_TRY(Bytes trigger, db.prepare("select sealed_trigger from job_triggers where org = ? and job = ?", org, id)
                             .one("job", [](Row row) { return row.bytes(); }));
   SP_TRY(Job claimed, find_job(db, org, id));
   return ClaimedJob{std::move(claimed), std::move(trigger)};
-}
-
-Result<void> start_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at) {
-  SP_TRY(Job job, find_job(db, org, id));
-  if (job.lease_epoch != epoch) return fenced(job);
-  if (job.state == JobState::running) return {};
-  if (!domain::can_move(job.state, JobState::running)) return fenced(job);
-  SP_CHECK(db.run("update jobs set state = 'running', started_at = coalesce(started_at, ?) where org = ? and id = ?",
-                  at, org, id));
-  return {};
 }
 
 Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at,
@@ -146,6 +162,7 @@ Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::ui
       db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
              "run_number = ?, dispatched_at = null where org = ? and id = ?",
              runs, org, id));
+  SP_CHECK(follow_move(db, job, job.state, JobState::queued));
   return find_job(db, org, id);
 }
 

@@ -1,5 +1,6 @@
 #include "relay/store/sqlite/job_queries.h"
 
+#include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -11,12 +12,11 @@ namespace {
 using domain::JobState;
 
 // The index is named, because SQLite without statistics would rather walk all jobs of the organisation. Of several
-// filters the first here chooses it. States are literals, so that the partial indexes apply.
+// filters the first here chooses it; each gives the jobs by age, so that a page and `since` end the walk (the few
+// active ones are sorted). States are literals, so that the partial indexes apply.
 std::string source_of(const JobFilter& filter) {
   const std::string from = "from jobs indexed by ";
-  if (filter.state == JobState::queued) {
-    return from + "jobs_queued where state = 'queued' and group_id in (select id from agent_groups where org = ?1)";
-  }
+  if (filter.state == JobState::queued) return from + "jobs_queued where state = 'queued'";
   if (filter.state) {
     const auto state = domain::to_string(*filter.state);
     if (domain::is_final(*filter.state)) {
@@ -26,33 +26,7 @@ std::string source_of(const JobFilter& filter) {
   }
   if (filter.agent) return from + "jobs_by_agent where agent is not null";
   if (filter.recipe) return from + "jobs_by_recipe where true";
-  return filter.since ? from + "jobs_by_age where true" : "from jobs where true";
-}
-
-std::string job_cursor(const Job& job) { return job.id.value; }
-
-// One line's jobs that may start now, best first. Not more of a recipe and key than its limit leaves room for.
-Result<std::vector<Job>> head_of_line(Database& db, const GroupId& group, std::size_t limit) {
-  return db
-      .prepare(
-          select(
-              kJobColumns,
-              "from jobs q where group_id = ? and state = 'queued' and (concurrency_limit = 0 or "
-              "(select count(*) from jobs a indexed by jobs_concurrent where a.org = q.org and a.recipe = q.recipe and "
-              "a.concurrency_key = q.concurrency_key and a.state in ('dispatched', 'running')) "
-              "< concurrency_limit) order by priority desc, id limit ?"),
-          group, static_cast<std::uint64_t>(limit))
-      .all(read_job);
-}
-
-Result<std::vector<GroupId>> groups_with_queue(Database& db) {
-  return db
-      .prepare(
-          "with recursive line (id) as ("
-          "select min(group_id) from jobs where state = 'queued' union all "
-          "select (select min(group_id) from jobs where state = 'queued' and group_id > line.id) from line "
-          "where line.id is not null) select id from line where id is not null")
-      .all([](Row row) { return row.id<GroupId>(); });
+  return from + "jobs_by_age where true";
 }
 
 // Jobs of one organisation's groups, and whose turn it is.
@@ -85,7 +59,7 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
   }
   std::map<OrgId, Turns> organisations;
   for (const GroupId& group : among) {
-    SP_TRY(auto line, head_of_line(db, group, limit));
+    SP_TRY(auto line, startable_jobs(db, group, limit));
     if (line.empty()) continue;
     const OrgId org = line.front().org;
     organisations[org].lines.emplace_back(std::make_move_iterator(line.rbegin()), std::make_move_iterator(line.rend()));
@@ -103,14 +77,15 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
 
 Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  std::string where = source_of(filter) + " and org = ?1 and id < ?2";
-  if (filter.recipe) where += " and recipe = ?3";
-  if (filter.agent) where += " and agent = ?4";
-  if (filter.since) where += " and created_at >= ?5";
-  where += " order by id desc limit ?6";
-  return page_of(db.prepare(select(kJobColumns, where), org, or_end(page.after), filter.recipe, filter.agent,
+  SP_TRY(const TimeCursor before, read_time_cursor(page.after));
+  std::string where = source_of(filter) + " and org = ?1 and (created_at, id) < (?2, ?3)";
+  if (filter.recipe) where += " and recipe = ?4";
+  if (filter.agent) where += " and agent = ?5";
+  if (filter.since) where += " and created_at >= ?6";
+  where += " order by created_at desc, id desc limit ?7";
+  return page_of(db.prepare(select(kJobColumns, where), org, before.at, before.id, filter.recipe, filter.agent,
                             filter.since, one_more(limit)),
-                 limit, read_job, job_cursor);
+                 limit, read_job, [](const Job& job) { return time_cursor(job.created_at, job.id.value); });
 }
 
 Result<std::vector<Job>> jobs_held_by(Database& db, const OrgId& org, const AgentId& agent) {
@@ -120,14 +95,6 @@ Result<std::vector<Job>> jobs_held_by(Database& db, const OrgId& org, const Agen
                       "'running') order by id limit 1000"),
                org, agent)
       .all(read_job);
-}
-
-Result<std::vector<Queue>> waiting_lines(Database& db) {
-  return db
-      .prepare("select org, group_id, count(*), min(created_at) from jobs where state = 'queued' group by group_id")
-      .all([](Row row) {
-        return Queue{.org = row.id<OrgId>(), .group = row.id<GroupId>(), .queued = row.u64(), .oldest = row.time()};
-      });
 }
 
 Result<Page<Job>> all_active_jobs(Database& db, const PageQuery& page) {
@@ -145,7 +112,7 @@ Result<Page<Job>> all_active_jobs(Database& db, const PageQuery& page) {
 Result<std::vector<StateCount>> count_unfinished(Database& db) {
   return db
       .prepare(
-          "select 'queued', count(*) from jobs where state = 'queued' union all "
+          "select 'queued', coalesce(sum(queued), 0) from queue_lengths union all "
           "select state, count(*) from jobs where state in ('dispatched', 'running') group by state")
       .all([](Row row) {
         return StateCount{.state = domain::parse_job_state(row.text()).value_or(JobState::dead), .count = row.u64()};

@@ -1,3 +1,4 @@
+#include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/readers.h"
 
 namespace sallyport::store::sqlite {
@@ -37,7 +38,7 @@ Result<void> end_job(Database& db, const Job& job, const JobOutcome& outcome) {
              "lease_until = null where org = ? and id = ?",
              domain::to_string(outcome.state), outcome.at, outcome.error.error_class, outcome.error.message,
              outcome.error.failed_step, job.org, job.id));
-  return {};
+  return follow_move(db, job, job.state, outcome.state);
 }
 
 }  // namespace sallyport::store::sqlite

@@ -1,4 +1,5 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/job_moves.h"
 #include "relay/store/sqlite/job_queries.h"
 #include "relay/store/sqlite/noted.h"
@@ -35,16 +36,8 @@ class SqliteJobs final : public Jobs {
     return engine_.read([org, agent](Database& db) { return jobs_held_by(db, org, agent); });
   }
 
-  awaitable<Result<std::uint64_t>> active_count(OrgId org, RecipeId recipe, std::string key) override {
-    return engine_.read([org, recipe, key](Database& db) { return count_active(db, org, recipe, key); });
-  }
-
   awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) override {
     return engine_.write([org, id, claim](Database& db) { return claim_job(db, org, id, claim); });
-  }
-
-  awaitable<Result<void>> started(OrgId org, JobId id, std::uint64_t epoch, WallTime at) override {
-    return engine_.write([org, id, epoch, at](Database& db) { return start_job(db, org, id, epoch, at); });
   }
 
   awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at, ReleaseReason reason) override {
@@ -66,7 +59,7 @@ class SqliteJobs final : public Jobs {
     return engine_.read([among = std::move(among), limit](Database& db) { return next_jobs(db, among, limit); });
   }
 
-  awaitable<Result<std::vector<Queue>>> queues() override { return engine_.read(waiting_lines); }
+  awaitable<Result<std::vector<Queue>>> queues() override { return engine_.read(all_queues); }
 
   awaitable<Result<Page<Job>>> active_all(PageQuery page) override {
     return engine_.read([page](Database& db) { return all_active_jobs(db, page); });

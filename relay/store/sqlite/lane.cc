@@ -69,10 +69,12 @@ void Lane::run_waiting() {
   }
 }
 
-void read_each(Database& database, std::span<Call> calls) {
+void read_each(Database& database, std::span<Call> calls, std::chrono::milliseconds most) {
   for (Call& call : calls) {
+    database.give_up_at(std::chrono::steady_clock::now() + most);
     auto begun = database.run("begin");
     call.outcome = begun ? call.work(database) : Result<void>(std::unexpected(begun.error()));
+    database.give_up_at(SteadyTime::max());
     if (database.in_transaction()) database.run_quietly("commit");
   }
 }

@@ -25,6 +25,7 @@ struct Call {
 struct LaneLimits {
   std::size_t max_queued = 4096;
   std::size_t max_batch = 256;
+  std::chrono::milliseconds read_time{5000};  // a read that takes longer is given up, so that the others go on
 };
 
 // One thread with one connection. Callers on any executor hand in work and are resumed on their own executor with its
@@ -61,7 +62,7 @@ class Lane {
 // transaction is lost, those that did not cause it are run again.
 void commit_as_group(Database& database, std::span<Call> calls);
 
-// Each call on a snapshot of its own.
-void read_each(Database& database, std::span<Call> calls);
+// Each call on a snapshot of its own, and for no longer than `most`.
+void read_each(Database& database, std::span<Call> calls, std::chrono::milliseconds most);
 
 }  // namespace sallyport::store::sqlite

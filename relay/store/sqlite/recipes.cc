@@ -8,18 +8,24 @@
 namespace sallyport::store::sqlite {
 namespace {
 
-constexpr std::string_view kRecipeColumns = "id, org, name, latest_version, active_version, created_at, removed_at";
+constexpr std::string_view kRecipeColumns =
+    "id, org, name, latest_version, active_version, created_at, removed_at, "
+    "(select a.agent from assignments a where a.org = recipes.org and a.recipe = recipes.id), "
+    "(select g.name from assignments a join agents g on g.org = a.org and g.id = a.agent "
+    "where a.org = recipes.org and a.recipe = recipes.id)";
 constexpr std::string_view kSummaryColumns =
     "v.org, v.recipe, v.version, v.run_on, v.trigger_kind, v.sha256, v.created_by, v.created_at";
 
 Recipe read_recipe(Row row) {
-  return {.id = row.id<RecipeId>(),
-          .org = row.id<OrgId>(),
-          .name = row.text(),
-          .latest_version = row.u32(),
-          .active_version = row.maybe_u32(),
-          .created_at = row.time(),
-          .removed_at = row.maybe_time()};
+  Recipe recipe{.id = row.id<RecipeId>(),
+                .org = row.id<OrgId>(),
+                .name = row.text(),
+                .latest_version = row.u32(),
+                .active_version = row.maybe_u32(),
+                .created_at = row.time(),
+                .removed_at = row.maybe_time()};
+  if (const auto agent = row.maybe_id<AgentId>()) recipe.watched_by = {.agent = *agent, .name = row.text()};
+  return recipe;
 }
 
 RecipeVersionSummary read_summary(Row& row) {

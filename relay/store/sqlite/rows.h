@@ -10,6 +10,14 @@ namespace sallyport::store::sqlite {
 // Newest-first pages go downwards from their cursor; this sorts after every id.
 inline std::string or_end(const std::string& after) { return after.empty() ? "\x7f" : after; }
 
+// Where a page of newest-first rows ended: "<time in ms>/<id>".
+struct TimeCursor {
+  std::int64_t at = INT64_MAX;
+  std::string id;
+};
+std::string time_cursor(WallTime at, std::string_view id);
+Result<TimeCursor> read_time_cursor(const std::string& text);  // "" is before the first page
+
 // Runs a query that was asked for one row more than the page holds; the surplus row says that there is a next page.
 template <class Read, class CursorOf>
 auto page_of(Statement statement, std::size_t limit, Read read, CursorOf cursor_of)

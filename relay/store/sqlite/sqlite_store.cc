@@ -83,7 +83,8 @@ struct SqliteStore::Impl {
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options) {
   SP_TRY(Database writer, open_writer(options));
   SP_TRY(Database reader, open_reader(options));
-  const sqlite::LaneLimits limits{.max_queued = options.max_queued, .max_batch = options.max_batch};
+  const sqlite::LaneLimits limits{
+      .max_queued = options.max_queued, .max_batch = options.max_batch, .read_time = options.read_time};
   return std::unique_ptr<SqliteStore>(
       new SqliteStore(std::make_unique<Impl>(std::move(writer), std::move(reader), limits)));
 }

@@ -9,11 +9,12 @@
 namespace sallyport::store {
 
 struct SqliteOptions {
-  std::filesystem::path file;     // made with mode 0600 when absent; its folder must exist
-  std::size_t max_queued = 4096;  // calls waiting per lane (writes, reads); then Errc::exhausted
-  std::size_t max_batch = 256;    // writes that share one commit
-  std::uint32_t max_pages = 0;    // 0 = SQLite's own limit; tests use it to fill a "disk"
-  std::string vfs = {};           // name of a registered SQLite VFS; "" = the system's
+  std::filesystem::path file;                 // made with mode 0600 when absent; its folder must exist
+  std::size_t max_queued = 4096;              // calls waiting per lane (writes, reads); then Errc::exhausted
+  std::size_t max_batch = 256;                // writes that share one commit
+  std::chrono::milliseconds read_time{5000};  // then a read is given up: Errc::timed_out
+  std::uint32_t max_pages = 0;                // 0 = SQLite's own limit; tests use it to fill a "disk"
+  std::string vfs = {};                       // name of a registered SQLite VFS; "" = the system's
 };
 
 // The embedded engine: one SQLite file (WAL, synchronous=FULL). Writes run on one thread and are committed in groups,

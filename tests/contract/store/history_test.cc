@@ -8,6 +8,8 @@ using store::HistoryEntry;
 
 namespace {
 
+constexpr std::size_t kMuch = 1u << 20;
+
 HistoryEntry job_started(std::uint64_t seq) {
   return {.job_seq = seq, .at = at_ms(100 + seq), .what = store::JobStarted{}};
 }
@@ -61,18 +63,23 @@ STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
   CHECK(second.job.state == JobState::succeeded);
   CHECK(second.job.finished_at == at_ms(105));
 
-  auto steps = must(co_await history.steps(org, job.id));
+  auto steps = must(co_await history.steps(org, job.id, {}));
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].path == "rows");
   CHECK(steps[0].status == StepStatus::succeeded);
   CHECK(steps[0].uses == "sql.execute@1");
   CHECK(steps[0].started_at == at_ms(102));
   CHECK(steps[0].finished_at == at_ms(104));
-  CHECK(steps[0].sealed_input == bytes_of("sealed input of rows"));
-  CHECK(steps[0].sealed_output == bytes_of("sealed output of rows"));
+  CHECK(steps[0].payload_bytes == 41);
+  auto payloads = must(co_await history.payloads(org, job.id, {{"rows", 1}, {"rows", 2}}));
+  REQUIRE(payloads.size() == 2);
+  CHECK(payloads[0].sealed_input == bytes_of("sealed input of rows"));
+  CHECK(payloads[0].sealed_output == bytes_of("sealed output of rows"));
+  CHECK(!payloads[1].sealed_input);
+  CHECK(!payloads[1].sealed_output);
   CHECK(!steps[0].retry_at);
 
-  auto events = must(co_await history.events(org, job.id, 0, 100));
+  auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   REQUIRE(events.size() == 5);
   std::vector<std::string> kinds;
   for (const auto& event : events) kinds.push_back(event.kind);
@@ -81,17 +88,17 @@ STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
   CHECK(events[2].status == "info");
   CHECK(events[4].status == "succeeded");
   CHECK(events[4].seq == 5);
-  auto tail = must(co_await history.events(org, job.id, 3, 1));
+  auto tail = must(co_await history.events(org, job.id, {.after_seq = 3, .limit = 1})).items;
   REQUIRE(tail.size() == 1);
   CHECK(tail[0].seq == 4);
-  auto nothing = must(co_await history.events(org, job.id, 5, 100));
+  auto nothing = must(co_await history.events(org, job.id, {.after_seq = 5, .limit = 100})).items;
   CHECK(nothing.empty());
 }
 
 STORE_TEST_CASE("history: entries that come again are stored once", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   std::vector<HistoryEntry> entries = {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded),
                                        step_started(3, "b"), step_finished(4, "b", StepStatus::failed),
                                        job_finished(5, JobState::failed)};
@@ -101,10 +108,10 @@ STORE_TEST_CASE("history: entries that come again are stored once", "[store][his
     stored += appended.stored;
   }
   CHECK(stored == entries.size());
-  auto events = must(co_await history.events(org, job.id, 0, 100));
+  auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   REQUIRE(events.size() == entries.size());
   for (std::size_t i = 0; i < events.size(); ++i) CHECK(events[i].seq == i + 1);
-  auto steps = must(co_await history.steps(org, job.id));
+  auto steps = must(co_await history.steps(org, job.id, {}));
   REQUIRE(steps.size() == 2);
   CHECK(steps[1].error_class == "connection");
   CHECK(steps[1].message == "refused");
@@ -113,7 +120,7 @@ STORE_TEST_CASE("history: entries that come again are stored once", "[store][his
 STORE_TEST_CASE("history: what a new holder must not run again", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await history.append(
       org, job.id, 1,
       {step_started(1, "done"), step_finished(2, "done", StepStatus::succeeded),             //
@@ -123,7 +130,7 @@ STORE_TEST_CASE("history: what a new holder must not run again", "[store][histor
        step_started(8, "retrying"), will_retry(step_finished(9, "retrying", StepStatus::failed)),
        step_started(10, "failed"), step_finished(11, "failed", StepStatus::failed),  //
        step_started(12, "cut off")}));
-  auto completed = must(co_await history.completed(org, job.id));
+  auto completed = must(co_await history.completed(org, job.id, kMuch));
   std::vector<std::string> paths;
   for (const auto& step : completed) paths.push_back(step.path + "#" + std::to_string(step.attempt));
   CHECK(paths == std::vector<std::string>{"done#1", "skipped#1", "twice#2", "failed#1"});
@@ -134,7 +141,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   auto& history = world.stores.history;
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded)}));
   must(co_await jobs.release(org, job.id, 1, at_ms(300), store::ReleaseReason::holder_lost));
   must(co_await jobs.claim(
@@ -146,10 +153,10 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   auto repeated =
       must(co_await history.append(org, job.id, 3, {step_started(3, "a"), step_finished(4, "a", StepStatus::failed)}));
   CHECK(repeated.stored == 2);
-  auto steps = must(co_await history.steps(org, job.id));
+  auto steps = must(co_await history.steps(org, job.id, {}));
   REQUIRE(steps.size() == 2);
   CHECK(steps[0].status == StepStatus::succeeded);
-  auto events = must(co_await history.events(org, job.id, 0, 100));
+  auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   REQUIRE(events.size() == 6);
   CHECK(events[2].seq == 3);
   CHECK(events[2].epoch == 3);
@@ -159,7 +166,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
 STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stays", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   must(co_await world.stores.jobs.finish(org, job.id, 1, {.state = JobState::timed_out, .at = at_ms(50), .error = {}}));
   auto late = must(co_await history.append(
       org, job.id, 1, {job_started(1), step_started(2, "a"), job_finished(3, JobState::succeeded)}));
@@ -171,29 +178,31 @@ STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stay
 STORE_TEST_CASE("history: one bad entry stores none of its batch", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto job = co_await world.running_job(world.ours);
+  auto job = co_await world.held_job(world.ours);
   auto refused = co_await history.append(org, job.id, 1, {step_started(1, "a"), job_finished(2, JobState::queued)});
   CHECK(refusal(refused) == Errc::invalid);
-  auto events = must(co_await history.events(org, job.id, 0, 100));
+  auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   CHECK(events.empty());
-  auto steps = must(co_await history.steps(org, job.id));
+  auto steps = must(co_await history.steps(org, job.id, {}));
   CHECK(steps.empty());
 }
 
 STORE_TEST_CASE("history: another organisation's job has none", "[store][history][tenancy]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
-  auto foreign = co_await world.running_job(world.theirs);
+  auto foreign = co_await world.held_job(world.theirs);
   must(co_await history.append(world.theirs.org, foreign.id, 1, {step_started(1, "a")}));
   auto appended = co_await history.append(org, foreign.id, 1, {step_started(2, "b")});
   CHECK(refusal(appended) == Errc::not_found);
-  auto steps = co_await history.steps(org, foreign.id);
+  auto steps = co_await history.steps(org, foreign.id, {});
   CHECK(refusal(steps) == Errc::not_found);
-  auto events = co_await history.events(org, foreign.id, 0, 10);
+  auto events = co_await history.events(org, foreign.id, {.after_seq = 0, .limit = 10});
   CHECK(refusal(events) == Errc::not_found);
-  auto completed = co_await history.completed(org, foreign.id);
+  auto payloads = co_await history.payloads(org, foreign.id, {{"a", 1}});
+  CHECK(refusal(payloads) == Errc::not_found);
+  auto completed = co_await history.completed(org, foreign.id, kMuch);
   CHECK(refusal(completed) == Errc::not_found);
-  auto kept = must(co_await history.events(world.theirs.org, foreign.id, 0, 10));
+  auto kept = must(co_await history.events(world.theirs.org, foreign.id, {.after_seq = 0, .limit = 10})).items;
   CHECK(kept.size() == 1);
 }
 
@@ -202,4 +211,65 @@ STORE_TEST_CASE("history: the identities under which payloads are sealed differ"
   CHECK(store::step_record(JobId("job_1"), "a", 1) == "job_1/a/1");
   CHECK(store::entry_record(JobId("job_1"), 2, 3) == "job_1/2/3");
   co_return;
+}
+
+STORE_TEST_CASE("history: the steps of one path", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_started(2, "b"), step_started(3, "b", 2)}));
+  auto only = must(co_await history.steps(org, job.id, {.path = "b"}));
+  REQUIRE(only.size() == 2);
+  CHECK(only[0].path == "b");
+  CHECK(only[1].attempt == 2);
+  auto none = must(co_await history.steps(org, job.id, {.path = "c"}));
+  CHECK(none.empty());
+}
+
+STORE_TEST_CASE("history: an answer holds a bounded number of bytes of log text", "[store][history][limits]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  std::vector<HistoryEntry> lines;
+  for (std::uint64_t seq = 1; seq <= 5; ++seq) {
+    lines.push_back({.job_seq = seq, .at = at_ms(1), .what = store::StepLog{"a", "info", Bytes(100)}});
+  }
+  must(co_await history.append(org, job.id, 1, lines));
+  struct Row {
+    const char* what;
+    store::EventQuery query;
+    std::size_t items;
+    bool more;
+  };
+  const Row rows[] = {
+      {"everything", {}, 5, false},
+      {"as many as fit", {.most_bytes = 250}, 2, true},
+      {"exactly as many as fit", {.most_bytes = 500}, 5, false},
+      {"one at least", {.most_bytes = 10}, 1, true},
+      {"the last one", {.after_seq = 4, .most_bytes = 10}, 1, false},
+      {"by number", {.limit = 3}, 3, true},
+      {"texts that nobody reads weigh nothing", {.most_bytes = 10, .texts = store::Texts::without}, 5, false},
+  };
+  for (const Row& row : rows) {
+    INFO(row.what);
+    auto events = must(co_await history.events(org, job.id, row.query));
+    CHECK(events.items.size() == row.items);
+    CHECK(events.more == row.more);
+    for (const auto& event : events.items) {
+      CHECK(event.sealed_text.has_value() == (row.query.texts == store::Texts::with));
+    }
+  }
+}
+
+STORE_TEST_CASE("history: more results than can be handed on are refused, not loaded", "[store][history][limits]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  must(co_await history.append(
+      org, job.id, 1, {step_finished(1, "a", StepStatus::succeeded), step_finished(2, "b", StepStatus::succeeded)}));
+  auto fits = must(co_await history.completed(org, job.id, 36));  // two times "sealed output of a"
+  CHECK(fits.size() == 2);
+  auto refused = co_await history.completed(org, job.id, 35);
+  REQUIRE(refusal(refused) == Errc::too_large);
+  CHECK(refused.error().message.find("36 bytes") != std::string::npos);
 }

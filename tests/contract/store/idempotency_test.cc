@@ -85,3 +85,41 @@ STORE_TEST_CASE("idempotency: another organisation's key does not exist", "[stor
   auto own = must(co_await keys.claim(world.ours.org, request("k", 2, 0)));
   CHECK(std::holds_alternative<FirstTime>(own));
 }
+
+STORE_TEST_CASE("idempotency: a key that started a job never starts a second one", "[store][idempotency][jobs]") {
+  auto& keys = world.stores.idempotency_keys;
+  const OrgId org = world.ours.org;
+  constexpr std::int64_t kLeftBehind = 5 * 60'000, kDay = 24 * 3'600'000;
+  const auto ask = [&] {
+    auto fresh = world.new_job(world.ours);
+    fresh.request_key = "k";
+    return fresh;
+  };
+  auto unclaimed = co_await world.stores.jobs.add(org, ask());
+  CHECK(refusal(unclaimed) == Errc::conflict);
+  must(co_await keys.claim(org, request("k", 1, 0)));
+  auto first = must(co_await world.stores.jobs.add(org, ask()));
+  CHECK(first.outcome == store::AddOutcome::added);
+  // The relay dies here: the job is committed, the answer is not.
+  auto other = co_await keys.claim(org, request("k", 2, kLeftBehind));
+  CHECK(refusal(other) == Errc::conflict);
+  auto retried = must(co_await keys.claim(org, request("k", 1, kLeftBehind)));
+  REQUIRE(std::holds_alternative<FirstTime>(retried));
+  auto second = must(co_await world.stores.jobs.add(org, ask()));
+  CHECK(second.job.id == first.job.id);
+  CHECK(second.outcome == store::AddOutcome::added);
+  auto all = must(co_await world.stores.jobs.list(org, {}, {}));
+  CHECK(all.items.size() == 1);
+
+  // A retry that fails before it reaches the job gives the key up; it stays bound to its job.
+  must(co_await keys.abandon(org, "k"));
+  auto third = must(co_await keys.claim(org, request("k", 1, 2 * kLeftBehind)));
+  REQUIRE(std::holds_alternative<FirstTime>(third));
+  auto again = must(co_await world.stores.jobs.add(org, ask()));
+  CHECK(again.job.id == first.job.id);
+  must(co_await keys.complete(org, "k", {202, {}}));
+  auto next_day = must(co_await keys.claim(org, request("k", 1, 2 * kLeftBehind + kDay)));
+  REQUIRE(std::holds_alternative<FirstTime>(next_day));
+  auto fresh = must(co_await world.stores.jobs.add(org, ask()));
+  CHECK(fresh.job.id != first.job.id);
+}

@@ -169,6 +169,27 @@ ASYNC_TEST_CASE("a full queue refuses at once", "[store][sqlite]") {
   CHECK(bench.rows().size() == 3);
 }
 
+ASYNC_TEST_CASE("a read that takes too long is given up, and the next one has its full time", "[store][sqlite]") {
+  Bench bench({.read_time = std::chrono::milliseconds(200)});
+  const auto count_to = [](std::int64_t last) {
+    return [last](Database& db) {
+      return db
+          .prepare(
+              "with recursive n (i) as (select 1 union all select i + 1 from n where i < ?) "
+              "select count(*) from n",
+              last)
+          .one("count", [](Row row) { return row.integer(); });
+    };
+  };
+  for (int again = 0; again < 2; ++again) {
+    auto endless = co_await bench.engine->read(count_to(INT64_MAX));
+    REQUIRE(refusal(endless) == Errc::timed_out);
+    CHECK(endless.error().message.find("ask for less") != std::string::npos);
+    auto quick = must(co_await bench.engine->read(count_to(1'000)));
+    CHECK(quick == 1'000);
+  }
+}
+
 ASYNC_TEST_CASE("work runs on the engine's thread and resumes on the caller's", "[store][sqlite]") {
   Bench bench;
   const auto here = std::this_thread::get_id();
@@ -240,10 +261,11 @@ TEST_CASE("what SQLite's codes mean to callers", "[store][sqlite]") {
   for (const Case& one :
        {Case{SQLITE_CONSTRAINT_UNIQUE, Errc::conflict}, Case{SQLITE_CONSTRAINT_PRIMARYKEY, Errc::conflict},
         Case{SQLITE_CONSTRAINT_FOREIGNKEY, Errc::not_found}, Case{SQLITE_CONSTRAINT_CHECK, Errc::internal},
-        Case{SQLITE_FULL, Errc::exhausted}, Case{SQLITE_BUSY, Errc::unavailable},
-        Case{SQLITE_IOERR_WRITE, Errc::unavailable}, Case{SQLITE_IOERR_FSYNC, Errc::unavailable},
-        Case{SQLITE_TOOBIG, Errc::too_large}, Case{SQLITE_CORRUPT_INDEX, Errc::internal},
-        Case{SQLITE_NOTADB, Errc::internal}, Case{SQLITE_MISUSE, Errc::internal}}) {
+        Case{SQLITE_FULL, Errc::unavailable}, Case{SQLITE_INTERRUPT, Errc::timed_out},
+        Case{SQLITE_BUSY, Errc::unavailable}, Case{SQLITE_IOERR_WRITE, Errc::unavailable},
+        Case{SQLITE_IOERR_FSYNC, Errc::unavailable}, Case{SQLITE_TOOBIG, Errc::too_large},
+        Case{SQLITE_CORRUPT_INDEX, Errc::internal}, Case{SQLITE_NOTADB, Errc::internal},
+        Case{SQLITE_MISUSE, Errc::internal}}) {
     INFO(sqlite3_errstr(one.code));
     CHECK(store::sqlite::to_error(one.code, "t.x").code == one.meaning);
   }

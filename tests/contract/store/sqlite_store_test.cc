@@ -121,7 +121,7 @@ static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std:
     auto survivor = open_store(copy);
     auto found = must(co_await survivor->stores().jobs.find(world.ours.org, job.id));
     CHECK(found.state == domain::JobState::running);
-    auto steps = must(co_await survivor->stores().history.steps(world.ours.org, job.id));
+    auto steps = must(co_await survivor->stores().history.steps(world.ours.org, job.id, {}));
     CHECK(steps.size() == 1);
   }
 }
@@ -141,7 +141,7 @@ static awaitable<void> fill_disk(SqliteStore& store, Tenant& tenant, std::vector
     fresh.sealed_trigger = Bytes(2000);
     auto added = co_await world.stores.jobs.add(world.ours.org, fresh);
     if (!added) {
-      CHECK(added.error().code == Errc::exhausted);
+      CHECK(added.error().code == Errc::unavailable);
       CHECK(added.error().message.find("free disk space") != std::string::npos);
       auto absent = co_await world.stores.jobs.find(world.ours.org, fresh.job.id);
       CHECK(refusal(absent) == Errc::not_found);

@@ -107,12 +107,18 @@ awaitable<store::Job> World::queue_job(Tenant tenant, std::string event_key) {
   co_return added.job;
 }
 
-awaitable<store::Job> World::running_job(Tenant tenant) {
+awaitable<store::Job> World::held_job(Tenant tenant) {
   auto job = co_await queue_job(tenant);
-  must(co_await stores.jobs.claim(tenant.org, job.id,
-                                  {.agent = tenant.agent, .at = at_ms(10), .lease_until = at_ms(99)}));
-  must(co_await stores.jobs.started(tenant.org, job.id, 1, at_ms(20)));
-  co_return must(co_await stores.jobs.find(tenant.org, job.id));
+  auto claimed = must(co_await stores.jobs.claim(tenant.org, job.id,
+                                                 {.agent = tenant.agent, .at = at_ms(10), .lease_until = at_ms(99)}));
+  co_return claimed.job;
+}
+
+awaitable<store::Job> World::running_job(Tenant tenant) {
+  const auto held = co_await held_job(tenant);
+  store::HistoryEntry started{.job_seq = 1'000'000, .at = at_ms(20), .what = store::JobStarted{}};
+  auto appended = must(co_await stores.history.append(tenant.org, held.id, 1, {std::move(started)}));
+  co_return appended.job;
 }
 
 }  // namespace sallyport::test

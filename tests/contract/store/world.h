@@ -72,7 +72,8 @@ struct World {
   awaitable<void> furnish();
   awaitable<Tenant> settle(std::string name);  // makes one more organisation
   awaitable<store::Job> queue_job(Tenant tenant, std::string event_key = "");
-  awaitable<store::Job> running_job(Tenant tenant);  // claimed by the tenant's agent under epoch 1, and started
+  awaitable<store::Job> held_job(Tenant tenant);     // claimed by the tenant's agent under epoch 1
+  awaitable<store::Job> running_job(Tenant tenant);  // the same, and started: one event is in its history
 
   // Ids count up, so that the order of making is the order of ids.
   template <class T>

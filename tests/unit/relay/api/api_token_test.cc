@@ -84,11 +84,12 @@ TEST_CASE("every error of ours has one answer", "[api][problems]") {
   }
 }
 
-TEST_CASE("only errors about the caller's own request show their message", "[api][problems]") {
-  for (const auto code : {Errc::conflict, Errc::invalid, Errc::forbidden, Errc::too_large}) {
+TEST_CASE("errors that somebody can do something about show their message, the others do not", "[api][problems]") {
+  for (const auto code :
+       {Errc::conflict, Errc::invalid, Errc::forbidden, Errc::too_large, Errc::exhausted, Errc::unavailable}) {
     CHECK(to_problem({code, "the message"}).detail == "the message");
   }
-  for (const auto code : {Errc::internal, Errc::unavailable, Errc::not_found, Errc::timed_out, Errc::unauthenticated}) {
+  for (const auto code : {Errc::internal, Errc::cancelled, Errc::not_found, Errc::timed_out, Errc::unauthenticated}) {
     CHECK(to_problem({code, "the message"}).detail.find("the message") == std::string::npos);
   }
 }

@@ -1,6 +1,12 @@
+#include "relay/api/api_token.h"
+#include "relay/api/problems.h"
+#include "shared/async/task_group.h"
+#include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
 #include "tests/support/broken_ledger.h"
 #include "tests/unit/relay/api/world.h"
+
+#include <fmt/format.h>
 
 #include <set>
 
@@ -329,4 +335,120 @@ ASYNC_TEST_CASE("whoami and metrics", "[api][meta]") {
   const auto metrics = co_await world.call({.target = "/metrics", .token = admin});
   CHECK(metrics.status == 200);
   CHECK(metrics.body.find("# TYPE sallyport_api_auth_failures_total counter") != std::string::npos);
+}
+
+namespace {
+
+// Claims a key as the API does for this call; the claim's own key.
+asio::awaitable<std::string> claim_key(World& world, OrgId org, Ask ask, std::string key) {
+  api::Caller caller;
+  caller.org = org;
+  caller.token = api::parse_token(ask.token)->id;
+  http::Request request;
+  request.head.method = http::Method::post;
+  request.head.target = ask.target;
+  request.body = ask.body;
+  const auto keyed = api::keyed_request(caller, key, request);
+  must(co_await world.stores.idempotency_keys.claim(org, {keyed.key, keyed.request_hash, world.clock.wall()}));
+  co_return keyed.key;
+}
+
+asio::awaitable<std::size_t> count_jobs(World& world, std::string token) {
+  const auto listed = co_await world.call({"GET", "/v1/jobs", std::move(token)});
+  co_return items_of(listed).size();
+}
+
+}  // namespace
+
+// The relay dies when the job is committed and its answer is not.
+ASYNC_TEST_CASE("a keyed start or re-run that lost its answer with its relay is still one job",
+                "[api][idempotency][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto targets = co_await world.make_targets(tenant);
+  const Ask start{
+      "POST", "/v1/jobs", owner, fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value), {"Idempotency-Key: k1"}};
+  const Ask rerun{
+      "POST", fmt::format("/v1/jobs/{}/rerun", targets.ended_job.value), owner, "{}", {"Idempotency-Key: k2"}};
+  const auto start_key = co_await claim_key(world, tenant.org, start, "k1");
+  const auto rerun_key = co_await claim_key(world, tenant.org, rerun, "k2");
+  const auto started = must(co_await world.job_service.start(tenant.org,
+                                                             {.recipe = targets.recipe,
+                                                              .version = std::nullopt,
+                                                              .inputs = Value(ValueMap{}),
+                                                              .event_key = "",
+                                                              .request_key = start_key},
+                                                             {"test"}));
+  const auto rerun_job = must(co_await world.job_service.rerun(
+      tenant.org, {.job = targets.ended_job, .from_step = "", .request_key = rerun_key}, {"test"}));
+  const auto before = co_await count_jobs(world, owner);
+  const auto early = co_await world.call(start);
+  CHECK(code_of(early) == "in_progress");
+
+  world.clock.advance(std::chrono::minutes(6));
+  const auto again = co_await world.call(start);
+  CHECK(again.status == 202);
+  CHECK(text_of(json_of(again), "id") == started.job.id.value);
+  const auto rerun_again = co_await world.call(rerun);
+  CHECK(rerun_again.status == 202);
+  CHECK(text_of(json_of(rerun_again), "id") == rerun_job.id.value);
+  const auto after = co_await count_jobs(world, owner);
+  CHECK(after == before);
+  const auto replayed = co_await world.call(start);
+  CHECK(header_of(replayed, "Idempotent-Replay") == "true");
+}
+
+ASYNC_TEST_CASE("keys whose time is over are swept, however many", "[api][idempotency]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  auto& keys = world.stores.idempotency_keys;
+  for (int i = 0; i < 600; ++i) {
+    must(co_await keys.claim(tenant.org, {std::to_string(i), Bytes(32), world.clock.wall()}));
+  }
+  world.clock.advance(store::kIdempotencyLife);
+  must(co_await keys.claim(tenant.org, {"fresh", Bytes(32), world.clock.wall()}));
+  TaskGroup work(co_await asio::this_coro::executor, [](const std::string&, std::exception_ptr) {});
+  work.spawn("sweep", api::sweep_expired_keys(keys, world.clock, world.log));
+  std::size_t left = 1;
+  for (int tries = 0; tries < 200 && left > 0; ++tries) {
+    co_await sleep_for(std::chrono::milliseconds(10));
+    left = must(co_await keys.remove_expired(world.clock.wall(), 1));
+  }
+  CHECK(left == 0);
+  work.stop();
+  co_await work.join();
+  const auto fresh = must(co_await keys.claim(tenant.org, {"fresh", Bytes(32), world.clock.wall()}));
+  CHECK(std::holds_alternative<store::InProgress>(fresh));
+}
+
+ASYNC_TEST_CASE("a full queue and a full disk say what they are", "[api][problems]") {
+  const auto queue = api::to_problem({Errc::exhausted, "100000 jobs wait for this agent group already"});
+  CHECK(queue.status == 429);
+  CHECK(queue.detail.find("100000 jobs wait") != std::string::npos);
+  const auto disk = api::to_problem({Errc::unavailable, "the relay's database cannot grow: free disk space"});
+  CHECK(disk.status == 503);
+  CHECK(disk.detail.find("free disk space") != std::string::npos);
+  co_return;
+}
+
+ASYNC_TEST_CASE("queued jobs and their age are visible on /metrics", "[api][meta][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto admin = co_await world.platform_token();
+  const auto targets = co_await world.make_targets(tenant);
+  co_await world.start(tenant, targets.recipe);
+  world.clock.advance(std::chrono::seconds(75));
+  const auto figures = (co_await world.call({"GET", "/metrics", admin})).body;
+  INFO(figures);
+  const auto labels = fmt::format("{{org=\"{}\",group=\"{}\"}}", tenant.org.value, tenant.group.value);
+  CHECK(figures.find("sallyport_queue_jobs" + labels + " 2\n") != std::string::npos);
+  CHECK(figures.find("sallyport_queue_oldest_seconds" + labels + " 75\n") != std::string::npos);
+  CHECK(figures.find("sallyport_jobs{state=\"queued\"} 2\n") != std::string::npos);
+  CHECK(figures.find("sallyport_jobs{state=\"running\"} 0\n") != std::string::npos);
+  CHECK(figures.find("sallyport_jobs_oldest_queued_seconds 75\n") != std::string::npos);
+  const auto group =
+      json_of(co_await world.call({"GET", "/v1/groups/" + tenant.group.value, tenant.token(Role::viewer)}));
+  CHECK(group.find("queued")->as_int() == 2);
+  CHECK_FALSE(group.find("oldest_queued_at")->is_null());
 }

@@ -1,6 +1,7 @@
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "tests/support/async_test.h"
+#include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/world.h"
 
 #include <fmt/format.h>
@@ -154,6 +155,7 @@ ASYNC_TEST_CASE("steps show payloads to those who may see them and to nobody els
   const auto owner = run.tenant.token(Role::owner);
   const auto steps = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", owner});
   const auto step = items_of(steps).at(0);
+  CHECK(misfit("StepList", json_of(steps)) == "");
   CHECK(text_of(step, "path") == "rows");
   CHECK(text_of(step, "status") == "succeeded");
   CHECK(text_of(*step.find("input"), "query") == "input-canary");
@@ -305,4 +307,50 @@ ASYNC_TEST_CASE("a watcher that is too slow is told so", "[api][jobs][watch]") {
     last = event->name;
   }
   CHECK(last == "dropped");
+}
+
+ASYNC_TEST_CASE("a busy stream ends with its token too", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  world.clock.freeze();
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  co_await collect(*source, 1);
+  co_await report(world, run, 1, store::JobStarted{});
+  const auto before = co_await collect(*source, 2);
+  CHECK(names_of(before) == "job job.started#1 ");
+  world.clock.advance(std::chrono::hours(25));  // the token expires
+  co_await report_step(world, run, 2, "{}");
+  const auto after = co_await collect(*source, 5);
+  CHECK(names_of(after) == "closed ");
+}
+
+ASYNC_TEST_CASE("log text that the caller may not see is not read for them", "[api][jobs][payload]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  std::vector<store::HistoryEntry> entries;
+  for (std::uint64_t seq = 1; seq <= 40; ++seq) {
+    const std::string line(64u << 10, 'x');
+    auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, seq), line);
+    entries.push_back({seq, world.clock.wall(), store::StepLog{"rows", "info", std::move(text)}});
+  }
+  must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));
+  const auto path = "/v1/jobs/" + run.job.value + "/events?limit=1000";
+  const auto bounded = co_await world.call({"GET", path, run.tenant.token(Role::viewer)});
+  CHECK(items_of(bounded).size() == 15);
+  CHECK(misfit("EventList", json_of(bounded)) == "");
+  CHECK(bounded.body.size() < (2u << 20));
+  std::size_t told = 0;
+  for (std::int64_t after = 0; told < 40;) {
+    const auto page =
+        json_of(co_await world.call({"GET", fmt::format("{}&after={}", path, after), run.tenant.token(Role::viewer)}));
+    if (page.find("items")->as_list().empty()) break;
+    told += page.find("items")->as_list().size();
+    after = page.find("after")->as_int();
+  }
+  CHECK(told == 40);
+  const auto made = co_await world.call(
+      {"POST", "/v1/tokens", run.tenant.token(Role::owner), R"({"name":"n","scopes":["jobs:read"]})"});
+  const auto narrow = co_await world.call({"GET", path, text_of(json_of(made), "secret")});
+  CHECK(items_of(narrow).size() == 40);
+  CHECK(items_of(narrow)[0].find("text")->is_null());
 }

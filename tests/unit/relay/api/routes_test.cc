@@ -6,6 +6,7 @@
 #include "tests/support/async_test.h"
 #include "tests/support/broken_ledger.h"
 #include "tests/support/failing_vfs.h"
+#include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/world.h"
 
 #include <fmt/format.h>
@@ -113,6 +114,13 @@ asio::awaitable<Played> play(World& world, Ask ask) {
   co_return Played{};
 }
 
+// What is wrong with the answer of a call that succeeded, measured by the document; "" when nothing is.
+std::string fault_in_answer(const Route& route, const Played& played) {
+  if (route.response.empty() || played.body.empty()) return {};
+  const auto value = parse_json(played.body);
+  return value ? misfit(route.response, *value) : "the answer is no JSON";
+}
+
 bool allows(const Route& route, std::optional<Role> role, bool platform_admin) {
   switch (route.reach) {
     case Reach::open: return true;
@@ -181,6 +189,7 @@ ASYNC_TEST_CASE("every route answers exactly the roles that may call it", "[api]
       INFO(route.id << " as " << (role ? to_string(*role) : "nobody") << ": " << played.body);
       if (allows(route, role, false)) {
         CHECK(played.status < 300);
+        CHECK(fault_in_answer(route, played) == "");
       } else {
         CHECK(played.status == (role ? 403 : 401));
       }
@@ -190,6 +199,7 @@ ASYNC_TEST_CASE("every route answers exactly the roles that may call it", "[api]
     const auto played = co_await play(world, ask_for(route, targets, admin));
     INFO(route.id << " as platform admin: " << played.body);
     CHECK(played.status < 300);
+    CHECK(fault_in_answer(route, played) == "");
   }
 }
 
@@ -386,4 +396,34 @@ ASYNC_TEST_CASE("a token's scopes limit its user's role on every route", "[api][
     CHECK((played.status < 300) == (route.scope == domain::Scope::agents_read));
     if (route.scope != domain::Scope::agents_read) CHECK(played.status == 403);
   }
+}
+
+TEST_CASE("an answer that is not what the document says is found", "[api][openapi]") {
+  const auto schema = parse_json(R"({"type":"object","required":["id","n"],"properties":{
+      "id":{"type":"string","pattern":"^a_"},"n":{"type":["integer","null"],"minimum":1},
+      "kind":{"type":"string","enum":["x","y"]},"at":{"type":"string","format":"date-time"},
+      "list":{"type":"array","items":{"type":"boolean"}},"link":{"oneOf":[{"type":"string"},{"type":"null"}]},
+      "free":{"type":"object","additionalProperties":true}}})");
+  const std::pair<std::string, std::string> rows[] = {
+      {R"({"id":"a_1","n":1})", ""},
+      {R"({"id":"a_1","n":null,"kind":"y","at":"2026-01-02T03:04:05Z","list":[true],"link":null,"free":{"q":1}})", ""},
+      {R"([])", "another type"},
+      {R"({"id":"a_1"})", "lacks n"},
+      {R"({"id":"a_1","n":1,"secret":2})", "must not have secret"},
+      {R"({"id":"b_1","n":1})", "/id: does not fit"},
+      {R"({"id":"a_1","n":"1"})", "/n: has another type"},
+      {R"({"id":"a_1","n":1.5})", "/n: has another type"},
+      {R"({"id":"a_1","n":0})", "/n: is too small"},
+      {R"({"id":"a_1","n":1,"kind":"z"})", "/kind: is none"},
+      {R"({"id":"a_1","n":1,"at":"yesterday"})", "/at: is no date-time"},
+      {R"({"id":"a_1","n":1,"list":[true,1]})", "/list/1: has another type"},
+      {R"({"id":"a_1","n":1,"link":1})", "/link: fits 0"},
+  };
+  for (const auto& [text, expected] : rows) {
+    INFO(text);
+    const auto fault = misfit_by(*schema, *parse_json(text));
+    CHECK(fault.empty() == expected.empty());
+    CHECK(fault.find(expected) != std::string::npos);
+  }
+  CHECK(misfit_by(*parse_json(R"({"not":{}})"), Value(1)).find("unknown keyword") != std::string::npos);
 }

@@ -271,6 +271,22 @@ TEST_CASE("the end of a header block is found at every cut", "[http][gate]") {
   }
 }
 
+TEST_CASE("what was looked at is not read again", "[http][gate]") {
+  const std::string whole = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    INFO("looked at " << cut << " bytes");
+    const auto end = find_head_end(whole, {}, cut);
+    REQUIRE(end);
+    CHECK(*end == whole.size());
+    auto spoilt = whole;
+    spoilt[cut] = '\x01';
+    CHECK_FALSE(find_head_end(spoilt, {}, cut));
+  }
+  const std::string spoilt = "\x01" + whole;
+  CHECK_FALSE(find_head_end(spoilt, {}, 0));
+  CHECK(find_head_end(spoilt, {}, 1) == spoilt.size());
+}
+
 TEST_CASE("a bad byte is refused as soon as it is there", "[http][gate]") {
   CHECK(verdict("GET / HTTP/1.1\r\nX: \x01") == "control_character");
   CHECK(verdict("GET / HTTP/1.1\n") == "bare_lf");

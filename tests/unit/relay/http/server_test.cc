@@ -272,6 +272,35 @@ TEST_CASE("connections over the limit are turned away", "[http][server]") {
   CHECK(status_of(one.receive()) == 200);
 }
 
+TEST_CASE("one source cannot take every connection, and is told so", "[http][server]") {
+  Fixture run({.max_per_source = 2});
+  HttpsClient one(run.server.port());
+  {
+    HttpsClient two(run.server.port()), three(run.server.port());
+    REQUIRE(three.connected());
+    three.send(get("/"));
+    const auto answer = three.receive();
+    CHECK(status_of(answer) == 429);
+    CHECK(answer.find("too_many_connections") != std::string::npos);
+    CHECK(answer.find("close some") != std::string::npos);
+    CHECK(three.closed());
+    HttpsClient four(run.server.port()), five(run.server.port()), six(run.server.port());
+    CHECK_FALSE(six.connected());
+    one.send(get("/still"));
+    CHECK(status_of(one.receive()) == 200);
+    two.send(get("/still"));
+    CHECK(status_of(two.receive()) == 200);
+  }
+  int status = 0;
+  for (int tries = 0; tries < 100 && status != 200; ++tries) {  // those that left make room
+    HttpsClient again(run.server.port());
+    if (!again.connected()) continue;
+    again.send(get("/still"));
+    status = status_of(again.receive());
+  }
+  CHECK(status == 200);
+}
+
 TEST_CASE("events flow live and resume after the last one seen", "[http][server][stream]") {
   Fixture run({.stream_beat = 50ms});
   HttpsClient client(run.server.port());

@@ -279,3 +279,41 @@ ASYNC_TEST_CASE("the secret of a token is nowhere in the store", "[identity]") {
   const auto row = must(co_await world.stores.enrolment_tokens.find(ours.org, parts.token));
   CHECK(as_text(row.sealed_secret).find(parts.secret.reveal()) == std::string_view::npos);
 }
+
+ASYNC_TEST_CASE("garbage from one source blocks that source and does not fill the ledger", "[identity][limits]") {
+  IdentityWorld world;
+  world.clock.freeze();
+  const auto ours = co_await world.settle("ours");
+  const auto parts = co_await world.token(ours);
+  const Applicant applicant;
+  const auto try_garbage = [&](std::string address) {
+    auto ask = world.ask(parts, applicant);
+    ask.token_id = crypto::new_id<EnrolmentId>(world.clock).value;
+    ask.from_address = std::move(address);
+    return code_of(world, std::move(ask), applicant.exporter);
+  };
+  std::map<std::string, int> codes;
+  for (int i = 0; i < 100; ++i) ++codes[co_await try_garbage("203.0.113.9:" + std::to_string(40'000 + i))];
+  CHECK(codes == std::map<std::string, int>{{"unknown", 11}, {"unavailable", 89}});
+  auto told = co_await world.audited(store::system_ledger());
+  CHECK(told.size() == 1);
+
+  const auto even_good = world.ask(parts, applicant);
+  auto from_there = even_good;
+  from_there.from_address = "203.0.113.9:1";
+  const auto blocked = co_await world.enrolments.redeem(from_there, applicant.exporter);
+  REQUIRE_FALSE(blocked);
+  CHECK(blocked.error().code == "unavailable");
+  CHECK(blocked.error().message.find("try again in 1 s") != std::string::npos);
+  const auto elsewhere = co_await code_of(world, even_good, applicant.exporter);
+  CHECK(elsewhere == "enrolled");
+
+  world.clock.advance(std::chrono::minutes(6));
+  const auto later = co_await try_garbage("203.0.113.9:7");
+  CHECK(later == "unknown");
+  told = co_await world.audited(store::system_ledger());
+  CHECK(told.size() == 2);
+  const auto figures = world.metrics.prometheus();
+  CHECK(figures.find("sallyport_enrolment_failures_total 12") != std::string::npos);
+  CHECK(figures.find("sallyport_enrolment_blocked_total 90") != std::string::npos);
+}

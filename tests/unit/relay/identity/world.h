@@ -72,6 +72,7 @@ struct IdentityWorld {
   store::Stores stores;
   TestEnvelope envelope;
   Audit audit;
+  Metrics metrics;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;
   identity::Renewals renewals;

@@ -48,14 +48,8 @@ class FaultyJobs final : public store::Jobs {
   awaitable<Result<std::vector<store::Job>>> holding(OrgId org, AgentId agent) override {
     return plan_.pass("jobs.holding", real_.holding(std::move(org), std::move(agent)));
   }
-  awaitable<Result<std::uint64_t>> active_count(OrgId org, RecipeId recipe, std::string key) override {
-    return plan_.pass("jobs.active_count", real_.active_count(std::move(org), std::move(recipe), std::move(key)));
-  }
   awaitable<Result<store::ClaimedJob>> claim(OrgId org, JobId id, store::Claim claim) override {
     return plan_.pass("jobs.claim", real_.claim(std::move(org), std::move(id), std::move(claim)));
-  }
-  awaitable<Result<void>> started(OrgId org, JobId id, std::uint64_t epoch, WallTime at) override {
-    return plan_.pass("jobs.started", real_.started(std::move(org), std::move(id), epoch, at));
   }
   awaitable<Result<store::Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at,
                                         store::ReleaseReason reason) override {
@@ -91,15 +85,18 @@ class FaultyHistory final : public store::History {
                                                 std::vector<store::HistoryEntry> entries) override {
     return plan_.pass("history.append", real_.append(std::move(org), std::move(job), epoch, std::move(entries)));
   }
-  awaitable<Result<std::vector<store::Step>>> steps(OrgId org, JobId job) override {
-    return plan_.pass("history.steps", real_.steps(std::move(org), std::move(job)));
+  awaitable<Result<std::vector<store::Step>>> steps(OrgId org, JobId job, store::StepFilter filter) override {
+    return plan_.pass("history.steps", real_.steps(std::move(org), std::move(job), std::move(filter)));
   }
-  awaitable<Result<std::vector<store::HistoryEvent>>> events(OrgId org, JobId job, std::uint64_t after_seq,
-                                                             std::size_t limit) override {
-    return plan_.pass("history.events", real_.events(std::move(org), std::move(job), after_seq, limit));
+  awaitable<Result<std::vector<store::StepPayloads>>> payloads(OrgId org, JobId job,
+                                                               std::vector<store::StepKey> steps) override {
+    return plan_.pass("history.payloads", real_.payloads(std::move(org), std::move(job), std::move(steps)));
   }
-  awaitable<Result<std::vector<store::Step>>> completed(OrgId org, JobId job) override {
-    return plan_.pass("history.completed", real_.completed(std::move(org), std::move(job)));
+  awaitable<Result<store::Events>> events(OrgId org, JobId job, store::EventQuery query) override {
+    return plan_.pass("history.events", real_.events(std::move(org), std::move(job), query));
+  }
+  awaitable<Result<std::vector<store::KeptStep>>> completed(OrgId org, JobId job, std::size_t most_bytes) override {
+    return plan_.pass("history.completed", real_.completed(std::move(org), std::move(job), most_bytes));
   }
 
  private:

@@ -169,7 +169,7 @@ JOBS_TEST_CASE("a re-run has the same version and data, and keeps nothing", "[jo
   const auto sealed = must(co_await world.stores.jobs.sealed_trigger(ours.org, again.id));
   const auto trigger = must(co_await world.envelope.open(trigger_identity(ours.org, again.id), sealed));
   CHECK(trigger.reveal() == R"({"inputs":{"key":"k"},"kind":"manual"})");
-  const auto kept = must(co_await world.stores.history.completed(ours.org, again.id));
+  const auto kept = must(co_await world.stores.history.completed(ours.org, again.id, 1'000));
   CHECK(kept.empty());
 }
 
