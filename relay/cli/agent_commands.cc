@@ -113,7 +113,7 @@ std::vector<Command> agent_commands() {
        "move",
        {"AGENT"},
        {{"group", "GROUP", "agent group that the agent belongs to from now on", Need::required}},
-       "move an agent to another group; it goes on with the jobs it runs",
+       "move an agent to another group; what it runs goes on",
        move_agent},
       {"agent",
        "revoke",
