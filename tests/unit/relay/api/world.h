@@ -59,7 +59,7 @@ struct Targets {
   EnrolmentId enrolment_token;
   RecipeId recipe;       // two versions, the first one active
   RecipeId idle_recipe;  // never active, without jobs
-  JobId job;        // queued
+  JobId job;             // queued
   JobId ended_job;
 };
 
