@@ -53,24 +53,26 @@ Result<void> ChangeWriter::operator()(const AcceptJob& change) {
   SP_TRY(const Bytes trigger, impl_.seal(id, {"jobs.trigger"}, job.trigger_json));
   SP_TRY(const Bytes event, impl_.seal(id, {"jobs.event_key"}, job.event_key_json));
   SP_CHECK(db_.run(
-      "INSERT INTO jobs(id, epoch, recipe, recipe_version, run_number, trigger_kind, accepted_ms, recipe_json, "
+      "INSERT INTO jobs(id, epoch, recipe, recipe_version, run_number, held_before, trigger_kind, accepted_ms, "
+      "recipe_json, "
       "trigger_json, event_key) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET epoch = excluded.epoch, state = 0, run_number = "
-      "excluded.run_number, "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET epoch = excluded.epoch, state = 0, run_number = "
+      "excluded.run_number, held_before = excluded.held_before, "
       "recipe = excluded.recipe, recipe_version = excluded.recipe_version, trigger_kind = excluded.trigger_kind, "
       "accepted_ms = excluded.accepted_ms, ended_ms = NULL, recipe_json = excluded.recipe_json, trigger_json = "
       "excluded.trigger_json, "
       "event_key = excluded.event_key, cancel = NULL WHERE jobs.state <> 0 AND jobs.epoch < excluded.epoch "
       "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job = jobs.id)",
-      id, job.epoch, job.recipe.value, job.recipe_version, job.run_number, job.trigger_kind, unix_ms(job.accepted_at),
-      recipe, trigger, event));
+      id, job.epoch, job.recipe.value, job.recipe_version, job.run_number, std::int64_t{job.held_before},
+      job.trigger_kind, unix_ms(job.accepted_at), recipe, trigger, event));
   if (db_.changed_rows() == 0) return fail(Errc::conflict, "job " + id + " is already in the journal");
   return insert_earlier(job.id, change.done);
 }
 
 Result<void> ChangeWriter::operator()(const RaiseEpoch& change) {
-  SP_CHECK(db_.run("UPDATE jobs SET epoch = ?2 WHERE id = ?1 AND epoch < ?2 AND state <> 2", change.job.value,
-                   change.epoch));
+  SP_CHECK(db_.run(
+      "UPDATE jobs SET epoch = ?2, held_before = max(held_before, ?3) WHERE id = ?1 AND epoch < ?2 AND state <> 2",
+      change.job.value, change.epoch, std::int64_t{change.held_before}));
   if (db_.changed_rows() == 0)
     return fail(Errc::conflict, "job " + change.job.value + " is not held under an earlier epoch");
   SP_TRY(const Standing standing, standing_of(change.job));

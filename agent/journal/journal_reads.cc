@@ -22,7 +22,7 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
   std::optional<SealedJob> found;
   SP_CHECK(db.each(
       "SELECT epoch, recipe, recipe_version, run_number, trigger_kind, accepted_ms, recipe_json, trigger_json, "
-      "event_key, cancel "
+      "event_key, cancel, held_before "
       "FROM jobs WHERE id = ? AND state = 0",
       [&](const Row& row) {
         Job job;
@@ -31,6 +31,7 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
         job.recipe = RecipeId(row.text(1));
         job.recipe_version = static_cast<std::uint32_t>(row.integer(2));
         job.run_number = static_cast<std::uint32_t>(row.integer(3));
+        job.held_before = row.integer(10) != 0;
         job.trigger_kind = row.text(4);
         job.accepted_at = from_unix_ms(row.integer(5));
         std::optional<Bytes> cancel;

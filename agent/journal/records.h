@@ -59,6 +59,7 @@ struct Job {
   RecipeId recipe;
   std::uint32_t recipe_version = 0;
   std::uint32_t run_number = 1;
+  bool held_before = false;  // by an agent that was lost: a step without a record here may have begun there
   std::string trigger_kind;  // "schedule", "file.watch"; empty for the relay's
   WallTime accepted_at;
   std::string recipe_json;
@@ -82,6 +83,7 @@ struct RaiseEpoch {
   JobId job;
   std::uint64_t epoch = 0;
   std::vector<Done> done;
+  bool held_before = false;
 };
 struct AddIntent {
   JobId job;

@@ -18,6 +18,7 @@ CREATE TABLE jobs(
   recipe TEXT NOT NULL,
   recipe_version INTEGER NOT NULL,
   run_number INTEGER NOT NULL,
+  held_before INTEGER NOT NULL DEFAULT 0,
   trigger_kind TEXT NOT NULL,
   accepted_ms INTEGER NOT NULL,
   ended_ms INTEGER,

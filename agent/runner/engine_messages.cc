@@ -120,6 +120,7 @@ asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& disp
                    .recipe = dispatch.recipe,
                    .recipe_version = dispatch.recipe_version,
                    .run_number = std::max(dispatch.run_number, 1u),
+                   .held_before = dispatch.held_before,
                    .accepted_at = now,
                    .recipe_json = dispatch.recipe_json,
                    .trigger_json = dispatch.trigger_json,
@@ -131,8 +132,8 @@ asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& disp
 }
 
 asio::awaitable<Result<void>> Engine::Impl::raise(const wire::Dispatch& dispatch, journal::Batch batch) {
-  batch.emplace_back(
-      journal::RaiseEpoch{dispatch.lease.job, dispatch.lease.epoch, done_of(dispatch, core.parts.clock.wall())});
+  batch.emplace_back(journal::RaiseEpoch{dispatch.lease.job, dispatch.lease.epoch,
+                                         done_of(dispatch, core.parts.clock.wall()), dispatch.held_before});
   co_return co_await core.commit(std::move(batch));
 }
 

@@ -20,7 +20,7 @@ std::chrono::milliseconds length_of(const Value* duration) {
 OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   const Past past = replay.past_of(current->path, item);
   OpenRun run{{current->path, item, past.attempt}, std::move(value)};
-  run.doubtful = past.doubtful;
+  run.doubtful = past.doubtful || (job.held_before && !replay.began(current->path, item));
   if (!past.wake_at) return run;
   run.stage = Stage::sleeping;
   run.wake = steady_at(*past.wake_at, past.wake_after);

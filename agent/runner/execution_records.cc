@@ -39,8 +39,8 @@ std::string_view to_string(journal::StepStatus status) {
 
 StepError doubt() {
   return {{"in_doubt"},
-          "it began before an interruption, and nobody can know whether its effect happened: look at the target, then "
-          "decide",
+          "it began before an interruption, or may have begun on an agent that was lost, and nobody can know whether "
+          "its effect happened: look at the target, then decide",
           {}};
 }
 

@@ -44,6 +44,7 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   to.trigger_json = from.trigger_json();
   to.event_key = from.event_key();
   to.run_number = from.run_number();
+  to.held_before = from.held_before();
   if (from.done_size() > kMaxListed) {
     to.problem = kTooManySteps;
     return to;

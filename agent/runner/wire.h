@@ -38,6 +38,7 @@ struct Dispatch {
   std::string event_key;
   std::vector<CompletedStep> done;
   std::uint32_t run_number = 1;
+  bool held_before = false;
   std::string problem;  // not empty: why this agent cannot take it, whatever it knows of the job
 };
 struct CancelJob {

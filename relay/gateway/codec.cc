@@ -24,6 +24,7 @@ class Encode {
     to->set_trigger_json(in.trigger_json);
     to->set_event_key(in.event_key);
     to->set_run_number(in.run_number);
+    to->set_held_before(in.held_before);
     size_ = in.recipe_json.size() + in.trigger_json.size();
     for (const auto& step : in.done) {
       if (is_full(step.path.size() + step.output_json.size())) to = dispatch_of(in);

@@ -93,6 +93,7 @@ store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& cl
   parcel.version = job.version;
   parcel.event_key = job.event_key;
   parcel.run_number = job.run_number;
+  parcel.held_before = job.held_before;
   SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
   const auto trigger = co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger);
   if (!trigger) co_return damaged("opening the trigger data", trigger.error());

@@ -38,6 +38,7 @@ struct Dispatch {
   std::string event_key;
   std::vector<CompletedStep> done;
   std::uint32_t run_number = 1;
+  bool held_before = false;  // a step that is not done may have begun with a holder that was lost
 };
 
 struct CancelJob {

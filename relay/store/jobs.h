@@ -33,6 +33,7 @@ struct Job {
   std::uint64_t lease_epoch = 0;        // fencing token; 0 while no relay lease was given
   std::optional<WallTime> lease_until;  // for people only: the truth is the dispatcher's monotonic clock
   std::uint32_t run_number = 1;
+  bool held_before = false;  // by an agent that was lost: steps without a result may have begun there
   std::optional<JobId> rerun_of;
   std::string concurrency_key;
   std::uint32_t concurrency_limit = 0;  // most active jobs of (recipe, concurrency_key); 0 = no limit
@@ -103,7 +104,8 @@ struct ClaimedJob {
 };
 
 enum class ReleaseReason {
-  holder_lost,  // lease expired, agent gone: counts as a run
+  holder_lost,  // lease expired, agent gone: counts as a run, in which steps may have begun
+  never_held,   // its agent, whose journal is durable, does not have it: counts as a run, in which nothing began
   not_started,  // refused as busy, link lost before the answer: does not count
 };
 

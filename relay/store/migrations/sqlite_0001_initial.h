@@ -189,6 +189,7 @@ create table jobs (
   lease_epoch         integer not null,
   lease_until         integer,
   run_number          integer not null,
+  held_before         integer not null default 0,
   rerun_of            text,
   concurrency_key     text    not null,
   concurrency_limit   integer not null,

@@ -152,7 +152,7 @@ Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::ui
   SP_TRY(Job job, find_job(db, org, id));
   if (job.lease_epoch != epoch || !domain::is_active(job.state)) return fenced(job);
   if (job.cancel_requested_at) return end_and_reload(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
-  const std::uint32_t runs = job.run_number + (reason == ReleaseReason::holder_lost ? 1 : 0);
+  const std::uint32_t runs = job.run_number + (reason == ReleaseReason::not_started ? 0 : 1);
   if (runs > domain::kMaxRuns) {
     const JobError error{.error_class = "lost",
                          .message = fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)};
@@ -160,8 +160,8 @@ Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::ui
   }
   SP_CHECK(
       db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
-             "run_number = ?, dispatched_at = null where org = ? and id = ?",
-             runs, org, id));
+             "run_number = ?, held_before = ?, dispatched_at = null where org = ? and id = ?",
+             runs, std::int64_t{job.held_before || reason == ReleaseReason::holder_lost}, org, id));
   SP_CHECK(follow_move(db, job, job.state, JobState::queued));
   return find_job(db, org, id);
 }

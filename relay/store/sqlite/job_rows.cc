@@ -4,7 +4,7 @@
 namespace sallyport::store::sqlite {
 
 Job read_job(Row row) {
-  return {.id = row.id<JobId>(),
+  Job job{.id = row.id<JobId>(),
           .org = row.id<OrgId>(),
           .recipe = row.id<RecipeId>(),
           .version = row.u32(),
@@ -26,6 +26,8 @@ Job read_job(Row row) {
           .started_at = row.maybe_time(),
           .finished_at = row.maybe_time(),
           .error = {.error_class = row.text(), .message = row.text(), .failed_step = row.text()}};
+  job.held_before = row.integer() != 0;
+  return job;
 }
 
 Result<Job> find_job(Database& db, const OrgId& org, const JobId& id) {

@@ -194,6 +194,22 @@ STORE_TEST_CASE("jobs: lost too often is dead, not started does not count", "[st
   CHECK(refusal(claimed) == Errc::conflict);
 }
 
+STORE_TEST_CASE("jobs: what a lost holder may have begun is known for ever", "[store][jobs]") {
+  auto& jobs = world.stores.jobs;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.queue_job(world.ours);
+  for (const auto& [reason, held, runs] :
+       {std::tuple{ReleaseReason::not_started, false, 1u}, std::tuple{ReleaseReason::never_held, false, 2u},
+        std::tuple{ReleaseReason::holder_lost, true, 3u}, std::tuple{ReleaseReason::not_started, true, 3u},
+        std::tuple{ReleaseReason::never_held, true, 4u}}) {
+    const auto claimed = must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
+    CHECK(claimed.job.held_before == job.held_before);
+    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, at_ms(1), reason));
+    CHECK(job.held_before == held);
+    CHECK(job.run_number == runs);
+  }
+}
+
 STORE_TEST_CASE("jobs: finishing from the relay's side", "[store][jobs]") {
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;

@@ -77,6 +77,46 @@ TEST_CASE("in doubt, the recipe decides", "[doubt]") {
   if (finished == JobStatus::in_doubt) CHECK(job.end().failed_step == "a");
 }
 
+TEST_CASE("a step that an agent that was lost may have begun is in doubt, though nothing is known of it", "[doubt]") {
+  SECTION("not when it may be repeated") {
+    JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
+    job.held_before().run();
+    CHECK(job.finished == JobStatus::succeeded);
+    REQUIRE(job.ran == Lines{"a#1"});
+    CHECK(job.steps[0].repeated);
+  }
+  SECTION("not when its target keeps a ledger") {
+    JobScript job(kSql);
+    job.keeps_ledger().held_before().run();
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"a#1"});
+  }
+  SECTION("otherwise the recipe decides") {
+    JobScript job(command());
+    job.held_before().run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran.empty());
+    JobScript skips(command(", on_in_doubt: skip"));
+    skips.held_before().run();
+    CHECK(skips.finished == JobStatus::succeeded);
+    CHECK(skips.ran == Lines{"b#1"});
+    JobScript retries(command(", on_in_doubt: retry"));
+    retries.held_before().run();
+    CHECK(retries.ran == Lines{"a#1", "b#1"});
+  }
+  SECTION("a later attempt here is not") {
+    JobScript job(command(", on_in_doubt: retry, retry: {max: 1, initial: 1s, on: [any]}"));
+    int calls = 0;
+    job.on("command.run@1", [&](const RunStep&) -> connectors::StepResult<connectors::Output> {
+      if (++calls == 1) return connectors::step_fail("connection", "down");
+      return connectors::Output{};
+    });
+    job.held_before().run();
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"a#1", "a#2", "b#1"});
+  }
+}
+
 TEST_CASE("a doubt that was decided stays decided", "[doubt]") {
   JobScript job(command(", on_in_doubt: skip"));
   crash_in_the_middle(job);

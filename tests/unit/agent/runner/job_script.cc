@@ -85,6 +85,12 @@ void JobScript::make_execution() {
   execution_->set_standing(Standing::may_act);
 }
 
+JobScript& JobScript::held_before() {
+  journal_.stored().job.held_before = true;
+  make_execution();
+  return *this;
+}
+
 JobScript& JobScript::on(const std::string& uses, Act act) {
   acts_[uses] = std::move(act);
   return *this;

@@ -49,6 +49,7 @@ class JobScript {
   JobScript& on(const std::string& uses, Act act);
   JobScript& rows(std::vector<Value> items);  // what every rows handle gives
   JobScript& keeps_ledger() { return ledger_ = true, *this; }
+  JobScript& held_before();  // by an agent that was lost
 
   // To the end, or until nothing is left to do; fails the test after too many turns.
   JobScript& run();

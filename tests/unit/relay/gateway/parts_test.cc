@@ -31,11 +31,13 @@ TEST_CASE("what is done of a dispatch goes in parts, in order and whole", "[code
   dispatch.lease = {JobId("job_1"), 4, std::chrono::seconds(60)};
   dispatch.recipe = RecipeId("rcp_1");
   dispatch.recipe_json = std::string(200'000, 'r');
+  dispatch.held_before = true;
   for (std::uint32_t i = 1; i <= 30; ++i)
     dispatch.done.push_back({"s" + std::to_string(i), i, "succeeded", std::string(256u << 10, 'o')});
   const auto parts = sent(dispatch);
   CHECK(parts.size() > 10);
   CHECK(parts.front().dispatch().recipe_json() == dispatch.recipe_json);
+  CHECK(parts.front().dispatch().held_before());
   std::uint32_t next = 1;
   for (const auto& part : parts) {
     CHECK(part.dispatch().job_id() == "job_1");

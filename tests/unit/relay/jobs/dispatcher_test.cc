@@ -217,6 +217,7 @@ JOBS_TEST_CASE("a lease is renewed by Holding, and a lost one gives the job to a
   REQUIRE(second->got<Dispatch>().size() == 1);
   CHECK(second->got<Dispatch>()[0].lease.epoch == 3);  // 2 was the queue's
   CHECK(second->got<Dispatch>()[0].run_number == 2);
+  CHECK(second->got<Dispatch>()[0].held_before);
 
   world.dispatcher.link_up(*first);  // and comes back too late
   co_await world.dispatcher.holding(*first, {{lease}, 0});
@@ -265,6 +266,7 @@ JOBS_TEST_CASE("a dispatch that was lost with its link is given out again", "[jo
   CHECK(link->posted.size() == 1);
   const auto stored = co_await world.job(ours, job);
   CHECK(stored.run_number == 2);
+  CHECK_FALSE(stored.held_before);  // its agent never had it
 }
 
 JOBS_TEST_CASE("a dispatch on its way is not missed by the same link's Holding until it has settled", "[jobs]") {
