@@ -64,7 +64,7 @@ state_dir: state
 """
 CONNECTIONS = """version: 1
 connections:
-  effects: {{kind: sql, driver: sqlite, file: effects.db, effect_ledger: true}}
+  effects: {{kind: sql, driver: sqlite, file: "{dir}/effects.db", effect_ledger: true}}
   effects-server: {server}
 """
 POLICY = """version: 1
@@ -120,7 +120,7 @@ class Postgres:
 class World:
     """A relay and an agent, not started yet. Where a PostgreSQL server is wanted (`server=Postgres`), one ledger is in it, otherwise in SQLite."""
 
-    def __init__(self, binaries, server=None):
+    def __init__(self, binaries, server=None, agents=("agent",)):
         self.bin = pathlib.Path(binaries)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-faults."))
         self.api = free_port()
@@ -131,21 +131,22 @@ class World:
         self.token = (self.dir / "token").read_text().strip()
         self.env = {**os.environ, "XDG_CONFIG_HOME": str(self.dir / "config"), "SALLYPORT_RELAY": f"https://127.0.0.1:{self.api}",
                     "SALLYPORT_TOKEN": self.token, "SALLYPORT_ROOT": str(self.root)}
-        agent = self.dir / "agent"
-        agent.mkdir()
         self.dir.chmod(0o755)
         self.server = server(self.dir / "postgres") if server else None
-        second = self.server.connection() if server else "{kind: sql, driver: sqlite, file: effects-server.db, effect_ledger: true}"
+        second = self.server.connection() if server else f"{{kind: sql, driver: sqlite, file: {self.dir}/effects-server.db, effect_ledger: true}}"
         append = self.dir / "append"
         append.write_text(APPEND)
         append.chmod(0o755)
-        (agent / "agent.yaml").write_text(AGENT)
-        (agent / "connections.yaml").write_text(CONNECTIONS.format(server=second))
-        (agent / "policy.yaml").write_text(POLICY.format(append=append))
+        self.agents = agents
+        for agent in agents:
+            (self.dir / agent).mkdir()
+            (self.dir / agent / "agent.yaml").write_text(AGENT)
+            (self.dir / agent / "connections.yaml").write_text(CONNECTIONS.format(dir=self.dir, server=second))
+            (self.dir / agent / "policy.yaml").write_text(POLICY.format(append=append))
         if self.server:
             self.server.sql("create table effects (n integer, step text)")
         for name in ("effects.db", "effects-server.db"):
-            with sqlite3.connect(agent / name) as ledger:
+            with sqlite3.connect(self.dir / name) as ledger:
                 ledger.execute("create table effects (n integer, step text)")
                 ledger.execute("pragma journal_mode = wal")
         (self.dir / "recipe.yaml").write_text(RECIPE)
@@ -158,8 +159,7 @@ class World:
         return done.stdout
 
     def start(self, name):
-        words = {"relay": ["sallyport-relay", "serve", "--data", self.dir / "relay"],
-                 "agent": ["sallyport-agent", "run", "--config", self.dir / "agent"]}[name]
+        words = ["sallyport-relay", "serve", "--data", self.dir / name] if name == "relay" else ["sallyport-agent", "run", "--config", self.dir / name]
         log = open(self.dir / f"{name}.log", "ab")
         self.processes[name] = subprocess.Popen([self.bin / words[0], *map(str, words[1:])], stdout=log, stderr=log, env=self.env)
 
@@ -210,13 +210,14 @@ class World:
 
 
 def start_pair(world):
-    """A relay, an enrolled agent in group dc1, and the recipe active."""
+    """A relay, enrolled agents in group dc1, and the recipe active."""
     world.start("relay")
     world.wait_ready()
     world.run("sallyport", "group", "create", "dc1")
-    string = json.loads(world.run("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
-    world.run("sallyport-agent", "enrol", "--config", world.dir / "agent", "-", stdin=string + "\n")
-    world.start("agent")
+    for agent in world.agents:
+        string = json.loads(world.run("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
+        world.run("sallyport-agent", "enrol", "--config", world.dir / agent, "-", stdin=string + "\n")
+        world.start(agent)
     world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
 
 
@@ -250,7 +251,7 @@ def wait_for_ends(world, accepted):
 
 def count_effects(world):
     """{(n, step): times} over both databases and the command's file."""
-    with sqlite3.connect(world.dir / "agent/effects.db") as ledger:
+    with sqlite3.connect(world.dir / "effects.db") as ledger:
         rows = ledger.execute("select n, step from effects").fetchall()
     rows += [(int(n), step) for n, step in world.server.sql("select n, step from effects")]
     lines = world.dir / "lines"
@@ -271,8 +272,18 @@ def faults_in(counts, states, statuses):
     return found
 
 
+def tell(world, found):
+    if not found:
+        return
+    print("\n".join(found[:50]))
+    for name in ("relay", *world.agents):
+        print(f"--- {name}.log, warnings and errors")
+        lines = [line for line in (world.dir / f"{name}.log").read_text(errors="replace").splitlines() if '"level":"info"' not in line]
+        print("\n".join(lines[-25:]))
+
+
 def plant(world):
-    with sqlite3.connect(world.dir / "agent/effects.db") as ledger:
+    with sqlite3.connect(world.dir / "effects.db") as ledger:
         ledger.execute("insert into effects values (0, 'one')")
     world.server.sql("delete from effects where n = 1 and step = 'three-b'")
     with open(world.dir / "lines", "a") as lines:
@@ -315,12 +326,7 @@ def main():
             found += [] if len(planted) == 3 else ["the check did not find what was planted"]
         if len(states) < kills:
             found.append("too few jobs ran for the kills to mean anything")
-        if found:
-            print("\n".join(found[:50]))
-            for name in ("relay", "agent"):
-                print(f"--- {name}.log, warnings and errors")
-                lines = [line for line in (world.dir / f"{name}.log").read_text(errors="replace").splitlines() if '"level":"info"' not in line]
-                print("\n".join(lines[-25:]))
+        tell(world, found)
         return 1 if found else 0
     finally:
         world.close()
