@@ -134,7 +134,9 @@ Result<Durable> open_durable(const policy::Config& config) {
   agent::FileIdentityStore identities(identity_file(config).string());
   auto identity = identities.load();
   if (!identity && identity.error().code == Errc::not_found) {
-    return fail(Errc::not_found, "this agent is not enrolled yet; run: sallyport-agent enrol STRING");
+    return fail(Errc::not_found,
+                "this agent is not enrolled yet; give its enrolment string to the standard input of: "
+                "sallyport-agent enrol -");
   }
   if (!identity) return std::unexpected(identity.error());
   SP_TRY(auto key, journal::load_or_create_local_key(state / "local.key"));
@@ -154,11 +156,11 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
     co_await engine.stop();
     co_return started;
   }
-  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, std::exception_ptr) {
+  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, const std::exception_ptr&) {
     log.error("agent.fault", {{"task", task}});
     std::raise(SIGTERM);
   });
-  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, std::exception_ptr) {
+  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, const std::exception_ptr&) {
     log.error("agent.fault", {{"task", task}});
   });
   link.spawn("link", supervisor.run());
@@ -218,7 +220,8 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
   }
   asio::io_context loop(1);
   Result<agent::Identity> outcome = fail(Errc::internal, "the enrolment broke off");
-  asio::co_spawn(loop, enrol_into(outcome, config, std::move(enrolment_string), clock), [](std::exception_ptr) {});
+  asio::co_spawn(loop, enrol_into(outcome, config, std::move(enrolment_string), clock),
+                 [](const std::exception_ptr&) {});
   loop.run();
   if (!outcome) return std::unexpected(outcome.error());
   SP_CHECK(identities.install(*outcome));
@@ -259,7 +262,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
 
   Result<void> outcome;
   asio::co_spawn(loop, run_until_stopped(engine, supervisor, host, log),
-                 [&](std::exception_ptr fault, Result<void> ended) {
+                 [&](const std::exception_ptr& fault, Result<void> ended) {
                    outcome = fault ? fail(Errc::internal, "the agent broke off") : std::move(ended);
                  });
   loop.run();

@@ -21,9 +21,10 @@ Upkeep::Upkeep(Deployment& deployment, Parts parts)
       served_(deployment.server.certificate),
       server_days_(parts_.metrics.gauge("sallyport_server_certificate_days_left",
                                         "Days until the relay's own certificate ends, as of the last look.")),
-      issuing_days_(parts_.metrics.gauge(
-          "sallyport_issuing_ca_days_left",
-          "Days until the first of the organisations' issuing certificate authorities ends, as of the last look.")) {}
+      issuing_days_(parts_.metrics.gauge("sallyport_issuing_ca_days_left",
+                                         "Days until the first of the organisations' issuing certificate authorities "
+                                         "ends, as of the last look; while there "
+                                         "is none, a new one's.")) {}
 
 awaitable<void> Upkeep::run(hours pause) {
   for (;;) {
@@ -93,7 +94,7 @@ awaitable<Upkeep::Came> Upkeep::check_issuing_cas() {
     co_return Came::failed;
   }
   auto worst = Came::well;
-  auto first_end = WallTime::max();
+  auto first_end = parts_.clock.wall() + crypto::kIssuingCaLifetime;  // a new one's
   for (const auto& ca : *all) {
     const auto present = crypto::Certificate::from_der(ca.certificate_der);
     if (!present) {
@@ -109,7 +110,7 @@ awaitable<Upkeep::Came> Upkeep::check_issuing_cas() {
     }
     first_end = std::min(first_end, end);
   }
-  if (!all->empty()) issuing_days_.set(days_until(first_end, parts_.clock.wall()));
+  issuing_days_.set(days_until(first_end, parts_.clock.wall()));
   co_return worst;
 }
 

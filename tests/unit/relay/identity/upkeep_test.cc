@@ -76,6 +76,7 @@ ASYNC_TEST_CASE("the server certificate is renewed in the last third of its life
   CHECK(next == identity::kUpkeepInterval);
   CHECK(world.times == 0);
   CHECK(std::abs(days_left(world, "server_certificate") - 31) <= 1);
+  CHECK(days_left(world, "issuing_ca") == 1825);  // there is none yet: nothing is about to end
 
   world.clock.advance(days(2));
   next = co_await world.upkeep.check();
