@@ -9,7 +9,6 @@
 namespace sallyport::jobs {
 namespace {
 constexpr std::size_t kMaxCached = 500;
-constexpr std::size_t kMostResults = 2 * kMaxDone;  // sealed, before anything is opened
 constexpr std::string_view kLocalBody = "spool";
 
 // The envelope calls a payload that does not open invalid input; here the input is the relay's own database.
@@ -51,19 +50,11 @@ store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, Recipe
 
 store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(const store::Job& job) {
   std::vector<CompletedStep> done;
-  std::size_t size = 0;
-  SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id, kMostResults));
+  SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id, kMaxDone));
   for (const auto& step : steps) {
     CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
     if (!step.sealed_output.empty()) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
-    }
-    size += entry.path.size() + entry.output_json.size();
-    if (size > kMaxDone || done.size() == kMaxDoneSteps) {
-      co_return fail(Errc::too_large,
-                     fmt::format("what its earlier steps gave is more than {} results or {} bytes, too "
-                                 "much to be handed to another run",
-                                 kMaxDoneSteps, kMaxDone));
     }
     done.push_back(std::move(entry));
   }

@@ -14,9 +14,8 @@ namespace sallyport::jobs {
 // What goes into one message to an agent: a recipe, and the event's data (docs/protocol.md P9.1).
 constexpr std::size_t kMaxRecipeJson = 640u << 10;
 constexpr std::size_t kMaxTriggerJson = 256u << 10;
-// What may be handed over of earlier steps (docs/protocol.md P9.3).
+// What may be handed over of earlier steps, as it is sealed; the store bounds their number (docs/protocol.md P9.3).
 constexpr std::size_t kMaxDone = 4u << 20;
-constexpr std::size_t kMaxDoneSteps = 10'000;
 
 // Puts together what an agent needs to run a claimed job: opens sealed payloads, adds the recipe and what an earlier
 // holder completed.

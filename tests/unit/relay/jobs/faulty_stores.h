@@ -22,7 +22,11 @@ struct FaultPlan {
   template <class T>
   awaitable<Result<T>> pass(std::string_view name, awaitable<Result<T>> call) {
     calls.push_back(name);
-    const bool refused = (refuses && refuses(name)) || (fail_at > 0 && --fail_at == 0);
+    bool refused = refuses && refuses(name);
+    if (!refused && fail_at > 0) {
+      --fail_at;
+      refused = fail_at == 0;
+    }
     if (before) co_await before(name);
     if (refused) co_return fail(code, "planted fault");
     co_return co_await std::move(call);

@@ -193,7 +193,8 @@ JOBS_TEST_CASE("a re-run from a step takes over what came before it", "[jobs]") 
 JOBS_TEST_CASE("a re-run from a step that cannot be", "[jobs][tenancy]") {
   const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
   const auto masked = co_await world.queue(ours), failed = co_await world.queue(ours),
-             body = co_await world.queue(ours);
+             body = co_await world.queue(ours), large = co_await world.queue(ours);
+  co_await play(world, ours, large, {{{"a", '"' + std::string(kMaxDone, 'x') + '"'}, {"b", "{}"}}, "c"});
   co_await play(world, ours, masked, {{{"a", R"({"n":"***"})"}, {"b", "{}"}}, "c"});
   co_await play(world, ours, failed, {{{"a", "{}"}}, "b"});
   co_await play(world, ours, body, {{{"a", R"({"file":{"$handle":"spool","id":"1"}})"}, {"b", "{}"}}, "c"});
@@ -209,6 +210,7 @@ JOBS_TEST_CASE("a re-run from a step that cannot be", "[jobs][tenancy]") {
       {"an earlier one did not complete", ours.org, {failed, "c"}, Errc::invalid, "step \"b\" did not complete"},
       {"a masked result", ours.org, {masked, "c"}, Errc::invalid, "kept only by the agent"},
       {"a body on the agent", ours.org, {body, "c"}, Errc::invalid, "kept only by the agent"},
+      {"more than can be handed on", ours.org, {large, "c"}, Errc::too_large, "can be handed on"},
       {"another organisation's job", other.org, {failed, ""}, Errc::not_found, ""},
   };
   for (const auto& one : cases) {

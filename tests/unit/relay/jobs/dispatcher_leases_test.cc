@@ -1,0 +1,228 @@
+#include "tests/unit/relay/jobs/world.h"
+
+using namespace sallyport;
+using namespace sallyport::jobs;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using domain::JobState;
+
+// Who holds a job, and how it is taken back: leases, lost links, restarts, revocation.
+
+JOBS_TEST_CASE("a lease is renewed by Holding, and a lost one gives the job to another", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto spare = co_await world.add_agent(ours, ours.group);
+  const auto job = co_await world.queue(ours);
+  auto first = world.link(ours), second = world.link(ours, spare, ours.group);
+  world.connect(*first, 1);
+  world.run();
+  co_await world.rounds();
+  REQUIRE(first->posted.size() == 1);
+  const Lease lease{job, 1, {}};
+  world.clock.advance(50s);
+  co_await world.dispatcher.holding(*first, {{lease}, 0});
+  REQUIRE(first->got<LeaseAnswer>().size() == 1);
+  CHECK(first->got<LeaseAnswer>()[0].renewed[0].length == 60s);
+  world.dispatcher.link_down(*first);
+  world.connect(*second, 1);
+
+  world.clock.advance(119s);  // lease and failover are 60 s each
+  co_await world.rounds();
+  CHECK(second->posted.empty());
+  world.clock.advance(1s);
+  co_await world.rounds();
+  REQUIRE(second->got<Dispatch>().size() == 1);
+  CHECK(second->got<Dispatch>()[0].lease.epoch == 3);  // 2 was the queue's
+  CHECK(second->got<Dispatch>()[0].run_number == 2);
+  CHECK(second->got<Dispatch>()[0].held_before);
+
+  world.dispatcher.link_up(*first);  // and comes back too late
+  co_await world.dispatcher.holding(*first, {{lease}, 0});
+  const auto answer = first->got<LeaseAnswer>().back();
+  CHECK(answer.renewed.empty());
+  REQUIRE(answer.fenced.size() == 1);
+  CHECK(answer.fenced[0].epoch == 1);
+}
+
+JOBS_TEST_CASE("Holding fences what the agent does not hold and passes over its own jobs", "[jobs]") {
+  const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
+  const auto job = co_await world.queue(other);
+  auto holder = world.link(other), stranger = world.link(ours);
+  world.connect(*holder, 1);
+  world.run();
+  co_await world.rounds();
+  world.dispatcher.link_up(*stranger);
+  co_await world.dispatcher.holding(*stranger, {{{job, 1, {}}, {JobId("job_own"), 0, {}}}, 0});
+  const auto answer = stranger->got<LeaseAnswer>();
+  REQUIRE(answer.size() == 1);
+  CHECK(answer[0].renewed.empty());
+  CHECK(answer[0].fenced.size() == 1);
+  CHECK(world.dispatcher.leases().find({other.org, job}).has_value());
+}
+
+JOBS_TEST_CASE("a dispatch that was lost with its link is given out again", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  REQUIRE(link->posted.size() == 1);
+  world.clock.advance(1s);
+  auto next = world.link(ours);
+  world.dispatcher.link_up(*next);
+  co_await world.dispatcher.holding(*next, {});  // it never arrived
+  world.dispatcher.link_down(*link);             // late word of the old link: the new one stays
+  world.dispatcher.ready(*next, 1);
+  co_await world.rounds();
+  REQUIRE(next->got<Dispatch>().size() == 1);
+  CHECK(next->got<Dispatch>()[0].lease.epoch == 3);
+  world.dispatcher.ready(*link, 1);  // of a link that is gone: no credit
+  co_await world.queue(ours);
+  co_await world.rounds();
+  CHECK(link->posted.size() == 1);
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.run_number == 2);
+  CHECK_FALSE(stored.held_before);  // its agent never had it
+}
+
+JOBS_TEST_CASE("a dispatch on its way is not missed by the same link's Holding until it has settled", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 1);
+  co_await world.dispatcher.holding(*link, {});
+  world.run();
+  co_await world.rounds();
+  world.clock.advance(29s);
+  co_await world.dispatcher.holding(*link, {});
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  world.clock.advance(2s);
+  co_await world.dispatcher.holding(*link, {});
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+}
+
+// The agent says on its new link what it holds; a dispatch of the link before would come behind its back, while the job
+// is given to somebody else.
+JOBS_TEST_CASE("a dispatch is never sent over a newer link than the one it was claimed for", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto old_link = world.link(ours), new_link = world.link(ours);
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call != "history.completed") co_return;
+    world.dispatcher.link_up(*new_link);
+    co_await world.dispatcher.holding(*new_link, {});
+  };
+  world.connect(*old_link, 1);
+  world.run();
+  const auto claimed = co_await world.until([&] { return world.lines.has("job.taken_back"); });
+  REQUIRE(claimed);
+  co_await world.rounds();
+  CHECK(old_link->posted.empty());
+  CHECK(new_link->got<Dispatch>().empty());
+  world.faults.before = nullptr;
+  world.dispatcher.ready(*new_link, 1);
+  co_await world.rounds();
+  REQUIRE(new_link->got<Dispatch>().size() == 1);
+  const auto stored = co_await world.job(ours, job);
+  CHECK(new_link->got<Dispatch>()[0].lease.epoch == stored.lease_epoch);
+}
+
+JOBS_TEST_CASE("a link that goes or refuses before the dispatch costs the job no run", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  link->refuses = Error{Errc::exhausted, "the agent does not take its messages"};
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+  CHECK(stored.run_number == 1);
+  CHECK_FALSE(world.dispatcher.leases().find({ours.org, job}));
+
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "history.completed") world.dispatcher.link_down(*link);
+    co_return;
+  };
+  link->refuses.reset();
+  world.dispatcher.ready(*link, 1);
+  co_await world.rounds();
+  world.faults.before = nullptr;
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+  CHECK(stored.run_number == 1);
+  CHECK(link->posted.empty());
+}
+
+JOBS_TEST_CASE("a job lost in each of five runs is dead", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  world.run();
+  for (std::uint32_t run = 1; run <= domain::kMaxRuns; ++run) {
+    auto link = world.link(ours);
+    world.connect(*link, 1);
+    co_await world.rounds();
+    REQUIRE(link->got<Dispatch>().size() == 1);
+    CHECK(link->got<Dispatch>()[0].run_number == run);
+    world.dispatcher.link_down(*link);
+    world.clock.advance(2min);
+    co_await world.rounds();
+  }
+  const auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dead);
+  CHECK(stored.error.error_class == "lost");
+  CHECK(world.dispatcher.leases().size() == 0);
+}
+
+JOBS_TEST_CASE("after a restart every held job has a full lease", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  must(co_await world.stores.jobs.claim(ours.org, job, {ours.agent, 0, world.clock.wall(), world.clock.wall()}));
+  must(co_await world.dispatcher.restore());
+  world.run();
+  world.clock.advance(119s);
+  co_await world.rounds();
+  auto stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::dispatched);
+  world.clock.advance(1s);
+  co_await world.rounds();
+  stored = co_await world.job(ours, job);
+  CHECK(stored.state == JobState::queued);
+}
+
+JOBS_TEST_CASE("a revoked agent's jobs are queued again, its own end as failed", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  const auto held = co_await world.queue(ours);
+  must(co_await world.stores.jobs.claim(ours.org, held, {ours.agent, 0, world.clock.wall(), world.clock.wall()}));
+  world.clock.advance(1s);
+  store::NewJob local;
+  local.job = {.id = crypto::new_id<JobId>(world.clock),
+               .org = ours.org,
+               .recipe = watching,
+               .version = 1,
+               .group = ours.group,
+               .agent = ours.agent,
+               .state = JobState::running,
+               .created_at = world.clock.wall()};
+  const auto own = local.job.id;
+  must(co_await world.stores.jobs.add(ours.org, std::move(local)));
+
+  for (const std::string_view broken : {"jobs.holding", "jobs.release", "jobs.finish"}) {
+    world.faults.refuses = [&](std::string_view call) { return call == broken; };
+    const auto partly = co_await world.dispatcher.agent_revoked(ours.org, ours.agent);
+    INFO(broken);
+    CHECK_FALSE(partly.has_value());
+  }
+  world.faults.refuses = nullptr;
+  must(co_await world.dispatcher.agent_revoked(ours.org, ours.agent));
+  auto stored = co_await world.job(ours, held);
+  CHECK(stored.state == JobState::queued);
+  stored = co_await world.job(ours, own);
+  CHECK(stored.state == JobState::failed);
+  CHECK(stored.error.error_class == "agent_revoked");
+}
+
+// Whatever call of the store fails once, the job arrives: no lease without an end, no job that nobody has.
