@@ -36,7 +36,7 @@ store::awaitable<void> Dispatcher::run() {
 }
 
 bool Dispatcher::has_credit(const Linked& linked) const {
-  return linked.slots > 0 && linked.resumes <= parts_.clock.steady();
+  return linked.slots > 0 && linked.resumes <= parts_.clock.steady() && linked.claiming < linked.link->room_for_jobs();
 }
 
 std::vector<GroupId> Dispatcher::groups_with_credit() const {
@@ -72,6 +72,7 @@ store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
     Linked* agent = least_loaded(job.group);
     if (agent == nullptr) continue;
     --agent->slots;
+    ++agent->claiming;
     const AgentId id = agent->link->who().agent;
     claims.spawn("claim", claim_and_hand_over(std::move(job), id, agent->number, claimed));
   }
@@ -85,7 +86,10 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
   const auto now = parts_.clock.wall();
   auto won = co_await parts_.jobs.claim(job.org, job.id, {agent, job.lease_epoch, now, now + leases_.terms().length});
   if (!won) {  // somebody was faster, or the concurrency limit is reached
-    if (auto* l = linked(agent, link)) ++l->slots;
+    if (auto* l = linked(agent, link)) {
+      ++l->slots;
+      --l->claiming;
+    }
     if (won.error().code != Errc::conflict && won.error().code != Errc::exhausted)
       parts_.log.error("dispatch.failed", {{"job", job.id.value}, {"message", won.error().message}});
     co_return;
@@ -102,6 +106,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   auto parcel = co_await parts_.parcels.make(job, leases_.terms().length);
   const auto cancelled = being_sent_.extract(held.key).mapped();
   auto* target = linked(held.agent, link);
+  if (target != nullptr) --target->claiming;
   Result<void> posted;
   if (!parcel) {
     posted = std::unexpected(parcel.error());
@@ -111,9 +116,8 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
     posted = target->link->post(std::move(*parcel));
   }
   if (!posted) {
-    const bool link_failed = parcel && posted.error().code != Errc::too_large;
-    if (target != nullptr && !link_failed) ++target->slots;
-    if (link_failed) {
+    if (target != nullptr && posted.error().code != Errc::exhausted) ++target->slots;
+    if (parcel && posted.error().code != Errc::too_large) {
       (void)co_await take_back(held, store::ReleaseReason::not_started, posted.error().message);
     } else {
       co_await not_sendable(held, posted.error());

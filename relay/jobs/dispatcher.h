@@ -61,6 +61,7 @@ class Dispatcher {
     AgentLink* link;
     std::uint64_t number;  // of the link, never used again: an agent's next link is another one
     std::uint32_t slots = 0;
+    std::size_t claiming = 0;  // jobs that are being claimed for it and not posted yet
     SteadyTime since;
     SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
     std::chrono::seconds pause{0};

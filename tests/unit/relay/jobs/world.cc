@@ -32,6 +32,10 @@ awaitable<Result<Secret>> PlainEnvelope::open(keys::RecordIdentity identity, std
 
 Result<void> FakeLink::post(jobs::ToAgent message) {
   if (refuses) return std::unexpected(*refuses);
+  if (std::holds_alternative<jobs::Dispatch>(message)) {
+    if (room == 0) return fail(Errc::unavailable, "no room");
+    --room;
+  }
   posted.push_back(std::move(message));
   return {};
 }
