@@ -62,3 +62,4 @@ if(TARGET link_relay)  # both real sides: the relay's identity services, the age
 endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)
+sallyport_tests(sim leases USES agent/runner relay/jobs TIMEOUT 300)

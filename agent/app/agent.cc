@@ -8,6 +8,7 @@
 #include "agent/journal/spool.h"
 #include "agent/link/enrol.h"
 #include "agent/link/supervisor.h"
+#include "agent/platform/boot_clock.h"
 #include "agent/platform/secret_file.h"
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
@@ -239,6 +240,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   asio::thread_pool files(1);
   const vault::LocalVault vault;
   Toolbox toolbox({config.connections, config.policy, vault, clock}, files);
+  const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
   runner::EngineOptions options{.agent = {host_name()}};
@@ -251,6 +253,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .openers = toolbox.openers(),
                             .secret = [&secrets](const policy::SecretUse& use) { return secrets.take(use); },
                             .clock = clock,
+                            .boot_clock = boot_clock,
                             .log = log};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);
   EngineOnLink work(engine, config, host, log);

@@ -4,6 +4,7 @@
 #include "agent/connectors/trigger.h"
 #include "agent/journal/journal_writer.h"
 #include "agent/journal/spool.h"
+#include "agent/platform/boot_clock.h"
 #include "agent/runner/execution.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -44,6 +45,7 @@ struct EngineParts {
   std::vector<connectors::HandleOpener*> openers;
   SecretSource secret;  // empty: this agent has none
   const Clock& clock;
+  const platform::BootClock& boot_clock;
   const Log& log;
 };
 

@@ -36,6 +36,12 @@ SteadyTime EngineCore::timer_at(SteadyTime at) const {
   return std::chrono::steady_clock::now() + left;
 }
 
+SteadyTime EngineCore::timer_at(BootTime at) const {
+  const BootTime now = parts.boot_clock.now();
+  const auto left = at > now ? at - now : BootTime::duration::zero();
+  return std::chrono::steady_clock::now() + left;
+}
+
 asio::awaitable<Result<void>> EngineCore::commit(journal::Batch batch) {
   auto committed = co_await parts.journal.commit(std::move(batch));
   to_send.set();

@@ -12,6 +12,7 @@
 namespace sallyport::runner {
 
 namespace asio = boost::asio;
+using platform::BootTime;
 
 struct EngineCore {
   EngineCore(const asio::any_io_executor& on, EngineParts given, EngineOptions chosen);
@@ -32,6 +33,7 @@ struct EngineCore {
   Now now() const { return {parts.clock.steady(), parts.clock.wall()}; }
   // The same moment on the clock that timers use.
   SteadyTime timer_at(SteadyTime at) const;
+  SteadyTime timer_at(BootTime at) const;  // later, when the machine sleeps before
   asio::awaitable<Result<void>> commit(journal::Batch batch);
   journal::AddReport report_of(const JobId& job, const report::Body& body) const;
   // What a security officer wants to know although no step ran; kept in the outbox, or at least logged.

@@ -23,7 +23,7 @@ struct Engine::Impl {
   asio::awaitable<Result<void>> take(wire::Leases leases);
   asio::awaitable<Result<void>> take(wire::ReportsAcked acked);
   asio::awaitable<Result<void>> take(wire::Assignments assignments);
-  asio::awaitable<void> accept(wire::Dispatch dispatch);
+  asio::awaitable<void> accept(wire::Dispatch dispatch, BootTime lease_end);
   asio::awaitable<wire::Answer> judge(const wire::Dispatch& dispatch);
   asio::awaitable<wire::Answer> judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task);
   asio::awaitable<wire::Answer> judge_new(const wire::Dispatch& dispatch);

@@ -32,16 +32,17 @@ std::vector<journal::Done> done_of(const wire::Dispatch& dispatch, WallTime now)
 
 // Dispatches are accepted side by side, so that they share a transaction; whatever concerns one job stays in order.
 asio::awaitable<Result<void>> Engine::Impl::take(wire::Dispatch dispatch) {
+  SP_CO_TRY(const BootTime lease_end, pump.lease_end(dispatch.holding, dispatch.lease.length));
   co_await pump.wait_for_room();
   co_await accepted(dispatch.lease.job);
   pump.dispatched();
-  pump.lease_length(dispatch.lease.length);
   if (core.draining) {
     pump.answer(wire::encode(no(dispatch, "busy", "the agent is stopping")));
     co_return Result<void>();
   }
   accepting.emplace(dispatch.lease.job, dispatch.lease.epoch);
-  core.tasks.spawn("accept", accept(std::move(dispatch)));
+  if (core.parts.boot_clock.now() >= lease_end) pump.hold_now();  // it begins when the relay says that it still stands
+  core.tasks.spawn("accept", accept(std::move(dispatch), lease_end));
   co_return Result<void>();
 }
 
@@ -52,8 +53,7 @@ asio::awaitable<void> Engine::Impl::accepted(JobId job) {
   }
 }
 
-asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch) {
-  const SteadyTime lease_end = core.parts.clock.steady() + dispatch.lease.length;
+asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch, BootTime lease_end) {
   const JobId job = dispatch.lease.job;
   const auto answer = co_await judge(dispatch);
   if (answer.accepted) {
@@ -82,7 +82,7 @@ asio::awaitable<wire::Answer> Engine::Impl::judge_held(const wire::Dispatch& dis
   started.emplace_back(core.report_of(dispatch.lease.job, started_by(dispatch, "")));
   const auto raised = co_await raise(dispatch, std::move(started));
   if (!raised) co_return no(dispatch, "busy", raised.error().message);
-  task->raise(dispatch.lease.epoch, core.parts.clock.steady() + dispatch.lease.length);
+  task->raise(dispatch.lease.epoch);
   co_return yes(dispatch);
 }
 
@@ -150,17 +150,15 @@ asio::awaitable<Result<void>> Engine::Impl::take(wire::CancelJob cancel) {
 }
 
 asio::awaitable<Result<void>> Engine::Impl::take(wire::Leases leases) {
-  const SteadyTime now = core.parts.clock.steady();
   for (const auto& lease : leases.renewed) {
-    pump.lease_length(lease.length);
-    const SteadyTime asked = pump.asked_for(lease.job).value_or(now);
-    if (const auto task = find(lease.job)) task->renew(lease.epoch, asked + lease.length);
+    SP_CO_TRY(const BootTime lease_end, pump.lease_end(leases.holding, lease.length));
+    co_await accepted(lease.job);
+    if (const auto task = find(lease.job)) task->renew(lease.epoch, lease_end);
   }
   for (auto& lease : leases.fenced) {
     co_await accepted(lease.job);
     const auto task = find(lease.job);
     if (task && task->epoch() > lease.epoch) continue;  // given to us again
-    (void)pump.asked_for(lease.job);
     if (task) task->fence();
     if (!task) co_await drop(std::move(lease));
   }

@@ -31,7 +31,7 @@ struct Work {
   connectors::Bodies& bodies;
   const RunStep& step;
   std::stop_token stop;
-  SteadyTime lease_end;
+  BootTime lease_end;
 
   // On the pool. An action that throws has a fault of its own; its text may hold data, so it is not repeated.
   Outcome operator()() const {
@@ -44,11 +44,11 @@ struct Work {
   }
 
   Outcome run() const {
-    const SteadyTime now = core.parts.clock.steady();
-    if (now >= lease_end || stop.stop_requested()) return std::nullopt;
+    if (core.parts.boot_clock.now() >= lease_end || stop.stop_requested()) return std::nullopt;
     auto* action = core.find_action(step.uses);
     if (action == nullptr)
       return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
+    const SteadyTime now = core.parts.clock.steady();
     const connectors::StepContext context{.job = job,
                                           .path = step.path,
                                           .attempt = step.run.attempt,
@@ -95,7 +95,7 @@ struct JobTask::Running {
 
 asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
   const Running running(*self);
-  const SteadyTime lease_end = is_local() ? SteadyTime::max() : lease_end_;
+  const BootTime lease_end = is_local() ? BootTime::max() : lease_end_;
   auto bodies = bodies_;
   auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
   if (outcome) {

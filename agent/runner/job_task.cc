@@ -6,6 +6,9 @@
 #include "shared/base/json.h"
 
 namespace sallyport::runner {
+namespace {
+constexpr auto kAwakeCheck = std::chrono::seconds(1);
+}  // namespace
 
 JobTask::JobTask(EngineCore& core, JobId id, std::uint64_t epoch)
     : core_(core),
@@ -19,15 +22,15 @@ void JobTask::cancel(std::string reason) {
   changed_.set();
 }
 
-void JobTask::renew(std::uint64_t epoch, SteadyTime until) {
+void JobTask::renew(std::uint64_t epoch, BootTime until) {
   if (epoch != epoch_) return;
   lease_end_ = until;
   changed_.set();
 }
 
-void JobTask::raise(std::uint64_t epoch, SteadyTime until) {
+void JobTask::raise(std::uint64_t epoch) {
   epoch_ = epoch;
-  lease_end_ = until;
+  lease_end_ = BootTime::min();
   reload_ = true;
   changed_.set();
 }
@@ -37,7 +40,12 @@ void JobTask::interrupt() {
   stop_ = std::stop_source();
 }
 
-bool JobTask::lease_over() const { return !is_local() && core_.parts.clock.steady() >= lease_end_; }
+bool JobTask::lease_over() const { return !is_local() && core_.parts.boot_clock.now() >= lease_end_; }
+
+// A timer that was set for the end of the lease comes too late when the machine slept meanwhile.
+BootTime JobTask::next_look() const {
+  return running_ == 0 ? lease_end_ : std::min(lease_end_, core_.parts.boot_clock.now() + kAwakeCheck);
+}
 
 Standing JobTask::standing() const {
   const bool wait = core_.draining || reload_ || fenced_ || lease_over() || core_.parts.journal.outbox_full();
@@ -180,9 +188,9 @@ asio::awaitable<void> JobTask::work() {
       prepare();
       continue;
     }
-    SteadyTime until = turn.wake.value_or(SteadyTime::max());
-    if (!is_local() && !lease_over()) until = std::min(until, lease_end_);
-    co_await changed_.wait_until(core_.timer_at(until));
+    SteadyTime until = core_.timer_at(turn.wake.value_or(SteadyTime::max()));
+    if (!is_local() && !lease_over()) until = std::min(until, core_.timer_at(next_look()));
+    co_await changed_.wait_until(until);
   }
 }
 

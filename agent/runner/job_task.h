@@ -28,10 +28,10 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   asio::awaitable<void> rest(std::chrono::milliseconds length);
 
   void cancel(std::string reason);
-  void renew(std::uint64_t epoch, SteadyTime until);
+  void renew(std::uint64_t epoch, BootTime until);
   void fence() { fenced_ = true, changed_.set(); }
-  // The journal holds it under this epoch now, perhaps with more completed steps.
-  void raise(std::uint64_t epoch, SteadyTime until);
+  // The journal holds it under this epoch now, perhaps with more completed steps. Its lease comes with renew().
+  void raise(std::uint64_t epoch);
   void wake() { changed_.set(); }
   void interrupt();
 
@@ -59,6 +59,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
 
   Standing standing() const;
   bool lease_over() const;
+  BootTime next_look() const;
   void begin(const Action& action);
   asio::awaitable<void> run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop);
   asio::awaitable<void> pull_item(std::shared_ptr<JobTask> self, PullItem pull, std::stop_token stop);
@@ -68,7 +69,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   EngineCore& core_;
   JobId id_;
   std::uint64_t epoch_;
-  SteadyTime lease_end_{};  // of the relay's jobs; none until it was granted or renewed in this process
+  BootTime lease_end_ = BootTime::min();  // of the relay's jobs; none until it was granted or renewed in this process
   Event changed_;
   std::optional<std::string> cancel_;
   bool fenced_ = false;

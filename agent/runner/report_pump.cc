@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxAnswers = 256;
 constexpr std::size_t kRowsAtOnce = 128;
-constexpr std::size_t kMaxAsked = 8;
 constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
 constexpr auto kUnreadableAgain = std::chrono::seconds(30);
 constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to renew
@@ -28,11 +27,13 @@ asio::awaitable<void> ReportPump::wait_for_room() {
   }
 }
 
-void ReportPump::lease_length(std::chrono::milliseconds length) {
-  if (length <= std::chrono::milliseconds(0)) return;
+Result<BootTime> ReportPump::lease_end(std::uint64_t holding, std::chrono::milliseconds length) {
+  SP_TRY(const BootTime end, holdings_.lease_end(holding, length));
   lease_length_ = std::max(length, kShortestLease);
-  holding_due_ = std::min(holding_due_, core_.parts.clock.steady() + lease_length_ / 3);
+  if (end == BootTime::min()) return end;
+  holding_due_ = std::min(holding_due_, end - length + lease_length_ / 3);
   core_.to_send.set();
+  return end;
 }
 
 Result<void> ReportPump::confirmed(std::uint64_t seq) {
@@ -50,10 +51,9 @@ asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
   room_.set();
   flight_.clear();
   flight_bytes_ = 0;
-  asked_.clear();
   sent_seq_ = 0;
   told_slots_ = 0;
-  holding_due_ = SteadyTime::min();
+  holding_due_ = BootTime::min();
   for (;;) {
     core_.to_send.clear();
     if (const auto sent = co_await send_all(uplink); !sent) {
@@ -65,7 +65,7 @@ asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
 }
 
 asio::awaitable<Result<void>> ReportPump::send_all(Uplink& uplink) {
-  if (core_.parts.clock.steady() >= holding_due_) SP_CO_CHECK(co_await send_holding(uplink));
+  if (core_.parts.boot_clock.now() >= holding_due_) SP_CO_CHECK(co_await send_holding(uplink));
   while (!answers_.empty()) {
     std::string message = std::move(answers_.front());
     answers_.pop_front();
@@ -77,35 +77,15 @@ asio::awaitable<Result<void>> ReportPump::send_all(Uplink& uplink) {
 }
 
 asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
-  holding_due_ = core_.parts.clock.steady() + lease_length_ / 3;
+  holding_due_ = core_.parts.boot_clock.now() + lease_length_ / 3;
   SP_CO_TRY(auto held, co_await core_.parts.journal.holding());
   for (auto& job : hooks_.held_in_memory()) {
     if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
   }
-  if (held.empty()) holding_due_ = core_.parts.clock.steady() + kIdleHolding;
-  note_asked(held);
-  co_return co_await uplink.send(wire::encode_holding(held, hooks_.assignments_revision()));
-}
-
-void ReportPump::note_asked(const std::vector<journal::HeldJob>& held) {
-  const SteadyTime now = core_.parts.clock.steady();
-  std::map<JobId, Asked> asked;
-  for (const auto& job : held) {
-    auto& its = asked[job.id];
-    if (const auto it = asked_.find(job.id); it != asked_.end()) its = std::move(it->second);
-    if (its.open.size() < kMaxAsked) its.open.push_back(now);  // beyond, an earlier one counts: the lease is shorter
-  }
-  asked_ = std::move(asked);
-}
-
-std::optional<SteadyTime> ReportPump::asked_for(const JobId& job) {
-  const auto it = asked_.find(job);
-  if (it == asked_.end()) return std::nullopt;
-  auto& [open, last] = it->second;
-  if (open.empty()) return last;
-  last = open.front();
-  open.pop_front();
-  return last;
+  const BootTime now = core_.parts.boot_clock.now();
+  if (held.empty()) holding_due_ = now + kIdleHolding;
+  const std::uint64_t number = holdings_.add(now);
+  co_return co_await uplink.send(wire::encode_holding(number, held, hooks_.assignments_revision()));
 }
 
 // Credit is told when there is more of it, or none any more; what dispatches use up the relay counts itself.
@@ -122,7 +102,7 @@ asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {
     const auto rows = co_await core_.parts.journal.outbox_after(sent_seq_, kRowsAtOnce, room);
     if (!rows) {
       core_.parts.log.error("outbox.unreadable", {{"why", rows.error().message}});
-      holding_due_ = std::min(holding_due_, core_.parts.clock.steady() + kUnreadableAgain);
+      holding_due_ = std::min(holding_due_, core_.parts.boot_clock.now() + kUnreadableAgain);
       break;
     }
     if (rows->empty()) break;

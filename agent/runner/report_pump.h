@@ -1,11 +1,10 @@
 #pragma once
 
 #include "agent/runner/engine_core.h"
+#include "agent/runner/sent_holdings.h"
 
 #include <deque>
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,17 +26,15 @@ class ReportPump {
   void answer(std::string message);
   asio::awaitable<void> wait_for_room();      // until few answers wait
   Result<void> confirmed(std::uint64_t seq);  // Errc::invalid: never sent
-  void lease_length(std::chrono::milliseconds length);
-  // A lease was renewed or fenced: when the Holding went out that this answers. Leases count from there, because the
-  // answer may have lain in this process's buffers while it was stopped. Nothing when it was never asked for.
-  std::optional<SteadyTime> asked_for(const JobId& job);
+  // Until when a lease holds that rests on this Holding; the next one goes out in time to renew it. Already over when
+  // nothing proves that it began after a Holding of ours. Errc::invalid: there never was such a Holding.
+  Result<BootTime> lease_end(std::uint64_t holding, std::chrono::milliseconds length);
   void dispatched() { told_slots_ -= told_slots_ > 0 ? 1 : 0; }
-  void hold_now() { holding_due_ = SteadyTime::min(), core_.to_send.set(); }
+  void hold_now() { holding_due_ = BootTime::min(), core_.to_send.set(); }
 
  private:
   asio::awaitable<Result<void>> send_all(Uplink& uplink);
   asio::awaitable<Result<void>> send_holding(Uplink& uplink);
-  void note_asked(const std::vector<journal::HeldJob>& held);
   asio::awaitable<Result<void>> send_ready(Uplink& uplink);
   asio::awaitable<Result<void>> send_reports(Uplink& uplink);
 
@@ -50,16 +47,12 @@ class ReportPump {
   Event room_;
   std::deque<std::string> answers_;
   std::deque<Flight> flight_;
-  struct Asked {
-    std::deque<SteadyTime> open;  // when Holdings went out that are not answered yet
-    std::optional<SteadyTime> last;
-  };
-  std::map<JobId, Asked> asked_;  // on this link
+  SentHoldings holdings_;
   std::size_t flight_bytes_ = 0;
   std::uint64_t sent_seq_ = 0;      // on this link
   std::uint64_t highest_sent_ = 0;  // on any
   std::uint32_t told_slots_ = 0;
-  SteadyTime holding_due_{};
+  BootTime holding_due_{};
   std::chrono::milliseconds lease_length_{30'000};
 };
 

@@ -39,6 +39,7 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   if (from.lease_epoch() == 0) return broken("a dispatch without an epoch");
   Dispatch to;
   to.lease = lease_of(from.job_id(), from.lease_epoch(), from.lease_ms());
+  to.holding = from.holding();
   to.recipe = RecipeId(from.recipe_id());
   to.recipe_version = from.recipe_version();
   to.recipe_json = from.recipe_json();
@@ -66,6 +67,7 @@ Result<ToAgent> read(const v1::CancelJob& from) {
 Result<ToAgent> read(const v1::Leases& from) {
   if (from.renewed_size() > kMaxListed || from.fenced_size() > kMaxListed) return broken("too many leases");
   Leases to;
+  to.holding = from.holding();
   for (const auto& lease : from.renewed())
     to.renewed.push_back(lease_of(lease.job_id(), lease.lease_epoch(), lease.lease_ms()));
   for (const auto& lease : from.fenced()) to.fenced.push_back(lease_of(lease.job_id(), lease.lease_epoch(), 0));
@@ -232,9 +234,11 @@ std::string encode(const Answer& answer) {
   return message.SerializeAsString();
 }
 
-std::string encode_holding(const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision) {
+std::string encode_holding(std::uint64_t number, const std::vector<journal::HeldJob>& jobs,
+                           std::uint64_t assignments_revision) {
   v1::ToRelay message;
   auto* body = message.mutable_holding();
+  body->set_number(number);
   body->set_assignments_revision(assignments_revision);
   for (const auto& job : jobs) {
     auto* lease = body->add_jobs();

@@ -31,6 +31,7 @@ struct Lease {
 
 struct Dispatch {
   Lease lease;
+  std::uint64_t holding = 0;  // the lease rests on it
   RecipeId recipe;
   std::uint32_t recipe_version = 0;
   std::string recipe_json;
@@ -47,6 +48,7 @@ struct CancelJob {
   std::string reason;
 };
 struct Leases {
+  std::uint64_t holding = 0;  // that this answers
   std::vector<Lease> renewed;
   std::vector<Lease> fenced;
 };
@@ -79,7 +81,8 @@ struct Answer {
   std::string message;
 };
 std::string encode(const Answer& answer);
-std::string encode_holding(const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision);
+std::string encode_holding(std::uint64_t number, const std::vector<journal::HeldJob>& jobs,
+                           std::uint64_t assignments_revision);
 std::string encode_ready(std::uint32_t slots);
 
 // What the outbox keeps: the report without the numbers that are known only when it is sent. Texts come out as valid

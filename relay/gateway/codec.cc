@@ -20,6 +20,7 @@ class Encode {
   void operator()(const jobs::Dispatch& in) {
     auto* to = dispatch_of(in);
     to->set_lease_ms(static_cast<std::uint32_t>(in.lease.length.count()));
+    to->set_holding(in.holding);
     to->set_recipe_version(in.version);
     to->set_recipe_json(in.recipe_json);
     to->set_trigger_json(in.trigger_json);
@@ -44,6 +45,7 @@ class Encode {
   }
   void operator()(const jobs::LeaseAnswer& in) {
     auto& to = *out_.mutable_leases();
+    to.set_holding(in.holding);
     for (const auto& lease : in.renewed) put_lease(*to.add_renewed(), lease);
     for (const auto& lease : in.fenced) put_lease(*to.add_fenced(), lease);
   }
@@ -91,7 +93,7 @@ class Encode {
 };
 
 jobs::Holding holding_of(const v1::Holding& in) {
-  jobs::Holding holding{{}, in.assignments_revision()};
+  jobs::Holding holding{{}, in.assignments_revision(), in.number()};
   for (const auto& lease : in.jobs()) holding.jobs.push_back({JobId(lease.job_id()), lease.lease_epoch(), {}});
   return holding;
 }

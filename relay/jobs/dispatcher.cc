@@ -3,11 +3,14 @@
 #include "shared/async/task_group.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::jobs {
+using namespace std::chrono_literals;
 namespace {
 constexpr std::size_t kRound = 32;  // jobs claimed side by side: one group commit
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kUnsentAgain = std::chrono::seconds(30);
 }  // namespace
 
 Dispatcher::Dispatcher(boost::asio::any_io_executor executor, Parts parts, LeaseTerms terms)
@@ -19,7 +22,8 @@ store::awaitable<Result<void>> Dispatcher::restore() {
     SP_CO_TRY(const auto page, co_await parts_.jobs.active_all(query));
     for (const auto& job : page.items) {
       if (job.lease_epoch == 0 || !job.agent) continue;
-      leases_.grant({{job.org, job.id}, *job.agent, job.lease_epoch, {}, {}}, parts_.clock.steady());
+      const auto told = job.lease_until && job.dispatched_at ? *job.lease_until - *job.dispatched_at : 0ms;
+      leases_.restore({{job.org, job.id}, *job.agent, job.lease_epoch, {}, {}}, told, parts_.clock.steady());
     }
     query.after = page.next;
   } while (!query.after.empty());
@@ -31,6 +35,7 @@ store::awaitable<void> Dispatcher::run() {
     work_.clear();
     answer_pings();
     co_await take_back_lost();
+    co_await take_back_unsent();
     if (co_await dispatch_round() == Round::done) co_await work_.wait_until(parts_.clock.steady() + kTick);
   }
 }
@@ -96,12 +101,15 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
   }
   ++claimed;
   const HeldJob held{{job.org, job.id}, agent, won->job.lease_epoch, {}, {}};
+  const auto* target = linked(agent, link);
+  const std::uint64_t holding = target == nullptr ? 0 : target->holding;  // before the grant, or it would prove nothing
   leases_.grant(held, parts_.clock.steady());
-  co_await hand_over(std::move(*won), held, link);
+  co_await hand_over(std::move(*won), held, link, holding);
 }
 
 // The agent may have got another link meanwhile, which named its jobs without this one: then it is not sent.
-store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link) {
+store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link,
+                                             std::uint64_t holding) {
   being_sent_.insert_or_assign(held.key, std::nullopt);
   auto parcel = co_await parts_.parcels.make(job, leases_.terms().length);
   const auto cancelled = being_sent_.extract(held.key).mapped();
@@ -113,6 +121,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   } else if (target == nullptr) {
     posted = fail(Errc::unavailable, "link lost before the dispatch");
   } else {
+    parcel->holding = holding;
     posted = target->link->post(std::move(*parcel));
   }
   if (!posted) {
@@ -132,7 +141,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
 }
 
 // What will never be sendable ends here. Anything else may pass (the store is overloaded, a key cannot be fetched): the
-// lease stays, so that the job comes back when the agent does not name it, and not at once.
+// job comes back, but not at once.
 store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
   parts_.log.error("dispatch.failed", {{"job", held.key.job.value}, {"message", why.message}});
   if (why.code == Errc::invalid)
@@ -141,6 +150,8 @@ store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
     (void)co_await give_up(held, {"too_large", why.message + "; re-run the job", ""});
   else if (why.code == Errc::internal)
     (void)co_await give_up(held, {"damaged", why.message, ""});
+  else if (const auto current = leases_.find(held.key))
+    unsent_.push_back(*current);
 }
 
 store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::ReleaseReason reason, std::string why) {
@@ -182,6 +193,17 @@ store::awaitable<void> Dispatcher::take_back_lost() {
   const auto now = parts_.clock.steady();
   for (auto& held : leases_.lost(now)) {
     (void)co_await take_back(held, store::ReleaseReason::holder_lost, "the agent did not renew its lease");
+  }
+}
+
+store::awaitable<void> Dispatcher::take_back_unsent() {
+  const auto before = parts_.clock.steady() - kUnsentAgain;
+  for (auto& held : std::exchange(unsent_, {})) {
+    const auto current = leases_.find(held.key);
+    if (!current || current->epoch != held.epoch) continue;
+    const bool early = held.granted > before;
+    if (early || !co_await take_back(held, store::ReleaseReason::not_started, "its dispatch could not be made"))
+      unsent_.push_back(std::move(held));
   }
 }
 

@@ -42,7 +42,8 @@ class Dispatcher {
   // Answered by run() between two rounds of work, which is what the agent wants to know: that jobs are being handed
   // out.
   void ping(AgentLink& link, std::uint64_t nonce);
-  // Answers with the leases that stand, fences the others, and takes back what the agent should hold but does not.
+  // Answers with the leases that stand and fences the others. The first of a link also takes back what the agent should
+  // hold but does not.
   store::awaitable<void> holding(AgentLink& link, Holding holding);
   store::awaitable<void> answered(AgentLink& link, DispatchAnswer answer);
 
@@ -66,6 +67,7 @@ class Dispatcher {
     SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
     std::chrono::seconds pause{0};
     bool first_holding = true;
+    std::uint64_t holding = 0;                         // the newest that came: what is granted now rests on it
     std::optional<std::uint64_t> ping = std::nullopt;  // the newest that waits for its answer
   };
 
@@ -75,14 +77,15 @@ class Dispatcher {
   enum class Round { more, done };  // is another round worth its query at once?
   store::awaitable<Round> dispatch_round();
   store::awaitable<void> claim_and_hand_over(store::Job job, AgentId agent, std::uint64_t link, std::size_t& claimed);
-  store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link);
+  store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link, std::uint64_t holding);
   store::awaitable<void> not_sendable(HeldJob held, Error why);
   store::awaitable<Result<void>> take_back(HeldJob held, store::ReleaseReason reason, std::string why);
   store::awaitable<Result<void>> give_up(HeldJob held, store::JobError why);
   store::awaitable<Result<void>> take_from_revoked(store::Job job, AgentId agent);
-  store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first);
+  store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, SteadyTime linked_since);
   store::awaitable<void> repeat_cancels(AgentLink& link);
   store::awaitable<void> take_back_lost();
+  store::awaitable<void> take_back_unsent();
   Linked* least_loaded(const GroupId& group);
   Linked* linked(const AgentId& agent);
   Linked* linked(const AgentId& agent, std::uint64_t number);  // nullptr also when it is another link by now
@@ -94,6 +97,7 @@ class Dispatcher {
   Event work_;
   std::map<AgentId, Linked> links_;
   std::map<JobKey, std::optional<CancelJob>> being_sent_;  // claimed, but not posted yet; what must follow
+  std::vector<HeldJob> unsent_;  // their dispatch could not be put together; tried again after a while
   std::uint64_t links_seen_ = 0;
 };
 

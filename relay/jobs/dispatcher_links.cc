@@ -6,7 +6,6 @@ namespace sallyport::jobs {
 namespace {
 constexpr auto kFirstPause = std::chrono::seconds(1);
 constexpr auto kLongestPause = std::chrono::seconds(30);
-constexpr auto kSettling = std::chrono::seconds(30);  // a dispatch may be on its way for so long
 }  // namespace
 
 Dispatcher::Linked* Dispatcher::linked(const AgentId& agent) {
@@ -60,7 +59,10 @@ store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {
   auto* state = linked(link.who().agent);
   if (state == nullptr || state->link != &link) co_return;
   const bool first = std::exchange(state->first_holding, false);
+  const SteadyTime since = state->since;
+  state->holding = holding.number;
   LeaseAnswer answer;
+  answer.holding = holding.number;
   for (auto& lease : holding.jobs) {
     if (lease.epoch == 0) continue;  // the agent's own: it needs no lease
     const auto verdict =
@@ -69,20 +71,18 @@ store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {
     (verdict == Verdict::renewed ? answer.renewed : answer.fenced).push_back(lease);
   }
   if (!link.post(std::move(answer))) co_return;
-  co_await take_back_missing(link, holding.jobs, first);
+  if (first) co_await take_back_missing(link, holding.jobs, since);
   co_await repeat_cancels(link);
 }
 
-// A job that the agent should hold and does not name: its dispatch was lost with an earlier link, or its journal is
-// gone.
-store::awaitable<void> Dispatcher::take_back_missing(AgentLink& link, const std::vector<Lease>& held, bool first) {
-  const auto* state = linked(link.who().agent);
-  const auto before = first && state != nullptr ? state->since : parts_.clock.steady() - kSettling;
-  const AgentId agent = link.who().agent;
-  for (const auto& expected : leases_.of(agent)) {
+// A job of an earlier link that the agent should hold and does not name: its dispatch was lost with that link, which
+// the agent has read for the last time, or its journal is gone. What was sent over this link may still be on its way.
+store::awaitable<void> Dispatcher::take_back_missing(AgentLink& link, const std::vector<Lease>& held,
+                                                     SteadyTime linked_since) {
+  for (const auto& expected : leases_.of(link.who().agent)) {
     const bool named = std::ranges::any_of(
         held, [&](const Lease& l) { return l.job == expected.key.job && l.epoch == expected.epoch; });
-    if (named || expected.granted >= before) continue;
+    if (named || expected.granted >= linked_since) continue;
     (void)co_await take_back(expected, store::ReleaseReason::never_held, "the agent does not hold it");
   }
 }

@@ -5,17 +5,26 @@
 namespace sallyport::jobs {
 
 void Leases::grant(HeldJob held, SteadyTime now) {
+  held.granted = now;
+  held.ends = now + terms_.length;
+  put(std::move(held));
+}
+
+void Leases::restore(HeldJob held, std::chrono::milliseconds told, SteadyTime now) {
+  held.granted = now;
+  held.ends = now + std::max(told, terms_.length);
+  put(std::move(held));
+}
+
+void Leases::put(HeldJob held) {
   auto [it, added] = held_.try_emplace(held.key, held);
-  if (!added && it->second.epoch > held.epoch) return;
-  it->second = std::move(held);
-  it->second.granted = now;
-  it->second.ends = now + terms_.length;
+  if (!added && it->second.epoch <= held.epoch) it->second = std::move(held);
 }
 
 Verdict Leases::renew(const AgentId& agent, const JobKey& job, std::uint64_t epoch, SteadyTime now) {
   const auto it = held_.find(job);
   if (it == held_.end() || it->second.agent != agent || it->second.epoch != epoch) return Verdict::fenced;
-  it->second.ends = now + terms_.length;
+  it->second.ends = std::max(it->second.ends, now + terms_.length);
   return Verdict::renewed;
 }
 

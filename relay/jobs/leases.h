@@ -38,12 +38,14 @@ enum class Verdict {
 };
 
 // Who holds which job until when. Monotonic time is handed in; no IO. A job is held by one agent at a time, and a lease
-// of an older epoch never comes back.
+// of an older epoch never comes back, and one that was granted is never shortened: its agent may rely on it.
 class Leases {
  public:
   explicit Leases(LeaseTerms terms) : terms_(terms) {}
 
   void grant(HeldJob held, SteadyTime now);  // fills granted and ends; replaces an older epoch
+  // After a restart: what its agent was told before still stands, also when it was more than the terms give now.
+  void restore(HeldJob held, std::chrono::milliseconds told, SteadyTime now);
   Verdict renew(const AgentId& agent, const JobKey& job, std::uint64_t epoch, SteadyTime now);
   void end(const JobKey& job, std::uint64_t epoch);  // the job finished or was released; a newer epoch stays
 
@@ -55,6 +57,8 @@ class Leases {
   const LeaseTerms& terms() const { return terms_; }
 
  private:
+  void put(HeldJob held);
+
   LeaseTerms terms_;
   std::map<JobKey, HeldJob> held_;
 };

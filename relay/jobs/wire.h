@@ -31,6 +31,7 @@ struct CompletedStep {
 
 struct Dispatch {
   Lease lease;
+  std::uint64_t holding = 0;  // the newest that had come when the lease was granted
   RecipeId recipe;
   std::uint32_t version = 0;
   std::string recipe_json;
@@ -48,6 +49,7 @@ struct CancelJob {
 };
 
 struct LeaseAnswer {
+  std::uint64_t holding = 0;  // that this answers; 0: none, and it renews nothing
   std::vector<Lease> renewed;
   std::vector<Lease> fenced;
 };
@@ -74,6 +76,7 @@ using ToAgent = std::variant<Dispatch, CancelJob, LeaseAnswer, ReportsAcked, Ass
 struct Holding {
   std::vector<Lease> jobs;
   std::uint64_t assignments_revision = 0;
+  std::uint64_t number = 0;
 };
 
 struct Ready {

@@ -9,7 +9,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
 // The only source of time for product code, so that tests can move it.
-// Deadlines and leases use steady(); what people read uses wall(), which may jump.
+// Deadlines use steady(), which may stand still while the machine sleeps; what people read uses wall(), which may jump.
 class Clock {
  public:
   virtual ~Clock() = default;

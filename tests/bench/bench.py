@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Benchmarks of whole programs: bench.py BIN [footprint|dispatch]...; both when none is named.
+"""Benchmarks of whole programs: bench.py BIN [footprint|dispatch|idle]...; the first two when none is named.
 
 footprint  memory and CPU of an idle, linked agent: resident, private, CPU ticks in 20 s
 dispatch   time from the API call being sent to the first step running, one job after the other on an idle pair; p50, p95, p99.
            Fails when p50 reaches 50 ms; footprint when the agent reaches 20 MB.
+idle       the same for an agent that had nothing to do for longer than a lease, which it has to have confirmed then (docs/decisions/0007)
 Figures go into docs/benchmarks.md with the machine they were taken on.
 """
 import datetime
@@ -13,8 +14,9 @@ import statistics
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from faults.kill_loop import World, start_pair  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
+from failover import LEASE, set_lease  # noqa: E402
+from kill_loop import World, start_pair  # noqa: E402
 
 
 def instant(text):
@@ -32,15 +34,20 @@ def first_step_started(world, job):
     raise SystemExit(f"job {job} did not start a step")
 
 
-def dispatch(world, runs=200):
+def dispatch(world, runs=200, pause=0):
     latencies = []
     for n in range(runs):
+        time.sleep(pause)
         sent = time.time() * 1000
         job = world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"n": n}})[1]
         latencies.append(first_step_started(world, job["id"]) - sent)
     cuts = statistics.quantiles(latencies, n=100)
     print(f"dispatch: {runs} jobs, p50 {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, p99 {cuts[98]:.0f} ms (API call sent to first step running)")
     return cuts[49] < 50
+
+
+def idle(world):
+    return dispatch(world, runs=12, pause=LEASE + 1)
 
 
 def footprint(world):
@@ -64,8 +71,10 @@ def main():
     wanted = sys.argv[2:] or ["footprint", "dispatch"]
     world = World(sys.argv[1])
     try:
+        if "idle" in wanted:
+            set_lease(world)
         start_pair(world)
-        results = [{"dispatch": dispatch, "footprint": footprint}[name](world) for name in wanted]
+        results = [{"dispatch": dispatch, "footprint": footprint, "idle": idle}[name](world) for name in wanted]
         return 0 if all(results) else 1
     finally:
         world.close()

@@ -209,15 +209,16 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def start_pair(world):
-    """A relay, enrolled agents in group dc1, and the recipe active."""
+def start_pair(world, started=None):
+    """A relay, enrolled agents in group dc1 (all of them run, or those in `started`), and the recipe active."""
     world.start("relay")
     world.wait_ready()
     world.run("sallyport", "group", "create", "dc1")
     for agent in world.agents:
         string = json.loads(world.run("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
         world.run("sallyport-agent", "enrol", "--config", world.dir / agent, "-", stdin=string + "\n")
-        world.start(agent)
+        if agent in (started or world.agents):
+            world.start(agent)
     world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
 
 
@@ -253,7 +254,11 @@ def count_effects(world):
     """{(n, step): times} over both databases and the command's file."""
     with sqlite3.connect(world.dir / "effects.db") as ledger:
         rows = ledger.execute("select n, step from effects").fetchall()
-    rows += [(int(n), step) for n, step in world.server.sql("select n, step from effects")]
+    if world.server:
+        rows += [(int(n), step) for n, step in world.server.sql("select n, step from effects")]
+    else:
+        with sqlite3.connect(world.dir / "effects-server.db") as ledger:
+            rows += ledger.execute("select n, step from effects").fetchall()
     lines = world.dir / "lines"
     rows += [(int(n), "outside") for n in (lines.read_text().split() if lines.exists() else [])]
     return collections.Counter(rows)

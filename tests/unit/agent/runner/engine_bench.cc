@@ -137,6 +137,15 @@ std::uint64_t FakeUplink::last_seq() const {
   return seq;
 }
 
+std::uint64_t FakeUplink::last_holding() const {
+  std::uint64_t number = 0;
+  for (const auto& raw : sent) {
+    v1::ToRelay message;
+    if (message.ParseFromString(raw) && message.has_holding()) number = message.holding().number();
+  }
+  return number;
+}
+
 // ---------------------------------------------------------------- the bench
 
 EngineBench::EngineBench(asio::any_io_executor executor, EngineOptions options)
@@ -175,6 +184,7 @@ asio::awaitable<void> EngineBench::open() {
                                                 .openers = openers,
                                                 .secret = secret,
                                                 .clock = clock,
+                                                .boot_clock = clock,
                                                 .log = log_},
                                     options_);
   const auto started = co_await engine->start();
@@ -205,6 +215,13 @@ asio::awaitable<void> EngineBench::link_down() {
 }
 
 asio::awaitable<Result<void>> EngineBench::try_say(std::string to_agent) {
+  v1::ToAgent message;
+  if (uplink && message.ParseFromString(to_agent)) {
+    const auto newest = uplink->last_holding();
+    if (message.has_dispatch() && message.dispatch().holding() == 0) message.mutable_dispatch()->set_holding(newest);
+    if (message.has_leases() && message.leases().holding() == 0) message.mutable_leases()->set_holding(newest);
+    if (message.has_dispatch() || message.has_leases()) to_agent = message.SerializeAsString();
+  }
   const auto bytes = as_bytes(to_agent);
   co_return co_await engine->on_message(Bytes(bytes.begin(), bytes.end()));
 }
@@ -226,6 +243,7 @@ std::string dispatch(const std::string& recipe_json, DispatchOptions options) {
   body->set_job_id(options.job);
   body->set_lease_epoch(options.epoch);
   body->set_lease_ms(options.lease_ms);
+  body->set_holding(options.holding);
   body->set_recipe_id(kRecipe1);
   body->set_recipe_version(1);
   body->set_recipe_json(recipe_json);
@@ -250,7 +268,7 @@ std::string cancel(const std::string& job, std::uint64_t epoch) {
 }
 
 std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uint64_t fenced_epoch,
-                   std::uint32_t lease_ms) {
+                   std::uint32_t lease_ms, std::uint64_t holding) {
   v1::ToAgent message;
   const auto add = [&](auto* lease, std::uint64_t epoch) {
     lease->set_job_id(job);
@@ -258,6 +276,7 @@ std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uin
     lease->set_lease_ms(lease_ms);
   };
   auto* body = message.mutable_leases();
+  body->set_holding(holding);
   if (renewed_epoch > 0) add(body->add_renewed(), renewed_epoch);
   if (fenced_epoch > 0) add(body->add_fenced(), fenced_epoch);
   return message.SerializeAsString();

@@ -20,25 +20,34 @@ namespace sallyport::runner::test {
 namespace asio = boost::asio;
 using journal::test::TempDir;
 
-// The real clock, moved.
-class MovedClock final : public Clock {
+// The real clocks, moved.
+class MovedClock final : public Clock, public platform::BootClock {
  public:
   SteadyTime steady() const override {
-    if (failing_.exchange(false)) {
-      failed_ = true;
-      throw std::runtime_error("the clock was told to fail");
-    }
+    fail_if_told();
     return std::chrono::steady_clock::now() + std::chrono::milliseconds(steady_.load());
   }
+  platform::BootTime now() const override {
+    fail_if_told();
+    return platform::SystemBootClock().now() + std::chrono::milliseconds(boot_.load());
+  }
   WallTime wall() const override { return SystemClock().wall() + std::chrono::milliseconds(wall_.load()); }
-  // The next steady() throws, as anything might that is out of memory.
+  // The next steady() or now() throws, as anything might that is out of memory.
   void fail_once() { failing_ = true; }
   bool failed() const { return failed_; }
-  void move(std::chrono::milliseconds by) { steady_ += by.count(), wall_ += by.count(); }
+  void move(std::chrono::milliseconds by) { steady_ += by.count(), sleep(by); }
+  // As when the machine sleeps: the steady clock stands still.
+  void sleep(std::chrono::milliseconds by) { boot_ += by.count(), wall_ += by.count(); }
   void set_wall(WallTime to) { wall_ = unix_ms(to) - unix_ms(SystemClock().wall()); }
 
  private:
-  std::atomic<std::int64_t> steady_{0}, wall_{0};
+  void fail_if_told() const {
+    if (!failing_.exchange(false)) return;
+    failed_ = true;
+    throw std::runtime_error("the clock was told to fail");
+  }
+
+  std::atomic<std::int64_t> steady_{0}, boot_{0}, wall_{0};
   mutable std::atomic<bool> failing_{false}, failed_{false};
 };
 
@@ -98,6 +107,7 @@ class FakeUplink final : public Uplink {
   std::vector<std::string> lines_with(const std::string& text) const;
   bool has(const std::string& text) const { return !lines_with(text).empty(); }
   std::uint64_t last_seq() const;
+  std::uint64_t last_holding() const;
 };
 
 // One agent's runner over a real journal, with fakes around it. Goes through close() before it is destroyed.
@@ -110,7 +120,8 @@ class EngineBench {
   asio::awaitable<void> close();    // stops the engine; the journal stays
   asio::awaitable<void> link_up();  // a fresh uplink
   asio::awaitable<void> link_down();
-  asio::awaitable<void> say(std::string to_agent);  // must be accepted
+  // Must be accepted. A Dispatch or Leases that names no Holding rests on the newest one.
+  asio::awaitable<void> say(std::string to_agent);
   asio::awaitable<Result<void>> try_say(std::string to_agent);
 
   const Log& log() const { return log_; }
@@ -154,6 +165,7 @@ struct DispatchOptions {
   std::string job = kJob1;
   std::uint64_t epoch = 1;
   std::uint32_t lease_ms = 60'000;
+  std::uint64_t holding = 0;                                   // 0: the newest one when it is said
   std::vector<std::pair<std::string, std::string>> done = {};  // path, output JSON
   std::string trigger_json = R"({"kind":"manual","inputs":{}})";
 };
@@ -161,7 +173,7 @@ std::string canonical(const std::string& steps, const std::string& head = "trigg
 std::string dispatch(const std::string& recipe_json, DispatchOptions options = {});
 std::string cancel(const std::string& job, std::uint64_t epoch);
 std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uint64_t fenced_epoch,
-                   std::uint32_t lease_ms = 60'000);
+                   std::uint32_t lease_ms = 60'000, std::uint64_t holding = 0);
 std::string acked(std::uint64_t seq);
 std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes);
 

@@ -106,7 +106,7 @@ struct Linked {
 ASYNC_TEST_CASE("a job over a real link, from dispatch to its last report", "[jobs-channel]") {
   Linked linked(co_await asio::this_coro::executor);
   co_await linked.open();
-  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne)));
+  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne), {.holding = 1}));
   REQUIRE(sent);
   co_await until(
       [&] { return linked.relay.has([](const auto& m) { return m.has_report() && m.report().has_job_finished(); }); },
@@ -160,7 +160,7 @@ ASYNC_TEST_CASE("a link that breaks in the middle leaves jobs alone", "[jobs-cha
   Linked linked(co_await asio::this_coro::executor);
   co_await linked.open();
   linked.bench.list.hold();
-  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne)));
+  const auto sent = co_await linked.relay.jobs->channel.send_message(dispatch(canonical(kOne), {.holding = 1}));
   REQUIRE(sent);
   co_await until([&] { return linked.bench.list.begun() == 1; }, "the step runs");
   linked.line.a_to_b->broken = linked.line.b_to_a->broken = true;

@@ -25,19 +25,24 @@ std::string part(std::string bytes, bool more) {
 }  // namespace
 
 TEST_CASE("messages of the relay become plain values", "[wire]") {
-  const auto dispatched =
-      decode(dispatch("{}", {.job = kJob2, .epoch = 9, .lease_ms = 1'000, .done = {{"a", "1"}, {"b[2]", "2"}}}));
+  const auto dispatched = decode(dispatch("{}", {.job = kJob2,
+                                                 .epoch = 9,
+                                                 .lease_ms = 1'000,
+                                                 .holding = ~std::uint64_t{0},
+                                                 .done = {{"a", "1"}, {"b[2]", "2"}}}));
   REQUIRE(dispatched);
   const auto& body = std::get<wire::Dispatch>(*dispatched);
   CHECK(body.lease.job == JobId(kJob2));
   CHECK(body.lease.epoch == 9);
   CHECK(body.lease.length == std::chrono::seconds(1));
+  CHECK(body.holding == ~std::uint64_t{0});
   CHECK(body.recipe == RecipeId(kRecipe1));
   REQUIRE(body.done.size() == 2);
   CHECK(body.done[1].path == "b[2]");
   CHECK(body.done[1].output_json == "2");
   CHECK(std::get<wire::CancelJob>(*decode(cancel(kJob1, 3))).epoch == 3);
-  const auto both = std::get<wire::Leases>(*decode(leases(kJob1, 4, 5)));
+  const auto both = std::get<wire::Leases>(*decode(leases(kJob1, 4, 5, 60'000, 12)));
+  CHECK(both.holding == 12);
   CHECK(both.renewed.at(0).epoch == 4);
   CHECK(both.fenced.at(0).epoch == 5);
   CHECK(std::get<wire::ReportsAcked>(*decode(acked(77))).seq == 77);
@@ -110,6 +115,36 @@ TEST_CASE("a message cut anywhere is refused", "[wire][bad-input]") {
   for (std::size_t cut = 1; cut < whole.size(); ++cut) {
     CHECK_FALSE(decode(whole.substr(0, cut)));
   }
+}
+
+// Bytes as they go over the wire, so that neither a number nor a meaning of a field changes by accident.
+TEST_CASE("what a lease rests on, byte by byte", "[wire]") {
+  using namespace std::string_literals;
+  CHECK(wire::encode_holding(300, {{JobId("j"), 2}}, 7) == "\x0a\x0c\x0a\x05\x0a\x01j\x10\x02\x10\x07\x18\xac\x02"s);
+  CHECK(wire::encode_holding(1, {}, 0) == "\x0a\x02\x18\x01"s);
+  const auto answered = decode("\x1a\x28\x0a\x24\x0a\x1e"s + kJob1 + "\x10\x04\x18\x32\x18\x05"s);
+  REQUIRE(answered);
+  const auto& body = std::get<wire::Leases>(*answered);
+  CHECK(body.holding == 5);
+  CHECK(body.renewed.at(0).epoch == 4);
+  CHECK(body.renewed.at(0).length == std::chrono::milliseconds(50));
+  const auto dispatched =
+      decode("\x0a\x49\x0a\x1e"s + kJob1 + "\x10\x01\x18\xe8\x07\x22\x1e"s + kRecipe1 + "\x60\x09"s + "\x50\x01"s);
+  REQUIRE(dispatched);
+  CHECK(std::get<wire::Dispatch>(*dispatched).holding == 9);
+  CHECK(std::get<wire::Dispatch>(*dispatched).lease.length == std::chrono::seconds(1));
+}
+
+TEST_CASE("parts of a dispatch rest on what the first one names", "[wire]") {
+  wire::Assembler assembler;
+  auto opened = assembler.take(as_bytes(part(dispatch("{}", {.holding = 7, .done = {{"a", "1"}}}), true)));
+  REQUIRE(opened);
+  CHECK_FALSE(opened->has_value());
+  const auto whole = assembler.take(as_bytes(part(dispatch("{}", {.holding = 99, .done = {{"b", "2"}}}), false)));
+  REQUIRE(whole);
+  REQUIRE(whole->has_value());
+  CHECK(std::get<wire::Dispatch>(**whole).holding == 7);
+  CHECK(std::get<wire::Dispatch>(**whole).done.size() == 2);
 }
 
 TEST_CASE("a lease of absurd length is capped", "[wire][bounds]") {

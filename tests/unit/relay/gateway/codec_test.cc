@@ -41,6 +41,7 @@ jobs::Report report_with(const std::function<void(v1::Report&)>& fill) {
 
 TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   const jobs::Dispatch dispatch{{JobId("job_1"), 4, 60s},
+                                17,
                                 RecipeId("rcp_1"),
                                 2,
                                 "{\"recipe\":1}",
@@ -52,6 +53,7 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   CHECK(got.job_id() == "job_1");
   CHECK(got.lease_epoch() == 4);
   CHECK(got.lease_ms() == 60'000);
+  CHECK(got.holding() == 17);
   CHECK(got.recipe_id() == "rcp_1");
   CHECK(got.recipe_version() == 2);
   CHECK(got.recipe_json() == "{\"recipe\":1}");
@@ -66,7 +68,8 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   const auto cancel = sent(jobs::CancelJob{JobId("job_2"), 9, "cancelled on request"}).cancel();
   CHECK(cancel.job_id() == "job_2");
   CHECK(cancel.lease_epoch() == 9);
-  const auto leases = sent(jobs::LeaseAnswer{{{JobId("a"), 1, 5s}}, {{JobId("b"), 2, 0s}}}).leases();
+  const auto leases = sent(jobs::LeaseAnswer{8, {{JobId("a"), 1, 5s}}, {{JobId("b"), 2, 0s}}}).leases();
+  CHECK(leases.holding() == 8);
   CHECK(leases.renewed(0).lease_ms() == 5'000);
   CHECK(leases.fenced(0).job_id() == "b");
   CHECK(sent(jobs::ReportsAcked{~std::uint64_t{0}}).acked().seq() == ~std::uint64_t{0});
@@ -82,10 +85,12 @@ TEST_CASE("what the agent sends arrives field by field", "[gateway]") {
   lease.set_job_id("job_1");
   lease.set_lease_epoch(2);
   message.mutable_holding()->set_assignments_revision(6);
+  message.mutable_holding()->set_number(~std::uint64_t{0});
   const auto holding = std::get<jobs::Holding>(*decoded(message));
   CHECK(holding.jobs.at(0).job == JobId("job_1"));
   CHECK(holding.jobs.at(0).epoch == 2);
   CHECK(holding.assignments_revision == 6);
+  CHECK(holding.number == ~std::uint64_t{0});
 
   message.mutable_ready()->set_slots(4);
   CHECK(std::get<jobs::Ready>(*decoded(message)).slots == 4);

@@ -351,12 +351,16 @@ JOBS_TEST_CASE("a key that cannot be had now burns no runs", "[jobs]") {
   auto stored = co_await world.job(ours, job);
   CHECK(stored.state == JobState::dispatched);
   CHECK(stored.run_number == 1);
-  world.clock.advance(31s);
-  co_await world.dispatcher.holding(*link, {});
+  world.clock.advance(29s);
+  co_await world.dispatcher.holding(*link, {});  // where it cannot be named
+  co_await world.rounds();
+  CHECK(link->got<Dispatch>().empty());
   world.clock.advance(1s);
-  co_await world.dispatcher.holding(*link, {});
   co_await world.rounds();
   CHECK(dispatched_to(*link) == std::vector{job});
+  stored = co_await world.job(ours, job);
+  CHECK(stored.run_number == 1);
+  CHECK_FALSE(stored.held_before);
 }
 
 JOBS_TEST_CASE("cancelling while queued, held, and held by an agent that is away", "[jobs]") {
@@ -380,7 +384,7 @@ JOBS_TEST_CASE("cancelling while queued, held, and held by an agent that is away
   world.dispatcher.link_down(*link);  // it may not have heard: told again on its next link
   auto next = world.link(ours);
   world.dispatcher.link_up(*next);
-  co_await world.dispatcher.holding(*next, {{{held, 1, {}}}, 0});
+  co_await world.dispatcher.holding(*next, {{{held, 1, {}}}, 0, 1});
   CHECK(next->got<CancelJob>().size() == 1);
 
   world.dispatcher.link_down(*next);  // and never comes back

@@ -43,6 +43,19 @@ TEST_CASE("a job is lost only after its lease and the failover time", "[jobs]") 
   CHECK(leases.lost(now + 179s).size() == 1);
 }
 
+TEST_CASE("a lease that was granted is never shortened", "[jobs]") {
+  Leases leases(kTerms);
+  const SteadyTime now{};
+  leases.restore(held(kKey, kFirst, 1), 10min, now);
+  CHECK(leases.find(kKey)->ends == now + 10min);
+  REQUIRE(leases.renew(kFirst, kKey, 1, now + 1s) == Verdict::renewed);
+  CHECK(leases.find(kKey)->ends == now + 10min);
+  REQUIRE(leases.renew(kFirst, kKey, 1, now + 9min + 1s) == Verdict::renewed);
+  CHECK(leases.find(kKey)->ends == now + 10min + 1s);
+  leases.restore(held(kKey, kFirst, 2), 1s, now);
+  CHECK(leases.find(kKey)->ends == now + kTerms.length);
+}
+
 TEST_CASE("a late word about an older epoch changes nothing", "[jobs]") {
   Leases leases(kTerms);
   leases.grant(held(kKey, kSecond, 5), {});
