@@ -3,6 +3,7 @@
 #include "proto/sallyport/v1/link.pb.h"
 #include "relay/gateway/codec.h"
 #include "relay/gateway/peer_summary.h"
+#include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/mux/message.h"
 
@@ -98,7 +99,7 @@ asio::awaitable<void> AgentSession::note_peer(link::Peer peer) {
     services_.log.warn("link.bad_summary", {{"agent", who_.agent.value}, {"message", connections.error().message}});
     co_return;
   }
-  auto stored = co_await services_.connections.replace(who_.org, who_.agent, std::move(*connections));
+  auto stored = co_await note_connections(std::move(*connections));
   if (!stored) services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", stored.error().message}});
 }
 
@@ -106,6 +107,17 @@ asio::awaitable<void> AgentSession::note_sighting() {
   sighting_.at = services_.clock.wall();
   const auto seen = co_await services_.agents.seen(who_.org, who_.agent, sighting_);
   if (!seen) services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", seen.error().message}});
+}
+
+asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldConnection> told) {
+  std::vector<store::Connection> connections;
+  for (auto& [connection, detail] : told) {
+    auto identity = jobs::connection_identity(who_.org, who_.agent, connection.name);
+    SP_CO_TRY(connection.sealed_detail,
+              co_await jobs::seal_any(services_.envelope, std::move(identity), std::move(detail)));
+    connections.push_back(std::move(connection));
+  }
+  co_return co_await services_.connections.replace(who_.org, who_.agent, std::move(connections));
 }
 
 asio::awaitable<void> AgentSession::serve(link::Session& session) {

@@ -2,6 +2,7 @@
 
 #include "relay/gateway/links.h"
 #include "relay/gateway/outgoing.h"
+#include "relay/gateway/peer_summary.h"
 #include "relay/identity/admission.h"
 #include "relay/identity/renewal.h"
 #include "relay/jobs/assigner.h"
@@ -27,6 +28,7 @@ struct SessionServices {
   jobs::Assigner& assigner;
   store::Agents& agents;
   store::Connections& connections;
+  keys::Envelope& envelope;
   Audit& audit;
   const Clock& clock;
   const Log& log;
@@ -69,6 +71,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   boost::asio::awaitable<void> renew(Bytes csr_der);
   boost::asio::awaitable<void> note_peer(link::Peer peer);
   boost::asio::awaitable<void> note_sighting();
+  boost::asio::awaitable<Result<void>> note_connections(std::vector<ToldConnection> told);
   void fault(const std::string& task);
 
   boost::asio::any_io_executor executor_;

@@ -272,6 +272,9 @@ JOBS_TEST_CASE("what an agent answers to a dispatch", "[jobs]") {
     stored = co_await world.job(ours, job);
     CHECK(stored.state == one.state);
     CHECK(stored.error.error_class == one.error_class);
+    const auto why = co_await world.why(stored);
+    CHECK(why == (domain::is_final(one.state) ? one.answer.message : ""));
+    CHECK((one.answer.message.empty() || !world.lines.has(one.answer.message)));
     CHECK(stored.run_number == 1);
     world.dispatcher.link_down(*link);
     if (!domain::is_final(stored.state))
@@ -332,7 +335,8 @@ JOBS_TEST_CASE("a job that cannot be sent ends with the reason and returns the c
   stored = co_await world.job(ours, damaged);
   CHECK(stored.state == JobState::failed);
   CHECK(stored.error.error_class == "damaged");
-  CHECK(stored.error.message.find("opening the trigger data") != std::string::npos);
+  CHECK(!stored.error.sealed_message);  // there is no key to seal it with either: the end stands without it
+  CHECK(world.lines.has("job.error_not_sealed"));
   world.envelope.broken.reset();
   const auto good = co_await world.queue(ours);
   co_await world.rounds();

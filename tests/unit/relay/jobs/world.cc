@@ -1,5 +1,6 @@
 #include "tests/unit/relay/jobs/world.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
@@ -51,7 +52,7 @@ JobsWorld::JobsWorld(asio::any_io_executor executor)
       audit(audit_log, clock),
       feed(executor),
       parcels({stores.recipes, history, envelope}),
-      dispatcher(executor, {jobs, parcels, feed, clock, log}),
+      dispatcher(executor, {jobs, parcels, envelope, feed, clock, log}),
       assigner(executor, {stores.organisations, stores.recipes, groups, stores.agents, assignments, parcels, log}),
       recorder(executor, {jobs, history, stores.recipes, assignments, envelope, audit, dispatcher, feed, clock, log}),
       service({jobs, stores.recipes, history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
@@ -118,6 +119,13 @@ awaitable<JobId> JobsWorld::queue(Tenant tenant, std::optional<RecipeId> recipe,
                                                   .event_key = ""},
                                                  {"user:test"}));
   co_return added.job.id;
+}
+
+awaitable<std::string> JobsWorld::why(store::Job job) {
+  if (!job.error.sealed_message) co_return "";
+  auto identity = sallyport::jobs::error_identity(job.org, job.id);
+  const auto message = must(co_await envelope.open(std::move(identity), *job.error.sealed_message));
+  co_return std::string(message.reveal());
 }
 
 awaitable<store::Job> JobsWorld::job(Tenant tenant, JobId id) {

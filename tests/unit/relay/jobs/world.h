@@ -88,6 +88,7 @@ struct JobsWorld {
   awaitable<RecipeId> add_recipe(Tenant tenant, std::string yaml);  // the next version if the name is known; activated
   awaitable<JobId> queue(Tenant tenant, std::optional<RecipeId> recipe = std::nullopt, std::string inputs = "{}");
   awaitable<store::Job> job(Tenant tenant, JobId id);
+  awaitable<std::string> why(store::Job job);  // the message of its error, opened; "" when it has none
   std::unique_ptr<FakeLink> link(const Tenant& tenant) { return link(tenant, tenant.agent, tenant.group); }
   std::unique_ptr<FakeLink> link(const Tenant& tenant, const AgentId& agent, const GroupId& group);
 
