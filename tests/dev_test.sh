@@ -59,6 +59,24 @@ expect "CI runs ./dev test and nothing else" is "$out" "./dev test"
 run ./dev help
 expect "the help says what that is" says "everything CI runs: formatting, layers"
 
+run ./dev lint nosuchref
+expect "a base that is no commit is refused" is "$code" 1
+expect "... by name" says "there is no commit 'nosuchref'"
+run ./dev demo --kep
+expect "a misspelt option does not run the demo" says "takes nothing but --keep, and got: --kep"
+run ./dev setup --foo
+expect "setup takes no arguments" is "$code" 1
+
+stub ninja 'printf "%s\n" "ninja: Entering directory" "[0/2, 0.1s] Re-checking globbed directories..." "ninja: no work to do."'
+mkdir -p "$stubs/build/dev" && touch "$stubs/build/dev/build.ninja"
+stub dpkg-query 'echo installed'
+run ./dev build
+expect "nothing to build is nothing to say" is "$out" ""
+stub ninja 'printf "%s\n" "[1/2, 0.1s] Building a" "FAILED: a" "a.cc:1: error: b"; exit 1'
+run ./dev build
+expect "a failed step fails the build" is "$code" 1
+expect "... and is shown whole" says "a.cc:1: error: b"
+
 run ./dev nonsense
 expect "an unknown word is refused" is "$code" 1
 exit $failed

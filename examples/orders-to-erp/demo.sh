@@ -15,7 +15,8 @@ show() { printf '\033[2m$ %s\033[0m\n' "$*"; }
 
 stop() {
   local status=$?
-  trap - EXIT INT TERM
+  trap - EXIT INT TERM HUP
+  trap '' PIPE
   [ -z "${agent_pid:-}" ] || kill -TERM "$agent_pid" 2>/dev/null || true
   [ -z "${relay_pid:-}" ] || kill -TERM "$relay_pid" 2>/dev/null || true
   wait 2>/dev/null || true
@@ -26,7 +27,7 @@ stop() {
   rm -rf "$world"
   exit "$status"
 }
-trap stop EXIT INT TERM
+trap stop EXIT INT TERM HUP PIPE
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -82,13 +83,14 @@ show "sallyport jobs watch $job"
 
 say "What arrived in the database"
 arrived=$(sqlite3 "$world/agent/erp.db" 'select count(*) from orders')
-sqlite3 -header -column "$world/agent/erp.db" 'select id, customer, city, total, quote(note) as note from orders where id in (1, 2, 3, 11, 12, 3000)'
+sqlite3 -header -column "$world/agent/erp.db" 'select id, customer, city, total, replace(note, char(10), '\n') as note from orders where id in (1, 2, 3, 11, 12, 3000)'
 echo "$arrived of $rows rows; the file is now in $(cd "$world/agent/share" && ls done/*)"
 [ "$arrived" = "$rows" ]
 
 if [ "$keep" = --keep ]; then
   say "Kept up. Relay https://$api, drop files into $world/agent/share/in"
   echo "export XDG_CONFIG_HOME=$XDG_CONFIG_HOME SALLYPORT_ROOT=$SALLYPORT_ROOT PATH=$bin:\$PATH"
+  echo "$here/make-orders.py 100 >$world/agent/share/in/second.csv    # the same file again is no new event"
   echo "Ctrl-C stops both and removes $world"
   wait
 else
