@@ -5,8 +5,8 @@ namespace {
 
 constexpr std::array kKinds{"sql"sv};
 constexpr std::array kReadErrors{"connection"sv, "timeout"sv, "policy"sv, "invalid"sv, "permission"sv, "too_large"sv};
-constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,      "invalid"sv,
-                                  "permission"sv, "constraint"sv, "transaction"sv, "in_doubt"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,     "policy"sv,   "invalid"sv,  "permission"sv,
+                                  "constraint"sv, "transaction"sv, "in_doubt"sv, "too_large"sv};
 
 constexpr Field kStatement{.name = "statement",
                            .traits = Traits::required | Traits::literal_only,
@@ -59,7 +59,7 @@ constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "row
 
 constexpr std::array kActions{
     ActionInfo{.name = "sql.query@1",
-               .doc = "Reads rows. The statement runs in a transaction that is read only.",
+               .doc = "Reads rows, each of at most 4 MiB. The statement runs in a transaction that is read only.",
                .connections = kKinds,
                .fields = kQueryFields,
                .output = kQueryOutput,
@@ -68,7 +68,8 @@ constexpr std::array kActions{
                .error_classes = kReadErrors},
     ActionInfo{.name = "sql.execute@1",
                .doc = "Runs one statement that changes data, once or for each set of parameters. A statement that only "
-                      "selects runs read only.",
+                      "selects runs read only. Rows that it returns are counted against the policy's limits and "
+                      "dropped.",
                .connections = kKinds,
                .fields = kExecuteFields,
                .output = kExecuteOutput,
@@ -76,7 +77,8 @@ constexpr std::array kActions{
                .repeat = Repeat::ledger,
                .error_classes = kWriteErrors},
     ActionInfo{.name = "sql.transaction@1",
-               .doc = "Runs several statements in one transaction, which is read only when all of them only select.",
+               .doc = "Runs several statements in one transaction, which is read only when all of them only select. "
+                      "Rows that they return are counted against the policy's limits and dropped.",
                .connections = kKinds,
                .fields = kTransactionFields,
                .output = kExecuteOutput,
