@@ -34,6 +34,7 @@ std::int64_t rows_changed(PGresult* result) {
 
 std::vector<std::string> column_names(const PGresult* result) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(PQnfields(result)));
   for (int i = 0; i < PQnfields(result); ++i) names.emplace_back(PQfname(result, i));
   return names;
 }
@@ -170,11 +171,12 @@ StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const 
   std::vector<const char*> pointers;
   for (const auto& parameter : parameters) texts.push_back(postgres_text(parameter));
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i] && texts[i]->contains('\0')) {
+    const auto& text = texts[i];
+    if (text && text->contains('\0')) {
       return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
                                               statement.parameters[i]));
     }
-    pointers.push_back(texts[i] ? texts[i]->c_str() : nullptr);
+    pointers.push_back(text ? text->c_str() : nullptr);
   }
   const int count = static_cast<int>(pointers.size());
   if (PQsendQueryPrepared(session_.get(), name.c_str(), count, pointers.data(), nullptr, nullptr, 0) == 0) {

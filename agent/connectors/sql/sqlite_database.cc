@@ -251,6 +251,7 @@ class Sqlite final : public Connection {
 
   static std::vector<std::string> column_names(sqlite3_stmt* statement) {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(sqlite3_column_count(statement)));
     for (int i = 0; i < sqlite3_column_count(statement); ++i) names.emplace_back(sqlite3_column_name(statement, i));
     return names;
   }
