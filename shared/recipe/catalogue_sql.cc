@@ -30,7 +30,7 @@ constexpr std::array kQueryFields{kStatement, kOneSet,
                                         .max = 1'000'000'000},
                                   Field{.name = "batch",
                                         .types = Types::integer,
-                                        .doc = "rows in one item of `batches`",
+                                        .doc = "rows in one item of `batches`, at most",
                                         .default_json = "500",
                                         .min = 1,
                                         .max = 10'000}};
@@ -51,7 +51,9 @@ constexpr std::array kTransactionFields{Field{.name = "statements",
 
 constexpr std::array kQueryOutput{
     OutputField{"rows", Types::rows, "the rows, read as they are needed"},
-    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"},
+    OutputField{
+        "batches", Types::rows,
+        "the same; `foreach` over it takes a list of rows at a time: `batch` of them, fewer when they are over 1 MiB"},
     OutputField{"count", Types::integer, "how many rows there are"},
     OutputField{"columns", Types::list, "the names of the columns, in order"},
     OutputField{"list", Types::any, "the rows as a list of maps when they are few (100 rows, 64 KiB), else null"}};
