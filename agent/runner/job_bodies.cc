@@ -1,9 +1,12 @@
 #include "agent/runner/job_bodies.h"
 
 #include "agent/connectors/translate.h"
+#include "shared/expr/compare.h"
+#include "shared/expr/expr.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
-
 #include <utility>
 
 namespace sallyport::runner {
@@ -13,6 +16,8 @@ using connectors::step_fail;
 using connectors::StepResult;
 
 constexpr std::string_view kSpool = "spool";
+constexpr std::size_t kBatchBytes = 1u << 20;
+constexpr std::size_t kRowBytes = expr::EvalLimits{}.max_output_bytes - 1'024;  // with room for what is around it
 
 class SpoolBytes final : public connectors::ByteReader {
  public:
@@ -90,24 +95,43 @@ StepResult<void> Patience::check() const {
 
 StepResult<std::optional<Value>> ItemReader::next_item(const Patience& patience) {
   const auto size = std::max<std::int64_t>(batch_size(), 0);
-  SP_CHECK(patience.check());
-  if (size == 0) return rows_->next();
   ValueList rows;
-  while (std::cmp_less(rows.size(), size)) {
+  for (std::size_t bytes = 0; std::cmp_less(rows.size(), std::max<std::int64_t>(size, 1));) {
     SP_CHECK(patience.check());
-    SP_TRY(auto row, rows_->next());
+    SP_TRY(auto row, next_row());
     if (!row) break;
-    rows.push_back(std::move(*row));
+    bytes += row->bytes;
+    if (!rows.empty() && bytes > kBatchBytes) {
+      waiting_ = std::move(row);
+      break;
+    }
+    rows.push_back(std::move(row->value));
   }
   if (rows.empty()) return std::optional<Value>();
-  return std::optional<Value>(Value(std::move(rows)));
+  return std::optional<Value>(size == 0 ? std::move(rows.front()) : Value(std::move(rows)));
+}
+
+StepResult<std::optional<ItemReader::Row>> ItemReader::next_row() {
+  if (waiting_) return std::exchange(waiting_, std::nullopt);
+  SP_TRY(auto row, rows_->next());
+  if (!row) return std::optional<Row>();
+  ++rows_read_;
+  const auto bytes = expr::measured(*row, kRowBytes);
+  if (!bytes)
+    return step_fail("too_large", fmt::format("row {} is larger than {} bytes, the limit for a row in `foreach`",
+                                              rows_read_, kRowBytes));
+  return std::optional(Row{*std::move(row), *bytes});
+}
+
+StepResult<void> ItemReader::open() {
+  SP_TRY(rows_, bodies_->open_rows(source_));
+  waiting_.reset();
+  next_ = rows_read_ = 0;
+  return {};
 }
 
 StepResult<std::optional<Value>> ItemReader::item(std::int64_t index, const Patience& patience) {
-  if (!rows_ || index < next_) {
-    SP_TRY(rows_, bodies_->open_rows(source_));
-    next_ = 0;
-  }
+  if (!rows_ || index < next_) SP_CHECK(open());
   for (;;) {
     auto item = next_item(patience);
     if (!item) rows_.reset();  // rows of a batch may be lost

@@ -5,6 +5,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -40,7 +41,9 @@ struct Patience {
 };
 
 // Gives the items of one body in order, from any of them on; opened when it is first asked. An item is a row, or a list
-// of rows when the handle says how many make a batch. For one thread at a time.
+// of rows when the handle says how many make a batch: that many, or fewer when they come to more than 1 MiB together
+// (one row always goes). A row that no expression could take is class "too_large", with its number. What bounds a batch
+// also says which rows item `index` has, and a job under way goes on with that index. For one thread at a time.
 class ItemReader {
  public:
   ItemReader(std::shared_ptr<JobBodies> bodies, Handle source)
@@ -49,13 +52,22 @@ class ItemReader {
   connectors::StepResult<std::optional<Value>> item(std::int64_t index, const Patience& patience);
 
  private:
+  struct Row {
+    Value value;
+    std::size_t bytes;
+  };
+
   std::int64_t batch_size() const;  // 0: single rows
+  connectors::StepResult<void> open();
   connectors::StepResult<std::optional<Value>> next_item(const Patience& patience);
+  connectors::StepResult<std::optional<Row>> next_row();
 
   std::shared_ptr<JobBodies> bodies_;
   Handle source_;
   std::unique_ptr<connectors::RowReader> rows_;
+  std::optional<Row> waiting_;  // had no more room in the last batch
   std::int64_t next_ = 0;
+  std::int64_t rows_read_ = 0;
 };
 
 }  // namespace sallyport::runner

@@ -13,7 +13,7 @@ constexpr std::array kValueOrRows{"value"sv, "rows"sv};
 constexpr Field kSource{.name = "source", .types = Types::body, .traits = Traits::required, .doc = "the body to read"};
 constexpr Field kBatch{.name = "batch",
                        .types = Types::integer,
-                       .doc = "rows in one item of `batches`",
+                       .doc = "rows in one item of `batches`, at most",
                        .default_json = "500",
                        .min = 1,
                        .max = 10'000};
@@ -55,7 +55,9 @@ constexpr std::array kJsonLinesFields{kSource, kBatch};
 
 constexpr std::array kRowsOutput{
     OutputField{"rows", Types::rows, "every row, as a map by column; `foreach` over it takes one row at a time"},
-    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"},
+    OutputField{
+        "batches", Types::rows,
+        "the same; `foreach` over it takes a list of rows at a time: `batch` of them, fewer when they are over 1 MiB"},
     OutputField{"columns", Types::list, "names of the columns"}};
 constexpr std::array kFileOutput{OutputField{"file", Types::body, "what was written, in the agent's spool"},
                                  OutputField{"count", Types::integer, "how many rows were written"}};

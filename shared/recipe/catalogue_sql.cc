@@ -5,8 +5,8 @@ namespace {
 
 constexpr std::array kKinds{"sql"sv};
 constexpr std::array kReadErrors{"connection"sv, "timeout"sv, "policy"sv, "invalid"sv, "permission"sv, "too_large"sv};
-constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,      "invalid"sv,
-                                  "permission"sv, "constraint"sv, "transaction"sv, "in_doubt"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,     "policy"sv,   "invalid"sv,  "permission"sv,
+                                  "constraint"sv, "transaction"sv, "in_doubt"sv, "too_large"sv};
 
 constexpr Field kStatement{.name = "statement",
                            .traits = Traits::required | Traits::literal_only,
@@ -30,7 +30,7 @@ constexpr std::array kQueryFields{kStatement, kOneSet,
                                         .max = 1'000'000'000},
                                   Field{.name = "batch",
                                         .types = Types::integer,
-                                        .doc = "rows in one item of `batches`",
+                                        .doc = "rows in one item of `batches`, at most",
                                         .default_json = "500",
                                         .min = 1,
                                         .max = 10'000}};
@@ -51,7 +51,9 @@ constexpr std::array kTransactionFields{Field{.name = "statements",
 
 constexpr std::array kQueryOutput{
     OutputField{"rows", Types::rows, "the rows, read as they are needed"},
-    OutputField{"batches", Types::rows, "the same; `foreach` over it takes a list of `batch` rows at a time"},
+    OutputField{
+        "batches", Types::rows,
+        "the same; `foreach` over it takes a list of rows at a time: `batch` of them, fewer when they are over 1 MiB"},
     OutputField{"count", Types::integer, "how many rows there are"},
     OutputField{"columns", Types::list, "the names of the columns, in order"},
     OutputField{"list", Types::any, "the rows as a list of maps when they are few (100 rows, 64 KiB), else null"}};
@@ -59,7 +61,7 @@ constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "row
 
 constexpr std::array kActions{
     ActionInfo{.name = "sql.query@1",
-               .doc = "Reads rows. The statement runs in a transaction that is read only.",
+               .doc = "Reads rows, each of at most 4 MiB. The statement runs in a transaction that is read only.",
                .connections = kKinds,
                .fields = kQueryFields,
                .output = kQueryOutput,
@@ -68,7 +70,8 @@ constexpr std::array kActions{
                .error_classes = kReadErrors},
     ActionInfo{.name = "sql.execute@1",
                .doc = "Runs one statement that changes data, once or for each set of parameters. A statement that only "
-                      "selects runs read only.",
+                      "selects runs read only. Rows that it returns are counted against the policy's limits and "
+                      "dropped.",
                .connections = kKinds,
                .fields = kExecuteFields,
                .output = kExecuteOutput,
@@ -76,7 +79,8 @@ constexpr std::array kActions{
                .repeat = Repeat::ledger,
                .error_classes = kWriteErrors},
     ActionInfo{.name = "sql.transaction@1",
-               .doc = "Runs several statements in one transaction, which is read only when all of them only select.",
+               .doc = "Runs several statements in one transaction, which is read only when all of them only select. "
+                      "Rows that they return are counted against the policy's limits and dropped.",
                .connections = kKinds,
                .fields = kTransactionFields,
                .output = kExecuteOutput,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connectors/sql/row_limit.h"
 #include "agent/connectors/sql/statement.h"
 #include "agent/connectors/step_error.h"
 #include "agent/policy/connections.h"
@@ -35,8 +36,9 @@ enum class Access { read_only, read_write };
 // One session with a server; used by one thread at a time. Nothing that a statement leaves in its session
 // (settings, locks, temporary tables) reaches a later transaction: begin() clears it, or is_usable() is false. Values
 // come as null, bool, int64 (exact), double, or text: decimals as their digits, timestamps as RFC 3339 (without zone:
-// as the server has it), bytes as base64. Errors carry the server's code as a class ("sqlstate:23505") and the names of
-// constraints, never data of a row or parameter.
+// as the server has it), bytes as base64. A row is fetched whole, and only one is held at a
+// time; one over kMaxRow is class "too_large". Errors carry the server's code as a class ("sqlstate:23505") and the
+// names of constraints, never data of a row or parameter.
 class Connection {
  public:
   virtual ~Connection() = default;
@@ -45,9 +47,9 @@ class Connection {
   // told to commit, and its answer did not come. The class of what happened follows.
   virtual StepResult<void> commit(const CallLimits& limits) = 0;
   virtual void rollback() noexcept = 0;  // harmless without a transaction
-  // The number of rows changed.
+  // The number of rows changed. What the statement returns goes to `dropped`, row by row.
   virtual StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
-                                           const CallLimits& limits) = 0;
+                                           DroppedRows& dropped, const CallLimits& limits) = 0;
   virtual StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
                                  const CallLimits& limits) = 0;
   // The same for statements of the agent itself (the effect ledger): not held to the policy's verbs.
@@ -65,9 +67,11 @@ class Database {
   virtual StepResult<std::unique_ptr<Connection>> connect(const CallLimits& limits) = 0;
 };
 
-// SQLite's authorizer holds every statement to `verbs` a second time, by what it really does.
+// SQLite's authorizer holds every statement to `verbs` a second time, by what it really does. Values and rows over 64
+// MiB are class "too_large" to it, wherever they stand.
 std::unique_ptr<Database> make_sqlite(policy::SqliteConnection settings, policy::SqlVerbs verbs);
-// The vault outlives the database; the password is asked for at each connect and handed to libpq only.
+// The vault outlives the database; the password is asked for at each connect and handed to libpq only. libpq holds the
+// row it reads up to twice, before anything here can look at its size: PostgreSQL's own limit is 1 GB for a value.
 std::unique_ptr<Database> make_postgres(policy::PostgresConnection settings, const vault::Vault& vault);
 
 }  // namespace sallyport::connectors::sql

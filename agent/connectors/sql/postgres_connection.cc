@@ -34,18 +34,29 @@ std::int64_t rows_changed(PGresult* result) {
 
 std::vector<std::string> column_names(const PGresult* result) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(PQnfields(result)));
   for (int i = 0; i < PQnfields(result); ++i) names.emplace_back(PQfname(result, i));
   return names;
 }
 
-ValueList read_row(const PGresult* result, int row) {
+std::string_view cell(const PGresult* result, int column) {
+  return {PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))};
+}
+
+// In single-row mode a result has one row or none.
+std::uint64_t row_bytes(const PGresult* result) {
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < PQnfields(result); ++i) bytes += cell(result, i).size();
+  return bytes;
+}
+
+ValueList read_row(const PGresult* result) {
   ValueList values;
   for (int i = 0; i < PQnfields(result); ++i) {
-    if (PQgetisnull(result, row, i) != 0) {
+    if (PQgetisnull(result, 0, i) != 0) {
       values.emplace_back();
     } else {
-      values.push_back(postgres_value(
-          PQftype(result, i), {PQgetvalue(result, row, i), static_cast<std::size_t>(PQgetlength(result, row, i))}));
+      values.push_back(postgres_value(PQftype(result, i), cell(result, i)));
     }
   }
   return values;
@@ -160,11 +171,12 @@ StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const 
   std::vector<const char*> pointers;
   for (const auto& parameter : parameters) texts.push_back(postgres_text(parameter));
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i] && texts[i]->contains('\0')) {
+    const auto& text = texts[i];
+    if (text && text->contains('\0')) {
       return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
                                               statement.parameters[i]));
     }
-    pointers.push_back(texts[i] ? texts[i]->c_str() : nullptr);
+    pointers.push_back(text ? text->c_str() : nullptr);
   }
   const int count = static_cast<int>(pointers.size());
   if (PQsendQueryPrepared(session_.get(), name.c_str(), count, pointers.data(), nullptr, nullptr, 0) == 0) {
@@ -173,28 +185,47 @@ StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const 
   return session_.flush(limits);
 }
 
-StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statement, const ValueList& parameters,
-                                                         const CallLimits& limits) {
-  SP_CHECK(send(statement, parameters, limits));
-  SP_TRY(const auto result, only_result(limits));
-  return rows_changed(result.get());
-}
-
-StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const ValueList& parameters, RowSink& sink,
-                                               const CallLimits& limits) {
-  SP_CHECK(send(statement, parameters, limits));
-  PQsetSingleRowMode(session_.get());
-  for (bool begun = false;;) {
+// Hands each result of the statement that was sent to `take`: one for every row, and a last one without rows. Gives the
+// number of rows changed. After an error of `take` the rest is still to come, so the session is not usable again.
+template <class Take>
+StepResult<std::int64_t> PostgresConnectionImpl::take_results(const CallLimits& limits, Take take) {
+  if (PQsetSingleRowMode(session_.get()) == 0) return std::unexpected(session_.broken("reading from the database"));
+  std::optional<std::int64_t> changed;
+  for (;;) {
     SP_TRY(const auto result, session_.next_result(limits));
-    if (!result) return {};
+    if (!result) break;
     if (!is_good(result.get())) {
       auto error = refusal(result.get(), limits);
       SP_CHECK(skip_results(limits));
       return std::unexpected(std::move(error));
     }
-    if (!std::exchange(begun, true)) SP_CHECK(sink.begin(column_names(result.get())));
-    for (int row = 0; row < PQntuples(result.get()); ++row) SP_CHECK(sink.row(read_row(result.get(), row)));
+    SP_CHECK(take(result.get()));
+    changed = rows_changed(result.get());
   }
+  if (!changed) return std::unexpected(session_.broken("reading from the database"));
+  return *changed;
+}
+
+StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statement, const ValueList& parameters,
+                                                         DroppedRows& dropped, const CallLimits& limits) {
+  SP_CHECK(send(statement, parameters, limits));
+  return take_results(limits, [&](const PGresult* result) -> StepResult<void> {
+    return PQntuples(result) == 0 ? StepResult<void>() : dropped.drop(row_bytes(result));
+  });
+}
+
+StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const ValueList& parameters, RowSink& sink,
+                                               const CallLimits& limits) {
+  SP_CHECK(send(statement, parameters, limits));
+  std::uint64_t count = 0;
+  bool begun = false;
+  SP_CHECK(take_results(limits, [&](const PGresult* result) -> StepResult<void> {
+    if (!std::exchange(begun, true)) SP_CHECK(sink.begin(column_names(result)));
+    if (PQntuples(result) == 0) return {};
+    SP_CHECK(check_row(++count, row_bytes(result)));
+    return sink.row(read_row(result));
+  }));
+  return {};
 }
 
 bool PostgresConnectionImpl::is_usable() {

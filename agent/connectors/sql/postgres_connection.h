@@ -19,11 +19,12 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<void> begin(Access access, const CallLimits& limits) override;
   StepResult<void> commit(const CallLimits& limits) override;
   void rollback() noexcept override;
-  StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
+  StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters, DroppedRows& dropped,
                                    const CallLimits& limits) override;
   StepResult<std::int64_t> execute_own(const Statement& statement, const ValueList& parameters,
                                        const CallLimits& limits) override {
-    return execute(statement, parameters, limits);
+    DroppedRows dropped;
+    return execute(statement, parameters, dropped, limits);
   }
   StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
                          const CallLimits& limits) override;
@@ -42,6 +43,8 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
   StepError refusal(const pg_result* result, const CallLimits& limits);
   StepResult<ResultOwner> only_result(const CallLimits& limits);
+  template <class Take>
+  StepResult<std::int64_t> take_results(const CallLimits& limits, Take take);
 
   PostgresSession session_;
   std::map<std::string, std::string> prepared_;  // text to name

@@ -35,7 +35,7 @@ enum class Ledger { none, kept };
 class Execution {
  public:
   Execution(const Site& site, const StepContext& context, const Target& target)
-      : site_(site), context_(context), target_(target) {}
+      : context_(context), target_(target), clock_(site.clock), policy_(site.policy.limits(context.connection)) {}
 
   StepResult<std::int64_t> run(const std::vector<Work>& works, Ledger ledger) {
     const auto access = access_for(works);
@@ -47,7 +47,7 @@ class Execution {
     }
     SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
     EffectLedger effects(*lease, target_.pool->dialect());
-    SP_TRY(const auto done, effects.claim(context_.idempotency_key, site_.clock.wall(), target_.limits));
+    SP_TRY(const auto done, effects.claim(context_.idempotency_key, clock_.wall(), target_.limits));
     if (done) return *done;
     SP_TRY(const auto affected, run_all(*lease, works));
     SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
@@ -78,7 +78,7 @@ class Execution {
     for (std::uint64_t count = 1;; ++count) {
       SP_TRY(const auto set, sets->next());
       if (!set) return affected;
-      if (count > site_.policy.limits(context_.connection).rows)
+      if (count > policy_.rows)
         return step_fail("too_large", "more sets of parameters than the local policy allows rows (limits.rows)");
       auto changed = run_set(connection, work.statement, *set);
       if (!changed) changed.error().message += fmt::format(" (set of parameters number {})", count);
@@ -89,12 +89,14 @@ class Execution {
 
   StepResult<std::int64_t> run_set(Connection& connection, const Statement& statement, const Value& set) {
     SP_TRY(const auto parameters, pick_parameters(statement, set));
-    return connection.execute(statement, parameters, target_.limits);
+    return connection.execute(statement, parameters, dropped_, target_.limits);
   }
 
-  const Site& site_;
   const StepContext& context_;
   const Target& target_;
+  const Clock& clock_;
+  policy::StepLimits policy_;
+  DroppedRows dropped_{policy_.rows, policy_.bytes};
 };
 
 class SqlChange : public Action {

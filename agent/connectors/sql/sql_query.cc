@@ -43,10 +43,11 @@ class SpooledRows final : public RowSink {
     ValueMap map;
     for (std::size_t i = 0; i < keys_.size(); ++i) map.emplace(keys_[i], std::move(values[i]));
     Value row(std::move(map));
-    const auto before = piece_.size();
-    piece_ += to_json(row) + "\n";
+    const auto line = to_json(row) + "\n";
     ++count_;
-    bytes_ += piece_.size() - before;
+    SP_CHECK(check_row(count_, line.size()));
+    piece_ += line;
+    bytes_ += line.size();
     if (bytes_ > ceilings_.bytes)
       return step_fail("too_large", fmt::format("more than {} bytes, the limit of the local policy (limits.bytes)",
                                                 ceilings_.bytes));

@@ -17,6 +17,7 @@ using policy::SqlVerb;
 using policy::SqlVerbs;
 
 constexpr int kStepsBetweenChecks = 1000;
+constexpr int kMaxLength = 64 << 20;  // of a value or a row in SQLite's own memory
 constexpr auto kBusyPause = std::chrono::milliseconds(5);
 
 struct CloseDatabase {
@@ -72,6 +73,7 @@ class Sqlite final : public Connection {
     sqlite3_progress_handler(db_.get(), kStepsBetweenChecks, on_progress, this);
     sqlite3_busy_handler(db_.get(), on_busy, this);
     sqlite3_set_authorizer(db_.get(), on_authorize, this);
+    sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, kMaxLength);
     for (const auto [option, value] : {std::pair{SQLITE_DBCONFIG_ENABLE_FKEY, 1},
                                        {SQLITE_DBCONFIG_DEFENSIVE, 1},
                                        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
@@ -102,26 +104,27 @@ class Sqlite final : public Connection {
     own_ = false;
   }
 
-  StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
+  StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters, DroppedRows& dropped,
                                    const CallLimits& limits) override {
-    return run(statement, parameters, nullptr, limits);
+    return run(statement, parameters, dropped, limits);
   }
   StepResult<std::int64_t> execute_own(const Statement& statement, const ValueList& parameters,
                                        const CallLimits& limits) override {
     own_ = true;
-    auto changed = run(statement, parameters, nullptr, limits);
+    DroppedRows dropped;
+    auto changed = run(statement, parameters, dropped, limits);
     own_ = false;
     return changed;
   }
   StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
                          const CallLimits& limits) override {
-    SP_CHECK(run(statement, parameters, &sink, limits));
+    SP_CHECK(run(statement, parameters, sink, limits));
     return {};
   }
   StepResult<void> query_own(const Statement& statement, const ValueList& parameters, RowSink& sink,
                              const CallLimits& limits) override {
     own_ = true;
-    auto done = run(statement, parameters, &sink, limits);
+    auto done = run(statement, parameters, sink, limits);
     own_ = false;
     if (!done) return std::unexpected(std::move(done).error());
     return {};
@@ -155,10 +158,11 @@ class Sqlite final : public Connection {
     return {};
   }
 
-  StepResult<std::int64_t> run(const Statement& statement, const ValueList& parameters, RowSink* sink,
+  template <class Rows>
+  StepResult<std::int64_t> run(const Statement& statement, const ValueList& parameters, Rows& rows,
                                const CallLimits& limits) {
     limits_ = &limits;
-    auto changed = run_limited(statement, parameters, sink, limits);
+    auto changed = run_limited(statement, parameters, rows, limits);
     limits_ = nullptr;
     if (cached_.statement) {
       sqlite3_reset(cached_.statement.get());
@@ -167,7 +171,8 @@ class Sqlite final : public Connection {
     return changed;
   }
 
-  StepResult<std::int64_t> run_limited(const Statement& statement, const ValueList& parameters, RowSink* sink,
+  template <class Rows>
+  StepResult<std::int64_t> run_limited(const Statement& statement, const ValueList& parameters, Rows& rows,
                                        const CallLimits& limits) {
     if (has_ended(limits)) return std::unexpected(sqlite_error(db_.get(), SQLITE_INTERRUPT, Phase::run, limits));
     SP_TRY(auto* prepared, prepare(statement.text, limits));
@@ -176,17 +181,33 @@ class Sqlite final : public Connection {
     }
     for (std::size_t i = 0; i < parameters.size(); ++i)
       SP_CHECK(bind(prepared, static_cast<int>(i + 1), parameters[i], limits));
-    if (sink != nullptr) SP_CHECK(sink->begin(column_names(prepared)));
     const auto before = sqlite3_total_changes64(db_.get());
+    SP_CHECK(take_rows(prepared, rows, limits));
+    return sqlite3_total_changes64(db_.get()) == before ? 0 : sqlite3_changes64(db_.get());
+  }
+
+  StepResult<void> take_rows(sqlite3_stmt* prepared, RowSink& sink, const CallLimits& limits) {
+    SP_CHECK(sink.begin(column_names(prepared)));
+    std::uint64_t count = 0;
+    return each_row(prepared, limits, [&]() -> StepResult<void> {
+      SP_CHECK(check_row(++count, row_bytes(prepared)));
+      SP_TRY(auto row, read_row(prepared));
+      return sink.row(std::move(row));
+    });
+  }
+
+  StepResult<void> take_rows(sqlite3_stmt* prepared, DroppedRows& dropped, const CallLimits& limits) {
+    return each_row(prepared, limits, [&] { return dropped.drop(row_bytes(prepared)); });
+  }
+
+  template <class Take>
+  StepResult<void> each_row(sqlite3_stmt* prepared, const CallLimits& limits, Take take) {
     for (;;) {
       const int code = sqlite3_step(prepared);
-      if (code == SQLITE_DONE) break;
+      if (code == SQLITE_DONE) return {};
       if (code != SQLITE_ROW) return std::unexpected(sqlite_error(db_.get(), code, Phase::run, limits));
-      if (sink == nullptr) continue;
-      SP_TRY(auto row, read_row(prepared));
-      SP_CHECK(sink->row(std::move(row)));
+      SP_CHECK(take());
     }
-    return sqlite3_total_changes64(db_.get()) == before ? 0 : sqlite3_changes64(db_.get());
   }
 
   // The last statement stays prepared: a batch runs the same one for each of its rows.
@@ -230,8 +251,20 @@ class Sqlite final : public Connection {
 
   static std::vector<std::string> column_names(sqlite3_stmt* statement) {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(sqlite3_column_count(statement)));
     for (int i = 0; i < sqlite3_column_count(statement); ++i) names.emplace_back(sqlite3_column_name(statement, i));
     return names;
+  }
+
+  // Numbers take no part: asking for their bytes would turn them into text.
+  static std::uint64_t row_bytes(sqlite3_stmt* statement) {
+    std::uint64_t bytes = 0;
+    for (int i = 0; i < sqlite3_column_count(statement); ++i) {
+      const int type = sqlite3_column_type(statement, i);
+      const bool has_bytes = type == SQLITE_TEXT || type == SQLITE_BLOB;
+      bytes += has_bytes ? static_cast<std::uint64_t>(sqlite3_column_bytes(statement, i)) : sizeof(std::int64_t);
+    }
+    return bytes;
   }
 
   static StepResult<ValueList> read_row(sqlite3_stmt* statement) {

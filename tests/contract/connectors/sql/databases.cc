@@ -20,7 +20,7 @@ create table typed (i integer, d numeric(10,2), t text);
 )";
 
 constexpr std::string_view kPolicy = R"(actions: ["sql.*"]
-limits: {rows: 50000}
+limits: {rows: 50000, bytes: 256MiB}
 connections:
   db: {sql: {verbs: [select, insert, update, delete]}}
 )";

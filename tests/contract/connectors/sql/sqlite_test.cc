@@ -23,7 +23,8 @@ std::string unchecked(const std::string& file, policy::SqlVerbs verbs, const std
   auto connection = database->connect(soon());
   REQUIRE(connection);
   REQUIRE((*connection)->begin(sql::Access::read_write, soon()));
-  const auto done = (*connection)->execute(sql::Statement{text, {}}, {}, soon());
+  sql::DroppedRows dropped;
+  const auto done = (*connection)->execute(sql::Statement{text, {}}, {}, dropped, soon());
   (*connection)->rollback();
   return done ? "none" : done.error().error_class();
 }
@@ -82,9 +83,10 @@ TEST_CASE("a transaction that only reads does not write", "[sql][sqlite]") {
   const auto database = sql::make_sqlite({world.database}, verbs({SqlVerb::insert}));
   auto connection = *database->connect(soon());
   REQUIRE(connection->begin(sql::Access::read_only, soon()));
-  CHECK(
-      connection->execute(sql::Statement{"insert into orders (id) values (1)", {}}, {}, soon()).error().error_class() ==
-      "permission");
+  sql::DroppedRows dropped;
+  const auto inserted =
+      connection->execute(sql::Statement{"insert into orders (id) values (1)", {}}, {}, dropped, soon());
+  CHECK(inserted.error().error_class() == "permission");
 }
 
 TEST_CASE("a database file that is not there is not made", "[sql][sqlite]") {

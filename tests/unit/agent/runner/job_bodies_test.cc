@@ -1,6 +1,8 @@
 #include "agent/runner/job_bodies.h"
 
+#include "shared/expr/compare.h"
 #include "tests/support/async_test.h"
+#include "tests/support/memory.h"
 #include "tests/unit/agent/runner/engine_bench.h"
 #include "tests/unit/agent/runner/job_script.h"
 
@@ -8,13 +10,21 @@
 
 #include <filesystem>
 
+// Freed memory is given back at once, so that what stays resident is what is held.
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
+
 namespace sallyport::runner {
 using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
 
-// Rows 0 .. count-1; counts its readers.
+std::int64_t attribute(const Handle& handle, const char* name) {
+  const auto it = handle.attributes.find(Value(name));
+  return it == handle.attributes.end() ? 0 : it->second.as_int();
+}
+
+// Rows 0 .. count-1; counts its readers. Rows from `wide_from` on have a text of `width` characters.
 class CountingRows final : public connectors::HandleOpener {
  public:
   std::string_view kind() const override { return "rows"; }
@@ -25,7 +35,7 @@ class CountingRows final : public connectors::HandleOpener {
   connectors::StepResult<std::unique_ptr<connectors::RowReader>> open_rows(const Handle& handle,
                                                                            connectors::Bodies&) override {
     ++opened;
-    return std::make_unique<Reader>(*this, handle.attributes.at(Value("count")).as_int());
+    return std::make_unique<Reader>(*this, handle);
   }
   std::atomic<int> opened{0};
   std::atomic<int> alive{0};
@@ -33,17 +43,25 @@ class CountingRows final : public connectors::HandleOpener {
  private:
   class Reader final : public connectors::RowReader {
    public:
-    Reader(CountingRows& owner, std::int64_t count) : owner_(owner), count_(count) { ++owner_.alive; }
+    Reader(CountingRows& owner, const Handle& handle)
+        : owner_(owner),
+          count_(attribute(handle, "count")),
+          width_(attribute(handle, "width")),
+          wide_from_(attribute(handle, "wide_from")) {
+      ++owner_.alive;
+    }
     ~Reader() override { --owner_.alive; }
     const std::vector<std::string>& columns() const override { return columns_; }
     connectors::StepResult<std::optional<Value>> next() override {
       if (at_ == count_) return std::optional<Value>();
-      return std::optional<Value>(Value(ValueMap{{"n", Value(at_++)}}));
+      ValueMap row{{"n", Value(at_++)}};
+      if (width_ > 0 && at_ > wide_from_) row.emplace("t", Value(std::string(static_cast<std::size_t>(width_), 'x')));
+      return std::optional<Value>(Value(std::move(row)));
     }
 
    private:
     CountingRows& owner_;
-    std::int64_t count_;
+    std::int64_t count_, width_, wide_from_;
     std::int64_t at_ = 0;
     std::vector<std::string> columns_{"n"};
   };
@@ -139,6 +157,70 @@ TEST_CASE("a reader that is stopped or over its time gives up between two rows",
   REQUIRE_FALSE(late);
   CHECK(late.error().error_class() == "timeout");
   CHECK(items.item(1, {clock})->value().find("n")->as_int() == 1);
+}
+
+TEST_CASE("a batch ends at its number of rows or at its bytes", "[bodies][foreach][bounds]") {
+  const SystemClock clock;
+  Place place;
+  const auto sizes = [&](std::int64_t rows, std::int64_t width, std::int64_t batch) {
+    ItemReader items(place.bodies, {"rows", {{"count", rows}, {"width", width}, {"batch", batch}}});
+    std::vector<std::size_t> found;
+    for (std::int64_t at = 0, i = 0;; ++i) {
+      const auto item = items.item(i, {clock});
+      REQUIRE(item);
+      if (!*item) return found;
+      CHECK(expr::measured(**item, 4u << 20));  // an expression can take it
+      for (const auto& row : (*item)->as_list()) CHECK(row.find("n")->as_int() == at++);
+      found.push_back((*item)->as_list().size());
+    }
+  };
+  using Sizes = std::vector<std::size_t>;
+  CHECK(sizes(1'200, 10, 500) == Sizes{500, 500, 200});
+  CHECK(sizes(500, 1'500, 500) == Sizes{500});
+  CHECK(sizes(10, 300'000, 500) == Sizes{3, 3, 3, 1});
+  CHECK(sizes(10, 300'000, 2) == Sizes{2, 2, 2, 2, 2});
+  CHECK(sizes(3, 1'500'000, 500) == Sizes{1, 1, 1});
+  CHECK(sizes(3, 4'000'000, 500) == Sizes{1, 1, 1});
+}
+
+TEST_CASE("batches by bytes begin at the same rows after a restart", "[bodies][foreach][bounds]") {
+  const SystemClock clock;
+  Place place;
+  const Handle source{"rows", {{"count", Value(20)}, {"width", Value(300'000)}, {"batch", Value(500)}}};
+  ItemReader all(place.bodies, source);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    ItemReader later(place.bodies, source);
+    CHECK(later.item(i, {clock}).value() == all.item(i, {clock}).value());
+  }
+  CHECK(all.item(2, {clock})->value().as_list().front().find("n")->as_int() == 6);  // back, past a row that waited
+}
+
+TEST_CASE("a row that no expression can take is named with the limit", "[bodies][foreach][bounds]") {
+  const SystemClock clock;
+  Place place;
+  const std::int64_t batch = GENERATE(0, 1, 500);
+  ItemReader items(place.bodies, {"rows", {{"count", 5}, {"width", 4'200'000}, {"wide_from", 2}, {"batch", batch}}});
+  auto item = items.item(0, {clock});
+  for (std::int64_t i = 1; item && *item; ++i) item = items.item(i, {clock});
+  REQUIRE_FALSE(item);
+  CHECK(item.error().error_class() == "too_large");
+  CHECK(item.error().message == "row 3 is larger than 4193280 bytes, the limit for a row in `foreach`");
+}
+
+TEST_CASE("wide rows in batches take no more memory than a batch", "[bodies][foreach][memory]") {
+  const SystemClock clock;
+  Place place;
+  constexpr std::size_t kFlat = 32u << 20;
+  ItemReader items(place.bodies, {"rows", {{"count", 400}, {"width", 1'000'000}, {"batch", 500}}});
+  const sallyport::test::PeakMemory peak;
+  std::int64_t count = 0;
+  while (items.item(count, {clock}).value()) ++count;
+  CHECK(count == 400);
+  CHECK(peak.grown() < kFlat);
+  const sallyport::test::PeakMemory control;  // positive control: a tenth of them is noticed
+  ValueList held;
+  for (int i = 0; i < 40; ++i) held.emplace_back(std::string(1'000'000, 'x'));
+  CHECK(control.grown() > kFlat);
 }
 
 ASYNC_TEST_CASE("a foreach over rows reads them on the pool, and goes on at the right one after a restart",
