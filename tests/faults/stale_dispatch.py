@@ -109,7 +109,7 @@ def give_away_too_early(world):
     accepted = stop_with_unread_dispatches(world, 0)
     world.start("second")
     wait_until(lambda: links(world)[1], "the second agent is linked")
-    give_away(world)  # to the second one: it has more credit
+    give_away(world)
     states = wait_for_ends(world, accepted)
     wake(world, accepted)
     return states
@@ -123,6 +123,8 @@ def main():
             set_lease(world)
         recipe = world.dir / "recipe.yaml"
         recipe.write_text(RECIPE.replace("on_in_doubt: skip", "on_in_doubt: retry"))
+        with open(world.dir / "agent/agent.yaml", "a") as settings:  # with these jobs it is full: it gets none of them a second time
+            settings.write(f"limits: {{slots: {JOBS}}}\n")
         start_pair(world, started=("agent",))
         if planted:
             found = faults_in(world, give_away_too_early(world))
