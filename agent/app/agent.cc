@@ -96,6 +96,7 @@ class EngineOnLink final : public agent::LinkWork {
   }
   void on_state(const agent::LinkStatus& status) override {
     if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
+    if (status.state == agent::LinkState::refused) engine_.withdraw_leases();  // its jobs may be elsewhere already
     host_.status(fmt::format("{} {}", agent::to_string(status.state), status.last_problem));
   }
 

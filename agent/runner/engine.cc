@@ -40,6 +40,7 @@ asio::awaitable<Result<void>> Engine::start() { return impl_->start(); }
 
 asio::awaitable<void> Engine::serve(Uplink& uplink) {
   impl_->incoming = {};
+  impl_->unwanted = false;
   return impl_->pump.serve(uplink);
 }
 
@@ -48,6 +49,8 @@ asio::awaitable<Result<void>> Engine::on_message(Bytes message) {
   if (!whole) co_return Result<void>();
   co_return co_await std::visit([this](auto& one) { return impl_->take(std::move(one)); }, *whole);
 }
+
+void Engine::withdraw_leases() { impl_->withdraw_leases(); }
 
 asio::awaitable<Result<void>> Engine::prove_alive() {
   SP_CO_TRY(const auto found, co_await impl_->core.parts.journal.find(JobId()));

@@ -69,6 +69,9 @@ class Engine {
   // One message of the relay (proto: ToAgent), in the order they came. An error means that the peer breaks the
   // protocol.
   boost::asio::awaitable<Result<void>> on_message(Bytes message);
+  // The relay has refused this agent: whatever it granted, no lease holds any more, and what runs under one is
+  // interrupted. Leases that are granted or renewed on a later link count again.
+  void withdraw_leases();
   // Returns after a round trip through what takes dispatches, the journal's thread included; for heartbeats.
   boost::asio::awaitable<Result<void>> prove_alive();
 

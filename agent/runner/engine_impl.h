@@ -43,6 +43,7 @@ struct Engine::Impl {
   std::string event_key(const WatchedRecipe& watched, const journal::Job& job, const connectors::TriggerEvent& event,
                         const Value& trigger);
   void wake_all();
+  void withdraw_leases();
   std::size_t relay_jobs() const;
   std::size_t local_jobs() const;
   std::uint32_t free_slots() const;
@@ -57,6 +58,7 @@ struct Engine::Impl {
   wire::Assembler incoming;
   std::optional<wire::Assignments> to_assign;
   bool assigning = false;
+  bool unwanted = false;  // by the relay, since the last link ended
   std::uint64_t assignments_revision = 0;
 };
 

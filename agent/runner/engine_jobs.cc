@@ -122,6 +122,11 @@ void Engine::Impl::wake_all() {
   for (const auto& [id, task] : jobs) task->wake();
 }
 
+void Engine::Impl::withdraw_leases() {
+  unwanted = true;
+  for (const auto& [id, task] : jobs) task->renew(task->epoch(), BootTime::min());
+}
+
 std::size_t Engine::Impl::local_jobs() const {
   return static_cast<std::size_t>(std::ranges::count_if(jobs, [](const auto& job) { return job.second->is_local(); }));
 }

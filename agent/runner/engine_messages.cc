@@ -57,7 +57,7 @@ asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch, BootTime lea
   const JobId job = dispatch.lease.job;
   const auto answer = co_await judge(dispatch);
   if (answer.accepted) {
-    if (const auto task = find(job)) task->renew(dispatch.lease.epoch, lease_end);
+    if (const auto task = find(job); task && !unwanted) task->renew(dispatch.lease.epoch, lease_end);
   } else {
     core.parts.log.warn("dispatch.refused",
                         {{"job", job.value}, {"class", answer.error_class}, {"why", answer.message}});

@@ -17,6 +17,7 @@ from kill_loop import RECIPE, World, count_effects, start_pair, tell, wait_for_e
 
 JOBS = 6
 DEADLINE = 60  # seconds for each thing that is waited for
+TEMPTATION = 3  # seconds in which nobody tells the agent that the jobs are not its own
 
 
 def wait_until(holds, what):
@@ -32,8 +33,23 @@ def lines_of(world, name, *words):
     return [line for line in text.splitlines() if all(word in line for word in words)]
 
 
-def linked(world):
-    return len(lines_of(world, "relay", '"link.up"')) - len(lines_of(world, "relay", '"link.lost"'))
+def links(world):
+    """Since when the first and the second agent have been linked."""
+    agents = sorted(world.read("/v1/agents")["items"], key=lambda agent: agent["enrolled_at"])
+    return [agent["link"] and agent["link"]["since"] for agent in agents]
+
+
+def wait_for_first_alone(world):
+    """A link that has lasted: the one before may have been found dead on either side."""
+    seen, since = None, time.monotonic()
+    deadline = since + DEADLINE
+    while not (seen and seen[0] and not seen[1] and time.monotonic() > since + 2):
+        if time.monotonic() > deadline:
+            raise SystemExit("waited in vain until only the first agent is linked")
+        now = links(world)
+        if now != seen:
+            seen, since = now, time.monotonic()
+        time.sleep(0.2)
 
 
 def start_jobs(world, first):
@@ -48,6 +64,7 @@ def start_jobs(world, first):
 
 def stop_with_unread_dispatches(world, first):
     """Jobs that were sent to the first agent, which is stopped and has not read of them."""
+    wait_for_first_alone(world)
     world.processes["agent"].send_signal(signal.SIGSTOP)
     accepted = start_jobs(world, first)
     wait_until(lambda: all(lines_of(world, "relay", '"job.dispatched"', job) for job in accepted.values()), "the jobs are handed out")
@@ -55,10 +72,17 @@ def stop_with_unread_dispatches(world, first):
 
 
 def wake(world, accepted):
-    """The first agent goes on; returns when it has read the dispatches and let go of the jobs, or ended them."""
-    world.processes["agent"].send_signal(signal.SIGCONT)
+    """The first agent goes on; returns when it has read the dispatches and let go of the jobs, or ended them.
+
+    For a while the relay is stopped, so that nothing but the lease keeps the agent from running them: a word of the relay would come at once."""
     jobs = accepted.values()
+    world.processes["relay"].send_signal(signal.SIGSTOP)
+    world.processes["agent"].send_signal(signal.SIGCONT)
     wait_until(lambda: all(lines_of(world, "agent", '"job.accepted"', job) for job in jobs), "the dispatches are read")
+    deadline = time.monotonic() + TEMPTATION
+    while time.monotonic() < deadline and not all(lines_of(world, "agent", '"job.finished"', job) for job in jobs):
+        time.sleep(0.05)
+    world.processes["relay"].send_signal(signal.SIGCONT)
     over = ('"job.abandoned"', '"job.finished"')
     wait_until(lambda: all(any(lines_of(world, "agent", word, job) for word in over) for job in jobs), "the jobs are let go")
 
@@ -68,10 +92,9 @@ def round_trip(world, first, cut):
     world.start("second")
     states = wait_for_ends(world, accepted)
     if cut:
-        wait_until(lambda: linked(world) == 1, "the relay has cut the link of the stopped agent")
+        wait_until(lambda: links(world)[0] is None, "the relay has cut the link of the stopped agent")
     wake(world, accepted)
     world.kill("second")
-    wait_until(lambda: linked(world) == 1, "only the first agent is linked")
     return states
 
 
@@ -85,12 +108,10 @@ def faults_in(world, states):
 def give_away_too_early(world):
     accepted = stop_with_unread_dispatches(world, 0)
     world.start("second")
-    wait_until(lambda: linked(world) == 2, "the second agent is linked")
-    give_away(world)  # to the second one: it has more credit
+    wait_until(lambda: links(world)[1], "the second agent is linked")
+    give_away(world)
     states = wait_for_ends(world, accepted)
-    world.processes["relay"].send_signal(signal.SIGSTOP)  # or it would fence the first agent at its first report
     wake(world, accepted)
-    world.processes["relay"].send_signal(signal.SIGCONT)
     return states
 
 
@@ -102,8 +123,9 @@ def main():
             set_lease(world)
         recipe = world.dir / "recipe.yaml"
         recipe.write_text(RECIPE.replace("on_in_doubt: skip", "on_in_doubt: retry"))
+        with open(world.dir / "agent/agent.yaml", "a") as settings:  # with these jobs it is full: it gets none of them a second time
+            settings.write(f"limits: {{slots: {JOBS}}}\n")
         start_pair(world, started=("agent",))
-        wait_until(lambda: linked(world) == 1, "the first agent is linked")
         if planted:
             found = faults_in(world, give_away_too_early(world))
             twice = [fault for fault in found if "outside was done 2 times" in fault]

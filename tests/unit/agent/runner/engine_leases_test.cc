@@ -141,6 +141,29 @@ ASYNC_TEST_CASE("a job raised by a dispatch that lay unread waits for its new le
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("an agent that the relay refuses lets go of its leases at once, and takes up new ones later",
+                "[engine][lease]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  bench.list.hold();
+  co_await bench.say(dispatch(canonical(kOne)));
+  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.say(dispatch(canonical(kOne), {.job = kJob2}));  // perhaps still being written when the link ends
+  co_await bench.link_down();
+  bench.engine->withdraw_leases();
+  co_await until([&] { return bench.engine->status().running_steps == 0; }, "what runs is interrupted");
+  bench.list.release();
+  const int begun = bench.list.begun();
+  co_await pause(30ms);
+  CHECK(bench.list.begun() == begun);
+  co_await bench.link_up();
+  co_await bench.say(leases(kJob1, 1, 0));
+  co_await bench.say(leases(kJob2, 1, 0));
+  co_await until([&] { return bench.uplink->lines_with("job_finished succeeded").size() == 2; }, "the jobs end");
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a lease goes on ending while the machine sleeps", "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();
