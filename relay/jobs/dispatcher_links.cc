@@ -83,7 +83,7 @@ store::awaitable<void> Dispatcher::take_back_missing(AgentLink& link, const std:
     const bool named = std::ranges::any_of(
         held, [&](const Lease& l) { return l.job == expected.key.job && l.epoch == expected.epoch; });
     if (named || expected.granted >= linked_since) continue;
-    (void)co_await take_back(expected, store::ReleaseReason::never_held, "the agent does not hold it");
+    (void)co_await take_back(expected, store::ReleaseReason::not_started, "the agent does not hold it");
   }
 }
 

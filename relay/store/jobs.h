@@ -105,8 +105,7 @@ struct ClaimedJob {
 
 enum class ReleaseReason {
   holder_lost,  // lease expired, agent gone: counts as a run, in which steps may have begun
-  never_held,   // its agent, whose journal is durable, does not have it: counts as a run, in which nothing began
-  not_started,  // refused as busy, link lost before the answer: does not count
+  not_started,  // refused as busy, or its agent, whose journal is durable, does not have it: does not count
 };
 
 struct Release {

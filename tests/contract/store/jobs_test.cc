@@ -202,9 +202,8 @@ STORE_TEST_CASE("jobs: what a lost holder may have begun is known for ever", "[s
   const OrgId org = world.ours.org;
   auto job = co_await world.queue_job(world.ours);
   for (const auto& [reason, held, runs] :
-       {std::tuple{ReleaseReason::not_started, false, 1u}, std::tuple{ReleaseReason::never_held, false, 2u},
-        std::tuple{ReleaseReason::holder_lost, true, 3u}, std::tuple{ReleaseReason::not_started, true, 3u},
-        std::tuple{ReleaseReason::never_held, true, 4u}}) {
+       {std::tuple{ReleaseReason::not_started, false, 1u}, std::tuple{ReleaseReason::holder_lost, true, 2u},
+        std::tuple{ReleaseReason::not_started, true, 2u}, std::tuple{ReleaseReason::holder_lost, true, 3u}}) {
     const auto claimed = must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
     CHECK(claimed.job.held_before == job.held_before);
     job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), reason}));
