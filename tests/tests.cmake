@@ -58,7 +58,7 @@ if(TARGET link_channels)
 endif()
 sallyport_tests(link relay USES agent/link relay/gateway relay/store/sqlite TIMEOUT 180)
 if(TARGET link_relay)  # both real sides: the relay's identity services, the agent's link
-  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc)
+  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc unit/shared/tls/meeting.cc)
 endif()
 sallyport_tests(link jobs USES agent/link agent/runner relay/gateway relay/store/sqlite TIMEOUT 180)
 if(TARGET link_jobs)  # the agent's engine on its link to the real gateway
