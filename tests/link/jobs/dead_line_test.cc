@@ -26,15 +26,15 @@ std::chrono::milliseconds heartbeat() {
 std::chrono::milliseconds noticed_within() { return 3 * heartbeat() + 700ms; }  // P10.3, and a busy machine
 
 struct Site {
-  explicit Site(asio::any_io_executor loop)
+  explicit Site(const asio::any_io_executor& loop)
       : rig(loop, {.session = {.heartbeat = heartbeat()}}), orders(rig), bench(loop) {}
   awaitable<void> begin() {
     co_await rig.start();
     co_await orders.prepare();
     must(identities.install(co_await rig.enrolled()));
     co_await bench.open();
-    line.emplace(rig.loop, rig.endpoint().port);
-    agent.emplace(rig, bench, identities, agent::Endpoint{"127.0.0.1", line->port()}, 1s);
+    line = std::make_unique<Line>(rig.loop, rig.endpoint().port);
+    agent = std::make_unique<WorkingAgent>(rig, bench, identities, agent::Endpoint{"127.0.0.1", line->port()}, 1s);
     agent->start();
     const bool ready = co_await agent->until_ready();
     REQUIRE(ready);
@@ -49,8 +49,8 @@ struct Site {
   Orders orders;
   EngineBench bench;
   KeptIdentity identities;
-  std::optional<Line> line;
-  std::optional<WorkingAgent> agent;
+  std::unique_ptr<Line> line;
+  std::unique_ptr<WorkingAgent> agent;
 };
 
 using Options = std::map<std::string, int>;
