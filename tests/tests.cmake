@@ -51,7 +51,7 @@ endif()
 
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 
-sallyport_tests(link agent USES agent/link TIMEOUT 180)
+sallyport_tests(link agent USES agent/link agent/app TIMEOUT 180)
 sallyport_tests(link channels USES shared/link shared/tls)
 if(TARGET link_channels)
   target_sources(link_channels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tls/meeting.cc)
