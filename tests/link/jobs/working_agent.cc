@@ -40,7 +40,7 @@ WorkingAgent::WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, ag
       transport_(dialer_, identities, rig.world.clock, std::move(relay)),
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
-      tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+      tasks_(rig.loop, [](const auto& task, const auto&) { FAIL_CHECK("a fault in " << task); }),
       supervisor_(rig.loop, options(connect), {transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {}
 
