@@ -51,14 +51,19 @@ endif()
 
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
 
-sallyport_tests(link agent USES agent/link TIMEOUT 180)
+sallyport_tests(link agent USES agent/link agent/app TIMEOUT 180)
 sallyport_tests(link channels USES shared/link shared/tls)
 if(TARGET link_channels)
   target_sources(link_channels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tls/meeting.cc)
 endif()
 sallyport_tests(link relay USES agent/link relay/gateway relay/store/sqlite TIMEOUT 180)
 if(TARGET link_relay)  # both real sides: the relay's identity services, the agent's link
-  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc)
+  target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc unit/shared/tls/meeting.cc)
+endif()
+sallyport_tests(link jobs USES agent/link agent/runner relay/gateway relay/store/sqlite TIMEOUT 180)
+if(TARGET link_jobs)  # the agent's engine on its link to the real gateway
+  target_sources(link_jobs PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc
+                 unit/agent/runner/job_script.cc)
 endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)

@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sallyport::agent {
 namespace asio = boost::asio;
 namespace {
@@ -21,6 +23,13 @@ Errc errc_of(const std::string& code) {
   if (code == "csr" || code == "invalid") return Errc::invalid;
   if (code == "overloaded" || code == "unavailable") return Errc::unavailable;
   return Errc::unauthenticated;
+}
+
+// What the other side says goes to a terminal: bounded, and without control characters.
+std::string for_people(std::string_view text, std::size_t limit) {
+  std::string shown(text.substr(0, limit));
+  std::ranges::replace_if(shown, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return shown;
 }
 
 Result<Bytes> request_frame(const crypto::EnrolmentString& parts, const EnrolSettings& settings,
@@ -38,14 +47,22 @@ Result<Bytes> request_frame(const crypto::EnrolmentString& parts, const EnrolSet
   return wire;
 }
 
+// From here on the relay may have used up the string, whatever becomes of its answer.
+std::unexpected<Error> no_answer(Error error) {
+  return fail(error.code, fmt::format("the relay's answer did not arrive ({}): try again, and ask for a new enrolment "
+                                      "string if this one counts as used by then",
+                                      error.message));
+}
+
 asio::awaitable<Result<v1::EnrolResponse>> ask_relay(ByteStream& stream, Bytes request) {
   SP_CO_CHECK(co_await stream.write_all(request));
   mux::FrameReader frames;
   Bytes chunk(kReadSize);
   for (;;) {
-    SP_CO_TRY(const auto count, co_await stream.read_some(chunk));
-    if (count == 0) co_return fail(Errc::unavailable, "the relay closed the connection without an answer");
-    frames.feed(std::span(chunk).first(count));
+    auto count = co_await stream.read_some(chunk);
+    if (!count) co_return no_answer(std::move(count).error());
+    if (*count == 0) co_return no_answer({Errc::unavailable, "the relay closed the connection"});
+    frames.feed(std::span(chunk).first(*count));
     SP_CO_TRY(const auto frame, frames.next());
     if (!frame) continue;
     v1::EnrolResponse response;
@@ -61,8 +78,9 @@ asio::awaitable<Result<v1::EnrolResponse>> ask_relay(ByteStream& stream, Bytes r
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
                                   crypto::PrivateKey key) {
   if (!response.error_code().empty()) {
-    return fail(errc_of(response.error_code()), fmt::format("the relay refused the enrolment ({}): {}",
-                                                            response.error_code(), response.error_message()));
+    return fail(errc_of(response.error_code()),
+                fmt::format("the relay refused the enrolment ({}): {}", for_people(response.error_code(), 32),
+                            for_people(response.error_message(), 500)));
   }
   SP_TRY(auto root, crypto::Certificate::from_der(as_bytes(response.root_der())));
   if (root.key_pin() != parts.root_pin)
@@ -78,6 +96,14 @@ Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypt
                     {std::move(leaf), std::move(issuer)}, std::move(root)};
   SP_CHECK(check_identity(identity));
   return identity;
+}
+
+asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::EnrolmentString& parts,
+                                             EnrolSettings settings, Bytes exporter) {
+  SP_CO_TRY(auto key, crypto::PrivateKey::generate());
+  SP_CO_TRY(auto request, request_frame(parts, settings, key, exporter));
+  SP_CO_TRY(const auto response, co_await ask_relay(stream, std::move(request)));
+  co_return accept_enrolment(response, parts, std::move(key));
 }
 
 asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, const Dialer& dialer,
@@ -100,10 +126,9 @@ asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSetti
                          std::move(stream.error().error));
   SP_CO_TRY(const auto exporter,
             (*stream)->export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
-  SP_CO_TRY(auto key, crypto::PrivateKey::generate());
-  SP_CO_TRY(auto request, request_frame(parts, settings, key, exporter));
-  SP_CO_TRY(const auto response, co_await with_deadline(deadline, ask_relay(**stream, std::move(request))));
-  co_return accept_enrolment(response, parts, std::move(key));
+  auto outcome = co_await with_deadline(deadline, enrol_over(**stream, parts, std::move(settings), exporter));
+  if (!outcome && outcome.error().code == Errc::timed_out) co_return no_answer(std::move(outcome).error());
+  co_return outcome;
 }
 
 }  // namespace sallyport::agent

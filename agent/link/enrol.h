@@ -2,6 +2,7 @@
 
 #include "agent/link/dialer.h"
 #include "agent/link/identity.h"
+#include "shared/async/byte_stream.h"
 #include "shared/base/clock.h"
 #include "shared/crypto/enrolment_string.h"
 
@@ -25,6 +26,11 @@ struct EnrolSettings {
 // store.
 boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings,
                                                const Dialer& dialer, const Clock& clock, SteadyTime deadline);
+
+// The exchange alone, over a stream whose other end is known to be the relay; `exporter` is the TLS session's. The
+// arguments by reference must outlive it.
+boost::asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::EnrolmentString& parts,
+                                                    EnrolSettings settings, Bytes exporter);
 
 // What the agent makes of the relay's answer; `key` is the one the request was for.
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,

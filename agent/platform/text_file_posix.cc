@@ -14,6 +14,9 @@
 #include <filesystem>
 
 namespace sallyport::platform {
+namespace {
+constexpr std::string_view kMaker = "agent";
+}
 
 Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -39,7 +42,9 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
   const std::filesystem::path where(path);
   const auto parent = where.parent_path();
   SP_TRY(const auto root, Root::open(parent.empty() ? "." : parent.string()));
-  SP_TRY(auto file, root.create(where.filename().string(), mode, "agent"));
+  const auto name = where.filename().string();
+  SP_CHECK(root.discard_partials(name, kMaker));  // of a process that was killed here
+  SP_TRY(auto file, root.create(name, mode, kMaker));
   SP_CHECK(file.write(as_bytes(bytes)));
   SP_CHECK(file.commit(Replace::allowed));
   return {};

@@ -24,12 +24,13 @@ constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr std::string_view kJobsPurpose = "jobs/1";
 
-link::SessionOptions options() {
+link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
   options.self.capabilities = {"jobs", "renewal"};
   options.serves = {std::string(kJobsPurpose)};
+  options.times.heartbeat = limits.heartbeat;
   return options;
 }
 
@@ -43,7 +44,7 @@ link::Refusal refusal_of(const tls::Refusal& refusal) {
 }  // namespace
 
 AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::TlsStream> stream, std::string address,
-                           SessionServices services)
+                           SessionServices services, SessionLimits limits)
     : executor_(executor),
       services_(services),
       address_(std::move(address)),
@@ -54,7 +55,7 @@ AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::
       has_reports_(executor),
       reports_drained_(executor),
       has_renewal_(executor),
-      session_(executor, std::move(stream), options(), *this, services.clock) {}
+      session_(executor, std::move(stream), options(limits), *this, services.clock) {}
 
 asio::awaitable<void> AgentSession::run() {
   const auto end = co_await session_.run();

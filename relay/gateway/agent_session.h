@@ -34,13 +34,17 @@ struct SessionServices {
   const Log& log;
 };
 
+struct SessionLimits {
+  std::chrono::milliseconds heartbeat{5'000};  // of both sides (docs/protocol.md P10)
+};
+
 // One link of one agent from the TLS handshake to its end: admission, the jobs channel, renewal, liveness. Lives on the
 // relay's loop; run() returns when all of it is over. Queues are bounded: what the agent does not take in time ends the
 // link, what the store does not take in time stops the reading.
 class AgentSession final : public link::SessionOwner, public jobs::AgentLink, public LiveLink {
  public:
   AgentSession(boost::asio::any_io_executor executor, std::unique_ptr<tls::TlsStream> stream, std::string address,
-               SessionServices services);
+               SessionServices services, SessionLimits limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
   void go_away(std::string reason, std::chrono::milliseconds drain) { session_.go_away(std::move(reason), drain); }

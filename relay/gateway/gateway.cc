@@ -2,7 +2,6 @@
 
 #include "relay/gateway/enrol_exchange.h"
 #include "shared/async/timeout.h"
-#include "shared/tls/socket.h"
 
 #include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
@@ -21,10 +20,25 @@ namespace {
 constexpr auto kDrain = std::chrono::seconds(2);
 constexpr auto kAfterFailedAccept = std::chrono::milliseconds(100);
 
+std::string host_of(const tcp::socket& socket) {
+  boost::system::error_code ec;
+  const auto peer = socket.remote_endpoint(ec);
+  return ec ? "unknown" : peer.address().to_string();
+}
+
 std::string text_of(const tcp::socket& socket) {
   boost::system::error_code ec;
   const auto peer = socket.remote_endpoint(ec);
   return ec ? "unknown" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
+}
+
+std::string_view reason_of(Errc why_no_turn) {
+  switch (why_no_turn) {
+    case Errc::exhausted: return tls::reason::kCrowded;
+    case Errc::timed_out: return tls::reason::kTimedOut;
+    case Errc::cancelled: return tls::reason::kCancelled;
+    default: return tls::reason::kClosed;
+  }
 }
 
 }  // namespace
@@ -32,19 +46,17 @@ std::string text_of(const tcp::socket& socket) {
 // One of a limited number, given back when it dies.
 class Gateway::Place {
  public:
-  Place(std::size_t& taken, Event& has_room) : taken_(&taken), has_room_(&has_room) { ++taken; }
-  Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)), has_room_(other.has_room_) {}
+  explicit Place(Gateway& gateway) : gateway_(&gateway) { ++gateway.open_; }
+  Place(Place&& other) noexcept : gateway_(std::exchange(other.gateway_, nullptr)) {}
   Place& operator=(Place&&) = delete;
-  ~Place() { leave(); }
-  void leave() {
-    if (taken_ == nullptr) return;
-    --*std::exchange(taken_, nullptr);
-    has_room_->set();
+  ~Place() {
+    if (gateway_ == nullptr) return;
+    --gateway_->open_;
+    gateway_->door_.knock();
   }
 
  private:
-  std::size_t* taken_;
-  Event* has_room_;
+  Gateway* gateway_;
 };
 
 // A session in the list of those that are told when the relay stops.
@@ -68,7 +80,7 @@ class Gateway::Entry {
   std::list<AgentSession*>::iterator at_;
 };
 
-Gateway::Gateway(asio::any_io_executor executor, Parts parts, tls::ServerContext context, GatewayLimits limits)
+Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::ServerContext context, GatewayLimits limits)
     : executor_(executor),
       parts_(parts),
       context_(std::move(context)),
@@ -77,9 +89,10 @@ Gateway::Gateway(asio::any_io_executor executor, Parts parts, tls::ServerContext
       revoked_(
           parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
-      has_room_(executor),
+      door_(executor, limits.door),
       connections_(executor,
-                   [this](const std::string&, std::exception_ptr) { parts_.sessions.log.error("link.fault"); }) {}
+                   [this](const std::string&, const std::exception_ptr&) { parts_.sessions.log.error("link.fault"); }) {
+}
 
 Gateway::~Gateway() = default;
 
@@ -123,9 +136,8 @@ asio::awaitable<void> Gateway::run() {
 
 asio::awaitable<void> Gateway::accept_loop() {
   while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
-    if (handshakes_ >= limits_.handshakes || open_ >= limits_.connections) {
-      has_room_.clear();
-      co_await has_room_.wait();
+    if (door_.is_full() || open_ >= limits_.connections) {
+      co_await door_.wait_for_room();
       continue;
     }
     auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
@@ -135,20 +147,27 @@ asio::awaitable<void> Gateway::accept_loop() {
       co_await sleep_for(kAfterFailedAccept);
       continue;
     }
-    connections_.spawn("connection", serve(std::move(socket), {open_, has_room_}, {handshakes_, has_room_}));
+    connections_.spawn("connection", serve(std::move(socket), Place(*this)));
   }
 }
 
-asio::awaitable<void> Gateway::serve(tcp::socket socket, Place, Place handshaking) {
+asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket) {
+  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
+  if (auto turn = co_await guest.wait_for_turn(socket, deadline); !turn) {
+    const auto reason = reason_of(turn.error().code);
+    co_return std::unexpected(tls::Refusal{reason, std::move(turn.error())});
+  }
+  auto handshake = co_await tls::accept_tls(std::move(socket), context_, deadline);
+  guest.handshake_ended();
+  co_return handshake;
+}
+
+// Who enrols stays a guest to the end: nothing has been proved before.
+asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
-  tls::Handshake handshake =
-      std::unexpected(tls::Refusal{tls::reason::kClosed, {Errc::unavailable, "the socket broke"}});
-  if (auto prepared = tls::prepare_socket(socket)) {
-    handshake =
-        co_await tls::accept_tls(std::move(socket), context_, std::chrono::steady_clock::now() + limits_.handshake);
-  }
-  handshaking.leave();
+  std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(host_of(socket)));
+  auto handshake = co_await shake_hands(*guest, std::move(socket));
   if (!handshake) {
     parts_.sessions.log.warn(
         "link.refused",
@@ -156,14 +175,14 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket, Place, Place handshakin
     co_return;
   }
   if ((*handshake)->facts().protocol == tls::kEnrolProtocol) {
-    co_await serve_enrolment(std::move(*handshake), address, parts_.enrolments, parts_.sessions.log);
-  } else {
-    co_await serve_link(std::move(*handshake), address);
+    co_return co_await serve_enrolment(std::move(*handshake), address, parts_.enrolments, parts_.sessions.log);
   }
+  guest.reset();
+  co_await serve_link(std::move(*handshake), address);
 }
 
 asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address) {
-  AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions);
+  AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions, limits_.session);
   const Entry entry(*this, session);
   co_await session.run();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/gateway/agent_session.h"
+#include "relay/gateway/doorway.h"
 #include "relay/identity/enrolment.h"
 #include "relay/identity/revocations.h"
 #include "shared/base/metrics.h"
@@ -13,9 +14,10 @@
 namespace sallyport::gateway {
 
 struct GatewayLimits {
-  std::size_t connections = 12'000;
-  std::size_t handshakes = 64;  // under way at once; further connections wait in the kernel's queue
-  std::chrono::milliseconds handshake{10'000};
+  std::size_t connections = 12'000;  // further ones wait in the kernel's queue
+  DoorwayLimits door;
+  std::chrono::milliseconds handshake{10'000};  // from accept to the end of TLS
+  SessionLimits session;
 };
 
 // The port agents dial: accepts, shakes hands, tells links from enrolments, and keeps the sessions. Lives on the
@@ -29,7 +31,8 @@ class Gateway {
     Metrics& metrics;
   };
 
-  Gateway(boost::asio::any_io_executor executor, Parts parts, tls::ServerContext context, GatewayLimits limits = {});
+  Gateway(const boost::asio::any_io_executor& executor, Parts parts, tls::ServerContext context,
+          GatewayLimits limits = {});
   ~Gateway();
 
   // Errc::unavailable or conflict: the address cannot be listened on, and why.
@@ -44,7 +47,8 @@ class Gateway {
   class Entry;
 
   boost::asio::awaitable<void> accept_loop();
-  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection, Place handshake);
+  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
+  boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
 
@@ -55,8 +59,7 @@ class Gateway {
   boost::asio::ip::tcp::acceptor acceptor_;
   identity::Revocations::Subscription revoked_;
   Gauge& linked_;
-  Event has_room_;
-  std::size_t handshakes_ = 0;
+  Doorway door_;
   std::size_t open_ = 0;
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;

@@ -10,9 +10,11 @@
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
+#include <functional>
+#include <list>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace sallyport::http {
 
@@ -37,6 +39,10 @@ bool is_cancellation(const std::exception_ptr& fault) {
 }  // namespace
 
 struct Server::Impl {
+  struct Guest {
+    Session* session;
+    std::string source;
+  };
   Impl(const asio::any_io_executor& loop, ServerOptions chosen, Handler& handler, ServerServices shared)
       : executor(loop),
         options(std::move(chosen)),
@@ -51,8 +57,9 @@ struct Server::Impl {
 
   Result<void> bind();
   std::optional<Welcome> welcome_for(const std::string& source);
+  bool make_room(const std::function<bool(const Guest&)>& among);
   asio::awaitable<void> accept_loop(TaskGroup& tasks);
-  asio::awaitable<void> play(std::unique_ptr<Session> session, std::string source);
+  asio::awaitable<void> play(std::unique_ptr<Session> session, std::list<Guest>::iterator at);
   void welcome(tcp::socket socket, TaskGroup& tasks);
   asio::awaitable<void> drain(TaskGroup& tasks);
 
@@ -63,7 +70,7 @@ struct Server::Impl {
   SessionServices session_services;
   tcp::acceptor acceptor;
   std::shared_ptr<asio::ssl::context> tls;
-  std::unordered_set<Session*> sessions;
+  std::list<Guest> sessions;                                // in order of arrival
   std::unordered_map<std::string, std::size_t> per_source;  // never 0
   Event stopping;
   Event empty;  // no session
@@ -136,10 +143,24 @@ asio::awaitable<void> Server::Impl::accept_loop(TaskGroup& tasks) {
 std::optional<Welcome> Server::Impl::welcome_for(const std::string& source) {
   const auto known = per_source.find(source);
   const std::size_t open = known == per_source.end() ? 0 : known->second;
-  if (sessions.size() >= options.limits.max_connections || open >= 2 * options.limits.max_per_source) {
+  const auto of_source = [&](const Guest& guest) { return guest.source == source; };
+  if (sessions.size() >= options.limits.max_connections && !make_room([](const Guest&) { return true; })) {
     return std::nullopt;
   }
-  return open < options.limits.max_per_source ? Welcome::serve : Welcome::turn_away;
+  if (open < options.limits.max_per_source || make_room(of_source)) return Welcome::serve;
+  if (open >= 2 * options.limits.max_per_source) return std::nullopt;
+  return Welcome::turn_away;
+}
+
+// False: none of them loiters. One that makes room is counted until its coroutine has ended.
+bool Server::Impl::make_room(const std::function<bool(const Guest&)>& among) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto oldest =
+      std::ranges::find_if(sessions, [&](const Guest& guest) { return guest.session->loiters(now) && among(guest); });
+  if (oldest == sessions.end()) return false;
+  oldest->session->abort();
+  metrics.refused_connections.add();
+  return true;
 }
 
 void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
@@ -150,35 +171,34 @@ void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
   if (how != Welcome::serve) metrics.refused_connections.add();
   if (!how) return;
   auto session = make_session(std::move(socket), tls, session_services, *how);
-  sessions.insert(session.get());
   ++per_source[source];
+  const auto at = sessions.insert(sessions.end(), {session.get(), std::move(source)});
   empty.clear();
   metrics.connections.add(1);
-  tasks.spawn("connection", play(std::move(session), std::move(source)));
+  tasks.spawn("connection", play(std::move(session), at));
 }
 
-asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session, std::string source) {
+asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session, std::list<Guest>::iterator at) {
   struct Leave {
     Impl& impl;
-    Session* session;
-    const std::string& source;
+    std::list<Guest>::iterator at;
     ~Leave() {
-      impl.sessions.erase(session);
-      if (--impl.per_source[source] == 0) impl.per_source.erase(source);
+      if (--impl.per_source[at->source] == 0) impl.per_source.erase(at->source);
+      impl.sessions.erase(at);
       impl.metrics.connections.add(-1);
       if (impl.sessions.empty()) impl.empty.set();
     }
-  } leave{*this, session.get(), source};
+  } leave{*this, at};
   co_await session->run();
 }
 
 asio::awaitable<void> Server::Impl::drain(TaskGroup& tasks) {
   boost::system::error_code ignored;
   acceptor.close(ignored);
-  for (auto* session : sessions) session->drain();
+  for (const auto& guest : sessions) guest.session->drain();
   co_await empty.wait_until(std::chrono::steady_clock::now() + options.limits.drain);
   const auto cut = sessions.size();
-  for (auto* session : sessions) session->abort();
+  for (const auto& guest : sessions) guest.session->abort();
   tasks.stop();
   co_await tasks.join();
   services.log.info("http.stopped", {{"cut_connections", cut}});

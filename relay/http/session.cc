@@ -6,6 +6,7 @@
 #include "relay/http/response_text.h"
 #include "relay/http/second_reading.h"
 #include "shared/async/event.h"
+#include "shared/async/timeout.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -29,6 +30,7 @@ namespace beast = boost::beast;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8u << 10;
 constexpr std::size_t kLongestLoggedPath = 256;
+constexpr std::chrono::seconds kUsualHandshake{2};
 
 std::string new_request_id() {
   std::array<std::byte, 12> random{};
@@ -53,6 +55,7 @@ class BeastSession final : public Session {
         tls_(std::move(tls)),
         stream_(std::move(socket), *tls_),
         draining_(stream_.get_executor()),
+        accepted_(std::chrono::steady_clock::now()),
         gate_limits_{.max_header_bytes = services.limits.max_header_bytes,
                      .max_headers = services.limits.max_headers,
                      .max_target = services.limits.max_target} {
@@ -63,11 +66,9 @@ class BeastSession final : public Session {
   }
 
   asio::awaitable<void> run() override {
-    lowest().expires_after(services_.limits.handshake);
-    const auto [failed] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kNoThrow);
-    if (failed) {
+    if (auto shaken = co_await shake_hands(); !shaken) {
       services_.metrics.failed_handshakes.add();
-      services_.log.debug("http.handshake_failed", {{"peer", peer_}, {"reason", failed.message()}});
+      services_.log.debug("http.handshake_failed", {{"peer", peer_}, {"reason", shaken.error().message}});
       co_return;
     }
     while (!draining_.is_set() && co_await serve_one()) {
@@ -80,12 +81,36 @@ class BeastSession final : public Session {
   void drain() override {
     draining_.set();
     if (waiting_) lowest().cancel();
+    if (arrival_ == Arrival::silent) abort();
   }
-  void abort() override { lowest().close(); }
+  void abort() override {
+    arrival_ = Arrival::inside;
+    lowest().close();
+  }
+  bool loiters(SteadyTime now) const override {
+    return arrival_ == Arrival::silent || (arrival_ == Arrival::shaking_hands && now - accepted_ > kUsualHandshake);
+  }
 
  private:
   beast::tcp_stream& lowest() { return stream_.next_layer(); }
   std::string_view buffered() const { return {static_cast<const char*>(buffer_.data().data()), buffer_.size()}; }
+
+  asio::awaitable<Result<void>> shake_hands() {
+    const auto deadline = accepted_ + services_.limits.handshake;
+    SP_CO_CHECK(co_await with_deadline(deadline, first_bytes()));
+    arrival_ = Arrival::shaking_hands;
+    lowest().expires_at(deadline);
+    const auto [failed] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kNoThrow);
+    if (failed) co_return fail(Errc::unavailable, failed.message());
+    arrival_ = Arrival::inside;
+    co_return Result<void>();
+  }
+
+  asio::awaitable<Result<void>> first_bytes() {
+    const auto [failed] = co_await lowest().socket().async_wait(asio::ip::tcp::socket::wait_read, kNoThrow);
+    if (failed) co_return fail(Errc::unavailable, failed.message());
+    co_return Result<void>();
+  }
 
   // True: the connection may carry another request.
   asio::awaitable<bool> serve_one() {
@@ -298,9 +323,11 @@ class BeastSession final : public Session {
   TlsStream stream_;
   beast::flat_buffer buffer_;
   Event draining_;
+  SteadyTime accepted_;
   GateLimits gate_limits_;
   std::string peer_;
   SteadyTime started_;
+  enum class Arrival { silent, shaking_hands, inside } arrival_ = Arrival::silent;
   bool waiting_ = false;  // for the first byte of a request
   bool unread_ = false;   // the peer has sent, or will send, bytes that nobody reads
   std::array<char, 4096> scrap_{};

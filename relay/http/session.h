@@ -29,6 +29,8 @@ class Session {
   // Ends when nothing is under way: at once if idle, else after the answer; a live stream ends now.
   virtual void drain() = 0;
   virtual void abort() = 0;  // closes the socket now
+  // Nothing has come from the peer, or its handshake takes unusually long: the first to go where room is short.
+  virtual bool loiters(SteadyTime now) const = 0;
 };
 
 enum class Welcome {

@@ -23,6 +23,23 @@ Failure SourceBackOff::failed(std::string_view source, SteadyTime now) {
   return entry.failures == terms_.free_failures + 1 ? Failure::now_blocked : Failure::counted;
 }
 
+std::size_t FairShare::held_by(const std::string& source) const {
+  const auto it = held_.find(source);
+  return it == held_.end() ? 0 : it->second;
+}
+
+void FairShare::take(const std::string& source) {
+  ++held_[source];
+  ++taken_;
+}
+
+void FairShare::give_back(const std::string& source) {
+  const auto it = held_.find(source);
+  if (it == held_.end()) return;
+  --taken_;
+  if (--it->second == 0) held_.erase(it);
+}
+
 std::string source_of(std::string_view peer) {
   boost::system::error_code bad;
   const auto address = boost::asio::ip::make_address(std::string(peer), bad);

@@ -81,6 +81,25 @@ class SourceBackOff {
   BoundedTable<Source> sources_;
 };
 
+// A number of places of which one source may hold as many as are free: one alone gets half of them, n sources share
+// what is there, and who comes new finds a place until there are as many sources as places. (The dynamic thresholds of
+// shared-memory switches: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998.)
+class FairShare {
+ public:
+  explicit FairShare(std::size_t places) : places_(places) {}
+  bool has_place_for(const std::string& source) const { return held_by(source) < places_ - taken_; }
+  bool is_full() const { return taken_ == places_; }
+  std::size_t held_by(const std::string& source) const;
+  std::size_t taken() const { return taken_; }
+  void take(const std::string& source);       // only after has_place_for()
+  void give_back(const std::string& source);  // once for each take()
+
+ private:
+  std::size_t places_;
+  std::size_t taken_ = 0;
+  std::unordered_map<std::string, std::size_t> held_;  // never 0
+};
+
 // What failures are counted by: an IPv4 address, or the /64 network of an IPv6 address.
 std::string source_of(std::string_view peer);
 

@@ -26,6 +26,7 @@ inline constexpr std::string_view kTimedOut = "tls.timed_out";
 inline constexpr std::string_view kClosed = "tls.closed";  // the connection ended within the handshake
 inline constexpr std::string_view kCancelled = "tls.cancelled";
 inline constexpr std::string_view kProtocol = "tls.protocol";  // not TLS, or broken TLS
+inline constexpr std::string_view kCrowded = "tls.crowded";    // too many unfinished handshakes of one source
 // Given by the relay after the handshake.
 inline constexpr std::string_view kUnknownSerial = "tls.unknown_serial";
 inline constexpr std::string_view kRevoked = "tls.revoked";

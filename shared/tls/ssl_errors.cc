@@ -2,6 +2,7 @@
 
 #include "shared/crypto/openssl.h"
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -23,9 +24,10 @@ bool is_alert(int reason) { return reason >= SSL_AD_REASON_OFFSET; }
 
 Error alert_error(int reason) {
   const int alert = reason - SSL_AD_REASON_OFFSET;
-  const std::string text = std::string("the other side ended the session: ") + SSL_alert_desc_string_long(alert);
+  const std::string_view name = SSL_alert_desc_string_long(alert);
+  const auto text = fmt::format("the other side ended the session: {}", name);
   switch (alert) {
-    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_HANDSHAKE_FAILURE: return {Errc::unauthenticated, text};
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:
@@ -33,7 +35,8 @@ Error alert_error(int reason) {
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED: return {Errc::unauthenticated, text};
+    case SSL_AD_CERTIFICATE_REQUIRED:
+      return {Errc::unauthenticated, fmt::format("the other side did not accept our certificate: {}", name)};
     default: return {Errc::unavailable, text};
   }
 }

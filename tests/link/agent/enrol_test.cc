@@ -1,8 +1,10 @@
 #include "agent/link/enrol.h"
 
 #include "proto/sallyport/v1/link.pb.h"
+#include "shared/mux/frame.h"
 #include "tests/link/agent/link_rig.h"
 #include "tests/link/agent/tinyproxy.h"
+#include "tests/support/memory_stream.h"
 #include "tests/support/temp_dir.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -109,6 +111,121 @@ ASYNC_TEST_CASE("an answer that is none is refused", "[link]") {
     CHECK_FALSE(identity);
   }
   co_await desk.relay.finish();
+}
+
+namespace {
+
+struct Spoken {
+  std::string what;
+  Bytes bytes;
+  std::string fragment;
+};
+
+// A relay in memory that says `answer`, whatever it is asked, and closes.
+asio::awaitable<Result<Identity>> enrol_with_answer(crypto::EnrolmentString& parts, Bytes answer) {
+  auto line = memory_line(co_await asio::this_coro::executor);
+  const auto said = co_await line.b->write_all(answer);
+  REQUIRE(said);
+  line.b_to_a->closed = true;
+  line.b_to_a->touch();
+  EnrolSettings settings{"host-1", "sallyport-agent/test"};
+  co_return co_await enrol_over(*line.a, parts, std::move(settings), Bytes(crypto::kEnrolmentExporterSize));
+}
+
+Bytes control_frame(std::string_view payload) {
+  Bytes wire;
+  mux::append_frame(wire, {0, mux::FrameType::control, as_bytes(payload)});
+  return wire;
+}
+
+// As good as an answer can be, but for another agent's key.
+Bytes whole_answer(const Pki& pki) {
+  const auto agent = pki.agent();
+  v1::EnrolResponse response;
+  response.set_org_id(agent.id.org.value);
+  response.set_agent_id(agent.id.agent.value);
+  response.set_trust_domain(agent.id.trust_domain);
+  response.set_group("dc1");
+  response.set_certificate_der(std::string(as_text(agent.chain[0].der())));
+  response.add_chain_der(std::string(as_text(agent.chain[1].der())));
+  response.set_root_der(std::string(as_text(pki.root.certificate.der())));
+  return control_frame(response.SerializeAsString());
+}
+
+crypto::EnrolmentString string_of(const Pki& pki) {
+  crypto::EnrolmentString parts;
+  parts.relay_host = "relay.test";
+  parts.relay_port = 443;
+  parts.root_pin = pki.root.certificate.key_pin();
+  parts.secret = Secret::take(std::string(crypto::kEnrolmentSecretSize, 's'));
+  return parts;
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("an answer cut at any byte is no identity, and the error says what to do", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  auto parts = string_of(pki);
+  const auto whole = whole_answer(pki);
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    INFO("cut after byte " << cut);
+    const auto identity =
+        co_await enrol_with_answer(parts, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(cut)));
+    REQUIRE_FALSE(identity);
+    REQUIRE(identity.error().code == Errc::unavailable);
+    REQUIRE(identity.error().message.find("did not arrive") != std::string::npos);
+    REQUIRE(identity.error().message.find("ask for a new enrolment string") != std::string::npos);
+  }
+  const auto identity = co_await enrol_with_answer(parts, whole);  // positive control: whole, it is judged
+  REQUIRE_FALSE(identity);
+  CHECK(identity.error().message.find("the certificate is for another key") != std::string::npos);
+}
+
+ASYNC_TEST_CASE("answers that are too long or bent say what is wrong with them", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  auto parts = string_of(pki);
+  const auto whole = whole_answer(pki);
+  const auto frame_of = [](std::uint32_t channel, std::uint32_t type, std::uint32_t length) {
+    Bytes header;
+    mux::append_u32(header, channel);
+    mux::append_u32(header, type << 24 | length);
+    return header;
+  };
+  v1::EnrolResponse chatty;
+  chatty.set_error_code("used");
+  chatty.set_error_message("\x1b[2J" + std::string(60'000, 'x'));
+  const std::vector<Spoken> answers = {
+      {"a length over the limit", frame_of(0, 1, (64u << 10)), "P4.3"},
+      {"the longest length there is", frame_of(0, 1, 0xffffff), "P4.3"},
+      {"an unknown type", frame_of(0, 77, 1), "P4.2"},
+      {"an empty control frame", frame_of(0, 1, 0), "P4.3"},
+      {"data", frame_of(0, 3, 1), "did not arrive"},
+      {"no protobuf", control_frame("\xff\xff\xff"), "not an EnrolResponse"},
+      {"a web page",
+       Bytes(as_bytes("HTTP/1.1 400 Bad Request\r\n\r\n").begin(), as_bytes("HTTP/1.1 400 Bad Request\r\n\r\n").end()),
+       "P4"},
+      {"a refusal of 60 KB", control_frame(chatty.SerializeAsString()), "(used)"},
+      {"an empty answer", control_frame(std::string("\x08\x00", 2)), ""},
+  };
+  for (const auto& one : answers) {
+    INFO(one.what);
+    const auto identity = co_await enrol_with_answer(parts, one.bytes);
+    REQUIRE_FALSE(identity);
+    CAPTURE(identity.error().message);
+    CHECK(identity.error().message.find(one.fragment) != std::string::npos);
+    CHECK(identity.error().message.size() < 1'000);
+    CHECK(identity.error().message.find('\x1b') == std::string::npos);
+  }
+  for (std::size_t at = 0; at < whole.size(); at += 7) {
+    INFO("byte " << at);
+    auto bent = whole;
+    bent[at] ^= std::byte{0x10};
+    const auto identity = co_await enrol_with_answer(parts, std::move(bent));
+    REQUIRE_FALSE(identity);
+    REQUIRE_FALSE(identity.error().message.empty());
+  }
 }
 
 TEST_CASE("an answer whose parts do not fit is refused", "[link]") {

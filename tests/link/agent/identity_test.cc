@@ -6,6 +6,11 @@
 #include <catch2/catch.hpp>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
 
 using namespace sallyport;
 using namespace sallyport::agent;
@@ -69,6 +74,39 @@ TEST_CASE("a file cut anywhere is never half an identity", "[link]") {
     INFO("cut after byte " << cut);
     REQUIRE_FALSE(parse_identity(text.reveal().substr(0, cut)));
   }
+}
+
+// A real process and a real SIGKILL, at moments that wander over the whole of an installation.
+TEST_CASE("whoever is killed while an identity is replaced has the old one or the new one", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  const TempDir dir;
+  FileIdentityStore store(dir.path("identity.pem"));
+  const std::array identities{identity_of(pki), identity_of(pki)};
+  REQUIRE(store.install(identities[0]));
+  std::array<int, 2> found{};
+  for (int round = 0; round < 60; ++round) {
+    INFO("round " << round);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (std::size_t i = 1;; ++i) {
+        if (!store.install(identities[i % 2])) ::_exit(1);
+      }
+    }
+    REQUIRE(child > 0);
+    std::this_thread::sleep_for(std::chrono::microseconds(1'000 + 733 * round));
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    int how = 0;
+    REQUIRE(::waitpid(child, &how, 0) == child);
+    REQUIRE(WIFSIGNALED(how));  // it did not give up before
+    const auto left = store.load();
+    REQUIRE(left);
+    for (std::size_t i = 0; i < 2; ++i) found[i] += left->chain == identities[i].chain ? 1 : 0;
+  }
+  CHECK(found[0] + found[1] == 60);
+  CHECK(found[1] > 0);  // positive control: installations did happen
+  REQUIRE(store.install(identities[0]));
+  CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);  // no key is left lying about
 }
 
 TEST_CASE("parts of two identities are not one", "[link]") {

@@ -177,3 +177,33 @@ ASYNC_TEST_CASE("what is no enrolment request ends the connection, and only that
   CHECK(next.id.agent != identity.id.agent);
   co_await rig.finish();
 }
+
+// Header and beginning at every byte, the rest in strides: no answer is owed, no agent made, and the string stays good.
+ASYNC_TEST_CASE("an enrolment request cut anywhere changes nothing", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  const auto text = co_await rig.string_for(rig.tenant);
+  const auto parts = must(crypto::parse_enrolment_string(text));
+  v1::EnrolRequest request;
+  request.set_token_id(parts.token.value);
+  request.set_csr_der(std::string(as_text(must(crypto::make_signing_request(identity.key)))));
+  request.set_proof(std::string(32, 'p'));
+  request.set_hostname("host-1");
+  const auto whole = frame(0, mux::FrameType::control, request.SerializeAsString());
+  for (std::size_t cut = 0; cut < whole.size(); cut += cut < 24 ? 1 : 11) {
+    INFO("cut after byte " << cut);
+    rig.lines.lines.clear();
+    auto raw = co_await RawAgent::connect(rig, identity, tls::kEnrolProtocol);
+    REQUIRE(raw);
+    co_await raw->write(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(cut)));
+    raw->stream().close();
+    const bool ended = co_await rig.until([&] { return rig.lines.has({"agent.enrolment_failed"}); });
+    CHECK(ended);
+  }
+  const auto agents = co_await rig.agents();
+  CHECK(agents == 1);
+  const auto again = co_await rig.enrol(text);
+  CHECK(again.has_value());
+  co_await rig.finish();
+}

@@ -40,6 +40,26 @@ std::string prefixed(std::size_t length, std::string_view bytes) {
   return std::string(as_text(mux::message_prefix(length))) + std::string(bytes);
 }
 
+// Channels that the relay serves nothing on: it resets them, and drops what still comes, up to their window.
+Bytes refused_channel() { return frame(3, FrameType::open, "nobody/1"); }
+
+Bytes data_beyond(std::size_t window) {
+  const std::string piece(60'000, 'x');
+  Bytes out = refused_channel();
+  for (std::size_t sent = 0; sent <= window; sent += piece.size()) {
+    mux::append_frame(out, {3, FrameType::data, as_bytes(piece)});
+  }
+  return out;
+}
+
+Bytes endless_opens(std::uint32_t count) {
+  Bytes out;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    mux::append_frame(out, {2 * i + 1, FrameType::open, as_bytes("nobody/1")});
+  }
+  return out;
+}
+
 struct Move {
   std::string what;
   Bytes bytes;
@@ -145,6 +165,16 @@ ASYNC_TEST_CASE("broken rules after Hello end the link with their number, and no
       {"the same channel twice", joined({jobs_channel(), jobs_channel()}), "P5.2"},
       {"a Pong that nobody asked for", control([](auto& c) { c.mutable_pong()->set_nonce(99); }), "P10.2"},
       {"credit of nothing", joined({jobs_channel(), frame(1, FrameType::credit, std::string(4, '\0'))}), "P6.3"},
+      {"credit beyond 2^32",
+       joined({jobs_channel(), frame(1, FrameType::credit, "\xff\xff\xff\xff"),
+               frame(1, FrameType::credit, "\xff\xff\xff\xff")}),
+       "P6.3"},
+      {"more data than the window", data_beyond(256u << 10), "P6.2"},
+      {"data after the end", joined({jobs_channel(), frame(1, FrameType::fin, ""), jobs_message("x")}), "P5.6"},
+      {"an end of no channel", frame(5, FrameType::reset, std::string("\0\0\0\1", 4)), "P5.4"},
+      {"opens without regard to refusals", endless_opens(2'100), "P5.5"},
+      {"garbage", Bytes(4'096, std::byte{0xa5}), "P4"},
+      {"a purpose that is not text", frame(1, FrameType::open, "\xc3\x28"), "P5.3"},
       {"a second jobs channel", joined({jobs_channel(), frame(3, FrameType::open, "jobs/1")}), "P13.1"},
       {"a message that is none", joined({jobs_channel(), jobs_message(prefixed(3, "\xff\xff\xff"))}), "not a ToRelay"},
       {"an empty message", joined({jobs_channel(), jobs_message(prefixed(0, ""))}), "without a body"},
@@ -156,6 +186,8 @@ ASYNC_TEST_CASE("broken rules after Hello end the link with their number, and no
     CAPTURE(heard.refusal);
     CHECK(heard.refusal.starts_with("protocol: "));
     CHECK(heard.refusal.find(move.refusal) != std::string::npos);
+    const bool logged = co_await scene.logged({"link.lost", R"("reason":"protocol")", move.refusal});
+    CHECK(logged);
   }
   co_await scene.end();
 }

@@ -235,7 +235,8 @@ ASYNC_TEST_CASE("a relay that stops tells its agents", "[link]") {
 
 // Both limits at one: the next is served when the one before has ended, without a further one having to come.
 ASYNC_TEST_CASE("places under the limits are given back", "[link]") {
-  GatewayRig rig(co_await asio::this_coro::executor, {.connections = 1, .handshakes = 1, .handshake = 300ms});
+  GatewayRig rig(co_await asio::this_coro::executor,
+                 {.connections = 1, .door = {.guests = 1, .handshakes = 1}, .handshake = 300ms});
   co_await rig.start();
   for (int i = 0; i < 3; ++i) {
     const auto silent = must(co_await agent::connect_tcp(rig.endpoint(), std::chrono::steady_clock::now() + 5s));

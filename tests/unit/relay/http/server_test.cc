@@ -7,8 +7,10 @@
 #include "tests/unit/relay/http/running_server.h"
 
 #include <openssl/ssl.h>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -299,6 +301,65 @@ TEST_CASE("one source cannot take every connection, and is told so", "[http][ser
     status = status_of(again.receive());
   }
   CHECK(status == 200);
+}
+
+namespace {
+
+// TCP connections that send nothing, or only `words`.
+struct Silent {
+  Silent(std::uint16_t port, std::size_t count, std::string_view words = "") {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto& socket = sockets.emplace_back(loop);
+      socket.connect({asio::ip::address_v4::loopback(), port});
+      if (!words.empty()) asio::write(socket, asio::buffer(words));
+    }
+  }
+  std::size_t cut() {  // by the server
+    return static_cast<std::size_t>(std::ranges::count_if(sockets, [](auto& socket) {
+      boost::system::error_code problem;
+      std::array<char, 1> byte{};
+      socket.non_blocking(true);
+      socket.read_some(asio::buffer(byte), problem);
+      return problem != asio::error::would_block;
+    }));
+  }
+  asio::io_context loop;
+  std::vector<asio::ip::tcp::socket> sockets;
+};
+
+int status_within(RunningServer& server, std::chrono::milliseconds limit) {
+  const auto begin = std::chrono::steady_clock::now();
+  HttpsClient client(server.port());
+  if (!client.connected()) return 0;
+  client.send(get("/"));
+  const int status = status_of(client.receive());
+  return std::chrono::steady_clock::now() - begin < limit ? status : -1;
+}
+
+}  // namespace
+
+TEST_CASE("two hundred silent connections of one address keep nobody of it out", "[http][server]") {
+  Fixture run;
+  Silent silent(run.server.port(), 200);
+  CHECK(status_within(run.server, 2s) == 200);
+  CHECK(eventually([&] { return silent.cut() == 200 + 1 - 128; }));  // the oldest made room
+}
+
+TEST_CASE("silent connections do not take the last places either", "[http][server]") {
+  Fixture run({.max_connections = 4, .max_per_source = 100});
+  HttpsClient before(run.server.port());
+  REQUIRE(before.connected());
+  Silent silent(run.server.port(), 20);
+  CHECK(status_within(run.server, 2s) == 200);
+  before.send(get("/still"));
+  CHECK(status_of(before.receive()) == 200);
+}
+
+TEST_CASE("half a handshake holds a place for a while only", "[http][server]") {
+  Fixture run({.max_connections = 4, .max_per_source = 100});
+  Silent stuck(run.server.port(), 4, "\x16\x03\x01");
+  CHECK(eventually([&] { return status_within(run.server, 2s) == 200; }));
+  CHECK(stuck.cut() > 0);
 }
 
 TEST_CASE("events flow live and resume after the last one seen", "[http][server][stream]") {

@@ -5,6 +5,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -164,10 +166,14 @@ ASYNC_TEST_CASE("an enrolment token works until it expires, is used up or is rev
   CHECK(expired == "expired");
 }
 
+// SALLYPORT_ENROLMENT_ROUNDS=1000 is the long form.
 ASYNC_TEST_CASE("of a hundred concurrent asks with one token exactly max_uses get a certificate", "[identity]") {
+  const char* wish = std::getenv("SALLYPORT_ENROLMENT_ROUNDS");
+  std::vector<std::uint32_t> rounds{7};
+  rounds.resize(1 + static_cast<std::size_t>(wish == nullptr ? 1 : std::atoi(wish)), 1);
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");
-  for (std::uint32_t max_uses : {1u, 7u}) {
+  for (const std::uint32_t max_uses : rounds) {
     const auto parts = co_await world.token(ours, max_uses);
     std::map<std::string, int> outcomes;
     std::set<std::string> serials;
@@ -181,7 +187,7 @@ ASYNC_TEST_CASE("of a hundred concurrent asks with one token exactly max_uses ge
     CHECK(token.uses == max_uses);
   }
   const auto agents = must(co_await world.stores.agents.list(ours.org, {}, {.limit = 200}));
-  CHECK(agents.items.size() == 8);
+  CHECK(agents.items.size() == std::min<std::size_t>(200, 6 + rounds.size()));
 }
 
 ASYNC_TEST_CASE("when a part of the relay fails, nobody is enrolled and the token stays usable", "[identity]") {

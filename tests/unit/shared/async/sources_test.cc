@@ -60,3 +60,35 @@ TEST_CASE("a source is an IPv4 address or an IPv6 network", "[async][limits]") {
   CHECK(source_of("::ffff:192.0.2.7") == "192.0.2.7");
   CHECK(source_of("unknown") == "unknown");
 }
+
+TEST_CASE("one source holds half of the places, n sources share them, a new one finds its place", "[async]") {
+  FairShare places(64);
+  const auto fill = [&](const std::string& source) {
+    while (places.has_place_for(source)) places.take(source);
+    return places.held_by(source);
+  };
+  CHECK(fill("a") == 32);
+  CHECK(fill("b") == 16);
+  CHECK(fill("c") == 8);
+  CHECK_FALSE(places.has_place_for("a"));
+  for (int i = 0; i < 20; ++i) places.give_back("a");
+  CHECK(places.held_by("a") == 12);
+  CHECK(fill("c") > 8);  // what one gives back is there for the others
+  CHECK(places.taken() < 64);
+  CHECK(places.has_place_for("d"));
+}
+
+TEST_CASE("places run out only when there are as many sources", "[async]") {
+  FairShare places(8);
+  for (int i = 0; i < 8; ++i) {
+    REQUIRE(places.has_place_for(std::to_string(i)));
+    places.take(std::to_string(i));
+    CHECK(places.is_full() == (i == 7));
+  }
+  CHECK_FALSE(places.has_place_for("8"));
+  places.give_back("0");
+  places.give_back("0");  // it has none any more
+  CHECK(places.taken() == 7);
+  CHECK(places.has_place_for("8"));
+  CHECK_FALSE(places.has_place_for("1"));
+}

@@ -29,29 +29,6 @@ asio::awaitable<tls::Handshake> accept_within(asio::ip::tcp::socket socket, cons
   return tls::accept_tls(std::move(socket), relay_context(pki), std::chrono::steady_clock::now() + limit);
 }
 
-// Remembers the client's session and offers it again in the next handshake, under an id that looks like the server's.
-struct Resumption {
-  SSL_SESSION* session = nullptr;
-  int handshakes = 0;
-  int resumed = 0;
-  int resumable = 0;
-
-  ~Resumption() { SSL_SESSION_free(session); }
-  static void watch(const SSL* ssl, int where, int) {
-    auto& self = *static_cast<Resumption*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-    if (where == SSL_CB_HANDSHAKE_START && self.session != nullptr)
-      SSL_set_session(const_cast<SSL*>(ssl), self.session);
-    if (where != SSL_CB_HANDSHAKE_DONE) return;
-    ++self.handshakes;
-    self.resumed += SSL_session_reused(ssl);
-    SSL_SESSION_free(self.session);
-    self.session = SSL_get1_session(const_cast<SSL*>(ssl));
-    self.resumable += SSL_SESSION_is_resumable(self.session) + SSL_SESSION_has_ticket(self.session);
-    const unsigned char id[32] = {1, 2, 3};
-    SSL_SESSION_set1_id(self.session, id, sizeof id);
-  }
-};
-
 }  // namespace
 
 ASYNC_TEST_CASE("a valid agent and the relay meet on either version", "[tls]") {
@@ -230,10 +207,7 @@ ASYNC_TEST_CASE("an attempt to resume a session gets a full handshake", "[tls]")
     INFO(name(version));
     Resumption seen;
     auto context = limited_to(agent_context(pki), version);
-    SSL_CTX_set_app_data(context.core()->ssl.get(), &seen);
-    SSL_CTX_set_session_cache_mode(context.core()->ssl.get(), SSL_SESS_CACHE_CLIENT);
-    SSL_CTX_clear_options(context.core()->ssl.get(), SSL_OP_NO_TICKET);
-    SSL_CTX_set_info_callback(context.core()->ssl.get(), Resumption::watch);
+    seen.tempt(context);
     const auto relay = relay_context(pki);
     for (int i = 0; i < 3; ++i) {
       auto met = co_await meet(relay, context);

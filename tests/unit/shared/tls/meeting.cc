@@ -77,4 +77,25 @@ tls::ClientContext careless_client(const Clock& clock, std::string_view protocol
       tls::ContextCore{tls::Role::link_client, clock, std::move(ssl), tls::make_engine_bio_method()}));
 }
 
+void Resumption::tempt(const tls::ClientContext& context) {
+  auto* ssl = context.core()->ssl.get();
+  SSL_CTX_set_app_data(ssl, this);
+  SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT);
+  SSL_CTX_clear_options(ssl, SSL_OP_NO_TICKET);
+  SSL_CTX_set_info_callback(ssl, watch);
+}
+
+void Resumption::watch(const SSL* ssl, int where, int) {
+  auto& self = *static_cast<Resumption*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  if (where == SSL_CB_HANDSHAKE_START && self.session != nullptr) SSL_set_session(const_cast<SSL*>(ssl), self.session);
+  if (where != SSL_CB_HANDSHAKE_DONE) return;
+  ++self.handshakes;
+  self.resumed += SSL_session_reused(ssl);
+  SSL_SESSION_free(self.session);
+  self.session = SSL_get1_session(const_cast<SSL*>(ssl));
+  self.resumable += SSL_SESSION_is_resumable(self.session) + SSL_SESSION_has_ticket(self.session);
+  const unsigned char id[32] = {1, 2, 3};
+  SSL_SESSION_set1_id(self.session, id, sizeof id);
+}
+
 }  // namespace sallyport::test

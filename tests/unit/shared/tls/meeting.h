@@ -53,4 +53,19 @@ Context limited_to(Context context, Version version) {
 // wire form.
 tls::ClientContext careless_client(const Clock& clock, std::string_view protocols);
 
+// Remembers the client's session and offers it again in the next handshake, under an id that looks like the server's.
+struct Resumption {
+  SSL_SESSION* session = nullptr;
+  int handshakes = 0;
+  int resumed = 0;
+  int resumable = 0;
+
+  Resumption() = default;
+  Resumption(const Resumption&) = delete;
+  Resumption& operator=(const Resumption&) = delete;
+  ~Resumption() { SSL_SESSION_free(session); }
+  void tempt(const tls::ClientContext& context);  // must outlive its handshakes
+  static void watch(const SSL* ssl, int where, int);
+};
+
 }  // namespace sallyport::test

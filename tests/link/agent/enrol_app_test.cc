@@ -1,0 +1,84 @@
+// The agent's own enrolment, from the string to the state directory, against a relay that misbehaves first.
+#include "agent/app/agent.h"
+#include "tests/link/agent/test_relay.h"
+#include "tests/support/temp_dir.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <future>
+#include <thread>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+// On a thread of its own, because the agent's enrolment has a loop of its own.
+class RelayThread {
+ public:
+  explicit RelayThread(const Pki& pki, const Clock& clock)
+      : relay_(loop_.get_executor(), pki, clock), thread_([this] { loop_.run(); }) {}
+  ~RelayThread() {
+    asio::co_spawn(loop_, relay_.finish(), asio::use_future).get();
+    work_.reset();
+    thread_.join();
+  }
+  template <class Change>
+  auto on_loop(Change change) {
+    return asio::post(loop_, std::packaged_task<std::invoke_result_t<Change, TestRelay&>()>(
+                                 [this, change] { return change(relay_); }))
+        .get();
+  }
+
+ private:
+  asio::io_context loop_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
+  TestRelay relay_;
+  std::thread thread_;
+};
+
+bool is_empty_of_identities(const TempDir& dir) {
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path("state"))) {
+    if (entry.path().filename().string().find("identity") != std::string::npos) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("an enrolment that broke off leaves nothing behind and can be run again", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  RelayThread relay(pki, clock);
+  const TempDir dir;
+  policy::Config config;
+  config.agent.state_dir = dir.path("state");
+  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
+  const auto text = relay.on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
+  const std::string header{0, 0, 0, 0, 1, 0, 4, 0};
+  for (const auto& said : {header, header + std::string(500, 'x'), std::string("\0\0\0\0\1\0\0\3\xff\xff\xff", 11)}) {
+    relay.on_loop([&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
+    const auto outcome = app::enrol_agent(config, text, clock);
+    REQUIRE_FALSE(outcome);
+    CAPTURE(outcome.error().message);
+    CHECK(outcome.error().message.find("relay's answer") != std::string::npos);
+    CHECK(outcome.error().message.find(text.substr(5, 20)) == std::string::npos);
+    CHECK(is_empty_of_identities(dir));
+  }
+  relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
+  const auto outcome = app::enrol_agent(config, text, clock);
+  REQUIRE(outcome);
+  CHECK(outcome->find("in group dc1") != std::string::npos);
+  CHECK_FALSE(is_empty_of_identities(dir));
+  const auto again = app::enrol_agent(config, text, clock);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == Errc::conflict);
+}

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "agent/runner/jobs_channel.h"
+#include "relay/jobs/service.h"
+#include "tests/link/relay/gateway_rig.h"
+#include "tests/unit/agent/runner/engine_bench.h"
+
+namespace sallyport::test {
+
+// A whole agent but for its connectors: the real engine over a real journal, on the real link. What its one action did
+// is what `bench.command` counted.
+class WorkingAgent final : public agent::LinkWork {
+ public:
+  WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, agent::IdentityStore& identities,
+               agent::Endpoint relay, std::chrono::milliseconds connect = std::chrono::seconds(5));
+  void start() { tasks_.spawn("supervisor", supervisor_.run()); }
+  awaitable<void> finish();
+  awaitable<bool> until_ready();
+  const agent::LinkStatus& status() const { return supervisor_.status(); }
+
+  std::string policy_summary_json() override { return "{}"; }
+  awaitable<void> on_link(link::Session& session) override;
+  void on_ping(link::Session& session, std::uint64_t nonce) override { session.spawn("pong", answer(session, nonce)); }
+  void on_go_away(link::Session&, const std::string&, std::chrono::milliseconds) override {}
+  void on_state(const agent::LinkStatus&) override {}
+
+  LinesSink lines;
+  int links = 0;
+
+ private:
+  awaitable<void> answer(link::Session& session, std::uint64_t nonce);
+
+  GatewayRig& rig_;
+  runner::test::EngineBench& bench_;
+  Log log_;
+  agent::Dialer dialer_{"none", agent::process_environment};
+  agent::TlsTransport transport_;
+  agent::Renewer renewer_;
+  TaskGroup tasks_;
+  agent::Supervisor supervisor_;
+};
+
+inline constexpr std::size_t kStepsOfOrder = 2;
+
+// The relay's side of the work: one recipe of two steps, repeated when they were cut off; jobs of it, and the final
+// account.
+class Orders {
+ public:
+  explicit Orders(GatewayRig& rig);
+  awaitable<void> prepare();
+  awaitable<void> start(int count);  // more jobs
+  awaitable<bool> all_succeeded();   // waits
+  std::size_t jobs() const { return jobs_.size(); }
+
+ private:
+  GatewayRig& rig_;
+  jobs::StoredJobService service_;
+  RecipeId recipe_;
+  std::vector<JobId> jobs_;
+};
+
+struct Runs {
+  std::size_t steps = 0;  // different ones, by their idempotency keys
+  std::size_t repeated = 0;
+  friend bool operator==(const Runs&, const Runs&) = default;
+};
+Runs runs_of(const runner::test::EngineBench& bench);
+
+// Every step of every job ran, and none of them twice.
+bool each_step_once(const runner::test::EngineBench& bench, const Orders& orders);
+
+}  // namespace sallyport::test
