@@ -244,7 +244,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
-  runner::EngineOptions options{.agent = {host_name(), durable.identity.group}};
+  runner::EngineOptions options{.agent = {host_name()}};
   options.slots = config.agent.limits.slots;
   options.workers = config.agent.limits.worker_threads;
   runner::EngineParts parts{.journal = journal,

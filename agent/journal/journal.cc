@@ -1,6 +1,7 @@
 #include "agent/journal/journal.h"
 
 #include "agent/journal/journal_impl.h"
+#include "agent/platform/secret_file.h"
 
 #include <tuple>
 
@@ -30,6 +31,9 @@ Journal::~Journal() = default;
 
 Result<std::unique_ptr<Journal>> Journal::open(JournalOptions options) {
   const std::string where = "journal " + options.file.string();
+  if (auto made = platform::make_private_file(options.file.string()); !made) {
+    return fail(made.error().code, made.error().message + "; check the state directory and its permissions");
+  }
   auto database = Database::open(options.file, options.vfs);
   if (!database) return in_context(where, std::move(database).error());
   if (auto ready = prepare_schema(*database); !ready) return in_context(where, std::move(ready).error());

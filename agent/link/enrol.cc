@@ -3,6 +3,7 @@
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
 #include "shared/crypto/signing_request.h"
+#include "shared/link/message_bytes.h"
 #include "shared/mux/frame.h"
 #include "shared/tls/context.h"
 #include "shared/tls/socket.h"
@@ -49,7 +50,7 @@ asio::awaitable<Result<v1::EnrolResponse>> ask_relay(ByteStream& stream, Bytes r
     if (!frame) continue;
     v1::EnrolResponse response;
     const bool fits = frame->channel == mux::kControlChannel && frame->type == mux::FrameType::control &&
-                      response.ParseFromArray(frame->payload.data(), static_cast<int>(frame->payload.size()));
+                      link::parse(response, frame->payload);
     if (!fits) co_return fail(Errc::invalid, "P7.3: the relay's answer is not an EnrolResponse");
     co_return response;
   }

@@ -65,6 +65,13 @@ Result<void> write_secret_file(const std::string& path, std::string_view bytes) 
   return write_file_atomically(path, bytes, 0600);
 }
 
+Result<void> make_private_file(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return os_fail("opening " + path);
+  if (::fchmod(file.get(), 0600) != 0) return os_fail("making " + path + " private");
+  return {};
+}
+
 Result<void> prepare_private_directory(const std::string& path) {
   std::error_code problem;
   if (!std::filesystem::exists(path, problem)) {

@@ -37,7 +37,7 @@ Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const 
   names_.bind("job", Value(ValueMap{{"id", job.id.value},
                                     {"run_number", Value(static_cast<std::int64_t>(job.run_number))},
                                     {"started_at", timestamp(job.accepted_at)}}));
-  names_.bind("agent", Value(ValueMap{{"name", agent.name}, {"group", agent.group}}));
+  names_.bind("agent", Value(ValueMap{{"name", agent.name}, {"group", recipe.run_on}}));
   names_.bind("steps", Value(ValueMap{}));
 }
 

@@ -22,10 +22,9 @@ struct Now {
   WallTime wall;
 };
 
-// Who runs the job; visible to expressions as `agent`.
+// Who runs the job; visible to expressions as `agent`, beside the group that its recipe runs on.
 struct AgentFacts {
   std::string name;
-  std::string group;
 };
 
 // Gives the local secret that `secrets.<name>` of a step stands for, if the local policy lets the step have it.

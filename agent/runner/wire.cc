@@ -5,6 +5,7 @@
 #include "shared/base/json.h"
 #include "shared/base/utf8.h"
 #include "shared/crypto/digest.h"
+#include "shared/link/message_bytes.h"
 
 #include <algorithm>
 #include <iterator>
@@ -207,8 +208,7 @@ struct Filler {
 
 Result<std::optional<ToAgent>> Assembler::take(std::span<const std::byte> message) {
   v1::ToAgent parsed;
-  if (!parsed.ParseFromArray(message.data(), static_cast<int>(message.size())))
-    return broken("bytes that do not parse");
+  if (!link::parse(parsed, message)) return broken("bytes that do not parse");
   SP_TRY(auto part, read(parsed));
   if (begun_) {
     const auto joined = [](auto& begun, auto& one) { return join(begun, one); };
@@ -265,7 +265,8 @@ std::string encode(const journal::OutboxRow& row) {
   v1::ToRelay message;
   auto* report = message.mutable_report();
   const bool fits = row.report && row.report->size() <= kMaxReport;
-  const bool whole = fits && report->ParseFromString(*row.report) && report->body_case() != v1::Report::BODY_NOT_SET;
+  const bool whole =
+      fits && link::parse(*report, as_bytes(*row.report)) && report->body_case() != v1::Report::BODY_NOT_SET;
   if (!whole) *report = lost(row);
   report->set_seq(row.seq);
   report->set_job_id(row.job.value);

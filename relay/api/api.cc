@@ -17,13 +17,16 @@ http::Response with_header(http::Response response, std::string_view name, std::
   return response;
 }
 
-http::Response too_many(std::chrono::seconds wait) {
-  return with_header(http::to_response({429, "exhausted", "Too many requests; slow down.", {}}), "Retry-After",
+http::Response too_many(std::string detail, std::chrono::seconds wait) {
+  return with_header(http::to_response({429, "exhausted", std::move(detail), {}}), "Retry-After",
                      std::to_string(wait.count()));
 }
 
 http::Response to_response(const AuthFailure& failure) {
-  if (const auto* blocked = std::get_if<Blocked>(&failure)) return too_many(blocked->retry_after);
+  if (const auto* blocked = std::get_if<Blocked>(&failure)) {
+    return too_many("Authentication failed too often from your address; check the token, then try again.",
+                    blocked->retry_after);
+  }
   if (const auto* error = std::get_if<Error>(&failure)) return http::to_response(to_problem(*error));
   return with_header(http::to_response(to_problem({Errc::unauthenticated, {}})), "WWW-Authenticate",
                      "Bearer realm=\"sallyport\"");
@@ -87,7 +90,7 @@ asio::awaitable<http::Admission> Api::admit_call(const http::RequestHead& head, 
 asio::awaitable<std::optional<http::Response>> Api::authorise(const http::RequestHead& head, const Admitted& admitted) {
   if (admitted.bucket.admit == Admit::no) {
     slowed_.add();
-    co_return too_many(admitted.bucket.reset);
+    co_return too_many("Too many requests; slow down.", admitted.bucket.reset);
   }
   if (is_allowed(*admitted.route, admitted.caller)) co_return std::nullopt;
   refused_.add();

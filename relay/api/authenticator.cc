@@ -36,16 +36,15 @@ Authenticator::Authenticator(Services& services, BackOffTerms terms)
           services.metrics.counter("sallyport_api_auth_blocks_total", "Sources blocked for failed authentication.")) {}
 
 asio::awaitable<std::expected<Caller, AuthFailure>> Authenticator::authenticate(const http::RequestHead& head) {
+  // A good token is let in whoever else fails behind the same address.
+  if (auto presented = token_of(head)) {
+    auto caller = co_await verify(std::move(presented->id), std::move(presented->hash));
+    if (caller || !std::holds_alternative<NotAuthenticated>(caller.error())) co_return caller;
+  }
   const auto source = source_of(head.peer);
   if (const auto wait = back_off_.blocked_for(source, services_.clock.steady()))
     co_return std::unexpected(Blocked{*wait});
-  auto presented = token_of(head);
   const bool anonymous = head.headers.find("Authorization") == nullptr;
-  if (presented) {
-    auto caller = co_await verify(std::move(presented->id), std::move(presented->hash));
-    if (caller) back_off_.succeeded(source);
-    if (caller || !std::holds_alternative<NotAuthenticated>(caller.error())) co_return caller;
-  }
   if (!anonymous) co_await count_failure(source, head.request_id);
   co_return std::unexpected(NotAuthenticated{});
 }

@@ -3,6 +3,7 @@
 #include "relay/api/authenticator.h"
 #include "relay/api/replies.h"
 #include "relay/api/shapes.h"
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 #include <deque>
@@ -83,17 +84,17 @@ class JobEvents final : public http::EventSource {
   asio::awaitable<Result<void>> load() {
     const auto& org = watch_.caller.org;
     SP_CO_TRY(const auto job, co_await services_.stores.jobs.find(org, watch_.job));
-    if (auto text = to_json(shape(job)); text != last_job_) {
+    PayloadReader reader(services_, payload_access(watch_.caller));
+    if (auto text = to_json(co_await job_shape(reader, job)); text != last_job_) {
       last_job_ = text;
       ready_.push_back({"", "job", std::move(text)});
     }
     store::EventQuery query{.after_seq = watch_.after, .limit = kBatch, .texts = texts_for(watch_.caller)};
     SP_CO_TRY(auto events, co_await services_.stores.history.events(org, watch_.job, query));
-    PayloadReader reader(services_.envelope, payload_access(watch_.caller));
     for (auto& event : events.items) {
       watch_.after = event.seq;
       const auto kind = event.kind;
-      SP_CO_TRY(const auto value, co_await event_shape(reader, org, watch_.job, std::move(event)));
+      const auto value = co_await event_shape(reader, org, watch_.job, std::move(event));
       ready_.push_back({std::to_string(watch_.after), kind, to_json(value)});
     }
     stale_ = events.more;
@@ -113,17 +114,13 @@ class JobEvents final : public http::EventSource {
 
 }  // namespace
 
-PayloadReader::Access payload_access(const Caller& caller) {
-  return caller.scopes.contains(domain::Scope::payloads_read) ? PayloadReader::Access::granted
-                                                              : PayloadReader::Access::denied;
-}
-
 store::Texts texts_for(const Caller& caller) {
   return payload_access(caller) == PayloadReader::Access::granted ? store::Texts::with : store::Texts::without;
 }
 
-asio::awaitable<Result<Value>> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {
-  SP_CO_TRY(auto text, co_await reader.read_text(log_identity(org, job, event), event.sealed_text));
+asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {
+  auto identity = jobs::log_identity(org, job, event.epoch, event.job_seq);
+  auto text = co_await reader.read_text(std::move(identity), std::move(event.sealed_text));
   co_return Object()
       .put("seq", event.seq)
       .put("at", event.at)

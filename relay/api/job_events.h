@@ -17,8 +17,7 @@ struct JobWatch {
 };
 
 // What one line of a job's history looks like; log text only for callers with payloads:read.
-boost::asio::awaitable<Result<Value>> event_shape(PayloadReader& reader, OrgId org, JobId job,
-                                                  store::HistoryEvent event);
+boost::asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event);
 
 // The life of one job as server-sent events. First and at every change of it "job" (the job itself), then each line of
 // its history
@@ -27,7 +26,6 @@ boost::asio::awaitable<Result<Value>> event_shape(PayloadReader& reader, OrgId o
 std::unique_ptr<http::EventSource> watch_events(Services& services, JobWatch watch,
                                                 std::unique_ptr<jobs::JobSubscription> subscription);
 
-PayloadReader::Access payload_access(const Caller& caller);
 store::Texts texts_for(const Caller& caller);
 
 }  // namespace sallyport::api

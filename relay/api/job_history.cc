@@ -4,7 +4,7 @@
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
-#include "relay/jobs/parcel.h"
+#include "relay/jobs/sealing.h"
 
 namespace sallyport::api {
 
@@ -12,12 +12,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-struct ShownPayloads {
+struct ShownTexts {
+  Value message;
   Value input;
   Value output;
 };
 
-Value step_shape(const store::Step& step, ShownPayloads payloads) {
+Value step_shape(const store::Step& step, ShownTexts texts) {
   return Object()
       .put("path", step.path)
       .put("attempt", step.attempt)
@@ -26,19 +27,11 @@ Value step_shape(const store::Step& step, ShownPayloads payloads) {
       .put("started_at", step.started_at)
       .put("finished_at", step.finished_at)
       .put("error_class", step.error_class)
-      .put("message", step.message)
+      .put("message", std::move(texts.message))
       .put("retry_at", step.retry_at)
-      .put("input", std::move(payloads.input))
-      .put("output", std::move(payloads.output))
+      .put("input", std::move(texts.input))
+      .put("output", std::move(texts.output))
       .done();
-}
-
-asio::awaitable<Result<ShownPayloads>> open_payloads(PayloadReader& reader, keys::RecordIdentity input,
-                                                     keys::RecordIdentity output, store::StepPayloads sealed) {
-  ShownPayloads shown;
-  SP_CO_TRY(shown.input, co_await reader.read_json(std::move(input), std::move(sealed.sealed_input)));
-  SP_CO_TRY(shown.output, co_await reader.read_json(std::move(output), std::move(sealed.sealed_output)));
-  co_return shown;
 }
 
 // Only the payloads that the caller may see and that fit the answer are read from the store.
@@ -56,12 +49,16 @@ asio::awaitable<Result<ValueList>> show_steps(Services& services, PayloadReader&
   ValueList items;
   auto next = payloads.begin();
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const auto& step = steps[i];
-    ShownPayloads shown{reader.left_out(step.payload_bytes), reader.left_out(step.payload_bytes)};
+    auto& step = steps[i];
+    const auto identity = [&](std::string_view column) {
+      return jobs::step_identity(org, column, job, step.path, step.attempt);
+    };
+    ShownTexts shown{{}, reader.left_out(step.payload_bytes), reader.left_out(step.payload_bytes)};
+    shown.message = co_await reader.read_message(identity("message"), std::move(step.sealed_message));
     if (admitted[i]) {
-      auto input = jobs::step_identity(org, "input", job, step.path, step.attempt);
-      auto output = jobs::step_identity(org, "output", job, step.path, step.attempt);
-      SP_CO_TRY(shown, co_await open_payloads(reader, std::move(input), std::move(output), std::move(*next++)));
+      auto& sealed = *next++;
+      shown.input = co_await reader.read_json(identity("input"), std::move(sealed.sealed_input));
+      shown.output = co_await reader.read_json(identity("output"), std::move(sealed.sealed_output));
     }
     items.push_back(step_shape(step, std::move(shown)));
   }
@@ -72,7 +69,7 @@ asio::awaitable<Result<Answer>> list_steps(Services& services, Call call) {
   store::StepFilter filter{.path = call.query_text("path")};
   SP_CO_TRY(auto steps,
             co_await services.stores.history.steps(call.caller.org, call.id<JobId>("job"), std::move(filter)));
-  PayloadReader reader(services.envelope, payload_access(call.caller));
+  PayloadReader reader(services, payload_access(call.caller));
   SP_CO_TRY(auto items, co_await show_steps(services, reader, call, std::move(steps)));
   co_return ok(Object().put("items", Value(std::move(items))).put("payloads_omitted", Value(reader.omitted())).done());
 }
@@ -83,13 +80,12 @@ asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
   const auto limit = static_cast<std::size_t>(call.query_integer("limit").value_or(200));
   store::EventQuery query{.after_seq = after, .limit = limit, .texts = texts_for(call.caller)};
   SP_CO_TRY(auto events, co_await services.stores.history.events(call.caller.org, job, query));
-  PayloadReader reader(services.envelope, payload_access(call.caller));
+  PayloadReader reader(services, payload_access(call.caller));
   ValueList items;
   auto last = after;
   for (auto& event : events.items) {
     last = event.seq;
-    SP_CO_TRY(auto value, co_await event_shape(reader, call.caller.org, job, std::move(event)));
-    items.push_back(std::move(value));
+    items.push_back(co_await event_shape(reader, call.caller.org, job, std::move(event)));
   }
   co_return ok(Object().put("items", Value(std::move(items))).put("after", last).done());
 }
@@ -97,8 +93,8 @@ asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
 asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
   const auto job = call.id<JobId>("job");
   SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(call.caller.org, job));
-  PayloadReader reader(services.envelope, payload_access(call.caller));
-  SP_CO_TRY(auto value, co_await reader.read_json(jobs::trigger_identity(call.caller.org, job), std::move(sealed)));
+  PayloadReader reader(services, payload_access(call.caller));
+  auto value = co_await reader.read_json(jobs::trigger_identity(call.caller.org, job), std::move(sealed));
   co_return ok(Object().put("trigger", std::move(value)).done());
 }
 

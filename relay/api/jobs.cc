@@ -23,6 +23,11 @@ asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call
   co_return recipe.id;
 }
 
+asio::awaitable<Value> shown(Services& services, const Call& call, store::Job job) {
+  PayloadReader reader(services, payload_access(call.caller));
+  co_return co_await job_shape(reader, std::move(job));
+}
+
 Said started(const store::AddedJob& added) {
   return {"job:" + added.job.id.value,
           {{Value("recipe"), Value(added.job.recipe.value)},
@@ -43,7 +48,7 @@ asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   SP_CO_TRY(const auto added,
             co_await services.jobs.start(call.caller.org, std::move(order), {call.caller.actor()}, std::move(note)));
   const bool duplicate = added.outcome == store::AddOutcome::duplicate;
-  auto value = shape(added.job).as_map();
+  auto value = (co_await shown(services, call, added.job)).as_map();
   value.emplace(Value("duplicate"), Value(duplicate));
   auto response = json_response(duplicate ? 200 : 202, Value(std::move(value)));
   response.headers.set("Location", "/v1/jobs/" + added.job.id.value);
@@ -63,19 +68,22 @@ Result<store::JobFilter> filter_of(const Call& call) {
 
 asio::awaitable<Result<Answer>> list_jobs(Services& services, Call call) {
   SP_CO_TRY(const auto filter, filter_of(call));
-  SP_CO_TRY(const auto page, co_await services.stores.jobs.list(call.caller.org, filter, call.page()));
-  co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
+  SP_CO_TRY(auto page, co_await services.stores.jobs.list(call.caller.org, filter, call.page()));
+  PayloadReader reader(services, payload_access(call.caller));
+  ValueList items;
+  for (auto& job : page.items) items.push_back(co_await job_shape(reader, std::move(job)));
+  co_return ok(page_value(std::move(items), page.next));
 }
 
 asio::awaitable<Result<Answer>> get_job(Services& services, Call call) {
   SP_CO_TRY(const auto job, co_await services.stores.jobs.find(call.caller.org, call.id<JobId>("job")));
-  co_return ok(shape(job));
+  co_return ok(co_await shown(services, call, job));
 }
 
 asio::awaitable<Result<Answer>> cancel_job(Services& services, Call call) {
   SP_CO_TRY(const auto job, co_await services.jobs.cancel(call.caller.org, call.id<JobId>("job"), {call.caller.actor()},
                                                           note_of<store::Job>(services, call)));
-  co_return Answer{json_response(202, shape(job))};
+  co_return Answer{json_response(202, co_await shown(services, call, job))};
 }
 
 asio::awaitable<Result<Answer>> rerun_job(Services& services, Call call) {
@@ -85,7 +93,7 @@ asio::awaitable<Result<Answer>> rerun_job(Services& services, Call call) {
       [](const store::AddedJob& added) { return Said{"job:" + added.job.id.value}; });
   SP_CO_TRY(const auto job,
             co_await services.jobs.rerun(call.caller.org, std::move(order), {call.caller.actor()}, std::move(note)));
-  auto response = json_response(202, shape(job));
+  auto response = json_response(202, co_await shown(services, call, job));
   response.headers.set("Location", "/v1/jobs/" + job.id.value);
   co_return Answer{std::move(response)};
 }

@@ -2,6 +2,8 @@
 
 #include "shared/base/json.h"
 
+#include <utility>
+
 namespace sallyport::api {
 
 namespace asio = boost::asio;
@@ -10,7 +12,10 @@ namespace {
 
 constexpr JsonLimits kStoredLimits{.max_bytes = 64u << 20, .max_depth = 64};
 
-Value unreadable() { return Value(ValueMap{{Value("$unreadable"), Value("this payload is not kept any more")}}); }
+std::string_view reason_of(Errc code) {
+  if (code == Errc::invalid) return "it was changed, or belongs to another record";
+  return "it is sealed under a key that this relay does not have now";
+}
 
 }  // namespace
 
@@ -27,28 +32,42 @@ Value PayloadReader::left_out(std::size_t bytes) const {
   return Value(ValueMap{{Value("$omitted"), Value("the answer is full; ask for this step alone")}});
 }
 
-asio::awaitable<Result<std::optional<std::string>>> PayloadReader::open(keys::RecordIdentity identity, Bytes sealed) {
+Value PayloadReader::unreadable(std::string_view record, const Error& why) {
+  if (!std::exchange(told_, true)) log_.error("record.unreadable", {{"record", record}, {"reason", why.message}});
+  return Value(ValueMap{{Value("$unreadable"), Value(reason_of(why.code))}});
+}
+
+asio::awaitable<std::expected<Secret, Value>> PayloadReader::open(keys::RecordIdentity identity, Bytes sealed) {
+  const auto record = identity.record;
   auto plain = co_await envelope_.open(std::move(identity), sealed);
-  if (!plain && plain.error().code == Errc::invalid) co_return std::nullopt;
-  if (!plain) co_return std::unexpected(std::move(plain).error());
-  co_return std::string(plain->reveal());
+  if (!plain) co_return std::unexpected(unreadable(record, plain.error()));
+  co_return *std::move(plain);
 }
 
-asio::awaitable<Result<Value>> PayloadReader::read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
+asio::awaitable<Value> PayloadReader::read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
   if (!sealed || access_ == Access::denied) co_return Value();
-  SP_CO_TRY(const auto text, co_await open(std::move(identity), *std::move(sealed)));
-  if (!text) co_return unreadable();
-  co_return parse_stored_json(*text, kStoredLimits);
+  const auto record = identity.record;
+  const auto text = co_await open(std::move(identity), *std::move(sealed));
+  if (!text) co_return text.error();
+  auto value = parse_stored_json(text->reveal(), kStoredLimits);
+  co_return value ? *std::move(value) : unreadable(record, value.error());
 }
 
-asio::awaitable<Result<Value>> PayloadReader::read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
+asio::awaitable<Value> PayloadReader::read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
   if (!sealed || access_ == Access::denied) co_return Value();
-  SP_CO_TRY(const auto text, co_await open(std::move(identity), *std::move(sealed)));
-  co_return text ? Value(*text) : unreadable();
+  const auto text = co_await open(std::move(identity), *std::move(sealed));
+  co_return text ? Value(text->reveal()) : text.error();
 }
 
-keys::RecordIdentity log_identity(const OrgId& org, const JobId& job, const store::HistoryEvent& event) {
-  return {org, "history", "text", store::entry_record(job, event.epoch, event.job_seq)};
+asio::awaitable<Value> PayloadReader::read_message(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
+  if (!sealed) co_return Value("");
+  const auto text = co_await open(std::move(identity), *std::move(sealed));
+  co_return text ? Value(text->reveal()) : text.error();
+}
+
+PayloadReader::Access payload_access(const Caller& caller) {
+  return caller.scopes.contains(domain::Scope::payloads_read) ? PayloadReader::Access::granted
+                                                              : PayloadReader::Access::denied;
 }
 
 }  // namespace sallyport::api

@@ -1,24 +1,27 @@
 #pragma once
 
-#include "relay/keys/envelope.h"
-#include "relay/store/history.h"
+#include "relay/api/caller.h"
+#include "relay/api/services.h"
 #include "shared/base/value.h"
 
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <expected>
 #include <optional>
 
 namespace sallyport::api {
 
-// Opens sealed payloads for one answer, up to a bound, for callers that may see them. What cannot be opened any more
-// (its key is gone) is said to be unreadable; it is no error.
+// Opens what is sealed, for one answer: payloads up to a bound, for callers that may see them, and messages for all who
+// may read the record they belong to. What does not open (its key is not here, the record was changed) is
+// {"$unreadable": why} in its place, and the first of an answer is logged; the rest of the answer stands.
 class PayloadReader {
  public:
   static constexpr std::size_t kMostBytes = 8u << 20;
   enum class Access { granted, denied };
 
-  PayloadReader(keys::Envelope& envelope, Access access) : envelope_(envelope), access_(access) {}
+  PayloadReader(Services& services, Access access)
+      : envelope_(services.envelope), log_(services.log), access_(access) {}
 
   // Whether payloads of so many bytes, of one step, are to be fetched: access is granted and they still fit. What came
   // first is admitted whatever its size.
@@ -27,20 +30,26 @@ class PayloadReader {
   Value left_out(std::size_t bytes) const;
 
   // The JSON inside; null when there is none or access is denied.
-  boost::asio::awaitable<Result<Value>> read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed);
-  boost::asio::awaitable<Result<Value>> read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed);
+  boost::asio::awaitable<Value> read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed);
+  boost::asio::awaitable<Value> read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed);
+  // Why something failed; "" when there is nothing to say. Whatever the access to payloads.
+  boost::asio::awaitable<Value> read_message(keys::RecordIdentity identity, std::optional<Bytes> sealed);
 
   bool omitted() const { return omitted_; }  // something was left out because of the bound
 
  private:
-  boost::asio::awaitable<Result<std::optional<std::string>>> open(keys::RecordIdentity identity, Bytes sealed);
+  // Or what stands in its place.
+  boost::asio::awaitable<std::expected<Secret, Value>> open(keys::RecordIdentity identity, Bytes sealed);
+  Value unreadable(std::string_view record, const Error& why);
 
   keys::Envelope& envelope_;
+  const Log& log_;
   Access access_;
   std::size_t admitted_ = 0;
   bool omitted_ = false;
+  bool told_ = false;
 };
 
-keys::RecordIdentity log_identity(const OrgId& org, const JobId& job, const store::HistoryEvent& event);
+PayloadReader::Access payload_access(const Caller& caller);
 
 }  // namespace sallyport::api

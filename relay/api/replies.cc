@@ -35,4 +35,9 @@ Object& Object::put(std::string_view name, Value value) {
   return *this;
 }
 
+Value page_value(ValueList items, const std::string& next) {
+  return Value(
+      ValueMap{{Value("items"), Value(std::move(items))}, {Value("next"), next.empty() ? Value() : Value(next)}});
+}
+
 }  // namespace sallyport::api

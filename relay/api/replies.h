@@ -20,12 +20,12 @@ Answer changed_meanwhile(std::string_view what);
 Answer created(std::string_view location, const Value& value);
 
 // {"items": [...], "next": "cursor" or null}
+Value page_value(ValueList items, const std::string& next);
 template <class T, class ToValue>
 Value page_value(const store::Page<T>& page, ToValue to_value) {
   ValueList items;
   for (const auto& item : page.items) items.push_back(to_value(item));
-  return Value(ValueMap{{Value("items"), Value(std::move(items))},
-                        {Value("next"), page.next.empty() ? Value() : Value(page.next)}});
+  return page_value(std::move(items), page.next);
 }
 
 // A JSON object, member by member.

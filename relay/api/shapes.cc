@@ -1,6 +1,7 @@
 #include "relay/api/shapes.h"
 
 #include "relay/api/replies.h"
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 namespace sallyport::api {
@@ -12,9 +13,15 @@ Value names_of(domain::ScopeSet scopes) {
   return Value(std::move(names));
 }
 
-Value shape(const store::JobError& error) {
-  if (error.error_class.empty() && error.message.empty()) return {};
-  return Object().put("class", error.error_class).put("message", error.message).put("step", error.failed_step).done();
+boost::asio::awaitable<Value> error_shape(PayloadReader& reader, const store::Job& job) {
+  const auto& error = job.error;
+  if (error.error_class.empty() && !error.sealed_message) co_return Value();
+  auto message = co_await reader.read_message(jobs::error_identity(job.org, job.id), error.sealed_message);
+  co_return Object()
+      .put("class", error.error_class)
+      .put("message", std::move(message))
+      .put("step", error.failed_step)
+      .done();
 }
 
 Value shape(const std::optional<store::TriggerHolder>& holder) {
@@ -89,13 +96,15 @@ Value shape(const store::Group& group) {
       .done();
 }
 
-Value shape(const store::Connection& connection) {
-  return Object()
+boost::asio::awaitable<Value> connection_shape(PayloadReader& reader, store::Connection connection) {
+  auto identity = jobs::connection_identity(connection.org, connection.agent, connection.name);
+  auto detail = co_await reader.read_message(std::move(identity), std::move(connection.sealed_detail));
+  co_return Object()
       .put("agent", connection.agent)
       .put("name", connection.name)
       .put("kind", connection.kind)
       .put("health", to_string(connection.health))
-      .put("detail", connection.detail)
+      .put("detail", std::move(detail))
       .put("checked_at", connection.checked_at)
       .done();
 }
@@ -138,8 +147,9 @@ Value shape(const store::RecipeVersionSummary& version) {
       .done();
 }
 
-Value shape(const store::Job& job) {
-  return Object()
+boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job) {
+  auto error = co_await error_shape(reader, job);
+  co_return Object()
       .put("id", job.id)
       .put("recipe", job.recipe)
       .put("version", job.version)
@@ -156,7 +166,7 @@ Value shape(const store::Job& job) {
       .put("dispatched_at", job.dispatched_at)
       .put("started_at", job.started_at)
       .put("finished_at", job.finished_at)
-      .put("error", shape(job.error))
+      .put("error", std::move(error))
       .done();
 }
 

@@ -3,6 +3,7 @@
 #include "proto/sallyport/v1/link.pb.h"
 #include "relay/gateway/codec.h"
 #include "relay/gateway/peer_summary.h"
+#include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/mux/message.h"
 
@@ -16,9 +17,8 @@ namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kMaxOutgoing = 2'000;
-constexpr std::size_t kMaxOutgoingBytes = 16u << 20;
 constexpr std::size_t kMaxReports = 512;
+constexpr std::size_t kMaxReportBytes = 8u << 20;
 constexpr std::size_t kReportsAtOnce = 256;
 constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
@@ -58,7 +58,9 @@ AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::
 
 asio::awaitable<void> AgentSession::run() {
   const auto end = co_await session_.run();
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   services_.links.leave(*this);
+  if (admitted_) co_await note_sighting();
   services_.log.info(admitted_ ? "link.lost" : "link.refused",
                      {{"org", who_.org.value},
                       {"agent", who_.agent.value},
@@ -90,18 +92,32 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
 
 // What the agent says of itself is for people; failing to write it down does not cost the link.
 asio::awaitable<void> AgentSession::note_peer(link::Peer peer) {
-  auto seen =
-      co_await services_.agents.seen(who_.org, who_.agent, {peer.hostname, peer.software, services_.clock.wall()});
+  sighting_ = {peer.hostname, peer.software, {}};
+  co_await note_sighting();
   auto connections = connections_of(who_.org, who_.agent, peer.policy_summary_json, services_.clock.wall());
   if (!connections) {
     services_.log.warn("link.bad_summary", {{"agent", who_.agent.value}, {"message", connections.error().message}});
     co_return;
   }
-  auto stored = co_await services_.connections.replace(who_.org, who_.agent, std::move(*connections));
-  for (const auto& outcome : {seen, stored}) {
-    if (!outcome)
-      services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", outcome.error().message}});
+  auto stored = co_await note_connections(std::move(*connections));
+  if (!stored) services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", stored.error().message}});
+}
+
+asio::awaitable<void> AgentSession::note_sighting() {
+  sighting_.at = services_.clock.wall();
+  const auto seen = co_await services_.agents.seen(who_.org, who_.agent, sighting_);
+  if (!seen) services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", seen.error().message}});
+}
+
+asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldConnection> told) {
+  std::vector<store::Connection> connections;
+  for (auto& [connection, detail] : told) {
+    auto identity = jobs::connection_identity(who_.org, who_.agent, connection.name);
+    SP_CO_TRY(connection.sealed_detail,
+              co_await jobs::seal_any(services_.envelope, std::move(identity), std::move(detail)));
+    connections.push_back(std::move(connection));
   }
+  co_return co_await services_.connections.replace(who_.org, who_.agent, std::move(connections));
 }
 
 asio::awaitable<void> AgentSession::serve(link::Session& session) {
@@ -137,11 +153,12 @@ asio::awaitable<void> AgentSession::receive_loop(link::Channel& channel) {
     if (!message || !*message) co_return session_.stop("the jobs channel ended");
     auto decoded = decode(**message);
     if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, kAfterWrong});
-    if (auto taken = co_await receive(std::move(*decoded)); !taken) co_return session_.stop(taken.error().message);
+    if (auto taken = co_await receive(std::move(*decoded), (*message)->size()); !taken)
+      co_return session_.stop(taken.error().message);
   }
 }
 
-asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message) {
+asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std::size_t bytes) {
   if (auto* holding = std::get_if<jobs::Holding>(&message)) {
     const auto revision = holding->assignments_revision;
     co_await services_.dispatcher.holding(*this, std::move(*holding));
@@ -151,11 +168,12 @@ asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message) {
   } else if (auto* answer = std::get_if<jobs::DispatchAnswer>(&message)) {
     co_await services_.dispatcher.answered(*this, std::move(*answer));
   } else {
-    while (reports_.size() >= kMaxReports) {
+    while (reports_.size() >= kMaxReports || report_bytes_ >= kMaxReportBytes) {
       reports_drained_.clear();
       co_await reports_drained_.wait();
     }
-    reports_.push_back(std::get<jobs::Report>(std::move(message)));
+    reports_.push_back({std::get<jobs::Report>(std::move(message)), bytes});
+    report_bytes_ += bytes;
     has_reports_.set();
   }
   co_return Result<void>();
@@ -168,50 +186,43 @@ asio::awaitable<void> AgentSession::record_loop() {
       co_await has_reports_.wait();
       continue;
     }
-    std::vector<jobs::Report> batch(
-        reports_.begin(), reports_.begin() + static_cast<std::ptrdiff_t>(std::min(reports_.size(), kReportsAtOnce)));
+    const auto count = std::min(reports_.size(), kReportsAtOnce);
+    std::vector<jobs::Report> batch;
+    for (std::size_t i = 0; i < count; ++i) batch.push_back(reports_[i].report);
     const auto last = batch.back().seq;
-    const auto count = static_cast<std::ptrdiff_t>(batch.size());
     if (auto recorded = co_await services_.recorder.record(*this, std::move(batch)); !recorded) {
       services_.log.error("report.not_stored", {{"agent", who_.agent.value}, {"message", recorded.error().message}});
       co_await sleep_for(kStoreRetry);
       continue;
     }
-    reports_.erase(reports_.begin(), reports_.begin() + count);
+    for (std::size_t i = 0; i < count; ++i) {
+      report_bytes_ -= reports_.front().bytes;
+      reports_.pop_front();
+    }
     reports_drained_.set();
     (void)post(jobs::ReportsAcked{last});
   }
 }
 
 Result<void> AgentSession::post(jobs::ToAgent message) {
-  auto parts = encode(message);
-  std::size_t size = 0;
-  for (const auto& part : parts) {
-    if (part.size() > mux::kMaxMessage)
-      return fail(Errc::too_large, fmt::format("a message of {} bytes does not fit on a channel", part.size()));
-    size += part.size();
-  }
-  if (outgoing_.size() + parts.size() > kMaxOutgoing || outgoing_bytes_ + size > kMaxOutgoingBytes) {
-    session_.refuse({"overloaded", "the agent does not take its messages", std::chrono::seconds(1)});
-    return fail(Errc::exhausted, "the agent does not take its messages");
-  }
-  outgoing_bytes_ += size;
-  std::ranges::move(parts, std::back_inserter(outgoing_));
-  has_outgoing_.set();
-  return {};
+  auto pushed = outgoing_.push(message);
+  if (pushed) has_outgoing_.set();
+  if (!pushed && pushed.error().code == Errc::exhausted)
+    session_.refuse({"overloaded", pushed.error().message, std::chrono::seconds(1)});
+  return pushed;
 }
 
 asio::awaitable<void> AgentSession::send_loop(link::Channel& channel) {
   for (;;) {
-    if (outgoing_.empty()) {
+    const bool was_full = outgoing_.room_for_jobs() == 0;
+    auto message = outgoing_.pop();
+    if (!message) {
       has_outgoing_.clear();
       co_await has_outgoing_.wait();
       continue;
     }
-    auto message = std::move(outgoing_.front());
-    outgoing_.pop_front();
-    outgoing_bytes_ -= message.size();
-    if (auto sent = co_await channel.send_message(std::move(message)); !sent)
+    if (was_full && outgoing_.room_for_jobs() > 0) services_.dispatcher.wake();
+    if (auto sent = co_await channel.send_message(*std::move(message)); !sent)
       co_return session_.stop(sent.error().message);
   }
 }

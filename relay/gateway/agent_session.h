@@ -1,6 +1,8 @@
 #pragma once
 
 #include "relay/gateway/links.h"
+#include "relay/gateway/outgoing.h"
+#include "relay/gateway/peer_summary.h"
 #include "relay/identity/admission.h"
 #include "relay/identity/renewal.h"
 #include "relay/jobs/assigner.h"
@@ -26,6 +28,7 @@ struct SessionServices {
   jobs::Assigner& assigner;
   store::Agents& agents;
   store::Connections& connections;
+  keys::Envelope& envelope;
   Audit& audit;
   const Clock& clock;
   const Log& log;
@@ -51,6 +54,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   // jobs::AgentLink and LiveLink
   const jobs::LinkedAgent& who() const override { return who_; }
   Result<void> post(jobs::ToAgent message) override;
+  std::size_t room_for_jobs() const override { return outgoing_.room_for_jobs(); }
   void pong(std::uint64_t nonce) override { session_.pong(nonce); }
   const Bytes& boot_id() const override { return boot_id_; }
   std::string peer_address() const override { return address_; }
@@ -62,10 +66,12 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   boost::asio::awaitable<void> receive_loop(link::Channel& channel);
   boost::asio::awaitable<void> send_loop(link::Channel& channel);
   boost::asio::awaitable<void> record_loop();
-  boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message);
+  boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message, std::size_t bytes);
   boost::asio::awaitable<void> renew_loop();
   boost::asio::awaitable<void> renew(Bytes csr_der);
   boost::asio::awaitable<void> note_peer(link::Peer peer);
+  boost::asio::awaitable<void> note_sighting();
+  boost::asio::awaitable<Result<void>> note_connections(std::vector<ToldConnection> told);
   void fault(const std::string& task);
 
   boost::asio::any_io_executor executor_;
@@ -76,11 +82,16 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   Bytes boot_id_;
   WallTime since_;
   bool admitted_ = false;
+  store::AgentSighting sighting_;  // what it said of itself
 
-  std::deque<std::string> outgoing_;
-  std::size_t outgoing_bytes_ = 0;
+  Outgoing outgoing_;
   Event has_outgoing_;
-  std::deque<jobs::Report> reports_;
+  struct Arrived {
+    jobs::Report report;
+    std::size_t bytes;
+  };
+  std::deque<Arrived> reports_;
+  std::size_t report_bytes_ = 0;
   Event has_reports_;
   Event reports_drained_;
   std::optional<Bytes> renewal_;  // the CSR of a renewal that waits

@@ -1,6 +1,7 @@
 #include "relay/gateway/codec.h"
 
 #include "proto/sallyport/v1/jobs.pb.h"
+#include "shared/link/message_bytes.h"
 
 namespace sallyport::gateway {
 namespace {
@@ -147,7 +148,7 @@ std::vector<std::string> encode(const jobs::ToAgent& message) {
 
 Result<jobs::FromAgent> decode(std::span<const std::byte> message) {
   v1::ToRelay in;
-  if (!in.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+  if (!link::parse(in, message)) {
     return fail(Errc::invalid, "a message of the jobs channel that is not a ToRelay");
   }
   switch (in.body_case()) {

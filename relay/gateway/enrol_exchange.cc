@@ -2,6 +2,7 @@
 
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
+#include "shared/link/message_bytes.h"
 #include "shared/mux/frame.h"
 
 #include <array>
@@ -26,7 +27,7 @@ asio::awaitable<Result<v1::EnrolRequest>> read_request(ByteStream& stream) {
     if (!frame) continue;
     v1::EnrolRequest request;
     const bool is_request = frame->channel == mux::kControlChannel && frame->type == mux::FrameType::control &&
-                            request.ParseFromArray(frame->payload.data(), static_cast<int>(frame->payload.size()));
+                            link::parse(request, frame->payload);
     if (!is_request) co_return fail(Errc::invalid, "not an enrolment request");
     if (request.hostname().size() > kMaxName || request.software().size() > kMaxName) {
       co_return fail(Errc::too_large, "an enrolment request with a name over 255 bytes");

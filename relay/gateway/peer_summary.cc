@@ -25,24 +25,26 @@ store::ConnectionHealth health_of(const std::string& word) {
   return word == "failing" ? store::ConnectionHealth::failing : store::ConnectionHealth::unknown;
 }
 
-Result<store::Connection> connection_of(const OrgId& org, const AgentId& agent, const Value& entry, WallTime at) {
-  store::Connection connection{
-      .org = org, .agent = agent, .name = {}, .kind = {}, .detail = {}, .checked_at = std::nullopt};
+Result<ToldConnection> connection_of(const OrgId& org, const AgentId& agent, const Value& entry, WallTime at) {
+  ToldConnection told{
+      .connection = {.org = org, .agent = agent, .name = {}, .kind = {}, .sealed_detail = {}, .checked_at = {}},
+      .detail = {}};
+  auto& connection = told.connection;
   SP_TRY(connection.name, text_of(entry, "name"));
   SP_TRY(connection.kind, text_of(entry, "kind"));
-  SP_TRY(connection.detail, text_of(entry, "detail"));
+  SP_TRY(told.detail, text_of(entry, "detail"));
   SP_TRY(const auto health, text_of(entry, "health"));
   connection.health = health_of(health);
   if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = at;
   if (connection.name.empty()) return fail(Errc::invalid, "summary of the agent: a connection without a name");
-  return connection;
+  return told;
 }
 
 }  // namespace
 
-Result<std::vector<store::Connection>> connections_of(const OrgId& org, const AgentId& agent,
-                                                      std::string_view summary_json, WallTime at) {
-  std::vector<store::Connection> connections;
+Result<std::vector<ToldConnection>> connections_of(const OrgId& org, const AgentId& agent,
+                                                   std::string_view summary_json, WallTime at) {
+  std::vector<ToldConnection> connections;
   if (summary_json.empty()) return connections;
   SP_TRY(const auto summary, parse_json(summary_json, {.max_bytes = kMaxSummary, .max_depth = 8}));
   if (!summary.is(Value::Kind::map)) return fail(Errc::invalid, "summary of the agent: no object");
@@ -53,10 +55,10 @@ Result<std::vector<store::Connection>> connections_of(const OrgId& org, const Ag
     return fail(Errc::too_large, "summary of the agent: more than 1,000 connections");
   std::set<std::string> names;
   for (const auto& entry : list->as_list()) {
-    SP_TRY(auto connection, connection_of(org, agent, entry, at));
-    if (!names.insert(connection.name).second)
+    SP_TRY(auto told, connection_of(org, agent, entry, at));
+    if (!names.insert(told.connection.name).second)
       return fail(Errc::invalid, "summary of the agent: a connection is named twice");
-    connections.push_back(std::move(connection));
+    connections.push_back(std::move(told));
   }
   return connections;
 }

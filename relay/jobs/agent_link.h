@@ -3,6 +3,8 @@
 #include "relay/jobs/wire.h"
 #include "shared/base/result.h"
 
+#include <cstddef>
+
 namespace sallyport::jobs {
 
 // Who is at the other end of a link, proven by its certificate and looked up in the store.
@@ -17,7 +19,11 @@ class AgentLink {
  public:
   virtual ~AgentLink() = default;
   virtual const LinkedAgent& who() const = 0;
-  // Queues a message; never waits. Errc::exhausted: the agent takes nothing, and its link is being ended for it.
+  // How many jobs more it may be sent before it has taken those that are on their way; the dispatcher is woken when
+  // there is room again.
+  virtual std::size_t room_for_jobs() const = 0;
+  // Queues a message; never waits. Errc::unavailable: a job, and there is no room for one. Errc::exhausted: the agent
+  // takes nothing, and its link is being ended for it.
   // Errc::too_large: no message may be that large (docs/protocol.md P9.1); nothing was queued, the link goes on.
   virtual Result<void> post(ToAgent message) = 0;
   // Answers a ping of the agent; called by the dispatcher when its turn comes (docs/protocol.md, liveness).

@@ -1,6 +1,9 @@
 #include "relay/jobs/dispatcher.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/async/task_group.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -41,7 +44,7 @@ store::awaitable<void> Dispatcher::run() {
 }
 
 bool Dispatcher::has_credit(const Linked& linked) const {
-  return linked.slots > 0 && linked.resumes <= parts_.clock.steady();
+  return linked.slots > 0 && linked.resumes <= parts_.clock.steady() && linked.claiming < linked.link->room_for_jobs();
 }
 
 std::vector<GroupId> Dispatcher::groups_with_credit() const {
@@ -77,6 +80,7 @@ store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
     Linked* agent = least_loaded(job.group);
     if (agent == nullptr) continue;
     --agent->slots;
+    ++agent->claiming;
     const AgentId id = agent->link->who().agent;
     claims.spawn("claim", claim_and_hand_over(std::move(job), id, agent->number, claimed));
   }
@@ -90,7 +94,10 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
   const auto now = parts_.clock.wall();
   auto won = co_await parts_.jobs.claim(job.org, job.id, {agent, job.lease_epoch, now, now + leases_.terms().length});
   if (!won) {  // somebody was faster, or the concurrency limit is reached
-    if (auto* l = linked(agent, link)) ++l->slots;
+    if (auto* l = linked(agent, link)) {
+      ++l->slots;
+      --l->claiming;
+    }
     if (won.error().code != Errc::conflict && won.error().code != Errc::exhausted)
       parts_.log.error("dispatch.failed", {{"job", job.id.value}, {"message", won.error().message}});
     co_return;
@@ -110,6 +117,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   auto parcel = co_await parts_.parcels.make(job, leases_.terms().length);
   const auto cancelled = being_sent_.extract(held.key).mapped();
   auto* target = linked(held.agent, link);
+  if (target != nullptr) --target->claiming;
   Result<void> posted;
   if (!parcel) {
     posted = std::unexpected(parcel.error());
@@ -120,9 +128,8 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
     posted = target->link->post(std::move(*parcel));
   }
   if (!posted) {
-    const bool link_failed = parcel && posted.error().code != Errc::too_large;
-    if (target != nullptr && !link_failed) ++target->slots;
-    if (link_failed) {
+    if (target != nullptr && posted.error().code != Errc::exhausted) ++target->slots;
+    if (parcel && posted.error().code != Errc::too_large) {
       (void)co_await take_back(held, store::ReleaseReason::not_started, posted.error().message);
     } else {
       co_await not_sendable(held, posted.error());
@@ -141,17 +148,28 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
 store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
   parts_.log.error("dispatch.failed", {{"job", held.key.job.value}, {"message", why.message}});
   if (why.code == Errc::invalid)
-    (void)co_await give_up(held, {"holder_lost", why.message + "; re-run the job", ""});
+    (void)co_await give_up(held, {"holder_lost", why.message + "; re-run the job"});
   else if (why.code == Errc::too_large)
-    (void)co_await give_up(held, {"too_large", why.message + "; re-run the job", ""});
+    (void)co_await give_up(held, {"too_large", why.message + "; re-run the job"});
   else if (why.code == Errc::internal)
-    (void)co_await give_up(held, {"damaged", why.message, ""});
+    (void)co_await give_up(held, {"damaged", why.message});
   else if (const auto current = leases_.find(held.key))
     unsent_.push_back(*current);
 }
 
+// That a job ends does not wait for the key: without it the end has its class and no message.
+store::awaitable<store::JobError> Dispatcher::sealed(JobKey key, Fault why) {
+  auto message = co_await seal_error(parts_.envelope, error_identity(key.org, key.job), std::move(why.message));
+  if (!message)
+    parts_.log.error("job.error_not_sealed", {{"job", key.job.value}, {"message", message.error().message}});
+  co_return store::JobError{std::move(why.error_class), std::move(message).value_or(std::nullopt), ""};
+}
+
 store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::ReleaseReason reason, std::string why) {
-  auto released = co_await parts_.jobs.release(held.key.org, held.key.job, held.epoch, parts_.clock.wall(), reason);
+  auto if_dead =
+      co_await sealed(held.key, {"lost", fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)});
+  auto released = co_await parts_.jobs.release(held.key.org, held.key.job, held.epoch,
+                                               {parts_.clock.wall(), reason, std::move(if_dead)});
   if (!released && released.error().code != Errc::conflict) {
     parts_.log.error("job.release_failed", {{"job", held.key.job.value}, {"message", released.error().message}});
     co_return std::unexpected(released.error());  // the lease stays, so a later tick tries again
@@ -168,18 +186,19 @@ store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::Releas
   co_return Result<void>();
 }
 
-// Ends a job that no agent can go on with.
-store::awaitable<Result<void>> Dispatcher::give_up(HeldJob held, store::JobError why) {
-  const std::string message = why.message;
+// Ends a job that no agent can go on with. Its message may be an agent's, with values in it: it is not logged.
+store::awaitable<Result<void>> Dispatcher::give_up(HeldJob held, Fault why) {
+  const std::string error_class = why.error_class;
+  auto error = co_await sealed(held.key, std::move(why));
   auto ended = co_await parts_.jobs.finish(held.key.org, held.key.job, held.epoch,
-                                           {domain::JobState::failed, parts_.clock.wall(), std::move(why)});
+                                           {domain::JobState::failed, parts_.clock.wall(), std::move(error)});
   if (!ended && ended.error().code != Errc::conflict) {
     parts_.log.error("job.finish_failed", {{"job", held.key.job.value}, {"message", ended.error().message}});
     co_return std::unexpected(ended.error());  // the lease stays: it will be lost, and the job tried again
   }
   leases_.end(held.key, held.epoch);
   if (!ended) co_return Result<void>();
-  parts_.log.warn("job.given_up", {{"job", held.key.job.value}, {"agent", held.agent.value}, {"reason", message}});
+  parts_.log.warn("job.given_up", {{"job", held.key.job.value}, {"agent", held.agent.value}, {"class", error_class}});
   parts_.feed.publish(held.key.org, ended->recipe, {held.key.job, 0});
   wake();  // a place under a concurrency limit may be free
   co_return Result<void>();

@@ -22,6 +22,7 @@ class Dispatcher {
   struct Parts {
     store::Jobs& jobs;
     ParcelMaker& parcels;
+    keys::Envelope& envelope;
     LocalJobFeed& feed;
     const Clock& clock;
     const Log& log;
@@ -62,6 +63,7 @@ class Dispatcher {
     AgentLink* link;
     std::uint64_t number;  // of the link, never used again: an agent's next link is another one
     std::uint32_t slots = 0;
+    std::size_t claiming = 0;  // jobs that are being claimed for it and not posted yet
     SteadyTime since;
     SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
     std::chrono::seconds pause{0};
@@ -79,7 +81,13 @@ class Dispatcher {
   store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link, std::uint64_t holding);
   store::awaitable<void> not_sendable(HeldJob held, Error why);
   store::awaitable<Result<void>> take_back(HeldJob held, store::ReleaseReason reason, std::string why);
-  store::awaitable<Result<void>> give_up(HeldJob held, store::JobError why);
+  // Why the relay ends a job.
+  struct Fault {
+    std::string error_class;
+    std::string message;
+  };
+  store::awaitable<Result<void>> give_up(HeldJob held, Fault why);
+  store::awaitable<store::JobError> sealed(JobKey key, Fault why);
   store::awaitable<Result<void>> take_from_revoked(store::Job job, AgentId agent);
   store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, SteadyTime linked_since);
   store::awaitable<void> repeat_cancels(AgentLink& link);

@@ -109,7 +109,7 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
     (void)co_await take_back(*held, store::ReleaseReason::not_started, "the agent is busy");
     co_return;
   }
-  (void)co_await give_up(*held, {answer.error_class, answer.message, ""});
+  (void)co_await give_up(*held, {std::move(answer.error_class), std::move(answer.message)});
 }
 
 void Dispatcher::tell_cancelled(const store::Job& job) {
@@ -146,7 +146,7 @@ store::awaitable<Result<void>> Dispatcher::take_from_revoked(store::Job job, Age
     co_return co_await take_back(std::move(held), store::ReleaseReason::holder_lost, "its agent was revoked");
   co_return co_await give_up(
       std::move(held),
-      {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known", ""});
+      {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known"});
 }
 
 }  // namespace sallyport::jobs

@@ -1,5 +1,6 @@
 #include "relay/jobs/parcel.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -29,15 +30,6 @@ bool is_kept_whole(const Value& output) {
              std::ranges::all_of(output.as_handle().attributes, entry_is_whole);
     default: return true;
   }
-}
-
-keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job) {
-  return {org, "jobs", "trigger", job.value};
-}
-
-keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
-                                   std::uint32_t attempt) {
-  return {org, "steps", std::string(column), store::step_record(job, path, attempt)};
 }
 
 store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, RecipeId recipe, std::uint32_t version) {

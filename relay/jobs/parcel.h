@@ -53,9 +53,4 @@ class ParcelMaker {
 // True when the stored output of a step is all there was: nothing redacted, no body that lives on an agent.
 bool is_kept_whole(const Value& output);
 
-// The identity under which a job's trigger data is sealed.
-keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job);
-keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
-                                   std::uint32_t attempt);
-
 }  // namespace sallyport::jobs

@@ -1,15 +1,12 @@
 #include "relay/jobs/recorder.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/async/task_group.h"
 
 #include <algorithm>
 
 namespace sallyport::jobs {
 namespace {
-
-std::optional<Bytes> if_any(Bytes sealed, const std::string& plain) {
-  return plain.empty() ? std::nullopt : std::optional(std::move(sealed));
-}
 
 // An end that is no end (or a word this relay does not know) is a failure, never a success.
 domain::StepStatus end_of_step(const std::string& text) {
@@ -75,7 +72,7 @@ store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) 
     if (batch.epoch == 0 && std::holds_alternative<ReportedJobStart>(report.what)) {
       SP_CO_CHECK(co_await adopt_local_job(agent, batch.job, report));
     }
-    SP_CO_TRY(auto entry, co_await entry_of(agent, batch.job, std::move(report)));
+    SP_CO_TRY(auto entry, co_await entry_of(agent.org, batch.job, std::move(report)));
     entries.push_back(std::move(entry));
   }
   SP_CO_TRY(const auto job, co_await parts_.jobs.find(agent.org, batch.job));
@@ -114,7 +111,8 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
 store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json) {
   const JobId id = job.id;
   store::NewJob added{std::move(job), {}, {}};
-  SP_CO_TRY(added.sealed_trigger, co_await seal(trigger_identity(agent.org, id), std::move(trigger_json)));
+  SP_CO_TRY(added.sealed_trigger,
+            co_await parts_.envelope.seal(trigger_identity(agent.org, id), as_bytes(trigger_json)));
   SP_CO_TRY(const auto outcome, co_await parts_.jobs.add(agent.org, std::move(added)));
   if (outcome.job.id != id) co_return fail(Errc::conflict, "this event has started another job already");
   parts_.log.info("job.adopted", {{"org", agent.org.value},
@@ -124,7 +122,9 @@ store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store:
   co_return Result<void>();
 }
 
-// An event that the ledger will never take is logged and spent; it does not hold up the others.
+// An event that the ledger will never take is logged and spent; it does not hold up the others. What the agent says of
+// a job may name what is in its data (the path of a file), and the ledger is in clear and for good: there the rule
+// stands, and the words are in the job's sealed history.
 store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, std::vector<AgentEvent> events) {
   for (auto& [job, event] : events) {
     AuditRecord record{.actor = "agent:" + agent.agent.value,
@@ -134,7 +134,7 @@ store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, std::vecto
                        .detail = {},
                        .request_id = ""};
     record.detail.emplace(Value("rule"), Value(event.rule));
-    record.detail.emplace(Value("message"), Value(event.message));
+    if (job.empty()) record.detail.emplace(Value("message"), Value(event.message));
     auto written = co_await parts_.audit.record(agent.org, std::move(record));
     if (written) continue;
     if (!is_final_refusal(written.error().code)) co_return written;
@@ -143,33 +143,39 @@ store::awaitable<Result<void>> Recorder::audit_all(LinkedAgent agent, std::vecto
   co_return Result<void>();
 }
 
-store::awaitable<Result<Bytes>> Recorder::seal(keys::RecordIdentity identity, std::string text) {
-  co_return co_await parts_.envelope.seal(std::move(identity), as_bytes(text));
+store::awaitable<Result<store::StepFinished>> Recorder::step_end_of(OrgId org, JobId job, ReportedStepEnd end) {
+  store::StepFinished finished{.path = end.path,
+                               .attempt = end.attempt,
+                               .status = end_of_step(end.status),
+                               .error_class = std::move(end.error_class),
+                               .sealed_message = {},
+                               .sealed_output = {},
+                               .retry_at = {}};
+  auto message = step_identity(org, "message", job, end.path, end.attempt);
+  auto output = step_identity(org, "output", job, end.path, end.attempt);
+  SP_CO_TRY(finished.sealed_message, co_await seal_error(parts_.envelope, std::move(message), std::move(end.message)));
+  SP_CO_TRY(finished.sealed_output, co_await seal_any(parts_.envelope, std::move(output), std::move(end.output_json)));
+  if (end.retry_at_ms) finished.retry_at = from_unix_ms(*end.retry_at_ms);
+  co_return finished;
 }
 
-store::awaitable<Result<store::HistoryEntry>> Recorder::entry_of(const LinkedAgent& agent, const JobId& job,
-                                                                 Report report) {
+store::awaitable<Result<store::HistoryEntry>> Recorder::entry_of(OrgId org, JobId job, Report report) {
   store::HistoryEntry entry{.job_seq = report.job_seq, .at = from_unix_ms(report.at_ms), .what = store::JobStarted{}};
+  auto& envelope = parts_.envelope;
   if (auto* start = std::get_if<ReportedStepStart>(&report.what)) {
-    SP_CO_TRY(auto input,
-              co_await seal(step_identity(agent.org, "input", job, start->path, start->attempt), start->input_json));
-    entry.what =
-        store::StepStarted{start->path, start->attempt, start->uses, if_any(std::move(input), start->input_json)};
+    auto identity = step_identity(org, "input", job, start->path, start->attempt);
+    SP_CO_TRY(auto input, co_await seal_any(envelope, std::move(identity), std::move(start->input_json)));
+    entry.what = store::StepStarted{start->path, start->attempt, start->uses, std::move(input)};
   } else if (auto* end = std::get_if<ReportedStepEnd>(&report.what)) {
-    SP_CO_TRY(auto output,
-              co_await seal(step_identity(agent.org, "output", job, end->path, end->attempt), end->output_json));
-    store::StepFinished finished{end->path,        end->attempt, end_of_step(end->status),
-                                 end->error_class, end->message, if_any(std::move(output), end->output_json),
-                                 std::nullopt};
-    if (end->retry_at_ms) finished.retry_at = from_unix_ms(*end->retry_at_ms);
-    entry.what = std::move(finished);
+    SP_CO_TRY(entry.what, co_await step_end_of(org, job, std::move(*end)));
   } else if (auto* log = std::get_if<ReportedLog>(&report.what)) {
-    keys::RecordIdentity identity{agent.org, "history", "text", store::entry_record(job, report.epoch, report.job_seq)};
-    SP_CO_TRY(auto text, co_await seal(std::move(identity), log->text));
+    auto identity = log_identity(org, job, report.epoch, report.job_seq);
+    SP_CO_TRY(auto text, co_await envelope.seal(std::move(identity), as_bytes(log->text)));
     entry.what = store::StepLog{log->path, log->level, std::move(text)};
   } else if (auto* finish = std::get_if<ReportedJobEnd>(&report.what)) {
+    SP_CO_TRY(auto message, co_await seal_error(envelope, error_identity(org, job), std::move(finish->message)));
     entry.what =
-        store::JobFinished{end_state(finish->status), {finish->error_class, finish->message, finish->failed_step}};
+        store::JobFinished{end_state(finish->status), {finish->error_class, std::move(message), finish->failed_step}};
   }
   co_return entry;
 }

@@ -50,8 +50,8 @@ class Recorder {
   store::awaitable<Result<void>> adopt_local_job(LinkedAgent agent, JobId job, Report report);
   store::awaitable<Result<void>> add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json);
   store::awaitable<Result<void>> audit_all(LinkedAgent agent, std::vector<AgentEvent> events);
-  store::awaitable<Result<store::HistoryEntry>> entry_of(const LinkedAgent& agent, const JobId& job, Report report);
-  store::awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::string text);
+  store::awaitable<Result<store::HistoryEntry>> entry_of(OrgId org, JobId job, Report report);
+  store::awaitable<Result<store::StepFinished>> step_end_of(OrgId org, JobId job, ReportedStepEnd end);
 
   boost::asio::any_io_executor executor_;
   Parts parts_;

@@ -1,5 +1,6 @@
 #include "relay/jobs/service.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
 #include "shared/recipe/loader.h"

@@ -3,6 +3,7 @@
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
+#include "shared/base/text.h"
 
 #include <optional>
 
@@ -17,9 +18,13 @@ struct Connection {
   std::string name;
   std::string kind;  // "sql", "file"
   ConnectionHealth health = ConnectionHealth::unknown;
-  std::string detail;  // why it fails, for people
+  std::optional<Bytes> sealed_detail;  // why it fails, for people: table "connections", column "detail",
+                                       // record = connection_record()
   std::optional<WallTime> checked_at;
 };
+
+// The `record` part of the sealed detail's identity.
+std::string connection_record(const AgentId& agent, std::string_view name);
 
 class Connections {
  public:

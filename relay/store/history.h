@@ -20,9 +20,9 @@ struct StepFinished {
   std::uint32_t attempt = 1;
   domain::StepStatus status = domain::StepStatus::succeeded;
   std::string error_class;
-  std::string message;
-  std::optional<Bytes> sealed_output;  // table "steps", column "output", record = step_record()
-  std::optional<WallTime> retry_at;    // set: another attempt follows
+  std::optional<Bytes> sealed_message;  // table "steps", column "message", record = step_record()
+  std::optional<Bytes> sealed_output;   // the same, column "output"
+  std::optional<WallTime> retry_at;     // set: another attempt follows
 };
 
 struct StepLog {
@@ -48,7 +48,7 @@ struct AppendResult {
   Job job;                 // after it
 };
 
-// The newest word on one attempt of one step, without its payloads.
+// The newest word on one attempt of one step, without its input and output.
 struct Step {
   std::string path;
   std::uint32_t attempt = 1;
@@ -57,7 +57,7 @@ struct Step {
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   std::string error_class;
-  std::string message;
+  std::optional<Bytes> sealed_message;
   std::optional<WallTime> retry_at;
   std::size_t payload_bytes = 0;  // of its sealed input and output together
 };

@@ -14,8 +14,8 @@ namespace sallyport::store {
 
 // How a job ended, or why: classes are for machines, messages for people.
 struct JobError {
-  std::string error_class;  // "", "connection", "timeout", "policy", ...
-  std::string message;
+  std::string error_class;              // "", "connection", "timeout", "policy", ...
+  std::optional<Bytes> sealed_message;  // by the envelope: table "jobs", column "error_message", record = the job's id
   std::string failed_step;
 };
 
@@ -109,6 +109,12 @@ enum class ReleaseReason {
   not_started,  // refused as busy, link lost before the answer: does not count
 };
 
+struct Release {
+  WallTime at;
+  ReleaseReason reason = ReleaseReason::holder_lost;
+  JobError if_dead = {};  // how the job ends when it has run too often
+};
+
 struct JobOutcome {
   domain::JobState state = domain::JobState::failed;  // a final one
   WallTime at;
@@ -135,8 +141,7 @@ class Jobs {
   virtual awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) = 0;
   // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once. More than
   // domain::kMaxRuns runs: dead. A requested cancel: cancelled. conflict: another epoch, or not active.
-  virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at,
-                                         ReleaseReason reason) = 0;
+  virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, Release release) = 0;
   // Ends a job from the relay's side. conflict: another epoch, or ended already.
   virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;
   // A queued job is cancelled at once; an active one is marked, and its agent has to be told. Again: no change.

@@ -1,6 +1,7 @@
 #include "shared/link/control.h"
 
 #include "proto/sallyport/v1/link.pb.h"
+#include "shared/link/message_bytes.h"
 
 #include <fmt/format.h>
 
@@ -30,7 +31,7 @@ std::optional<Refusal> bad_window(std::uint32_t window) {
 
 Result<v1::Control> parse_control(std::span<const std::byte> bytes) {
   v1::Control message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (!parse(message, bytes)) {
     return fail(Errc::invalid, fmt::format("P3.1: a control message of {} bytes that is not one", bytes.size()));
   }
   return message;

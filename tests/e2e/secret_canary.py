@@ -5,6 +5,9 @@ secret_canary.py BIN
 Searched, in every form (raw, JSON, URL, hex, base64 at any offset): the agent's state and log, the relay's data and log, and all that the API
 and the CLI tell of the job. Positive control: a value that is no secret goes the same way and must be found. A secret that the local policy
 does not give is refused, and the rule stands in the agent's log, in the job's step and in the relay's audit.
+
+The words with which a job fails are told to who may read the job, and are in none of the relay's files. Positive control: a job's event
+key, which the relay keeps in clear, is found there.
 """
 import base64
 import json
@@ -31,9 +34,11 @@ run_on: dc1
 trigger: {uses: manual@1}
 inputs:
   value: {type: text, default: none}
+  words: {type: text, default: ""}
 steps:
   - {id: secret, uses: command.run@1, with: {template: keep, stdin: "${{ secrets.token }}", environment: {TOKEN: "${{ secrets.token }}"}}}
   - {id: plain, uses: command.run@1, with: {template: other, stdin: "${{ inputs.value }}"}}
+  - {id: told, if: inputs.words != "", stop: {status: failed, message: "${{ inputs.words }}"}}
   - {id: refused, uses: command.run@1, with: {template: other, stdin: "${{ secrets.token }}"}}
 """
 RULE = "policy.yaml:7 secrets.token.commands"
@@ -54,13 +59,18 @@ def where(text, places):
     return sorted(f"{place}: {form}" for place, content in places.items() for form, bytes_ in forms(text).items() if bytes_ in content)
 
 
-def everything(world, job):
-    """What lies on the disks of both sides, and what they tell."""
+def everything_on_disk(world):
     places = {}
     for root in (world.dir / "relay", world.dir / "agent/state"):
         places.update({str(path.relative_to(world.dir)): path.read_bytes() for path in root.rglob("*") if path.is_file()})
     for name in ("relay.log", "agent.log"):
         places[name] = (world.dir / name).read_bytes()
+    return places
+
+
+def everything(world, job):
+    """What lies on the disks of both sides, and what they tell."""
+    places = everything_on_disk(world)
     for path in (f"/v1/jobs/{job}", f"/v1/jobs/{job}/steps", f"/v1/jobs/{job}/events", "/v1/audit-events"):
         places[path] = json.dumps(world.read(path), ensure_ascii=False).encode()
     for output in ("table", "json"):
@@ -68,8 +78,13 @@ def everything(world, job):
     return places
 
 
-def run_job(world, value):
-    status, job = world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"value": value}})
+def files_of_relay(world):
+    return {place: content for place, content in everything_on_disk(world).items() if place.startswith("relay")}
+
+
+def run_job(world, value, **more):
+    inputs = {"value": value} | more.pop("inputs", {})
+    status, job = world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": inputs} | more)
     assert status in (200, 202), job
     deadline = time.monotonic() + 60
     while world.read(f"/v1/jobs/{job['id']}")["state"] not in ("succeeded", "failed", "cancelled") and time.monotonic() < deadline:
@@ -95,8 +110,21 @@ def faults_in(world, secret, plain):
     return found
 
 
+def faults_in_words(world, words, key):
+    job = run_job(world, "none", inputs={"words": words}, event_key=key)
+    found = []
+    for told in (world.read(f"/v1/jobs/{job}")["error"]["message"], world.run("sallyport", "jobs", "show", job)):
+        if words not in told:
+            found.append(f"why the job failed is not told: {told}")
+    files = files_of_relay(world)
+    found += [f"the words of the failure lie in clear: {place}" for place in where(words, files)]
+    if "relay/relay.db-wal: raw" not in where(key, files):
+        found.append(f"positive control: the search did not find the event key in {sorted(files)}")
+    return found
+
+
 def main():
-    secret, plain = (f"{name}-{secrets.token_urlsafe(12)}+/\"&=ü" for name in ("s3cr3t", "plain"))
+    secret, plain, words, key = (f"{name}-{secrets.token_urlsafe(12)}+/\"&=ü" for name in ("s3cr3t", "plain", "words", "key"))
     for name, form in forms(secret).items():
         assert where(secret, {"planted": b"before" + form + b"after"}), f"the search does not know the form {name}"
     world = World(sys.argv[1])
@@ -109,8 +137,9 @@ def main():
         os.chmod(token, 0o600)
         world.run("sallyport-agent", "config", "check", "--config", world.dir / "agent")
         start_pair(world)
-        found = faults_in(world, secret, plain)
-        print("\n".join(found) if found else "the secret arrived, and is nowhere else; the refusal is on both sides' records")
+        found = faults_in(world, secret, plain) + faults_in_words(world, words, key)
+        print("\n".join(found) if found else "the secret arrived, and is nowhere else; the refusal is on both sides' records; "
+              "the words of a failure are told, and nowhere in clear")
         return 1 if found else 0
     finally:
         world.close()

@@ -34,7 +34,8 @@ StepResult<Fd> make_input(const Arguments& arguments, Bodies& bodies) {
     for (std::uint64_t total = 0;;) {
       SP_TRY(const auto got, reader->read(buffer));
       if (got == 0) break;
-      if ((total += got) > kMaxInput)
+      total += got;
+      if (total > kMaxInput)
         return step_fail("too_large", fmt::format("standard input is larger than {} bytes", kMaxInput));
       SP_CHECK(to_step(platform::write_all(memory.get(), std::span(buffer).first(got))));
     }
@@ -96,7 +97,7 @@ class CommandRun final : public Action {
     CommandOutput output(*spool, command->limits.output);
     const auto deadline = std::min(effective_deadline(site_, context), site_.clock.steady() + command->limits.run_time);
     auto end = platform::run_process(make_spec(*command, std::move(filled), input), deadline, context.stop, output);
-    if (output.spool_error()) return std::unexpected(*output.spool_error());
+    if (const auto& problem = output.spool_error()) return std::unexpected(*problem);
     if (!end) return step_in_context("command " + command->name, to_step_error(std::move(end).error()));
     if (end->reason != ProcessEnd::Reason::exited || end->code != 0) return failed(*command, *end);
     return finish(output, *spool);

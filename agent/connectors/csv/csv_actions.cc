@@ -91,7 +91,8 @@ class CsvWrite final : public Action {
       if (row) SP_CHECK(writer.append_row(piece, keys, *row));
       if (row && piece.size() < kWritePiece) continue;
       SP_CHECK(check_going_on(site_, context, deadline));
-      if ((bytes += piece.size()) > limits.bytes)
+      bytes += piece.size();
+      if (bytes > limits.bytes)
         return step_fail("too_large",
                          fmt::format("more than {} bytes, the limit of the local policy (limits.bytes)", limits.bytes));
       SP_CHECK(spool.write(as_bytes(piece)));

@@ -1,5 +1,6 @@
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
+#include "relay/store/migrations/sqlite_0002_sealed_texts.h"
 
 #include <array>
 
@@ -8,6 +9,7 @@ namespace sallyport::store {
 std::span<const Migration> sqlite_migrations() {
   static constexpr std::array migrations = {
       Migration{1, "initial", kSqlite0001Initial},
+      Migration{2, "sealed texts", kSqlite0002SealedTexts},
   };
   return migrations;
 }

@@ -26,16 +26,16 @@ Connection read_connection(Row row) {
           .name = row.text(),
           .kind = row.text(),
           .health = parse_health(row.text()),
-          .detail = row.text(),
+          .sealed_detail = row.maybe_bytes(),
           .checked_at = row.maybe_time()};
 }
 
-std::string cursor_of(const Connection& connection) { return connection.agent.value + "/" + connection.name; }
+std::string cursor_of(const Connection& connection) { return connection_record(connection.agent, connection.name); }
 
 Result<void> insert(Database& db, const OrgId& org, const AgentId& agent, const Connection& one) {
-  return explain(db.run("insert into connections (org, agent, name, kind, health, detail, checked_at) "
+  return explain(db.run("insert into connections (org, agent, name, kind, health, sealed_detail, checked_at) "
                         "values (?, ?, ?, ?, ?, ?, ?)",
-                        org, agent, one.name, one.kind, to_text(one.health), one.detail, one.checked_at),
+                        org, agent, one.name, one.kind, to_text(one.health), one.sealed_detail, one.checked_at),
                  "two connections have the same name", "no such agent");
 }
 
@@ -63,7 +63,7 @@ class SqliteConnections final : public Connections {
     return engine_.read([org, agent](Database& db) {
       return db
           .prepare(
-              "select org, agent, name, kind, health, detail, checked_at from connections "
+              "select org, agent, name, kind, health, sealed_detail, checked_at from connections "
               "where org = ? and agent = ? order by name",
               org, agent)
           .all(read_connection);
@@ -75,7 +75,7 @@ class SqliteConnections final : public Connections {
       const std::size_t limit = page.bounded_limit();
       const std::string agent = page.after.substr(0, page.after.find('/'));
       const std::string name = page.after.substr(std::min(agent.size() + 1, page.after.size()));
-      return page_of(db.prepare("select org, agent, name, kind, health, detail, checked_at from connections "
+      return page_of(db.prepare("select org, agent, name, kind, health, sealed_detail, checked_at from connections "
                                 "where org = ? and (agent, name) > (?, ?) order by agent, name limit ?",
                                 org, agent, name, one_more(limit)),
                      limit, read_connection, cursor_of);

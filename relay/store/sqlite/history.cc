@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxEvents = 1000;
 
 constexpr std::string_view kStepColumns =
-    "path, attempt, status, uses, started_at, finished_at, error_class, message, retry_at, "
+    "path, attempt, status, uses, started_at, finished_at, error_class, sealed_message, retry_at, "
     "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0)";
 
 Step read_step(Row row) {
@@ -23,7 +23,7 @@ Step read_step(Row row) {
           .started_at = row.maybe_time(),
           .finished_at = row.maybe_time(),
           .error_class = row.text(),
-          .message = row.text(),
+          .sealed_message = row.maybe_bytes(),
           .retry_at = row.maybe_time(),
           .payload_bytes = static_cast<std::size_t>(row.integer())};
 }

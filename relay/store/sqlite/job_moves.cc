@@ -25,8 +25,8 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
   SP_CHECK(explain(
       db.run("insert into jobs (id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, "
              "lease_epoch, run_number, rerun_of, concurrency_key, concurrency_limit, created_at, dispatched_at, "
-             "started_at, error_class, error_message, failed_step) "
-             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '')",
+             "started_at, error_class, failed_step) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
              job.id, org, job.recipe, job.version, job.group, job.agent, domain::to_string(job.state), job.trigger_kind,
              job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
              job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at),
@@ -88,11 +88,11 @@ Result<Job> end_and_reload(Database& db, const Job& job, const JobOutcome& outco
 static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fresh) {
   std::uint64_t place = 0;
   for (const auto& step : fresh.kept) {
-    SP_CHECK(db.run(
-        "insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, error_class, message, "
-        "sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)",
-        org, fresh.job.id, step.path, step.attempt, ++place, domain::to_string(step.status), step.uses,
-        fresh.job.created_at, step.sealed_output));
+    SP_CHECK(
+        db.run("insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, error_class, "
+               "sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+               org, fresh.job.id, step.path, step.attempt, ++place, domain::to_string(step.status), step.uses,
+               fresh.job.created_at, step.sealed_output));
   }
   return {};
 }
@@ -147,21 +147,20 @@ Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, co
   return ClaimedJob{std::move(claimed), std::move(trigger)};
 }
 
-Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at,
-                        ReleaseReason reason) {
+Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, const Release& release) {
   SP_TRY(Job job, find_job(db, org, id));
   if (job.lease_epoch != epoch || !domain::is_active(job.state)) return fenced(job);
-  if (job.cancel_requested_at) return end_and_reload(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
-  const std::uint32_t runs = job.run_number + (reason == ReleaseReason::not_started ? 0 : 1);
+  if (job.cancel_requested_at) {
+    return end_and_reload(db, job, {.state = JobState::cancelled, .at = release.at, .error = {}});
+  }
+  const std::uint32_t runs = job.run_number + (release.reason == ReleaseReason::not_started ? 0 : 1);
   if (runs > domain::kMaxRuns) {
-    const JobError error{.error_class = "lost",
-                         .message = fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)};
-    return end_and_reload(db, job, {.state = JobState::dead, .at = at, .error = error});
+    return end_and_reload(db, job, {.state = JobState::dead, .at = release.at, .error = release.if_dead});
   }
   SP_CHECK(
       db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
              "run_number = ?, held_before = ?, dispatched_at = null where org = ? and id = ?",
-             runs, std::int64_t{job.held_before || reason == ReleaseReason::holder_lost}, org, id));
+             runs, std::int64_t{job.held_before || release.reason == ReleaseReason::holder_lost}, org, id));
   SP_CHECK(follow_move(db, job, job.state, JobState::queued));
   return find_job(db, org, id);
 }

@@ -8,8 +8,7 @@ namespace sallyport::store::sqlite {
 
 Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh);
 Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, const Claim& claim);
-Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, WallTime at,
-                        ReleaseReason reason);
+Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, const Release& release);
 Result<Job> finish_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, const JobOutcome& outcome);
 Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, WallTime at);
 

@@ -25,7 +25,7 @@ Job read_job(Row row) {
           .dispatched_at = row.maybe_time(),
           .started_at = row.maybe_time(),
           .finished_at = row.maybe_time(),
-          .error = {.error_class = row.text(), .message = row.text(), .failed_step = row.text()}};
+          .error = {.error_class = row.text(), .sealed_message = row.maybe_bytes(), .failed_step = row.text()}};
   job.held_before = row.integer() != 0;
   return job;
 }
@@ -36,9 +36,9 @@ Result<Job> find_job(Database& db, const OrgId& org, const JobId& id) {
 
 Result<void> end_job(Database& db, const Job& job, const JobOutcome& outcome) {
   SP_CHECK(
-      db.run("update jobs set state = ?, finished_at = ?, error_class = ?, error_message = ?, failed_step = ?, "
+      db.run("update jobs set state = ?, finished_at = ?, error_class = ?, sealed_error_message = ?, failed_step = ?, "
              "lease_until = null where org = ? and id = ?",
-             domain::to_string(outcome.state), outcome.at, outcome.error.error_class, outcome.error.message,
+             domain::to_string(outcome.state), outcome.at, outcome.error.error_class, outcome.error.sealed_message,
              outcome.error.failed_step, job.org, job.id));
   return follow_move(db, job, job.state, outcome.state);
 }

@@ -40,9 +40,10 @@ class SqliteJobs final : public Jobs {
     return engine_.write([org, id, claim](Database& db) { return claim_job(db, org, id, claim); });
   }
 
-  awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at, ReleaseReason reason) override {
-    return engine_.write(
-        [org, id, epoch, at, reason](Database& db) { return release_job(db, org, id, epoch, at, reason); });
+  awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, Release release) override {
+    return engine_.write([org, id, epoch, release = std::move(release)](Database& db) {
+      return release_job(db, org, id, epoch, release);
+    });
   }
 
   awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) override {

@@ -46,7 +46,7 @@ Result<void> apply(Database& database, const Migration& migration) {
 
 }  // namespace
 
-Result<void> migrate(Database& database, std::span<const Migration> migrations) {
+Result<std::size_t> migrate(Database& database, std::span<const Migration> migrations) {
   SP_TRY(auto applied, applied_migrations(database));
   SP_CHECK(check_known(applied, migrations));
   for (const Migration& migration : migrations.subspan(applied.size())) {
@@ -59,7 +59,7 @@ Result<void> migrate(Database& database, std::span<const Migration> migrations) 
     if (database.in_transaction()) database.run_quietly("rollback");
     return in_context(fmt::format("schema migration {} ({})", migration.number, migration.name), done.error());
   }
-  return {};
+  return applied.size();
 }
 
 }  // namespace sallyport::store::sqlite

@@ -7,8 +7,8 @@
 
 namespace sallyport::store::sqlite {
 
-// Applies the migrations the database lacks, in order, each in one transaction together with its record.
-// Errc::invalid: the database has migrations this program does not know, or other ones under the same number.
-Result<void> migrate(Database& database, std::span<const Migration> migrations);
+// Applies the migrations the database lacks, in order, each in one transaction together with its record. Gives how many
+// it had before. Errc::invalid: it has migrations this program does not know, or other ones under the same number.
+Result<std::size_t> migrate(Database& database, std::span<const Migration> migrations);
 
 }  // namespace sallyport::store::sqlite

@@ -28,6 +28,13 @@ Result<void> make_private_file(const std::filesystem::path& file) {
   return {};
 }
 
+// Brings the schema up to date. A migration may take away what must not stay: neither free pages nor the log keep it.
+Result<void> migrate(Database& database) {
+  SP_TRY(const std::size_t before, sqlite::migrate(database, sqlite_migrations()));
+  if (before == 0 || before == sqlite_migrations().size()) return {};
+  return database.script("vacuum; pragma wal_checkpoint(truncate)");
+}
+
 Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
   SP_TRY(std::string mode,
          database.prepare("pragma journal_mode = wal").one("mode", [](Row row) { return row.text(); }));
@@ -38,7 +45,7 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
   SP_CHECK(database.script(
       "pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; pragma secure_delete = on;"
       "pragma busy_timeout = 5000; pragma journal_size_limit = 67108864;"));
-  SP_CHECK(sqlite::migrate(database, sqlite_migrations()));
+  SP_CHECK(migrate(database));
   if (options.max_pages > 0) SP_CHECK(database.script(fmt::format("pragma max_page_count = {}", options.max_pages)));
   return {};
 }

@@ -161,7 +161,7 @@ STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier o
   first[0].name = "erp-db";
   first[0].kind = "sql";
   first[0].health = store::ConnectionHealth::failing;
-  first[0].detail = "refused";
+  first[0].sealed_detail = bytes_of("refused");
   first[0].checked_at = at_ms(3);
   first[1].name = "share";
   first[1].kind = "file";
@@ -171,6 +171,8 @@ STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier o
   CHECK(now[0].name == "erp-db");
   CHECK(now[0].health == store::ConnectionHealth::failing);
   CHECK(now[0].checked_at == at_ms(3));
+  CHECK(now[0].sealed_detail == bytes_of("refused"));
+  CHECK(!now[1].sealed_detail);
   CHECK(now[1].health == store::ConnectionHealth::unknown);
   auto page = must(co_await connections.list(org, {.limit = 1}));
   auto rest = must(co_await connections.list(org, {.after = page.next, .limit = 1}));

@@ -23,12 +23,13 @@ HistoryEntry step_started(std::uint64_t seq, std::string path, std::uint32_t att
 HistoryEntry step_finished(std::uint64_t seq, std::string path, StepStatus status, std::uint32_t attempt = 1) {
   return {.job_seq = seq,
           .at = at_ms(100 + static_cast<std::int64_t>(seq)),
-          .what = store::StepFinished{.path = path,
-                                      .attempt = attempt,
-                                      .status = status,
-                                      .error_class = status == StepStatus::failed ? "connection" : "",
-                                      .message = status == StepStatus::failed ? "refused" : "",
-                                      .sealed_output = bytes_of("sealed output of " + path)}};
+          .what = store::StepFinished{
+              .path = path,
+              .attempt = attempt,
+              .status = status,
+              .error_class = status == StepStatus::failed ? "connection" : "",
+              .sealed_message = status == StepStatus::failed ? std::optional(bytes_of("refused")) : std::nullopt,
+              .sealed_output = bytes_of("sealed output of " + path)}};
 }
 
 HistoryEntry will_retry(HistoryEntry entry) {
@@ -39,7 +40,7 @@ HistoryEntry will_retry(HistoryEntry entry) {
 HistoryEntry job_finished(std::uint64_t seq, JobState state) {
   return {.job_seq = seq,
           .at = at_ms(100 + static_cast<std::int64_t>(seq)),
-          .what = store::JobFinished{state, {state == JobState::failed ? "connection" : "", "", ""}}};
+          .what = store::JobFinished{state, {state == JobState::failed ? "connection" : "", {}, ""}}};
 }
 
 }  // namespace
@@ -114,7 +115,8 @@ STORE_TEST_CASE("history: entries that come again are stored once", "[store][his
   auto steps = must(co_await history.steps(org, job.id, {}));
   REQUIRE(steps.size() == 2);
   CHECK(steps[1].error_class == "connection");
-  CHECK(steps[1].message == "refused");
+  CHECK(steps[1].sealed_message == bytes_of("refused"));
+  CHECK(!steps[0].sealed_message);
 }
 
 STORE_TEST_CASE("history: what a new holder must not run again", "[store][history]") {
@@ -143,7 +145,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   const OrgId org = world.ours.org;
   auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded)}));
-  must(co_await jobs.release(org, job.id, 1, at_ms(300), store::ReleaseReason::holder_lost));
+  must(co_await jobs.release(org, job.id, 1, {at_ms(300), store::ReleaseReason::holder_lost}));
   must(co_await jobs.claim(
       org, job.id, {.agent = world.ours.agent, .expected_epoch = 2, .at = at_ms(301), .lease_until = at_ms(999)}));
   auto late = co_await history.append(org, job.id, 1, {step_started(3, "b")});
@@ -272,4 +274,16 @@ STORE_TEST_CASE("history: more results than can be handed on are refused, not lo
   auto refused = co_await history.completed(org, job.id, 35);
   REQUIRE(refusal(refused) == Errc::too_large);
   CHECK(refused.error().message.find("36 bytes") != std::string::npos);
+}
+
+STORE_TEST_CASE("history: an attempt that begins anew has no message of its last end", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::failed)}));
+  must(co_await history.append(org, job.id, 1, {step_started(3, "a")}));
+  auto steps = must(co_await history.steps(org, job.id, {}));
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].error_class.empty());
+  CHECK(!steps[0].sealed_message);
 }

@@ -145,7 +145,7 @@ STORE_TEST_CASE("jobs: an old epoch can do nothing any more", "[store][jobs][fen
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
   auto job = co_await world.running_job(world.ours);
-  auto released = must(co_await jobs.release(org, job.id, 1, at_ms(200), ReleaseReason::holder_lost));
+  auto released = must(co_await jobs.release(org, job.id, 1, {at_ms(200), ReleaseReason::holder_lost}));
   CHECK(released.state == JobState::queued);
   CHECK(released.run_number == 2);
   CHECK(released.lease_epoch == 2);
@@ -158,7 +158,7 @@ STORE_TEST_CASE("jobs: an old epoch can do nothing any more", "[store][jobs][fen
     auto finished =
         co_await jobs.finish(org, job.id, old, {.state = JobState::succeeded, .at = at_ms(300), .error = {}});
     CHECK(refusal(finished) == Errc::conflict);
-    auto again = co_await jobs.release(org, job.id, old, at_ms(300), ReleaseReason::holder_lost);
+    auto again = co_await jobs.release(org, job.id, old, {at_ms(300), ReleaseReason::holder_lost});
     CHECK(refusal(again) == Errc::conflict);
     auto reported =
         co_await world.stores.history.append(org, job.id, old, {{.job_seq = 1, .what = store::JobStarted{}}});
@@ -175,9 +175,10 @@ STORE_TEST_CASE("jobs: lost too often is dead, not started does not count", "[st
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
   auto job = co_await world.queue_job(world.ours);
+  const store::JobError if_dead{"lost", bytes_of("sealed"), ""};
   for (int busy = 0; busy < 10; ++busy) {
     must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
-    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, at_ms(1), ReleaseReason::not_started));
+    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), ReleaseReason::not_started}));
   }
   CHECK(job.run_number == 1);
   for (std::uint32_t run = 1; run <= domain::kMaxRuns; ++run) {
@@ -185,11 +186,13 @@ STORE_TEST_CASE("jobs: lost too often is dead, not started does not count", "[st
     CHECK(job.state == JobState::queued);
     CHECK(job.run_number == run);
     must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
-    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, at_ms(9), ReleaseReason::holder_lost));
+    job =
+        must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(9), ReleaseReason::holder_lost, if_dead}));
   }
   CHECK(job.state == JobState::dead);
   CHECK(job.finished_at == at_ms(9));
   CHECK(job.error.error_class == "lost");
+  CHECK(job.error.sealed_message == bytes_of("sealed"));
   auto claimed = co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch));
   CHECK(refusal(claimed) == Errc::conflict);
 }
@@ -204,7 +207,7 @@ STORE_TEST_CASE("jobs: what a lost holder may have begun is known for ever", "[s
         std::tuple{ReleaseReason::never_held, true, 4u}}) {
     const auto claimed = must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
     CHECK(claimed.job.held_before == job.held_before);
-    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, at_ms(1), reason));
+    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), reason}));
     CHECK(job.held_before == held);
     CHECK(job.run_number == runs);
   }
@@ -217,12 +220,12 @@ STORE_TEST_CASE("jobs: finishing from the relay's side", "[store][jobs]") {
   auto half = co_await jobs.finish(org, job.id, 1, {.state = JobState::running, .at = at_ms(5), .error = {}});
   CHECK(refusal(half) == Errc::internal);
   store::JobOutcome timed_out{
-      .state = JobState::timed_out, .at = at_ms(500), .error = {"timeout", "took too long", "upsert"}};
+      .state = JobState::timed_out, .at = at_ms(500), .error = {"timeout", bytes_of("took too long"), "upsert"}};
   auto ended = must(co_await jobs.finish(org, job.id, 1, timed_out));
   CHECK(ended.state == JobState::timed_out);
   CHECK(ended.finished_at == at_ms(500));
   CHECK(ended.error.error_class == "timeout");
-  CHECK(ended.error.message == "took too long");
+  CHECK(ended.error.sealed_message == bytes_of("took too long"));
   CHECK(ended.error.failed_step == "upsert");
   auto twice = co_await jobs.finish(org, job.id, 1, timed_out);
   CHECK(refusal(twice) == Errc::conflict);
@@ -244,7 +247,7 @@ STORE_TEST_CASE("jobs: cancelling", "[store][jobs]") {
   CHECK(marked.cancel_requested_at == at_ms(9));
   auto again = must(co_await jobs.request_cancel(org, active.id, at_ms(10)));
   CHECK(again.cancel_requested_at == at_ms(9));
-  auto given_up = must(co_await jobs.release(org, active.id, 1, at_ms(11), ReleaseReason::holder_lost));
+  auto given_up = must(co_await jobs.release(org, active.id, 1, {at_ms(11), ReleaseReason::holder_lost}));
   CHECK(given_up.state == JobState::cancelled);
 }
 
@@ -278,7 +281,7 @@ STORE_TEST_CASE("jobs: another organisation's job does not exist", "[store][jobs
   CHECK(refusal(trigger) == Errc::not_found);
   auto claimed = co_await jobs.claim(org, foreign.id, claim_by(world.ours, 1));
   CHECK(refusal(claimed) == Errc::not_found);
-  auto released = co_await jobs.release(org, foreign.id, 1, at_ms(1), ReleaseReason::holder_lost);
+  auto released = co_await jobs.release(org, foreign.id, 1, {at_ms(1), ReleaseReason::holder_lost});
   CHECK(refusal(released) == Errc::not_found);
   auto finished = co_await jobs.finish(org, foreign.id, 1, {.state = JobState::failed, .at = at_ms(1), .error = {}});
   CHECK(refusal(finished) == Errc::not_found);

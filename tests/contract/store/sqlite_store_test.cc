@@ -108,6 +108,65 @@ TEST_CASE("a migration that fails leaves nothing of itself", "[store][sqlite][mi
   CHECK(refusal(foreign) == Errc::invalid);
 }
 
+// The database of a relay before it sealed errors, as a kill leaves it: the log is not in the file yet.
+static void leave_schema_1(const std::filesystem::path& file, const std::string& canary) {
+  const auto live = std::filesystem::path(file).concat(".live");
+  std::ofstream(live).close();
+  auto database = must(Database::open(live, Access::read_write));
+  must(database.script("pragma journal_mode = wal"));
+  must(store::sqlite::migrate(database, store::sqlite_migrations().first(1)));
+  must(database.script("pragma wal_checkpoint(truncate)"));
+  must(database.script(R"(insert into organisations values ('org_a', 'a', 1);
+    insert into agent_groups values ('org_a', 'grp_a', 'dc1', 1);
+    insert into agents values ('org_a', 'agt_a', 'grp_a', 'a', 'h', 's', 'active', 1, 1, null);
+    insert into recipes values ('org_a', 'rcp_a', 'r', 1, null, 1, null);
+    insert into recipe_versions values ('org_a', 'rcp_a', 1, 'dc1', 'manual', zeroblob(32), 'u', 1, 'y', '{}'))"));
+  must(database.run("insert into connections values ('org_a', 'agt_a', 'erp', 'sql', 'failing', ?, 1)", canary));
+  must(
+      database.run("insert into jobs (org, id, recipe, version, group_id, state, trigger_kind, event_key, priority, "
+                   "lease_epoch, run_number, concurrency_key, concurrency_limit, created_at, finished_at, error_class, "
+                   "error_message, failed_step) values ('org_a', 'job_a', 'rcp_a', 1, 'grp_a', 'failed', 'manual', '', "
+                   "0, 1, 1, '', 0, 1, 2, 'connection', ?, 'rows')",
+                   canary));
+  for (int attempt = 1; attempt <= 200; ++attempt) {
+    must(
+        database.run("insert into steps (org, job, path, attempt, first_seq, status, uses, error_class, message, "
+                     "sealed_output) values ('org_a', 'job_a', 'rows', ?, 1, 'failed', 'x', 'connection', ?, ?)",
+                     attempt, canary + std::string(300, 'x'), bytes_of("sealed")));
+  }
+  copy_files(live, file);
+}
+
+static awaitable<void> read_schema_1(SqliteStore& store) {
+  const OrgId org("org_a");
+  auto job = must(co_await store.stores().jobs.find(org, JobId("job_a")));
+  CHECK(job.error.error_class == "connection");
+  CHECK(job.error.failed_step == "rows");
+  CHECK(!job.error.sealed_message);
+  auto steps = must(co_await store.stores().history.steps(org, job.id, {}));
+  REQUIRE(steps.size() == 200);
+  CHECK(steps[7].error_class == "connection");
+  CHECK(!steps[7].sealed_message);
+  CHECK(steps[7].payload_bytes == 6);
+  auto connections = must(co_await store.stores().connections.of_agent(org, AgentId("agt_a")));
+  REQUIRE(connections.size() == 1);
+  CHECK(connections[0].health == store::ConnectionHealth::failing);
+}
+
+TEST_CASE("errors that lie in clear in an older database are gone once it is opened", "[store][sqlite][migrations]") {
+  TempFolder folder;
+  const auto file = folder / "relay.db";
+  const std::string canary = "canary-5b0d77c1-in-clear";
+  leave_schema_1(file, canary);
+  const auto both = [&] { return content_of(file) + content_of(file.string() + "-wal"); };
+  CHECK(both().find(canary) != std::string::npos);  // the search finds what is there
+  auto store = open_store(file);
+  run(read_schema_1(*store));
+  CHECK(both().find(canary) == std::string::npos);
+  store.reset();
+  CHECK(content_of(file).find(canary) == std::string::npos);
+}
+
 static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std::filesystem::path file,
                                                         std::filesystem::path copy) {
   World world(std::make_unique<BorrowedEngine>(store));
@@ -180,7 +239,7 @@ static awaitable<void> write_and_replace(SqliteStore& store, std::string canary)
   co_await world.furnish();
   std::vector<store::Connection> connections(1);
   connections[0].name = "erp";
-  connections[0].detail = canary;
+  connections[0].sealed_detail = bytes_of(canary);
   must(co_await world.stores.connections.replace(world.ours.org, world.ours.agent, connections));
   must(co_await world.stores.connections.replace(world.ours.org, world.ours.agent, {}));
 }

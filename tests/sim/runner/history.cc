@@ -52,7 +52,7 @@ void History::start_process() {
   ports.keeps_ledger = [](std::string_view, std::string_view, const Value&) { return true; };
   auto seen = disk_;
   if (planted_ == Planted::doubt_taken_as_fresh) seen.intents.clear();
-  machine_.emplace(recipe_, std::move(seen), runner::AgentFacts{"a", "g"}, std::move(ports), now_);
+  machine_.emplace(recipe_, std::move(seen), runner::AgentFacts{"a"}, std::move(ports), now_);
   machine_->set_standing(leased_ ? runner::Standing::may_act : runner::Standing::must_wait);
   if (cancelled_) machine_->cancel("asked");
 }

@@ -33,6 +33,22 @@ std::string everything_on_disk(const TempDir& dir) {
 
 }  // namespace
 
+TEST_CASE("nobody else may read the journal's files", "[journal][secrecy]") {
+  const TempDir dir;
+  std::ofstream(dir / "journal.db");  // one of an earlier version, open to all
+  fs::permissions(dir / "journal.db", fs::perms::all);
+  fill(dir);
+  auto journal = must_open(options_in(dir));
+  REQUIRE(journal->apply({RecordEvent{RecipeId("rcp_2"), "key", from_unix_ms(1)}}));
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(dir.path())) {
+    CAPTURE(entry.path());
+    CHECK((entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all)) == fs::perms::none);
+    ++files;
+  }
+  CHECK(files >= 2);  // the database and its log
+}
+
 TEST_CASE("no payload is readable on the disk", "[journal][secrecy]") {
   const TempDir dir;
   auto journal = must_open(options_in(dir));

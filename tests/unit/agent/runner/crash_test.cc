@@ -59,7 +59,7 @@ class Process {
     if (!stored) return stored.error().code == Errc::not_found;  // it has ended
     ExecutionPorts ports;
     ports.keeps_ledger = [](auto, auto, const auto&) { return true; };
-    Execution machine(load(kRecipe), *std::move(stored), {"a", "g"}, std::move(ports), now_);
+    Execution machine(load(kRecipe), *std::move(stored), AgentFacts{"a"}, std::move(ports), now_);
     machine.set_standing(Standing::may_act);
     for (int turns = 0; turns < 1'000; ++turns) {
       const Turn turn = machine.next(now_);

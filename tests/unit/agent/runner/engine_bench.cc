@@ -150,7 +150,7 @@ std::uint64_t FakeUplink::last_holding() const {
 
 EngineBench::EngineBench(asio::any_io_executor executor, EngineOptions options)
     : executor_(std::move(executor)), options_(std::move(options)) {
-  options_.agent = {"agent-1", "dc1"};
+  options_.agent = {"agent-1"};
   options_.disk_retry = std::chrono::milliseconds(10);
 }
 

@@ -81,7 +81,7 @@ void JobScript::make_execution() {
     if (use.name == "token") return Secret::take(std::string("s3cr3t"));
     return std::unexpected(connectors::StepError{{"policy"}, "not yours", "policy.yaml secrets"});
   };
-  execution_.emplace(recipe_, journal_.stored(), AgentFacts{"agent-1", "dc1"}, std::move(ports), now_);
+  execution_.emplace(recipe_, journal_.stored(), AgentFacts{"agent-1"}, std::move(ports), now_);
   execution_->set_standing(Standing::may_act);
 }
 

@@ -1,3 +1,4 @@
+#include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "tests/support/async_test.h"
@@ -190,6 +191,94 @@ ASYNC_TEST_CASE("a payload whose key is gone is said to be unreadable", "[api][j
   CHECK(step.find("output")->find("$unreadable") != nullptr);
 }
 
+// The job's only step fails, and so does the job, both with these sealed messages.
+asio::awaitable<void> fail_with(World& world, Running run, std::optional<Bytes> of_step, std::optional<Bytes> of_job) {
+  co_await report(world, run, 1,
+                  store::StepFinished{.path = "rows",
+                                      .attempt = 1,
+                                      .status = domain::StepStatus::failed,
+                                      .error_class = "connection",
+                                      .sealed_message = std::move(of_step)});
+  co_await report(world, run, 2,
+                  store::JobFinished{domain::JobState::failed, {"connection", std::move(of_job), "rows"}});
+}
+
+asio::awaitable<Bytes> sealed_error(World& world, Running run, std::string text) {
+  const auto identity = jobs::error_identity(run.tenant.org, run.job);
+  co_return must(co_await jobs::seal_error(world.envelope, identity, std::move(text))).value();
+}
+
+ASYNC_TEST_CASE("why a job and its steps failed is told to all who may read jobs", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  const auto identity = jobs::step_identity(run.tenant.org, "message", run.job, "rows", 1);
+  auto of_step = must(co_await jobs::seal_error(world.envelope, identity, "no order 4711"));
+  auto of_job = co_await sealed_error(world, run, "step rows: no order 4711");
+  co_await fail_with(world, run, std::move(of_step), std::move(of_job));
+  const auto made = co_await world.call(
+      {"POST", "/v1/tokens", run.tenant.token(Role::owner), R"({"name":"n","scopes":["jobs:read"]})"});
+  const auto reader = text_of(json_of(made), "secret");
+  const auto place = "/v1/jobs/" + run.job.value;
+  const auto job = json_of(co_await world.call({"GET", place, reader}));
+  CHECK(misfit("Job", job) == "");
+  CHECK(text_of(*job.find("error"), "class") == "connection");
+  CHECK(text_of(*job.find("error"), "message") == "step rows: no order 4711");
+  CHECK(text_of(*job.find("error"), "step") == "rows");
+  const auto listed = items_of(co_await world.call({"GET", "/v1/jobs?state=failed", reader}));
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0] == job);
+  const auto step = items_of(co_await world.call({"GET", place + "/steps", reader})).at(0);
+  CHECK(text_of(step, "message") == "no order 4711");
+  const auto live = co_await watch(world, run, reader);
+  const auto told = co_await collect(*live, 10);
+  REQUIRE(!told.empty());
+  CHECK(must(parse_json(told[0].data)) == job);
+  CHECK(world.sink.text.find("4711") == std::string::npos);
+}
+
+ASYNC_TEST_CASE("a message that does not open is said to be unreadable, and hides nothing else", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  keys::LocalEnvelope other(keys::new_master_key());
+  const auto good = co_await run_job(world, tenant), changed = co_await run_job(world, tenant),
+             moved = co_await run_job(world, tenant), keyless = co_await run_job(world, tenant);
+  co_await fail_with(world, good, std::nullopt, co_await sealed_error(world, good, "told"));
+  auto bytes = co_await sealed_error(world, changed, "told");
+  bytes.back() ^= std::byte{1};
+  co_await fail_with(world, changed, bytes, bytes);
+  co_await fail_with(world, moved, std::nullopt, co_await sealed_error(world, good, "told"));
+  const auto identity = jobs::error_identity(tenant.org, keyless.job);
+  auto foreign = must(co_await jobs::seal_error(other, identity, "told"));
+  co_await fail_with(world, keyless, foreign, foreign);
+
+  const auto listed = co_await world.call({"GET", "/v1/jobs?state=failed", tenant.token(Role::viewer)});
+  REQUIRE(listed.status == 200);
+  CHECK(misfit("JobPage", json_of(listed)) == "");
+  std::map<std::string, std::string> whys;
+  for (const auto& job : items_of(listed)) {
+    const auto* message = job.find("error")->find("message");
+    whys[text_of(job, "id")] =
+        message->is(Value::Kind::string) ? message->as_string() : text_of(*message, "$unreadable");
+    CHECK(text_of(*job.find("error"), "class") == "connection");
+  }
+  CHECK(whys.size() == 4);
+  CHECK(whys[good.job.value] == "told");
+  CHECK(whys[changed.job.value] == "it was changed, or belongs to another record");
+  CHECK(whys[moved.job.value] == "it was changed, or belongs to another record");
+  CHECK(whys[keyless.job.value] == "it is sealed under a key that this relay does not have now");
+  const auto first = world.sink.text.find("record.unreadable");
+  CHECK(first != std::string::npos);
+  CHECK(world.sink.text.find("record.unreadable", first + 1) == std::string::npos);  // once an answer
+
+  const auto steps =
+      co_await world.call({"GET", "/v1/jobs/" + keyless.job.value + "/steps", tenant.token(Role::viewer)});
+  CHECK(misfit("StepList", json_of(steps)) == "");
+  CHECK(items_of(steps).at(0).find("message")->find("$unreadable") != nullptr);
+  const auto live = co_await watch(world, keyless, tenant.token(Role::viewer));
+  const auto told = co_await collect(*live, 10);
+  CHECK(names_of(told).ends_with("end "));
+}
+
 ASYNC_TEST_CASE("an answer holds a bounded amount of payload", "[api][jobs][payload]") {
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
@@ -254,7 +343,7 @@ ASYNC_TEST_CASE("a watcher resumes after the last event it saw", "[api][jobs][wa
   const auto run = co_await run_job(world, co_await world.settle("a"));
   co_await report(world, run, 1, store::JobStarted{});
   co_await report_step(world, run, 2, R"({"rows":3})");
-  co_await report(world, run, 4, store::JobFinished{domain::JobState::failed, {"connection", "down", "rows"}});
+  co_await report(world, run, 4, store::JobFinished{domain::JobState::failed, {"connection", {}, "rows"}});
   auto resumed = co_await watch(world, run, run.tenant.token(Role::viewer), "2");
   const auto events = co_await collect(*resumed, 10);
   CHECK(names_of(events) == "job step.finished#3 job.finished#4 end ");

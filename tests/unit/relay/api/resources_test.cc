@@ -1,3 +1,4 @@
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "tests/support/async_test.h"
 #include "tests/unit/relay/api/world.h"
@@ -156,19 +157,22 @@ ASYNC_TEST_CASE("connections show names and health by agent", "[api][connections
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
   const auto targets = co_await world.make_targets(tenant);
+  const auto identity = jobs::connection_identity(tenant.org, targets.agent, "erp-db");
+  auto detail = must(co_await jobs::seal_any(world.envelope, identity, "refused"));
   must(co_await world.stores.connections.replace(tenant.org, targets.agent,
                                                  {{.org = tenant.org,
                                                    .agent = targets.agent,
                                                    .name = "erp-db",
                                                    .kind = "sql",
                                                    .health = store::ConnectionHealth::failing,
-                                                   .detail = "refused"}}));
+                                                   .sealed_detail = std::move(detail)}}));
   for (const auto& target : {std::string("/v1/connections"), "/v1/connections?agent=" + targets.agent.value}) {
     const auto listed = json_of(co_await world.call({"GET", target, tenant.token(Role::viewer)}));
     REQUIRE(listed.find("items")->as_list().size() == 1);
     const auto& one = listed.find("items")->as_list()[0];
     CHECK(text_of(one, "name") == "erp-db");
     CHECK(text_of(one, "health") == "failing");
+    CHECK(text_of(one, "detail") == "refused");
   }
 }
 

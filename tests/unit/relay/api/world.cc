@@ -50,7 +50,7 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       revocations(stores.agents, stores.certificates, clock),
       feed(executor),
       parcels({stores.recipes, stores.history, envelope}),
-      dispatcher(executor, {stores.jobs, parcels, feed, clock, log}),
+      dispatcher(executor, {stores.jobs, parcels, envelope, feed, clock, log}),
       job_service(
           {stores.jobs, stores.recipes, stores.history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
       api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, clock, log,

@@ -1,5 +1,6 @@
 #include "tests/unit/relay/cli/cli_site.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -27,10 +28,12 @@ asio::awaitable<JobId> start_named(World& world, Tenant tenant, std::string name
 asio::awaitable<void> play_run(World& world, Tenant tenant, AgentId agent, JobId job, domain::JobState state) {
   const auto now = world.clock.wall();
   must(co_await world.stores.jobs.claim(tenant.org, job, {agent, 0, now, now + 1min}));
-  const store::JobError error =
-      state == domain::JobState::failed
-          ? store::JobError{.error_class = "connection", .message = "no route to erp", .failed_step = "rows"}
-          : store::JobError{};
+  store::JobError error;
+  if (state == domain::JobState::failed) {
+    auto message =
+        must(co_await jobs::seal_error(world.envelope, jobs::error_identity(tenant.org, job), "no route to erp"));
+    error = {.error_class = "connection", .sealed_message = std::move(message), .failed_step = "rows"};
+  }
   std::vector<store::HistoryEntry> entries;
   entries.push_back({1, now, store::JobStarted{}});
   entries.push_back({2, now, store::StepStarted{"rows", 1, "sql.query@1", std::nullopt}});

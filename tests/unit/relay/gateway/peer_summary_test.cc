@@ -13,7 +13,7 @@ const OrgId kOrg("org_A");
 const AgentId kAgent("agt_1");
 const WallTime kNow = from_unix_ms(5'000);
 
-Result<std::vector<store::Connection>> read(std::string_view json) { return connections_of(kOrg, kAgent, json, kNow); }
+Result<std::vector<ToldConnection>> read(std::string_view json) { return connections_of(kOrg, kAgent, json, kNow); }
 
 std::string many(std::size_t count) {
   std::string list;
@@ -30,15 +30,15 @@ TEST_CASE("connections of a summary, with their health", "[gateway]") {
     {"name":"new","kind":"sql","health":"splendid"}], "policy":{"x":1}})");
   REQUIRE(got);
   REQUIRE(got->size() == 3);
-  CHECK((*got)[0].name == "erp-db");
-  CHECK((*got)[0].org == kOrg);
-  CHECK((*got)[0].agent == kAgent);
-  CHECK((*got)[0].health == ConnectionHealth::healthy);
-  CHECK((*got)[0].checked_at == kNow);
-  CHECK((*got)[1].health == ConnectionHealth::failing);
+  CHECK((*got)[0].connection.name == "erp-db");
+  CHECK((*got)[0].connection.org == kOrg);
+  CHECK((*got)[0].connection.agent == kAgent);
+  CHECK((*got)[0].connection.health == ConnectionHealth::healthy);
+  CHECK((*got)[0].connection.checked_at == kNow);
+  CHECK((*got)[1].connection.health == ConnectionHealth::failing);
   CHECK((*got)[1].detail == "no such directory");
-  CHECK((*got)[2].health == ConnectionHealth::unknown);
-  CHECK_FALSE((*got)[2].checked_at);
+  CHECK((*got)[2].connection.health == ConnectionHealth::unknown);
+  CHECK_FALSE((*got)[2].connection.checked_at);
 }
 
 TEST_CASE("no connections is no error", "[gateway]") {

@@ -223,6 +223,8 @@ JOBS_TEST_CASE("a job lost in each of five runs is dead", "[jobs]") {
   const auto stored = co_await world.job(ours, job);
   CHECK(stored.state == JobState::dead);
   CHECK(stored.error.error_class == "lost");
+  const auto why = co_await world.why(stored);
+  CHECK(why == "its agent was lost in each of 5 runs");
   CHECK(world.dispatcher.leases().size() == 0);
 }
 

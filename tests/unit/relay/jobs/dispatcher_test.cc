@@ -2,6 +2,7 @@
 #include "tests/unit/relay/jobs/world.h"
 
 #include <map>
+#include <set>
 
 using namespace sallyport;
 using namespace sallyport::jobs;
@@ -59,6 +60,49 @@ JOBS_TEST_CASE("no more jobs than credit, and each Ready states the credit anew"
   world.dispatcher.ready(*link, 4'000'000'000);
   co_await world.rounds();
   CHECK(link->posted.size() == 5);
+}
+
+JOBS_TEST_CASE("a link that is full of jobs gets no more until it has room", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  std::vector<JobId> jobs;
+  for (int i = 0; i < 5; ++i) jobs.push_back(co_await world.queue(ours));
+  auto link = world.link(ours);
+  link->room = 2;
+  world.connect(*link, 50);
+  world.run();
+  co_await world.rounds();
+  CHECK(dispatched_to(*link).size() == 2);
+  link->room = 10;
+  world.dispatcher.wake();
+  co_await world.rounds();
+  const auto sent = dispatched_to(*link);
+  CHECK(std::set(sent.begin(), sent.end()) == std::set(jobs.begin(), jobs.end()));
+  for (const auto& job : jobs) {
+    const auto stored = must(co_await world.stores.jobs.find(ours.org, job));
+    CHECK(stored.lease_epoch == 1);  // none was claimed for a link without room
+  }
+}
+
+JOBS_TEST_CASE("a job that a full link does not take after all goes back and is sent later", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "history.completed") link->room = 0;  // others have filled it since the claim
+    co_return;
+  };
+  world.connect(*link, 1);
+  world.run();
+  co_await world.rounds();
+  CHECK(link->posted.empty());
+  auto stored = must(co_await world.stores.jobs.find(ours.org, job));
+  CHECK(stored.state == domain::JobState::queued);
+  CHECK(stored.run_number == 1);
+  world.faults.before = {};
+  link->room = 1;
+  world.dispatcher.wake();
+  co_await world.rounds();
+  CHECK(dispatched_to(*link) == std::vector{job});  // and its credit came back
 }
 
 JOBS_TEST_CASE("jobs wait for an agent of their group", "[jobs]") {
@@ -228,6 +272,9 @@ JOBS_TEST_CASE("what an agent answers to a dispatch", "[jobs]") {
     stored = co_await world.job(ours, job);
     CHECK(stored.state == one.state);
     CHECK(stored.error.error_class == one.error_class);
+    const auto why = co_await world.why(stored);
+    CHECK(why == (domain::is_final(one.state) ? one.answer.message : ""));
+    CHECK((one.answer.message.empty() || !world.lines.has(one.answer.message)));
     CHECK(stored.run_number == 1);
     world.dispatcher.link_down(*link);
     if (!domain::is_final(stored.state))
@@ -288,7 +335,8 @@ JOBS_TEST_CASE("a job that cannot be sent ends with the reason and returns the c
   stored = co_await world.job(ours, damaged);
   CHECK(stored.state == JobState::failed);
   CHECK(stored.error.error_class == "damaged");
-  CHECK(stored.error.message.find("opening the trigger data") != std::string::npos);
+  CHECK(!stored.error.sealed_message);  // there is no key to seal it with either: the end stands without it
+  CHECK(world.lines.has("job.error_not_sealed"));
   world.envelope.broken.reset();
   const auto good = co_await world.queue(ours);
   co_await world.rounds();

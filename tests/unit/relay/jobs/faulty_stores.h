@@ -55,9 +55,8 @@ class FaultyJobs final : public store::Jobs {
   awaitable<Result<store::ClaimedJob>> claim(OrgId org, JobId id, store::Claim claim) override {
     return plan_.pass("jobs.claim", real_.claim(std::move(org), std::move(id), std::move(claim)));
   }
-  awaitable<Result<store::Job>> release(OrgId org, JobId id, std::uint64_t epoch, WallTime at,
-                                        store::ReleaseReason reason) override {
-    return plan_.pass("jobs.release", real_.release(std::move(org), std::move(id), epoch, at, reason));
+  awaitable<Result<store::Job>> release(OrgId org, JobId id, std::uint64_t epoch, store::Release release) override {
+    return plan_.pass("jobs.release", real_.release(std::move(org), std::move(id), epoch, std::move(release)));
   }
   awaitable<Result<store::Job>> finish(OrgId org, JobId id, std::uint64_t epoch, store::JobOutcome outcome) override {
     return plan_.pass("jobs.finish", real_.finish(std::move(org), std::move(id), epoch, std::move(outcome)));

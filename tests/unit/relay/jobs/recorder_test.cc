@@ -1,3 +1,7 @@
+#include "relay/jobs/sealing.h"
+#include "relay/keys/local_envelope.h"
+#include "shared/base/utf8.h"
+#include "tests/support/canary.h"
 #include "tests/unit/relay/jobs/world.h"
 
 #include <algorithm>
@@ -78,6 +82,61 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
   CHECK(text.reveal() == "a line");
   const auto news = co_await watcher->next(std::chrono::steady_clock::now() + 1s);
   CHECK(std::holds_alternative<JobChange>(news));
+}
+
+JOBS_TEST_CASE("why a step and a job failed is sealed for its record, and bounded", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  auto link = world.link(ours);
+  for (const auto& message :
+       {std::string("no order 4711"), std::string(kMaxErrorText, 'x'), std::string(70'000, 'y')}) {
+    INFO(message.size() << " bytes");
+    const auto job = co_await held_job(world, ours, *link);
+    auto reports = whole_run(job, 1);
+    std::get<ReportedStepEnd>(reports[3].what) = {"a", 1, "failed", "", "connection", message, std::nullopt};
+    std::get<ReportedJobEnd>(reports[4].what) = {"failed", "connection", message, "a"};
+    must(co_await world.recorder.record(*link, std::move(reports)));
+    const auto stored = co_await world.job(ours, job);
+    CHECK(stored.error.error_class == "connection");
+    CHECK(stored.error.failed_step == "a");
+    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+    REQUIRE(steps.size() == 1);
+    CHECK(steps[0].error_class == "connection");
+    const auto of_step =
+        must(co_await world.envelope.open(step_identity(ours.org, "message", job, "a", 1), *steps[0].sealed_message));
+    const auto of_job = co_await world.why(stored);
+    const auto kept = shortened(message, kMaxErrorText);
+    CHECK(of_step.reveal() == kept);
+    CHECK(of_job == kept);
+    const auto elsewhere = co_await world.envelope.open(error_identity(ours.org, job), *steps[0].sealed_message);
+    CHECK(!elsewhere);
+  }
+}
+
+JOBS_TEST_CASE("the words of a failure are nowhere in the database's files", "[jobs][canary]") {
+  const Canary canary("canary-c4e1/\"words\"&=\xc3\xbc"), control("control-c4e1/\"words\"&=\xc3\xbc");
+  const auto ours = co_await world.settle("ours");
+  keys::LocalEnvelope envelope(keys::new_master_key());
+  Recorder recorder(co_await asio::this_coro::executor,
+                    {world.jobs, world.history, world.stores.recipes, world.assignments, envelope, world.audit,
+                     world.dispatcher, world.feed, world.clock, world.log});
+  auto link = world.link(ours);
+  const auto job = co_await held_job(world, ours, *link);
+  auto reports = whole_run(job, 1);
+  std::get<ReportedStepEnd>(reports[3].what) = {"a", 1, "failed", "", control.text(), canary.text(), std::nullopt};
+  std::get<ReportedJobEnd>(reports[4].what) = {"failed", "connection", canary.text(), "a"};
+  reports.push_back(report(job, 1, 6, ReportedAgentEvent{"policy.refused", "files", canary.text()}));
+  must(co_await recorder.record(*link, std::move(reports)));
+  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+  const auto told =
+      must(co_await envelope.open(step_identity(ours.org, "message", job, "a", 1), *steps.at(0).sealed_message));
+  CHECK(told.reveal() == canary.text());
+
+  const std::filesystem::path log_of_writes = world.folder.path("relay.db-wal");
+  REQUIRE(std::filesystem::file_size(log_of_writes) > 0);
+  CHECK(canary.forms_below(log_of_writes.parent_path()) == std::vector<std::string>{});
+  CHECK(canary.forms_in(world.lines.text) == std::vector<std::string>{});
+  const auto found = control.forms_below(log_of_writes.parent_path());  // a class is kept in clear
+  CHECK(std::ranges::count(found, "relay.db-wal: raw") == 1);
 }
 
 JOBS_TEST_CASE("reports that come again, whole or in part, change nothing", "[jobs]") {
@@ -320,6 +379,8 @@ JOBS_TEST_CASE("the agent's refusals reach the ledger, and a bad one holds nothi
   };
   CHECK(has("sql.verbs"));
   CHECK(has("trigger.failed"));
+  CHECK(has("no such directory"));
+  CHECK(!has("delete is not allowed"));  // it may name what is in the job's data; the sealed history has it
   CHECK(has("job:" + job.value));
   CHECK(has("agent:" + ours.agent.value));
   CHECK(link->posted.empty());

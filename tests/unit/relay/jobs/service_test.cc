@@ -1,3 +1,4 @@
+#include "relay/jobs/sealing.h"
 #include "tests/unit/relay/jobs/world.h"
 
 #include "shared/base/json.h"

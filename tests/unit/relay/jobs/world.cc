@@ -1,5 +1,6 @@
 #include "tests/unit/relay/jobs/world.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
@@ -32,6 +33,10 @@ awaitable<Result<Secret>> PlainEnvelope::open(keys::RecordIdentity identity, std
 
 Result<void> FakeLink::post(jobs::ToAgent message) {
   if (refuses) return std::unexpected(*refuses);
+  if (std::holds_alternative<jobs::Dispatch>(message)) {
+    if (room == 0) return fail(Errc::unavailable, "no room");
+    --room;
+  }
   posted.push_back(std::move(message));
   return {};
 }
@@ -47,7 +52,7 @@ JobsWorld::JobsWorld(asio::any_io_executor executor)
       audit(audit_log, clock),
       feed(executor),
       parcels({stores.recipes, history, envelope}),
-      dispatcher(executor, {jobs, parcels, feed, clock, log}),
+      dispatcher(executor, {jobs, parcels, envelope, feed, clock, log}),
       assigner(executor, {stores.organisations, stores.recipes, groups, stores.agents, assignments, parcels, log}),
       recorder(executor, {jobs, history, stores.recipes, assignments, envelope, audit, dispatcher, feed, clock, log}),
       service({jobs, stores.recipes, history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
@@ -114,6 +119,13 @@ awaitable<JobId> JobsWorld::queue(Tenant tenant, std::optional<RecipeId> recipe,
                                                   .event_key = ""},
                                                  {"user:test"}));
   co_return added.job.id;
+}
+
+awaitable<std::string> JobsWorld::why(store::Job job) {
+  if (!job.error.sealed_message) co_return "";
+  auto identity = sallyport::jobs::error_identity(job.org, job.id);
+  const auto message = must(co_await envelope.open(std::move(identity), *job.error.sealed_message));
+  co_return std::string(message.reveal());
 }
 
 awaitable<store::Job> JobsWorld::job(Tenant tenant, JobId id) {

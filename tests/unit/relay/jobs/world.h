@@ -45,6 +45,7 @@ class FakeLink final : public jobs::AgentLink {
   explicit FakeLink(jobs::LinkedAgent who) : who_(std::move(who)) {}
   const jobs::LinkedAgent& who() const override { return who_; }
   Result<void> post(jobs::ToAgent message) override;
+  std::size_t room_for_jobs() const override { return room; }
   void pong(std::uint64_t nonce) override { ponged = nonce; }
 
   template <class T>
@@ -57,6 +58,7 @@ class FakeLink final : public jobs::AgentLink {
   }
   std::vector<jobs::ToAgent> posted;
   std::optional<Error> refuses;  // what post() says
+  std::size_t room = 1'000'000;  // for so many jobs more
   std::uint64_t ponged = 0;
 
  private:
@@ -86,6 +88,7 @@ struct JobsWorld {
   awaitable<RecipeId> add_recipe(Tenant tenant, std::string yaml);  // the next version if the name is known; activated
   awaitable<JobId> queue(Tenant tenant, std::optional<RecipeId> recipe = std::nullopt, std::string inputs = "{}");
   awaitable<store::Job> job(Tenant tenant, JobId id);
+  awaitable<std::string> why(store::Job job);  // the message of its error, opened; "" when it has none
   std::unique_ptr<FakeLink> link(const Tenant& tenant) { return link(tenant, tenant.agent, tenant.group); }
   std::unique_ptr<FakeLink> link(const Tenant& tenant, const AgentId& agent, const GroupId& group);
 

@@ -1,0 +1,41 @@
+#include "relay/jobs/sealing.h"
+
+#include "relay/store/connections.h"
+#include "shared/base/utf8.h"
+
+namespace sallyport::jobs {
+
+keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job) {
+  return {org, "jobs", "trigger", job.value};
+}
+
+keys::RecordIdentity error_identity(const OrgId& org, const JobId& job) {
+  return {org, "jobs", "error_message", job.value};
+}
+
+keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
+                                   std::uint32_t attempt) {
+  return {org, "steps", std::string(column), store::step_record(job, path, attempt)};
+}
+
+keys::RecordIdentity log_identity(const OrgId& org, const JobId& job, std::uint64_t epoch, std::uint64_t job_seq) {
+  return {org, "history", "text", store::entry_record(job, epoch, job_seq)};
+}
+
+keys::RecordIdentity connection_identity(const OrgId& org, const AgentId& agent, std::string_view name) {
+  return {org, "connections", "detail", store::connection_record(agent, name)};
+}
+
+store::awaitable<Result<std::optional<Bytes>>> seal_any(keys::Envelope& envelope, keys::RecordIdentity identity,
+                                                        std::string text) {
+  if (text.empty()) co_return std::nullopt;
+  SP_CO_TRY(auto sealed, co_await envelope.seal(std::move(identity), as_bytes(text)));
+  co_return sealed;
+}
+
+store::awaitable<Result<std::optional<Bytes>>> seal_error(keys::Envelope& envelope, keys::RecordIdentity identity,
+                                                          std::string text) {
+  co_return co_await seal_any(envelope, std::move(identity), shortened(std::move(text), kMaxErrorText));
+}
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "relay/keys/envelope.h"
+#include "relay/store/history.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+// How what belongs to jobs passes the envelope: who writes and who reads a field name the same record.
+namespace sallyport::jobs {
+
+keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job);
+keys::RecordIdentity error_identity(const OrgId& org, const JobId& job);  // why a job ended
+// Of a step's attempt; `column` is "input", "output" or "message".
+keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
+                                   std::uint32_t attempt);
+keys::RecordIdentity log_identity(const OrgId& org, const JobId& job, std::uint64_t epoch, std::uint64_t job_seq);
+keys::RecordIdentity connection_identity(const OrgId& org, const AgentId& agent, std::string_view name);
+
+// Nothing for an empty text.
+store::awaitable<Result<std::optional<Bytes>>> seal_any(keys::Envelope& envelope, keys::RecordIdentity identity,
+                                                        std::string text);
+// Why a step or job failed, whoever says so: at most kMaxErrorText bytes of it are kept.
+inline constexpr std::size_t kMaxErrorText = 4'096;
+store::awaitable<Result<std::optional<Bytes>>> seal_error(keys::Envelope& envelope, keys::RecordIdentity identity,
+                                                          std::string text);
+
+}  // namespace sallyport::jobs
