@@ -165,16 +165,19 @@ store::awaitable<store::JobError> Dispatcher::sealed(JobKey key, Fault why) {
   co_return store::JobError{std::move(why.error_class), std::move(message).value_or(std::nullopt), ""};
 }
 
+// Its lease goes first: what the store has taken back must not be renewed while it does so.
 store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::ReleaseReason reason, std::string why) {
+  const auto lease = leases_.find(held.key);
+  leases_.end(held.key, held.epoch);
   auto if_dead =
       co_await sealed(held.key, {"lost", fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)});
   auto released = co_await parts_.jobs.release(held.key.org, held.key.job, held.epoch,
                                                {parts_.clock.wall(), reason, std::move(if_dead)});
   if (!released && released.error().code != Errc::conflict) {
     parts_.log.error("job.release_failed", {{"job", held.key.job.value}, {"message", released.error().message}});
-    co_return std::unexpected(released.error());  // the lease stays, so a later tick tries again
+    if (lease && lease->epoch == held.epoch) leases_.keep(*lease);  // a later tick tries again
+    co_return std::unexpected(released.error());
   }
-  leases_.end(held.key, held.epoch);
   if (!released) co_return Result<void>();
   parts_.log.warn("job.taken_back", {{"job", held.key.job.value},
                                      {"agent", held.agent.value},
@@ -207,6 +210,8 @@ store::awaitable<Result<void>> Dispatcher::give_up(HeldJob held, Fault why) {
 store::awaitable<void> Dispatcher::take_back_lost() {
   const auto now = parts_.clock.steady();
   for (auto& held : leases_.lost(now)) {
+    const auto current = leases_.find(held.key);
+    if (!current || current->epoch != held.epoch || current->ends != held.ends) continue;  // renewed meanwhile
     (void)co_await take_back(held, store::ReleaseReason::holder_lost, "the agent did not renew its lease");
   }
 }

@@ -7,16 +7,16 @@ namespace sallyport::jobs {
 void Leases::grant(HeldJob held, SteadyTime now) {
   held.granted = now;
   held.ends = now + terms_.length;
-  put(std::move(held));
+  keep(std::move(held));
 }
 
 void Leases::restore(HeldJob held, std::chrono::milliseconds told, SteadyTime now) {
   held.granted = now;
   held.ends = now + std::max(told, terms_.length);
-  put(std::move(held));
+  keep(std::move(held));
 }
 
-void Leases::put(HeldJob held) {
+void Leases::keep(HeldJob held) {
   auto [it, added] = held_.try_emplace(held.key, held);
   if (!added && it->second.epoch <= held.epoch) it->second = std::move(held);
 }

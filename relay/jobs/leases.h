@@ -47,6 +47,7 @@ class Leases {
   // After a restart: what its agent was told before still stands, also when it was more than the terms give now.
   void restore(HeldJob held, std::chrono::milliseconds told, SteadyTime now);
   Verdict renew(const AgentId& agent, const JobKey& job, std::uint64_t epoch, SteadyTime now);
+  void keep(HeldJob held);                           // as it was: what was to end did not
   void end(const JobKey& job, std::uint64_t epoch);  // the job finished or was released; a newer epoch stays
 
   std::optional<HeldJob> find(const JobKey& job) const;
@@ -57,8 +58,6 @@ class Leases {
   const LeaseTerms& terms() const { return terms_; }
 
  private:
-  void put(HeldJob held);
-
   LeaseTerms terms_;
   std::map<JobKey, HeldJob> held_;
 };

@@ -1,5 +1,8 @@
 #include "tests/unit/relay/jobs/world.h"
 
+#include <algorithm>
+#include <utility>
+
 using namespace sallyport;
 using namespace sallyport::jobs;
 using namespace sallyport::test;
@@ -41,6 +44,35 @@ JOBS_TEST_CASE("a lease is renewed by Holding, and a lost one gives the job to a
   CHECK(answer.renewed.empty());
   REQUIRE(answer.fenced.size() == 1);
   CHECK(answer.fenced[0].epoch == 1);
+}
+
+// An agent that comes back in this very moment must not be told that its lease goes on.
+JOBS_TEST_CASE("a job that is being taken back is renewed no more, one that waits for it still is", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  std::vector<JobId> jobs = {co_await world.queue(ours), co_await world.queue(ours)};
+  std::ranges::sort(jobs);
+  auto link = world.link(ours);
+  world.connect(*link, 2);
+  world.run();
+  co_await world.rounds();
+  REQUIRE(link->got<Dispatch>().size() == 2);
+  bool comes_back = true;
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call != "jobs.release" || !std::exchange(comes_back, false)) co_return;
+    co_await world.dispatcher.holding(*link, {{{jobs[0], 1, {}}, {jobs[1], 1, {}}}, 0, 1});
+  };
+  world.clock.advance(2min);
+  co_await world.rounds();
+  const auto answers = link->got<LeaseAnswer>();
+  REQUIRE(answers.size() == 1);
+  REQUIRE(answers[0].fenced.size() == 1);
+  CHECK(answers[0].fenced[0].job == jobs[0]);
+  REQUIRE(answers[0].renewed.size() == 1);
+  CHECK(answers[0].renewed[0].job == jobs[1]);
+  const auto first = co_await world.job(ours, jobs[0]), second = co_await world.job(ours, jobs[1]);
+  CHECK(first.lease_epoch > 1);
+  CHECK(second.lease_epoch == 1);
+  CHECK(second.state == JobState::dispatched);
 }
 
 JOBS_TEST_CASE("Holding fences what the agent does not hold and passes over its own jobs", "[jobs]") {
