@@ -166,11 +166,10 @@ ASYNC_TEST_CASE("an enrolment token works until it expires, is used up or is rev
   CHECK(expired == "expired");
 }
 
-// SALLYPORT_ENROLMENT_ROUNDS=1000 is the long form.
-ASYNC_TEST_CASE("of a hundred concurrent asks with one token exactly max_uses get a certificate", "[identity]") {
-  const char* wish = std::getenv("SALLYPORT_ENROLMENT_ROUNDS");
-  std::vector<std::uint32_t> rounds{7};
-  rounds.resize(1 + static_cast<std::size_t>(wish == nullptr ? 1 : std::atoi(wish)), 1);
+namespace {
+
+// One round for each number of uses.
+asio::awaitable<void> race_for_tokens(std::vector<std::uint32_t> rounds) {
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");
   for (const std::uint32_t max_uses : rounds) {
@@ -188,6 +187,16 @@ ASYNC_TEST_CASE("of a hundred concurrent asks with one token exactly max_uses ge
   }
   const auto agents = must(co_await world.stores.agents.list(ours.org, {}, {.limit = 200}));
   CHECK(agents.items.size() == std::min<std::size_t>(200, 6 + rounds.size()));
+}
+
+}  // namespace
+
+// SALLYPORT_ENROLMENT_ROUNDS=1000 is the long form.
+TEST_CASE("of a hundred concurrent asks with one token exactly max_uses get a certificate", "[identity]") {
+  const char* wish = std::getenv("SALLYPORT_ENROLMENT_ROUNDS");
+  std::vector<std::uint32_t> rounds{7};
+  rounds.resize(1 + static_cast<std::size_t>(wish == nullptr ? 1 : std::atoi(wish)), 1);
+  test::run(race_for_tokens(rounds), 60s + 5s * rounds.size());
 }
 
 ASYNC_TEST_CASE("when a part of the relay fails, nobody is enrolled and the token stays usable", "[identity]") {
