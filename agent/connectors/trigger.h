@@ -32,10 +32,15 @@ using TriggerSink = std::function<boost::asio::awaitable<StepResult<void>>(Trigg
 // One kind of local trigger ("file.watch@1"). Built once; run() is called once per assigned recipe, on the agent's
 // loop, and goes on, also while the link is down, until it is cancelled. It returns early only with an error that
 // somebody has to repair: class "policy" or "invalid". What may pass by itself (a share that is not mounted)
-// it waits out, and tells `trouble` once when it begins and with an empty text when it is over.
+// it waits out, and what cannot be an event (a file that may not be read) it passes over; it tells `trouble` when that
+// begins or changes, and with an empty text when it is over.
 class TriggerSource {
  public:
-  using Trouble = std::function<void(const std::string& message)>;
+  enum class Concern {
+    waits,        // the whole watch, or its events, until something passes by itself
+    passed_over,  // single occurrences only: the others go on, and somebody should look into it
+  };
+  using Trouble = std::function<boost::asio::awaitable<void>(Concern, std::string message)>;
 
   virtual ~TriggerSource() = default;
   virtual std::string_view name() const = 0;

@@ -5,6 +5,7 @@
 #include "shared/base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -65,10 +66,13 @@ class Root {
   Result<Fd> open_file(std::string_view path) const;  // regular files only, for reading
   Result<Fd> open_directory(std::string_view path) const;
   Result<FileFacts> facts(std::string_view path) const;  // of a regular file
-  // Regular files directly in `path`, sorted by name; hidden ones (leading dot) and other kinds are left out.
-  Result<std::vector<DirectoryEntry>> list(std::string_view path, std::size_t limit) const;
-  Result<std::vector<std::string>> directories(std::string_view path,
-                                               std::size_t limit) const;  // directly in it, the same way
+  // Visits the regular files directly in `path` whose names are wanted, in no order, until `visit` returns false.
+  // Hidden ones (leading dot) and other kinds are left out. Holds one entry at a time, however many there are.
+  using NameTest = std::function<bool(std::string_view name)>;
+  Result<void> each_file(std::string_view path, const NameTest& wants,
+                         const std::function<bool(DirectoryEntry file)>& visit) const;
+  Result<void> each_directory(std::string_view path,
+                              const std::function<bool(std::string name)>& visit) const;  // the same way
   // Its directory must exist. `maker` names who writes it, in letters and digits: a process that is killed leaves a
   // hidden ".<name>.partial-<maker>-*" behind, which discard_partials() of the same maker removes.
   Result<NewFile> create(std::string_view path, unsigned mode, std::string_view maker) const;

@@ -93,44 +93,43 @@ Result<FileFacts> Root::facts(std::string_view path) const {
   return facts_from(info);
 }
 
-// Calls `visit(name, stat)` for everything in the directory that is not hidden, until it returns false.
-template <class Visit>
-Result<void> for_each_entry(Fd fd, std::string_view path, Visit visit) {
+// False when the directory itself says that the entry is of another kind: that spares looking at the file.
+bool may_be(const dirent& entry, mode_t kind) {
+  if (entry.d_type == DT_UNKNOWN) return true;
+  return static_cast<mode_t>(DTTOIF(entry.d_type)) == kind;
+}
+
+// Calls `visit(name, stat)` for everything of this kind in the directory that is not hidden and wanted, until it
+// returns false.
+template <class Wants, class Visit>
+Result<void> for_each_entry(Fd fd, std::string_view path, mode_t kind, const Wants& wants, const Visit& visit) {
   const int at = fd.get();
   const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(at));
   if (!directory) return os_fail(fmt::format("listing {}", path));
   (void)fd.release();
   for (errno = 0; const auto* entry = ::readdir(directory.get()); errno = 0) {
+    const char* name = entry->d_name;
+    if (name[0] == '.' || !may_be(*entry, kind) || !wants(name)) continue;
     struct stat info{};
-    if (entry->d_name[0] == '.' || ::fstatat(at, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (!visit(entry->d_name, info)) return {};
+    if (::fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || (info.st_mode & S_IFMT) != kind) continue;
+    if (!visit(name, info)) return {};
   }
   if (errno != 0) return os_fail(fmt::format("listing {}", path));
   return {};
 }
 
-Result<std::vector<DirectoryEntry>> Root::list(std::string_view path, std::size_t limit) const {
+Result<void> Root::each_file(std::string_view path, const NameTest& wants,
+                             const std::function<bool(DirectoryEntry)>& visit) const {
   SP_TRY(auto fd, open_directory(path));
-  std::vector<DirectoryEntry> entries;
-  SP_CHECK(for_each_entry(std::move(fd), path, [&](const char* name, const struct stat& info) {
-    if (S_ISREG(info.st_mode)) entries.push_back({name, facts_from(info)});
-    return entries.size() <= limit;
-  }));
-  if (entries.size() > limit) return fail(Errc::too_large, fmt::format("{} holds more than {} files", path, limit));
-  std::ranges::sort(entries, {}, &DirectoryEntry::name);
-  return entries;
+  return for_each_entry(std::move(fd), path, S_IFREG, wants,
+                        [&](const char* name, const struct stat& info) { return visit({name, facts_from(info)}); });
 }
 
-Result<std::vector<std::string>> Root::directories(std::string_view path, std::size_t limit) const {
+Result<void> Root::each_directory(std::string_view path, const std::function<bool(std::string)>& visit) const {
   SP_TRY(auto fd, open_directory(path));
-  std::vector<std::string> names;
-  SP_CHECK(for_each_entry(std::move(fd), path, [&](const char* name, const struct stat& info) {
-    if (S_ISDIR(info.st_mode)) names.emplace_back(name);
-    return names.size() <= limit;
-  }));
-  if (names.size() > limit) return fail(Errc::too_large, fmt::format("{} holds more than {} directories", path, limit));
-  std::ranges::sort(names);
-  return names;
+  const auto all = [](std::string_view) { return true; };
+  return for_each_entry(std::move(fd), path, S_IFDIR, all,
+                        [&](const char* name, const struct stat&) { return visit(name); });
 }
 
 Result<Root::Place> Root::place(std::string_view path) const {

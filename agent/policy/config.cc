@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <vector>
 
 namespace sallyport::policy {
 namespace {
@@ -60,16 +61,31 @@ void check_connection(Check& check, const Connection& connection) {
     check.check_secret(kConnections, connection.at, postgres->password);
 }
 
+template <class Entries>
+std::string nearest_of(std::string_view name, const Entries& entries) {
+  std::vector<std::string_view> names;
+  names.reserve(entries.size());
+  for (const auto& entry : entries) names.push_back(entry.first);
+  return yaml::suggestion(name, names);
+}
+
+std::string no_connection(const Config& config, std::string_view name) {
+  return fmt::format("connections.yaml has no connection {}{}", name, nearest_of(name, config.connections));
+}
+
 void check_secret_fits(Check& check, const Config& config, const SecretRule& secret) {
   check.check_secret(kPolicy, secret.at, secret.source);
-  for (const auto& name : secret.connections.value_or(SecretRule::List{}).names) {
+  const SecretRule::List none;
+  const auto& connections = secret.connections ? *secret.connections : none;
+  for (const auto& name : connections.names) {
     if (!config.connections.contains(name))
-      check.add(kPolicy, secret.connections->at, "unknown-connection",
-                fmt::format("connections.yaml has no connection {}", name));
+      check.add(kPolicy, connections.at, "unknown-connection", no_connection(config, name));
   }
-  for (const auto& name : secret.commands.value_or(SecretRule::List{}).names) {
+  const auto& commands = secret.commands ? *secret.commands : none;
+  for (const auto& name : commands.names) {
     if (!config.policy.find_command(name))
-      check.add(kPolicy, secret.commands->at, "unknown-command", fmt::format("`commands` has no {}", name));
+      check.add(kPolicy, commands.at, "unknown-command",
+                fmt::format("`commands` has no {}{}", name, nearest_of(name, config.policy.commands())));
   }
 }
 
@@ -78,7 +94,7 @@ void check_policy_fits(Check& check, const Config& config) {
   for (const auto& [name, rules] : config.policy.connections()) {
     const auto it = config.connections.find(name);
     if (it == config.connections.end()) {
-      check.add(kPolicy, rules.at, "unknown-connection", fmt::format("connections.yaml has no connection {}", name));
+      check.add(kPolicy, rules.at, "unknown-connection", no_connection(config, name));
       continue;
     }
     const auto kind = it->second.kind();

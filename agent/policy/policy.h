@@ -73,6 +73,7 @@ class Policy {
   StepLimits limits(std::string_view connection) const;
   const std::map<std::string, ConnectionPolicy, std::less<>>& connections() const { return connections_; }
   const std::map<std::string, SecretRule, std::less<>>& secrets() const { return secrets_; }
+  const std::map<std::string, CommandTemplate, std::less<>>& commands() const { return commands_; }
 
  private:
   friend class PolicyReader;

@@ -61,6 +61,7 @@ class PolicyReader {
         report_.add(item.at, "bad-action", "an action is written sql.query@1, or sql.* for all of a kind");
         continue;
       }
+      if (const auto wrong = unknown_action(item.text)) report_.add(item.at, "unknown-action", *wrong);
       policy_.actions_.push_back({item.text, rule_at(item.at, fmt::format("actions[{}]", i))});
     }
   }

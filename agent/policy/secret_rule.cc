@@ -63,9 +63,10 @@ class RuleReader {
     if (!is_action_pattern(pattern)) {
       fields_.problem("actions", "bad-action", "an action is written sql.query@1, or sql.* for all of a kind");
     } else if (std::ranges::none_of(takers, [&](auto action) { return action_matches(pattern, action); })) {
-      fields_.problem("actions", "no-secret-field",
-                      fmt::format("{} has no field that takes a secret; these have: {}", yaml::quoted(pattern),
-                                  fmt::join(takers, ", ")));
+      fields_.problem(
+          "actions", "no-secret-field",
+          unknown_action(pattern).value_or(fmt::format("{} has no field that takes a secret; these have: {}",
+                                                       yaml::quoted(pattern), fmt::join(takers, ", "))));
     }
   }
 

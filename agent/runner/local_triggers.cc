@@ -75,13 +75,20 @@ asio::awaitable<void> LocalTriggers::begin(journal::Assignment assignment) {
   watches_.insert_or_assign(watched->id, std::move(watch));
 }
 
+asio::awaitable<void> LocalTriggers::tell_trouble(std::shared_ptr<const WatchedRecipe> watched,
+                                                  connectors::TriggerSource::Concern concern, std::string message) {
+  core_.parts.log.warn(message.empty() ? "trigger.recovered" : "trigger.waits",
+                       {{"recipe", watched->recipe->name}, {"why", message}});
+  if (message.empty() || concern != connectors::TriggerSource::Concern::passed_over) co_return;
+  co_await core_.tell({"trigger.failed", "", "recipe " + watched->recipe->name + ": " + message});
+}
+
 asio::awaitable<void> LocalTriggers::watch_source(std::shared_ptr<const WatchedRecipe> watched,
                                                   connectors::TriggerSource& source, Value arguments) {
   const connectors::TriggerSpec spec{watched->recipe->name, watched->recipe->trigger.connection, arguments};
   const auto sink = [this, watched](connectors::TriggerEvent event) { return start_(watched, std::move(event), {}); };
-  const auto trouble = [this, watched](const std::string& message) {
-    core_.parts.log.warn(message.empty() ? "trigger.recovered" : "trigger.waits",
-                         {{"recipe", watched->recipe->name}, {"why", message}});
+  const auto trouble = [this, watched](connectors::TriggerSource::Concern concern, std::string message) {
+    return tell_trouble(watched, concern, std::move(message));
   };
   std::string told;
   for (;;) {

@@ -43,6 +43,8 @@ class LocalTriggers {
   };
   asio::awaitable<void> end(Watch watch);
   asio::awaitable<void> begin(journal::Assignment assignment);
+  asio::awaitable<void> tell_trouble(std::shared_ptr<const WatchedRecipe> watched,
+                                     connectors::TriggerSource::Concern concern, std::string message);
   asio::awaitable<void> watch_source(std::shared_ptr<const WatchedRecipe> watched, connectors::TriggerSource& source,
                                      Value arguments);
   asio::awaitable<void> keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments);

@@ -107,11 +107,14 @@ constexpr std::array kTriggers{
                 .doc = "Starts at the times of a cron expression, on the agent, also while the link is down.",
                 .fields = kScheduleFields,
                 .data = kScheduleData},
-    TriggerInfo{.name = "file.watch@1",
-                .doc = "Starts for each file that appears and has settled, also while the link is down.",
-                .connections = kFileKinds,
-                .fields = kWatchFields,
-                .data = kWatchData},
+    TriggerInfo{
+        .name = "file.watch@1",
+        .doc = "Starts for each file that appears and has settled, also while the link is down. A file that cannot "
+               "be read is told (`trigger.failed`), passed over and tried again; of more than 50,000 files that "
+               "match only the newest are watched, and that is told.",
+        .connections = kFileKinds,
+        .fields = kWatchFields,
+        .data = kWatchData},
 };
 
 }  // namespace

@@ -68,14 +68,17 @@ class FileList final : public Action {
     SP_TRY(const auto wanted, arguments.text("path"));
     SP_TRY(const auto path, access.clean(wanted));
     SP_CHECK(to_step(site_.policy.check_directory(context.connection, path)));
-    const Listing listing{arguments.text_or("pattern", "*"), arguments.is_true("recursive") ? kMaxDepth : 0,
-                          kMaxListed};
+    const Listing listing{
+        .pattern = arguments.text_or("pattern", "*"),
+        .depth = arguments.is_true("recursive") ? kMaxDepth : 0,
+        .limit = kMaxListed,
+        .wants = [&](const std::string& file) {
+          return site_.policy.check_file(context.connection, policy::FileVerb::read, file).has_value();
+        }};
     SP_TRY(const auto found, list_files(access.root(), path, listing));
     ValueList handles;
-    for (const auto& file : found.files) {
-      if (!site_.policy.check_file(context.connection, policy::FileVerb::read, file.name)) continue;
+    for (const auto& file : found.files)
       handles.push_back(Value(make_handle(context.connection, file.name, file.facts)));
-    }
     const auto count = static_cast<std::int64_t>(handles.size());
     const auto skipped = static_cast<std::int64_t>(found.skipped.size());
     return Output{Value(ValueMap{{Value("files"), Value(std::move(handles))},

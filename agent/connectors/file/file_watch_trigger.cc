@@ -4,6 +4,7 @@
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/file/listing.h"
 #include "agent/connectors/file/settle_watch.h"
+#include "agent/connectors/file/unread_files.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/fd_io.h"
 #include "agent/platform/file_watch.h"
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace sallyport::connectors::file {
 namespace asio = boost::asio;
@@ -24,6 +26,7 @@ namespace {
 constexpr auto kLongestPause = 5s;
 constexpr auto kShortestPause = 100ms;
 constexpr auto kRetryPause = 1s;
+constexpr auto kTellPause = 5s;
 constexpr std::uint64_t kHashSlice = 64u << 20;
 constexpr int kMaxDepth = 32;
 
@@ -58,18 +61,13 @@ std::string natural_key(const Watched& watched, const platform::DirectoryEntry& 
                      file.facts.size);
 }
 
-// A file nobody can name cannot start a job: the journal and the relay keep text.
-std::string skip_text(const std::vector<std::string>& skipped) {
-  if (skipped.empty()) return {};
-  const auto more = skipped.size() > 1 ? fmt::format(" (and {} more)", skipped.size() - 1) : std::string();
-  return fmt::format("the name of {}{} is not UTF-8: it is passed over until it is renamed", skipped.front(), more);
-}
-
 bool is_final(const StepError& error) { return error.error_class() == "policy" || error.error_class() == "invalid"; }
 
 // One run of the trigger.
 class Watching {
  public:
+  using Concern = TriggerSource::Concern;
+
   Watching(Site site, asio::thread_pool& pool, Watched watched, TriggerSink sink, TriggerSource::Trouble trouble)
       : site_(site),
         pool_(pool),
@@ -84,12 +82,10 @@ class Watching {
       auto files = co_await run_blocking(pool_, [this] { return look(); });
       if (!files && is_final(files.error())) co_return std::unexpected(std::move(files).error());
       if (files) {
-        const auto offered = co_await offer_settled(std::move(files->files));
-        tell(offered ? skip_text(files->skipped) : offered.error().message);
-        co_await pause(offered ? core_.next_settling() : site_.clock.steady() + kRetryPause);
+        co_await serve(*std::move(files));
       } else {
         watch_.reset();
-        tell(files.error().message);
+        co_await tell(Concern::waits, files.error().message);
         co_await pause(site_.clock.steady() + kLongestPause);
       }
     }
@@ -105,18 +101,35 @@ class Watching {
     SP_CHECK(to_step(site_.policy.check_action("file.watch@1", watched_.connection)));
     SP_CHECK(to_step(site_.policy.check_directory(watched_.connection, watched_.path)));
     SP_TRY(const auto root, open_root(site_, watched_.connection));
-    SP_TRY(auto found, list_files(root, watched_.path, watched_.listing));
-    std::erase_if(found.files, [this](const auto& file) {
-      return !site_.policy.check_file(watched_.connection, policy::FileVerb::read, file.name);
-    });
-    return found;
+    auto listing = watched_.listing;
+    listing.wants = [this](const std::string& path) {
+      return site_.policy.check_file(watched_.connection, policy::FileVerb::read, path).has_value();
+    };
+    return list_files(root, watched_.path, listing);
   }
 
+  asio::awaitable<void> serve(Found found) {
+    unread_.keep_only(found.files);
+    const auto offered = co_await offer_settled(std::exchange(found.files, {}));
+    if (offered) {
+      co_await tell(Concern::passed_over, passed_over_text(found, unread_, watched_.listing.limit));
+    } else {
+      co_await tell(Concern::waits, offered.error().message);
+    }
+    co_await pause(offered ? core_.next_settling() : site_.clock.steady() + kRetryPause);
+  }
+
+  // A file that cannot be read is passed over; an event that cannot be made durable is no fault of the file.
   asio::awaitable<StepResult<void>> offer_settled(std::vector<platform::DirectoryEntry> files) {
     for (const auto& file : core_.look(files, site_.clock.steady())) {
       auto digest = co_await hash(file);
       if (co_await is_cancelled()) co_return StepResult<void>();
-      if (!digest) co_return std::unexpected(std::move(digest).error());
+      if (!digest) {
+        core_.put_off(file, site_.clock.steady());
+        unread_.add(file, std::move(digest).error().message);
+        continue;
+      }
+      unread_.remove(file.name);
       if (digest->empty()) continue;
       auto handle = make_handle(watched_.connection, file.name, file.facts);
       handle.attributes.insert_or_assign(Value("sha256"), Value(*std::move(digest)));
@@ -152,10 +165,13 @@ class Watching {
     return facts == file.facts;
   }
 
-  void tell(std::string message) {
-    if (message == told_) return;
+  // Each text once, and not more than one in kTellPause; what is held back then is told by a later look.
+  asio::awaitable<void> tell(Concern concern, std::string message) {
+    const auto now = site_.clock.steady();
+    if (message == told_ || (!message.empty() && now < next_tell_)) co_return;
+    if (!message.empty()) next_tell_ = now + kTellPause;
     told_ = message;
-    trouble_(message);
+    co_await trouble_(concern, std::move(message));
   }
 
   asio::awaitable<void> pause(SteadyTime until) {
@@ -189,14 +205,16 @@ class Watching {
   TriggerSource::Trouble trouble_;
   SettleWatch core_;
   std::unique_ptr<platform::FileWatch> watch_;
+  UnreadFiles unread_;
   std::string told_;
+  SteadyTime next_tell_ = SteadyTime::min();
 };
 
-StepResult<Watched> read_spec(const TriggerSpec& spec) {
+StepResult<Watched> read_spec(const TriggerSpec& spec, std::size_t most) {
   const Arguments arguments(spec.arguments);
   SP_TRY(const auto path, arguments.text("path"));
   SP_TRY(auto clean, to_step(platform::clean_path(path)));
-  Listing listing;
+  Listing listing{.limit = most, .over = Listing::Over::gives_newest};
   listing.pattern = arguments.text_or("pattern", "*");
   listing.depth = arguments.is_true("recursive") ? kMaxDepth : 0;
   return Watched{spec.connection, std::move(clean), std::move(listing), arguments.duration("settle").value_or(5s)};
@@ -205,7 +223,7 @@ StepResult<Watched> read_spec(const TriggerSpec& spec) {
 }  // namespace
 
 asio::awaitable<StepResult<void>> FileWatchTrigger::run(TriggerSpec spec, TriggerSink sink, Trouble trouble) {
-  auto watched = read_spec(spec);
+  auto watched = read_spec(spec, most_);
   if (!watched) co_return std::unexpected(std::move(watched).error());
   Watching watching(site_, pool_, *std::move(watched), std::move(sink), std::move(trouble));
   co_return co_await watching.run();

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace sallyport::connectors::file {
 namespace {
@@ -16,31 +17,29 @@ std::string below(const std::string& directory, const std::string& name) {
   return directory == "." ? name : directory + "/" + name;
 }
 
+constexpr std::size_t kMostDirectories = 100'000;
+
+bool is_newer(const platform::DirectoryEntry& a, const platform::DirectoryEntry& b) {
+  return std::tie(a.facts.mtime_ns, a.name) > std::tie(b.facts.mtime_ns, b.name);
+}
+
 class Walk {
  public:
   Walk(const platform::Root& root, const Listing& listing) : root_(root), listing_(listing) {}
 
   StepResult<void> visit(const std::string& directory, int depth) {
-    SP_TRY(auto entries, to_step(root_.list(directory, listing_.limit)));
-    for (auto& entry : entries) {
-      if (!policy::glob_matches(listing_.pattern, entry.name)) continue;
-      if (found_.files.size() + found_.skipped.size() == listing_.limit)
-        return step_fail("too_large", fmt::format("more than {} files match", listing_.limit));
-      if (is_valid_utf8(entry.name)) {
-        found_.files.push_back({below(directory, entry.name), std::move(entry.facts)});
-      } else {
-        found_.skipped.push_back(escaped_utf8(below(directory, entry.name)));
-      }
-    }
+    SP_CHECK(take_files(directory));
     if (depth == 0) return {};
-    SP_TRY(const auto names, to_step(root_.directories(directory, listing_.limit)));
+    SP_TRY(const auto names, directories_in(directory));
     for (const auto& name : names) {
       if (!is_valid_utf8(name)) {
-        found_.skipped.push_back(escaped_utf8(below(directory, name)) + "/");
+        SP_CHECK(skip(escaped_utf8(below(directory, name)) + "/"));
         continue;
       }
       auto visited = visit(below(directory, name), depth - 1);
-      if (!visited && visited.error().error_class() != "not_found") return visited;
+      if (visited || visited.error().error_class() == "not_found") continue;
+      if (fails()) return visited;
+      close(std::move(visited.error().message));
     }
     return {};
   }
@@ -51,9 +50,67 @@ class Walk {
   }
 
  private:
+  bool fails() const { return listing_.over == Listing::Over::fails; }
+
+  StepResult<void> take_files(const std::string& directory) {
+    StepResult<void> taken;
+    const auto matches = [this](std::string_view name) { return policy::glob_matches(listing_.pattern, name); };
+    SP_CHECK(to_step(root_.each_file(directory, matches, [&](platform::DirectoryEntry file) {
+      taken = take(directory, std::move(file));
+      return taken.has_value();
+    })));
+    return taken;
+  }
+
+  StepResult<void> take(const std::string& directory, platform::DirectoryEntry file) {
+    file.name = below(directory, file.name);
+    if (!is_valid_utf8(file.name)) return skip(escaped_utf8(file.name));
+    if (listing_.wants && !listing_.wants(file.name)) return {};
+    if (fails()) SP_CHECK(make_room());
+    found_.files.push_back(std::move(file));
+    if (fails()) return {};
+    std::ranges::push_heap(found_.files, is_newer);
+    if (found_.files.size() <= listing_.limit) return {};
+    std::ranges::pop_heap(found_.files, is_newer);
+    found_.files.pop_back();
+    found_.over_limit = true;
+    return {};
+  }
+
+  StepResult<void> make_room() const {
+    if (found_.files.size() + found_.skipped.size() < listing_.limit) return {};
+    return step_fail("too_large", fmt::format("more than {} files match", listing_.limit));
+  }
+
+  StepResult<void> skip(std::string path) {
+    if (fails()) SP_CHECK(make_room());
+    if (found_.skipped.size() < listing_.limit) found_.skipped.push_back(std::move(path));
+    return {};
+  }
+
+  void close(std::string why) {
+    if (found_.closed.size() < listing_.limit) found_.closed.push_back(std::move(why));
+  }
+
+  StepResult<std::vector<std::string>> directories_in(const std::string& directory) {
+    std::vector<std::string> names;
+    bool all = true;
+    SP_CHECK(to_step(root_.each_directory(directory, [&](std::string name) {
+      all = directories_ < kMostDirectories;
+      if (all) names.push_back(std::move(name)), ++directories_;
+      return all;
+    })));
+    const auto why = fmt::format("{} and others hold more than {} directories", directory, kMostDirectories);
+    if (!all && fails()) return step_fail("too_large", why);
+    if (!all) close(why);
+    std::ranges::sort(names);
+    return names;
+  }
+
   const platform::Root& root_;
   const Listing& listing_;
   Found found_;
+  std::size_t directories_ = 0;
 };
 
 }  // namespace

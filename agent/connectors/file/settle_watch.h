@@ -17,20 +17,24 @@ class SettleWatch {
  public:
   explicit SettleWatch(std::chrono::milliseconds settle) : settle_(settle) {}
 
-  // `files` is everything there is now (names are paths below the root). Gives what has settled and is not confirmed,
-  // oldest first.
+  // `files` is everything there is now (names are paths below the root). Gives what has settled, is not confirmed and
+  // not put off, oldest first.
   std::vector<platform::DirectoryEntry> look(const std::vector<platform::DirectoryEntry>& files, SteadyTime now);
 
   // The event for this state of the file is durable.
   void confirm(const platform::DirectoryEntry& file);
 
-  // When the next file may have settled; SteadyTime::max() when nothing is settling.
+  // This state of the file could not be offered: not again before a while, 1 s at first and 1 min in the end.
+  void put_off(const platform::DirectoryEntry& file, SteadyTime now);
+
+  // When the next file may be offered; SteadyTime::max() when none is settling or put off.
   SteadyTime next_settling() const;
 
  private:
   struct Seen {
     platform::FileFacts facts;
-    SteadyTime since;
+    SteadyTime ready;  // when it may be offered
+    std::chrono::seconds next_delay = std::chrono::seconds(1);
     bool confirmed = false;
     bool present = true;
   };

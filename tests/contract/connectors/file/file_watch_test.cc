@@ -1,11 +1,19 @@
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/file/file_watch_trigger.h"
 #include "agent/connectors/file/settle_watch.h"
+#include "agent/connectors/file/unread_files.h"
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
 #include "tests/support/connector_site.h"
+
+#include <boost/asio/post.hpp>
+
+#include <sys/fsuid.h>
+
+#include <algorithm>
+#include <filesystem>
 
 using namespace sallyport;
 using namespace sallyport::connectors;
@@ -35,24 +43,53 @@ struct Watched {
                             "actions: [file.watch@1]\n"
                             "connections: {share: {files: [{directory: in, pattern: \"*.csv\", allow: [read]}]}}\n"};
   asio::thread_pool pool{1};
-  file::FileWatchTrigger trigger{agent.site(), pool};
+  file::FileWatchTrigger trigger;
   std::vector<TriggerEvent> events;
   std::vector<std::string> troubles;
-  int failures = 0;  // of the sink, before it takes an event
+  TriggerSource::Concern concern = TriggerSource::Concern::waits;  // of the last trouble
+  int failures = 0;                                                // of the sink, before it takes an event
   Event arrived;
   TaskGroup tasks;
   std::optional<StepResult<void>> ended;
 
-  explicit Watched(asio::any_io_executor executor)
-      : arrived(executor), tasks(executor, [](auto&, auto) { FAIL("no task throws"); }) {
+  explicit Watched(asio::any_io_executor executor, std::size_t most = file::FileWatchTrigger::kMost)
+      : trigger(agent.site(), pool, most),
+        arrived(executor),
+        tasks(executor, [](auto&, auto) { FAIL("no task throws"); }) {
     std::filesystem::create_directories(agent.dir.path("root/in/sub"));
   }
   void start(ValueMap arguments) { tasks.spawn("watch", watch(std::move(arguments))); }
   asio::awaitable<void> watch(ValueMap arguments) {
     auto sink = [this](TriggerEvent event) { return take(std::move(event)); };
-    auto trouble = [this](const std::string& message) { troubles.push_back(message); };
+    auto trouble = [this](auto about, std::string message) { return hear(about, std::move(message)); };
     ended = co_await trigger.run({"orders", "share", Value(std::move(arguments))}, sink, trouble);
     arrived.set();
+  }
+  asio::awaitable<void> hear(TriggerSource::Concern about, std::string message) {
+    concern = about;
+    troubles.push_back(std::move(message));
+    arrived.set();
+    co_return;
+  }
+  // Whether a trouble with this text was told, or is told within some time.
+  asio::awaitable<bool> hears(std::string part) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    const auto told = [&] {
+      return std::ranges::any_of(troubles, [&](const auto& text) { return text.find(part) != std::string::npos; });
+    };
+    while (!told() && !ended && std::chrono::steady_clock::now() < deadline) {
+      arrived.clear();
+      co_await arrived.wait_until(deadline);
+    }
+    co_return told();
+  }
+  // From now on the watch has the rights of nobody: root may read everything.
+  void drop_rights() {
+    std::filesystem::permissions(agent.dir.path(), std::filesystem::perms(0755));
+    asio::post(pool, [] { ::setfsuid(65534); });
+  }
+  void permit(const std::string& path, unsigned mode) {
+    std::filesystem::permissions(agent.dir.path(path), std::filesystem::perms(mode));
   }
   asio::awaitable<StepResult<void>> take(TriggerEvent event) {
     if (failures > 0) {
@@ -115,6 +152,139 @@ TEST_CASE("a confirmation of a state that is over counts for nothing", "[file][s
   watch.confirm(entry("a", 7, 7));
   watch.confirm(entry("none", 1, 1));
   CHECK(names(watch.look({entry("a", 1, 9)}, kStart)) == "a ");
+}
+
+TEST_CASE("a file that was put off is offered again after longer and longer waits, and at once when it changes",
+          "[file][settle]") {
+  SettleWatch watch(0s);
+  auto now = kStart;
+  const auto offered = [&](std::uint64_t size) {
+    return names(watch.look({entry("a", size, 1), entry("b", 1, 2)}, now));
+  };
+  CHECK(offered(1) == "a b ");
+  watch.confirm(entry("b", 1, 2));
+  for (const auto wait : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+    watch.put_off(entry("a", 1, 1), now);
+    CHECK(watch.next_settling() == now + wait);
+    now += wait - 1ms;
+    CHECK(offered(1) == "");
+    now += 1ms;
+    CHECK(offered(1) == "a ");
+  }
+  watch.put_off(entry("a", 1, 1), now);
+  CHECK(offered(2) == "a ");
+  watch.put_off(entry("a", 1, 1), now);  // a state that is over
+  CHECK(offered(2) == "a ");
+}
+
+TEST_CASE("unread files are named newest first, until they are gone or changed", "[file][watch]") {
+  file::UnreadFiles unread;
+  CHECK(unread.text().empty());
+  for (const char* name : {"b", "a", "d", "c"}) unread.add(entry(name, 1, 1), "no");
+  unread.add(entry("b", 1, 1), "still no");
+  CHECK(unread.text() == "passed over until it can be read: c: no; d: no; a: no (and 1 more)");
+  unread.keep_only({entry("a", 2, 2), entry("b", 1, 1), entry("c", 1, 1)});
+  CHECK(unread.text() == "passed over until it can be read: c: no; b: still no");
+  unread.remove("c");
+  unread.keep_only({});
+  CHECK(unread.text().empty());
+}
+
+TEST_CASE("what a watch passes over is one text", "[file][watch]") {
+  const file::UnreadFiles none;
+  CHECK(passed_over_text({}, none, 5).empty());
+  file::UnreadFiles unread;
+  unread.add(entry("in/a", 1, 1), "Permission denied");
+  CHECK(
+      passed_over_text({.skipped = {"x", "y"}, .closed = {"opening in/sub: Permission denied"}, .over_limit = true},
+                       unread, 5) ==
+      "passed over until it can be read: in/a: Permission denied; more than 5 files match: only the newest are looked "
+      "at, move or delete the others; a directory is passed over: opening in/sub: Permission denied; the name of x "
+      "(and 1 more) is not UTF-8: it is passed over until it is renamed");
+}
+
+ASYNC_TEST_CASE("files that do not match hide nothing, however many there are", "[file][watch][bounds]") {
+  Watched watched(co_await asio::this_coro::executor);
+  for (int i = 0; i < 10'500; ++i) watched.agent.dir.write("root/in/" + std::to_string(i) + ".txt", "");
+  watched.agent.dir.write("root/in/a.csv", "x");
+  watched.start(args({{"path", "in"}, {"pattern", "*.csv"}, {"settle", "0ms"}}));
+  const bool offered = co_await watched.wait_for(1);
+  CHECK(offered);
+  watched.agent.dir.write("root/in/b.csv", "x");
+  const bool next = co_await watched.wait_for(2);
+  CHECK(next);
+  co_await watched.finish();
+  CHECK(watched.troubles.empty());
+}
+
+ASYNC_TEST_CASE("of more files than it can watch it serves the newest, and tells", "[file][watch][bounds]") {
+  Watched watched(co_await asio::this_coro::executor, 3);
+  const auto old = std::filesystem::file_time_type::clock::now() - 1h;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    const auto path = watched.agent.dir.write("root/in/" + std::string(name) + ".csv", name);
+    std::filesystem::last_write_time(path, old + std::chrono::minutes(name[0] - 'a'));
+  }
+  watched.start(args({{"path", "in"}, {"settle", "0ms"}}));
+  const bool newest = co_await watched.wait_for(3);
+  REQUIRE(newest);
+  CHECK(watched.name_of(0) + watched.name_of(1) + watched.name_of(2) == "c.csvd.csve.csv");
+  const bool told = co_await watched.hears("more than 3 files match: only the newest are looked at");
+  CHECK(told);
+  CHECK(watched.concern == TriggerSource::Concern::passed_over);
+  for (const char* name : {"d", "e"})
+    std::filesystem::remove(watched.agent.dir.path("root/in/" + std::string(name) + ".csv"));
+  const bool rest = co_await watched.wait_for(5);
+  REQUIRE(rest);
+  CHECK(watched.name_of(3) + watched.name_of(4) == "a.csvb.csv");
+  co_await watched.finish();
+  CHECK(watched.troubles.size() == 2);
+  CHECK(watched.troubles.back().empty());
+}
+
+ASYNC_TEST_CASE("a file that cannot be read is told once and does not hide the others", "[file][watch][bad-input]") {
+  Watched watched(co_await asio::this_coro::executor);
+  watched.drop_rights();
+  watched.agent.dir.write("root/in/bad.csv", "x");
+  watched.permit("root/in/bad.csv", 0);
+  watched.start(args({{"path", "in"}, {"settle", "0ms"}}));
+  const bool told = co_await watched.hears("in/bad.csv: ");
+  CHECK(told);
+  for (std::size_t i = 0; i < 3; ++i) {
+    watched.agent.dir.write("root/in/good" + std::to_string(i) + ".csv", "x");
+    watched.permit("root/in/good" + std::to_string(i) + ".csv", 0644);
+    const bool offered = co_await watched.wait_for(i + 1);
+    REQUIRE(offered);
+    CHECK(watched.name_of(i) == "good" + std::to_string(i) + ".csv");
+  }
+  REQUIRE(watched.troubles.size() == 1);
+  CHECK(watched.troubles[0].find("Permission denied") != std::string::npos);
+  CHECK(watched.concern == TriggerSource::Concern::passed_over);
+  watched.permit("root/in/bad.csv", 0644);
+  const bool read_after_all = co_await watched.wait_for(4);
+  REQUIRE(read_after_all);
+  CHECK(watched.name_of(3) == "bad.csv");
+  co_await watched.finish();
+  CHECK(watched.troubles.back().empty());
+}
+
+ASYNC_TEST_CASE("a directory that cannot be looked into is told and does not hide the others",
+                "[file][watch][bad-input]") {
+  Watched watched(co_await asio::this_coro::executor);
+  watched.drop_rights();
+  watched.agent.dir.write("root/in/sub/deep.csv", "x");
+  watched.agent.dir.write("root/in/sub2/deep.csv", "x");
+  watched.permit("root/in/sub2/deep.csv", 0644);
+  watched.permit("root/in/sub", 0);
+  watched.start(args({{"path", "in"}, {"settle", "0ms"}, {"recursive", true}}));
+  const bool offered = co_await watched.wait_for(1);
+  CHECK(offered);
+  const bool told = co_await watched.hears("a directory is passed over: opening in/sub: Permission denied");
+  CHECK(told);
+  watched.permit("root/in/sub", 0755);
+  watched.permit("root/in/sub/deep.csv", 0644);
+  const bool opened = co_await watched.wait_for(2);
+  CHECK(opened);
+  co_await watched.finish();
 }
 
 ASYNC_TEST_CASE("files that appear are offered with their digest, also those that were there", "[file][watch]") {

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include <sys/wait.h>
@@ -31,6 +33,18 @@ Result<FileFacts> put(const Root& root, std::string_view path, std::string_view 
   SP_TRY(auto file, root.create(path, 0600, "test"));
   SP_CHECK(file.write(as_bytes(text)));
   return file.commit(replace);
+}
+
+Result<std::vector<DirectoryEntry>> list(const Root& root, std::string_view path) {
+  std::vector<DirectoryEntry> files;
+  SP_CHECK(root.each_file(
+      path, [](auto) { return true; },
+      [&](DirectoryEntry file) {
+        files.push_back(std::move(file));
+        return true;
+      }));
+  std::ranges::sort(files, {}, &DirectoryEntry::name);
+  return files;
 }
 
 // A root with something worth stealing next to it.
@@ -68,18 +82,32 @@ TEST_CASE("a file below the root is read, listed, moved and deleted", "[platform
   CHECK(content_of(*yard.root.open_file("in/a.csv")) == "1,2");
   REQUIRE(put(yard.root, "in/b.csv", "new"));
   REQUIRE(put(yard.root, "in/.hidden", "new"));
-  const auto listed = yard.root.list("in", 10);
+  const auto listed = list(yard.root, "in");
   REQUIRE(listed);
   REQUIRE(listed->size() == 2);
   CHECK(listed->at(0).name == "a.csv");
   CHECK(listed->at(1).facts.size == 3);
   REQUIRE(yard.root.make_directory("done/today"));
-  CHECK(*yard.root.directories(".", 10) == std::vector<std::string>{"done", "in"});
+  std::set<std::string> directories;
+  REQUIRE(yard.root.each_directory(".", [&](std::string name) { return directories.insert(std::move(name)).second; }));
+  CHECK(directories == std::set<std::string>{"done", "in"});
   REQUIRE(yard.root.rename("in/b.csv", "done/today/b.csv", Replace::never));
   CHECK(yard.dir.read("root/done/today/b.csv") == "new");
   REQUIRE(yard.root.remove("done/today/b.csv"));
   CHECK(yard.root.facts("done/today/b.csv").error().code == Errc::not_found);
-  CHECK(yard.root.list("in", 0).error().code == Errc::too_large);
+}
+
+TEST_CASE("only wanted names are looked at, until the visitor has enough", "[platform]") {
+  const Yard yard;
+  for (int i = 0; i < 100; ++i) yard.dir.write("root/in/" + std::to_string(i) + ".txt", "x");
+  std::vector<std::string> found;
+  const auto visit = [&](DirectoryEntry file) { return found.push_back(std::move(file.name)), found.size() < 3; };
+  REQUIRE(yard.root.each_file("in", [](std::string_view name) { return name.ends_with(".csv"); }, visit));
+  CHECK(found == std::vector<std::string>{"a.csv"});
+  found.clear();
+  REQUIRE(yard.root.each_file("in", [](std::string_view name) { return name.ends_with(".txt"); }, visit));
+  CHECK(found.size() == 3);
+  CHECK(yard.root.each_file("nowhere", [](auto) { return true; }, visit).error().code == Errc::not_found);
 }
 
 TEST_CASE("a file appears complete or not at all, and leaves nothing when dropped", "[platform]") {
@@ -141,7 +169,7 @@ TEST_CASE("links that lead outside are refused, whatever the operation", "[platf
   }
   CHECK(put(yard.root, "out/planted.txt", "x").error().code == Errc::forbidden);
   CHECK_FALSE(yard.dir.has("secrets/planted.txt"));
-  CHECK(yard.root.list("out", 10).error().code == Errc::forbidden);
+  CHECK(list(yard.root, "out").error().code == Errc::forbidden);
   CHECK(yard.root.rename("in/a.csv", "out/a.csv", Replace::allowed).error().code == Errc::forbidden);
   CHECK(yard.root.rename("out/deep.txt", "in/mine.txt", Replace::allowed).error().code == Errc::forbidden);
   CHECK(yard.root.remove("out/deep.txt").error().code == Errc::forbidden);
@@ -154,7 +182,7 @@ TEST_CASE("links that lead outside are refused, whatever the operation", "[platf
     CHECK(yard.dir.read("root/in/absolute") == "mine");
   }
   SECTION("listing shows regular files only") {
-    const auto listed = *yard.root.list("in", 10);
+    const auto listed = *list(yard.root, "in");
     REQUIRE(listed.size() == 1);
     CHECK(listed[0].name == "a.csv");
   }

@@ -106,7 +106,16 @@ TEST_CASE("files that do not fit each other or the machine are faults", "[policy
   const Files files;
   SECTION("a policy for a connection that does not exist") {
     files.dir.write("policy.yaml", "connections: {shrae: {}}");
-    CHECK(all_of(load_config(files.dir.path()).error()).find("no connection shrae") != std::string::npos);
+    CHECK(all_of(load_config(files.dir.path()).error()) ==
+          "policy.yaml:1:15: connections.yaml has no connection shrae (did you mean `share`?) [unknown-connection]\n");
+  }
+  SECTION("a secret for a connection and a command that do not exist") {
+    files.dir.write("policy.yaml",
+                    "commands: {post: {argv: [/bin/cat]}}\n"
+                    "secrets: {t: {value_env: T, actions: [command.run@1], connections: [shar], commands: [pots]}}\n");
+    const auto text = all_of(load_config(files.dir.path()).error());
+    CHECK(text.find("no connection shar (did you mean `share`?)") != std::string::npos);
+    CHECK(text.find("`commands` has no pots (did you mean `post`?)") != std::string::npos);
   }
   SECTION("a policy of the wrong kind") {
     files.dir.write("policy.yaml", "connections: {share: {sql: {verbs: [select]}}}");

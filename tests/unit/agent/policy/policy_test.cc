@@ -148,6 +148,17 @@ TEST_CASE("commands and tunnel targets are found by name", "[policy]") {
   CHECK_FALSE(policy.check_tunnel("10.0.0.5", 23));
 }
 
+TEST_CASE("every action and trigger may stand in a policy, and every kind of them", "[policy]") {
+  std::string all = "actions: [";
+  const auto add = [&](std::string_view name) {
+    if (!name.contains('.')) return;
+    all += std::string(name) + ", \"" + std::string(name.substr(0, name.find('.'))) + ".*\", ";
+  };
+  for (const auto& action : recipe::actions()) add(action.name);
+  for (const auto& trigger : recipe::triggers()) add(trigger.name);
+  CHECK(problems(all + "]") == "none");
+}
+
 TEST_CASE("what is wrong with a policy is said with line and column", "[policy]") {
   struct Row {
     const char* text;
@@ -157,6 +168,16 @@ TEST_CASE("what is wrong with a policy is said with line and column", "[policy]"
       {"actons: [x]", "policy.yaml:1:1: unknown key `actons` (did you mean `actions`?)"},
       {"actions: [sql]", "policy.yaml:1:11: an action is written sql.query@1"},
       {"actions: [\"*\"]", "an action is written"},
+      {"actions: [sql.query@1, file.raed@1]",
+       "policy.yaml:1:24: this agent has no action or trigger `file.raed@1` (did you mean `file.read@1`?)"},
+      {"actions:\n  - file.wacth@1",
+       "policy.yaml:2:5: this agent has no action or trigger `file.wacth@1` (did you mean "
+       "`file.watch@1`?)"},
+      {"actions: [sql.query@2]", "(did you mean `sql.query@1`?)"},
+      {"actions: [\"flie.*\"]",
+       "policy.yaml:1:11: no action or trigger of this agent matches `flie.*` (did you mean "
+       "`file.*`?)"},
+      {"actions: [nothing.like@1]", "has no action or trigger `nothing.like@1` [unknown-action]"},
       {"connections: {A: {}}", "no name for a connection"},
       {"connections: {a: {files: [{directory: ../x, allow: [read]}]}}", "without `..`"},
       {"connections: {a: {files: [{directory: /x, allow: [read]}]}}", "relative to the connection's root"},

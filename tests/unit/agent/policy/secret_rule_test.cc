@@ -92,6 +92,7 @@ TEST_CASE("what is wrong with a secret's rule is told", "[policy][secret][bad-in
   CHECK(problems("{value_env: T, actions: [query]}").find("[bad-action]") != std::string::npos);
   CHECK(problems("{value_env: T, actions: [sql.query@1], recipe: [a]}").find("did you mean `recipes`") !=
         std::string::npos);
+  CHECK(problems("{value_env: T, actions: [sql.qurey@1]}").find("did you mean `sql.query@1`") != std::string::npos);
   const auto no_field = problems("{value_env: T, actions: [\"file.*\"]}");
   CHECK(no_field.find("[no-secret-field]") != std::string::npos);
   CHECK(no_field.find("command.run@1") != std::string::npos);

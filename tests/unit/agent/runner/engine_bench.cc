@@ -49,7 +49,7 @@ void FakeTrigger::happen(std::string path, std::string natural_key) {
 }
 
 asio::awaitable<connectors::StepResult<void>> FakeTrigger::run(connectors::TriggerSpec, connectors::TriggerSink sink,
-                                                               Trouble) {
+                                                               Trouble trouble) {
   struct Counted {
     int& count;
     explicit Counted(int& c) : count(++c) {}
@@ -57,6 +57,7 @@ asio::awaitable<connectors::StepResult<void>> FakeTrigger::run(connectors::Trigg
   };
   const Counted counted(watching);
   for (;;) {
+    for (auto& [concern, message] : std::exchange(troubles_, {})) co_await trouble(concern, std::move(message));
     while (!events_.empty()) {
       const auto outcome = co_await sink(events_.front());
       if (!outcome) break;

@@ -85,14 +85,16 @@ class FakeTrigger final : public connectors::TriggerSource {
  public:
   std::string_view name() const override { return "file.watch@1"; }
   asio::awaitable<connectors::StepResult<void>> run(connectors::TriggerSpec spec, connectors::TriggerSink sink,
-                                                    Trouble) override;
+                                                    Trouble trouble) override;
 
   void happen(std::string path, std::string natural_key);
+  void complain(Concern concern, std::string message) { troubles_.emplace_back(concern, std::move(message)); }
   int watching = 0;
   std::size_t taken = 0;  // events the sink confirmed
 
  private:
   std::vector<connectors::TriggerEvent> events_;
+  std::vector<std::pair<Concern, std::string>> troubles_;
 };
 
 // What the agent sent, decoded by the relay's eyes; can be made to fail.

@@ -140,6 +140,21 @@ ASYNC_TEST_CASE("an assigned recipe that this agent does not understand is told,
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("what a trigger passes over is an event; what it waits for is in the log only", "[engine][triggers]") {
+  using Concern = connectors::TriggerSource::Concern;
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(assignments(1, {watching()}));
+  bench.trigger.complain(Concern::waits, "not mounted");
+  bench.trigger.complain(Concern::passed_over, "in/bad.csv");
+  bench.trigger.complain(Concern::passed_over, "");
+  co_await until([&] { return bench.uplink->has("event trigger.failed"); }, "it is told");
+  co_await pause(20ms);
+  CHECK(bench.uplink->lines_with("event trigger.failed").size() == 1);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a schedule fires when its time has come, once", "[engine][schedule]") {
   EngineBench bench(co_await asio::this_coro::executor);
   watched_since(bench, scheduled("* * * * *", "skip"), at("2026-03-01T09:59:00Z"), "* * * * * UTC");
