@@ -10,23 +10,17 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<Result<Answer>> answer_of(Services& services, const Call& call, store::Page<store::Connection> page) {
+asio::awaitable<Result<Answer>> list_connections(Services& services, Call call) {
+  store::ConnectionFilter filter;
+  if (const auto agent = call.query_text("agent")) {
+    filter.agent = AgentId(*agent);
+    SP_CO_CHECK(co_await services.stores.agents.find(call.caller.org, *filter.agent));
+  }
+  SP_CO_TRY(auto page, co_await services.stores.connections.list(call.caller.org, filter, call.page()));
   PayloadReader reader(services, payload_access(call.caller));
   ValueList items;
   for (auto& one : page.items) items.push_back(co_await connection_shape(reader, std::move(one)));
   co_return ok(page_value(std::move(items), page.next));
-}
-
-asio::awaitable<Result<Answer>> list_connections(Services& services, Call call) {
-  if (const auto agent = call.query_text("agent")) {
-    const AgentId id(*agent);
-    SP_CO_CHECK(co_await services.stores.agents.find(call.caller.org, id));
-    store::Page<store::Connection> page;
-    SP_CO_TRY(page.items, co_await services.stores.connections.of_agent(call.caller.org, id));
-    co_return co_await answer_of(services, call, std::move(page));
-  }
-  SP_CO_TRY(auto page, co_await services.stores.connections.list(call.caller.org, call.page()));
-  co_return co_await answer_of(services, call, std::move(page));
 }
 
 constexpr std::array kListQuery{kCursor, kLimit, id_field("agent", kAgentIds, Presence::optional)};

@@ -12,6 +12,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::int64_t kStepPage = 200;
+
 struct ShownTexts {
   Value message;
   Value input;
@@ -67,11 +69,16 @@ asio::awaitable<Result<ValueList>> show_steps(Services& services, PayloadReader&
 
 asio::awaitable<Result<Answer>> list_steps(Services& services, Call call) {
   store::StepFilter filter{.path = call.query_text("path")};
-  SP_CO_TRY(auto steps,
-            co_await services.stores.history.steps(call.caller.org, call.id<JobId>("job"), std::move(filter)));
-  PayloadReader reader(services, payload_access(call.caller));
-  SP_CO_TRY(auto items, co_await show_steps(services, reader, call, std::move(steps)));
-  co_return ok(Object().put("items", Value(std::move(items))).put("payloads_omitted", Value(reader.omitted())).done());
+  store::PageQuery query{.after = call.query_text("cursor").value_or(""),
+                         .limit = static_cast<std::size_t>(call.query_integer("limit").value_or(kStepPage))};
+  SP_CO_TRY(auto page, co_await services.stores.history.steps(call.caller.org, call.id<JobId>("job"), std::move(filter),
+                                                              std::move(query)));
+  const bool unwanted = call.query_text("payloads") == "without";
+  PayloadReader reader(services, unwanted ? PayloadReader::Access::denied : payload_access(call.caller));
+  SP_CO_TRY(auto items, co_await show_steps(services, reader, call, std::move(page.items)));
+  auto answer = page_value(std::move(items), page.next).as_map();
+  answer.emplace(Value("payloads_omitted"), Value(reader.omitted()));
+  co_return ok(Value(std::move(answer)));
 }
 
 asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
@@ -98,7 +105,10 @@ asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
   co_return ok(Object().put("trigger", std::move(value)).done());
 }
 
-constexpr std::array kStepsQuery{Field{.name = "path", .most = 256}};
+constexpr std::array<std::string_view, 2> kPayloads{"with", "without"};
+constexpr std::array kStepsQuery{
+    kCursor, Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = store::kMaxStepPage},
+    Field{.name = "path", .most = 256}, Field{.name = "payloads", .among = kPayloads}};
 constexpr std::array kEventsQuery{Field{.name = "after", .type = FieldType::integer, .least = 0, .most = INT64_MAX},
                                   Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = 1000}};
 
@@ -109,7 +119,7 @@ constexpr std::array kRoutes{
           .scope = domain::Scope::jobs_read,
           .path = kJobPath,
           .query = kStepsQuery,
-          .response = "StepList",
+          .response = "StepPage",
           .handler = list_steps},
     Route{.id = "list_job_events",
           .pattern = "/v1/jobs/{job}/events",

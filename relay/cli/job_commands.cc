@@ -1,6 +1,7 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/job_watch.h"
 #include "relay/cli/requests.h"
+#include "relay/cli/step_table.h"
 #include "shared/base/ids.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
@@ -140,11 +141,17 @@ int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
     SP_TRY(auto job, ask_job(client, id));
-    SP_TRY(const auto steps, ask_job(client, id, "/steps"));
     auto whole = with_names(client, std::move(job), kJobNames).as_map();
-    const auto text = card_of(Value(whole), kJobCard) + "\n" + table_of(steps.find("items")->as_list(), kStepColumns);
-    whole.emplace(Value("steps"), *steps.find("items"));
-    context.show(Value(std::move(whole)), text);
+    if (context.format == Format::table) {
+      StepTable steps;
+      SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
+      context.print(card_of(Value(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) + steps.left_out());
+      return {};
+    }
+    ValueList steps;
+    SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { steps.push_back(step); }));
+    whole.emplace(Value("steps"), Value(std::move(steps)));
+    context.show(Value(std::move(whole)), "");
     return {};
   });
 }
@@ -269,7 +276,12 @@ std::vector<Command> job_commands() {
         {"limit", "N", "at most so many (50)"}},
        "jobs, newest first",
        list},
-      {"jobs", "show", {"JOB"}, {}, "one job with its steps; -o json has their inputs and outputs", show},
+      {"jobs",
+       "show",
+       {"JOB"},
+       {},
+       "one job with its steps, items counted when they are many; -o json has all, with inputs and outputs",
+       show},
       {"jobs", "log", {"JOB"}, {}, "everything that was reported of a job, in order", logs},
       {"jobs", "watch", {"JOB"}, {}, "follow a job live; exit code 0 only when it succeeds", watch},
       {"jobs", "cancel", {"JOB"}, {}, "end a job: at once when queued, after the running step otherwise", cancel},

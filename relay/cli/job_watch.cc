@@ -77,10 +77,11 @@ class JobFollower final : public Follower {
 
 std::string end_line(const Value& job) {
   const Value* error = job.find("error");
-  const auto why = error == nullptr || error->is_null()
-                       ? ""
-                       : fmt::format(" ({}) {}", text_of(*error, "class"), text_of(*error, "message"));
-  return fmt::format("{} {}{}\n", text_of(job, "id"), text_of(job, "state"), terminal_safe(why));
+  const auto why =
+      error == nullptr || error->is_null()
+          ? ""
+          : fmt::format(" ({}) {}", terminal_safe(text_of(*error, "class")), cell_of(error->find("message")));
+  return fmt::format("{} {}{}\n", text_of(job, "id"), text_of(job, "state"), why);
 }
 
 }  // namespace

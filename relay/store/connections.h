@@ -26,13 +26,17 @@ struct Connection {
 // The `record` part of the sealed detail's identity.
 std::string connection_record(const AgentId& agent, std::string_view name);
 
+struct ConnectionFilter {
+  std::optional<AgentId> agent;
+};
+
 class Connections {
  public:
   virtual ~Connections() = default;
   // What the agent says now takes the place of everything it said before. too_large: more than 1,000.
   virtual awaitable<Result<void>> replace(OrgId org, AgentId agent, std::vector<Connection> connections) = 0;
-  virtual awaitable<Result<std::vector<Connection>>> of_agent(OrgId org, AgentId agent) = 0;  // by name
-  virtual awaitable<Result<Page<Connection>>> list(OrgId org, PageQuery page) = 0;            // by agent, then name
+  virtual awaitable<Result<Page<Connection>>> list(OrgId org, ConnectionFilter filter,
+                                                   PageQuery page) = 0;  // by agent, then name
 };
 
 }  // namespace sallyport::store

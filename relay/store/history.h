@@ -60,6 +60,7 @@ struct Step {
   std::optional<Bytes> sealed_message;
   std::optional<WallTime> retry_at;
   std::size_t payload_bytes = 0;  // of its sealed input and output together
+  std::uint64_t first_seq = 0;    // of the event with which it began; steps are listed in this order
 };
 
 struct StepFilter {
@@ -103,7 +104,8 @@ struct Events {
   bool more = false;  // the store holds later ones
 };
 
-inline constexpr std::size_t kMostSteps = 10'000;
+inline constexpr std::size_t kMostKept = 10'000;  // steps whose results are handed on
+inline constexpr std::size_t kMaxStepPage = 1'000;
 
 // The `record` part of the sealed fields' identities.
 std::string step_record(const JobId& job, std::string_view path, std::uint32_t attempt);
@@ -117,15 +119,15 @@ class History {
   // stored, and the job's state stays. A step that succeeded is never overwritten. Payloads arrive sealed.
   virtual awaitable<Result<AppendResult>> append(OrgId org, JobId job, std::uint64_t epoch,
                                                  std::vector<HistoryEntry> entries) = 0;
-  virtual awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job,
-                                                     StepFilter filter) = 0;  // as they started; at most kMostSteps
+  // As they started; pages of at most kMaxStepPage. A step that starts between two pages is in a later one.
+  virtual awaitable<Result<Page<Step>>> steps(OrgId org, JobId job, StepFilter filter, PageQuery page) = 0;
   // Of each of these steps, in their order; nothing in it for one that is not there. The caller bounds what it asks for
   // by Step::payload_bytes.
   virtual awaitable<Result<std::vector<StepPayloads>>> payloads(OrgId org, JobId job, std::vector<StepKey> steps) = 0;
   // Events with seq > after_seq in order.
   virtual awaitable<Result<Events>> events(OrgId org, JobId job, EventQuery query) = 0;
   // What a new holder must not run again: succeeded, skipped, and failed for good; the last attempt of each path, with
-  // its output (empty: none). too_large: more than kMostSteps of them, or over `most_bytes` of outputs.
+  // its output (empty: none). too_large: more than kMostKept of them, or over `most_bytes` of outputs.
   virtual awaitable<Result<std::vector<KeptStep>>> completed(OrgId org, JobId job, std::size_t most_bytes) = 0;
 };
 

@@ -31,7 +31,7 @@ struct PageQuery {
   std::string after;
   std::size_t limit = 50;
 
-  std::size_t bounded_limit() const { return std::clamp<std::size_t>(limit, 1, kMaxPage); }
+  std::size_t bounded_limit(std::size_t most = kMaxPage) const { return std::clamp<std::size_t>(limit, 1, most); }
 };
 
 template <class T>

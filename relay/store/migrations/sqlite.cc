@@ -1,6 +1,7 @@
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
+#include "relay/store/migrations/sqlite_0003_steps_by_start.h"
 
 #include <array>
 
@@ -10,6 +11,7 @@ std::span<const Migration> sqlite_migrations() {
   static constexpr std::array migrations = {
       Migration{1, "initial", kSqlite0001Initial},
       Migration{2, "sealed texts", kSqlite0002SealedTexts},
+      Migration{3, "steps by start", kSqlite0003StepsByStart},
   };
   return migrations;
 }

@@ -1,10 +1,12 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
 namespace sallyport::store::sqlite {
 namespace {
 
 constexpr std::size_t kMaxConnections = 1000;
+constexpr std::string_view kColumns = "org, agent, name, kind, health, sealed_detail, checked_at";
 
 std::string_view to_text(ConnectionHealth health) {
   switch (health) {
@@ -59,26 +61,16 @@ class SqliteConnections final : public Connections {
     });
   }
 
-  awaitable<Result<std::vector<Connection>>> of_agent(OrgId org, AgentId agent) override {
-    return engine_.read([org, agent](Database& db) {
-      return db
-          .prepare(
-              "select org, agent, name, kind, health, sealed_detail, checked_at from connections "
-              "where org = ? and agent = ? order by name",
-              org, agent)
-          .all(read_connection);
-    });
-  }
-
-  awaitable<Result<Page<Connection>>> list(OrgId org, PageQuery page) override {
-    return engine_.read([org, page](Database& db) {
+  awaitable<Result<Page<Connection>>> list(OrgId org, ConnectionFilter filter, PageQuery page) override {
+    return engine_.read([org, filter, page](Database& db) {
       const std::size_t limit = page.bounded_limit();
       const std::string agent = page.after.substr(0, page.after.find('/'));
       const std::string name = page.after.substr(std::min(agent.size() + 1, page.after.size()));
-      return page_of(db.prepare("select org, agent, name, kind, health, sealed_detail, checked_at from connections "
-                                "where org = ? and (agent, name) > (?, ?) order by agent, name limit ?",
-                                org, agent, name, one_more(limit)),
-                     limit, read_connection, cursor_of);
+      std::string where = "from connections where org = ?1 and (agent, name) > (?2, ?3)";
+      if (filter.agent) where += " and agent = ?4";
+      where += " order by agent, name limit ?5";
+      return page_of(db.prepare(select(kColumns, where), org, agent, name, filter.agent, one_more(limit)), limit,
+                     read_connection, cursor_of);
     });
   }
 

@@ -1,10 +1,12 @@
 #include "relay/store/sqlite/adapters.h"
 #include "relay/store/sqlite/history_entries.h"
 #include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace sallyport::store::sqlite {
 namespace {
@@ -13,7 +15,7 @@ constexpr std::size_t kMaxEvents = 1000;
 
 constexpr std::string_view kStepColumns =
     "path, attempt, status, uses, started_at, finished_at, error_class, sealed_message, retry_at, "
-    "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0)";
+    "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0), first_seq";
 
 Step read_step(Row row) {
   return {.path = row.text(),
@@ -25,7 +27,8 @@ Step read_step(Row row) {
           .error_class = row.text(),
           .sealed_message = row.maybe_bytes(),
           .retry_at = row.maybe_time(),
-          .payload_bytes = static_cast<std::size_t>(row.integer())};
+          .payload_bytes = static_cast<std::size_t>(row.integer()),
+          .first_seq = row.u64()};
 }
 
 HistoryEvent read_event(Row row) {
@@ -49,13 +52,39 @@ Result<AppendResult> append_all(Database& db, const OrgId& org, const JobId& id,
   return AppendResult{stored, std::move(after)};
 }
 
-Result<std::vector<Step>> list_steps(Database& db, const OrgId& org, const JobId& job, const StepFilter& filter) {
+// Where a page of steps ended: "<first_seq>/<attempt>/<path>".
+struct StepCursor {
+  std::uint64_t first_seq = 0;
+  std::uint32_t attempt = 0;
+  std::string path;
+};
+
+std::string cursor_of(const Step& step) { return fmt::format("{}/{}/{}", step.first_seq, step.attempt, step.path); }
+
+Result<StepCursor> read_step_cursor(const std::string& text) {
+  StepCursor cursor;
+  if (text.empty()) return cursor;
+  const char* end = text.data() + text.size();
+  const auto seq = std::from_chars(text.data(), end, cursor.first_seq);
+  const bool begun = seq.ec == std::errc() && seq.ptr != end && *seq.ptr == '/';
+  const auto attempt = std::from_chars(begun ? seq.ptr + 1 : end, end, cursor.attempt);
+  if (attempt.ec != std::errc() || attempt.ptr == end || *attempt.ptr != '/') return foreign_cursor();
+  cursor.path.assign(attempt.ptr + 1, end);
+  return cursor;
+}
+
+Result<Page<Step>> list_steps(Database& db, const OrgId& org, const JobId& job, const StepFilter& filter,
+                              const PageQuery& page) {
   SP_CHECK(find_job(db, org, job));
-  std::string where = "from steps where org = ?1 and job = ?2";
-  if (filter.path) where += " and path = ?3";
-  where += " order by first_seq, path, attempt limit ?4";
-  return db.prepare(select(kStepColumns, where), org, job, filter.path, static_cast<std::uint64_t>(kMostSteps))
-      .all(read_step);
+  const std::size_t limit = page.bounded_limit(kMaxStepPage);
+  SP_TRY(const StepCursor after, read_step_cursor(page.after));
+  std::string where = filter.path ? "from steps" : "from steps indexed by steps_by_start";
+  where += " where org = ?1 and job = ?2 and (first_seq, path, attempt) > (?3, ?4, ?5)";
+  if (filter.path) where += " and path = ?6";
+  where += " order by first_seq, path, attempt limit ?7";
+  return page_of(db.prepare(select(kStepColumns, where), org, job, after.first_seq, after.path, after.attempt,
+                            filter.path, one_more(limit)),
+                 limit, read_step, cursor_of);
 }
 
 Result<std::vector<StepPayloads>> load_payloads(Database& db, const OrgId& org, const JobId& job,
@@ -115,11 +144,11 @@ Result<std::vector<KeptStep>> completed_steps(Database& db, const OrgId& org, co
   };
   SP_TRY(const Size size, db.prepare(select("count(*), coalesce(sum(length(sealed_output)), 0)", kCompleted), org, job)
                               .one("job", [](Row row) { return Size{.steps = row.u64(), .bytes = row.u64()}; }));
-  if (size.steps > kMostSteps || size.bytes > most_bytes) {
+  if (size.steps > kMostKept || size.bytes > most_bytes) {
     return fail(Errc::too_large,
                 fmt::format("the results of its {} completed steps hold {} bytes; at most {} steps and {} bytes can be "
                             "handed on",
-                            size.steps, size.bytes, kMostSteps, most_bytes));
+                            size.steps, size.bytes, kMostKept, most_bytes));
   }
   const auto rest = std::string(kCompleted) + " order by first_seq, path";
   return db.prepare(select("path, attempt, status, uses, sealed_output", rest), org, job).all(read_kept);
@@ -136,8 +165,8 @@ class SqliteHistory final : public History {
     });
   }
 
-  awaitable<Result<std::vector<Step>>> steps(OrgId org, JobId job, StepFilter filter) override {
-    return engine_.read([org, job, filter](Database& db) { return list_steps(db, org, job, filter); });
+  awaitable<Result<Page<Step>>> steps(OrgId org, JobId job, StepFilter filter, PageQuery page) override {
+    return engine_.read([org, job, filter, page](Database& db) { return list_steps(db, org, job, filter, page); });
   }
 
   awaitable<Result<std::vector<StepPayloads>>> payloads(OrgId org, JobId job, std::vector<StepKey> steps) override {

@@ -16,6 +16,7 @@ struct TimeCursor {
   std::string id;
 };
 std::string time_cursor(WallTime at, std::string_view id);
+std::unexpected<Error> foreign_cursor();
 Result<TimeCursor> read_time_cursor(const std::string& text);  // "" is before the first page
 
 // Runs a query that was asked for one row more than the page holds; the surplus row says that there is a next page.

@@ -166,7 +166,7 @@ STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier o
   first[1].name = "share";
   first[1].kind = "file";
   must(co_await connections.replace(org, world.ours.agent, first));
-  auto now = must(co_await connections.of_agent(org, world.ours.agent));
+  auto now = must(co_await connections.list(org, {world.ours.agent}, {})).items;
   REQUIRE(now.size() == 2);
   CHECK(now[0].name == "erp-db");
   CHECK(now[0].health == store::ConnectionHealth::failing);
@@ -174,20 +174,25 @@ STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier o
   CHECK(now[0].sealed_detail == bytes_of("refused"));
   CHECK(!now[1].sealed_detail);
   CHECK(now[1].health == store::ConnectionHealth::unknown);
-  auto page = must(co_await connections.list(org, {.limit = 1}));
-  auto rest = must(co_await connections.list(org, {.after = page.next, .limit = 1}));
+  auto page = must(co_await connections.list(org, {}, {.limit = 1}));
+  auto rest = must(co_await connections.list(org, {}, {.after = page.next, .limit = 1}));
   CHECK(rest.items.at(0).name == "share");
   CHECK(rest.next.empty());
+  auto of_agent = must(co_await connections.list(org, {world.ours.agent}, {.limit = 1}));
+  CHECK(of_agent.items.at(0).name == "erp-db");
+  of_agent = must(co_await connections.list(org, {world.ours.agent}, {.after = of_agent.next, .limit = 1}));
+  CHECK(of_agent.items.at(0).name == "share");
+  CHECK(of_agent.next.empty());
 
   first.push_back(first[0]);
   auto clash = co_await connections.replace(org, world.ours.agent, first);
   CHECK(refusal(clash) == Errc::conflict);
-  auto kept = must(co_await connections.of_agent(org, world.ours.agent));
+  auto kept = must(co_await connections.list(org, {world.ours.agent}, {})).items;
   CHECK(kept.size() == 2);
   auto flood = co_await connections.replace(org, world.ours.agent, std::vector<store::Connection>(1001));
   CHECK(refusal(flood) == Errc::too_large);
   must(co_await connections.replace(org, world.ours.agent, {}));
-  auto none = must(co_await connections.list(org, {}));
+  auto none = must(co_await connections.list(org, {}, {}));
   CHECK(none.items.empty());
 }
 
@@ -196,13 +201,13 @@ STORE_TEST_CASE("connections: another organisation's agent has none", "[store][c
   std::vector<store::Connection> one(1);
   one[0].name = "erp-db";
   must(co_await connections.replace(world.theirs.org, world.theirs.agent, one));
-  auto foreign = must(co_await connections.of_agent(world.ours.org, world.theirs.agent));
+  auto foreign = must(co_await connections.list(world.ours.org, {world.theirs.agent}, {})).items;
   CHECK(foreign.empty());
-  auto listed = must(co_await connections.list(world.ours.org, {}));
+  auto listed = must(co_await connections.list(world.ours.org, {}, {}));
   CHECK(listed.items.empty());
   auto overwritten = co_await connections.replace(world.ours.org, world.theirs.agent, {});
   CHECK(refusal(overwritten) == Errc::not_found);
-  auto kept = must(co_await connections.of_agent(world.theirs.org, world.theirs.agent));
+  auto kept = must(co_await connections.list(world.theirs.org, {world.theirs.agent}, {})).items;
   CHECK(kept.size() == 1);
 }
 

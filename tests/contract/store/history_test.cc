@@ -1,5 +1,7 @@
 #include "tests/contract/store/world.h"
 
+#include <set>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using domain::JobState;
@@ -64,7 +66,7 @@ STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
   CHECK(second.job.state == JobState::succeeded);
   CHECK(second.job.finished_at == at_ms(105));
 
-  auto steps = must(co_await history.steps(org, job.id, {}));
+  auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].path == "rows");
   CHECK(steps[0].status == StepStatus::succeeded);
@@ -112,7 +114,7 @@ STORE_TEST_CASE("history: entries that come again are stored once", "[store][his
   auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   REQUIRE(events.size() == entries.size());
   for (std::size_t i = 0; i < events.size(); ++i) CHECK(events[i].seq == i + 1);
-  auto steps = must(co_await history.steps(org, job.id, {}));
+  auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
   REQUIRE(steps.size() == 2);
   CHECK(steps[1].error_class == "connection");
   CHECK(steps[1].sealed_message == bytes_of("refused"));
@@ -155,7 +157,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   auto repeated =
       must(co_await history.append(org, job.id, 3, {step_started(3, "a"), step_finished(4, "a", StepStatus::failed)}));
   CHECK(repeated.stored == 2);
-  auto steps = must(co_await history.steps(org, job.id, {}));
+  auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
   REQUIRE(steps.size() == 2);
   CHECK(steps[0].status == StepStatus::succeeded);
   auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
@@ -185,7 +187,7 @@ STORE_TEST_CASE("history: one bad entry stores none of its batch", "[store][hist
   CHECK(refusal(refused) == Errc::invalid);
   auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
   CHECK(events.empty());
-  auto steps = must(co_await history.steps(org, job.id, {}));
+  auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
   CHECK(steps.empty());
 }
 
@@ -196,7 +198,7 @@ STORE_TEST_CASE("history: another organisation's job has none", "[store][history
   must(co_await history.append(world.theirs.org, foreign.id, 1, {step_started(1, "a")}));
   auto appended = co_await history.append(org, foreign.id, 1, {step_started(2, "b")});
   CHECK(refusal(appended) == Errc::not_found);
-  auto steps = co_await history.steps(org, foreign.id, {});
+  auto steps = co_await history.steps(org, foreign.id, {}, {});
   CHECK(refusal(steps) == Errc::not_found);
   auto events = co_await history.events(org, foreign.id, {.after_seq = 0, .limit = 10});
   CHECK(refusal(events) == Errc::not_found);
@@ -220,11 +222,11 @@ STORE_TEST_CASE("history: the steps of one path", "[store][history]") {
   const OrgId org = world.ours.org;
   auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_started(2, "b"), step_started(3, "b", 2)}));
-  auto only = must(co_await history.steps(org, job.id, {.path = "b"}));
+  auto only = must(co_await history.steps(org, job.id, {.path = "b"}, {})).items;
   REQUIRE(only.size() == 2);
   CHECK(only[0].path == "b");
   CHECK(only[1].attempt == 2);
-  auto none = must(co_await history.steps(org, job.id, {.path = "c"}));
+  auto none = must(co_await history.steps(org, job.id, {.path = "c"}, {})).items;
   CHECK(none.empty());
 }
 
@@ -282,8 +284,89 @@ STORE_TEST_CASE("history: an attempt that begins anew has no message of its last
   auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::failed)}));
   must(co_await history.append(org, job.id, 1, {step_started(3, "a")}));
-  auto steps = must(co_await history.steps(org, job.id, {}));
+  auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].error_class.empty());
   CHECK(!steps[0].sealed_message);
+}
+
+namespace {
+
+// A `foreach` over so many items, every third of them tried twice.
+awaitable<void> append_items(World& world, OrgId org, JobId job, std::size_t count) {
+  std::uint64_t seq = 0;
+  std::vector<HistoryEntry> batch;
+  for (std::size_t item = 0; item < count; ++item) {
+    const auto path = "each[" + std::to_string(item) + "]";
+    const bool twice = item % 3 == 0;
+    batch.push_back(step_finished(++seq, path, twice ? StepStatus::failed : StepStatus::succeeded));
+    if (twice) batch.push_back(step_finished(++seq, path, StepStatus::succeeded, 2));
+    if (batch.size() < 1'000 && item + 1 < count) continue;
+    must(co_await world.stores.history.append(org, job, 1, std::exchange(batch, {})));
+  }
+}
+
+}  // namespace
+
+STORE_TEST_CASE("history: any number of steps is read in bounded pages, each of them once",
+                "[store][history][limits]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  constexpr std::size_t kItems = 18'750;
+  constexpr std::size_t kSteps = kItems + kItems / 3;  // 25,000
+  co_await append_items(world, org, job.id, kItems);
+  std::set<std::pair<std::string, std::uint32_t>> seen;
+  store::PageQuery query{.limit = 100'000};
+  std::uint64_t last = 0;
+  std::size_t pages = 0;
+  do {
+    auto page = must(co_await history.steps(org, job.id, {}, query));
+    REQUIRE(!page.items.empty());
+    CHECK(page.items.size() <= store::kMaxStepPage);
+    for (const auto& step : page.items) {
+      CHECK(step.first_seq > last);
+      last = step.first_seq;
+      seen.emplace(step.path, step.attempt);
+    }
+    ++pages;
+    query.after = page.next;
+  } while (!query.after.empty());
+  CHECK(seen.size() == kSteps);
+  CHECK(pages == kSteps / store::kMaxStepPage);
+  auto deep = must(co_await history.steps(org, job.id, {.path = "each[18747]"}, {.limit = 1}));
+  REQUIRE(deep.items.size() == 1);
+  CHECK(deep.items[0].attempt == 1);
+  deep = must(co_await history.steps(org, job.id, {.path = "each[18747]"}, {.after = deep.next, .limit = 1}));
+  REQUIRE(deep.items.size() == 1);
+  CHECK(deep.items[0].attempt == 2);
+  CHECK(deep.next.empty());
+}
+
+STORE_TEST_CASE("history: a step that starts between two pages is in a later one", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  must(co_await history.append(org, job.id, 1, {step_started(1, "b"), step_started(2, "c")}));
+  auto page = must(co_await history.steps(org, job.id, {}, {.limit = 1}));
+  CHECK(page.items.at(0).path == "b");
+  must(co_await history.append(
+      org, job.id, 1, {step_finished(3, "b", StepStatus::succeeded), step_started(4, "a"), step_started(5, "c", 2)}));
+  auto rest = must(co_await history.steps(org, job.id, {}, {.after = page.next}));
+  std::vector<std::string> paths;
+  for (const auto& step : rest.items) paths.push_back(step.path + "#" + std::to_string(step.attempt));
+  CHECK(paths == std::vector<std::string>{"c#1", "a#1", "c#2"});
+  CHECK(rest.next.empty());
+}
+
+STORE_TEST_CASE("history: what is no cursor of its steps is refused", "[store][history]") {
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  for (const char* cursor : {"x", "1", "1/", "1/x", "1/2", "/1/a", "-1/1/a", "99999999999999999999/1/a", "1/1x/a"}) {
+    INFO(cursor);
+    auto refused = co_await world.stores.history.steps(org, job.id, {}, {.after = cursor});
+    CHECK(refusal(refused) == Errc::invalid);
+  }
+  auto fine = must(co_await world.stores.history.steps(org, job.id, {}, {.after = "1/1/a/b"}));
+  CHECK(fine.items.empty());
 }

@@ -143,12 +143,12 @@ static awaitable<void> read_schema_1(SqliteStore& store) {
   CHECK(job.error.error_class == "connection");
   CHECK(job.error.failed_step == "rows");
   CHECK(!job.error.sealed_message);
-  auto steps = must(co_await store.stores().history.steps(org, job.id, {}));
+  auto steps = must(co_await store.stores().history.steps(org, job.id, {}, {.limit = 1'000})).items;
   REQUIRE(steps.size() == 200);
   CHECK(steps[7].error_class == "connection");
   CHECK(!steps[7].sealed_message);
   CHECK(steps[7].payload_bytes == 6);
-  auto connections = must(co_await store.stores().connections.of_agent(org, AgentId("agt_a")));
+  auto connections = must(co_await store.stores().connections.list(org, {AgentId("agt_a")}, {})).items;
   REQUIRE(connections.size() == 1);
   CHECK(connections[0].health == store::ConnectionHealth::failing);
 }
@@ -180,7 +180,7 @@ static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std:
     auto survivor = open_store(copy);
     auto found = must(co_await survivor->stores().jobs.find(world.ours.org, job.id));
     CHECK(found.state == domain::JobState::running);
-    auto steps = must(co_await survivor->stores().history.steps(world.ours.org, job.id, {}));
+    auto steps = must(co_await survivor->stores().history.steps(world.ours.org, job.id, {}, {})).items;
     CHECK(steps.size() == 1);
   }
 }

@@ -35,7 +35,8 @@ ASYNC_TEST_CASE("one string makes an agent that links", "[link]") {
   const auto stored = must(co_await rig.world.stores.agents.find(rig.tenant.org, identity.id.agent));
   CHECK(stored.hostname == "host-1");
   CHECK(stored.last_seen_at.has_value());
-  const auto connections = must(co_await rig.world.stores.connections.of_agent(rig.tenant.org, identity.id.agent));
+  const auto connections =
+      must(co_await rig.world.stores.connections.list(rig.tenant.org, {identity.id.agent}, {})).items;
   REQUIRE(connections.size() == 1);
   CHECK(connections[0].name == "erp-db");
   co_await agent.finish();

@@ -1,6 +1,7 @@
 #include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
+#include "shared/base/percent.h"
 #include "tests/support/async_test.h"
 #include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/world.h"
@@ -156,7 +157,7 @@ ASYNC_TEST_CASE("steps show payloads to those who may see them and to nobody els
   const auto owner = run.tenant.token(Role::owner);
   const auto steps = co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", owner});
   const auto step = items_of(steps).at(0);
-  CHECK(misfit("StepList", json_of(steps)) == "");
+  CHECK(misfit("StepPage", json_of(steps)) == "");
   CHECK(text_of(step, "path") == "rows");
   CHECK(text_of(step, "status") == "succeeded");
   CHECK(text_of(*step.find("input"), "query") == "input-canary");
@@ -272,7 +273,7 @@ ASYNC_TEST_CASE("a message that does not open is said to be unreadable, and hide
 
   const auto steps =
       co_await world.call({"GET", "/v1/jobs/" + keyless.job.value + "/steps", tenant.token(Role::viewer)});
-  CHECK(misfit("StepList", json_of(steps)) == "");
+  CHECK(misfit("StepPage", json_of(steps)) == "");
   CHECK(items_of(steps).at(0).find("message")->find("$unreadable") != nullptr);
   const auto live = co_await watch(world, keyless, tenant.token(Role::viewer));
   const auto told = co_await collect(*live, 10);
@@ -299,6 +300,75 @@ ASYNC_TEST_CASE("an answer holds a bounded amount of payload", "[api][jobs][payl
   const auto one = json_of(co_await world.call({"GET", place + "?path=s1", run.tenant.token(Role::owner)}));
   REQUIRE(one.find("items")->as_list().size() == 1);
   CHECK(one.find("items")->as_list().at(0).find("output")->is(Value::Kind::string));
+}
+
+// A `foreach` over so many items, half of them with an output of 1 KiB.
+asio::awaitable<void> run_items(World& world, Running run, std::size_t count) {
+  std::vector<store::HistoryEntry> batch;
+  for (std::size_t item = 0; item < count; ++item) {
+    const auto path = fmt::format("each[{}]", item);
+    std::optional<Bytes> output;
+    if (item % 2 == 0) {
+      const auto record = store::step_record(run.job, path, 1);
+      output = co_await seal(world, run.tenant.org, "steps", "output", record, to_json(Value(std::string(1'022, 'x'))));
+    }
+    batch.push_back({item + 1, world.clock.wall(),
+                     store::StepFinished{.path = path, .attempt = 1, .sealed_output = std::move(output)}});
+    if (batch.size() < 1'000 && item + 1 < count) continue;
+    must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::exchange(batch, {})));
+  }
+}
+
+ASYNC_TEST_CASE("25,000 steps come in bounded pages, none twice and none lost", "[api][jobs][limits]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  constexpr std::size_t kSteps = 25'000;
+  co_await run_items(world, run, kSteps);
+  const auto place = "/v1/jobs/" + run.job.value + "/steps";
+  const auto owner = run.tenant.token(Role::owner);
+  const auto first = co_await world.call({"GET", place, owner});
+  CHECK(misfit("StepPage", json_of(first)) == "");
+  CHECK(items_of(first).size() == 200);
+  std::size_t seen = 0;
+  std::string query = "?payloads=without&limit=1000";
+  for (std::string cursor = query; !cursor.empty();) {
+    const auto page = co_await world.call({"GET", place + cursor, owner});
+    REQUIRE(page.status == 200);
+    CHECK(page.body.size() < (1u << 20));
+    CHECK(page.body.find("xxxx") == std::string::npos);
+    for (const auto& step : items_of(page)) {
+      if (text_of(step, "path") != fmt::format("each[{}]", seen++)) FAIL("step " << seen << " is not where it belongs");
+    }
+    const auto next = text_of(json_of(page), "next");
+    cursor = next.empty() ? "" : query + "&cursor=" + percent_encode(next);
+  }
+  CHECK(seen == kSteps);
+  const auto whole = co_await world.call({"GET", place + "?limit=1000", owner});
+  CHECK(whole.body.size() < (2u << 20));
+  CHECK(text_of(items_of(whole).at(998), "output").size() == 1'022);
+  const auto too_many = co_await world.call({"GET", place + "?limit=1001", owner});
+  CHECK(too_many.status == 400);
+  const auto foreign = co_await world.call({"GET", place + "?cursor=nonsense", owner});
+  CHECK(foreign.status == 422);
+}
+
+ASYNC_TEST_CASE("a live view of 25,000 steps loses none", "[api][jobs][watch][limits]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  constexpr std::size_t kSteps = 25'000;
+  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
+  const auto begin = co_await collect(*source, 1);
+  CHECK(names_of(begin) == "job ");
+  co_await run_items(world, run, kSteps);
+  co_await report(world, run, kSteps + 1, store::JobFinished{domain::JobState::succeeded, {}});
+  const auto told = co_await collect(*source, kSteps + 10);
+  std::uint64_t seq = 0;
+  for (const auto& event : told) {
+    if (!event.id.empty() && event.id != std::to_string(++seq)) FAIL("event " << seq << " is missing");
+  }
+  CHECK(seq == kSteps + 1);
+  REQUIRE(!told.empty());
+  CHECK(told.back().name == "end");
 }
 
 ASYNC_TEST_CASE("events are read in order and from where one left off", "[api][jobs]") {

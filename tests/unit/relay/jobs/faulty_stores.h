@@ -88,8 +88,9 @@ class FaultyHistory final : public store::History {
                                                 std::vector<store::HistoryEntry> entries) override {
     return plan_.pass("history.append", real_.append(std::move(org), std::move(job), epoch, std::move(entries)));
   }
-  awaitable<Result<std::vector<store::Step>>> steps(OrgId org, JobId job, store::StepFilter filter) override {
-    return plan_.pass("history.steps", real_.steps(std::move(org), std::move(job), std::move(filter)));
+  awaitable<Result<store::Page<store::Step>>> steps(OrgId org, JobId job, store::StepFilter filter,
+                                                    store::PageQuery page) override {
+    return plan_.pass("history.steps", real_.steps(std::move(org), std::move(job), std::move(filter), std::move(page)));
   }
   awaitable<Result<std::vector<store::StepPayloads>>> payloads(OrgId org, JobId job,
                                                                std::vector<store::StepKey> steps) override {

@@ -65,7 +65,7 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
 
   const auto stored = co_await world.job(ours, job);
   CHECK(stored.state == JobState::succeeded);
-  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].status == StepStatus::succeeded);
   const auto payloads = must(co_await world.stores.history.payloads(ours.org, job, {{"a", 1}}));
@@ -98,7 +98,7 @@ JOBS_TEST_CASE("why a step and a job failed is sealed for its record, and bounde
     const auto stored = co_await world.job(ours, job);
     CHECK(stored.error.error_class == "connection");
     CHECK(stored.error.failed_step == "a");
-    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
     REQUIRE(steps.size() == 1);
     CHECK(steps[0].error_class == "connection");
     const auto of_step =
@@ -126,7 +126,7 @@ JOBS_TEST_CASE("the words of a failure are nowhere in the database's files", "[j
   std::get<ReportedJobEnd>(reports[4].what) = {"failed", "connection", canary.text(), "a"};
   reports.push_back(report(job, 1, 6, ReportedAgentEvent{"policy.refused", "files", canary.text()}));
   must(co_await recorder.record(*link, std::move(reports)));
-  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
   const auto told =
       must(co_await envelope.open(step_identity(ours.org, "message", job, "a", 1), *steps.at(0).sealed_message));
   CHECK(told.reveal() == canary.text());
@@ -170,7 +170,7 @@ JOBS_TEST_CASE("reports out of order end in the same history", "[jobs]") {
     for (const auto& one : all) must(co_await world.recorder.record(*link, {one}));
     const auto stored = co_await world.job(ours, job);
     CHECK(stored.state == JobState::succeeded);
-    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
     REQUIRE(steps.size() == 1);
     CHECK(steps[0].status == StepStatus::succeeded);
     CHECK(steps[0].payload_bytes > 0);
@@ -189,7 +189,7 @@ JOBS_TEST_CASE("an end that is no end, or an unknown word, is a failure", "[jobs
     must(co_await world.recorder.record(*link, std::move(all)));
     const auto stored = co_await world.job(ours, job);
     CHECK(stored.state == JobState::failed);
-    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}));
+    const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
     CHECK(steps.at(0).status == StepStatus::failed);
   }
 }
