@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <span>
@@ -90,8 +91,16 @@ Result<void> run_serve(std::span<char*> words) {
   return serve(data, settings, clock, Log(sink, clock, settings.log_level));
 }
 
+// "--version" and "VERB --help" too: what people try first.
+std::string_view word_of(std::span<char*> words) {
+  if (words.empty()) return "help";
+  const auto asks = [](std::string_view word) { return word == "--help" || word == "-h"; };
+  if (std::ranges::any_of(words, asks)) return "--help";
+  return std::string_view(words[0]) == "--version" ? "version" : words[0];
+}
+
 int run(std::span<char*> words) {
-  const std::string_view word = words.empty() ? std::string_view("help") : words[0];
+  const std::string_view word = word_of(words);
   Result<void> outcome;
   if (word == "version") {
     fmt::print("sallyport-relay " SALLYPORT_VERSION "\n");

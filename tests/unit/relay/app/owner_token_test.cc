@@ -87,7 +87,7 @@ struct Ran {
   std::string out, err;
 };
 Ran relay_program(const TempDir& folder, std::string_view words) {
-  const auto command = fmt::format("cd {0} && {1}/sallyport-relay {2} >out 2>err", folder.path(),
+  const auto command = fmt::format("cd {0} && {1}/sallyport-relay >out 2>err {2}", folder.path(),
                                    fs::absolute(std::getenv("SALLYPORT_BIN")).string(), words);
   const int status = std::system(command.c_str());
   return {WEXITSTATUS(status), folder.read("out"), folder.read("err")};
@@ -135,6 +135,25 @@ TEST_CASE("the words of token", "[app][token]") {
   CHECK(order->organisation == "acme");
 }
 
+TEST_CASE("the programs: help and version as people ask for them", "[app][init]") {
+  if (std::getenv("SALLYPORT_BIN") == nullptr) {
+    WARN("no SALLYPORT_BIN: the program was not run");
+    return;
+  }
+  const TempDir folder;
+  for (const auto* words : {"--help", "init --help", "serve --help", "token -h", "init --data x --help"}) {
+    INFO(words);
+    const auto help = relay_program(folder, words);
+    CHECK(help.code == 0);
+    CHECK_THAT(help.out, Catch::StartsWith("usage: sallyport-relay init"));
+    CHECK(help.err.empty());
+  }
+  const auto version = relay_program(folder, "--version");
+  CHECK(version.code == 0);
+  CHECK_THAT(version.out, Catch::StartsWith("sallyport-relay "));
+  CHECK_FALSE(folder.has("x"));
+}
+
 TEST_CASE("the program: a token for who lost theirs", "[app][token]") {
   if (std::getenv("SALLYPORT_BIN") == nullptr) {
     WARN("no SALLYPORT_BIN: the program was not run");
@@ -151,6 +170,8 @@ TEST_CASE("the program: a token for who lost theirs", "[app][token]") {
   CHECK_THAT(folder.read("new.token"), Catch::StartsWith("spt_"));
   CHECK(relay_program(folder, "token --data relay --owner ada@acme.example --token-file new.token").code == 1);
   CHECK(relay_program(folder, "token --data relay").code == 2);
+  const auto closed = relay_program(folder, "token --data relay --owner ada@acme.example >/dev/full");
+  CHECK_THAT(closed.err, Catch::Contains("the token was made and cannot be handed over; make another"));
   const auto unknown = relay_program(folder, "token --data relay --owner bob@acme.example");
   CHECK(unknown.code == 1);
   CHECK_THAT(unknown.err, Catch::Contains("there is no user bob@acme.example"));
