@@ -37,6 +37,8 @@ Result<Words> parse(std::span<char*> given) {
       words.config_dir = word.substr(9);
     } else if (word == "--config" && i + 1 < given.size()) {
       words.config_dir = given[++i];
+    } else if (word == "--help" || word == "-h" || word == "--version") {
+      return Words{words.config_dir, {word == "--version" ? "version" : "help"}};
     } else if (word.starts_with("--")) {
       return fail(Errc::invalid, fmt::format("unknown option {}", word));
     } else {

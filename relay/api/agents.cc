@@ -81,8 +81,14 @@ asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
   co_return co_await one_agent(services, call.caller.org, call.id<AgentId>("agent"));
 }
 
+bool is_other_tag(const Call& call, const store::Agent& agent) {
+  return call.if_match && *call.if_match != "*" && *call.if_match != tag_of(agent);
+}
+
 asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
+  SP_CO_TRY(const auto before, co_await services.stores.agents.find(call.caller.org, id));
+  if (is_other_tag(call, before)) co_return changed_meanwhile("agent");
   const auto name = call.required_text("name");
   auto note = note_of<>(services, call, {"", {{Value("name"), Value(name)}}});
   SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, name, std::move(note)));
@@ -94,7 +100,7 @@ asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
 asio::awaitable<Result<Answer>> move_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
   SP_CO_TRY(const auto before, co_await services.stores.agents.find(call.caller.org, id));
-  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("agent");
+  if (is_other_tag(call, before)) co_return changed_meanwhile("agent");
   SP_CO_TRY(const auto group, co_await group_of(services, call));
   auto note = note_of<store::Agent>(
       services, call,

@@ -16,8 +16,9 @@ namespace {
 
 // By id, or by name, which is what people type.
 asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call) {
-  if (const auto id = call.text("recipe")) co_return RecipeId(*id);
-  const auto name = call.text("recipe_name");
+  const auto id = call.text("recipe"), name = call.text("recipe_name");
+  if (id && name) co_return fail(Errc::invalid, "say which recipe to start once: recipe or recipe_name, not both");
+  if (id) co_return RecipeId(*id);
   if (!name) co_return fail(Errc::invalid, "say which recipe to start: recipe or recipe_name");
   SP_CO_TRY(const auto recipe, co_await services.stores.recipes.find_by_name(call.caller.org, *name));
   co_return recipe.id;

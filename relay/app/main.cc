@@ -1,5 +1,6 @@
 #include "relay/app/init.h"
 #include "relay/app/options.h"
+#include "relay/app/owner_token.h"
 #include "relay/app/relay.h"
 #include "relay/app/token_file.h"
 
@@ -7,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <span>
@@ -22,6 +24,7 @@ using namespace sallyport::app;
 constexpr std::string_view kUsage =
     "usage: sallyport-relay init --data DIR --organisation NAME --owner EMAIL [options]\n"
     "       sallyport-relay serve --data DIR\n"
+    "       sallyport-relay token --data DIR --owner EMAIL [--organisation NAME] [--token-file FILE]\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
     "  --api IP:PORT           where the web API listens (default 127.0.0.1:8443)\n"
@@ -30,7 +33,8 @@ constexpr std::string_view kUsage =
     "  --link-address HOST:PORT  how agents reach it, through NAT or by name (the same defaults)\n"
     "  --name HOST             a further name or address of this host, for its certificate\n"
     "  --trust-domain NAME     of agents' identities; never changes afterwards (default sallyport.internal)\n"
-    "  --token-file FILE       write the owner's token there (mode 0600) instead of to standard output\n";
+    "  --token-file FILE       write the owner's token there (mode 0600) instead of to standard output\n\n"
+    "token makes a new API token for an owner, when every other is lost or has ended; the relay must not run.\n";
 
 std::vector<std::string> copy_of(std::span<char*> words) { return {words.begin(), words.end()}; }
 
@@ -64,6 +68,18 @@ Result<void> run_init(std::span<char*> words) {
   return {};
 }
 
+Result<void> run_token(std::span<char*> words) {
+  SP_TRY(const auto options, parse_options(copy_of(words), token_option_names()));
+  SP_TRY(const auto order, token_order(options));
+  const auto file = get(options, "token-file");
+  if (!file.empty()) SP_CHECK(check_token_file(file));
+  const SystemClock clock;
+  SP_TRY(const auto token, make_owner_token(order, clock));
+  const auto handed = file.empty() ? print_token(STDOUT_FILENO, token) : write_token(file, token);
+  if (!handed) return in_context("the token was made and cannot be handed over; make another", handed.error());
+  return {};
+}
+
 Result<void> run_serve(std::span<char*> words) {
   static constexpr std::string_view kKnown[] = {"data"};
   SP_TRY(const auto options, parse_options(copy_of(words), kKnown));
@@ -75,8 +91,16 @@ Result<void> run_serve(std::span<char*> words) {
   return serve(data, settings, clock, Log(sink, clock, settings.log_level));
 }
 
+// "--version" and "VERB --help" too: what people try first.
+std::string_view word_of(std::span<char*> words) {
+  if (words.empty()) return "help";
+  const auto asks = [](std::string_view word) { return word == "--help" || word == "-h"; };
+  if (std::ranges::any_of(words, asks)) return "--help";
+  return std::string_view(words[0]) == "--version" ? "version" : words[0];
+}
+
 int run(std::span<char*> words) {
-  const std::string_view word = words.empty() ? std::string_view("help") : words[0];
+  const std::string_view word = word_of(words);
   Result<void> outcome;
   if (word == "version") {
     fmt::print("sallyport-relay " SALLYPORT_VERSION "\n");
@@ -84,6 +108,8 @@ int run(std::span<char*> words) {
     outcome = run_init(words.subspan(1));
   } else if (word == "serve") {
     outcome = run_serve(words.subspan(1));
+  } else if (word == "token") {
+    outcome = run_token(words.subspan(1));
   } else {
     fmt::print(words.empty() ? stderr : stdout, "{}", kUsage);
     return word == "help" || word == "--help" ? 0 : 2;

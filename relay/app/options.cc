@@ -13,6 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 10> kInitOptions{"data", "organisation", "owner", "api",          "api-url",
                                                         "link", "link-address", "name",  "trust-domain", "token-file"};
 
+constexpr std::array<std::string_view, 4> kTokenOptions{"data", "owner", "organisation", "token-file"};
+
 Result<void> read_addresses(const Options& options, Settings& settings) {
   auto api = parse_listen_address(get(options, "api", "127.0.0.1:8443"));
   if (!api) return in_context("--api", api.error());
@@ -69,6 +71,14 @@ Result<InitOrder> init_order(const Options& options) {
   SP_CHECK(read_addresses(options, order.settings));
   order.server_names = {"localhost"};
   if (const auto name = get(options, "name"); !name.empty()) order.server_names.push_back(name);
+  return order;
+}
+
+std::span<const std::string_view> token_option_names() { return kTokenOptions; }
+
+Result<TokenOrder> token_order(const Options& options) {
+  TokenOrder order{{get(options, "data")}, get(options, "owner"), get(options, "organisation")};
+  if (order.data.root.empty() || order.owner_email.empty()) return fail(Errc::invalid, "--data and --owner are needed");
   return order;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/app/init.h"
+#include "relay/app/owner_token.h"
 
 #include <map>
 #include <span>
@@ -8,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-// The words behind `sallyport-relay init` and `serve`. No IO.
+// The words behind `sallyport-relay init`, `token` and `serve`. No IO.
 namespace sallyport::app {
 
 using Options = std::map<std::string, std::string, std::less<>>;
@@ -21,5 +22,8 @@ std::string get(const Options& options, std::string_view name, std::string_view 
 std::span<const std::string_view> init_option_names();
 // What `init` was asked for, with its defaults; check() says whether it can be done.
 Result<InitOrder> init_order(const Options& options);
+
+std::span<const std::string_view> token_option_names();
+Result<TokenOrder> token_order(const Options& options);
 
 }  // namespace sallyport::app

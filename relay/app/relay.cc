@@ -77,7 +77,7 @@ Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settin
                  {settings.link_address.host, settings.link_address.port, settings.api_url}, time),
       renewals(authority, stores.certificates, audit, time),
       revocations(stores.agents, stores.certificates, time),
-      admissions(stores.agents, stores.certificates, audit),
+      admissions(stores.agents, stores.certificates, audit, time),
       parcels({stores.recipes, stores.history, sealed}),
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, sealed, feed, time, to}, {settings.lease, settings.failover}),

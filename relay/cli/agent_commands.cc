@@ -148,11 +148,9 @@ std::vector<Command> agent_commands() {
        "list",
        {},
        {},
-       "systems that agents are configured for: names, kinds, health",
-       listing(
-           "/v1/connections",
-           {{"AGENT", "agent_name"}, {"NAME", "name"}, {"KIND", "kind"}, {"HEALTH", "health"}, {"DETAIL", "detail"}},
-           {{"agent", "/v1/agents"}})},
+       "systems that agents are configured for: names and kinds",
+       listing("/v1/connections", {{"AGENT", "agent_name"}, {"NAME", "name"}, {"KIND", "kind"}},
+               {{"agent", "/v1/agents"}})},
   };
 }
 

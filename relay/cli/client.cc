@@ -2,6 +2,8 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/json.h"
+#include "shared/base/text.h"
+#include "shared/crypto/random.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 64u << 20;
 constexpr std::size_t kMaxEvent = 4u << 20;
+constexpr std::size_t kKeyBytes = 16;
 constexpr long kConnectSeconds = 10;
 constexpr long kRequestSeconds = 120;
 
@@ -184,6 +187,17 @@ Result<Value> Client::json(Call call) {
   SP_TRY(auto answer, send(std::move(call)));
   if (answer.body.empty()) return Value();
   return parse_stored_json(answer.body, {.max_bytes = kMaxAnswer});  // outputs of steps may hold bodies
+}
+
+Result<Value> Client::post_once(std::string path, const Value& body) {
+  const Call call{.method = "POST",
+                  .path = std::move(path),
+                  .content_type = "application/json",
+                  .body = to_json(body),
+                  .headers = {fmt::format("Idempotency-Key: {}", hex(crypto::random_bytes(kKeyBytes)))}};
+  auto answer = json(call);
+  if (answer || answer.error().code != Errc::unavailable) return answer;
+  return json(call);
 }
 
 Result<Value> Client::with_body(std::string_view method, std::string path, const Value& body) {

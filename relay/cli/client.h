@@ -64,6 +64,9 @@ class Client {
   Result<Value> get(std::string path) { return json({.method = "GET", .path = std::move(path)}); }
   Result<Value> remove(std::string path) { return json({.method = "DELETE", .path = std::move(path)}); }
   Result<Value> post(std::string path, const Value& body) { return with_body("POST", std::move(path), body); }
+  // For a call that must not happen twice: with an Idempotency-Key of its own, and sent once more when the relay could
+  // not be reached or broke off.
+  Result<Value> post_once(std::string path, const Value& body);
   Result<Value> put(std::string path, const Value& body) { return with_body("PUT", std::move(path), body); }
   Result<Value> patch(std::string path, const Value& body) { return with_body("PATCH", std::move(path), body); }
   Result<Value> json(Call call);   // the body of the answer as JSON; null when it has none

@@ -98,7 +98,7 @@ int start(Context& context, const Arguments& arguments) {
                   {Value("inputs"), inputs}};
     if (arguments.has("event-key")) body.emplace(Value("event_key"), Value(arguments.get("event-key")));
     if (const auto version = arguments.number("version")) body.emplace(Value("version"), Value(*version));
-    const auto job = client.post("/v1/jobs", Value(std::move(body)));
+    const auto job = client.post_once("/v1/jobs", Value(std::move(body)));
     if (!job) return std::unexpected(not_startable(job.error(), arguments));
     code = tell_started(context, client, *job, arguments);
     return {};
@@ -110,7 +110,16 @@ void show_jobs(const Context& context, Client& client, const Value& jobs) {
   auto rows = jobs.find("items")->as_list();
   add_names(client, rows, kJobNames);
   const auto text = table_of(rows, kJobColumns);
-  context.show(Value(ValueMap{{Value("items"), Value(std::move(rows))}}), text);
+  auto shown = jobs.as_map();
+  shown.insert_or_assign(Value("items"), Value(std::move(rows)));
+  context.show(Value(std::move(shown)), text);
+}
+
+// People see where a list was cut; programs have its `next`.
+void tell_more(const Context& context, const Value& jobs) {
+  const auto next = text_of(jobs, "next");
+  if (next.empty() || context.format != Format::table) return;
+  context.complain(fmt::format("there are more: --limit N lists more of them, --cursor {} goes on here", next));
 }
 
 int list(Context& context, const Arguments& arguments) {
@@ -131,8 +140,9 @@ int list(Context& context, const Arguments& arguments) {
       add("agent", id);
     }
     const auto most = arguments.number("limit").value_or(kMostListed);
-    SP_TRY(const auto jobs, list_all(client, path, static_cast<std::size_t>(most)));
+    SP_TRY(const auto jobs, list_some(client, path, {static_cast<std::size_t>(most), arguments.get("cursor")}));
     show_jobs(context, client, jobs);
+    tell_more(context, jobs);
     return {};
   });
 }
@@ -184,7 +194,7 @@ int cancel(Context& context, const Arguments& arguments) {
 Result<Value> rerun_one(Client& client, const std::string& job, const std::string& from_step) {
   ValueMap body;
   if (!from_step.empty()) body.emplace(Value("from_step"), Value(from_step));
-  return about(client.post(fill("/v1/jobs/{}/rerun", job), Value(std::move(body))), "job", job);
+  return about(client.post_once(fill("/v1/jobs/{}/rerun", job), Value(std::move(body))), "job", job);
 }
 
 bool is_failure(const std::string& state) { return state == "failed" || state == "timed_out" || state == "dead"; }
@@ -273,7 +283,8 @@ std::vector<Command> job_commands() {
         {"recipe", "RECIPE", "only of this recipe"},
         {"agent", "AGENT", "only of this agent"},
         {"since", "TIME", "created at or after, such as 2026-01-31T09:30:00Z"},
-        {"limit", "N", "at most so many (50)"}},
+        {"limit", "N", "at most so many (50)"},
+        {"cursor", "CURSOR", "go on after an earlier list: its `next`"}},
        "jobs, newest first",
        list},
       {"jobs",

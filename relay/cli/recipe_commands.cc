@@ -58,7 +58,7 @@ std::string outcome_line(const std::string& name, std::int64_t version, const st
 int apply(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto file, load_file(context, arguments.get("file")));
-    SP_TRY(const auto applied, client.post("/v1/recipes", Value(ValueMap{{Value("yaml"), Value(file.yaml)}})));
+    SP_TRY(const auto applied, client.post_once("/v1/recipes", Value(ValueMap{{Value("yaml"), Value(file.yaml)}})));
     const Value* recipe = applied.find("recipe");
     const Value* version = applied.find("version");
     if (recipe == nullptr || version == nullptr || !version->is(Value::Kind::int64))

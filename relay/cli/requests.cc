@@ -25,9 +25,11 @@ int with_client(Context& context, const std::function<Result<void>(Client&)>& us
   return kDone;
 }
 
-Result<Value> list_all(Client& client, const std::string& path, std::size_t most) {
+Result<Value> list_all(Client& client, const std::string& path) { return list_some(client, path, {}); }
+
+Result<Value> list_some(Client& client, const std::string& path, Part part) {
   ValueList items;
-  std::string cursor;
+  auto& [most, cursor] = part;
   do {
     const char separator = path.find('?') == std::string::npos ? '?' : '&';
     const auto limit = most == 0 ? kPage : std::min(kPage, most - items.size());
@@ -39,7 +41,8 @@ Result<Value> list_all(Client& client, const std::string& path, std::size_t most
     items.insert(items.end(), list->as_list().begin(), list->as_list().end());
     cursor = text_of(page, "next");
   } while (!cursor.empty() && (most == 0 || items.size() < most));
-  return Value(ValueMap{{Value("items"), Value(std::move(items))}});
+  return Value(ValueMap{{Value("items"), Value(std::move(items))},
+                        {Value("next"), cursor.empty() ? Value() : Value(std::move(cursor))}});
 }
 
 void add_names(Client& client, ValueList& rows, const std::vector<NameSource>& sources) {
@@ -76,7 +79,9 @@ std::function<int(Context&, const Arguments&)> listing(std::string path, std::ve
       auto rows = list.find("items")->as_list();
       add_names(client, rows, names);
       const auto text = table_of(rows, columns);
-      context.show(Value(ValueMap{{Value("items"), Value(std::move(rows))}}), text);
+      auto shown = list.as_map();
+      shown.insert_or_assign(Value("items"), Value(std::move(rows)));
+      context.show(Value(std::move(shown)), text);
       return {};
     });
   };

@@ -11,8 +11,14 @@ namespace sallyport::cli {
 // What most commands are: log in, ask, print. Gives the exit code.
 int with_client(Context& context, const std::function<Result<void>(Client&)>& use);
 
-// Every item of a paged list, at most `most` (0: all), as {"items": [...]}.
-Result<Value> list_all(Client& client, const std::string& path, std::size_t most = 0);
+// Every item of a paged list, as {"items": [...], "next": null}.
+Result<Value> list_all(Client& client, const std::string& path);
+struct Part {
+  std::size_t most = 0;  // items; 0: all
+  std::string cursor;    // where to begin; empty: at the first
+};
+// The same of a part of it; "next" is the cursor of what follows, or null.
+Result<Value> list_some(Client& client, const std::string& path, Part part);
 
 // Where the names are of the things that `member` holds ids of.
 struct NameSource {

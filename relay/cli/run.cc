@@ -106,6 +106,7 @@ int run(Context& context, const std::vector<std::string>& given) {
     words.erase(words.begin());
     words.emplace_back("--help");
   }
+  if (words.size() == 1 && words[0] == "--version") words[0] = "version";
   if (words.empty() || words[0] == "help" || asks_for_help(words[0])) {
     context.print(usage_of(commands_below(commands, {})));
     return words.empty() ? kUsage : kDone;

@@ -169,8 +169,11 @@ store::awaitable<store::JobError> Dispatcher::sealed(JobKey key, Fault why) {
 store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::ReleaseReason reason, std::string why) {
   const auto lease = leases_.find(held.key);
   leases_.end(held.key, held.epoch);
-  auto if_dead =
-      co_await sealed(held.key, {"lost", fmt::format("its agent was lost in each of {} runs", domain::kMaxRuns)});
+  auto if_dead = co_await sealed(
+      held.key,
+      {"holder_lost", fmt::format("{}: {}. The job was not given to another agent: it was to be cancelled, or "
+                                  "had been given to agents {} times",
+                                  held.agent.value, why, domain::kMaxRuns)});
   auto released = co_await parts_.jobs.release(held.key.org, held.key.job, held.epoch,
                                                {parts_.clock.wall(), reason, std::move(if_dead)});
   if (!released && released.error().code != Errc::conflict) {

@@ -9,7 +9,7 @@
 
 namespace sallyport::jobs {
 namespace {
-constexpr std::size_t kMaxCached = 500;
+constexpr std::size_t kEntryBytes = 256;  // what an entry needs besides its text
 constexpr std::string_view kLocalBody = "spool";
 
 // The envelope calls a payload that does not open invalid input; here the input is the relay's own database.
@@ -36,8 +36,17 @@ store::awaitable<Result<std::string>> ParcelMaker::recipe_json(OrgId org, Recipe
   VersionKey key{org, recipe, version};
   if (const auto it = recipes_.find(key); it != recipes_.end()) co_return it->second;
   SP_CO_TRY(auto found, co_await parts_.recipes.version(org, recipe, version));
-  if (recipes_.size() >= kMaxCached) recipes_.clear();
-  co_return recipes_.insert_or_assign(std::move(key), std::move(found.canonical_json)).first->second;
+  keep(std::move(key), found.canonical_json);
+  co_return std::move(found.canonical_json);
+}
+
+void ParcelMaker::keep(VersionKey key, const std::string& json) {
+  const auto bytes = kEntryBytes + json.size();
+  if (kept_bytes_ + bytes > kMaxRecipeCache) {
+    recipes_.clear();
+    kept_bytes_ = 0;
+  }
+  if (recipes_.try_emplace(std::move(key), json).second) kept_bytes_ += bytes;
 }
 
 store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(const store::Job& job) {

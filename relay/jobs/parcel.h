@@ -17,6 +17,8 @@ constexpr std::size_t kMaxTriggerJson = 256u << 10;
 // What may be handed over of earlier steps, as it is sealed; the store bounds their number (docs/protocol.md P9.3).
 constexpr std::size_t kMaxDone = 4u << 20;
 
+inline constexpr std::size_t kMaxRecipeCache = 16u << 20;  // of recipes kept at hand, of all organisations
+
 // Puts together what an agent needs to run a claimed job: opens sealed payloads, adds the recipe and what an earlier
 // holder completed.
 class ParcelMaker {
@@ -35,6 +37,7 @@ class ParcelMaker {
   // The results that nobody has to compute again. Errc::invalid as above.
   store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
   store::awaitable<Result<std::string>> recipe_json(OrgId org, RecipeId recipe, std::uint32_t version);
+  std::size_t kept_bytes() const { return kept_bytes_; }  // of recipes; at most kMaxRecipeCache
 
  private:
   struct VersionKey {
@@ -44,10 +47,12 @@ class ParcelMaker {
     friend auto operator<=>(const VersionKey&, const VersionKey&) = default;
   };
 
+  void keep(VersionKey key, const std::string& json);
   store::awaitable<Result<std::string>> open_output(const store::Job& job, const store::KeptStep& step);
 
   Parts parts_;
-  std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it grows over kMaxCached
+  std::map<VersionKey, std::string> recipes_;  // versions never change; emptied when it would pass kMaxRecipeCache
+  std::size_t kept_bytes_ = 0;
 };
 
 // True when the stored output of a step is all there was: nothing redacted, no body that lives on an agent.

@@ -1,7 +1,9 @@
 #include "relay/jobs/recorder.h"
 
+#include "relay/jobs/concurrency.h"
 #include "relay/jobs/sealing.h"
 #include "shared/async/task_group.h"
+#include "shared/base/json.h"
 
 #include <algorithm>
 
@@ -23,6 +25,17 @@ domain::JobState end_state(const std::string& text) {
 bool is_final_refusal(Errc code) {
   return code == Errc::conflict || code == Errc::not_found || code == Errc::invalid || code == Errc::too_large ||
          code == Errc::forbidden;
+}
+
+// So that it counts against the limit, and its re-run does. What it has run already is stored whatever its key.
+void note_concurrency(store::Job& job, const std::string& canonical, const std::string& trigger_json) {
+  const auto recipe = read_stored_recipe(canonical);
+  if (!recipe || !recipe->concurrency) return;
+  job.concurrency_limit = static_cast<std::uint32_t>(recipe->concurrency->limit);
+  const auto trigger = parse_stored_json(trigger_json);
+  const auto inputs = recipe::bind_inputs(*recipe, Value());
+  auto key = concurrency_key_of(*recipe, trigger.value_or(Value()), inputs.value_or(Value(ValueMap{})));
+  if (key) job.concurrency_key = *std::move(key);
 }
 
 }  // namespace
@@ -105,6 +118,7 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
                  .event_key = start.event_key};
   job.created_at = from_unix_ms(report.at_ms);
   job.started_at = from_unix_ms(report.at_ms);
+  note_concurrency(job, version.canonical_json, start.trigger_json);
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 

@@ -1,9 +1,9 @@
 #include "relay/jobs/service.h"
 
+#include "relay/jobs/concurrency.h"
 #include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
-#include "shared/recipe/loader.h"
 
 #include <fmt/format.h>
 
@@ -13,27 +13,6 @@ namespace sallyport::jobs {
 namespace {
 
 constexpr std::uint64_t kMaxQueued = 100'000;  // of one organisation and group
-
-Result<recipe::Recipe> read_recipe(const std::string& canonical) {
-  auto loaded = recipe::recipe_from_canonical(canonical);
-  if (loaded) return std::move(*loaded);
-  return fail(Errc::invalid,
-              fmt::format("the stored recipe is not valid any more: {}", loaded.error().front().message));
-}
-
-// The activation in which a recipe's concurrency key is evaluated.
-Result<std::string> concurrency_key_of(const recipe::Recipe& recipe, const Value& trigger, const Value& inputs) {
-  if (!recipe.concurrency || !recipe.concurrency->key) return std::string();
-  const ValueMap about{{Value("name"), Value(recipe.name)}};
-  expr::Activation names;
-  names.bind("trigger", trigger);
-  names.bind("inputs", inputs);
-  names.bind("vars", Value(recipe.vars));
-  names.bind("recipe", Value(about));
-  auto key = recipe.concurrency->key->evaluate(names);
-  if (!key) return fail(Errc::invalid, "concurrency.key: " + key.error().message);
-  return key->is(Value::Kind::string) ? key->as_string() : to_json(*key);
-}
 
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
@@ -53,7 +32,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   if (!number)
     co_return fail(Errc::conflict, fmt::format("recipe \"{}\" has no active version; activate one first", found.name));
   SP_CO_TRY(const auto version, co_await parts_.recipes.version(org, request.recipe, *number));
-  SP_CO_TRY(const auto recipe, read_recipe(version.canonical_json));
+  SP_CO_TRY(const auto recipe, read_stored_recipe(version.canonical_json));
   if (recipe.trigger.uses != "manual@1") {
     co_return fail(
         Errc::invalid,
@@ -121,7 +100,7 @@ store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId i
 store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_before(const store::Job& old,
                                                                                       const std::string& step) {
   SP_CO_TRY(const auto version, co_await parts_.recipes.version(old.org, old.recipe, old.version));
-  SP_CO_TRY(const auto recipe, read_recipe(version.canonical_json));
+  SP_CO_TRY(const auto recipe, read_stored_recipe(version.canonical_json));
   const auto at = std::ranges::find(recipe.steps, step, &recipe::Step::id);
   if (at == recipe.steps.end()) co_return fail(Errc::invalid, fmt::format("the recipe has no step \"{}\"", step));
   const auto is_before = [&](const CompletedStep& done) {

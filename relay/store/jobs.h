@@ -111,7 +111,7 @@ enum class ReleaseReason {
 struct Release {
   WallTime at;
   ReleaseReason reason = ReleaseReason::holder_lost;
-  JobError if_dead = {};  // how the job ends when it has run too often
+  JobError if_dead = {};  // when this ends the job: it ran too often, or its holder was lost before a cancel reached it
 };
 
 struct JobOutcome {
@@ -139,11 +139,11 @@ class Jobs {
   // queued -> dispatched. conflict: not queued any more, or another epoch. exhausted: the concurrency limit is reached.
   virtual awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) = 0;
   // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once. More than
-  // domain::kMaxRuns runs: dead. A requested cancel: cancelled. conflict: another epoch, or not active.
+  // domain::kMaxRuns runs: dead. Cancel requested: cancelled, or in_doubt as below. conflict: other epoch, not active.
   virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, Release release) = 0;
-  // Ends a job from the relay's side. conflict: another epoch, or ended already.
+  // Ends a job from the relay's side: in_doubt, with its steps, when one was running. conflict: other epoch, or ended.
   virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;
-  // A queued job is cancelled at once; an active one is marked, and its agent has to be told. Again: no change.
+  // A queued job ends at once (as by finish); an active one is marked, and its agent has to be told. Again: no change.
   // conflict: it has ended.
   virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note = {}) = 0;
 

@@ -28,7 +28,7 @@ class Users {
   virtual awaitable<Result<Page<User>>> list(OrgId org, PageQuery page) = 0;  // oldest first
   // conflict: it would leave the organisation without an owner.
   virtual awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role, AuditNote<User> note = {}) = 0;
-  // Removes the user and their API tokens together. conflict: the last owner.
+  // Removes the user and their API tokens. conflict: the last owner, or the deployment's last platform admin.
   virtual awaitable<Result<void>> remove(OrgId org, UserId id, AuditNote<> note = {}) = 0;
 };
 

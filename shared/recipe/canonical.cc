@@ -60,13 +60,7 @@ Value inputs_json(const Recipe& recipe) {
 }
 
 Value retention_json(const Retention& retention) {
-  Object made;
-  if (retention.payload == milliseconds(0)) {
-    made.put("payload", Value(kKeepNothing));
-  } else {
-    made.duration("payload", retention.payload);
-  }
-  return made.duration("logs", retention.logs).take();
+  return Object().duration("payload", retention.payload).duration("logs", retention.logs).take();
 }
 
 Value concurrency_json(const Concurrency& concurrency) {

@@ -115,7 +115,9 @@ class RecipeReader {
     const auto* payload = node.find("payload");
     if (payload != nullptr && payload->is_text() && payload->text == kKeepNothing) {
       fields.any("payload");
-      made.payload = milliseconds(0);
+      fields.problem("payload", "not-kept-yet",
+                     "`payload: none` is a promise that this version cannot keep: it stores inputs and outputs, "
+                     "sealed, for as long as the job; leave it out");
     } else {
       made.payload = fields.duration("payload", kRetentionRange);
     }

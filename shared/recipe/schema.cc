@@ -36,7 +36,6 @@ Value definitions() {
       {"condition", object({{"type", Value(ValueList{"string", "boolean"})}})},
       {"errorClass", object({{"anyOf", Value(ValueList{all_words(error_classes()), object({{"const", "any"}}),
                                                        text("^(sqlstate:[0-9A-Z]{5}|(exit|signal):[0-9]{1,3})$")})}})},
-      {"retention", object({{"type", "string"}, {"pattern", "^([0-9]+(ms|s|m|h|d)|none)$"}})},
   });
 }
 
@@ -117,8 +116,7 @@ Value input_schema() {
 
 Value retention_schema() {
   Properties retention;
-  retention.add("payload", ref("retention"), "inputs and outputs; `none` keeps nothing at all")
-      .add("logs", ref("duration"), "log lines");
+  retention.add("payload", ref("duration"), "inputs and outputs").add("logs", ref("duration"), "log lines");
   return retention.closed({});
 }
 
@@ -147,7 +145,8 @@ Value recipe_schema() {
       .add("trigger", trigger_schema(), "what starts a job")
       .add("inputs", map_of(input_schema()), "what a start may bring along")
       .add("vars", map_of(object({})), "literal values under a name")
-      .add("retention", retention_schema(), "how long data of jobs is kept")
+      .add("retention", retention_schema(),
+           "how long data of jobs is to be kept; recorded, and not applied yet: nothing is deleted by it")
       .add("concurrency", concurrency_schema(), "how many jobs run at the same time")
       .add("timeout", ref("duration"), "of the whole job")
       .add("priority", integer(0, kMaxPriority), "higher goes first")

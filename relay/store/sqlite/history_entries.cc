@@ -84,12 +84,21 @@ Result<bool> add_line(Database& db, const Place& place, std::uint64_t job_seq, c
   return changed > 0;
 }
 
+Result<std::uint64_t> last_seq(Database& db, const Job& job) {
+  return db.prepare("select coalesce(max(seq), 0) from history where org = ? and job = ?", job.org, job.id)
+      .one("job", [](Row row) { return row.u64(); });
+}
+
 }  // namespace
 
+Result<void> store_end(Database& db, const Job& job, const JobOutcome& outcome) {
+  SP_TRY(const std::uint64_t last, last_seq(db, job));
+  SP_CHECK(add_line(db, {job, last + 1, outcome.at}, 0, line_of(JobFinished{outcome.state, {}})));
+  return {};
+}
+
 Result<std::size_t> store_entries(Database& db, const Job& job, const std::vector<HistoryEntry>& entries) {
-  SP_TRY(std::uint64_t last,
-         db.prepare("select coalesce(max(seq), 0) from history where org = ? and job = ?", job.org, job.id)
-             .one("job", [](Row row) { return row.u64(); }));
+  SP_TRY(const std::uint64_t last, last_seq(db, job));
   std::size_t stored = 0;
   for (const HistoryEntry& entry : entries) {
     const Place place{job, last + stored + 1, entry.at};

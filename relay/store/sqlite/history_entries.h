@@ -9,4 +9,7 @@ namespace sallyport::store::sqlite {
 // The caller has checked that the entries come from the job's present holder.
 Result<std::size_t> store_entries(Database& db, const Job& job, const std::vector<HistoryEntry>& entries);
 
+// Ends the history of a job whose end no agent reports. Its line has the job_seq 0: an agent counts from 1.
+Result<void> store_end(Database& db, const Job& job, const JobOutcome& outcome);
+
 }  // namespace sallyport::store::sqlite

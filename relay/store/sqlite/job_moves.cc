@@ -1,5 +1,6 @@
 #include "relay/store/sqlite/job_moves.h"
 
+#include "relay/store/sqlite/job_ends.h"
 #include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
@@ -73,13 +74,10 @@ Result<void> refuse_removed_recipe(Database& db, const OrgId& org, const Job& fr
 }
 
 std::unexpected<Error> fenced(const Job& job) {
+  if (domain::is_final(job.state))
+    return fail(Errc::conflict, fmt::format("the job has ended: {}", domain::to_string(job.state)));
   return fail(Errc::conflict,
               fmt::format("the job is {} under lease epoch {}", domain::to_string(job.state), job.lease_epoch));
-}
-
-Result<Job> end_and_reload(Database& db, const Job& job, const JobOutcome& outcome) {
-  SP_CHECK(end_job(db, job, outcome));
-  return find_job(db, job.org, job.id);
 }
 
 }  // namespace
@@ -151,11 +149,13 @@ Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::ui
   SP_TRY(Job job, find_job(db, org, id));
   if (job.lease_epoch != epoch || !domain::is_active(job.state)) return fenced(job);
   if (job.cancel_requested_at) {
-    return end_and_reload(db, job, {.state = JobState::cancelled, .at = release.at, .error = {}});
+    const bool clean = release.reason != ReleaseReason::holder_lost && !job.held_before;
+    return end_without_report(
+        db, job, {.state = JobState::cancelled, .at = release.at, .error = clean ? JobError{} : release.if_dead});
   }
   const std::uint32_t runs = job.run_number + (release.reason == ReleaseReason::not_started ? 0 : 1);
   if (runs > domain::kMaxRuns) {
-    return end_and_reload(db, job, {.state = JobState::dead, .at = release.at, .error = release.if_dead});
+    return end_without_report(db, job, {.state = JobState::dead, .at = release.at, .error = release.if_dead});
   }
   SP_CHECK(
       db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
@@ -170,7 +170,7 @@ Result<Job> finish_job(Database& db, const OrgId& org, const JobId& id, std::uin
   SP_TRY(Job job, find_job(db, org, id));
   if (!domain::is_final(outcome.state)) return fail(Errc::internal, "a job ends in a final state only");
   if (job.lease_epoch != epoch || !domain::can_move(job.state, outcome.state)) return fenced(job);
-  return end_and_reload(db, job, outcome);
+  return end_without_report(db, job, outcome);
 }
 
 Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, WallTime at) {
@@ -179,7 +179,7 @@ Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, WallTime
   if (job.cancel_requested_at) return job;
   SP_CHECK(db.run("update jobs set cancel_requested_at = ? where org = ? and id = ?", at, org, id));
   if (job.state == JobState::queued) {
-    return end_and_reload(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
+    return end_without_report(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
   }
   return find_job(db, org, id);
 }

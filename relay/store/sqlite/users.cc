@@ -26,6 +26,16 @@ Result<void> keep_an_owner(Database& db, const User& leaving) {
   return {};
 }
 
+Result<void> keep_a_platform_admin(Database& db, const User& leaving) {
+  if (leaving.platform != domain::PlatformRights::admin) return {};
+  SP_TRY(std::uint64_t others,
+         db.prepare("select count(*) from users where platform = 'admin' and not (org = ? and id = ?)", leaving.org,
+                    leaving.id)
+             .one("deployment", [](Row row) { return row.u64(); }));
+  if (others == 0) return fail(Errc::conflict, "the deployment would be left without a platform admin");
+  return {};
+}
+
 class SqliteUsers final : public Users {
  public:
   explicit SqliteUsers(Engine& engine) : engine_(engine) {}
@@ -67,6 +77,7 @@ class SqliteUsers final : public Users {
         [org, id](Database& db) -> Result<void> {
           SP_TRY(User user, find_user(db, org, id));
           SP_CHECK(keep_an_owner(db, user));
+          SP_CHECK(keep_a_platform_admin(db, user));
           return expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user");
         },
         std::move(note));

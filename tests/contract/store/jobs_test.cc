@@ -239,6 +239,7 @@ STORE_TEST_CASE("jobs: cancelling", "[store][jobs]") {
   CHECK(cancelled.finished_at == at_ms(7));
   auto ended = co_await jobs.request_cancel(org, waiting.id, at_ms(8));
   CHECK(refusal(ended) == Errc::conflict);
+  CHECK(ended.error().message == "the job has ended: cancelled");
 
   auto active = co_await world.running_job(world.ours);
   auto marked = must(co_await jobs.request_cancel(org, active.id, at_ms(9)));

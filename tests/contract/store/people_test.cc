@@ -74,6 +74,31 @@ STORE_TEST_CASE("users: an organisation keeps an owner", "[store][users]") {
   CHECK(refusal(gone) == Errc::not_found);
 }
 
+STORE_TEST_CASE("users: the deployment keeps a platform admin, whoever asks for the removal", "[store][users]") {
+  auto& users = world.stores.users;
+  const auto admin_of = [&](const Tenant& tenant, std::string email) {
+    return store::User{.id = world.id<UserId>("usr_"),
+                       .org = tenant.org,
+                       .email = std::move(email),
+                       .role = domain::Role::owner,
+                       .platform = domain::PlatformRights::admin};
+  };
+  const auto only = admin_of(world.ours, "admin@example.com");
+  must(co_await users.add(world.ours.org, only));
+  auto removed = co_await users.remove(world.ours.org, only.id);
+  CHECK(refusal(removed) == Errc::conflict);
+  CHECK_THAT(removed.error().message, Catch::Contains("without a platform admin"));
+  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer));  // keeps the platform's rights
+  auto still = must(co_await users.find(world.ours.org, only.id));
+  CHECK(still.platform == domain::PlatformRights::admin);
+
+  const auto second = admin_of(world.theirs, "admin@example.com");
+  must(co_await users.add(world.theirs.org, second));
+  must(co_await users.remove(world.ours.org, only.id));
+  auto last = co_await users.remove(world.theirs.org, second.id);
+  CHECK(refusal(last) == Errc::conflict);
+}
+
 STORE_TEST_CASE("users: another organisation's user does not exist", "[store][users][tenancy]") {
   auto& users = world.stores.users;
   const UserId foreign = world.theirs.owner;

@@ -112,6 +112,10 @@ ASYNC_TEST_CASE("a job is started by recipe id or name, once per event key", "[a
   CHECK(text_of(json_of(again), "id") == text_of(json_of(first), "id"));
   const auto nothing = co_await world.call({"POST", "/v1/jobs", editor, "{}"});
   CHECK(nothing.status == 422);
+  const auto both = co_await world.call(
+      {"POST", "/v1/jobs", editor, fmt::format(R"({{"recipe":"{}","recipe_name":"{}"}})", targets.recipe.value, name)});
+  CHECK(both.status == 422);
+  CHECK(both.body.find("not both") != std::string::npos);
   const auto inactive = co_await world.call({"POST", "/v1/recipes/" + targets.recipe.value + "/deactivate", editor});
   CHECK(inactive.status == 200);
   const auto refused =

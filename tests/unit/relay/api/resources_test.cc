@@ -307,7 +307,14 @@ ASYNC_TEST_CASE("a moved agent is told to link again, and its triggers are thoug
   const auto tag = header_of(co_await world.call({"GET", place, editor}), "ETag");
   world.triggers_changed.clear();
 
-  const auto moved = co_await world.call({"POST", place + "/move", editor, to, {"If-Match: " + tag}});
+  const auto wrong = co_await world.call({"PATCH", place, editor, R"({"name":"other"})", {"If-Match: \"9-9\""}});
+  CHECK(wrong.status == 412);
+  const auto named = co_await world.call({"PATCH", place, editor, R"({"name":"other"})", {"If-Match: " + tag}});
+  REQUIRE(named.status == 200);
+  const auto renamed_meanwhile = co_await world.call({"POST", place + "/move", editor, to, {"If-Match: " + tag}});
+  CHECK(renamed_meanwhile.status == 412);
+  const auto new_tag = header_of(named, "ETag");
+  const auto moved = co_await world.call({"POST", place + "/move", editor, to, {"If-Match: " + new_tag}});
   REQUIRE(moved.status == 200);
   CHECK(text_of(json_of(moved), "group") == targets.group.value);
   CHECK(header_of(moved, "ETag") != tag);

@@ -188,13 +188,33 @@ TEST_CASE("jobs are started, listed, shown and cancelled by people who think in 
   CHECK(value.find("steps")->as_list().size() == 1);
   const auto second = only_line(site.run({"jobs", "start", text_of(value, "recipe")}).out);  // by id
   CHECK(site.run({"jobs", "cancel", second}).out == second + " cancelled\n");
-  CHECK(site.run({"jobs", "cancel", second}).code == kFailed);
+  const auto ended = site.run({"jobs", "cancel", second});
+  CHECK(ended.code == kFailed);
+  CHECK_THAT(ended.err, Catch::Contains("the job has ended: cancelled"));
   CHECK(count_of(site.json({"jobs", "list", "--state", "cancelled"})) == 1);
   CHECK(count_of(site.json({"jobs", "list", "--recipe", "orders", "--limit", "1"})) == 1);
   CHECK(count_of(site.json({"jobs", "list", "--agent", "erp-host"})) == 1);
   const auto missing = site.run({"jobs", "start", "orders", "--version", "8"});
   CHECK(missing.code == kNotFound);
   CHECK_THAT(missing.err, Catch::Contains("no version 8 of it"));
+}
+
+TEST_CASE("a list that was cut says so, and goes on where it was cut", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::editor);
+  settle_recipe(site, "orders");
+  for (int i = 0; i < 3; ++i) site.start("orders");
+  const auto cut = site.run({"jobs", "list", "--limit", "2"});
+  CHECK(cut.code == kDone);
+  const auto part = site.json({"jobs", "list", "--limit", "2"});
+  const auto next = text_of(part, "next");
+  CHECK_FALSE(next.empty());
+  CHECK_THAT(cut.err, Catch::Contains("there are more") && Catch::Contains("--cursor " + next));
+  const auto rest = site.json({"jobs", "list", "--cursor", next});
+  CHECK(count_of(rest) == 1);
+  CHECK(rest.find("next")->is_null());
+  CHECK(site.run({"jobs", "list", "--limit", "3"}).err.empty());
+  CHECK(site.json({"groups", "list"}).find("next")->is_null());
 }
 
 TEST_CASE("the same event key starts one job", "[cli][relay]") {

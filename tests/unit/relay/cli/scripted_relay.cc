@@ -59,8 +59,11 @@ http::Reply text_reply(int status, std::string body) {
 }
 
 asio::awaitable<http::Admission> ScriptedRelay::admit(const http::RequestHead& head) {
-  const auto* last = head.headers.find("Last-Event-ID");
-  const Asked asked{head.path, last == nullptr ? "" : *last};
+  const auto header = [&](std::string_view name) {
+    const auto* value = head.headers.find(name);
+    return value == nullptr ? std::string() : *value;
+  };
+  const Asked asked{head.path, header("Last-Event-ID"), header("Idempotency-Key")};
   const auto turn = this->asked(asked.path).size();
   {
     const std::lock_guard lock(mutex_);

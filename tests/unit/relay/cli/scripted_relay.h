@@ -27,6 +27,7 @@ class ScriptedRelay final : public http::Handler {
   struct Asked {
     std::string path;
     std::string last_event_id;
+    std::string idempotency_key;
   };
   // Gives the answer to the request number `turn` (0, 1, ...) of its path. Called on the server's thread.
   using Answer = std::function<http::Reply(const Asked& asked, std::size_t turn)>;

@@ -97,6 +97,13 @@ TEST_CASE("help comes before every other check, and not from a value", "[cli][us
   CHECK(run_cli({"recipes", "validate", "--", "-h"}).code == kFailed);  // a file of that name
 }
 
+TEST_CASE("the version, as people ask for it", "[cli][usage]") {
+  const auto version = run_cli({"--version"});
+  CHECK(version.code == kDone);
+  CHECK(version.out == run_cli({"version"}).out);
+  CHECK_THAT(version.out, Catch::StartsWith("sallyport "));
+}
+
 TEST_CASE("nouns list their verbs", "[cli][usage]") {
   const auto agents = run_cli({"agents", "--help"});
   CHECK(agents.code == kDone);

@@ -137,6 +137,31 @@ ASYNC_TEST_CASE("a certificate that this relay did not store is not admitted", "
   CHECK(outcome == "admitted");
 }
 
+ASYNC_TEST_CASE("an agent that is refused again and again does not fill the ledger", "[identity][audit]") {
+  IdentityWorld world;
+  world.clock.freeze();
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {})),
+             other = world.peer_of(co_await world.enrol(ours, {}));
+  must(co_await world.revocations.revoke_agent(ours.org, peer.id.agent));
+  must(co_await world.revocations.revoke_agent(ours.org, other.id.agent));
+  const auto before = (co_await world.audited(ours.org)).size();
+  for (int i = 0; i < 50; ++i) {
+    const auto outcome = co_await admission(world, peer);
+    CHECK(outcome == reason::kRevoked);
+  }
+  auto events = co_await world.audited(ours.org);
+  CHECK(events.size() == before + 1);
+  co_await admission(world, other);
+  events = co_await world.audited(ours.org);
+  CHECK(events.size() == before + 2);
+  world.clock.advance(identity::kAuditEvery);
+  co_await admission(world, peer);
+  events = co_await world.audited(ours.org);
+  REQUIRE(events.size() == before + 3);
+  CHECK_THAT(events.front(), Catch::Contains("\"unsaid\":49") && Catch::Contains(peer.serial));
+}
+
 ASYNC_TEST_CASE("revoking an agent reaches the set, the subscribers and the next admission", "[identity]") {
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");

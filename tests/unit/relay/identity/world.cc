@@ -56,7 +56,7 @@ IdentityWorld::IdentityWorld(bool root_online)
       enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit, metrics},
                  {"relay.test", 8443, "https://relay.test"}, clock),
       renewals(authority, stores.certificates, audit, clock),
-      admissions(stores.agents, stores.certificates, audit),
+      admissions(stores.agents, stores.certificates, audit, clock),
       revocations(stores.agents, stores.certificates, clock) {}
 
 awaitable<Tenant> IdentityWorld::settle(std::string name) {

@@ -254,9 +254,11 @@ JOBS_TEST_CASE("a job lost in each of five runs is dead", "[jobs]") {
   }
   const auto stored = co_await world.job(ours, job);
   CHECK(stored.state == JobState::dead);
-  CHECK(stored.error.error_class == "lost");
+  CHECK(stored.error.error_class == "holder_lost");
   const auto why = co_await world.why(stored);
-  CHECK(why == "its agent was lost in each of 5 runs");
+  CHECK(why == ours.agent.value +
+                   ": the agent did not renew its lease. The job was not given to another agent: it was "
+                   "to be cancelled, or had been given to agents 5 times");
   CHECK(world.dispatcher.leases().size() == 0);
 }
 

@@ -396,6 +396,9 @@ JOBS_TEST_CASE("cancelling while queued, held, and held by an agent that is away
   co_await world.rounds();
   const auto stored = co_await world.job(ours, held);
   CHECK(stored.state == JobState::cancelled);
+  CHECK(stored.error.error_class == "holder_lost");
+  const auto why = co_await world.why(stored);
+  CHECK_THAT(why, Catch::StartsWith(ours.agent.value + ": the agent did not renew its lease."));
 }
 
 JOBS_TEST_CASE("a cancel while the dispatch is put together follows it, and never goes ahead", "[jobs]") {

@@ -80,3 +80,20 @@ JOBS_TEST_CASE("recipes are read once, and a version never changes", "[jobs]") {
   const auto foreign = co_await world.parcels.recipe_json(OrgId("org_other"), ours.recipe, 1);
   CHECK(foreign.error().code == Errc::not_found);
 }
+
+JOBS_TEST_CASE("recipes at hand are bounded by their bytes, and given whole all the same", "[jobs][limits]") {
+  const auto ours = co_await world.settle("ours");
+  constexpr std::uint32_t kVersions = 40;
+  for (std::uint32_t version = 2; version <= kVersions; ++version) {
+    const std::string big(480'000, static_cast<char>('a' + version % 26));
+    co_await world.add_recipe(ours, manual_recipe("orders", "vars: {x: \"" + std::to_string(version) + big + "\"}\n"));
+  }
+  std::size_t most = 0;
+  for (std::uint32_t version = 1; version <= kVersions; ++version) {
+    const auto json = must(co_await world.parcels.recipe_json(ours.org, ours.recipe, version));
+    CHECK(json.size() > (version == 1 ? 0 : 480'000u));
+    most = std::max(most, world.parcels.kept_bytes());
+  }
+  CHECK(most > kMaxRecipeCache / 2);
+  CHECK(most <= kMaxRecipeCache);
+}

@@ -301,6 +301,29 @@ JOBS_TEST_CASE("a job of a local trigger is taken in from the agent that watches
   CHECK(trigger.reveal() == R"({"kind":"schedule"})");
 }
 
+JOBS_TEST_CASE("a job of a local trigger counts against its recipe's limit, and so does its re-run", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto limited = "concurrency: {limit: 1, key: \"k-${{ trigger.kind }}\"}\n";
+  const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly") + limited);
+  must(co_await world.stores.assignments.assign(ours.org, std::nullopt, {ours.org, watching, 1, ours.agent}));
+  auto link = world.link(ours);
+  const auto first = crypto::new_id<JobId>(world.clock), second = crypto::new_id<JobId>(world.clock);
+  must(co_await world.recorder.record(*link, whole_run(first, 0, watching)));
+  const auto again = must(co_await world.service.rerun(ours.org, {first, "", ""}, {"user:test"}));
+  CHECK(again.concurrency_limit == 1);
+  CHECK(again.concurrency_key == "k-schedule");
+
+  auto all = whole_run(second, 0, watching);
+  must(co_await world.recorder.record(*link, {all[0]}));
+  const auto colleague = co_await world.add_agent(ours, ours.group);
+  const store::Claim claim{colleague, 0, world.clock.wall(), world.clock.wall()};
+  const auto refused = co_await world.stores.jobs.claim(ours.org, again.id, claim);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Errc::exhausted);
+  must(co_await world.recorder.record(*link, all));
+  must(co_await world.stores.jobs.claim(ours.org, again.id, claim));
+}
+
 // The acknowledgement of the start may be lost, and the recipe be switched off before the reports come again.
 JOBS_TEST_CASE("a local job that is known goes on when its recipe is no longer watched", "[jobs]") {
   const auto ours = co_await world.settle("ours");

@@ -66,7 +66,7 @@ TEST_CASE("every key of a recipe reaches the model", "[recipe]") {
   CHECK(recipe.inputs.at("since").fallback == Value("2026-01-01"));
   CHECK(recipe.inputs.at("limit").required);
   CHECK(recipe.vars.at(Value("table")) == Value("orders"));
-  CHECK(recipe.retention.payload == 0ms);
+  CHECK(recipe.retention.payload == 2h);
   CHECK(recipe.retention.logs == 24h);
   CHECK(recipe.concurrency->limit == 3);
   CHECK(recipe.concurrency->key->text() == "${{ inputs.since }}");

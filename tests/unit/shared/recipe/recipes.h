@@ -11,7 +11,7 @@ namespace sallyport::test {
 inline constexpr std::string_view kOrdersRecipe = R"(recipe: orders-to-erp
 run_on: dc1                       # agent group
 trigger: {uses: file.watch@1, connection: erp-share, with: {path: in, pattern: "*.csv", settle: 5s}, dedupe: "${{ trigger.file.sha256 }}"}
-retention: {payload: 14d}         # none = zero retention
+retention: {payload: 14d}         # of inputs and outputs
 steps:
   - id: rows
     uses: csv.read@1
@@ -46,7 +46,7 @@ inputs:
 vars:
   table: orders
   nested: {list: [1, 2.5, true, null], text: "no"}
-retention: {payload: none, logs: 1d}
+retention: {payload: 2h, logs: 1d}
 concurrency: {limit: 3, key: "${{ inputs.since }}", on_conflict: skip}
 timeout: 120m
 priority: 7

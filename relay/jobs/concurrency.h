@@ -1,0 +1,18 @@
+#pragma once
+
+#include "shared/base/result.h"
+#include "shared/base/value.h"
+#include "shared/recipe/model.h"
+
+#include <string>
+
+namespace sallyport::jobs {
+
+// As it is stored, checked again. Errc::invalid: a later version of this program refuses what an earlier one took.
+Result<recipe::Recipe> read_stored_recipe(const std::string& canonical);
+
+// Jobs of a recipe with the same key count together against its concurrency limit. "": the recipe gives no key.
+// Errc::invalid: the key's expression fails with this trigger and these inputs.
+Result<std::string> concurrency_key_of(const recipe::Recipe& recipe, const Value& trigger, const Value& inputs);
+
+}  // namespace sallyport::jobs

@@ -1,0 +1,43 @@
+#include "relay/store/sqlite/job_ends.h"
+
+#include "relay/store/sqlite/history_entries.h"
+#include "relay/store/sqlite/readers.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+constexpr std::string_view kHolderLost = "holder_lost";
+
+// The one that began last, which is where the job stood.
+Result<std::optional<std::string>> last_running_step(Database& db, const Job& job) {
+  return db
+      .prepare(
+          "select path from steps where org = ? and job = ? and status = 'running' order by first_seq desc limit 1",
+          job.org, job.id)
+      .maybe([](Row row) { return row.text(); });
+}
+
+Result<void> doubt_running_steps(Database& db, const Job& job, WallTime at) {
+  SP_CHECK(
+      db.run("update steps set status = 'in_doubt', finished_at = ?, retry_at = null, error_class = ? "
+             "where org = ? and job = ? and status = 'running'",
+             at, kHolderLost, job.org, job.id));
+  return {};
+}
+
+}  // namespace
+
+Result<Job> end_without_report(Database& db, const Job& job, JobOutcome outcome) {
+  SP_TRY(const auto running, last_running_step(db, job));
+  if (running) {
+    SP_CHECK(doubt_running_steps(db, job, outcome.at));
+    if (outcome.state != domain::JobState::dead) outcome.state = domain::JobState::in_doubt;
+    if (outcome.error.error_class.empty()) outcome.error.error_class = kHolderLost;
+    if (outcome.error.failed_step.empty()) outcome.error.failed_step = *running;
+  }
+  SP_CHECK(end_job(db, job, outcome));
+  SP_CHECK(store_end(db, job, outcome));
+  return find_job(db, job.org, job.id);
+}
+
+}  // namespace sallyport::store::sqlite
