@@ -133,7 +133,8 @@ std::expected<Label, Failure> Evaluator::taint(const Node& node, const ValueList
 Answer Evaluator::call(const Node& node) {
   SP_TRY(const auto arguments, operands(node));
   SP_TRY(const Label label, taint(node, arguments));
-  auto answer = node.function->body(Call{.arguments = arguments, .budget = budget_, .pattern = node.pattern.get()});
+  auto answer = node.function->body(
+      Call{.arguments = arguments, .budget = budget_, .patterns = patterns_, .pattern = node.pattern.get()});
   if (answer) return answer->with_label(label);
   auto failure = placed(std::move(answer).error(), node, arguments);
   if (failure.message == "no such key") {
