@@ -168,7 +168,7 @@ Answer Evaluator::map(const Node& node) {
 
 Answer Evaluator::record(const Node& node) {
   SP_TRY(const auto values, operands(node));
-  auto answer = make_record(node.name, node.fields, values);
+  auto answer = make_record(node.name, node.fields, values, budget_);
   if (!answer) return std::unexpected(placed(std::move(answer).error(), node, values));
   Label label = Label::none;
   for (const auto& value : values) label = label | value.label();
