@@ -10,7 +10,6 @@ pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
-find_package(date REQUIRED)
 find_package(Catch2 2.13 REQUIRED)
 
 # Asio and Beast, their non-template code compiled once, in shared/async and relay/http.

@@ -22,8 +22,9 @@ sallyport_module(shared/crypto USES shared/base OpenSSL::Crypto)
 sallyport_module(shared/tls USES shared/base shared/async shared/crypto OpenSSL::SSL)
 sallyport_module(shared/mux USES shared/base)
 sallyport_module(shared/link USES shared/base shared/async shared/mux proto)
-sallyport_module(shared/expr USES shared/base PkgConfig::RE2 date::date-tz)
-sallyport_module(shared/recipe USES shared/base shared/expr PkgConfig::YAML date::date-tz)
+sallyport_module(shared/zone USES shared/base)
+sallyport_module(shared/expr USES shared/base shared/zone PkgConfig::RE2)
+sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfig::YAML)
 
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)

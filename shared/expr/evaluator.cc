@@ -133,7 +133,8 @@ std::expected<Label, Failure> Evaluator::taint(const Node& node, const ValueList
 Answer Evaluator::call(const Node& node) {
   SP_TRY(const auto arguments, operands(node));
   SP_TRY(const Label label, taint(node, arguments));
-  auto answer = node.function->body(Call{.arguments = arguments, .budget = budget_, .pattern = node.pattern.get()});
+  auto answer = node.function->body(
+      Call{.arguments = arguments, .budget = budget_, .patterns = patterns_, .pattern = node.pattern.get()});
   if (answer) return answer->with_label(label);
   auto failure = placed(std::move(answer).error(), node, arguments);
   if (failure.message == "no such key") {
@@ -167,7 +168,7 @@ Answer Evaluator::map(const Node& node) {
 
 Answer Evaluator::record(const Node& node) {
   SP_TRY(const auto values, operands(node));
-  auto answer = make_record(node.name, node.fields, values);
+  auto answer = make_record(node.name, node.fields, values, budget_);
   if (!answer) return std::unexpected(placed(std::move(answer).error(), node, values));
   Label label = Label::none;
   for (const auto& value : values) label = label | value.label();

@@ -2,6 +2,7 @@
 
 #include "shared/expr/ast.h"
 #include "shared/expr/failure.h"
+#include "shared/expr/patterns.h"
 
 namespace sallyport::expr {
 
@@ -40,6 +41,7 @@ class Evaluator {
   const Ast& ast_;
   const Activation& activation_;
   Budget budget_;
+  RecentPatterns patterns_;
   ValueList slots_;
 };
 

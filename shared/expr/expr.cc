@@ -22,7 +22,8 @@ Outcome<std::shared_ptr<const Code>> compiled(std::string_view source, const Env
   auto code = std::make_shared<Code>();
   code->source = source;
   SP_TRY(code->ast, parse(code->source, limits));
-  SP_CHECK(resolve_names(code->ast, environment, checking));
+  Patterns own;
+  SP_CHECK(resolve_names(code->ast, environment, checking, limits.patterns != nullptr ? *limits.patterns : own));
   if (checking == Checking::strict) {
     SP_TRY(code->result_type, check_types(code->ast, environment));
   }

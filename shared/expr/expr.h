@@ -39,9 +39,12 @@ enum class Checking {
   off,     // names and types are resolved when (and if) they are evaluated
 };
 
+class Patterns;  // patterns.h
+
 struct CompileLimits {
   std::size_t max_bytes = 64u << 10;
-  std::size_t max_depth = 250;  // of nested brackets, and of the expression tree
+  std::size_t max_depth = 250;   // of nested brackets, and of the expression tree
+  Patterns* patterns = nullptr;  // for expressions whose literal patterns count together; null: each on its own
 };
 
 // The names an expression may use. Copies are independent.

@@ -1,20 +1,18 @@
 #pragma once
 
 #include "shared/expr/failure.h"
+#include "shared/expr/patterns.h"
 #include "shared/expr/type.h"
 
 #include <span>
 #include <string_view>
-
-namespace re2 {
-class RE2;
-}
 
 namespace sallyport::expr {
 
 struct Call {
   std::span<const Value> arguments;
   Budget& budget;
+  RecentPatterns& patterns;
   const re2::RE2* pattern = nullptr;  // the second argument of matches(), compiled, when it is a literal
 
   const Value& operator[](std::size_t i) const { return arguments[i]; }

@@ -101,27 +101,23 @@ Answer bit_not(const Call& call) {
   return no_overload();
 }
 
-Answer shift(const Call& call, std::uint64_t (*unsigned_shift)(std::uint64_t, int),
-             std::int64_t (*signed_shift)(std::int64_t, int)) {
+// Of the 64 bits as they are: what comes in is zeros, also from the left of a negative int.
+Answer shift(const Call& call, std::uint64_t (*shifted)(std::uint64_t, int)) {
   if (!call.are(Kind::uint64, Kind::int64) && !call.are(Kind::int64, Kind::int64)) return no_overload();
   if (call[1].as_int() < 0) return failed("invalid_argument: negative offset of a shift");
-  const int by = static_cast<int>(std::min<std::int64_t>(call[1].as_int(), 64));
-  if (call[0].is(Kind::uint64)) return Value(unsigned_shift(call[0].as_uint(), by));
-  return Value(signed_shift(call[0].as_int(), by));
+  const auto by = call[1].as_int();
+  const bool is_unsigned = call[0].is(Kind::uint64);
+  const auto bits = is_unsigned ? call[0].as_uint() : static_cast<std::uint64_t>(call[0].as_int());
+  const auto made = by >= 64 ? 0 : shifted(bits, static_cast<int>(by));
+  return is_unsigned ? Value(made) : Value(static_cast<std::int64_t>(made));
 }
 
 Answer shift_left(const Call& call) {
-  return shift(
-      call, [](std::uint64_t a, int by) { return by == 64 ? 0 : a << by; },
-      [](std::int64_t a, int by) {
-        return by == 64 ? 0 : static_cast<std::int64_t>(static_cast<std::uint64_t>(a) << by);
-      });
+  return shift(call, [](std::uint64_t bits, int by) { return bits << by; });
 }
 
 Answer shift_right(const Call& call) {
-  return shift(
-      call, [](std::uint64_t a, int by) { return by == 64 ? 0 : a >> by; },
-      [](std::int64_t a, int by) { return a >> (by == 64 ? 63 : by); });
+  return shift(call, [](std::uint64_t bits, int by) { return bits >> by; });
 }
 
 constexpr std::string_view kNumber = "int -> int; uint -> uint; double -> double";

@@ -1,6 +1,5 @@
 #include "shared/base/result.h"
 #include "shared/expr/functions.h"
-#include "shared/expr/regex.h"
 
 #include <array>
 
@@ -31,14 +30,27 @@ Answer found(const re2::RE2& pattern, std::string_view text, Budget& budget) {
   return Value(found_by(pattern, text));
 }
 
+std::expected<Pattern, Failure> computed_pattern(std::string_view text, const Call& call) {
+  SP_CHECK(call.budget.spend_bytes(text.size()));
+  const auto* known = call.patterns.find(text);
+  if (known == nullptr) {
+    constexpr auto kOrigin = PatternOrigin::computed;
+    SP_CHECK(call.budget.spend(reading_cost(text, kOrigin)));
+    const auto compiled = compile_pattern(text, kOrigin);
+    SP_CHECK(call.budget.spend(compiling_cost(compiled, kOrigin)));
+    known = &call.patterns.keep(
+        text, compiled ? RecentPatterns::Compiled(*compiled) : std::unexpected(compiled.error().message));
+  }
+  if (!*known) return failed("invalid_argument: " + known->error());
+  return **known;
+}
+
 Answer matches(const Call& call) {
   if (!call.are(Kind::string, Kind::string)) return no_overload();
   const auto& text = call[0].as_string();
   SP_CHECK(call.budget.spend_bytes(text.size()));
   if (call.pattern != nullptr) return found(*call.pattern, text, call.budget);
-  SP_CHECK(call.budget.spend(pattern_cost(call[1].as_string())));
-  const auto pattern = compile_pattern(call[1].as_string());
-  if (!pattern) return failed("invalid_argument: the pattern is not an RE2 regular expression");
+  SP_TRY(const auto pattern, computed_pattern(call[1].as_string(), call));
   return found(*pattern, text, call.budget);
 }
 

@@ -26,7 +26,7 @@ void Lexer::skip_blanks() {
     if (is_blank(peek())) {
       ++at_;
     } else if (peek() == '/' && peek(1) == '/') {
-      at_ = std::min(source_.find('\n', at_), source_.size());
+      at_ = std::min(source_.find_first_of("\r\n", at_), source_.size());
     } else {
       return;
     }

@@ -2,7 +2,6 @@
 
 #include "shared/expr/functions.h"
 #include "shared/expr/records.h"
-#include "shared/expr/regex.h"
 
 #include <fmt/format.h>
 
@@ -14,9 +13,10 @@ namespace {
 
 using Kind = Node::Kind;
 
-constexpr std::array<std::string_view, 13> kTypeNames = {"bool",
+constexpr std::array<std::string_view, 14> kTypeNames = {"bool",
                                                          "bytes",
                                                          "double",
+                                                         "dyn",
                                                          "google.protobuf.Duration",
                                                          "google.protobuf.Timestamp",
                                                          "handle",
@@ -28,6 +28,8 @@ constexpr std::array<std::string_view, 13> kTypeNames = {"bool",
                                                          "type",
                                                          "uint"};
 
+constexpr int kMaxHints = 8;  // of an unchecked expression, where one name does not end the search
+
 struct Local {
   std::string name;
   int slot;
@@ -37,8 +39,8 @@ std::string joined(std::span<const std::string> names) { return fmt::format("{}"
 
 class Resolver {
  public:
-  Resolver(Ast& ast, const Environment& environment, Checking checking)
-      : ast_(ast), environment_(environment), checking_(checking) {}
+  Resolver(Ast& ast, const Environment& environment, Checking checking, Patterns& patterns)
+      : ast_(ast), environment_(environment), checking_(checking), patterns_(patterns) {}
 
   Outcome<void> visit(NodeId id);
 
@@ -56,23 +58,36 @@ class Resolver {
   Outcome<void> resolve_call(NodeId id);
   void namespaced_call(Node& call);
   const Function* function_named(const Node& call) const;
-  std::string unknown_function(const Node& call) const;
+  std::string unknown_function(const Node& call);
   Outcome<void> check_arity(Node& call);
+  Outcome<void> take_pattern(Node& call);
   Outcome<void> resolve_record(Node& record);
   Outcome<void> introduce(NodeId id);
   Outcome<void> unresolved(Node& node, std::string message);
   const Local* local(std::string_view name) const;
   std::vector<std::string> candidates(std::string_view name, bool absolute) const;
-  std::string undeclared(const Chain& chain) const;
+  std::string undeclared(const Chain& chain);
 
   Ast& ast_;
   const Environment& environment_;
   Checking checking_;
+  Patterns& patterns_;
   std::vector<Local> scope_;
+  int hints_left_ = kMaxHints;
 };
 
+constexpr std::size_t kMaxShown = 64;
+
+// As much of a name as a message needs.
+std::string shown(std::string_view name) {
+  if (name.size() <= kMaxShown) return std::string(name);
+  auto end = kMaxShown;
+  while ((static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;  // not inside a character
+  return fmt::format("{}...", name.substr(0, end));
+}
+
 std::string hint(std::string_view word, std::span<const std::string_view> known) {
-  const auto near = nearest(word, known);
+  const auto near = word.size() <= kMaxShown ? nearest(word, known) : std::nullopt;
   return near && *near != word ? fmt::format(" (did you mean '{}'?)", *near) : std::string();
 }
 
@@ -182,14 +197,16 @@ bool Resolver::resolve_prefix(const Chain& chain, std::size_t length) {
   return false;
 }
 
-std::string Resolver::undeclared(const Chain& chain) const {
+std::string Resolver::undeclared(const Chain& chain) {
+  if (hints_left_ == 0) return fmt::format("undeclared reference to '{}'", shown(chain.names[0]));
+  --hints_left_;
   std::vector<std::string_view> known;
   for (const auto& [name, type] : environment_.variables()) known.push_back(name);
   for (const auto& variable : scope_) known.push_back(variable.name);
   const bool is_namespace =
       std::ranges::any_of(known, [&](auto name) { return name.starts_with(chain.names[0] + "."); });
   const auto name = is_namespace ? joined(chain.names) : chain.names[0];
-  return fmt::format("undeclared reference to '{}'{}", name, hint(name, known));
+  return fmt::format("undeclared reference to '{}'{}", shown(name), hint(name, known));
 }
 
 // `math.abs(x)` is a call of math.abs, not of abs on a variable math.
@@ -223,19 +240,21 @@ Outcome<void> Resolver::resolve_call(NodeId id) {
   return ast_[id].function == nullptr ? Outcome<void>() : check_arity(ast_[id]);
 }
 
-std::string Resolver::unknown_function(const Node& call) const {
+std::string Resolver::unknown_function(const Node& call) {
   const auto other = call.kind == Kind::call ? Style::receiver : Style::global;
   if (find_function(call.name, other) != nullptr) {
     const auto usage = other == Style::receiver ? fmt::format("x.{}()", call.name) : fmt::format("{}(x)", call.name);
     return fmt::format("no matching overload: no such overload of '{}'; it is called as {}", call.name, usage);
   }
+  if (hints_left_ == 0) return fmt::format("undeclared reference to function '{}'", shown(call.name));
+  --hints_left_;
   const auto chain = call.kind == Kind::receiver_call ? chain_of(call.children[0]) : std::nullopt;
   const bool is_namespace = chain && std::ranges::any_of(function_names(Style::global), [&](auto name) {
                               return name.starts_with(chain->names[0] + ".");
                             });
   const auto name = is_namespace ? joined(chain->names) + "." + call.name : call.name;
   const auto known = function_names(call.kind == Kind::call || is_namespace ? Style::global : Style::receiver);
-  return fmt::format("undeclared reference to function '{}'{}", name, hint(name, known));
+  return fmt::format("undeclared reference to function '{}'{}", shown(name), hint(name, known));
 }
 
 Outcome<void> Resolver::check_arity(Node& call) {
@@ -246,12 +265,15 @@ Outcome<void> Resolver::check_arity(Node& call) {
     return unresolved(call, fmt::format("no matching overload: no such overload of '{}' with {} argument{}", call.name,
                                         count, count == 1 ? "" : "s"));
   }
-  if (call.name != "matches") return {};
-  const auto& pattern = ast_[call.children[1]];
+  return call.name == "matches" ? take_pattern(call) : Outcome<void>();
+}
+
+Outcome<void> Resolver::take_pattern(Node& call) {
+  auto& pattern = ast_[call.children[1]];
   if (pattern.kind != Kind::constant || !pattern.value.is(Value::Kind::string)) return {};
-  call.pattern = compile_pattern(pattern.value.as_string());
-  if (call.pattern == nullptr && checking_ == Checking::strict)
-    return problem_at(pattern.offset, "the pattern is not an RE2 regular expression");
+  auto compiled = patterns_.compile(pattern.value.as_string());
+  if (!compiled) return unresolved(pattern, std::move(compiled).error());
+  call.pattern = *std::move(compiled);
   return {};
 }
 
@@ -263,11 +285,11 @@ Outcome<void> Resolver::resolve_record(Node& record) {
     record.name = std::move(name);
     for (const auto& field : record.fields) {
       if (!has_field(record.name, field))
-        return unresolved(record, fmt::format("no_such_field: no such field '{}' in {}", field, record.name));
+        return unresolved(record, fmt::format("no_such_field: no such field '{}' in {}", shown(field), record.name));
     }
     return {};
   }
-  return unresolved(record, fmt::format("unknown type '{}'; messages are not supported, use a map", written));
+  return unresolved(record, fmt::format("unknown type '{}'; messages are not supported, use a map", shown(written)));
 }
 
 class ReferenceCollector {
@@ -316,8 +338,8 @@ class ReferenceCollector {
 
 }  // namespace
 
-Outcome<void> resolve_names(Ast& ast, const Environment& environment, Checking checking) {
-  return Resolver(ast, environment, checking).visit(ast.root);
+Outcome<void> resolve_names(Ast& ast, const Environment& environment, Checking checking, Patterns& patterns) {
+  return Resolver(ast, environment, checking, patterns).visit(ast.root);
 }
 
 std::vector<Reference> references_in(const Ast& ast) { return ReferenceCollector(ast).run(); }

@@ -93,7 +93,34 @@ Answer make_time(const Record& record, const Fields& fields) {
   return timestamp_from(seconds, nanos);
 }
 
-Answer make_value(const Fields& fields) {
+// `value` as a google.protobuf.Value holds it (cel-spec, "Dynamic Values").
+Answer dynamic(const Value& value, Budget& budget) {
+  SP_CHECK(budget.spend(1));
+  switch (value.kind()) {
+    case Kind::int64: return Value(static_cast<double>(value.as_int())).with_label(value.label());
+    case Kind::uint64: return Value(static_cast<double>(value.as_uint())).with_label(value.label());
+    case Kind::list: {
+      ValueList elements;
+      for (const auto& element : value.as_list()) {
+        SP_TRY(auto made, dynamic(element, budget));
+        elements.push_back(std::move(made));
+      }
+      return Value(std::move(elements)).with_label(value.label());
+    }
+    case Kind::map: {
+      ValueMap entries;
+      for (const auto& [key, element] : value.as_map()) {
+        if (!key.is(Kind::string)) return failed("google.protobuf.Struct takes string keys only");
+        SP_TRY(auto made, dynamic(element, budget));
+        entries.emplace(key, std::move(made));
+      }
+      return Value(std::move(entries)).with_label(value.label());
+    }
+    default: return value;
+  }
+}
+
+Answer make_value(const Fields& fields, Budget& budget) {
   if (fields.names.size() > 1) return failed("google.protobuf.Value takes one field");
   if (fields.names.empty() || fields.names[0] == "null_value") return Value();
   const Kind wanted = fields.names[0] == "number_value"   ? Kind::float64
@@ -102,17 +129,13 @@ Answer make_value(const Fields& fields) {
                       : fields.names[0] == "struct_value" ? Kind::map
                                                           : Kind::list;
   if (!fields.values[0].is(wanted)) return no_overload();
-  return fields.values[0];
+  return dynamic(fields.values[0], budget);
 }
 
-Answer make_container(const Fields& fields, Value empty) {
+Answer make_container(const Fields& fields, Value empty, Budget& budget) {
   if (fields.values.empty()) return empty;
   if (fields.values[0].kind() != empty.kind()) return no_overload();
-  const bool text_keys = !empty.is(Kind::map) || std::ranges::all_of(fields.values[0].as_map(), [](const auto& entry) {
-    return entry.first.is(Kind::string);
-  });
-  if (!text_keys) return failed("google.protobuf.Struct takes string keys only");
-  return fields.values[0];
+  return dynamic(fields.values[0], budget);
 }
 
 }  // namespace
@@ -138,13 +161,14 @@ Type record_type(std::string_view name) {
   return Type();
 }
 
-Answer make_record(std::string_view name, std::span<const std::string> fields, std::span<const Value> values) {
+Answer make_record(std::string_view name, std::span<const std::string> fields, std::span<const Value> values,
+                   Budget& budget) {
   const auto& record = *find_record(name);
   const Fields given{fields, values};
   if (record.kind != Kind::null) return make_wrapper(record, given);
-  if (record.name == "Struct") return make_container(given, Value(ValueMap()));
-  if (record.name == "ListValue") return make_container(given, Value(ValueList()));
-  return record.name == "Value" ? make_value(given) : make_time(record, given);
+  if (record.name == "Struct") return make_container(given, Value(ValueMap()), budget);
+  if (record.name == "ListValue") return make_container(given, Value(ValueList()), budget);
+  return record.name == "Value" ? make_value(given, budget) : make_time(record, given);
 }
 
 }  // namespace sallyport::expr

@@ -1,11 +1,10 @@
 #include "shared/expr/time.h"
 
 #include "shared/base/json.h"
-
-#include <date/tz.h>
+#include "shared/base/result.h"
+#include "shared/zone/zones.h"
 
 #include <array>
-#include <stdexcept>
 
 namespace sallyport::expr {
 namespace {
@@ -100,15 +99,14 @@ std::optional<__int128> take_amount(std::string_view& text) {
   return whole * unit->nanos + fraction * unit->nanos / scale;
 }
 
-std::optional<std::int64_t> zone_offset(std::string_view zone, std::int64_t seconds) {
-  if (zone == "UTC" || zone.empty()) return 0;
-  if (const auto fixed = fixed_offset(zone)) return fixed;
-  try {
-    const auto at = date::sys_seconds(std::chrono::seconds(seconds));
-    return date::locate_zone(std::string(zone))->get_info(at).offset.count();
-  } catch (const std::runtime_error&) {  // no such zone
-    return std::nullopt;
-  }
+std::expected<std::int64_t, Failure> zone_offset(std::string_view zone, std::int64_t seconds) {
+  if (zone.empty()) return 0;
+  if (const auto fixed = fixed_offset(zone)) return *fixed;
+  const auto named = system_zones().find(zone);
+  if (named) return (*named)->stretch(std::chrono::sys_seconds(std::chrono::seconds(seconds))).offset.count();
+  if (named.error().code != Errc::not_found) return failed("invalid_argument: " + named.error().message);
+  return failed(
+      "invalid_argument: unknown time zone; use an IANA name such as Europe/Berlin or an offset such as +02:00");
 }
 
 }  // namespace
@@ -196,12 +194,9 @@ std::string time_text(const Value& timestamp_or_duration) {
 }
 
 std::expected<CivilTime, Failure> civil_time(Timestamp at, std::string_view zone) {
-  const auto offset = zone_offset(zone, at.seconds);
-  if (!offset)
-    return failed(
-        "invalid_argument: unknown time zone; use an IANA name such as Europe/Berlin or an offset such as +02:00");
+  SP_TRY(const auto offset, zone_offset(zone, at.seconds));
   using namespace std::chrono;
-  const sys_seconds local(seconds(at.seconds + *offset));
+  const sys_seconds local(seconds(at.seconds + offset));
   const auto day = floor<days>(local);
   const year_month_day date(day);
   const auto in_day = static_cast<int>((local - day).count());

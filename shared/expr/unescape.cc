@@ -28,6 +28,18 @@ std::optional<Numeric> numeric_escape(char c) {
   return std::nullopt;
 }
 
+constexpr std::size_t kSurrogateEscape = 6;  // \uDC00
+
+// The second half of a code point beyond U+FFFF, if an escape of one comes next.
+std::optional<std::uint32_t> low_surrogate(std::string_view text) {
+  if (text.size() < kSurrogateEscape || !text.starts_with("\\u")) return std::nullopt;
+  std::uint32_t number = 0;
+  const auto* last = text.data() + kSurrogateEscape;
+  const auto [end, problem] = std::from_chars(text.data() + 2, last, number, 16);
+  if (problem != std::errc() || end != last || number < 0xDC00 || number > 0xDFFF) return std::nullopt;
+  return number;
+}
+
 }  // namespace
 
 Outcome<std::string> unescape(std::string_view body, std::size_t offset, LiteralKind kind) {
@@ -56,6 +68,11 @@ Outcome<std::string> unescape(std::string_view body, std::size_t offset, Literal
       return wrong(escape, "syntax error: an escape sequence has too few digits");
     }
     at += form->skip + form->digits;
+    if (const auto low = form->digits == 4 ? low_surrogate(body.substr(at)) : std::nullopt;
+        low && number >= 0xD800 && number <= 0xDBFF) {
+      number = 0x10000 + ((number - 0xD800) << 10) + (*low - 0xDC00);
+      at += kSurrogateEscape;
+    }
     if (kind == LiteralKind::bytes) {
       out += static_cast<char>(number);
     } else if (is_scalar_value(number)) {

@@ -74,8 +74,10 @@ std::optional<Fault> check_text(const Field& field, const std::string& text) {
       return Fault{"bad-cron", fmt::format("`{}`: {}", field.name, schedule.error().message)};
     }
   }
-  if (has(field.traits, Traits::time_zone) && !is_time_zone(text)) {
-    return Fault{"bad-time-zone", fmt::format("`{}` must be a name such as Europe/Berlin", field.name)};
+  if (has(field.traits, Traits::time_zone)) {
+    if (const auto known = check_time_zone(text); !known) {
+      return Fault{"bad-time-zone", fmt::format("`{}`: {}", field.name, known.error().message)};
+    }
   }
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "shared/recipe/cron.h"
 
-#include <date/tz.h>
+#include "shared/zone/zones.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cctype>
 #include <charconv>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 namespace sallyport::recipe {
@@ -37,14 +37,6 @@ struct FieldSpec {
   std::span<const std::string_view> words;  // words[0] stands for `first`
   int first;
 };
-
-const date::time_zone* find_zone(std::string_view name) {
-  try {
-    return date::locate_zone(name);
-  } catch (const std::runtime_error&) {
-    return nullptr;
-  }
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -159,10 +151,10 @@ class CronSearch {
   explicit CronSearch(const Cron& cron) : cron_(cron), times_of_day_(!cron.hours_.all()) {}
 
   std::optional<WallTime> after(WallTime start) const {
-    const auto asked = date::floor<std::chrono::seconds>(start);
+    const auto asked = std::chrono::floor<std::chrono::seconds>(start);
     const auto bound = asked + kHorizon;
-    for (date::sys_seconds at = asked + std::chrono::seconds(1); at < bound;) {
-      const auto here = cron_.zone_->get_info(at);
+    for (std::chrono::sys_seconds at = asked + std::chrono::seconds(1); at < bound;) {
+      const auto here = cron_.zone_->stretch(at);
       if (const auto found = in_stretch(asked, at, here)) return WallTime(found->time_since_epoch());
       at = here.end;
     }
@@ -173,45 +165,46 @@ class CronSearch {
   // Weekday, date and leap year repeat after 28 years, after 40 across a century that is no leap year.
   static constexpr auto kHorizon = std::chrono::hours(24 * 366 * 41);
 
-  std::optional<date::sys_seconds> in_stretch(date::sys_seconds asked, date::sys_seconds at,
-                                              const date::sys_info& here) const {
-    auto from = date::ceil<std::chrono::minutes>(date::local_seconds(at.time_since_epoch() + here.offset));
+  std::optional<std::chrono::sys_seconds> in_stretch(std::chrono::sys_seconds asked, std::chrono::sys_seconds at,
+                                                     const ZoneStretch& here) const {
+    auto from =
+        std::chrono::ceil<std::chrono::minutes>(std::chrono::local_seconds(at.time_since_epoch() + here.offset));
     if (times_of_day_ && here.begin > asked - std::chrono::hours(48)) {
-      const auto before = cron_.zone_->get_info(here.begin - std::chrono::seconds(1));
-      const date::local_seconds old_end(here.begin.time_since_epoch() + before.offset);
-      const date::local_seconds new_begin(here.begin.time_since_epoch() + here.offset);
-      if (here.begin > asked && match(date::ceil<std::chrono::minutes>(old_end), new_begin)) return here.begin;
-      if (new_begin < old_end) from = std::max(from, date::ceil<std::chrono::minutes>(old_end));
+      const auto before = cron_.zone_->stretch(here.begin - std::chrono::seconds(1));
+      const std::chrono::local_seconds old_end(here.begin.time_since_epoch() + before.offset);
+      const std::chrono::local_seconds new_begin(here.begin.time_since_epoch() + here.offset);
+      if (here.begin > asked && match(std::chrono::ceil<std::chrono::minutes>(old_end), new_begin)) return here.begin;
+      if (new_begin < old_end) from = std::max(from, std::chrono::ceil<std::chrono::minutes>(old_end));
     }
     const auto limit = std::min(here.end, asked + kHorizon);
-    const auto found = match(from, date::local_seconds(limit.time_since_epoch() + here.offset));
+    const auto found = match(from, std::chrono::local_seconds(limit.time_since_epoch() + here.offset));
     if (!found) return std::nullopt;
-    return date::sys_seconds(found->time_since_epoch() - here.offset);
+    return std::chrono::sys_seconds(found->time_since_epoch() - here.offset);
   }
 
-  using LocalMinutes = date::local_time<std::chrono::minutes>;
+  using LocalMinutes = std::chrono::local_time<std::chrono::minutes>;
 
   // The first matching minute of the wall clock in [from, end).
-  std::optional<LocalMinutes> match(LocalMinutes from, date::local_seconds end) const {
-    for (auto day = date::floor<date::days>(from); day < end;) {
-      const date::year_month_day civil(day);
+  std::optional<LocalMinutes> match(LocalMinutes from, std::chrono::local_seconds end) const {
+    for (auto day = std::chrono::floor<std::chrono::days>(from); day < end;) {
+      const std::chrono::year_month_day civil(day);
       if (!cron_.months_[static_cast<unsigned>(civil.month())]) {
-        day = date::local_days(civil.year() / civil.month() / date::last) + date::days(1);
+        day = std::chrono::local_days(civil.year() / civil.month() / std::chrono::last) + std::chrono::days(1);
         continue;
       }
-      if (on_day(civil, date::weekday(day))) {
+      if (on_day(civil, std::chrono::weekday(day))) {
         const auto earliest = std::max<LocalMinutes>(day, from);
         if (const auto time = in_day(earliest - LocalMinutes(day))) {
           const auto found = LocalMinutes(day) + *time;
           return found < end ? std::optional(found) : std::nullopt;
         }
       }
-      day += date::days(1);
+      day += std::chrono::days(1);
     }
     return std::nullopt;
   }
 
-  bool on_day(const date::year_month_day& civil, date::weekday weekday) const {
+  bool on_day(const std::chrono::year_month_day& civil, std::chrono::weekday weekday) const {
     const bool by_date = cron_.days_[static_cast<unsigned>(civil.day())];
     const bool by_weekday = cron_.weekdays_[weekday.c_encoding()];
     return cron_.either_day_ ? by_date || by_weekday : by_date && by_weekday;
@@ -233,7 +226,10 @@ class CronSearch {
   bool times_of_day_;
 };
 
-bool is_time_zone(std::string_view name) { return find_zone(name) != nullptr; }
+Result<void> check_time_zone(std::string_view name) {
+  SP_CHECK(system_zones().find(name));
+  return {};
+}
 
 Result<Cron> Cron::parse(std::string_view text) { return parse(text, "UTC"); }
 
@@ -249,8 +245,7 @@ Result<Cron> Cron::parse(std::string_view text, std::string_view time_zone) {
     fields = macro->fields;
   }
   SP_TRY(auto cron, CronParser::fields(fields));
-  cron.zone_ = find_zone(time_zone);
-  if (cron.zone_ == nullptr) return fail(Errc::invalid, "unknown time zone: use a name such as Europe/Berlin");
+  SP_TRY(cron.zone_, system_zones().find(time_zone));
   return cron;
 }
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-namespace date {
-class time_zone;
+namespace sallyport {
+class TimeZone;
 }
 
 namespace sallyport::recipe {
@@ -24,12 +24,11 @@ namespace sallyport::recipe {
 //
 // Daylight saving: a schedule whose hour field is every hour follows real time (`*/15 * * * *` runs every 15 minutes of
 // real time, also in a repeated hour). Any other one names times of day: a time that is skipped runs once, at the
-// moment the clock jumps; a time that is repeated runs once, the first time. The data names changes up to 2037; after
-// that the last offset holds.
+// moment the clock jumps; a time that is repeated runs once, the first time.
 class Cron {
  public:
   // Refuses what is not understood (seconds, `?`, `L`, `W`, `#`, @reboot), ranges that run backwards, and schedules
-  // that never come (`0 0 30 2 *`). Errc::invalid; the message names the field.
+  // that never come (`0 0 30 2 *`): Errc::invalid, the message names the field. A zone: as Zones::find.
   static Result<Cron> parse(std::string_view text);
   static Result<Cron> parse(std::string_view text, std::string_view time_zone);  // default zone: UTC
 
@@ -45,11 +44,11 @@ class Cron {
   std::bitset<32> days_;
   std::bitset<13> months_;
   std::bitset<7> weekdays_;
-  bool either_day_ = false;                // day of month and weekday are both restricted
-  const date::time_zone* zone_ = nullptr;  // never null after parse; owned by the library for the program's life
+  bool either_day_ = false;         // day of month and weekday are both restricted
+  const TimeZone* zone_ = nullptr;  // never null after parse; lives as long as the program
 };
 
-// True for a name of the IANA data base ("Europe/Berlin", "UTC").
-bool is_time_zone(std::string_view name);
+// Whether it is a name of the IANA data base ("Europe/Berlin", "UTC"); else why not, as Zones::find.
+Result<void> check_time_zone(std::string_view name);
 
 }  // namespace sallyport::recipe

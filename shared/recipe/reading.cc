@@ -85,7 +85,7 @@ yaml::Position Reading::locate(const yaml::Node& node, std::size_t offset) const
 }
 
 std::optional<expr::Template> Reading::text(const yaml::Node& node, Roots allowed) {
-  auto made = expr::Template::parse(node.text, environment_);
+  auto made = expr::Template::parse(node.text, environment_, expr::Checking::strict, limits());
   if (!made) {
     report.add(locate(node, made.error().offset), "bad-expression", made.error().message);
     return std::nullopt;
@@ -102,7 +102,7 @@ std::optional<Expression> Reading::expression(const yaml::Node& node, std::strin
   }
   Inner inner{node.text, 0};
   if (find_expression(node.text) != std::string_view::npos) {
-    const auto whole = expr::Template::parse(node.text, environment_);
+    const auto whole = expr::Template::parse(node.text, environment_, expr::Checking::strict, limits());
     if (!whole || !whole->is_whole()) {
       const auto offset = whole ? 0 : whole.error().offset;
       report.add(locate(node, offset), "bad-expression",
@@ -111,7 +111,7 @@ std::optional<Expression> Reading::expression(const yaml::Node& node, std::strin
     }
     inner = unwrap(node.text);
   }
-  auto program = expr::compile(inner.text, environment_);
+  auto program = expr::compile(inner.text, environment_, expr::Checking::strict, limits());
   if (!program) {
     report.add(locate(node, inner.offset + program.error().offset), "bad-expression", program.error().message);
     return std::nullopt;

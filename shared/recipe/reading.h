@@ -1,5 +1,6 @@
 #pragma once
 
+#include "shared/expr/patterns.h"
 #include "shared/expr/template.h"
 #include "shared/recipe/catalogue.h"
 #include "shared/recipe/fields.h"
@@ -76,7 +77,10 @@ class Reading {
   yaml::Position locate(const yaml::Node& node, std::size_t offset) const;
 
   std::string_view source_;
+  expr::CompileLimits limits() { return {.patterns = &patterns_}; }
+
   expr::Environment environment_;
+  expr::Patterns patterns_;  // of the whole recipe
 };
 
 // Where the first expression of a text begins, escapes (`$${{`) left out; npos when there is none.

@@ -113,7 +113,7 @@ TEST_CASE("the checker refuses what can only fail", "[expr][checker]") {
       {"{null: 1}", "unsupported key type 'null_type'"},
       {"['a', 1].join()", ""},
       {"li.join()", "no matching overload"},
-      {"s.matches('[')", "not an RE2 regular expression"},
+      {"s.matches('[')", "not an RE2 regular expression: missing ]: ["},
   };
   for (const auto& [source, fragment] : cases) {
     INFO(source);

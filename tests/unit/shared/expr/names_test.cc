@@ -1,5 +1,7 @@
 #include "expr_support.h"
 
+#include <chrono>
+
 using namespace sallyport;
 using namespace sallyport::expr;
 using namespace sallyport::expr::test;
@@ -152,4 +154,31 @@ TEST_CASE("handles show their attributes and nothing else", "[expr][handle]") {
     CHECK_THAT(of(source),
                Catch::Contains("no such overload") && Catch::Contains("a handle is a body that is not in memory"));
   }
+}
+
+TEST_CASE("dyn is the name of a type too", "[expr][names]") {
+  check_all({{"dyn == dyn", "true"}, {"dyn == int", "false"}, {"type(dyn) == type", "true"}, {"dyn(1) == 1", "true"}});
+}
+
+TEST_CASE("a message shows as much of a name as it needs", "[expr][names]") {
+  const std::string longest(60'000, 'a');
+  for (const auto& source :
+       {longest, longest + "(1)", "'x'." + longest + "()", longest + ".b.c", "a{" + longest + ": 1}"}) {
+    const auto strict = result(source), lenient = unchecked(source);
+    CHECK(strict.starts_with("error: "));
+    CHECK(strict.size() < 200);
+    CHECK(lenient.size() < 200);
+  }
+  CHECK(result(std::string(65, 'a')) == "error: undeclared reference to '" + std::string(64, 'a') + "...'");
+  CHECK_THAT(result("stpes", Activation(), {"steps"}), Catch::Contains("did you mean 'steps'?"));
+}
+
+TEST_CASE("many unknown names do not each look for the nearest known one", "[expr][names]") {
+  std::vector<std::string> known;
+  for (int i = 0; i < 2000; ++i) known.push_back("known_name_" + std::to_string(i));
+  std::string source = "[";
+  for (int i = 0; i < 5000; ++i) source += "knwn_" + std::to_string(i) + ",";
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THAT(unchecked(source + "]", Activation(), known), Catch::Contains("undeclared reference to 'knwn_0'"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
 }

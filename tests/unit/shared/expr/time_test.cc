@@ -112,6 +112,10 @@ TEST_CASE("fields of a timestamp are taken in UTC or in a zone", "[expr][time]")
   // Daylight saving: the same zone, another offset in July.
   check_all({{"timestamp('2009-07-13T12:00:00Z').getHours('Europe/Berlin')", "14"},
              {"timestamp('2009-01-13T12:00:00Z').getHours('Europe/Berlin')", "13"},
+             {"timestamp('2050-07-01T12:00:00Z').getHours('Europe/Berlin')", "14"},
+             {"timestamp('2050-01-01T12:00:00Z').getHours('Europe/Berlin')", "13"},
+             {"timestamp('2050-07-01T12:00:00Z').getHours('America/New_York')", "8"},
+             {"timestamp('9999-12-31T23:59:59Z').getDate('America/New_York')", "31"},
              {"timestamp('0001-01-01T00:00:00Z').getFullYear('-01:00')", "0"}});
 }
 

@@ -134,7 +134,17 @@ TEST_CASE("times of day are local", "[cron]") {
   CHECK(run("0 9 * * mon", "America/New_York", "2026-01-10T00:00:00Z", 1) == Times{"2026-01-12T14:00"});
   CHECK(run("15 0 1 * *", "Asia/Kolkata", "2026-01-10T00:00:00Z", 1) == Times{"2026-01-31T18:45"});
   CHECK(run("0 9 * * *", "Europe/Berlin", "2037-07-10T00:00:00Z", 1) == Times{"2037-07-10T07:00"});
+  CHECK(run("0 9 * * *", "Europe/Berlin", "2050-07-10T00:00:00Z", 1) == Times{"2050-07-10T07:00"});
+  CHECK(run("0 9 * * *", "Europe/Berlin", "2050-01-10T00:00:00Z", 1) == Times{"2050-01-10T08:00"});
+  CHECK(run("0 9 * * *", "America/New_York", "2050-07-10T00:00:00Z", 1) == Times{"2050-07-10T13:00"});
   CHECK(run("0 0 * * *", "Pacific/Kiritimati", "2026-01-01T00:00:00Z", 1) == Times{"2026-01-01T10:00"});
+}
+
+// Berlin 2050: 27 March 02:00 -> 03:00, 30 October 03:00 -> 02:00, by the rule alone.
+TEST_CASE("skipped and repeated times run once also where only the rule knows them", "[cron]") {
+  CHECK(run("30 2 * * *", "Europe/Berlin", "2050-03-26T00:00:00Z", 3) ==
+        Times{"2050-03-26T01:30", "2050-03-27T01:00", "2050-03-28T00:30"});
+  CHECK(run("30 2 * * *", "Europe/Berlin", "2050-10-29T12:00:00Z", 2) == Times{"2050-10-30T00:30", "2050-10-31T01:30"});
 }
 
 // Berlin 2026: 29 March 02:00 -> 03:00 (01:00Z), 25 October 03:00 -> 02:00 (01:00Z).
@@ -215,7 +225,7 @@ TEST_CASE("times out of range give nothing instead of overflowing", "[cron]") {
 }
 
 TEST_CASE("time zones are known by their IANA name", "[cron]") {
-  for (auto name : {"UTC", "Europe/Berlin", "America/Argentina/Ushuaia"}) CHECK(recipe::is_time_zone(name));
+  for (auto name : {"UTC", "Europe/Berlin", "America/Argentina/Ushuaia"}) CHECK(recipe::check_time_zone(name));
   for (auto name : {"", "Berlin", "europe/berlin", "CEST", "/etc/passwd", "Europe/Berlin "})
-    CHECK_FALSE(recipe::is_time_zone(name));
+    CHECK_FALSE(recipe::check_time_zone(name));
 }

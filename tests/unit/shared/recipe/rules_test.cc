@@ -132,7 +132,7 @@ TEST_CASE("problems of a trigger", "[recipe][rules]") {
       {"{uses: schedule@1, with: {cron: \"0 0 30 2 *\"}}",
        "3:42: `cron`: day of month: no such day in these months, the schedule never comes [bad-cron]"},
       {"{uses: schedule@1, with: {cron: \"@daily\", timezone: Berlin}}",
-       "3:62: `timezone` must be a name such as Europe/Berlin [bad-time-zone]"},
+       "3:62: `timezone`: unknown time zone: use a name such as Europe/Berlin [bad-time-zone]"},
       {"{uses: schedule@1, with: {cron: \"@daily\", catch_up: twice}}",
        "3:62: `catch_up` must be one of skip, once [bad-choice]"},
       {"{uses: manual@1, dedupe: always}",
