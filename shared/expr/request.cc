@@ -10,8 +10,8 @@ namespace {
 
 using Kind = Value::Kind;
 
-constexpr std::array<std::string_view, 7> kMembers = {"expr",      "bindings", "with", "typed_bindings",
-                                                      "container", "types",    "check"};
+constexpr std::array<std::string_view, 8> kMembers = {"id",        "expr",  "bindings", "with", "typed_bindings",
+                                                      "container", "types", "check"};
 
 struct Request {
   std::string source;
@@ -25,6 +25,8 @@ Value described(const Problem& problem) {
                         {Value("line"), Value(problem.line)},
                         {Value("column"), Value(problem.column)}});
 }
+// The request itself is wrong: no place in an expression.
+Problem of_request(const Error& error) { return Problem{.message = error.message, .line = 0, .column = 0}; }
 Value error_answer(const Problem& problem) { return Value(ValueMap{{Value("error"), described(problem)}}); }
 
 Result<void> refuse_unknown(const ValueMap& members) {
@@ -37,10 +39,16 @@ Result<void> refuse_unknown(const ValueMap& members) {
   return {};
 }
 
+// Null when it is not there.
+const Value* given(const Value& request, std::string_view name) {
+  const auto* member = request.find(name);
+  return member == nullptr || member->is_null() ? nullptr : member;
+}
+
 Result<const ValueMap*> object(const Value& request, std::string_view name) {
   static const ValueMap kEmpty;
-  const auto* member = request.find(name);
-  if (member == nullptr || member->is_null()) return &kEmpty;
+  const auto* member = given(request, name);
+  if (member == nullptr) return &kEmpty;
   if (!member->is(Kind::map)) return fail(Errc::invalid, fmt::format("'{}' must be an object", name));
   return &member->as_map();
 }
@@ -74,20 +82,24 @@ Result<void> read_types(const Value& request, Environment& into) {
   return {};
 }
 
-Result<Request> read_request(const Value& request) {
+Result<Request> read_request(const Value& request, const ValueMap& defaults) {
   if (!request.is(Kind::map)) return fail(Errc::invalid, "a request is an object with the member 'expr'");
   SP_CHECK(refuse_unknown(request.as_map()));
   Request read;
   const auto* source = request.find("expr");
   if (source == nullptr || !source->is(Kind::string)) return fail(Errc::invalid, "'expr' is missing or not a string");
   read.source = source->as_string();
+  for (const auto& [name, value] : defaults) {
+    read.environment.declare(name.as_string());
+    read.activation.bind(name.as_string(), value);
+  }
   SP_CHECK(read_bindings(request, read));
   SP_CHECK(read_types(request, read.environment));
-  if (const auto* container = request.find("container")) {
+  if (const auto* container = given(request, "container")) {
     if (!container->is(Kind::string)) return fail(Errc::invalid, "'container' must be a string");
     read.environment.set_container(container->as_string());
   }
-  if (const auto* check = request.find("check")) {
+  if (const auto* check = given(request, "check")) {
     if (!check->is(Kind::boolean)) return fail(Errc::invalid, "'check' must be true or false");
     read.check = check->as_bool();
   }
@@ -103,22 +115,29 @@ Value answer(const Outcome<Value>& outcome) {
   return outcome ? to_typed_json(*outcome) : error_answer(outcome.error());
 }
 
-Value with_warning(const Value& result, const Problem& warning) {
+Value with_member(const Value& result, std::string_view name, Value member) {
   ValueMap members = result.as_map();
-  members.emplace(Value("warning"), described(warning));
+  members.insert_or_assign(Value(name), std::move(member));
   return Value(std::move(members));
 }
 
-}  // namespace
-
-Value evaluate_request(const Value& request) {
-  const auto read = read_request(request);
-  if (!read) return error_answer(Problem{.message = read.error().message});
+Value evaluated(const Value& request, const ValueMap& defaults) {
+  const auto read = read_request(request, defaults);
+  if (!read) return error_answer(of_request(read.error()));
   if (read->check) return answer(run(*read, *read->check ? Checking::strict : Checking::off));
   const auto checked = compile(read->source, read->environment, Checking::strict);
   if (checked) return answer(evaluate(*checked, read->activation));
   const auto unchecked = run(*read, Checking::off);
-  return unchecked ? with_warning(to_typed_json(*unchecked), checked.error()) : error_answer(checked.error());
+  return unchecked ? with_member(to_typed_json(*unchecked), "warning", described(checked.error()))
+                   : error_answer(checked.error());
+}
+
+}  // namespace
+
+Value evaluate_request(const Value& request, const ValueMap& defaults) {
+  const auto result = evaluated(request, defaults);
+  const auto* id = request.is(Kind::map) ? request.find("id") : nullptr;
+  return id != nullptr ? with_member(result, "id", *id) : result;
 }
 
 }  // namespace sallyport::expr

@@ -13,14 +13,15 @@ Value to_typed_json(const Value& value);
 Result<Value> from_typed_json(const Value& typed);
 
 // Evaluates one request, a map of
-//   expr            the expression (required)
+//   expr            the expression (required)       id              anything; comes back as "id"
 //   bindings, with  plain JSON values by name           typed_bindings  the same in typed JSON
 //   container       namespace for names                 types           declared types by name ("int", "list(string)"
 //   ...) check           true: refuse what the checker refuses; false: do not check; absent: see below
 // and gives the result as typed JSON, or {"error": {"message", "line", "column"}}. Bound names need no declaration.
 // Without `check`, an expression that the checker refuses is evaluated all the same, as people try things with plain
 // JSON: a result then carries "warning": {"message", "line", "column"}; an error is the checker's. Unknown members are
-// errors.
-Value evaluate_request(const Value& request);
+// errors. Null stands for an absent member. An error of the request itself is at line 0, column 0.
+// `defaults`: values of names that the request does not bind.
+Value evaluate_request(const Value& request, const ValueMap& defaults = {});
 
 }  // namespace sallyport::expr

@@ -81,10 +81,11 @@ Reading::Reading(std::string_view source, const LoadOptions& load_options, yaml:
 }
 
 yaml::Position Reading::locate(const yaml::Node& node, std::size_t offset) const {
-  return yaml::locate(source_, node, offset);
+  return report.full() ? node.at : yaml::locate(source_, node, offset);  // finding it reads the text up to there
 }
 
 std::optional<expr::Template> Reading::text(const yaml::Node& node, Roots allowed) {
+  if (report.full()) return std::nullopt;
   auto made = expr::Template::parse(node.text, environment_, expr::Checking::strict, limits());
   if (!made) {
     report.add(locate(node, made.error().offset), "bad-expression", made.error().message);
@@ -95,6 +96,7 @@ std::optional<expr::Template> Reading::text(const yaml::Node& node, Roots allowe
 }
 
 std::optional<Expression> Reading::expression(const yaml::Node& node, std::string_view key, Roots allowed) {
+  if (report.full()) return std::nullopt;
   const bool literal = node.is_scalar() && node.value.is(Value::Kind::boolean);
   if (!node.is_text() && !literal) {
     report.add(node.at, "wrong-type", fmt::format("`{}` must be an expression, not {}", key, yaml::describe(node)));

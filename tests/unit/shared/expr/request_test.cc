@@ -147,3 +147,38 @@ TEST_CASE("wrong typed JSON is refused", "[expr][request]") {
     CHECK_THAT(value.error().message, Catch::Contains("typed JSON") || Catch::Contains("base64"));
   }
 }
+
+TEST_CASE("a request's id comes back with every answer", "[expr][request]") {
+  CHECK(answer(R"~({"id": 7, "expr": "1"})~") == R"~({"id":7,"type":"int","value":1})~");
+  CHECK(answer(R"~({"id": {"a": [1]}, "expr": "null"})~") == R"~({"id":{"a":[1]},"type":"null","value":null})~");
+  CHECK(answer(R"~({"id": "x", "expr": "y"})~").ends_with(R"~(,"id":"x"})~"));
+  CHECK(answer(R"~({"id": "x"})~").ends_with(R"~(,"id":"x"})~"));
+  CHECK(answer(R"~({"id": null, "expr": "1"})~") == R"~({"id":null,"type":"int","value":1})~");
+}
+
+TEST_CASE("null stands for a member that is absent", "[expr][request]") {
+  CHECK(answer(R"~({"expr": "1 == 1.0", "check": null, "container": null, "with": null, "types": null,
+                    "bindings": null, "typed_bindings": null})~")
+            .starts_with(R"~({"type":"bool","value":true,"warning":)~"));
+}
+
+TEST_CASE("an error of the request has no place in the expression", "[expr][request]") {
+  for (auto request : {R"~({"expr": "x", "with": [1]})~", R"~({"expr": 1})~", R"~({"expr": "1", "chek": true})~", "[]",
+                       R"~({"expr": "1", "check": 1})~", R"~({"expr": "1", "types": {"x": "integer"}})~"}) {
+    INFO(request);
+    CHECK_THAT(answer(request), Catch::Contains(R"~({"error":{"column":0,"line":0,)~"));
+  }
+}
+
+TEST_CASE("defaults stand behind what a request binds", "[expr][request]") {
+  const auto defaults = parse_json(R"~({"x": 1, "y": 10})~");
+  REQUIRE(defaults);
+  const auto with_defaults = [&](std::string_view request) {
+    return to_json(evaluate_request(*parse_json(request), defaults->as_map()));
+  };
+  CHECK(with_defaults(R"~({"expr": "x + y"})~") == R"~({"type":"int","value":11})~");
+  CHECK(with_defaults(R"~({"expr": "x + y", "with": {"x": 2}})~") == R"~({"type":"int","value":12})~");
+  CHECK(with_defaults(R"~({"expr": "x + y", "bindings": {"x": 3}})~") == R"~({"type":"int","value":13})~");
+  CHECK(with_defaults(R"~({"expr": "x", "typed_bindings": {"x": {"type": "uint", "value": 4}}})~") ==
+        R"~({"type":"uint","value":4})~");
+}
