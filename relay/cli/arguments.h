@@ -63,6 +63,7 @@ struct Command {
   std::function<int(Context&, const Arguments&)> run;
   // What one option alone cannot tell: words that need or exclude each other. Its errors are wrong usage.
   std::function<Result<void>(const Arguments&)> check = {};
+  std::string_view details = {};  // lines for the command's own --help only
 };
 
 // Options that every command takes.

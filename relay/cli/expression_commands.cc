@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace sallyport::cli {
 namespace {
 
@@ -15,16 +17,28 @@ Value error_value(std::string message) {
                                                         {Value("column"), Value(0)}})}});
 }
 
+// JSON that stays one line for readers who also end lines at U+0085, U+2028 and U+2029: these stand in texts only.
+std::string one_line(const Value& value) {
+  static constexpr std::array<std::array<std::string_view, 2>, 3> kLineEnds = {
+      {{"\xC2\x85", "\\u0085"}, {"\xE2\x80\xA8", "\\u2028"}, {"\xE2\x80\xA9", "\\u2029"}}};
+  auto text = to_json(value);
+  for (const auto& [character, escape] : kLineEnds) {
+    for (auto at = text.find(character); at != std::string::npos; at = text.find(character, at + escape.size()))
+      text.replace(at, character.size(), escape);
+  }
+  return text + "\n";
+}
+
 // One JSON object a line in, one result a line out, in the same order; a broken line is an error result, not an end.
-int evaluate_lines(Context& context) {
+int evaluate_lines(Context& context, const ValueMap& defaults) {
   std::string line;
   bool all_good = true;
   const auto answer = [&] {
     if (line.find_first_not_of(" \t\r") == std::string::npos) return;
     const auto request = parse_json(line);
-    const Value result = request ? expr::evaluate_request(*request) : error_value(request.error().message);
+    const Value result = request ? expr::evaluate_request(*request, defaults) : error_value(request.error().message);
     all_good = all_good && result.find("error") == nullptr;
-    context.print(to_json(result) + "\n");
+    context.print(one_line(result));
   };
   for (int c = std::fgetc(context.in); c != EOF; c = std::fgetc(context.in)) {
     if (c != '\n') {
@@ -42,6 +56,7 @@ int evaluate_lines(Context& context) {
 std::string describe(const Value& result) {
   const Value* type = result.find("type");
   const Value* value = result.find("value");
+  if (result.find("negative_zero") != nullptr) return "double  -0.0\n";
   return fmt::format("{}  {}\n", type != nullptr && type->is(Value::Kind::string) ? type->as_string() : "?",
                      value != nullptr ? to_json(*value) : "");
 }
@@ -52,8 +67,9 @@ std::string describe_problem(const Value& problem, std::string_view expression) 
     return member != nullptr && member->is(Value::Kind::int64) ? member->as_int() : 0;
   };
   const Value* message = problem.find("message");
-  auto text =
-      fmt::format("{}:{}: {}", number("line"), number("column"), message != nullptr ? message->as_string() : "");
+  std::string text = message != nullptr ? message->as_string() : "";
+  if (number("line") == 0) return text;
+  text = fmt::format("{}:{}: {}", number("line"), number("column"), text);
   if (number("line") == 1 && expression.find('\n') == std::string_view::npos) {
     text += fmt::format("\n  {}\n  {}^", expression,
                         std::string(static_cast<std::size_t>(std::max<std::int64_t>(number("column") - 1, 0)), ' '));
@@ -61,30 +77,40 @@ std::string describe_problem(const Value& problem, std::string_view expression) 
   return text;
 }
 
+// The names in `--with FILE`; none without it.
+Result<ValueMap> read_names(const Context& context, const std::string& path) {
+  if (path.empty()) return ValueMap();
+  SP_TRY(const auto text, read_input(context, path, kMaxLine));
+  const auto names = parse_json(text);
+  if (!names) return fail(names.error().code, path + ": " + names.error().message);
+  if (!names->is(Value::Kind::map)) return fail(Errc::invalid, path + ": must hold one object, {\"name\": value, ...}");
+  return names->as_map();
+}
+
+int report_problem(const Context& context, const Value& result, std::string_view expression) {
+  if (context.format == Format::json) context.print(one_line(result));
+  if (context.format == Format::yaml) context.show(result, "");
+  if (context.format == Format::table) context.complain(describe_problem(*result.find("error"), expression));
+  return kFailed;
+}
+
 int evaluate(Context& context, const Arguments& arguments) {
-  if (arguments.count() == 0) return evaluate_lines(context);
-  ValueMap request{{Value("expr"), Value(arguments.positional(0))}};
-  if (const auto path = arguments.get("with"); !path.empty()) {
-    auto text = read_input(context, path, kMaxLine);
-    if (!text) return context.fail_with(text.error());
-    auto bindings = parse_json(*text);
-    if (!bindings) return context.fail_with({bindings.error().code, path + ": " + bindings.error().message});
-    request.emplace(Value("with"), *bindings);
+  const auto path = arguments.get("with");
+  if (arguments.count() == 0 && path == "-") {
+    context.complain("--with - and the requests would both be read from standard input; name a file");
+    return kUsage;
   }
-  const Value result = expr::evaluate_request(Value(std::move(request)));
-  if (const Value* problem = result.find("error")) {
-    if (context.format != Format::table) {
-      context.show(result, "");
-    } else {
-      context.complain(describe_problem(*problem, arguments.positional(0)));
-    }
-    return kFailed;
-  }
+  const auto names = read_names(context, path);
+  if (!names) return context.fail_with(names.error());
+  if (arguments.count() == 0) return evaluate_lines(context, *names);
+  const auto expression = arguments.positional(0);
+  const Value result = expr::evaluate_request(Value(ValueMap{{Value("expr"), Value(expression)}}), *names);
+  if (result.find("error") != nullptr) return report_problem(context, result, expression);
   if (const Value* warning = result.find("warning"); warning != nullptr && context.format == Format::table) {
-    context.complain("warning: " + describe_problem(*warning, arguments.positional(0)));
+    context.complain("warning: " + describe_problem(*warning, expression));
   }
   if (context.format == Format::json) {
-    context.print(to_json(result) + "\n");
+    context.print(one_line(result));
   } else {
     context.show(result, describe(result));
   }
@@ -94,12 +120,14 @@ int evaluate(Context& context, const Arguments& arguments) {
 }  // namespace
 
 std::vector<Command> expression_commands() {
-  return {{"expression",
-           "eval",
-           {"[EXPR]"},
-           {{"with", "FILE.json", "names the expression may use"}},
-           "evaluate an expression offline; without EXPR one JSON request per line from standard input",
-           evaluate}};
+  return {{.noun = "expression",
+           .verb = "eval",
+           .positionals = {"[EXPR]"},
+           .options = {{"with", "FILE.json", "names the expressions may use, {\"name\": value, ...}"}},
+           .help = "evaluate an expression offline; without EXPR one JSON request per line from standard input",
+           .run = evaluate,
+           .details = "A request {\"expr\": \"x + 1\", \"with\": {\"x\": 1}} gives {\"type\":\"int\",\"value\":2}.\n"
+                      "The language and every member of a request: docs/expressions.md."}};
 }
 
 }  // namespace sallyport::cli

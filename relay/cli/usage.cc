@@ -66,7 +66,9 @@ std::vector<const Command*> commands_below(std::span<const Command> commands, st
 }
 
 std::string usage_of(const Command& command) {
-  std::string out = fmt::format("usage: sallyport {} [options]\n\n{}\n\noptions:\n", call_of(command), command.help);
+  std::string out = fmt::format("usage: sallyport {} [options]\n\n{}\n\n", call_of(command), command.help);
+  if (!command.details.empty()) out += fmt::format("{}\n\n", command.details);
+  out += "options:\n";
   for (const auto& option : command.options) out += line_of(option);
   for (const auto& option : common_options()) {
     if (find_option(command, option.name) == &option) out += line_of(option);

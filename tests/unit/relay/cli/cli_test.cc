@@ -2,12 +2,14 @@
 #include "relay/cli/client.h"
 #include "relay/cli/commands.h"
 #include "relay/cli/output.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/relay/cli/cli_run.h"
 
 #include "shared/base/json.h"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <set>
 
 using namespace sallyport;
@@ -108,6 +110,44 @@ TEST_CASE("expressions come one a line and a broken line does not end it", "[cli
   CHECK(ran.code == kFailed);
   CHECK(ran.out.starts_with("{\"type\":\"int\",\"value\":42}\n{\"error\":"));
   CHECK(ran.out.ends_with("{\"type\":\"string\",\"value\":\"ab\"}\n"));
+}
+
+TEST_CASE("--with gives every line its defaults", "[cli][expr]") {
+  const TempDir folder;
+  const auto names = folder.write("names.json", R"({"x": 1, "y": 10})");
+  const auto lines = "{\"expr\":\"x + y\"}\n{\"id\":2,\"expr\":\"x + y\",\"with\":{\"x\":5}}\n";
+  const auto ran = run_cli({"expression", "eval", "--with", names}, {.in = lines, .environment = {}, .tune = {}});
+  CHECK(ran.code == kDone);
+  CHECK(ran.out == "{\"type\":\"int\",\"value\":11}\n{\"id\":2,\"type\":\"int\",\"value\":15}\n");
+  CHECK(run_cli({"expression", "eval", "x", "--with", names}).out == "int  1\n");
+}
+
+TEST_CASE("a --with that cannot be read is an error before any line", "[cli][expr]") {
+  const TempDir folder;
+  const auto list = folder.write("names.json", "[1]");
+  const auto in = [] { return Surroundings{.in = "{\"expr\":\"1\"}\n", .environment = {}, .tune = {}}; };
+  for (const auto& file : {list, std::string("/nonexistent/names.json"), std::string("-")}) {
+    const auto ran = run_cli({"expression", "eval", "--with", file}, in());
+    CHECK(ran.code != kDone);
+    CHECK(ran.out.empty());
+  }
+  const auto one = run_cli({"expression", "eval", "x", "--with", list});
+  CHECK(one.err.find("must hold one object") != std::string::npos);
+  CHECK(one.err.find('^') == std::string::npos);
+}
+
+TEST_CASE("an expression's result and its error are one line of JSON", "[cli][expr]") {
+  for (auto expression : {"1 + 1", "nowhere", "1 / 0", "'\\u0085\\u2028\\u2029'", "{'\\u2028': 1}"}) {
+    const auto ran = run_cli({"expression", "eval", expression, "-o", "json"});
+    INFO(ran.out);
+    CHECK(std::ranges::count(ran.out, '\n') == 1);
+    CHECK(ran.out.find("\u2028") == std::string::npos);
+  }
+  const auto ran = run_cli({"expression", "eval"},
+                           {.in = "{\"expr\":\"'\\\\u0085a\\\\u2028b\\\\u2029'\"}", .environment = {}, .tune = {}});
+  CHECK(ran.out == "{\"type\":\"string\",\"value\":\"\\u0085a\\u2028b\\u2029\"}\n");
+  CHECK(run_cli({"expression", "eval", "-0.0"}).out == "double  -0.0\n");
+  CHECK(run_cli({"expression", "eval", "--help"}).out.find("docs/expressions.md") != std::string::npos);
 }
 
 TEST_CASE("a wrong word leads to the right one", "[cli]") {
