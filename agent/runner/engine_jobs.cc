@@ -85,6 +85,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                                                                         connectors::TriggerEvent event,
                                                                         journal::Batch besides) {
   if (core.draining) co_return step_fail("cancelled", "the agent is stopping");
+  if (core.suspended) co_return step_fail("cancelled", "the relay has refused this agent: it starts no job");
   if (local_jobs() >= core.options.max_local_jobs) {
     co_return step_fail("disk_full", "too many jobs of local triggers are unfinished: they come first");
   }
