@@ -32,7 +32,8 @@ struct EngineOptions {
   std::uint32_t slots = 16;                     // jobs of the relay at one time
   std::uint32_t max_local_jobs = 1'000;         // started by local triggers and not finished: more events have to wait
   std::uint32_t workers = 8;                    // steps that run at one time
-  std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed
+  std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed, at most
+  std::size_t max_held = 5'000;                 // jobs of the relay that are unfinished or unreported: no more credit
   std::chrono::milliseconds disk_retry{1'000};  // a journal that cannot be written is tried again after this
 };
 

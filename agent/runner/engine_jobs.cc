@@ -135,7 +135,7 @@ std::size_t Engine::Impl::local_jobs() const {
 std::size_t Engine::Impl::relay_jobs() const { return jobs.size() - local_jobs() + accepting.size(); }
 
 std::uint32_t Engine::Impl::free_slots() const {
-  if (core.draining || core.parts.journal.outbox_full()) return 0;
+  if (core.draining || core.parts.journal.outbox_full() || pump.holds_too_many()) return 0;
   const std::size_t used = relay_jobs();
   return used >= core.options.slots ? 0 : core.options.slots - static_cast<std::uint32_t>(used);
 }
