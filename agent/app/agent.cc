@@ -1,5 +1,6 @@
 #include "agent/app/agent.h"
 
+#include "agent/app/engine_on_link.h"
 #include "agent/app/toolbox.h"
 #include "agent/app/watchdog.h"
 #include "agent/connectors/recipe_secrets.h"
@@ -13,11 +14,9 @@
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
 #include "agent/runner/engine.h"
-#include "agent/runner/jobs_channel.h"
 #include "agent/vault/vault.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
-#include "shared/base/json.h"
 #include "shared/base/percent.h"
 #include "shared/base/utf8.h"
 #include "shared/crypto/random.h"
@@ -74,52 +73,6 @@ link::SessionOptions session_options() {
   crypto::fill_random(options.self.boot_id);
   return options;
 }
-
-// Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine.
-class EngineOnLink final : public agent::LinkWork {
- public:
-  EngineOnLink(runner::Engine& engine, const policy::Config& config, const platform::ServiceHost& host, const Log& log)
-      : engine_(engine), config_(config), host_(host), log_(log) {}
-
-  asio::awaitable<void> on_link(link::Session& session) override {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    auto ended = co_await runner::run_jobs_channel(session, engine_);
-    if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
-    if (!session.ended()) session.stop("the jobs channel ended");
-  }
-  std::string policy_summary_json() override { return to_json(policy::config_summary(config_)); }
-  void on_ping(link::Session& session, std::uint64_t nonce) override {
-    if (answering_ < kMaxAnswers) session.spawn("pong", answer(session, nonce));
-  }
-  void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override {
-    log_.info("link.draining", {{"reason", reason}});
-  }
-  void on_state(const agent::LinkStatus& status) override {
-    if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
-    if (status.state == agent::LinkState::refused) engine_.withdraw_leases();  // its jobs may be elsewhere already
-    host_.status(fmt::format("{} {}", agent::to_string(status.state), status.last_problem));
-  }
-
- private:
-  static constexpr std::size_t kMaxAnswers = 4;
-
-  // A task of the link the ping came on: it never outlives it, and so never answers on a later one (P10.2).
-  asio::awaitable<void> answer(link::Session& session, std::uint64_t nonce) {
-    struct Counted {
-      std::size_t& count;
-      explicit Counted(std::size_t& of) : count(of) { ++count; }
-      ~Counted() { --count; }
-    };
-    const Counted counted(answering_);
-    if (co_await engine_.prove_alive()) session.pong(nonce);
-  }
-
-  runner::Engine& engine_;
-  const policy::Config& config_;
-  const platform::ServiceHost& host_;
-  const Log& log_;
-  std::size_t answering_ = 0;
-};
 
 struct Durable {
   platform::StateLock lock;

@@ -236,6 +236,10 @@ Result<void> ChangeWriter::operator()(const ReplaceAssignments& change) {
   return db_.run("UPDATE counters SET value = ? WHERE name = 'assignments_revision'", change.revision);
 }
 
+Result<void> ChangeWriter::operator()(const SetSuspended& change) {
+  return db_.run("INSERT OR REPLACE INTO counters(name, value) VALUES('suspended', ?)", change.suspended ? 1 : 0);
+}
+
 Result<void> ChangeWriter::operator()(const AcknowledgeReports& change) {
   SP_CHECK(db_.each(
       "SELECT count(*), coalesce(sum(size), 0) FROM outbox WHERE seq <= ?",

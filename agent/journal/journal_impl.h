@@ -57,6 +57,7 @@ class ChangeWriter {
   Result<void> operator()(const RecordEvent& change);
   Result<void> operator()(const SetCursor& change);
   Result<void> operator()(const ReplaceAssignments& change);
+  Result<void> operator()(const SetSuspended& change);
   Result<void> operator()(const AcknowledgeReports& change);
 
  private:

@@ -167,6 +167,8 @@ Result<StoredAssignments> Journal::assignments() {
   Result<void> opened;
   SP_CHECK(impl_->database.each("SELECT value FROM counters WHERE name = 'assignments_revision'",
                                 [&](const Row& row) { stored.revision = static_cast<std::uint64_t>(row.integer(0)); }));
+  SP_CHECK(impl_->database.each("SELECT value FROM counters WHERE name = 'suspended'",
+                                [&](const Row& row) { stored.suspended = row.integer(0) != 0; }));
   SP_CHECK(
       impl_->database.each("SELECT recipe, version, recipe_json FROM assignments ORDER BY recipe", [&](const Row& row) {
         const std::string recipe = row.text(0);

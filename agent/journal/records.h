@@ -140,12 +140,16 @@ struct ReplaceAssignments {
   std::vector<Assignment> recipes;
   WallTime at = {};
 };
+// Whether this agent may work at all; lasts until it is set again.
+struct SetSuspended {
+  bool suspended = false;
+};
 struct AcknowledgeReports {
   std::uint64_t up_to_seq = 0;
 };
 
 using Change = std::variant<AcceptJob, RaiseEpoch, AddIntent, AddDone, SetProgress, RequestCancel, EndJob, AbandonJob,
-                            AddReport, RecordEvent, SetCursor, ReplaceAssignments, AcknowledgeReports>;
+                            AddReport, RecordEvent, SetCursor, ReplaceAssignments, SetSuspended, AcknowledgeReports>;
 using Batch = std::vector<Change>;  // all of it or nothing
 
 // ---------------------------------------------------------------- what comes back
@@ -180,6 +184,7 @@ struct OutboxSize {
 struct StoredAssignments {
   std::uint64_t revision = 0;
   std::vector<Assignment> recipes;
+  bool suspended = false;  // see SetSuspended: none of them is to be acted on
 };
 
 }  // namespace sallyport::journal

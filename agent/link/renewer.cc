@@ -19,6 +19,16 @@ WallTime renewal_time(WallTime not_before, WallTime not_after, double random) {
   return not_before + life * 2 / 3 + WallTime::duration(jitter);
 }
 
+namespace {
+
+WallTime::duration least_pause(const crypto::Certificate& leaf) { return (leaf.not_after() - leaf.not_before()) / 12; }
+
+std::chrono::milliseconds rounded_up(SteadyTime::duration length) {
+  return std::chrono::ceil<std::chrono::milliseconds>(length);
+}
+
+}  // namespace
+
 struct Renewer::Impl {
   IdentityStore& identities;
   RenewalTimes times;
@@ -27,7 +37,9 @@ struct Renewer::Impl {
   const Log& log;
   Event* answered = nullptr;  // while a request waits for its answer
   std::unique_ptr<v1::RenewResponse> answer;
+  SteadyTime earliest{};  // no renewal before, also on a later link
 
+  void complain(const crypto::Certificate& fresh) const;
   asio::awaitable<Result<WallTime>> renew(link::Session& session);
   asio::awaitable<Result<v1::RenewResponse>> ask(link::Session& session, Bytes csr);
   Result<WallTime> accept(const v1::RenewResponse& response, crypto::PrivateKey key);
@@ -45,27 +57,36 @@ void Renewer::on_response(const v1::RenewResponse& response) {
 }
 
 asio::awaitable<void> Renewer::run(link::Session& session) {
-  auto& [identities, times, random, clock, log, answered, answer] = *impl_;
+  auto& [identities, times, random, clock, log, answered, answer, earliest] = *impl_;
   Backoff backoff({times.retry_base, times.retry_cap, {}}, random);
   auto current = identities.load();
   if (!current) co_return log.error("certificate.unreadable", {{"problem", current.error().message}});
   auto due = renewal_time(current->chain[0].not_before(), current->chain[0].not_after(), random());
   for (;;) {
     // Looked at again and again, because the wall clock may jump.
-    while (clock.wall() < due) {
-      co_await sleep_for(std::min<std::chrono::milliseconds>(times.look, due - clock.wall()));
+    while (clock.wall() < due || clock.steady() < earliest) {
+      const auto left = std::max(due - clock.wall(), rounded_up(earliest - clock.steady()));
+      co_await sleep_for(std::min<std::chrono::milliseconds>(times.look, left));
     }
     const auto renewed = co_await impl_->renew(session);
     if (renewed) {
       log.info("certificate.renewed", {{"not_after", rfc3339(*renewed)}});
       current = identities.load();
       if (!current) co_return log.error("certificate.unreadable", {{"problem", current.error().message}});
-      due = renewal_time(current->chain[0].not_before(), current->chain[0].not_after(), random());
+      const auto& leaf = current->chain[0];
+      due = renewal_time(leaf.not_before(), leaf.not_after(), random());
+      earliest = clock.steady() + std::max<WallTime::duration>(times.retry_base, least_pause(leaf));
+      if (clock.wall() >= due) impl_->complain(leaf);
     } else {
       log.warn("certificate.not_renewed", {{"problem", renewed.error().message}});
       co_await sleep_for(backoff.next(times.retry_base));
     }
   }
+}
+
+// A certificate that is due for renewal as it comes: this clock is far ahead of the relay's.
+void Renewer::Impl::complain(const crypto::Certificate& fresh) const {
+  log.warn("clock.ahead", {{"issued_at", rfc3339(fresh.not_before())}, {"clock", rfc3339(clock.wall())}});
 }
 
 asio::awaitable<Result<WallTime>> Renewer::Impl::renew(link::Session& session) {

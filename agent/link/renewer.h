@@ -28,8 +28,9 @@ struct RenewalTimes {
 };
 
 // Replaces the agent's certificate before it ends (docs/protocol.md P7.5): a new key, its CSR over the link, the new
-// pair into the store. The running link goes on with the old certificate; the next one shows the new. All arguments of
-// the constructor must outlive it.
+// pair into the store. The running link goes on with the old certificate; the next one shows the new. Whatever the wall
+// clock says, a twelfth of the certificate's life lies between two renewals: an agent whose clock is ahead must not use
+// up the relay's patience. All arguments of the constructor must outlive it.
 class Renewer {
  public:
   Renewer(IdentityStore& identities, RenewalTimes times, Random random, const Clock& clock, const Log& log);

@@ -21,6 +21,13 @@ std::string_view to_string(LinkState state) {
   return "stopped";
 }
 
+namespace {
+
+// This identity is no longer the agent's, or somebody else has it too.
+bool disowns(const link::Refusal& refusal) { return refusal.code == "revoked" || refusal.code == "quarantined"; }
+
+}  // namespace
+
 struct Supervisor::Impl final : link::SessionOwner {
   Impl(const asio::any_io_executor& on, SupervisorOptions settings, Parts parts, Random random);
 
@@ -135,6 +142,7 @@ asio::awaitable<void> Supervisor::Impl::rest(const std::optional<link::EndReason
   wake.clear();
   std::optional<link::Refusal> refusal;
   if (end && end->end == link::LinkEnd::refused) refusal = end->refusal;
+  if (refusal && disowns(*refusal)) status.disowned = refusal->code;
   const bool timeless = refusal && refusal->retry_after == milliseconds(0);
   if (timeless && (refusal->code == "revoked" || refusal->code == "version")) {
     change(LinkState::refused);
@@ -170,6 +178,7 @@ asio::awaitable<void> Supervisor::Impl::report_ready(link::Session& current) {
   if (!proven || current.draining()) co_return;
   ready_since = parts.clock.steady();
   parts.log.info("link.ready", {{"relay", current.peer().software}, {"protocol", current.peer().protocol}});
+  status.disowned.clear();
   change(LinkState::ready);
 }
 

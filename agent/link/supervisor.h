@@ -32,6 +32,8 @@ struct LinkStatus {
   unsigned failures = 0;     // since the last healthy link
   std::string last_problem;  // why the last link or attempt ended, "" before the first
   std::string relay_software;
+  // The relay's code when it disowned this agent ("revoked", "quarantined") and no link was ready since; else "".
+  std::string disowned;
 };
 
 // What runs on a link. All calls come on the supervisor's executor.

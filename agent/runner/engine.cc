@@ -32,7 +32,12 @@ asio::awaitable<Result<void>> Engine::Impl::start() {
   if (!unfinished.empty()) core.parts.log.info("jobs.resumed", {{"count", unfinished.size()}});
   SP_CO_TRY(auto assigned, co_await core.parts.journal.assignments());
   assignments_revision = assigned.revision;
-  co_await triggers.replace(std::move(assigned.recipes));
+  core.suspended = assigned.suspended;
+  if (core.suspended) {
+    core.parts.log.warn("engine.suspended", {{"why", "the relay refused this agent before"}, {"jobs", jobs.size()}});
+  } else {
+    co_await triggers.replace(std::move(assigned.recipes));
+  }
   co_return Result<void>();
 }
 
@@ -69,20 +74,25 @@ asio::awaitable<void> Engine::Impl::drain(SteadyTime deadline) {
   for (const auto& [id, task] : jobs) task->interrupt();
   while (core.running_steps > 0) co_await core.still.wait();
   wake_all();
-  while (assigning || !accepting.empty()) {
+  while (settling || !accepting.empty()) {
     accept_ended.clear();
     co_await accept_ended.wait();
   }
+  at_rest = true;
   co_await triggers.stop();
   co_await core.tasks.join();
   core.parts.log.info("engine.drained");
 }
 
+void Engine::suspend(std::string reason) { impl_->suspend(std::move(reason)); }
+void Engine::resume() { impl_->resume(); }
+
 asio::awaitable<void> Engine::drain(SteadyTime deadline) { return impl_->drain(deadline); }
 asio::awaitable<void> Engine::stop() { return impl_->drain(SteadyTime::min()); }
 
 Engine::Status Engine::Impl::status() const {
-  return {relay_jobs(), local_jobs(), core.running_steps, triggers.size(), core.parts.journal.outbox_size()};
+  return {relay_jobs(),    local_jobs(),   core.running_steps,
+          triggers.size(), core.suspended, core.parts.journal.outbox_size()};
 }
 
 Engine::Status Engine::status() const { return impl_->status(); }

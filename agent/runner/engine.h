@@ -32,7 +32,8 @@ struct EngineOptions {
   std::uint32_t slots = 16;                     // jobs of the relay at one time
   std::uint32_t max_local_jobs = 1'000;         // started by local triggers and not finished: more events have to wait
   std::uint32_t workers = 8;                    // steps that run at one time
-  std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed
+  std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed, at most
+  std::size_t max_held = 5'000;                 // jobs of the relay that are unfinished or unreported: no more credit
   std::chrono::milliseconds disk_retry{1'000};  // a journal that cannot be written is tried again after this
 };
 
@@ -54,7 +55,8 @@ struct EngineParts {
 //
 // A dispatch is answered after it is in the journal; the same one again is answered the same way and changes nothing. A
 // job whose lease has ended starts no step and has its running ones interrupted until the relay renews it; a fenced job
-// is dropped with everything it kept. Jobs of local triggers need no lease and go on while the link is down.
+// is dropped with everything it kept. Jobs of local triggers need no lease and go on while the link is down, unless the
+// relay has disowned this agent.
 class Engine {
  public:
   Engine(const boost::asio::any_io_executor& executor, EngineParts parts, EngineOptions options);
@@ -75,6 +77,13 @@ class Engine {
   // Returns after a round trip through what takes dispatches, the journal's thread included; for heartbeats.
   boost::asio::awaitable<Result<void>> prove_alive();
 
+  // --- the agent's standing with the relay
+  // The relay says that this identity is no longer this agent's, or not its alone. No local trigger is watched from now
+  // on, and no step of any job starts; those that run end by themselves. Stays so after a restart, until resume().
+  void suspend(std::string reason);
+  // A link was accepted again. Jobs go on; triggers are watched as after a restart.
+  void resume();
+
   // Takes nothing new from now on, lets running steps end, interrupts them at the deadline, and returns when all is
   // still. What is unfinished goes on after the next start().
   boost::asio::awaitable<void> drain(SteadyTime deadline);
@@ -87,6 +96,7 @@ class Engine {
     std::size_t local_jobs = 0;
     std::size_t running_steps = 0;
     std::size_t watched_recipes = 0;
+    bool suspended = false;
     journal::OutboxSize outbox;
   };
   Status status() const;

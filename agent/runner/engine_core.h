@@ -28,6 +28,7 @@ struct EngineCore {
   Event still;    // no step runs
   std::function<void(const JobId&)> wake_job;
   bool draining = false;
+  bool suspended = false;  // see Engine::suspend
   std::size_t running_steps = 0;
 
   Now now() const { return {parts.clock.steady(), parts.clock.wall()}; }

@@ -31,7 +31,16 @@ struct Engine::Impl {
   asio::awaitable<Result<void>> raise(const wire::Dispatch& dispatch, journal::Batch batch);
   asio::awaitable<void> drop(wire::Lease fenced);
   asio::awaitable<void> accepted(JobId job);
-  asio::awaitable<void> assign();
+
+  // --- engine_standing.cc: which triggers are watched
+  void suspend(std::string reason);
+  void resume();
+  void settle();
+  asio::awaitable<void> settle_triggers();
+  asio::awaitable<void> take_assignments(wire::Assignments now);
+  asio::awaitable<void> keep_suspension();
+  asio::awaitable<Result<void>> stand_still();
+  asio::awaitable<Result<void>> go_on();
 
   // --- engine_jobs.cc: the jobs there are
   std::shared_ptr<JobTask> add(const JobId& job, std::uint64_t epoch);
@@ -57,8 +66,11 @@ struct Engine::Impl {
   Event accept_ended;
   wire::Assembler incoming;
   std::optional<wire::Assignments> to_assign;
-  bool assigning = false;
   bool unwanted = false;  // by the relay, since the last link ended
+  bool settling = false;
+  bool at_rest = false;         // drained
+  bool suspension_kept = true;  // what core.suspended says is in the journal, and done
+  std::string suspended_why;
   std::uint64_t assignments_revision = 0;
 };
 

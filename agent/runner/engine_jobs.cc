@@ -85,6 +85,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                                                                         connectors::TriggerEvent event,
                                                                         journal::Batch besides) {
   if (core.draining) co_return step_fail("cancelled", "the agent is stopping");
+  if (core.suspended) co_return step_fail("cancelled", "the relay has refused this agent: it starts no job");
   if (local_jobs() >= core.options.max_local_jobs) {
     co_return step_fail("disk_full", "too many jobs of local triggers are unfinished: they come first");
   }
@@ -134,7 +135,7 @@ std::size_t Engine::Impl::local_jobs() const {
 std::size_t Engine::Impl::relay_jobs() const { return jobs.size() - local_jobs() + accepting.size(); }
 
 std::uint32_t Engine::Impl::free_slots() const {
-  if (core.draining || core.parts.journal.outbox_full()) return 0;
+  if (core.draining || core.parts.journal.outbox_full() || pump.holds_too_many()) return 0;
   const std::size_t used = relay_jobs();
   return used >= core.options.slots ? 0 : core.options.slots - static_cast<std::uint32_t>(used);
 }

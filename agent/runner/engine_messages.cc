@@ -187,32 +187,8 @@ asio::awaitable<Result<void>> Engine::Impl::take(wire::ReportsAcked acked) {
 
 asio::awaitable<Result<void>> Engine::Impl::take(wire::Assignments assignments) {
   to_assign = std::move(assignments);
-  if (!assigning && !core.draining) {
-    assigning = true;
-    core.tasks.spawn("assign", assign());
-  }
+  settle();
   co_return Result<void>();
-}
-
-// In a task of its own: a trigger that hangs in its file system must not make the agent deaf.
-asio::awaitable<void> Engine::Impl::assign() {
-  while (to_assign && !core.draining) {
-    wire::Assignments now = *std::move(to_assign);
-    to_assign.reset();
-    journal::Batch batch;
-    batch.emplace_back(journal::ReplaceAssignments{now.revision, now.recipes, core.parts.clock.wall()});
-    const auto committed = co_await core.commit(std::move(batch));
-    if (!committed) {
-      core.parts.log.error("assignments.unwritable", {{"why", committed.error().message}});
-      continue;
-    }
-    assignments_revision = now.revision;
-    core.parts.log.info("assignments.taken", {{"revision", now.revision}, {"recipes", now.recipes.size()}});
-    co_await triggers.replace(std::move(now.recipes));
-    pump.hold_now();
-  }
-  assigning = false;
-  accept_ended.set();
 }
 
 }  // namespace sallyport::runner

@@ -2,6 +2,7 @@
 
 #include "agent/runner/execution_impl.h"
 #include "shared/base/json.h"
+#include "shared/base/text.h"
 
 #include <algorithm>
 
@@ -13,6 +14,7 @@ using journal::StepStatus;
 
 constexpr std::size_t kMaxChanges = 256;  // of one turn; the rest comes with the next
 constexpr auto kOnFailureLimit = std::chrono::minutes(15);
+constexpr auto kStopFirst = std::chrono::seconds(1);
 
 Value trigger_of(const journal::Job& job) { return parse_stored_json(job.trigger_json).value_or(Value()); }
 
@@ -81,10 +83,19 @@ void Execution::Impl::notice_ending() {
   if (cancel_reason) {
     ending = std::make_unique<Ending>(Ending{JobStatus::cancelled, {{"cancelled"}, *cancel_reason, {}}, {}});
   } else if (now.steady >= deadline) {
-    ending = std::make_unique<Ending>(
-        Ending{JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, {}});
+    ending = std::make_unique<Ending>(over_time());
   }
 }
+
+Ending Execution::Impl::over_time() const {
+  const std::string limit = phase == Phase::steps ? format_duration(recipe->time_limit()) + " (`timeout`)"
+                                                  : format_duration(kOnFailureLimit) + " for `on_failure`";
+  return {JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit of " + limit, {}}, {}};
+}
+
+// Of what runs: the job's end interrupts it, its own deadline comes after that. Both at one instant would let chance
+// say what happened.
+SteadyTime Execution::Impl::stop_first() const { return deadline + kStopFirst; }
 
 bool Execution::Impl::begin_next() {
   const auto& list = phase == Phase::steps ? recipe->steps : recipe->on_failure;
@@ -211,7 +222,9 @@ void Execution::Impl::conclude(const recipe::Step& step, const std::string& path
   const bool by_request = ending && ending->status == JobStatus::cancelled && !handled;
   if (by_request) return finish(JobStatus::cancelled, ending->error, path);
   if (outcome.status == StepStatus::cancelled) {
-    return fail_job({JobStatus::timed_out, {{"timeout"}, "the job took longer than its time limit", {}}, path});
+    Ending late = over_time();
+    late.step = path;
+    return fail_job(std::move(late));
   }
   if (outcome.status == StepStatus::in_doubt && step.doubt() == recipe::OnInDoubt::ask) {
     return finish(JobStatus::in_doubt, error, path);

@@ -50,14 +50,14 @@ struct RunStep {
   std::string idempotency_key;
   bool repeated = false;                    // an earlier run with this key began, and may have come some way
   std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts
-  SteadyTime latest;                        // the job's own limit
+  SteadyTime latest;                        // a little after the job's own limit, which interrupts it
 };
 // Give item `index` of a body; nothing behind its last one.
 struct PullItem {
   std::string path;
   Handle source;
   std::int64_t index = 0;
-  SteadyTime latest;  // the job's own limit
+  SteadyTime latest;  // as above
 };
 using Action = std::variant<RunStep, PullItem>;
 

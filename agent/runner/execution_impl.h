@@ -79,6 +79,8 @@ struct Execution::Impl {
   void finish(JobStatus status, const StepError& error, const std::string& step);
   void finish_as_failed();
   void notice_ending();
+  Ending over_time() const;
+  SteadyTime stop_first() const;
   std::optional<SteadyTime> earliest_wake() const;
 
   // --- execution_loop.cc: the open runs of the current step
@@ -106,6 +108,7 @@ struct Execution::Impl {
   void take(Result result);
   void take(Pulled pulled);
   void take_doubt(OpenRun& run, const StepError& error);
+  bool ran_out_of_time(const StepError& error) const;
   void settle(OpenRun& run, const Outcome& outcome);
   void retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome);
   void end_run(std::int64_t item, const Outcome& outcome);

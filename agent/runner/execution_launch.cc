@@ -130,7 +130,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
                  .idempotency_key = idempotency_key(job.id, run.id),
                  .repeated = run.doubtful || run.id.attempt > 1,
                  .time_limit = current->step->time_limit(),
-                 .latest = deadline};
+                 .latest = stop_first()};
   run.stage = Stage::running;
   run.interrupted = false;
   run.certain = can_repeat(info, action.arguments);

@@ -78,7 +78,7 @@ bool Execution::Impl::open_item(std::int64_t item) {
   }
   current->pulling = item;
   current->pull_interrupted = false;
-  turn.actions.emplace_back(PullItem{current->path, loop.body(), item, deadline});
+  turn.actions.emplace_back(PullItem{current->path, loop.body(), item, stop_first()});
   return false;
 }
 
@@ -142,7 +142,11 @@ bool Execution::Impl::wind_down() {
 Outcome Execution::Impl::cut_short(const OpenRun& run) const {
   const auto* action = recipe::find_action(current->step->uses);
   const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
-  if (run.doubtful && !harmless) return {StepStatus::in_doubt, Value(), run.told_doubt.value_or(doubt())};
+  if (run.doubtful && !harmless) {
+    StepError why = run.told_doubt.value_or(doubt());
+    if (ending && ending->status == JobStatus::timed_out) why.message += "; " + ending->error.message;
+    return {StepStatus::in_doubt, Value(), std::move(why)};
+  }
   StepError error = ending ? ending->error : StepError{{"cancelled"}, "another item failed", {}};
   return {StepStatus::cancelled, Value(), std::move(error)};
 }

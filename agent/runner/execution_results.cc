@@ -15,6 +15,13 @@ std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::str
   return delay - delay * digit / 80;
 }
 
+StepError interrupted() {
+  return {{"in_doubt"},
+          "it was interrupted while it ran, and nobody can know whether its effect happened: look at the target, then "
+          "decide",
+          {}};
+}
+
 }  // namespace
 
 void Execution::Impl::take(Result result) {
@@ -31,8 +38,10 @@ void Execution::Impl::take(Result result) {
   const bool broken_off = error.error_class() == "cancelled";
   notice_ending();
   if (error.error_class() == "in_doubt") return take_doubt(run, error);
+  if (ran_out_of_time(error)) return end_run(run.id.item, cut_short(run));
   if (broken_off && ending) {
     run.doubtful |= !run.certain;
+    if (!run.certain) run.told_doubt = interrupted();
     return end_run(run.id.item, cut_short(run));
   }
   if (broken_off && run.interrupted) {
@@ -41,6 +50,13 @@ void Execution::Impl::take(Result result) {
     return;
   }
   settle(run, Outcome::failure(error));
+}
+
+// The job's limit is also a limit of the step: it ends as at its own `timeout`, whichever word its action found for it.
+// An action that cannot know whether its effect happened says so itself.
+bool Execution::Impl::ran_out_of_time(const StepError& error) const {
+  const bool stopped = error.error_class() == "cancelled" || error.error_class() == "timeout";
+  return stopped && ending && ending->status == JobStatus::timed_out;
 }
 
 // As after a crash: launch() asks the recipe, and `retry` has no say. The pause keeps a target that fails in the same

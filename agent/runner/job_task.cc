@@ -48,7 +48,8 @@ BootTime JobTask::next_look() const {
 }
 
 Standing JobTask::standing() const {
-  const bool wait = core_.draining || reload_ || fenced_ || lease_over() || core_.parts.journal.outbox_full();
+  const bool wait =
+      core_.draining || core_.suspended || reload_ || fenced_ || lease_over() || core_.parts.journal.outbox_full();
   return wait ? Standing::must_wait : Standing::may_act;
 }
 

@@ -49,6 +49,8 @@ class LocalTriggers {
                                      Value arguments);
   asio::awaitable<void> keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments);
   asio::awaitable<std::optional<WallTime>> last_fire(std::shared_ptr<const WatchedRecipe> watched, std::string rule);
+  asio::awaitable<void> set_back(std::shared_ptr<const WatchedRecipe> watched, std::string rule, WallTime from,
+                                 WallTime now);
   asio::awaitable<void> fire(std::shared_ptr<const WatchedRecipe> watched, std::string rule, WallTime due);
 
   EngineCore& core_;
@@ -57,11 +59,13 @@ class LocalTriggers {
 };
 
 // Which time a schedule has to run for now, if any, and from where to look on. Without a clock or IO. `last` is the
-// last time it ran for (or was skipped to).
+// last time it ran for (or was skipped to). One that lies well ahead of `now` was set by a clock that was wrong: the
+// schedule begins anew at `now`, and what it ran for already is known by its event keys.
 struct ScheduleStep {
   std::optional<WallTime> fire;
   WallTime last;                 // the cursor afterwards
   std::optional<WallTime> next;  // nothing to do before
+  bool clock_went_back = false;  // `last` was given up
 };
 enum class CatchUp { skip, once };
 ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, WallTime last, WallTime now);

@@ -40,8 +40,9 @@ connectors::StepResult<Value> settled(const Value& output) {
   const std::string text = to_json(output);
   if (text.size() > kMaxOutputBytes) {
     return connectors::step_fail("too_large", "the step ran, but what it gave is " + std::to_string(text.size()) +
-                                                  " bytes long; more than " + std::to_string(kMaxOutputBytes) +
-                                                  " must be a body");
+                                                  " bytes long as JSON, and a step gives at most " +
+                                                  std::to_string(kMaxOutputBytes) +
+                                                  ": use a body or rows, or ask for less");
   }
   auto back = parse_stored_json(text);
   if (!back) return connectors::step_fail("internal", "the step gave a value that cannot be stored");

@@ -23,7 +23,8 @@ struct Outcome {
   }
 };
 
-// A larger one fails its step: what is big travels as a handle.
+// Written as JSON. A larger one fails its step: what is big travels as a handle. The journal keeps it, a report of at
+// most wire::kMaxReport tells it, and a Dispatch after a failover brings it back (docs/recipes.md, Sizes).
 inline constexpr std::size_t kMaxOutputBytes = 256u << 10;
 
 // The value as it comes back from the journal, so that a resumed job sees what a running one sees. Class too_large over

@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kMaxAnswers = 256;
 constexpr std::size_t kRowsAtOnce = 128;
 constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
+constexpr std::size_t kFirstWindow = 256u << 10;
+constexpr std::size_t kLeastWindow = 64u << 10;
 constexpr auto kUnreadableAgain = std::chrono::seconds(30);
 constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to renew
 
@@ -38,6 +40,10 @@ Result<BootTime> ReportPump::lease_end(std::uint64_t holding, std::chrono::milli
 
 Result<void> ReportPump::confirmed(std::uint64_t seq) {
   if (seq > highest_sent_) return fail(Errc::invalid, "the relay confirmed a report that was never sent");
+  if (!flight_.empty() && flight_.front().seq <= seq) {
+    adapt(core_.parts.boot_clock.now() - flight_.front().sent_at,
+          2 * flight_bytes_ >= window_ ? Load::full : Load::light);
+  }
   while (!flight_.empty() && flight_.front().seq <= seq) {
     flight_bytes_ -= flight_.front().bytes;
     flight_.pop_front();
@@ -46,11 +52,22 @@ Result<void> ReportPump::confirmed(std::uint64_t seq) {
   return {};
 }
 
+// What is under way takes so long to be confirmed as a Holding behind it takes to get through.
+void ReportPump::adapt(BootTime::duration took, Load load) {
+  if (took > lease_length_ / 6) {
+    window_ = std::max(window_ / 2, kLeastWindow);
+  } else if (took < lease_length_ / 12 && load == Load::full) {
+    window_ *= 2;
+  }
+  window_ = std::min(window_, core_.options.report_window);
+}
+
 asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
   answers_.clear();  // of an earlier link: the relay asks again
   room_.set();
   flight_.clear();
   flight_bytes_ = 0;
+  window_ = std::min(kFirstWindow, core_.options.report_window);
   sent_seq_ = 0;
   told_slots_ = 0;
   holding_due_ = BootTime::min();
@@ -82,6 +99,7 @@ asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
   for (auto& job : hooks_.held_in_memory()) {
     if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
   }
+  held_ = held.size();
   const BootTime now = core_.parts.boot_clock.now();
   if (held.empty()) holding_due_ = now + kIdleHolding;
   const std::uint64_t number = holdings_.add(now);
@@ -97,8 +115,9 @@ asio::awaitable<Result<void>> ReportPump::send_ready(Uplink& uplink) {
 }
 
 asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {
-  while (flight_bytes_ < core_.options.report_window) {
-    const std::size_t room = core_.options.report_window - flight_bytes_;
+  const auto others_wait = [this] { return !answers_.empty() || core_.parts.boot_clock.now() >= holding_due_; };
+  while (flight_bytes_ < window_ && !others_wait()) {
+    const std::size_t room = window_ - flight_bytes_;
     const auto rows = co_await core_.parts.journal.outbox_after(sent_seq_, kRowsAtOnce, room);
     if (!rows) {
       core_.parts.log.error("outbox.unreadable", {{"why", rows.error().message}});
@@ -109,15 +128,15 @@ asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {
     for (const auto& row : *rows) {
       if (!row.report) core_.parts.log.error("report.lost", {{"job", row.job.value}, {"seq", row.seq}});
       std::string message = wire::encode(row);
-      flight_.push_back({row.seq, message.size()});
+      flight_.push_back({row.seq, message.size(), core_.parts.boot_clock.now()});
       flight_bytes_ += message.size();
       sent_seq_ = row.seq;
       highest_sent_ = std::max(highest_sent_, row.seq);
       SP_CO_CHECK(co_await uplink.send(std::move(message)));
+      if (others_wait()) break;
     }
-    if (!answers_.empty()) break;  // answers do not wait behind a long history
   }
-  if (!answers_.empty()) core_.to_send.set();
+  if (others_wait()) core_.to_send.set();
   co_return Result<void>();
 }
 

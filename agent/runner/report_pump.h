@@ -11,8 +11,9 @@
 namespace sallyport::runner {
 
 // The sending side of the jobs channel: what is held, credit, answers, and the reports of the outbox in order, with a
-// bounded number of bytes unconfirmed; from the oldest unconfirmed one again after a new link. Lives on the engine's
-// executor.
+// bounded number of bytes unconfirmed; from the oldest unconfirmed one again after a new link. On a slow link fewer
+// bytes are under way, and a Holding passes between two reports: a long history must not cost a running job its lease.
+// Lives on the engine's executor.
 class ReportPump {
  public:
   struct Hooks {
@@ -29,7 +30,9 @@ class ReportPump {
   // Until when a lease holds that rests on this Holding; the next one goes out in time to renew it. Already over when
   // nothing proves that it began after a Holding of ours. Errc::invalid: there never was such a Holding.
   Result<BootTime> lease_end(std::uint64_t holding, std::chrono::milliseconds length);
-  void dispatched() { told_slots_ -= told_slots_ > 0 ? 1 : 0; }
+  void dispatched() { told_slots_ -= told_slots_ > 0 ? 1 : 0, ++held_; }
+  // Of jobs that a Holding names, as of the last one: it has to fit into one message, and so has its answer.
+  bool holds_too_many() const { return held_ >= core_.options.max_held; }
   void hold_now() { holding_due_ = BootTime::min(), core_.to_send.set(); }
 
  private:
@@ -41,7 +44,10 @@ class ReportPump {
   struct Flight {
     std::uint64_t seq;
     std::size_t bytes;
+    BootTime sent_at;
   };
+  enum class Load { light, full };
+  void adapt(BootTime::duration took, Load load);
   EngineCore& core_;
   Hooks hooks_;
   Event room_;
@@ -49,9 +55,11 @@ class ReportPump {
   std::deque<Flight> flight_;
   SentHoldings holdings_;
   std::size_t flight_bytes_ = 0;
+  std::size_t window_ = 0;          // bytes that may be unconfirmed
   std::uint64_t sent_seq_ = 0;      // on this link
   std::uint64_t highest_sent_ = 0;  // on any
   std::uint32_t told_slots_ = 0;
+  std::size_t held_ = 0;
   BootTime holding_due_{};
   std::chrono::milliseconds lease_length_{30'000};
 };

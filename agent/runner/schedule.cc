@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kCursor = "schedule";
 constexpr auto kLate = std::chrono::minutes(1);
-constexpr auto kLook = std::chrono::seconds(30);  // the wall clock may jump while we sleep
+constexpr auto kSteppedBack = std::chrono::minutes(1);  // less is a clock that is being put right
+constexpr auto kLook = std::chrono::seconds(30);        // the wall clock may jump while we sleep
 constexpr auto kAgain = std::chrono::seconds(5);
 
 using namespace std::chrono_literals;
@@ -35,6 +36,7 @@ journal::Change cursor_at(const WatchedRecipe& watched, const std::string& rule,
 }  // namespace
 
 ScheduleStep next_schedule_step(const recipe::Cron& cron, CatchUp catch_up, WallTime last, WallTime now) {
+  if (last - now > kSteppedBack) return {std::nullopt, now, cron.next(now), true};
   const auto due = cron.next(last);
   if (!due) return {std::nullopt, last, std::nullopt};
   if (*due > now) return {std::nullopt, last, due};
@@ -76,11 +78,22 @@ asio::awaitable<void> LocalTriggers::keep_schedule(std::shared_ptr<const Watched
   for (;;) {
     const WallTime now = core_.parts.clock.wall();
     const ScheduleStep step = next_schedule_step(*cron, catch_up, *last, now);
+    if (step.clock_went_back) co_await set_back(watched, rule, *last, now);
     if (step.fire) co_await fire(watched, rule, *step.fire);
     last = step.last;
     const auto wait = step.next ? *step.next - now : std::chrono::milliseconds(kLook);
     if (wait > std::chrono::milliseconds(0)) co_await sleep_for(std::min<std::chrono::milliseconds>(wait, kLook));
   }
+}
+
+asio::awaitable<void> LocalTriggers::set_back(std::shared_ptr<const WatchedRecipe> watched, std::string rule,
+                                              WallTime from, WallTime now) {
+  co_await core_.tell({"schedule.clock_went_back", "",
+                       "recipe " + watched->recipe->name + ": it had run for times up to " + rfc3339(from) +
+                           ", and the clock says " + rfc3339(now) + " now: it goes on from here"});
+  journal::Batch cursor;
+  cursor.push_back(cursor_at(*watched, rule, now));
+  (void)co_await core_.commit(std::move(cursor));  // otherwise it is found again after a restart
 }
 
 // Until it is in the journal: a time that is due is never dropped because the disk was full.

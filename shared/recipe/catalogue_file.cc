@@ -5,7 +5,8 @@ namespace {
 
 constexpr std::array kKinds{"file"sv};
 constexpr std::array kModes{"create"sv, "replace"sv};
-constexpr std::array kReadErrors{"policy"sv, "not_found"sv, "permission"sv, "changed"sv, "timeout"sv, "invalid"sv};
+constexpr std::array kLargeReadErrors{"policy"sv,  "not_found"sv, "permission"sv, "changed"sv,
+                                      "timeout"sv, "invalid"sv,   "too_large"sv};
 constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv, "permission"sv, "constraint"sv,
                                   "disk_full"sv, "too_large"sv, "timeout"sv,    "invalid"sv};
 constexpr std::array kContentOrSource{"content"sv, "source"sv};
@@ -14,15 +15,16 @@ constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below 
 constexpr Field kRecursive{
     .name = "recursive", .types = Types::boolean, .doc = "look into directories below it too", .default_json = "false"};
 
-constexpr std::array kReadFields{kPath,
-                                 Field{.name = "text",
-                                       .types = Types::boolean,
-                                       .doc = "give the content as text too; at most 1 MiB of UTF-8",
-                                       .default_json = "false"},
-                                 Field{.name = "sha256",
-                                       .types = Types::boolean,
-                                       .doc = "compute `output.file.sha256`, which reads the whole file",
-                                       .default_json = "false"}};
+constexpr std::array kReadFields{
+    kPath,
+    Field{.name = "text",
+          .types = Types::boolean,
+          .doc = "give the content as text too, in UTF-8; small files only (`recipes.md`, Sizes)",
+          .default_json = "false"},
+    Field{.name = "sha256",
+          .types = Types::boolean,
+          .doc = "compute `output.file.sha256`, which reads the whole file",
+          .default_json = "false"}};
 constexpr std::array kDeleteFields{kPath};
 constexpr std::array kWriteFields{
     kPath, Field{.name = "content", .types = Types::text, .doc = "the whole content as text"},
@@ -41,13 +43,19 @@ constexpr std::array kMoveFields{
           .default_json = "false"}};
 constexpr std::array kListFields{
     kPath, Field{.name = "pattern", .traits = Traits::glob, .doc = "only names that match", .default_json = "\"*\""},
-    kRecursive};
+    kRecursive,
+    Field{.name = "limit",
+          .types = Types::integer,
+          .doc = "at most so many files, the first by path; without it more than some 1,000 are an error (`too_large`)",
+          .min = 1,
+          .max = 1'000}};
 
 constexpr std::array kFileOutput{OutputField{"file", Types::body, "the file; `path`, `name`, `size`, `mtime`"}};
 constexpr std::array kReadOutput{kFileOutput[0], OutputField{"text", Types::text, "the content, when asked for"}};
 constexpr std::array kMoveOutput{OutputField{"path", Types::text, "where the file is now"}};
 constexpr std::array kListOutput{OutputField{"files", Types::list, "bodies, sorted by path"},
-                                 OutputField{"count", Types::integer, "how many there are"},
+                                 OutputField{"count", Types::integer, "how many `files` holds"},
+                                 OutputField{"more", Types::boolean, "whether `limit` kept others out"},
                                  OutputField{"skipped", Types::integer, "how many more have a name that is not UTF-8"}};
 constexpr std::array kDeleteOutput{OutputField{"deleted", Types::boolean, "false when it was gone already"}};
 
@@ -59,7 +67,7 @@ constexpr std::array kActions{
                .output = kReadOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kLargeReadErrors},
     ActionInfo{.name = "file.write@1",
                .doc = "Writes a file: complete or not at all.",
                .connections = kKinds,
@@ -85,7 +93,7 @@ constexpr std::array kActions{
                .output = kListOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kLargeReadErrors},
     ActionInfo{.name = "file.delete@1",
                .doc = "Deletes a file; one that is not there is no error.",
                .connections = kKinds,

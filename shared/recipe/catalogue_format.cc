@@ -46,8 +46,11 @@ constexpr std::array kCsvWriteFields{
           .types = Types::boolean,
           .doc = "put `'` before text that a spreadsheet would run as a formula",
           .default_json = "false"}};
-constexpr std::array kJsonParseFields{Field{.name = "source", .types = Types::body, .doc = "a body, at most 4 MiB"},
-                                      Field{.name = "text", .types = Types::text, .doc = "JSON in a text"}};
+constexpr std::array kJsonParseFields{
+    Field{.name = "source",
+          .types = Types::body,
+          .doc = "a body, at most 4 MiB; the value in it, at most 256 KiB (`recipes.md`, Sizes)"},
+    Field{.name = "text", .types = Types::text, .doc = "JSON in a text"}};
 constexpr std::array kJsonWriteFields{
     Field{.name = "value", .types = Types::any, .doc = "one value; becomes one JSON document"},
     Field{.name = "rows", .types = Types::rows | Types::list, .doc = "rows; one JSON object per line"}};

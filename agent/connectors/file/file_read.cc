@@ -11,7 +11,7 @@
 namespace sallyport::connectors::file {
 namespace {
 
-constexpr std::uint64_t kMaxText = 1u << 20;
+constexpr std::uint64_t kMaxText = 256u << 10;  // of a step's whole output
 constexpr std::size_t kMaxListed = 10'000;
 constexpr int kMaxDepth = 32;
 
@@ -79,10 +79,14 @@ class FileList final : public Action {
     ValueList handles;
     for (const auto& file : found.files)
       handles.push_back(Value(make_handle(context.connection, file.name, file.facts)));
+    const auto limit = static_cast<std::size_t>(arguments.integer_or("limit", kMaxListed));
+    const bool more = handles.size() > limit;
+    if (more) handles.resize(limit);
     const auto count = static_cast<std::int64_t>(handles.size());
     const auto skipped = static_cast<std::int64_t>(found.skipped.size());
     return Output{Value(ValueMap{{Value("files"), Value(std::move(handles))},
                                  {Value("count"), Value(count)},
+                                 {Value("more"), Value(more)},
                                  {Value("skipped"), Value(skipped)}})};
   }
 

@@ -82,7 +82,8 @@ void TestRelay::Guest::on_control(link::Session& from, const v1::Control& messag
       csr = must(
           crypto::SigningRequest::from_der(must(crypto::make_signing_request(must(crypto::PrivateKey::generate())))));
     }
-    const auto leaf = must(crypto::issue_agent_certificate(pki.issuer, csr, id, crypto::kAgentLifetime, relay_.clock_));
+    const MovableClock own(relay_.clock_.wall() - relay_.renew_behind);
+    const auto leaf = must(crypto::issue_agent_certificate(pki.issuer, csr, id, crypto::kAgentLifetime, own));
     response.set_certificate_der(text(leaf.der()));
     response.add_chain_der(text(pki.issuer.certificate.der()));
   } else {

@@ -46,6 +46,7 @@ class TestRelay {
   Bytes enrol_garbage;                // answer with these bytes instead
   bool renew_for_other_key = false;   // answers renewals with a certificate for a key of its own
   std::string renew_error;
+  std::chrono::milliseconds renew_behind{0};  // its clock, when it renews, behind the agent's
 
  private:
   boost::asio::awaitable<void> accept_loop();

@@ -88,6 +88,27 @@ ASYNC_TEST_CASE("two thirds into its life the certificate is renewed, on the run
   co_await rig.finish();
 }
 
+ASYNC_TEST_CASE("an agent whose clock is ahead renews once, and says what it sees", "[link]") {
+  LinkRig rig(co_await asio::this_coro::executor);
+  rig.start();
+  bool ready = co_await rig.until_ready();
+  REQUIRE(ready);
+  rig.relay.renew_behind = std::chrono::hours(25 * 24);
+  rig.clock.advance(rig.relay.renew_behind);
+  const bool renewed = co_await rig.until([&] { return rig.lines.has("clock.ahead"); });
+  REQUIRE(renewed);
+  co_await sleep_for(300ms);  // thirty looks at the clock
+  CHECK(rig.identities.installed == 1);
+
+  rig.relay.guests[0].session->stop("cut by the test");  // the next link does not forget it
+  ready = co_await rig.until(
+      [&] { return rig.relay.guests.size() == 2 && rig.supervisor.status().state == LinkState::ready; });
+  REQUIRE(ready);
+  co_await sleep_for(100ms);
+  CHECK(rig.identities.installed == 1);
+  co_await rig.finish();
+}
+
 ASYNC_TEST_CASE("a renewal that is refused or wrong changes nothing and is tried again", "[link]") {
   LinkRig rig(co_await asio::this_coro::executor);
   rig.relay.renew_error = "the organisation is suspended";

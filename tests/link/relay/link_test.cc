@@ -35,6 +35,7 @@ ASYNC_TEST_CASE("a revoked agent is cut at once, told why, and cannot come back"
   REQUIRE(refused);
   CHECK(std::chrono::steady_clock::now() - begun < 5s);
   CHECK(says(agent.status(), "this agent was revoked"));
+  CHECK(agent.status().disowned == "revoked");
   CHECK_FALSE(rig.links.link_of(rig.tenant.org, identity.id.agent));
   CHECK(bystander.status().state == LinkState::ready);
 
@@ -66,6 +67,7 @@ ASYNC_TEST_CASE("of two copies of one identity the second is refused while the f
   const bool refused = co_await rig.until([&] { return says(copy.status(), "another process with this identity"); });
   REQUIRE(refused);
   CHECK(says(copy.status(), "enrol it anew"));
+  CHECK(copy.status().disowned == "quarantined");
   CHECK(copy.links == 0);
   CHECK(first.status().state == LinkState::ready);
   CHECK(first.links == 1);
@@ -78,6 +80,7 @@ ASYNC_TEST_CASE("of two copies of one identity the second is refused while the f
   copy.supervisor().retry();
   const bool now_ready = co_await copy.until_ready();
   CHECK(now_ready);
+  CHECK(copy.status().disowned.empty());
   co_await copy.finish();
   co_await rig.finish();
 }

@@ -119,7 +119,7 @@ TEST_CASE("a forged handle opens nothing the policy does not allow", "[file]") {
 
 TEST_CASE("what cannot be read says why", "[file]") {
   Files files;
-  files.write("in/a.csv", std::string((1u << 20) + 1, 'x'));
+  files.write("in/a.csv", std::string((256u << 10) + 1, 'x'));
   files.write("in/b.csv", "\xff");
   CHECK(files.error("file.read@1", args({{"path", "in/none.csv"}})).starts_with("not_found: "));
   CHECK(files.error("file.read@1", args({{"path", "in/a.csv"}, {"text", true}})).starts_with("too_large: "));
@@ -222,6 +222,11 @@ TEST_CASE("files are listed by pattern, and only those the policy lets be read",
   CHECK(names(args({{"path", "in"}})) == "in/a.csv in/b.csv ");
   CHECK(names(args({{"path", "in"}, {"recursive", true}})) == "in/a.csv in/b.csv in/sub/e.csv ");
   CHECK(names(args({{"path", "in"}, {"pattern", "b*"}})) == "in/b.csv ");
+  CHECK(names(args({{"path", "in"}, {"limit", 1}})) == "in/a.csv ");
+  CHECK(names(args({{"path", "in"}, {"limit", 2}})) == "in/a.csv in/b.csv ");
+  CHECK(files.run("file.list@1", args({{"path", "in"}, {"limit", 1}}))->find("more")->as_bool());
+  CHECK_FALSE(files.run("file.list@1", args({{"path", "in"}, {"limit", 2}}))->find("more")->as_bool());
+  CHECK_FALSE(files.run("file.list@1", args({{"path", "in"}}))->find("more")->as_bool());
   CHECK(names(args({{"path", "done"}})) == "policy");
   CHECK(names(args({{"path", "."}})) == "policy");
 }

@@ -360,6 +360,20 @@ TEST_CASE("a journal of the first schema is brought up to date with everything i
   CHECK(journal->apply({ReplaceAssignments{1, {}}}));
 }
 
+TEST_CASE("that the agent may not work lasts until it may again, whatever is assigned meanwhile", "[journal]") {
+  TempDir dir;
+  CHECK_FALSE(must_open(options_in(dir))->assignments()->suspended);
+  REQUIRE(must_open(options_in(dir))->apply({SetSuspended{true}}));
+  {
+    auto journal = must_open(options_in(dir));
+    CHECK(journal->assignments()->suspended);
+    REQUIRE(journal->apply({ReplaceAssignments{4, {{RecipeId("rcp_1"), 1, "{}"}}}}));
+    CHECK(journal->assignments()->suspended);
+    REQUIRE(journal->apply({SetSuspended{false}}));
+  }
+  CHECK_FALSE(must_open(options_in(dir))->assignments()->suspended);
+}
+
 TEST_CASE("cancel, cursors and assignments last", "[journal]") {
   const TempDir dir;
   const RecipeId recipe("rcp_1");

@@ -94,6 +94,7 @@ struct Work final : LinkWork {
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
   void on_state(const LinkStatus& status) override {
     if (states.empty() || states.back() != status.state) states.push_back(status.state);
+    disowned = status.disowned;
   }
   bool saw(LinkState state) const { return std::ranges::find(states, state) != states.end(); }
 
@@ -104,6 +105,7 @@ struct Work final : LinkWork {
   int links = 0;
   std::string went_away;
   std::vector<LinkState> states;
+  std::string disowned;
 };
 
 struct Rig {
@@ -227,13 +229,16 @@ ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but 
   struct Case {
     const char* code;
     bool parked;
+    bool disowned;
   };
-  const auto [code, parked] = GENERATE(values<Case>({{"revoked", true},
-                                                     {"version", true},
-                                                     {"protocol", false},
-                                                     {"replaced", false},
-                                                     {"quarantined", false},
-                                                     {"a word of a later relay", false}}));
+  const auto [code, parked, disowned] = GENERATE(values<Case>({{"revoked", true, true},
+                                                               {"version", true, false},
+                                                               {"protocol", false, false},
+                                                               {"replaced", false, false},
+                                                               {"moved", false, false},
+                                                               {"overloaded", false, false},
+                                                               {"quarantined", false, true},
+                                                               {"a word of a later relay", false, false}}));
   INFO(code);
   Rig rig(co_await asio::this_coro::executor);
   rig.relay.gate = [code = code](const link::Peer&) { return link::Refusal{code, "no", 0ms}; };
@@ -247,6 +252,17 @@ ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but 
     CHECK(rig.relay.dialled[1] - rig.relay.dialled[0] >= 150ms);
     CHECK_FALSE(rig.work.saw(LinkState::refused));
   }
+  CHECK(rig.work.disowned == (disowned ? code : ""));
+  rig.relay.failures = 2;  // that a link cannot be had says nothing else about the agent
+  rig.supervisor.retry();
+  const bool tried = co_await rig.until([&] { return rig.relay.failures == 0; });
+  REQUIRE(tried);
+  CHECK(rig.work.disowned == (disowned ? code : ""));
+  rig.relay.gate = nullptr;
+  rig.supervisor.retry();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  REQUIRE(ready);
+  CHECK(rig.work.disowned.empty());
   co_await rig.finish();
 }
 

@@ -280,6 +280,23 @@ ASYNC_TEST_CASE("only as many jobs as there are slots are asked for", "[engine][
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("while too many jobs are unreported, no more are asked for", "[engine][bounds]") {
+  EngineBench bench(co_await asio::this_coro::executor, {.max_held = 3});
+  co_await bench.open();
+  co_await bench.link_up();
+  for (char last : {'1', '2', '3'}) {
+    co_await bench.say(dispatch(canonical(kOne), {.job = kJob1.substr(0, kJob1.size() - 1) + last}));
+  }
+  co_await until([&] { return bench.uplink->lines_with("job_finished").size() == 3; }, "all have run");
+  co_await until([&] { return bench.uplink->has("ready 0"); }, "there is no credit");
+  CHECK(bench.uplink->lines_with("ready").back() == "ready 0");
+  co_await bench.say(acked(bench.uplink->last_seq()));
+  bench.clock.move(21s);  // so that the next Holding is due, which finds none of them
+  co_await bench.say(acked(0));
+  co_await until([&] { return bench.uplink->lines_with("ready").back() == "ready 16"; }, "there is credit again");
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a drain lets what runs end, takes nothing new, and leaves the rest for later", "[engine][drain]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

@@ -207,6 +207,29 @@ ASYNC_TEST_CASE("times before an assignment were not missed, nor were those of a
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("a schedule goes on after the clock was ahead, says so, and runs for no time twice",
+                "[engine][schedule]") {
+  const bool ran_already = GENERATE(false, true);
+  EngineBench bench(co_await asio::this_coro::executor);
+  watched_since(bench, scheduled("* * * * *", "skip"), at("2026-12-17T00:00:00Z"), "* * * * * UTC");
+  if (ran_already) {
+    const auto journal = journal::test::must_open(journal::test::options_in(bench.dir));
+    REQUIRE(journal->apply({journal::RecordEvent{RecipeId(kRecipe1), "schedule 2026-11-22T10:01:00.000Z", {}}}));
+  }
+  bench.clock.set_wall(at("2026-11-22T10:00:59.500Z"));
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await until([&] { return bench.uplink->has("event schedule.clock_went_back"); }, "it is told");
+  if (ran_already) {
+    co_await pause(1s);
+    CHECK_FALSE(bench.uplink->has("job_started"));
+  } else {
+    co_await until([&] { return bench.uplink->has("log schedule 2026-11-22T10:01:00.000Z"); }, "it fires");
+  }
+  CHECK(bench.uplink->lines_with("clock_went_back").size() == 1);
+  co_await bench.close();
+}
+
 TEST_CASE("what a schedule has to do now", "[schedule]") {
   const auto cron = *recipe::Cron::parse("0 * * * *");
   const auto hour = at("2026-03-01T10:00:00Z");
@@ -238,10 +261,24 @@ TEST_CASE("what a schedule has to do now", "[schedule]") {
     CHECK(next_schedule_step(yearly, CatchUp::once, at("2025-12-31T00:00:00Z"), at("2026-11-30T00:00:00Z")).fire ==
           at("2026-01-01T00:00:00Z"));
   }
-  SECTION("a clock that went back does nothing twice") {
-    const auto step = next_schedule_step(cron, CatchUp::once, hour, hour - 24h);
-    CHECK_FALSE(step.fire);
-    CHECK(step.next == hour + 1h);
+  SECTION("a clock that is put right by a little does nothing twice") {
+    for (const auto back : {1s, 60s}) {
+      const auto step = next_schedule_step(cron, CatchUp::once, hour, hour - back);
+      CHECK_FALSE(step.fire);
+      CHECK_FALSE(step.clock_went_back);
+      CHECK(step.next == hour + 1h);
+    }
+  }
+  SECTION("a clock that was ahead, by a day or a year, silences nothing") {
+    for (const auto ahead : {61s, 86'400s, 31'536'000s}) {
+      const auto now = hour + 30min;
+      const auto step = next_schedule_step(cron, CatchUp::once, now + ahead, now);
+      CHECK_FALSE(step.fire);
+      CHECK(step.clock_went_back);
+      CHECK(step.last == now);
+      CHECK(step.next == hour + 1h);
+      CHECK(next_schedule_step(cron, CatchUp::once, step.last, hour + 1h).fire == hour + 1h);
+    }
   }
 }
 

@@ -219,7 +219,7 @@ on_failure: [{id: tell, uses: log.write@1, with: {text: "${{ error.class }} in $
 )");
   SECTION("while a step runs") {
     const auto first = job.turn();
-    CHECK(std::get<RunStep>(first.actions[0]).latest == job.now().steady + std::chrono::minutes(10));
+    CHECK(std::get<RunStep>(first.actions[0]).latest > job.now().steady + std::chrono::minutes(10));
     job.advance(std::chrono::minutes(11));
     const auto late = job.turn();
     CHECK(late.interrupt);
@@ -245,6 +245,71 @@ on_failure: [{id: tell, uses: log.write@1, with: {text: "${{ error.class }} in $
     job.run();
     CHECK(job.finished == JobStatus::timed_out);
   }
+}
+
+// An action may notice that its time is over, or be interrupted, in any order with the job's own limit.
+TEST_CASE("a job over its time ends the same, whichever of its limits the step noticed", "[execution][timeout]") {
+  const std::string word = GENERATE("cancelled", "timeout");
+  const std::string retry = GENERATE("", ", retry: {max: 3}");
+  const bool told_before = GENERATE(false, true);
+  INFO(word << " " << retry << " " << told_before);
+  JobScript job("timeout: 10m\nsteps:\n  - {id: a, uses: command.run@1, with: {template: t}" + retry + R"(}
+on_failure: [{id: tell, uses: log.write@1, with: {text: "${{ error.class }} in ${{ error.step }}"}}]
+)");
+  const auto run = std::get<RunStep>(job.turn().actions[0]).run;
+  job.advance(std::chrono::minutes(10));
+  if (told_before) CHECK(job.turn().interrupt);
+  job.execution().on_step_result(run, fails(word, "the process was ended"));
+  job.run();
+  CHECK(job.told() == Lines{"started a#1", "cancelled a#1 timeout", "log info timeout in a",
+                            "succeeded on_failure.tell#1", "job timed_out timeout"});
+  CHECK(job.end().message == "the job took longer than its time limit of 10m (`timeout`)");
+  CHECK(job.end().failed_step == "a");
+}
+
+TEST_CASE("what an action knows beyond that its time was over stays said when the job is over its time",
+          "[execution][timeout]") {
+  JobScript job("timeout: 10m\nsteps:\n  - {id: a, uses: command.run@1, with: {template: t}}\n");
+  const auto run = std::get<RunStep>(job.turn().actions[0]).run;
+  job.advance(std::chrono::minutes(10));
+  SECTION("a failure of its own") {
+    job.execution().on_step_result(run, fails("exit:3", "it ended with 3"));
+    job.run();
+    CHECK(job.finished == JobStatus::failed);
+    CHECK(job.end().error_class == "exit:3");
+  }
+  SECTION("a doubt") {
+    job.execution().on_step_result(run, fails("in_doubt", "told to commit, and no answer"));
+    job.run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.end().message ==
+          "told to commit, and no answer; the job took longer than its time limit of 10m (`timeout`)");
+  }
+}
+
+TEST_CASE("a step over its own time fails with it, and is tried again as the recipe says", "[execution][timeout]") {
+  const bool again = GENERATE(false, true);
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, timeout: 2s, with: {template: t}" +
+                std::string(again ? ", retry: {max: 1}" : "") + "}\n");
+  job.on("command.run@1", [](const RunStep&) { return fails("timeout", "it did not end in time"); }).run();
+  CHECK(job.finished == JobStatus::failed);
+  CHECK(job.end().error_class == "timeout");
+  CHECK(job.ran.size() == (again ? 2u : 1u));
+}
+
+TEST_CASE("a cancelled job ends as cancelled, whatever its step made of it", "[execution][cancel]") {
+  const std::string word = GENERATE("cancelled", "timeout");
+  const bool late = GENERATE(false, true);
+  JobScript job("timeout: 10m\nsteps:\n  - {id: a, uses: command.run@1, with: {template: t}}\n");
+  const auto run = std::get<RunStep>(job.turn().actions[0]).run;
+  job.execution().cancel("an operator asked");
+  if (late) job.advance(std::chrono::minutes(10));
+  CHECK(job.turn().interrupt);
+  job.execution().on_step_result(run, fails(word));
+  job.run();
+  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(job.end().message == "an operator asked");
+  if (word == "cancelled") CHECK(job.told()[1] == "in_doubt a#1 in_doubt");
 }
 
 TEST_CASE("a step's own time limit goes with it", "[execution][timeout]") {

@@ -177,9 +177,16 @@ TEST_CASE("an output is the same value now and after a restart", "[execution][ou
 }
 
 TEST_CASE("an output too large for a value fails its step", "[execution][output][bounds]") {
-  JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
-  job.on("file.list@1", [](const RunStep&) { return gives(Value(std::string(kMaxOutputBytes, 'x'))); }).run();
-  CHECK(job.end().error_class == "too_large");
+  const auto end_with = [](std::size_t json_bytes) {
+    JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
+    job.on("file.list@1", [&](const RunStep&) { return gives(Value(std::string(json_bytes - 2, 'x'))); }).run();
+    return job.end();
+  };
+  CHECK(kMaxOutputBytes == 256u << 10);  // docs/recipes.md, Sizes
+  CHECK(end_with(kMaxOutputBytes).status == "succeeded");
+  const auto end = end_with(kMaxOutputBytes + 1);
+  CHECK(end.error_class == "too_large");
+  CHECK(end.message.find("is 262145 bytes long as JSON, and a step gives at most 262144") != std::string::npos);
 }
 
 TEST_CASE("outcomes survive encoding, whatever they are", "[execution][output]") {

@@ -24,6 +24,21 @@ std::string part(std::string bytes, bool more) {
 
 }  // namespace
 
+TEST_CASE("a Holding of as many jobs as there may ever be, and its answer, fit into one message", "[wire][bounds]") {
+  constexpr int kMany = 10'000;  // an agent holds half as many, and what its slots take
+  const std::vector<journal::HeldJob> held(kMany, {JobId(kJob1), ~std::uint64_t{0}});
+  CHECK(wire::encode_holding(~std::uint64_t{0}, held, ~std::uint64_t{0}).size() < (1u << 20));
+  v1::ToAgent answer;
+  for (int i = 0; i < kMany; ++i) {
+    auto* lease = answer.mutable_leases()->add_renewed();
+    lease->set_job_id(kJob1);
+    lease->set_lease_epoch(~std::uint64_t{0});
+    lease->set_lease_ms(86'400'000);
+  }
+  CHECK(answer.SerializeAsString().size() < (1u << 20));
+  CHECK(decode(answer.SerializeAsString()));
+}
+
 TEST_CASE("messages of the relay become plain values", "[wire]") {
   const auto dispatched = decode(dispatch("{}", {.job = kJob2,
                                                  .epoch = 9,

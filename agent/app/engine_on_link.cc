@@ -1,0 +1,54 @@
+#include "agent/app/engine_on_link.h"
+
+#include "agent/runner/jobs_channel.h"
+#include "shared/base/json.h"
+
+#include <fmt/format.h>
+#include <boost/asio/this_coro.hpp>
+
+namespace sallyport::app {
+namespace asio = boost::asio;
+namespace {
+constexpr std::size_t kMaxAnswers = 4;
+}  // namespace
+
+asio::awaitable<void> EngineOnLink::on_link(link::Session& session) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  auto ended = co_await runner::run_jobs_channel(session, engine_);
+  if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
+  if (!session.ended()) session.stop("the jobs channel ended");
+}
+
+std::string EngineOnLink::policy_summary_json() { return to_json(policy::config_summary(config_)); }
+
+void EngineOnLink::on_ping(link::Session& session, std::uint64_t nonce) {
+  if (answering_ < kMaxAnswers) session.spawn("pong", answer(session, nonce));
+}
+
+void EngineOnLink::on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) {
+  log_.info("link.draining", {{"reason", reason}});
+}
+
+void EngineOnLink::on_state(const agent::LinkStatus& status) {
+  if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
+  if (status.state == agent::LinkState::refused) engine_.withdraw_leases();  // its jobs may be elsewhere already
+  if (!status.disowned.empty()) {
+    engine_.suspend("the relay refuses this agent: " + status.disowned);
+  } else if (status.state == agent::LinkState::ready) {
+    engine_.resume();
+  }
+  host_.status(fmt::format("{} {}", agent::to_string(status.state), status.last_problem));
+}
+
+// A task of the link the ping came on: it never outlives it, and so never answers on a later one (P10.2).
+asio::awaitable<void> EngineOnLink::answer(link::Session& session, std::uint64_t nonce) {
+  struct Counted {
+    std::size_t& count;
+    explicit Counted(std::size_t& of) : count(of) { ++count; }
+    ~Counted() { --count; }
+  };
+  const Counted counted(answering_);
+  if (co_await engine_.prove_alive()) session.pong(nonce);
+}
+
+}  // namespace sallyport::app

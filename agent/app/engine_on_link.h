@@ -1,0 +1,33 @@
+#pragma once
+
+#include "agent/link/supervisor.h"
+#include "agent/platform/service_host.h"
+#include "agent/policy/config.h"
+#include "agent/runner/engine.h"
+
+namespace sallyport::app {
+
+// Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine, and the
+// engine stands still when the relay disowns this agent, until a link is ready again. All arguments must outlive it.
+class EngineOnLink final : public agent::LinkWork {
+ public:
+  EngineOnLink(runner::Engine& engine, const policy::Config& config, const platform::ServiceHost& host, const Log& log)
+      : engine_(engine), config_(config), host_(host), log_(log) {}
+
+  boost::asio::awaitable<void> on_link(link::Session& session) override;
+  std::string policy_summary_json() override;
+  void on_ping(link::Session& session, std::uint64_t nonce) override;
+  void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
+  void on_state(const agent::LinkStatus& status) override;
+
+ private:
+  boost::asio::awaitable<void> answer(link::Session& session, std::uint64_t nonce);
+
+  runner::Engine& engine_;
+  const policy::Config& config_;
+  const platform::ServiceHost& host_;
+  const Log& log_;
+  std::size_t answering_ = 0;
+};
+
+}  // namespace sallyport::app
