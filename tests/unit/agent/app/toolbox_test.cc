@@ -26,6 +26,8 @@ std::string_view connection_for(std::span<const std::string_view> kinds) {
   return kinds.front() == "sql" ? "db" : "share";
 }
 
+boost::asio::awaitable<void> unheard(connectors::TriggerSource::Concern, std::string) { co_return; }
+
 }  // namespace
 
 TEST_CASE("an action of the catalogue is either refused by an empty policy or reaches nothing", "[toolbox][policy]") {
@@ -56,7 +58,7 @@ ASYNC_TEST_CASE("and so is a trigger", "[toolbox][policy]") {
     REQUIRE(info != nullptr);
     const connectors::TriggerSpec spec{"r", std::string(connection_for(info->connections)),
                                        Value(ValueMap{{"path", "."}, {"pattern", "*"}, {"settle", "0s"}})};
-    const auto outcome = co_await trigger->run(spec, nullptr, [](const std::string&) {});
+    const auto outcome = co_await trigger->run(spec, nullptr, unheard);
     REQUIRE_FALSE(outcome);
     CHECK(outcome.error().error_class() == "policy");
     refused.insert(info->name);
