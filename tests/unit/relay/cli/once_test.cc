@@ -16,7 +16,7 @@ http::Reply job_reply() { return text_reply(202, R"({"id":"job_01J00000000000000
 }  // namespace
 
 TEST_CASE("a start is sent again under the same key, and once only", "[cli][once]") {
-  const std::string path = GENERATE("/v1/jobs", "/v1/jobs/" + kJob + "/rerun");
+  const std::string path = GENERATE(as<std::string>(), "/v1/jobs", "/v1/jobs/" + kJob + "/rerun");
   const std::vector<std::string> words = path == "/v1/jobs"
                                              ? std::vector<std::string>{"jobs", "start", "orders"}
                                              : std::vector{std::string("jobs"), std::string("rerun"), kJob};
