@@ -83,7 +83,8 @@ show "sallyport jobs watch $job"
 
 say "What arrived in the database"
 arrived=$(sqlite3 "$world/agent/erp.db" 'select count(*) from orders')
-sqlite3 -header -column "$world/agent/erp.db" 'select id, customer, city, total, replace(note, char(10), '\n') as note from orders where id in (1, 2, 3, 11, 12, 3000)'
+sqlite3 -header -column "$world/agent/erp.db" \
+  "select id, customer, city, total, replace(replace(note, char(13), ''), char(10), ' / ') as note from orders where id in (1, 2, 3, 11, 12, 3000)"
 echo "$arrived of $rows rows; the file is now in $(cd "$world/agent/share" && ls done/*)"
 [ "$arrived" = "$rows" ]
 

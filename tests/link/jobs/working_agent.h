@@ -7,6 +7,17 @@
 
 namespace sallyport::test {
 
+// Both clocks of a machine on which time passes as the tests move the wall clock.
+class PassingTime final : public Clock {
+ public:
+  explicit PassingTime(const Clock& clock) : clock_(clock) {}
+  WallTime wall() const override { return clock_.wall(); }
+  SteadyTime steady() const override { return SteadyTime(wall().time_since_epoch()); }
+
+ private:
+  const Clock& clock_;
+};
+
 // A whole agent but for its connectors: the real engine over a real journal, on the real link. What its one action did
 // is what `bench.command` counted.
 class WorkingAgent final : public agent::LinkWork {
@@ -35,6 +46,7 @@ class WorkingAgent final : public agent::LinkWork {
   Log log_;
   agent::Dialer dialer_{"none", agent::process_environment};
   agent::TlsTransport transport_;
+  PassingTime time_;
   agent::Renewer renewer_;
   TaskGroup tasks_;
   agent::Supervisor supervisor_;
