@@ -30,6 +30,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <set>
 
 namespace sallyport::app {
 namespace asio = boost::asio;
@@ -61,6 +62,12 @@ std::optional<agent::Endpoint> relay_address(const policy::Config& config) {
   return agent::Endpoint{config.agent.relay->host, config.agent.relay->port};
 }
 
+std::set<std::string, std::less<>> names_of(const policy::Connections& connections) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& [name, connection] : connections) names.insert(name);
+  return names;
+}
+
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
 
 link::SessionOptions session_options() {
@@ -68,7 +75,7 @@ link::SessionOptions session_options() {
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
   options.self.hostname = with_valid_utf8(host_name());
-  options.self.capabilities = {"jobs", "renewal"};
+  options.self.capabilities = {"jobs", "renewal", "health"};
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
   return options;
@@ -208,7 +215,8 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .secret = [&secrets](const policy::SecretUse& use) { return secrets.take(use); },
                             .clock = clock,
                             .boot_clock = boot_clock,
-                            .log = log};
+                            .log = log,
+                            .connections = names_of(config.connections)};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);
   EngineOnLink work(engine, config, host, log);
   const agent::Dialer dialer(proxy, agent::process_environment);

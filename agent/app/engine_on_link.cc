@@ -6,11 +6,28 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+
 namespace sallyport::app {
 namespace asio = boost::asio;
 namespace {
 constexpr std::size_t kMaxAnswers = 4;
 }  // namespace
+
+Value connection_summary(const policy::Connections& connections, const std::vector<runner::ConnectionUse>& uses) {
+  ValueList list;
+  for (const auto& [name, connection] : connections) {
+    ValueMap entry{{Value("name"), Value(name)}, {Value("kind"), Value(connection.kind())}};
+    const auto use = std::ranges::find(uses, name, &runner::ConnectionUse::connection);
+    if (use != uses.end()) {
+      entry.emplace(Value("health"), Value(runner::health_word(*use)));
+      entry.emplace(Value("detail"), Value(use->error_class));
+      entry.emplace(Value("at_ms"), Value(unix_ms(use->at)));
+    }
+    list.emplace_back(std::move(entry));
+  }
+  return Value(ValueMap{{Value("connections"), Value(std::move(list))}});
+}
 
 asio::awaitable<void> EngineOnLink::on_link(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -19,7 +36,9 @@ asio::awaitable<void> EngineOnLink::on_link(link::Session& session) {
   if (!session.ended()) session.stop("the jobs channel ended");
 }
 
-std::string EngineOnLink::policy_summary_json() { return to_json(policy::config_summary(config_)); }
+std::string EngineOnLink::policy_summary_json() {
+  return to_json(connection_summary(config_.connections, engine_.connection_uses()));
+}
 
 void EngineOnLink::on_ping(link::Session& session, std::uint64_t nonce) {
   if (answering_ < kMaxAnswers) session.spawn("pong", answer(session, nonce));

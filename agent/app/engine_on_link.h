@@ -7,6 +7,10 @@
 
 namespace sallyport::app {
 
+// What the relay may know (docs/protocol.md P3.7): names and kinds, and for those that were used since this process
+// started what the last use told. No settings, no rules, no message.
+Value connection_summary(const policy::Connections& connections, const std::vector<runner::ConnectionUse>& uses);
+
 // Ties the link to the engine: the jobs channel runs while a link is up, pings are answered through the engine, and the
 // engine stands still when the relay disowns this agent, until a link is ready again. All arguments must outlive it.
 class EngineOnLink final : public agent::LinkWork {

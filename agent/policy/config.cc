@@ -122,12 +122,4 @@ std::expected<Config, yaml::Problems> load_config(const std::string& directory) 
   return config;
 }
 
-Value config_summary(const Config& config) {
-  ValueList connections;
-  for (const auto& [name, connection] : config.connections) {
-    connections.push_back(Value(ValueMap{{Value("name"), Value(name)}, {Value("kind"), Value(connection.kind())}}));
-  }
-  return Value(ValueMap{{Value("connections"), Value(std::move(connections))}});
-}
-
 }  // namespace sallyport::policy

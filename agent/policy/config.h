@@ -22,7 +22,4 @@ struct Config {
 // A missing policy.yaml is a fault, not an empty policy.
 std::expected<Config, yaml::Problems> load_config(const std::string& directory);
 
-// What the relay may know: {"connections": [{"name": "erp-db", "kind": "sql"}]}. No settings, no rules.
-Value config_summary(const Config& config);
-
 }  // namespace sallyport::policy

@@ -97,4 +97,6 @@ Engine::Status Engine::Impl::status() const {
 
 Engine::Status Engine::status() const { return impl_->status(); }
 
+std::vector<ConnectionUse> Engine::connection_uses() const { return impl_->core.health.all(); }
+
 }  // namespace sallyport::runner

@@ -5,6 +5,7 @@
 #include "agent/journal/journal_writer.h"
 #include "agent/journal/spool.h"
 #include "agent/platform/boot_clock.h"
+#include "agent/runner/connection_health.h"
 #include "agent/runner/execution.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,7 @@ class Uplink {
  public:
   virtual ~Uplink() = default;
   virtual boost::asio::awaitable<Result<void>> send(std::string message) = 0;  // waits for credit
+  virtual bool takes_health() const { return false; }                          // the relay has the capability "health"
 };
 
 struct EngineOptions {
@@ -48,6 +51,7 @@ struct EngineParts {
   const Clock& clock;
   const platform::BootClock& boot_clock;
   const Log& log;
+  std::set<std::string, std::less<>> connections = {};  // of the configuration: whose health is told
 };
 
 // Owns every job of this agent: takes dispatches, watches for local triggers, runs steps on a bounded pool, journals
@@ -100,6 +104,8 @@ class Engine {
     journal::OutboxSize outbox;
   };
   Status status() const;
+  // What the last uses of connections told, by name; those that were not used yet are not in it.
+  std::vector<ConnectionUse> connection_uses() const;
 
  private:
   struct Impl;

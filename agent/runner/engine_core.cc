@@ -24,6 +24,7 @@ EngineCore::EngineCore(const asio::any_io_executor& on, EngineParts given, Engin
       options(std::move(chosen)),
       pool(options.workers),
       tasks(on, log_fault(parts.log)),
+      health(parts.connections),
       to_send(on),
       still(on) {
   still.set();

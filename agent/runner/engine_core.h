@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/runner/concurrency.h"
+#include "agent/runner/connection_health.h"
 #include "agent/runner/engine.h"
 #include "agent/runner/recipe_cache.h"
 #include "shared/async/event.h"
@@ -24,6 +25,7 @@ struct EngineCore {
   TaskGroup tasks;
   RecipeCache recipes;
   ConcurrencyGate gate;
+  ConnectionHealth health;
   Event to_send;  // there may be something for the relay
   Event still;    // no step runs
   std::function<void(const JobId&)> wake_job;

@@ -99,6 +99,7 @@ asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep s
   auto bodies = bodies_;
   auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
   if (outcome) {
+    if (core_.health.note(step.connection, *outcome, core_.parts.clock.wall())) core_.to_send.set();
     execution_->on_step_result(step.run, *std::move(outcome));
   } else {
     execution_->on_not_begun(step.run);

@@ -5,17 +5,27 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+
 namespace sallyport::runner {
 namespace asio = boost::asio;
 namespace {
 
+bool has_health(const std::vector<std::string>& capabilities) {
+  return std::ranges::find(capabilities, "health") != capabilities.end();
+}
+
 class ChannelUplink final : public Uplink {
  public:
-  explicit ChannelUplink(const link::Channel& channel) : channel_(channel) {}
+  ChannelUplink(const link::Channel& channel, const link::Session& session)
+      : channel_(channel), takes_health_(has_health(session.peer().capabilities)) {}
   asio::awaitable<Result<void>> send(std::string message) override { return channel_.send_message(std::move(message)); }
+
+  bool takes_health() const override { return takes_health_; }
 
  private:
   const link::Channel& channel_;
+  bool takes_health_;
 };
 
 asio::awaitable<Result<void>> receive(const link::Channel& channel, Engine& engine) {
@@ -38,7 +48,7 @@ asio::awaitable<void> send(const link::Channel& channel, Uplink& uplink, Engine&
 
 asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& engine) {
   SP_CO_TRY(const link::Channel channel, session.open_channel(kJobsPurpose));
-  ChannelUplink uplink(channel);
+  ChannelUplink uplink(channel, session);
   TaskGroup sending(co_await asio::this_coro::executor, [&channel](const std::string&, const std::exception_ptr&) {
     channel.reset(mux::ResetCode::internal, kMute);
   });

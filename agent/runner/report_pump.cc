@@ -13,6 +13,7 @@ constexpr auto kShortestLease = std::chrono::milliseconds(1'500);
 constexpr std::size_t kFirstWindow = 256u << 10;
 constexpr std::size_t kLeastWindow = 64u << 10;
 constexpr auto kUnreadableAgain = std::chrono::seconds(30);
+constexpr auto kHealthPause = std::chrono::seconds(1);
 constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to renew
 
 }  // namespace
@@ -71,13 +72,14 @@ asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
   sent_seq_ = 0;
   told_slots_ = 0;
   holding_due_ = BootTime::min();
+  core_.health.tell_all_again();
   for (;;) {
     core_.to_send.clear();
     if (const auto sent = co_await send_all(uplink); !sent) {
       core_.parts.log.warn("uplink.failed", {{"why", sent.error().message}});
       co_return;
     }
-    co_await core_.to_send.wait_until(core_.timer_at(holding_due_));
+    co_await core_.to_send.wait_until(core_.timer_at(next_due(uplink)));
   }
 }
 
@@ -90,6 +92,7 @@ asio::awaitable<Result<void>> ReportPump::send_all(Uplink& uplink) {
     SP_CO_CHECK(co_await uplink.send(std::move(message)));
   }
   SP_CO_CHECK(co_await send_ready(uplink));
+  SP_CO_CHECK(co_await send_health(uplink));
   co_return co_await send_reports(uplink);
 }
 
@@ -112,6 +115,18 @@ asio::awaitable<Result<void>> ReportPump::send_ready(Uplink& uplink) {
   if (slots == told_slots_ || (slots < told_slots_ && slots != 0)) co_return Result<void>();
   told_slots_ = slots;
   co_return co_await uplink.send(wire::encode_ready(slots));
+}
+
+asio::awaitable<Result<void>> ReportPump::send_health(Uplink& uplink) {
+  const BootTime now = core_.parts.boot_clock.now();
+  if (!uplink.takes_health() || !core_.health.has_news() || now < health_due_) co_return Result<void>();
+  health_due_ = now + kHealthPause;
+  co_return co_await uplink.send(wire::encode_health(core_.health.take_news()));
+}
+
+BootTime ReportPump::next_due(const Uplink& uplink) const {
+  const bool waits = uplink.takes_health() && core_.health.has_news();
+  return waits ? std::min(holding_due_, health_due_) : holding_due_;
 }
 
 asio::awaitable<Result<void>> ReportPump::send_reports(Uplink& uplink) {

@@ -39,7 +39,9 @@ class ReportPump {
   asio::awaitable<Result<void>> send_all(Uplink& uplink);
   asio::awaitable<Result<void>> send_holding(Uplink& uplink);
   asio::awaitable<Result<void>> send_ready(Uplink& uplink);
+  asio::awaitable<Result<void>> send_health(Uplink& uplink);
   asio::awaitable<Result<void>> send_reports(Uplink& uplink);
+  BootTime next_due(const Uplink& uplink) const;
 
   struct Flight {
     std::uint64_t seq;
@@ -61,6 +63,7 @@ class ReportPump {
   std::uint32_t told_slots_ = 0;
   std::size_t held_ = 0;
   BootTime holding_due_{};
+  BootTime health_due_{};  // not before
   std::chrono::milliseconds lease_length_{30'000};
 };
 

@@ -254,6 +254,19 @@ std::string encode_ready(std::uint32_t slots) {
   return message.SerializeAsString();
 }
 
+std::string encode_health(const std::vector<ConnectionUse>& uses) {
+  v1::ToRelay message;
+  auto* body = message.mutable_health();
+  for (const auto& use : uses) {
+    auto* connection = body->add_connections();
+    connection->set_name(plain(use.connection));
+    connection->set_health(std::string(health_word(use)));
+    connection->set_error_class(use.error_class);
+    connection->set_at_ms(unix_ms(use.at));
+  }
+  return message.SerializeAsString();
+}
+
 std::string encode_body(const report::Body& body, WallTime at) {
   v1::Report report;
   report.set_at_ms(unix_ms(at));

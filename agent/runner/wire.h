@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/journal/records.h"
+#include "agent/runner/connection_health.h"
 #include "agent/runner/report.h"
 #include "shared/base/result.h"
 #include "shared/base/text.h"
@@ -84,6 +85,7 @@ std::string encode(const Answer& answer);
 std::string encode_holding(std::uint64_t number, const std::vector<journal::HeldJob>& jobs,
                            std::uint64_t assignments_revision);
 std::string encode_ready(std::uint32_t slots);
+std::string encode_health(const std::vector<ConnectionUse>& uses);
 
 // What the outbox keeps: the report without the numbers that are known only when it is sent. Texts come out as valid
 // UTF-8 and cut, so that it has at most kMaxReport bytes.

@@ -148,8 +148,14 @@ std::vector<Command> agent_commands() {
        "list",
        {},
        {},
-       "systems that agents are configured for: names and kinds",
-       listing("/v1/connections", {{"AGENT", "agent_name"}, {"NAME", "name"}, {"KIND", "kind"}},
+       "systems that agents are configured for: names, kinds, and what their last use told",
+       listing("/v1/connections",
+               {{"AGENT", "agent_name"},
+                {"NAME", "name"},
+                {"KIND", "kind"},
+                {"HEALTH", "health"},
+                {"CLASS", "detail"},
+                {"CHECKED", "checked_at"}},
                {{"agent", "/v1/agents"}})},
   };
 }

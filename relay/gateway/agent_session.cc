@@ -28,7 +28,7 @@ link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
-  options.self.capabilities = {"jobs", "renewal"};
+  options.self.capabilities = {"jobs", "renewal", "health"};
   options.serves = {std::string(kJobsPurpose)};
   options.times.heartbeat = limits.heartbeat;
   return options;
@@ -54,6 +54,7 @@ AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::
       has_outgoing_(executor),
       has_reports_(executor),
       reports_drained_(executor),
+      health_(executor, {services.connections, services.envelope, services.clock, services.log}, who_.org, who_.agent),
       has_renewal_(executor),
       session_(executor, std::move(stream), options(limits), *this, services.clock) {}
 
@@ -133,6 +134,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
     tasks.spawn("send", send_loop(*channel));
     tasks.spawn("record", record_loop());
     tasks.spawn("renew", renew_loop());
+    tasks.spawn("health", health_.run());
     if (co_await session.accept_channel()) session_.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
     Event for_ever(executor_);
     if (!session.ended()) co_await for_ever.wait();
@@ -168,6 +170,8 @@ asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std
     services_.dispatcher.ready(*this, ready->slots);
   } else if (auto* answer = std::get_if<jobs::DispatchAnswer>(&message)) {
     co_await services_.dispatcher.answered(*this, std::move(*answer));
+  } else if (auto* told = std::get_if<jobs::ReportedUses>(&message)) {
+    health_.take(std::move(*told));
   } else {
     while (reports_.size() >= kMaxReports || report_bytes_ >= kMaxReportBytes) {
       reports_drained_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/gateway/health_notes.h"
 #include "relay/gateway/links.h"
 #include "relay/gateway/outgoing.h"
 #include "relay/gateway/peer_summary.h"
@@ -98,6 +99,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   std::size_t report_bytes_ = 0;
   Event has_reports_;
   Event reports_drained_;
+  HealthNotes health_;
   std::optional<Bytes> renewal_;  // the CSR of a renewal that waits
   Event has_renewal_;
   link::Session session_;

@@ -138,6 +138,15 @@ Result<jobs::FromAgent> report_of(const v1::Report& in) {
   return report;
 }
 
+Result<jobs::FromAgent> uses_of(const v1::ConnectionHealth& in) {
+  constexpr int kMaxUses = 1'000;
+  if (in.connections_size() > kMaxUses) return fail(Errc::invalid, "the health of more than 1,000 connections");
+  jobs::ReportedUses told;
+  for (const auto& use : in.connections())
+    told.uses.push_back({use.name(), use.health(), use.error_class(), use.at_ms()});
+  return told;
+}
+
 }  // namespace
 
 std::vector<std::string> encode(const jobs::ToAgent& message) {
@@ -160,6 +169,7 @@ Result<jobs::FromAgent> decode(std::span<const std::byte> message) {
                                   answer.message()};
     }
     case v1::ToRelay::kReport: return report_of(in.report());
+    case v1::ToRelay::kHealth: return uses_of(in.health());
     case v1::ToRelay::BODY_NOT_SET: break;
   }
   return fail(Errc::invalid, "a message of the jobs channel without a body that this relay knows");

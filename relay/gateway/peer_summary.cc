@@ -2,6 +2,7 @@
 
 #include "shared/base/json.h"
 
+#include <algorithm>
 #include <set>
 
 namespace sallyport::gateway {
@@ -20,9 +21,11 @@ Result<std::string> text_of(const Value& entry, std::string_view name) {
   return member->as_string();
 }
 
-store::ConnectionHealth health_of(const std::string& word) {
-  if (word == "healthy") return store::ConnectionHealth::healthy;
-  return word == "failing" ? store::ConnectionHealth::failing : store::ConnectionHealth::unknown;
+Result<std::optional<WallTime>> told_at(const Value& entry, WallTime now) {
+  const Value* member = entry.find("at_ms");
+  if (member == nullptr) return std::nullopt;
+  if (!member->is(Value::Kind::int64)) return fail(Errc::invalid, "summary of the agent: at_ms is no integer");
+  return not_after(member->as_int(), now);
 }
 
 Result<ToldConnection> connection_of(const OrgId& org, const AgentId& agent, const Value& entry, WallTime at) {
@@ -34,13 +37,23 @@ Result<ToldConnection> connection_of(const OrgId& org, const AgentId& agent, con
   SP_TRY(connection.kind, text_of(entry, "kind"));
   SP_TRY(told.detail, text_of(entry, "detail"));
   SP_TRY(const auto health, text_of(entry, "health"));
+  SP_TRY(const auto told_time, told_at(entry, at));
   connection.health = health_of(health);
-  if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = at;
+  if (connection.health != store::ConnectionHealth::unknown) connection.checked_at = told_time.value_or(at);
   if (connection.name.empty()) return fail(Errc::invalid, "summary of the agent: a connection without a name");
   return told;
 }
 
 }  // namespace
+
+store::ConnectionHealth health_of(std::string_view word) {
+  if (word == "healthy") return store::ConnectionHealth::healthy;
+  return word == "failing" ? store::ConnectionHealth::failing : store::ConnectionHealth::unknown;
+}
+
+WallTime not_after(std::int64_t at_ms, WallTime now) {
+  return from_unix_ms(std::clamp<std::int64_t>(at_ms, 0, std::max<std::int64_t>(unix_ms(now), 0)));
+}
 
 Result<std::vector<ToldConnection>> connections_of(const OrgId& org, const AgentId& agent,
                                                    std::string_view summary_json, WallTime at) {

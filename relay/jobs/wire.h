@@ -140,6 +140,17 @@ struct Report {
       what;
 };
 
-using FromAgent = std::variant<Holding, Ready, DispatchAnswer, Report>;
+// What the last use of a connection told its agent.
+struct ReportedUse {
+  std::string connection;
+  std::string health;
+  std::string error_class;
+  std::int64_t at_ms = 0;
+};
+struct ReportedUses {
+  std::vector<ReportedUse> uses;
+};
+
+using FromAgent = std::variant<Holding, Ready, DispatchAnswer, Report, ReportedUses>;
 
 }  // namespace sallyport::jobs

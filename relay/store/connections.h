@@ -23,6 +23,14 @@ struct Connection {
   std::optional<WallTime> checked_at;
 };
 
+// What the last use of a connection told.
+struct ConnectionUse {
+  std::string name;
+  ConnectionHealth health = ConnectionHealth::unknown;
+  std::optional<Bytes> sealed_detail;  // as in Connection
+  WallTime at{};
+};
+
 // The `record` part of the sealed detail's identity.
 std::string connection_record(const AgentId& agent, std::string_view name);
 
@@ -35,6 +43,8 @@ class Connections {
   virtual ~Connections() = default;
   // What the agent says now takes the place of everything it said before. too_large: more than 1,000.
   virtual awaitable<Result<void>> replace(OrgId org, AgentId agent, std::vector<Connection> connections) = 0;
+  // For those of these that are connections of this agent; other names are ignored. too_large: more than 1,000.
+  virtual awaitable<Result<void>> note_uses(OrgId org, AgentId agent, std::vector<ConnectionUse> uses) = 0;
   virtual awaitable<Result<Page<Connection>>> list(OrgId org, ConnectionFilter filter,
                                                    PageQuery page) = 0;  // by agent, then name
 };

@@ -61,6 +61,20 @@ class SqliteConnections final : public Connections {
     });
   }
 
+  awaitable<Result<void>> note_uses(OrgId org, AgentId agent, std::vector<ConnectionUse> uses) override {
+    return engine_.write([org, agent, uses = std::move(uses)](Database& db) -> Result<void> {
+      if (uses.size() > kMaxConnections)
+        return fail(Errc::too_large, fmt::format("more than {} connections", kMaxConnections));
+      for (const ConnectionUse& use : uses) {
+        SP_CHECK(
+            db.run("update connections set health = ?, sealed_detail = ?, checked_at = ? "
+                   "where org = ? and agent = ? and name = ?",
+                   to_text(use.health), use.sealed_detail, use.at, org, agent, use.name));
+      }
+      return {};
+    });
+  }
+
   awaitable<Result<Page<Connection>>> list(OrgId org, ConnectionFilter filter, PageQuery page) override {
     return engine_.read([org, filter, page](Database& db) {
       const std::size_t limit = page.bounded_limit();

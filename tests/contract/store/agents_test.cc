@@ -196,6 +196,42 @@ STORE_TEST_CASE("connections: the newest word of an agent replaces the earlier o
   CHECK(none.items.empty());
 }
 
+STORE_TEST_CASE("connections: a use is noted on those there are, of this agent only", "[store][connections][tenancy]") {
+  auto& connections = world.stores.connections;
+  const OrgId org = world.ours.org;
+  std::vector<store::Connection> named(2);
+  named[0].name = "erp-db";
+  named[0].kind = "sql";
+  named[1].name = "share";
+  must(co_await connections.replace(org, world.ours.agent, named));
+  must(co_await connections.replace(world.theirs.org, world.theirs.agent, named));
+  std::vector<store::ConnectionUse> uses = {
+      {"erp-db", store::ConnectionHealth::failing, bytes_of("timeout"), at_ms(9)},
+      {"nobody", store::ConnectionHealth::failing, bytes_of("timeout"), at_ms(9)},
+  };
+  must(co_await connections.note_uses(org, world.ours.agent, uses));
+  auto now = must(co_await connections.list(org, {}, {})).items;
+  REQUIRE(now.size() == 2);
+  CHECK(now[0].health == store::ConnectionHealth::failing);
+  CHECK(now[0].sealed_detail == bytes_of("timeout"));
+  CHECK(now[0].checked_at == at_ms(9));
+  CHECK(now[0].kind == "sql");
+  CHECK(now[1].health == store::ConnectionHealth::unknown);
+
+  must(co_await connections.note_uses(org, world.ours.agent,
+                                      {{"erp-db", store::ConnectionHealth::healthy, std::nullopt, at_ms(10)}}));
+  now = must(co_await connections.list(org, {}, {})).items;
+  CHECK(now[0].health == store::ConnectionHealth::healthy);
+  CHECK_FALSE(now[0].sealed_detail);
+
+  must(co_await connections.note_uses(org, world.theirs.agent, uses));  // nobody's: their agent is of another
+  auto theirs = must(co_await connections.list(world.theirs.org, {}, {})).items;
+  REQUIRE(theirs.size() == 2);
+  CHECK(theirs[0].health == store::ConnectionHealth::unknown);
+  auto flood = co_await connections.note_uses(org, world.ours.agent, std::vector<store::ConnectionUse>(1001));
+  CHECK(refusal(flood) == Errc::too_large);
+}
+
 STORE_TEST_CASE("connections: another organisation's agent has none", "[store][connections][tenancy]") {
   auto& connections = world.stores.connections;
   std::vector<store::Connection> one(1);

@@ -22,7 +22,7 @@ steps:
 agent::SupervisorOptions options(std::chrono::milliseconds connect) {
   agent::SupervisorOptions options;
   options.session.side = mux::Side::agent;
-  options.session.self.capabilities = {"jobs", "renewal"};
+  options.session.self.capabilities = {"jobs", "renewal", "health"};
   options.session.self.software = "sallyport-agent/test";
   options.session.self.boot_id = crypto::random_bytes(16);
   options.backoff = {20ms, 200ms, 10s};

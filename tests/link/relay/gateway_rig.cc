@@ -25,7 +25,7 @@ SteadyTime in(std::chrono::milliseconds length) { return std::chrono::steady_clo
 agent::SupervisorOptions agent_options(char boot) {
   agent::SupervisorOptions options;
   options.session.side = mux::Side::agent;
-  options.session.self.capabilities = {"jobs", "renewal"};
+  options.session.self.capabilities = {"jobs", "renewal", "health"};
   options.session.self.software = "sallyport-agent/test";
   options.session.self.hostname = "host-1";
   options.session.self.boot_id = Bytes(16, std::byte(boot));

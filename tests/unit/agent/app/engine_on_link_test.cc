@@ -1,5 +1,6 @@
 #include "agent/app/engine_on_link.h"
 
+#include "shared/base/json.h"
 #include "tests/support/async_test.h"
 #include "tests/unit/agent/runner/engine_bench.h"
 
@@ -27,6 +28,25 @@ ASYNC_TEST_CASE("the engine stands still while the relay disowns the agent", "[a
   CHECK_FALSE(suspended_after(LinkState::ready, ""));
   CHECK(suspended_after(LinkState::connecting, "quarantined"));
   CHECK(suspended_after(LinkState::stopped, "quarantined"));
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("Hello names connections and kinds, and the health of those that were used", "[app][link][health]") {
+  runner::test::EngineBench bench(co_await asio::this_coro::executor);
+  policy::Config config;
+  config.connections["erp"].name = "erp";
+  config.connections["erp"].settings = policy::SqlConnection{};
+  config.connections["share"].name = "share";
+  config.connections["share"].settings = policy::FileConnection{.root = "/srv/secret-place"};
+  co_await bench.open();
+  const platform::ServiceHost host;
+  EngineOnLink work(*bench.engine, config, host, bench.log());
+  CHECK(work.policy_summary_json() ==
+        R"({"connections":[{"kind":"sql","name":"erp"},{"kind":"file","name":"share"}]})");
+  const std::vector<runner::ConnectionUse> uses = {{"erp", "", from_unix_ms(5)}, {"share", "timeout", from_unix_ms(6)}};
+  CHECK(to_json(connection_summary(config.connections, uses)) ==
+        R"({"connections":[{"at_ms":5,"detail":"","health":"healthy","kind":"sql","name":"erp"},)"
+        R"({"at_ms":6,"detail":"timeout","health":"failing","kind":"file","name":"share"}]})");
   co_await bench.close();
 }
 

@@ -109,6 +109,12 @@ std::string line_of(const std::string& raw) {
                          answer.accepted() ? "yes" : "no " + answer.error_class());
     }
     case v1::ToRelay::kReport: return line_of_report(message.report());
+    case v1::ToRelay::kHealth: {
+      std::string line = "health";
+      for (const auto& use : message.health().connections())
+        line += fmt::format(" {}={}:{}", use.name(), use.health(), use.error_class());
+      return line;
+    }
     case v1::ToRelay::BODY_NOT_SET: break;
   }
   return "nothing";
@@ -186,7 +192,8 @@ asio::awaitable<void> EngineBench::open() {
                                                 .secret = secret,
                                                 .clock = clock,
                                                 .boot_clock = clock,
-                                                .log = log_},
+                                                .log = log_,
+                                                .connections = connections},
                                     options_);
   const auto started = co_await engine->start();
   REQUIRE(started);
@@ -203,6 +210,7 @@ asio::awaitable<void> EngineBench::close() {
 asio::awaitable<void> EngineBench::link_up() {
   co_await link_down();
   uplink = std::make_unique<FakeUplink>();
+  uplink->health = relay_takes_health;
   serving_ = std::make_unique<TaskGroup>(executor_, [](const std::string&, std::exception_ptr) {});
   serving_->spawn("serve", engine->serve(*uplink));
   co_await until([this] { return uplink->has("ready"); }, "the agent says hello");

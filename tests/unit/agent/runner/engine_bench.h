@@ -101,7 +101,9 @@ class FakeTrigger final : public connectors::TriggerSource {
 class FakeUplink final : public Uplink {
  public:
   asio::awaitable<Result<void>> send(std::string message) override;
+  bool takes_health() const override { return health; }
   bool broken = false;
+  bool health = false;            // the relay has that capability
   std::vector<std::string> sent;  // raw
 
   // "holding job_1#1", "ready 16", "answer job_1#1 yes", "report 3 job_1#1/2 step_started a"
@@ -136,6 +138,8 @@ class EngineBench {
   std::vector<connectors::HandleOpener*> openers;
   std::vector<connectors::Action*> more_actions;  // count before the fakes of the same name
   SecretSource secret;
+  std::set<std::string, std::less<>> connections;  // of the configuration
+  bool relay_takes_health = false;
   std::unique_ptr<FakeUplink> uplink;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<journal::JournalWriter> journal;

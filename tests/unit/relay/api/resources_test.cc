@@ -166,14 +166,26 @@ ASYNC_TEST_CASE("connections show names and health by agent", "[api][connections
                                                    .kind = "sql",
                                                    .health = store::ConnectionHealth::failing,
                                                    .sealed_detail = std::move(detail)}}));
+  auto word = must(co_await jobs::seal_any(world.envelope, identity, "timeout"));
+  must(co_await world.stores.connections.note_uses(
+      tenant.org, targets.agent,
+      {{"erp-db", store::ConnectionHealth::failing, std::move(word), from_unix_ms(1'700'000'000'000)}}));
   for (const auto& target : {std::string("/v1/connections"), "/v1/connections?agent=" + targets.agent.value}) {
     const auto listed = json_of(co_await world.call({"GET", target, tenant.token(Role::viewer)}));
     REQUIRE(listed.find("items")->as_list().size() == 1);
     const auto& one = listed.find("items")->as_list()[0];
     CHECK(text_of(one, "name") == "erp-db");
     CHECK(text_of(one, "health") == "failing");
-    CHECK(text_of(one, "detail") == "refused");
+    CHECK(text_of(one, "detail") == "timeout");
+    CHECK(text_of(one, "checked_at").starts_with("2023-11-14T22:13:20"));
   }
+  must(co_await world.stores.connections.note_uses(
+      tenant.org, targets.agent, {{"erp-db", store::ConnectionHealth::healthy, std::nullopt, from_unix_ms(1)}}));
+  const auto mended = json_of(co_await world.call({"GET", "/v1/connections", tenant.token(Role::viewer)}));
+  CHECK(text_of(mended.find("items")->as_list().at(0), "health") == "healthy");
+  const auto theirs = co_await world.settle("b");
+  const auto foreign = json_of(co_await world.call({"GET", "/v1/connections", theirs.token(Role::owner)}));
+  CHECK(foreign.find("items")->as_list().empty());
 }
 
 ASYNC_TEST_CASE("recipes are applied as JSON or YAML; the same content adds nothing", "[api][recipes]") {

@@ -1,6 +1,7 @@
 #include "tests/unit/relay/cli/cli_site.h"
 
 #include "relay/cli/usage.h"
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -63,6 +64,30 @@ TEST_CASE("a login that the relay refuses is not kept", "[cli][relay]") {
   CHECK(site.run({"login", "--relay", site.url(), "--root", site.server.root()}).code == kFailed);  // no token
   CHECK_FALSE(site.folder.has("config/sallyport/login.json"));
   CHECK(site.run({"login", "--relay", site.url(), "--root", "/nowhere.pem"}, "spt_x\n").code == kFailed);
+}
+
+TEST_CASE("connections are listed with what their last use told", "[cli][relay][health]") {
+  CliSite site;
+  site.login(Role::viewer);
+  auto& connections = site.world.stores.connections;
+  const auto org = site.tenant.org;
+  const auto identity = jobs::connection_identity(org, site.agent, "erp-db");
+  auto why = must(site.on_loop(jobs::seal_any(site.world.envelope, identity, "permission")));
+  std::vector<store::Connection> named(2);
+  named[0].name = "erp-db";
+  named[0].kind = "sql";
+  named[1].name = "share";
+  named[1].kind = "file";
+  must(site.on_loop(connections.replace(org, site.agent, named)));
+  must(site.on_loop(connections.note_uses(
+      org, site.agent,
+      {{"erp-db", store::ConnectionHealth::failing, std::move(why), from_unix_ms(1'700'000'000'000)}})));
+  const auto ran = site.run({"connection", "list"});
+  INFO(ran.out << ran.err);
+  REQUIRE(ran.code == kDone);
+  CHECK_THAT(only_line(ran.out), Catch::Contains("HEALTH") && Catch::Contains("CLASS") && Catch::Contains("CHECKED"));
+  CHECK_THAT(ran.out, Catch::Matches("[^]*erp-db +sql +failing +permission +2023-11-14[^]*"));
+  CHECK_THAT(ran.out, Catch::Matches("[^]*share +file +unknown[^]*"));
 }
 
 TEST_CASE("exit codes tell scripts what happened", "[cli][relay]") {

@@ -106,6 +106,29 @@ TEST_CASE("what the agent sends arrives field by field", "[gateway]") {
   CHECK(refused.epoch == 2);
 }
 
+TEST_CASE("the health of connections, so many and no more", "[gateway][health]") {
+  v1::ToRelay message;
+  auto& use = *message.mutable_health()->add_connections();
+  use.set_name("erp");
+  use.set_health("failing");
+  use.set_error_class("permission");
+  use.set_at_ms(12);
+  const auto got = decoded(message);
+  REQUIRE(got);
+  const auto& uses = std::get<jobs::ReportedUses>(*got).uses;
+  REQUIRE(uses.size() == 1);
+  CHECK(uses[0].connection == "erp");
+  CHECK(uses[0].health == "failing");
+  CHECK(uses[0].error_class == "permission");
+  CHECK(uses[0].at_ms == 12);
+  while (message.health().connections_size() < 1'000) message.mutable_health()->add_connections();
+  CHECK(decoded(message).has_value());
+  message.mutable_health()->add_connections();
+  const auto flood = decoded(message);
+  REQUIRE_FALSE(flood);
+  CHECK(flood.error().message.find("1,000") != std::string::npos);
+}
+
 TEST_CASE("every kind of report", "[gateway]") {
   auto report = report_with([](v1::Report& to) {
     auto& start = *to.mutable_job_started();

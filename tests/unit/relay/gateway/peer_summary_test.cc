@@ -41,6 +41,21 @@ TEST_CASE("connections of a summary, with their health", "[gateway]") {
   CHECK_FALSE((*got)[2].connection.checked_at);
 }
 
+TEST_CASE("the time of a use is the agent's, never in the future", "[gateway][health]") {
+  struct Case {
+    std::string_view at_ms;
+    std::int64_t checked;
+  };
+  for (const auto& [at_ms, checked] :
+       {Case{"4000", 4'000}, {"5000", 5'000}, {"5001", 5'000}, {"-7", 0}, {"9000000000000000000", 5'000}}) {
+    INFO(at_ms);
+    const auto got = read(
+        fmt::format(R"({{"connections":[{{"name":"a","health":"failing","detail":"timeout","at_ms":{}}}]}})", at_ms));
+    REQUIRE(got);
+    CHECK((*got)[0].connection.checked_at == from_unix_ms(checked));
+  }
+}
+
 TEST_CASE("no connections is no error", "[gateway]") {
   for (const std::string_view json : {"", "{}", "{\"connections\":[]}"}) {
     INFO(json);
@@ -76,6 +91,7 @@ TEST_CASE("what is no summary is refused as a whole", "[gateway]") {
       {"name is a number", R"({"connections":[{"name":1}]})", "no short text"},
       {"detail is a map", R"({"connections":[{"name":"a","detail":{}}]})", "detail"},
       {"health is null", R"({"connections":[{"name":"a","health":null}]})", "health"},
+      {"a time in words", R"({"connections":[{"name":"a","at_ms":"now"}]})", "at_ms"},
       {"the same name twice", R"({"connections":[{"name":"a"},{"name":"a"}]})", "twice"},
       {"one good, one bad", R"({"connections":[{"name":"a"},{}]})", "without a name"},
       {"too deep", std::string(9, '[') + std::string(9, ']'), ""},
