@@ -72,7 +72,7 @@ ASYNC_TEST_CASE("the health an agent tells is that of its own connections", "[li
   CHECK(now[0].checked_at <= rig.world.clock.wall());  // whatever the agent's clock says
   auto identity = jobs::connection_identity(rig.tenant.org, our_identity.id.agent, "erp-db");
   const auto why = must(co_await rig.world.envelope.open(std::move(identity), now[0].sealed_detail.value()));
-  CHECK(as_text(why) == "permission");
+  CHECK(why.reveal() == "permission");
   auto untouched = co_await stored(rig, theirs.org);
   REQUIRE(untouched.size() == 1);
   CHECK(untouched[0].health == store::ConnectionHealth::unknown);
