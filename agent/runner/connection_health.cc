@@ -59,6 +59,7 @@ void ConnectionHealth::tell_all_again() {
 
 std::vector<ConnectionUse> ConnectionHealth::all() const {
   std::vector<ConnectionUse> all;
+  all.reserve(known_.size());
   for (const auto& [connection, known] : known_) all.push_back(known.use);
   return all;
 }

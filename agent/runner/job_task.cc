@@ -109,7 +109,8 @@ asio::awaitable<bool> JobTask::load_patiently() {
 }
 
 void JobTask::prepare() {
-  execution_ = std::make_unique<Execution>(recipe_, *std::move(stored_), core_.options.agent, ports(), core_.now());
+  execution_ =
+      std::make_unique<Execution>(recipe_, std::move(stored_).value(), core_.options.agent, ports(), core_.now());
   stored_.reset();
 }
 

@@ -220,7 +220,7 @@ Result<std::optional<ToAgent>> Assembler::take(std::span<const std::byte> messag
   if (bytes_ > kMaxAssembled) return broken("parts that are too much together");
   if (parsed.more()) return std::nullopt;
   bytes_ = 0;
-  return complete(*std::exchange(begun_, std::nullopt));
+  return complete(std::exchange(begun_, std::nullopt).value());
 }
 
 std::string encode(const Answer& answer) {
