@@ -5,6 +5,8 @@
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 
+#include <utility>
+
 namespace sallyport::runner {
 namespace {
 constexpr auto kAwakeCheck = std::chrono::seconds(1);
@@ -110,8 +112,7 @@ asio::awaitable<bool> JobTask::load_patiently() {
 
 void JobTask::prepare() {
   execution_ =
-      std::make_unique<Execution>(recipe_, std::move(stored_).value(), core_.options.agent, ports(), core_.now());
-  stored_.reset();
+      std::make_unique<Execution>(recipe_, std::exchange(stored_, {}), core_.options.agent, ports(), core_.now());
 }
 
 ExecutionPorts JobTask::ports() const {

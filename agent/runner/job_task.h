@@ -79,7 +79,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   std::size_t running_ = 0;
   std::stop_source stop_;
   journal::Job job_;
-  std::optional<journal::StoredJob> stored_;  // until its turn comes: the job's time begins to count then
+  journal::StoredJob stored_;  // until its turn comes: the job's time begins to count then
   std::shared_ptr<const recipe::Recipe> recipe_;
   std::optional<ConcurrencyGate::Key> gate_key_;
   std::unique_ptr<Execution> execution_;

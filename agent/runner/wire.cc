@@ -210,17 +210,19 @@ Result<std::optional<ToAgent>> Assembler::take(std::span<const std::byte> messag
   v1::ToAgent parsed;
   if (!link::parse(parsed, message)) return broken("bytes that do not parse");
   SP_TRY(auto part, read(parsed));
-  if (begun_) {
-    const auto joined = [](auto& begun, auto& one) { return join(begun, one); };
-    if (!std::visit(joined, *begun_, part)) return broken("a part that does not belong to the part before it");
-  } else {
-    begun_ = std::move(part);
+  if (auto begun = std::exchange(begun_, std::nullopt)) {
+    const auto joined = [](auto& whole, auto& one) { return join(whole, one); };
+    if (!std::visit(joined, *begun, part)) return broken("a part that does not belong to the part before it");
+    part = *std::move(begun);
   }
   bytes_ += message.size();
   if (bytes_ > kMaxAssembled) return broken("parts that are too much together");
-  if (parsed.more()) return std::nullopt;
+  if (parsed.more()) {
+    begun_ = std::move(part);
+    return std::nullopt;
+  }
   bytes_ = 0;
-  return complete(std::exchange(begun_, std::nullopt).value());
+  return complete(std::move(part));
 }
 
 std::string encode(const Answer& answer) {
