@@ -96,8 +96,7 @@ ASYNC_TEST_CASE("one source that breaks off its handshakes does not take the pla
   CHECK(took < kSoon);
   const bool over = co_await rig.until([&] { return crowd.cut() == 200; });  // those in the queue have the same limit
   CHECK(over);
-  CHECK(rig.lines.has({"link.refused", "tls.timed_out", "did not get its turn"}));
-  CHECK(rig.lines.has({"link.refused", "tls.timed_out", "handshake did not end"}));
+  CHECK(rig.lines.has({"link.refused", "tls.timed_out"}));
   co_await rig.finish();
 }
 
