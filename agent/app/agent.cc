@@ -15,6 +15,7 @@
 #include "agent/platform/state_lock.h"
 #include "agent/runner/engine.h"
 #include "agent/vault/vault.h"
+#include "shared/async/run.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "shared/base/percent.h"
@@ -22,7 +23,6 @@
 #include "shared/crypto/random.h"
 
 #include <fmt/format.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <unistd.h>
@@ -118,12 +118,12 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
     co_await engine.stop();
     co_return started;
   }
-  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, const std::exception_ptr&) {
-    log.error("agent.fault", {{"task", task}});
+  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
+    log.error("agent.fault", {{"task", task}, {"why", why}});
     std::raise(SIGTERM);
   });
-  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, const std::exception_ptr&) {
-    log.error("agent.fault", {{"task", task}});
+  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
+    log.error("agent.fault", {{"task", task}, {"why", why}});
   });
   link.spawn("link", supervisor.run());
   watchdog.spawn("watchdog", feed_watchdog([&engine] { return engine.prove_alive(); }, host));
@@ -143,15 +143,10 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
   co_return Result<void>();
 }
 
-asio::awaitable<void> enrol_into(Result<agent::Identity>& outcome, const policy::Config& config, std::string text,
-                                 const Clock& clock) {
-  auto proxy = proxy_text(config.agent.proxy);
-  if (!proxy) {
-    outcome = std::unexpected(proxy.error());
-    co_return;
-  }
-  const agent::Dialer dialer(*proxy, agent::process_environment);
-  outcome = co_await agent::enrol(std::move(text), {host_name(), std::string(kSoftware)}, dialer, clock,
+asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text, const Clock& clock) {
+  SP_CO_TRY(const auto proxy, proxy_text(config.agent.proxy));
+  const agent::Dialer dialer(proxy, agent::process_environment);
+  co_return co_await agent::enrol(std::move(text), {host_name(), std::string(kSoftware)}, dialer, clock,
                                   std::chrono::steady_clock::now() + kEnrolTime);
 }
 
@@ -181,14 +176,10 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
                                             identity_file(config).string()));
   }
   asio::io_context loop(1);
-  Result<agent::Identity> outcome = fail(Errc::internal, "the enrolment broke off");
-  asio::co_spawn(loop, enrol_into(outcome, config, std::move(enrolment_string), clock),
-                 [](const std::exception_ptr&) {});
-  loop.run();
-  if (!outcome) return std::unexpected(outcome.error());
-  SP_CHECK(identities.install(*outcome));
-  return fmt::format("{} in group {} of {}, relay {}", outcome->id.agent.value, outcome->group, outcome->id.org.value,
-                     to_string(outcome->relay));
+  SP_TRY(const auto enrolled, run_to_end(loop, enrol_by(config, std::move(enrolment_string), clock), "the enrolment"));
+  SP_CHECK(identities.install(enrolled));
+  return fmt::format("{} in group {} of {}, relay {}", enrolled.id.agent.value, enrolled.group, enrolled.id.org.value,
+                     to_string(enrolled.relay));
 }
 
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log) {
@@ -225,12 +216,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(), .backoff = {}},
                                {transport, work, &renewer, clock, log}, random_fraction);
 
-  Result<void> outcome;
-  asio::co_spawn(loop, run_until_stopped(engine, supervisor, host, log),
-                 [&](const std::exception_ptr& fault, Result<void> ended) {
-                   outcome = fault ? fail(Errc::internal, "the agent broke off") : std::move(ended);
-                 });
-  loop.run();
+  auto outcome = run_to_end(loop, run_until_stopped(engine, supervisor, host, log), "the agent");
   files.join();
   return outcome;
 }

@@ -7,14 +7,8 @@
 namespace sallyport::runner {
 
 TaskGroup::OnFault log_fault(const Log& log) {
-  return [&log](const std::string& task, const std::exception_ptr& fault) {
-    try {
-      std::rethrow_exception(fault);
-    } catch (const std::exception& error) {
-      log.error("task.failed", {{"task", task}, {"why", error.what()}});
-    } catch (...) {
-      log.error("task.failed", {{"task", task}, {"why", "unknown"}});
-    }
+  return [&log](const std::string& task, const std::string& why) {
+    log.error("task.failed", {{"task", task}, {"why", why}});
   };
 }
 

@@ -49,7 +49,7 @@ asio::awaitable<void> send(const link::Channel& channel, Uplink& uplink, Engine&
 asio::awaitable<Result<void>> run_jobs_channel(link::Session& session, Engine& engine) {
   SP_CO_TRY(const link::Channel channel, session.open_channel(kJobsPurpose));
   ChannelUplink uplink(channel, session);
-  TaskGroup sending(co_await asio::this_coro::executor, [&channel](const std::string&, const std::exception_ptr&) {
+  TaskGroup sending(co_await asio::this_coro::executor, [&channel](const std::string&, const std::string&) {
     channel.reset(mux::ResetCode::internal, kMute);
   });
   sending.spawn("pump", send(channel, uplink, engine));

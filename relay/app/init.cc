@@ -8,12 +8,12 @@
 #include "relay/identity/private_file.h"
 #include "relay/keys/master_key.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "shared/async/run.h"
 #include "shared/base/text.h"
 #include "shared/crypto/new_id.h"
 #include "shared/crypto/spiffe.h"
 
 #include <fmt/format.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
@@ -67,13 +67,7 @@ store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrde
 Result<Secret> make_database(const DataDirectory& data, const InitOrder& order, const Clock& clock) {
   SP_TRY(auto store, store::SqliteStore::open({.file = data.database()}));
   boost::asio::io_context loop(1);
-  Result<Secret> token = fail(Errc::internal, "the database was not set up");
-  boost::asio::co_spawn(loop, make_owner(store->stores(), order, clock),
-                        [&](const std::exception_ptr& fault, Result<Secret> made) {
-                          if (!fault) token = std::move(made);
-                        });
-  loop.run();
-  return token;
+  return run_to_end(loop, make_owner(store->stores(), order, clock), "setting up the database");
 }
 
 Result<void> write_settings(const DataDirectory& data, const Settings& settings) {

@@ -4,10 +4,10 @@
 #include "relay/app/data_lock.h"
 #include "relay/audit/audit.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "shared/async/run.h"
 #include "shared/crypto/new_id.h"
 
 #include <fmt/format.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
@@ -113,13 +113,7 @@ Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock) {
   SP_TRY(const auto lock, DataLock::take(order.data));
   SP_TRY(auto store, store::SqliteStore::open({.file = order.data.database()}));
   boost::asio::io_context loop(1);
-  Result<Secret> token = fail(Errc::internal, "the token was not made");
-  boost::asio::co_spawn(loop, add_token(store->stores(), order, clock),
-                        [&](const std::exception_ptr& fault, Result<Secret> made) {
-                          if (!fault) token = std::move(made);
-                        });
-  loop.run();
-  return token;
+  return run_to_end(loop, add_token(store->stores(), order, clock), "making the token");
 }
 
 }  // namespace sallyport::app

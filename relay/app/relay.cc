@@ -10,9 +10,9 @@
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "shared/async/run.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,11 +23,20 @@ namespace sallyport::app {
 namespace asio = boost::asio;
 namespace {
 
+// What a relay is built on; outlives it.
+struct Ground {
+  const DataDirectory& data;
+  const Settings& settings;
+  store::SqliteStore& database;
+  identity::Deployment& deployment;
+  keys::Envelope& envelope;
+  const Clock& clock;
+  const Log& log;
+};
+
 // Everything of a running relay, in the order it is built; later members use earlier ones.
 struct Graph {
-  Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings, store::SqliteStore& database,
-        identity::Deployment& deployed, keys::Envelope& sealed, tls::ServerContext context, const Clock& time,
-        const Log& to);
+  Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
   Metrics metrics;
@@ -67,38 +76,38 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
   return options;
 }
 
-Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settings& settings,
-             store::SqliteStore& database, identity::Deployment& deployed, keys::Envelope& sealed,
-             tls::ServerContext context, const Clock& time, const Log& to)
-    : stores(database.stores()),
-      audit(stores.audit_log, time),
-      authority(deployed, stores.issuing_cas, sealed, time),
-      enrolments({stores.enrolment_tokens, stores.groups, authority, sealed, audit, metrics},
-                 {settings.link_address.host, settings.link_address.port, settings.api_url}, time),
-      renewals(authority, stores.certificates, audit, time),
-      revocations(stores.agents, stores.certificates, time),
-      admissions(stores.agents, stores.certificates, audit, time),
-      parcels({stores.recipes, stores.history, sealed}),
+Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
+    : stores(on.database.stores()),
+      audit(stores.audit_log, on.clock),
+      authority(on.deployment, stores.issuing_cas, on.envelope, on.clock),
+      enrolments({stores.enrolment_tokens, stores.groups, authority, on.envelope, audit, metrics},
+                 {on.settings.link_address.host, on.settings.link_address.port, on.settings.api_url}, on.clock),
+      renewals(authority, stores.certificates, audit, on.clock),
+      revocations(stores.agents, stores.certificates, on.clock),
+      admissions(stores.agents, stores.certificates, audit, on.clock),
+      parcels({stores.recipes, stores.history, on.envelope}),
       feed(loop),
-      dispatcher(loop, {stores.jobs, parcels, sealed, feed, time, to}, {settings.lease, settings.failover}),
-      assigner(loop,
-               {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels, to}),
-      recorder(loop, {stores.jobs, stores.history, stores.recipes, stores.assignments, sealed, audit, dispatcher, feed,
-                      time, to}),
-      job_service(
-          {stores.jobs, stores.recipes, stores.history, stores.groups, sealed, parcels, dispatcher, feed, time}),
+      dispatcher(loop, {stores.jobs, parcels, on.envelope, feed, on.clock, on.log},
+                 {on.settings.lease, on.settings.failover}),
+      assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
+                      on.log}),
+      recorder(loop, {stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope, audit, dispatcher,
+                      feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, stores.history, stores.groups, on.envelope, parcels, dispatcher, feed,
+                   on.clock}),
       gateway(loop,
-              {{links, admissions, renewals, dispatcher, recorder, assigner, stores.agents, stores.connections, sealed,
-                audit, time, to},
+              {{links, admissions, renewals, dispatcher, recorder, assigner, stores.agents, stores.connections,
+                on.envelope, audit, on.clock, on.log},
                enrolments,
                revocations,
                metrics},
               std::move(context)),
-      api({stores, sealed, audit, enrolments, revocations, job_service, feed, links, time, to, metrics,
+      api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, on.clock, on.log, metrics,
            [this](const OrgId& org) { assigner.reconsider(org); }}),
-      server(loop, server_options(data, settings), api, {to, time, metrics}),
-      upkeep(deployed, {data.deployment(), stores.issuing_cas, authority, audit, to, metrics, time,
-                        [this, &time](const identity::Deployment& renewed) { return serve_anew(renewed, time); }}) {}
+      server(loop, server_options(on.data, on.settings), api, {on.log, on.clock, metrics}),
+      upkeep(on.deployment,
+             {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
+              [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); }}) {}
 
 Result<void> Graph::serve_anew(const identity::Deployment& deployed, const Clock& time) {
   SP_TRY(auto context, link_context(deployed, time));
@@ -122,8 +131,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
   SP_CO_CHECK(graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
   std::string faulty;
-  const auto fault = [&](const std::string& task, std::exception_ptr) {
-    log.error("relay.fault", {{"task", task}});
+  const auto fault = [&](const std::string& task, const std::string& why) {
+    log.error("relay.fault", {{"task", task}, {"why", why}});
     faulty = task;
     std::raise(SIGTERM);
   };
@@ -163,14 +172,10 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   std::signal(SIGPIPE, SIG_IGN);
 
   asio::io_context loop(1);
-  Result<void> outcome;
-  {
-    Graph graph(loop.get_executor(), data, settings, *database, deployment, envelope, std::move(context), clock, log);
-    asio::co_spawn(loop, run(graph, settings, clock, log), [&](std::exception_ptr fault, Result<void> ended) {
-      outcome = fault ? fail(Errc::internal, "the relay broke off") : std::move(ended);
-    });
-    loop.run();
-  }
+  const auto outcome = [&] {
+    Graph graph(loop.get_executor(), {data, settings, *database, deployment, envelope, clock, log}, std::move(context));
+    return run_to_end(loop, run(graph, settings, clock, log), "the relay");
+  }();
   log.info("relay.stopped");
   return outcome;
 }

@@ -8,7 +8,7 @@ namespace {
 constexpr auto kRetry = std::chrono::seconds(5);
 }
 
-RevokedJobs::RevokedJobs(asio::any_io_executor loop, Parts parts, identity::Revocations& revocations)
+RevokedJobs::RevokedJobs(const asio::any_io_executor& loop, Parts parts, identity::Revocations& revocations)
     : parts_(parts), work_(loop), subscription_(revocations.subscribe([this](const OrgId& org, const AgentId& agent) {
         waiting_.emplace(org, agent);
         work_.set();

@@ -21,7 +21,7 @@ class RevokedJobs {
     const Log& log;
   };
 
-  RevokedJobs(boost::asio::any_io_executor loop, Parts parts, identity::Revocations& revocations);
+  RevokedJobs(const boost::asio::any_io_executor& loop, Parts parts, identity::Revocations& revocations);
   boost::asio::awaitable<void> run();  // until cancelled
 
  private:

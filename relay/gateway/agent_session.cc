@@ -126,7 +126,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);  // the end of the link must not skip the farewells below
   services_.dispatcher.link_up(*this);
   services_.assigner.link_up(*this);
-  TaskGroup tasks(executor_, [this](const std::string& task, std::exception_ptr) { fault(task); });
+  TaskGroup tasks(executor_, [this](const std::string& task, const std::string& why) { fault(task, why); });
   std::optional<link::Channel> channel;
   if (auto incoming = co_await session.accept_channel()) {
     channel.emplace(std::move(incoming->channel));
@@ -145,8 +145,8 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
   co_await tasks.join();
 }
 
-void AgentSession::fault(const std::string& task) {
-  services_.log.error("link.fault", {{"agent", who_.agent.value}, {"task", task}});
+void AgentSession::fault(const std::string& task, const std::string& why) {
+  services_.log.error("link.fault", {{"agent", who_.agent.value}, {"task", task}, {"why", why}});
   session_.stop("fault in " + task);
 }
 

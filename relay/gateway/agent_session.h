@@ -77,7 +77,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   boost::asio::awaitable<void> note_peer(link::Peer peer);
   boost::asio::awaitable<void> note_sighting();
   boost::asio::awaitable<Result<void>> note_connections(std::vector<ToldConnection> told);
-  void fault(const std::string& task);
+  void fault(const std::string& task, const std::string& why);
 
   boost::asio::any_io_executor executor_;
   SessionServices services_;

@@ -90,9 +90,9 @@ Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::Server
           parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
       door_(executor, limits.door),
-      connections_(executor,
-                   [this](const std::string&, const std::exception_ptr&) { parts_.sessions.log.error("link.fault"); }) {
-}
+      connections_(executor, [this](const std::string&, const std::string& why) {
+        parts_.sessions.log.error("link.fault", {{"why", why}});
+      }) {}
 
 Gateway::~Gateway() = default;
 

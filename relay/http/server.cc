@@ -26,16 +26,6 @@ namespace {
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kPauseAfterAcceptFailure{50};
 
-bool is_cancellation(const std::exception_ptr& fault) {
-  try {
-    std::rethrow_exception(fault);
-  } catch (const boost::system::system_error& error) {
-    return error.code() == asio::error::operation_aborted;
-  } catch (...) {
-    return false;
-  }
-}
-
 }  // namespace
 
 struct Server::Impl {
@@ -100,8 +90,8 @@ void Server::stop() { impl_->stopping.set(); }
 
 asio::awaitable<void> Server::run() {
   const auto impl = impl_;
-  TaskGroup tasks(impl->executor, [impl](const std::string& task, const std::exception_ptr& fault) {
-    if (!is_cancellation(fault)) impl->services.log.error("http.task_failed", {{"task", task}});
+  TaskGroup tasks(impl->executor, [impl](const std::string& task, const std::string& why) {
+    impl->services.log.error("http.task_failed", {{"task", task}, {"why", why}});
   });
   tasks.spawn("accept", impl->accept_loop(tasks));
   co_await impl->stopping.wait();

@@ -70,7 +70,7 @@ store::awaitable<Result<void>> Assigner::assign(OrgId org, const store::RecipeVe
   const auto found = co_await parts_.assignments.find(org, version.recipe);
   if (!found && found.error().code != Errc::not_found) co_return std::unexpected(found.error());
   if (!found) co_return co_await hand_to_another(org, version, std::nullopt);
-  const store::Assignment current = *found;
+  const store::Assignment& current = *found;
   SP_CO_TRY(const auto agent, co_await parts_.agents.find(org, current.agent));
   SP_CO_TRY(const auto group, co_await parts_.groups.find(org, agent.group));
   const bool stays = agent.status == store::AgentStatus::active && group.name == version.run_on;
@@ -162,8 +162,8 @@ store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revis
 
 store::awaitable<void> Assigner::tell(AgentId agent) {
   const auto linked = links_.find(agent);
-  if (linked == links_.end() || !linked->second.revision) co_return;
-  const auto had = linked->second.revision;
+  const auto had = linked == links_.end() ? std::nullopt : linked->second.revision;
+  if (!had) co_return;
   auto set = co_await set_of(linked->second.link->who(), *had);
   if (set && set->revision == had) co_return;
   const auto now = links_.find(agent);  // the link may be gone, another one, or told something newer meanwhile

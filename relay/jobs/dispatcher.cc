@@ -16,7 +16,7 @@ constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kUnsentAgain = std::chrono::seconds(30);
 }  // namespace
 
-Dispatcher::Dispatcher(boost::asio::any_io_executor executor, Parts parts, LeaseTerms terms)
+Dispatcher::Dispatcher(const boost::asio::any_io_executor& executor, Parts parts, LeaseTerms terms)
     : executor_(executor), parts_(parts), leases_(terms), work_(executor) {}
 
 store::awaitable<Result<void>> Dispatcher::restore() {
@@ -74,7 +74,9 @@ store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
     parts_.log.error("dispatch.failed", {{"message", queued.error().message}});
     co_return Round::done;
   }
-  TaskGroup claims(executor_, [this](const std::string&, std::exception_ptr) { parts_.log.error("dispatch.fault"); });
+  TaskGroup claims(executor_, [this](const std::string&, const std::string& why) {
+    parts_.log.error("dispatch.fault", {{"why", why}});
+  });
   std::size_t claimed = 0;
   for (auto& job : *queued) {
     Linked* agent = least_loaded(job.group);

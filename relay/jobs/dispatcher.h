@@ -28,7 +28,7 @@ class Dispatcher {
     const Log& log;
   };
 
-  Dispatcher(boost::asio::any_io_executor executor, Parts parts, LeaseTerms terms = {});
+  Dispatcher(const boost::asio::any_io_executor& executor, Parts parts, LeaseTerms terms = {});
 
   // Before run(): gives every active job of the store a full lease, so that its agent has time to come back.
   store::awaitable<Result<void>> restore();

@@ -90,7 +90,7 @@ Result<std::unique_ptr<JobSubscription>> LocalJobFeed::subscribe(Watcher who, Fe
   return std::make_unique<Subscription>(std::move(subscriber), subscribers_);
 }
 
-void LocalJobFeed::publish(const OrgId& org, const RecipeId& recipe, JobChange change) {
+void LocalJobFeed::publish(const OrgId& org, const RecipeId& recipe, const JobChange& change) {
   for (auto& subscriber : *subscribers_) {
     if (subscriber->ended || !subscriber->wants(org, recipe, change.job)) continue;
     if (subscriber->changes.size() >= kMaxQueued) {

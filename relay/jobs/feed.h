@@ -17,7 +17,7 @@ class LocalJobFeed final : public JobFeed {
   ~LocalJobFeed() override;  // subscribers hear FeedSilence::closed
 
   Result<std::unique_ptr<JobSubscription>> subscribe(Watcher who, FeedFilter filter) override;
-  void publish(const OrgId& org, const RecipeId& recipe, JobChange change);
+  void publish(const OrgId& org, const RecipeId& recipe, const JobChange& change);
 
  private:
   struct Subscriber;

@@ -54,8 +54,9 @@ store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Rep
     it->reports.push_back(std::move(report));
   }
   Result<void> outcome;
-  TaskGroup side_by_side(
-      executor_, [&](const std::string&, std::exception_ptr) { outcome = fail(Errc::internal, "recording reports"); });
+  TaskGroup side_by_side(executor_, [&](const std::string&, const std::string& why) {
+    outcome = fail(Errc::internal, "recording reports: " + why);
+  });
   for (auto& batch : batches) side_by_side.spawn("record", record_batch(link, std::move(batch), outcome));
   co_await side_by_side.join();
   // The ledger comes last: history recognises what comes again, the ledger does not.

@@ -1,14 +1,14 @@
 #include "shared/async/task_group.h"
 
+#include "shared/async/fault.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,22 +31,7 @@ struct TaskGroup::Impl {
   bool stopping = false;
 };
 
-namespace {
-
-// A stopped task leaves by this exception at its next suspension: that is an end, not a fault.
-bool is_cancellation(const std::exception_ptr& fault) {
-  try {
-    std::rethrow_exception(fault);
-  } catch (const boost::system::system_error& e) {
-    return e.code() == asio::error::operation_aborted;
-  } catch (...) {
-    return false;
-  }
-}
-
-}  // namespace
-
-TaskGroup::TaskGroup(asio::any_io_executor executor, OnFault on_fault)
+TaskGroup::TaskGroup(const asio::any_io_executor& executor, OnFault on_fault)
     : impl_(std::make_shared<Impl>(Impl{executor,
                                         std::move(on_fault),
                                         asio::steady_timer(executor, asio::steady_timer::time_point::max()),
@@ -65,8 +50,8 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> task) {
   if (impl_->stopping) return;
   const auto it = impl_->tasks.emplace(impl_->tasks.end());
   it->name = std::move(name);
-  auto on_done = [impl = impl_, it](std::exception_ptr fault) {
-    if (fault && !(impl->stopping && is_cancellation(fault))) impl->on_fault(it->name, fault);
+  auto on_done = [impl = impl_, it](const std::exception_ptr& fault) {
+    if (fault && !(impl->stopping && is_cancellation(fault))) impl->on_fault(it->name, fault_text(fault));
     impl->tasks.erase(it);
     if (impl->tasks.empty()) impl->drained.cancel();
   };

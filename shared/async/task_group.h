@@ -3,20 +3,19 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace sallyport {
 
-// Owns every coroutine started through it: none outlives the group, and an exception that leaves one reaches
+// Owns every coroutine started through it: none outlives the group, and what an exception that leaves one says reaches
 // `on_fault`. All members must be called on the group's executor (a strand, or a loop with one thread).
 class TaskGroup {
  public:
-  using OnFault = std::function<void(const std::string& task, std::exception_ptr)>;
+  using OnFault = std::function<void(const std::string& task, const std::string& why)>;
 
-  TaskGroup(boost::asio::any_io_executor executor, OnFault on_fault);
+  TaskGroup(const boost::asio::any_io_executor& executor, OnFault on_fault);
   ~TaskGroup();  // join() must have ended; otherwise the process aborts
 
   TaskGroup(const TaskGroup&) = delete;

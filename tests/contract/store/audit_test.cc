@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 #include <set>
 
@@ -63,8 +64,7 @@ static awaitable<void> append_some(World& world, int count) {
 }
 
 STORE_TEST_CASE("audit: writers at once make one chain", "[store][audit][concurrency]") {
-  TaskGroup writers(co_await boost::asio::this_coro::executor,
-                    [](auto&, auto fault) { std::rethrow_exception(fault); });
+  TaskGroup writers(co_await boost::asio::this_coro::executor, rethrow);
   for (int i = 0; i < 30; ++i) writers.spawn("append", append_some(world, 20));
   co_await writers.join();
   auto verdict = must(co_await world.stores.audit_log.verify(world.ours.org));

@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 #include <map>
 
@@ -101,8 +102,7 @@ STORE_TEST_CASE("enrolment: 100 at once redeem exactly max_uses", "[store][enrol
     must(co_await world.stores.enrolment_tokens.add(world.ours.org, token));
     std::map<Errc, int> refused;
     int won = 0;
-    TaskGroup redeemers(co_await boost::asio::this_coro::executor,
-                        [](auto&, auto fault) { std::rethrow_exception(fault); });
+    TaskGroup redeemers(co_await boost::asio::this_coro::executor, rethrow);
     for (int i = 0; i < 100; ++i) {
       redeemers.spawn("redeem", redeem_one(world, token.id, max_uses * 1000 + i, refused, won));
     }

@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 using namespace sallyport;
 using namespace sallyport::test;
@@ -68,8 +69,7 @@ static awaitable<void> claim_counted(World& world, int& firsts) {
 
 STORE_TEST_CASE("idempotency: of 100 calls at once one is the first", "[store][idempotency][concurrency]") {
   int firsts = 0;
-  TaskGroup callers(co_await boost::asio::this_coro::executor,
-                    [](auto&, auto fault) { std::rethrow_exception(fault); });
+  TaskGroup callers(co_await boost::asio::this_coro::executor, rethrow);
   for (int i = 0; i < 100; ++i) callers.spawn("claim", claim_counted(world, firsts));
   co_await callers.join();
   CHECK(firsts == 1);

@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 using namespace sallyport;
 using namespace sallyport::test;
@@ -85,8 +86,7 @@ static awaitable<void> add_counted(World& world, int& added) {
 
 STORE_TEST_CASE("jobs: one event from 100 callers at once is one job", "[store][jobs][concurrency]") {
   int added = 0;
-  TaskGroup callers(co_await boost::asio::this_coro::executor,
-                    [](auto&, auto fault) { std::rethrow_exception(fault); });
+  TaskGroup callers(co_await boost::asio::this_coro::executor, rethrow);
   for (int i = 0; i < 100; ++i) callers.spawn("add", add_counted(world, added));
   co_await callers.join();
   CHECK(added == 1);
@@ -134,8 +134,7 @@ static awaitable<void> claim_counted(World& world, JobId job, int& won) {
 STORE_TEST_CASE("jobs: of 50 claims at once one wins", "[store][jobs][fencing][concurrency]") {
   auto job = co_await world.queue_job(world.ours);
   int won = 0;
-  TaskGroup callers(co_await boost::asio::this_coro::executor,
-                    [](auto&, auto fault) { std::rethrow_exception(fault); });
+  TaskGroup callers(co_await boost::asio::this_coro::executor, rethrow);
   for (int i = 0; i < 50; ++i) callers.spawn("claim", claim_counted(world, job.id, won));
   co_await callers.join();
   CHECK(won == 1);

@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 #include <chrono>
 #include <iostream>
@@ -19,8 +20,7 @@ awaitable<void> add_job(World& world, store::NewJob fresh) {
 
 awaitable<void> add_limited(World& world, int count) {
   for (int done = 0; done < count;) {
-    TaskGroup together(co_await boost::asio::this_coro::executor,
-                       [](auto&, auto fault) { std::rethrow_exception(fault); });
+    TaskGroup together(co_await boost::asio::this_coro::executor, rethrow);
     for (int i = 0; i < 1'000 && done < count; ++i, ++done) {
       auto fresh = world.new_job(world.ours);
       fresh.job.concurrency_limit = 1;

@@ -1,6 +1,7 @@
 #include "relay/store/sqlite/engine.h"
 #include "shared/async/task_group.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/rethrow.h"
 
 #include <sqlite3.h>
 #include <boost/asio/post.hpp>
@@ -57,8 +58,6 @@ Result<void> insert(Database& database, std::int64_t x) {
   SP_CHECK(database.run("insert into t (x) values (?)", x));
   return {};
 }
-
-void rethrow(const std::string&, std::exception_ptr fault) { std::rethrow_exception(fault); }
 
 awaitable<void> run_write(Bench& bench, std::function<Result<void>(Database&)> work,
                           std::optional<Result<void>>& outcome) {

@@ -17,7 +17,7 @@ asio::awaitable<void> commit_into(JournalWriter& writer, Batch batch, std::vecto
   outcomes.push_back(std::move(outcome));
 }
 
-void ignore(const std::string&, std::exception_ptr) {}
+void ignore(const std::string&, const std::string&) {}
 
 }  // namespace
 

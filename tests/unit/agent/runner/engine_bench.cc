@@ -211,7 +211,7 @@ asio::awaitable<void> EngineBench::link_up() {
   co_await link_down();
   uplink = std::make_unique<FakeUplink>();
   uplink->health = relay_takes_health;
-  serving_ = std::make_unique<TaskGroup>(executor_, [](const std::string&, std::exception_ptr) {});
+  serving_ = std::make_unique<TaskGroup>(executor_, [](const std::string&, const std::string&) {});
   serving_->spawn("serve", engine->serve(*uplink));
   co_await until([this] { return uplink->has("ready"); }, "the agent says hello");
 }

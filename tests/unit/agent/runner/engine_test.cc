@@ -304,7 +304,7 @@ ASYNC_TEST_CASE("a drain lets what runs end, takes nothing new, and leaves the r
   bench.list.hold();
   co_await bench.say(dispatch(canonical(kTwo)));
   co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
-  TaskGroup draining(co_await asio::this_coro::executor, [](const std::string&, std::exception_ptr) {});
+  TaskGroup draining(co_await asio::this_coro::executor, [](const std::string&, const std::string&) {});
   draining.spawn("drain", bench.engine->drain(bench.clock.steady() + 10s));
   co_await until([&] { return bench.uplink->has("ready 0"); }, "no credit is given");
   co_await bench.say(dispatch(canonical(kTwo), {.job = kJob2}));

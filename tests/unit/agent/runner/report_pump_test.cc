@@ -61,7 +61,7 @@ struct PumpRig {
              {}),
         pump(core, {[] { return std::vector<journal::HeldJob>{{JobId(kJob1), 1}}; }, [] { return 0u; },
                     [] { return std::uint64_t{0}; }}),
-        serving(executor, [](const std::string&, const std::exception_ptr&) {}) {}
+        serving(executor, [](const std::string&, const std::string&) {}) {}
 
   std::unique_ptr<journal::Journal> journal_with(int backlog) {
     auto opened = journal::test::must_open(journal::test::options_in(bench.dir));

@@ -414,7 +414,7 @@ ASYNC_TEST_CASE("keys whose time is over are swept, however many", "[api][idempo
   }
   world.clock.advance(store::kIdempotencyLife);
   must(co_await keys.claim(tenant.org, {"fresh", Bytes(32), world.clock.wall()}));
-  TaskGroup work(co_await asio::this_coro::executor, [](const std::string&, std::exception_ptr) {});
+  TaskGroup work(co_await asio::this_coro::executor, [](const std::string&, const std::string&) {});
   work.spawn("sweep", api::sweep_expired_keys(keys, world.clock, world.log));
   std::size_t left = 1;
   for (int tries = 0; tries < 200 && left > 0; ++tries) {
