@@ -46,6 +46,8 @@ class Journal {
   // Jobs of the relay that are unfinished, or have reports it has not confirmed.
   Result<std::vector<HeldJob>> holding();
 
+  Result<JournalMark> mark();
+
   // Rows after `seq`, oldest first, until `max_bytes` are reached (at least one row if there is any).
   // A damaged row comes without its report: it does not hide those after it.
   Result<std::vector<OutboxRow>> outbox_after(std::uint64_t seq, std::size_t max_rows, std::size_t max_bytes);

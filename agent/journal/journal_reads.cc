@@ -139,6 +139,15 @@ Result<std::vector<HeldJob>> Journal::holding() {
   return held;
 }
 
+Result<JournalMark> Journal::mark() {
+  JournalMark mark;
+  SP_CHECK(impl_->database.each("SELECT value FROM counters WHERE name = 'journal_id'",
+                                [&](const Row& row) { mark.id = static_cast<std::uint64_t>(row.integer(0)); }));
+  SP_CHECK(impl_->database.each("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'",
+                                [&](const Row& row) { mark.last_seq = static_cast<std::uint64_t>(row.integer(0)); }));
+  return mark;
+}
+
 Result<std::vector<OutboxRow>> Journal::outbox_after(std::uint64_t seq, std::size_t max_rows, std::size_t max_bytes) {
   std::vector<OutboxRow> rows;
   std::size_t bytes = 0;

@@ -103,6 +103,10 @@ asio::awaitable<Result<std::vector<HeldJob>>> JournalWriter::holding() {
   co_return co_await impl_->read([](Journal& journal) { return journal.holding(); });
 }
 
+asio::awaitable<Result<JournalMark>> JournalWriter::mark() {
+  co_return co_await impl_->read([](Journal& journal) { return journal.mark(); });
+}
+
 asio::awaitable<Result<std::vector<OutboxRow>>> JournalWriter::outbox_after(std::uint64_t seq, std::size_t max_rows,
                                                                             std::size_t max_bytes) {
   co_return co_await impl_->read([=](Journal& journal) { return journal.outbox_after(seq, max_rows, max_bytes); });

@@ -23,6 +23,7 @@ class JournalWriter {
   boost::asio::awaitable<Result<StoredJob>> load(JobId job);
   boost::asio::awaitable<Result<std::optional<JobSummary>>> find(JobId job);
   boost::asio::awaitable<Result<std::vector<HeldJob>>> holding();
+  boost::asio::awaitable<Result<JournalMark>> mark();
   boost::asio::awaitable<Result<std::vector<OutboxRow>>> outbox_after(std::uint64_t seq, std::size_t max_rows,
                                                                       std::size_t max_bytes);
   boost::asio::awaitable<Result<StoredAssignments>> assignments();

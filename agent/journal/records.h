@@ -170,6 +170,13 @@ struct HeldJob {
   JobId id;
   std::uint64_t epoch = 0;
 };
+// Which journal this is, and how far it has come. Another id: it was made anew, and holds nothing of what was before.
+// The same id and a lower seq than was seen before: it is an earlier state of itself, from a backup.
+struct JournalMark {
+  std::uint64_t id = 0;        // random, 63 bits, made with the journal
+  std::uint64_t last_seq = 0;  // the highest that its outbox ever gave, also to a row that is gone
+  friend bool operator==(const JournalMark&, const JournalMark&) = default;
+};
 struct OutboxRow {
   std::uint64_t seq = 0;
   JobId job;                // empty: the agent's own

@@ -95,6 +95,10 @@ Result<void> bring_up_to_date(Database& database, std::int64_t version) {
   return made;
 }
 
+// Journals of earlier programs get theirs when they are opened.
+constexpr const char* kGiveId =
+    "INSERT OR IGNORE INTO counters(name, value) VALUES ('journal_id', max(1, random() & 9223372036854775807))";
+
 }  // namespace
 
 Result<void> prepare_schema(Database& database) {
@@ -113,7 +117,7 @@ Result<void> prepare_schema(Database& database) {
   SP_CHECK(configure(database));
   SP_CHECK(check_health(database));
   if (version < kSchema) SP_CHECK(bring_up_to_date(database, version));
-  return {};
+  return database.run(kGiveId);
 }
 
 }  // namespace sallyport::journal

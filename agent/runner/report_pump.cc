@@ -98,6 +98,7 @@ asio::awaitable<Result<void>> ReportPump::send_all(Uplink& uplink) {
 
 asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
   holding_due_ = core_.parts.boot_clock.now() + lease_length_ / 3;
+  SP_CO_TRY(const auto journal, co_await core_.parts.journal.mark());
   SP_CO_TRY(auto held, co_await core_.parts.journal.holding());
   for (auto& job : hooks_.held_in_memory()) {
     if (std::ranges::find(held, job.id, &journal::HeldJob::id) == held.end()) held.push_back(std::move(job));
@@ -106,7 +107,7 @@ asio::awaitable<Result<void>> ReportPump::send_holding(Uplink& uplink) {
   const BootTime now = core_.parts.boot_clock.now();
   if (held.empty()) holding_due_ = now + kIdleHolding;
   const std::uint64_t number = holdings_.add(now);
-  co_return co_await uplink.send(wire::encode_holding(number, held, hooks_.assignments_revision()));
+  co_return co_await uplink.send(wire::encode_holding(number, journal, held, hooks_.assignments_revision()));
 }
 
 // Credit is told when there is more of it, or none any more; what dispatches use up the relay counts itself.

@@ -236,12 +236,14 @@ std::string encode(const Answer& answer) {
   return message.SerializeAsString();
 }
 
-std::string encode_holding(std::uint64_t number, const std::vector<journal::HeldJob>& jobs,
-                           std::uint64_t assignments_revision) {
+std::string encode_holding(std::uint64_t number, journal::JournalMark journal,
+                           const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision) {
   v1::ToRelay message;
   auto* body = message.mutable_holding();
   body->set_number(number);
   body->set_assignments_revision(assignments_revision);
+  body->set_journal(journal.id);
+  body->set_journal_seq(journal.last_seq);
   for (const auto& job : jobs) {
     auto* lease = body->add_jobs();
     lease->set_job_id(job.id.value);

@@ -82,8 +82,8 @@ struct Answer {
   std::string message;
 };
 std::string encode(const Answer& answer);
-std::string encode_holding(std::uint64_t number, const std::vector<journal::HeldJob>& jobs,
-                           std::uint64_t assignments_revision);
+std::string encode_holding(std::uint64_t number, journal::JournalMark journal,
+                           const std::vector<journal::HeldJob>& jobs, std::uint64_t assignments_revision);
 std::string encode_ready(std::uint32_t slots);
 std::string encode_health(const std::vector<ConnectionUse>& uses);
 

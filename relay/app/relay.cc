@@ -7,6 +7,7 @@
 #include "relay/http/server.h"
 #include "relay/identity/deployment.h"
 #include "relay/identity/upkeep.h"
+#include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
@@ -49,6 +50,7 @@ struct Graph {
   jobs::ParcelMaker parcels;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
+  jobs::Journals journals;
   jobs::Assigner assigner;
   jobs::Recorder recorder;
   jobs::StoredJobService job_service;
@@ -89,15 +91,16 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, on.envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
+      journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
-      recorder(loop, {stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope, audit, dispatcher,
-                      feed, on.clock, on.log}),
+      recorder(loop, {stores.agents, stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope,
+                      audit, dispatcher, feed, on.clock, on.log}),
       job_service({stores.jobs, stores.recipes, stores.history, stores.groups, on.envelope, parcels, dispatcher, feed,
                    on.clock}),
       gateway(loop,
-              {{links, admissions, renewals, dispatcher, recorder, assigner, stores.agents, stores.connections,
-                on.envelope, audit, on.clock, on.log},
+              {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
+                stores.connections, on.envelope, audit, on.clock, on.log},
                enrolments,
                revocations,
                metrics},

@@ -162,11 +162,8 @@ asio::awaitable<void> AgentSession::receive_loop(link::Channel& channel) {
 }
 
 asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std::size_t bytes) {
-  if (auto* holding = std::get_if<jobs::Holding>(&message)) {
-    const auto revision = holding->assignments_revision;
-    co_await services_.dispatcher.holding(*this, std::move(*holding));
-    co_await services_.assigner.sync(*this, revision);
-  } else if (auto* ready = std::get_if<jobs::Ready>(&message)) {
+  if (auto* holding = std::get_if<jobs::Holding>(&message)) co_return co_await take_holding(std::move(*holding));
+  if (auto* ready = std::get_if<jobs::Ready>(&message)) {
     services_.dispatcher.ready(*this, ready->slots);
   } else if (auto* answer = std::get_if<jobs::DispatchAnswer>(&message)) {
     co_await services_.dispatcher.answered(*this, std::move(*answer));
@@ -181,6 +178,18 @@ asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std
     report_bytes_ += bytes;
     has_reports_.set();
   }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> AgentSession::take_holding(jobs::Holding holding) {
+  if (!journal_met_) {
+    SP_CO_CHECK(co_await services_.journals.meet(*this, {holding.journal, holding.journal_seq}));
+    who_.journal = holding.journal;
+    journal_met_ = true;
+  }
+  const auto revision = holding.assignments_revision;
+  co_await services_.dispatcher.holding(*this, std::move(holding));
+  co_await services_.assigner.sync(*this, revision);
   co_return Result<void>();
 }
 

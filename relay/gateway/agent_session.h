@@ -8,6 +8,7 @@
 #include "relay/identity/renewal.h"
 #include "relay/jobs/assigner.h"
 #include "relay/jobs/dispatcher.h"
+#include "relay/jobs/journals.h"
 #include "relay/jobs/recorder.h"
 #include "relay/store/connections.h"
 #include "shared/async/event.h"
@@ -25,6 +26,7 @@ struct SessionServices {
   identity::Admissions& admissions;
   identity::Renewals& renewals;
   jobs::Dispatcher& dispatcher;
+  jobs::Journals& journals;
   jobs::Recorder& recorder;
   jobs::Assigner& assigner;
   store::Agents& agents;
@@ -70,6 +72,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
  private:
   boost::asio::awaitable<void> receive_loop(link::Channel& channel);
   boost::asio::awaitable<void> send_loop(link::Channel& channel);
+  boost::asio::awaitable<Result<void>> take_holding(jobs::Holding holding);
   boost::asio::awaitable<void> record_loop();
   boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message, std::size_t bytes);
   boost::asio::awaitable<void> renew_loop();
@@ -87,6 +90,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   Bytes boot_id_;
   WallTime since_;
   bool admitted_ = false;
+  bool journal_met_ = false;
   store::AgentSighting sighting_;  // what it said of itself
 
   Outgoing outgoing_;

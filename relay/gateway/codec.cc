@@ -3,6 +3,8 @@
 #include "proto/sallyport/v1/jobs.pb.h"
 #include "shared/link/message_bytes.h"
 
+#include <limits>
+
 namespace sallyport::gateway {
 namespace {
 
@@ -92,8 +94,11 @@ class Encode {
   std::vector<std::string> parts_;
 };
 
-jobs::Holding holding_of(const v1::Holding& in) {
-  jobs::Holding holding{{}, in.assignments_revision(), in.number()};
+Result<jobs::FromAgent> holding_of(const v1::Holding& in) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (in.journal() > kMost || in.journal_seq() > kMost)
+    return fail(Errc::invalid, "P13.22: a journal that no agent makes");
+  jobs::Holding holding{{}, in.assignments_revision(), in.number(), in.journal(), in.journal_seq()};
   for (const auto& lease : in.jobs()) holding.jobs.push_back({JobId(lease.job_id()), lease.lease_epoch(), {}});
   return holding;
 }

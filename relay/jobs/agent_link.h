@@ -4,6 +4,7 @@
 #include "shared/base/result.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace sallyport::jobs {
 
@@ -12,6 +13,7 @@ struct LinkedAgent {
   OrgId org;
   AgentId agent;
   GroupId group;
+  std::uint64_t journal = 0;  // of its first Holding on this link; 0: not told
 };
 
 // The way to one linked agent. Implemented by relay/gateway; lives from Dispatcher::link_up to link_down.

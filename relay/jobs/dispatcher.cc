@@ -197,9 +197,10 @@ store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::Releas
 // Ends a job that no agent can go on with. Its message may be an agent's, with values in it: it is not logged.
 store::awaitable<Result<void>> Dispatcher::give_up(HeldJob held, Fault why) {
   const std::string error_class = why.error_class;
+  const auto state = why.state;
   auto error = co_await sealed(held.key, std::move(why));
   auto ended = co_await parts_.jobs.finish(held.key.org, held.key.job, held.epoch,
-                                           {domain::JobState::failed, parts_.clock.wall(), std::move(error)});
+                                           {state, parts_.clock.wall(), std::move(error)});
   if (!ended && ended.error().code != Errc::conflict) {
     parts_.log.error("job.finish_failed", {{"job", held.key.job.value}, {"message", ended.error().message}});
     co_return std::unexpected(ended.error());  // the lease stays: it will be lost, and the job tried again

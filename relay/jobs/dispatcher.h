@@ -55,6 +55,10 @@ class Dispatcher {
   // The agent is revoked: its jobs go back to the queue; those that only it could run end as failed. An error: the
   // store did not take all of it; call again.
   store::awaitable<Result<void>> agent_revoked(OrgId org, AgentId agent);
+  // The agent at this link does not know any more what it did: its jobs go back to the queue as lost by their holder,
+  // those that only it could run end in doubt, and it is told to drop them. Before its first Holding is answered: its
+  // leases are not renewed then. An error: as above.
+  store::awaitable<Result<void>> journal_lost(AgentLink& link);
 
   const Leases& leases() const { return leases_; }
 
@@ -85,10 +89,16 @@ class Dispatcher {
   struct Fault {
     std::string error_class;
     std::string message;
+    domain::JobState state = domain::JobState::failed;
+  };
+  // Why an agent goes on with none of its jobs.
+  struct Loss {
+    std::string of_leased;
+    Fault of_own;
   };
   store::awaitable<Result<void>> give_up(HeldJob held, Fault why);
   store::awaitable<store::JobError> sealed(JobKey key, Fault why);
-  store::awaitable<Result<void>> take_from_revoked(store::Job job, AgentId agent);
+  store::awaitable<Result<std::vector<JobId>>> take_all(OrgId org, AgentId agent, Loss why);  // its own, that ended
   store::awaitable<void> take_back_missing(AgentLink& link, const std::vector<Lease>& held, SteadyTime linked_since);
   store::awaitable<void> repeat_cancels(AgentLink& link);
   store::awaitable<void> take_back_lost();

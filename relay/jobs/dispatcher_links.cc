@@ -1,5 +1,7 @@
 #include "relay/jobs/dispatcher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sallyport::jobs {
@@ -133,20 +135,40 @@ void Dispatcher::job_ended(const store::Job& job) {
 }
 
 store::awaitable<Result<void>> Dispatcher::agent_revoked(OrgId org, AgentId agent) {
-  for (;;) {
-    SP_CO_TRY(auto jobs, co_await parts_.jobs.holding(org, agent));
-    if (jobs.empty()) co_return Result<void>();
-    for (auto& job : jobs) SP_CO_CHECK(co_await take_from_revoked(std::move(job), agent));
-  }
+  Loss why{"its agent was revoked",
+           {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known"}};
+  SP_CO_CHECK(co_await take_all(std::move(org), std::move(agent), std::move(why)));
+  co_return Result<void>();
 }
 
-store::awaitable<Result<void>> Dispatcher::take_from_revoked(store::Job job, AgentId agent) {
-  HeldJob held{{job.org, job.id}, agent, job.lease_epoch, {}, {}};
-  if (job.lease_epoch > 0)
-    co_return co_await take_back(std::move(held), store::ReleaseReason::holder_lost, "its agent was revoked");
-  co_return co_await give_up(
-      std::move(held),
-      {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known"});
+store::awaitable<Result<void>> Dispatcher::journal_lost(AgentLink& link) {
+  const auto& who = link.who();
+  Fault of_own{"journal_lost",
+               fmt::format("{} lost the journal in which it ran this job: it was deleted, or an older copy was put in "
+                           "its place. What the job did after its last report is not known: look at the systems that "
+                           "its steps change, then re-run it, or leave it as it is",
+                           who.agent.value),
+               domain::JobState::in_doubt};
+  SP_CO_TRY(const auto own, co_await take_all(who.org, who.agent, {"its agent lost its journal", std::move(of_own)}));
+  for (const auto& job : own) tell_fenced(link, job, 0);
+  co_return Result<void>();
+}
+
+store::awaitable<Result<std::vector<JobId>>> Dispatcher::take_all(OrgId org, AgentId agent, Loss why) {
+  std::vector<JobId> own;
+  for (;;) {
+    SP_CO_TRY(const auto jobs, co_await parts_.jobs.holding(org, agent));
+    if (jobs.empty()) co_return own;
+    for (const auto& job : jobs) {
+      HeldJob held{{job.org, job.id}, agent, job.lease_epoch, {}, {}};
+      if (job.lease_epoch > 0) {
+        SP_CO_CHECK(co_await take_back(std::move(held), store::ReleaseReason::holder_lost, why.of_leased));
+      } else {
+        SP_CO_CHECK(co_await give_up(std::move(held), why.of_own));
+        own.push_back(job.id);
+      }
+    }
+  }
 }
 
 }  // namespace sallyport::jobs

@@ -43,6 +43,7 @@ void note_concurrency(store::Job& job, const std::string& canonical, const std::
 store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Report> reports) {
   std::vector<Batch> batches;
   std::vector<AgentEvent> events;
+  const std::uint64_t last = reports.empty() ? 0 : reports.back().seq;
   for (auto& report : reports) {
     if (auto* event = std::get_if<ReportedAgentEvent>(&report.what)) {
       events.push_back({report.job, std::move(*event)});
@@ -57,11 +58,19 @@ store::awaitable<Result<void>> Recorder::record(AgentLink& link, std::vector<Rep
   TaskGroup side_by_side(executor_, [&](const std::string&, const std::string& why) {
     outcome = fail(Errc::internal, "recording reports: " + why);
   });
+  if (link.who().journal != 0) side_by_side.spawn("journal", note_journal(link.who(), last, outcome));
   for (auto& batch : batches) side_by_side.spawn("record", record_batch(link, std::move(batch), outcome));
   co_await side_by_side.join();
   // The ledger comes last: history recognises what comes again, the ledger does not.
   if (outcome) outcome = co_await audit_all(link.who(), std::move(events));
   co_return outcome;
+}
+
+// In the same commit as the reports, as a rule. That it may be durable without them does no harm: they are in the
+// journal.
+store::awaitable<void> Recorder::note_journal(LinkedAgent agent, std::uint64_t seq, Result<void>& outcome) {
+  auto noted = co_await parts_.agents.raise_journal(agent.org, agent.agent, {agent.journal, seq});
+  if (!noted) outcome = std::unexpected(noted.error());
 }
 
 store::awaitable<void> Recorder::record_batch(AgentLink& link, Batch batch, Result<void>& outcome) {

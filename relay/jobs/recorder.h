@@ -3,6 +3,7 @@
 #include "relay/audit/audit.h"
 #include "relay/jobs/dispatcher.h"
 #include "relay/keys/envelope.h"
+#include "relay/store/agents.h"
 #include "relay/store/assignments.h"
 #include "relay/store/history.h"
 
@@ -14,6 +15,7 @@ namespace sallyport::jobs {
 class Recorder {
  public:
   struct Parts {
+    store::Agents& agents;
     store::Jobs& jobs;
     store::History& history;
     store::Recipes& recipes;
@@ -30,8 +32,8 @@ class Recorder {
 
   // Stores reports in the order of one agent's outbox; those of different jobs go side by side, so that they share a
   // commit. Success: every one is stored, or was refused for good (fenced, of a recipe that is not this agent's), which
-  // is logged: the agent may forget them. An error: the store is not available; nothing may be acknowledged, the same
-  // reports come again.
+  // is logged: the agent may forget them, and its journal is known to have come so far. An error: the store is not
+  // available; nothing may be acknowledged, the same reports come again.
   store::awaitable<Result<void>> record(AgentLink& link, std::vector<Report> reports);
 
  private:
@@ -45,6 +47,7 @@ class Recorder {
     ReportedAgentEvent what;
   };
 
+  store::awaitable<void> note_journal(LinkedAgent agent, std::uint64_t seq, Result<void>& outcome);
   store::awaitable<void> record_batch(AgentLink& link, Batch batch, Result<void>& outcome);
   store::awaitable<Result<void>> append(LinkedAgent agent, Batch batch);
   store::awaitable<Result<void>> adopt_local_job(LinkedAgent agent, JobId job, Report report);

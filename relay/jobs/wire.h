@@ -77,6 +77,8 @@ struct Holding {
   std::vector<Lease> jobs;
   std::uint64_t assignments_revision = 0;
   std::uint64_t number = 0;
+  std::uint64_t journal = 0;  // which one the agent has; 0: it does not tell
+  std::uint64_t journal_seq = 0;
 };
 
 struct Ready {

@@ -36,6 +36,19 @@ struct AgentMove {
   GroupId wanted;
 };
 
+// How far an agent's journal has come, as its relay knows it (docs/decisions/0009). Both fit into 63 bits.
+struct JournalMark {
+  std::uint64_t id = 0;   // 0: an agent that does not tell
+  std::uint64_t seq = 0;  // the highest Report.seq that came from it
+  friend bool operator==(const JournalMark&, const JournalMark&) = default;
+};
+
+// Compare-and-set of the journal that an agent is known by; nothing expected = none was known yet.
+struct JournalChange {
+  std::optional<JournalMark> expected;
+  JournalMark wanted;
+};
+
 struct AgentSighting {
   std::string hostname;
   std::string software;
@@ -54,6 +67,12 @@ class Agents {
   // not_found: no such agent or group. conflict: it is in another group than the caller expected, or it is revoked.
   virtual awaitable<Result<Agent>> move(OrgId org, AgentId id, AgentMove move, AuditNote<Agent> note = {}) = 0;
   virtual awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) = 0;
+  virtual awaitable<Result<std::optional<JournalMark>>> journal(OrgId org, AgentId id) = 0;
+  // conflict: another one than the caller expected is known, or it has come further.
+  virtual awaitable<Result<void>> change_journal(OrgId org, AgentId id, JournalChange change,
+                                                 AuditNote<> note = {}) = 0;
+  // Raises the seq of the journal that is known, never lowers it. Of another journal, or an unknown agent: no change.
+  virtual awaitable<Result<void>> raise_journal(OrgId org, AgentId id, JournalMark mark) = 0;
   // A link presents a certificate of this generation. Raises the agent's generation, never lowers it.
   // conflict: a newer one has been used already, so this is an old copy of the identity. forbidden: revoked.
   virtual awaitable<Result<Agent>> confirm_generation(OrgId org, AgentId id, std::uint32_t generation) = 0;

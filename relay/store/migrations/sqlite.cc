@@ -2,6 +2,7 @@
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
 #include "relay/store/migrations/sqlite_0003_steps_by_start.h"
+#include "relay/store/migrations/sqlite_0004_journals.h"
 
 #include <array>
 
@@ -12,6 +13,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{1, "initial", kSqlite0001Initial},
       Migration{2, "sealed texts", kSqlite0002SealedTexts},
       Migration{3, "steps by start", kSqlite0003StepsByStart},
+      Migration{4, "journals", kSqlite0004Journals},
   };
   return migrations;
 }

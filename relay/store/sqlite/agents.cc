@@ -47,6 +47,22 @@ Result<Agent> move_agent(Database& db, const OrgId& org, const AgentId& id, cons
   return agent;
 }
 
+Result<std::optional<JournalMark>> find_journal(Database& db, const OrgId& org, const AgentId& id) {
+  return db.prepare("select journal_id, journal_seq from agents where org = ? and id = ?", org, id)
+      .one("agent", [](Row row) -> std::optional<JournalMark> {
+        const JournalMark mark{.id = row.u64(), .seq = row.u64()};
+        return mark.id == 0 ? std::nullopt : std::optional(mark);
+      });
+}
+
+Result<void> change_journal_of(Database& db, const OrgId& org, const AgentId& id, const JournalChange& change) {
+  SP_TRY(const auto known, find_journal(db, org, id));
+  if (known != change.expected) return fail(Errc::conflict, "the agent is known by another journal meanwhile");
+  SP_CHECK(db.run("update agents set journal_id = ?, journal_seq = ? where org = ? and id = ?", change.wanted.id,
+                  change.wanted.seq, org, id));
+  return {};
+}
+
 class SqliteAgents final : public Agents {
  public:
   explicit SqliteAgents(Engine& engine) : engine_(engine) {}
@@ -84,6 +100,25 @@ class SqliteAgents final : public Agents {
           db.run("update agents set hostname = ?, software = ?, last_seen_at = ? where org = ? and id = ?",
                  sighting.hostname, sighting.software, sighting.at, org, id),
           "agent");
+    });
+  }
+
+  awaitable<Result<std::optional<JournalMark>>> journal(OrgId org, AgentId id) override {
+    return engine_.read([org, id](Database& db) { return find_journal(db, org, id); });
+  }
+
+  awaitable<Result<void>> change_journal(OrgId org, AgentId id, JournalChange change, AuditNote<> note) override {
+    return write_noted(
+        engine_, [org, id, change](Database& db) { return change_journal_of(db, org, id, change); }, std::move(note));
+  }
+
+  awaitable<Result<void>> raise_journal(OrgId org, AgentId id, JournalMark mark) override {
+    return engine_.write([org, id, mark](Database& db) -> Result<void> {
+      SP_CHECK(
+          db.run("update agents set journal_seq = ?1 where org = ?2 and id = ?3 and journal_id = ?4 and "
+                 "journal_seq < ?1",
+                 mark.seq, org, id, mark.id));
+      return {};
     });
   }
 

@@ -50,6 +50,52 @@ STORE_TEST_CASE("agents: an older certificate generation is an old copy", "[stor
   CHECK(refusal(revoked) == Errc::forbidden);
 }
 
+STORE_TEST_CASE("agents: the journal they are known by is changed by compare-and-set", "[store][agents]") {
+  using store::JournalMark;
+  auto& agents = world.stores.agents;
+  const OrgId org = world.ours.org;
+  const AgentId agent = world.ours.agent;
+  constexpr std::uint64_t kMost = ~std::uint64_t{0} >> 1;
+  auto known = must(co_await agents.journal(org, agent));
+  CHECK_FALSE(known);
+  must(co_await agents.raise_journal(org, agent, {7, 10}));  // none is known: nothing to raise
+  known = must(co_await agents.journal(org, agent));
+  CHECK_FALSE(known);
+
+  must(co_await agents.change_journal(org, agent, {std::nullopt, {7, 10}}));
+  auto again = co_await agents.change_journal(org, agent, {std::nullopt, {8, 0}});
+  CHECK(refusal(again) == Errc::conflict);
+  must(co_await agents.raise_journal(org, agent, {7, 12}));
+  must(co_await agents.raise_journal(org, agent, {7, 11}));     // never lowered
+  must(co_await agents.raise_journal(org, agent, {8, 1'000}));  // of a journal that is not the agent's
+  known = must(co_await agents.journal(org, agent));
+  CHECK(known == JournalMark{7, 12});
+
+  auto late = co_await agents.change_journal(org, agent, {JournalMark{7, 10}, {8, 0}});
+  CHECK(refusal(late) == Errc::conflict);
+  must(co_await agents.change_journal(org, agent, {JournalMark{7, 12}, {kMost, 3}}));
+  known = must(co_await agents.journal(org, agent));
+  CHECK(known == JournalMark{kMost, 3});
+  must(co_await agents.change_journal(org, agent, {JournalMark{kMost, 3}, {kMost, 1}}));  // the same, but older
+  must(co_await agents.raise_journal(org, agent, {kMost, kMost}));
+  known = must(co_await agents.journal(org, agent));
+  CHECK(known == JournalMark{kMost, kMost});
+}
+
+STORE_TEST_CASE("agents: another organisation's journal does not exist", "[store][agents][tenancy]") {
+  auto& agents = world.stores.agents;
+  const OrgId org = world.ours.org;
+  const AgentId foreign = world.theirs.agent;
+  must(co_await agents.change_journal(world.theirs.org, foreign, {std::nullopt, {7, 10}}));
+  auto known = co_await agents.journal(org, foreign);
+  CHECK(refusal(known) == Errc::not_found);
+  auto changed = co_await agents.change_journal(org, foreign, {store::JournalMark{7, 10}, {8, 0}});
+  CHECK(refusal(changed) == Errc::not_found);
+  must(co_await agents.raise_journal(org, foreign, {7, 99}));
+  const auto theirs = must(co_await agents.journal(world.theirs.org, foreign));
+  CHECK(theirs == store::JournalMark{7, 10});
+}
+
 STORE_TEST_CASE("agents: another organisation's agent does not exist", "[store][agents][tenancy]") {
   auto& agents = world.stores.agents;
   const OrgId org = world.ours.org;

@@ -66,6 +66,7 @@ struct GatewayRig {
   jobs::ParcelMaker parcels;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
+  jobs::Journals journals;
   jobs::Assigner assigner;
   FaultyJobs jobs;
   sallyport::jobs::Recorder recorder;

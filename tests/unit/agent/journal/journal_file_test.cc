@@ -128,6 +128,60 @@ TEST_CASE("a file that is no journal is refused and left alone", "[journal][bad-
   }
 }
 
+TEST_CASE("a journal keeps its id while it lives, and a new one has another", "[journal]") {
+  const TempDir dir, other;
+  const auto made = [](const TempDir& in) {
+    const auto mark = must_open(options_in(in))->mark();
+    REQUIRE(mark);
+    return *mark;
+  };
+  const JournalMark first = made(dir);
+  CHECK(first.id != 0);
+  CHECK(first.id >> 63 == 0);
+  CHECK(first.last_seq == 0);
+  CHECK(made(dir) == first);
+  CHECK(made(other).id != first.id);
+  for (const char* file : {"journal.db", "journal.db-wal"}) fs::remove(dir / file);
+  CHECK(made(dir).id != first.id);
+}
+
+TEST_CASE("the mark tells the highest seq there ever was, and an old copy less", "[journal]") {
+  const TempDir dir;
+  const JobId id("job_1");
+  JournalMark before;
+  {
+    auto journal = must_open(options_in(dir));
+    REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}, AddReport{id, "one"}, AddReport{JobId(), "two"}}));
+    before = *journal->mark();
+    CHECK(before.last_seq == 2);
+  }
+  fs::copy_file(dir / "journal.db", dir / "backup.db");
+  {
+    auto journal = must_open(options_in(dir));
+    REQUIRE(journal->apply({AddReport{id, "three"}}));
+    REQUIRE(journal->apply({AcknowledgeReports{3}}));
+    REQUIRE(journal->apply({AbandonJob{id, from_unix_ms(1)}}));
+    CHECK(*journal->mark() == JournalMark{before.id, 3});
+  }
+  CHECK(*must_open(options_in(dir))->mark() == JournalMark{before.id, 3});
+  fs::copy_file(dir / "backup.db", dir / "journal.db", fs::copy_options::overwrite_existing);
+  CHECK(*must_open(options_in(dir))->mark() == before);
+}
+
+TEST_CASE("a journal of an earlier program gets its id once", "[journal]") {
+  const TempDir dir;
+  must_open(options_in(dir));
+  {
+    auto database = Database::open(dir / "journal.db", "");
+    REQUIRE(database);
+    REQUIRE(database->script("DELETE FROM counters WHERE name = 'journal_id'"));
+  }
+  const auto given = must_open(options_in(dir))->mark();
+  REQUIRE(given);
+  CHECK(given->id != 0);
+  CHECK(*must_open(options_in(dir))->mark() == *given);
+}
+
 TEST_CASE("a damaged journal is noticed at the start", "[journal][bad-input]") {
   const TempDir dir;
   fill(dir);

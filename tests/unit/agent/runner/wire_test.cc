@@ -27,7 +27,9 @@ std::string part(std::string bytes, bool more) {
 TEST_CASE("a Holding of as many jobs as there may ever be, and its answer, fit into one message", "[wire][bounds]") {
   constexpr int kMany = 10'000;  // an agent holds half as many, and what its slots take
   const std::vector<journal::HeldJob> held(kMany, {JobId(kJob1), ~std::uint64_t{0}});
-  CHECK(wire::encode_holding(~std::uint64_t{0}, held, ~std::uint64_t{0}).size() < (1u << 20));
+  CHECK(
+      wire::encode_holding(~std::uint64_t{0}, {~std::uint64_t{0}, ~std::uint64_t{0}}, held, ~std::uint64_t{0}).size() <
+      (1u << 20));
   v1::ToAgent answer;
   for (int i = 0; i < kMany; ++i) {
     auto* lease = answer.mutable_leases()->add_renewed();
@@ -135,8 +137,10 @@ TEST_CASE("a message cut anywhere is refused", "[wire][bad-input]") {
 // Bytes as they go over the wire, so that neither a number nor a meaning of a field changes by accident.
 TEST_CASE("what a lease rests on, byte by byte", "[wire]") {
   using namespace std::string_literals;
-  CHECK(wire::encode_holding(300, {{JobId("j"), 2}}, 7) == "\x0a\x0c\x0a\x05\x0a\x01j\x10\x02\x10\x07\x18\xac\x02"s);
-  CHECK(wire::encode_holding(1, {}, 0) == "\x0a\x02\x18\x01"s);
+  CHECK(wire::encode_holding(300, {}, {{JobId("j"), 2}}, 7) ==
+        "\x0a\x0c\x0a\x05\x0a\x01j\x10\x02\x10\x07\x18\xac\x02"s);
+  CHECK(wire::encode_holding(1, {}, {}, 0) == "\x0a\x02\x18\x01"s);
+  CHECK(wire::encode_holding(1, {3, 300}, {}, 0) == "\x0a\x07\x18\x01\x20\x03\x28\xac\x02"s);
   const auto answered = decode("\x1a\x28\x0a\x24\x0a\x1e"s + kJob1 + "\x10\x04\x18\x32\x18\x05"s);
   REQUIRE(answered);
   const auto& body = std::get<wire::Leases>(*answered);

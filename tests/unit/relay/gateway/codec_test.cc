@@ -79,6 +79,20 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   CHECK(sent(jobs::AssignmentSet{12, {}}).has_assignments());
 }
 
+constexpr std::uint64_t kMost63 = ~std::uint64_t{0} >> 1;
+
+TEST_CASE("a journal that no agent makes is a violation", "[gateway][hostile]") {
+  v1::ToRelay message;
+  message.mutable_holding()->set_journal(kMost63 + 1);
+  auto refused = decoded(message);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("P13.22") != std::string::npos);
+  message.mutable_holding()->set_journal(1);
+  message.mutable_holding()->set_journal_seq(kMost63 + 1);
+  refused = decoded(message);
+  CHECK_FALSE(refused);
+}
+
 TEST_CASE("what the agent sends arrives field by field", "[gateway]") {
   v1::ToRelay message;
   auto& lease = *message.mutable_holding()->add_jobs();
@@ -86,11 +100,15 @@ TEST_CASE("what the agent sends arrives field by field", "[gateway]") {
   lease.set_lease_epoch(2);
   message.mutable_holding()->set_assignments_revision(6);
   message.mutable_holding()->set_number(~std::uint64_t{0});
+  message.mutable_holding()->set_journal(kMost63);
+  message.mutable_holding()->set_journal_seq(41);
   const auto holding = std::get<jobs::Holding>(*decoded(message));
   CHECK(holding.jobs.at(0).job == JobId("job_1"));
   CHECK(holding.jobs.at(0).epoch == 2);
   CHECK(holding.assignments_revision == 6);
   CHECK(holding.number == ~std::uint64_t{0});
+  CHECK(holding.journal == kMost63);
+  CHECK(holding.journal_seq == 41);
 
   message.mutable_ready()->set_slots(4);
   CHECK(std::get<jobs::Ready>(*decoded(message)).slots == 4);

@@ -33,6 +33,51 @@ struct FaultPlan {
   }
 };
 
+class FaultyAgents final : public store::Agents {
+ public:
+  FaultyAgents(store::Agents& real, FaultPlan& plan) : real_(real), plan_(plan) {}
+  awaitable<Result<void>> add(OrgId org, store::Agent agent) override {
+    return plan_.pass("agents.add", real_.add(org, std::move(agent)));
+  }
+  awaitable<Result<store::Agent>> find(OrgId org, AgentId id) override {
+    return plan_.pass("agents.find", real_.find(org, id));
+  }
+  awaitable<Result<store::Page<store::Agent>>> list(OrgId org, store::AgentFilter filter,
+                                                    store::PageQuery page) override {
+    return plan_.pass("agents.list", real_.list(org, filter, page));
+  }
+  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, store::AuditNote<> note) override {
+    return plan_.pass("agents.rename", real_.rename(org, id, std::move(name), std::move(note)));
+  }
+  awaitable<Result<store::Agent>> move(OrgId org, AgentId id, store::AgentMove move,
+                                       store::AuditNote<store::Agent> note) override {
+    return plan_.pass("agents.move", real_.move(org, id, std::move(move), std::move(note)));
+  }
+  awaitable<Result<void>> seen(OrgId org, AgentId id, store::AgentSighting sighting) override {
+    return plan_.pass("agents.seen", real_.seen(org, id, std::move(sighting)));
+  }
+  awaitable<Result<std::optional<store::JournalMark>>> journal(OrgId org, AgentId id) override {
+    return plan_.pass("agents.journal", real_.journal(org, id));
+  }
+  awaitable<Result<void>> change_journal(OrgId org, AgentId id, store::JournalChange change,
+                                         store::AuditNote<> note) override {
+    return plan_.pass("agents.change_journal", real_.change_journal(org, id, change, std::move(note)));
+  }
+  awaitable<Result<void>> raise_journal(OrgId org, AgentId id, store::JournalMark mark) override {
+    return plan_.pass("agents.raise_journal", real_.raise_journal(org, id, mark));
+  }
+  awaitable<Result<store::Agent>> confirm_generation(OrgId org, AgentId id, std::uint32_t generation) override {
+    return plan_.pass("agents.confirm_generation", real_.confirm_generation(org, id, generation));
+  }
+  awaitable<Result<void>> revoke(OrgId org, AgentId id, WallTime now, store::AuditNote<> note) override {
+    return plan_.pass("agents.revoke", real_.revoke(org, id, now, std::move(note)));
+  }
+
+ private:
+  store::Agents& real_;
+  FaultPlan& plan_;
+};
+
 class FaultyJobs final : public store::Jobs {
  public:
   FaultyJobs(store::Jobs& real, FaultPlan& plan) : real_(real), plan_(plan) {}

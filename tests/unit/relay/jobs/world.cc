@@ -44,6 +44,7 @@ Result<void> FakeLink::post(jobs::ToAgent message) {
 JobsWorld::JobsWorld(asio::any_io_executor executor)
     : engine(must(store::SqliteStore::open({.file = folder.path("relay.db")}))),
       stores(engine->stores()),
+      agents(stores.agents, faults),
       jobs(stores.jobs, faults),
       history(stores.history, faults),
       assignments(stores.assignments, faults),
@@ -53,8 +54,10 @@ JobsWorld::JobsWorld(asio::any_io_executor executor)
       feed(executor),
       parcels({stores.recipes, history, envelope}),
       dispatcher(executor, {jobs, parcels, envelope, feed, clock, log}),
+      journals({agents, dispatcher, audit, log}),
       assigner(executor, {stores.organisations, stores.recipes, groups, stores.agents, assignments, parcels, log}),
-      recorder(executor, {jobs, history, stores.recipes, assignments, envelope, audit, dispatcher, feed, clock, log}),
+      recorder(executor,
+               {agents, jobs, history, stores.recipes, assignments, envelope, audit, dispatcher, feed, clock, log}),
       service({jobs, stores.recipes, history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
       tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       probe_({OrgId("org_probe"), AgentId("agt_probe"), GroupId("grp_probe")}) {}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/jobs/assigner.h"
+#include "relay/jobs/journals.h"
 #include "relay/jobs/recorder.h"
 #include "relay/jobs/service.h"
 #include "relay/store/sqlite/sqlite_store.h"
@@ -106,6 +107,7 @@ struct JobsWorld {
   FaultPlan faults;
   std::unique_ptr<store::SqliteStore> engine;
   store::Stores stores;
+  FaultyAgents agents;
   FaultyJobs jobs;
   FaultyHistory history;
   FaultyAssignments assignments;
@@ -116,6 +118,7 @@ struct JobsWorld {
   sallyport::jobs::LocalJobFeed feed;
   sallyport::jobs::ParcelMaker parcels;
   sallyport::jobs::Dispatcher dispatcher;
+  sallyport::jobs::Journals journals;
   sallyport::jobs::Assigner assigner;
   sallyport::jobs::Recorder recorder;
   sallyport::jobs::StoredJobService service;
