@@ -86,7 +86,7 @@ Graph::Graph(asio::any_io_executor loop, const DataDirectory& data, const Settin
       recorder(loop, {stores.jobs, stores.history, stores.recipes, stores.assignments, sealed, audit, dispatcher, feed,
                       time, to}),
       job_service(
-          {stores.jobs, stores.recipes, stores.history, stores.groups, sealed, parcels, dispatcher, feed, time}),
+          {stores.jobs, stores.recipes, stores.history, stores.groups, sealed, parcels, dispatcher, feed, time, to}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, recorder, assigner, stores.agents, stores.connections, sealed,
                 audit, time, to},
