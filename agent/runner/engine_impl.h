@@ -7,6 +7,7 @@
 #include "agent/runner/wire.h"
 
 #include <map>
+#include <set>
 
 namespace sallyport::runner {
 
@@ -49,6 +50,7 @@ struct Engine::Impl {
   asio::awaitable<void> attempt(std::shared_ptr<JobTask> task);
   asio::awaitable<connectors::StepResult<void>> start_local(std::shared_ptr<const WatchedRecipe> watched,
                                                             connectors::TriggerEvent event, journal::Batch besides);
+  void note_known(const WatchedRecipe& watched);
   std::string event_key(const WatchedRecipe& watched, const journal::Job& job, const connectors::TriggerEvent& event,
                         const Value& trigger);
   void wake_all();
@@ -66,7 +68,8 @@ struct Engine::Impl {
   Event accept_ended;
   wire::Assembler incoming;
   std::optional<wire::Assignments> to_assign;
-  bool unwanted = false;  // by the relay, since the last link ended
+  std::set<RecipeId> only_known;  // their newest event started no job
+  bool unwanted = false;          // by the relay, since the last link ended
   bool settling = false;
   bool at_rest = false;         // drained
   bool suspension_kept = true;  // what core.suspended says is in the journal, and done

@@ -109,12 +109,24 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
   if (committed) {
     core.parts.log.info("job.started", {{"job", job.id.value}, {"recipe", watched->recipe->name}, {"trigger", kind}});
     add(job.id, 0);
+    only_known.erase(watched->id);
     co_return connectors::StepResult<void>();
   }
   if (committed.error().code != Errc::conflict) co_return step_fail("disk_full", committed.error().message);
-  core.parts.log.debug("event.known", {{"recipe", watched->recipe->name}});
+  note_known(*watched);
   if (!besides.empty()) (void)co_await core.commit(std::move(besides));
   co_return connectors::StepResult<void>();
+}
+
+// After a restart a folder of many old files is offered anew: the first of a row is told, the others are details.
+void Engine::Impl::note_known(const WatchedRecipe& watched) {
+  if (!only_known.insert(watched.id).second) {
+    core.parts.log.debug("event.known", {{"recipe", watched.recipe->name}});
+    return;
+  }
+  core.parts.log.info("event.known", {{"recipe", watched.recipe->name},
+                                      {"trigger", kind_of(watched.recipe->trigger.uses)},
+                                      {"message", "this event has started a job before: it starts no other"}});
 }
 
 // ---------------------------------------------------------------- figures

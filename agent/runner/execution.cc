@@ -140,7 +140,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
   current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
-  if (step.foreach) return begin_loop(step, *step.foreach, path);
+  if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
 
@@ -155,25 +155,31 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
   current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
   const auto run = wanted(step, path);
-  if (!run || !*run) {
+  if (!run) {
+    report_started(current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()}).first->second, "");
+    end_run(kNoItem, Outcome::failure(run.error()));
+  } else if (!*run) {
     current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
-    end_run(kNoItem, run ? Outcome::skipped() : Outcome::failure(run.error()));
+    end_run(kNoItem, Outcome::skipped());
   } else if (step.stop) {
-    current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
-    record_done({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
-    report_finished({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
+    auto& stop = current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()}).first->second;
+    report_started(stop, "");
+    record_done(stop.id, Outcome::success(Value()), std::nullopt);
+    report_finished(stop.id, Outcome::success(Value()), std::nullopt);
     stop_here(*step.stop, path);
   } else if (step.foreach) {
-    begin_loop(step, *step.foreach, path);
+    begin_loop(*step.foreach, path);
   } else {
     current->runs.emplace(kNoItem, resume(kNoItem, Value()));
   }
 }
 
-void Execution::Impl::begin_loop(const recipe::Step& step, const recipe::Foreach& foreach, const std::string& path) {
-  const journal::StepRun whole{path, kNoItem, 1};
+void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::string& path) {
+  OpenRun whole{{path, kNoItem, 1}, Value()};
+  whole.started = replay.began(path, kNoItem);
   const auto fail_whole = [&](StepError error) {
-    current->runs.emplace(kNoItem, OpenRun{whole, Value()});
+    report_started(whole, "");
+    current->runs.emplace(kNoItem, whole);
     end_run(kNoItem, Outcome::failure(std::move(error)));
   };
   const auto source = expr::evaluate(foreach.over.program, contexts.names());
@@ -182,9 +188,9 @@ void Execution::Impl::begin_loop(const recipe::Step& step, const recipe::Foreach
   if (!loop) return fail_whole(loop.error());
   current->loop = std::make_unique<ForeachState>(*std::move(loop));
   recall_results(path);
-  if (replay.began(path, kNoItem)) return;
-  record_intent(whole, std::nullopt);
-  report_started(whole, step, "");
+  if (whole.started) return;
+  record_intent(whole.id, std::nullopt);
+  report_started(whole, "");
 }
 
 // The first results, of items that are passed over because the saved progress says so.

@@ -24,6 +24,7 @@ struct OpenRun {
   Stage stage = Stage::fresh;
   SteadyTime wake{};                         // of sleeping
   bool doubtful = false;                     // an earlier run of this attempt began, and nobody knows how far it came
+  bool started = false;                      // the start of this attempt has been reported
   bool announced = false;                    // its intent and start are recorded, though it has not begun
   bool interrupted = false;                  // the leave to act was withdrawn while it ran
   bool durable_wait = false;                 // sleeping is all it does
@@ -71,7 +72,7 @@ struct Execution::Impl {
   void begin(const recipe::Step& step, const std::string& path);
   void break_off(const recipe::Step& step, const std::string& path);
   StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
-  void begin_loop(const recipe::Step& step, const recipe::Foreach& foreach, const std::string& path);
+  void begin_loop(const recipe::Foreach& foreach, const std::string& path);
   void recall_results(const std::string& path);
   void stop_here(const recipe::Stop& stop, const std::string& path);
   void conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome);
@@ -117,7 +118,7 @@ struct Execution::Impl {
   // --- execution_records.cc: what goes into journal and reports
   void record_intent(const journal::StepRun& run, std::optional<WallTime> wake_at);
   void record_done(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
-  void report_started(const journal::StepRun& run, const recipe::Step& step, const std::string& input_json);
+  void report_started(OpenRun& run, const std::string& input_json);  // once for an attempt
   void report_finished(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
   void report_log(const journal::StepRun& run, std::string_view level, std::string text);
   void report_job(JobStatus status, const StepError& error, const std::string& step);

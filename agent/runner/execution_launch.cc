@@ -21,6 +21,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   const Past past = replay.past_of(current->path, item);
   OpenRun run{{current->path, item, past.attempt}, std::move(value)};
   run.doubtful = past.doubtful || (job.held_before && !replay.began(current->path, item));
+  run.started = past.doubtful;  // its intent is in the journal since then
   if (!past.wake_at) return run;
   run.stage = Stage::sleeping;
   run.wake = steady_at(*past.wake_at, past.wake_after);
@@ -32,7 +33,10 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
 void Execution::Impl::launch(OpenRun& run) {
   const auto* action = recipe::find_action(current->step->uses);
   auto arguments = arguments_of(run, action);
-  if (!arguments) return settle(run, Outcome::failure(std::move(arguments).error()));
+  if (!arguments) {
+    report_started(run, "");
+    return settle(run, Outcome::failure(std::move(arguments).error()));
+  }
   run.label = deep_label(*arguments) | (current->step->mask ? Label::masked : Label::none);
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
   if (current->step->uses == kWait) return start_wait(run, *arguments);
@@ -99,13 +103,14 @@ bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* actio
 void Execution::Impl::start_wait(OpenRun& run, const Value& arguments) {
   const auto length = length_of(arguments.find("duration"));
   record_intent(run.id, now.wall + length);
-  report_started(run.id, *current->step, shown(arguments));
+  report_started(run, shown(arguments));
   run.stage = Stage::sleeping;
   run.durable_wait = true;
   run.wake = now.steady + length;
 }
 
 void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
+  report_started(run, shown(arguments.with_label(run.label)));
   const Value text = redacted(arguments.with_label(run.label));
   const std::string line = text.is(Value::Kind::map) ? text.find("text")->as_string() : text.as_string();
   report_log(run.id, arguments.find("level")->as_string(), line);
@@ -114,13 +119,9 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
 
 void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments) {
   record_intent(run.id, std::nullopt);
-  if (run.announced) {
-    run.announced = false;
-  } else if (run.doubtful) {
+  report_started(run, shown(arguments.with_label(current->step->mask ? Label::masked : Label::none)));
+  if (!std::exchange(run.announced, false) && run.doubtful) {
     report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
-  } else {
-    report_started(run.id, *current->step,
-                   shown(arguments.with_label(current->step->mask ? Label::masked : Label::none)));
   }
   RunStep action{.run = run.id,
                  .path = path_text(run.id),

@@ -75,9 +75,9 @@ void Execution::Impl::record_done(const journal::StepRun& run, const Outcome& ou
   turn.changes.push_back(journal::AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(outcome)}});
 }
 
-void Execution::Impl::report_started(const journal::StepRun& run, const recipe::Step& step,
-                                     const std::string& input_json) {
-  turn.reports.push_back(report::StepStarted{path_text(run), run.attempt, step.uses, input_json});
+void Execution::Impl::report_started(OpenRun& run, const std::string& input_json) {
+  if (std::exchange(run.started, true)) return;
+  turn.reports.push_back(report::StepStarted{path_text(run.id), run.id.attempt, current->step->uses, input_json});
 }
 
 void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome& outcome,

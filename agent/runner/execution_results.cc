@@ -103,6 +103,7 @@ void Execution::Impl::retry_later(OpenRun& run, const recipe::Retry& retry, cons
   record_done(run.id, outcome, at);
   report_finished(run.id, outcome, at);
   ++run.id.attempt;
+  run.started = false;
   run.stage = Stage::sleeping;
   run.wake = now.steady + delay;
   run.doubtful = false;

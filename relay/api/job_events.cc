@@ -121,6 +121,8 @@ store::Texts texts_for(const Caller& caller) {
 asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {
   auto identity = jobs::log_identity(org, job, event.epoch, event.job_seq);
   auto text = co_await reader.read_text(std::move(identity), std::move(event.sealed_text));
+  auto of_step = jobs::step_identity(org, "message", job, event.path, event.attempt);
+  auto message = co_await reader.read_message(std::move(of_step), std::move(event.sealed_message));
   co_return Object()
       .put("seq", event.seq)
       .put("at", event.at)
@@ -129,6 +131,8 @@ asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, 
       .put("attempt", event.attempt)
       .put("status", event.status)
       .put("text", std::move(text))
+      .put("error_class", event.error_class)
+      .put("message", std::move(message))
       .done();
 }
 

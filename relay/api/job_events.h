@@ -16,7 +16,7 @@ struct JobWatch {
   std::uint64_t after = 0;  // the last event the watcher has seen
 };
 
-// What one line of a job's history looks like; log text only for callers with payloads:read.
+// What one line of a job's history looks like; log text only for callers with payloads:read, why a step failed for all.
 boost::asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event);
 
 // The life of one job as server-sent events. First and at every change of it "job" (the job itself), then each line of

@@ -5,6 +5,7 @@
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
+#include "shared/recipe/model.h"
 
 #include <charconv>
 
@@ -43,7 +44,7 @@ asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   const auto* inputs = call.body.find("inputs");
   order.inputs = inputs == nullptr ? Value(ValueMap{}) : *inputs;
   order.event_key = call.text("event_key").value_or("");
-  order.priority = static_cast<std::int32_t>(call.integer("priority").value_or(0));
+  if (const auto priority = call.integer("priority")) order.priority = static_cast<std::int32_t>(*priority);
   order.request_key = call.request_key;
   auto note = note_of<store::AddedJob>(services, call, {}, started);
   SP_CO_TRY(const auto added,
@@ -123,12 +124,13 @@ constexpr std::array kListQuery{kCursor,
                                 id_field("recipe", kRecipeIds, Presence::optional),
                                 id_field("agent", kAgentIds, Presence::optional),
                                 Field{.name = "since", .most = 40, .format = Format::time}};
-constexpr std::array kNewFields{id_field("recipe", kRecipeIds, Presence::optional),
-                                Field{.name = "recipe_name", .least = 1, .most = 63},
-                                Field{.name = "version", .type = FieldType::integer, .least = 1, .most = 1'000'000'000},
-                                Field{.name = "inputs", .type = FieldType::object},
-                                Field{.name = "event_key", .least = 1, .most = 256},
-                                Field{.name = "priority", .type = FieldType::integer, .least = 0, .most = 9}};
+constexpr std::array kNewFields{
+    id_field("recipe", kRecipeIds, Presence::optional),
+    Field{.name = "recipe_name", .least = 1, .most = 63},
+    Field{.name = "version", .type = FieldType::integer, .least = 1, .most = 1'000'000'000},
+    Field{.name = "inputs", .type = FieldType::object},
+    Field{.name = "event_key", .least = 1, .most = 256},
+    Field{.name = "priority", .type = FieldType::integer, .least = 0, .most = recipe::kMaxPriority}};
 constexpr Schema kNew{"NewJob", kNewFields};
 constexpr std::array kRerunFields{Field{.name = "from_step", .least = 1, .most = 256}};
 constexpr Schema kRerun{"Rerun", kRerunFields};

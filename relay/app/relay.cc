@@ -97,7 +97,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       recorder(loop, {stores.agents, stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope,
                       audit, dispatcher, feed, on.clock, on.log}),
       job_service({stores.jobs, stores.recipes, stores.history, stores.groups, on.envelope, parcels, dispatcher, feed,
-                   on.clock}),
+                   on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, on.envelope, audit, on.clock, on.log},

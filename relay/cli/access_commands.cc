@@ -100,12 +100,14 @@ int create_organisation(Context& context, const Arguments& arguments) {
 int verify_audit(Context& context, const Arguments&) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto verdict, client.get("/v1/audit-events/verify"));
-    context.show(verdict, yaml_of(verdict));
     const Value* intact = verdict.find("intact");
-    if (intact == nullptr || !intact->is(Value::Kind::boolean) || !intact->as_bool()) {
-      return fail(Errc::conflict, "the audit log has been changed: see bad_seq");
+    if (intact != nullptr && intact->is(Value::Kind::boolean) && intact->as_bool()) {
+      context.show(verdict, fmt::format("intact: {} audit events\n", cell_of(verdict.find("rows"))));
+      return {};
     }
-    return {};
+    context.show(verdict, "");
+    return fail(Errc::conflict, fmt::format("the audit log has been changed: event {}: {}",
+                                            cell_of(verdict.find("bad_seq")), cell_of(verdict.find("reason"))));
   });
 }
 

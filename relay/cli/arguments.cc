@@ -20,8 +20,31 @@ constexpr std::array<Option, 3> kCommon{{
 std::optional<std::int64_t> parse_number(std::string_view text) {
   std::int64_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+struct Range {
+  std::int64_t least = 1;
+  std::optional<std::int64_t> most = std::nullopt;
+};
+
+// Nothing: a value of this kind is no number.
+std::optional<Range> range_of(std::string_view kind) {
+  if (kind == "N") return Range{};
+  const auto dots = kind.find("..");
+  if (dots == std::string_view::npos) return std::nullopt;
+  const auto least = parse_number(kind.substr(0, dots)), most = parse_number(kind.substr(dots + 2));
+  if (!least || !most) return std::nullopt;
+  return Range{*least, most};
+}
+
+Result<void> check_number(std::string_view what, const Range& range, std::string_view given) {
+  const auto number = parse_number(given);
+  if (number && *number >= range.least && (!range.most || *number <= *range.most)) return {};
+  const auto upto = range.most ? fmt::format(" to {}", *range.most) : std::string();
+  return fail(Errc::invalid,
+              fmt::format("{} takes a whole number from {}{}, not '{}'", what, range.least, upto, given));
 }
 
 std::unexpected<Error> unknown_option(const Command& command, std::string_view word) {
@@ -84,8 +107,7 @@ Result<Split> split(const Command& command, std::span<const std::string> words) 
 
 // `what` is "--limit" or the positional's name.
 Result<void> check_value(std::string_view what, std::string_view kind, std::string_view given) {
-  if (kind == "N" && !parse_number(given))
-    return fail(Errc::invalid, fmt::format("{} takes a whole number from 1, not '{}'", what, given));
+  if (const auto range = range_of(kind)) return check_number(what, *range, given);
   if (kind == "TIME" && !parse_rfc3339(given))
     return fail(Errc::invalid, fmt::format("{} takes a time such as 2026-01-31T09:30:00Z, not '{}'", what, given));
   if (kind == "DURATION" && !parse_duration(given))

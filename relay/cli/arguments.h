@@ -16,8 +16,8 @@ namespace sallyport::cli {
 enum class Need { optional, required };
 
 // One option of a command: `--group NAME`, or a flag when `value` is empty. The value's name tells what it may be, and
-// checks and completion go by it: "N" a whole number from 1, "a|b|c" one of these words, "FILE..." a path, "TIME" an
-// instant (RFC 3339), "DURATION" such as 30m; under any other name it is any text.
+// checks and completion go by it: "N" a whole number from 1, "0..9" one from 0 to 9, "a|b|c" one of these words,
+// "FILE..." a path, "TIME" an instant (RFC 3339), "DURATION" such as 30m; under any other name it is any text.
 struct Option {
   std::string_view name;   // "group", without the dashes
   std::string_view value;  // "NAME"; empty: a flag
@@ -42,7 +42,7 @@ class Arguments {
     const auto it = options_.find(option);
     return it == options_.end() ? std::string(otherwise) : it->second;
   }
-  std::optional<std::int64_t> number(std::string_view option) const;  // of an option declared as "N"
+  std::optional<std::int64_t> number(std::string_view option) const;  // of an option declared as "N" or "0..9"
 
  private:
   std::vector<std::string> positionals_;

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace sallyport::cli {
 namespace {
@@ -53,10 +55,39 @@ int evaluate_lines(Context& context, const ValueMap& defaults) {
   return all_good ? kDone : kFailed;
 }
 
+std::string plain(const Value& typed);
+
+std::string plain_entry(const Value& entry) {
+  return fmt::format("{}: {}", plain(*entry.find("key")), plain(*entry.find("value")));
+}
+
+std::string joined(const Value& items, std::string (*text)(const Value&)) {
+  std::vector<std::string> texts;
+  std::ranges::transform(items.as_list(), std::back_inserter(texts), text);
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// A value as an expression would write it.
+std::string plain(const Value& typed) {
+  const auto& type = typed.find("type")->as_string();
+  if (typed.find("value") == nullptr) return to_json(typed);  // a handle
+  const Value& value = *typed.find("value");
+  if (type == "list") return "[" + joined(value, plain) + "]";
+  if (type == "map") return "{" + joined(value, plain_entry) + "}";
+  if (typed.find("negative_zero") != nullptr) return "-0.0";
+  const auto text = to_json(value);
+  if (type == "uint") return text + "u";
+  if (type == "double" && text.find_first_not_of("-0123456789") == std::string::npos) return text + ".0";
+  if (type == "timestamp" || type == "duration") return fmt::format("{}({})", type, text);
+  return type == "type" && value.is(Value::Kind::string) ? value.as_string() : text;
+}
+
 std::string describe(const Value& result) {
   const Value* type = result.find("type");
   const Value* value = result.find("value");
   if (result.find("negative_zero") != nullptr) return "double  -0.0\n";
+  if (value != nullptr && value->is(Value::Kind::list))
+    return fmt::format("{}  {}\n", type->as_string(), plain(result));
   return fmt::format("{}  {}\n", type != nullptr && type->is(Value::Kind::string) ? type->as_string() : "?",
                      value != nullptr ? to_json(*value) : "");
 }

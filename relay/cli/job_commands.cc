@@ -98,6 +98,7 @@ int start(Context& context, const Arguments& arguments) {
                   {Value("inputs"), inputs}};
     if (arguments.has("event-key")) body.emplace(Value("event_key"), Value(arguments.get("event-key")));
     if (const auto version = arguments.number("version")) body.emplace(Value("version"), Value(*version));
+    if (const auto priority = arguments.number("priority")) body.emplace(Value("priority"), Value(*priority));
     const auto job = client.post_once("/v1/jobs", Value(std::move(body)));
     if (!job) return std::unexpected(not_startable(job.error(), arguments));
     code = tell_started(context, client, *job, arguments);
@@ -272,6 +273,7 @@ std::vector<Command> job_commands() {
        {{"inputs", "FILE.json", "values of the recipe's inputs (- reads standard input)"},
         {"event-key", "KEY", "the same key again starts nothing"},
         {"version", "N", "another version than the active one"},
+        {"priority", "0..9", "higher goes first (the recipe's)"},
         watching},
        "start a recipe by hand",
        start},

@@ -75,12 +75,14 @@ class JobFollower final : public Follower {
   bool told_lost_ = false;
 };
 
+std::string why_text(const std::string& error_class, const Value* message) {
+  return fmt::format("({}) {}", terminal_safe(error_class), cell_of(message));
+}
+
 std::string end_line(const Value& job) {
   const Value* error = job.find("error");
   const auto why =
-      error == nullptr || error->is_null()
-          ? ""
-          : fmt::format(" ({}) {}", terminal_safe(text_of(*error, "class")), cell_of(error->find("message")));
+      error == nullptr || error->is_null() ? "" : " " + why_text(text_of(*error, "class"), error->find("message"));
   return fmt::format("{} {}{}\n", text_of(job, "id"), text_of(job, "state"), why);
 }
 
@@ -96,6 +98,8 @@ std::string history_line(const Value& event) {
     line += fmt::format("  attempt {}", attempt->as_int());
   }
   if (const auto text = text_of(event, "text"); !text.empty()) line += "  " + terminal_safe(text);
+  if (const auto error_class = text_of(event, "error_class"); !error_class.empty())
+    line += "  " + why_text(error_class, event.find("message"));
   while (line.ends_with(' ')) line.pop_back();
   return line + "\n";
 }

@@ -43,7 +43,7 @@ Result<Value> activate_version(Client& client, const std::string& id, std::int64
 
 Result<Value> version_of(Result<Value> answer, std::string_view recipe, std::string_view version) {
   if (!answer && answer.error().code == Errc::not_found) {
-    return fail(Errc::not_found, fmt::format("recipe {0} has no version {1}; see: sallyport recipe show {0}",
+    return fail(Errc::not_found, fmt::format("recipe {0} has no version {1}; see: sallyport recipes show {0}",
                                              terminal_safe(recipe), version));
   }
   return answer;

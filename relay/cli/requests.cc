@@ -123,9 +123,21 @@ Result<std::string> checked_id(std::string_view noun, std::string_view prefix, s
   return std::unexpected(about(Error{Errc::not_found, ""}, noun, word));
 }
 
+namespace {
+
+// As the command table writes it.
+std::string_view listing_noun(std::string_view noun) {
+  if (noun == "job") return "jobs";
+  if (noun == "recipe") return "recipes";
+  return noun;
+}
+
+}  // namespace
+
 Error about(Error error, std::string_view noun, std::string_view word) {
   if (error.code == Errc::not_found)
-    error.message = fmt::format("there is no {0} \"{1}\"; see: sallyport {0} list", noun, terminal_safe(word));
+    error.message =
+        fmt::format("there is no {} \"{}\"; see: sallyport {} list", noun, terminal_safe(word), listing_noun(noun));
   return error;
 }
 

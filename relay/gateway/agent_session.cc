@@ -10,16 +10,10 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
-#include <algorithm>
-#include <iterator>
-
 namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kMaxReports = 512;
-constexpr std::size_t kMaxReportBytes = 8u << 20;
-constexpr std::size_t kReportsAtOnce = 256;
 constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr std::string_view kJobsPurpose = "jobs/1";
@@ -52,8 +46,7 @@ AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::
       who_{identity_.id.org, identity_.id.agent, {}},
       since_(services.clock.wall()),
       has_outgoing_(executor),
-      has_reports_(executor),
-      reports_drained_(executor),
+      reports_(executor),
       health_(executor, {services.connections, services.envelope, services.clock, services.log}, who_.org, who_.agent),
       has_renewal_(executor),
       session_(executor, std::move(stream), options(limits), *this, services.clock) {}
@@ -170,13 +163,7 @@ asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std
   } else if (auto* told = std::get_if<jobs::ReportedUses>(&message)) {
     health_.take(std::move(*told));
   } else {
-    while (reports_.size() >= kMaxReports || report_bytes_ >= kMaxReportBytes) {
-      reports_drained_.clear();
-      co_await reports_drained_.wait();
-    }
-    reports_.push_back({std::get<jobs::Report>(std::move(message)), bytes});
-    report_bytes_ += bytes;
-    has_reports_.set();
+    co_await reports_.put(std::get<jobs::Report>(std::move(message)), bytes);
   }
   co_return Result<void>();
 }
@@ -195,25 +182,15 @@ asio::awaitable<Result<void>> AgentSession::take_holding(jobs::Holding holding) 
 
 asio::awaitable<void> AgentSession::record_loop() {
   for (;;) {
-    if (reports_.empty()) {
-      has_reports_.clear();
-      co_await has_reports_.wait();
-      continue;
-    }
-    const auto count = std::min(reports_.size(), kReportsAtOnce);
-    std::vector<jobs::Report> batch;
-    for (std::size_t i = 0; i < count; ++i) batch.push_back(reports_[i].report);
+    auto batch = co_await reports_.oldest();
+    const auto count = batch.size();
     const auto last = batch.back().seq;
     if (auto recorded = co_await services_.recorder.record(*this, std::move(batch)); !recorded) {
       services_.log.error("report.not_stored", {{"agent", who_.agent.value}, {"message", recorded.error().message}});
       co_await sleep_for(kStoreRetry);
       continue;
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      report_bytes_ -= reports_.front().bytes;
-      reports_.pop_front();
-    }
-    reports_drained_.set();
+    reports_.stored(count);
     (void)post(jobs::ReportsAcked{last});
   }
 }

@@ -4,6 +4,7 @@
 #include "relay/gateway/links.h"
 #include "relay/gateway/outgoing.h"
 #include "relay/gateway/peer_summary.h"
+#include "relay/gateway/report_queue.h"
 #include "relay/identity/admission.h"
 #include "relay/identity/renewal.h"
 #include "relay/jobs/assigner.h"
@@ -15,8 +16,6 @@
 #include "shared/async/task_group.h"
 #include "shared/link/session.h"
 #include "shared/tls/stream.h"
-
-#include <deque>
 
 namespace sallyport::gateway {
 
@@ -95,14 +94,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
 
   Outgoing outgoing_;
   Event has_outgoing_;
-  struct Arrived {
-    jobs::Report report;
-    std::size_t bytes;
-  };
-  std::deque<Arrived> reports_;
-  std::size_t report_bytes_ = 0;
-  Event has_reports_;
-  Event reports_drained_;
+  ReportQueue reports_;
   HealthNotes health_;
   std::optional<Bytes> renewal_;  // the CSR of a renewal that waits
   Event has_renewal_;

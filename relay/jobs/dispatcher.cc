@@ -159,12 +159,8 @@ store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
     unsent_.push_back(*current);
 }
 
-// That a job ends does not wait for the key: without it the end has its class and no message.
 store::awaitable<store::JobError> Dispatcher::sealed(JobKey key, Fault why) {
-  auto message = co_await seal_error(parts_.envelope, error_identity(key.org, key.job), std::move(why.message));
-  if (!message)
-    parts_.log.error("job.error_not_sealed", {{"job", key.job.value}, {"message", message.error().message}});
-  co_return store::JobError{std::move(why.error_class), std::move(message).value_or(std::nullopt), ""};
+  co_return co_await seal_fault({parts_.envelope, parts_.log}, std::move(key.org), std::move(key.job), std::move(why));
 }
 
 // Its lease goes first: what the store has taken back must not be renewed while it does so.

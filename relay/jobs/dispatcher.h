@@ -4,6 +4,7 @@
 #include "relay/jobs/feed.h"
 #include "relay/jobs/leases.h"
 #include "relay/jobs/parcel.h"
+#include "relay/jobs/sealing.h"
 #include "relay/store/jobs.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
@@ -85,12 +86,6 @@ class Dispatcher {
   store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link, std::uint64_t holding);
   store::awaitable<void> not_sendable(HeldJob held, Error why);
   store::awaitable<Result<void>> take_back(HeldJob held, store::ReleaseReason reason, std::string why);
-  // Why the relay ends a job.
-  struct Fault {
-    std::string error_class;
-    std::string message;
-    domain::JobState state = domain::JobState::failed;
-  };
   // Why an agent goes on with none of its jobs.
   struct Loss {
     std::string of_leased;

@@ -16,10 +16,10 @@ struct Actor {
 
 struct StartJob {
   RecipeId recipe;
-  std::optional<std::uint32_t> version;  // nothing: the active one
-  Value inputs;                          // a map; becomes `inputs` of the recipe's expressions
-  std::string event_key;                 // "" = no de-duplication
-  std::int32_t priority = 0;
+  std::optional<std::uint32_t> version;       // nothing: the active one
+  Value inputs;                               // a map; becomes `inputs` of the recipe's expressions
+  std::string event_key;                      // "" = no de-duplication
+  std::optional<std::int32_t> priority = {};  // nothing: the recipe's
   std::string request_key = {};  // a claimed idempotency key: the same one again gives the first job; "" = none
 };
 

@@ -6,7 +6,7 @@
 
 namespace sallyport::jobs {
 
-// What an agent's journal is to the one that its relay knows (docs/decisions/0009).
+// What an agent's journal is to the one that its relay knows (docs/decisions/0010).
 enum class JournalStanding {
   first,    // none is known yet
   same,     // it knows everything that it ever reported

@@ -27,10 +27,13 @@ bool is_final_refusal(Errc code) {
          code == Errc::forbidden;
 }
 
-// So that it counts against the limit, and its re-run does. What it has run already is stored whatever its key.
-void note_concurrency(store::Job& job, const std::string& canonical, const std::string& trigger_json) {
+// So that it counts against the limit, and its re-run does and waits at its place. What it has run already is stored
+// whatever its key.
+void note_rules(store::Job& job, const std::string& canonical, const std::string& trigger_json) {
   const auto recipe = read_stored_recipe(canonical);
-  if (!recipe || !recipe->concurrency) return;
+  if (!recipe) return;
+  job.priority = static_cast<std::int32_t>(recipe->rank());
+  if (!recipe->concurrency) return;
   job.concurrency_limit = static_cast<std::uint32_t>(recipe->concurrency->limit);
   const auto trigger = parse_stored_json(trigger_json);
   const auto inputs = recipe::bind_inputs(*recipe, Value());
@@ -128,7 +131,7 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
                  .event_key = start.event_key};
   job.created_at = from_unix_ms(report.at_ms);
   job.started_at = from_unix_ms(report.at_ms);
-  note_concurrency(job, version.canonical_json, start.trigger_json);
+  note_rules(job, version.canonical_json, start.trigger_json);
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 

@@ -38,4 +38,10 @@ store::awaitable<Result<std::optional<Bytes>>> seal_error(keys::Envelope& envelo
   co_return co_await seal_any(envelope, std::move(identity), shortened(std::move(text), kMaxErrorText));
 }
 
+store::awaitable<store::JobError> seal_fault(FaultSealer with, OrgId org, JobId job, Fault why) {
+  auto message = co_await seal_error(with.envelope, error_identity(org, job), std::move(why.message));
+  if (!message) with.log.error("job.error_not_sealed", {{"job", job.value}, {"message", message.error().message}});
+  co_return store::JobError{std::move(why.error_class), std::move(message).value_or(std::nullopt), ""};
+}
+
 }  // namespace sallyport::jobs

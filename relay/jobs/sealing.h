@@ -1,7 +1,10 @@
 #pragma once
 
+#include "relay/domain/job_state.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/history.h"
+#include "relay/store/jobs.h"
+#include "shared/base/log.h"
 
 #include <optional>
 #include <string>
@@ -25,5 +28,18 @@ store::awaitable<Result<std::optional<Bytes>>> seal_any(keys::Envelope& envelope
 inline constexpr std::size_t kMaxErrorText = 4'096;
 store::awaitable<Result<std::optional<Bytes>>> seal_error(keys::Envelope& envelope, keys::RecordIdentity identity,
                                                           std::string text);
+
+// Why the relay ends a job, whose agent does not.
+struct Fault {
+  std::string error_class;
+  std::string message;
+  domain::JobState state = domain::JobState::failed;
+};
+struct FaultSealer {
+  keys::Envelope& envelope;
+  const Log& log;
+};
+// That a job ends does not wait for the key: without it the end has its class and no message, which is logged.
+store::awaitable<store::JobError> seal_fault(FaultSealer with, OrgId org, JobId job, Fault why);
 
 }  // namespace sallyport::jobs

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::uint64_t kMaxQueued = 100'000;  // of one organisation and group
 
+constexpr std::string_view kHolderLost = "holder_lost";
+constexpr std::string_view kCancelledInDoubt =
+    "the agent that ran the job was lost in the middle of a step, and the job was cancelled before another agent took "
+    "it over: whether that step had its effect is not known. Look at its target before you re-run the job";
+
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
 // The step has a result that later steps can go on from.
@@ -57,7 +62,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.group = group.id;
   job.trigger_kind = "manual";
   job.event_key = request.event_key;
-  job.priority = request.priority != 0 ? request.priority : static_cast<std::int32_t>(recipe.rank());
+  job.priority = request.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
   const bool skips = recipe.concurrency && recipe.concurrency->conflict() == recipe::OnConflict::skip;
@@ -91,7 +96,10 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
 
 store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId id, Actor,
                                                               store::AuditNote<store::Job> note) {
-  SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, parts_.clock.wall(), std::move(note)));
+  store::Cancel order{parts_.clock.wall()};
+  order.if_in_doubt = co_await seal_fault({parts_.envelope, parts_.log}, org, id,
+                                          {std::string(kHolderLost), std::string(kCancelledInDoubt)});
+  SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, std::move(order), std::move(note)));
   if (domain::is_active(job.state)) parts_.dispatcher.tell_cancelled(job);
   parts_.feed.publish(org, job.recipe, {id, 0});
   co_return job;

@@ -22,6 +22,7 @@ class StoredJobService final : public JobService {
     Dispatcher& dispatcher;
     LocalJobFeed& feed;
     const Clock& clock;
+    const Log& log;
   };
 
   explicit StoredJobService(Parts parts) : parts_(parts) {}

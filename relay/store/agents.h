@@ -36,7 +36,7 @@ struct AgentMove {
   GroupId wanted;
 };
 
-// How far an agent's journal has come, as its relay knows it (docs/decisions/0009). Both fit into 63 bits.
+// How far an agent's journal has come, as its relay knows it (docs/decisions/0010). Both fit into 63 bits.
 struct JournalMark {
   std::uint64_t id = 0;   // 0: an agent that does not tell
   std::uint64_t seq = 0;  // the highest Report.seq that came from it

@@ -88,6 +88,9 @@ struct HistoryEvent {
   std::uint32_t attempt = 0;
   std::string status;  // of the step or job, or the level of a log line
   std::optional<Bytes> sealed_text;
+  // Of a step.finished that is the newest word on its attempt: as in StepFinished.
+  std::string error_class;
+  std::optional<Bytes> sealed_message;
 };
 
 enum class Texts { with, without };
@@ -95,7 +98,7 @@ enum class Texts { with, without };
 struct EventQuery {
   std::uint64_t after_seq = 0;
   std::size_t limit = 1000;           // at most 1,000
-  std::size_t most_bytes = 1u << 20;  // of texts; the first event is given whatever its size
+  std::size_t most_bytes = 1u << 20;  // of texts and messages; the first event is given whatever its size
   Texts texts = Texts::with;
 };
 

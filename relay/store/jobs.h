@@ -120,6 +120,11 @@ struct JobOutcome {
   JobError error;
 };
 
+struct Cancel {
+  WallTime at;
+  JobError if_in_doubt = {};  // when this ends a job whose lost holder was in the middle of a step
+};
+
 class Jobs {
  public:
   virtual ~Jobs() = default;
@@ -145,7 +150,7 @@ class Jobs {
   virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;
   // A queued job ends at once (as by finish); an active one is marked, and its agent has to be told. Again: no change.
   // conflict: it has ended.
-  virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note = {}) = 0;
+  virtual awaitable<Result<Job>> request_cancel(OrgId org, JobId id, Cancel cancel, AuditNote<Job> note = {}) = 0;
 
   // System-wide, for the dispatcher. At most `limit` jobs, whose order takes turns between organisations and then
   // between groups; within a group by priority, then age. Jobs at their concurrency limit are left out. Only groups in

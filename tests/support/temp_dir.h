@@ -29,6 +29,7 @@ class TempDir {
   std::string path(std::string_view below = {}) const {
     return below.empty() ? path_ : path_ + "/" + std::string(below);
   }
+  std::filesystem::path operator/(std::string_view name) const { return std::filesystem::path(path_) / name; }
   std::string write(std::string_view below, std::string_view content) const {
     const auto file = path(below);
     std::filesystem::create_directories(std::filesystem::path(file).parent_path());

@@ -40,7 +40,14 @@ HistoryEvent read_event(Row row) {
           .path = row.text(),
           .attempt = row.u32(),
           .status = row.text(),
-          .sealed_text = row.maybe_bytes()};
+          .sealed_text = row.maybe_bytes(),
+          .error_class = row.text(),
+          .sealed_message = row.maybe_bytes()};
+}
+
+std::size_t sealed_bytes(const HistoryEvent& event) {
+  return (event.sealed_text ? event.sealed_text->size() : 0) +
+         (event.sealed_message ? event.sealed_message->size() : 0);
 }
 
 Result<AppendResult> append_all(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch,
@@ -107,8 +114,11 @@ Result<Events> load_events(Database& db, const OrgId& org, const JobId& job, con
   SP_CHECK(find_job(db, org, job));
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMaxEvents);
   auto found = db.prepare(
-      "select seq, epoch, job_seq, at, kind, path, attempt, status, case ? when 0 then null else sealed_text end "
-      "from history where org = ? and job = ? and seq > ? order by seq",
+      "select h.seq, h.epoch, h.job_seq, h.at, h.kind, h.path, h.attempt, h.status, "
+      "case ? when 0 then null else h.sealed_text end, coalesce(s.error_class, ''), s.sealed_message "
+      "from history h left join steps s on h.kind = 'step.finished' and s.org = h.org and s.job = h.job and "
+      "s.path = h.path and s.attempt = h.attempt and s.status = h.status "
+      "where h.org = ? and h.job = ? and h.seq > ? order by h.seq",
       query.texts == Texts::with ? 1 : 0, org, job, query.after_seq);
   Events events;
   std::size_t bytes = 0;
@@ -116,7 +126,7 @@ Result<Events> load_events(Database& db, const OrgId& org, const JobId& job, con
     SP_TRY(const bool another, found.next());
     if (!another) return events;
     auto event = read_event(found.row());
-    bytes += event.sealed_text ? event.sealed_text->size() : 0;
+    bytes += sealed_bytes(event);
     events.more = events.items.size() == limit || (bytes > query.most_bytes && !events.items.empty());
     if (events.more) return events;
     events.items.push_back(std::move(event));

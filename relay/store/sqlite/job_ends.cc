@@ -27,11 +27,12 @@ Result<void> doubt_running_steps(Database& db, const Job& job, WallTime at) {
 
 }  // namespace
 
-Result<Job> end_without_report(Database& db, const Job& job, JobOutcome outcome) {
+Result<Job> end_without_report(Database& db, const Job& job, JobOutcome outcome, JobError if_in_doubt) {
   SP_TRY(const auto running, last_running_step(db, job));
   if (running) {
     SP_CHECK(doubt_running_steps(db, job, outcome.at));
     if (outcome.state != domain::JobState::dead) outcome.state = domain::JobState::in_doubt;
+    if (outcome.error.error_class.empty()) outcome.error = std::move(if_in_doubt);
     if (outcome.error.error_class.empty()) outcome.error.error_class = kHolderLost;
     if (outcome.error.failed_step.empty()) outcome.error.failed_step = *running;
   }

@@ -173,13 +173,14 @@ Result<Job> finish_job(Database& db, const OrgId& org, const JobId& id, std::uin
   return end_without_report(db, job, outcome);
 }
 
-Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, WallTime at) {
+Result<Job> cancel_job(Database& db, const OrgId& org, const JobId& id, const Cancel& cancel) {
   SP_TRY(Job job, find_job(db, org, id));
   if (domain::is_final(job.state)) return fenced(job);
   if (job.cancel_requested_at) return job;
-  SP_CHECK(db.run("update jobs set cancel_requested_at = ? where org = ? and id = ?", at, org, id));
+  SP_CHECK(db.run("update jobs set cancel_requested_at = ? where org = ? and id = ?", cancel.at, org, id));
   if (job.state == JobState::queued) {
-    return end_without_report(db, job, {.state = JobState::cancelled, .at = at, .error = {}});
+    return end_without_report(db, job, {.state = JobState::cancelled, .at = cancel.at, .error = {}},
+                              cancel.if_in_doubt);
   }
   return find_job(db, org, id);
 }

@@ -52,8 +52,10 @@ class SqliteJobs final : public Jobs {
     });
   }
 
-  awaitable<Result<Job>> request_cancel(OrgId org, JobId id, WallTime at, AuditNote<Job> note) override {
-    return write_noted(engine_, [org, id, at](Database& db) { return cancel_job(db, org, id, at); }, std::move(note));
+  awaitable<Result<Job>> request_cancel(OrgId org, JobId id, Cancel cancel, AuditNote<Job> note) override {
+    return write_noted(
+        engine_, [org, id, cancel = std::move(cancel)](Database& db) { return cancel_job(db, org, id, cancel); },
+        std::move(note));
   }
 
   awaitable<Result<std::vector<Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) override {

@@ -197,7 +197,7 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const auto job = co_await w.queue_job(w.ours);
        co_return code_of(
-           co_await w.stores.jobs.request_cancel(w.ours.org, job.id, at_ms(7), pick<store::Job>(w, f, std::move(s))));
+           co_await w.stores.jobs.request_cancel(w.ours.org, job.id, {at_ms(7)}, pick<store::Job>(w, f, std::move(s))));
      }},
     {"organisations.rename",
      [](World& w, bool f, std::shared_ptr<bool> s) {

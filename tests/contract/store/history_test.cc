@@ -98,6 +98,33 @@ STORE_TEST_CASE("history: a job's whole life", "[store][history]") {
   CHECK(nothing.empty());
 }
 
+STORE_TEST_CASE("history: the end of an attempt is told with its failure, as long as it is the newest word",
+                "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  auto job = co_await world.held_job(world.ours);
+  must(co_await history.append(org, job.id, 1,
+                               {step_started(1, "a"), will_retry(step_finished(2, "a", StepStatus::failed)),
+                                step_started(3, "a", 2), step_finished(4, "a", StepStatus::failed, 2)}));
+  auto events = must(co_await history.events(org, job.id, {.texts = store::Texts::without})).items;
+  REQUIRE(events.size() == 4);
+  for (const auto& event : events) {
+    const bool ended = event.kind == "step.finished";
+    CHECK(event.error_class == (ended ? "connection" : ""));
+    CHECK(event.sealed_message == (ended ? std::optional(bytes_of("refused")) : std::nullopt));
+  }
+  must(co_await history.append(org, job.id, 1, {step_finished(5, "a", StepStatus::succeeded, 2)}));
+  events = must(co_await history.events(org, job.id, {})).items;
+  CHECK(events.at(1).error_class == "connection");
+  CHECK(events.at(3).error_class.empty());
+  CHECK_FALSE(events.at(3).sealed_message);
+  CHECK(events.at(4).error_class.empty());
+
+  const auto first = must(co_await history.events(org, job.id, {.most_bytes = 3}));  // messages count
+  CHECK(first.more);
+  CHECK(first.items.size() < 5);
+}
+
 STORE_TEST_CASE("history: entries that come again are stored once", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;
@@ -384,14 +411,14 @@ struct RelayEnd {
 const store::JobError kLost{"holder_lost", bytes_of("its agent was lost"), ""};
 
 awaitable<store::Job> cancelled_then_lost(World& world, store::Job job) {
-  must(co_await world.stores.jobs.request_cancel(job.org, job.id, at_ms(300)));
+  must(co_await world.stores.jobs.request_cancel(job.org, job.id, {at_ms(300)}));
   co_return must(
       co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(400), store::ReleaseReason::holder_lost, kLost}));
 }
 
 awaitable<store::Job> lost_then_cancelled(World& world, store::Job job) {
   must(co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(300), store::ReleaseReason::holder_lost, kLost}));
-  co_return must(co_await world.stores.jobs.request_cancel(job.org, job.id, at_ms(400)));
+  co_return must(co_await world.stores.jobs.request_cancel(job.org, job.id, {at_ms(400), kLost}));
 }
 
 awaitable<store::Job> given_up(World& world, store::Job job) {
@@ -431,6 +458,7 @@ STORE_TEST_CASE("history: an end that no agent reports leaves no step running, a
     CHECK(ended.finished_at == at_ms(400));
     CHECK(ended.error.error_class == row.error_class);
     CHECK(ended.error.failed_step == "upsert");
+    CHECK(ended.error.sealed_message.has_value());
     const auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
     REQUIRE(steps.size() == 2);
     CHECK(steps[0].status == StepStatus::succeeded);
@@ -461,11 +489,11 @@ STORE_TEST_CASE("history: what a lost agent tells after such an end is still sto
 STORE_TEST_CASE("history: a job that never ran is cancelled without a doubt", "[store][history]") {
   auto& jobs = world.stores.jobs;
   const auto waiting = co_await world.queue_job(world.ours);
-  const auto cancelled = must(co_await jobs.request_cancel(world.ours.org, waiting.id, at_ms(7)));
+  const auto cancelled = must(co_await jobs.request_cancel(world.ours.org, waiting.id, {at_ms(7), kLost}));
   CHECK(cancelled.state == JobState::cancelled);
   CHECK(cancelled.error.error_class.empty());
   const auto held = co_await world.held_job(world.ours);
-  must(co_await jobs.request_cancel(world.ours.org, held.id, at_ms(8)));
+  must(co_await jobs.request_cancel(world.ours.org, held.id, {at_ms(8)}));
   const auto unsent =
       must(co_await jobs.release(world.ours.org, held.id, 1, {at_ms(9), store::ReleaseReason::not_started, kLost}));
   CHECK(unsent.state == JobState::cancelled);

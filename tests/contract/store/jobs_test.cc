@@ -59,7 +59,7 @@ STORE_TEST_CASE("jobs: the same event twice is one job", "[store][jobs]") {
   auto second = must(co_await jobs.add(org, world.new_job(world.ours, "event-1")));
   CHECK(second.outcome == AddOutcome::duplicate);
   CHECK(second.job.id == first.job.id);
-  must(co_await jobs.request_cancel(org, first.job.id, at_ms(1)));
+  must(co_await jobs.request_cancel(org, first.job.id, {at_ms(1)}));
   auto after_its_end = must(co_await jobs.add(org, world.new_job(world.ours, "event-1")));
   CHECK(after_its_end.outcome == AddOutcome::duplicate);
 
@@ -233,18 +233,18 @@ STORE_TEST_CASE("jobs: cancelling", "[store][jobs]") {
   auto& jobs = world.stores.jobs;
   const OrgId org = world.ours.org;
   auto waiting = co_await world.queue_job(world.ours);
-  auto cancelled = must(co_await jobs.request_cancel(org, waiting.id, at_ms(7)));
+  auto cancelled = must(co_await jobs.request_cancel(org, waiting.id, {at_ms(7)}));
   CHECK(cancelled.state == JobState::cancelled);
   CHECK(cancelled.finished_at == at_ms(7));
-  auto ended = co_await jobs.request_cancel(org, waiting.id, at_ms(8));
+  auto ended = co_await jobs.request_cancel(org, waiting.id, {at_ms(8)});
   CHECK(refusal(ended) == Errc::conflict);
   CHECK(ended.error().message == "the job has ended: cancelled");
 
   auto active = co_await world.running_job(world.ours);
-  auto marked = must(co_await jobs.request_cancel(org, active.id, at_ms(9)));
+  auto marked = must(co_await jobs.request_cancel(org, active.id, {at_ms(9)}));
   CHECK(marked.state == JobState::running);
   CHECK(marked.cancel_requested_at == at_ms(9));
-  auto again = must(co_await jobs.request_cancel(org, active.id, at_ms(10)));
+  auto again = must(co_await jobs.request_cancel(org, active.id, {at_ms(10)}));
   CHECK(again.cancel_requested_at == at_ms(9));
   auto given_up = must(co_await jobs.release(org, active.id, 1, {at_ms(11), ReleaseReason::holder_lost}));
   CHECK(given_up.state == JobState::cancelled);
@@ -284,7 +284,7 @@ STORE_TEST_CASE("jobs: another organisation's job does not exist", "[store][jobs
   CHECK(refusal(released) == Errc::not_found);
   auto finished = co_await jobs.finish(org, foreign.id, 1, {.state = JobState::failed, .at = at_ms(1), .error = {}});
   CHECK(refusal(finished) == Errc::not_found);
-  auto cancelled = co_await jobs.request_cancel(org, foreign.id, at_ms(1));
+  auto cancelled = co_await jobs.request_cancel(org, foreign.id, {at_ms(1)});
   CHECK(refusal(cancelled) == Errc::not_found);
   auto listed = must(co_await jobs.list(org, {.agent = world.theirs.agent}, {}));
   CHECK(listed.items.empty());

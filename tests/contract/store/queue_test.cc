@@ -270,7 +270,7 @@ STORE_TEST_CASE("queue: of a line no more is offered than it has room for, best 
   must(co_await jobs.release(org, ids[4], 1, {at_ms(1), store::ReleaseReason::not_started}));
   auto back = co_await offered(10);
   CHECK(back == std::vector{ids[4], ids[5], ids[2], ids[6]});
-  must(co_await jobs.request_cancel(org, ids[4], at_ms(2)));
+  must(co_await jobs.request_cancel(org, ids[4], {at_ms(2)}));
   auto cancelled = co_await offered(10);
   CHECK(cancelled == std::vector{ids[3], ids[5], ids[2], ids[6]});
 }
@@ -297,7 +297,7 @@ STORE_TEST_CASE("queue: lines stay true whatever happens to their jobs", "[store
           org, job.id,
           {.agent = world.ours.agent, .expected_epoch = job.lease_epoch, .at = at_ms(1), .lease_until = at_ms(2)});
     } else if (job.state == JobState::queued) {
-      must(co_await jobs.request_cancel(org, job.id, at_ms(1)));
+      must(co_await jobs.request_cancel(org, job.id, {at_ms(1)}));
     } else if (dice(2) == 0) {
       must(co_await jobs.release(org, job.id, job.lease_epoch, {at_ms(1), store::ReleaseReason::not_started}));
     } else {

@@ -240,7 +240,7 @@ STORE_TEST_CASE("recipes: one that is in use is not removed", "[store][recipes]"
   auto waiting = co_await recipes.remove(org, id, at_ms(1));
   CHECK(refusal(waiting) == Errc::conflict);
   CHECK(waiting.error().message.find(queued.id.value) != std::string::npos);
-  must(co_await world.stores.jobs.request_cancel(org, queued.id, at_ms(2)));
+  must(co_await world.stores.jobs.request_cancel(org, queued.id, {at_ms(2)}));
   const auto running = co_await world.running_job(world.ours);
   auto busy = co_await recipes.remove(org, id, at_ms(3));
   CHECK(refusal(busy) == Errc::conflict);

@@ -217,7 +217,7 @@ static awaitable<void> find_all(SqliteStore& store, Tenant tenant, std::vector<J
     auto trigger = must(co_await store.stores().jobs.sealed_trigger(tenant.org, job));
     CHECK(trigger.size() == 2000);
   }
-  auto fresh = must(co_await store.stores().jobs.request_cancel(tenant.org, jobs.front(), at_ms(1)));
+  auto fresh = must(co_await store.stores().jobs.request_cancel(tenant.org, jobs.front(), {at_ms(1)}));
   CHECK(fresh.state == domain::JobState::cancelled);
 }
 

@@ -2,32 +2,17 @@
 
 #include "agent/journal/journal.h"
 #include "shared/crypto/aead.h"
+#include "tests/support/temp_dir.h"
 
 #include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <string>
 
 namespace sallyport::journal::test {
 
-// A folder of its own that goes away with the test.
-class TempDir {
- public:
-  TempDir() {
-    std::random_device seed;
-    path_ = std::filesystem::temp_directory_path() / ("sp-journal-" + std::to_string(seed()) + std::to_string(seed()));
-    std::filesystem::create_directories(path_);
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  std::filesystem::path operator/(const char* name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using sallyport::test::TempDir;
 
 inline Secret test_key(char fill = 'k') { return Secret::take(std::string(crypto::kAeadKeySize, fill)); }
 

@@ -12,8 +12,8 @@ namespace sallyport::runner {
 using namespace test;
 using journal::test::must_open;
 using journal::test::options_in;
-using journal::test::TempDir;
 using sallyport::test::FailingVfs;
+using sallyport::test::TempDir;
 
 namespace {
 

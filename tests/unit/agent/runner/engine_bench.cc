@@ -216,6 +216,14 @@ asio::awaitable<void> EngineBench::link_up() {
   co_await until([this] { return uplink->has("ready"); }, "the agent says hello");
 }
 
+asio::awaitable<void> EngineBench::open_in_step(std::string recipe_json) {
+  co_await open();
+  co_await link_up();
+  list.hold();
+  co_await say(dispatch(recipe_json));
+  co_await until([this] { return list.begun() == 1; }, "the first step runs");
+}
+
 asio::awaitable<void> EngineBench::link_down() {
   if (!serving_) co_return;
   serving_->stop();

@@ -18,7 +18,7 @@ class ToRelay;
 namespace sallyport::runner::test {
 
 namespace asio = boost::asio;
-using journal::test::TempDir;
+using sallyport::test::TempDir;
 
 // The real clocks, moved.
 class MovedClock final : public Clock, public platform::BootClock {
@@ -124,6 +124,8 @@ class EngineBench {
   asio::awaitable<void> close();    // stops the engine; the journal stays
   asio::awaitable<void> link_up();  // a fresh uplink
   asio::awaitable<void> link_down();
+  // Open, linked, and kJob1 is in its first step, a file.list@1 that `list` holds.
+  asio::awaitable<void> open_in_step(std::string recipe_json);
   // Must be accepted. A Dispatch or Leases that names no Holding rests on the newest one.
   asio::awaitable<void> say(std::string to_agent);
   asio::awaitable<Result<void>> try_say(std::string to_agent);

@@ -74,11 +74,7 @@ ASYNC_TEST_CASE("the lease of a dispatch counts from the Holding before it, and 
 ASYNC_TEST_CASE("an answer counts from the Holding that it names, also when a later one has gone out",
                 "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kOne)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kOne));
   bench.clock.move(25s);
   co_await bench.say(acked(0));  // wakes the sender
   co_await until(asked(bench, 1), "asked");
@@ -123,11 +119,7 @@ ASYNC_TEST_CASE("a lease that names no Holding proves nothing, one that was neve
 
 ASYNC_TEST_CASE("a job raised by a dispatch that lay unread waits for its new lease", "[engine][lease][fencing]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kOne)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kOne));
   bench.clock.move(61s);
   co_await bench.say(dispatch(canonical(kOne), {.epoch = 2, .holding = 1}));
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "it is interrupted");
@@ -144,11 +136,7 @@ ASYNC_TEST_CASE("a job raised by a dispatch that lay unread waits for its new le
 ASYNC_TEST_CASE("an agent that the relay refuses lets go of its leases at once, and takes up new ones later",
                 "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kOne)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kOne));
   co_await bench.say(dispatch(canonical(kOne), {.job = kJob2}));  // perhaps still being written when the link ends
   co_await bench.link_down();
   bench.engine->withdraw_leases();
@@ -166,11 +154,7 @@ ASYNC_TEST_CASE("an agent that the relay refuses lets go of its leases at once, 
 
 ASYNC_TEST_CASE("a lease goes on ending while the machine sleeps", "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kOne)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kOne));
   bench.clock.sleep(61s);  // every timer is late by as much
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "the step is interrupted");
   bench.list.release();

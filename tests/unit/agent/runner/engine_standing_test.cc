@@ -105,11 +105,7 @@ ASYNC_TEST_CASE("a disowned agent ends the step that runs, and starts no other",
 
 ASYNC_TEST_CASE("a job of the relay stands still as well, whatever its lease says", "[engine][standing]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kTwoSteps)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the first step runs");
+  co_await bench.open_in_step(canonical(kTwoSteps));
   bench.engine->suspend("revoked");
   bench.list.release();
   co_await until([&] { return bench.uplink->has("succeeded a"); }, "it ends");

@@ -120,11 +120,7 @@ ASYNC_TEST_CASE("a job goes on after a restart, when its lease was renewed", "[e
 ASYNC_TEST_CASE("when the lease ends, what runs is interrupted and nothing starts until it is renewed",
                 "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kTwo)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kTwo));
   co_await bench.say(leases(kJob1, 1, 0, 50));
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "it is interrupted");
   bench.list.release();
@@ -299,11 +295,7 @@ ASYNC_TEST_CASE("while too many jobs are unreported, no more are asked for", "[e
 
 ASYNC_TEST_CASE("a drain lets what runs end, takes nothing new, and leaves the rest for later", "[engine][drain]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kTwo)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kTwo));
   TaskGroup draining(co_await asio::this_coro::executor, [](const std::string&, const std::string&) {});
   draining.spawn("drain", bench.engine->drain(bench.clock.steady() + 10s));
   co_await until([&] { return bench.uplink->has("ready 0"); }, "no credit is given");
@@ -419,11 +411,7 @@ ASYNC_TEST_CASE("waiting for another job's end does not use up a job's time", "[
 
 ASYNC_TEST_CASE("a lease counts from when it was asked for, not from when the answer is read", "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kOne)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kOne));
   bench.clock.move(25s);
   co_await bench.say(acked(0));  // wakes the sender: Holding is due
   co_await until([&] { return bench.uplink->has("holding r0 " + kJob1); }, "the lease is asked for");
@@ -464,11 +452,7 @@ ASYNC_TEST_CASE("a job that is fenced and winding down is not taken again before
 ASYNC_TEST_CASE("a job whose task fails is taken up again, and no step of it runs twice at one time",
                 "[engine][faults]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  co_await bench.open();
-  co_await bench.link_up();
-  bench.list.hold();
-  co_await bench.say(dispatch(canonical(kTwo)));
-  co_await until([&] { return bench.list.begun() == 1; }, "the step runs");
+  co_await bench.open_in_step(canonical(kTwo));
   co_await bench.link_down();  // the fault is to strike the job's task and no other
   bench.clock.fail_once();
   bench.list.release();

@@ -70,6 +70,33 @@ ASYNC_TEST_CASE("the same event twice is one job, also after a restart", "[engin
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("events that start no job again are told in the log, once in a row", "[engine][triggers][dedupe]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.say(assignments(1, {watching()}));
+  const auto happens = [&](const char* name, std::size_t taken) -> asio::awaitable<std::vector<std::string>> {
+    bench.trigger.happen(name, name);
+    co_await until([&] { return bench.trigger.taken == taken; }, "it is taken");
+    std::vector<std::string> known;
+    for (const auto& line : bench.logged()) {
+      if (line.find("event.known") != std::string::npos && line.find("\"info\"") != std::string::npos)
+        known.push_back(line);
+    }
+    co_return known;
+  };
+  co_await happens("one.csv", 1);
+  auto known = co_await happens("one.csv", 2);
+  REQUIRE(known.size() == 1);
+  CHECK(known[0].find("it starts no other") != std::string::npos);
+  CHECK(known[0].find("one.csv") == std::string::npos);  // a key may hold data
+  known = co_await happens("one.csv", 3);
+  CHECK(known.size() == 1);
+  co_await happens("two.csv", 4);
+  known = co_await happens("one.csv", 5);
+  CHECK(known.size() == 2);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a declared key decides what the same event is", "[engine][triggers][dedupe]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

@@ -54,8 +54,8 @@ TEST_CASE("if decides whether a step runs", "[execution][if]") {
       {"1 > 2", {"skipped a#1", "job succeeded"}},
       {"inputs.size() == 0", {"started a#1", "succeeded a#1", "job succeeded"}},
       {"${{ trigger.kind == 'manual' }}", {"started a#1", "succeeded a#1", "job succeeded"}},
-      {"trigger.absent", {"failed a#1 invalid", "job failed invalid"}},
-      {"trigger.kind", {"failed a#1 invalid", "job failed invalid"}},
+      {"trigger.absent", {"started a#1", "failed a#1 invalid", "job failed invalid"}},
+      {"trigger.kind", {"started a#1", "failed a#1 invalid", "job failed invalid"}},
   }));
   INFO(condition);
   JobScript job(
@@ -103,15 +103,40 @@ on_failure:
 )");
   SECTION("which go well") {
     job.on("file.list@1 a", [](const RunStep&) { return fails("timeout", "slow"); }).run();
-    CHECK(job.told() == Lines{"started a#1", "failed a#1 timeout", "log warn a timeout slow",
-                              "succeeded on_failure.tell#1", "started on_failure.more#1", "succeeded on_failure.more#1",
-                              "job failed timeout"});
+    CHECK(job.told() == Lines{"started a#1", "failed a#1 timeout", "started on_failure.tell#1",
+                              "log warn a timeout slow", "succeeded on_failure.tell#1", "started on_failure.more#1",
+                              "succeeded on_failure.more#1", "job failed timeout"});
   }
   SECTION("which fail") {
     job.on("file.list@1", [](const RunStep& step) { return fails(step.path == "a" ? "timeout" : "policy"); }).run();
     CHECK(job.end().error_class == "timeout");
     CHECK(job.end().failed_step == "a");
   }
+}
+
+TEST_CASE("every run that begins says so with its action, whatever becomes of it", "[execution][reports]") {
+  JobScript job(R"(
+steps:
+  - {id: tell, uses: log.write@1, with: {text: hello}}
+  - {id: skipped, uses: file.list@1, connection: c, if: "false", with: {path: x}}
+  - {id: wrong, uses: file.list@1, connection: c, with: {path: "${{ string(1 / size(steps.tell.status.substring(9))) }}"}, on_failure: continue}
+  - {id: unsure, uses: file.list@1, connection: c, if: "1 / size(steps.tell.status.substring(9)) == 1", with: {path: x}, on_failure: continue}
+  - {id: each, uses: file.list@1, connection: c, foreach: "${{ [1 / size(steps.tell.status.substring(9))] }}", with: {path: x}}
+on_failure:
+  - {id: last, uses: log.write@1, with: {text: bye}}
+)");
+  job.run();
+  std::map<std::string, std::string> uses;
+  for (const auto& body : job.reports) {
+    if (const auto* started = std::get_if<report::StepStarted>(&body)) uses.emplace(started->path, started->uses);
+    if (const auto* finished = std::get_if<report::StepFinished>(&body))
+      CHECK(uses.contains(finished->path) == (finished->status != "skipped"));
+  }
+  CHECK(uses == std::map<std::string, std::string>{{"tell", "log.write@1"},
+                                                   {"wrong", "file.list@1"},
+                                                   {"unsure", "file.list@1"},
+                                                   {"each", "file.list@1"},
+                                                   {"on_failure.last", "log.write@1"}});
 }
 
 TEST_CASE("retry by error class, with growing delays", "[execution][retry]") {
@@ -226,8 +251,8 @@ on_failure: [{id: tell, uses: log.write@1, with: {text: "${{ error.class }} in $
     CHECK_FALSE(job.finished);
     job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, fails("cancelled"));
     job.run();
-    CHECK(job.told() == Lines{"started a#1", "cancelled a#1 timeout", "log info timeout in a",
-                              "succeeded on_failure.tell#1", "job timed_out timeout"});
+    CHECK(job.told() == Lines{"started a#1", "cancelled a#1 timeout", "started on_failure.tell#1",
+                              "log info timeout in a", "succeeded on_failure.tell#1", "job timed_out timeout"});
   }
   SECTION("between steps, and what ended in time counts") {
     const auto first = job.turn();
@@ -261,8 +286,8 @@ on_failure: [{id: tell, uses: log.write@1, with: {text: "${{ error.class }} in $
   if (told_before) CHECK(job.turn().interrupt);
   job.execution().on_step_result(run, fails(word, "the process was ended"));
   job.run();
-  CHECK(job.told() == Lines{"started a#1", "cancelled a#1 timeout", "log info timeout in a",
-                            "succeeded on_failure.tell#1", "job timed_out timeout"});
+  CHECK(job.told() == Lines{"started a#1", "cancelled a#1 timeout", "started on_failure.tell#1",
+                            "log info timeout in a", "succeeded on_failure.tell#1", "job timed_out timeout"});
   CHECK(job.end().message == "the job took longer than its time limit of 10m (`timeout`)");
   CHECK(job.end().failed_step == "a");
 }

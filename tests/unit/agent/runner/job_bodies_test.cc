@@ -280,7 +280,7 @@ ASYNC_TEST_CASE("what a job spooled goes with it", "[engine][spool]") {
   co_await until([&] { return bench.uplink->has("job_finished") && bench.engine->status().relay_jobs == 0; },
                  "the job ends");
   CHECK(bench.spool->used() == 0);
-  CHECK_FALSE(std::filesystem::exists(bench.dir.path() / "spool" / kJob1));
+  CHECK_FALSE(std::filesystem::exists(bench.dir / "spool" / kJob1));
   co_await bench.close();
 }
 

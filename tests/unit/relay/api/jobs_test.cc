@@ -1,84 +1,16 @@
 #include "relay/jobs/sealing.h"
-#include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
-#include "tests/support/async_test.h"
 #include "tests/unit/relay/api/response_schema.h"
-#include "tests/unit/relay/api/world.h"
+#include "tests/unit/relay/api/running_job.h"
 
 #include <fmt/format.h>
 
-// Jobs, their history and their live view, with payloads as they are stored: sealed.
+// Jobs and their history, with payloads as they are stored: sealed.
 using namespace sallyport;
 using namespace sallyport::test;
 using namespace std::chrono_literals;
 using domain::Role;
-
-namespace {
-
-struct Running {
-  Tenant tenant;
-  RecipeId recipe;
-  AgentId agent;
-  JobId job;
-};
-
-asio::awaitable<Bytes> seal(World& world, OrgId org, std::string table, std::string column, std::string record,
-                            std::string text) {
-  co_return must(co_await world.envelope.seal({org, table, column, record}, as_bytes(text)));
-}
-
-// A job that an agent holds under epoch 1.
-asio::awaitable<Running> run_job(World& world, Tenant tenant) {
-  const auto targets = co_await world.make_targets(tenant);
-  const auto now = world.clock.wall();
-  must(co_await world.stores.jobs.claim(tenant.org, targets.job, {targets.agent, 0, now, now + 1min}));
-  co_return Running{tenant, targets.recipe, targets.agent, targets.job};
-}
-
-asio::awaitable<void> report(World& world, Running run, std::uint64_t seq, decltype(store::HistoryEntry::what) what) {
-  std::vector<store::HistoryEntry> entries{{seq, world.clock.wall(), std::move(what)}};
-  must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));
-  world.feed.publish(run.tenant.org, run.recipe, {run.job, seq});
-}
-
-asio::awaitable<void> report_step(World& world, Running run, std::uint64_t seq, std::string output) {
-  const auto record = store::step_record(run.job, "rows", 1);
-  auto input = co_await seal(world, run.tenant.org, "steps", "input", record, R"({"query":"input-canary"})");
-  auto sealed = co_await seal(world, run.tenant.org, "steps", "output", record, std::move(output));
-  co_await report(world, run, seq, store::StepStarted{"rows", 1, "sql.query@1", std::move(input)});
-  co_await report(
-      world, run, seq + 1,
-      store::StepFinished{.path = "rows", .attempt = 1, .sealed_output = std::move(sealed), .retry_at = std::nullopt});
-}
-
-// Plays a live view until `count` events have come or it ends.
-asio::awaitable<std::vector<http::ServerEvent>> collect(http::EventSource& source, std::size_t count) {
-  std::vector<http::ServerEvent> events;
-  while (events.size() < count) {
-    auto event = co_await source.next(std::chrono::steady_clock::now() + 2s);
-    if (!event) break;
-    if (event->name.empty()) break;  // silence
-    events.push_back(*std::move(event));
-  }
-  co_return events;
-}
-
-std::string names_of(const std::vector<http::ServerEvent>& events) {
-  std::string out;
-  for (const auto& event : events) out += event.name + (event.id.empty() ? "" : "#" + event.id) + " ";
-  return out;
-}
-
-asio::awaitable<std::unique_ptr<http::EventSource>> watch(World& world, Running run, std::string token,
-                                                          std::string last = "") {
-  Ask ask{"GET", "/v1/jobs/" + run.job.value + "/watch", std::move(token)};
-  if (!last.empty()) ask.headers.push_back("Last-Event-ID: " + last);
-  auto reply = co_await world.play(std::move(ask));
-  co_return std::move(std::get<http::StreamResponse>(reply).events);
-}
-
-}  // namespace
 
 ASYNC_TEST_CASE("inputs that no agent could be sent are refused when the job is started", "[api][jobs]") {
   World world(co_await asio::this_coro::executor);
@@ -121,6 +53,26 @@ ASYNC_TEST_CASE("a job is started by recipe id or name, once per event key", "[a
   const auto refused =
       co_await world.call({"POST", "/v1/jobs", editor, fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)});
   CHECK(refused.status == 409);
+}
+
+ASYNC_TEST_CASE("a start's priority is its own, 0 too, or else the recipe's", "[api][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto recipe = co_await world.apply_recipe(tenant, "urgent", recipe_yaml("urgent") + "priority: 5\n");
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  for (const auto& [more, priority] :
+       {std::pair{"", 5}, std::pair{R"(,"priority":0)", 0}, std::pair{R"(,"priority":9)", 9}}) {
+    const auto body = fmt::format(R"({{"recipe_name":"urgent"{}}})", more);
+    const auto answer = co_await world.call({"POST", "/v1/jobs", tenant.token(Role::editor), body});
+    REQUIRE(answer.status == 202);
+    CHECK(json_of(answer).find("priority")->as_int() == priority);
+  }
+  for (const auto* wrong : {"-1", "10", "null", "\"5\""}) {
+    const auto body = fmt::format(R"({{"recipe_name":"urgent","priority":{}}})", wrong);
+    const auto answer = co_await world.call({"POST", "/v1/jobs", tenant.token(Role::editor), body});
+    CHECK(answer.status == 422);
+    CHECK(answer.body.find("/priority") != std::string::npos);
+  }
 }
 
 ASYNC_TEST_CASE("jobs are filtered, cancelled and run again", "[api][jobs]") {
@@ -234,10 +186,18 @@ ASYNC_TEST_CASE("why a job and its steps failed is told to all who may read jobs
   CHECK(listed[0] == job);
   const auto step = items_of(co_await world.call({"GET", place + "/steps", reader})).at(0);
   CHECK(text_of(step, "message") == "no order 4711");
+  const auto history = json_of(co_await world.call({"GET", place + "/events", reader}));
+  CHECK(misfit("EventList", history) == "");
+  const auto end = history.find("items")->as_list().at(0);
+  CHECK(text_of(end, "kind") == "step.finished");
+  CHECK(text_of(end, "error_class") == "connection");
+  CHECK(text_of(end, "message") == "no order 4711");
+  CHECK(text_of(history.find("items")->as_list().at(1), "error_class").empty());
   const auto live = co_await watch(world, run, reader);
   const auto told = co_await collect(*live, 10);
-  REQUIRE(!told.empty());
+  REQUIRE(told.size() == 4);
   CHECK(must(parse_json(told[0].data)) == job);
+  CHECK(must(parse_json(told[1].data)) == end);
   CHECK(world.sink.text.find("4711") == std::string::npos);
 }
 
@@ -306,23 +266,6 @@ ASYNC_TEST_CASE("an answer holds a bounded amount of payload", "[api][jobs][payl
   CHECK(one.find("items")->as_list().at(0).find("output")->is(Value::Kind::string));
 }
 
-// A `foreach` over so many items, half of them with an output of 1 KiB.
-asio::awaitable<void> run_items(World& world, Running run, std::size_t count) {
-  std::vector<store::HistoryEntry> batch;
-  for (std::size_t item = 0; item < count; ++item) {
-    const auto path = fmt::format("each[{}]", item);
-    std::optional<Bytes> output;
-    if (item % 2 == 0) {
-      const auto record = store::step_record(run.job, path, 1);
-      output = co_await seal(world, run.tenant.org, "steps", "output", record, to_json(Value(std::string(1'022, 'x'))));
-    }
-    batch.push_back({item + 1, world.clock.wall(),
-                     store::StepFinished{.path = path, .attempt = 1, .sealed_output = std::move(output)}});
-    if (batch.size() < 1'000 && item + 1 < count) continue;
-    must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::exchange(batch, {})));
-  }
-}
-
 ASYNC_TEST_CASE("25,000 steps come in bounded pages, none twice and none lost", "[api][jobs][limits]") {
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
@@ -356,25 +299,6 @@ ASYNC_TEST_CASE("25,000 steps come in bounded pages, none twice and none lost", 
   CHECK(foreign.status == 422);
 }
 
-ASYNC_TEST_CASE("a live view of 25,000 steps loses none", "[api][jobs][watch][limits]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  constexpr std::size_t kSteps = 25'000;
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  const auto begin = co_await collect(*source, 1);
-  CHECK(names_of(begin) == "job ");
-  co_await run_items(world, run, kSteps);
-  co_await report(world, run, kSteps + 1, store::JobFinished{domain::JobState::succeeded, {}});
-  const auto told = co_await collect(*source, kSteps + 10);
-  std::uint64_t seq = 0;
-  for (const auto& event : told) {
-    if (!event.id.empty() && event.id != std::to_string(++seq)) FAIL("event " << seq << " is missing");
-  }
-  CHECK(seq == kSteps + 1);
-  REQUIRE(!told.empty());
-  CHECK(told.back().name == "end");
-}
-
 ASYNC_TEST_CASE("events are read in order and from where one left off", "[api][jobs]") {
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
@@ -390,101 +314,6 @@ ASYNC_TEST_CASE("events are read in order and from where one left off", "[api][j
   CHECK(rest.find("items")->as_list().size() == 1);
   const auto none = json_of(co_await world.call({"GET", place + "?after=2", run.tenant.token(Role::viewer)}));
   CHECK(none.find("after")->as_int() == 2);
-}
-
-ASYNC_TEST_CASE("a job is watched live to its end", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  const auto first = co_await collect(*source, 1);
-  CHECK(names_of(first) == "job ");
-  CHECK(first[0].data.find("\"state\":\"dispatched\"") != std::string::npos);
-
-  co_await report(world, run, 1, store::JobStarted{});
-  const auto started = co_await collect(*source, 2);
-  CHECK(names_of(started) == "job job.started#1 ");
-  co_await report_step(world, run, 2, R"({"rows":3})");
-  const auto step = co_await collect(*source, 2);
-  CHECK(names_of(step) == "step.started#2 step.finished#3 ");
-  CHECK(step[1].data.find("rows") != std::string::npos);
-  co_await report(world, run, 4, store::JobFinished{domain::JobState::succeeded, {}});
-  const auto last = co_await collect(*source, 10);
-  CHECK(names_of(last) == "job job.finished#4 end ");
-}
-
-ASYNC_TEST_CASE("a watcher resumes after the last event it saw", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  co_await report(world, run, 1, store::JobStarted{});
-  co_await report_step(world, run, 2, R"({"rows":3})");
-  co_await report(world, run, 4, store::JobFinished{domain::JobState::failed, {"connection", {}, "rows"}});
-  auto resumed = co_await watch(world, run, run.tenant.token(Role::viewer), "2");
-  const auto events = co_await collect(*resumed, 10);
-  CHECK(names_of(events) == "job step.finished#3 job.finished#4 end ");
-  auto whole = co_await watch(world, run, run.tenant.token(Role::viewer), "not-a-number");
-  const auto all = co_await collect(*whole, 10);
-  CHECK(names_of(all) == "job job.started#1 step.started#2 step.finished#3 job.finished#4 end ");
-}
-
-ASYNC_TEST_CASE("a long history is told whole, in batches", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  std::vector<store::HistoryEntry> entries;
-  for (std::uint64_t seq = 1; seq <= 250; ++seq) {
-    auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, seq), "line");
-    entries.push_back({seq, world.clock.wall(), store::StepLog{"rows", "info", std::move(text)}});
-  }
-  must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  const auto events = co_await collect(*source, 251);
-  REQUIRE(events.size() == 251);
-  for (std::size_t i = 1; i < events.size(); ++i) CHECK(events[i].id == std::to_string(i));
-}
-
-ASYNC_TEST_CASE("a quiet stream proves that it lives, and ends with its token", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  co_await collect(*source, 1);
-  const auto beat = co_await source->next(std::chrono::steady_clock::now() + 20ms);
-  REQUIRE(beat);
-  CHECK(beat->name.empty());
-  world.clock.advance(std::chrono::hours(25));  // the token expires
-  const auto bye = co_await source->next(std::chrono::steady_clock::now() + 20ms);
-  REQUIRE(bye);
-  CHECK(bye->name == "closed");
-  const auto over = co_await source->next(std::chrono::steady_clock::now() + 20ms);
-  CHECK_FALSE(over);
-}
-
-ASYNC_TEST_CASE("a watcher that is too slow is told so", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  co_await collect(*source, 1);
-  for (std::uint64_t i = 0; i < 2000; ++i) world.feed.publish(run.tenant.org, run.recipe, {run.job, i});
-  std::string last;
-  for (int i = 0; i < 2000 && last != "dropped"; ++i) {
-    const auto event = co_await source->next(std::chrono::steady_clock::now() + 1s);
-    if (!event) break;
-    last = event->name;
-  }
-  CHECK(last == "dropped");
-}
-
-ASYNC_TEST_CASE("a busy stream ends with its token too", "[api][jobs][watch]") {
-  World world(co_await asio::this_coro::executor);
-  world.clock.freeze();
-  const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto source = co_await watch(world, run, run.tenant.token(Role::viewer));
-  co_await collect(*source, 1);
-  co_await report(world, run, 1, store::JobStarted{});
-  const auto before = co_await collect(*source, 2);
-  CHECK(names_of(before) == "job job.started#1 ");
-  world.clock.advance(std::chrono::hours(25));  // the token expires
-  co_await report_step(world, run, 2, "{}");
-  const auto after = co_await collect(*source, 5);
-  CHECK(names_of(after) == "closed ");
 }
 
 ASYNC_TEST_CASE("log text that the caller may not see is not read for them", "[api][jobs][payload]") {

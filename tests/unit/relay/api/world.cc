@@ -51,8 +51,8 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       feed(executor),
       parcels({stores.recipes, stores.history, envelope}),
       dispatcher(executor, {stores.jobs, parcels, envelope, feed, clock, log}),
-      job_service(
-          {stores.jobs, stores.recipes, stores.history, stores.groups, envelope, parcels, dispatcher, feed, clock}),
+      job_service({stores.jobs, stores.recipes, stores.history, stores.groups, envelope, parcels, dispatcher, feed,
+                   clock, log}),
       api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, clock, log,
                         metrics, [this](const OrgId& org) { triggers_changed.push_back(org); }},
           options) {}

@@ -29,17 +29,21 @@ asio::awaitable<void> play_run(World& world, Tenant tenant, AgentId agent, JobId
   const auto now = world.clock.wall();
   must(co_await world.stores.jobs.claim(tenant.org, job, {agent, 0, now, now + 1min}));
   store::JobError error;
+  store::StepFinished end{.path = "rows", .attempt = 1};
   if (state == domain::JobState::failed) {
-    auto message =
-        must(co_await jobs::seal_error(world.envelope, jobs::error_identity(tenant.org, job), "no route to erp"));
+    const auto seal = [&](keys::RecordIdentity identity) {
+      return jobs::seal_error(world.envelope, std::move(identity), "no route to erp");
+    };
+    auto message = must(co_await seal(jobs::error_identity(tenant.org, job)));
     error = {.error_class = "connection", .sealed_message = std::move(message), .failed_step = "rows"};
+    end.status = domain::StepStatus::failed;
+    end.error_class = "connection";
+    end.sealed_message = must(co_await seal(jobs::step_identity(tenant.org, "message", job, "rows", 1)));
   }
   std::vector<store::HistoryEntry> entries;
   entries.push_back({1, now, store::JobStarted{}});
   entries.push_back({2, now, store::StepStarted{"rows", 1, "sql.query@1", std::nullopt}});
-  entries.push_back(
-      {3, now,
-       store::StepFinished{.path = "rows", .attempt = 1, .sealed_output = std::nullopt, .retry_at = std::nullopt}});
+  entries.push_back({3, now, std::move(end)});
   entries.push_back({4, now, store::JobFinished{state, error}});
   must(co_await world.stores.history.append(tenant.org, job, 1, std::move(entries)));
   const auto ended = must(co_await world.stores.jobs.find(tenant.org, job));

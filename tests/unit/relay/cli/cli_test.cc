@@ -102,6 +102,22 @@ TEST_CASE("an expression is evaluated offline, and an error points at its column
   CHECK(wrong.err.find("1:5:") != std::string::npos);
 }
 
+TEST_CASE("for people, a list or map looks as an expression would write it", "[cli][expr]") {
+  struct Row {
+    const char* expression;
+    const char* shown;
+  };
+  const auto row = GENERATE(Row{"[1, 2].map(x, x * x)", "list  [1, 4]"}, Row{"[]", "list  []"}, Row{"{}", "map  {}"},
+                            Row{"{'a': [1u, 2.0, 1.5, -0.0], 3: null}", R"(map  {3: null, "a": [1u, 2.0, 1.5, -0.0]})"},
+                            Row{"[true, 'x\\n', b'abc', type(1)]", R"(list  [true, "x\n", "YWJj", int])"},
+                            Row{"[duration('90s'), timestamp('2026-01-31T09:30:00Z')]",
+                                R"(list  [duration("90s"), timestamp("2026-01-31T09:30:00Z")])"},
+                            Row{"'x'", R"(string  "x")"}, Row{"-0.0", "double  -0.0"});
+  const auto ran = run_cli({"expression", "eval", row.expression});
+  CHECK(ran.code == kDone);
+  CHECK(ran.out == std::string(row.shown) + "\n");
+}
+
 TEST_CASE("expressions come one a line and a broken line does not end it", "[cli][expr]") {
   const auto ran = run_cli({"expression", "eval"},
                            {.in = "{\"expr\":\"x * 2\",\"with\":{\"x\":21}}\nnot json\n\n{\"expr\":\"'a' + 'b'\"}",

@@ -66,6 +66,7 @@ TEST_CASE("options are offered until they are given", "[cli][completion]") {
   CHECK(offered({"agent", "token", "create", ""}) == all);  // nothing else fits there
   const Words rest{"--max-uses", "--expires-in", "--relay", "--help"};
   CHECK(offered({"agent", "token", "create", "--group", "dc1", "-o", "json", "-"}) == rest);
+  CHECK(offered({"jobs", "start", "orders", "--pr"}) == Words{"--priority"});
   CHECK(offered({"login", "--rel"}) == Words{"--relay"});  // once, though it is a common one too
 }
 

@@ -1,4 +1,6 @@
+#include "relay/cli/job_watch.h"
 #include "relay/cli/client.h"
+#include "shared/base/json.h"
 #include "tests/unit/relay/cli/scripted_relay.h"
 
 #include <fmt/format.h>
@@ -137,6 +139,24 @@ TEST_CASE("what waiting cannot mend ends a watch at once", "[cli][watch]") {
   const auto [ran, waits] = watch(relay);
   CHECK(ran.code == row.code);
   CHECK(waits.size() == 1);
+}
+
+TEST_CASE("a step that failed is told with its class and message", "[cli][watch]") {
+  const std::string begin =
+      R"({"seq":7,"at":"2026-01-31T09:30:00.000Z","kind":"step.finished","path":"rows","attempt":2,"status":"failed",)";
+  struct Row {
+    std::string why;
+    std::string line;
+  };
+  const auto row = GENERATE(
+      Row{R"("error_class":"connection","message":"no\u001b route")", "  attempt 2  (connection) no\\x1b route"},
+      Row{R"("error_class":"timeout","message":"")", "  attempt 2  (timeout)"},
+      Row{R"("error_class":"sqlstate:23505","message":{"$unreadable":"its key is gone"})",
+          R"(  attempt 2  (sqlstate:23505) {"$unreadable":"its key is gone"})"},
+      Row{R"("error_class":"","message":"")", "  attempt 2"});
+  const auto event = parse_json(begin + row.why + "}");
+  REQUIRE(event);
+  CHECK(history_line(*event) == "09:30:00.000  step.finished  rows                     failed" + row.line + "\n");
 }
 
 TEST_CASE("a job that failed is exit code 1, with its reason", "[cli][watch]") {

@@ -111,9 +111,9 @@ TEST_CASE("what is not there is named, with the command that lists what is", "[c
   };
   const std::string no_job = "job_01J0000000000000000000000A";
   for (const auto& row : std::vector<Row>{
-           {{"jobs", "start", "nope"}, "there is no recipe \"nope\"; see: sallyport recipe list"},
-           {{"jobs", "show", "nope"}, "there is no job \"nope\"; see: sallyport job list"},
-           {{"jobs", "show", no_job}, "there is no job \"" + no_job + "\"; see: sallyport job list"},
+           {{"jobs", "start", "nope"}, "there is no recipe \"nope\"; see: sallyport recipes list"},
+           {{"jobs", "show", "nope"}, "there is no job \"nope\"; see: sallyport jobs list"},
+           {{"jobs", "show", no_job}, "there is no job \"" + no_job + "\"; see: sallyport jobs list"},
            {{"jobs", "watch", no_job}, "there is no job"},
            {{"jobs", "log", no_job}, "there is no job"},
            {{"jobs", "cancel", no_job}, "there is no job"},
@@ -219,6 +219,10 @@ TEST_CASE("jobs are started, listed, shown and cancelled by people who think in 
   CHECK(count_of(site.json({"jobs", "list", "--state", "cancelled"})) == 1);
   CHECK(count_of(site.json({"jobs", "list", "--recipe", "orders", "--limit", "1"})) == 1);
   CHECK(count_of(site.json({"jobs", "list", "--agent", "erp-host"})) == 1);
+  for (const auto* priority : {"9", "0"}) {
+    const auto started = site.json({"jobs", "start", "orders", "--priority", priority});
+    CHECK(started.find("priority")->as_int() == priority[0] - '0');
+  }
   const auto missing = site.run({"jobs", "start", "orders", "--version", "8"});
   CHECK(missing.code == kNotFound);
   CHECK_THAT(missing.err, Catch::Contains("no version 8 of it"));
@@ -278,7 +282,8 @@ TEST_CASE("a job is watched to its end", "[cli][relay][watch]") {
   CHECK(lines >= 5);  // the job's states and four entries
   const auto log = site.run({"jobs", "log", bad.value});
   CHECK(log.code == kDone);
-  CHECK_THAT(log.out, Catch::Contains("job.finished"));
+  CHECK_THAT(log.out, Catch::Contains("job.finished") && Catch::Contains("failed  (connection) no route to erp\n"));
+  CHECK_THAT(live.out, Catch::Contains(R"("error_class":"connection")") && Catch::Contains("no route to erp"));
 }
 
 TEST_CASE("failures are run again, one or all of them, once", "[cli][relay]") {
@@ -382,6 +387,7 @@ TEST_CASE("what a command did is JSON when asked", "[cli][relay]") {
   site.json({"group", "remove", "dc2"});
   CHECK_FALSE(text_of(site.json({"agent", "token", "create", "--group", "dc1"}), "enrolment_string").empty());
   CHECK(site.json({"audit", "verify"}).find("intact")->as_bool());
+  CHECK_THAT(site.run({"audit", "verify"}).out, Catch::Matches("intact: [0-9]+ audit events\n"));
   CHECK(text_of(site.json({"organisation", "show"}), "name") == "acme");
   site.json({"logout", "-o", "json"});
 }

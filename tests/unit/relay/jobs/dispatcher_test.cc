@@ -279,7 +279,7 @@ JOBS_TEST_CASE("what an agent answers to a dispatch", "[jobs]") {
     CHECK(stored.run_number == 1);
     world.dispatcher.link_down(*link);
     if (!domain::is_final(stored.state))
-      must(co_await world.stores.jobs.request_cancel(ours.org, job, world.clock.wall()));
+      must(co_await world.stores.jobs.request_cancel(ours.org, job, {world.clock.wall()}));
   }
 }
 

@@ -106,9 +106,10 @@ class FaultyJobs final : public store::Jobs {
   awaitable<Result<store::Job>> finish(OrgId org, JobId id, std::uint64_t epoch, store::JobOutcome outcome) override {
     return plan_.pass("jobs.finish", real_.finish(std::move(org), std::move(id), epoch, std::move(outcome)));
   }
-  awaitable<Result<store::Job>> request_cancel(OrgId org, JobId id, WallTime at,
+  awaitable<Result<store::Job>> request_cancel(OrgId org, JobId id, store::Cancel cancel,
                                                store::AuditNote<store::Job> note) override {
-    return plan_.pass("jobs.request_cancel", real_.request_cancel(std::move(org), std::move(id), at, std::move(note)));
+    return plan_.pass("jobs.request_cancel",
+                      real_.request_cancel(std::move(org), std::move(id), std::move(cancel), std::move(note)));
   }
   awaitable<Result<std::vector<store::Job>>> next_queued(std::vector<GroupId> among, std::size_t limit) override {
     return plan_.pass("jobs.next_queued", real_.next_queued(std::move(among), limit));

@@ -301,9 +301,9 @@ JOBS_TEST_CASE("a job of a local trigger is taken in from the agent that watches
   CHECK(trigger.reveal() == R"({"kind":"schedule"})");
 }
 
-JOBS_TEST_CASE("a job of a local trigger counts against its recipe's limit, and so does its re-run", "[jobs]") {
+JOBS_TEST_CASE("a job of a local trigger has its recipe's limit and priority, and so has its re-run", "[jobs]") {
   const auto ours = co_await world.settle("ours");
-  const auto limited = "concurrency: {limit: 1, key: \"k-${{ trigger.kind }}\"}\n";
+  const auto limited = "priority: 7\nconcurrency: {limit: 1, key: \"k-${{ trigger.kind }}\"}\n";
   const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly") + limited);
   must(co_await world.stores.assignments.assign(ours.org, std::nullopt, {ours.org, watching, 1, ours.agent}));
   auto link = world.link(ours);
@@ -312,6 +312,7 @@ JOBS_TEST_CASE("a job of a local trigger counts against its recipe's limit, and 
   const auto again = must(co_await world.service.rerun(ours.org, {first, "", ""}, {"user:test"}));
   CHECK(again.concurrency_limit == 1);
   CHECK(again.concurrency_key == "k-schedule");
+  CHECK(again.priority == 7);
 
   auto all = whole_run(second, 0, watching);
   must(co_await world.recorder.record(*link, {all[0]}));

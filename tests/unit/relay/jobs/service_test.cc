@@ -16,8 +16,7 @@ namespace {
 const Actor kActor{"user:test"};
 
 StartJob order_for(const RecipeId& recipe, std::string_view inputs = "{}") {
-  return {
-      .recipe = recipe, .version = std::nullopt, .inputs = must(parse_json(inputs)), .event_key = "", .priority = 0};
+  return {.recipe = recipe, .version = std::nullopt, .inputs = must(parse_json(inputs)), .event_key = ""};
 }
 
 bool says(const Error& error, std::string_view word) { return error.message.find(word) != std::string::npos; }
@@ -153,6 +152,61 @@ JOBS_TEST_CASE("cancelling what has ended, or is somebody else's", "[jobs][tenan
   must(co_await world.service.cancel(ours.org, job, kActor));
   outcome = co_await world.service.cancel(ours.org, job, kActor);
   CHECK(outcome.error().code == Errc::conflict);
+}
+
+// An agent was in the middle of a step when it was lost.
+awaitable<JobId> lost_in_a_step(JobsWorld& world, Tenant tenant) {
+  auto link = world.link(tenant);
+  const auto job = co_await world.queue(tenant);
+  const auto now = world.clock.wall();
+  must(co_await world.stores.jobs.claim(tenant.org, job, {tenant.agent, 0, now, now}));
+  must(co_await world.recorder.record(*link, {{1, job, 1, 1, unix_ms(now), ReportedJobStart{}},
+                                              {2, job, 1, 2, unix_ms(now), ReportedStepStart{"a", 1, "log.write@1"}}}));
+  must(co_await world.stores.jobs.release(tenant.org, job, 1, {now, store::ReleaseReason::holder_lost, {}}));
+  co_return job;
+}
+
+JOBS_TEST_CASE("a job that is cancelled after its holder was lost in a step is in doubt, and says why", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await lost_in_a_step(world, ours);
+  const auto ended = must(co_await world.service.cancel(ours.org, job, kActor));
+  CHECK(ended.state == JobState::in_doubt);
+  CHECK(ended.error.error_class == "holder_lost");
+  CHECK(ended.error.failed_step == "a");
+  const auto why = co_await world.why(ended);
+  CHECK(why.starts_with("the agent that ran the job was lost in the middle of a step, and the job was cancelled"));
+  const auto idle = must(co_await world.service.cancel(ours.org, co_await world.queue(ours), kActor));
+  CHECK(idle.state == JobState::cancelled);
+  CHECK(idle.error.error_class.empty());
+  CHECK_FALSE(idle.error.sealed_message.has_value());
+}
+
+JOBS_TEST_CASE("a cancel does not wait for the key of its message", "[jobs][faults]") {
+  const auto ours = co_await world.settle("ours");
+  const auto job = co_await lost_in_a_step(world, ours);
+  world.envelope.broken = Errc::unavailable;
+  const auto ended = must(co_await world.service.cancel(ours.org, job, kActor));
+  CHECK(ended.state == JobState::in_doubt);
+  CHECK(ended.error.error_class == "holder_lost");
+  CHECK_FALSE(ended.error.sealed_message.has_value());
+  CHECK(world.lines.has("job.error_not_sealed"));
+}
+
+JOBS_TEST_CASE("a start has the recipe's priority unless it gives its own, which may be 0", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto urgent = co_await world.add_recipe(ours, manual_recipe("urgent", "priority: 5\n"));
+  struct Case {
+    RecipeId recipe;
+    std::optional<std::int32_t> given;
+    std::int32_t priority;
+  };
+  const Case cases[] = {{urgent, {}, 5}, {urgent, 0, 0}, {urgent, 9, 9}, {ours.recipe, {}, 0}, {ours.recipe, 3, 3}};
+  for (const auto& one : cases) {
+    auto order = order_for(one.recipe);
+    order.priority = one.given;
+    const auto added = must(co_await world.service.start(ours.org, std::move(order), kActor));
+    CHECK(added.job.priority == one.priority);
+  }
 }
 
 JOBS_TEST_CASE("a re-run has the same version and data, and keeps nothing", "[jobs]") {
