@@ -139,8 +139,8 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
-  if (step.foreach) return begin_loop(step, *step.foreach, path);
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
+  if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
 
@@ -153,7 +153,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
   const auto run = wanted(step, path);
   if (!run || !*run) {
     current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
@@ -164,16 +164,15 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
     report_finished({path, kNoItem, 1}, Outcome::success(Value()), std::nullopt);
     stop_here(*step.stop, path);
   } else if (step.foreach) {
-    begin_loop(step, *step.foreach, path);
+    begin_loop(*step.foreach, path);
   } else {
     current->runs.emplace(kNoItem, resume(kNoItem, Value()));
   }
 }
 
-void Execution::Impl::begin_loop(const recipe::Step& step, const recipe::Foreach& foreach, const std::string& path) {
-  const journal::StepRun whole{path, kNoItem, 1};
+void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::string& path) {
   const auto fail_whole = [&](StepError error) {
-    current->runs.emplace(kNoItem, OpenRun{whole, Value()});
+    current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()});
     end_run(kNoItem, Outcome::failure(std::move(error)));
   };
   const auto source = expr::evaluate(foreach.over.program, contexts.names());
@@ -181,10 +180,8 @@ void Execution::Impl::begin_loop(const recipe::Step& step, const recipe::Foreach
   auto loop = ForeachState::over(*source, foreach, replay.progress_of(path));
   if (!loop) return fail_whole(loop.error());
   current->loop = std::make_unique<ForeachState>(*std::move(loop));
+  current->loop_told = replay.began(path, kNoItem);
   recall_results(path);
-  if (replay.began(path, kNoItem)) return;
-  record_intent(whole, std::nullopt);
-  report_started(whole, step, "");
 }
 
 // The first results, of items that are passed over because the saved progress says so.
@@ -259,6 +256,7 @@ std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
   if (current) {
     for (const auto& [item, run] : current->runs) {
       if (run.stage == OpenRun::Stage::sleeping) first = std::min(first, run.wake);
+      if (run.stage == OpenRun::Stage::fresh) first = std::min(first, run.give_up.value_or(SteadyTime::max()));
     }
   }
   if (first == SteadyTime::max()) return std::nullopt;
