@@ -3,6 +3,7 @@
 #include "agent/runner/concurrency.h"
 #include "agent/runner/connection_health.h"
 #include "agent/runner/engine.h"
+#include "agent/runner/place_line.h"
 #include "agent/runner/recipe_cache.h"
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
@@ -21,7 +22,8 @@ struct EngineCore {
   asio::any_io_executor executor;
   EngineParts parts;
   EngineOptions options;
-  asio::thread_pool pool;
+  asio::thread_pool pool;  // one thread more than workers: tidying up waits for no step
+  PlaceLine workers;       // whoever posts a step to the pool has a place
   TaskGroup tasks;
   RecipeCache recipes;
   ConcurrencyGate gate;

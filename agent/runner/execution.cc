@@ -139,7 +139,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
   if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
@@ -153,7 +153,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
   const auto run = wanted(step, path);
   if (!run) {
     report_started(current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()}).first->second, "");
@@ -187,10 +187,8 @@ void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::stri
   auto loop = ForeachState::over(*source, foreach, replay.progress_of(path));
   if (!loop) return fail_whole(loop.error());
   current->loop = std::make_unique<ForeachState>(*std::move(loop));
+  current->loop_told = replay.began(path, kNoItem);
   recall_results(path);
-  if (whole.started) return;
-  record_intent(whole.id, std::nullopt);
-  report_started(whole, "");
 }
 
 // The first results, of items that are passed over because the saved progress says so.
@@ -265,6 +263,7 @@ std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
   if (current) {
     for (const auto& [item, run] : current->runs) {
       if (run.stage == OpenRun::Stage::sleeping) first = std::min(first, run.wake);
+      if (run.stage == OpenRun::Stage::fresh) first = std::min(first, run.give_up.value_or(SteadyTime::max()));
     }
   }
   if (first == SteadyTime::max()) return std::nullopt;

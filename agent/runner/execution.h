@@ -35,6 +35,9 @@ struct ExecutionPorts {
   // connectors::Action::keeps_ledger of the named action; false when there is no such action.
   std::function<bool(std::string_view uses, std::string_view connection, const Value& arguments)> keeps_ledger;
   SecretSource secret;  // empty: this agent has none
+  // Asked right before a RunStep or PullItem is handed out: true when a worker is kept for it. False: next() is to be
+  // called again when one is free. Empty: there is always one.
+  std::function<bool()> worker;
 };
 
 // Whether a new effect may begin: no while the lease has ended, the agent drains or the outbox is full.
@@ -49,7 +52,7 @@ struct RunStep {
   Value arguments;  // complete and checked against the catalogue
   std::string idempotency_key;
   bool repeated = false;                    // an earlier run with this key began, and may have come some way
-  std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts
+  std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts; a worker is kept for it
   SteadyTime latest;                        // a little after the job's own limit, which interrupts it
 };
 // Give item `index` of a body; nothing behind its last one.
@@ -77,6 +80,9 @@ struct Turn {
 
 // The state machine of ONE job: decides what comes next, remembers nothing but what the journal holds, so that a new
 // one made from the journal after a crash goes on where the old one was. No IO, no clock, one thread.
+//
+// A step that waits for a worker has not begun: nothing of it is recorded or reported before one is kept for it, and a
+// cancel, the job's limit or the step's own `timeout` ends it at once.
 //
 // A step whose records are complete is never run again. An intent without a done record is in doubt: run again with the
 // same idempotency key when the catalogue says that is safe or that the target keeps a ledger; otherwise `on_in_doubt`

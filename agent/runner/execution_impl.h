@@ -23,6 +23,7 @@ struct OpenRun {
   Value item;
   Stage stage = Stage::fresh;
   SteadyTime wake{};                         // of sleeping
+  std::optional<SteadyTime> give_up = {};    // of fresh: waits for a worker, at most until then
   bool doubtful = false;                     // an earlier run of this attempt began, and nobody knows how far it came
   bool started = false;                      // the start of this attempt has been reported
   bool announced = false;                    // its intent and start are recorded, though it has not begun
@@ -40,6 +41,7 @@ struct CurrentStep {
   std::map<std::int64_t, OpenRun> runs;
   std::optional<std::int64_t> pulling;
   bool pull_interrupted = false;  // the leave to act was withdrawn meanwhile
+  bool loop_told = false;         // its intent and start are recorded
 };
 
 // Why the job does not go on as the recipe says.
@@ -87,6 +89,9 @@ struct Execution::Impl {
   // --- execution_loop.cc: the open runs of the current step
   bool push_runs();
   bool push(OpenRun& run);
+  bool start(OpenRun& run);
+  bool wait_for_worker(OpenRun& run);
+  void tell_loop();
   bool open_items();
   bool open_item(std::int64_t index);
   bool close_loop();
@@ -96,6 +101,7 @@ struct Execution::Impl {
 
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
+  bool has_worker() const;
   void launch(OpenRun& run);
   bool can_repeat(const recipe::ActionInfo& action, const Value& arguments) const;
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);

@@ -30,6 +30,11 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   return run;
 }
 
+bool Execution::Impl::has_worker() const {
+  const auto& uses = current->step->uses;
+  return uses == kWait || uses == kLog || !ports.worker || ports.worker();
+}
+
 void Execution::Impl::launch(OpenRun& run) {
   const auto* action = recipe::find_action(current->step->uses);
   auto arguments = arguments_of(run, action);

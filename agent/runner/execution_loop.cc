@@ -1,4 +1,7 @@
 #include "agent/runner/execution_impl.h"
+#include "shared/base/text.h"
+
+#include <utility>
 
 namespace sallyport::runner {
 namespace {
@@ -6,6 +9,13 @@ namespace {
 using journal::kNoItem;
 using journal::StepStatus;
 using Stage = OpenRun::Stage;
+
+StepError no_worker(std::chrono::milliseconds limit) {
+  return {{"timeout"},
+          "it did not begin: all workers of the agent were busy for " + format_duration(limit) +
+              " (`timeout`); `limits.worker_threads` of the agent is how many steps run at one time",
+          {}};
+}
 
 }  // namespace
 
@@ -23,22 +33,46 @@ bool Execution::Impl::push_runs() {
 }
 
 bool Execution::Impl::push(OpenRun& run) {
+  const bool fails_anyway = current->loop && current->loop->first_error();
+  if (fails_anyway && run.stage != Stage::running) return end_run(run.id.item, cut_short(run)), true;
   switch (run.stage) {
     case Stage::running: return false;
-    case Stage::fresh:
-      if (standing == Standing::must_wait) return false;
-      launch(run);
-      return true;
-    case Stage::sleeping: {
-      const bool fails_anyway = current->loop && current->loop->first_error();
-      if (fails_anyway) return end_run(run.id.item, cut_short(run)), true;
+    case Stage::fresh: return start(run);
+    case Stage::sleeping:
       if (now.steady < run.wake) return false;
       if (!run.durable_wait) return run.stage = Stage::fresh, true;
       end_run(run.id.item, Outcome::success(Value()));
       return true;
-    }
   }
   return false;
+}
+
+bool Execution::Impl::start(OpenRun& run) {
+  if (standing == Standing::must_wait) return run.give_up.reset(), false;
+  if (!has_worker()) return wait_for_worker(run);
+  run.give_up.reset();
+  tell_loop();
+  launch(run);
+  return true;
+}
+
+// What was not begun here has done nothing; of what was begun before that cannot be said, and it goes on waiting.
+bool Execution::Impl::wait_for_worker(OpenRun& run) {
+  const auto& limit = current->step->timeout;
+  if (!limit || run.doubtful) return false;
+  if (!run.give_up) run.give_up = now.steady + *limit;
+  if (now.steady < *run.give_up) return false;
+  run.give_up.reset();
+  settle(run, Outcome::failure(no_worker(*limit)));
+  return true;
+}
+
+// With its first item, not while that waits for a worker.
+void Execution::Impl::tell_loop() {
+  if (!current->loop || std::exchange(current->loop_told, true)) return;
+  OpenRun whole{{current->path, kNoItem, 1}, Value()};
+  record_intent(whole.id, std::nullopt);
+  report_started(whole, "");
 }
 
 // Begins as many items as may run at one time.
@@ -76,6 +110,8 @@ bool Execution::Impl::open_item(std::int64_t item) {
     current->runs.emplace(item, resume(item, loop.item(item)));
     return true;
   }
+  if (!has_worker()) return false;
+  tell_loop();
   current->pulling = item;
   current->pull_interrupted = false;
   turn.actions.emplace_back(PullItem{current->path, loop.body(), item, stop_first()});
@@ -102,6 +138,7 @@ bool Execution::Impl::close_loop() {
   const bool over = loop.all_complete() || error;
   if (!over || !current->runs.empty() || current->pulling) return false;
   if (say_what_is_open()) return true;
+  if (!error) tell_loop();
   Outcome outcome;
   if (error) {
     const bool doubtful = error->error_class() == "in_doubt";

@@ -21,6 +21,18 @@ void JobTask::begin(const Action& action) {
   }
 }
 
+bool JobTask::take_worker() {
+  const bool taken = core_.workers.take(id_);
+  if (taken) ++workers_;
+  worker_refused_ |= !taken;
+  return taken;
+}
+
+void JobTask::give_back_unused() {
+  for (; workers_ > running_; --workers_) core_.workers.give_back();
+  if (!worker_refused_) core_.workers.leave(id_);
+}
+
 namespace {
 
 using Outcome = std::optional<connectors::StepResult<connectors::Output>>;  // nullopt: not begun
@@ -87,7 +99,8 @@ struct JobTask::Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
   ~Running() {
-    --task.running_;
+    --task.running_, --task.workers_;
+    task.core_.workers.give_back();
     task.core_.step_ended();
     task.changed_.set();
   }

@@ -115,13 +115,14 @@ void JobTask::prepare() {
       std::make_unique<Execution>(recipe_, std::exchange(stored_, {}), core_.options.agent, ports(), core_.now());
 }
 
-ExecutionPorts JobTask::ports() const {
+ExecutionPorts JobTask::ports() {
   ExecutionPorts ports;
   ports.keeps_ledger = [this](std::string_view uses, std::string_view connection, const Value& arguments) {
     const auto* action = core_.find_action(uses);
     return action != nullptr && action->keeps_ledger(connection, arguments);
   };
   ports.secret = core_.parts.secret;
+  ports.worker = [this] { return take_worker(); };
   return ports;
 }
 
@@ -168,10 +169,24 @@ void JobTask::leave_gate() {
 
 // ---------------------------------------------------------------- the job itself
 
+// However the work ends, nobody waits for a worker that this job has no use for.
+struct JobTask::InLine {
+  JobTask& task;
+  explicit InLine(JobTask& of) : task(of) {}
+  InLine(const InLine&) = delete;
+  InLine& operator=(const InLine&) = delete;
+  ~InLine() {
+    task.worker_refused_ = false;
+    task.give_back_unused();
+  }
+};
+
 asio::awaitable<void> JobTask::work() {
+  const InLine in_line(*this);
   for (;;) {
     changed_.clear();
     if (fenced_) co_return;  // what still comes in is somebody else's to say
+    worker_refused_ = false;
     execution_->set_standing(standing());
     if (cancel_) execution_->cancel(*cancel_);
     const Turn turn = execution_->next(core_.now());
@@ -182,6 +197,7 @@ asio::awaitable<void> JobTask::work() {
       co_return;
     }
     for (const Action& action : turn.actions) begin(action);
+    give_back_unused();
     if (turn.interrupt || lease_over()) interrupt();
     const bool rests = running_ == 0 && turn.actions.empty() && !changed_.is_set();
     if (rests && core_.draining) co_return;

@@ -61,10 +61,13 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   bool lease_over() const;
   BootTime next_look() const;
   void begin(const Action& action);
+  bool take_worker();
+  void give_back_unused();
   asio::awaitable<void> run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop);
   asio::awaitable<void> pull_item(std::shared_ptr<JobTask> self, PullItem pull, std::stop_token stop);
   struct Running;
-  ExecutionPorts ports() const;
+  struct InLine;
+  ExecutionPorts ports();
 
   EngineCore& core_;
   JobId id_;
@@ -77,6 +80,8 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   bool over_ = false;  // ended or abandoned: nothing of it is to be kept
   bool gone_ = false;  // not in the journal as unfinished
   std::size_t running_ = 0;
+  std::size_t workers_ = 0;      // kept for this job; those of what runs and, within a turn, of what will
+  bool worker_refused_ = false;  // in the last turn
   std::stop_source stop_;
   journal::Job job_;
   journal::StoredJob stored_;  // until its turn comes: the job's time begins to count then

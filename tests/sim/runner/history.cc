@@ -50,6 +50,11 @@ void History::broken(std::string what) {
 void History::start_process() {
   runner::ExecutionPorts ports;
   ports.keeps_ledger = [](std::string_view, std::string_view, const Value&) { return true; };
+  ports.worker = [this] {
+    const bool busy = meddling_ && dice_.one_in(6);
+    no_worker_ |= busy;
+    return !busy;
+  };
   auto seen = disk_;
   if (planted_ == Planted::doubt_taken_as_fresh) seen.intents.clear();
   machine_.emplace(recipe_, std::move(seen), runner::AgentFacts{"a"}, std::move(ports), now_);
@@ -85,7 +90,10 @@ std::string History::run() {
 }
 
 void History::one_turn() {
-  const runner::Turn turn = machine_->next(now_);
+  no_worker_ = false;
+  runner::Turn turn = machine_->next(now_);
+  if (planted_ == Planted::begun_without_worker && !turn.actions.empty() && dice_.one_in(20)) turn.actions.pop_back();
+  check_begun(turn);
   if (planted_ == Planted::act_before_intent) {
     for (const auto& action : turn.actions) begin(action);
   }
@@ -102,7 +110,24 @@ void History::one_turn() {
   }
   if (meddling_ && meddle()) return;
   if (!in_flight_.empty() || !pulls_.empty()) return deliver();
-  if (turn.actions.empty() && turn.changes.empty()) pass_time(turn.wake);
+  if (turn.actions.empty() && turn.changes.empty()) pass_time(no_worker_ ? now_.steady + 1s : turn.wake);
+}
+
+// What is recorded or told as begun begins in this very turn.
+void History::check_begun(const runner::Turn& turn) {
+  for (const auto& change : turn.changes) {
+    const auto* intent = std::get_if<journal::AddIntent>(&change);
+    if (intent == nullptr) continue;
+    const auto& run = intent->intent.run;
+    const auto* step = recipe_->find_step(run.path.substr(run.path.find('.') + 1));
+    const bool waits = step->uses == "wait.for@1";
+    const bool whole = step->foreach && run.item == journal::kNoItem;
+    const bool begins = std::ranges::any_of(turn.actions, [&](const auto& action) {
+      const auto* one = std::get_if<RunStep>(&action);
+      return one != nullptr && one->run == run;
+    });
+    if (!waits && !whole && !begins) broken("recorded as begun, but nothing began: " + runner::path_text(run));
+  }
 }
 
 // The disk takes all of a turn or nothing; sometimes the process dies before it does.

@@ -19,6 +19,7 @@ enum class Planted {
   act_before_intent,     // an action is performed before its intent is on the disk
   act_without_lease,     // the end of the lease is not told to the state machine
   doubt_taken_as_fresh,  // after a crash, intents without an end are forgotten
+  begun_without_worker,  // something is recorded as begun that no worker has taken
 };
 
 // One job on one agent from its acceptance to its end, with crashes, lost leases, failing steps, waits, clock jumps and
@@ -43,6 +44,7 @@ class History {
   bool commit(const runner::Turn& turn);
   void apply(const journal::Change& change);
   void note(const runner::report::Body& body);
+  void check_begun(const runner::Turn& turn);
   void begin(const runner::Action& action);
   void deliver();
   bool meddle();
@@ -66,6 +68,7 @@ class History {
   std::vector<runner::PullItem> pulls_;
   bool leased_ = true;
   bool meddling_ = true;
+  bool no_worker_ = false;  // was asked for in the last turn, and all were busy
   bool cancelled_ = false;
 
   // What the world saw.

@@ -391,6 +391,65 @@ ASYNC_TEST_CASE("many jobs at once", "[engine]") {
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("a step that waits for a worker obeys cancel, timeout and lease, and is not shown as started",
+                "[engine][worker]") {
+  EngineBench bench(co_await asio::this_coro::executor, {.workers = 1});
+  co_await bench.open();
+  co_await bench.link_up();
+  const auto job = [](char last) { return kJob1.substr(0, kJob1.size() - 1) + last; };
+  const std::string moves = "steps:\n  - {id: m, uses: file.move@1, connection: c, with: {from: x, to: y}}\n";
+  const auto recipe = canonical(moves, "trigger: {uses: manual@1}\ntimeout: 5s\n");
+  bench.list.hold();
+  co_await bench.say(dispatch(canonical(kOne), {.job = job('1'), .lease_ms = 3'600'000}));
+  co_await until([&] { return bench.list.begun() == 1; }, "the only worker is busy");
+  for (char last : {'2', '3', '4', '5'}) {
+    co_await bench.say(dispatch(recipe, {.job = job(last), .lease_ms = 3'600'000}));
+    co_await until([&] { return bench.uplink->has("answer " + job(last) + "#1 yes"); }, "it waits");
+  }
+  co_await bench.say(cancel(job('2'), 1));
+  co_await until([&] { return bench.uplink->has(job('2') + "#1/3 job_finished cancelled"); }, "a cancel ends it");
+  co_await bench.say(leases(job('3'), 0, 1));
+  co_await until([&] { return bench.engine->status().relay_jobs == 3; }, "a fenced one is gone, slots and all");
+  bench.clock.move(6s);
+  co_await bench.say(leases(job('4'), 1, 0, 3'600'000));  // wakes it
+  co_await until([&] { return bench.uplink->has(job('4') + "#1/3 job_finished timed_out"); }, "its limit ends it");
+  CHECK(bench.engine->status().running_steps == 1);
+  bench.list.release();
+  co_await bench.say(leases(job('5'), 1, 0, 3'600'000));
+  co_await until([&] { return bench.engine->status().relay_jobs == 0; }, "all have ended");
+  CHECK(bench.uplink->lines_with("step_started m").empty());
+  CHECK(bench.move.begun() == 0);
+  co_await bench.say(dispatch(recipe, {.job = job('6')}));
+  co_await until([&] { return bench.uplink->has("job_finished succeeded") && bench.move.begun() == 1; }, "it is free");
+  co_await bench.close();
+}
+
+ASYNC_TEST_CASE("jobs take turns at the workers, and a drain does not wait for those that wait", "[engine][worker]") {
+  EngineBench bench(co_await asio::this_coro::executor, {.workers = 2});
+  co_await bench.open();
+  co_await bench.link_up();
+  const std::string many =
+      "steps:\n  - {id: l, uses: file.list@1, connection: c, foreach: {over: \"${{ [1, 2, 3, 4, 5, 6] }}\", "
+      "concurrency: "
+      "6}, with: {path: x}}\n";
+  bench.list.hold();
+  co_await bench.say(dispatch(canonical(many), {.job = kJob1}));
+  co_await until([&] { return bench.list.begun() == 2; }, "it has all workers");
+  co_await bench.say(dispatch(canonical(kOne), {.job = kJob2}));
+  co_await until([&] { return bench.uplink->has("answer " + kJob2 + "#1 yes"); }, "another waits");
+  co_await pause(20ms);
+  CHECK(bench.list.begun() == 2);
+  CHECK(bench.uplink->lines_with("step_started l[").size() == 2);
+  co_await bench.close();
+  bench.list.release();
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(leases(kJob1, 1, 0));
+  co_await bench.say(leases(kJob2, 1, 0));
+  co_await until([&] { return bench.uplink->lines_with("job_finished succeeded").size() == 2; }, "both end");
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("waiting for another job's end does not use up a job's time", "[engine][concurrency]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

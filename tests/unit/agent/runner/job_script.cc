@@ -81,8 +81,14 @@ void JobScript::make_execution() {
     if (use.name == "token") return Secret::take(std::string("s3cr3t"));
     return std::unexpected(connectors::StepError{{"policy"}, "not yours", "policy.yaml secrets"});
   };
+  ports.worker = [this] { return !workers_ || (*workers_)-- > 0; };
   execution_.emplace(recipe_, journal_.stored(), AgentFacts{"agent-1"}, std::move(ports), now_);
   execution_->set_standing(Standing::may_act);
+}
+
+JobScript& JobScript::workers(int count) {
+  workers_ = count;
+  return *this;
 }
 
 JobScript& JobScript::held_before() {

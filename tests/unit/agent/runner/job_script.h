@@ -49,7 +49,8 @@ class JobScript {
   JobScript& on(const std::string& uses, Act act);
   JobScript& rows(std::vector<Value> items);  // what every rows handle gives
   JobScript& keeps_ledger() { return ledger_ = true, *this; }
-  JobScript& held_before();  // by an agent that was lost
+  JobScript& workers(int count);  // that may begin a step or a pull, until it is said again; all at first
+  JobScript& held_before();       // by an agent that was lost
 
   // To the end, or until nothing is left to do; fails the test after too many turns.
   JobScript& run();
@@ -84,6 +85,7 @@ class JobScript {
   std::map<std::string, Act> acts_;
   std::vector<Value> rows_;
   bool ledger_ = false;
+  std::optional<int> workers_;
   Now now_{SteadyTime(std::chrono::hours(1)), from_unix_ms(1'700'000'000'000)};
   std::optional<Execution> execution_;
 };
