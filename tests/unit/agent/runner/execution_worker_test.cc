@@ -48,8 +48,8 @@ TEST_CASE("the job's limit ends the wait for a worker", "[execution][worker][tim
   JobScript job(one("", "timeout: 5s\non_failure:\n  - {id: tell, uses: log.write@1, with: {text: late}}\n"));
   job.workers(0).run();
   CHECK(job.slept == 5s);
-  CHECK(job.told() ==
-        Lines{"cancelled a#1 timeout", "log info late", "succeeded on_failure.tell#1", "job timed_out timeout"});
+  CHECK(job.told() == Lines{"cancelled a#1 timeout", "started on_failure.tell#1", "log info late",
+                            "succeeded on_failure.tell#1", "job timed_out timeout"});
   CHECK(job.journal().stored().intents.empty());
 }
 

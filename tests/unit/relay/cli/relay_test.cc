@@ -157,7 +157,7 @@ TEST_CASE("recipes are applied, compared and activated", "[cli][relay]") {
   CHECK(back.find("active_version")->as_int() == 1);
   const auto ahead = site.run({"recipes", "activate", "orders", "--version", "7"});
   CHECK(ahead.code == kNotFound);
-  CHECK_THAT(ahead.err, Catch::Contains("recipe orders has no version 7; see: sallyport recipe show orders"));
+  CHECK_THAT(ahead.err, Catch::Contains("recipe orders has no version 7; see: sallyport recipes show orders"));
   CHECK(site.run({"recipes", "show", "orders", "--version", "9"}).code == kNotFound);
   CHECK(site.run({"recipes", "diff", "orders", "--from", "1", "--to", "9"}).code == kNotFound);
   CHECK(site.run({"recipes", "show", "orders", "--version", "1"}).out == recipe_yaml("orders"));

@@ -3,6 +3,7 @@
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
+#include "tests/support/rethrow.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -36,8 +37,6 @@ asio::awaitable<void> put_later(ReportQueue& queue) {
 
 asio::awaitable<void> take(ReportQueue& queue, std::size_t& taken) { taken = (co_await queue.oldest()).size(); }
 
-void no_fault(const std::string& task, std::exception_ptr) { FAIL_CHECK("fault in " << task); }
-
 }  // namespace
 
 ASYNC_TEST_CASE("reports come in order, in bounded batches, and again until they are stored", "[gateway][reports]") {
@@ -70,7 +69,7 @@ ASYNC_TEST_CASE("a full queue holds the next report back until there is room", "
                           Row{ReportQueue::kMaxBytes / 4 + 1, 4}, Row{ReportQueue::kMaxBytes * 2, 1}}) {
     INFO(row.bytes << " bytes each");
     ReportQueue queue(executor);
-    TaskGroup tasks(executor, no_fault);
+    TaskGroup tasks(executor, rethrow);
     std::uint64_t in = 0;
     tasks.spawn("put", put_all(queue, row.fit + 2, row.bytes, in));
     co_await settle();
@@ -89,7 +88,7 @@ ASYNC_TEST_CASE("a full queue holds the next report back until there is room", "
 ASYNC_TEST_CASE("who takes waits for the first report", "[gateway][reports]") {
   const auto executor = co_await asio::this_coro::executor;
   ReportQueue queue(executor);
-  TaskGroup tasks(executor, no_fault);
+  TaskGroup tasks(executor, rethrow);
   tasks.spawn("put", put_later(queue));
   const auto batch = co_await queue.oldest();
   CHECK(batch.size() == 1);
@@ -102,7 +101,7 @@ ASYNC_TEST_CASE("both waits end by cancellation", "[gateway][reports]") {
   std::size_t taken = 0;
   std::uint64_t in = 0;
   co_await put_all(full, ReportQueue::kMaxReports, 1, in);
-  TaskGroup tasks(executor, no_fault);
+  TaskGroup tasks(executor, rethrow);
   tasks.spawn("put", put_later(full));
   tasks.spawn("take", take(empty, taken));
   co_await settle();
