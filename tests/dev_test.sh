@@ -77,6 +77,16 @@ run ./dev build
 expect "a failed step fails the build" is "$code" 1
 expect "... and is shown whole" says "a.cc:1: error: b"
 
+stub ninja 'true'
+stub ctest 'echo "ctest $*; ${SALLYPORT_RELAY:-}${SALLYPORT_TOKEN:-}${SALLYPORT_ROOT:-}; $no_proxy; $NO_PROXY"; exit 8'
+for word in "check -R nosuch" "faults"; do
+  run env SALLYPORT_RELAY=here SALLYPORT_TOKEN=here SALLYPORT_ROOT=here no_proxy=example.com NO_PROXY= ./dev $word
+  expect "./dev $word: no test found is no success" is "$code" 8
+  expect "... which ctest is asked for" says "--no-tests=error"
+  expect "... without the login of the caller's shell" quiet_about "here"
+  expect "... and no proxy between what runs on this machine" says "; 127.0.0.1,localhost,example.com; 127.0.0.1,localhost"
+done
+
 run ./dev nonsense
 expect "an unknown word is refused" is "$code" 1
 exit $failed

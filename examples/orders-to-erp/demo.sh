@@ -9,6 +9,8 @@ keep=${2:-}
 rows=3000
 world=$(mktemp -d /tmp/sallyport-demo.XXXXXX)
 export XDG_CONFIG_HOME=$world/config
+# Everything is on this machine: no login of the caller's shell, no proxy.
+unset SALLYPORT_RELAY SALLYPORT_TOKEN http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 
 say() { printf '\n\033[1m==>\033[0m %s\n' "$*"; }
 show() { printf '\033[2m$ %s\033[0m\n' "$*"; }
@@ -90,6 +92,7 @@ echo "$arrived of $rows rows; the file is now in $(cd "$world/agent/share" && ls
 
 if [ "$keep" = --keep ]; then
   say "Kept up. Relay https://$api, drop files into $world/agent/share/in"
+  echo "unset SALLYPORT_RELAY SALLYPORT_TOKEN"
   echo "export XDG_CONFIG_HOME=$XDG_CONFIG_HOME SALLYPORT_ROOT=$SALLYPORT_ROOT PATH=$bin:\$PATH"
   echo "$here/make-orders.py 100 >$world/agent/share/in/second.csv    # the same file again is no new event"
   echo "Ctrl-C stops both and removes $world"

@@ -98,6 +98,7 @@ Result<void> check(const InitOrder& order) {
     return fail(Errc::invalid, fmt::format("--trust-domain takes a lower-case DNS name such as relay.example, not '{}'",
                                            order.trust_domain));
   }
+  SP_CHECK(check_listeners(order.settings));
   return check_reachable(order.settings);
 }
 

@@ -104,6 +104,17 @@ bool is_wildcard(const std::string& host) {
   return address && address->is_unspecified();
 }
 
+// Whether one socket would be in the other's way; [::] takes IPv4 as well.
+bool overlaps(const HostPort& one, const HostPort& other) {
+  const auto a = ip_of(one.host), b = ip_of(other.host);
+  if (one.port != other.port || !a || !b) return false;
+  if (*a == *b) return true;
+  const auto covers = [](const auto& wide, const auto& narrow) {
+    return wide.is_unspecified() && (wide.is_v6() || narrow.is_v4());
+  };
+  return covers(*a, *b) || covers(*b, *a);
+}
+
 }  // namespace
 
 Result<HostPort> parse_host_port(std::string_view text) {
@@ -153,6 +164,13 @@ Result<void> check_reachable(const Settings& settings) {
   return {};
 }
 
+Result<void> check_listeners(const Settings& settings) {
+  if (!overlaps(settings.api_listen, settings.link_listen)) return {};
+  return fail(Errc::invalid, fmt::format("people and agents need a port each, and {} and {} are in each other's way: "
+                                         "choose another for --api or --link (api.listen or link.listen in relay.yaml)",
+                                         to_string(settings.api_listen), to_string(settings.link_listen)));
+}
+
 Result<void> check_api_url(std::string_view url) {
   const bool printable = std::ranges::all_of(url, [](char c) { return c > ' ' && c < 0x7f; });
   const auto rest = url.starts_with(kScheme) ? url.substr(kScheme.size()) : std::string_view();
@@ -181,8 +199,9 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   if (!report.clean()) return std::unexpected(yaml::to_error(report.take()));
   if (settings.link_address.host.empty()) settings.link_address = settings.link_listen;
   if (settings.api_url.empty()) settings.api_url = "https://" + to_string(settings.api_listen);
-  if (auto reachable = check_reachable(settings); !reachable)
-    return in_context(file.filename().string(), std::move(reachable).error());
+  for (auto* check : {check_listeners, check_reachable}) {
+    if (auto usable = check(settings); !usable) return in_context(file.filename().string(), std::move(usable).error());
+  }
   return settings;
 }
 

@@ -1,5 +1,6 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
+#include "shared/base/percent.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,12 @@ const std::vector<Column> kTokenColumns{{"ID", "id"},
                                         {"EXPIRES", "expires_at"},
                                         {"REVOKED", "revoked_at"},
                                         {"LAST USED", "last_used_at"}};
+const std::vector<Column> kAuditColumns{{"SEQ", "seq"},
+                                        {"AT", "at"},
+                                        {"ACTOR", "event.actor"},
+                                        {"ACTION", "event.action"},
+                                        {"TARGET", "event.target"},
+                                        {"OUTCOME", "event.outcome"}};
 
 ValueList words_of(std::string_view text) {
   ValueList words;
@@ -38,9 +45,10 @@ int create_token(Context& context, const Arguments& arguments) {
     }
     if (arguments.has("scopes")) body.emplace(Value("scopes"), Value(words_of(arguments.get("scopes"))));
     if (arguments.has("expires-in")) body.emplace(Value("expires_in"), Value(arguments.get("expires-in")));
-    SP_TRY(const auto token, client.post("/v1/tokens", Value(std::move(body))));
-    context.show(token, text_of(token, "secret") + "\n");
-    return {};
+    SP_TRY(const auto token, about(client.post("/v1/tokens", Value(std::move(body))), "user", arguments.get("user")));
+    const auto id = text_of(token, "id");
+    return show_once(context, token, text_of(token, "secret") + "\n",
+                     {"API token " + id, "sallyport token revoke " + id});
   });
 }
 
@@ -92,7 +100,25 @@ int create_organisation(Context& context, const Arguments& arguments) {
     body.emplace(Value("owner_email"), Value(email));
     body.emplace(Value("owner_name"), Value(arguments.get("owner-name", email)));
     SP_TRY(const auto made, client.post("/v1/organisations", Value(std::move(body))));
-    context.show(made, yaml_of(made));
+    const Value* owner_token = made.find("token");
+    const auto id = owner_token != nullptr ? text_of(*owner_token, "id") : "";
+    return show_once(
+        context, made, terminal_safe_json(yaml_of(made)),
+        {fmt::format("organisation {} with its owner's API token {}", arguments.positional(0), id),
+         fmt::format("sallyport token revoke {}, as an owner of it; \"sallyport-relay token\" makes another", id)});
+  });
+}
+
+int list_audit(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    std::string path = "/v1/audit-events";
+    for (const std::string filter : {"action", "since"}) {
+      if (!arguments.has(filter)) continue;
+      path += fmt::format("{}{}={}", path.contains('?') ? '&' : '?', filter, percent_encode(arguments.get(filter)));
+    }
+    SP_TRY(const auto events, list_some(client, path, part_of(arguments)));
+    context.show(events, table_of(events.find("items")->as_list(), kAuditColumns));
+    tell_more(context, events);
     return {};
   });
 }
@@ -160,14 +186,12 @@ std::vector<Command> access_commands() {
       {"audit",
        "list",
        {},
-       {},
+       {{"action", "ACTION", "only this action, such as recipe.activate"},
+        {"since", "TIME", "at or after, such as 2026-01-31T09:30:00Z"},
+        {"limit", "N", "at most so many (50)"},
+        {"cursor", "CURSOR", "go on after an earlier list: its `next`"}},
        "audit events, newest first",
-       listing("/v1/audit-events", {{"SEQ", "seq"},
-                                    {"AT", "at"},
-                                    {"ACTOR", "event.actor"},
-                                    {"ACTION", "event.action"},
-                                    {"TARGET", "event.target"},
-                                    {"OUTCOME", "event.outcome"}})},
+       list_audit},
       {"audit", "verify", {}, {}, "check the hash chain of the audit log", verify_audit},
   };
 }

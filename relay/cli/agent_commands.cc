@@ -31,7 +31,9 @@ int create_token(Context& context, const Arguments& arguments) {
                       terminal_safe(group)));
     }
     if (!made) return std::unexpected(made.error());
-    context.show(*made, text_of(*made, "enrolment_string") + "\n");
+    const auto id = text_of(*made, "id");
+    SP_CHECK(show_once(context, *made, text_of(*made, "enrolment_string") + "\n",
+                       {"enrolment token " + id, "sallyport agent token revoke " + id}));
     if (context.format == Format::table) {
       context.complain(
           fmt::format("a secret until {}: on the agent's host run `sallyport-agent enrol -` and paste it there",
@@ -50,6 +52,7 @@ int revoke_token(Context& context, const Arguments& arguments) {
   });
 }
 
+// A 404 of `change` is the agent's.
 int change_agent(Context& context, const Arguments& arguments,
                  const std::function<Result<Value>(Client&, const std::string&)>& change) {
   return with_client(context, [&](Client& client) -> Result<void> {
@@ -72,10 +75,21 @@ int rename_agent(Context& context, const Arguments& arguments) {
   });
 }
 
+Result<Value> move_to(Client& client, const std::string& id, const Arguments& arguments) {
+  const auto group = arguments.get("group"), agent = fill("/v1/agents/{}", id);
+  SP_TRY(const auto group_id, id_of(client, "group", "grp_", "/v1/groups", group));
+  auto moved = client.post(agent + "/move", Value(ValueMap{{Value("group"), Value(group_id)}}));
+  if (!moved && is_other_absent(client, moved.error(), agent))
+    return std::unexpected(about(std::move(moved).error(), "group", group));
+  return about(std::move(moved), "agent", arguments.positional(0));
+}
+
 int move_agent(Context& context, const Arguments& arguments) {
-  return change_agent(context, arguments, [&](Client& client, const std::string& id) -> Result<Value> {
-    SP_TRY(const auto group_id, id_of(client, "group", "grp_", "/v1/groups", arguments.get("group")));
-    return client.post(fill("/v1/agents/{}/move", id), Value(ValueMap{{Value("group"), Value(group_id)}}));
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.positional(0)));
+    SP_TRY(const auto agent, move_to(client, id, arguments));
+    context.show(agent, card_of(agent, kAgentColumns));
+    return {};
   });
 }
 

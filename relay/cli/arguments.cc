@@ -1,5 +1,6 @@
 #include "relay/cli/arguments.h"
 
+#include "relay/cli/relay_address.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -112,6 +113,10 @@ Result<void> check_value(std::string_view what, std::string_view kind, std::stri
     return fail(Errc::invalid, fmt::format("{} takes a time such as 2026-01-31T09:30:00Z, not '{}'", what, given));
   if (kind == "DURATION" && !parse_duration(given))
     return fail(Errc::invalid, fmt::format("{} takes a duration such as 30m, 24h or 90d, not '{}'", what, given));
+  if (kind == "URL") {
+    if (const auto address = relay_address(given); !address)
+      return fail(Errc::invalid, fmt::format("{} {}", what, address.error().message));
+  }
   const auto choices = choices_of(kind);
   if (choices.empty() || std::ranges::find(choices, given) != choices.end()) return {};
   const auto hint = nearest(given, choices);

@@ -17,7 +17,8 @@ enum class Need { optional, required };
 
 // One option of a command: `--group NAME`, or a flag when `value` is empty. The value's name tells what it may be, and
 // checks and completion go by it: "N" a whole number from 1, "0..9" one from 0 to 9, "a|b|c" one of these words,
-// "FILE..." a path, "TIME" an instant (RFC 3339), "DURATION" such as 30m; under any other name it is any text.
+// "FILE..." a path, "TIME" an instant (RFC 3339), "DURATION" such as 30m, "URL" a relay's address; under any other name
+// it is any text.
 struct Option {
   std::string_view name;   // "group", without the dashes
   std::string_view value;  // "NAME"; empty: a flag

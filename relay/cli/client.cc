@@ -1,5 +1,6 @@
 #include "relay/cli/client.h"
 
+#include "relay/cli/relay_address.h"
 #include "shared/base/clock.h"
 #include "shared/base/json.h"
 #include "shared/base/text.h"
@@ -41,6 +42,18 @@ Errc code_of(unsigned status) {
     case 503: return Errc::unavailable;
     case 504: return Errc::timed_out;
     default: return status >= 500 ? Errc::internal : Errc::invalid;
+  }
+}
+
+// What is wrong on this side is not called a relay that is away.
+Errc code_of(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT: return Errc::timed_out;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_SSL_CACERT_BADFILE: return Errc::invalid;
+    case CURLE_WRITE_ERROR: return Errc::too_large;  // collect() took no more
+    default: return Errc::unavailable;
   }
 }
 
@@ -107,8 +120,7 @@ int watch_silence(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 std::unexpected<Error> transport_failure(CURLcode code, const char* detail, const std::string& url) {
   const auto reason = *detail != '\0' ? detail : curl_easy_strerror(code);
-  const auto errc = code == CURLE_OPERATION_TIMEDOUT ? Errc::timed_out : Errc::unavailable;
-  return fail(errc, fmt::format("cannot talk to {}: {}", url, reason));
+  return fail(code_of(code), fmt::format("cannot talk to {}: {}", url, reason));
 }
 
 }  // namespace
@@ -144,6 +156,7 @@ struct Client::Impl {
     curl_easy_setopt(handle.get(), CURLOPT_CAPATH, nullptr);
     curl_blob root{endpoint.root_pem.data(), endpoint.root_pem.size(), CURL_BLOB_COPY};
     curl_easy_setopt(handle.get(), CURLOPT_CAINFO_BLOB, &root);
+    if (is_loopback(endpoint.url)) curl_easy_setopt(handle.get(), CURLOPT_PROXY, "");
     curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
     curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);

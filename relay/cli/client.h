@@ -53,7 +53,8 @@ class Follower {
   virtual void on_bytes() {}  // something came, if only a sign of life
 };
 
-// Blocking HTTPS client of the web API on libcurl. One request at a time, over one connection as long as it lasts.
+// Blocking HTTPS client of the web API on libcurl. One request at a time, over one connection as long as it lasts;
+// through the proxy of the environment (https_proxy, no_proxy), but never to a relay on this machine.
 // Answers of 4xx and 5xx become errors whose message is the problem document's title and detail; bodies over 64 MiB are
 // refused; every call has a deadline.
 class Client {

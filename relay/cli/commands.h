@@ -16,7 +16,8 @@ std::vector<Command> job_commands();
 
 std::vector<Command> all_commands();
 
-// The whole program behind main(): finds the command, parses its words, runs it.
+// The whole program behind main(): finds the command, parses its words, runs it. Gives the exit code; kDone says that
+// all of the answer was written, too.
 int run(Context& context, const std::vector<std::string>& words);
 
 }  // namespace sallyport::cli

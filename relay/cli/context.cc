@@ -20,11 +20,13 @@ Context::Context()
       pause([](std::chrono::milliseconds wait) { std::this_thread::sleep_for(wait); }) {}
 
 void Context::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), out);
-  std::fflush(out);
+  if (!can_print()) return;
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0;
+  if (!written) output_error = errno != 0 ? errno : EIO;
 }
 
-void Context::complain(std::string_view text) const { fmt::print(err, "sallyport: {}\n", text); }
+void Context::complain(std::string_view text) const { fmt::print(err, "sallyport: {}\n", terminal_safe_lines(text)); }
 
 int Context::fail_with(const Error& error) const {
   complain(error.message);
@@ -40,16 +42,16 @@ int Context::fail_with(const Error& error) const {
 
 void Context::show(const Value& value, std::string_view text) const {
   switch (format) {
-    case Format::json: return print(to_pretty_json(value) + "\n");
-    case Format::yaml: return print(yaml_of(value));
+    case Format::json: return print(terminal_safe_json(to_pretty_json(value)) + "\n");
+    case Format::yaml: return print(terminal_safe_json(yaml_of(value)));
     case Format::table: return print(text);
   }
 }
 
 void Context::show_line(const Value& value, std::string_view text) const {
   switch (format) {
-    case Format::json: return print(to_json(value) + "\n");
-    case Format::yaml: return print("---\n" + yaml_of(value));
+    case Format::json: return print(terminal_safe_json(to_json(value)) + "\n");
+    case Format::yaml: return print("---\n" + terminal_safe_json(yaml_of(value)));
     case Format::table: return print(text);
   }
 }

@@ -32,9 +32,15 @@ struct Context {
   std::chrono::milliseconds silence{45'000};  // a live view without a byte is lost; the relay beats every 15 s
   PatienceTimes patience;                     // with a relay that is away while something is followed
 
+  // Why standard output takes no more: the first errno that a write to it gave; 0 while all was written.
+  mutable int output_error = 0;
+
   Context();  // the real process
+  // Writes all of it at once. After a failed write nothing more is written: whoever goes on for long asks can_print();
+  // run() turns a lost output into a failure.
   void print(std::string_view text) const;
-  void complain(std::string_view text) const;  // "sallyport: ..." on err
+  bool can_print() const { return output_error == 0; }
+  void complain(std::string_view text) const;  // "sallyport: ..." on err, made safe for a terminal line by line
   int fail_with(const Error& error) const;     // complains and gives the exit code
   // JSON or YAML as asked for; else the table or card that `text` makes.
   void show(const Value& value, std::string_view text) const;

@@ -42,7 +42,7 @@ int evaluate_lines(Context& context, const ValueMap& defaults) {
     all_good = all_good && result.find("error") == nullptr;
     context.print(one_line(result));
   };
-  for (int c = std::fgetc(context.in); c != EOF; c = std::fgetc(context.in)) {
+  for (int c = std::fgetc(context.in); c != EOF && context.can_print(); c = std::fgetc(context.in)) {
     if (c != '\n') {
       line += static_cast<char>(c);
       if (line.size() > kMaxLine) return context.fail_with({Errc::too_large, "a line of over 16 MiB"});

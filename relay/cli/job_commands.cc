@@ -14,7 +14,6 @@ namespace sallyport::cli {
 namespace {
 
 constexpr std::size_t kMaxInputs = 1u << 20;
-constexpr std::int64_t kMostListed = 50;
 const std::vector<NameSource> kJobNames{{"recipe", "/v1/recipes"}, {"agent", "/v1/agents"}};
 const std::vector<Column> kJobColumns{{"ID", "id"},
                                       {"RECIPE", "recipe_name"},
@@ -53,6 +52,8 @@ Result<Value> ask_job(Client& client, const std::string& id, std::string_view be
 // A job that began to exist: its id for people; with --watch its life follows.
 int tell_started(Context& context, Client& client, const Value& job, const Arguments& arguments) {
   const auto id = text_of(job, "id");
+  if (const Value* known = job.find("duplicate"); known != nullptr && *known == Value(true))
+    context.complain(fmt::format("nothing new was started: {} has this event key, {}", id, text_of(job, "state")));
   if (!arguments.has("watch")) {
     context.show(job, id + "\n");
     return kDone;
@@ -116,13 +117,6 @@ void show_jobs(const Context& context, Client& client, const Value& jobs) {
   context.show(Value(std::move(shown)), text);
 }
 
-// People see where a list was cut; programs have its `next`.
-void tell_more(const Context& context, const Value& jobs) {
-  const auto next = text_of(jobs, "next");
-  if (next.empty() || context.format != Format::table) return;
-  context.complain(fmt::format("there are more: --limit N lists more of them, --cursor {} goes on here", next));
-}
-
 int list(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     std::string path = "/v1/jobs";
@@ -133,15 +127,18 @@ int list(Context& context, const Arguments& arguments) {
     if (arguments.has("state")) add("state", arguments.get("state"));
     if (arguments.has("since")) add("since", arguments.get("since"));
     if (arguments.has("recipe")) {
-      SP_TRY(const auto id, id_of(client, "recipe", "rcp_", "/v1/recipes", arguments.get("recipe")));
-      add("recipe", id);
+      auto id = id_of(client, "recipe", "rcp_", "/v1/recipes", arguments.get("recipe"));
+      if (!id && id.error().code == Errc::not_found)
+        return fail(Errc::not_found,
+                    id.error().message + "; a deleted one goes by its id, which jobs show -o json tells");
+      if (!id) return std::unexpected(std::move(id).error());
+      add("recipe", *id);
     }
     if (arguments.has("agent")) {
       SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));
       add("agent", id);
     }
-    const auto most = arguments.number("limit").value_or(kMostListed);
-    SP_TRY(const auto jobs, list_some(client, path, {static_cast<std::size_t>(most), arguments.get("cursor")}));
+    SP_TRY(const auto jobs, list_some(client, path, part_of(arguments)));
     show_jobs(context, client, jobs);
     tell_more(context, jobs);
     return {};
@@ -176,7 +173,7 @@ int logs(Context& context, const Arguments& arguments) {
       const auto& items = page.find("items")->as_list();
       for (const auto& event : items) context.show_line(event, history_line(event));
       const Value* last = page.find("after");
-      if (items.empty() || last == nullptr || !last->is(Value::Kind::int64)) return {};
+      if (!context.can_print() || items.empty() || last == nullptr || !last->is(Value::Kind::int64)) return {};
       after = last->as_int();
     }
   });

@@ -36,7 +36,7 @@ class JobFollower final : public Follower {
     }
     if (event.name == "closed" || event.name == "dropped") return Flow::stop;
     if (auto data = parse_json(event.data)) show(event, *std::move(data));
-    return Flow::go_on;
+    return context_.can_print() ? Flow::go_on : Flow::stop;
   }
   void on_bytes() override {
     patience_.heard(context_.clock->steady());
@@ -89,10 +89,9 @@ std::string end_line(const Value& job) {
 }  // namespace
 
 std::string history_line(const Value& event) {
-  const auto at = text_of(event, "at");
-  std::string line = fmt::format("{}  {:<14} {:<24} {}", at.size() > 19 ? at.substr(11, 12) : at,
-                                 terminal_safe(text_of(event, "kind")), terminal_safe(text_of(event, "path")),
-                                 terminal_safe(text_of(event, "status")));
+  std::string line =
+      fmt::format("{}  {:<14} {:<24} {}", terminal_safe(text_of(event, "at")), terminal_safe(text_of(event, "kind")),
+                  terminal_safe(text_of(event, "path")), terminal_safe(text_of(event, "status")));
   if (const Value* attempt = event.find("attempt");
       attempt != nullptr && attempt->is(Value::Kind::int64) && attempt->as_int() > 1) {
     line += fmt::format("  attempt {}", attempt->as_int());
@@ -110,7 +109,7 @@ Result<std::string> follow_job(Client& client, const Context& context, const std
   const auto path = fill("/v1/jobs/{}/watch", job);
   for (;;) {
     const auto followed = client.follow(path, follower.last_event(), context.silence, follower);
-    if (follower.ended()) break;
+    if (follower.ended() || !context.can_print()) break;
     if (!followed && !may_pass(followed.error().code)) return std::unexpected(followed.error());
     const auto wait = patience.next_wait(context.clock->steady(), luck());
     if (!wait) {

@@ -1,5 +1,6 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/profile.h"
+#include "relay/cli/relay_address.h"
 
 #include <fmt/format.h>
 
@@ -33,16 +34,10 @@ std::string read_token(const Context& context) {
   return token;
 }
 
-Result<void> check_login(const Arguments& arguments) {
-  if (!arguments.get("relay").starts_with("https://")) return fail(Errc::invalid, "--relay takes https://HOST:PORT");
-  return {};
-}
-
 int log_in(Context& context, const Arguments& arguments) {
   Endpoint endpoint;
-  endpoint.url = arguments.get("relay");
-  while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
-  auto root = read_file(arguments.get("root"), 1u << 20);
+  if (auto url = relay_address(arguments.get("relay"))) endpoint.url = *url;
+  auto root = read_root(arguments.get("root"));
   if (!root) return context.fail_with({Errc::invalid, "--root, the deployment's root.pem: " + root.error().message});
   endpoint.root_pem = *root;
   endpoint.token = Secret::take(read_token(context));
@@ -67,7 +62,7 @@ int who_am_i(Context& context, const Arguments&) {
   if (!endpoint) return context.fail_with(endpoint.error());
   auto who = Client(std::move(*endpoint)).get("/v1/whoami");
   if (!who) return context.fail_with(who.error());
-  context.show(*who, yaml_of(*who));
+  context.show(*who, terminal_safe_json(yaml_of(*who)));
   return kDone;
 }
 
@@ -81,8 +76,7 @@ std::vector<Command> login_commands() {
        {{"relay", "URL", "the relay's address, https://HOST:PORT", Need::required},
         {"root", "FILE", "the deployment's root certificate (root.pem)", Need::required}},
        "log in with a token read from standard input",
-       log_in,
-       check_login},
+       log_in},
       {"logout", "", {}, {}, "forget the login on this machine", log_out},
       {"whoami", "", {}, {}, "show user, organisation, role and scopes of the login", who_am_i},
   };

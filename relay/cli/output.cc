@@ -64,6 +64,50 @@ void append_yaml(std::string& out, const Value& value, int indent) {
   }
 }
 
+constexpr char32_t kBroken = 0xFFFF'FFFF;  // a byte that is no part of valid UTF-8
+
+struct Character {
+  char32_t code;
+  std::size_t size;  // bytes
+};
+
+Character first_of(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (text.size() < size || !is_valid_utf8(text.substr(0, size))) return {kBroken, 1};
+  char32_t code = lead & (0xFFu >> (size + 1));
+  for (const char next : text.substr(1, size - 1)) code = code << 6 | (static_cast<unsigned char>(next) & 0x3Fu);
+  return {code, size};
+}
+
+// Controls, C1 ones too (U+009B is a terminal's CSI), overrides and isolates of the direction of writing, and bytes
+// that a terminal which does not read UTF-8 could take for controls.
+bool is_steering(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F) || (code >= 0x202A && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069) || code == kBroken;
+}
+
+std::string in_two(unsigned code) { return fmt::format("\\x{:02x}", code); }
+std::string in_four(unsigned code) { return fmt::format("\\u{:04x}", code); }
+
+// `byte_form` is for what is one byte.
+std::string escaped(std::string_view text, bool (*is_escaped)(char32_t), std::string (*byte_form)(unsigned)) {
+  std::string out;
+  while (!text.empty()) {
+    const auto [code, size] = first_of(text);
+    if (!is_escaped(code)) {
+      out += text.substr(0, size);
+    } else if (size == 1) {
+      out += byte_form(static_cast<unsigned char>(text.front()));
+    } else {
+      out += in_four(static_cast<unsigned>(code));
+    }
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Format> parse_format(std::string_view text) {
@@ -73,17 +117,14 @@ Result<Format> parse_format(std::string_view text) {
   return fail(Errc::invalid, fmt::format("-o {}: table, json and yaml are known", text));
 }
 
-std::string terminal_safe(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
+std::string terminal_safe(std::string_view text) { return escaped(text, is_steering, in_two); }
+
+std::string terminal_safe_lines(std::string_view text) {
+  return escaped(text, [](char32_t code) { return code != U'\n' && is_steering(code); }, in_two);
+}
+
+std::string terminal_safe_json(std::string_view json) {
+  return escaped(json, [](char32_t code) { return code >= 0x7F && code != kBroken && is_steering(code); }, in_four);
 }
 
 std::string cell_of(const Value* value) {

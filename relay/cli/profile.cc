@@ -1,5 +1,6 @@
 #include "relay/cli/profile.h"
 
+#include "relay/cli/relay_address.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -8,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace sallyport::cli {
 namespace {
@@ -42,21 +47,43 @@ std::string member_of(const Value& login, std::string_view name) {
   return member != nullptr && member->is(Value::Kind::string) ? member->as_string() : std::string();
 }
 
+// The relay's address out of the first place that names one; "" when none does.
+Result<std::string> address_of(const Context& context, const Value& login) {
+  const std::array<std::pair<std::string_view, std::string>, 3> places{
+      {{"--relay", context.relay_option},
+       {"SALLYPORT_RELAY", context.environment("SALLYPORT_RELAY")},
+       {"the login's relay", member_of(login, "relay")}}};
+  for (const auto& [place, text] : places) {
+    if (text.empty()) continue;
+    auto address = relay_address(text);
+    if (!address) return fail(Errc::invalid, fmt::format("{} {}", place, address.error().message));
+    return address;
+  }
+  return std::string();
+}
+
 }  // namespace
+
+Result<std::string> read_root(const std::string& path) {
+  SP_TRY(auto pem, read_file(path, kMaxFile));
+  if (pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+    return fail(Errc::invalid, fmt::format("{} holds no certificate", path));
+  return pem;
+}
 
 Result<Endpoint> load_endpoint(const Context& context) {
   SP_TRY(const auto file, login_file(context));
   SP_TRY(const auto login, read_login(file));
   Endpoint endpoint;
-  endpoint.url = !context.relay_option.empty() ? context.relay_option : context.environment("SALLYPORT_RELAY");
-  if (endpoint.url.empty()) endpoint.url = member_of(login, "relay");
-  while (endpoint.url.ends_with('/')) endpoint.url.pop_back();
+  SP_TRY(endpoint.url, address_of(context, login));
   auto token = context.environment("SALLYPORT_TOKEN");
   if (token.empty()) token = member_of(login, "token");
   endpoint.token = Secret::take(token);
   endpoint.root_pem = member_of(login, "root");
   if (const auto root = context.environment("SALLYPORT_ROOT"); !root.empty()) {
-    SP_TRY(endpoint.root_pem, read_file(root, kMaxFile));
+    auto pem = read_root(root);
+    if (!pem) return in_context("SALLYPORT_ROOT", std::move(pem).error());
+    endpoint.root_pem = *std::move(pem);
   }
   if (endpoint.url.empty() || endpoint.token.empty() || endpoint.root_pem.empty()) {
     return fail(Errc::unauthenticated,
@@ -74,12 +101,14 @@ Result<std::string> save_login(const Context& context, const Endpoint& endpoint)
                                             {Value("token"), Value(endpoint.token.reveal())}}));
   const auto temporary = file.string() + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool written =
-      fd >= 0 && ::fchmod(fd, 0600) == 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = fd >= 0 && ::fchmod(fd, 0600) == 0 &&
+                       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::rename(temporary.c_str(), file.c_str()) == 0;
+  const int problem = errno;
   if (fd >= 0) ::close(fd);
   wipe(text.data(), text.size());
-  if (!written || ::rename(temporary.c_str(), file.c_str()) != 0) {
-    return fail(Errc::unavailable, fmt::format("cannot write {}", file.string()));
+  if (!written) {
+    return fail(Errc::invalid, fmt::format("cannot write {}: {}", file.string(), std::strerror(problem)));
   }
   return file.string();
 }
@@ -88,7 +117,7 @@ Result<void> forget_login(const Context& context) {
   SP_TRY(const auto file, login_file(context));
   std::error_code problem;
   std::filesystem::remove(file, problem);
-  if (problem) return fail(Errc::unavailable, fmt::format("cannot remove {}: {}", file.string(), problem.message()));
+  if (problem) return fail(Errc::invalid, fmt::format("cannot remove {}: {}", file.string(), problem.message()));
   return {};
 }
 

@@ -24,6 +24,10 @@ Result<std::string> recipe_id(Client& client, std::string_view name) {
   return id_of(client, "recipe", "rcp_", "/v1/recipes", name);
 }
 
+auto check_recipe(const std::string& yaml, const std::string& path) {
+  return recipe::load_recipe(yaml, {.file = path, .limits = {}, .connections = nullptr});
+}
+
 struct LoadedFile {
   std::string yaml;
   recipe::Recipe recipe;
@@ -32,7 +36,7 @@ struct LoadedFile {
 // Checked here first, because only here the problems can name the file.
 Result<LoadedFile> load_file(const Context& context, const std::string& path) {
   SP_TRY(auto yaml, read_input(context, path, kMaxRecipe));
-  auto loaded = recipe::load_recipe(yaml, {.file = path, .limits = {}, .connections = nullptr});
+  auto loaded = check_recipe(yaml, path);
   if (!loaded) return std::unexpected(yaml::to_error(loaded.error()));
   return LoadedFile{std::move(yaml), std::move(*loaded)};
 }
@@ -41,12 +45,21 @@ Result<Value> activate_version(Client& client, const std::string& id, std::int64
   return client.post(fill("/v1/recipes/{}/activate", id), Value(ValueMap{{Value("version"), Value(version)}}));
 }
 
-Result<Value> version_of(Result<Value> answer, std::string_view recipe, std::string_view version) {
-  if (!answer && answer.error().code == Errc::not_found) {
+// A recipe of the relay, as it was given and as it is known.
+struct NamedRecipe {
+  std::string_view word;
+  std::string id;
+
+  std::string path() const { return fill("/v1/recipes/{}", id); }
+};
+
+// The answer about a version of a recipe: a 404 is the one's or the other's.
+Result<Value> version_of(Client& client, Result<Value> answer, const NamedRecipe& recipe, std::string_view version) {
+  if (!answer && is_other_absent(client, answer.error(), recipe.path())) {
     return fail(Errc::not_found, fmt::format("recipe {0} has no version {1}; see: sallyport recipes show {0}",
-                                             terminal_safe(recipe), version));
+                                             terminal_safe(recipe.word), version));
   }
-  return answer;
+  return about(std::move(answer), "recipe", recipe.word);
 }
 
 std::string outcome_line(const std::string& name, std::int64_t version, const std::string& outcome) {
@@ -84,12 +97,32 @@ Result<void> check_validate(const Arguments& arguments) {
   return {};
 }
 
+Value value_of(const yaml::Problem& problem) {
+  return Value(ValueMap{{Value("file"), Value(problem.file)},
+                        {Value("line"), Value(problem.line)},
+                        {Value("column"), Value(problem.column)},
+                        {Value("rule"), Value(problem.rule)},
+                        {Value("message"), Value(problem.message)}});
+}
+
+// People read the problems where errors stand, programs as the answer.
+int show_problems(const Context& context, const yaml::Problems& problems) {
+  if (context.format == Format::table) return context.fail_with(yaml::to_error(problems));
+  ValueList errors;
+  for (const auto& problem : problems) errors.push_back(value_of(problem));
+  context.show(Value(ValueMap{{Value("valid"), Value(false)}, {Value("errors"), Value(std::move(errors))}}), "");
+  return kFailed;
+}
+
 int validate(Context& context, const Arguments& arguments) {
-  const auto file =
-      load_file(context, arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0)));
-  if (!file) return context.fail_with(file.error());
-  const Value verdict(ValueMap{{Value("valid"), Value(true)}, {Value("name"), Value(file->recipe.name)}});
-  context.show(verdict, fmt::format("{}: valid\n", file->recipe.name));
+  const auto path = arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0));
+  const auto yaml = read_input(context, path, kMaxRecipe);
+  if (!yaml) return context.fail_with(yaml.error());
+  const auto loaded = check_recipe(*yaml, path);
+  if (!loaded) return show_problems(context, loaded.error());
+  const Value verdict(ValueMap{
+      {Value("valid"), Value(true)}, {Value("name"), Value(loaded->name)}, {Value("errors"), Value(ValueList())}});
+  context.show(verdict, fmt::format("{}: valid\n", loaded->name));
   return kDone;
 }
 
@@ -98,8 +131,9 @@ std::string describe(const Value& change) {
     const Value* value = change.find(member);
     return value == nullptr || value->is_null() ? std::string("-") : to_json(*value);
   };
-  return fmt::format("{} {}: {} -> {}\n", text_of(change, "kind"), text_of(change, "path"), part("before"),
-                     part("after"));
+  return terminal_safe(fmt::format("{} {}: {} -> {}", text_of(change, "kind"), text_of(change, "path"), part("before"),
+                                   part("after"))) +
+         "\n";
 }
 
 Value changes_value(const std::vector<recipe::Change>& changes) {
@@ -147,8 +181,8 @@ int diff(Context& context, const Arguments& arguments) {
       SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
       const auto from = arguments.get("from"), to = arguments.get("to");
       SP_TRY(difference,
-             version_of(client.get(fmt::format("{}/diff?from={}&to={}", fill("/v1/recipes/{}", id), from, to)),
-                        arguments.positional(0), fmt::format("{} or {}", from, to)));
+             version_of(client, client.get(fmt::format("{}/diff?from={}&to={}", fill("/v1/recipes/{}", id), from, to)),
+                        {arguments.positional(0), id}, fmt::format("{} or {}", from, to)));
     }
     std::string text;
     if (const Value* changes = difference.find("changes"); changes != nullptr && changes->is(Value::Kind::list)) {
@@ -166,8 +200,8 @@ int activate(Context& context, const Arguments& arguments) {
     Value version = known.find("latest_version") != nullptr ? *known.find("latest_version") : Value();
     if (const auto wanted = arguments.number("version")) version = Value(*wanted);
     if (!version.is(Value::Kind::int64)) return fail(Errc::invalid, "the relay's answer is not understood");
-    SP_TRY(const auto recipe,
-           version_of(activate_version(client, id, version.as_int()), arguments.positional(0), to_json(version)));
+    SP_TRY(const auto recipe, version_of(client, activate_version(client, id, version.as_int()),
+                                         {arguments.positional(0), id}, to_json(version)));
     context.show(recipe, card_of(recipe, kRecipeColumns));
     return {};
   });
@@ -186,7 +220,7 @@ int deactivate(Context& context, const Arguments& arguments) {
 int delete_recipe(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
-    SP_TRY(const auto done, client.remove(fill("/v1/recipes/{}", id)));
+    SP_TRY(const auto done, about(client.remove(fill("/v1/recipes/{}", id)), "recipe", arguments.positional(0)));
     context.show(done, "deleted; its jobs stay readable\n");
     return {};
   });
@@ -207,8 +241,9 @@ int show(Context& context, const Arguments& arguments) {
       return {};
     }
     const auto wanted = arguments.get("version");
-    SP_TRY(const auto version, version_of(client.get(fmt::format("{}/versions/{}", fill("/v1/recipes/{}", id), wanted)),
-                                          arguments.positional(0), wanted));
+    SP_TRY(const auto version,
+           version_of(client, client.get(fmt::format("{}/versions/{}", fill("/v1/recipes/{}", id), wanted)),
+                      {arguments.positional(0), id}, wanted));
     context.show(version, text_of(version, "yaml"));
     return {};
   });
@@ -237,7 +272,7 @@ std::vector<Command> recipe_commands() {
        "validate",
        {"[FILE]"},
        {file},
-       "check a recipe offline; every problem with line and column",
+       "check a recipe offline; every problem with line, column and rule (-o json for programs)",
        validate,
        check_validate},
       {"recipes",

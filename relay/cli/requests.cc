@@ -8,12 +8,31 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
+#include <set>
 
 namespace sallyport::cli {
 namespace {
 constexpr std::size_t kPage = 200;
 
-Value no_items() { return Value(ValueMap{{Value("items"), Value(ValueList())}}); }
+// The names of what the rows hold ids of, by id; what cannot be found out is absent.
+std::map<std::string, std::string> names_of(Client& client, const ValueList& rows, const NameSource& source) {
+  std::set<std::string> wanted;
+  for (const auto& row : rows) wanted.insert(text_of(row, source.member));
+  wanted.erase("");
+  std::map<std::string, std::string> names;
+  if (wanted.empty()) return names;
+  const auto list = list_all(client, std::string(source.path));
+  if (!list) return names;
+  for (const auto& item : list->find("items")->as_list()) {
+    if (const auto id = text_of(item, "id"); wanted.erase(id) != 0) names.emplace(id, text_of(item, source.shown));
+  }
+  for (const auto& id : wanted | std::views::take(kMostAskedFor)) {
+    const auto one = client.get(fill(fmt::format("{}/{{}}", source.path), id));
+    if (one && !text_of(*one, source.shown).empty()) names.emplace(id, text_of(*one, source.shown));
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -45,19 +64,24 @@ Result<Value> list_some(Client& client, const std::string& path, Part part) {
                         {Value("next"), cursor.empty() ? Value() : Value(std::move(cursor))}});
 }
 
+Part part_of(const Arguments& arguments) {
+  return {static_cast<std::size_t>(arguments.number("limit").value_or(kMostListed)), arguments.get("cursor")};
+}
+
+void tell_more(const Context& context, const Value& list) {
+  const auto next = text_of(list, "next");
+  if (next.empty() || context.format != Format::table) return;
+  context.complain(fmt::format("there are more: --limit N lists more of them, --cursor {} goes on here", next));
+}
+
 void add_names(Client& client, ValueList& rows, const std::vector<NameSource>& sources) {
-  for (const auto& [member, path, shown] : sources) {
-    const bool asked_for = std::ranges::any_of(rows, [&](const Value& row) { return !text_of(row, member).empty(); });
-    const auto list = asked_for ? list_all(client, std::string(path)) : Result<Value>(no_items());
-    std::map<std::string, std::string> names;
-    if (list) {
-      for (const auto& item : list->find("items")->as_list()) names.emplace(text_of(item, "id"), text_of(item, shown));
-    }
+  for (const auto& source : sources) {
+    const auto names = names_of(client, rows, source);
     for (auto& row : rows) {
-      const auto id = text_of(row, member);
+      const auto id = text_of(row, source.member);
       const auto name = names.find(id);
       auto named = row.as_map();
-      named.insert_or_assign(Value(fmt::format("{}_name", member)),
+      named.insert_or_assign(Value(fmt::format("{}_name", source.member)),
                              id.empty() ? Value() : Value(name == names.end() ? id : name->second));
       row = Value(std::move(named));
     }
@@ -133,6 +157,17 @@ std::string_view listing_noun(std::string_view noun) {
 }
 
 }  // namespace
+
+bool is_other_absent(Client& client, const Error& error, std::string path) {
+  return error.code == Errc::not_found && client.get(std::move(path)).has_value();
+}
+
+Result<void> show_once(const Context& context, const Value& made, std::string_view text, const ToldOnce& secret) {
+  context.show(made, text);
+  if (context.can_print()) return {};
+  return fail(Errc::internal, fmt::format("the {} exists, but could not be shown and never can be; end it with: {}",
+                                          secret.what, secret.undo));
+}
 
 Error about(Error error, std::string_view noun, std::string_view word) {
   if (error.code == Errc::not_found)

@@ -19,6 +19,11 @@ struct Part {
 };
 // The same of a part of it; "next" is the cursor of what follows, or null.
 Result<Value> list_some(Client& client, const std::string& path, Part part);
+// What --limit and --cursor ask for; kMostListed items without a --limit.
+inline constexpr std::int64_t kMostListed = 50;
+Part part_of(const Arguments& arguments);
+// Tells people where a list was cut; programs have its `next`.
+void tell_more(const Context& context, const Value& list);
 
 // Where the names are of the things that `member` holds ids of.
 struct NameSource {
@@ -26,7 +31,9 @@ struct NameSource {
   std::string_view path;            // "/v1/recipes"
   std::string_view shown = "name";  // "email"
 };
-// Puts names beside ids in every row. Where the login may not read the names, the id stands in.
+// Puts names beside ids in every row. What is in no list any more (a deleted recipe) is asked for by its id, up to
+// kMostAskedFor of each kind; where the login may not read the name, the id stands in.
+inline constexpr std::size_t kMostAskedFor = 50;
 void add_names(Client& client, ValueList& rows, const std::vector<NameSource>& sources);
 Value with_names(Client& client, Value one, const std::vector<NameSource>& sources);
 
@@ -53,6 +60,16 @@ Result<T> about(Result<T> answer, std::string_view noun, std::string_view word) 
   if (!answer) return std::unexpected(about(std::move(answer).error(), noun, word));
   return answer;
 }
+// For a call that names two things: whether `error` says that one is absent, and what its path names is not the one.
+bool is_other_absent(Client& client, const Error& error, std::string path);
+
+// Prints what is told once and kept nowhere. When that fails, the error says that `what` ("API token tok_...") exists
+// all the same, and the command that ends it.
+struct ToldOnce {
+  std::string what;
+  std::string undo;  // "sallyport token revoke tok_..."
+};
+Result<void> show_once(const Context& context, const Value& made, std::string_view text, const ToldOnce& secret);
 
 std::string text_of(const Value& map, std::string_view member);
 

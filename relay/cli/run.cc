@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace sallyport::cli {
 namespace {
@@ -21,7 +23,8 @@ std::vector<Command> own_commands() {
     return static_cast<int>(kDone);
   };
   const auto version = [](Context& context, const Arguments&) {
-    context.print("sallyport " SALLYPORT_VERSION "\n");
+    context.show(Value(ValueMap{{Value("name"), Value("sallyport")}, {Value("version"), Value(SALLYPORT_VERSION)}}),
+                 "sallyport " SALLYPORT_VERSION "\n");
     return static_cast<int>(kDone);
   };
   return {
@@ -83,6 +86,35 @@ int run_command(Context& context, const Command& command, std::span<const std::s
   return command.run(context, *arguments);
 }
 
+int run_words(Context& context, std::vector<std::string> words) {
+  const auto commands = all_commands();
+  if (!words.empty() && words[0] == "__complete") {
+    words.erase(words.begin(), words.begin() + (words.size() > 1 && words[1] == "--" ? 2 : 1));
+    context.print(to_text(complete(commands, std::move(words))));
+    return kDone;
+  }
+  if (words.size() > 1 && words[0] == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  if (!words.empty() && words[0] == "--version") words[0] = "version";
+  if (words.empty() || words[0] == "help" || asks_for_help(words[0])) {
+    context.print(usage_of(commands_below(commands, {})));
+    return words.empty() ? kUsage : kDone;
+  }
+  const auto [command, used] = find_command(commands, words);
+  if (command == nullptr) return explain(context, commands, words);
+  return run_command(context, *command, std::span<const std::string>(words).subspan(used));
+}
+
+// A reader who has seen enough (`| head`) is told nothing; an answer that was not taken whole is no success for either.
+int answer_for_output(const Context& context, int code) {
+  if (context.can_print()) return code;
+  if (context.output_error != EPIPE)
+    context.complain(fmt::format("cannot write the answer: {}", std::strerror(context.output_error)));
+  return code == kDone ? kFailed : code;
+}
+
 }  // namespace
 
 std::vector<Command> all_commands() {
@@ -94,26 +126,8 @@ std::vector<Command> all_commands() {
   return all;
 }
 
-int run(Context& context, const std::vector<std::string>& given) {
-  const auto commands = all_commands();
-  auto words = given;
-  if (!words.empty() && words[0] == "__complete") {
-    words.erase(words.begin(), words.begin() + (words.size() > 1 && words[1] == "--" ? 2 : 1));
-    context.print(to_text(complete(commands, std::move(words))));
-    return kDone;
-  }
-  if (words.size() > 1 && words[0] == "help") {
-    words.erase(words.begin());
-    words.emplace_back("--help");
-  }
-  if (words.size() == 1 && words[0] == "--version") words[0] = "version";
-  if (words.empty() || words[0] == "help" || asks_for_help(words[0])) {
-    context.print(usage_of(commands_below(commands, {})));
-    return words.empty() ? kUsage : kDone;
-  }
-  const auto [command, used] = find_command(commands, words);
-  if (command == nullptr) return explain(context, commands, words);
-  return run_command(context, *command, std::span(words).subspan(used));
+int run(Context& context, const std::vector<std::string>& words) {
+  return answer_for_output(context, run_words(context, words));
 }
 
 }  // namespace sallyport::cli

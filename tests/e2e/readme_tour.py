@@ -19,6 +19,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from support.surroundings import surroundings  # noqa: E402
+
 DEADLINE = 60
 JOB = re.compile(r"job_[0-9A-Z]{26}")
 VARIES = re.compile(r"(job|agt|org)_[0-9A-Z]{26}|\d{4}-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d:\d\d\.\d+|127\.0\.0\.1:\d+|spe1\S*")
@@ -48,7 +51,7 @@ class Tour:
     def __init__(self, binaries):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-tour-"))
         (self.dir / "examples").symlink_to(ROOT / "examples")
-        self.env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(self.dir / "config")}
+        self.env = surroundings(PATH=f"{binaries}:{os.environ['PATH']}", XDG_CONFIG_HOME=str(self.dir / "config"))
         self.api, self.link = free_port(), free_port()
         self.started, self.enrolment = [], ""
 

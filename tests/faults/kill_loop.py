@@ -25,6 +25,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.surroundings import surroundings  # noqa: E402
+
 RECIPE = """
 recipe: effects
 run_on: dc1
@@ -129,8 +132,8 @@ class World:
                  "--api", f"127.0.0.1:{self.api}", "--link", f"127.0.0.1:{free_port()}", "--token-file", self.dir / "token")
         self.root = self.dir / "relay/deployment/root.pem"
         self.token = (self.dir / "token").read_text().strip()
-        self.env = {**os.environ, "XDG_CONFIG_HOME": str(self.dir / "config"), "SALLYPORT_RELAY": f"https://127.0.0.1:{self.api}",
-                    "SALLYPORT_TOKEN": self.token, "SALLYPORT_ROOT": str(self.root)}
+        self.env = surroundings(XDG_CONFIG_HOME=str(self.dir / "config"), SALLYPORT_RELAY=f"https://127.0.0.1:{self.api}",
+                                SALLYPORT_TOKEN=self.token, SALLYPORT_ROOT=str(self.root))
         self.dir.chmod(0o755)
         self.server = server(self.dir / "postgres") if server else None
         second = self.server.connection() if server else f"{{kind: sql, driver: sqlite, file: {self.dir}/effects-server.db, effect_ledger: true}}"

@@ -38,6 +38,11 @@ TEST_CASE("a relay for others is told how they reach it", "[app][init]") {
   CHECK(order->server_names == std::vector<std::string>{"localhost", "10.0.0.7"});
 }
 
+TEST_CASE("one port on two addresses is two listeners", "[app][init]") {
+  CHECK(order_of({"--api", "127.0.0.1:8443", "--link", "127.0.0.2:8443"}));
+  CHECK(order_of({"--api", "0.0.0.0:8443", "--api-url", "https://r.example", "--link", "[::1]:8443"}));
+}
+
 TEST_CASE("what serve or an agent could not use is refused by init", "[app][init]") {
   struct Row {
     std::vector<std::string> words;
@@ -52,6 +57,11 @@ TEST_CASE("what serve or an agent could not use is refused by init", "[app][init
       Row{{"--link-address", "0.0.0.0:8444"}, "agents cannot dial 0.0.0.0:8444"},
       Row{{"--api", "0.0.0.0:8443"},
           "nobody can open \"https://0.0.0.0:8443\"; say how people reach this relay: --api-url"},
+      Row{{"--api", "127.0.0.1:8443", "--link", "127.0.0.1:8443"},
+          "127.0.0.1:8443 and 127.0.0.1:8443 are in each other's way: choose another for --api or --link"},
+      Row{{"--link", "127.0.0.1:8443"}, "in each other's way"},
+      Row{{"--api", "0.0.0.0:8444", "--api-url", "https://r.example"}, "in each other's way"},
+      Row{{"--link", "[::]:8443", "--link-address", "r.example:1"}, "in each other's way"},
       Row{{"--api-url", "http://relay.example"}, "nobody can open"}, Row{{"--api-url", "https://"}, "nobody can open"},
       Row{{"--trust-domain", "BAD_DOMAIN"}, "--trust-domain takes a lower-case DNS name"},
       Row{{"--owner", "ada"}, "--owner takes an e-mail address"},

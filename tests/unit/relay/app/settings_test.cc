@@ -65,6 +65,13 @@ TEST_CASE("what init writes is what is read", "[app]") {
   CHECK(again->log_level == LogLevel::error);
 }
 
+TEST_CASE("one address for people and agents is refused before either is listened on", "[app]") {
+  const auto settings = load("api: {listen: 127.0.0.1:9443}\nlink: {listen: 127.0.0.1:9443}\n");
+  REQUIRE_FALSE(settings);
+  CHECK_THAT(settings.error().message,
+             Catch::StartsWith("relay.yaml: ") && Catch::Contains("api.listen or link.listen"));
+}
+
 TEST_CASE("what is wrong is named with line and column", "[app]") {
   struct Case {
     std::string what;

@@ -190,6 +190,19 @@ TEST_CASE("a wrong recipe never reaches the relay and names its file", "[cli][re
     CHECK(ran.code == kFailed);
     CHECK_THAT(ran.err, Catch::Contains("bad.yaml:2:1") && Catch::Contains("run_on"));
   }
+  const auto told = site.run({"recipes", "validate", file, "-o", "json"});
+  CHECK(told.code == kFailed);
+  CHECK(told.err.empty());
+  const auto verdict = parse_json(told.out);
+  REQUIRE(verdict);
+  CHECK_FALSE(verdict->find("valid")->as_bool());
+  const auto& errors = verdict->find("errors")->as_list();
+  REQUIRE(errors.size() >= 2);
+  const auto misspelt = std::ranges::find(errors, Value("unknown-key"), [](const Value& e) { return *e.find("rule"); });
+  REQUIRE(misspelt != errors.end());
+  CHECK((text_of(*misspelt, "file") == file && misspelt->find("line")->as_int() == 2));
+  CHECK((misspelt->find("column")->as_int() == 1 && text_of(*misspelt, "message").contains("run_on")));
+  CHECK_THAT(site.run({"recipes", "validate", file, "-o", "yaml"}).out, Catch::Contains("valid: false"));
   CHECK(count_of(site.json({"recipes", "list"})) == 0);
 }
 
@@ -252,7 +265,12 @@ TEST_CASE("the same event key starts one job", "[cli][relay]") {
   settle_recipe(site, "orders");
   const auto inputs = site.folder.write("inputs.json", "{}");
   const std::vector<std::string> words{"jobs", "start", "orders", "--event-key", "e1", "--inputs", inputs};
-  CHECK(site.run(words).out == site.run(words).out);
+  const auto first = site.run(words), second = site.run(words);
+  CHECK(first.out == second.out);
+  CHECK(first.err.empty());
+  CHECK(second.code == kDone);
+  CHECK(second.err ==
+        fmt::format("sallyport: nothing new was started: {} has this event key, queued\n", only_line(first.out)));
   CHECK(count_of(site.json({"jobs", "list"})) == 1);
   site.folder.write("inputs.json", "{");
   const auto broken = site.run(words);
@@ -373,6 +391,7 @@ TEST_CASE("what a command did is JSON when asked", "[cli][relay]") {
   const auto applied = site.json({"recipes", "apply", "-f", file, "--activate"});
   CHECK(applied.find("recipe")->find("active_version")->as_int() == 1);
   CHECK(site.json({"recipes", "validate", file}).find("valid")->as_bool());
+  CHECK(site.json({"recipes", "validate", file}).find("errors")->as_list().empty());
   CHECK(site.json({"recipes", "diff", "-f", file}).find("changes")->as_list().empty());
   CHECK(site.json({"recipes", "show", "orders"}).find("versions")->as_list().size() == 1);
   const auto job = text_of(site.json({"jobs", "start", "orders"}), "id");

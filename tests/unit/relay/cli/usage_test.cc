@@ -1,6 +1,8 @@
 #include "tests/unit/relay/cli/cli_run.h"
 
+#include "relay/cli/requests.h"
 #include "relay/cli/usage.h"
+#include "shared/base/json.h"
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -53,6 +55,8 @@ TEST_CASE("wrong usage is told before the login is looked for", "[cli][usage]") 
       Row{{"login", "--root", "root.pem"}, "--relay URL is needed"},
       Row{{"login", "--relay", "https://x"}, "--root FILE is needed"},
       Row{{"login", "--relay", "http://x", "--root", "root.pem"}, "--relay takes https://HOST:PORT"},
+      Row{{"audit", "list", "--limit", "0"}, "--limit takes a whole number from 1"},
+      Row{{"audit", "list", "--since", "yesterday"}, "--since takes a time such as"},
       Row{{"completion", "tcsh"}, "takes bash, zsh, fish, not 'tcsh'"},
       Row{{"agent", "token"}, "agent token: a verb is missing"},
       Row{{"agent", "crate"}, "unknown command 'agent crate'"},
@@ -105,6 +109,10 @@ TEST_CASE("the version, as people ask for it", "[cli][usage]") {
   CHECK(version.code == kDone);
   CHECK(version.out == run_cli({"version"}).out);
   CHECK_THAT(version.out, Catch::StartsWith("sallyport "));
+  const auto json = parse_json(run_cli({"version", "-o", "json"}).out);
+  REQUIRE(json);
+  CHECK(text_of(*json, "name") + " " + text_of(*json, "version") + "\n" == version.out);
+  CHECK_THAT(run_cli({"--version", "-o", "yaml"}).out, Catch::StartsWith("name: sallyport\nversion: "));
 }
 
 TEST_CASE("nouns list their verbs", "[cli][usage]") {
