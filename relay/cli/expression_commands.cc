@@ -1,3 +1,4 @@
+#include "relay/cli/caret.h"
 #include "relay/cli/commands.h"
 #include "shared/base/json.h"
 #include "shared/expr/request.h"
@@ -6,12 +7,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <iterator>
+#include <optional>
 
 namespace sallyport::cli {
 namespace {
 
 constexpr std::size_t kMaxLine = 16u << 20;
+// Typed JSON takes three levels for each of a map: so deep is what an expression of the deepest kind makes of literals.
+constexpr JsonLimits kLineLimits{.max_bytes = kMaxLine, .max_depth = 1024};
 
 Value error_value(std::string message) {
   return Value(ValueMap{{Value("error"), Value(ValueMap{{Value("message"), Value(std::move(message))},
@@ -31,27 +36,32 @@ std::string one_line(const Value& value) {
   return text + "\n";
 }
 
+// Without its end, and never more than a byte over kMaxLine of it: the rest of a longer one is read and dropped.
+std::optional<std::string> next_line(std::FILE* in) {
+  std::string line;
+  int c = std::fgetc(in);
+  if (c == EOF) return std::nullopt;
+  for (; c != EOF && c != '\n'; c = std::fgetc(in)) {
+    if (line.size() <= kMaxLine) line += static_cast<char>(c);
+  }
+  return line;
+}
+
+Value answer_line(const std::string& line, const ValueMap& defaults) {
+  if (line.size() > kMaxLine) return error_value(fmt::format("the line has over {} bytes", kMaxLine));
+  const auto request = parse_json(line, kLineLimits);
+  return request ? expr::evaluate_request(*request, defaults) : error_value(request.error().message);
+}
+
 // One JSON object a line in, one result a line out, in the same order; a broken line is an error result, not an end.
 int evaluate_lines(Context& context, const ValueMap& defaults) {
-  std::string line;
   bool all_good = true;
-  const auto answer = [&] {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) return;
-    const auto request = parse_json(line);
-    const Value result = request ? expr::evaluate_request(*request, defaults) : error_value(request.error().message);
+  for (auto line = next_line(context.in); line && context.can_print(); line = next_line(context.in)) {
+    if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
+    const Value result = answer_line(*line, defaults);
     all_good = all_good && result.find("error") == nullptr;
     context.print(one_line(result));
-  };
-  for (int c = std::fgetc(context.in); c != EOF && context.can_print(); c = std::fgetc(context.in)) {
-    if (c != '\n') {
-      line += static_cast<char>(c);
-      if (line.size() > kMaxLine) return context.fail_with({Errc::too_large, "a line of over 16 MiB"});
-      continue;
-    }
-    answer();
-    line.clear();
   }
-  answer();
   return all_good ? kDone : kFailed;
 }
 
@@ -102,8 +112,7 @@ std::string describe_problem(const Value& problem, std::string_view expression) 
   if (number("line") == 0) return text;
   text = fmt::format("{}:{}: {}", number("line"), number("column"), text);
   if (number("line") == 1 && expression.find('\n') == std::string_view::npos) {
-    text += fmt::format("\n  {}\n  {}^", expression,
-                        std::string(static_cast<std::size_t>(std::max<std::int64_t>(number("column") - 1, 0)), ' '));
+    text += fmt::format("\n  {}\n  {}", expression, caret_under(expression, number("column")));
   }
   return text;
 }
@@ -112,7 +121,7 @@ std::string describe_problem(const Value& problem, std::string_view expression) 
 Result<ValueMap> read_names(const Context& context, const std::string& path) {
   if (path.empty()) return ValueMap();
   SP_TRY(const auto text, read_input(context, path, kMaxLine));
-  const auto names = parse_json(text);
+  const auto names = parse_json(text, kLineLimits);
   if (!names) return fail(names.error().code, path + ": " + names.error().message);
   if (!names->is(Value::Kind::map)) return fail(Errc::invalid, path + ": must hold one object, {\"name\": value, ...}");
   return names->as_map();

@@ -9,7 +9,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <set>
+#include <iterator>
+#include <utility>
 
 namespace sallyport {
 namespace {
@@ -18,10 +19,45 @@ using nlohmann_json = nlohmann::json;
 
 enum class HandleRule { refuse, accept };
 
+// The characters of a text. It leaves behind how far the library has read: numbers come without their place.
+class Cursor {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  Cursor(const char* at, const char** read) : at_(at), read_(read) {}
+
+  const char& operator*() const { return *at_; }
+  Cursor& operator++() {
+    *read_ = ++at_;
+    return *this;
+  }
+  Cursor operator++(int) { return std::exchange(*this, Cursor(at_ + 1, read_)); }
+  friend bool operator==(const Cursor& a, const Cursor& b) { return a.at_ == b.at_; }
+
+ private:
+  const char* at_;
+  const char** read_;
+};
+
 // Builds a Value from SAX events; refuses depth, duplicate names and forged handles as they appear.
 class Builder final : public nlohmann::json_sax<nlohmann_json> {
  public:
-  Builder(JsonLimits limits, HandleRule handles) : limits_(limits), handles_(handles) {}
+  Builder(std::string_view text, JsonLimits limits, HandleRule handles)
+      : text_(text), read_(text.data()), limits_(limits), handles_(handles) {}
+
+  Result<Value> run() {
+    // RFC 8259 has no NUL anywhere; the library would take one for the end of the text.
+    if (const auto nul = text_.find('\0'); nul != std::string_view::npos) stop_at("syntax error", nul + 1);
+    const bool parsed = problem_.empty() && nlohmann_json::sax_parse(Cursor(text_.data(), &read_),
+                                                                     Cursor(text_.data() + text_.size(), &read_), this);
+    if (!problem_.empty()) return fail(Errc::invalid, "not valid JSON: " + problem_);
+    if (!parsed) return fail(Errc::invalid, "not valid JSON");
+    return std::move(root_);
+  }
 
   bool null() override { return add(Value()); }
   bool boolean(bool v) override { return add(Value(v)); }
@@ -30,7 +66,12 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
     return v <= static_cast<std::uint64_t>(INT64_MAX) ? add(Value(static_cast<std::int64_t>(v)))
                                                       : add(Value(static_cast<std::uint64_t>(v)));
   }
-  bool number_float(number_float_t v, const string_t&) override { return add(Value(v)); }
+  bool number_float(number_float_t v, const string_t& digits) override {
+    // From 2^64 to 1e21 doubles are written without an exponent: these lose nothing when they are read back.
+    const bool whole = digits.find_first_of(".eE") == string_t::npos;
+    if (whole && json_number(v) != digits) return out_of_range(last_digit());
+    return add(Value(v));
+  }
   bool string(string_t& v) override { return add(Value(std::move(v))); }
   bool binary(binary_t&) override { return stop("binary is not JSON"); }
   bool start_object(std::size_t) override {
@@ -63,14 +104,7 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   }
   bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception& e) override {
     // The library quotes the input in its text; ours only says where, because the input may be somebody's data.
-    const bool range = e.id == 406;
-    return stop(fmt::format("{} at byte {}", range ? "number out of range" : "syntax error", at));
-  }
-
-  Result<Value> finish(bool parsed) {
-    if (!problem_.empty()) return fail(Errc::invalid, "not valid JSON: " + problem_);
-    if (!parsed) return fail(Errc::invalid, "not valid JSON");
-    return std::move(root_);
+    return e.id == 406 ? out_of_range(at) : stop_at("syntax error", at);
   }
 
  private:
@@ -84,6 +118,14 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   bool stop(std::string why) {
     problem_ = std::move(why);
     return false;
+  }
+  bool stop_at(std::string_view why, std::size_t byte) { return stop(fmt::format("{} at byte {}", why, byte)); }
+  bool out_of_range(std::size_t byte) {
+    return stop(fmt::format("number out of range at byte {}: put it in quotes to keep its digits", byte));
+  }
+  // Counted from 1, of the number that was just read.
+  std::size_t last_digit() const {
+    return text_.substr(0, static_cast<std::size_t>(read_ - text_.data())).find_last_of("0123456789") + 1;
   }
   bool open(Level level) {
     if (levels_.size() >= limits_.max_depth) return stop(fmt::format("nested deeper than {}", limits_.max_depth));
@@ -101,6 +143,8 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
     return true;
   }
 
+  std::string_view text_;
+  const char* read_;
   JsonLimits limits_;
   HandleRule handles_;
   std::vector<Level> levels_;
@@ -111,9 +155,7 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
 Result<Value> parse(std::string_view text, JsonLimits limits, HandleRule handles) {
   if (text.size() > limits.max_bytes)
     return fail(Errc::too_large, fmt::format("JSON of {} bytes; the limit is {}", text.size(), limits.max_bytes));
-  Builder builder(limits, handles);
-  const bool parsed = nlohmann_json::sax_parse(text.begin(), text.end(), &builder);
-  return builder.finish(parsed);
+  return Builder(text, limits, handles).run();
 }
 
 std::string key_text(const Value& key) {

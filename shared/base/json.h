@@ -9,9 +9,9 @@ struct JsonLimits {
   std::size_t max_depth = 64;
 };
 
-// Strict JSON (RFC 8259): valid UTF-8, no duplicate member names, no trailing text, bounded size and depth.
-// Integers stay exact: int64 if they fit, else uint64, else double. {"$handle": kind, ...} becomes a Handle only with
-// parse_stored_json: foreign JSON can never forge one.
+// Strict JSON (RFC 8259), one value: valid UTF-8, no duplicate member names, bounded size and depth. Integers are
+// exact, int64 if they fit, else uint64; longer ones are out of range, but for the written forms of doubles.
+// {"$handle": kind, ...} becomes a Handle only with parse_stored_json: foreign JSON can never forge one.
 Result<Value> parse_json(std::string_view text, JsonLimits limits = {});
 Result<Value> parse_stored_json(std::string_view text, JsonLimits limits = {});
 

@@ -63,6 +63,11 @@ struct Unit {
 constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000},
                             Unit{"ms", 1}};
 
+bool same_letters(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
 // Optimal string alignment: insertions, deletions, replacements and swaps of neighbours count one each.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
@@ -186,7 +191,10 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   std::optional<std::string_view> best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (auto candidate : candidates) {
-    if (const auto distance = edit_distance(word, candidate); distance < best_distance) {
+    if (candidate.empty()) continue;
+    const auto distance =
+        same_letters(word, candidate) ? std::size_t{word != candidate} : edit_distance(word, candidate);
+    if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
     }

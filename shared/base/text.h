@@ -43,7 +43,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text);
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 std::string format_duration(std::chrono::milliseconds duration);
 
-// The candidate nearest to `word` by edit distance, if it is near enough to be a likely misspelling.
+// The candidate nearest to `word` by edit distance (all of the case of letters counts one), if likely a misspelling.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace sallyport

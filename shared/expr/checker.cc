@@ -28,6 +28,7 @@ class Checker {
   Outcome<Type> identifier(const Node& node);
   Outcome<Type> select(const Node& node);
   Outcome<Type> call(const Node& node);
+  Outcome<Type> typed_call(const Node& node, const Types& arguments) const;
   Outcome<Type> list(const Node& node);
   Outcome<Type> map(const Node& node);
   Outcome<Type> record(const Node& node);
@@ -112,6 +113,7 @@ Outcome<Type> Checker::select(const Node& node) {
 
 Outcome<Type> Checker::call(const Node& node) {
   SP_TRY(const auto arguments, check_all(node.children));
+  if (node.function->typed != nullptr) return typed_call(node, arguments);
   std::optional<Type> result;
   for (const auto& overload : overloads_of(*node.function)) {
     if (!overload.takes(arguments.size())) continue;
@@ -129,6 +131,14 @@ Outcome<Type> Checker::call(const Node& node) {
     const auto returned = substitution_.apply(substitution_.instantiate(overload.result, fresh));
     result = result && !(*result == returned) ? Type() : returned;
   }
+  if (!result) return no_overload(node, node.name, arguments);
+  return *result;
+}
+
+Outcome<Type> Checker::typed_call(const Node& node, const Types& arguments) const {
+  Types known;
+  for (const auto& argument : arguments) known.push_back(substitution_.settled(argument));
+  const auto result = node.function->typed(known);
   if (!result) return no_overload(node, node.name, arguments);
   return *result;
 }

@@ -53,12 +53,6 @@ std::expected<bool, Failure> equal_maps(const ValueMap& a, const ValueMap& b, Bu
   return true;
 }
 
-std::size_t own_size(const Value& value) {
-  if (value.is(Kind::string)) return value.as_string().size();
-  if (value.is(Kind::bytes)) return value.as_bytes().size();
-  return 0;
-}
-
 const ValueMap* entries_of(const Value& value) {
   return value.is(Kind::map) ? &value.as_map() : value.is(Kind::handle) ? &value.as_handle().attributes : nullptr;
 }
@@ -78,6 +72,12 @@ bool measure(const Value& value, std::size_t& left) {
 }
 
 }  // namespace
+
+std::size_t own_size(const Value& value) {
+  if (value.is(Kind::string)) return value.as_string().size();
+  if (value.is(Kind::bytes)) return value.as_bytes().size();
+  return 0;
+}
 
 bool is_number(const Value& value) {
   return value.is(Kind::int64) || value.is(Kind::uint64) || value.is(Kind::float64);

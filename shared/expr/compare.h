@@ -14,6 +14,8 @@ std::expected<bool, Failure> equal(const Value& a, const Value& b, Budget& budge
 // nullopt: these kinds have no order. `unordered` with NaN.
 std::optional<std::partial_ordering> order(const Value& a, const Value& b);
 
+std::size_t own_size(const Value& value);  // bytes of a string or bytes, 0 for everything else
+
 bool is_number(const Value& value);
 bool is_key(const Value& value);  // bool, int, uint or string: what a map may have as keys
 

@@ -204,7 +204,9 @@ Answer Evaluator::conditional(const Node& node) {
 }
 
 Answer Evaluator::bind(const Node& node) {
-  SP_TRY(slots_[static_cast<std::size_t>(node.slot)], evaluate(node.children[0]));
+  auto bound = evaluate(node.children[0]);
+  if (!bound && bound.error().kind == Failure::Kind::exhausted) return bound;
+  slots_[static_cast<std::size_t>(node.slot)] = std::move(bound);
   return evaluate(node.children[1]);
 }
 

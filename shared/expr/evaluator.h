@@ -42,7 +42,7 @@ class Evaluator {
   const Activation& activation_;
   Budget budget_;
   RecentPatterns patterns_;
-  ValueList slots_;
+  std::vector<Answer> slots_;  // of cel.bind() the error, too: it counts where the name is used
 };
 
 }  // namespace sallyport::expr

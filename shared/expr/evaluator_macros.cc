@@ -107,7 +107,7 @@ std::expected<bool, Failure> Evaluator::Loop::step(const Value& key) {
     case Macro::all: return decide(false);
     case Macro::exists: return decide(true);
     case Macro::exists_one: return count();
-    case Macro::filter: return keep(evaluator_.slots_[static_cast<std::size_t>(node_.slot)]);
+    case Macro::filter: return keep(*evaluator_.slots_[static_cast<std::size_t>(node_.slot)]);
     default: return transform(key);
   }
 }

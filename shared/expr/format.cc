@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -23,6 +25,7 @@ std::unexpected<Failure> refused(std::string_view what, const Value& value) {
 }
 
 Text text_of(const Value& value, Budget& budget);
+Text plain_double(double number, Budget& budget);
 
 Text list_text(const ValueList& list, Budget& budget) {
   std::string out = "[";
@@ -67,6 +70,7 @@ Text text_of(const Value& value, Budget& budget) {
   switch (value.kind()) {
     case Kind::null: return "null";
     case Kind::type: return value.as_type().name;
+    case Kind::float64: return plain_double(value.as_double(), budget);
     case Kind::list: return list_text(value.as_list(), budget);
     case Kind::map: return map_text(value.as_map(), budget);
     case Kind::handle:
@@ -89,10 +93,39 @@ std::optional<std::string> special_double(const Value& value) {
   return double_text(value.as_double());
 }
 
-Text decimal(const Value& value) {
+// The shortest digits that mean this double, never with an exponent.
+std::string written_out(double number) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.begin(), buffer.end(), std::abs(number), std::chars_format::scientific).ptr;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const auto e = text.find('e');
+  std::string digits(1, text[0]);
+  if (e > 2) digits += text.substr(2, e - 2);
+  int exponent = 0;
+  std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), end, exponent);
+
+  const auto count = static_cast<int>(digits.size()), point = exponent + 1;
+  if (point <= 0) {
+    digits.insert(0, "0." + std::string(static_cast<std::size_t>(-point), '0'));
+  } else if (point < count) {
+    digits.insert(static_cast<std::size_t>(point), ".");
+  } else {
+    digits.append(static_cast<std::size_t>(point - count), '0');
+  }
+  return (std::signbit(number) ? "-" : "") + digits;
+}
+
+Text plain_double(double number, Budget& budget) {
+  if (!std::isfinite(number)) return double_text(number);
+  auto text = written_out(number);
+  SP_CHECK(budget.spend_bytes(text.size()));
+  return text;
+}
+
+Text decimal(const Value& value, Budget& budget) {
   if (value.is(Kind::int64)) return std::to_string(value.as_int());
   if (value.is(Kind::uint64)) return std::to_string(value.as_uint());
-  if (value.is(Kind::float64)) return double_text(value.as_double());
+  if (value.is(Kind::float64)) return plain_double(value.as_double(), budget);
   return refused("decimal clause can only be used on integers", value);
 }
 
@@ -145,7 +178,7 @@ Text converted(const Value& value, char conversion, std::size_t precision, Budge
   const bool is_integer = value.is(Kind::int64) || value.is(Kind::uint64);
   switch (conversion) {
     case 's': return text_of(value, budget);
-    case 'd': return decimal(value);
+    case 'd': return decimal(value, budget);
     case 'f':
     case 'e': return floating(value, conversion, precision);
     case 'b':

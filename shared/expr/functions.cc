@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 namespace sallyport::expr {
 namespace {
@@ -50,10 +51,19 @@ constexpr std::array<Library, 7> kLibraries = {
 
 }  // namespace
 
+// Read once: a recipe may hold more than a hundred thousand calls.
 std::vector<Overload> overloads_of(const Function& function) {
-  std::vector<Overload> overloads;
-  for (auto text : cut(function.signature, ';')) overloads.push_back(read_overload(text));
-  return overloads;
+  static const auto kRead = [] {
+    std::unordered_map<const Function*, std::vector<Overload>> read;
+    for (auto library : kLibraries) {
+      for (const auto& known : library()) {
+        for (auto text : cut(known.signature, ';')) read[&known].push_back(read_overload(text));
+      }
+    }
+    return read;
+  }();
+  const auto found = kRead.find(&function);
+  return found == kRead.end() ? std::vector<Overload>() : found->second;
 }
 
 std::expected<void, Failure> pay_for_search(std::string_view text, std::string_view part, Budget& budget) {

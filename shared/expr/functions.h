@@ -4,6 +4,7 @@
 #include "shared/expr/patterns.h"
 #include "shared/expr/type.h"
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -38,6 +39,9 @@ struct Function {
   std::string_view signature;
   Answer (*body)(const Call&);
   Taint taint = Taint::deep;
+  // What overloads cannot say: the type of the result for these arguments, nullopt when they do not fit. The signature
+  // then only says how many there may be. Null: the overloads say it all.
+  std::optional<Type> (*typed)(std::span<const Type>) = nullptr;
 };
 
 struct Overload {

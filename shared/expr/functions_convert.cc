@@ -122,8 +122,8 @@ Answer to_double(const Call& call) {
 Answer to_bool(const Call& call) {
   if (call.are(Kind::boolean)) return call[0];
   if (!call.are(Kind::string)) return no_overload();
-  constexpr std::array<std::string_view, 5> kTrue = {"1", "t", "true", "TRUE", "True"};
-  constexpr std::array<std::string_view, 5> kFalse = {"0", "f", "false", "FALSE", "False"};
+  constexpr std::array<std::string_view, 6> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::array<std::string_view, 6> kFalse = {"0", "f", "F", "false", "FALSE", "False"};
   const std::string_view text = call[0].as_string();
   if (std::ranges::find(kTrue, text) != kTrue.end()) return Value(true);
   if (std::ranges::find(kFalse, text) != kFalse.end()) return Value(false);

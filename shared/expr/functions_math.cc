@@ -2,6 +2,7 @@
 #include "shared/expr/compare.h"
 #include "shared/expr/functions.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -29,6 +30,19 @@ Answer extreme(const Call& call, Extreme wanted) {
   }
   return *best;
 }
+
+// Of one list of numbers or of numbers: their type, dyn where they have several.
+std::optional<Type> extreme_type(std::span<const Type> arguments) {
+  if (arguments.size() == 1 && arguments[0].is(Type::Kind::list)) arguments = arguments[0].arguments();
+  for (const auto& type : arguments) {
+    const bool fits = type.is(Type::Kind::int64) || type.is(Type::Kind::uint64) || type.is(Type::Kind::float64) ||
+                      type.is(Type::Kind::dyn);
+    if (!fits) return std::nullopt;
+  }
+  const bool all_same = std::ranges::all_of(arguments, [&](const Type& type) { return type == arguments[0]; });
+  return all_same ? arguments[0] : Type();
+}
+
 Answer greatest(const Call& call) { return extreme(call, Extreme::greatest); }
 Answer least(const Call& call) { return extreme(call, Extreme::least); }
 
@@ -65,7 +79,7 @@ Answer sign(const Call& call) {
   if (value.is(Kind::int64)) return Value(value.as_int() > 0 ? 1 : value.as_int() < 0 ? -1 : 0);
   if (!value.is(Kind::float64)) return no_overload();
   const double number = value.as_double();
-  return Value(number > 0 ? 1.0 : number < 0 ? -1.0 : number);
+  return Value(number > 0 ? 1.0 : number < 0 ? -1.0 : std::isnan(number) ? number : 0.0);
 }
 
 Answer is_nan(const Call& call) {
@@ -126,8 +140,8 @@ constexpr std::string_view kBits = "int, int -> int; uint, uint -> uint";
 constexpr std::string_view kShift = "int, int -> int; uint, int -> uint";
 
 constexpr std::array kFunctions = {
-    Function{"math.greatest", Style::global, kExtreme, greatest},
-    Function{"math.least", Style::global, kExtreme, least},
+    Function{"math.greatest", Style::global, kExtreme, greatest, Taint::deep, extreme_type},
+    Function{"math.least", Style::global, kExtreme, least, Taint::deep, extreme_type},
     Function{"math.ceil", Style::global, "double -> double", ceil},
     Function{"math.floor", Style::global, "double -> double", floor},
     Function{"math.round", Style::global, "double -> double", round},

@@ -3,6 +3,7 @@
 #include "shared/expr/functions.h"
 #include "shared/expr/time.h"
 
+#include <algorithm>
 #include <array>
 
 namespace sallyport::expr {
@@ -124,6 +125,7 @@ Answer differs(const Call& call) {
 
 template <class Test>
 Answer ordered(const Call& call, Test test) {
+  SP_CHECK(call.budget.spend_bytes(std::min(own_size(call[0]), own_size(call[1]))));
   const auto order = expr::order(call[0], call[1]);
   if (!order) return no_overload();
   return Value(test(*order));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace sallyport::expr {
@@ -47,25 +48,26 @@ Value code_points_before(std::string_view text, std::size_t at) {
                                             : static_cast<std::int64_t>(utf8_length(text.substr(0, at))));
 }
 
-Answer index_of(const Call& call) {
-  const bool from = call.are(Kind::string, Kind::string, Kind::int64);
-  if (!from && !call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
-  const std::string_view text = call[0].as_string();
-  SP_TRY(const auto start, position(text, from ? call[2].as_int() : 0));
-  return code_points_before(text, text.find(call[1].as_string(), start));
+// `find` looks from a byte of the text. Nothing begins at its end or beyond, but for the empty part, which is at the
+// end then.
+template <class Find>
+Answer searched(const Call& call, Find find) {
+  const bool given = call.are(Kind::string, Kind::string, Kind::int64);
+  if (!given && !call.are(Kind::string, Kind::string)) return no_overload();
+  const std::string_view text = call[0].as_string(), part = call[1].as_string();
+  SP_CHECK(pay_for_search(text, part, call.budget));
+  if (!given) return code_points_before(text, find(text, part, std::nullopt));
+  if (call[2].as_int() < 0) return index_range();
+  const auto at = byte_offset(text, static_cast<std::size_t>(call[2].as_int())).value_or(text.size());
+  if (part.empty()) return code_points_before(text, at);
+  return code_points_before(text, at == text.size() ? std::string_view::npos : find(text, part, at));
 }
-
+using From = std::optional<std::size_t>;
+Answer index_of(const Call& call) {
+  return searched(call, [](auto text, auto part, From from) { return text.find(part, from.value_or(0)); });
+}
 Answer last_index_of(const Call& call) {
-  const bool up_to = call.are(Kind::string, Kind::string, Kind::int64);
-  if (!up_to && !call.are(Kind::string, Kind::string)) return no_overload();
-  SP_CHECK(pay_for_search(call[0].as_string(), call[1].as_string(), call.budget));
-  const std::string_view text = call[0].as_string();
-  std::size_t last = std::string_view::npos;
-  if (up_to) {
-    SP_TRY(last, position(text, call[2].as_int()));
-  }
-  return code_points_before(text, text.rfind(call[1].as_string(), last));
+  return searched(call, [](auto text, auto part, From from) { return text.rfind(part, from.value_or(text.npos)); });
 }
 
 Answer substring(const Call& call) {

@@ -9,12 +9,16 @@ namespace {
 
 using Kind = Value::Kind;
 
+constexpr std::uint64_t kUnknownZone = 200;  // what the file system is asked each time, zones that exist once
+
 // The field of a timestamp, in UTC or in the zone that the second argument names.
 Answer field(const Call& call, int (*pick)(const CivilTime&)) {
   const bool in_zone = call.are(Kind::timestamp, Kind::string);
   if (!in_zone && !call.are(Kind::timestamp)) return no_overload();
-  SP_TRY(const auto civil, civil_time(call[0].as_timestamp(), in_zone ? call[1].as_string() : "UTC"));
-  return Value(pick(civil));
+  const auto civil = civil_time(call[0].as_timestamp(), in_zone ? call[1].as_string() : "UTC");
+  if (civil) return Value(pick(*civil));
+  SP_CHECK(call.budget.spend(kUnknownZone));
+  return std::unexpected(civil.error());
 }
 
 // A duration counted in whole units, or the field of a timestamp.

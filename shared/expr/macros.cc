@@ -35,6 +35,35 @@ constexpr std::array kShapes = {
     Shape{"transformMapEntry", 4, 2, Macro::transform_map_entry},
 };
 
+struct Usage {
+  std::string_view name;
+  Node::Kind kind;
+  std::string_view arguments;
+  std::string_view forms;
+};
+
+constexpr auto kReceiver = Node::Kind::receiver_call;
+constexpr std::array kUsages = {
+    Usage{"all", kReceiver, "2 or 3 arguments", "x.all(name, condition) or x.all(key, name, condition)"},
+    Usage{"exists", kReceiver, "2 or 3 arguments", "x.exists(name, condition) or x.exists(key, name, condition)"},
+    Usage{"exists_one", kReceiver, "2 or 3 arguments",
+          "x.exists_one(name, condition) or x.exists_one(key, name, condition)"},
+    Usage{"existsOne", kReceiver, "2 or 3 arguments",
+          "x.existsOne(name, condition) or x.existsOne(key, name, condition)"},
+    Usage{"map", kReceiver, "2 or 3 arguments", "x.map(name, value) or x.map(name, condition, value)"},
+    Usage{"filter", kReceiver, "2 arguments", "x.filter(name, condition)"},
+    Usage{"transformList", kReceiver, "3 or 4 arguments",
+          "x.transformList(key, name, value) or x.transformList(key, name, condition, value)"},
+    Usage{"transformMap", kReceiver, "3 or 4 arguments",
+          "x.transformMap(key, name, value) or x.transformMap(key, name, condition, value)"},
+    Usage{"transformMapEntry", kReceiver, "3 or 4 arguments",
+          "x.transformMapEntry(key, name, entry) or x.transformMapEntry(key, name, condition, entry)"},
+    Usage{"bind", kReceiver, "3 arguments", "cel.bind(name, value, expression)"},
+    Usage{"has", Node::Kind::call, "1 argument", "has(a.b)"},
+};
+constexpr std::array<std::string_view, 9> kNames = {
+    "all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap", "transformMapEntry"};
+
 bool is_simple_name(const Node& node) { return node.kind == Node::Kind::identifier && !node.absolute; }
 
 Outcome<void> expand_has(Ast& ast, Node& call) {
@@ -77,6 +106,18 @@ Outcome<void> expand_comprehension(Ast& ast, Node& call, const Shape& shape) {
 }
 
 }  // namespace
+
+std::string misused_macro(const Ast& ast, const Node& call) {
+  const auto usage = std::ranges::find(kUsages, call.name, &Usage::name);
+  if (usage == kUsages.end()) return {};
+  const bool is_bind = usage->name == "bind";
+  if (is_bind && (call.kind != kReceiver || ast[call.children[0]].name != "cel")) return {};
+  const auto name = is_bind ? "cel.bind" : usage->name;
+  if (call.kind != usage->kind) return fmt::format("{}() is called as {}", name, usage->forms);
+  return fmt::format("{}() takes {}: {}", name, usage->arguments, usage->forms);
+}
+
+std::span<const std::string_view> macro_names() { return kNames; }
 
 Outcome<void> expand_macro(Ast& ast, Node& call) {
   if (call.kind == Node::Kind::call) {

@@ -1,6 +1,7 @@
 #include "shared/expr/names.h"
 
 #include "shared/expr/functions.h"
+#include "shared/expr/macros.h"
 #include "shared/expr/records.h"
 
 #include <fmt/format.h>
@@ -246,6 +247,7 @@ std::string Resolver::unknown_function(const Node& call) {
     const auto usage = other == Style::receiver ? fmt::format("x.{}()", call.name) : fmt::format("{}(x)", call.name);
     return fmt::format("no matching overload: no such overload of '{}'; it is called as {}", call.name, usage);
   }
+  if (auto misused = misused_macro(ast_, call); !misused.empty()) return "no matching overload: " + misused;
   if (hints_left_ == 0) return fmt::format("undeclared reference to function '{}'", shown(call.name));
   --hints_left_;
   const auto chain = call.kind == Kind::receiver_call ? chain_of(call.children[0]) : std::nullopt;
@@ -253,7 +255,9 @@ std::string Resolver::unknown_function(const Node& call) {
                               return name.starts_with(chain->names[0] + ".");
                             });
   const auto name = is_namespace ? joined(chain->names) + "." + call.name : call.name;
-  const auto known = function_names(call.kind == Kind::call || is_namespace ? Style::global : Style::receiver);
+  const bool is_global = call.kind == Kind::call || is_namespace;
+  auto known = function_names(is_global ? Style::global : Style::receiver);
+  if (!is_global) known.insert(known.end(), macro_names().begin(), macro_names().end());
   return fmt::format("undeclared reference to function '{}'{}", shown(name), hint(name, known));
 }
 

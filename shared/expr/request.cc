@@ -13,6 +13,10 @@ using Kind = Value::Kind;
 constexpr std::array<std::string_view, 8> kMembers = {"id",        "expr",  "bindings", "with", "typed_bindings",
                                                       "container", "types", "check"};
 
+// Each name of an expression may be looked for in every part of it.
+constexpr std::size_t kMaxContainer = 256;
+constexpr std::ptrdiff_t kMaxContainerParts = 32;
+
 struct Request {
   std::string source;
   Environment environment;
@@ -97,6 +101,10 @@ Result<Request> read_request(const Value& request, const ValueMap& defaults) {
   SP_CHECK(read_types(request, read.environment));
   if (const auto* container = given(request, "container")) {
     if (!container->is(Kind::string)) return fail(Errc::invalid, "'container' must be a string");
+    const auto& name = container->as_string();
+    if (name.size() > kMaxContainer || std::ranges::count(name, '.') >= kMaxContainerParts)
+      return fail(Errc::invalid,
+                  fmt::format("'container' may have {} bytes and {} parts", kMaxContainer, kMaxContainerParts));
     read.environment.set_container(container->as_string());
   }
   if (const auto* check = given(request, "check")) {

@@ -14,9 +14,10 @@ Result<Value> from_typed_json(const Value& typed);
 
 // Evaluates one request, a map of
 //   expr            the expression (required)       id              anything; comes back as "id"
-//   bindings, with  plain JSON values by name           typed_bindings  the same in typed JSON
-//   container       namespace for names                 types           declared types by name ("int", "list(string)"
-//   ...) check           true: refuse what the checker refuses; false: do not check; absent: see below
+//   bindings, with  plain JSON values by name       typed_bindings  the same in typed JSON
+//   container       namespace for names: at most    types           declared types by name: "int",
+//                   256 bytes, 32 parts                             "list(string)", ...
+//   check           true: refuse what the checker refuses; false: do not check; absent: see below
 // and gives the result as typed JSON, or {"error": {"message", "line", "column"}}. Bound names need no declaration.
 // Without `check`, an expression that the checker refuses is evaluated all the same, as people try things with plain
 // JSON: a result then carries "warning": {"message", "line", "column"}; an error is the checker's. Unknown members are

@@ -71,6 +71,24 @@ TEST_CASE("a broken document fails with class format, without its content", "[js
   CHECK(json.parsed(args({})).starts_with("invalid: "));
 }
 
+TEST_CASE("what would be lost in silence fails with class format, and its line", "[json]") {
+  using namespace std::string_view_literals;
+  Json json;
+  for (std::string_view text : {"{\"total\": 1}\0\0\0\0{\"total\": 2}"sv, "{\"total\": 1}\0"sv}) {
+    CHECK(json.parsed(args({{"text", text}})) == "format: not valid JSON: syntax error at byte 13");
+    CHECK(json.parsed(args({{"source", Value(json.agent.bodies.put(text))}})).starts_with("format: "));
+  }
+  CHECK(json.rows_of("{\"n\":1}\n{\"n\":2}\0{\"n\":3}\n{\"n\":4}\0 lost \xff bytes\n{\"n\":5}\n"sv) ==
+        R"(["n"]{"n":1}format: line 2: not valid JSON: syntax error at byte 8)");
+
+  const auto too_long = json.parsed(args({{"text", R"({"big": 123456789012345678901})"}}));
+  CHECK(too_long.starts_with("format: not valid JSON: number out of range at byte 29: put it in quotes"));
+  CHECK(json.rows_of("{\"n\":1}\n{\"n\":18446744073709551616}\n").find("format: line 2: not valid JSON: number") !=
+        std::string::npos);
+  CHECK(json.parsed(args({{"text", R"(["123456789012345678901", 1e20])"}})) ==
+        R"(["123456789012345678901",100000000000000000000])");
+}
+
 TEST_CASE("lines are read as rows", "[json]") {
   Json json;
   CHECK(json.rows_of("{\"b\":1,\"a\":\"x\"}\r\n\n{\"c\":[2]}") == R"(["a","b"]{"a":"x","b":1}{"c":[2]})");

@@ -12,6 +12,7 @@
 
 // What holds for every call: authentication, rates, media types, idempotency keys, answers.
 using namespace sallyport;
+using namespace std::string_view_literals;
 using namespace sallyport::test;
 using domain::Role;
 
@@ -164,6 +165,9 @@ ASYNC_TEST_CASE("bodies must be announced as what they are, and be it", "[api][d
   co_await status({"POST", "/v1/groups", owner, R"({"name":"a","name":"b"})"}, 400, "not_json");
   co_await status({"POST", "/v1/groups", owner, "{\"name\":\"\xff\"}"}, 400, "not_json");
   co_await status({"POST", "/v1/groups", owner, std::string(200, '[')}, 400, "not_json");
+  co_await status({"POST", "/v1/groups", owner, std::string("{\"name\":\"a\"}\0{\"this is\":ignored"sv)}, 400,
+                  "not_json");
+  co_await status({"POST", "/v1/groups", owner, R"({"name":18446744073709551617})"}, 400, "not_json");
   co_await status({"POST", "/v1/groups", owner, R"({"nam":"x"})"}, 422, "invalid");
   co_await status({"POST", "/v1/groups", owner, R"({"name":"Not A Slug"})"}, 422, "invalid");
   const auto empty = co_await world.call({"POST", "/v1/groups", owner});

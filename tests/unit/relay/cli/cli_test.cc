@@ -128,6 +128,67 @@ TEST_CASE("expressions come one a line and a broken line does not end it", "[cli
   CHECK(ran.out.ends_with("{\"type\":\"string\",\"value\":\"ab\"}\n"));
 }
 
+TEST_CASE("what would be lost in silence is an error of its line", "[cli][expr]") {
+  const std::string lines = std::string("{\"expr\":\"1\"}\0garbage{{{\n", 24) +
+                            "{\"expr\":\"string(x)\",\"with\":{\"x\":18446744073709551617}}\n{\"expr\":\"2\"}\n";
+  const auto ran = run_cli({"expression", "eval"}, {.in = lines, .environment = {}, .tune = {}});
+  CHECK(ran.code == kFailed);
+  CHECK(ran.out.find("syntax error at byte 13") != std::string::npos);
+  CHECK(ran.out.find("number out of range at byte 52: put it in quotes") != std::string::npos);
+  CHECK(ran.out.ends_with("\n{\"type\":\"int\",\"value\":2}\n"));
+  const TempDir folder;
+  const auto names = folder.write("names.json", std::string("{\"x\":1}\0{\"x\":2}", 15));
+  const auto one = run_cli({"expression", "eval", "x", "--with", names});
+  CHECK(one.code == kFailed);
+  CHECK(one.err.find("names.json: not valid JSON: syntax error at byte 8") != std::string::npos);
+}
+
+TEST_CASE("a line that is too long is answered, and those behind it", "[cli][expr]") {
+  const auto longest = "{\"expr\":\"1\"}" + std::string((16u << 20) - 12, ' ');
+  const auto ran = run_cli({"expression", "eval"},
+                           {.in = longest + "\n" + longest + " \n{\"expr\":\"2\"}\n", .environment = {}, .tune = {}});
+  CHECK(ran.code == kFailed);
+  CHECK(ran.out ==
+        "{\"type\":\"int\",\"value\":1}\n"
+        "{\"error\":{\"column\":0,\"line\":0,\"message\":\"the line has over 16777216 bytes\"}}\n"
+        "{\"type\":\"int\",\"value\":2}\n");
+}
+
+TEST_CASE("what was printed can be given back, however deep it is nested", "[cli][expr]") {
+  std::string list = "1", map = "1";
+  for (int i = 0; i < 240; ++i) list = "[" + list + "]";
+  for (int i = 0; i < 240; ++i) map = "{0:" + map + "}";
+  for (const auto& source : {list, map}) {
+    const auto printed = run_cli({"expression", "eval", source, "-o", "json"});
+    REQUIRE(printed.code == kDone);
+    const auto value = printed.out.substr(0, printed.out.size() - 1);
+    const auto back =
+        run_cli({"expression", "eval"},
+                {.in = R"({"expr":"x","typed_bindings":{"x":)" + value + "}}", .environment = {}, .tune = {}});
+    CHECK(back.out == printed.out);
+  }
+  const auto deep = std::string(1025, '[') + std::string(1025, ']');
+  const auto refused = run_cli({"expression", "eval"}, {.in = deep, .environment = {}, .tune = {}});
+  CHECK(refused.out.find("nested deeper than 1024") != std::string::npos);
+}
+
+TEST_CASE("the caret stands under what it means", "[cli][expr]") {
+  struct Row {
+    std::string expression;
+    std::string under;
+  };
+  for (const auto& [expression, under] : {Row{"1 + nope", "    ^"},
+                                          {"\t\t1 + nope", "\t\t    ^"},
+                                          {"\"\u65e5\u672c\" + nope", "         ^"},
+                                          {"'a\u0308' + nope", "      ^"},
+                                          {"'\U0001F600' + nope", "       ^"},
+                                          {"'\u00e4' + nope", "      ^"}}) {
+    const auto ran = run_cli({"expression", "eval", expression});
+    INFO(ran.err);
+    CHECK(ran.err.ends_with("\n  " + expression + "\n  " + under + "\n"));
+  }
+}
+
 TEST_CASE("--with gives every line its defaults", "[cli][expr]") {
   const TempDir folder;
   const auto names = folder.write("names.json", R"({"x": 1, "y": 10})");

@@ -22,6 +22,53 @@ TEST_CASE("integers stay exact through JSON", "[base][json]") {
   CHECK(parse_json("1.0")->is(Value::Kind::float64));
 }
 
+TEST_CASE("a whole number that would lose digits is refused, and where it stands is said", "[base][json]") {
+  struct Row {
+    std::string_view text;
+    std::string_view where;
+  };
+  for (const auto& [text, where] : {Row{"18446744073709551616", "byte 20"},
+                                    {"-9223372036854775809", "byte 20"},
+                                    {R"({"n": 18446744073709551617, "m": 1})", "byte 26"},
+                                    {"[1, 123456789012345678901\n]", "byte 25"},
+                                    {"100000000000000000001", "byte 21"},
+                                    {"10000000000000000000000", "byte 23"},
+                                    {"1e400", "byte 5"}}) {
+    INFO(text);
+    for (const auto& value : {parse_json(text), parse_stored_json(text)}) {
+      REQUIRE_FALSE(value);
+      CHECK(value.error().code == Errc::invalid);
+      CHECK(value.error().message ==
+            "not valid JSON: number out of range at " + std::string(where) + ": put it in quotes to keep its digits");
+    }
+  }
+  CHECK(parse_json("18446744073709551617.0")->is(Value::Kind::float64));
+  CHECK(parse_json("1e20")->is(Value::Kind::float64));
+}
+
+TEST_CASE("what a double is written as is read back, whatever its size", "[base][json]") {
+  for (const double number : {0x1p63, 0x1p64, -0x1p64, 1e20, 295147905179352830000.0, 999999999999999700000.0, 1e21,
+                              1.7976931348623157e308, 5e-324}) {
+    const auto text = json_number(number);
+    INFO(text);
+    CHECK(round_trip(text) == text);
+    CHECK(canonical_json(*parse_stored_json(text)) == text);
+  }
+}
+
+TEST_CASE("a NUL byte is refused wherever it stands", "[base][json]") {
+  using namespace std::string_view_literals;
+  for (std::string_view text : {"{\"n\":1}\0garbage{{{"sv, "{\"n\":1}\0"sv, "\0{}"sv, "{\"n\":\0 1}"sv, "1\0\0\0 2"sv,
+                                "{\"x\":1}\0{\"x\":2}"sv, "\"a\0b\""sv, "\0"sv}) {
+    const auto value = parse_json(text);
+    REQUIRE_FALSE(value);
+    CHECK(value.error().code == Errc::invalid);
+    CHECK(value.error().message == "not valid JSON: syntax error at byte " + std::to_string(text.find('\0') + 1));
+    CHECK_FALSE(parse_stored_json(text));
+  }
+  CHECK(parse_json("\"a\\u0000b\"")->as_string() == "a\0b"sv);
+}
+
 TEST_CASE("numbers are written as ECMAScript writes them", "[base][json]") {
   // RFC 8785 appendix B.
   CHECK(json_number(-0.0) == "0");

@@ -44,7 +44,12 @@ TEST_CASE("a misspelt word finds its neighbour, a strange one does not", "[base]
   CHECK(nearest("timout", words) == "timeout");
   CHECK(nearest("itmeout", words) == "timeout");
   CHECK(nearest("for_each", words) == "foreach");
+  CHECK(nearest("TIMEOUT", words) == "timeout");
   CHECK_FALSE(nearest("zzzzzz", words));
+  const std::string_view others[] = {"", "lowerAscii", "lowerascii"};
+  CHECK(nearest("lowerASCII", others) == "lowerAscii");
+  CHECK(nearest("lowerascii", others) == "lowerascii");
+  CHECK_FALSE(nearest("x", others));
 }
 
 TEST_CASE("ids sort by time and are recognised", "[base]") {

@@ -77,7 +77,15 @@ TEST_CASE("the checker works out types", "[expr][checker]") {
       {"t == null", "bool"},
       {"1 in li", "bool"},
       {"google.protobuf.Duration{}", "google.protobuf.Duration"},
-      {"math.greatest(1, 2)", "dyn"},
+      {"math.greatest(1, 2)", "int"},
+      {"math.least(2u)", "uint"},
+      {"math.greatest([1.5, 2.5])", "double"},
+      {"math.greatest(1, 2u)", "dyn"},
+      {"math.greatest(x, 1)", "dyn"},
+      {"math.greatest(x)", "dyn"},
+      {"math.greatest(li)", "int"},
+      {"math.greatest([x, 1])", "dyn"},
+      {"math.greatest([])", "dyn"},
   };
   for (const auto& [source, expected] : cases) {
     INFO(source);
@@ -113,6 +121,13 @@ TEST_CASE("the checker refuses what can only fail", "[expr][checker]") {
       {"{null: 1}", "unsupported key type 'null_type'"},
       {"['a', 1].join()", ""},
       {"li.join()", "no matching overload"},
+      {"math.greatest('a', [1]) > 3", "no matching overload for 'math.greatest' applied to (string, list(int))"},
+      {"math.least(1, li)", "no matching overload"},
+      {"math.least(ls)", "no matching overload"},
+      {"math.greatest([li])", "no matching overload"},
+      {"math.greatest(t)", "no matching overload"},
+      {"math.greatest(1, null)", "no matching overload"},
+      {"math.greatest(1, 2) + 'x'", "no matching overload for '+' applied to (int, string)"},
       {"s.matches('[')", "not an RE2 regular expression: missing ]: ["},
   };
   for (const auto& [source, fragment] : cases) {

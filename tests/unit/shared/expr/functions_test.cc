@@ -134,13 +134,29 @@ TEST_CASE("the strings extension counts code points", "[expr]") {
       {"'tacocat'.indexOf('', 3)", "3"},
       {"'tacocat'.indexOf('none')", "-1"},
       {"'ta\u00a9o\u00a9\u03b1T'.indexOf('\u00a9', 3)", "4"},
-      {"'tacocat'.indexOf('a', 30)", "error: index out of range"},
+      {"'tacocat'.indexOf('t', 6)", "6"},
+      {"'tacocat'.indexOf('t', 7)", "-1"},
+      {"'tacocat'.indexOf('a', 30)", "-1"},
+      {"'tacocat'.indexOf('a', 9223372036854775807)", "-1"},
+      {"'tacocat'.indexOf('', 7)", "7"},
+      {"'tacocat'.indexOf('', 30)", "7"},
+      {"''.indexOf('a', 0)", "-1"},
+      {"'tacocat'.indexOf('a', -1)", "error: index out of range"},
+      {"'tacocat'.indexOf('', -1)", "error: index out of range"},
       {"'tacocat'.lastIndexOf('at')", "5"},
       {"'tacocat'.lastIndexOf('')", "7"},
       {"'tacocat'.lastIndexOf('a', 3)", "1"},
       {"'tacocat'.lastIndexOf('', 3)", "3"},
       {"'bananananana'.lastIndexOf('nana', 7)", "6"},
       {"'tacocat'.lastIndexOf('a', -1)", "error: index out of range"},
+      {"'tacocat'.lastIndexOf('t', 6)", "6"},
+      {"'tacocat'.lastIndexOf('at', 6)", "5"},
+      {"'tacocat'.lastIndexOf('a', 7)", "-1"},
+      {"'tacocat'.lastIndexOf('a', 30)", "-1"},
+      {"'tacocat'.lastIndexOf('', 7)", "7"},
+      {"'tacocat'.lastIndexOf('', 30)", "7"},
+      {"'\u00a9\u03b1T'.lastIndexOf('T', 2)", "2"},
+      {"'\u00a9\u03b1T'.lastIndexOf('T', 3)", "-1"},
       {"'ta\u00a9o\u00a9\u03b1T'.substring(2, 6)", "'\u00a9o\u00a9\u03b1'"},
       {"'tacocat'.substring(4)", "'cat'"},
       {"'tacocat'.substring(7)", "''"},
@@ -194,6 +210,15 @@ TEST_CASE("format fills in clauses", "[expr]") {
       {"'%s'.format([b'a\\xff\\xfeb'])", "'a\uFFFDb'"},
       {"'%s'.format([type('')])", "'string'"},
       {"'%s'.format([timestamp(0)])", "'1970-01-01T00:00:00Z'"},
+      {"'%s'.format([6.02214e23])", "'602214000000000000000000'"},
+      {"'%d'.format([1e21])", "'1000000000000000000000'"},
+      {"'%s %d'.format([1e-7, -1e-7])", "'0.0000001 -0.0000001'"},
+      {"'%s'.format([[1e-7, {1: 1e22}]])", "'[0.0000001, {1: 10000000000000000000000}]'"},
+      {"'%s %s %s'.format([1000000.0, 2.50, -0.0])", "'1000000 2.5 -0'"},
+      {"'%s %d'.format([double('NaN'), double('-inf')])", "'NaN -Infinity'"},
+      {"size('%s'.format([5e-324]))", "326"},
+      {"size('%s'.format([-2.2250738585072014e-308]))", "327"},
+      {"size('%s'.format([1.7976931348623157e308]))", "309"},
       {"'%d %d'.format([1])", "error: index 1 out of range"},
       {"'%a'.format([1])", "error: unrecognized formatting clause"},
       {"'%'.format([1])", "error: could not parse formatting clause"},
@@ -208,6 +233,34 @@ TEST_CASE("format fills in clauses", "[expr]") {
   });
 }
 
+TEST_CASE("where the specification leaves room, docs/expressions.md says what is chosen", "[expr]") {
+  check_all({
+      {"bool('T')", "true"},
+      {"bool('F')", "false"},
+      {"bool('t') && bool('1') && bool('TRUE') && bool('True')", "true"},
+      {"bool('tRUE')", "error: no bool"},
+      {"bool('yes')", "error: no bool"},
+      {"int(duration('1s'))", "error: found no matching overload for 'int'"},
+      {"duration(1)", "error: found no matching overload for 'duration'"},
+      {"string(1000000.0)", "'1000000'"},
+      {"string(1e20)", "'100000000000000000000'"},
+      {"string(6.02214e23)", "'6.02214e+23'"},
+      {"string(1e-7)", "'1e-7'"},
+      {"string(1.0 / 0.0)", "'Infinity'"},
+      {"string(7u)", "'7'"},
+  });
+  check_all_unchecked({
+      {"int(duration('1s'))", "error: no such overload"},
+      {"duration(1)", "error: no such overload"},
+  });
+}
+
+TEST_CASE("the ends of a text are looked at whatever its length is", "[expr]") {
+  const auto texts = Activation().bind("s", Value(std::string(60'000, 'a'))).bind("p", Value(std::string(50'000, 'a')));
+  CHECK(result("s.startsWith(p) && s.endsWith(p) && s.startsWith(s)", texts, {"s", "p"}) == "true");
+  CHECK(result("s.contains(p)", texts, {"s", "p"}).starts_with("error: cost limit exceeded"));
+}
+
 TEST_CASE("the math extension", "[expr]") {
   check_all({
       {"math.greatest(1, 3.5, 2u)", "3.5"},
@@ -215,7 +268,9 @@ TEST_CASE("the math extension", "[expr]") {
       {"math.greatest([5.4, 10, 3u])", "10"},
       {"math.least(5u, -7)", "-7"},
       {"math.least([])", "error: invalid_argument"},
-      {"math.greatest('a')", "error: no such overload"},
+      {"math.greatest('a')", "error: found no matching overload for 'math.greatest' applied to (string)"},
+      {"math.greatest(dyn('a'))", "error: no such overload"},
+      {"math.least(dyn([]))", "error: the list must not be empty"},
       {"math.ceil(1.2)", "2.0"},
       {"math.floor(-1.2)", "-2.0"},
       {"math.round(-1.5)", "-2.0"},
@@ -225,6 +280,8 @@ TEST_CASE("the math extension", "[expr]") {
       {"math.abs(-11)", "11"},
       {"math.abs(-9223372036854775808)", "error: overflow"},
       {"math.abs(1u)", "1u"},
+      {"math.sign(-0.0)", "0.0"},
+      {"math.sign(0.0 / 0.0)", "NaN"},
       {"math.sign(-32.0)", "-1.0"},
       {"math.sign(0)", "0"},
       {"math.isNaN(0.0 / 0.0)", "true"},
@@ -250,6 +307,8 @@ TEST_CASE("the math extension", "[expr]") {
       {"math.bitShiftLeft(1, -1)", "error: negative offset"},
       {"base64.encode(b'hello')", "'aGVsbG8='"},
       {"base64.decode('aGVsbG8')", "b64(aGVsbG8=)"},
+      {"base64.decode('aGVs\\nbG8=')", "error: not base64"},
+      {"base64.decode('aGVsbG9=')", "error: not base64"},
       {"base64.decode('a!')", "error: not base64"},
   });
 }

@@ -77,9 +77,66 @@ TEST_CASE("a macro asks for names and fields where it needs them", "[expr]") {
       {"[1].map(.a, 2)", "error: must be a simple name"},
       {"has(1)", "error: invalid argument to has()"},
       {"has({'a': 1}['a'])", "error: invalid argument to has()"},
-      {"[1].map(x)", "error: undeclared reference to function 'map'"},
       {"cel.bind(1, 2, 3)", "error: must be a simple name"},
   });
+}
+
+TEST_CASE("a macro with the wrong number of arguments says how it is called", "[expr]") {
+  check_all({
+      {"[1].map(x)", "error: map() takes 2 or 3 arguments: x.map(name, value) or x.map(name, condition, value)"},
+      {"[1].all(x)", "error: all() takes 2 or 3 arguments: x.all(name, condition)"},
+      {"[1].exists(x, y, z, true)", "error: exists() takes 2 or 3 arguments"},
+      {"[1].existsOne()", "error: existsOne() takes 2 or 3 arguments"},
+      {"[1].exists_one(x)", "error: exists_one() takes 2 or 3 arguments"},
+      {"[1].filter(x)", "error: filter() takes 2 arguments: x.filter(name, condition)"},
+      {"[1].transformList(i, v)", "error: transformList() takes 3 or 4 arguments: x.transformList(key, name, value)"},
+      {"[1].transformMap(i, v)", "error: transformMap() takes 3 or 4 arguments"},
+      {"[1].transformMapEntry(i)", "error: transformMapEntry() takes 3 or 4 arguments"},
+      {"has()", "error: has() takes 1 argument: has(a.b)"},
+      {"has(a.b, 1)", "error: has() takes 1 argument"},
+      {"cel.bind(a, 1)", "error: cel.bind() takes 3 arguments: cel.bind(name, value, expression)"},
+      {"all(x, true)", "error: all() is called as x.all(name, condition)"},
+      {"[1].has()", "error: has() is called as has(a.b)"},
+      {"bind(a, 1, a)", "error: undeclared reference to function 'bind'"},
+      {"[1].exits(x, true)", "error: undeclared reference to function 'exits' (did you mean 'exists'?)"},
+  });
+  check_all_unchecked({
+      {"true || [1].all(x)", "true"},
+      {"[1].all(x)", "error: all() takes 2 or 3 arguments"},
+  });
+}
+
+TEST_CASE("a bound name is an error only where it is used", "[expr]") {
+  check_all({
+      {"cel.bind(a, 1 / 0, true)", "true"},
+      {"cel.bind(a, 1 / 0, a > 0 || true)", "true"},
+      {"cel.bind(a, 1 / 0, true || a > 0)", "true"},
+      {"cel.bind(a, 1 / 0, a > 0 || false)", "error: divide by zero"},
+      {"cel.bind(a, 1 / 0, [a, 1])", "error: divide by zero"},
+      {"cel.bind(a, {}.b, has(a.c) || true)", "true"},
+      {"cel.bind(a, 1 / 0, cel.bind(b, a, true))", "true"},
+      {"[0, 1].map(x, cel.bind(a, 2 / x, x == 0 ? 9 : a))", "[9, 2]"},
+      {"[0, 1].exists(x, cel.bind(a, 2 / x, a == 2))", "true"},
+  });
+  const auto costly = [](std::string body) { return "cel.bind(a, list.map(x, list), " + std::move(body) + ")"; };
+  const auto list = Activation().bind("list", Value(ValueList(2'000'000, Value(1))));
+  CHECK_THAT(result(costly("true"), list, {"list"}), Catch::Contains("cost limit exceeded"));
+  CHECK_THAT(result(costly("true || a == []"), list, {"list"}), Catch::Contains("cost limit exceeded"));
+}
+
+TEST_CASE("what an ordering or an unknown time zone costs is paid", "[expr]") {
+  const auto bindings = Activation()
+                            .bind("b", Value(Bytes(100'000, std::byte{1})))
+                            .bind("list", Value(ValueList(20'000, Value(1))))
+                            .bind("t", Value(Timestamp{0, 0}));
+  for (auto source : {"list.all(x, b <= b)", "list.all(x, !(b < b))", "list.all(x, b >= b)", "list.all(x, !(b > b))",
+                      "list.map(x, x).exists(x, t.getHours('Foo/Bar') == 1)",
+                      "list.exists(x, t.getMilliseconds('Foo/Bar' + string(x)) == 1)"}) {
+    INFO(source);
+    CHECK_THAT(result(source, bindings, {"b", "list", "t"}), Catch::Contains("cost limit exceeded"));
+  }
+  CHECK(result("list.all(x, t.getHours('Europe/Berlin') == 1)", bindings, {"list", "t"}) == "true");
+  CHECK_THAT(result("t.getHours('Foo/Bar')", bindings, {"t"}), Catch::Contains("unknown time zone"));
 }
 
 TEST_CASE("work is limited however the macros are nested", "[expr]") {

@@ -101,6 +101,9 @@ TEST_CASE("undeclared names come with the nearest one", "[expr][names]") {
   CHECK_THAT(problem("trigge.file", {"trigger", "steps"}),
              Catch::Contains("undeclared reference to 'trigge' (did you mean 'trigger'?)"));
   CHECK_THAT(problem("[1].map(item, itm)", {}), Catch::Contains("did you mean 'item'?"));
+  CHECK_THAT(problem("'a'.lowerASCII()", {}), Catch::Contains("did you mean 'lowerAscii'?"));
+  CHECK_THAT(problem("TRIGGER.file", {"trigger"}), Catch::Contains("did you mean 'trigger'?"));
+  CHECK_THAT(problem("x", {""}), Catch::Equals("error: undeclared reference to 'x'"));
   CHECK_THAT(problem("nothing_alike", {"trigger"}), Catch::Equals("error: undeclared reference to 'nothing_alike'"));
   CHECK_THAT(problem("'a'.startWith('b')", {}), Catch::Contains("did you mean 'startsWith'?"));
   CHECK_THAT(problem("math.greatst(1)", {}), Catch::Contains("'math.greatst' (did you mean 'math.greatest'?)"));

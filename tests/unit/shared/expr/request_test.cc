@@ -86,6 +86,19 @@ TEST_CASE("a request that makes no sense is refused", "[expr][request]") {
   }
 }
 
+TEST_CASE("a container is bounded", "[expr][request]") {
+  const auto with = [](const std::string& container) {
+    return answer(R"({"expr": "1", "container": ")" + container + "\"}");
+  };
+  std::string parts = "a";
+  for (int i = 1; i < 32; ++i) parts += ".a";
+  const auto bounds = Catch::Contains("'container' may have 256 bytes and 32 parts");
+  CHECK(with(parts) == R"({"type":"int","value":1})");
+  CHECK_THAT(with(parts + ".a"), bounds);
+  CHECK(with(std::string(256, 'a')) == R"({"type":"int","value":1})");
+  CHECK_THAT(with(std::string(257, 'a')), bounds);
+}
+
 TEST_CASE("typed JSON brings every value back", "[expr][request]") {
   const std::vector<Value> values = {
       Value(),
