@@ -76,6 +76,51 @@ TEST_CASE("parameters of every kind arrive", "[sql][postgres]") {
   CHECK(nul.error().message == "the parameter :name holds a NUL character, which PostgreSQL cannot store");
 }
 
+TEST_CASE("bytes are a bytea or nothing", "[sql][postgres][bytes]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql("create domain picture as bytea; create table pictures (id int, b bytea, t text, p picture)");
+  const Value bytes(Bytes{std::byte{0xde}, std::byte{0}, std::byte{0x5c}});
+  const auto one = [&](const char* statement) {
+    return world.run("sql.query@1", args({{"statement", statement}, {"params", row({{"b", bytes}})}}));
+  };
+  const auto told = one("select encode(:b, 'hex') as h, length(:b::bytea) as n, :b::bytea as b");
+  if (!told) FAIL(told.error().message);
+  CHECK(stored_json(*told->find("list")) == R"([{"b":{"$bytes":"3gBc"},"h":"de005c","n":3}])");
+
+  CHECK(world.affected("insert into pictures (id, b) values (:id, :b)",
+                       Value(ValueList{row({{"id", 1}, {"b", bytes}}), row({{"id", 2}, {"b", Value()}}),
+                                       row({{"id", 3}, {"b", Value(Bytes{})}}), row({{"id", 4}, {"b", "\\x0102"}}),
+                                       row({{"id", 5}, {"b", bytes}})})) == 5);
+  CHECK(world.sql("select id, b from pictures order by id") == "1|\\xde005c\n2|\n3|\\x\n4|\\x0102\n5|\\xde005c");
+  CHECK(world.sql("select id from pictures where b is null") == "2");
+  CHECK(world.affected("insert into pictures (p) values (:b::bytea)", row({{"b", bytes}})) == 1);
+
+  for (const char* statement : {"insert into pictures (t) values (:b)", "update pictures set id = :b", "select :b as b",
+                                "insert into pictures (p) values (:b)"}) {
+    INFO(statement);
+    const auto refused = world.execute(statement, row({{"b", bytes}}));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().error_class() == "invalid");
+    CHECK(refused.error().message.find("the parameter :b is bytes") == 0);
+    CHECK(refused.error().message.find("write :b::bytea") != std::string::npos);
+  }
+  CHECK(world.sql("select count(*) from pictures where t is not null") == "0");
+  CHECK(one("select length(:b::bytea) as n"));  // the session is fine afterwards
+}
+
+TEST_CASE("doubles of every kind go through rows", "[sql][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql(
+      "create table d (id int, x float8, y float4); insert into d values (1, 2, 2), (2, 'NaN', 'NaN'), "
+      "(3, 'Infinity', '-Infinity'), (4, '-0', '-0'), (5, 0.1, 0.1), (6, 1e300, 1e30), (7, null, null)");
+  const auto output = world.run("sql.query@1", args({{"statement", "select id + 10 as id, x, y from d order by id"}}));
+  REQUIRE(output);
+  CHECK(output->find("list")->as_list()[0].find("x")->is(Value::Kind::float64));
+  CHECK(world.affected("insert into d (id, x, y) values (:id, :x, :y)", *output->find("rows")) == 7);
+  CHECK(world.sql("select count(*) from d a join d b on b.id = a.id + 10 and a.x::text is not distinct from b.x::text "
+                  "and a.y::text is not distinct from b.y::text") == "7");
+}
+
 TEST_CASE("messages that quote data are withheld, details never used", "[sql][postgres]") {
   test::SqlWorld world(Engine::postgres);
   world.sql(
