@@ -1,6 +1,8 @@
 #include "agent/runner/outcome.h"
 #include "tests/unit/agent/runner/job_script.h"
 
+#include <algorithm>
+
 namespace sallyport::runner {
 using namespace test;
 using Lines = std::vector<std::string>;
