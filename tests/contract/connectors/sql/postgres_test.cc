@@ -174,26 +174,37 @@ TEST_CASE("serialization failures are class transaction", "[sql][postgres]") {
   CHECK(output.error().classes == std::vector<std::string>{"sqlstate:55P03", "transaction"});
 }
 
-TEST_CASE("a connection that cannot be made says why, without the password", "[sql][postgres]") {
+TEST_CASE("a connection that cannot be made: the step hears its name and class, the agent's log why",
+          "[sql][postgres]") {
   auto& server = test::postgres();
   const test::TempDir dir;
   const auto wrong = dir.write("wrong", "c4n4ry-password");
   ::chmod(wrong.c_str(), 0600);
-  const auto refused = Dialled(at(server.port(), wrong)).error();
-  CHECK(refused.classes.back() == "permission");
-  CHECK(refused.message.find("password authentication failed") != std::string::npos);
-  CHECK(refused.message.find("c4n4ry") == std::string::npos);
-
-  CHECK(Dialled(at(server.port(), server.password_file(), "postgres", "nowhere")).error().classes.back() ==
-        "not_found");
-  CHECK(Dialled(at(1, server.password_file())).error().error_class() == "connection");
-  CHECK(Dialled(at(server.port(), dir.path("none"))).error().error_class() == "not_found");
-  ::chmod(wrong.c_str(), 0644);
-  const auto open = Dialled(at(server.port(), wrong)).error();
-  CHECK(open.error_class() == "permission");
-  CHECK(open.message.find("chmod 600") != std::string::npos);
-  CHECK(Dialled(at(server.port(), server.password_file()) + ", sslmode: require").error().error_class() ==
-        "connection");
+  const auto open = dir.write("open", "c4n4ry-password");
+  ::chmod(open.c_str(), 0644);
+  struct Row {
+    std::string settings, error_class, message, logged;
+  };
+  const Row table[] = {
+      {at(server.port(), wrong), "permission", "the agent was refused", "password authentication failed for user"},
+      {at(server.port(), server.password_file(), "postgres", "nowhere"), "not_found", "it is not there", "nowhere"},
+      {at(1, server.password_file()), "connection", "it could not be reached", "127.0.0.1"},
+      {at(server.port(), dir.path("none")), "not_found", "it is not there", dir.path("none")},
+      {at(server.port(), open), "permission", "the agent was refused", "chmod 600"},
+      {at(server.port(), server.password_file()) + ", sslmode: require", "connection", "it could not be reached",
+       "SSL"},
+  };
+  for (const auto& one : table) {
+    INFO(one.settings);
+    Dialled dialled(one.settings);
+    const auto error = dialled.error();
+    CHECK(error.classes.back() == one.error_class);
+    CHECK(error.message == "connecting to db: " + one.message + "; the agent's log says more");
+    const auto logged = dialled.agent.logged();
+    CHECK(logged.find("\"connection.failed\"") != std::string::npos);
+    CHECK(logged.find(one.logged) != std::string::npos);
+    CHECK(logged.find("c4n4ry") == std::string::npos);
+  }
 }
 
 TEST_CASE("the environment decides nothing about a connection", "[sql][postgres]") {
@@ -205,7 +216,9 @@ TEST_CASE("the environment decides nothing about a connection", "[sql][postgres]
   CHECK(without.classes.back() == "permission");
   for (const char* name : {"PGSERVICE", "PGHOSTADDR"}) {
     ::setenv(name, "elsewhere", 1);
-    CHECK(Dialled(at(server.port(), server.password_file())).error().message.find(name) != std::string::npos);
+    Dialled dialled(at(server.port(), server.password_file()));
+    CHECK(dialled.error().error_class() == "invalid");
+    CHECK(dialled.agent.logged().find(name) != std::string::npos);
     ::unsetenv(name);
   }
 }

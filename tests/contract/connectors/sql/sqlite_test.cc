@@ -96,7 +96,8 @@ TEST_CASE("a database file that is not there is not made", "[sql][sqlite]") {
   const auto output = agent.run(*actions.front(), args({{"statement", "select 1 as x"}}), "db");
   REQUIRE_FALSE(output);
   CHECK(output.error().error_class() == "connection");
-  CHECK(output.error().message.find("there is no such file") != std::string::npos);
+  CHECK(output.error().message == "connecting to db: it could not be reached; the agent's log says more");
+  CHECK(agent.logged().find(agent.dir.path("none.db") + ": there is no such file") != std::string::npos);
   CHECK_FALSE(agent.dir.has("none.db"));
   agent.dir.write("none.db", std::string(4096, 'x'));
   CHECK(agent.run(*actions.front(), args({{"statement", "select * from sqlite_schema"}}), "db").error().error_class() ==
