@@ -191,7 +191,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   asio::io_context loop(1);
   asio::thread_pool files(1);
   const vault::LocalVault vault;
-  Toolbox toolbox({config.connections, config.policy, vault, clock}, files);
+  Toolbox toolbox({config.connections, config.policy, vault, clock, log}, files);
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));

@@ -9,6 +9,7 @@
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/sql/sql_actions.h"
+#include "agent/connectors/stored_rows.h"
 
 #include <algorithm>
 
@@ -30,6 +31,7 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_w
     std::ranges::move(make(site), std::back_inserter(actions_));
   }
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
+  formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
   formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
   formats.push_back(std::make_unique<connectors::json::NdjsonFormat>());
   openers_.push_back(std::make_unique<connectors::file::FileOpener>(site));

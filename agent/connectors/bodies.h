@@ -38,9 +38,10 @@ class BodyWriter {
 
 // Everything a step may do with bodies. Handles come from earlier steps or the trigger; kinds are
 //   "file"  a file below a connection's root (connection, path, size, mtime, identity): reading it after it changed is
-//   an error "rows"  a description of how to read rows: nothing is copied. Attributes `format` ("csv", "ndjson"),
-//   `source` (a handle
-//           that opens as bytes), the format's options, and `batch` when foreach shall see lists of that many rows
+//           an error
+//   "rows"  a description of how to read rows: nothing is copied. Attributes `format` ("stored", "csv", "ndjson"),
+//           `source` (a handle that opens as bytes), the format's options, and `batch` when foreach shall see lists of
+//           that many rows
 //   "spool" an encrypted file of the agent's own, alive as long as its job
 class Bodies {
  public:

@@ -27,8 +27,8 @@ struct StepContext {
   bool repeated = false;
 };
 
-// What a step gives to later steps: JSON types and handles only (no timestamps, durations, bytes, types), so that a
-// job resumed from its journal sees exactly the same value.
+// What a step gives to later steps: JSON types, bytes and handles only (no timestamps, durations, types), so that a
+// job resumed from its journal sees exactly the same value (stored JSON, shared/base/json.h).
 struct Output {
   Value value;
 };

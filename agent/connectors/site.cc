@@ -5,8 +5,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace sallyport::connectors {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kReasons{{
+    {"not_found", "it is not there"},
+    {"permission", "the agent was refused"},
+    {"timeout", "it did not answer in time"},
+    {"connection", "it could not be reached"},
+}};
+
+}  // namespace
 
 SteadyTime effective_deadline(const Site& site, const StepContext& context) {
   return std::min(context.deadline, site.clock.steady() + site.policy.limits(context.connection).run_time);
@@ -16,6 +28,16 @@ StepResult<void> check_going_on(const Site& site, const StepContext& context, St
   if (context.stop.stop_requested()) return step_fail("cancelled", "stopped");
   if (site.clock.steady() >= deadline) return step_fail("timeout", "the step did not end in time");
   return {};
+}
+
+StepError without_settings(const Log& log, std::string_view connection, std::string_view what, StepError error) {
+  if (error.error_class() == "cancelled") return error;
+  const auto& general = error.classes.back();
+  log.warn("connection.failed", {{"connection", connection}, {"class", general}, {"why", error.message}});
+  const auto it = std::ranges::find(kReasons, general, &std::pair<std::string_view, std::string_view>::first);
+  const std::string_view reason = it == kReasons.end() ? "its settings do not work" : it->second;
+  error.message = fmt::format("{} {}: {}; the agent's log says more", what, connection, reason);
+  return error;
 }
 
 StepResult<const policy::Connection*> find_connection(const Site& site, std::string_view name, std::string_view kind) {

@@ -5,6 +5,7 @@
 #include "agent/policy/policy.h"
 #include "agent/vault/vault.h"
 #include "shared/base/clock.h"
+#include "shared/base/log.h"
 
 namespace sallyport::connectors {
 
@@ -14,7 +15,13 @@ struct Site {
   const policy::Policy& policy;
   const vault::Vault& vault;
   const Clock& clock;
+  const Log& log;
 };
+
+// For an error that names settings of a connection (host, user, file, directory). They stay on this machine: the
+// agent's log gets the error as it is (`connection.failed`), the step its classes and `what`, which names the
+// connection, and in general words why. Class "cancelled" is left alone.
+StepError without_settings(const Log& log, std::string_view connection, std::string_view what, StepError error);
 
 // The earlier of the step's deadline and the end of the local policy's run time from now.
 SteadyTime effective_deadline(const Site& site, const StepContext& context);

@@ -18,7 +18,9 @@ namespace sallyport::platform {
 struct FileFacts {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;  // since 1970, UTC
-  std::string identity;       // device and inode: another file under the same name has another one
+  // Inode, and time of birth where the file system has one: another file under the same name has another one, and the
+  // same one keeps it when its file system is mounted anew. Tells files of one root apart.
+  std::string identity;
   friend bool operator==(const FileFacts&, const FileFacts&) = default;
 };
 

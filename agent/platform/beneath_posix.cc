@@ -46,17 +46,27 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-FileFacts facts_from(const struct stat& info) {
-  return FileFacts{static_cast<std::uint64_t>(info.st_size),
-                   info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec,
-                   fmt::format("{:x}:{:x}", info.st_dev, info.st_ino)};
+using Stat = struct statx;
+
+// False with errno. With an empty name it is about `at` itself.
+bool examine(int at, const char* name, Stat& info) {
+  return ::statx(at, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &info) == 0;
+}
+
+std::int64_t nanoseconds(const struct statx_timestamp& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
+
+// Not the device: many file systems get another number each time they are mounted.
+FileFacts facts_from(const Stat& info) {
+  auto identity = fmt::format("{:x}", info.stx_ino);
+  if ((info.stx_mask & STATX_BTIME) != 0) identity += fmt::format(".{:x}", nanoseconds(info.stx_btime));
+  return FileFacts{info.stx_size, nanoseconds(info.stx_mtime), std::move(identity)};
 }
 
 }  // namespace
 
 Result<FileFacts> facts_of(int fd) {
-  struct stat info{};
-  if (::fstat(fd, &info) != 0) return os_fail("examining a file");
+  Stat info{};
+  if (!examine(fd, "", info)) return os_fail("examining a file");
   return facts_from(info);
 }
 
@@ -77,9 +87,9 @@ Result<Fd> Root::resolve(std::string_view path, int flags) const {
 
 Result<Fd> Root::open_file(std::string_view path) const {
   SP_TRY(auto fd, resolve(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  struct stat info{};
-  if (::fstat(fd.get(), &info) != 0) return os_fail("examining a file");
-  if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
+  Stat info{};
+  if (!examine(fd.get(), "", info)) return os_fail("examining a file");
+  if (!S_ISREG(info.stx_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
   return fd;
 }
 
@@ -87,9 +97,9 @@ Result<Fd> Root::open_directory(std::string_view path) const { return resolve(pa
 
 Result<FileFacts> Root::facts(std::string_view path) const {
   SP_TRY(const auto fd, resolve(path, O_PATH));
-  struct stat info{};
-  if (::fstat(fd.get(), &info) != 0) return os_fail("examining a file");
-  if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
+  Stat info{};
+  if (!examine(fd.get(), "", info)) return os_fail("examining a file");
+  if (!S_ISREG(info.stx_mode)) return fail(Errc::invalid, fmt::format("{} is not a regular file", path));
   return facts_from(info);
 }
 
@@ -110,8 +120,8 @@ Result<void> for_each_entry(Fd fd, std::string_view path, mode_t kind, const Wan
   for (errno = 0; const auto* entry = ::readdir(directory.get()); errno = 0) {
     const char* name = entry->d_name;
     if (name[0] == '.' || !may_be(*entry, kind) || !wants(name)) continue;
-    struct stat info{};
-    if (::fstatat(at, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || (info.st_mode & S_IFMT) != kind) continue;
+    Stat info{};
+    if (!examine(at, name, info) || (info.stx_mode & S_IFMT) != kind) continue;
     if (!visit(name, info)) return {};
   }
   if (errno != 0) return os_fail(fmt::format("listing {}", path));
@@ -122,14 +132,13 @@ Result<void> Root::each_file(std::string_view path, const NameTest& wants,
                              const std::function<bool(DirectoryEntry)>& visit) const {
   SP_TRY(auto fd, open_directory(path));
   return for_each_entry(std::move(fd), path, S_IFREG, wants,
-                        [&](const char* name, const struct stat& info) { return visit({name, facts_from(info)}); });
+                        [&](const char* name, const Stat& info) { return visit({name, facts_from(info)}); });
 }
 
 Result<void> Root::each_directory(std::string_view path, const std::function<bool(std::string)>& visit) const {
   SP_TRY(auto fd, open_directory(path));
   const auto all = [](std::string_view) { return true; };
-  return for_each_entry(std::move(fd), path, S_IFDIR, all,
-                        [&](const char* name, const struct stat&) { return visit(name); });
+  return for_each_entry(std::move(fd), path, S_IFDIR, all, [&](const char* name, const Stat&) { return visit(name); });
 }
 
 Result<Root::Place> Root::place(std::string_view path) const {

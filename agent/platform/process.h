@@ -14,7 +14,7 @@
 
 namespace sallyport::platform {
 
-// 0 leaves a limit as the agent has it.
+// Of each single process. 0 leaves a limit as the agent has it.
 struct ProcessLimits {
   std::chrono::seconds cpu{0};
   std::uint64_t memory = 0;  // address space, bytes
@@ -46,10 +46,12 @@ struct ProcessEnd {
 };
 
 // Runs one program in its own process group until it ends; blocks, so call it on the worker pool. At the end, at the
-// deadline (Errc::timed_out), at a stop (Errc::cancelled) and when its output is refused, the whole group is ended:
-// SIGTERM, and SIGKILL one second later. The program gets no new privileges (no setuid), no inherited descriptors,
-// default signals, and dies with the agent. A program that cannot be started is not_found, forbidden or invalid, with
-// the path in the text.
+// deadline (Errc::timed_out), at a stop (Errc::cancelled) and when its output is refused, the program and everything
+// that descends from it is ended, whatever groups and sessions it made: SIGTERM to its group, and SIGKILL to all one
+// second later. What not even that ends within five seconds (it hangs in the kernel) is left. The program gets no new
+// privileges (no setuid), no inherited descriptors, default signals, and dies with the agent. A program that cannot be
+// started is not_found, forbidden or invalid, with the path in the text.
+// It costs one more process while the program runs, a copy of the agent whose memory is shared until either writes.
 Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
                                ProcessOutput& output);
 

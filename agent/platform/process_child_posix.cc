@@ -1,6 +1,7 @@
 #include "agent/platform/process_child_posix.h"
 
 #include "agent/platform/os_error.h"
+#include "agent/platform/process_keeper_posix.h"
 
 #include <fmt/format.h>
 
@@ -56,10 +57,10 @@ struct Prepared {
   std::optional<Identity> identity;
   const char* directory = nullptr;
   ProcessLimits limits;
-  int in = -1, out = -1, err = -1, report = -1;
+  int in = -1, out = -1, err = -1, report = -1, result = -1;
 };
 
-enum class Stage : int { descriptors, group, limits, user, directory, program };
+enum class Stage : int { descriptors, keeper, group, limits, user, directory, program };
 
 struct Failure {
   Stage stage;
@@ -102,27 +103,62 @@ bool become(const std::optional<Identity>& who) {
          ::setresuid(who->uid, who->uid, who->uid) == 0;
 }
 
-void reset_signals() {
+void reset_handlers() {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+}
+
+void unblock_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-[[noreturn]] void run_child(Prepared& with, pid_t parent) {
+[[noreturn]] void run_program(Prepared& with, pid_t keeper) {
   if (!wire_descriptors(with)) give_up(with.report, Stage::descriptors);
   if (::setpgid(0, 0) != 0) give_up(with.report, Stage::group);
-  reset_signals();
+  unblock_signals();
   if (!become(with.identity)) give_up(with.report, Stage::user);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
+  if (::getppid() != keeper) ::_exit(127);
   if (::chdir(with.directory) != 0) give_up(with.report, Stage::directory);
   if (!set_limits(with.limits)) give_up(with.report, Stage::limits);
   ::execve(with.argv.front(), with.argv.data(), with.environment.data());
   give_up(with.report, Stage::program);
+}
+
+// Keeps nothing open but where it tells the result: pipes and sockets end with whom they belong to.
+bool leave_descriptors(int& result) {
+  if (::dup2(result, 0) != 0) return false;
+  result = 0;
+  return ::close_range(1, ~0U, 0) == 0;
+}
+
+// All signals are blocked here and in the agent's thread, so that no handler of the agent runs in a copy of it.
+[[noreturn]] void run_keeper(Prepared& with, pid_t agent) {
+  reset_handlers();
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != agent) ::_exit(127);
+  if (!adopt_descendants()) give_up(with.report, Stage::keeper);
+  const pid_t keeper = ::getpid();
+  const pid_t program = ::fork();
+  if (program < 0) give_up(with.report, Stage::keeper);
+  if (program == 0) run_program(with, keeper);
+  if (!leave_descriptors(with.result)) ::_exit(127);
+  keep(program, with.result);
+}
+
+// Forks with all signals blocked; they stay so in the child.
+pid_t fork_blocked() {
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::fork();
+  if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return pid;
 }
 
 std::unexpected<Error> explain(const ProcessSpec& spec, Failure failure) {
@@ -172,23 +208,25 @@ Result<Child> start_child(const ProcessSpec& spec) {
   SP_TRY(auto out, make_pipe());
   SP_TRY(auto err, make_pipe());
   SP_TRY(auto report, make_pipe());
+  SP_TRY(auto result, make_pipe());
   const Fd nothing(spec.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
   prepared.in = spec.stdin_fd < 0 ? nothing.get() : spec.stdin_fd;
   prepared.out = out.writing.get();
   prepared.err = err.writing.get();
   prepared.report = report.writing.get();
+  prepared.result = result.writing.get();
 
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
+  const pid_t agent = ::getpid();
+  const pid_t pid = fork_blocked();
   if (pid < 0) return os_fail("starting a process");
-  if (pid == 0) run_child(prepared, parent);
+  if (pid == 0) run_keeper(prepared, agent);
   report.writing.reset();
   SP_CHECK(await_exec(spec, pid, report.reading.get()));
-  Child child{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), std::move(out.reading),
-              std::move(err.reading)};
-  for (const auto* end : {&child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
+  Child child{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), std::move(result.reading),
+              std::move(out.reading), std::move(err.reading)};
+  for (const auto* end : {&child.result, &child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
   if (!child.pidfd) {
-    ::kill(-pid, SIGKILL);
+    ::kill(pid, SIGTERM);
     ::waitpid(pid, nullptr, 0);
     return os_fail("watching a process");
   }

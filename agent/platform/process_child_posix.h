@@ -7,11 +7,14 @@
 
 namespace sallyport::platform {
 
-// A started program and what its parent holds of it.
+// A started program and what the agent holds of it. Between the two stands a keeper (process_keeper_posix.h), a process
+// of the agent's own, which ends the program and everything that ever descended from it: on SIGTERM, and when the
+// program or the agent has ended.
 struct Child {
-  pid_t pid = -1;  // also its process group
-  Fd pidfd;        // readable when it has ended
-  Fd out, err;     // reading ends, non-blocking
+  pid_t keeper = -1;
+  Fd pidfd;     // of the keeper: readable when nothing of the program is left
+  Fd result;    // where the keeper tells a KeptEnd
+  Fd out, err;  // reading ends, non-blocking
 };
 
 // fork and exec with everything that can fail or allocate done before the fork: the child side only uses

@@ -1,6 +1,7 @@
 #include "agent/platform/os_error.h"
 #include "agent/platform/process.h"
 #include "agent/platform/process_child_posix.h"
+#include "agent/platform/process_keeper_posix.h"
 
 #include <fmt/format.h>
 
@@ -18,22 +19,24 @@ namespace sallyport::platform {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kGrace = 1s;
+constexpr auto kKeepersBound = kEndingGrace + kEndingBound + 2s;
 constexpr auto kDrain = 1s;
 
-// Watches one child: moves its output, and ends its group when told to.
+// Watches one program: moves its output, and has its keeper end it when told to.
 class Supervision {
  public:
   Supervision(Child child, ProcessOutput& output, int stop_fd)
       : child_(std::move(child)), output_(output), stop_fd_(stop_fd) {}
   ~Supervision() {
-    if (!reaped_) (void)reap();
+    if (reaped_) return;
+    end_all();
+    (void)reap();
   }
 
   Result<ProcessEnd> run(SteadyTime deadline) {
     auto problem = watch(deadline);
-    if (!problem) end_group();
-    const auto end = reap();
+    if (!problem) end_all();
+    auto end = reap();
     if (problem) problem = drain();
     if (!problem) return std::unexpected(problem.error());
     return end;
@@ -45,7 +48,7 @@ class Supervision {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
   }
 
-  // Until the program has ended: an error is the reason to end it.
+  // Until the program has ended and nothing of it is left: an error is the reason to end it.
   Result<void> watch(SteadyTime deadline) {
     for (;;) {
       std::array<pollfd, 4> fds{pollfd{child_.pidfd.get(), POLLIN, 0}, pollfd{stop_fd_, POLLIN, 0},
@@ -69,7 +72,7 @@ class Supervision {
     return {};
   }
 
-  // What the program left in its pipes. A child of its own that escaped the group may hold them open: bounded in time.
+  // What the program left in its pipes. Bounded in time: what cannot be killed may hold them open.
   Result<void> drain() {
     const auto until = std::chrono::steady_clock::now() + kDrain;
     while ((child_.out || child_.err) && std::chrono::steady_clock::now() < until) {
@@ -81,21 +84,23 @@ class Supervision {
     return {};
   }
 
-  void end_group() {
-    ::kill(-child_.pid, SIGTERM);
+  // A keeper that does not end in time was hindered: then the kernel ends it, and with it at least the program.
+  void end_all() {
+    ::kill(child_.keeper, SIGTERM);
     pollfd ended{child_.pidfd.get(), POLLIN, 0};
-    (void)::poll(&ended, 1, static_cast<int>(std::chrono::milliseconds(kGrace).count()));
+    const auto limit = std::chrono::milliseconds(kKeepersBound).count();
+    if (::poll(&ended, 1, static_cast<int>(limit)) == 0) ::kill(child_.keeper, SIGKILL);
   }
 
-  // The group is killed while its leader is not yet reaped, so that the group's number cannot belong to anybody else.
-  ProcessEnd reap() {
-    ::kill(-child_.pid, SIGKILL);
-    int status = 0;
-    while (::waitpid(child_.pid, &status, 0) < 0 && errno == EINTR) {
+  Result<ProcessEnd> reap() {
+    while (::waitpid(child_.keeper, nullptr, 0) < 0 && errno == EINTR) {
     }
     reaped_ = true;
-    if (WIFSIGNALED(status)) return ProcessEnd{ProcessEnd::Reason::signalled, WTERMSIG(status)};
-    return ProcessEnd{ProcessEnd::Reason::exited, WEXITSTATUS(status)};
+    KeptEnd end{};
+    if (::read(child_.result.get(), &end, sizeof(end)) != sizeof(end))
+      return fail(Errc::internal, "nobody could see how it ended: the process that watched it was killed");
+    if (WIFSIGNALED(end.status)) return ProcessEnd{ProcessEnd::Reason::signalled, WTERMSIG(end.status)};
+    return ProcessEnd{ProcessEnd::Reason::exited, WEXITSTATUS(end.status)};
   }
 
   Child child_;

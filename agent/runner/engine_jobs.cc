@@ -97,7 +97,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                    .trigger_kind = kind,
                    .accepted_at = core.parts.clock.wall(),
                    .recipe_json = watched->json,
-                   .trigger_json = to_json(trigger)};
+                   .trigger_json = stored_json(trigger)};
   const std::string key = event_key(*watched, job, event, trigger);
   job.event_key_json = to_json(Value(key));
   const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, key, kind};

@@ -37,7 +37,7 @@ connectors::StepError error_from(const Value& map) {
 }  // namespace
 
 connectors::StepResult<Value> settled(const Value& output) {
-  const std::string text = to_json(output);
+  const std::string text = stored_json(output);
   if (text.size() > kMaxOutputBytes) {
     return connectors::step_fail("too_large", "the step ran, but what it gave is " + std::to_string(text.size()) +
                                                   " bytes long as JSON, and a step gives at most " +
@@ -54,7 +54,7 @@ std::string encode_outcome(const Outcome& outcome) {
   if (outcome.output.label() != Label::none) map.emplace("label", static_cast<std::int64_t>(outcome.output.label()));
   if (outcome.output_lost) map.emplace("lost", true);
   if (outcome.error) map.emplace("error", error_value(*outcome.error));
-  return to_json(Value(std::move(map)));
+  return stored_json(Value(std::move(map)));
 }
 
 Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json) {
@@ -82,7 +82,7 @@ std::string outcome_from_relay(std::string_view output_json) {
 }
 
 std::string shown(const Value& value) {
-  std::string text = to_json(redacted(value));
+  std::string text = stored_json(redacted(value));
   if (text.size() <= kMaxShown) return text;
   return to_json(Value(ValueMap{{"$truncated", Value(static_cast<std::int64_t>(text.size()))}}));
 }

@@ -49,7 +49,7 @@ asio::awaitable<Value> PayloadReader::read_json(keys::RecordIdentity identity, s
   const auto record = identity.record;
   const auto text = co_await open(std::move(identity), *std::move(sealed));
   if (!text) co_return text.error();
-  auto value = parse_stored_json(text->reveal(), kStoredLimits);
+  auto value = parse_shown_json(text->reveal(), kStoredLimits);
   co_return value ? *std::move(value) : unreadable(record, value.error());
 }
 

@@ -199,7 +199,7 @@ Result<Answer> Client::send(Call call) {
 Result<Value> Client::json(Call call) {
   SP_TRY(auto answer, send(std::move(call)));
   if (answer.body.empty()) return Value();
-  return parse_stored_json(answer.body, {.max_bytes = kMaxAnswer});  // outputs of steps may hold bodies
+  return parse_shown_json(answer.body, {.max_bytes = kMaxAnswer});  // outputs of steps may hold bodies
 }
 
 Result<Value> Client::post_once(std::string path, const Value& body) {

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <limits>
+#include <set>
 #include <utility>
 
 namespace sallyport {
@@ -17,7 +19,8 @@ namespace {
 
 using nlohmann_json = nlohmann::json;
 
-enum class HandleRule { refuse, accept };
+constexpr std::string_view kHandleMark = "$handle", kBytesMark = "$bytes", kDoubleMark = "$double";
+constexpr std::array kMarks{kHandleMark, kBytesMark, kDoubleMark};
 
 // The characters of a text. It leaves behind how far the library has read: numbers come without their place.
 class Cursor {
@@ -43,11 +46,18 @@ class Cursor {
   const char** read_;
 };
 
-// Builds a Value from SAX events; refuses depth, duplicate names and forged handles as they appear.
+enum class MarkRule { refuse, accept, leave };
+
+std::string_view name_of(double number) {
+  if (std::isnan(number)) return "NaN";
+  return number > 0 ? "Infinity" : "-Infinity";
+}
+
+// Builds a Value from SAX events; refuses depth, duplicate names and forged marks as they appear.
 class Builder final : public nlohmann::json_sax<nlohmann_json> {
  public:
-  Builder(std::string_view text, JsonLimits limits, HandleRule handles)
-      : text_(text), read_(text.data()), limits_(limits), handles_(handles) {}
+  Builder(std::string_view text, JsonLimits limits, MarkRule marks)
+      : text_(text), read_(text.data()), limits_(limits), marks_(marks) {}
 
   Result<Value> run() {
     // RFC 8259 has no NUL anywhere; the library would take one for the end of the text.
@@ -89,13 +99,18 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   bool end_object() override {
     auto entries = std::move(levels_.back().entries);
     levels_.pop_back();
-    const auto marker = entries.find(Value("$handle"));
-    if (marker == entries.end()) return add(Value(std::move(entries)));
-    if (handles_ == HandleRule::refuse) return stop("the member name $handle is reserved");
-    if (!marker->second.is(Value::Kind::string)) return stop("$handle must be text");
-    std::string kind = marker->second.as_string();
-    entries.erase(marker);
-    return add(Value(Handle{std::move(kind), std::move(entries)}));
+    const auto mark = marks_ == MarkRule::leave ? entries.end() : std::ranges::find_if(entries, [](const auto& entry) {
+      return is_reserved_name(entry.first.as_string());
+    });
+    if (mark == entries.end()) return add(Value(std::move(entries)));
+    const std::string name = mark->first.as_string();
+    if (marks_ == MarkRule::refuse) return stop(fmt::format("the member name {} is reserved", name));
+    if (!mark->second.is(Value::Kind::string)) return stop(name + " must be text");
+    const std::string text = mark->second.as_string();
+    entries.erase(mark);
+    if (name == kHandleMark) return add(Value(Handle{text, std::move(entries)}));
+    if (!entries.empty()) return stop(name + " must stand alone");
+    return name == kBytesMark ? add_bytes(text) : add_double(text);
   }
   bool end_array() override {
     auto elements = std::move(levels_.back().elements);
@@ -132,6 +147,17 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
     levels_.push_back(std::move(level));
     return true;
   }
+  bool add_bytes(const std::string& text) {
+    auto bytes = from_base64(text);
+    return bytes ? add(Value(*std::move(bytes))) : stop("$bytes must be base64");
+  }
+  bool add_double(std::string_view text) {
+    for (const double number : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                                -std::numeric_limits<double>::infinity()}) {
+      if (text == name_of(number)) return add(Value(number));
+    }
+    return stop("$double must be NaN, Infinity or -Infinity");
+  }
   bool add(Value value) {
     if (levels_.empty()) {
       root_ = std::move(value);
@@ -146,16 +172,16 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   std::string_view text_;
   const char* read_;
   JsonLimits limits_;
-  HandleRule handles_;
+  MarkRule marks_;
   std::vector<Level> levels_;
   Value root_;
   std::string problem_;
 };
 
-Result<Value> parse(std::string_view text, JsonLimits limits, HandleRule handles) {
+Result<Value> parse(std::string_view text, JsonLimits limits, MarkRule marks) {
   if (text.size() > limits.max_bytes)
     return fail(Errc::too_large, fmt::format("JSON of {} bytes; the limit is {}", text.size(), limits.max_bytes));
-  return Builder(text, limits, handles).run();
+  return Builder(text, limits, marks).run();
 }
 
 std::string key_text(const Value& key) {
@@ -208,9 +234,11 @@ bool utf16_less(std::string_view a, std::string_view b) {
   return x_pair ? y >= 0xEE : x < 0xEE;
 }
 
+enum class Form { plain, canonical, stored };
+
 class Writer {
  public:
-  Writer(int indent, bool utf16_order) : indent_(indent), utf16_order_(utf16_order) {}
+  Writer(int indent, Form form) : indent_(indent), form_(form) {}
 
   void write(const Value& v) {
     switch (v.kind()) {
@@ -220,7 +248,7 @@ class Writer {
       case Value::Kind::uint64: out += std::to_string(v.as_uint()); return;
       case Value::Kind::float64: return write_double(v.as_double());
       case Value::Kind::string: return append_json_string(out, v.as_string());
-      case Value::Kind::bytes: return append_json_string(out, base64(v.as_bytes()));
+      case Value::Kind::bytes: return write_marked(kBytesMark, base64(v.as_bytes()));
       case Value::Kind::list: return write_list(v.as_list());
       case Value::Kind::map: return write_map(v.as_map(), nullptr);
       case Value::Kind::timestamp: return append_json_string(out, timestamp_text(v.as_timestamp()));
@@ -233,14 +261,19 @@ class Writer {
   std::string out;
 
  private:
+  // The mark is left out where no one reads it back.
+  void write_marked(std::string_view mark, std::string_view text) {
+    if (form_ != Form::stored) return append_json_string(out, text);
+    append_json_string(out += '{', mark);
+    append_json_string(out += ':', text);
+    out += '}';
+  }
   void write_double(double number) {
-    if (std::isnan(number)) {
-      out += "\"NaN\"";
-    } else if (std::isinf(number)) {
-      out += number > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-    } else {
-      out += json_number(number);
-    }
+    if (!std::isfinite(number)) return write_marked(kDoubleMark, name_of(number));
+    const auto text = json_number(number);
+    if (form_ == Form::stored && number == 0 && std::signbit(number)) out += '-';
+    out += text;
+    if (form_ == Form::stored && text.find_first_of(".e") == std::string::npos) out += ".0";
   }
   void write_list(const ValueList& list) {
     out += '[';
@@ -255,10 +288,10 @@ class Writer {
     std::vector<std::pair<std::string, const Value*>> members;
     members.reserve(map.size() + 1);
     const Value kind = handle_kind != nullptr ? Value(*handle_kind) : Value();
-    if (handle_kind != nullptr) members.emplace_back("$handle", &kind);
+    if (handle_kind != nullptr) members.emplace_back(kHandleMark, &kind);
     for (const auto& [key, entry] : map) members.emplace_back(key_text(key), &entry);
     std::ranges::sort(members, [this](const auto& a, const auto& b) {
-      return utf16_order_ ? utf16_less(a.first, b.first) : a.first < b.first;
+      return form_ == Form::canonical ? utf16_less(a.first, b.first) : a.first < b.first;
     });
     out += '{';
     ++depth_;
@@ -281,12 +314,12 @@ class Writer {
   }
 
   int indent_;
-  bool utf16_order_;
+  Form form_;
   int depth_ = 0;
 };
 
-std::string written(const Value& value, int indent, bool utf16_order) {
-  Writer writer(indent, utf16_order);
+std::string written(const Value& value, int indent, Form form) {
+  Writer writer(indent, form);
   writer.write(value);
   return std::move(writer.out);
 }
@@ -327,14 +360,20 @@ std::string replace_strays(std::string_view text, Stray stray) {
 
 }  // namespace
 
-Result<Value> parse_json(std::string_view text, JsonLimits limits) { return parse(text, limits, HandleRule::refuse); }
+Result<Value> parse_json(std::string_view text, JsonLimits limits) { return parse(text, limits, MarkRule::refuse); }
 Result<Value> parse_stored_json(std::string_view text, JsonLimits limits) {
-  return parse(text, limits, HandleRule::accept);
+  return parse(text, limits, MarkRule::accept);
+}
+Result<Value> parse_shown_json(std::string_view text, JsonLimits limits) {
+  return parse(text, limits, MarkRule::leave);
 }
 
-std::string to_json(const Value& value) { return written(value, 0, false); }
-std::string to_pretty_json(const Value& value) { return written(value, 2, false); }
-std::string canonical_json(const Value& value) { return written(value, 0, true); }
+bool is_reserved_name(std::string_view member) { return std::ranges::find(kMarks, member) != kMarks.end(); }
+
+std::string to_json(const Value& value) { return written(value, 0, Form::plain); }
+std::string stored_json(const Value& value) { return written(value, 0, Form::stored); }
+std::string to_pretty_json(const Value& value) { return written(value, 2, Form::plain); }
+std::string canonical_json(const Value& value) { return written(value, 0, Form::canonical); }
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';

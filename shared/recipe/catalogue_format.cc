@@ -40,7 +40,11 @@ constexpr std::array kCsvWriteFields{
           .types = Types::rows | Types::list,
           .traits = Traits::required,
           .doc = "a row set, or a list of maps"},
-    Field{.name = "columns", .types = Types::list, .doc = "which columns, in this order; default: those of the rows"},
+    Field{.name = "columns",
+          .types = Types::list,
+          .doc =
+              "which columns, in this order; default: those of the rows in their order (`sql.query`, `csv.read`), of "
+              "other rows those of the first, by the alphabet"},
     kDelimiter,
     Field{.name = "formula_guard",
           .types = Types::boolean,
@@ -68,14 +72,18 @@ constexpr std::array kValueOutput{OutputField{"value", Types::any, "what the JSO
 
 constexpr std::array kActions{
     ActionInfo{.name = "csv.read@1",
-               .doc = "Describes how to read a CSV body (RFC 4180) as rows. All values are text.",
+               .doc = "Describes how to read a CSV body (RFC 4180) as rows. All values are text, or null.",
                .fields = kCsvReadFields,
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
                .error_classes = kReadErrors},
     ActionInfo{.name = "csv.write@1",
-               .doc = "Writes rows as CSV into the agent's spool.",
+               .doc =
+                   "Writes rows as CSV into the agent's spool: a header, also when there are no rows but known "
+                   "columns; null as "
+                   "nothing, a text of no characters as `\"\"` (a single column has `\"\"` for both); bytes in base64 "
+                   "(`recipes.md`, Values of databases).",
                .fields = kCsvWriteFields,
                .output = kFileOutput,
                .effect = Effect::none,
@@ -89,14 +97,16 @@ constexpr std::array kActions{
                .effect = Effect::none,
                .repeat = Repeat::safe,
                .error_classes = kReadErrors},
-    ActionInfo{.name = "json.write@1",
-               .doc = "Writes a value, or rows line by line, as JSON into the agent's spool.",
-               .fields = kJsonWriteFields,
-               .exactly_one = kValueOrRows,
-               .output = kFileOutput,
-               .effect = Effect::none,
-               .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+    ActionInfo{
+        .name = "json.write@1",
+        .doc = "Writes a value, or rows line by line, as JSON into the agent's spool; bytes in base64 (`recipes.md`, "
+               "Values of databases).",
+        .fields = kJsonWriteFields,
+        .exactly_one = kValueOrRows,
+        .output = kFileOutput,
+        .effect = Effect::none,
+        .repeat = Repeat::safe,
+        .error_classes = kWriteErrors},
     ActionInfo{.name = "json.read_lines@1",
                .doc = "Describes how to read a body with one JSON object per line as rows.",
                .fields = kJsonLinesFields,

@@ -60,14 +60,17 @@ constexpr std::array kQueryOutput{
 constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"}};
 
 constexpr std::array kActions{
-    ActionInfo{.name = "sql.query@1",
-               .doc = "Reads rows, each of at most 4 MiB. The statement runs in a transaction that is read only.",
-               .connections = kKinds,
-               .fields = kQueryFields,
-               .output = kQueryOutput,
-               .effect = Effect::read,
-               .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+    ActionInfo{
+        .name = "sql.query@1",
+        .doc =
+            "Reads rows, each of at most 4 MiB. The statement runs in a transaction that is read only. What becomes of "
+            "each type: `recipes.md`, Values of databases.",
+        .connections = kKinds,
+        .fields = kQueryFields,
+        .output = kQueryOutput,
+        .effect = Effect::read,
+        .repeat = Repeat::safe,
+        .error_classes = kReadErrors},
     ActionInfo{.name = "sql.execute@1",
                .doc = "Runs one statement that changes data, once or for each set of parameters. A statement that only "
                       "selects runs read only. Rows that it returns are counted against the policy's limits and "

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -125,7 +126,8 @@ class ConnectorSite {
         connections_(load_connections(filled(std::move(connections)))),
         policy_(load_policy(filled(std::move(policy)))) {}
 
-  connectors::Site site() { return {connections_, policy_, vault_, clock_}; }
+  connectors::Site site() { return {connections_, policy_, vault_, clock_, log_}; }
+  std::string logged() const { return sink_.text(); }
 
   // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and the
   // output has no field that the catalogue does not name.
@@ -177,10 +179,29 @@ class ConnectorSite {
     return *std::move(loaded);
   }
 
+  // Steps log from several threads.
+  class TextSink final : public LogSink {
+   public:
+    void write(std::string_view line) override {
+      const std::lock_guard lock(mutex_);
+      text_ += std::string(line) + "\n";
+    }
+    std::string text() const {
+      const std::lock_guard lock(mutex_);
+      return text_;
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::string text_;
+  };
+
   policy::Connections connections_;
   policy::Policy policy_;
   vault::LocalVault vault_;
   SystemClock clock_;
+  TextSink sink_;
+  Log log_{sink_, clock_};
 };
 
 inline ValueMap args(std::initializer_list<std::pair<const char*, Value>> entries) {

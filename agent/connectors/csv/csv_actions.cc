@@ -1,6 +1,7 @@
 #include "agent/connectors/csv/csv_actions.h"
 
 #include "agent/connectors/arguments.h"
+#include "agent/connectors/csv/csv_parser.h"
 #include "agent/connectors/csv/csv_rows.h"
 #include "agent/connectors/csv/csv_writer.h"
 
@@ -53,10 +54,9 @@ class CsvWrite final : public Action {
     SP_TRY(const auto* rows, arguments.any("rows"));
     SP_TRY(const auto reader, open_argument_rows(*rows, context.bodies));
     SP_TRY(const auto names, column_names(arguments, *reader));
-    const auto delimiter = arguments.text_or("delimiter", ",");
-    if (delimiter.size() != 1) return step_fail("invalid", "`delimiter` must be one ASCII character");
+    SP_TRY(const char delimiter, parse_delimiter(arguments.text_or("delimiter", ",")));
     const auto guard = arguments.is_true("formula_guard") ? FormulaGuard::on : FormulaGuard::off;
-    const CsvWriter writer(delimiter[0], guard, arguments.find("columns") != nullptr ? Extra::drop : Extra::refuse);
+    const CsvWriter writer(delimiter, guard, arguments.find("columns") != nullptr ? Extra::drop : Extra::refuse);
     SP_TRY(const auto spool, context.bodies.new_spool("text/csv"));
     SP_TRY(const auto count, write_all(context, writer, names, *reader, *spool));
     SP_TRY(auto file, spool->commit({}));

@@ -14,6 +14,13 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
+StepResult<char> parse_delimiter(std::string_view text) {
+  const bool ascii = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80;
+  if (!ascii || text.find_first_of(std::string_view("\"\r\n\0", 4)) == 0)
+    return step_fail("invalid", "`delimiter` must be one ASCII character, and no quote or line break");
+  return text[0];
+}
+
 void CsvParser::feed(std::span<const std::byte> bytes) {
   buffer_.erase(0, at_);
   at_ = 0;
@@ -47,6 +54,7 @@ StepResult<std::optional<CsvParser::Record>> CsvParser::next() {
   if (!complete_) return std::nullopt;
   complete_ = false;
   record_bytes_ = 0;
+  given_quoted_ = std::exchange(quoted_, {});
   return std::exchange(record_, {});
 }
 
@@ -104,7 +112,10 @@ StepResult<void> CsvParser::take(char c) {
   }
   if (line_break) return ++line_, end_record();
   if (c == delimiter_) return end_field();
-  if (c == '"' && state_ == State::field_start) return state_ = State::quoted, StepResult<void>();
+  if (c == '"' && state_ == State::field_start) {
+    field_quoted_ = true;
+    return state_ = State::quoted, StepResult<void>();
+  }
   if (c == '"' && state_ == State::quote_in_quoted) return state_ = State::quoted, append(c);
   if (c == '"') return wrong("format", "a quote inside a field that does not begin with one");
   if (state_ == State::quote_in_quoted) return wrong("format", "text after the closing quote of a field");
@@ -122,6 +133,7 @@ StepResult<void> CsvParser::end_field() {
     return wrong("too_large", fmt::format("it has more than {} fields", limits_.columns));
   if (!is_valid_utf8(field_)) return wrong("format", "it is not valid UTF-8; name its `encoding`");
   record_.push_back(std::exchange(field_, {}));
+  quoted_.push_back(std::exchange(field_quoted_, false));
   state_ = State::field_start;
   return {};
 }

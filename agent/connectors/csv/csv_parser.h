@@ -24,6 +24,9 @@ struct CsvPlace {
   std::uint64_t line = 1;
 };
 
+// One ASCII character, and no quote or line break; else class "invalid". For reading and writing.
+StepResult<char> parse_delimiter(std::string_view text);
+
 // Bytes in, records out (RFC 4180): quoted fields with doubled quotes, delimiters and line breaks inside; CRLF, LF or
 // CR ends a record; a UTF-8 byte order mark at the beginning is dropped; lines without any character are skipped. Text
 // must be valid UTF-8. Holds one record and what was fed beyond it. No IO.
@@ -43,6 +46,8 @@ class CsvParser {
   // A record, or nullopt: feed more, or the end after finish().
   StepResult<std::optional<Record>> next();
 
+  // Whether that field of the record that next() gave last stood in quotes: what tells an empty text from nothing.
+  bool was_quoted(std::size_t field) const { return given_quoted_[field]; }
   CsvPlace place() const { return place_; }  // of the record that next() gave last, or of the one that is wrong
 
  private:
@@ -66,8 +71,10 @@ class CsvParser {
   bool finished_ = false, started_ = false, after_cr_ = false, complete_ = false;
   State state_ = State::record_start;
   std::string field_;
+  bool field_quoted_ = false;
   std::size_t record_bytes_ = 0;
   Record record_;
+  std::vector<bool> quoted_, given_quoted_;  // for each field of record_, of the record given last
   CsvPlace place_;
   std::uint64_t line_ = 1, records_ = 0;
   std::optional<StepError> broken_;

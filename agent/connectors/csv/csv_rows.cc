@@ -27,12 +27,7 @@ StepResult<Options> read_options(const Handle& handle) {
   const Value attributes(handle.attributes);
   const Arguments arguments(attributes);
   Options options;
-  const auto delimiter = arguments.text_or("delimiter", ",");
-  if (delimiter.size() != 1 || static_cast<unsigned char>(delimiter[0]) >= 0x80 ||
-      delimiter.find_first_of("\"\r\n") == 0) {
-    return step_fail("invalid", "`delimiter` must be one ASCII character, and no quote or line break");
-  }
-  options.delimiter = delimiter[0];
+  SP_TRY(options.delimiter, parse_delimiter(arguments.text_or("delimiter", ",")));
   options.header = arguments.find("header") == nullptr || arguments.is_true("header");
   options.empty_is_null = arguments.text_or("empty", "text") == "null";
   const auto encoding = parse_encoding(arguments.text_or("encoding", "utf-8"));
@@ -92,7 +87,8 @@ class CsvRows final : public RowReader {
     ValueMap row;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       auto& field = (*record)[places_[i]];
-      row.emplace(keys_[i], field.empty() && options_.empty_is_null ? Value() : Value(std::move(field)));
+      const bool is_null = options_.empty_is_null && field.empty() && !parser_.was_quoted(places_[i]);
+      row.emplace(keys_[i], is_null ? Value() : Value(std::move(field)));
     }
     return Value(std::move(row));
   }

@@ -13,24 +13,22 @@ bool runs_as_formula(std::string_view text) {
 
 StepResult<std::string> cell_text(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::null: return std::string();
     case Value::Kind::string: return value.as_string();
     case Value::Kind::handle: return step_fail("invalid", "a body cannot be a value in a CSV");
     case Value::Kind::bytes: return base64(value.as_bytes());
-    case Value::Kind::timestamp:
-    case Value::Kind::duration:
-    case Value::Kind::type: {
-      auto text = to_json(value);  // a JSON string without anything to escape
-      return text.substr(1, text.size() - 2);
+    case Value::Kind::list:
+    case Value::Kind::map: return to_json(value);
+    default: {  // a number or a word, or a JSON string of it without anything to escape
+      const auto text = to_json(value);
+      return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
     }
-    default: return to_json(value);
   }
 }
 
 }  // namespace
 
 void CsvWriter::append_field(std::string& out, std::string_view text) const {
-  const bool plain = text.find_first_of("\"\r\n") == std::string_view::npos &&
+  const bool plain = !text.empty() && text.find_first_of("\"\r\n") == std::string_view::npos &&
                      text.find(delimiter_) == std::string_view::npos && !text.starts_with(' ') && !text.ends_with(' ');
   if (plain) {
     out += text;
@@ -61,6 +59,7 @@ StepResult<void> CsvWriter::append_row(std::string& out, std::span<const Value> 
     const auto it = values.find(columns[i]);
     if (it == values.end()) continue;
     ++used;
+    if (it->second.is_null()) continue;
     SP_TRY(auto text, cell_text(it->second));
     if (guard_ == FormulaGuard::on && it->second.is(Value::Kind::string) && runs_as_formula(text))
       text.insert(0, 1, '\'');
@@ -69,7 +68,7 @@ StepResult<void> CsvWriter::append_row(std::string& out, std::span<const Value> 
   if (extra_ == Extra::refuse && used != values.size())
     return step_fail("invalid",
                      "a row has a column that is not among the columns of the CSV; name them all in `columns`");
-  if (out.size() == begin) out += "\"\"";  // one empty field: an empty line would be skipped when it is read
+  if (out.size() == begin) out += "\"\"";  // one null: an empty line would be skipped when it is read
   out += "\r\n";
   return {};
 }

@@ -17,7 +17,8 @@ enum class FormulaGuard { off, on };
 enum class Extra { refuse, drop };
 
 // Records as RFC 4180 writes them: CRLF ends, quotes where needed, doubled inside. No IO.
-// Null is an empty field; lists and maps are JSON text, bytes base64. A handle is class "invalid".
+// Null is nothing at all and an empty text `""`, but a record of one column cannot tell them apart: both are `""`.
+// Lists and maps are JSON text, bytes base64. A handle is class "invalid".
 class CsvWriter {
  public:
   CsvWriter(char delimiter, FormulaGuard guard, Extra extra) : delimiter_(delimiter), guard_(guard), extra_(extra) {}

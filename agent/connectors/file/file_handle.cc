@@ -63,7 +63,9 @@ Handle make_handle(std::string_view connection, std::string_view path, const pla
 
 StepResult<platform::Root> open_root(const Site& site, std::string_view name) {
   SP_TRY(const auto* connection, find_connection(site, name, "file"));
-  return to_step(platform::Root::open(connection->file()->root));
+  auto root = to_step(platform::Root::open(connection->file()->root));
+  if (root) return root;
+  return std::unexpected(without_settings(site.log, name, "opening the directory of", std::move(root).error()));
 }
 
 StepResult<std::unique_ptr<ByteReader>> FileOpener::open_bytes(const Handle& handle, Bodies&) {

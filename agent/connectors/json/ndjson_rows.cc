@@ -1,18 +1,18 @@
 #include "agent/connectors/json/ndjson_rows.h"
 
-#include "agent/connectors/json/line_splitter.h"
+#include "agent/connectors/body_lines.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
 
-#include <array>
+#include <utility>
 
 namespace sallyport::connectors::json {
 namespace {
 
 class NdjsonRows final : public RowReader {
  public:
-  explicit NdjsonRows(std::unique_ptr<ByteReader> source) : source_(std::move(source)), lines_(kMaxLine) {}
+  explicit NdjsonRows(std::unique_ptr<ByteReader> source) : lines_(std::move(source)) {}
 
   StepResult<void> begin() {
     SP_TRY(first_, read());
@@ -29,35 +29,18 @@ class NdjsonRows final : public RowReader {
  private:
   StepResult<std::optional<Value>> read() {
     for (;;) {
-      SP_TRY(const auto line, read_line());
+      SP_TRY(const auto line, lines_.next());
       if (!line) return std::nullopt;
       if (line->find_first_not_of(" \t") == std::string::npos) continue;
       auto value = parse_json(*line, {.max_bytes = kMaxLine});
-      if (!value) return step_fail("format", fmt::format("line {}: {}", lines_.line(), value.error().message));
+      if (!value) return step_fail("format", fmt::format("line {}: {}", lines_.number(), value.error().message));
       if (!value->is(Value::Kind::map))
-        return step_fail("format", fmt::format("line {} is no JSON object", lines_.line()));
+        return step_fail("format", fmt::format("line {} is no JSON object", lines_.number()));
       return *std::move(value);
     }
   }
 
-  StepResult<std::optional<std::string>> read_line() {
-    for (;;) {
-      SP_TRY(auto line, lines_.next());
-      if (line || ended_) return line;
-      std::array<std::byte, 65536> buffer;
-      SP_TRY(const auto got, source_->read(buffer));
-      if (got > 0) {
-        lines_.feed(std::span(buffer).first(got));
-      } else {
-        ended_ = true;
-        lines_.finish();
-      }
-    }
-  }
-
-  std::unique_ptr<ByteReader> source_;
-  LineSplitter lines_;
-  bool ended_ = false;
+  BodyLines lines_;
   std::optional<Value> first_;
   std::vector<std::string> columns_;
 };
@@ -65,11 +48,7 @@ class NdjsonRows final : public RowReader {
 }  // namespace
 
 StepResult<std::unique_ptr<RowReader>> NdjsonFormat::open(const Handle& handle, Bodies& bodies) const {
-  const auto source = handle.attributes.find(Value("source"));
-  if (source == handle.attributes.end() || !source->second.is(Value::Kind::handle)) {
-    return step_fail("invalid", "rows of the format ndjson lack their source");
-  }
-  SP_TRY(auto bytes, bodies.open_bytes(source->second.as_handle()));
+  SP_TRY(auto bytes, open_source(handle, bodies));
   auto rows = std::make_unique<NdjsonRows>(std::move(bytes));
   SP_CHECK(rows->begin());
   return rows;

@@ -4,11 +4,9 @@
 
 namespace sallyport::connectors::json {
 
-inline constexpr std::size_t kMaxLine = 4u << 20;
-
 // Rows of format "ndjson": one JSON object per line, empty lines skipped; attribute `source` opens as bytes.
-// Columns are the members of the first object. Errors are class "format" or "too_large" with the line, never the
-// content.
+// Columns are the members of the first object, sorted. Errors are class "format" or "too_large" with the line, never
+// the content.
 class NdjsonFormat final : public RowFormat {
  public:
   std::string_view format() const override { return "ndjson"; }

@@ -35,10 +35,11 @@ enum class Access { read_only, read_write };
 
 // One session with a server; used by one thread at a time. Nothing that a statement leaves in its session
 // (settings, locks, temporary tables) reaches a later transaction: begin() clears it, or is_usable() is false. Values
-// come as null, bool, int64 (exact), double, or text: decimals as their digits, timestamps as RFC 3339 (without zone:
-// as the server has it), bytes as base64. A row is fetched whole, and only one is held at a
-// time; one over kMaxRow is class "too_large". Errors carry the server's code as a class ("sqlstate:23505") and the
-// names of constraints, never data of a row or parameter.
+// come as null, bool, int64 (exact), double, bytes, or text: decimals as their digits, timestamps as RFC 3339 (without
+// zone: as the server has it). A parameter arrives as what it is or is class "invalid" (bytes where the server wants
+// another type; in SQLite NaN, and integers over 64 bits with sign).
+// A row is fetched whole, and only one is held at a time; one over kMaxRow is class "too_large". Errors carry the
+// server's code as a class ("sqlstate:23505") and the names of constraints, never data of a row or parameter.
 class Connection {
  public:
   virtual ~Connection() = default;

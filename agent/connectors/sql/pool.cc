@@ -58,7 +58,7 @@ StepResult<Pool::Lease> Pool::open_new(const CallLimits& limits) {
   auto connection = database_->connect(limits);
   if (!connection) {
     free_place();
-    return std::unexpected(std::move(connection).error());
+    return std::unexpected(without_settings(log_, name_, "connecting to", std::move(connection).error()));
   }
   return Lease(*this, *std::move(connection), false);
 }
@@ -74,14 +74,14 @@ StepResult<Pool::Lease> Pool::begin(Access access, const CallLimits& limits) {
   return fresh;
 }
 
-Databases::Databases(const policy::Connections& connections, const policy::Policy& policy, const vault::Vault& vault) {
-  for (const auto& [name, connection] : connections) {
+Databases::Databases(const Site& site) {
+  for (const auto& [name, connection] : site.connections) {
     const auto* sql = connection.sql();
     if (sql == nullptr) continue;
     const auto* sqlite = std::get_if<policy::SqliteConnection>(&sql->server);
-    auto database = sqlite != nullptr ? make_sqlite(*sqlite, policy.sql_verbs(name))
-                                      : make_postgres(std::get<policy::PostgresConnection>(sql->server), vault);
-    pools_.emplace(name, std::make_unique<Pool>(std::move(database), sql->pool));
+    auto database = sqlite != nullptr ? make_sqlite(*sqlite, site.policy.sql_verbs(name))
+                                      : make_postgres(std::get<policy::PostgresConnection>(sql->server), site.vault);
+    pools_.emplace(name, std::make_unique<Pool>(name, std::move(database), sql->pool, site.log));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "agent/connectors/site.h"
 #include "agent/connectors/sql/database.h"
-#include "agent/policy/policy.h"
 
 #include <condition_variable>
 #include <map>
@@ -12,10 +12,12 @@
 
 namespace sallyport::connectors::sql {
 
-// At most `size` connections to one database. Used by worker threads, hence the mutex; nothing blocking runs under it.
+// At most `size` connections to one database, whose name in connections.yaml is all that its errors tell. Used by
+// worker threads, hence the mutex; nothing blocking runs under it.
 class Pool {
  public:
-  Pool(std::unique_ptr<Database> database, std::uint32_t size) : database_(std::move(database)), size_(size) {}
+  Pool(std::string name, std::unique_ptr<Database> database, std::uint32_t size, const Log& log)
+      : name_(std::move(name)), database_(std::move(database)), size_(size), log_(log) {}
 
   // One connection for one step; goes back when this dies, or is closed if it is no longer usable.
   class Lease {
@@ -46,8 +48,10 @@ class Pool {
   void give_back(std::unique_ptr<Connection> connection);
   void free_place();
 
+  std::string name_;
   std::unique_ptr<Database> database_;
   std::uint32_t size_;
+  const Log& log_;
   std::mutex mutex_;
   std::condition_variable_any freed_;
   std::vector<std::unique_ptr<Connection>> idle_;
@@ -57,7 +61,7 @@ class Pool {
 // The pools of all connections of kind "sql". Built once; outlives the actions.
 class Databases {
  public:
-  Databases(const policy::Connections& connections, const policy::Policy& policy, const vault::Vault& vault);
+  explicit Databases(const Site& site);
   Pool* find(std::string_view connection) const;
 
  private:

@@ -152,34 +152,55 @@ StepResult<void> PostgresConnectionImpl::check_lexis() {
   return {};
 }
 
-StepResult<std::string> PostgresConnectionImpl::prepared_name(const Statement& statement, const CallLimits& limits) {
-  if (const auto it = prepared_.find(statement.text); it != prepared_.end()) return it->second;
+StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(const Statement& statement,
+                                                                              const CallLimits& limits) {
+  if (const auto it = prepared_.find(statement.text); it != prepared_.end()) return &it->second;
   SP_CHECK(check_lexis());
   auto name = fmt::format("s{}", next_name_++);
   if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_CHECK(only_result(limits));
-  prepared_.emplace(statement.text, name);
-  return name;
+  return &prepared_.emplace(statement.text, Prepared{std::move(name)}).first->second;
+}
+
+StepResult<void> PostgresConnectionImpl::learn_types(Prepared& prepared, const CallLimits& limits) {
+  if (prepared.types) return {};
+  if (PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
+    return std::unexpected(session_.broken("sending to the database"));
+  SP_CHECK(session_.flush(limits));
+  SP_TRY(const auto described, only_result(limits));
+  prepared.types.emplace();
+  for (int i = 0; i < PQnparams(described.get()); ++i) prepared.types->push_back(PQparamtype(described.get(), i));
+  return {};
+}
+
+// Where the server expects something else than bytes it would take theirs for it, or their text form for a text.
+StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const Statement& statement,
+                                                     const ValueList& parameters, const CallLimits& limits) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (!parameters[i].is(Value::Kind::bytes)) continue;
+    SP_CHECK(learn_types(prepared, limits));
+    if (i < prepared.types->size() && (*prepared.types)[i] == kByteaType) continue;
+    const auto& name = statement.parameters[i];
+    return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "
+                                            "write :{}::bytea, or give it as text (base64.encode())",
+                                            name, name));
+  }
+  return {};
 }
 
 StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const ValueList& parameters,
                                               const CallLimits& limits) {
-  SP_TRY(const auto name, prepared_name(statement, limits));
-  std::vector<std::optional<std::string>> texts;
-  std::vector<const char*> pointers;
-  for (const auto& parameter : parameters) texts.push_back(postgres_text(parameter));
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto& text = texts[i];
-    if (text && text->contains('\0')) {
-      return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
-                                              statement.parameters[i]));
-    }
-    pointers.push_back(text ? text->c_str() : nullptr);
+  SP_TRY(auto* prepared, prepare(statement, limits));
+  SP_CHECK(check_bytes(*prepared, statement, parameters, limits));
+  const PostgresParameters given(parameters);
+  if (const auto at = given.with_nul()) {
+    return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
+                                            statement.parameters[*at]));
   }
-  const int count = static_cast<int>(pointers.size());
-  if (PQsendQueryPrepared(session_.get(), name.c_str(), count, pointers.data(), nullptr, nullptr, 0) == 0) {
+  if (PQsendQueryPrepared(session_.get(), prepared->name.c_str(), given.count(), given.pointers(), given.lengths(),
+                          given.formats(), 0) == 0) {
     return std::unexpected(session_.broken("sending to the database"));
   }
   return session_.flush(limits);

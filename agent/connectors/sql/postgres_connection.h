@@ -3,7 +3,9 @@
 #include "agent/connectors/sql/postgres_session.h"
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace sallyport::connectors::sql {
 
@@ -35,7 +37,14 @@ class PostgresConnectionImpl final : public Connection {
   bool is_usable() override;
 
  private:
-  StepResult<std::string> prepared_name(const Statement& statement, const CallLimits& limits);
+  struct Prepared {
+    std::string name;
+    std::optional<std::vector<unsigned>> types = {};  // of the parameters, once somebody asked
+  };
+  StepResult<Prepared*> prepare(const Statement& statement, const CallLimits& limits);
+  StepResult<void> learn_types(Prepared& prepared, const CallLimits& limits);
+  StepResult<void> check_bytes(Prepared& prepared, const Statement& statement, const ValueList& parameters,
+                               const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
   StepResult<void> reset(const CallLimits& limits);
   StepResult<void> check_lexis();
@@ -47,9 +56,9 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<std::int64_t> take_results(const CallLimits& limits, Take take);
 
   PostgresSession session_;
-  std::map<std::string, std::string> prepared_;  // text to name
-  std::uint64_t next_name_ = 0;                  // never used twice: a prepare that timed out may have happened
-  bool used_ = false;                            // a transaction has been here
+  std::map<std::string, Prepared> prepared_;  // by text
+  std::uint64_t next_name_ = 0;               // never used twice: a prepare that timed out may have happened
+  bool used_ = false;                         // a transaction has been here
   bool watches_client_ = false;
 };
 

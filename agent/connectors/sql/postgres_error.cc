@@ -79,6 +79,19 @@ StepError postgres_error(const pg_result* result, const CallLimits& limits) {
   return sqlstate_error(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY), limits);
 }
 
+// libpq puts the server's address in front while it connects.
+std::string without_address(std::string text) {
+  constexpr std::string_view kEnd = " failed: ";
+  const auto end = text.find(kEnd);
+  return text.starts_with("connection to server") && end != std::string::npos ? text.substr(end + kEnd.size()) : text;
+}
+
+StepError broken_session_error(const pg_conn* connection, std::string_view doing) {
+  const auto reason = without_address(first_line(PQerrorMessage(connection)));
+  return {
+      {"connection"}, fmt::format("{}: {}", doing, reason.empty() ? "the server closed the connection" : reason), {}};
+}
+
 StepError postgres_connection_error(const pg_conn* connection, std::string_view doing) {
   auto reason = connection == nullptr ? std::string("out of memory") : first_line(PQerrorMessage(connection));
   const bool refused = reason.contains("authentication failed") || reason.contains("no password supplied") ||

@@ -15,7 +15,10 @@ namespace sallyport::connectors::sql {
 StepError postgres_error(const pg_result* result, const CallLimits& limits);
 StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, const CallLimits& limits);
 
-// A connection that could not be made, or broke. libpq's text names host, port and reason only.
+// A connection that could not be made. libpq's text names host, port, user, database and reason: settings, so the pool
+// keeps it to the agent's log.
 StepError postgres_connection_error(const pg_conn* connection, std::string_view doing);
+// A session that broke: class "connection", and nothing of the settings.
+StepError broken_session_error(const pg_conn* connection, std::string_view doing);
 
 }  // namespace sallyport::connectors::sql

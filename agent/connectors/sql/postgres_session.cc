@@ -36,7 +36,7 @@ void FreeResult::operator()(pg_result* result) const { PQclear(result); }
 
 StepError PostgresSession::broken(std::string_view doing) {
   broken_ = true;
-  return postgres_connection_error(connection_.get(), doing);
+  return broken_session_error(connection_.get(), doing);
 }
 
 bool PostgresSession::is_alive() const { return !broken_ && PQstatus(connection_.get()) == CONNECTION_OK; }

@@ -2,14 +2,16 @@
 
 #include "shared/base/json.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace sallyport::connectors::sql {
 namespace {
 
 enum Type : unsigned {
   kBool = 16,
-  kBytea = 17,
+  kBytea = kByteaType,
   kInt8 = 20,
   kInt2 = 21,
   kInt4 = 23,
@@ -45,7 +47,6 @@ std::optional<std::string> postgres_text(const Value& value) {
     case Value::Kind::null: return std::nullopt;
     case Value::Kind::string: return value.as_string();
     case Value::Kind::boolean: return value.as_bool() ? "true" : "false";
-    case Value::Kind::bytes: return "\\x" + hex(value.as_bytes());
     case Value::Kind::timestamp:
     case Value::Kind::duration:
     case Value::Kind::type: {
@@ -53,11 +54,35 @@ std::optional<std::string> postgres_text(const Value& value) {
       return quoted.substr(1, quoted.size() - 2);
     }
     case Value::Kind::float64: {
-      auto text = to_json(value);
+      const auto text = to_json(value);
+      if (value.as_double() == 0 && std::signbit(value.as_double())) return "-0";
       return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
     }
     default: return to_json(value);
   }
+}
+
+PostgresParameters::PostgresParameters(const ValueList& values) {
+  for (const auto& value : values) {
+    const bool binary = value.is(Value::Kind::bytes);
+    texts_.push_back(binary ? std::nullopt : postgres_text(value));
+    lengths_.push_back(binary ? static_cast<int>(value.as_bytes().size()) : 0);  // a text ends with its NUL
+    formats_.push_back(binary ? 1 : 0);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    // Bytes of no length are not null, and may lie nowhere.
+    if (formats_[i] == 1) {
+      pointers_.push_back(lengths_[i] == 0 ? "" : as_text(values[i].as_bytes()).data());
+    } else {
+      pointers_.push_back(texts_[i] ? texts_[i]->c_str() : nullptr);
+    }
+  }
+}
+
+std::optional<std::size_t> PostgresParameters::with_nul() const {
+  const auto it = std::ranges::find_if(texts_, [](const auto& text) { return text && text->contains('\0'); });
+  if (it == texts_.end()) return std::nullopt;
+  return static_cast<std::size_t>(it - texts_.begin());
 }
 
 Value postgres_value(unsigned type, std::string_view text) {
@@ -75,7 +100,7 @@ Value postgres_value(unsigned type, std::string_view text) {
       return Value(text);
     case kBytea:
       if (const auto bytes = text.starts_with("\\x") ? from_hex(text.substr(2)) : fail(Errc::invalid, ""))
-        return Value(base64(*bytes));
+        return Value(*bytes);
       return Value(text);
     case kTimestamp: return Value(timestamp_text(text, false));
     case kTimestampTz: return Value(timestamp_text(text, true));

@@ -40,7 +40,7 @@ StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& l
 }
 
 std::vector<std::unique_ptr<Action>> make_actions(Site site) {
-  const auto databases = std::make_shared<Databases>(site.connections, site.policy, site.vault);
+  const auto databases = std::make_shared<Databases>(site);
   std::vector<std::unique_ptr<Action>> actions;
   for (auto* make : {make_query, make_execute, make_transaction}) actions.push_back(make(site, databases));
   return actions;

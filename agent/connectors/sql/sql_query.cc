@@ -1,11 +1,9 @@
-#include "agent/connectors/rows.h"
 #include "agent/connectors/sql/sql_actions_parts.h"
-#include "shared/base/json.h"
+#include "agent/connectors/stored_rows.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace sallyport::connectors::sql {
@@ -21,18 +19,14 @@ struct Ceilings {
   std::string rows_limit;  // what set it, for the message
 };
 
-// Writes rows as NDJSON into the spool; keeps them as values besides while they are few.
+// Writes rows into the spool; keeps them as values besides while they are few.
 class SpooledRows final : public RowSink {
  public:
   SpooledRows(BodyWriter& spool, Ceilings ceilings) : spool_(spool), ceilings_(std::move(ceilings)) {}
 
   StepResult<void> begin(const std::vector<std::string>& columns) override {
-    std::set<std::string_view> seen;
-    for (const auto& name : columns) {
-      if (!seen.insert(name).second)
-        return step_fail("invalid", fmt::format("two columns are named \"{}\"; give one another name with AS", name));
-      keys_.emplace_back(name);
-    }
+    SP_TRY(piece_, stored_columns_line(columns));
+    keys_.assign(columns.begin(), columns.end());
     return {};
   }
 
@@ -40,10 +34,7 @@ class SpooledRows final : public RowSink {
     if (count_ == ceilings_.rows)
       return step_fail("too_large",
                        fmt::format("more than {} rows, the limit of {}", ceilings_.rows, ceilings_.rows_limit));
-    ValueMap map;
-    for (std::size_t i = 0; i < keys_.size(); ++i) map.emplace(keys_[i], std::move(values[i]));
-    Value row(std::move(map));
-    const auto line = to_json(row) + "\n";
+    const auto line = stored_row_line(values);
     ++count_;
     SP_CHECK(check_row(count_, line.size()));
     piece_ += line;
@@ -51,11 +42,7 @@ class SpooledRows final : public RowSink {
     if (bytes_ > ceilings_.bytes)
       return step_fail("too_large", fmt::format("more than {} bytes, the limit of the local policy (limits.bytes)",
                                                 ceilings_.bytes));
-    if (is_small()) {
-      small_.push_back(std::move(row));
-    } else {
-      small_.clear();
-    }
+    keep(std::move(values));
     return piece_.size() < kPiece ? StepResult<void>() : flush();
   }
 
@@ -70,6 +57,12 @@ class SpooledRows final : public RowSink {
   Value list() { return is_small() ? Value(std::exchange(small_, {})) : Value(); }
 
  private:
+  void keep(ValueList values) {
+    if (!is_small()) return small_.clear();
+    ValueMap row;
+    for (std::size_t i = 0; i < keys_.size(); ++i) row.emplace(keys_[i], std::move(values[i]));
+    small_.emplace_back(std::move(row));
+  }
   bool is_small() const { return count_ <= kInlineRows && bytes_ <= kInlineBytes; }
 
   BodyWriter& spool_;
@@ -95,7 +88,7 @@ class SqlQuery final : public Action {
     const Value none(ValueMap{});
     const auto* given = arguments.find("params");
     SP_TRY(const auto parameters, pick_parameters(checked.statement, given == nullptr ? none : *given));
-    SP_TRY(const auto spool, context.bodies.new_spool("application/x-ndjson"));
+    SP_TRY(const auto spool, context.bodies.new_spool("application/json"));
     SpooledRows rows(*spool, ceilings(context, arguments));
     SP_TRY(const auto lease, target.pool->begin(Access::read_only, target.limits));
     SP_CHECK(lease->query(checked.statement, parameters, rows, target.limits));
@@ -115,8 +108,7 @@ class SqlQuery final : public Action {
 
   static StepResult<Output> finish(const Arguments& arguments, SpooledRows& rows, BodyWriter& spool) {
     SP_TRY(auto body, spool.commit({}));
-    Handle handle{"rows", ValueMap{{Value("format"), Value("ndjson")}, {Value("source"), Value(std::move(body))}}};
-    auto output = rows_output(std::move(handle), arguments.integer_or("batch", kDefaultBatch));
+    auto output = rows_output(stored_rows_handle(std::move(body)), arguments.integer_or("batch", kDefaultBatch));
     output.insert_or_assign(Value("count"), Value(rows.count()));
     output.insert_or_assign(Value("columns"), rows.columns());
     output.insert_or_assign(Value("list"), rows.list());

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <thread>
 #include <utility>
@@ -65,6 +66,17 @@ bool is_allowed(SqlVerbs allowed, int action, const char* object, const char* wi
 bool makes_temporary(int action) {
   return action == SQLITE_CREATE_TEMP_TABLE || action == SQLITE_CREATE_TEMP_VIEW ||
          action == SQLITE_CREATE_TEMP_TRIGGER || action == SQLITE_CREATE_TEMP_INDEX;
+}
+
+// What SQLite would change without a word.
+StepResult<void> check_storable(std::string_view name, const Value& value) {
+  if (value.is(Value::Kind::float64) && std::isnan(value.as_double()))
+    return step_fail("invalid", fmt::format("the parameter :{} is NaN, which SQLite would store as null", name));
+  if (value.is(Value::Kind::uint64) && value.as_uint() > static_cast<std::uint64_t>(INT64_MAX))
+    return step_fail("invalid", fmt::format("the parameter :{} is larger than SQLite's integers; give it as text "
+                                            "(string())",
+                                            name));
+  return {};
 }
 
 class Sqlite final : public Connection {
@@ -179,8 +191,10 @@ class Sqlite final : public Connection {
     if (access_ == Access::read_only && !own_ && sqlite3_stmt_readonly(prepared) == 0) {
       return step_fail("permission", "the statement changes data in a transaction that is read only");
     }
-    for (std::size_t i = 0; i < parameters.size(); ++i)
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (!own_) SP_CHECK(check_storable(statement.parameters[i], parameters[i]));
       SP_CHECK(bind(prepared, static_cast<int>(i + 1), parameters[i], limits));
+    }
     const auto before = sqlite3_total_changes64(db_.get());
     SP_CHECK(take_rows(prepared, rows, limits));
     return sqlite3_total_changes64(db_.get()) == before ? 0 : sqlite3_changes64(db_.get());
@@ -233,10 +247,10 @@ class Sqlite final : public Connection {
       case Value::Kind::int64: code = sqlite3_bind_int64(statement, at, value.as_int()); break;
       case Value::Kind::float64: code = sqlite3_bind_double(statement, at, value.as_double()); break;
       case Value::Kind::string: code = text(value.as_string()); break;
-      case Value::Kind::bytes:
-        code = sqlite3_bind_blob64(statement, at, value.as_bytes().data(), value.as_bytes().size(), SQLITE_TRANSIENT);
+      case Value::Kind::bytes: code = bind_bytes(statement, at, value.as_bytes()); break;
+      case Value::Kind::uint64:
+        code = sqlite3_bind_int64(statement, at, static_cast<sqlite3_int64>(value.as_uint()));
         break;
-      case Value::Kind::uint64: code = text(std::to_string(value.as_uint())); break;
       case Value::Kind::timestamp:
       case Value::Kind::duration: {
         const auto quoted = to_json(value);
@@ -247,6 +261,12 @@ class Sqlite final : public Connection {
     }
     if (code != SQLITE_OK) return std::unexpected(sqlite_error(db_.get(), code, Phase::run, limits));
     return {};
+  }
+
+  // Without an address SQLite would take bytes of no length for null.
+  static int bind_bytes(sqlite3_stmt* statement, int at, const Bytes& bytes) {
+    if (bytes.empty()) return sqlite3_bind_zeroblob(statement, at, 0);
+    return sqlite3_bind_blob64(statement, at, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
   }
 
   static std::vector<std::string> column_names(sqlite3_stmt* statement) {
@@ -276,7 +296,8 @@ class Sqlite final : public Connection {
         case SQLITE_NULL: row.emplace_back(); break;
         case SQLITE_BLOB: {
           const auto* bytes = static_cast<const std::byte*>(sqlite3_column_blob(statement, i));
-          row.emplace_back(base64({bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement, i))}));
+          const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));
+          row.emplace_back(Bytes(bytes, bytes + size));
           break;
         }
         default: {

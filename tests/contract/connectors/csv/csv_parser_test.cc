@@ -79,6 +79,28 @@ TEST_CASE("records are read as RFC 4180 has them", "[csv]") {
   CHECK(parse({"a;\"b;c\"\n"}, {}, ';').records == Records{{"a", "b;c"}});
 }
 
+TEST_CASE("which fields stood in quotes is known, however the bytes come", "[csv]") {
+  const std::string text = "a,\"b\",\"\",\n\"\",,\"x\"\"y\",z\r\n\"q\",r,s,\"\"";
+  const std::vector<std::string> expected{"0110", "1010", "1001"};
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    INFO("cut after byte " << cut);
+    CsvParser parser(',');
+    std::vector<std::string> quoted;
+    const auto drain = [&] {
+      for (auto record = parser.next(); record && *record; record = parser.next()) {
+        quoted.emplace_back();
+        for (std::size_t i = 0; i < (*record)->size(); ++i) quoted.back() += parser.was_quoted(i) ? '1' : '0';
+      }
+    };
+    parser.feed(as_bytes(std::string_view(text).substr(0, cut)));
+    drain();
+    parser.feed(as_bytes(std::string_view(text).substr(cut)));
+    parser.finish();
+    drain();
+    CHECK(quoted == expected);
+  }
+}
+
 TEST_CASE("records survive being cut at every byte", "[csv]") {
   const std::string text = "\xEF\xBB\xBFid,\"na\"\"me\",x\r\n1,\"a\r\nb\",\xE2\x82\xAC\r\n\r\n2,,\"\"\n3,\"q\",z";
   const auto whole = parse({text});

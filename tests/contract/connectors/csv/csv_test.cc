@@ -3,9 +3,11 @@
 #include "agent/connectors/csv/csv_writer.h"
 #include "agent/connectors/file/file_actions.h"
 #include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/stored_rows.h"
 #include "shared/base/json.h"
 #include "tests/support/connector_site.h"
 
+#include <limits>
 #include <map>
 
 using namespace sallyport;
@@ -28,6 +30,7 @@ struct Csv {
   Csv() {
     std::vector<std::unique_ptr<RowFormat>> formats;
     formats.push_back(std::make_unique<csv::CsvFormat>());
+    formats.push_back(std::make_unique<StoredRowsFormat>());
     agent.bodies.add(std::make_unique<RowsOpener>(std::move(formats)));
     agent.bodies.add(std::make_unique<file::FileOpener>(agent.site()));
     for (auto& made : {csv::make_actions(agent.site()), file::make_actions(agent.site())}) {
@@ -39,6 +42,18 @@ struct Csv {
   }
   StepResult<Value> run(std::string_view action, ValueMap arguments, std::string_view connection = {}) {
     return agent.run(*actions.find(action)->second, std::move(arguments), connection);
+  }
+  // Rows as sql.query@1 leaves them.
+  Value stored(const std::vector<std::string>& columns, const std::vector<ValueList>& rows) {
+    auto text = *stored_columns_line(columns);
+    for (const auto& row : rows) text += stored_row_line(row);
+    return Value(stored_rows_handle(agent.bodies.put(text)));
+  }
+  std::string written(const Value& rows, ValueMap options = {}) {
+    options.emplace(Value("rows"), rows);
+    const auto output = run("csv.write@1", std::move(options));
+    if (!output) return output.error().error_class() + ": " + output.error().message;
+    return agent.bodies.content(output->find("file")->as_handle());
   }
   // The rows as JSON lines, or the error.
   std::string rows_of(std::string_view text, ValueMap options = {}) {
@@ -69,6 +84,10 @@ TEST_CASE("a CSV is read as rows by column", "[csv]") {
         "{\"a\":\"1\",\"b\":\"2\"}\n");
   CHECK(csv.rows_of("a,b,c\n1,2,3\n", args({{"columns", list({"c", "a"})}})) == "{\"a\":\"1\",\"c\":\"3\"}\n");
   CHECK(csv.rows_of("a,b\n,1\n", args({{"empty", "null"}})) == "{\"a\":null,\"b\":\"1\"}\n");
+  CHECK(csv.rows_of("a,b,c\n\"\",,\"\"\n", args({{"empty", "null"}})) == "{\"a\":\"\",\"b\":null,\"c\":\"\"}\n");
+  CHECK(csv.rows_of("a,b,c\n\"\",,1\n", args({{"empty", "null"}, {"columns", list({"b", "a"})}})) ==
+        "{\"a\":\"\",\"b\":null}\n");
+  CHECK(csv.rows_of("a,b\n\"\",\n") == "{\"a\":\"\",\"b\":\"\"}\n");
   CHECK(csv.rows_of("a\n\xE4\x80\n", args({{"encoding", "windows-1252"}})) == "{\"a\":\"ä€\"}\n");
   CHECK(csv.rows_of("a\n\xE4\n", args({{"encoding", "iso-8859-1"}})) == "{\"a\":\"ä\"}\n");
   CHECK(csv.rows_of("a,b\n") == "");
@@ -121,6 +140,68 @@ TEST_CASE("rows are written as CSV and read back the same", "[csv]") {
   CHECK(text == "a,b,c\r\n\"x,\"\"y\"\"\r\nz\",42,\r\n\" lead\",2.5,true\r\n");
   CHECK(csv.rows_of(text) ==
         "{\"a\":\"x,\\\"y\\\"\\r\\nz\",\"b\":\"42\",\"c\":\"\"}\n{\"a\":\" lead\",\"b\":\"2.5\",\"c\":\"true\"}\n");
+}
+
+TEST_CASE("rows of a query keep the order of their columns, and have a header when there are none", "[csv]") {
+  Csv csv;
+  const auto some = csv.written(csv.stored({"z", "a"}, {{Value(1), Value(2)}, {Value(3), Value()}}));
+  CHECK(some == "z,a\r\n1,2\r\n3,\r\n");
+  const auto none = csv.written(csv.stored({"z", "a"}, {}));
+  CHECK(none == "z,a\r\n");
+  CHECK(csv.rows_of(none) == "");
+  const auto read = csv.run("csv.read@1", args({{"source", Value(csv.agent.bodies.put(none))}}));
+  REQUIRE(read);
+  CHECK(to_json(*read->find("columns")) == R"(["z","a"])");
+  CHECK(csv.written(*read->find("rows")) == "z,a\r\n");
+  CHECK(csv.written(csv.stored({"z", "a"}, {}), args({{"columns", list({"a"})}})) == "a\r\n");
+  CHECK(csv.written(list({}), args({{"columns", list({"a", "b"})}})) == "a,b\r\n");
+}
+
+TEST_CASE("null and a text of no characters stay apart through a CSV", "[csv]") {
+  Csv csv;
+  const std::vector<std::string> columns{"id", "v", "w"};
+  const auto text = csv.written(csv.stored(columns, {{Value("1"), Value(""), Value()},
+                                                     {Value("2"), Value(), Value("")},
+                                                     {Value(), Value(), Value()},
+                                                     {Value(""), Value(""), Value("")}}));
+  CHECK(text == "id,v,w\r\n1,\"\",\r\n2,,\"\"\r\n,,\r\n\"\",\"\",\"\"\r\n");
+  CHECK(csv.rows_of(text, args({{"empty", "null"}})) ==
+        "{\"id\":\"1\",\"v\":\"\",\"w\":null}\n{\"id\":\"2\",\"v\":null,\"w\":\"\"}\n"
+        "{\"id\":null,\"v\":null,\"w\":null}\n{\"id\":\"\",\"v\":\"\",\"w\":\"\"}\n");
+  CHECK(csv.written(csv.stored({"a"}, {{Value()}, {Value("")}})) == "a\r\n\"\"\r\n\"\"\r\n");
+}
+
+TEST_CASE("every kind of value has its text in a CSV", "[csv]") {
+  Csv csv;
+  const double infinite = std::numeric_limits<double>::infinity();
+  const Value row(args({{"a", 2.0},
+                        {"b", Value(infinite)},
+                        {"c", Value(-infinite)},
+                        {"d", Value(std::numeric_limits<double>::quiet_NaN())},
+                        {"e", Value(Bytes{std::byte{0xde}, std::byte{0xad}})},
+                        {"f", Value(Bytes{})},
+                        {"g", Value(Timestamp{0, 0})},
+                        {"h", Value(Duration{3, 500'000'000})},
+                        {"i", Value(ValueList{Value(1), Value("x")})},
+                        {"j", Value(UINT64_MAX)},
+                        {"k", "12.50"}}));
+  CHECK(
+      csv.written(row) ==
+      "a,b,c,d,e,f,g,h,i,j,k\r\n"
+      "2,Infinity,-Infinity,NaN,3q0=,\"\",1970-01-01T00:00:00Z,3.5s,\"[1,\"\"x\"\"]\",18446744073709551615,12.50\r\n");
+}
+
+TEST_CASE("a delimiter that could not be read back is refused when writing too", "[csv]") {
+  Csv csv;
+  for (const std::string_view delimiter :
+       {std::string_view("\""), std::string_view("\n"), std::string_view("\r"), std::string_view(""),
+        std::string_view("ab"), std::string_view("\xC3\xBC"), std::string_view("\0", 1)}) {
+    INFO(delimiter);
+    CHECK(csv.written(list({Value(args({{"a", 1}, {"z", 2}}))}), args({{"delimiter", Value(delimiter)}}))
+              .starts_with("invalid: `delimiter`"));
+    CHECK(csv.rows_of("a\n", args({{"delimiter", Value(delimiter)}})).starts_with("invalid: `delimiter`"));
+  }
+  CHECK(csv.written(list({Value(args({{"a", 1}, {"z", 2}}))}), args({{"delimiter", "\t"}})) == "a\tz\r\n1\t2\r\n");
 }
 
 TEST_CASE("columns of a written CSV can be chosen; others are refused rather than lost", "[csv]") {

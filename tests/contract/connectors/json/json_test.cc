@@ -1,7 +1,7 @@
 #include "shared/base/json.h"
 #include "agent/connectors/json/json_actions.h"
-#include "agent/connectors/json/line_splitter.h"
 #include "agent/connectors/json/ndjson_rows.h"
+#include "agent/connectors/line_splitter.h"
 #include "tests/support/connector_site.h"
 
 #include <map>
@@ -135,7 +135,7 @@ TEST_CASE("a stop, a deadline and a full spool end the writing", "[json]") {
 TEST_CASE("lines survive being cut at every byte, and are bounded", "[json]") {
   const std::string text = "one\r\n\ntwo\nthree";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-    json::LineSplitter lines(10);
+    LineSplitter lines(10);
     std::string all;
     const auto drain = [&] {
       for (auto line = lines.next(); line && *line; line = lines.next()) all += **line + "|";
@@ -149,7 +149,7 @@ TEST_CASE("lines survive being cut at every byte, and are bounded", "[json]") {
     CHECK(all == "one||two|three|");
     CHECK(lines.line() == 4);
   }
-  json::LineSplitter lines(4);
+  LineSplitter lines(4);
   lines.feed(as_bytes("12345"));
   CHECK(lines.next().error().error_class() == "too_large");
 }

@@ -3,6 +3,7 @@
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/sql/sql_actions.h"
+#include "agent/connectors/stored_rows.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -76,6 +77,7 @@ SqlWorld::SqlWorld(Engine which) : engine(which) {
   }
   sql(kTables);
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
+  formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
   formats.push_back(std::make_unique<connectors::json::NdjsonFormat>());
   agent->bodies.add(std::make_unique<connectors::RowsOpener>(std::move(formats)));
   for (auto& action : connectors::sql::make_actions(agent->site())) {

@@ -76,6 +76,51 @@ TEST_CASE("parameters of every kind arrive", "[sql][postgres]") {
   CHECK(nul.error().message == "the parameter :name holds a NUL character, which PostgreSQL cannot store");
 }
 
+TEST_CASE("bytes are a bytea or nothing", "[sql][postgres][bytes]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql("create domain picture as bytea; create table pictures (id int, b bytea, t text, p picture)");
+  const Value bytes(Bytes{std::byte{0xde}, std::byte{0}, std::byte{0x5c}});
+  const auto one = [&](const char* statement) {
+    return world.run("sql.query@1", args({{"statement", statement}, {"params", row({{"b", bytes}})}}));
+  };
+  const auto told = one("select encode(:b, 'hex') as h, length(:b::bytea) as n, :b::bytea as b");
+  if (!told) FAIL(told.error().message);
+  CHECK(stored_json(*told->find("list")) == R"([{"b":{"$bytes":"3gBc"},"h":"de005c","n":3}])");
+
+  CHECK(world.affected("insert into pictures (id, b) values (:id, :b)",
+                       Value(ValueList{row({{"id", 1}, {"b", bytes}}), row({{"id", 2}, {"b", Value()}}),
+                                       row({{"id", 3}, {"b", Value(Bytes{})}}), row({{"id", 4}, {"b", "\\x0102"}}),
+                                       row({{"id", 5}, {"b", bytes}})})) == 5);
+  CHECK(world.sql("select id, b from pictures order by id") == "1|\\xde005c\n2|\n3|\\x\n4|\\x0102\n5|\\xde005c");
+  CHECK(world.sql("select id from pictures where b is null") == "2");
+  CHECK(world.affected("insert into pictures (p) values (:b::bytea)", row({{"b", bytes}})) == 1);
+
+  for (const char* statement : {"insert into pictures (t) values (:b)", "update pictures set id = :b", "select :b as b",
+                                "insert into pictures (p) values (:b)"}) {
+    INFO(statement);
+    const auto refused = world.execute(statement, row({{"b", bytes}}));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().error_class() == "invalid");
+    CHECK(refused.error().message.find("the parameter :b is bytes") == 0);
+    CHECK(refused.error().message.find("write :b::bytea") != std::string::npos);
+  }
+  CHECK(world.sql("select count(*) from pictures where t is not null") == "0");
+  CHECK(one("select length(:b::bytea) as n"));  // the session is fine afterwards
+}
+
+TEST_CASE("doubles of every kind go through rows", "[sql][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql(
+      "create table d (id int, x float8, y float4); insert into d values (1, 2, 2), (2, 'NaN', 'NaN'), "
+      "(3, 'Infinity', '-Infinity'), (4, '-0', '-0'), (5, 0.1, 0.1), (6, 1e300, 1e30), (7, null, null)");
+  const auto output = world.run("sql.query@1", args({{"statement", "select id + 10 as id, x, y from d order by id"}}));
+  REQUIRE(output);
+  CHECK(output->find("list")->as_list()[0].find("x")->is(Value::Kind::float64));
+  CHECK(world.affected("insert into d (id, x, y) values (:id, :x, :y)", *output->find("rows")) == 7);
+  CHECK(world.sql("select count(*) from d a join d b on b.id = a.id + 10 and a.x::text is not distinct from b.x::text "
+                  "and a.y::text is not distinct from b.y::text") == "7");
+}
+
 TEST_CASE("messages that quote data are withheld, details never used", "[sql][postgres]") {
   test::SqlWorld world(Engine::postgres);
   world.sql(
@@ -129,26 +174,37 @@ TEST_CASE("serialization failures are class transaction", "[sql][postgres]") {
   CHECK(output.error().classes == std::vector<std::string>{"sqlstate:55P03", "transaction"});
 }
 
-TEST_CASE("a connection that cannot be made says why, without the password", "[sql][postgres]") {
+TEST_CASE("a connection that cannot be made: the step hears its name and class, the agent's log why",
+          "[sql][postgres]") {
   auto& server = test::postgres();
   const test::TempDir dir;
   const auto wrong = dir.write("wrong", "c4n4ry-password");
   ::chmod(wrong.c_str(), 0600);
-  const auto refused = Dialled(at(server.port(), wrong)).error();
-  CHECK(refused.classes.back() == "permission");
-  CHECK(refused.message.find("password authentication failed") != std::string::npos);
-  CHECK(refused.message.find("c4n4ry") == std::string::npos);
-
-  CHECK(Dialled(at(server.port(), server.password_file(), "postgres", "nowhere")).error().classes.back() ==
-        "not_found");
-  CHECK(Dialled(at(1, server.password_file())).error().error_class() == "connection");
-  CHECK(Dialled(at(server.port(), dir.path("none"))).error().error_class() == "not_found");
-  ::chmod(wrong.c_str(), 0644);
-  const auto open = Dialled(at(server.port(), wrong)).error();
-  CHECK(open.error_class() == "permission");
-  CHECK(open.message.find("chmod 600") != std::string::npos);
-  CHECK(Dialled(at(server.port(), server.password_file()) + ", sslmode: require").error().error_class() ==
-        "connection");
+  const auto open = dir.write("open", "c4n4ry-password");
+  ::chmod(open.c_str(), 0644);
+  struct Row {
+    std::string settings, error_class, message, logged;
+  };
+  const Row table[] = {
+      {at(server.port(), wrong), "permission", "the agent was refused", "password authentication failed for user"},
+      {at(server.port(), server.password_file(), "postgres", "nowhere"), "not_found", "it is not there", "nowhere"},
+      {at(1, server.password_file()), "connection", "it could not be reached", "127.0.0.1"},
+      {at(server.port(), dir.path("none")), "not_found", "it is not there", dir.path("none")},
+      {at(server.port(), open), "permission", "the agent was refused", "chmod 600"},
+      {at(server.port(), server.password_file()) + ", sslmode: require", "connection", "it could not be reached",
+       "SSL"},
+  };
+  for (const auto& one : table) {
+    INFO(one.settings);
+    Dialled dialled(one.settings);
+    const auto error = dialled.error();
+    CHECK(error.classes.back() == one.error_class);
+    CHECK(error.message == "connecting to db: " + one.message + "; the agent's log says more");
+    const auto logged = dialled.agent.logged();
+    CHECK(logged.find("\"connection.failed\"") != std::string::npos);
+    CHECK(logged.find(one.logged) != std::string::npos);
+    CHECK(logged.find("c4n4ry") == std::string::npos);
+  }
 }
 
 TEST_CASE("the environment decides nothing about a connection", "[sql][postgres]") {
@@ -160,7 +216,9 @@ TEST_CASE("the environment decides nothing about a connection", "[sql][postgres]
   CHECK(without.classes.back() == "permission");
   for (const char* name : {"PGSERVICE", "PGHOSTADDR"}) {
     ::setenv(name, "elsewhere", 1);
-    CHECK(Dialled(at(server.port(), server.password_file())).error().message.find(name) != std::string::npos);
+    Dialled dialled(at(server.port(), server.password_file()));
+    CHECK(dialled.error().error_class() == "invalid");
+    CHECK(dialled.agent.logged().find(name) != std::string::npos);
     ::unsetenv(name);
   }
 }

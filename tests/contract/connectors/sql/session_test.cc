@@ -75,7 +75,7 @@ TEST_CASE("a temporary table hides nothing from the next step", "[sql][session]"
   const auto policy = policy::parse_policy(
       "actions: [\"sql.*\"]\nconnections: {db: {sql: {verbs: [select, insert, ddl]}}}", "policy.yaml", "/");
   REQUIRE(policy);
-  const auto actions = sql::make_actions({site.connections, *policy, site.vault, site.clock});
+  const auto actions = sql::make_actions({site.connections, *policy, site.vault, site.clock, site.log});
   for (int i = 0; i < 2; ++i) {
     const auto made = world.agent->run(
         *actions.at(1), args({{"statement", "create temp table orders (id int)"}, {"exactly_once", false}}), "db");

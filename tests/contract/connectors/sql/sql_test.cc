@@ -42,6 +42,53 @@ TEST_CASE("rows are read exactly", "[sql]") {
   CHECK(parse_stored_json(to_json(*output)) == *output);
 }
 
+TEST_CASE("bytes go from one table into another as they are", "[sql][bytes]") {
+  auto world = test::SqlWorld::any();
+  const bool sqlite = world.engine == test::SqlWorld::Engine::sqlite;
+  Bytes all;
+  for (int i = 0; i < 256; ++i) all.push_back(static_cast<std::byte>(i));
+  const auto literal = [&](const std::string& digits) { return sqlite ? "x'" + digits + "'" : "'\\x" + digits + "'"; };
+  const std::string kind = sqlite ? "blob" : "bytea";
+  world.sql("create table source (id integer, b " + kind + "); create table target (id integer, b " + kind + ")");
+  world.sql("insert into source values (1, " + literal("deadbeef") + "), (2, " + literal("") + "), (3, null), (4, " +
+            literal(hex(all)) + ")");
+  const auto output = world.run("sql.query@1", args({{"statement", "select b, id from source order by id"}}));
+  if (!output) FAIL(output.error().message);
+  const auto* rows = output->find("list");
+  CHECK(rows->as_list()[0].find("b")->as_bytes() == *from_hex("deadbeef"));
+  CHECK(rows->as_list()[3].find("b")->as_bytes() == all);
+  const auto stored = parse_stored_json(stored_json(*output));  // what a step after a crash sees
+  REQUIRE(stored);
+  CHECK(*stored == *output);
+
+  const std::string same =
+      "select count(*) from source s join target t on s.id = t.id and (s.b = t.b or (s.b is null and t.b is null))";
+  const char* insert = "insert into target (id, b) values (:id, :b)";
+  CHECK(world.affected(insert, *stored->find("rows")) == 4);
+  CHECK(world.sql(same) == "4");
+  CHECK(world.affected(insert, *stored->find("list")) == 4);
+  CHECK(world.sql(same) == "8");
+  CHECK(world.affected("update target set b = :b where id = :id", rows->as_list()[0]) == 2);
+  CHECK(world.sql("select distinct b = " + literal("deadbeef") + " from target where id = 1") == (sqlite ? "1" : "t"));
+  CHECK(world.affected("delete from target where b = :b", rows->as_list()[3]) == 2);
+}
+
+TEST_CASE("rows know their columns in order, also when there are none", "[sql]") {
+  auto world = test::SqlWorld::any();
+  for (const char* statement : {"select 1 as z, 2 as a, 3 as m", "select 1 as z, 2 as a, 3 as m where 1 = 0"}) {
+    const auto output = world.run("sql.query@1", args({{"statement", statement}}));
+    if (!output) FAIL(output.error().message);
+    const auto rows = world.agent->bodies.open_rows(output->find("rows")->as_handle());
+    REQUIRE(rows);
+    CHECK((*rows)->columns() == std::vector<std::string>{"z", "a", "m"});
+    CHECK(to_json(*output->find("columns")) == R"(["z","a","m"])");
+  }
+  const auto twice = world.run("sql.query@1", args({{"statement", "select 1 as a, 2 as a"}}));
+  CHECK(twice.error().message.find("two columns are named \"a\"") != std::string::npos);
+  const auto reserved = world.run("sql.query@1", args({{"statement", "select 1 as \"$bytes\""}}));
+  CHECK(reserved.error().message.find("must not be named $bytes") != std::string::npos);
+}
+
 TEST_CASE("a large result streams into the spool", "[sql]") {
   auto world = test::SqlWorld::any();
   const auto output = world.run("sql.query@1", args({{"statement",

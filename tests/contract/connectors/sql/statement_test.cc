@@ -54,9 +54,24 @@ TEST_CASE("values travel to PostgreSQL as text", "[sql][postgres]") {
   CHECK(postgres_text(Value(std::numeric_limits<double>::infinity())) == "Infinity");
   CHECK(postgres_text(Value(true)) == "true");
   CHECK(postgres_text(Value("it's")) == "it's");
-  CHECK(postgres_text(Value(Bytes{std::byte{0}, std::byte{255}})) == "\\x00ff");
+  CHECK(postgres_text(Value(-0.0)) == "-0");
   CHECK(postgres_text(Value(Timestamp{0, 0})) == "1970-01-01T00:00:00Z");
   CHECK(postgres_text(Value(ValueList{Value(1), Value("a")})) == "[1,\"a\"]");
+}
+
+TEST_CASE("bytes travel to PostgreSQL as they are, beside texts and nulls", "[sql][postgres][bytes]") {
+  const ValueList values{Value("a"), Value(Bytes{std::byte{0}, std::byte{255}}), Value(), Value(Bytes{}),
+                         Value(std::string("a\0b", 3))};
+  const PostgresParameters given(values);
+  REQUIRE(given.count() == 5);
+  CHECK(std::vector<int>(given.formats(), given.formats() + 5) == std::vector<int>{0, 1, 0, 1, 0});
+  CHECK(std::string_view(given.pointers()[0]) == "a");
+  CHECK(std::string_view(given.pointers()[1], static_cast<std::size_t>(given.lengths()[1])) ==
+        std::string_view("\0\xff", 2));
+  CHECK(given.pointers()[2] == nullptr);
+  CHECK(given.pointers()[3] != nullptr);
+  CHECK(given.lengths()[3] == 0);
+  CHECK(given.with_nul() == 4);
 }
 
 TEST_CASE("columns come back as exact values", "[sql][postgres]") {
@@ -64,7 +79,8 @@ TEST_CASE("columns come back as exact values", "[sql][postgres]") {
   CHECK(postgres_value(16, "t") == Value(true));
   CHECK(postgres_value(701, "0.1") == Value(0.1));
   CHECK(postgres_value(1700, "12.50") == Value("12.50"));
-  CHECK(postgres_value(17, "\\x00ff") == Value("AP8="));
+  CHECK(postgres_value(17, "\\x00ff") == Value(Bytes{std::byte{0}, std::byte{255}}));
+  CHECK(postgres_value(17, "\\x") == Value(Bytes{}));
   CHECK(postgres_value(1184, "2026-01-31 09:30:00.5+00") == Value("2026-01-31T09:30:00.5Z"));
   CHECK(postgres_value(1114, "2026-01-31 09:30:00") == Value("2026-01-31T09:30:00"));
   CHECK(postgres_value(1184, "infinity") == Value("infinity"));

@@ -1,6 +1,7 @@
 #include "agent/connectors/arguments.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/site.h"
+#include "agent/connectors/stored_rows.h"
 #include "agent/connectors/translate.h"
 #include "shared/base/json.h"
 #include "tests/support/connector_site.h"
@@ -93,4 +94,43 @@ TEST_CASE("rows come from lists and maps as from handles", "[connectors]") {
   CHECK(opener.open_rows(Handle{"rows", args({{"format", "xml"}})}, agent.bodies).error().message.find("\"xml\"") !=
         std::string::npos);
   CHECK_FALSE(opener.open_bytes(Handle{"rows", {}}, agent.bodies));
+}
+
+TEST_CASE("stored rows keep types, and columns in their order", "[connectors][rows]") {
+  test::ConnectorSite agent("connections: {}", "{}");
+  const std::vector<std::string> names{"z", "a", "m"};
+  auto text = *stored_columns_line(names);
+  const ValueList first{Value(2.0), Value(Bytes{std::byte{0xff}}), Value()};
+  text += stored_row_line(first) + stored_row_line({Value(INT64_MIN), Value("line\nbreak"), Value(true)});
+  const auto open = [&](std::string_view body) {
+    return StoredRowsFormat().open(stored_rows_handle(agent.bodies.put(body)), agent.bodies);
+  };
+  const auto rows = open(text);
+  REQUIRE(rows);
+  CHECK((*rows)->columns() == names);
+  CHECK(**(*rows)->next() == Value(args({{"z", first[0]}, {"a", first[1]}, {"m", first[2]}})));
+  CHECK(to_json(**(*rows)->next()) == R"({"a":"line\nbreak","m":true,"z":-9223372036854775808})");
+  const auto end = (*rows)->next();
+  CHECK((end && !*end));
+
+  const auto none = open(*stored_columns_line(names));
+  REQUIRE(none);
+  CHECK((*none)->columns() == names);
+  CHECK_FALSE((*none)->next()->has_value());
+}
+
+TEST_CASE("stored rows that this agent did not write are an error, without their content", "[connectors][rows]") {
+  test::ConnectorSite agent("connections: {}", "{}");
+  for (const char* body : {"", "{}\n", "c4n4ry\n", "[1]\n", "[\"a\"]\n{\"a\":\"c4n4ry\"}\n", "[\"a\"]\n[1,2]\n",
+                           "[\"a\"]\n[]\n", "[\"a\"]\n[\"c4n4ry\n"}) {
+    INFO(body);
+    const auto rows = StoredRowsFormat().open(stored_rows_handle(agent.bodies.put(body)), agent.bodies);
+    const auto error = rows ? (*rows)->next().error() : rows.error();
+    CHECK(error.error_class() == "format");
+    CHECK(error.message.find("c4n4ry") == std::string::npos);
+  }
+  CHECK(StoredRowsFormat().open(Handle{"rows", {}}, agent.bodies).error().error_class() == "invalid");
+  CHECK(stored_columns_line(std::vector<std::string>{"a", "a"}).error().message.find("two columns") == 0);
+  for (const char* name : {"$bytes", "$handle", "$double"})
+    CHECK(stored_columns_line(std::vector<std::string>{name}).error().error_class() == "invalid");
 }

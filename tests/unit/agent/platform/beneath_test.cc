@@ -6,7 +6,10 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +17,6 @@
 #include <set>
 #include <thread>
 
-#include <sys/wait.h>
 using namespace sallyport;
 using namespace sallyport::platform;
 namespace fs = std::filesystem;
@@ -227,6 +229,50 @@ TEST_CASE("only regular files are opened", "[platform]") {
   CHECK(yard.root.facts("in").error().code == Errc::invalid);
   CHECK(yard.root.open_file("in/none").error().code == Errc::not_found);
   CHECK(Root::open(yard.dir.path("none")).error().code == Errc::not_found);
+}
+
+namespace {
+
+// In a mount namespace of its own: an overlay is mounted, examined, and mounted anew. The exit code says what was
+// found.
+enum Remounted : int { kSame = 0, kOther = 1, kNoMounts = 77 };
+
+int look_across_mounts(const test::TempDir& dir) {
+  const auto options = "lowerdir=" + dir.path("low") + ",upperdir=" + dir.path("up") + ",workdir=" + dir.path("work");
+  const auto at = dir.path("at");
+  const auto mount_it = [&] { return ::mount("overlay", at.c_str(), "overlay", 0, options.c_str()) == 0; };
+  const auto facts = [&] {
+    const auto root = Root::open(at);
+    return root ? root->facts("a.csv").value_or(FileFacts{}) : FileFacts{};
+  };
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount_it())
+    return kNoMounts;
+  const auto before = facts();
+  struct stat first{}, second{};
+  ::stat((at + "/a.csv").c_str(), &first);
+  const Fd keeps_the_number(::open(at.c_str(), O_RDONLY | O_DIRECTORY));
+  if (::umount2(at.c_str(), MNT_DETACH) != 0 || !mount_it()) return kNoMounts;
+  ::stat((at + "/a.csv").c_str(), &second);
+  if (first.st_dev == second.st_dev) return kNoMounts;  // it would prove nothing
+  return !before.identity.empty() && facts() == before ? kSame : kOther;
+}
+
+}  // namespace
+
+TEST_CASE("a file is the same one after its file system was mounted anew", "[platform]") {
+  const test::TempDir dir;
+  for (const char* name : {"low", "up", "work", "at"}) std::filesystem::create_directory(dir.path(name));
+  dir.write("up/a.csv", "1,2\n");
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(look_across_mounts(dir));
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoMounts) {
+    WARN("mounting is not allowed here");
+    return;
+  }
+  CHECK(WEXITSTATUS(status) == kSame);
 }
 
 TEST_CASE("facts change with content, time and identity", "[platform]") {

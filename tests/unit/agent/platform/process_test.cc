@@ -5,11 +5,16 @@
 
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <thread>
 
 using namespace sallyport;
@@ -151,6 +156,106 @@ TEST_CASE("a child left behind does not outlive the program", "[platform][proces
   REQUIRE(run_process(shell("sleep 600 & echo $!"), soon(), {}, kept));
   CHECK(std::chrono::steady_clock::now() - begin < 5s);
   CHECK(is_gone(std::stoi(kept.out)));
+}
+
+// Each script tells the number of a process that has left the program's group.
+const char* const kEscapes[] = {
+    "setsid sh -c 'echo $$; exec sleep 777' & sleep 600",
+    "(setsid sh -c 'echo $$; exec sleep 777' &) ; sleep 600",  // its parent is gone: an orphan
+    "setsid sh -c 'setsid sh -c \"echo \\$\\$; exec sleep 777\" & exit 0' & sleep 600",  // twice
+    "setsid sh -c 'trap \"\" TERM HUP; echo $$; while :; do sleep 1; done' & sleep 600",
+};
+
+TEST_CASE("no descendant outlives the deadline, whatever session it is in", "[platform][process]") {
+  for (const char* script : kEscapes) {
+    INFO(script);
+    Kept kept;
+    const auto end = run_process(shell(script), std::chrono::steady_clock::now() + 1s, {}, kept);
+    REQUIRE_FALSE(end);
+    CHECK(end.error().code == Errc::timed_out);
+    REQUIRE_FALSE(kept.out.empty());
+    CHECK(::kill(std::stoi(kept.out), 0) != 0);  // gone when it returns, not some time later
+  }
+}
+
+TEST_CASE("no descendant outlives a program that ends by itself or is ended for its output", "[platform][process]") {
+  const test::TempDir dir;
+  const auto script = [&](const std::string& name, const char* end) {
+    return shell(
+        fmt::format("(setsid sh -c 'echo $$; : > {0}; exec sleep 777' &) ; while ! [ -e {0} ]; do :; done; {1}",
+                    dir.path(name), end));
+  };
+  Kept kept;
+  const auto failed = run_process(script("one", "exit 7"), soon(), {}, kept);
+  REQUIRE(failed);
+  CHECK(failed->code == 7);
+  CHECK(::kill(std::stoi(kept.out), 0) != 0);
+
+  Kept refused(1);
+  CHECK(run_process(script("two", "sleep 600"), soon(), {}, refused).error().code == Errc::too_large);
+  CHECK(::kill(std::stoi(refused.out), 0) != 0);
+}
+
+TEST_CASE("ending one program leaves another's descendants alone", "[platform][process]") {
+  Kept other;
+  std::stop_source stop;
+  Result<ProcessEnd> end = ProcessEnd{};
+  std::atomic<bool> ended = false;
+  std::thread beside([&] {
+    end = run_process(shell("setsid sh -c 'echo here; exec sleep 777' & while :; do sleep 0.1; done"), soon(),
+                      stop.get_token(), other);
+    ended = true;
+  });
+  Kept kept;
+  CHECK_FALSE(run_process(shell(kEscapes[1]), std::chrono::steady_clock::now() + 1s, {}, kept));
+  CHECK_FALSE(ended);
+  stop.request_stop();
+  beside.join();
+  CHECK(other.out == "here\n");
+  CHECK(end.error().code == Errc::cancelled);
+}
+
+TEST_CASE("an agent without privileges ends them too, and one that dies leaves none", "[platform][process]") {
+  const auto as_nobody = [](auto work) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      if (::geteuid() == 0) (void)!::setresuid(65534, 65534, 65534);
+      ::_exit(work() ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  };
+  CHECK(as_nobody([] {
+          Kept kept;
+          const auto end = run_process(shell(kEscapes[1]), std::chrono::steady_clock::now() + 1s, {}, kept);
+          return !end && end.error().code == Errc::timed_out && ::kill(std::stoi(kept.out), 0) != 0;
+        }) == 0);
+
+  std::array<int, 2> told{};
+  REQUIRE(::pipe(told.data()) == 0);
+  const Fd reading(told[0]);
+  class Telling final : public ProcessOutput {
+   public:
+    explicit Telling(int to) : to_(to) {}
+    Result<void> take_stdout(std::span<const std::byte> bytes) override {
+      (void)!::write(to_, bytes.data(), bytes.size());
+      ::kill(::getpid(), SIGKILL);
+      return {};
+    }
+    Result<void> take_stderr(std::span<const std::byte>) override { return {}; }
+
+   private:
+    int to_;
+  };
+  CHECK(as_nobody([&] {
+          Telling telling(told[1]);
+          return run_process(shell(kEscapes[1]), soon(), {}, telling).has_value();
+        }) == 128 + SIGKILL);
+  ::close(told[1]);
+  std::array<char, 32> text{};
+  REQUIRE(::read(reading.get(), text.data(), text.size() - 1) > 0);
+  CHECK(is_gone(std::stoi(text.data())));
 }
 
 TEST_CASE("limits of the kernel are set", "[platform][process]") {

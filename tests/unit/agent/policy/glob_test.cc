@@ -33,6 +33,29 @@ TEST_CASE("patterns match names", "[policy][glob]") {
       {"**", "abc", true},
       {"[a-", "a", false},
       {"x[0-9][0-9].csv", "x42.csv", true},
+      {"?.txt", "ü.txt", true},
+      {"??.txt", "ü.txt", false},
+      {"M?ller.csv", "Müller.csv", true},
+      {"?", "€", true},
+      {"?", "\U0001F600", true},
+      {"*?", "ü", true},
+      {"*??", "ü", false},
+      {"*[é]", "caf\u00e9", true},
+      {"[ä-ü]", "ö", true},
+      {"[ä-ü]", "o", false},
+      {"[!ä]", "ö", true},
+      {"[!ä]", "ä", false},
+      {"[a-ü]", "z", true},
+      {"[ä-]", "-", true},
+      {"ü*", "ü", true},
+      {"ü", "ö", false},
+      {"?", "\xff", true},
+      {"??", "\xc3\xff", true},
+      {"[\xc3]", "ü", false},
+      {"\xff", "\xff", true},
+      {"\xff", "\xfe", false},
+      {"?", "\xe2\x82", false},
+      {"u?", "u\u0308", true},
   };
   for (const auto& row : table) {
     INFO(row.pattern << " against " << row.name);
@@ -51,5 +74,7 @@ TEST_CASE("a hostile pattern takes no exponential time", "[policy][glob]") {
 TEST_CASE("what is no pattern is known", "[policy][glob]") {
   CHECK(is_glob("*.csv"));
   CHECK(is_glob("[a-z]*"));
+  CHECK(is_glob("[ä-ü]?"));
+  CHECK_FALSE(is_glob("[ä-"));
   for (const char* bad : {"", "a/b", "[a", "x[!"}) CHECK_FALSE(is_glob(bad));
 }

@@ -1,6 +1,8 @@
 #include "agent/runner/outcome.h"
 #include "tests/unit/agent/runner/job_script.h"
 
+#include <algorithm>
+
 namespace sallyport::runner {
 using namespace test;
 using Lines = std::vector<std::string>;
@@ -165,15 +167,47 @@ TEST_CASE("arguments that do not fit fail the step before it runs", "[execution]
 }
 
 TEST_CASE("an output is the same value now and after a restart", "[execution][output]") {
-  const Value output(ValueMap{
-      {"u", std::uint64_t{5}}, {"list", ValueList{1, 2.5, "x", Value()}}, {"body", Handle{"spool", {{"name", "n"}}}}});
+  const Value output(ValueMap{{"u", std::uint64_t{5}},
+                              {"list", ValueList{1, 2.0, 2.5, "x", Value(), Value(Bytes{std::byte{0xff}})}},
+                              {"body", Handle{"spool", {{"name", "n"}}}}});
   const auto kept = settled(output);
   REQUIRE(kept);
   CHECK(kept->find("u")->is(Value::Kind::int64));
+  CHECK(*kept->find("list") == *output.find("list"));
   CHECK(kept->find("body")->as_handle().kind == "spool");
   const auto again = decode_outcome(journal::StepStatus::succeeded, encode_outcome(Outcome::success(*kept)));
   REQUIRE(again);
   CHECK(again->output == *kept);
+}
+
+TEST_CASE("bytes and doubles are the same values for later steps, also after a restart", "[execution][output]") {
+  JobScript job(R"(
+steps:
+  - {id: a, uses: sql.query@1, connection: c, with: {statement: select 1}}
+  - id: b
+    uses: sql.query@1
+    connection: d
+    foreach: ${{ steps.a.output.list }}
+    with: {statement: "select id from t where b = :b and f = :f", params: "${{ item }}"}
+  - id: c
+    uses: log.write@1
+    with: {text: "${{ size(steps.a.output.list[0].b) }} ${{ steps.a.output.list[0].f * 1.25 }}"}
+)");
+  const Value row(ValueMap{{"b", Value(Bytes{std::byte{0xde}, std::byte{0}})}, {"f", Value(2.0)}});
+  job.on("sql.query@1", [&](const RunStep&) { return gives(Value(ValueMap{{"list", Value(ValueList{row})}})); });
+  const bool crash = GENERATE(false, true);
+  if (crash) {
+    job.perform(job.turn());
+    (void)job.turn();
+    job.restart();
+  }
+  job.run();
+  for (const auto& line : job.told()) UNSCOPED_INFO(line);
+  REQUIRE(job.finished == JobStatus::succeeded);
+  CHECK(*job.steps.back().arguments.find("params") == row);
+  const auto told = job.told();
+  CHECK(std::ranges::find(told, "log info 2 2.5") != told.end());
+  CHECK(input_of(job, "b[0]").find(R"("params":{"b":{"$bytes":"3gA="},"f":2.0})") != std::string::npos);
 }
 
 TEST_CASE("an output too large for a value fails its step", "[execution][output][bounds]") {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <limits>
 
 using namespace sallyport;
@@ -120,6 +121,66 @@ TEST_CASE("a handle survives storage and cannot be forged from outside", "[base]
   CHECK(text == R"({"$handle":"file","path":"in/a.csv"})");
   CHECK(*parse_stored_json(text) == handle);
   CHECK_FALSE(parse_json(text));
+}
+
+TEST_CASE("what JSON has no form for survives storage with its type", "[base][json]") {
+  struct Row {
+    Value value;
+    const char* text;
+  };
+  const double infinite = std::numeric_limits<double>::infinity();
+  const Row table[] = {
+      {Value(Bytes{}), R"({"$bytes":""})"},
+      {Value(Bytes{std::byte{0xde}, std::byte{0xad}, std::byte{0}}), R"({"$bytes":"3q0A"})"},
+      {Value(2.0), "2.0"},
+      {Value(-3.0), "-3.0"},
+      {Value(0.0), "0.0"},
+      {Value(-0.0), "-0.0"},
+      {Value(0.1), "0.1"},
+      {Value(1e20), "100000000000000000000.0"},
+      {Value(1e21), "1e+21"},
+      {Value(5e-324), "5e-324"},
+      {Value(infinite), R"({"$double":"Infinity"})"},
+      {Value(-infinite), R"({"$double":"-Infinity"})"},
+      {Value(2), "2"},
+      {Value(INT64_MIN), "-9223372036854775808"},
+      {Value(UINT64_MAX), "18446744073709551615"},
+      {Value(ValueList{Value(Bytes{std::byte{1}}), Value(1.0), Value()}), R"([{"$bytes":"AQ=="},1.0,null])"},
+      {Value(Handle{"spool", {{Value("at"), Value(1.0)}}}), R"({"$handle":"spool","at":1.0})"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    CHECK(stored_json(row.value) == row.text);
+    const auto back = parse_stored_json(row.text);
+    REQUIRE(back);
+    CHECK(*back == row.value);
+    CHECK(stored_json(*back) == row.text);
+  }
+  const auto nan = parse_stored_json(stored_json(Value(std::numeric_limits<double>::quiet_NaN())));
+  REQUIRE(nan);
+  CHECK(std::isnan(nan->as_double()));
+}
+
+TEST_CASE("marks of stored JSON are refused from outside, and when they are broken", "[base][json]") {
+  for (const char* text : {R"({"$bytes":"AQ=="})", R"([{"a":{"$bytes":"AQ==","b":1}}])", R"({"$double":"NaN"})"}) {
+    INFO(text);
+    const auto foreign = parse_json(text);
+    REQUIRE_FALSE(foreign);
+    CHECK(foreign.error().message.find("is reserved") != std::string::npos);
+    const auto shown = parse_shown_json(text);
+    REQUIRE(shown);
+    CHECK(to_json(*shown) == text);
+  }
+  for (const char* text : {R"({"$bytes":"AQ"})", R"({"$bytes":1})", R"({"$bytes":"AQ==","b":1})",
+                           R"({"$bytes":"AQ==","$double":"NaN"})", R"({"$double":"1"})", R"({"$handle":null})"}) {
+    INFO(text);
+    CHECK_FALSE(parse_stored_json(text));
+  }
+  CHECK(is_reserved_name("$bytes"));
+  CHECK_FALSE(is_reserved_name("bytes"));
+  CHECK_FALSE(is_reserved_name("$byte"));
+  CHECK(to_json(Value(Bytes{std::byte{1}})) == R"("AQ==")");
+  CHECK(to_json(Value(2.0)) == "2");
 }
 
 TEST_CASE("labelled parts are hidden wherever they are", "[base][value]") {

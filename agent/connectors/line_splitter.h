@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace sallyport::connectors::json {
+namespace sallyport::connectors {
 
 // Bytes in, lines out, without their LF or CRLF; the last one may lack it. Refuses a line over `limit` before it is
 // whole. No IO.
@@ -29,4 +29,4 @@ class LineSplitter {
   bool finished_ = false;
 };
 
-}  // namespace sallyport::connectors::json
+}  // namespace sallyport::connectors

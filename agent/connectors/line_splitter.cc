@@ -1,10 +1,10 @@
-#include "agent/connectors/json/line_splitter.h"
+#include "agent/connectors/line_splitter.h"
 
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
 
-namespace sallyport::connectors::json {
+namespace sallyport::connectors {
 
 void LineSplitter::feed(std::span<const std::byte> bytes) {
   buffer_.erase(0, at_);
@@ -29,4 +29,4 @@ StepResult<std::optional<std::string>> LineSplitter::next() {
   return line;
 }
 
-}  // namespace sallyport::connectors::json
+}  // namespace sallyport::connectors
