@@ -1,6 +1,7 @@
 #pragma once
 
 #include "shared/base/result.h"
+#include "shared/base/value.h"
 
 #include <expected>
 #include <string>
@@ -18,6 +19,9 @@ struct StepError {
   std::vector<std::string> classes;
   std::string message;
   std::string rule;  // the local policy's rule that refused, when class is "policy"
+  // What the step can tell all the same (a command's exit code and the end of its standard error): JSON types only,
+  // shown, masked and bounded as the output of a step that succeeded. What is too large is left out.
+  Value output = {};
 
   const std::string& error_class() const { return classes.front(); }
   friend bool operator==(const StepError&, const StepError&) = default;

@@ -87,6 +87,18 @@ Result<void> Spool::reserve(std::uint64_t bytes) {
                                    " bytes): wait until other jobs have ended, or raise its limit");
 }
 
+Result<void> Spool::remove(const JobId& job, const std::string& name) {
+  if (!is_plain_name(job.value) || !is_plain_name(name)) return fail(Errc::invalid, "not the name of a spooled body");
+  const fs::path file = dir_ / job.value / name;
+  std::error_code why;
+  const std::uint64_t size = fs::file_size(file, why);
+  if (why == std::errc::no_such_file_or_directory) return {};
+  if (!why) fs::remove(file, why);
+  if (why) return fail(Errc::unavailable, "removing " + file.string() + ": " + why.message());
+  release(size);
+  return {};
+}
+
 Result<void> Spool::remove_job(const JobId& job) {
   if (!is_plain_name(job.value)) return fail(Errc::invalid, "not a job's name");
   const fs::path folder = dir_ / job.value;

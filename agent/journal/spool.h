@@ -34,7 +34,8 @@ class Spool {
 
   Result<std::unique_ptr<SpoolWriter>> create(const JobId& job);
   Result<std::unique_ptr<SpoolReader>> read(const JobId& job, const std::string& name);
-  Result<void> remove_job(const JobId& job);  // nothing there is fine
+  Result<void> remove(const JobId& job, const std::string& name);  // nothing there is fine
+  Result<void> remove_job(const JobId& job);                       // the same
   std::uint64_t used() const { return used_.load(); }
 
  private:

@@ -32,7 +32,7 @@ class Uplink {
 
 struct EngineOptions {
   AgentFacts agent;
-  std::uint32_t slots = 16;                     // jobs of the relay at one time
+  std::uint32_t slots = 16;                     // jobs of the relay at one time, and as many of local triggers
   std::uint32_t max_local_jobs = 1'000;         // started by local triggers and not finished: more events have to wait
   std::uint32_t workers = 8;                    // steps that run at one time
   std::size_t report_window = 4u << 20;         // bytes of reports sent and not yet confirmed, at most

@@ -17,6 +17,7 @@ EngineCore::EngineCore(const asio::any_io_executor& on, EngineParts given, Engin
       parts(std::move(given)),
       options(std::move(chosen)),
       pool(options.workers + 1),
+      local_slots(options.slots, [this](const JobId& job) { wake_job(job); }),
       workers(options.workers, [this](const JobId& job) { wake_job(job); }),
       tasks(on, log_fault(parts.log)),
       health(parts.connections),

@@ -23,6 +23,7 @@ struct EngineCore {
   EngineParts parts;
   EngineOptions options;
   asio::thread_pool pool;  // one thread more than workers: tidying up waits for no step
+  PlaceLine local_slots;   // whatever a local trigger started runs on one
   PlaceLine workers;       // whoever posts a step to the pool has a place
   TaskGroup tasks;
   RecipeCache recipes;

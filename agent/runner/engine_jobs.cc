@@ -50,7 +50,7 @@ asio::awaitable<void> Engine::Impl::run_job(std::shared_ptr<JobTask> task) {
   for (auto pause = core.options.disk_retry;; pause = std::min<std::chrono::milliseconds>(2 * pause, kLongestPause)) {
     co_await attempt(task);
     co_await task->quiesce();
-    if (task->settled() || core.draining) co_return;
+    if (task->settled() || core.draining) co_return task->leave_lines();
     core.parts.log.warn("job.taken_up_again", {{"job", task->id().value}, {"in_ms", pause.count()}});
     co_await task->rest(pause);
     auto next = std::make_shared<JobTask>(core, task->id(), task->epoch());

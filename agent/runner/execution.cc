@@ -139,7 +139,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false, true});
   if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
@@ -153,7 +153,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false});
+  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false, true});
   const auto run = wanted(step, path);
   if (!run) {
     report_started(current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()}).first->second, "");
@@ -188,6 +188,7 @@ void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::stri
   if (!loop) return fail_whole(loop.error());
   current->loop = std::make_unique<ForeachState>(*std::move(loop));
   current->loop_told = replay.began(path, kNoItem);
+  current->results_named = recipe->may_name_results(current->step->id);
   recall_results(path);
 }
 

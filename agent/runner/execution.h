@@ -51,7 +51,7 @@ struct RunStep {
   std::string connection;
   Value arguments;  // complete and checked against the catalogue
   std::string idempotency_key;
-  bool repeated = false;                    // an earlier run with this key began, and may have come some way
+  bool repeated = false;                    // an earlier run with this key was broken off, and may have come some way
   std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts; a worker is kept for it
   SteadyTime latest;                        // a little after the job's own limit, which interrupts it
 };
@@ -72,6 +72,9 @@ std::string_view to_string(journal::StepStatus status);
 struct Turn {
   std::vector<journal::Change> changes;
   std::vector<report::Body> reports;
+  // What these gave can be named by nothing any more: the bodies they made may go once the turn is durable. kNoItem
+  // stands for all items, too.
+  std::vector<journal::StepRun> forget;
   std::vector<Action> actions;
   bool interrupt = false;          // stop what is running: the job was cancelled or is over its time
   std::optional<SteadyTime> wake;  // call next() again then, if nothing happens before

@@ -26,6 +26,7 @@ struct OpenRun {
   std::optional<SteadyTime> give_up = {};    // of fresh: waits for a worker, at most until then
   bool doubtful = false;                     // an earlier run of this attempt began, and nobody knows how far it came
   bool started = false;                      // the start of this attempt has been reported
+  bool repeated = false;                     // an earlier run of any attempt was like that
   bool announced = false;                    // its intent and start are recorded, though it has not begun
   bool interrupted = false;                  // the leave to act was withdrawn while it ran
   bool durable_wait = false;                 // sleeping is all it does
@@ -42,6 +43,7 @@ struct CurrentStep {
   std::optional<std::int64_t> pulling;
   bool pull_interrupted = false;  // the leave to act was withdrawn meanwhile
   bool loop_told = false;         // its intent and start are recorded
+  bool results_named = true;      // some expression may name what its items gave
 };
 
 // Why the job does not go on as the recipe says.
@@ -117,7 +119,7 @@ struct Execution::Impl {
   void take_doubt(OpenRun& run, const StepError& error);
   bool ran_out_of_time(const StepError& error) const;
   void settle(OpenRun& run, const Outcome& outcome);
-  void retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome);
+  void retry_later(OpenRun& run, const recipe::Retry& retry, Outcome outcome);
   void end_run(std::int64_t item, const Outcome& outcome);
   void end_item(const OpenRun& run, const Outcome& outcome);
 

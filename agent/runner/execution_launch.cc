@@ -22,6 +22,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   OpenRun run{{current->path, item, past.attempt}, std::move(value)};
   run.doubtful = past.doubtful || (job.held_before && !replay.began(current->path, item));
   run.started = past.doubtful;  // its intent is in the journal since then
+  run.repeated = past.doubted;
   if (!past.wake_at) return run;
   run.stage = Stage::sleeping;
   run.wake = steady_at(*past.wake_at, past.wake_after);
@@ -31,8 +32,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
 }
 
 bool Execution::Impl::has_worker() const {
-  const auto& uses = current->step->uses;
-  return uses == kWait || uses == kLog || !ports.worker || ports.worker();
+  return recipe::needs_no_worker(current->step->uses) || !ports.worker || ports.worker();
 }
 
 void Execution::Impl::launch(OpenRun& run) {
@@ -44,6 +44,7 @@ void Execution::Impl::launch(OpenRun& run) {
   }
   run.label = deep_label(*arguments) | (current->step->mask ? Label::masked : Label::none);
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
+  run.repeated |= run.doubtful;
   if (current->step->uses == kWait) return start_wait(run, *arguments);
   if (current->step->uses == kLog) return write_log(run, *arguments);
   start_action(run, *action, *std::move(arguments));
@@ -134,7 +135,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
                  .connection = current->step->connection,
                  .arguments = std::move(arguments),
                  .idempotency_key = idempotency_key(job.id, run.id),
-                 .repeated = run.doubtful || run.id.attempt > 1,
+                 .repeated = run.repeated,
                  .time_limit = current->step->time_limit(),
                  .latest = stop_first()};
   run.stage = Stage::running;

@@ -142,11 +142,13 @@ bool Execution::Impl::close_loop() {
   Outcome outcome;
   if (error) {
     const bool doubtful = error->error_class() == "in_doubt";
+    turn.forget.push_back({current->path, kNoItem, 1});
     outcome = {doubtful ? StepStatus::in_doubt : StepStatus::failed, Value(), error};
   } else if (auto output = settled(loop.output()); output) {
     outcome = Outcome::success(*std::move(output));
   } else {
     const Value all = loop.output();
+    turn.forget.push_back({current->path, kNoItem, 1});
     outcome = Outcome::success(
         Value(ValueMap{{"count", *all.find("count")}, {"failed", *all.find("failed")}, {"results", ValueList{}}}));
   }

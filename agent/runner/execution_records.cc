@@ -86,7 +86,9 @@ void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome
   finished.path = path_text(run);
   finished.attempt = run.attempt;
   finished.status = to_string(outcome.status);
-  if (outcome.status == journal::StepStatus::succeeded) finished.output_json = shown(outcome.output);
+  // Of a failed step only what can be shown is told: a redacted one would keep the job from another agent.
+  const bool tells = !outcome.output.is(Value::Kind::null) && outcome.output.label() == Label::none;
+  if (outcome.status == journal::StepStatus::succeeded || tells) finished.output_json = shown(outcome.output);
   if (outcome.error) {
     finished.error_class = outcome.error->error_class();
     finished.message = shortened(outcome.error->message, kMaxMessage);

@@ -49,7 +49,9 @@ void Execution::Impl::take(Result result) {
     run.doubtful = true;
     return;
   }
-  settle(run, Outcome::failure(error));
+  Outcome failed = Outcome::failure(error);
+  failed.output = failed.output.with_label(run.label);
+  settle(run, failed);
 }
 
 // The job's limit is also a limit of the step: it ends as at its own `timeout`, whichever word its action found for it.
@@ -97,11 +99,14 @@ void Execution::Impl::settle(OpenRun& run, const Outcome& outcome) {
   end_run(run.id.item, outcome);
 }
 
-void Execution::Impl::retry_later(OpenRun& run, const recipe::Retry& retry, const Outcome& outcome) {
+void Execution::Impl::retry_later(OpenRun& run, const recipe::Retry& retry, Outcome outcome) {
+  run.repeated |= run.doubtful;
+  outcome.doubted = run.repeated;
   const auto delay = spread(retry.delay(run.id.attempt), idempotency_key(job.id, run.id), run.id.attempt);
   const WallTime at = now.wall + delay;
   record_done(run.id, outcome, at);
   report_finished(run.id, outcome, at);
+  turn.forget.push_back(run.id);
   ++run.id.attempt;
   run.started = false;
   run.stage = Stage::sleeping;
@@ -124,6 +129,8 @@ void Execution::Impl::end_item(const OpenRun& run, const Outcome& outcome) {
   auto& loop = *current->loop;
   const bool moved = loop.complete(run.id.item, outcome) && loop.saves_progress();
   if (!moved || run.id.item < kKeptResults) record_done(run.id, outcome, std::nullopt);
+  const bool kept = current->results_named && run.id.item < kKeptResults && outcome.status == StepStatus::succeeded;
+  if (!kept) turn.forget.push_back(run.id);
   if (moved) turn.changes.push_back(journal::SetProgress{job.id, loop.progress_at(current->path), kKeptResults});
 }
 

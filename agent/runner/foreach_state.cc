@@ -90,7 +90,7 @@ bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
 void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
   if (index >= kKeptResults) return;
   if (std::cmp_less_equal(results_.size(), index)) results_.resize(static_cast<std::size_t>(index) + 1);
-  results_[static_cast<std::size_t>(index)] = outcome.output;
+  results_[static_cast<std::size_t>(index)] = outcome.status == StepStatus::succeeded ? outcome.output : Value();
 }
 
 void ForeachState::fail(connectors::StepError error) {

@@ -50,6 +50,24 @@ class SpoolBody final : public connectors::BodyWriter {
   std::string media_type_;
 };
 
+class NotedBody final : public connectors::BodyWriter {
+ public:
+  NotedBody(std::unique_ptr<connectors::BodyWriter> body, std::vector<std::string>& names)
+      : body_(std::move(body)), names_(names) {}
+
+  StepResult<void> write(std::span<const std::byte> bytes) override { return body_->write(bytes); }
+
+  StepResult<Handle> commit(ValueMap attributes) override {
+    SP_TRY(Handle handle, body_->commit(std::move(attributes)));
+    names_.push_back(handle.attributes.at(Value("name")).as_string());
+    return handle;
+  }
+
+ private:
+  std::unique_ptr<connectors::BodyWriter> body_;
+  std::vector<std::string>& names_;
+};
+
 }  // namespace
 
 StepResult<connectors::HandleOpener*> JobBodies::opener_of(const Handle& handle) const {
@@ -80,6 +98,19 @@ StepResult<std::unique_ptr<connectors::RowReader>> JobBodies::open_rows(const Ha
 StepResult<std::unique_ptr<connectors::BodyWriter>> JobBodies::new_spool(std::string media_type) {
   SP_TRY(auto writer, connectors::to_step(spool_.create(job_)));
   return std::make_unique<SpoolBody>(std::move(writer), std::move(media_type));
+}
+
+StepResult<std::unique_ptr<connectors::ByteReader>> RunBodies::open_bytes(const Handle& handle) {
+  return job_->open_bytes(handle);
+}
+
+StepResult<std::unique_ptr<connectors::RowReader>> RunBodies::open_rows(const Handle& handle) {
+  return job_->open_rows(handle);
+}
+
+StepResult<std::unique_ptr<connectors::BodyWriter>> RunBodies::new_spool(std::string media_type) {
+  SP_TRY(auto body, job_->new_spool(std::move(media_type)));
+  return std::make_unique<NotedBody>(std::move(body), made_);
 }
 
 std::int64_t ItemReader::batch_size() const {

@@ -5,8 +5,10 @@
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 namespace sallyport::runner {
@@ -29,6 +31,21 @@ class JobBodies final : public connectors::Bodies {
   JobId job_;
   journal::Spool& spool_;
   const std::vector<connectors::HandleOpener*>& openers_;
+};
+
+// The same for one run of a step, and remembers what it made. For one thread at a time.
+class RunBodies final : public connectors::Bodies {
+ public:
+  explicit RunBodies(std::shared_ptr<JobBodies> job) : job_(std::move(job)) {}
+
+  connectors::StepResult<std::unique_ptr<connectors::ByteReader>> open_bytes(const Handle& handle) override;
+  connectors::StepResult<std::unique_ptr<connectors::RowReader>> open_rows(const Handle& handle) override;
+  connectors::StepResult<std::unique_ptr<connectors::BodyWriter>> new_spool(std::string media_type) override;
+  const std::vector<std::string>& made() const { return made_; }  // names of committed bodies in the spool
+
+ private:
+  std::shared_ptr<JobBodies> job_;
+  std::vector<std::string> made_;
 };
 
 // How long a reader may go on, asked between rows.

@@ -2,6 +2,7 @@
 #include "shared/async/blocking.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace sallyport::runner {
 
@@ -109,8 +110,9 @@ struct JobTask::Running {
 asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
   const Running running(*self);
   const BootTime lease_end = is_local() ? BootTime::max() : lease_end_;
-  auto bodies = bodies_;
-  auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, *bodies, step, std::move(stop), lease_end});
+  RunBodies bodies(bodies_);
+  auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, bodies, step, std::move(stop), lease_end});
+  if (!bodies.made().empty()) std::ranges::copy(bodies.made(), std::back_inserter(made_[step.path]));
   if (outcome) {
     if (core_.health.note(step.connection, *outcome, core_.parts.clock.wall())) core_.to_send.set();
     execution_->on_step_result(step.run, *std::move(outcome));
@@ -127,6 +129,33 @@ asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem
   auto item = co_await run_blocking(core_.pool, Pull{core_, *kept, pull, std::move(stop)});
   if (!item || !*item) readers_.erase(pull.path);
   execution_->on_item(pull.path, pull.index, std::move(item));
+}
+
+std::vector<std::string> JobTask::take_made_by(const journal::StepRun& run) {
+  std::vector<std::string> names;
+  const std::string path = path_text(run);
+  for (auto it = made_.lower_bound(path); it != made_.end() && it->first.starts_with(path);) {
+    const bool item = run.item == journal::kNoItem && it->first[path.size()] == '[';
+    if (it->first != path && !item) {
+      ++it;
+      continue;
+    }
+    std::ranges::move(it->second, std::back_inserter(names));
+    it = made_.erase(it);
+  }
+  return names;
+}
+
+// Before anything new begins, so that it finds the room.
+asio::awaitable<void> JobTask::forget(std::vector<journal::StepRun> runs) {
+  std::vector<std::string> names;
+  for (const auto& run : runs) std::ranges::move(take_made_by(run), std::back_inserter(names));
+  if (names.empty()) co_return;
+  const auto removed = co_await run_blocking(core_.pool, [this, &names]() -> Result<void> {
+    for (const auto& name : names) SP_CHECK(core_.parts.spool.remove(id_, name));
+    return {};
+  });
+  if (!removed) core_.parts.log.warn("spool.left_over", {{"job", id_.value}, {"why", removed.error().message}});
 }
 
 }  // namespace sallyport::runner

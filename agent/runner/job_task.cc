@@ -60,6 +60,7 @@ void JobTask::inherit(const JobTask& earlier) {
   cancel_ = earlier.cancel_;
   fenced_ = earlier.fenced_;
   gate_key_ = earlier.gate_key_;
+  has_slot_ = earlier.has_slot_;
 }
 
 asio::awaitable<void> JobTask::rest(std::chrono::milliseconds length) {
@@ -82,7 +83,7 @@ asio::awaitable<void> JobTask::run() {
   }
   if (!over_) co_await quiesce();
   if (fenced_ && !over_) co_await abandon();
-  leave_gate();
+  leave_lines();
   if (settled()) co_await clean_up();
 }
 
@@ -137,8 +138,19 @@ Result<std::string> JobTask::concurrency_key(const recipe::Concurrency& rule) co
 }
 
 asio::awaitable<bool> JobTask::wait_for_turn() {
-  if (!recipe_->concurrency) co_return true;
-  co_return co_await queue(*recipe_->concurrency);
+  if (recipe_->concurrency && !co_await queue(*recipe_->concurrency)) co_return false;
+  co_return !is_local() || co_await wait_for_slot();
+}
+
+// The relay counts its own jobs' slots; it has no say in when a local trigger starts one.
+asio::awaitable<bool> JobTask::wait_for_slot() {
+  for (;;) {
+    changed_.clear();
+    has_slot_ = has_slot_ || core_.local_slots.take(id_);
+    if (has_slot_ || cancel_) co_return true;
+    if (fenced_ || core_.draining) co_return false;
+    co_await changed_.wait();
+  }
 }
 
 asio::awaitable<bool> JobTask::queue(recipe::Concurrency rule) {
@@ -162,9 +174,12 @@ asio::awaitable<bool> JobTask::queue(recipe::Concurrency rule) {
   }
 }
 
-void JobTask::leave_gate() {
-  if (!gate_key_) return;
-  if (const auto next = core_.gate.leave(*gate_key_, id_)) core_.wake_job(*next);
+void JobTask::leave_lines() {
+  if (gate_key_) {
+    if (const auto next = core_.gate.leave(*gate_key_, id_)) core_.wake_job(*next);
+  }
+  core_.local_slots.leave(id_);
+  if (std::exchange(has_slot_, false)) core_.local_slots.give_back();
 }
 
 // ---------------------------------------------------------------- the job itself
@@ -196,6 +211,7 @@ asio::awaitable<void> JobTask::work() {
       core_.parts.log.info("job.finished", {{"job", id_.value}, {"status", to_string(*turn.finished)}});
       co_return;
     }
+    co_await forget(turn.forget);
     for (const Action& action : turn.actions) begin(action);
     give_back_unused();
     if (turn.interrupt || lease_over()) interrupt();

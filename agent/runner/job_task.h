@@ -34,6 +34,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   void raise(std::uint64_t epoch);
   void wake() { changed_.set(); }
   void interrupt();
+  void leave_lines();  // it ends, or is not to run here: others may
 
   const JobId& id() const { return id_; }
   std::uint64_t epoch() const { return epoch_; }
@@ -47,6 +48,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   void prepare();
   asio::awaitable<bool> wait_for_turn();
   asio::awaitable<bool> queue(recipe::Concurrency rule);
+  asio::awaitable<bool> wait_for_slot();
   Result<std::string> concurrency_key(const recipe::Concurrency& rule) const;
   asio::awaitable<void> work();
   asio::awaitable<bool> keep(const Turn& turn);
@@ -55,11 +57,12 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   asio::awaitable<void> end_at_once(JobStatus status, std::string error_class, std::string message);
   asio::awaitable<void> abandon();
   asio::awaitable<void> clean_up();
-  void leave_gate();
 
   Standing standing() const;
   bool lease_over() const;
   BootTime next_look() const;
+  asio::awaitable<void> forget(std::vector<journal::StepRun> runs);
+  std::vector<std::string> take_made_by(const journal::StepRun& run);
   void begin(const Action& action);
   bool take_worker();
   void give_back_unused();
@@ -87,9 +90,11 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   journal::StoredJob stored_;  // until its turn comes: the job's time begins to count then
   std::shared_ptr<const recipe::Recipe> recipe_;
   std::optional<ConcurrencyGate::Key> gate_key_;
+  bool has_slot_ = false;  // of core_.local_slots
   std::unique_ptr<Execution> execution_;
   std::shared_ptr<JobBodies> bodies_;
   std::map<std::string, std::shared_ptr<ItemReader>> readers_;
+  std::map<std::string, std::vector<std::string>> made_;  // bodies in the spool, by the path of their step
 };
 
 }  // namespace sallyport::runner

@@ -53,6 +53,7 @@ std::string encode_outcome(const Outcome& outcome) {
   ValueMap map{{"output", outcome.output}};
   if (outcome.output.label() != Label::none) map.emplace("label", static_cast<std::int64_t>(outcome.output.label()));
   if (outcome.output_lost) map.emplace("lost", true);
+  if (outcome.doubted) map.emplace("doubted", true);
   if (outcome.error) map.emplace("error", error_value(*outcome.error));
   return stored_json(Value(std::move(map)));
 }
@@ -67,6 +68,7 @@ Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json) 
     outcome.output = outcome.output.with_label(static_cast<Label>(label->as_int() & 3));
   }
   outcome.output_lost = map->find("lost") != nullptr;
+  outcome.doubted = map->find("doubted") != nullptr;
   if (const Value* error = map->find("error")) outcome.error = error_from(*error);
   const bool went_well = status == StepStatus::succeeded || status == StepStatus::skipped;
   if (!went_well && !outcome.error) outcome.error = {{"internal"}, "failed under an earlier holder of the job", {}};

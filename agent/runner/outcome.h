@@ -6,22 +6,9 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace sallyport::runner {
-
-// How a step, or one attempt of it, ended.
-struct Outcome {
-  journal::StepStatus status = journal::StepStatus::succeeded;
-  Value output;                                // labelled when it came from labelled arguments or a masked step
-  std::optional<connectors::StepError> error;  // of failed, cancelled and in_doubt
-  bool output_lost = false;                    // an earlier holder only told that there was one
-
-  static Outcome success(Value output) { return {journal::StepStatus::succeeded, std::move(output), std::nullopt}; }
-  static Outcome skipped() { return {journal::StepStatus::skipped, Value(), std::nullopt}; }
-  static Outcome failure(connectors::StepError error) {
-    return {journal::StepStatus::failed, Value(), std::move(error)};
-  }
-};
 
 // Written as JSON. A larger one fails its step: what is big travels as a handle. The journal keeps it, a report of at
 // most wire::kMaxReport tells it, and a Dispatch after a failover brings it back (docs/recipes.md, Sizes).
@@ -30,6 +17,22 @@ inline constexpr std::size_t kMaxOutputBytes = 256u << 10;
 // The value as it comes back from the journal, so that a resumed job sees what a running one sees. Class too_large over
 // kMaxOutputBytes, internal when it holds what JSON cannot.
 connectors::StepResult<Value> settled(const Value& output);
+
+// How a step, or one attempt of it, ended.
+struct Outcome {
+  journal::StepStatus status = journal::StepStatus::succeeded;
+  Value output;  // labelled when it came from labelled arguments or a masked step; may be there of failed, too
+  std::optional<connectors::StepError> error;  // of failed, cancelled and in_doubt
+  bool output_lost = false;                    // an earlier holder only told that there was one
+  bool doubted = false;  // of failed and tried again: a run before it was broken off, and may have come some way
+
+  static Outcome success(Value output) { return {journal::StepStatus::succeeded, std::move(output), std::nullopt}; }
+  static Outcome skipped() { return {journal::StepStatus::skipped, Value(), std::nullopt}; }
+  static Outcome failure(connectors::StepError error) {
+    Value output = settled(std::exchange(error.output, Value())).value_or(Value());
+    return {journal::StepStatus::failed, std::move(output), std::move(error)};
+  }
+};
 
 // The form in the journal (`Done::result_json`), and back; a broken one is Errc::invalid.
 std::string encode_outcome(const Outcome& outcome);

@@ -29,6 +29,8 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
     past.attempt = done->second.run.attempt + 1;
     past.wake_at = retry_at;
     past.wake_after = *retry_at - done->second.at;
+    const auto outcome = decode_outcome(done->second.status, done->second.result_json);
+    past.doubted = !outcome || outcome->doubted;
   }
   const auto intent = intents_.find({path, item});
   if (intent == intents_.end() || intent->second.run.attempt < past.attempt) return past;

@@ -153,7 +153,9 @@ int show(Context& context, const Arguments& arguments) {
     if (context.format == Format::table) {
       StepTable steps;
       SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
-      context.print(card_of(Value(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) + steps.left_out());
+      SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
+      context.print(card_of(Value(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) + steps.left_out() +
+                    outputs);
       return {};
     }
     ValueList steps;
@@ -290,7 +292,9 @@ std::vector<Command> job_commands() {
        "show",
        {"JOB"},
        {},
-       "one job with its steps, items counted when they are many; -o json has all, with inputs and outputs",
+       "one job with its steps, items counted when they are many, and what failed steps gave; -o json has all, with "
+       "inputs "
+       "and outputs",
        show},
       {"jobs", "log", {"JOB"}, {}, "everything that was reported of a job, in order", logs},
       {"jobs", "watch", {"JOB"}, {}, "follow a job live; exit code 0 only when it succeeds", watch},

@@ -1,11 +1,13 @@
 #include "relay/cli/step_table.h"
 
+#include "relay/cli/output.h"
 #include "relay/cli/requests.h"
 #include "shared/base/percent.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 namespace sallyport::cli {
 namespace {
@@ -22,6 +24,22 @@ bool is_trouble(std::string_view end) { return end == "failed" || end == "in_dou
 std::string end_of(const Value& step) {
   const auto status = text_of(step, "status");
   return status == "failed" && !text_of(step, "retry_at").empty() ? std::string(kAgain) : status;
+}
+
+// "  exit_code: 3", and text of several lines below its name.
+std::string lines_of(const ValueMap& output) {
+  std::string text;
+  for (const auto& [name, value] : output) {
+    if (!value.is(Value::Kind::string)) {
+      if (!value.is_null()) text += fmt::format("  {}: {}\n", cell_of(&name), cell_of(&value));
+      continue;
+    }
+    if (value.as_string().empty()) continue;
+    text += fmt::format("  {}:\n", cell_of(&name));
+    std::istringstream lines(value.as_string());
+    for (std::string line; std::getline(lines, line);) text += fmt::format("    {}\n", terminal_safe(line));
+  }
+  return text;
 }
 
 Value or_null(const std::string& text) { return text.empty() ? Value() : Value(text); }
@@ -79,6 +97,39 @@ std::string StepTable::left_out() const {
     if (items.count <= kMostItems || items.troubles <= items.troubled.size()) continue;
     text += fmt::format("{}: {} of {} that did not succeed are shown; -o json has all\n", items.path,
                         items.troubled.size(), items.troubles);
+  }
+  return text;
+}
+
+namespace {
+
+Result<std::string> output_of(Client& client, const std::string& job, const Value& row) {
+  const auto path = text_of(row, "path"), attempt = cell_of(row.find("attempt"));
+  SP_TRY(const auto page, client.get(fill("/v1/jobs/{}/steps", job) + "?path=" + percent_encode(path)));
+  const Value* items = page.find("items");
+  if (items == nullptr || !items->is(Value::Kind::list)) return fail(Errc::invalid, "the relay's answer is no list");
+  for (const auto& step : items->as_list()) {
+    const Value* output = step.find("output");
+    if (cell_of(step.find("attempt")) != attempt || output == nullptr || !output->is(Value::Kind::map)) continue;
+    const auto lines = lines_of(output->as_map());
+    return lines.empty() ? lines : fmt::format("\n{} (attempt {}) gave\n{}", terminal_safe(path), attempt, lines);
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<std::string> failed_outputs(Client& client, const std::string& job, const ValueList& rows) {
+  std::vector<const Value*> failed;
+  for (const auto& row : rows) {
+    const bool counted = text_of(row, "path").ends_with("[]");
+    if (text_of(row, "status") == "failed" && !counted) failed.push_back(&row);
+  }
+  if (failed.size() > kMostOutputs) failed.erase(failed.begin(), failed.end() - kMostOutputs);
+  std::string text;
+  for (const auto* row : failed) {
+    SP_TRY(const auto gave, output_of(client, job, *row));
+    text += gave;
   }
   return text;
 }

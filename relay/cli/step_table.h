@@ -41,6 +41,11 @@ class StepTable {
 
 enum class Payloads { with, without };
 
+// What the last steps among `rows` that failed gave all the same, such as the end of a program's standard error; ""
+// when nothing. At most kMostOutputs steps are asked for.
+inline constexpr std::size_t kMostOutputs = 3;
+Result<std::string> failed_outputs(Client& client, const std::string& job, const ValueList& rows);
+
 // Every step of a job, page by page, in the order in which they began.
 Result<void> each_step(Client& client, const std::string& job, Payloads payloads,
                        const std::function<void(const Value& step)>& take);

@@ -66,6 +66,8 @@ const ActionInfo* find_action(std::string_view name) {
   return it == actions().end() ? nullptr : &*it;
 }
 
+bool needs_no_worker(std::string_view action) { return action == "wait.for@1" || action == "log.write@1"; }
+
 bool takes_secrets(const ActionInfo& action) { return any_takes_secrets(action.fields); }
 
 std::span<const std::string_view> error_classes() { return kErrorClasses; }

@@ -27,7 +27,9 @@ constexpr std::array kCommandFields{
           .traits = Traits::accepts_secret,
           .doc = "what the program reads from standard input"}};
 constexpr std::array kCommandOutput{
-    OutputField{"exit_code", Types::integer, "0: any other fails the step with `exit:N`, a signal with `signal:N`"},
+    OutputField{"exit_code", Types::integer,
+                "0: any other fails the step with `exit:N`, a signal with `signal:N`; `exit_code`, `text` and `stderr` "
+                "are told then, too"},
     OutputField{"stdout", Types::body, "what the program wrote"},
     OutputField{"text", Types::text, "the same when it is UTF-8 of at most 64 KiB, else null"},
     OutputField{"stderr", Types::text, "the end of what it wrote to standard error"}};
@@ -51,13 +53,13 @@ constexpr std::array kActions{
                .repeat = Repeat::unknown,
                .error_classes = kCommandErrors},
     ActionInfo{.name = "wait.for@1",
-               .doc = "Waits, without holding a worker.",
+               .doc = "Waits, without holding a worker. Takes no `timeout`.",
                .fields = kWaitFields,
                .effect = Effect::none,
                .repeat = Repeat::safe,
                .error_classes = kNoErrors},
     ActionInfo{.name = "log.write@1",
-               .doc = "Writes a line into the job's log.",
+               .doc = "Writes a line into the job's log. Takes no `timeout`.",
                .fields = kLogFields,
                .effect = Effect::none,
                .repeat = Repeat::safe,

@@ -42,7 +42,7 @@ bool Retry::applies(std::uint32_t attempts, const std::vector<std::string>& clas
 }
 
 milliseconds Retry::delay(std::uint32_t attempts) const {
-  auto wait = initial.value_or(kDefaultInitialDelay);
+  auto wait = initial.value_or(std::min(kDefaultInitialDelay, max_delay.value_or(kDefaultMaxDelay)));
   const auto most = std::max(wait, max_delay.value_or(kDefaultMaxDelay));
   if (backoff == Backoff::fixed) return wait;
   for (std::uint32_t i = 1; i < attempts && wait < most; ++i) wait *= 2;
@@ -55,6 +55,34 @@ const Step* Recipe::find_step(std::string_view id) const {
     if (it != list->end()) return &*it;
   }
   return nullptr;
+}
+
+namespace {
+
+// steps.<id>.output.results and whatever holds it; `steps[...]` may be any step.
+bool names_results(const expr::Reference& reference, std::string_view id) {
+  const auto& path = reference.path;
+  const auto matches = [&](std::size_t at, std::string_view name) { return path.size() <= at || path[at] == name; };
+  return matches(0, "steps") && matches(1, id) && matches(2, "output") && matches(3, "results");
+}
+
+bool any_names_results(std::span<const expr::Reference> references, std::string_view id) {
+  return std::ranges::any_of(references, [&](const auto& one) { return names_results(one, id); });
+}
+
+bool step_names_results(const Step& step, std::string_view id) {
+  const auto uses = step.with.uses();
+  return std::ranges::any_of(uses, [&](const auto& use) { return names_results(use.reference, id); }) ||
+         (step.condition && any_names_results(step.condition->program.references(), id)) ||
+         (step.foreach && any_names_results(step.foreach->over.program.references(), id)) ||
+         (step.stop && step.stop->message && any_names_results(step.stop->message->references(), id));
+}
+
+}  // namespace
+
+bool Recipe::may_name_results(std::string_view id) const {
+  const auto names = [&](const Step& step) { return step_names_results(step, id); };
+  return std::ranges::any_of(steps, names) || std::ranges::any_of(on_failure, names);
 }
 
 bool operator==(const Recipe& a, const Recipe& b) { return to_canonical(a) == to_canonical(b); }

@@ -78,7 +78,7 @@ struct Retry {
   // True when a step that failed with these classes, having run `attempts` times, runs again.
   bool applies(std::uint32_t attempts, const std::vector<std::string>& classes) const;
   // How long to wait before attempt number `attempts` + 1, without jitter: initial (1 s), doubled each time when
-  // exponential (the default), at most max_delay (5 min).
+  // exponential (the default), at most max_delay (5 min, or `initial` when that is longer).
   milliseconds delay(std::uint32_t attempts) const;
 };
 
@@ -140,6 +140,8 @@ struct Recipe {
   milliseconds time_limit() const { return timeout.value_or(kDefaultJobTimeout); }
   std::int64_t rank() const { return priority.value_or(kDefaultPriority); }
   const Step* find_step(std::string_view id) const;  // in steps and on_failure
+  // True when an expression may name what the items of this step with `foreach` gave.
+  bool may_name_results(std::string_view id) const;
 };
 
 // The same recipe: equal canonical forms.

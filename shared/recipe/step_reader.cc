@@ -38,6 +38,9 @@ Retry read_retry(const Node& node, Reading& reading) {
   if (const auto word = fields.choice("backoff", kBackoff.all())) made.backoff = kBackoff.meaning(*word);
   made.initial = fields.duration("initial", kDelays);
   made.max_delay = fields.duration("max_delay", kDelays);
+  if (made.initial && made.max_delay && *made.initial > *made.max_delay) {
+    fields.problem("initial", "out-of-range", "`initial` is longer than `max_delay`, which bounds every wait");
+  }
   made.on = fields.texts("on");
   if (const auto* list = node.find("on"); list != nullptr && list->is_sequence() && list->items.empty()) {
     fields.problem("on", "missing-field", "`on` is empty: leave it out, or name the error classes");
@@ -143,6 +146,11 @@ class StepReader {
           uses.at, "unknown-action",
           fmt::format("unknown action {}{}", yaml::quoted(made.uses), yaml::suggestion(made.uses, known)));
       return;
+    }
+    if (made.timeout && needs_no_worker(action->name)) {
+      fields_.problem("timeout", "conflicting-keys",
+                      fmt::format("`timeout` has no meaning for {}: it runs for no longer than it is told to",
+                                  yaml::quoted(action->name)));
     }
     check_connection(fields_, {action->name, action->connections}, reading_);
     const auto names = node_.find("foreach") != nullptr ? allowed_ | Roots::item : allowed_;

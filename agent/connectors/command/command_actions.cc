@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace sallyport::connectors::command {
 namespace {
@@ -72,13 +73,22 @@ platform::ProcessSpec make_spec(const policy::CommandTemplate& command, Filled f
   return spec;
 }
 
-std::unexpected<StepError> failed(const policy::CommandTemplate& command, ProcessEnd end) {
-  const bool exited = end.reason == ProcessEnd::Reason::exited;
-  const auto what = fmt::format("{}:{}", exited ? "exit" : "signal", end.code);
-  return std::unexpected(
-      StepError{{what, "command"},
-                fmt::format("command {} ended with {} {}", command.name, exited ? "exit code" : "signal", end.code),
-                {}});
+bool has_exited(ProcessEnd end) { return end.reason == ProcessEnd::Reason::exited; }
+
+StepError failed(const policy::CommandTemplate& command, ProcessEnd end) {
+  const auto what = fmt::format("{}:{}", has_exited(end) ? "exit" : "signal", end.code);
+  return {{what, "command"},
+          fmt::format("command {} ended with {} {}", command.name, has_exited(end) ? "exit code" : "signal", end.code),
+          {}};
+}
+
+// A program that ran and did not succeed, with what it wrote.
+std::unexpected<StepError> with_output(StepError error, const CommandOutput& output, std::optional<int> exit_code) {
+  const auto text = output.text();
+  error.output = Value(ValueMap{{Value("exit_code"), exit_code ? Value(*exit_code) : Value()},
+                                {Value("text"), text ? Value(*text) : Value()},
+                                {Value("stderr"), Value(output.stderr_tail())}});
+  return std::unexpected(std::move(error));
 }
 
 class CommandRun final : public Action {
@@ -98,8 +108,12 @@ class CommandRun final : public Action {
     const auto deadline = std::min(effective_deadline(site_, context), site_.clock.steady() + command->limits.run_time);
     auto end = platform::run_process(make_spec(*command, std::move(filled), input), deadline, context.stop, output);
     if (const auto& problem = output.spool_error()) return std::unexpected(*problem);
-    if (!end) return step_in_context("command " + command->name, to_step_error(std::move(end).error()));
-    if (end->reason != ProcessEnd::Reason::exited || end->code != 0) return failed(*command, *end);
+    if (!end) {
+      auto cut = step_in_context("command " + command->name, to_step_error(std::move(end).error()));
+      return with_output(std::move(cut).error(), output, std::nullopt);
+    }
+    const auto exit_code = has_exited(*end) ? std::optional(end->code) : std::nullopt;
+    if (exit_code != 0) return with_output(failed(*command, *end), output, exit_code);
     return finish(output, *spool);
   }
 

@@ -65,6 +65,9 @@ void History::start_process() {
 // What was under way may or may not have had its effect; nobody will ever say.
 void History::crash() {
   ++crashes_;
+  for (const auto& intent : disk_.intents) {
+    if (!is_ended(intent.run)) broken_off_.insert(runner::path_text(intent.run));
+  }
   in_flight_.clear();
   pulls_.clear();
   if (planted_ == Planted::done_lost_in_crash && last_done_) {
@@ -197,7 +200,10 @@ void History::begin(const runner::Action& action) {
   const bool intended = std::ranges::any_of(disk_.intents, [&](const auto& one) { return one.run == step.run; });
   if (!intended) broken("began without an intent on the disk: " + run);
   if (begun_[run]++ > 0 && is_guarded(step, *recipe_)) broken("repeated in silence: " + run);
-  if (begun_[run] > 1 && !step.repeated) broken("a repetition that does not say so: " + run);
+  const bool repeated = step.repeated && planted_ != Planted::doubt_forgotten;
+  if (broken_off_.contains(step.path) && !repeated) broken("not told of a run that was broken off: " + run);
+  const bool may_be = broken_off_.contains(step.path) || shaken_.contains(step.path);
+  if (repeated && !may_be) broken("told of a run that was broken off, and there was none: " + run);
   const auto [known, fresh] = key_of_.emplace(step.path, step.idempotency_key);
   if (known->second != step.idempotency_key) broken("another key for the same step run: " + run);
   if (fresh && !keys_.insert(step.idempotency_key).second) broken("one key for two step runs: " + run);
@@ -249,8 +255,12 @@ void History::turn_lease() {
   if (leased_ && dice_.one_in(2)) machine_->set_epoch(++disk_.job.epoch);
   const bool told = leased_ || planted_ != Planted::act_without_lease;
   if (told) machine_->set_standing(leased_ ? runner::Standing::may_act : runner::Standing::must_wait);
+  if (!leased_) {
+    for (const auto& one : in_flight_) shaken_.insert(one.step.path);
+  }
   if (leased_ || dice_.one_in(2)) return;
   for (const auto& one : in_flight_) {  // the engine interrupts what runs
+    broken_off_.insert(one.step.path);
     machine_->on_step_result(one.step.run, connectors::step_fail("cancelled", "lease"));
   }
   in_flight_.clear();

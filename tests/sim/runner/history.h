@@ -19,6 +19,7 @@ enum class Planted {
   act_before_intent,     // an action is performed before its intent is on the disk
   act_without_lease,     // the end of the lease is not told to the state machine
   doubt_taken_as_fresh,  // after a crash, intents without an end are forgotten
+  doubt_forgotten,       // a run after one that was broken off is told that nothing ran before it
   begun_without_worker,  // something is recorded as begun that no worker has taken
 };
 
@@ -75,7 +76,9 @@ class History {
   std::map<std::string, int> begun_;           // "path#attempt"
   std::map<std::string, std::string> key_of_;  // by path
   std::set<std::string> keys_;
-  std::set<std::string> told_;  // started and finished reports
+  std::set<std::string> broken_off_;  // paths: an intent has no end, and its process or its lease has
+  std::set<std::string> shaken_;      // paths: the lease ended while they ran; what came of it is theirs to say
+  std::set<std::string> told_;        // started and finished reports
   std::optional<std::string> job_end_;
   std::size_t crashes_ = 0;
   std::string violation_;

@@ -51,6 +51,7 @@ TEST_CASE("planted faults are noticed", "[sim][runner][control]") {
   CHECK(count_violations(Planted::act_before_intent, 1, 300) > 0);
   CHECK(count_violations(Planted::act_without_lease, 1, 300) > 0);
   CHECK(count_violations(Planted::doubt_taken_as_fresh, 1, 300) > 0);
+  CHECK(count_violations(Planted::doubt_forgotten, 1, 300) > 0);
   CHECK(count_violations(Planted::begun_without_worker, 1, 300) > 0);
 }
 

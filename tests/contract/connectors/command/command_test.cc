@@ -83,9 +83,25 @@ TEST_CASE("exit codes and signals are classes that retry.on can name", "[command
   REQUIRE_FALSE(failed);
   CHECK(failed.error().classes == std::vector<std::string>{"exit:3", "command"});
   CHECK(failed.error().message == "command shell ended with exit code 3");
-  const auto killed = command.shell("kill -9 $$");
+  const auto killed = command.shell("echo dying >&2; kill -9 $$");
   REQUIRE_FALSE(killed);
+  CHECK(killed.error().output.find("stderr")->as_string() == "dying\n");
+  CHECK(killed.error().output.find("exit_code")->is_null());
   CHECK(killed.error().classes == std::vector<std::string>{"signal:9", "command"});
+}
+
+TEST_CASE("a command that fails tells its exit code and what it wrote, as far as that is bounded", "[command]") {
+  Command command;
+  const auto failed = command.shell("echo some; echo the reason is X >&2; exit 3");
+  REQUIRE_FALSE(failed);
+  const Value& output = failed.error().output;
+  CHECK(output == args({{"exit_code", 3}, {"text", "some\n"}, {"stderr", "the reason is X\n"}}));
+  CHECK(parse_stored_json(to_json(output)) == output);
+  const auto loud = command.shell("head -c 100000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 1");
+  REQUIRE_FALSE(loud);
+  const auto tail = loud.error().output.find("stderr")->as_string();
+  CHECK(tail.size() <= 8u << 10);
+  CHECK(tail.ends_with("xend\n"));
 }
 
 TEST_CASE("only commands and parameters of the policy run", "[command]") {
@@ -111,6 +127,7 @@ TEST_CASE("time limits of the policy and of the step end a command", "[command]"
   const auto begin = std::chrono::steady_clock::now();
   const auto limited = command.run("brief");
   CHECK(limited.error().error_class() == "timeout");
+  CHECK(limited.error().output.find("exit_code")->is_null());
   command.agent.patience = 200ms;
   CHECK(command.run("sleepy").error().error_class() == "timeout");
   CHECK(std::chrono::steady_clock::now() - begin < 15s);

@@ -173,6 +173,21 @@ TEST_CASE("what belongs to no job any more goes", "[spool]") {
   }
 }
 
+TEST_CASE("one body can be removed before its job ends, and leaves its room", "[spool]") {
+  const TempDir dir;
+  auto spool = must_spool(dir);
+  const std::string kept = put(*spool, "kept"), gone = put(*spool, pattern(200'000));
+  const auto before = spool->used();
+  REQUIRE(spool->remove(kJob, gone));
+  CHECK(spool->used() < before - 200'000);
+  CHECK(get(*spool, gone).error().code == Errc::not_found);
+  CHECK(get(*spool, kept));
+  REQUIRE(spool->remove(kJob, gone));  // nothing there is fine, and counts once
+  REQUIRE(spool->remove(kJob, kept));
+  CHECK(spool->used() == 0);
+  CHECK(spool->remove(kJob, "../job_2").error().code == Errc::invalid);
+}
+
 TEST_CASE("a spooled body is durable with its folder and the entry of its folder", "[spool][power]") {
   const TempDir dir;
   const auto spool = must_spool(dir);

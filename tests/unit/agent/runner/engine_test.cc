@@ -468,6 +468,34 @@ ASYNC_TEST_CASE("waiting for another job's end does not use up a job's time", "[
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("bodies that nothing can name any more make room before the job ends", "[engine][bodies]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  std::atomic<std::uint64_t> most{0};
+  bench.list.does(
+      [&](const connectors::StepContext& context, const Value&) -> connectors::StepResult<connectors::Output> {
+        most = std::max<std::uint64_t>(most, bench.spool->used());
+        SP_TRY(const auto body, context.bodies.new_spool("text/plain"));
+        SP_CHECK(body->write(as_bytes(std::string_view("some text"))));
+        SP_TRY(auto handle, body->commit({}));
+        return connectors::Output{Value(ValueMap{{"body", std::move(handle)}})};
+      });
+  co_await bench.open();
+  co_await bench.link_up();
+  const std::string loop =
+      "steps:\n  - {id: a, uses: file.list@1, connection: c, foreach: \"[1, 2, 3, 4, 5]\", with: {path: x}}\n";
+  co_await bench.say(dispatch(canonical(loop), {.job = kJob1}));
+  co_await until(finished(bench), "the job ends");
+  CHECK(most == 0);
+  co_await bench.say(dispatch(canonical(loop + "  - {id: b, uses: file.move@1, connection: c, if: "
+                                               "\"steps.a.output.results.size() == 5\", with: {from: x, to: y}}\n"),
+                              {.job = kJob2}));
+  co_await until([&] { return bench.uplink->has(kJob2) && bench.move.begun() == 1; }, "the other one ends");
+  CHECK(most > 0);  // those may be named until its end
+  co_await until([&] { return bench.engine->status().relay_jobs == 0; }, "it is tidied up");
+  CHECK(bench.spool->used() == 0);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a lease counts from when it was asked for, not from when the answer is read", "[engine][lease]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open_in_step(canonical(kOne));

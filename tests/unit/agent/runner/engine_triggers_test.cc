@@ -141,6 +141,33 @@ ASYNC_TEST_CASE("more events than may wait are left with the trigger until there
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("jobs of local triggers run on slots of their own, and wait for one in order",
+                "[engine][triggers][bounds]") {
+  EngineBench bench(co_await asio::this_coro::executor, {.slots = 2});
+  co_await bench.open();
+  co_await bench.link_up();
+  bench.list.hold();
+  co_await bench.say(assignments(1, {watching()}));
+  for (int i = 0; i < 6; ++i) bench.trigger.happen("f", std::to_string(i));
+  co_await until([&] { return bench.trigger.taken == 6 && bench.list.begun() == 2; }, "all have a job, and two run");
+  co_await pause(20ms);
+  CHECK(bench.list.begun() == 2);
+  CHECK(bench.uplink->lines_with("step_started").size() == 2);
+  CHECK(bench.engine->status().local_jobs == 6);
+  const std::string moves = "steps:\n  - {id: m, uses: file.move@1, connection: c, with: {from: x, to: y}}\n";
+  co_await bench.say(dispatch(canonical(moves)));
+  co_await until([&] { return bench.move.begun() == 1; }, "they keep no job of the relay from its slot");
+  co_await bench.close();  // a drain does not wait for those that wait
+  co_await bench.open();
+  co_await until([&] { return bench.list.begun() == 4; }, "two run again");
+  co_await pause(20ms);
+  CHECK(bench.list.begun() == 4);
+  bench.list.release();
+  co_await until([&] { return bench.engine->status().local_jobs == 0; }, "all have run");
+  CHECK(bench.list.begun() == 8);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("assignments replace each other; what is not assigned is not watched", "[engine][triggers]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

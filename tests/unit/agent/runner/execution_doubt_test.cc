@@ -224,6 +224,30 @@ TEST_CASE("a target with a ledger is asked again after a doubt of its own, with 
   CHECK(job.steps[0].idempotency_key == job.steps[1].idempotency_key);
 }
 
+TEST_CASE("a run that was broken off is remembered by every attempt after it, also after a restart", "[doubt][retry]") {
+  JobScript job(
+      "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}, retry: {max: 3, initial: 1s}}\n");
+  int calls = 0;
+  job.on("file.list@1", [&](const RunStep&) { return ++calls < 4 ? fails("connection") : gives(Value()); });
+  job.perform(job.turn());  // ends with a definite error
+  job.turn();
+  job.advance(std::chrono::seconds(2));
+  const bool crash = GENERATE(false, true);
+  INFO("crash " << crash);
+  if (crash) {
+    REQUIRE(job.turn().actions.size() == 1);
+    job.restart();
+  }
+  job.perform(job.turn());
+  job.turn();
+  job.restart();  // while it waits for the attempt after that
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  REQUIRE(job.ran == Lines{"a#1", "a#2", "a#3", "a#4"});
+  CHECK_FALSE(job.steps[0].repeated);
+  for (std::size_t i = 1; i < 4; ++i) CHECK(job.steps[i].repeated == crash);
+}
+
 TEST_CASE("a doubt that was told and not yet decided is one after a crash too", "[doubt]") {
   JobScript job(command());
   const auto first = job.turn();

@@ -220,4 +220,49 @@ TEST_CASE("a loop resumes where its records end, whatever was under way", "[fore
   CHECK(job.ran.size() <= once.size() + 2);  // at most what was under way ran again
 }
 
+TEST_CASE("what an item made is forgotten when nothing can name it any more", "[foreach][bodies]") {
+  const auto forgotten = [](JobScript& job) {
+    Lines paths;
+    while (!job.finished) {
+      const Turn turn = job.turn();
+      for (const auto& run : turn.forget) paths.push_back(path_text(run));
+      job.perform(turn);
+      if (turn.wake && turn.actions.empty()) job.advance(std::chrono::seconds(2));
+    }
+    return paths;
+  };
+  const std::string names =
+      "  - {id: l, uses: log.write@1, with: {text: \"${{ string(steps.a.output.results.size()) }}\"}}\n";
+  SECTION("at once, when no expression names the results") {
+    JobScript job(loop("[1, 2]"));
+    CHECK(forgotten(job) == Lines{"a[0]", "a[1]"});
+  }
+  SECTION("after the first hundred, when one does") {
+    JobScript job(rows_loop("", names), kFileTrigger);
+    job.on("csv.read@1", rows_output).rows(numbers(102));
+    CHECK(forgotten(job) == Lines{"a[100]", "a[101]"});
+  }
+  SECTION("of an item that failed") {
+    JobScript job(loop("[1, 2]", ", on_item_failure: continue", names));
+    job.on("file.write@1",
+           [](const RunStep& step) { return step.run.item == 1 ? fails("constraint") : gives(Value()); });
+    CHECK(forgotten(job) == Lines{"a[1]"});
+  }
+  SECTION("of an attempt that failed") {
+    JobScript job(loop("[1]", "", "    retry: {max: 1, initial: 1s}\n" + names));
+    job.on("file.write@1",
+           [](const RunStep& step) { return step.run.attempt == 1 ? fails("timeout") : gives(Value()); });
+    CHECK(forgotten(job) == Lines{"a[0]"});
+  }
+  SECTION("all of a loop that failed, or whose results have no room") {
+    JobScript failing(loop("[1, 2]", "", names));
+    failing.on("file.write@1",
+               [](const RunStep& step) { return step.run.item == 1 ? fails("constraint") : gives(Value()); });
+    CHECK(forgotten(failing) == Lines{"a[1]", "a"});
+    JobScript large(loop("[1, 2]", "", names));
+    large.on("file.write@1", [](const RunStep&) { return gives(Value(std::string(200u << 10, 'x'))); });
+    CHECK(forgotten(large) == Lines{"a"});
+  }
+}
+
 }  // namespace sallyport::runner

@@ -157,8 +157,7 @@ steps:
     CHECK(job.slept <= std::chrono::seconds(30));
     CHECK(job.slept >= std::chrono::seconds(24));
     CHECK(job.steps[0].idempotency_key == job.steps[2].idempotency_key);
-    CHECK_FALSE(job.steps[0].repeated);
-    CHECK(job.steps[1].repeated);
+    for (const auto& step : job.steps) CHECK_FALSE(step.repeated);  // each ended, with a definite error
   }
   SECTION("or not at all") {
     job.on("file.list@1", [&](const RunStep&) { return fails("timeout"); }).run();

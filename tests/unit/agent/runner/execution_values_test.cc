@@ -223,12 +223,86 @@ TEST_CASE("an output too large for a value fails its step", "[execution][output]
   CHECK(end.message.find("is 262145 bytes long as JSON, and a step gives at most 262144") != std::string::npos);
 }
 
+TEST_CASE("what a failed step can tell is its output", "[execution][output]") {
+  const Value told(ValueMap{{"exit_code", 3}, {"stderr", "the reason is X"}});
+  const auto failing = [](const Value& output) {
+    return [output](const RunStep&) -> connectors::StepResult<connectors::Output> {
+      return std::unexpected(connectors::StepError{{"exit:3", "command"}, "ended with 3", {}, output});
+    };
+  };
+  const auto recipe = [](const std::string& more) {
+    return "steps:\n  - {id: a, uses: command.run@1, with: {template: t}" + more + "}\n";
+  };
+  const auto output_text = [](const JobScript& job, const std::string& path) {
+    for (const auto& body : job.reports) {
+      const auto* end = std::get_if<report::StepFinished>(&body);
+      if (end != nullptr && end->path == path) return end->output_json;
+    }
+    return std::string("no report");
+  };
+  SECTION("in its report, and named by on_failure") {
+    JobScript job(recipe("") +
+                  "on_failure:\n  - {id: tell, uses: log.write@1, with: {text: \"${{ "
+                  "steps.a.output.stderr }}\"}}\n");
+    job.on("command.run@1", failing(told)).run();
+    CHECK(job.output_of("a") == told);
+    CHECK(std::ranges::count(job.told(), "log info the reason is X") == 1);
+  }
+  SECTION("after a restart, too") {
+    JobScript job(recipe(", on_failure: continue") +
+                  "  - {id: w, uses: wait.for@1, with: {duration: 1s}}\n"
+                  "  - {id: l, uses: log.write@1, with: {text: \"${{ string(steps.a.output.exit_code) }}\"}}\n");
+    job.on("command.run@1", failing(told));
+    job.perform(job.turn());
+    job.turn();
+    job.restart();
+    job.run();
+    CHECK(std::ranges::count(job.told(), "log info 3") == 1);
+  }
+  SECTION("of every attempt") {
+    JobScript job(recipe(", retry: {max: 1, initial: 1s, on: [command]}"));
+    job.on("command.run@1", failing(told)).run();
+    CHECK(all_reports(job).find("the reason is X") != all_reports(job).rfind("the reason is X"));
+  }
+  SECTION("not of a masked step, nor of one that took a secret") {
+    const char* more = GENERATE(", mask: true", "#secret");
+    JobScript job(std::string(more) == "#secret"
+                      ? "steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: "
+                        "\"${{ secrets.token }}\"}}\n"
+                      : recipe(more));
+    job.on("command.run@1", failing(told)).run();
+    CHECK(output_text(job, "a").empty());
+    CHECK(all_reports(job).find("reason") == std::string::npos);
+  }
+  SECTION("but not when it is too large") {
+    JobScript job(recipe(""));
+    job.on("command.run@1", failing(Value(std::string(kMaxOutputBytes + 1, 'x')))).run();
+    CHECK(output_text(job, "a").empty());
+    CHECK(job.end().error_class == "exit:3");
+  }
+  SECTION("and it is none of a loop's results") {
+    JobScript job(
+        "steps:\n  - {id: a, uses: command.run@1, foreach: {over: \"${{ [1] }}\", on_item_failure: continue}, "
+        "with: {template: t}}\n");
+    job.on("command.run@1", failing(told)).run();
+    CHECK(job.output_of("a[0]") == told);
+    CHECK(job.output_of("a").find("results")->as_list() == ValueList{Value()});
+  }
+}
+
 TEST_CASE("outcomes survive encoding, whatever they are", "[execution][output]") {
   connectors::StepError error{{"sqlstate:40001", "transaction"}, "deadlock", "rule"};
   const Outcome failed = Outcome::failure(error);
   const auto back = decode_outcome(journal::StepStatus::failed, encode_outcome(failed));
   REQUIRE(back);
   CHECK(back->error == error);
+  CHECK_FALSE(back->doubted);
+  Outcome again = failed;
+  again.doubted = true;
+  again.output = Value("told");
+  const auto decoded = decode_outcome(journal::StepStatus::failed, encode_outcome(again));
+  CHECK(decoded->doubted);
+  CHECK(decoded->output == Value("told"));
   const auto masked = decode_outcome(journal::StepStatus::succeeded,
                                      encode_outcome(Outcome::success(Value(1).with_label(Label::masked))));
   CHECK(masked->output.label() == Label::masked);

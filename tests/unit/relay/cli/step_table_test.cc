@@ -33,8 +33,13 @@ asio::awaitable<JobId> run_items(CliSite& site, JobId job, std::size_t count) {
   std::vector<store::HistoryEntry> entries;
   for (std::size_t item = 0; item < count; ++item) {
     store::StepFinished end{.path = fmt::format("each[{}]", item), .attempt = 1};
-    if (item == 7) end.status = domain::StepStatus::failed;
-    if (item == 7) end.error_class = "connection";
+    if (item == 7) {
+      constexpr std::string_view kGave = R"({"exit_code":3,"text":null,"stderr":"the reason\nis \u001b[31mX\n"})";
+      end.status = domain::StepStatus::failed;
+      end.error_class = "exit:3";
+      end.sealed_output = must(co_await world.envelope.seal(
+          {site.tenant.org, "steps", "output", store::step_record(job, end.path, 1)}, as_bytes(kGave)));
+    }
     entries.push_back({item + 1, now, std::move(end)});
   }
   must(co_await world.stores.history.append(site.tenant.org, job, 1, std::move(entries)));
@@ -95,6 +100,8 @@ TEST_CASE("a job's steps over several pages", "[cli][steps][relay]") {
   CHECK(shown.code == cli::kDone);
   CHECK_THAT(shown.out,
              Catch::Contains("1 failed, 1049 succeeded") && Catch::Contains("each[7]") && !Catch::Contains("each[8]"));
+  CHECK_THAT(shown.out, Catch::EndsWith("\neach[7] (attempt 1) gave\n  exit_code: 3\n  stderr:\n    the reason\n"
+                                        "    is \\x1b[31mX\n"));
   const auto all = site.json({"jobs", "show", job.value});
   const auto& steps = all.find("steps")->as_list();
   REQUIRE(steps.size() == kItems);

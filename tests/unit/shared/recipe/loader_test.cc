@@ -153,6 +153,32 @@ TEST_CASE("retries apply to the named classes and wait longer each time", "[reci
   retry.backoff = Backoff::exponential;
   retry.initial = 10min;
   CHECK(retry.delay(5) == 10min);
+  retry.initial = retry.max_delay = 3s;
+  CHECK(retry.delay(5) == 3s);
+  retry.initial.reset();
+  retry.max_delay = 200ms;
+  CHECK(retry.delay(1) == 200ms);  // shorter than the wait that none was given for
+}
+
+TEST_CASE("a recipe tells whether an expression may name what a loop's items gave", "[recipe]") {
+  const auto [step, named] = GENERATE(table<std::string, bool>({
+      {"{id: b, uses: log.write@1, with: {text: x}}", false},
+      {"{id: b, uses: log.write@1, with: {text: \"${{ steps.a.output.results[0].path }}\"}}", true},
+      {"{id: b, uses: log.write@1, with: {text: \"${{ string(steps.a.output.count) }}\"}}", false},
+      {"{id: b, uses: log.write@1, with: {text: \"${{ steps.a.status }}\"}}", false},
+      {"{id: b, uses: log.write@1, with: {text: \"${{ steps['a'].output.results[0].path }}\"}}", true},
+      {"{id: b, uses: log.write@1, if: \"steps.a.output.results.size() > 1\", with: {text: x}}", true},
+      {"{id: b, uses: log.write@1, foreach: steps.a.output.results, with: {text: x}}", true},
+      {"{id: b, stop: {status: succeeded, message: \"${{ string(steps.a.output.results.size()) }}\"}}", true},
+      {"{id: b, uses: log.write@1, with: {text: \"${{ steps.a.output.exists(x, x == 'y') ? '1' : '2' }}\"}}", true},
+  }));
+  const std::string head =
+      "recipe: r\nrun_on: g\ntrigger: {uses: manual@1}\nsteps:\n  - {id: a, uses: file.move@1, connection: c, foreach: "
+      "\"[1, 2]\", with: {from: x, to: y}}\n  - ";
+  INFO(step);
+  const auto recipe = loaded(head + step + "\n");
+  CHECK(recipe.may_name_results("a") == named);
+  CHECK_FALSE(recipe.may_name_results("b"));
 }
 
 TEST_CASE("inputs are checked against their declaration", "[recipe]") {
