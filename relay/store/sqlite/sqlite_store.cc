@@ -28,6 +28,14 @@ Result<void> make_private_file(const std::filesystem::path& file) {
   return {};
 }
 
+Result<void> expect_content(const std::filesystem::path& file) {
+  std::error_code problem;
+  const auto size = std::filesystem::file_size(file, problem);
+  if (!problem && size > 0) return {};
+  return fail(Errc::not_found, fmt::format("{}: the relay's database is {}", file.string(),
+                                           problem ? problem.message() : std::string("empty")));
+}
+
 // Brings the schema up to date. A migration may take away what must not stay: neither free pages nor the log keep it.
 Result<void> migrate(Database& database) {
   SP_TRY(const std::size_t before, sqlite::migrate(database, sqlite_migrations()));
@@ -51,7 +59,7 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
 }
 
 Result<Database> open_writer(const SqliteOptions& options) {
-  SP_CHECK(make_private_file(options.file));
+  SP_CHECK(options.when_absent == WhenAbsent::make ? make_private_file(options.file) : expect_content(options.file));
   SP_TRY(Database database, Database::open(options.file, Access::read_write, options.vfs));
   if (auto ready = prepare_writer(database, options); !ready) return in_context(options.file.string(), ready.error());
   return database;

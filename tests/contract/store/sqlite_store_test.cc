@@ -221,6 +221,22 @@ static awaitable<void> find_all(SqliteStore& store, Tenant tenant, std::vector<J
   CHECK(fresh.state == domain::JobState::cancelled);
 }
 
+TEST_CASE("a database that must be there is not made", "[store][sqlite]") {
+  TempFolder folder;
+  const auto open_old = [](const std::filesystem::path& file) {
+    return SqliteStore::open({.file = file, .when_absent = store::WhenAbsent::refuse});
+  };
+  auto absent = open_old(folder / "relay.db");
+  CHECK(refusal(absent) == Errc::not_found);
+  CHECK_FALSE(std::filesystem::exists(folder / "relay.db"));
+  std::ofstream(folder / "relay.db").close();
+  auto empty = open_old(folder / "relay.db");
+  CHECK(refusal(empty) == Errc::not_found);
+  CHECK(std::filesystem::file_size(folder / "relay.db") == 0);
+  open_store(folder / "relay.db");
+  CHECK(open_old(folder / "relay.db"));
+}
+
 TEST_CASE("a full disk is a clear error, loses nothing, and heals", "[store][sqlite][disk]") {
   TempFolder folder;
   Tenant tenant;
