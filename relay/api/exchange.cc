@@ -125,9 +125,9 @@ asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Re
 asio::awaitable<http::Reply> ApiExchange::change_once(Call call) {
   const auto ticket = call.ticket;
   auto answer = co_await run_handler(std::move(call));
-  if (!*ticket.stored && !co_await record_nothing_done(ticket, answer)) {
-    co_return http::to_response(
-        {500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
+  if (!*ticket.stored) {
+    if (succeeded(answer)) co_return unaudited(ticket);
+    co_await record_nothing_done(ticket, answer);
   }
   if (!answer) co_return failed(answer.error(), ticket.record.request_id);
   co_return std::move(answer->reply);
@@ -143,19 +143,24 @@ AuditTicket ApiExchange::ticket_of(const Call& call, const std::string& peer) co
                      .request_id = call.request_id}};
 }
 
-// False when there is no row. A handler that answers well without having handed its ticket to a change is a fault.
-asio::awaitable<bool> ApiExchange::record_nothing_done(AuditTicket ticket, const Result<Answer>& answer) {
-  Result<void> recorded = fail(Errc::internal, "the handler made its change without the audit entry");
-  if (!succeeded(answer)) {
-    ticket.record.outcome = AuditOutcome::failed;
-    if (!answer) ticket.record.detail.emplace(Value("error"), Value(to_string(answer.error().code)));
-    recorded = co_await api_.services_.audit.record(ticket.ledger, ticket.record);
-  }
-  if (recorded) co_return true;
+// A handler that answers well without having handed its ticket to a change is a fault.
+http::Reply ApiExchange::unaudited(const AuditTicket& ticket) const {
+  log_unrecorded(ticket, "the handler made its change without the audit entry");
+  return http::to_response({500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
+}
+
+// Nothing was changed, so the caller is told why even when there can be no row of it, as on a full disk.
+asio::awaitable<void> ApiExchange::record_nothing_done(AuditTicket ticket, const Result<Answer>& answer) {
+  ticket.record.outcome = AuditOutcome::failed;
+  if (!answer) ticket.record.detail.emplace(Value("error"), Value(to_string(answer.error().code)));
+  const auto recorded = co_await api_.services_.audit.record(ticket.ledger, ticket.record);
+  if (!recorded) log_unrecorded(ticket, recorded.error().message);
+}
+
+void ApiExchange::log_unrecorded(const AuditTicket& ticket, std::string_view reason) const {
   api_.services_.log.error("audit.failed", {{"request_id", ticket.record.request_id},
                                             {"action", ticket.record.action},
-                                            {"reason", recorded.error().message}});
-  co_return false;
+                                            {"reason", reason}});
 }
 
 http::Reply ApiExchange::failed(const Error& error, const std::string& request_id) const {

@@ -25,7 +25,9 @@ class ApiExchange final : public http::Exchange {
   boost::asio::awaitable<Reply> change_once(Call call);
   boost::asio::awaitable<Reply> change_keyed(Call call, const http::Request& request, std::string key);
   AuditTicket ticket_of(const Call& call, const std::string& peer) const;
-  boost::asio::awaitable<bool> record_nothing_done(AuditTicket ticket, const Result<Answer>& answer);
+  Reply unaudited(const AuditTicket& ticket) const;
+  boost::asio::awaitable<void> record_nothing_done(AuditTicket ticket, const Result<Answer>& answer);
+  void log_unrecorded(const AuditTicket& ticket, std::string_view reason) const;
   Reply failed(const Error& error, const std::string& request_id) const;
   void finish(Reply& reply) const;
 

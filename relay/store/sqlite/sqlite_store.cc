@@ -93,6 +93,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<History> history = sqlite::make_history(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
+  std::unique_ptr<Health> health = sqlite::make_health(engine);
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options) {
@@ -122,7 +123,8 @@ Stores SqliteStore::stores() {
           .jobs = *impl_->jobs,
           .history = *impl_->history,
           .idempotency_keys = *impl_->idempotency_keys,
-          .audit_log = *impl_->audit_log};
+          .audit_log = *impl_->audit_log,
+          .health = *impl_->health};
 }
 
 }  // namespace sallyport::store

@@ -221,6 +221,29 @@ static awaitable<void> find_all(SqliteStore& store, Tenant tenant, std::vector<J
   CHECK(fresh.state == domain::JobState::cancelled);
 }
 
+static awaitable<void> probe(SqliteStore& store, FailingVfs& vfs) {
+  auto& health = store.stores().health;
+  vfs.fail_at(1, FailingVfs::Kind::crash);
+  auto broken = co_await health.check_write();
+  CHECK(refusal(broken) == Errc::unavailable);
+  CHECK(vfs.has_failed());  // it did write
+  broken = co_await health.check_write();
+  CHECK(refusal(broken) == Errc::unavailable);
+  vfs.heal();
+  must(co_await health.check_write());
+  vfs.fail_at(1, FailingVfs::Kind::crash);
+  must(co_await health.check_write());  // soon after a good one: nothing is written
+  CHECK_FALSE(vfs.has_failed());
+  vfs.heal();
+}
+
+TEST_CASE("whether the file can be written is tried, and not for every asker", "[store][sqlite][disk]") {
+  FailingVfs vfs;
+  TempFolder folder;
+  auto store = must(SqliteStore::open({.file = folder / "relay.db", .vfs = vfs.name()}));
+  run(probe(*store, vfs));
+}
+
 TEST_CASE("a database that must be there is not made", "[store][sqlite]") {
   TempFolder folder;
   const auto open_old = [](const std::filesystem::path& file) {
