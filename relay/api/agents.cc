@@ -121,7 +121,7 @@ asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
 }
 
 constexpr std::array<std::string_view, 2> kStatuses{"active", "revoked"};
-constexpr std::array kListQuery{kCursor, kLimit, id_field("group", kGroupIds, Presence::optional),
+constexpr std::array kListQuery{cursor_field(kAgentIds), kLimit, id_field("group", kGroupIds, Presence::optional),
                                 Field{.name = "status", .among = kStatuses}};
 constexpr std::array kChangeFields{Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
 constexpr Schema kChange{"AgentChange", kChangeFields};

@@ -39,6 +39,17 @@ std::string target_of(const ValueMap& path) {
   return out;
 }
 
+void sign(http::Reply& reply, const Admitted& admitted, const BucketTerms& terms) {
+  if (admitted.route->reach == Reach::open) return;
+  const auto decorate = [&](auto& any) {
+    any.actor = admitted.caller.actor();
+    any.headers.set("RateLimit-Limit", std::to_string(static_cast<std::int64_t>(terms.burst)));
+    any.headers.set("RateLimit-Remaining", std::to_string(admitted.bucket.remaining));
+    any.headers.set("RateLimit-Reset", std::to_string(admitted.bucket.reset.count()));
+  };
+  std::visit(decorate, reply);
+}
+
 asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
   auto body = read_body(*admitted_.route, request);
   Reply reply;
@@ -54,7 +65,7 @@ asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
     reply = co_await change(std::move(call), request);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   }
-  finish(reply);
+  sign(reply, admitted_, api_.buckets_.terms());
   co_return reply;
 }
 
@@ -174,22 +185,6 @@ http::Reply ApiExchange::failed(const Error& error, const std::string& request_i
   if (response.status == 429) response.headers.set("Retry-After", "1");
   if (response.status == 503) response.headers.set("Retry-After", "10");
   return response;
-}
-
-void ApiExchange::finish(Reply& reply) const {
-  if (admitted_.route->reach == Reach::open) return;
-  const auto actor = admitted_.caller.actor();
-  const auto decorate = [&](http::Headers& headers) {
-    headers.set("RateLimit-Limit", std::to_string(static_cast<std::int64_t>(api_.buckets_.terms().burst)));
-    headers.set("RateLimit-Remaining", std::to_string(admitted_.bucket.remaining));
-    headers.set("RateLimit-Reset", std::to_string(admitted_.bucket.reset.count()));
-  };
-  std::visit(
-      [&](auto& any) {
-        any.actor = actor;
-        decorate(any.headers);
-      },
-      reply);
 }
 
 }  // namespace sallyport::api

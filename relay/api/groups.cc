@@ -46,7 +46,7 @@ asio::awaitable<Result<Answer>> remove_group(Services& services, Call call) {
 constexpr std::array kNewFields{
     Field{.name = "name", .presence = Presence::required, .least = 1, .most = 63, .format = Format::slug}};
 constexpr Schema kNew{"NewGroup", kNewFields};
-constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "name", .most = 63}};
+constexpr std::array kListQuery{cursor_field(kGroupIds), kLimit, Field{.name = "name", .most = 63}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_groups",

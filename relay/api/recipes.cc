@@ -164,7 +164,7 @@ constexpr std::array kActivationFields{Field{
     .name = "version", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 1'000'000'000}};
 constexpr Schema kActivation{"Activation", kActivationFields};
 constexpr Schema kNothing{"Nothing", {}};
-constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "name", .most = 63}};
+constexpr std::array kListQuery{cursor_field(kRecipeIds), kLimit, Field{.name = "name", .most = 63}};
 constexpr std::size_t kRecipeBody = 4u << 20;
 
 constexpr std::array kRoutes{

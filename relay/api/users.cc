@@ -58,12 +58,14 @@ constexpr Schema kNew{"NewUser", kNewFields};
 constexpr std::array kChangeFields{kRole};
 constexpr Schema kChange{"UserChange", kChangeFields};
 
+constexpr auto kListQuery = page_query(kUserIds);
+
 constexpr std::array kRoutes{
     Route{.id = "list_users",
           .pattern = "/v1/users",
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::users_read,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "UserPage",
           .handler = list_users},
     Route{.id = "add_user",

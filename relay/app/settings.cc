@@ -104,6 +104,12 @@ bool is_wildcard(const std::string& host) {
   return address && address->is_unspecified();
 }
 
+// One port for both, on one address or on every address of a family; the second listener would find it in use.
+bool overlap(const HostPort& one, const HostPort& other) {
+  if (one.port != other.port) return false;
+  return one.host == other.host || is_wildcard(one.host) || is_wildcard(other.host);
+}
+
 }  // namespace
 
 Result<HostPort> parse_host_port(std::string_view text) {
@@ -139,6 +145,11 @@ std::string host_of(std::string_view url) {
 }
 
 Result<void> check_reachable(const Settings& settings) {
+  if (overlap(settings.api_listen, settings.link_listen)) {
+    return fail(Errc::invalid, fmt::format("people and agents cannot both come in at {}: give --api and --link "
+                                           "(api.listen and link.listen in relay.yaml) different ports",
+                                           to_string(settings.api_listen)));
+  }
   if (is_wildcard(settings.link_address.host)) {
     return fail(Errc::invalid, fmt::format("agents cannot dial {}; say how they reach this relay: --link-address "
                                            "HOST:PORT (link.address in relay.yaml)",

@@ -1,6 +1,7 @@
 #include "relay/store/sqlite/sqlite_store.h"
 #include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/migrate.h"
+#include "tests/support/failing_vfs.h"
 #include "tests/contract/store/world.h"
 
 #include <sys/stat.h>

@@ -137,6 +137,30 @@ ASYNC_TEST_CASE("a token has a rate, and every answer says how much is left", "[
   CHECK(other.status == 200);
 }
 
+ASYNC_TEST_CASE("what is refused before its handler says how much is left, and for whom", "[api][limits]") {
+  World world(co_await asio::this_coro::executor, {.calls = {.per_second = 0.001, .burst = 5}});
+  const auto tenant = co_await world.settle("a");
+  const auto& viewer = tenant.token(Role::viewer);
+  const std::pair<Ask, int> rows[] = {{{"GET", "/v1/agents/x", viewer}, 404},
+                                      {{"GET", "/v1/agents?limit=0", viewer}, 400},
+                                      {{"POST", "/v1/groups", viewer, R"({"name":"g"})"}, 403},
+                                      {{"POST", "/v1/recipes/validate", viewer, "x", {"Content-Type: text/plain"}}, 415},
+                                      {{"GET", "/v1/whoami", viewer}, 200},
+                                      {{"GET", "/v1/whoami", viewer}, 429}};
+  int left = 5;
+  for (const auto& [ask, status] : rows) {
+    const auto answer = co_await world.call(ask);
+    INFO(ask.target);
+    CHECK(answer.status == status);
+    CHECK(header_of(answer, "RateLimit-Limit") == "5");
+    CHECK(header_of(answer, "RateLimit-Remaining") == std::to_string(std::max(--left, 0)));
+    CHECK_FALSE(header_of(answer, "RateLimit-Reset").empty());
+    CHECK(answer.actor.starts_with("token:tok_"));
+  }
+  const auto nobody = co_await world.call({"GET", "/v1/whoami"});
+  CHECK(header_of(nobody, "RateLimit-Limit").empty());
+}
+
 ASYNC_TEST_CASE("paths and methods that do not exist", "[api][dispatch]") {
   World world(co_await asio::this_coro::executor);
   const auto absent = co_await world.call({.target = "/v2/agents"});

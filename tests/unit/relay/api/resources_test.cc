@@ -125,6 +125,14 @@ ASYNC_TEST_CASE("an enrolment token is made by group name or id and told once", 
   CHECK(by_id.status == 201);
   const auto nowhere = co_await world.call({"POST", "/v1/enrolment-tokens", editor, "{}"});
   CHECK(nowhere.status == 422);
+  const auto both = fmt::format(R"({{"group":"{}","group_name":"dc1"}})", tenant.group.value);
+  const auto targets = co_await world.make_targets(tenant);
+  for (const auto& place : {std::string("/v1/enrolment-tokens"), "/v1/agents/" + targets.agent.value + "/move"}) {
+    const auto twice = co_await world.call({"POST", place, editor, both});
+    INFO(place);
+    CHECK(twice.status == 422);
+    CHECK(twice.body.find("group or group_name, not both") != std::string::npos);
+  }
   const auto place = "/v1/enrolment-tokens/" + text_of(token, "id");
   const auto shown = co_await world.call({"GET", place, editor});
   CHECK(shown.body.find("spe1.") == std::string::npos);
