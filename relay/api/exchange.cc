@@ -169,9 +169,8 @@ asio::awaitable<void> ApiExchange::record_nothing_done(AuditTicket ticket, const
 }
 
 void ApiExchange::log_unrecorded(const AuditTicket& ticket, std::string_view reason) const {
-  api_.services_.log.error("audit.failed", {{"request_id", ticket.record.request_id},
-                                            {"action", ticket.record.action},
-                                            {"reason", reason}});
+  api_.services_.log.error(
+      "audit.failed", {{"request_id", ticket.record.request_id}, {"action", ticket.record.action}, {"reason", reason}});
 }
 
 http::Reply ApiExchange::failed(const Error& error, const std::string& request_id) const {

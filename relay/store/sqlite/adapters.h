@@ -5,7 +5,8 @@
 
 #include <memory>
 
-// The ports on SQLite, one file each. They keep a reference to the engine and no state, but for what Health may remember.
+// The ports on SQLite, one file each. They keep a reference to the engine and no state, but for what Health may
+// remember.
 namespace sallyport::store::sqlite {
 
 std::unique_ptr<Organisations> make_organisations(Engine& engine);

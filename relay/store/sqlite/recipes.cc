@@ -89,9 +89,15 @@ Result<AppliedRecipe> apply_version(Database& db, const OrgId& org, const NewRec
   return AppliedRecipe{recipe, recipe.latest_version, outcome};
 }
 
+Result<void> expect_state(const Recipe& recipe, const std::optional<RecipeState>& expected) {
+  if (!expected || state_of(recipe) == *expected) return {};
+  return fail(Errc::conflict, "the recipe has been changed meanwhile");
+}
+
 Result<Recipe> change_active(Database& db, const OrgId& org, const RecipeId& id, const Activation& change) {
   SP_TRY(Recipe recipe, find_recipe(db, org, id));
   if (recipe.removed_at) return fail(Errc::conflict, "the recipe was deleted");
+  SP_CHECK(expect_state(recipe, change.only_if));
   if (change.wanted && (*change.wanted < 1 || *change.wanted > recipe.latest_version)) {
     return fail(Errc::not_found, "no such recipe version");
   }
@@ -120,13 +126,14 @@ Result<void> refuse_while_in_use(Database& db, const Recipe& recipe) {
   return {};
 }
 
-Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id, WallTime now) {
+Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id, const RecipeRemoval& removal) {
   SP_TRY(Recipe recipe, find_recipe(db, org, id));
   if (recipe.removed_at) return fail(Errc::not_found, "no such recipe");
+  SP_CHECK(expect_state(recipe, removal.only_if));
   SP_CHECK(refuse_while_in_use(db, recipe));
   SP_CHECK(withdraw_assignment(db, org, id));
-  SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", now, org, id));
-  recipe.removed_at = now;
+  SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", removal.at, org, id));
+  recipe.removed_at = removal.at;
   return recipe;
 }
 
@@ -204,9 +211,9 @@ class SqliteRecipes final : public Recipes {
         engine_, [org, id, change](Database& db) { return change_active(db, org, id, change); }, std::move(note));
   }
 
-  awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, WallTime now, AuditNote<Recipe> note) override {
+  awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, RecipeRemoval removal, AuditNote<Recipe> note) override {
     return write_noted(
-        engine_, [org, id, now](Database& db) { return remove_recipe(db, org, id, now); }, std::move(note));
+        engine_, [org, id, removal](Database& db) { return remove_recipe(db, org, id, removal); }, std::move(note));
   }
 
   awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) override {

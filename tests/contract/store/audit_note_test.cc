@@ -132,7 +132,7 @@ const Change kChanges[] = {
      }},
     {"agents.rename",
      [](World& w, bool f, std::shared_ptr<bool> s) {
-       return code_of(w.stores.agents.rename(w.ours.org, w.ours.agent, "new", pick<>(w, f, std::move(s))));
+       return code_of(w.stores.agents.rename(w.ours.org, w.ours.agent, {"new"}, pick<>(w, f, std::move(s))));
      }},
     {"agents.move",
      [](World& w, bool f, std::shared_ptr<bool> s) {
@@ -149,7 +149,7 @@ const Change kChanges[] = {
     {"recipes.remove",
      [](World& w, bool f, std::shared_ptr<bool> s) {
        return code_of(
-           w.stores.recipes.remove(w.ours.org, w.ours.recipe, at_ms(7), pick<store::Recipe>(w, f, std::move(s))));
+           w.stores.recipes.remove(w.ours.org, w.ours.recipe, {at_ms(7)}, pick<store::Recipe>(w, f, std::move(s))));
      }},
     {"agents.revoke",
      [](World& w, bool f, std::shared_ptr<bool> s) {

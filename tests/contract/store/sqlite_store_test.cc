@@ -1,8 +1,8 @@
 #include "relay/store/sqlite/sqlite_store.h"
 #include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/migrate.h"
-#include "tests/support/failing_vfs.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/failing_vfs.h"
 
 #include <sys/stat.h>
 #include <fstream>

@@ -171,7 +171,8 @@ ASYNC_TEST_CASE("certificates that are no good are refused before any frame", "[
 }
 
 // Its relay may have been started without its database: that must not switch an agent off for good.
-ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refused, audited, and may come back", "[link]") {
+ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refused, audited, and may come back",
+                "[link]") {
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   auto identity = co_await rig.enrolled();

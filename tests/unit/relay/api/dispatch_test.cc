@@ -141,12 +141,13 @@ ASYNC_TEST_CASE("what is refused before its handler says how much is left, and f
   World world(co_await asio::this_coro::executor, {.calls = {.per_second = 0.001, .burst = 5}});
   const auto tenant = co_await world.settle("a");
   const auto& viewer = tenant.token(Role::viewer);
-  const std::pair<Ask, int> rows[] = {{{"GET", "/v1/agents/x", viewer}, 404},
-                                      {{"GET", "/v1/agents?limit=0", viewer}, 400},
-                                      {{"POST", "/v1/groups", viewer, R"({"name":"g"})"}, 403},
-                                      {{"POST", "/v1/recipes/validate", viewer, "x", {"Content-Type: text/plain"}}, 415},
-                                      {{"GET", "/v1/whoami", viewer}, 200},
-                                      {{"GET", "/v1/whoami", viewer}, 429}};
+  const std::pair<Ask, int> rows[] = {
+      {{"GET", "/v1/agents/x", viewer}, 404},
+      {{"GET", "/v1/agents?limit=0", viewer}, 400},
+      {{"POST", "/v1/groups", viewer, R"({"name":"g"})"}, 403},
+      {{"POST", "/v1/recipes/validate", viewer, "x", {"Content-Type: text/plain"}}, 415},
+      {{"GET", "/v1/whoami", viewer}, 200},
+      {{"GET", "/v1/whoami", viewer}, 429}};
   int left = 5;
   for (const auto& [ask, status] : rows) {
     const auto answer = co_await world.call(ask);

@@ -333,7 +333,8 @@ ASYNC_TEST_CASE("every list refuses a cursor that is not its own, all in the sam
   int lists = 0;
   for (const auto& route : api::routes()) {
     const auto* cursor = cursor_of(route);
-    if (std::ranges::find(route.query, "limit", &api::Field::name) != route.query.end() && route.id != "list_job_events")
+    if (std::ranges::find(route.query, "limit", &api::Field::name) != route.query.end() &&
+        route.id != "list_job_events")
       CHECK(cursor != nullptr);
     if (cursor == nullptr) continue;
     ++lists;

@@ -46,8 +46,8 @@ class FaultyAgents final : public store::Agents {
                                                     store::PageQuery page) override {
     return plan_.pass("agents.list", real_.list(org, filter, page));
   }
-  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, store::AuditNote<> note) override {
-    return plan_.pass("agents.rename", real_.rename(org, id, std::move(name), std::move(note)));
+  awaitable<Result<void>> rename(OrgId org, AgentId id, store::AgentRename change, store::AuditNote<> note) override {
+    return plan_.pass("agents.rename", real_.rename(org, id, std::move(change), std::move(note)));
   }
   awaitable<Result<store::Agent>> move(OrgId org, AgentId id, store::AgentMove move,
                                        store::AuditNote<store::Agent> note) override {

@@ -32,9 +32,8 @@ TEST_CASE("what could steer a terminal, or turn a text around, is found", "[base
         std::string_view("\xE2\x81\xA9z")}) {
     CHECK(steers_text(bad));
   }
-  for (const std::string_view good :
-       {"", " ", "a~", "\xC2\xA0", "\xC3\x9B", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\xA5", "\xE2\x81\xAA",
-        "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
+  for (const std::string_view good : {"", " ", "a~", "\xC2\xA0", "\xC3\x9B", "\xE2\x80\xA9", "\xE2\x80\xAF",
+                                      "\xE2\x81\xA5", "\xE2\x81\xAA", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
     CHECK_FALSE(steers_text(good));
   }
 }
