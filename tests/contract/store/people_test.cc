@@ -60,16 +60,16 @@ STORE_TEST_CASE("users: e-mail addresses are unique in the organisation only", "
 STORE_TEST_CASE("users: an organisation keeps an owner", "[store][users]") {
   auto& users = world.stores.users;
   const auto& ours = world.ours;
-  auto demoted = co_await users.change_role(ours.org, ours.owner, domain::Role::viewer);
+  auto demoted = co_await users.change_role(ours.org, ours.owner, domain::Role::viewer, at_ms(1));
   CHECK(refusal(demoted) == Errc::conflict);
-  auto removed = co_await users.remove(ours.org, ours.owner);
+  auto removed = co_await users.remove(ours.org, ours.owner, at_ms(1));
   CHECK(refusal(removed) == Errc::conflict);
 
   store::User second{.id = world.id<UserId>("usr_"), .email = "b@example.com", .role = domain::Role::viewer};
   must(co_await users.add(ours.org, second));
-  auto promoted = must(co_await users.change_role(ours.org, second.id, domain::Role::owner));
-  CHECK(promoted.role == domain::Role::owner);
-  must(co_await users.remove(ours.org, ours.owner));
+  auto promoted = must(co_await users.change_role(ours.org, second.id, domain::Role::owner, at_ms(1)));
+  CHECK(promoted.user.role == domain::Role::owner);
+  must(co_await users.remove(ours.org, ours.owner, at_ms(1)));
   auto gone = co_await users.find(ours.org, ours.owner);
   CHECK(refusal(gone) == Errc::not_found);
 }
@@ -85,18 +85,72 @@ STORE_TEST_CASE("users: the deployment keeps a platform admin, whoever asks for 
   };
   const auto only = admin_of(world.ours, "admin@example.com");
   must(co_await users.add(world.ours.org, only));
-  auto removed = co_await users.remove(world.ours.org, only.id);
+  auto removed = co_await users.remove(world.ours.org, only.id, at_ms(1));
   CHECK(refusal(removed) == Errc::conflict);
   CHECK_THAT(removed.error().message, Catch::Contains("without a platform admin"));
-  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer));  // keeps the platform's rights
+  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer, at_ms(1)));  // keeps the platform's rights
   auto still = must(co_await users.find(world.ours.org, only.id));
   CHECK(still.platform == domain::PlatformRights::admin);
 
   const auto second = admin_of(world.theirs, "admin@example.com");
   must(co_await users.add(world.theirs.org, second));
-  must(co_await users.remove(world.ours.org, only.id));
-  auto last = co_await users.remove(world.theirs.org, second.id);
+  must(co_await users.remove(world.ours.org, only.id, at_ms(1)));
+  auto last = co_await users.remove(world.theirs.org, second.id, at_ms(1));
   CHECK(refusal(last) == Errc::conflict);
+}
+
+static store::EnrolmentToken made_by(World& world, const UserId& maker, std::int64_t expires = 1000) {
+  return {.id = world.id<EnrolmentId>("enr_"),
+          .org = world.ours.org,
+          .group = world.ours.group,
+          .sealed_secret = bytes_of("s"),
+          .max_uses = 2,
+          .created_by = maker,
+          .created_at = at_ms(1),
+          .expires_at = at_ms(expires)};
+}
+
+STORE_TEST_CASE("users: what could still enrol agents goes with the right to make it", "[store][users][enrolment]") {
+  auto& users = world.stores.users;
+  auto& tokens = world.stores.enrolment_tokens;
+  const OrgId org = world.ours.org;
+  store::User maker{.id = world.id<UserId>("usr_"), .email = "m@example.com", .role = domain::Role::owner};
+  must(co_await users.add(org, maker));
+  const auto usable = made_by(world, maker.id), expired = made_by(world, maker.id, 10),
+             revoked = made_by(world, maker.id), others = made_by(world, world.ours.owner);
+  for (const auto& token : {usable, expired, revoked, others}) must(co_await tokens.add(org, token));
+  must(co_await tokens.revoke(org, revoked.id, at_ms(5)));
+  const auto revoked_at = [&](const EnrolmentId& id) -> awaitable<std::optional<WallTime>> {
+    co_return must(co_await tokens.find(org, id)).revoked_at;
+  };
+
+  const auto editor = must(co_await users.change_role(org, maker.id, domain::Role::editor, at_ms(20)));
+  CHECK(editor.revoked.empty());
+  auto when = co_await revoked_at(usable.id);
+  CHECK(!when);
+  const auto viewer = must(co_await users.change_role(org, maker.id, domain::Role::viewer, at_ms(30)));
+  CHECK(viewer.user.role == domain::Role::viewer);
+  CHECK(viewer.revoked == std::vector{usable.id});
+  when = co_await revoked_at(usable.id);
+  CHECK(when == at_ms(30));
+  when = co_await revoked_at(revoked.id);
+  CHECK(when == at_ms(5));
+
+  const auto late = made_by(world, maker.id);
+  must(co_await tokens.add(org, late));
+  const auto gone = must(co_await users.remove(org, maker.id, at_ms(40)));
+  CHECK(gone.user.email == "m@example.com");
+  CHECK(gone.revoked == std::vector{late.id});
+  when = co_await revoked_at(late.id);
+  CHECK(when == at_ms(40));
+  for (const auto& kept : {expired, others}) {
+    when = co_await revoked_at(kept.id);
+    CHECK(!when);
+  }
+  auto kept_owner = co_await users.remove(org, world.ours.owner, at_ms(50));
+  CHECK(refusal(kept_owner) == Errc::conflict);
+  when = co_await revoked_at(others.id);
+  CHECK(!when);
 }
 
 STORE_TEST_CASE("users: another organisation's user does not exist", "[store][users][tenancy]") {
@@ -104,9 +158,9 @@ STORE_TEST_CASE("users: another organisation's user does not exist", "[store][us
   const UserId foreign = world.theirs.owner;
   auto found = co_await users.find(world.ours.org, foreign);
   CHECK(refusal(found) == Errc::not_found);
-  auto changed = co_await users.change_role(world.ours.org, foreign, domain::Role::viewer);
+  auto changed = co_await users.change_role(world.ours.org, foreign, domain::Role::viewer, at_ms(1));
   CHECK(refusal(changed) == Errc::not_found);
-  auto removed = co_await users.remove(world.ours.org, foreign);
+  auto removed = co_await users.remove(world.ours.org, foreign, at_ms(1));
   CHECK(refusal(removed) == Errc::not_found);
   auto listed = must(co_await users.list(world.ours.org, {}));
   REQUIRE(listed.items.size() == 1);
@@ -181,7 +235,7 @@ STORE_TEST_CASE("API tokens: go with their user, and belong to one organisation"
   auto listed = must(co_await tokens.list(world.theirs.org, {}));
   CHECK(listed.items.empty());
 
-  must(co_await world.stores.users.remove(world.ours.org, guest.id));
+  must(co_await world.stores.users.remove(world.ours.org, guest.id, at_ms(1)));
   auto gone = co_await tokens.find_for_authentication(token.id);
   CHECK(refusal(gone) == Errc::not_found);
 }

@@ -68,6 +68,41 @@ ASYNC_TEST_CASE("a change of role counts at once, and downwards too", "[api][use
   CHECK(after.status == 403);
 }
 
+ASYNC_TEST_CASE("who leaves, or may enrol no more, takes their enrolment tokens along", "[api][users][enrolment]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto place = "/v1/users/" + tenant.users.at(Role::editor).value;
+  const auto token_of_editor = [&]() -> asio::awaitable<std::string> {
+    const auto made =
+        co_await world.call({"POST", "/v1/enrolment-tokens", tenant.token(Role::editor), R"({"group_name":"dc1"})"});
+    co_return text_of(json_of(made), "id");
+  };
+  const Ask changes[] = {{"PATCH", place, owner, R"({"role":"viewer"})"}, {"DELETE", place, owner}};
+  const std::string actions[] = {"user.change_role", "user.remove"};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto first = co_await token_of_editor(), second = co_await token_of_editor();
+    world.news();
+    const auto done = co_await world.call(changes[i]);
+    INFO(done.body);
+    CHECK(done.status < 300);
+    for (const auto& id : {first, second}) {
+      const auto token = co_await world.call({"GET", "/v1/enrolment-tokens/" + id, owner});
+      CHECK(text_of(json_of(token), "state") == "revoked");
+    }
+    const auto news = world.news();
+    REQUIRE(news.size() == 3);
+    CHECK(text_of(news[0].event, "action") == actions[i]);
+    CHECK(text_of(news[1].event, "action") == "enrolment_token.revoke");
+    CHECK(text_of(news[1].event, "target") == "enrolment_token:" + first);
+    CHECK(text_of(*news[1].event.find("detail"), "because") == actions[i]);
+    CHECK(text_of(news[2].event, "target") == "enrolment_token:" + second);
+    if (i == 0) co_await world.call({"PATCH", place, owner, R"({"role":"editor"})"});
+  }
+  const auto ledger = json_of(co_await world.call({"GET", "/v1/audit-events/verify", owner}));
+  CHECK(ledger.find("intact")->as_bool());
+}
+
 ASYNC_TEST_CASE("a token never gives more than its maker has", "[api][tokens]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
