@@ -93,6 +93,7 @@ Value shape(const store::Group& group) {
       .put("created_at", group.created_at)
       .put("queued", group.queued)
       .put("oldest_queued_at", group.oldest_queued_at)
+      .put("removed_at", group.removed_at)
       .done();
 }
 

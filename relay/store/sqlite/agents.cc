@@ -53,8 +53,8 @@ Result<Agent> move_agent(Database& db, const OrgId& org, const AgentId& id, cons
   SP_CHECK(expect_state(agent, move.only_if));
   if (agent.status == AgentStatus::revoked) return fail(Errc::conflict, "the agent is revoked");
   if (agent.group != move.expected) return fail(Errc::conflict, "the agent has been moved to another group meanwhile");
-  SP_CHECK(explain(db.run("update agents set group_id = ? where org = ? and id = ?", move.wanted, org, id),
-                   "the agent has been moved", "no such agent group"));
+  SP_CHECK(expect_group(db, org, move.wanted));
+  SP_CHECK(db.run("update agents set group_id = ? where org = ? and id = ?", move.wanted, org, id));
   agent.group = move.wanted;
   return agent;
 }
@@ -168,6 +168,7 @@ Agent read_agent(Row row) {
 }
 
 Result<void> insert_agent(Database& db, const Agent& agent) {
+  SP_CHECK(expect_group(db, agent.org, agent.group));
   return explain(
       db.run("insert into agents (org, id, group_id, name, hostname, software, status, generation, enrolled_at, "
              "last_seen_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

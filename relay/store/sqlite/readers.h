@@ -18,6 +18,9 @@ User read_user(Row& row);
 Result<void> insert_user(Database& db, const OrgId& org, const User& user);
 Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& token);
 
+// not_found: there is no such group, or it is removed, so that nothing new may come into it.
+Result<void> expect_group(Database& db, const OrgId& org, const GroupId& group);
+
 inline constexpr std::string_view kAgentColumns =
     "id, org, group_id, name, hostname, software, status, generation, enrolled_at, last_seen_at";
 Agent read_agent(Row row);

@@ -51,9 +51,10 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
                 "the relay's database needs a local file system: write-ahead logging is not possible here");
   }
   SP_CHECK(database.script(
-      "pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; pragma secure_delete = on;"
+      "pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma secure_delete = on;"
       "pragma busy_timeout = 5000; pragma journal_size_limit = 67108864;"));
   SP_CHECK(migrate(database));
+  SP_CHECK(database.script("pragma foreign_keys = on"));
   if (options.max_pages > 0) SP_CHECK(database.script(fmt::format("pragma max_page_count = {}", options.max_pages)));
   return {};
 }

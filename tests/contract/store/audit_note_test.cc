@@ -128,7 +128,7 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const store::Group group{w.id<GroupId>("grp_"), w.ours.org, "dc3", at_ms(1)};
        must(co_await w.stores.groups.add(w.ours.org, group));
-       co_return code_of(co_await w.stores.groups.remove(w.ours.org, group.id, pick<>(w, f, std::move(s))));
+       co_return code_of(co_await w.stores.groups.remove(w.ours.org, group.id, at_ms(7), pick<>(w, f, std::move(s))));
      }},
     {"agents.rename",
      [](World& w, bool f, std::shared_ptr<bool> s) {

@@ -259,19 +259,80 @@ STORE_TEST_CASE("groups: unique names, pages, and no removal while in use", "[st
   CHECK(query.after.empty());
   CHECK(seen == names);
 
-  auto in_use = co_await groups.remove(world.ours.org, world.ours.group);
+  auto in_use = co_await groups.remove(world.ours.org, world.ours.group, at_ms(1));
   CHECK(refusal(in_use) == Errc::conflict);
   auto idle = must(co_await groups.find_by_name(world.ours.org, "dc5"));
-  must(co_await groups.remove(world.ours.org, idle.id));
-  auto gone = co_await groups.find(world.ours.org, idle.id);
-  CHECK(refusal(gone) == Errc::not_found);
+  must(co_await groups.remove(world.ours.org, idle.id, at_ms(1)));
+  auto gone = must(co_await groups.find(world.ours.org, idle.id));
+  CHECK(gone.name == "dc5");
+  CHECK(gone.removed_at == at_ms(1));
+  auto again = co_await groups.remove(world.ours.org, idle.id, at_ms(2));
+  CHECK(refusal(again) == Errc::not_found);
+  auto by_name = co_await groups.find_by_name(world.ours.org, "dc5");
+  CHECK(refusal(by_name) == Errc::not_found);
+  auto listed = must(co_await groups.list(world.ours.org, {}));
+  CHECK(listed.items.size() == 4);
+  must(co_await groups.add(world.ours.org, {world.id<GroupId>("grp_"), world.ours.org, "dc5", at_ms(3)}));
+  auto fresh = must(co_await groups.find_by_name(world.ours.org, "dc5"));
+  CHECK(fresh.id != idle.id);
+}
+
+STORE_TEST_CASE("groups: one that was used goes once nothing lives in it, and takes nothing in", "[store][groups]") {
+  auto& groups = world.stores.groups;
+  const auto& ours = world.ours;
+  const auto refused_for = [&](std::string what) -> awaitable<void> {
+    auto removed = co_await groups.remove(ours.org, ours.group, at_ms(100));
+    INFO(what);
+    CHECK(refusal(removed) == Errc::conflict);
+    if (!removed) CHECK_THAT(removed.error().message, Catch::Contains(what));
+  };
+  co_await refused_for("agent \"edge\" is in it");
+  const auto running = co_await world.running_job(ours);
+  must(co_await world.stores.agents.revoke(ours.org, ours.agent, at_ms(5)));
+  const auto usable = made_by(world, ours.owner), expired = made_by(world, ours.owner, 100);
+  must(co_await world.stores.enrolment_tokens.add(ours.org, usable));
+  must(co_await world.stores.enrolment_tokens.add(ours.org, expired));
+  co_await refused_for("enrolment token " + usable.id.value);
+  must(co_await world.stores.enrolment_tokens.revoke(ours.org, usable.id, at_ms(6)));
+  const auto waiting = co_await world.queue_job(ours);
+  co_await refused_for("job " + waiting.id.value + " waits for it");
+  must(co_await world.stores.jobs.request_cancel(ours.org, waiting.id, at_ms(7)));
+  co_await refused_for("job " + running.id.value + " of it has not ended");
+  must(co_await world.stores.jobs.finish(ours.org, running.id, running.lease_epoch,
+                                         {domain::JobState::failed, at_ms(8), {}}));
+  must(co_await world.stores.recipes.activate(ours.org, ours.recipe, {std::nullopt, 1}));
+  co_await refused_for("is active and runs on it");
+  must(co_await world.stores.recipes.activate(ours.org, ours.recipe, {1, std::nullopt}));
+  must(co_await groups.remove(ours.org, ours.group, at_ms(100)));
+
+  const auto agent = must(co_await world.stores.agents.find(ours.org, ours.agent));
+  CHECK(agent.group == ours.group);
+  const auto job = must(co_await world.stores.jobs.find(ours.org, waiting.id));
+  CHECK(job.group == ours.group);
+  auto token = co_await world.stores.enrolment_tokens.add(ours.org, made_by(world, ours.owner));
+  CHECK(refusal(token) == Errc::not_found);
+  auto late = co_await world.stores.enrolment_tokens.redeem(ours.org, expired.id, at_ms(9), {AgentId("agt_late")},
+                                                            {store::Serial("ef"), at_ms(1), at_ms(9)});
+  CHECK(refusal(late) == Errc::not_found);
+  auto newcomer = co_await world.stores.agents.add(ours.org, {.id = world.id<AgentId>("agt_"), .group = ours.group});
+  CHECK(refusal(newcomer) == Errc::not_found);
+  auto queued = co_await world.stores.jobs.add(ours.org, world.new_job(ours));
+  CHECK(refusal(queued) == Errc::conflict);
+  CHECK_THAT(queued.error().message, Catch::Contains("the agent group was removed"));
+
+  const GroupId other = world.id<GroupId>("grp_");
+  must(co_await groups.add(ours.org, {other, ours.org, "dc1", at_ms(101)}));
+  const AgentId second = world.id<AgentId>("agt_");
+  must(co_await world.stores.agents.add(ours.org, {.id = second, .group = other}));
+  auto back = co_await world.stores.agents.move(ours.org, second, {other, ours.group});
+  CHECK(refusal(back) == Errc::not_found);
 }
 
 STORE_TEST_CASE("groups: another organisation's group does not exist", "[store][groups][tenancy]") {
   auto& groups = world.stores.groups;
   auto found = co_await groups.find(world.ours.org, world.theirs.group);
   CHECK(refusal(found) == Errc::not_found);
-  auto removed = co_await groups.remove(world.ours.org, world.theirs.group);
+  auto removed = co_await groups.remove(world.ours.org, world.theirs.group, at_ms(1));
   CHECK(refusal(removed) == Errc::not_found);
   auto by_name = must(co_await groups.find_by_name(world.ours.org, "dc1"));
   CHECK(by_name.id == world.ours.group);

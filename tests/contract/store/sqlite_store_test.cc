@@ -149,6 +149,9 @@ static awaitable<void> read_schema_1(SqliteStore& store) {
   CHECK(steps[7].error_class == "connection");
   CHECK(!steps[7].sealed_message);
   CHECK(steps[7].payload_bytes == 6);
+  auto group = must(co_await store.stores().groups.find_by_name(org, "dc1"));
+  CHECK(group.id == GroupId("grp_a"));
+  CHECK(!group.removed_at);
   auto connections = must(co_await store.stores().connections.list(org, {AgentId("agt_a")}, {})).items;
   REQUIRE(connections.size() == 1);
   CHECK(connections[0].health == store::ConnectionHealth::failing);

@@ -197,8 +197,8 @@ class FaultyGroups final : public store::Groups {
   awaitable<Result<store::Page<store::Group>>> list(OrgId org, store::PageQuery page) override {
     return plan_.pass("groups.list", real_.list(std::move(org), std::move(page)));
   }
-  awaitable<Result<void>> remove(OrgId org, GroupId id, store::AuditNote<> note) override {
-    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id), std::move(note)));
+  awaitable<Result<void>> remove(OrgId org, GroupId id, WallTime now, store::AuditNote<> note) override {
+    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id), now, std::move(note)));
   }
 
  private:
