@@ -38,9 +38,8 @@ asio::awaitable<Result<Answer>> create_group(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> remove_group(Services& services, Call call) {
-  SP_CO_CHECK(
-      co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group"), services.clock.wall(),
-                                             note_of<>(services, call)));
+  SP_CO_CHECK(co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group"), services.clock.wall(),
+                                                     note_of<>(services, call)));
   co_return no_content();
 }
 

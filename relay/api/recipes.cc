@@ -90,14 +90,10 @@ asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
 }
 
 asio::awaitable<Result<Answer>> list_recipes(Services& services, Call call) {
-  store::Page<store::Recipe> page;
-  if (const auto name = call.query_text("name")) {
-    auto found = co_await services.stores.recipes.find_by_name(call.caller.org, *name);
-    if (!found && found.error().code != Errc::not_found) co_return std::unexpected(std::move(found).error());
-    if (found) page.items.push_back(*std::move(found));
-  } else {
-    SP_CO_TRY(page, co_await services.stores.recipes.list(call.caller.org, call.page()));
-  }
+  const bool removed = call.query_text("removed") == "with";
+  const store::RecipeFilter filter{call.query_text("name"),
+                                   removed ? store::Removed::included : store::Removed::left_out};
+  SP_CO_TRY(const auto page, co_await services.stores.recipes.list(call.caller.org, filter, call.page()));
   co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
 }
 
@@ -184,7 +180,9 @@ constexpr std::array kActivationFields{Field{
     .name = "version", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 1'000'000'000}};
 constexpr Schema kActivation{"Activation", kActivationFields};
 constexpr Schema kNothing{"Nothing", {}};
-constexpr std::array kListQuery{cursor_field(kRecipeIds), kLimit, Field{.name = "name", .most = 63}};
+constexpr std::array<std::string_view, 2> kRemoved{"without", "with"};
+constexpr std::array kListQuery{cursor_field(kRecipeIds), kLimit, Field{.name = "name", .most = 63},
+                                Field{.name = "removed", .among = kRemoved}};
 constexpr std::size_t kRecipeBody = 4u << 20;
 
 constexpr std::array kRoutes{

@@ -153,6 +153,7 @@ boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job) {
   co_return Object()
       .put("id", job.id)
       .put("recipe", job.recipe)
+      .put("recipe_name", job.recipe_name)
       .put("version", job.version)
       .put("group", job.group)
       .put("agent", job.agent)

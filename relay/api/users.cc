@@ -53,8 +53,9 @@ store::AuditNote<store::UserChange> note_with_tokens(const Services& services, c
 asio::awaitable<Result<Answer>> change_role(Services& services, Call call) {
   SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));
   auto note = note_with_tokens(services, call, {"", {{Value("role"), Value(to_string(role))}}});
-  SP_CO_TRY(const auto changed, co_await services.stores.users.change_role(
-                                    call.caller.org, call.id<UserId>("user"), role, services.clock.wall(), std::move(note)));
+  SP_CO_TRY(const auto changed,
+            co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role,
+                                                       services.clock.wall(), std::move(note)));
   co_return ok(shape(changed.user));
 }
 

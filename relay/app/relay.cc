@@ -126,8 +126,8 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const Settings& settings,
-                                  const Clock& clock, const Log& log) {
+asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const Settings& settings, const Clock& clock,
+                                  const Log& log) {
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   const auto next_upkeep = co_await graph.upkeep.check();

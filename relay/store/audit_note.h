@@ -4,8 +4,8 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
 #include <utility>
+#include <vector>
 
 namespace sallyport::store {
 

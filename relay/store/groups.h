@@ -25,12 +25,13 @@ class Groups {
  public:
   virtual ~Groups() = default;
   virtual awaitable<Result<void>> add(OrgId org, Group group,
-                                      AuditNote<> note = {}) = 0;  // conflict: the name is taken
+                                      AuditNote<> note = {}) = 0;                  // conflict: the name is taken
   virtual awaitable<Result<Group>> find(OrgId org, GroupId id) = 0;                // removed ones too
   virtual awaitable<Result<Group>> find_by_name(OrgId org, std::string name) = 0;  // not removed
   virtual awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
-  // not_found: it is removed already. conflict: something lives in it at `now`, and the message says what: an agent that
-  // is not revoked, an enrolment token that is usable, a job that has not ended, or an active recipe that runs on it.
+  // not_found: it is removed already. conflict: something lives in it at `now`, and the message says what: an agent
+  // that is not revoked, an enrolment token that is usable, a job that has not ended, or an active recipe that runs on
+  // it.
   virtual awaitable<Result<void>> remove(OrgId org, GroupId id, WallTime now, AuditNote<> note = {}) = 0;
 };
 

@@ -43,6 +43,7 @@ struct Job {
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   JobError error;
+  std::string recipe_name = {};  // of a removed recipe too; read only
 };
 
 // A step that a re-run takes over from the job before it: never run again.

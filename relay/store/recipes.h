@@ -88,6 +88,13 @@ struct RecipeRemoval {
   std::optional<RecipeState> only_if = {};
 };
 
+enum class Removed { left_out, included };
+
+struct RecipeFilter {
+  std::optional<std::string> name;
+  Removed removed = Removed::left_out;
+};
+
 class Recipes {
  public:
   virtual ~Recipes() = default;
@@ -96,9 +103,9 @@ class Recipes {
   // added. Never activates.
   virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version,
                                                  AuditNote<AppliedRecipe> note = {}) = 0;
-  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;               // removed ones too
-  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;  // not removed
-  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
+  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;                                // removed ones too
+  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;                   // not removed
+  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, RecipeFilter filter, PageQuery page) = 0;  // oldest first
   virtual awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) = 0;
   virtual awaitable<Result<Page<RecipeVersionSummary>>> versions(OrgId org, RecipeId id,
                                                                  PageQuery page) = 0;  // newest first

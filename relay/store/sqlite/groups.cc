@@ -37,9 +37,10 @@ struct Tenant {
 constexpr std::array kTenants{
     Tenant{"select name from agents where org = ?1 and group_id = ?2 and status = 'active' limit 1",
            "agent \"{}\" is in it: move or revoke it"},
-    Tenant{"select id from enrolment_tokens where org = ?1 and group_id = ?2 and revoked_at is null and expires_at > ?3 "
-           "and uses < max_uses limit 1",
-           "enrolment token {} can still be used: revoke it"},
+    Tenant{
+        "select id from enrolment_tokens where org = ?1 and group_id = ?2 and revoked_at is null and expires_at > ?3 "
+        "and uses < max_uses limit 1",
+        "enrolment token {} can still be used: revoke it"},
     Tenant{"select id from jobs indexed by jobs_waiting where state = 'queued' and group_id = ?2 and org = ?1 limit 1",
            "job {} waits for it: cancel it, or wait"},
     Tenant{"select id from jobs indexed by jobs_active where state in ('dispatched', 'running') and org = ?1 and "
@@ -103,8 +104,9 @@ class SqliteGroups final : public Groups {
     return engine_.read([org, page](Database& db) {
       const std::size_t limit = page.bounded_limit();
       return page_of(
-          db.prepare(select(kGroupColumns, "from agent_groups g where org = ? and id > ? and removed_at is null order by id limit ?"), org,
-                     page.after, one_more(limit)),
+          db.prepare(select(kGroupColumns,
+                            "from agent_groups g where org = ? and id > ? and removed_at is null order by id limit ?"),
+                     org, page.after, one_more(limit)),
           limit, read_group, [](const Group& group) { return group.id.value; });
     });
   }

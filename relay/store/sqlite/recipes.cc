@@ -137,6 +137,15 @@ Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id,
   return recipe;
 }
 
+Result<Page<Recipe>> list_recipes(Database& db, const OrgId& org, const RecipeFilter& filter, const PageQuery& page) {
+  const std::size_t limit = page.bounded_limit();
+  std::string where = "from recipes where org = ?1 and id > ?2 and (?3 is null or name = ?3)";
+  if (filter.removed == Removed::left_out) where += " and removed_at is null";
+  where += " order by id limit ?4";
+  return page_of(db.prepare(select(kRecipeColumns, where), org, page.after, filter.name, one_more(limit)), limit,
+                 read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
+}
+
 Result<Page<RecipeVersionSummary>> list_versions(Database& db, const OrgId& org, const RecipeId& id,
                                                  const PageQuery& page) {
   SP_CHECK(find_recipe(db, org, id));
@@ -181,15 +190,8 @@ class SqliteRecipes final : public Recipes {
     });
   }
 
-  awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) override {
-    return engine_.read([org, page](Database& db) {
-      const std::size_t limit = page.bounded_limit();
-      return page_of(
-          db.prepare(select(kRecipeColumns,
-                            "from recipes where org = ? and id > ? and removed_at is null order by id limit ?"),
-                     org, page.after, one_more(limit)),
-          limit, read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
-    });
+  awaitable<Result<Page<Recipe>>> list(OrgId org, RecipeFilter filter, PageQuery page) override {
+    return engine_.read([org, filter, page](Database& db) { return list_recipes(db, org, filter, page); });
   }
 
   awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) override {

@@ -106,7 +106,8 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const auto user = new_user(w);
        must(co_await w.stores.users.add(w.ours.org, user));
-       co_return code_of(co_await w.stores.users.remove(w.ours.org, user.id, at_ms(7), pick<store::UserChange>(w, f, std::move(s))));
+       co_return code_of(
+           co_await w.stores.users.remove(w.ours.org, user.id, at_ms(7), pick<store::UserChange>(w, f, std::move(s))));
      }},
     {"api_tokens.add",
      [](World& w, bool f, std::shared_ptr<bool> s) {

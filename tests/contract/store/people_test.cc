@@ -88,7 +88,8 @@ STORE_TEST_CASE("users: the deployment keeps a platform admin, whoever asks for 
   auto removed = co_await users.remove(world.ours.org, only.id, at_ms(1));
   CHECK(refusal(removed) == Errc::conflict);
   CHECK_THAT(removed.error().message, Catch::Contains("without a platform admin"));
-  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer, at_ms(1)));  // keeps the platform's rights
+  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer,
+                                  at_ms(1)));  // keeps the platform's rights
   auto still = must(co_await users.find(world.ours.org, only.id));
   CHECK(still.platform == domain::PlatformRights::admin);
 

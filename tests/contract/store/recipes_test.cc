@@ -90,7 +90,7 @@ STORE_TEST_CASE("recipes: another organisation's recipe does not exist", "[store
   CHECK(refusal(activated) == Errc::not_found);
   auto by_name = must(co_await recipes.find_by_name(org, "orders"));
   CHECK(by_name.id == world.ours.recipe);
-  auto listed = must(co_await recipes.list(org, {}));
+  auto listed = must(co_await recipes.list(org, {}, {}));
   CHECK(listed.items.size() == 1);
   auto active = must(co_await recipes.active(org, {}));
   CHECK(active.items.empty());
@@ -201,10 +201,16 @@ STORE_TEST_CASE("recipes: a removed one stays readable by id, and its name begin
   CHECK(version.source_yaml == "recipe: orders");
   const auto history = must(co_await world.stores.jobs.find(org, job.id));
   CHECK(history.recipe == id);
+  CHECK(history.recipe_name == "orders");
   auto by_name = co_await recipes.find_by_name(org, "orders");
   CHECK(refusal(by_name) == Errc::not_found);
-  const auto listed = must(co_await recipes.list(org, {}));
+  const auto listed = must(co_await recipes.list(org, {}, {}));
   CHECK(listed.items.empty());
+  const auto all = must(co_await recipes.list(org, {"orders", store::Removed::included}, {}));
+  REQUIRE(all.items.size() == 1);
+  CHECK(all.items[0].removed_at == at_ms(40));
+  const auto others = must(co_await recipes.list(org, {"order", store::Removed::included}, {}));
+  CHECK(others.items.empty());
   const auto watching = must(co_await world.stores.assignments.of_agent(org, world.ours.agent));
   CHECK(watching.assignments.empty());
   CHECK(watching.revision > revision);
