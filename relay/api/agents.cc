@@ -82,16 +82,30 @@ asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
 }
 
 bool is_other_tag(const Call& call, const store::Agent& agent) {
-  return call.if_match && *call.if_match != "*" && *call.if_match != tag_of(agent);
+  return call.names_state() && *call.if_match != tag_of(agent);
+}
+
+// What the store is to hold the change to: the state whose tag the caller named.
+std::optional<store::AgentState> expected_state(const Call& call, const store::Agent& seen) {
+  return call.names_state() ? std::optional(state_of(seen)) : std::nullopt;
+}
+
+// Why the store refused: somebody was quicker, or what it says.
+asio::awaitable<Result<Answer>> refused(Services& services, Call call, AgentId id, Error error) {
+  if (error.code != Errc::conflict || !call.names_state()) co_return std::unexpected(std::move(error));
+  SP_CO_TRY(const auto now, co_await services.stores.agents.find(call.caller.org, std::move(id)));
+  if (is_other_tag(call, now)) co_return changed_meanwhile("agent");
+  co_return std::unexpected(std::move(error));
 }
 
 asio::awaitable<Result<Answer>> rename_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
   SP_CO_TRY(const auto before, co_await services.stores.agents.find(call.caller.org, id));
   if (is_other_tag(call, before)) co_return changed_meanwhile("agent");
-  const auto name = call.required_text("name");
-  auto note = note_of<>(services, call, {"", {{Value("name"), Value(name)}}});
-  SP_CO_CHECK(co_await services.stores.agents.rename(call.caller.org, id, name, std::move(note)));
+  store::AgentRename change{call.required_text("name"), expected_state(call, before)};
+  auto note = note_of<>(services, call, {"", {{Value("name"), Value(change.name)}}});
+  auto renamed = co_await services.stores.agents.rename(call.caller.org, id, std::move(change), std::move(note));
+  if (!renamed) co_return co_await refused(services, call, id, std::move(renamed).error());
   co_return co_await one_agent(services, call.caller.org, id);
 }
 
@@ -105,7 +119,9 @@ asio::awaitable<Result<Answer>> move_agent(Services& services, Call call) {
   auto note = note_of<store::Agent>(
       services, call,
       {"", {{Value("from_group"), Value(before.group.value)}, {Value("to_group"), Value(group.value)}}});
-  SP_CO_CHECK(co_await services.stores.agents.move(call.caller.org, id, {before.group, group}, std::move(note)));
+  store::AgentMove change{before.group, group, expected_state(call, before)};
+  auto moved = co_await services.stores.agents.move(call.caller.org, id, std::move(change), std::move(note));
+  if (!moved) co_return co_await refused(services, call, id, std::move(moved).error());
   if (group != before.group) {
     services.triggers_changed(call.caller.org);
     services.presence.relink(call.caller.org, id, "this agent was moved to another group");
@@ -121,7 +137,7 @@ asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
 }
 
 constexpr std::array<std::string_view, 2> kStatuses{"active", "revoked"};
-constexpr std::array kListQuery{kCursor, kLimit, id_field("group", kGroupIds, Presence::optional),
+constexpr std::array kListQuery{cursor_field(kAgentIds), kLimit, id_field("group", kGroupIds, Presence::optional),
                                 Field{.name = "status", .among = kStatuses}};
 constexpr std::array kChangeFields{Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
 constexpr Schema kChange{"AgentChange", kChangeFields};

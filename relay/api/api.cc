@@ -79,12 +79,18 @@ asio::awaitable<http::Admission> Api::admit_call(const http::RequestHead& head, 
     if (!caller) co_return to_response(caller.error());
     admitted.caller = *std::move(caller);
     admitted.bucket = buckets_.take(admitted.caller.token.value, services_.clock.steady());
-    if (auto refusal = co_await authorise(head, admitted)) co_return *std::move(refusal);
+    if (auto refusal = co_await authorise(head, admitted)) co_return signed_for(admitted, *std::move(refusal));
   }
   auto inputs = read_inputs(head, match);
-  if (!inputs) co_return http::to_response(inputs.error());
+  if (!inputs) co_return signed_for(admitted, http::to_response(inputs.error()));
   admitted.inputs = *std::move(inputs);
   co_return std::make_unique<ApiExchange>(*this, std::move(admitted));
+}
+
+http::Response Api::signed_for(const Admitted& admitted, http::Response response) const {
+  http::Reply reply = std::move(response);
+  sign(reply, admitted, buckets_.terms());
+  return std::get<http::Response>(std::move(reply));
 }
 
 asio::awaitable<std::optional<http::Response>> Api::authorise(const http::RequestHead& head, const Admitted& admitted) {
@@ -95,9 +101,7 @@ asio::awaitable<std::optional<http::Response>> Api::authorise(const http::Reques
   if (is_allowed(*admitted.route, admitted.caller)) co_return std::nullopt;
   refused_.add();
   if (admitted.route->repeat != Repeat::safe) co_await audit_refusal(head, *admitted.route, admitted.caller);
-  auto response = forbidden(*admitted.route);
-  response.actor = admitted.caller.actor();
-  co_return response;
+  co_return forbidden(*admitted.route);
 }
 
 asio::awaitable<void> Api::audit_refusal(const http::RequestHead& head, const Route& route, const Caller& caller) {

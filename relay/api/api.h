@@ -43,6 +43,7 @@ class Api final : public http::Handler {
  private:
   friend class ApiExchange;
   boost::asio::awaitable<http::Admission> admit_call(const http::RequestHead& head, Match match);
+  http::Response signed_for(const Admitted& admitted, http::Response response) const;
   boost::asio::awaitable<std::optional<http::Response>> authorise(const http::RequestHead& head,
                                                                   const Admitted& admitted);
   boost::asio::awaitable<void> audit_refusal(const http::RequestHead& head, const Route& route, const Caller& caller);

@@ -35,7 +35,7 @@ asio::awaitable<Result<Answer>> verify_platform_events(Services& services, Call)
   co_return co_await verify_ledger(services, store::system_ledger());
 }
 
-constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "action", .most = 64},
+constexpr std::array kListQuery{cursor_field(kAuditCursor), kLimit, Field{.name = "action", .most = 64},
                                 Field{.name = "since", .most = 40, .format = Format::time}};
 
 constexpr std::array kRoutes{

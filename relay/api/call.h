@@ -49,6 +49,8 @@ struct Call {
   std::optional<std::string> query_text(std::string_view name) const;
   std::optional<std::int64_t> query_integer(std::string_view name) const;
   std::optional<WallTime> query_time(std::string_view name) const;
+  // If-Match names a state, so the change may meet no other one ("*" is any).
+  bool names_state() const { return if_match && *if_match != "*"; }
   store::PageQuery page() const;  // from `cursor` and `limit`
 };
 

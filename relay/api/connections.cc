@@ -23,7 +23,8 @@ asio::awaitable<Result<Answer>> list_connections(Services& services, Call call) 
   co_return ok(page_value(std::move(items), page.next));
 }
 
-constexpr std::array kListQuery{kCursor, kLimit, id_field("agent", kAgentIds, Presence::optional)};
+constexpr std::array kListQuery{cursor_field(kConnectionCursor), kLimit,
+                                id_field("agent", kAgentIds, Presence::optional)};
 
 constexpr std::array kRoutes{
     Route{.id = "list_connections",

@@ -60,12 +60,14 @@ constexpr std::array kNewFields{id_field("group", kGroupIds, Presence::optional)
                                 Field{.name = "expires_in", .most = 16, .format = Format::duration}};
 constexpr Schema kNew{"NewEnrolmentToken", kNewFields};
 
+constexpr auto kListQuery = page_query(kEnrolmentIds);
+
 constexpr std::array kRoutes{
     Route{.id = "list_enrolment_tokens",
           .pattern = "/v1/enrolment-tokens",
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::agents_read,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "EnrolmentTokenPage",
           .handler = list_enrolment_tokens},
     Route{.id = "create_enrolment_token",

@@ -39,6 +39,17 @@ std::string target_of(const ValueMap& path) {
   return out;
 }
 
+void sign(http::Reply& reply, const Admitted& admitted, const BucketTerms& terms) {
+  if (admitted.route->reach == Reach::open) return;
+  const auto decorate = [&](auto& any) {
+    any.actor = admitted.caller.actor();
+    any.headers.set("RateLimit-Limit", std::to_string(static_cast<std::int64_t>(terms.burst)));
+    any.headers.set("RateLimit-Remaining", std::to_string(admitted.bucket.remaining));
+    any.headers.set("RateLimit-Reset", std::to_string(admitted.bucket.reset.count()));
+  };
+  std::visit(decorate, reply);
+}
+
 asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
   auto body = read_body(*admitted_.route, request);
   Reply reply;
@@ -54,7 +65,7 @@ asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
     reply = co_await change(std::move(call), request);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   }
-  finish(reply);
+  sign(reply, admitted_, api_.buckets_.terms());
   co_return reply;
 }
 
@@ -125,9 +136,9 @@ asio::awaitable<http::Reply> ApiExchange::change_keyed(Call call, const http::Re
 asio::awaitable<http::Reply> ApiExchange::change_once(Call call) {
   const auto ticket = call.ticket;
   auto answer = co_await run_handler(std::move(call));
-  if (!*ticket.stored && !co_await record_nothing_done(ticket, answer)) {
-    co_return http::to_response(
-        {500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
+  if (!*ticket.stored) {
+    if (succeeded(answer)) co_return unaudited(ticket);
+    co_await record_nothing_done(ticket, answer);
   }
   if (!answer) co_return failed(answer.error(), ticket.record.request_id);
   co_return std::move(answer->reply);
@@ -143,19 +154,23 @@ AuditTicket ApiExchange::ticket_of(const Call& call, const std::string& peer) co
                      .request_id = call.request_id}};
 }
 
-// False when there is no row. A handler that answers well without having handed its ticket to a change is a fault.
-asio::awaitable<bool> ApiExchange::record_nothing_done(AuditTicket ticket, const Result<Answer>& answer) {
-  Result<void> recorded = fail(Errc::internal, "the handler made its change without the audit entry");
-  if (!succeeded(answer)) {
-    ticket.record.outcome = AuditOutcome::failed;
-    if (!answer) ticket.record.detail.emplace(Value("error"), Value(to_string(answer.error().code)));
-    recorded = co_await api_.services_.audit.record(ticket.ledger, ticket.record);
-  }
-  if (recorded) co_return true;
-  api_.services_.log.error("audit.failed", {{"request_id", ticket.record.request_id},
-                                            {"action", ticket.record.action},
-                                            {"reason", recorded.error().message}});
-  co_return false;
+// A handler that answers well without having handed its ticket to a change is a fault.
+http::Reply ApiExchange::unaudited(const AuditTicket& ticket) const {
+  log_unrecorded(ticket, "the handler made its change without the audit entry");
+  return http::to_response({500, "not_audited", "The call could not be recorded. It may have had its effect.", {}});
+}
+
+// Nothing was changed, so the caller is told why even when there can be no row of it, as on a full disk.
+asio::awaitable<void> ApiExchange::record_nothing_done(AuditTicket ticket, const Result<Answer>& answer) {
+  ticket.record.outcome = AuditOutcome::failed;
+  if (!answer) ticket.record.detail.emplace(Value("error"), Value(to_string(answer.error().code)));
+  const auto recorded = co_await api_.services_.audit.record(ticket.ledger, ticket.record);
+  if (!recorded) log_unrecorded(ticket, recorded.error().message);
+}
+
+void ApiExchange::log_unrecorded(const AuditTicket& ticket, std::string_view reason) const {
+  api_.services_.log.error(
+      "audit.failed", {{"request_id", ticket.record.request_id}, {"action", ticket.record.action}, {"reason", reason}});
 }
 
 http::Reply ApiExchange::failed(const Error& error, const std::string& request_id) const {
@@ -169,22 +184,6 @@ http::Reply ApiExchange::failed(const Error& error, const std::string& request_i
   if (response.status == 429) response.headers.set("Retry-After", "1");
   if (response.status == 503) response.headers.set("Retry-After", "10");
   return response;
-}
-
-void ApiExchange::finish(Reply& reply) const {
-  if (admitted_.route->reach == Reach::open) return;
-  const auto actor = admitted_.caller.actor();
-  const auto decorate = [&](http::Headers& headers) {
-    headers.set("RateLimit-Limit", std::to_string(static_cast<std::int64_t>(api_.buckets_.terms().burst)));
-    headers.set("RateLimit-Remaining", std::to_string(admitted_.bucket.remaining));
-    headers.set("RateLimit-Reset", std::to_string(admitted_.bucket.reset.count()));
-  };
-  std::visit(
-      [&](auto& any) {
-        any.actor = actor;
-        decorate(any.headers);
-      },
-      reply);
 }
 
 }  // namespace sallyport::api

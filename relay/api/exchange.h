@@ -25,13 +25,18 @@ class ApiExchange final : public http::Exchange {
   boost::asio::awaitable<Reply> change_once(Call call);
   boost::asio::awaitable<Reply> change_keyed(Call call, const http::Request& request, std::string key);
   AuditTicket ticket_of(const Call& call, const std::string& peer) const;
-  boost::asio::awaitable<bool> record_nothing_done(AuditTicket ticket, const Result<Answer>& answer);
+  Reply unaudited(const AuditTicket& ticket) const;
+  boost::asio::awaitable<void> record_nothing_done(AuditTicket ticket, const Result<Answer>& answer);
+  void log_unrecorded(const AuditTicket& ticket, std::string_view reason) const;
   Reply failed(const Error& error, const std::string& request_id) const;
-  void finish(Reply& reply) const;
 
   Api& api_;
   Admitted admitted_;
 };
+
+// Says for whom the answer is (the access log's actor) and how much of their token's rate is left. Nothing for an open
+// route.
+void sign(http::Reply& reply, const Admitted& admitted, const BucketTerms& terms);
 
 // What stands in an audit row when the handler names nothing: "agent:agt_..." from the path's parameters.
 std::string target_of(const ValueMap& path);

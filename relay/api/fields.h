@@ -16,9 +16,19 @@ constexpr Field id_field(std::string_view name, std::span<const std::string_view
   return {.name = name, .presence = presence, .most = 64, .format = Format::id, .among = prefix};
 }
 
-inline constexpr Field kCursor{.name = "cursor", .most = 512};
+// What the cursors of a list are made of (Format::cursor); no two lists of different things take each other's.
+inline constexpr std::array<std::string_view, 1> kOrganisationCursor{"org_"}, kNumberCursor{"#"};
+inline constexpr std::array<std::string_view, 2> kJobCursor{"#", "job_"}, kAuditCursor{"#", "#"},
+    kConnectionCursor{"agt_", "*"};
+inline constexpr std::array<std::string_view, 3> kStepCursor{"#", "#", "*"};
+
+constexpr Field cursor_field(std::span<const std::string_view> parts) {
+  return {.name = "cursor", .most = 512, .format = Format::cursor, .among = parts};
+}
 inline constexpr Field kLimit{.name = "limit", .type = FieldType::integer, .least = 1, .most = 200};
-inline constexpr std::array kPageQuery{kCursor, kLimit};
+constexpr std::array<Field, 2> page_query(std::span<const std::string_view> parts) {
+  return {cursor_field(parts), kLimit};
+}
 
 inline constexpr std::array kUserPath{id_field("user", kUserIds)};
 inline constexpr std::array kTokenPath{id_field("token", kTokenIds)};

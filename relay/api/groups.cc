@@ -38,15 +38,15 @@ asio::awaitable<Result<Answer>> create_group(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> remove_group(Services& services, Call call) {
-  SP_CO_CHECK(
-      co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group"), note_of<>(services, call)));
+  SP_CO_CHECK(co_await services.stores.groups.remove(call.caller.org, call.id<GroupId>("group"), services.clock.wall(),
+                                                     note_of<>(services, call)));
   co_return no_content();
 }
 
 constexpr std::array kNewFields{
     Field{.name = "name", .presence = Presence::required, .least = 1, .most = 63, .format = Format::slug}};
 constexpr Schema kNew{"NewGroup", kNewFields};
-constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "name", .most = 63}};
+constexpr std::array kListQuery{cursor_field(kGroupIds), kLimit, Field{.name = "name", .most = 63}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_groups",

@@ -107,7 +107,8 @@ asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
 
 constexpr std::array<std::string_view, 2> kPayloads{"with", "without"};
 constexpr std::array kStepsQuery{
-    kCursor, Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = store::kMaxStepPage},
+    cursor_field(kStepCursor),
+    Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = store::kMaxStepPage},
     Field{.name = "path", .most = 256}, Field{.name = "payloads", .among = kPayloads}};
 constexpr std::array kEventsQuery{Field{.name = "after", .type = FieldType::integer, .least = 0, .most = INT64_MAX},
                                   Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = 1000}};

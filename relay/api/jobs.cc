@@ -118,7 +118,7 @@ asio::awaitable<Result<Answer>> watch_job(Services& services, Call call) {
 
 constexpr std::array<std::string_view, 9> kStates{"queued",    "dispatched", "running",  "succeeded", "failed",
                                                   "cancelled", "timed_out",  "in_doubt", "dead"};
-constexpr std::array kListQuery{kCursor,
+constexpr std::array kListQuery{cursor_field(kJobCursor),
                                 kLimit,
                                 Field{.name = "state", .among = kStates},
                                 id_field("recipe", kRecipeIds, Presence::optional),

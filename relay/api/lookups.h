@@ -8,7 +8,7 @@
 // What a request body may name by id or by name.
 namespace sallyport::api {
 
-// Of the members `group` and `group_name`. invalid: neither is there. An id is not looked up.
+// Of the members `group` and `group_name`. invalid: neither is there, or both are. An id is not looked up.
 boost::asio::awaitable<Result<GroupId>> group_of(Services& services, const Call& call);
 
 }  // namespace sallyport::api

@@ -13,10 +13,12 @@ namespace {
 // The process answers. Says nothing about what it depends on.
 asio::awaitable<Result<Answer>> get_livez(Services&, Call) { co_return Answer{text_response("text/plain", "ok\n")}; }
 
-// The relay can do its work: the store answers.
+// The relay can do its work: the store answers, and can write.
 asio::awaitable<Result<Answer>> get_readyz(Services& services, Call) {
   const auto answered = co_await services.stores.organisations.list_all({.limit = 1});
   if (!answered) co_return fail(Errc::unavailable, "the store does not answer: " + answered.error().message);
+  const auto written = co_await services.stores.health.check_write();
+  if (!written) co_return fail(Errc::unavailable, "the store cannot write: " + written.error().message);
   co_return Answer{text_response("text/plain", "ready\n")};
 }
 

@@ -71,6 +71,8 @@ constexpr Schema kNew{"NewOrganisation", kNewFields};
 constexpr std::array kRenameFields{kName};
 constexpr Schema kRename{"OrganisationChange", kRenameFields};
 
+constexpr auto kListQuery = page_query(kOrganisationCursor);
+
 constexpr std::array kRoutes{
     Route{.id = "create_organisation",
           .method = http::Method::post,
@@ -87,7 +89,7 @@ constexpr std::array kRoutes{
           .pattern = "/v1/organisations",
           .reach = Reach::platform,
           .scope = domain::Scope::platform_read,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "OrganisationPage",
           .handler = list_organisations},
     Route{.id = "get_organisation",

@@ -69,13 +69,15 @@ constexpr std::array<std::string_view, 3> kFormats{"full", "yaml", "canonical"};
 constexpr std::array kFormatQuery{Field{.name = "format", .among = kFormats}};
 constexpr std::array kDiffQuery{number_field("from"), number_field("to")};
 
+constexpr auto kListQuery = page_query(kNumberCursor);
+
 constexpr std::array kRoutes{
     Route{.id = "list_recipe_versions",
           .pattern = "/v1/recipes/{recipe}/versions",
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::recipes_read,
           .path = kRecipePath,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "RecipeVersionPage",
           .handler = list_versions},
     Route{.id = "get_recipe_version",

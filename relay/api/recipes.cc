@@ -90,14 +90,10 @@ asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
 }
 
 asio::awaitable<Result<Answer>> list_recipes(Services& services, Call call) {
-  store::Page<store::Recipe> page;
-  if (const auto name = call.query_text("name")) {
-    auto found = co_await services.stores.recipes.find_by_name(call.caller.org, *name);
-    if (!found && found.error().code != Errc::not_found) co_return std::unexpected(std::move(found).error());
-    if (found) page.items.push_back(*std::move(found));
-  } else {
-    SP_CO_TRY(page, co_await services.stores.recipes.list(call.caller.org, call.page()));
-  }
+  const bool removed = call.query_text("removed") == "with";
+  const store::RecipeFilter filter{call.query_text("name"),
+                                   removed ? store::Removed::included : store::Removed::left_out};
+  SP_CO_TRY(const auto page, co_await services.stores.recipes.list(call.caller.org, filter, call.page()));
   co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
 }
 
@@ -106,12 +102,29 @@ asio::awaitable<Result<Answer>> get_recipe(Services& services, Call call) {
   co_return recipe_answer(recipe);
 }
 
+bool is_other_tag(const Call& call, const store::Recipe& recipe) {
+  return call.names_state() && *call.if_match != tag_of(recipe);
+}
+
+// What the store is to hold the change to: the state whose tag the caller named.
+std::optional<store::RecipeState> expected_state(const Call& call, const store::Recipe& seen) {
+  return call.names_state() ? std::optional(state_of(seen)) : std::nullopt;
+}
+
+// Why the store refused: somebody was quicker, or what it says.
+asio::awaitable<Result<Answer>> refused(Services& services, Call call, RecipeId id, Error error) {
+  if (error.code != Errc::conflict || !call.names_state()) co_return std::unexpected(std::move(error));
+  SP_CO_TRY(const auto now, co_await services.stores.recipes.find(call.caller.org, std::move(id)));
+  if (is_other_tag(call, now)) co_return changed_meanwhile("recipe");
+  co_return std::unexpected(std::move(error));
+}
+
 // Activates a version, or none. If-Match holds the caller to the state it saw; without it the last word wins, but never
 // over somebody else's word at the same moment (compare-and-set).
 asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, std::optional<std::uint32_t> wanted) {
   const auto id = call.id<RecipeId>("recipe");
   SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
-  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("recipe");
+  if (is_other_tag(call, before)) co_return changed_meanwhile("recipe");
   if (wanted) {
     SP_CO_TRY(const auto version, co_await services.stores.recipes.version(call.caller.org, id, *wanted));
     const auto group = co_await services.stores.groups.find_by_name(call.caller.org, version.run_on);
@@ -129,10 +142,11 @@ asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, st
         {Value("from_version"),
          before.active_version ? Value(static_cast<std::int64_t>(*before.active_version)) : Value()},
         {Value("to_version"), wanted ? Value(static_cast<std::int64_t>(*wanted)) : Value()}}});
-  SP_CO_TRY(const auto after, co_await services.stores.recipes.activate(
-                                  call.caller.org, id, {before.active_version, wanted}, std::move(note)));
+  store::Activation change{before.active_version, wanted, expected_state(call, before)};
+  auto after = co_await services.stores.recipes.activate(call.caller.org, id, change, std::move(note));
+  if (!after) co_return co_await refused(services, call, id, std::move(after).error());
   services.triggers_changed(call.caller.org);
-  co_return recipe_answer(after);
+  co_return recipe_answer(*after);
 }
 
 asio::awaitable<Result<Answer>> activate_recipe(Services& services, Call call) {
@@ -147,9 +161,11 @@ asio::awaitable<Result<Answer>> deactivate_recipe(Services& services, Call call)
 asio::awaitable<Result<Answer>> remove_recipe(Services& services, Call call) {
   const auto id = call.id<RecipeId>("recipe");
   SP_CO_TRY(const auto before, co_await services.stores.recipes.find(call.caller.org, id));
-  if (call.if_match && *call.if_match != "*" && *call.if_match != tag_of(before)) co_return changed_meanwhile("recipe");
+  if (is_other_tag(call, before)) co_return changed_meanwhile("recipe");
   auto note = note_of<store::Recipe>(services, call, {"", {{Value("name"), Value(before.name)}}});
-  SP_CO_CHECK(co_await services.stores.recipes.remove(call.caller.org, id, services.clock.wall(), std::move(note)));
+  store::RecipeRemoval removal{services.clock.wall(), expected_state(call, before)};
+  auto removed = co_await services.stores.recipes.remove(call.caller.org, id, removal, std::move(note));
+  if (!removed) co_return co_await refused(services, call, id, std::move(removed).error());
   services.triggers_changed(call.caller.org);
   co_return no_content();
 }
@@ -164,7 +180,9 @@ constexpr std::array kActivationFields{Field{
     .name = "version", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 1'000'000'000}};
 constexpr Schema kActivation{"Activation", kActivationFields};
 constexpr Schema kNothing{"Nothing", {}};
-constexpr std::array kListQuery{kCursor, kLimit, Field{.name = "name", .most = 63}};
+constexpr std::array<std::string_view, 2> kRemoved{"without", "with"};
+constexpr std::array kListQuery{cursor_field(kRecipeIds), kLimit, Field{.name = "name", .most = 63},
+                                Field{.name = "removed", .among = kRemoved}};
 constexpr std::size_t kRecipeBody = 4u << 20;
 
 constexpr std::array kRoutes{

@@ -2,6 +2,7 @@
 
 #include "shared/base/ids.h"
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 
 #include <fmt/format.h>
 
@@ -13,10 +14,8 @@ namespace {
 
 constexpr std::int64_t kLongestEntry = 256;
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
-
 bool is_plain(std::string_view text) {
-  if (std::ranges::any_of(text, is_control)) return false;
+  if (steers_text(text)) return false;
   return text.empty() || (text.front() != ' ' && text.back() != ' ');
 }
 
@@ -31,6 +30,24 @@ bool is_email(std::string_view text) {
          at + 1 < text.size() && text.find('@', at + 1) == std::string_view::npos;
 }
 
+// One part: "#" is a number, "*" whatever there is, else the prefix of an id.
+bool is_cursor_part(std::string_view part, std::string_view text) {
+  if (part == "*") return !text.empty();
+  if (part != "#") return is_ulid(text, part);
+  return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Its parts are joined by slashes; the last one is all that is left.
+bool is_cursor(std::string_view text, std::span<const std::string_view> parts) {
+  if (text.empty()) return true;
+  for (const auto part : parts.first(parts.size() - 1)) {
+    const auto slash = text.find('/');
+    if (slash == std::string_view::npos || !is_cursor_part(part, text.substr(0, slash))) return false;
+    text.remove_prefix(slash + 1);
+  }
+  return is_cursor_part(parts.back(), text);
+}
+
 std::string_view fault_of_format(const Field& field, std::string_view text) {
   switch (field.format) {
     case Format::any: return is_plain(text) ? "" : "must not have control characters or spaces at its ends";
@@ -40,6 +57,7 @@ std::string_view fault_of_format(const Field& field, std::string_view text) {
     case Format::email: return is_email(text) ? "" : "must be an e-mail address";
     case Format::id: return is_ulid(text, field.among[0]) ? "" : "must be an id of the right kind";
     case Format::time: return parse_rfc3339(text) ? "" : "must be a time such as 2026-01-31T09:30:00Z";
+    case Format::cursor: return is_cursor(text, field.among) ? "" : "is not a cursor of this list: begin without it";
     case Format::duration: return parse_duration(text) ? "" : "must be a duration such as 30m, 24h or 90d";
   }
   return "has no format";
@@ -48,9 +66,8 @@ std::string_view fault_of_format(const Field& field, std::string_view text) {
 std::string listed(std::span<const std::string_view> words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 std::string fault_of_choice(const Field& field, std::string_view text) {
-  if (field.among.empty() || field.format == Format::id || std::ranges::find(field.among, text) != field.among.end()) {
-    return {};
-  }
+  if (field.among.empty() || field.format == Format::id || field.format == Format::cursor) return {};
+  if (std::ranges::find(field.among, text) != field.among.end()) return {};
   const auto close = nearest(text, field.among);
   if (close) return fmt::format("is not one of the known values (did you mean {}?)", *close);
   return "must be one of: " + listed(field.among);

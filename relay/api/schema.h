@@ -15,13 +15,14 @@ enum class FieldType { text, integer, boolean, object, texts };  // texts: a lis
 
 // What a text must look like, beyond its length.
 enum class Format {
-  any,       // valid UTF-8 without control characters, not blank at its ends
+  any,       // valid UTF-8 without control characters or such as turn text around, not blank at its ends
   document,  // any UTF-8, line breaks and tabs too
   slug,      // lower-case letters, digits and hyphens, a letter first: names that recipes use
   email,
   id,        // an id whose prefix is Field::among[0]
   time,      // RFC 3339
   duration,  // "1h"
+  cursor,    // where a page of this list ended; "" is the beginning
 };
 
 enum class Presence { optional, required };
@@ -35,7 +36,7 @@ struct Field {
   std::int64_t least = 0;
   std::int64_t most = 256;
   Format format = Format::any;
-  std::span<const std::string_view> among = {};  // the only values of a text or of a list's entries
+  std::span<const std::string_view> among = {};  // the only values of a text or of a list's entries; a cursor's parts
 };
 
 // The members a JSON object may have. Anything else in it is refused, with the nearest right name.

@@ -93,6 +93,7 @@ Value shape(const store::Group& group) {
       .put("created_at", group.created_at)
       .put("queued", group.queued)
       .put("oldest_queued_at", group.oldest_queued_at)
+      .put("removed_at", group.removed_at)
       .done();
 }
 
@@ -152,6 +153,7 @@ boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job) {
   co_return Object()
       .put("id", job.id)
       .put("recipe", job.recipe)
+      .put("recipe_name", job.recipe_name)
       .put("version", job.version)
       .put("group", job.group)
       .put("agent", job.agent)

@@ -84,12 +84,14 @@ constexpr std::array kNewFields{Field{.name = "name", .presence = Presence::requ
                                 Field{.name = "expires_in", .most = 16, .format = Format::duration}};
 constexpr Schema kNew{"NewToken", kNewFields};
 
+constexpr auto kListQuery = page_query(kTokenIds);
+
 constexpr std::array kRoutes{
     Route{.id = "list_tokens",
           .pattern = "/v1/tokens",
           .least_role = domain::Role::editor,
           .scope = domain::Scope::tokens_read,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "TokenPage",
           .handler = list_tokens},
     Route{.id = "create_token",

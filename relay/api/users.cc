@@ -35,17 +35,34 @@ asio::awaitable<Result<Answer>> add_user(Services& services, Call call) {
   co_return created("/v1/users/" + user.id.value, shape(user));
 }
 
+// A row of its own for each enrolment token that is revoked with its maker, as if somebody had called for it.
+store::AuditNote<store::UserChange> note_with_tokens(const Services& services, const Call& call, Said said = {}) {
+  auto note = note_of<store::UserChange>(services, call, std::move(said));
+  AuditRecord record = call.ticket.record;
+  record.action = "enrolment_token.revoke";
+  record.detail.emplace(Value("because"), Value(call.ticket.record.action));
+  note.more = services.audit.further<store::UserChange>(
+      call.ticket.ledger, [record = std::move(record)](const store::UserChange& change) {
+        std::vector<AuditRecord> rows(change.revoked.size(), record);
+        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].target = "enrolment_token:" + change.revoked[i].value;
+        return rows;
+      });
+  return note;
+}
+
 asio::awaitable<Result<Answer>> change_role(Services& services, Call call) {
   SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));
-  auto note = note_of<store::User>(services, call, {"", {{Value("role"), Value(to_string(role))}}});
-  SP_CO_TRY(const auto user, co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role,
-                                                                        std::move(note)));
-  co_return ok(shape(user));
+  auto note = note_with_tokens(services, call, {"", {{Value("role"), Value(to_string(role))}}});
+  SP_CO_TRY(const auto changed,
+            co_await services.stores.users.change_role(call.caller.org, call.id<UserId>("user"), role,
+                                                       services.clock.wall(), std::move(note)));
+  co_return ok(shape(changed.user));
 }
 
 asio::awaitable<Result<Answer>> remove_user(Services& services, Call call) {
-  SP_CO_CHECK(
-      co_await services.stores.users.remove(call.caller.org, call.id<UserId>("user"), note_of<>(services, call)));
+  SP_CO_TRY([[maybe_unused]] const auto removed,
+            co_await services.stores.users.remove(call.caller.org, call.id<UserId>("user"), services.clock.wall(),
+                                                  note_with_tokens(services, call)));
   co_return no_content();
 }
 
@@ -58,12 +75,14 @@ constexpr Schema kNew{"NewUser", kNewFields};
 constexpr std::array kChangeFields{kRole};
 constexpr Schema kChange{"UserChange", kChangeFields};
 
+constexpr auto kListQuery = page_query(kUserIds);
+
 constexpr std::array kRoutes{
     Route{.id = "list_users",
           .pattern = "/v1/users",
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::users_read,
-          .query = kPageQuery,
+          .query = kListQuery,
           .response = "UserPage",
           .handler = list_users},
     Route{.id = "add_user",

@@ -10,6 +10,7 @@
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/run.h"
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
 #include "shared/crypto/new_id.h"
 #include "shared/crypto/spiffe.h"
 
@@ -78,8 +79,7 @@ Result<void> write_settings(const DataDirectory& data, const Settings& settings)
 }
 
 bool is_plain_name(std::string_view text) {
-  return !text.empty() && utf8_length(text) <= kMostName && is_valid_utf8(text) &&
-         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  return !text.empty() && is_valid_utf8(text) && utf8_length(text) <= kMostName && !steers_text(text);
 }
 
 bool is_email(std::string_view text) {

@@ -2,8 +2,8 @@
 
 #include "relay/api/api_token.h"
 #include "relay/app/data_lock.h"
+#include "relay/app/database.h"
 #include "relay/audit/audit.h"
-#include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/run.h"
 #include "shared/crypto/new_id.h"
 
@@ -111,7 +111,7 @@ Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock) {
     return fail(Errc::not_found, fmt::format("{} holds no relay", order.data.root.string()));
   }
   SP_TRY(const auto lock, DataLock::take(order.data));
-  SP_TRY(auto store, store::SqliteStore::open({.file = order.data.database()}));
+  SP_TRY(auto store, open_database(order.data));
   boost::asio::io_context loop(1);
   return run_to_end(loop, add_token(store->stores(), order, clock), "making the token");
 }

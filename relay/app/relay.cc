@@ -2,6 +2,8 @@
 
 #include "relay/api/api.h"
 #include "relay/app/data_lock.h"
+#include "relay/app/database.h"
+#include "relay/app/private_data.h"
 #include "relay/app/revoked_jobs.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
@@ -10,7 +12,6 @@
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
-#include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/run.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -125,7 +126,9 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const Clock& clock, const Log& log) {
+asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const Settings& settings, const Clock& clock,
+                                  const Log& log) {
+  SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
@@ -167,17 +170,18 @@ asio::awaitable<Result<void>> run(Graph& graph, const Settings& settings, const 
 
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
   SP_TRY(const auto lock, DataLock::take(data));
+  SP_CHECK(check_private(data));
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));
   SP_TRY(auto context, link_context(deployment, clock));
-  SP_TRY(auto database, store::SqliteStore::open({.file = data.database()}));
+  SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 
   asio::io_context loop(1);
   const auto outcome = [&] {
     Graph graph(loop.get_executor(), {data, settings, *database, deployment, envelope, clock, log}, std::move(context));
-    return run_to_end(loop, run(graph, settings, clock, log), "the relay");
+    return run_to_end(loop, run(graph, data, settings, clock, log), "the relay");
   }();
   log.info("relay.stopped");
   return outcome;

@@ -34,7 +34,8 @@ struct Settings {
   std::chrono::milliseconds failover{60'000};
 };
 
-// Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host.
+// Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port
+// to listen on for both.
 Result<void> check_reachable(const Settings& settings);
 // Whether people and agents have a listening address each: the same one, or one that takes the other's port on every
 // address ([::] takes IPv4 as well), cannot be served.

@@ -52,6 +52,17 @@ Result<store::AuditEntry> Audit::entry_of(const Stamp& stamp, const OrgId& ledge
   return entry;
 }
 
+Result<std::vector<store::AuditEntry>> Audit::entries_of(WallTime at, const OrgId& ledger,
+                                                         const std::vector<AuditRecord>& records) {
+  std::vector<store::AuditEntry> entries;
+  for (const auto& record : records) {
+    const Stamp stamp{EventId(make_ulid(crypto::IdPrefix<EventId>::text, unix_ms(at), crypto::new_entropy())), at};
+    SP_TRY(auto entry, entry_of(stamp, ledger, record));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
 boost::asio::awaitable<Result<void>> Audit::record(OrgId ledger, AuditRecord record) {
   SP_CO_TRY(auto entry, entry_of(stamp_now(), ledger, record));
   auto appended = co_await log_.append(std::move(entry.ledger), std::move(entry.event));

@@ -6,6 +6,8 @@
 
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 namespace sallyport {
 
@@ -45,6 +47,17 @@ class Audit {
             nullptr};
   }
 
+  // For a note's `more`: a row for each record that `tell` gives, dated as above.
+  template <class... Came>
+  using Tell = std::function<std::vector<AuditRecord>(const Came&...)>;
+  template <class... Came>
+  std::function<Result<std::vector<store::AuditEntry>>(const Came&...)> further(
+      OrgId ledger, std::type_identity_t<Tell<Came...>> tell) const {
+    return [at = clock_.wall(), ledger = std::move(ledger), tell = std::move(tell)](const Came&... came) {
+      return entries_of(at, ledger, tell(came...));
+    };
+  }
+
  private:
   struct Stamp {
     EventId id;
@@ -52,6 +65,8 @@ class Audit {
   };
   Stamp stamp_now() const;
   static Result<store::AuditEntry> entry_of(const Stamp& stamp, const OrgId& ledger, const AuditRecord& record);
+  static Result<std::vector<store::AuditEntry>> entries_of(WallTime at, const OrgId& ledger,
+                                                           const std::vector<AuditRecord>& records);
 
   store::AuditLog& log_;
   const Clock& clock_;

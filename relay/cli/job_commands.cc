@@ -14,7 +14,7 @@ namespace sallyport::cli {
 namespace {
 
 constexpr std::size_t kMaxInputs = 1u << 20;
-const std::vector<NameSource> kJobNames{{"recipe", "/v1/recipes"}, {"agent", "/v1/agents"}};
+const std::vector<NameSource> kJobNames{{"agent", "/v1/agents"}};
 const std::vector<Column> kJobColumns{{"ID", "id"},
                                       {"RECIPE", "recipe_name"},
                                       {"VERSION", "version"},
@@ -117,6 +117,16 @@ void show_jobs(const Context& context, Client& client, const Value& jobs) {
   context.show(Value(std::move(shown)), text);
 }
 
+// The recipe of this name, or the last one of it that was deleted: its jobs stay.
+Result<std::string> recipe_id_of(Client& client, const std::string& name_or_id) {
+  auto id = id_of(client, "recipe", "rcp_", "/v1/recipes", name_or_id);
+  if (id || id.error().code != Errc::not_found) return id;
+  SP_TRY(const auto all, list_all(client, "/v1/recipes?removed=with&name=" + percent_encode(name_or_id)));
+  const auto& items = all.find("items")->as_list();
+  if (items.empty()) return id;
+  return text_of(items.back(), "id");
+}
+
 int list(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     std::string path = "/v1/jobs";
@@ -127,12 +137,8 @@ int list(Context& context, const Arguments& arguments) {
     if (arguments.has("state")) add("state", arguments.get("state"));
     if (arguments.has("since")) add("since", arguments.get("since"));
     if (arguments.has("recipe")) {
-      auto id = id_of(client, "recipe", "rcp_", "/v1/recipes", arguments.get("recipe"));
-      if (!id && id.error().code == Errc::not_found)
-        return fail(Errc::not_found,
-                    id.error().message + "; a deleted one goes by its id, which jobs show -o json tells");
-      if (!id) return std::unexpected(std::move(id).error());
-      add("recipe", *id);
+      SP_TRY(const auto id, recipe_id_of(client, arguments.get("recipe")));
+      add("recipe", id);
     }
     if (arguments.has("agent")) {
       SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));

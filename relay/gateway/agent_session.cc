@@ -16,6 +16,7 @@ namespace {
 
 constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
+constexpr auto kAfterUnknown = std::chrono::minutes(1);  // a database put back knows the certificate again
 constexpr std::string_view kJobsPurpose = "jobs/1";
 
 link::SessionOptions options(const SessionLimits& limits) {
@@ -32,6 +33,7 @@ link::Refusal refusal_of(const tls::Refusal& refusal) {
   if (refusal.reason == tls::reason::kUnavailable)
     return {"overloaded", "the relay cannot check the identity now", std::chrono::seconds(5)};
   if (refusal.reason == tls::reason::kOldGeneration) return {"quarantined", refusal.error.message, {}};
+  if (refusal.reason == tls::reason::kUnknownSerial) return {"unknown", refusal.error.message, kAfterUnknown};
   return {"revoked", refusal.error.message, {}};
 }
 

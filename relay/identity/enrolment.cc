@@ -1,5 +1,7 @@
 #include "relay/identity/enrolment.h"
 
+#include "shared/base/text.h"
+#include "shared/base/utf8.h"
 #include "shared/crypto/new_id.h"
 
 #include <fmt/format.h>
@@ -43,8 +45,7 @@ EnrolmentRefusal refusal_for(store::EnrolmentState state) {
 }
 
 bool is_printable(std::string_view text, std::size_t most) {
-  if (text.size() > most || !is_valid_utf8(text)) return false;
-  return text.find_first_of(std::string_view("\0\n\r\t\x1b\x7f", 6)) == std::string_view::npos;
+  return text.size() <= most && is_valid_utf8(text) && !steers_text(text);
 }
 
 std::string agent_name(const EnrolmentAsk& ask, const AgentId& agent) {

@@ -30,10 +30,27 @@ struct AgentFilter {
   std::optional<AgentStatus> status;
 };
 
-// Compare-and-set of an agent's group.
+// What people can change of an agent.
+struct AgentState {
+  std::string name;
+  GroupId group;
+  AgentStatus status = AgentStatus::active;
+
+  friend bool operator==(const AgentState&, const AgentState&) = default;
+};
+inline AgentState state_of(const Agent& agent) { return {agent.name, agent.group, agent.status}; }
+
+// Compare-and-set, when a state is expected.
+struct AgentRename {
+  std::string name;
+  std::optional<AgentState> only_if = {};
+};
+
+// Compare-and-set of an agent's group, or of all its state when one is expected.
 struct AgentMove {
   GroupId expected;
   GroupId wanted;
+  std::optional<AgentState> only_if = {};
 };
 
 // How far an agent's journal has come, as its relay knows it (docs/decisions/0010). Both fit into 63 bits.
@@ -62,9 +79,10 @@ class Agents {
   virtual awaitable<Result<void>> add(OrgId org, Agent agent) = 0;  // without an enrolment token: approval by an owner
   virtual awaitable<Result<Agent>> find(OrgId org, AgentId id) = 0;
   virtual awaitable<Result<Page<Agent>>> list(OrgId org, AgentFilter filter, PageQuery page) = 0;  // oldest first
-  virtual awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, AuditNote<> note = {}) = 0;
+  // conflict: it is not in the state that the caller expected.
+  virtual awaitable<Result<void>> rename(OrgId org, AgentId id, AgentRename change, AuditNote<> note = {}) = 0;
   // Its jobs and the triggers it watches stay where they are: those are the dispatcher's and the assigner's business.
-  // not_found: no such agent or group. conflict: it is in another group than the caller expected, or it is revoked.
+  // not_found: no such agent or group. conflict: it is in another group or state than the caller expected, or revoked.
   virtual awaitable<Result<Agent>> move(OrgId org, AgentId id, AgentMove move, AuditNote<Agent> note = {}) = 0;
   virtual awaitable<Result<void>> seen(OrgId org, AgentId id, AgentSighting sighting) = 0;
   virtual awaitable<Result<std::optional<JournalMark>>> journal(OrgId org, AgentId id) = 0;

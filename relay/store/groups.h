@@ -14,22 +14,25 @@ namespace sallyport::store {
 struct Group {
   GroupId id;
   OrgId org;
-  std::string name;  // unique in the organisation
+  std::string name;  // unique in the organisation among those that are not removed
   WallTime created_at;
   std::uint64_t queued = 0;  // jobs that wait for it; read only
   std::optional<WallTime> oldest_queued_at = {};
+  std::optional<WallTime> removed_at = {};  // nothing can come into it; it stays readable by id, for what refers to it
 };
 
 class Groups {
  public:
   virtual ~Groups() = default;
   virtual awaitable<Result<void>> add(OrgId org, Group group,
-                                      AuditNote<> note = {}) = 0;  // conflict: the name is taken
-  virtual awaitable<Result<Group>> find(OrgId org, GroupId id) = 0;
-  virtual awaitable<Result<Group>> find_by_name(OrgId org, std::string name) = 0;
-  virtual awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) = 0;  // oldest first
-  virtual awaitable<Result<void>> remove(OrgId org, GroupId id,
-                                         AuditNote<> note = {}) = 0;  // conflict: agents, tokens or jobs are in it
+                                      AuditNote<> note = {}) = 0;                  // conflict: the name is taken
+  virtual awaitable<Result<Group>> find(OrgId org, GroupId id) = 0;                // removed ones too
+  virtual awaitable<Result<Group>> find_by_name(OrgId org, std::string name) = 0;  // not removed
+  virtual awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
+  // not_found: it is removed already. conflict: something lives in it at `now`, and the message says what: an agent
+  // that is not revoked, an enrolment token that is usable, a job that has not ended, or an active recipe that runs on
+  // it.
+  virtual awaitable<Result<void>> remove(OrgId org, GroupId id, WallTime now, AuditNote<> note = {}) = 0;
 };
 
 }  // namespace sallyport::store

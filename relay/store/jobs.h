@@ -43,6 +43,7 @@ struct Job {
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   JobError error;
+  std::string recipe_name = {};  // of a removed recipe too; read only
 };
 
 // A step that a re-run takes over from the job before it: never run again.
@@ -130,10 +131,10 @@ class Jobs {
   virtual ~Jobs() = default;
   // Stores the job together with its event. The same (recipe, event_key), or the same job id, again: nothing is stored
   // and the first job is returned. conflict: no room, for a job that is only wanted with room; or a queued job of a
-  // removed recipe. A re-run (rerun_of is set) is never a duplicate by its event key. A job that a local trigger
-  // started on an agent comes in with state running, its agent, and lease epoch 0. The same request_key again gives the
-  // job it started, as added. exhausted: most_queued jobs wait for the group. conflict: nobody holds a claim on
-  // request_key.
+  // removed recipe or for a removed group. A re-run (rerun_of is set) is never a duplicate by its event key. A job that
+  // a local trigger started on an agent comes in with state running, its agent, and lease epoch 0. The same request_key
+  // again gives the job it started, as added. exhausted: most_queued jobs wait for the group. conflict: nobody holds a
+  // claim on request_key.
   virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note = {}) = 0;
   virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;
   virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;

@@ -66,10 +66,33 @@ struct AppliedRecipe {
   ApplyOutcome outcome = ApplyOutcome::unchanged;
 };
 
-// Compare-and-set of the active version; nothing = the recipe is inactive.
+// Which versions a recipe has and runs.
+struct RecipeState {
+  std::uint32_t latest_version = 0;
+  std::optional<std::uint32_t> active_version;
+
+  friend bool operator==(const RecipeState&, const RecipeState&) = default;
+};
+inline RecipeState state_of(const Recipe& recipe) { return {recipe.latest_version, recipe.active_version}; }
+
+// Compare-and-set of the active version, or of all the state when one is expected; nothing = the recipe is inactive.
 struct Activation {
   std::optional<std::uint32_t> expected;
   std::optional<std::uint32_t> wanted;
+  std::optional<RecipeState> only_if = {};
+};
+
+// Compare-and-set, when a state is expected.
+struct RecipeRemoval {
+  WallTime at;
+  std::optional<RecipeState> only_if = {};
+};
+
+enum class Removed { left_out, included };
+
+struct RecipeFilter {
+  std::optional<std::string> name;
+  Removed removed = Removed::left_out;
 };
 
 class Recipes {
@@ -80,18 +103,21 @@ class Recipes {
   // added. Never activates.
   virtual awaitable<Result<AppliedRecipe>> apply(OrgId org, NewRecipeVersion version,
                                                  AuditNote<AppliedRecipe> note = {}) = 0;
-  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;               // removed ones too
-  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;  // not removed
-  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
+  virtual awaitable<Result<Recipe>> find(OrgId org, RecipeId id) = 0;                                // removed ones too
+  virtual awaitable<Result<Recipe>> find_by_name(OrgId org, std::string name) = 0;                   // not removed
+  virtual awaitable<Result<Page<Recipe>>> list(OrgId org, RecipeFilter filter, PageQuery page) = 0;  // oldest first
   virtual awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) = 0;
   virtual awaitable<Result<Page<RecipeVersionSummary>>> versions(OrgId org, RecipeId id,
                                                                  PageQuery page) = 0;  // newest first
-  // conflict: another version is active than the caller expected, or the recipe is removed. not_found: no such version.
+  // conflict: another version is active, or the state another, than the caller expected, or the recipe is removed.
+  // not_found: no such version.
   virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change,
                                              AuditNote<Recipe> note = {}) = 0;
   // Takes it out of use, and its trigger away from the agent that watches it. not_found: it is removed already.
-  // conflict: a version is active, or jobs of it have not ended; the message says which.
-  virtual awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, WallTime now, AuditNote<Recipe> note = {}) = 0;
+  // conflict: a version is active, or jobs of it have not ended, the message says which; or it is not in the state that
+  // the caller expected.
+  virtual awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, RecipeRemoval removal,
+                                           AuditNote<Recipe> note = {}) = 0;
   // The active version of every active recipe: what triggers and assignments are made from. Oldest recipe first.
   virtual awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) = 0;
 };

@@ -8,6 +8,7 @@
 #include "relay/store/connections.h"
 #include "relay/store/enrolment_tokens.h"
 #include "relay/store/groups.h"
+#include "relay/store/health.h"
 #include "relay/store/history.h"
 #include "relay/store/idempotency_keys.h"
 #include "relay/store/jobs.h"
@@ -34,6 +35,7 @@ struct Stores {
   History& history;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
+  Health& health;
 };
 
 }  // namespace sallyport::store

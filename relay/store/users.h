@@ -18,6 +18,12 @@ struct User {
   WallTime created_at;
 };
 
+// What a change of a user came to.
+struct UserChange {
+  User user;                         // as they are now, or were when they were removed
+  std::vector<EnrolmentId> revoked;  // enrolment tokens that this user made, and may not make any more
+};
+
 // Passwords, second factors and sessions will be ports of their own that name the user.
 class Users {
  public:
@@ -26,10 +32,13 @@ class Users {
                                       AuditNote<> note = {}) = 0;  // conflict: the e-mail address is taken
   virtual awaitable<Result<User>> find(OrgId org, UserId id) = 0;
   virtual awaitable<Result<Page<User>>> list(OrgId org, PageQuery page) = 0;  // oldest first
+  // A role that may not make enrolment tokens revokes those that this user made and that are usable at `now`.
   // conflict: it would leave the organisation without an owner.
-  virtual awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role, AuditNote<User> note = {}) = 0;
-  // Removes the user and their API tokens. conflict: the last owner, or the deployment's last platform admin.
-  virtual awaitable<Result<void>> remove(OrgId org, UserId id, AuditNote<> note = {}) = 0;
+  virtual awaitable<Result<UserChange>> change_role(OrgId org, UserId id, domain::Role role, WallTime now,
+                                                    AuditNote<UserChange> note = {}) = 0;
+  // Removes the user and their API tokens, and revokes the enrolment tokens they made as above. conflict: the last
+  // owner, or the deployment's last platform admin.
+  virtual awaitable<Result<UserChange>> remove(OrgId org, UserId id, WallTime now, AuditNote<UserChange> note = {}) = 0;
 };
 
 }  // namespace sallyport::store

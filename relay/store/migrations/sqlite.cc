@@ -3,6 +3,7 @@
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
 #include "relay/store/migrations/sqlite_0003_steps_by_start.h"
 #include "relay/store/migrations/sqlite_0004_journals.h"
+#include "relay/store/migrations/sqlite_0005_removed_groups.h"
 
 #include <array>
 
@@ -14,6 +15,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{2, "sealed texts", kSqlite0002SealedTexts},
       Migration{3, "steps by start", kSqlite0003StepsByStart},
       Migration{4, "journals", kSqlite0004Journals},
+      Migration{5, "removed groups", kSqlite0005RemovedGroups},
   };
   return migrations;
 }

@@ -5,7 +5,8 @@
 
 #include <memory>
 
-// The ports on SQLite, one file each. They keep a reference to the engine and no state.
+// The ports on SQLite, one file each. They keep a reference to the engine and no state, but for what Health may
+// remember.
 namespace sallyport::store::sqlite {
 
 std::unique_ptr<Organisations> make_organisations(Engine& engine);
@@ -23,5 +24,6 @@ std::unique_ptr<Jobs> make_jobs(Engine& engine);
 std::unique_ptr<History> make_history(Engine& engine);
 std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine);
+std::unique_ptr<Health> make_health(Engine& engine);
 
 }  // namespace sallyport::store::sqlite

@@ -37,12 +37,24 @@ Result<Agent> confirm(Database& db, const OrgId& org, const AgentId& id, std::ui
   return agent;
 }
 
+Result<void> expect_state(const Agent& agent, const std::optional<AgentState>& expected) {
+  if (!expected || state_of(agent) == *expected) return {};
+  return fail(Errc::conflict, "the agent has been changed meanwhile");
+}
+
+Result<void> rename_agent(Database& db, const OrgId& org, const AgentId& id, const AgentRename& change) {
+  SP_TRY(const Agent agent, find_agent(db, org, id));
+  SP_CHECK(expect_state(agent, change.only_if));
+  return expect_row(db.run("update agents set name = ? where org = ? and id = ?", change.name, org, id), "agent");
+}
+
 Result<Agent> move_agent(Database& db, const OrgId& org, const AgentId& id, const AgentMove& move) {
   SP_TRY(Agent agent, find_agent(db, org, id));
+  SP_CHECK(expect_state(agent, move.only_if));
   if (agent.status == AgentStatus::revoked) return fail(Errc::conflict, "the agent is revoked");
   if (agent.group != move.expected) return fail(Errc::conflict, "the agent has been moved to another group meanwhile");
-  SP_CHECK(explain(db.run("update agents set group_id = ? where org = ? and id = ?", move.wanted, org, id),
-                   "the agent has been moved", "no such agent group"));
+  SP_CHECK(expect_group(db, org, move.wanted));
+  SP_CHECK(db.run("update agents set group_id = ? where org = ? and id = ?", move.wanted, org, id));
   agent.group = move.wanted;
   return agent;
 }
@@ -80,12 +92,9 @@ class SqliteAgents final : public Agents {
     return engine_.read([org, filter, page](Database& db) { return list_agents(db, org, filter, page); });
   }
 
-  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, AuditNote<> note) override {
+  awaitable<Result<void>> rename(OrgId org, AgentId id, AgentRename change, AuditNote<> note) override {
     return write_noted(
-        engine_,
-        [org, id, name](Database& db) {
-          return expect_row(db.run("update agents set name = ? where org = ? and id = ?", name, org, id), "agent");
-        },
+        engine_, [org, id, change = std::move(change)](Database& db) { return rename_agent(db, org, id, change); },
         std::move(note));
   }
 
@@ -159,6 +168,7 @@ Agent read_agent(Row row) {
 }
 
 Result<void> insert_agent(Database& db, const Agent& agent) {
+  SP_CHECK(expect_group(db, agent.org, agent.group));
   return explain(
       db.run("insert into agents (org, id, group_id, name, hostname, software, status, generation, enrolled_at, "
              "last_seen_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -66,21 +66,23 @@ Result<Agent> redeem_once(Database& db, const Redemption& redemption) {
   return agent;
 }
 
+Result<void> insert_token(Database& db, const OrgId& org, const EnrolmentToken& token) {
+  SP_CHECK(expect_group(db, org, token.group));
+  return explain(
+      db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, created_at, "
+             "expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+             token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by, token.created_at,
+             token.expires_at),
+      "an enrolment token with this id exists", "no such agent group");
+}
+
 class SqliteEnrolmentTokens final : public EnrolmentTokens {
  public:
   explicit SqliteEnrolmentTokens(Engine& engine) : engine_(engine) {}
 
   awaitable<Result<void>> add(OrgId org, EnrolmentToken token, AuditNote<> note) override {
     return write_noted(
-        engine_,
-        [org, token = std::move(token)](Database& db) {
-          return explain(
-              db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, "
-                     "created_at, expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-                     token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by,
-                     token.created_at, token.expires_at),
-              "an enrolment token with this id exists", "no such agent group");
-        },
+        engine_, [org, token = std::move(token)](Database& db) { return insert_token(db, org, token); },
         std::move(note));
   }
 

@@ -62,7 +62,7 @@ Result<AppendResult> append_all(Database& db, const OrgId& org, const JobId& id,
 // Where a page of steps ended: "<first_seq>/<attempt>/<path>".
 struct StepCursor {
   std::uint64_t first_seq = 0;
-  std::uint32_t attempt = 0;
+  std::uint64_t attempt = 0;
   std::string path;
 };
 

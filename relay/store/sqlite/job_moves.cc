@@ -63,9 +63,15 @@ Result<void> check_queue(Database& db, const OrgId& org, const NewJob& fresh) {
                                            queued));
 }
 
-// What an agent has run already is stored whatever became of its recipe; nothing new begins.
-Result<void> refuse_removed_recipe(Database& db, const OrgId& org, const Job& fresh) {
+// What an agent has run already is stored whatever became of its recipe and group; nothing new begins.
+Result<void> refuse_removed(Database& db, const OrgId& org, const Job& fresh) {
   if (fresh.state != JobState::queued) return {};
+  SP_TRY(auto group,
+         db.prepare("select removed_at is not null from agent_groups where org = ? and id = ?", org, fresh.group)
+             .maybe([](Row row) { return row.integer() != 0; }));
+  if (group.value_or(false)) {
+    return fail(Errc::conflict, "the agent group was removed: start the recipe again, with a group that is there");
+  }
   SP_TRY(auto removed,
          db.prepare("select removed_at is not null from recipes where org = ? and id = ?", org, fresh.recipe)
              .maybe([](Row row) { return row.integer() != 0; }));
@@ -111,7 +117,7 @@ Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   if (started) return AddedJob{*std::move(started), AddOutcome::added};
   SP_TRY(auto earlier, earlier_job(db, org, fresh.job));
   if (earlier) return AddedJob{*std::move(earlier), AddOutcome::duplicate};
-  SP_CHECK(refuse_removed_recipe(db, org, fresh.job));
+  SP_CHECK(refuse_removed(db, org, fresh.job));
   if (fresh.only_with_room) SP_CHECK(find_room(db, org, fresh.job));
   SP_CHECK(check_queue(db, org, fresh));
   SP_CHECK(insert_job(db, org, fresh.job));

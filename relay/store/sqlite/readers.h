@@ -18,6 +18,9 @@ User read_user(Row& row);
 Result<void> insert_user(Database& db, const OrgId& org, const User& user);
 Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& token);
 
+// not_found: there is no such group, or it is removed, so that nothing new may come into it.
+Result<void> expect_group(Database& db, const OrgId& org, const GroupId& group);
+
 inline constexpr std::string_view kAgentColumns =
     "id, org, group_id, name, hostname, software, status, generation, enrolled_at, last_seen_at";
 Agent read_agent(Row row);
@@ -34,7 +37,8 @@ inline constexpr std::string_view kJobColumns =
     "id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, lease_epoch, lease_until, "
     "run_number, rerun_of, concurrency_key, concurrency_limit, cancel_requested_at, created_at, dispatched_at, "
     "started_at, "
-    "finished_at, error_class, sealed_error_message, failed_step, held_before";
+    "finished_at, error_class, sealed_error_message, failed_step, held_before, "
+    "(select r.name from recipes r where r.org = jobs.org and r.id = jobs.recipe)";
 Job read_job(Row row);
 Result<Job> find_job(Database& db, const OrgId& org, const JobId& id);
 

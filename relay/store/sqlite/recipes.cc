@@ -89,9 +89,15 @@ Result<AppliedRecipe> apply_version(Database& db, const OrgId& org, const NewRec
   return AppliedRecipe{recipe, recipe.latest_version, outcome};
 }
 
+Result<void> expect_state(const Recipe& recipe, const std::optional<RecipeState>& expected) {
+  if (!expected || state_of(recipe) == *expected) return {};
+  return fail(Errc::conflict, "the recipe has been changed meanwhile");
+}
+
 Result<Recipe> change_active(Database& db, const OrgId& org, const RecipeId& id, const Activation& change) {
   SP_TRY(Recipe recipe, find_recipe(db, org, id));
   if (recipe.removed_at) return fail(Errc::conflict, "the recipe was deleted");
+  SP_CHECK(expect_state(recipe, change.only_if));
   if (change.wanted && (*change.wanted < 1 || *change.wanted > recipe.latest_version)) {
     return fail(Errc::not_found, "no such recipe version");
   }
@@ -120,14 +126,24 @@ Result<void> refuse_while_in_use(Database& db, const Recipe& recipe) {
   return {};
 }
 
-Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id, WallTime now) {
+Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id, const RecipeRemoval& removal) {
   SP_TRY(Recipe recipe, find_recipe(db, org, id));
   if (recipe.removed_at) return fail(Errc::not_found, "no such recipe");
+  SP_CHECK(expect_state(recipe, removal.only_if));
   SP_CHECK(refuse_while_in_use(db, recipe));
   SP_CHECK(withdraw_assignment(db, org, id));
-  SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", now, org, id));
-  recipe.removed_at = now;
+  SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", removal.at, org, id));
+  recipe.removed_at = removal.at;
   return recipe;
+}
+
+Result<Page<Recipe>> list_recipes(Database& db, const OrgId& org, const RecipeFilter& filter, const PageQuery& page) {
+  const std::size_t limit = page.bounded_limit();
+  std::string where = "from recipes where org = ?1 and id > ?2 and (?3 is null or name = ?3)";
+  if (filter.removed == Removed::left_out) where += " and removed_at is null";
+  where += " order by id limit ?4";
+  return page_of(db.prepare(select(kRecipeColumns, where), org, page.after, filter.name, one_more(limit)), limit,
+                 read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
 }
 
 Result<Page<RecipeVersionSummary>> list_versions(Database& db, const OrgId& org, const RecipeId& id,
@@ -174,15 +190,8 @@ class SqliteRecipes final : public Recipes {
     });
   }
 
-  awaitable<Result<Page<Recipe>>> list(OrgId org, PageQuery page) override {
-    return engine_.read([org, page](Database& db) {
-      const std::size_t limit = page.bounded_limit();
-      return page_of(
-          db.prepare(select(kRecipeColumns,
-                            "from recipes where org = ? and id > ? and removed_at is null order by id limit ?"),
-                     org, page.after, one_more(limit)),
-          limit, read_recipe, [](const Recipe& recipe) { return recipe.id.value; });
-    });
+  awaitable<Result<Page<Recipe>>> list(OrgId org, RecipeFilter filter, PageQuery page) override {
+    return engine_.read([org, filter, page](Database& db) { return list_recipes(db, org, filter, page); });
   }
 
   awaitable<Result<RecipeVersion>> version(OrgId org, RecipeId id, std::uint32_t version) override {
@@ -204,9 +213,9 @@ class SqliteRecipes final : public Recipes {
         engine_, [org, id, change](Database& db) { return change_active(db, org, id, change); }, std::move(note));
   }
 
-  awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, WallTime now, AuditNote<Recipe> note) override {
+  awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, RecipeRemoval removal, AuditNote<Recipe> note) override {
     return write_noted(
-        engine_, [org, id, now](Database& db) { return remove_recipe(db, org, id, now); }, std::move(note));
+        engine_, [org, id, removal](Database& db) { return remove_recipe(db, org, id, removal); }, std::move(note));
   }
 
   awaitable<Result<Page<RecipeVersionSummary>>> active(OrgId org, PageQuery page) override {

@@ -28,6 +28,14 @@ Result<void> make_private_file(const std::filesystem::path& file) {
   return {};
 }
 
+Result<void> expect_content(const std::filesystem::path& file) {
+  std::error_code problem;
+  const auto size = std::filesystem::file_size(file, problem);
+  if (!problem && size > 0) return {};
+  return fail(Errc::not_found, fmt::format("{}: the relay's database is {}", file.string(),
+                                           problem ? problem.message() : std::string("empty")));
+}
+
 // Brings the schema up to date. A migration may take away what must not stay: neither free pages nor the log keep it.
 Result<void> migrate(Database& database) {
   SP_TRY(const std::size_t before, sqlite::migrate(database, sqlite_migrations()));
@@ -43,15 +51,16 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options) {
                 "the relay's database needs a local file system: write-ahead logging is not possible here");
   }
   SP_CHECK(database.script(
-      "pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; pragma secure_delete = on;"
+      "pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma secure_delete = on;"
       "pragma busy_timeout = 5000; pragma journal_size_limit = 67108864;"));
   SP_CHECK(migrate(database));
+  SP_CHECK(database.script("pragma foreign_keys = on"));
   if (options.max_pages > 0) SP_CHECK(database.script(fmt::format("pragma max_page_count = {}", options.max_pages)));
   return {};
 }
 
 Result<Database> open_writer(const SqliteOptions& options) {
-  SP_CHECK(make_private_file(options.file));
+  SP_CHECK(options.when_absent == WhenAbsent::make ? make_private_file(options.file) : expect_content(options.file));
   SP_TRY(Database database, Database::open(options.file, Access::read_write, options.vfs));
   if (auto ready = prepare_writer(database, options); !ready) return in_context(options.file.string(), ready.error());
   return database;
@@ -85,6 +94,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<History> history = sqlite::make_history(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
+  std::unique_ptr<Health> health = sqlite::make_health(engine);
 };
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options) {
@@ -114,7 +124,8 @@ Stores SqliteStore::stores() {
           .jobs = *impl_->jobs,
           .history = *impl_->history,
           .idempotency_keys = *impl_->idempotency_keys,
-          .audit_log = *impl_->audit_log};
+          .audit_log = *impl_->audit_log,
+          .health = *impl_->health};
 }
 
 }  // namespace sallyport::store

@@ -8,8 +8,14 @@
 
 namespace sallyport::store {
 
+enum class WhenAbsent {
+  make,    // a new file, mode 0600; its folder must exist
+  refuse,  // Errc::not_found, for an empty file too; nothing is made
+};
+
 struct SqliteOptions {
-  std::filesystem::path file;                 // made with mode 0600 when absent; its folder must exist
+  std::filesystem::path file;
+  WhenAbsent when_absent = WhenAbsent::make;
   std::size_t max_queued = 4096;              // calls waiting per lane (writes, reads); then Errc::exhausted
   std::size_t max_batch = 256;                // writes that share one commit
   std::chrono::milliseconds read_time{5000};  // then a read is given up: Errc::timed_out
@@ -22,6 +28,7 @@ struct SqliteOptions {
 class SqliteStore {
  public:
   // Opens or makes the file and brings its schema up to date. Errc::invalid: the file is newer than this program.
+  // Errc::not_found: see WhenAbsent.
   static Result<std::unique_ptr<SqliteStore>> open(const SqliteOptions& options);
   // Waits for the calls under way, refuses the rest. Must come before the end of its callers' loops.
   ~SqliteStore();

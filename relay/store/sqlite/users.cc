@@ -36,6 +36,38 @@ Result<void> keep_a_platform_admin(Database& db, const User& leaving) {
   return {};
 }
 
+// Whoever holds such a string could enrol an agent, which gets the group's jobs and their data.
+Result<std::vector<EnrolmentId>> revoke_enrolments(Database& db, const User& maker, WallTime now) {
+  SP_TRY(auto usable, db.prepare("select id from enrolment_tokens where org = ? and created_by = ? and "
+                                 "revoked_at is null and expires_at > ? and uses < max_uses order by id",
+                                 maker.org, maker.id, now)
+                          .all([](Row row) { return row.id<EnrolmentId>(); }));
+  for (const EnrolmentId& id : usable) {
+    SP_CHECK(db.run("update enrolment_tokens set revoked_at = ? where org = ? and id = ?", now, maker.org, id));
+  }
+  return usable;
+}
+
+Result<UserChange> change_user_role(Database& db, const OrgId& org, const UserId& id, domain::Role role, WallTime now) {
+  SP_TRY(User user, find_user(db, org, id));
+  if (role != domain::Role::owner) SP_CHECK(keep_an_owner(db, user));
+  SP_CHECK(db.run("update users set role = ? where org = ? and id = ?", domain::to_string(role), org, id));
+  user.role = role;
+  UserChange change{std::move(user), {}};
+  if (domain::scopes_of(role).contains(domain::Scope::agents_write)) return change;
+  SP_TRY(change.revoked, revoke_enrolments(db, change.user, now));
+  return change;
+}
+
+Result<UserChange> remove_user(Database& db, const OrgId& org, const UserId& id, WallTime now) {
+  SP_TRY(User user, find_user(db, org, id));
+  SP_CHECK(keep_an_owner(db, user));
+  SP_CHECK(keep_a_platform_admin(db, user));
+  SP_TRY(auto revoked, revoke_enrolments(db, user, now));
+  SP_CHECK(expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user"));
+  return UserChange{std::move(user), std::move(revoked)};
+}
+
 class SqliteUsers final : public Users {
  public:
   explicit SqliteUsers(Engine& engine) : engine_(engine) {}
@@ -58,29 +90,16 @@ class SqliteUsers final : public Users {
     });
   }
 
-  awaitable<Result<User>> change_role(OrgId org, UserId id, domain::Role role, AuditNote<User> note) override {
+  awaitable<Result<UserChange>> change_role(OrgId org, UserId id, domain::Role role, WallTime now,
+                                            AuditNote<UserChange> note) override {
     return write_noted(
-        engine_,
-        [org, id, role](Database& db) -> Result<User> {
-          SP_TRY(User user, find_user(db, org, id));
-          if (role != domain::Role::owner) SP_CHECK(keep_an_owner(db, user));
-          SP_CHECK(db.run("update users set role = ? where org = ? and id = ?", domain::to_string(role), org, id));
-          user.role = role;
-          return user;
-        },
+        engine_, [org, id, role, now](Database& db) { return change_user_role(db, org, id, role, now); },
         std::move(note));
   }
 
-  awaitable<Result<void>> remove(OrgId org, UserId id, AuditNote<> note) override {
+  awaitable<Result<UserChange>> remove(OrgId org, UserId id, WallTime now, AuditNote<UserChange> note) override {
     return write_noted(
-        engine_,
-        [org, id](Database& db) -> Result<void> {
-          SP_TRY(User user, find_user(db, org, id));
-          SP_CHECK(keep_an_owner(db, user));
-          SP_CHECK(keep_a_platform_admin(db, user));
-          return expect_row(db.run("delete from users where org = ? and id = ?", org, id), "user");
-        },
-        std::move(note));
+        engine_, [org, id, now](Database& db) { return remove_user(db, org, id, now); }, std::move(note));
   }
 
  private:

@@ -9,7 +9,7 @@ STORE_TEST_CASE("agents: what they say is kept, filters and pages", "[store][age
   auto& agents = world.stores.agents;
   const OrgId org = world.ours.org;
   must(co_await agents.seen(org, world.ours.agent, {"new.local", "sallyport-agent/0.2.0", at_ms(70)}));
-  must(co_await agents.rename(org, world.ours.agent, "edge-1"));
+  must(co_await agents.rename(org, world.ours.agent, {"edge-1"}));
   auto found = must(co_await agents.find(org, world.ours.agent));
   CHECK(found.name == "edge-1");
   CHECK(found.hostname == "new.local");
@@ -102,7 +102,7 @@ STORE_TEST_CASE("agents: another organisation's agent does not exist", "[store][
   const AgentId foreign = world.theirs.agent;
   auto found = co_await agents.find(org, foreign);
   CHECK(refusal(found) == Errc::not_found);
-  auto renamed = co_await agents.rename(org, foreign, "mine");
+  auto renamed = co_await agents.rename(org, foreign, {"mine"});
   CHECK(refusal(renamed) == Errc::not_found);
   auto seen = co_await agents.seen(org, foreign, {"h", "s", at_ms(1)});
   CHECK(refusal(seen) == Errc::not_found);
@@ -324,4 +324,22 @@ STORE_TEST_CASE("agents: none is moved into or out of another organisation", "[s
   CHECK(refusal(abroad) == Errc::not_found);
   const auto kept = must(co_await agents.find(ours.org, ours.agent));
   CHECK(kept.group == ours.group);
+}
+
+STORE_TEST_CASE("agents: a change that expects a state meets no other", "[store][agents]") {
+  auto& agents = world.stores.agents;
+  const auto& ours = world.ours;
+  const auto seen = state_of(must(co_await agents.find(ours.org, ours.agent)));
+  must(co_await agents.rename(ours.org, ours.agent, {"first", seen}));
+  auto second = co_await agents.rename(ours.org, ours.agent, {"second", seen});
+  CHECK(refusal(second) == Errc::conflict);
+  auto moved = co_await agents.move(ours.org, ours.agent, {ours.group, ours.group, seen});
+  CHECK(refusal(moved) == Errc::conflict);
+  auto now = state_of(must(co_await agents.find(ours.org, ours.agent)));
+  CHECK(now.name == "first");
+  must(co_await agents.move(ours.org, ours.agent, {ours.group, ours.group, now}));
+  must(co_await agents.revoke(ours.org, ours.agent, at_ms(5)));
+  auto late = co_await agents.rename(ours.org, ours.agent, {"third", now});
+  CHECK(refusal(late) == Errc::conflict);
+  must(co_await agents.rename(ours.org, ours.agent, {"third"}));
 }

@@ -99,14 +99,15 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const auto user = new_user(w);
        must(co_await w.stores.users.add(w.ours.org, user));
-       co_return code_of(co_await w.stores.users.change_role(w.ours.org, user.id, domain::Role::editor,
-                                                             pick<store::User>(w, f, std::move(s))));
+       co_return code_of(co_await w.stores.users.change_role(w.ours.org, user.id, domain::Role::editor, at_ms(7),
+                                                             pick<store::UserChange>(w, f, std::move(s))));
      }},
     {"users.remove",
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const auto user = new_user(w);
        must(co_await w.stores.users.add(w.ours.org, user));
-       co_return code_of(co_await w.stores.users.remove(w.ours.org, user.id, pick<>(w, f, std::move(s))));
+       co_return code_of(
+           co_await w.stores.users.remove(w.ours.org, user.id, at_ms(7), pick<store::UserChange>(w, f, std::move(s))));
      }},
     {"api_tokens.add",
      [](World& w, bool f, std::shared_ptr<bool> s) {
@@ -128,11 +129,11 @@ const Change kChanges[] = {
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const store::Group group{w.id<GroupId>("grp_"), w.ours.org, "dc3", at_ms(1)};
        must(co_await w.stores.groups.add(w.ours.org, group));
-       co_return code_of(co_await w.stores.groups.remove(w.ours.org, group.id, pick<>(w, f, std::move(s))));
+       co_return code_of(co_await w.stores.groups.remove(w.ours.org, group.id, at_ms(7), pick<>(w, f, std::move(s))));
      }},
     {"agents.rename",
      [](World& w, bool f, std::shared_ptr<bool> s) {
-       return code_of(w.stores.agents.rename(w.ours.org, w.ours.agent, "new", pick<>(w, f, std::move(s))));
+       return code_of(w.stores.agents.rename(w.ours.org, w.ours.agent, {"new"}, pick<>(w, f, std::move(s))));
      }},
     {"agents.move",
      [](World& w, bool f, std::shared_ptr<bool> s) {
@@ -149,7 +150,7 @@ const Change kChanges[] = {
     {"recipes.remove",
      [](World& w, bool f, std::shared_ptr<bool> s) {
        return code_of(
-           w.stores.recipes.remove(w.ours.org, w.ours.recipe, at_ms(7), pick<store::Recipe>(w, f, std::move(s))));
+           w.stores.recipes.remove(w.ours.org, w.ours.recipe, {at_ms(7)}, pick<store::Recipe>(w, f, std::move(s))));
      }},
     {"agents.revoke",
      [](World& w, bool f, std::shared_ptr<bool> s) {
@@ -267,6 +268,27 @@ STORE_TEST_CASE("audit notes: the entry tells what the change came to", "[store]
   const auto page = must(co_await world.stores.audit_log.list(world.ours.org, {}, {}));
   REQUIRE(page.items.size() == 1);
   CHECK(page.items[0].event.json.find("version.1") != std::string::npos);
+}
+
+STORE_TEST_CASE("audit notes: further entries come with the first, or nothing does", "[store][audit]") {
+  auto told = note<store::UserChange>(world, nullptr);
+  told.more = [org = world.ours.org](const store::UserChange& change) -> Result<std::vector<AuditEntry>> {
+    return std::vector{entry_for(org, "second." + change.user.name), entry_for(org, "third.change")};
+  };
+  auto faulty = note<store::UserChange>(world, nullptr);
+  faulty.more = [](const store::UserChange&) -> Result<std::vector<AuditEntry>> {
+    return fail(Errc::invalid, "planted");
+  };
+  const auto user = new_user(world);
+  must(co_await world.stores.users.add(world.ours.org, user));
+  auto failed = co_await world.stores.users.remove(world.ours.org, user.id, at_ms(1), faulty);
+  CHECK(refusal(failed) == Errc::invalid);
+  auto count = co_await rows(world);
+  CHECK(count == 0);
+  must(co_await world.stores.users.find(world.ours.org, user.id));
+  must(co_await world.stores.users.remove(world.ours.org, user.id, at_ms(1), told));
+  count = co_await rows(world);
+  CHECK(count == 3);
 }
 
 STORE_TEST_CASE("organisations: founded with owner and token, or not at all", "[store][people]") {

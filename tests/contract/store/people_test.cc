@@ -60,16 +60,16 @@ STORE_TEST_CASE("users: e-mail addresses are unique in the organisation only", "
 STORE_TEST_CASE("users: an organisation keeps an owner", "[store][users]") {
   auto& users = world.stores.users;
   const auto& ours = world.ours;
-  auto demoted = co_await users.change_role(ours.org, ours.owner, domain::Role::viewer);
+  auto demoted = co_await users.change_role(ours.org, ours.owner, domain::Role::viewer, at_ms(1));
   CHECK(refusal(demoted) == Errc::conflict);
-  auto removed = co_await users.remove(ours.org, ours.owner);
+  auto removed = co_await users.remove(ours.org, ours.owner, at_ms(1));
   CHECK(refusal(removed) == Errc::conflict);
 
   store::User second{.id = world.id<UserId>("usr_"), .email = "b@example.com", .role = domain::Role::viewer};
   must(co_await users.add(ours.org, second));
-  auto promoted = must(co_await users.change_role(ours.org, second.id, domain::Role::owner));
-  CHECK(promoted.role == domain::Role::owner);
-  must(co_await users.remove(ours.org, ours.owner));
+  auto promoted = must(co_await users.change_role(ours.org, second.id, domain::Role::owner, at_ms(1)));
+  CHECK(promoted.user.role == domain::Role::owner);
+  must(co_await users.remove(ours.org, ours.owner, at_ms(1)));
   auto gone = co_await users.find(ours.org, ours.owner);
   CHECK(refusal(gone) == Errc::not_found);
 }
@@ -85,18 +85,73 @@ STORE_TEST_CASE("users: the deployment keeps a platform admin, whoever asks for 
   };
   const auto only = admin_of(world.ours, "admin@example.com");
   must(co_await users.add(world.ours.org, only));
-  auto removed = co_await users.remove(world.ours.org, only.id);
+  auto removed = co_await users.remove(world.ours.org, only.id, at_ms(1));
   CHECK(refusal(removed) == Errc::conflict);
   CHECK_THAT(removed.error().message, Catch::Contains("without a platform admin"));
-  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer));  // keeps the platform's rights
+  must(co_await users.change_role(world.ours.org, only.id, domain::Role::viewer,
+                                  at_ms(1)));  // keeps the platform's rights
   auto still = must(co_await users.find(world.ours.org, only.id));
   CHECK(still.platform == domain::PlatformRights::admin);
 
   const auto second = admin_of(world.theirs, "admin@example.com");
   must(co_await users.add(world.theirs.org, second));
-  must(co_await users.remove(world.ours.org, only.id));
-  auto last = co_await users.remove(world.theirs.org, second.id);
+  must(co_await users.remove(world.ours.org, only.id, at_ms(1)));
+  auto last = co_await users.remove(world.theirs.org, second.id, at_ms(1));
   CHECK(refusal(last) == Errc::conflict);
+}
+
+static store::EnrolmentToken made_by(World& world, const UserId& maker, std::int64_t expires = 1000) {
+  return {.id = world.id<EnrolmentId>("enr_"),
+          .org = world.ours.org,
+          .group = world.ours.group,
+          .sealed_secret = bytes_of("s"),
+          .max_uses = 2,
+          .created_by = maker,
+          .created_at = at_ms(1),
+          .expires_at = at_ms(expires)};
+}
+
+STORE_TEST_CASE("users: what could still enrol agents goes with the right to make it", "[store][users][enrolment]") {
+  auto& users = world.stores.users;
+  auto& tokens = world.stores.enrolment_tokens;
+  const OrgId org = world.ours.org;
+  store::User maker{.id = world.id<UserId>("usr_"), .email = "m@example.com", .role = domain::Role::owner};
+  must(co_await users.add(org, maker));
+  const auto usable = made_by(world, maker.id), expired = made_by(world, maker.id, 10),
+             revoked = made_by(world, maker.id), others = made_by(world, world.ours.owner);
+  for (const auto& token : {usable, expired, revoked, others}) must(co_await tokens.add(org, token));
+  must(co_await tokens.revoke(org, revoked.id, at_ms(5)));
+  const auto revoked_at = [&](const EnrolmentId& id) -> awaitable<std::optional<WallTime>> {
+    co_return must(co_await tokens.find(org, id)).revoked_at;
+  };
+
+  const auto editor = must(co_await users.change_role(org, maker.id, domain::Role::editor, at_ms(20)));
+  CHECK(editor.revoked.empty());
+  auto when = co_await revoked_at(usable.id);
+  CHECK(!when);
+  const auto viewer = must(co_await users.change_role(org, maker.id, domain::Role::viewer, at_ms(30)));
+  CHECK(viewer.user.role == domain::Role::viewer);
+  CHECK(viewer.revoked == std::vector{usable.id});
+  when = co_await revoked_at(usable.id);
+  CHECK(when == at_ms(30));
+  when = co_await revoked_at(revoked.id);
+  CHECK(when == at_ms(5));
+
+  const auto late = made_by(world, maker.id);
+  must(co_await tokens.add(org, late));
+  const auto gone = must(co_await users.remove(org, maker.id, at_ms(40)));
+  CHECK(gone.user.email == "m@example.com");
+  CHECK(gone.revoked == std::vector{late.id});
+  when = co_await revoked_at(late.id);
+  CHECK(when == at_ms(40));
+  for (const auto& kept : {expired, others}) {
+    when = co_await revoked_at(kept.id);
+    CHECK(!when);
+  }
+  auto kept_owner = co_await users.remove(org, world.ours.owner, at_ms(50));
+  CHECK(refusal(kept_owner) == Errc::conflict);
+  when = co_await revoked_at(others.id);
+  CHECK(!when);
 }
 
 STORE_TEST_CASE("users: another organisation's user does not exist", "[store][users][tenancy]") {
@@ -104,9 +159,9 @@ STORE_TEST_CASE("users: another organisation's user does not exist", "[store][us
   const UserId foreign = world.theirs.owner;
   auto found = co_await users.find(world.ours.org, foreign);
   CHECK(refusal(found) == Errc::not_found);
-  auto changed = co_await users.change_role(world.ours.org, foreign, domain::Role::viewer);
+  auto changed = co_await users.change_role(world.ours.org, foreign, domain::Role::viewer, at_ms(1));
   CHECK(refusal(changed) == Errc::not_found);
-  auto removed = co_await users.remove(world.ours.org, foreign);
+  auto removed = co_await users.remove(world.ours.org, foreign, at_ms(1));
   CHECK(refusal(removed) == Errc::not_found);
   auto listed = must(co_await users.list(world.ours.org, {}));
   REQUIRE(listed.items.size() == 1);
@@ -181,7 +236,7 @@ STORE_TEST_CASE("API tokens: go with their user, and belong to one organisation"
   auto listed = must(co_await tokens.list(world.theirs.org, {}));
   CHECK(listed.items.empty());
 
-  must(co_await world.stores.users.remove(world.ours.org, guest.id));
+  must(co_await world.stores.users.remove(world.ours.org, guest.id, at_ms(1)));
   auto gone = co_await tokens.find_for_authentication(token.id);
   CHECK(refusal(gone) == Errc::not_found);
 }
@@ -205,19 +260,80 @@ STORE_TEST_CASE("groups: unique names, pages, and no removal while in use", "[st
   CHECK(query.after.empty());
   CHECK(seen == names);
 
-  auto in_use = co_await groups.remove(world.ours.org, world.ours.group);
+  auto in_use = co_await groups.remove(world.ours.org, world.ours.group, at_ms(1));
   CHECK(refusal(in_use) == Errc::conflict);
   auto idle = must(co_await groups.find_by_name(world.ours.org, "dc5"));
-  must(co_await groups.remove(world.ours.org, idle.id));
-  auto gone = co_await groups.find(world.ours.org, idle.id);
-  CHECK(refusal(gone) == Errc::not_found);
+  must(co_await groups.remove(world.ours.org, idle.id, at_ms(1)));
+  auto gone = must(co_await groups.find(world.ours.org, idle.id));
+  CHECK(gone.name == "dc5");
+  CHECK(gone.removed_at == at_ms(1));
+  auto again = co_await groups.remove(world.ours.org, idle.id, at_ms(2));
+  CHECK(refusal(again) == Errc::not_found);
+  auto by_name = co_await groups.find_by_name(world.ours.org, "dc5");
+  CHECK(refusal(by_name) == Errc::not_found);
+  auto listed = must(co_await groups.list(world.ours.org, {}));
+  CHECK(listed.items.size() == 4);
+  must(co_await groups.add(world.ours.org, {world.id<GroupId>("grp_"), world.ours.org, "dc5", at_ms(3)}));
+  auto fresh = must(co_await groups.find_by_name(world.ours.org, "dc5"));
+  CHECK(fresh.id != idle.id);
+}
+
+STORE_TEST_CASE("groups: one that was used goes once nothing lives in it, and takes nothing in", "[store][groups]") {
+  auto& groups = world.stores.groups;
+  const auto& ours = world.ours;
+  const auto refused_for = [&](std::string what) -> awaitable<void> {
+    auto removed = co_await groups.remove(ours.org, ours.group, at_ms(100));
+    INFO(what);
+    CHECK(refusal(removed) == Errc::conflict);
+    if (!removed) CHECK_THAT(removed.error().message, Catch::Contains(what));
+  };
+  co_await refused_for("agent \"edge\" is in it");
+  const auto running = co_await world.running_job(ours);
+  must(co_await world.stores.agents.revoke(ours.org, ours.agent, at_ms(5)));
+  const auto usable = made_by(world, ours.owner), expired = made_by(world, ours.owner, 100);
+  must(co_await world.stores.enrolment_tokens.add(ours.org, usable));
+  must(co_await world.stores.enrolment_tokens.add(ours.org, expired));
+  co_await refused_for("enrolment token " + usable.id.value);
+  must(co_await world.stores.enrolment_tokens.revoke(ours.org, usable.id, at_ms(6)));
+  const auto waiting = co_await world.queue_job(ours);
+  co_await refused_for("job " + waiting.id.value + " waits for it");
+  must(co_await world.stores.jobs.request_cancel(ours.org, waiting.id, at_ms(7)));
+  co_await refused_for("job " + running.id.value + " of it has not ended");
+  must(co_await world.stores.jobs.finish(ours.org, running.id, running.lease_epoch,
+                                         {domain::JobState::failed, at_ms(8), {}}));
+  must(co_await world.stores.recipes.activate(ours.org, ours.recipe, {std::nullopt, 1}));
+  co_await refused_for("is active and runs on it");
+  must(co_await world.stores.recipes.activate(ours.org, ours.recipe, {1, std::nullopt}));
+  must(co_await groups.remove(ours.org, ours.group, at_ms(100)));
+
+  const auto agent = must(co_await world.stores.agents.find(ours.org, ours.agent));
+  CHECK(agent.group == ours.group);
+  const auto job = must(co_await world.stores.jobs.find(ours.org, waiting.id));
+  CHECK(job.group == ours.group);
+  auto token = co_await world.stores.enrolment_tokens.add(ours.org, made_by(world, ours.owner));
+  CHECK(refusal(token) == Errc::not_found);
+  auto late = co_await world.stores.enrolment_tokens.redeem(ours.org, expired.id, at_ms(9), {AgentId("agt_late")},
+                                                            {store::Serial("ef"), at_ms(1), at_ms(9)});
+  CHECK(refusal(late) == Errc::not_found);
+  auto newcomer = co_await world.stores.agents.add(ours.org, {.id = world.id<AgentId>("agt_"), .group = ours.group});
+  CHECK(refusal(newcomer) == Errc::not_found);
+  auto queued = co_await world.stores.jobs.add(ours.org, world.new_job(ours));
+  CHECK(refusal(queued) == Errc::conflict);
+  CHECK_THAT(queued.error().message, Catch::Contains("the agent group was removed"));
+
+  const GroupId other = world.id<GroupId>("grp_");
+  must(co_await groups.add(ours.org, {other, ours.org, "dc1", at_ms(101)}));
+  const AgentId second = world.id<AgentId>("agt_");
+  must(co_await world.stores.agents.add(ours.org, {.id = second, .group = other}));
+  auto back = co_await world.stores.agents.move(ours.org, second, {other, ours.group});
+  CHECK(refusal(back) == Errc::not_found);
 }
 
 STORE_TEST_CASE("groups: another organisation's group does not exist", "[store][groups][tenancy]") {
   auto& groups = world.stores.groups;
   auto found = co_await groups.find(world.ours.org, world.theirs.group);
   CHECK(refusal(found) == Errc::not_found);
-  auto removed = co_await groups.remove(world.ours.org, world.theirs.group);
+  auto removed = co_await groups.remove(world.ours.org, world.theirs.group, at_ms(1));
   CHECK(refusal(removed) == Errc::not_found);
   auto by_name = must(co_await groups.find_by_name(world.ours.org, "dc1"));
   CHECK(by_name.id == world.ours.group);

@@ -90,7 +90,7 @@ STORE_TEST_CASE("recipes: another organisation's recipe does not exist", "[store
   CHECK(refusal(activated) == Errc::not_found);
   auto by_name = must(co_await recipes.find_by_name(org, "orders"));
   CHECK(by_name.id == world.ours.recipe);
-  auto listed = must(co_await recipes.list(org, {}));
+  auto listed = must(co_await recipes.list(org, {}, {}));
   CHECK(listed.items.size() == 1);
   auto active = must(co_await recipes.active(org, {}));
   CHECK(active.items.empty());
@@ -191,7 +191,7 @@ STORE_TEST_CASE("recipes: a removed one stays readable by id, and its name begin
   must(co_await world.stores.assignments.assign(org, std::nullopt, {org, id, 1, world.ours.agent}));
   const auto revision = must(co_await world.stores.assignments.of_agent(org, world.ours.agent)).revision;
 
-  const auto removed = must(co_await recipes.remove(org, id, at_ms(40)));
+  const auto removed = must(co_await recipes.remove(org, id, {at_ms(40)}));
   CHECK(removed.name == "orders");
   CHECK(removed.removed_at == at_ms(40));
   const auto found = must(co_await recipes.find(org, id));
@@ -201,15 +201,21 @@ STORE_TEST_CASE("recipes: a removed one stays readable by id, and its name begin
   CHECK(version.source_yaml == "recipe: orders");
   const auto history = must(co_await world.stores.jobs.find(org, job.id));
   CHECK(history.recipe == id);
+  CHECK(history.recipe_name == "orders");
   auto by_name = co_await recipes.find_by_name(org, "orders");
   CHECK(refusal(by_name) == Errc::not_found);
-  const auto listed = must(co_await recipes.list(org, {}));
+  const auto listed = must(co_await recipes.list(org, {}, {}));
   CHECK(listed.items.empty());
+  const auto all = must(co_await recipes.list(org, {"orders", store::Removed::included}, {}));
+  REQUIRE(all.items.size() == 1);
+  CHECK(all.items[0].removed_at == at_ms(40));
+  const auto others = must(co_await recipes.list(org, {"order", store::Removed::included}, {}));
+  CHECK(others.items.empty());
   const auto watching = must(co_await world.stores.assignments.of_agent(org, world.ours.agent));
   CHECK(watching.assignments.empty());
   CHECK(watching.revision > revision);
 
-  auto again = co_await recipes.remove(org, id, at_ms(41));
+  auto again = co_await recipes.remove(org, id, {at_ms(41)});
   CHECK(refusal(again) == Errc::not_found);
   auto activated = co_await recipes.activate(org, id, {std::nullopt, 1});
   CHECK(refusal(activated) == Errc::conflict);
@@ -221,7 +227,7 @@ STORE_TEST_CASE("recipes: a removed one stays readable by id, and its name begin
   CHECK(fresh.outcome == ApplyOutcome::recipe_created);
   CHECK(fresh.recipe.id != id);
   CHECK(fresh.version == 1);
-  must(co_await recipes.remove(org, fresh.recipe.id, at_ms(50)));
+  must(co_await recipes.remove(org, fresh.recipe.id, {at_ms(50)}));
   const auto third = must(co_await recipes.apply(org, version_of(world, "orders", 1)));
   CHECK(third.version == 1);
 }
@@ -231,26 +237,26 @@ STORE_TEST_CASE("recipes: one that is in use is not removed", "[store][recipes]"
   const OrgId org = world.ours.org;
   const RecipeId id = world.ours.recipe;
   must(co_await recipes.activate(org, id, {std::nullopt, 1}));
-  auto active = co_await recipes.remove(org, id, at_ms(1));
+  auto active = co_await recipes.remove(org, id, {at_ms(1)});
   CHECK(refusal(active) == Errc::conflict);
   CHECK(active.error().message.find("deactivate it first") != std::string::npos);
   must(co_await recipes.activate(org, id, {1, std::nullopt}));
 
   const auto queued = co_await world.queue_job(world.ours);
-  auto waiting = co_await recipes.remove(org, id, at_ms(1));
+  auto waiting = co_await recipes.remove(org, id, {at_ms(1)});
   CHECK(refusal(waiting) == Errc::conflict);
   CHECK(waiting.error().message.find(queued.id.value) != std::string::npos);
   must(co_await world.stores.jobs.request_cancel(org, queued.id, {at_ms(2)}));
   const auto running = co_await world.running_job(world.ours);
-  auto busy = co_await recipes.remove(org, id, at_ms(3));
+  auto busy = co_await recipes.remove(org, id, {at_ms(3)});
   CHECK(refusal(busy) == Errc::conflict);
   must(co_await world.stores.jobs.finish(org, running.id, 1, {.state = domain::JobState::failed, .at = at_ms(4)}));
-  must(co_await recipes.remove(org, id, at_ms(5)));
+  must(co_await recipes.remove(org, id, {at_ms(5)}));
 }
 
 STORE_TEST_CASE("recipes: what an agent ran before a removal is stored after it", "[store][recipes][jobs]") {
   const OrgId org = world.ours.org;
-  must(co_await world.stores.recipes.remove(org, world.ours.recipe, at_ms(1)));
+  must(co_await world.stores.recipes.remove(org, world.ours.recipe, {at_ms(1)}));
   auto late = world.new_job(world.ours);
   late.job.state = domain::JobState::running;
   late.job.agent = world.ours.agent;
@@ -259,8 +265,23 @@ STORE_TEST_CASE("recipes: what an agent ran before a removal is stored after it"
 }
 
 STORE_TEST_CASE("recipes: another organisation's is not removed", "[store][recipes][tenancy]") {
-  auto foreign = co_await world.stores.recipes.remove(world.ours.org, world.theirs.recipe, at_ms(1));
+  auto foreign = co_await world.stores.recipes.remove(world.ours.org, world.theirs.recipe, {at_ms(1)});
   CHECK(refusal(foreign) == Errc::not_found);
   const auto kept = must(co_await world.stores.recipes.find(world.theirs.org, world.theirs.recipe));
   CHECK_FALSE(kept.removed_at);
+}
+
+STORE_TEST_CASE("recipes: a change that expects a state meets no other", "[store][recipes]") {
+  auto& recipes = world.stores.recipes;
+  const auto& ours = world.ours;
+  const auto seen = state_of(must(co_await recipes.find(ours.org, ours.recipe)));
+  CHECK(seen == store::RecipeState{1, std::nullopt});
+  const store::RecipeState other{2, std::nullopt};
+  auto stale = co_await recipes.activate(ours.org, ours.recipe, {std::nullopt, 1, other});
+  CHECK(refusal(stale) == Errc::conflict);
+  auto kept = co_await recipes.remove(ours.org, ours.recipe, {at_ms(1), other});
+  CHECK(refusal(kept) == Errc::conflict);
+  must(co_await recipes.activate(ours.org, ours.recipe, {std::nullopt, 1, seen}));
+  must(co_await recipes.activate(ours.org, ours.recipe, {1, std::nullopt}));
+  must(co_await recipes.remove(ours.org, ours.recipe, {at_ms(1), seen}));
 }

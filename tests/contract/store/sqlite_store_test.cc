@@ -2,6 +2,7 @@
 #include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/migrate.h"
 #include "tests/contract/store/world.h"
+#include "tests/support/failing_vfs.h"
 
 #include <sys/stat.h>
 #include <fstream>
@@ -148,6 +149,9 @@ static awaitable<void> read_schema_1(SqliteStore& store) {
   CHECK(steps[7].error_class == "connection");
   CHECK(!steps[7].sealed_message);
   CHECK(steps[7].payload_bytes == 6);
+  auto group = must(co_await store.stores().groups.find_by_name(org, "dc1"));
+  CHECK(group.id == GroupId("grp_a"));
+  CHECK(!group.removed_at);
   auto connections = must(co_await store.stores().connections.list(org, {AgentId("agt_a")}, {})).items;
   REQUIRE(connections.size() == 1);
   CHECK(connections[0].health == store::ConnectionHealth::failing);
@@ -219,6 +223,45 @@ static awaitable<void> find_all(SqliteStore& store, Tenant tenant, std::vector<J
   }
   auto fresh = must(co_await store.stores().jobs.request_cancel(tenant.org, jobs.front(), {at_ms(1)}));
   CHECK(fresh.state == domain::JobState::cancelled);
+}
+
+static awaitable<void> probe(SqliteStore& store, FailingVfs& vfs) {
+  auto& health = store.stores().health;
+  vfs.fail_at(1, FailingVfs::Kind::crash);
+  auto broken = co_await health.check_write();
+  CHECK(refusal(broken) == Errc::unavailable);
+  CHECK(vfs.has_failed());  // it did write
+  broken = co_await health.check_write();
+  CHECK(refusal(broken) == Errc::unavailable);
+  vfs.heal();
+  must(co_await health.check_write());
+  vfs.fail_at(1, FailingVfs::Kind::crash);
+  must(co_await health.check_write());  // soon after a good one: nothing is written
+  CHECK_FALSE(vfs.has_failed());
+  vfs.heal();
+}
+
+TEST_CASE("whether the file can be written is tried, and not for every asker", "[store][sqlite][disk]") {
+  FailingVfs vfs;
+  TempFolder folder;
+  auto store = must(SqliteStore::open({.file = folder / "relay.db", .vfs = vfs.name()}));
+  run(probe(*store, vfs));
+}
+
+TEST_CASE("a database that must be there is not made", "[store][sqlite]") {
+  TempFolder folder;
+  const auto open_old = [](const std::filesystem::path& file) {
+    return SqliteStore::open({.file = file, .when_absent = store::WhenAbsent::refuse});
+  };
+  auto absent = open_old(folder / "relay.db");
+  CHECK(refusal(absent) == Errc::not_found);
+  CHECK_FALSE(std::filesystem::exists(folder / "relay.db"));
+  std::ofstream(folder / "relay.db").close();
+  auto empty = open_old(folder / "relay.db");
+  CHECK(refusal(empty) == Errc::not_found);
+  CHECK(std::filesystem::file_size(folder / "relay.db") == 0);
+  open_store(folder / "relay.db");
+  CHECK(open_old(folder / "relay.db"));
 }
 
 TEST_CASE("a full disk is a clear error, loses nothing, and heals", "[store][sqlite][disk]") {

@@ -170,7 +170,9 @@ ASYNC_TEST_CASE("certificates that are no good are refused before any frame", "[
   co_await foreign.finish();
 }
 
-ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refused and audited", "[link]") {
+// Its relay may have been started without its database: that must not switch an agent off for good.
+ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refused, audited, and may come back",
+                "[link]") {
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   auto identity = co_await rig.enrolled();
@@ -184,8 +186,14 @@ ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refuse
   const bool refused = co_await rig.until([&] { return says(agent.status(), "no such certificate"); });
   CHECK(refused);
   CHECK(agent.links == 0);
+  CHECK(agent.status().state == LinkState::connecting);
+  CHECK(agent.status().disowned.empty());
   const bool audited = co_await rig.audited(rig.tenant.org, {"link.open", "tls.unknown_serial"});
   CHECK(audited);
+  must(co_await rig.world.stores.certificates.add(rig.tenant.org, identity.id.agent, issued.row));
+  agent.supervisor().retry();
+  const bool ready = co_await agent.until_ready();
+  CHECK(ready);
   co_await agent.finish();
   co_await rig.finish();
 }

@@ -4,6 +4,7 @@
 #include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
 #include "tests/support/broken_ledger.h"
+#include "tests/support/failing_vfs.h"
 #include "tests/unit/relay/api/world.h"
 
 #include <fmt/format.h>
@@ -135,6 +136,31 @@ ASYNC_TEST_CASE("a token has a rate, and every answer says how much is left", "[
   CHECK_FALSE(header_of(third, "Retry-After").empty());
   const auto other = co_await world.call({.target = "/v1/whoami", .token = tenant.token(Role::editor)});
   CHECK(other.status == 200);
+}
+
+ASYNC_TEST_CASE("what is refused before its handler says how much is left, and for whom", "[api][limits]") {
+  World world(co_await asio::this_coro::executor, {.calls = {.per_second = 0.001, .burst = 5}});
+  const auto tenant = co_await world.settle("a");
+  const auto& viewer = tenant.token(Role::viewer);
+  const std::pair<Ask, int> rows[] = {
+      {{"GET", "/v1/agents/x", viewer}, 404},
+      {{"GET", "/v1/agents?limit=0", viewer}, 400},
+      {{"POST", "/v1/groups", viewer, R"({"name":"g"})"}, 403},
+      {{"POST", "/v1/recipes/validate", viewer, "x", {"Content-Type: text/plain"}}, 415},
+      {{"GET", "/v1/whoami", viewer}, 200},
+      {{"GET", "/v1/whoami", viewer}, 429}};
+  int left = 5;
+  for (const auto& [ask, status] : rows) {
+    const auto answer = co_await world.call(ask);
+    INFO(ask.target);
+    CHECK(answer.status == status);
+    CHECK(header_of(answer, "RateLimit-Limit") == "5");
+    CHECK(header_of(answer, "RateLimit-Remaining") == std::to_string(std::max(--left, 0)));
+    CHECK_FALSE(header_of(answer, "RateLimit-Reset").empty());
+    CHECK(answer.actor.starts_with("token:tok_"));
+  }
+  const auto nobody = co_await world.call({"GET", "/v1/whoami"});
+  CHECK(header_of(nobody, "RateLimit-Limit").empty());
 }
 
 ASYNC_TEST_CASE("paths and methods that do not exist", "[api][dispatch]") {
@@ -440,6 +466,38 @@ ASYNC_TEST_CASE("a full queue and a full disk say what they are", "[api][problem
   CHECK(disk.status == 503);
   CHECK(disk.detail.find("free disk space") != std::string::npos);
   co_return;
+}
+
+ASYNC_TEST_CASE("a disk that takes nothing: every change says so, and so does /readyz", "[api][problems]") {
+  FailingVfs vfs;
+  World world(co_await asio::this_coro::executor, {}, vfs.name());
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto owner = tenant.token(Role::owner);
+  co_await world.call({"GET", "/v1/whoami", owner});  // the token's last use is noted now
+  const Ask changes[] = {{"POST", "/v1/tokens", owner, R"({"name":"t"})"},
+                         {"POST", "/v1/jobs/" + targets.job.value + "/cancel", owner},
+                         {"POST", "/v1/agents/" + targets.agent.value + "/revoke", owner},
+                         {"POST", "/v1/groups", owner, R"({"name":"g1"})", {"Idempotency-Key: k-1"}}};
+  vfs.fail_at(1, FailingVfs::Kind::crash);
+  for (const auto& change : changes) {
+    const auto refused = co_await world.call(change);
+    INFO(change.target << ": " << refused.body);
+    CHECK(refused.status == 503);
+    CHECK(refused.body.find("disk") != std::string::npos);
+    CHECK(header_of(refused, "Retry-After") == "10");
+  }
+  for (int i = 0; i < 2; ++i) {
+    const auto unready = co_await world.call({.target = "/readyz"});
+    INFO(unready.body);
+    CHECK(unready.status == 503);
+    CHECK(unready.body.find("the store cannot write") != std::string::npos);
+  }
+  vfs.heal();
+  const auto ready = co_await world.call({.target = "/readyz"});
+  CHECK(ready.status == 200);
+  const auto made = co_await world.call(changes[0]);
+  CHECK(made.status == 201);
 }
 
 ASYNC_TEST_CASE("queued jobs and their age are visible on /metrics", "[api][meta][jobs]") {

@@ -66,6 +66,8 @@ void check_limits(const Field& field, const Value& schema) {
   CHECK(text(schema, "type") == "string");
   if (field.format == Format::id) {
     CHECK(text(schema, "pattern").starts_with("^" + std::string(field.among[0])));
+  } else if (field.format == Format::cursor) {
+    CHECK(at(schema, "maxLength").as_int() == field.most);
   } else if (!field.among.empty()) {
     CHECK(at(schema, "enum").as_list().size() == field.among.size());
   } else if (field.format != Format::time && field.format != Format::duration) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 // What each resource does beyond what the registry's tests cover.
 using namespace sallyport;
 using namespace sallyport::test;
@@ -68,6 +70,44 @@ ASYNC_TEST_CASE("a change of role counts at once, and downwards too", "[api][use
   CHECK(after.status == 403);
 }
 
+ASYNC_TEST_CASE("who leaves, or may enrol no more, takes their enrolment tokens along", "[api][users][enrolment]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto owner = tenant.token(Role::owner);
+  const auto place = "/v1/users/" + tenant.users.at(Role::editor).value;
+  const auto token_of_editor = [&]() -> asio::awaitable<std::string> {
+    const auto made =
+        co_await world.call({"POST", "/v1/enrolment-tokens", tenant.token(Role::editor), R"({"group_name":"dc1"})"});
+    co_return text_of(json_of(made), "id");
+  };
+  const Ask changes[] = {{"PATCH", place, owner, R"({"role":"viewer"})"}, {"DELETE", place, owner}};
+  const std::string actions[] = {"user.change_role", "user.remove"};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto first = co_await token_of_editor(), second = co_await token_of_editor();
+    world.news();
+    const auto done = co_await world.call(changes[i]);
+    INFO(done.body);
+    CHECK(done.status < 300);
+    for (const auto& id : {first, second}) {
+      const auto token = co_await world.call({"GET", "/v1/enrolment-tokens/" + id, owner});
+      CHECK(text_of(json_of(token), "state") == "revoked");
+    }
+    const auto news = world.news();
+    REQUIRE(news.size() == 3);
+    CHECK(text_of(news[0].event, "action") == actions[i]);
+    std::set<std::string> targets;
+    for (const auto& row : {news[1], news[2]}) {
+      CHECK(text_of(row.event, "action") == "enrolment_token.revoke");
+      CHECK(text_of(*row.event.find("detail"), "because") == actions[i]);
+      targets.insert(text_of(row.event, "target"));
+    }
+    CHECK(targets == std::set<std::string>{"enrolment_token:" + first, "enrolment_token:" + second});
+    if (i == 0) co_await world.call({"PATCH", place, owner, R"({"role":"editor"})"});
+  }
+  const auto ledger = json_of(co_await world.call({"GET", "/v1/audit-events/verify", owner}));
+  CHECK(ledger.find("intact")->as_bool());
+}
+
 ASYNC_TEST_CASE("a token never gives more than its maker has", "[api][tokens]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
@@ -125,6 +165,14 @@ ASYNC_TEST_CASE("an enrolment token is made by group name or id and told once", 
   CHECK(by_id.status == 201);
   const auto nowhere = co_await world.call({"POST", "/v1/enrolment-tokens", editor, "{}"});
   CHECK(nowhere.status == 422);
+  const auto both = fmt::format(R"({{"group":"{}","group_name":"dc1"}})", tenant.group.value);
+  const auto targets = co_await world.make_targets(tenant);
+  for (const auto& place : {std::string("/v1/enrolment-tokens"), "/v1/agents/" + targets.agent.value + "/move"}) {
+    const auto twice = co_await world.call({"POST", place, editor, both});
+    INFO(place);
+    CHECK(twice.status == 422);
+    CHECK(twice.body.find("group or group_name, not both") != std::string::npos);
+  }
   const auto place = "/v1/enrolment-tokens/" + text_of(token, "id");
   const auto shown = co_await world.call({"GET", place, editor});
   CHECK(shown.body.find("spe1.") == std::string::npos);
@@ -291,6 +339,34 @@ ASYNC_TEST_CASE("a recipe for a group that does not exist is not activated", "[a
   CHECK(refused.body.find("mars") != std::string::npos);
 }
 
+ASYNC_TEST_CASE("a group that was used is removed once it is empty, and its name begins anew", "[api][groups]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto group = json_of(co_await world.call({"POST", "/v1/groups", editor, R"({"name":"g9"})"}));
+  const auto place = "/v1/groups/" + text_of(group, "id");
+  CHECK(group.find("removed_at")->is_null());
+  const auto token = json_of(co_await world.call({"POST", "/v1/enrolment-tokens", editor, R"({"group_name":"g9"})"}));
+  const auto used = co_await world.call({"DELETE", place, editor});
+  CHECK(used.status == 409);
+  CHECK(used.body.find(text_of(token, "id")) != std::string::npos);
+  co_await world.call({"DELETE", "/v1/enrolment-tokens/" + text_of(token, "id"), editor});
+  const auto gone = co_await world.call({"DELETE", place, editor});
+  CHECK(gone.status == 204);
+  const auto again = co_await world.call({"DELETE", place, editor});
+  CHECK(again.status == 404);
+  const auto kept = json_of(co_await world.call({"GET", place, editor}));
+  CHECK(text_of(kept, "name") == "g9");
+  CHECK_FALSE(text_of(kept, "removed_at").empty());
+  const auto listed = co_await world.call({"GET", "/v1/groups?name=g9", editor});
+  CHECK(items_of(listed).empty());
+  const auto into = co_await world.call(
+      {"POST", "/v1/enrolment-tokens", editor, fmt::format(R"({{"group":"{}"}})", text_of(group, "id"))});
+  CHECK(into.status == 404);
+  const auto fresh = co_await world.call({"POST", "/v1/groups", editor, R"({"name":"g9"})"});
+  CHECK(fresh.status == 201);
+}
+
 ASYNC_TEST_CASE("the ledger can be read and verified", "[api][audit]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
@@ -377,8 +453,16 @@ ASYNC_TEST_CASE("a recipe is deleted once nothing uses it, and its name begins a
   CHECK(text.body.find(name) != std::string::npos);
   const auto job = co_await world.call({"GET", "/v1/jobs/" + targets.ended_job.value, editor});
   CHECK(text_of(json_of(job), "recipe") == targets.recipe.value);
+  CHECK(text_of(json_of(job), "recipe_name") == name);
+  const auto jobs = items_of(co_await world.call({"GET", "/v1/jobs?recipe=" + targets.recipe.value, editor}));
+  REQUIRE(jobs.size() == 2);
+  for (const auto& one : jobs) CHECK(text_of(one, "recipe_name") == name);
   const auto named = co_await world.call({"GET", "/v1/recipes?name=" + name, editor});
   CHECK(items_of(named).empty());
+  const auto of_old = items_of(co_await world.call({"GET", "/v1/recipes?removed=with&name=" + name, editor}));
+  REQUIRE(of_old.size() == 1);
+  CHECK(text_of(of_old[0], "id") == targets.recipe.value);
+  CHECK_FALSE(text_of(of_old[0], "removed_at").empty());
   const auto rerun = co_await world.call({"POST", "/v1/jobs/" + targets.ended_job.value + "/rerun", editor, "{}"});
   CHECK(rerun.status == 409);
   CHECK(rerun.body.find("deleted") != std::string::npos);

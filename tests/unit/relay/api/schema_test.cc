@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kColours{"red", "green"};
 constexpr std::array<std::string_view, 1> kPrefix{"agt_"};
+constexpr std::array<std::string_view, 3> kParts{"#", "agt_", "*"};
 constexpr std::array kFields{
     Field{.name = "name", .presence = Presence::required, .least = 2, .most = 5},
     Field{.name = "count", .type = FieldType::integer, .least = 1, .most = 10},
@@ -62,6 +63,9 @@ TEST_CASE("what does not fit is named by place and reason", "[api][schema]") {
       {R"({"name":1})", "/name must be text"},
       {R"({"name":null})", "/name must be text"},
       {R"({"name":"a\u0000b"})", "/name must not have control characters or spaces at its ends"},
+      {R"({"name":"a\u009bb"})", "/name must not have control characters or spaces at its ends"},
+      {R"({"name":"a\u202eb"})", "/name must not have control characters or spaces at its ends"},
+      {with(R"("email":"x@y\u009d0")"), "/email must be an e-mail address"},
       {R"({"name":" ab"})", "/name must not have control characters or spaces at its ends"},
       {with(R"("count":0)"), "/count must be from 1 to 10"},
       {with(R"("count":11)"), "/count must be from 1 to 10"},
@@ -104,6 +108,26 @@ TEST_CASE("every violation is reported, up to a bound", "[api][schema]") {
   ValueMap members;
   for (int i = 0; i < 100; ++i) members.emplace(Value("zzzzzzzzzzzz" + std::to_string(i)), Value(1));
   CHECK(check_object(kSchema, Value(members)).size() == kMostViolations);
+}
+
+TEST_CASE("a cursor has the parts of its list", "[api][schema]") {
+  const Field cursor{.name = "cursor", .format = Format::cursor, .among = kParts};
+  const std::string id = "agt_01J9Z3ZZZZZZZZZZZZZZZZZZZZ";
+  for (const auto& good : {std::string(), "17/" + id + "/a", "17/" + id + "/a/b"}) {
+    INFO(good);
+    CHECK(read_text_value(cursor, good));
+  }
+  const auto whole = "17/" + id + "/a";
+  for (std::size_t cut = 1; cut < whole.size(); ++cut) {
+    INFO("cut after " << cut);
+    CHECK_FALSE(read_text_value(cursor, whole.substr(0, cut)));
+  }
+  for (const std::string& bad : std::vector<std::string>{"/" + id + "/a", "-1/" + id + "/a", "1x/" + id + "/a",
+                                                         "12345678901234567890/" + id + "/a",
+                                                         "17/usr_01J9Z3ZZZZZZZZZZZZZZZZZZZZ/a", "17/" + id + "/"}) {
+    INFO(bad);
+    CHECK_FALSE(read_text_value(cursor, bad));
+  }
 }
 
 TEST_CASE("texts of paths and queries become values", "[api][schema]") {

@@ -206,6 +206,22 @@ TEST_CASE("a wrong recipe never reaches the relay and names its file", "[cli][re
   CHECK(count_of(site.json({"recipes", "list"})) == 0);
 }
 
+TEST_CASE("the jobs of a deleted recipe keep its name and are found by it", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::editor);
+  settle_recipe(site, "orders");
+  const auto job = only_line(site.run({"jobs", "start", "orders"}).out);
+  site.finish(JobId(job), domain::JobState::failed);
+  REQUIRE(site.run({"recipes", "deactivate", "orders"}).code == 0);
+  REQUIRE(site.run({"recipes", "delete", "orders"}).code == 0);
+  for (const auto& words : {std::vector<std::string>{"jobs", "list"}, {"jobs", "list", "--recipe", "orders"}}) {
+    const auto listed = site.run(words);
+    CHECK_THAT(listed.out, Catch::Contains(job) && Catch::Contains("orders") && !Catch::Contains("rcp_"));
+  }
+  CHECK_THAT(site.run({"jobs", "show", job}).out, Catch::Contains("RECIPE       orders"));
+  CHECK_THAT(site.run({"jobs", "list", "--recipe", "order"}).err, Catch::Contains("there is no recipe"));
+}
+
 TEST_CASE("jobs are started, listed, shown and cancelled by people who think in names", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);

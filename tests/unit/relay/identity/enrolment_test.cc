@@ -95,6 +95,12 @@ ASYNC_TEST_CASE("every refusal has its code and its audit record", "[identity]")
       {"proof", [](auto& ask) { ask.proof.clear(); }},
       {"proof", [](auto& ask) { ask.csr_der.push_back(std::byte{0}); }},
       {"invalid", [](auto& ask) { ask.hostname = "erp1\nadmin"; }},
+      {"invalid",
+       [](auto& ask) {
+         ask.hostname =
+             "erp1\xC2\x9B"
+             "31m";
+       }},
       {"invalid", [](auto& ask) { ask.hostname = std::string(256, 'a'); }},
       {"invalid", [](auto& ask) { ask.software = "\xff"; }},
   };

@@ -46,8 +46,8 @@ class FaultyAgents final : public store::Agents {
                                                     store::PageQuery page) override {
     return plan_.pass("agents.list", real_.list(org, filter, page));
   }
-  awaitable<Result<void>> rename(OrgId org, AgentId id, std::string name, store::AuditNote<> note) override {
-    return plan_.pass("agents.rename", real_.rename(org, id, std::move(name), std::move(note)));
+  awaitable<Result<void>> rename(OrgId org, AgentId id, store::AgentRename change, store::AuditNote<> note) override {
+    return plan_.pass("agents.rename", real_.rename(org, id, std::move(change), std::move(note)));
   }
   awaitable<Result<store::Agent>> move(OrgId org, AgentId id, store::AgentMove move,
                                        store::AuditNote<store::Agent> note) override {
@@ -197,8 +197,8 @@ class FaultyGroups final : public store::Groups {
   awaitable<Result<store::Page<store::Group>>> list(OrgId org, store::PageQuery page) override {
     return plan_.pass("groups.list", real_.list(std::move(org), std::move(page)));
   }
-  awaitable<Result<void>> remove(OrgId org, GroupId id, store::AuditNote<> note) override {
-    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id), std::move(note)));
+  awaitable<Result<void>> remove(OrgId org, GroupId id, WallTime now, store::AuditNote<> note) override {
+    return plan_.pass("groups.remove", real_.remove(std::move(org), std::move(id), now, std::move(note)));
   }
 
  private:

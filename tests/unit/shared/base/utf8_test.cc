@@ -23,3 +23,17 @@ TEST_CASE("a text is shortened where a character ends", "[base]") {
   for (std::size_t limit = 3; limit < 6; ++limit) CHECK(shortened(text, limit) == "\xE2\x82\xAC...");
   for (std::size_t limit = 0; limit < 3; ++limit) CHECK(shortened(text, limit) == "...");
 }
+
+TEST_CASE("what could steer a terminal, or turn a text around, is found", "[base]") {
+  for (const std::string_view bad :
+       {std::string_view("\0", 1), std::string_view("\x1f"), std::string_view("a\x1b[31m"), std::string_view("\x7f"),
+        std::string_view("\xC2\x80"), std::string_view("a\xC2\x9B"), std::string_view("\xC2\x9F"),
+        std::string_view("\xE2\x80\xAA"), std::string_view("ab\xE2\x80\xAE"), std::string_view("\xE2\x81\xA6"),
+        std::string_view("\xE2\x81\xA9z")}) {
+    CHECK(steers_text(bad));
+  }
+  for (const std::string_view good : {"", " ", "a~", "\xC2\xA0", "\xC3\x9B", "\xE2\x80\xA9", "\xE2\x80\xAF",
+                                      "\xE2\x81\xA5", "\xE2\x81\xAA", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
+    CHECK_FALSE(steers_text(good));
+  }
+}
