@@ -65,19 +65,19 @@ ValueList read_row(const PGresult* result) {
 }  // namespace
 
 // A statement whose table changed is prepared afresh by whoever comes next.
-StepError PostgresConnectionImpl::refusal(const pg_result* result, const CallLimits& limits) {
-  auto error = postgres_error(result, limits);
+StepError PostgresConnectionImpl::refusal(const pg_result* result, Phase phase, const CallLimits& limits) {
+  auto error = postgres_error(result, phase, limits);
   if (error.error_class() == "sqlstate:0A000") prepared_.clear();
   return error;
 }
 
-StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& limits) {
+StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& limits, Phase phase) {
   ResultOwner last;
   std::optional<StepError> error;
   for (;;) {
     SP_TRY(auto result, session_.next_result(limits));
     if (!result) break;
-    if (!is_good(result.get()) && !error) error = refusal(result.get(), limits);
+    if (!is_good(result.get()) && !error) error = refusal(result.get(), phase, limits);
     last = std::move(result);
   }
   if (error) return std::unexpected(*std::move(error));
@@ -159,7 +159,7 @@ StepResult<std::string> PostgresConnectionImpl::prepared_name(const Statement& s
   if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
-  SP_CHECK(only_result(limits));
+  SP_CHECK(only_result(limits, Phase::prepare));
   prepared_.emplace(statement.text, name);
   return name;
 }
@@ -195,7 +195,7 @@ StepResult<std::int64_t> PostgresConnectionImpl::take_results(const CallLimits& 
     SP_TRY(const auto result, session_.next_result(limits));
     if (!result) break;
     if (!is_good(result.get())) {
-      auto error = refusal(result.get(), limits);
+      auto error = refusal(result.get(), Phase::run, limits);
       SP_CHECK(skip_results(limits));
       return std::unexpected(std::move(error));
     }
