@@ -365,8 +365,8 @@ TEST_CASE("what a trigger gives can be named wherever its recipe looks at it", "
   CHECK(watched("has(trigger.file)") == "no problem");
   CHECK(watched("trigger.kind == 'manual' && trigger.inputs.anything == 1") == "no problem");
   CHECK(watched("trigger.fil.name == 'x'") ==
-        "r:4:38: `trigger` has no `fil` (did you mean `file`?) [unknown-name]\n"
-        "r:5:24: `trigger` has no `fil` (did you mean `file`?) [unknown-name]");
+        "r:4:41: `trigger` has no `fil` (did you mean `file`?) [unknown-name]\n"
+        "r:5:25: `trigger` has no `fil` (did you mean `file`?) [unknown-name]");
 }
 
 TEST_CASE("SQL text and command names are literal, data and secrets go into parameters", "[recipe][rules][injection]") {
