@@ -48,7 +48,8 @@ sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 
 # The agent's runner with real connectors, driven by the fixtures of its own tests.
-sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/sql)
+sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/csv agent/connectors/file
+                agent/connectors/json agent/connectors/sql TIMEOUT 300)
 if(TARGET contract_secrets)
   target_sources(contract_secrets PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
 endif()

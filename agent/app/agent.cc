@@ -101,7 +101,7 @@ Result<Durable> open_durable(const policy::Config& config) {
                 "sallyport-agent enrol -");
   }
   if (!identity) return std::unexpected(identity.error());
-  SP_TRY(auto key, journal::load_or_create_local_key(state / "local.key"));
+  SP_TRY(auto key, journal::load_or_create_local_key(state / "local.key", state / "journal.db"));
   journal::JournalOptions options{.file = state / "journal.db", .key = key.duplicate(), .vfs = {}};
   options.max_outbox_bytes = config.agent.limits.outbox_bytes;
   SP_TRY(auto journal, journal::Journal::open(std::move(options)));

@@ -1,5 +1,6 @@
 #include "agent/platform/beneath.h"
 #include "agent/platform/os_error.h"
+#include "agent/platform/rename_posix.h"
 
 #include <fmt/format.h>
 
@@ -167,11 +168,8 @@ Result<void> Root::make_directory(std::string_view path) const {
 Result<void> Root::rename(std::string_view from, std::string_view to, Replace replace) const {
   SP_TRY(const auto source, place(from));
   SP_TRY(const auto target, place(to));
-  const unsigned flags = replace == Replace::never ? RENAME_NOREPLACE : 0;
-  if (::renameat2(source.directory.get(), source.name.c_str(), target.directory.get(), target.name.c_str(), flags) !=
-      0) {
-    return os_fail(fmt::format("moving {} to {}", from, to));
-  }
+  SP_CHECK(rename_at({source.directory.get(), source.name}, {target.directory.get(), target.name}, replace,
+                     fmt::format("moving {} to {}", from, to)));
   for (const auto* directory : {&target.directory, &source.directory}) {
     if (::fsync(directory->get()) != 0) return os_fail(fmt::format("making the move of {} to {} durable", from, to));
   }

@@ -1,5 +1,6 @@
 #include "agent/platform/beneath.h"
 #include "agent/platform/os_error.h"
+#include "agent/platform/rename_posix.h"
 
 #include <fmt/format.h>
 
@@ -83,10 +84,8 @@ Result<void> NewFile::write(std::span<const std::byte> bytes) {
 Result<FileFacts> NewFile::commit(Replace replace) {
   if (::fsync(file_.get()) != 0) return os_fail("making " + name_ + " durable");
   SP_TRY(auto facts, facts_of(file_.get()));
-  const unsigned flags = replace == Replace::never ? RENAME_NOREPLACE : 0;
-  if (::renameat2(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str(), flags) != 0) {
-    return os_fail("giving " + name_ + " its name");
-  }
+  const int at = directory_.get();
+  SP_CHECK(rename_at({at, temporary_}, {at, name_}, replace, "giving " + name_ + " its name"));
   committed_ = true;
   if (::fsync(directory_.get()) != 0) return os_fail("making " + name_ + " durable");
   return facts;

@@ -9,6 +9,9 @@
 namespace sallyport::policy {
 namespace {
 
+// With names of full length and the health of each they fit into a Hello (docs/protocol.md P4.2).
+constexpr std::size_t kMostConnections = 400;
+
 using yaml::FieldReader;
 using yaml::Need;
 
@@ -81,6 +84,12 @@ std::expected<Connections, yaml::Problems> parse_connections(std::string_view te
   read_version(fields);
   Connections connections;
   if (const auto* all = fields.mapping("connections", Need::required)) {
+    if (all->members.size() > kMostConnections) {
+      fields.problem("connections", "too-many-connections",
+                     fmt::format("an agent has at most {} connections: its first message to the relay names them all; "
+                                 "give the others to a second agent",
+                                 kMostConnections));
+    }
     for (const auto& member : all->members) {
       check_name(report, member, "connection");
       connections.emplace(member.key, read_connection(member, report, directory));

@@ -51,8 +51,10 @@ struct Engine::Impl {
   asio::awaitable<connectors::StepResult<void>> start_local(std::shared_ptr<const WatchedRecipe> watched,
                                                             connectors::TriggerEvent event, journal::Batch besides);
   void note_known(const WatchedRecipe& watched);
-  std::string event_key(const WatchedRecipe& watched, const journal::Job& job, const connectors::TriggerEvent& event,
-                        const Value& trigger);
+  Result<std::string> event_key(const WatchedRecipe& watched, const journal::Job& job,
+                                const connectors::TriggerEvent& event, const Value& trigger) const;
+  asio::awaitable<void> pass_over(std::shared_ptr<const WatchedRecipe> watched, std::string why,
+                                  journal::Batch besides);
   void wake_all();
   void withdraw_leases();
   std::size_t relay_jobs() const;
@@ -64,7 +66,8 @@ struct Engine::Impl {
   ReportPump pump;
   LocalTriggers triggers;
   std::map<JobId, std::shared_ptr<JobTask>> jobs;
-  std::map<JobId, std::uint64_t> accepting;  // being written to the journal, with their epochs
+  std::map<JobId, std::uint64_t> accepting;     // being written to the journal, with their epochs
+  std::map<RecipeId, std::string> passed_over;  // why the last event of a recipe could start no job; told once
   Event accept_ended;
   wire::Assembler incoming;
   std::optional<wire::Assignments> to_assign;

@@ -4,6 +4,7 @@
 #include "shared/crypto/new_id.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::runner {
 namespace {
@@ -70,15 +71,28 @@ asio::awaitable<void> Engine::Impl::attempt(std::shared_ptr<JobTask> task) {
 
 // ---------------------------------------------------------------- local triggers
 
-std::string Engine::Impl::event_key(const WatchedRecipe& watched, const journal::Job& job,
-                                    const connectors::TriggerEvent& event, const Value& trigger) {
+// Without its key nobody can tell whether the event had its job already: then it starts none.
+Result<std::string> Engine::Impl::event_key(const WatchedRecipe& watched, const journal::Job& job,
+                                            const connectors::TriggerEvent& event, const Value& trigger) const {
   const auto& dedupe = watched.recipe->trigger.dedupe;
   if (!dedupe) return event.natural_key;
   const auto value = dedupe->evaluate(event_names(*watched.recipe, job, trigger));
-  if (value) return value->is(Value::Kind::string) ? value->as_string() : to_json(*value);
-  core.parts.log.warn("trigger.dedupe_failed",
-                      {{"recipe", watched.recipe->name}, {"why", expr::to_string(value.error())}});
-  return event.natural_key;
+  if (!value) return fail(Errc::invalid, expr::to_string(value.error()));
+  if (value->is_null()) return fail(Errc::invalid, "it gives nothing");
+  return value->is(Value::Kind::string) ? value->as_string() : to_json(*value);
+}
+
+// It is not recorded: when the recipe has been mended, the trigger that still sees it (a file that is still there)
+// offers it again.
+asio::awaitable<void> Engine::Impl::pass_over(std::shared_ptr<const WatchedRecipe> watched, std::string why,
+                                              journal::Batch besides) {
+  auto& told = passed_over[watched->id];
+  if (std::exchange(told, why) != why) {
+    co_await core.tell(
+        {"trigger.failed", "",
+         "recipe " + watched->recipe->name + ": an event starts no job, because its `dedupe` fails: " + why});
+  }
+  if (!besides.empty()) (void)co_await core.commit(std::move(besides));
 }
 
 asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::shared_ptr<const WatchedRecipe> watched,
@@ -98,11 +112,16 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                    .accepted_at = core.parts.clock.wall(),
                    .recipe_json = watched->json,
                    .trigger_json = stored_json(trigger)};
-  const std::string key = event_key(*watched, job, event, trigger);
-  job.event_key_json = to_json(Value(key));
-  const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, key, kind};
+  const auto key = event_key(*watched, job, event, trigger);
+  if (!key) {
+    co_await pass_over(watched, key.error().message, std::move(besides));
+    co_return connectors::StepResult<void>();
+  }
+  passed_over.erase(watched->id);
+  job.event_key_json = to_json(Value(*key));
+  const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, *key, kind};
   journal::Batch batch = besides;
-  batch.emplace_back(journal::RecordEvent{watched->id, key, job.accepted_at});
+  batch.emplace_back(journal::RecordEvent{watched->id, *key, job.accepted_at});
   batch.emplace_back(journal::AcceptJob{job, {}});
   batch.emplace_back(core.report_of(job.id, started));
   const auto committed = co_await core.commit(std::move(batch));

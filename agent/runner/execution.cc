@@ -43,6 +43,30 @@ StepError invalid_at(std::string_view where, const std::string& what) {
   return {{"invalid"}, std::string(where) + ": " + what, {}};
 }
 
+namespace {
+
+// What runs, and how often, is told to everybody who reads the job: a secret may not decide it, nor whether deciding it
+// fails.
+StepError secret_decides(std::string_view where) {
+  return invalid_at(where, "may not depend on a secret: which steps ran, and how often, stands in the job's history");
+}
+
+// Of everything that the expression names: what may have made it fail.
+Label label_of_names(const expr::Program& program, const expr::Activation& names) {
+  Label label = Label::none;
+  for (const auto& reference : program.references()) {
+    const Value* value = names.find(reference.path.front());
+    for (std::size_t i = 1; value != nullptr && i < reference.path.size(); ++i) {
+      label = label | value->label();
+      value = value->find(reference.path[i]);
+    }
+    if (value != nullptr) label = label | deep_label(*value);
+  }
+  return label;
+}
+
+}  // namespace
+
 Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::StoredJob stored, const AgentFacts& agent,
                       ExecutionPorts asked, Now at)
     : recipe(std::move(given)),
@@ -147,6 +171,8 @@ void Execution::Impl::break_off(const recipe::Step& step, const std::string& pat
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
   if (!step.condition || replay.began(path, kNoItem)) return true;
   const auto value = expr::evaluate(step.condition->program, contexts.names());
+  const Label label = value ? value->label() : label_of_names(step.condition->program, contexts.names());
+  if (has(label, Label::secret)) return std::unexpected(secret_decides("`if`"));
   if (!value) return std::unexpected(invalid_at("`if`", expr::to_string(value.error())));
   if (!value->is(Value::Kind::boolean)) return std::unexpected(invalid_at("`if`", "must give true or false"));
   return value->as_bool();
@@ -174,6 +200,14 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
   }
 }
 
+StepResult<Value> Execution::Impl::over_what(const recipe::Foreach& foreach) const {
+  auto source = expr::evaluate(foreach.over.program, contexts.names());
+  const Label label = source ? source->label() : label_of_names(foreach.over.program, contexts.names());
+  if (has(label, Label::secret)) return std::unexpected(secret_decides("`foreach`"));
+  if (!source) return std::unexpected(invalid_at("`foreach`", expr::to_string(source.error())));
+  return *std::move(source);
+}
+
 void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::string& path) {
   OpenRun whole{{path, kNoItem, 1}, Value()};
   whole.started = replay.began(path, kNoItem);
@@ -182,8 +216,8 @@ void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::stri
     current->runs.emplace(kNoItem, whole);
     end_run(kNoItem, Outcome::failure(std::move(error)));
   };
-  const auto source = expr::evaluate(foreach.over.program, contexts.names());
-  if (!source) return fail_whole(invalid_at("`foreach`", expr::to_string(source.error())));
+  const auto source = over_what(foreach);
+  if (!source) return fail_whole(source.error());
   auto loop = ForeachState::over(*source, foreach, replay.progress_of(path));
   if (!loop) return fail_whole(loop.error());
   current->loop = std::make_unique<ForeachState>(*std::move(loop));

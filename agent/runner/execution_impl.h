@@ -76,6 +76,7 @@ struct Execution::Impl {
   void begin(const recipe::Step& step, const std::string& path);
   void break_off(const recipe::Step& step, const std::string& path);
   StepResult<bool> wanted(const recipe::Step& step, const std::string& path) const;
+  StepResult<Value> over_what(const recipe::Foreach& foreach) const;
   void begin_loop(const recipe::Foreach& foreach, const std::string& path);
   void recall_results(const std::string& path);
   void stop_here(const recipe::Stop& stop, const std::string& path);

@@ -34,7 +34,7 @@ void Execution::Impl::take(Result result) {
     settle(run, output ? Outcome::success(output->with_label(run.label)) : Outcome::failure(output.error()));
     return;
   }
-  const StepError& error = result.result.error();
+  const StepError error = tellable(std::move(result.result).error(), run.label);
   const bool broken_off = error.error_class() == "cancelled";
   notice_ending();
   if (error.error_class() == "in_doubt") return take_doubt(run, error);
@@ -80,7 +80,8 @@ void Execution::Impl::take(Pulled pulled) {
   if (!pulled.item) {
     const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->pull_interrupted;
     if (broken_off) return;
-    auto error = std::move(pulled.item).error();
+    const Label label = loop.label() | (current->step->mask ? Label::masked : Label::none);
+    auto error = tellable(std::move(pulled.item).error(), label);
     error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");
     loop.fail(std::move(error));
   } else if (!*pulled.item) {

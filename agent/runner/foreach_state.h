@@ -25,6 +25,7 @@ class ForeachState {
   bool has_taken(std::int64_t index) const { return index < next_; }
   bool is_body() const { return is_body_; }
   const Handle& body() const { return body_; }
+  Label label() const { return label_; }              // of what the items come from
   Value item(std::int64_t index) const;               // of a list or map
   Value labelled(const Value& item) const;            // of a body
   void end_at(std::int64_t index) { size_ = index; }  // the body has no more

@@ -2,6 +2,12 @@
 
 #include "shared/base/json.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
 namespace sallyport::runner {
 namespace {
 
@@ -9,6 +15,35 @@ using journal::StepStatus;
 
 constexpr std::size_t kMaxShown = kMaxOutputBytes;
 constexpr std::string_view kRedacted = "\"***\"";
+
+struct ClassWords {
+  std::string_view error_class, words;
+};
+constexpr std::array kClassWords{
+    ClassWords{"connection", "the connection could not be made, or it broke"},
+    ClassWords{"timeout", "it did not end in time"},
+    ClassWords{"cancelled", "it was stopped"},
+    ClassWords{"policy", "the local policy of this agent refuses it"},
+    ClassWords{"invalid", "what it was given is refused"},
+    ClassWords{"not_found", "something it names is not there"},
+    ClassWords{"constraint", "a constraint of the target refuses the data"},
+    ClassWords{"transaction", "it came into conflict with another transaction"},
+    ClassWords{"permission", "permission is denied"},
+    ClassWords{"too_large", "something is larger than a limit allows"},
+    ClassWords{"changed", "what it reads is another one by now"},
+    ClassWords{"disk_full", "there is no room left"},
+    ClassWords{"command", "the command failed"},
+    ClassWords{"format", "the data has a wrong form"},
+    ClassWords{"in_doubt", "nobody can know whether its effect happened: look at the target, then decide"},
+};
+
+std::string_view words_of(const std::vector<std::string>& classes) {
+  for (const auto& name : classes) {
+    const auto found = std::ranges::find(kClassWords, name, &ClassWords::error_class);
+    if (found != kClassWords.end()) return found->words;
+  }
+  return "it failed";
+}
 
 Value error_value(const connectors::StepError& error) {
   ValueList classes;
@@ -47,6 +82,13 @@ connectors::StepResult<Value> settled(const Value& output) {
   auto back = parse_stored_json(text);
   if (!back) return connectors::step_fail("internal", "the step gave a value that cannot be stored");
   return back->with_label(deep_label(output));
+}
+
+connectors::StepError tellable(connectors::StepError error, Label label) {
+  if (label == Label::none) return error;
+  error.message = fmt::format("{} ({}); more is not told, because the step works with secret or masked values",
+                              words_of(error.classes), fmt::join(error.classes, ", "));
+  return error;
 }
 
 std::string encode_outcome(const Outcome& outcome) {

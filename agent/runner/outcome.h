@@ -34,6 +34,11 @@ struct Outcome {
   }
 };
 
+// How a failure may be told when `label` is that of what its step worked with. An action's own words may quote its
+// arguments (a server's text, a path): of a step with secret or masked values only the classes and the local policy's
+// rule are kept, with words that belong to the class. What it said goes nowhere.
+connectors::StepError tellable(connectors::StepError error, Label label);
+
 // The form in the journal (`Done::result_json`), and back; a broken one is Errc::invalid.
 std::string encode_outcome(const Outcome& outcome);
 Result<Outcome> decode_outcome(journal::StepStatus status, std::string_view result_json);

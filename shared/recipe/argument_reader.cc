@@ -63,6 +63,7 @@ class WithReader {
     }
     const auto shape = node.is_sequence() ? Value(ValueList{}) : node.is_mapping() ? Value(ValueMap{}) : node.value;
     if (auto fault = check_value(field, shape)) {
+      if (lacks_quotes(field, shape)) fault->message += ": put it in quotes";
       reading_.report.add(node.at, fault->rule, std::move(fault->message));
       return {};
     }
@@ -135,10 +136,11 @@ Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   made.uses = fields.text("uses", yaml::Need::required).value_or("");
   if (const auto* connection = fields.text_node("connection")) made.connection = connection->text;
   const auto* with = fields.mapping("with");
+  reading.trigger = find_trigger(made.uses);
   if (const auto* dedupe = fields.text_node("dedupe")) made.dedupe = reading.text(*dedupe, kEventRoots);
   fields.finish();
   if (made.uses.empty()) return made;
-  const auto* info = find_trigger(made.uses);
+  const auto* info = reading.trigger;
   if (info == nullptr) {
     std::vector<std::string_view> known;
     for (const auto& trigger : triggers()) known.push_back(trigger.name);

@@ -107,6 +107,7 @@ class Binder {
       return {};
     }
     if (auto problem = check_value(field, value)) {
+      if (lacks_quotes(field, value)) problem->message += ": make text of it with string()";
       fault(path, problem->rule, std::move(problem->message));
       return {};
     }

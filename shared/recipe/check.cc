@@ -117,12 +117,16 @@ std::string glob_problem(std::string_view pattern) {
   return {};
 }
 
+bool lacks_quotes(const Field& field, const Value& value) {
+  const bool is_scalar =
+      value.is(Kind::boolean) || value.is(Kind::int64) || value.is(Kind::float64) || value.is(Kind::uint64);
+  return is_scalar && has(field.types, Types::text) && !fits(field.types, value);
+}
+
 std::optional<Fault> check_value(const Field& field, const Value& value) {
   if (!fits(field.types, value)) {
-    const bool needs_quotes = has(field.types, Types::text) && (value.is(Kind::boolean) || value.is(Kind::int64) ||
-                                                                value.is(Kind::float64) || value.is(Kind::uint64));
-    return Fault{"wrong-type", fmt::format("`{}` must be {}, not {}{}", field.name, to_string(field.types),
-                                           name_of(value), needs_quotes ? ": put it in quotes" : "")};
+    return Fault{"wrong-type",
+                 fmt::format("`{}` must be {}, not {}", field.name, to_string(field.types), name_of(value))};
   }
   if (has(field.types, Types::any)) return std::nullopt;
   if (has(field.types, Types::duration) && !value.is(Kind::map)) return check_duration(field, value);

@@ -19,6 +19,9 @@ struct Fault {
 // inside a list are not looked at. Null fits nothing but `any`.
 std::optional<Fault> check_value(const Field& field, const Value& value);
 
+// A value written for `field` would be text if it stood in quotes.
+bool lacks_quotes(const Field& field, const Value& value);
+
 // What is wrong with a pattern of file names; empty when nothing is.
 std::string glob_problem(std::string_view pattern);
 

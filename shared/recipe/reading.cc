@@ -29,6 +29,12 @@ constexpr std::array kRoots{
 
 constexpr std::array<std::string_view, 3> kStepMembers{"output", "status", "error"};
 constexpr std::array<std::string_view, 3> kErrorMembers{"step", "class", "message"};
+constexpr std::array<std::string_view, 2> kStepErrorMembers{"class", "message"};
+constexpr std::array<std::string_view, 3> kJobMembers{"id", "run_number", "started_at"};
+constexpr std::array<std::string_view, 2> kAgentMembers{"name", "group"};
+constexpr std::array<std::string_view, 2> kRecipeMembers{"name", "version"};
+constexpr std::array<std::string_view, 8> kFileMembers{"path",   "name",       "size",     "mtime",
+                                                       "sha256", "connection", "mtime_ns", "identity"};
 constexpr std::array<std::string_view, 3> kForeachOutput{"count", "failed", "results"};
 
 struct Inner {
@@ -156,10 +162,37 @@ void Reading::check(const Use& use, Roots allowed) {
   if (root->flag == Roots::steps) return check_step(use);
   if (root->flag == Roots::secrets && path.size() < 2)
     return problem(use, "unknown-name", "name the secret: `secrets.<name>`");
-  if (path.size() < 2) return;
-  if (root->flag == Roots::inputs && !inputs.contains(path[1])) check_declared(use, keys_of(inputs));
-  if (root->flag == Roots::vars && !vars.contains(Value(path[1]))) check_declared(use, keys_of(vars));
-  if (root->flag == Roots::error) check_declared(use, kErrorMembers);
+  if (path.size() >= 2) check_members(use, root->flag);
+}
+
+void Reading::check_members(const Use& use, Roots root) {
+  const auto& name = use.reference.path[1];
+  switch (root) {
+    case Roots::trigger: return check_trigger(use);
+    case Roots::job: return check_declared(use, kJobMembers);
+    case Roots::agent: return check_declared(use, kAgentMembers);
+    case Roots::recipe: return check_declared(use, kRecipeMembers);
+    case Roots::error: return check_declared(use, kErrorMembers);
+    case Roots::inputs: return inputs.contains(name) ? void() : check_declared(use, keys_of(inputs));
+    case Roots::vars: return vars.contains(Value(name)) ? void() : check_declared(use, keys_of(vars));
+    default: return;
+  }
+}
+
+// A start by hand gives `kind` and `inputs` to a recipe with any trigger.
+void Reading::check_trigger(const Use& use) {
+  if (trigger == nullptr) return;
+  const auto& path = use.reference.path;
+  std::vector<std::string_view> names{"kind", "inputs"};
+  for (const auto& data : trigger->data) names.push_back(data.name);
+  const auto data = std::ranges::find(trigger->data, path[1], &OutputField::name);
+  if (data == trigger->data.end()) return check_declared(use, names);
+  const bool known = !has(data->types, Types::body) || path.size() < 3 ||
+                     std::ranges::find(kFileMembers, path[2]) != kFileMembers.end();
+  if (known) return;
+  problem(
+      use, "unknown-name",
+      fmt::format("`trigger.{}` has no {}{}", path[1], yaml::quoted(path[2]), yaml::suggestion(path[2], kFileMembers)));
 }
 
 void Reading::check_declared(const Use& use, std::span<const std::string_view> names) {
@@ -188,7 +221,12 @@ void Reading::check_step(const Use& use) {
                    fmt::format("a step has output, status and error, but no {}{}", yaml::quoted(path[2]),
                                yaml::suggestion(path[2], kStepMembers)));
   }
-  if (path[2] == "output") check_output(use, found->second);
+  if (path[2] == "output") return check_output(use, found->second);
+  if (path[2] != "error" || path.size() < 4) return;
+  if (std::ranges::find(kStepErrorMembers, path[3]) != kStepErrorMembers.end()) return;
+  problem(use, "unknown-name",
+          fmt::format("the error of a step has class and message, but no {}{}", yaml::quoted(path[3]),
+                      yaml::suggestion(path[3], kStepErrorMembers)));
 }
 
 void Reading::check_output(const Use& use, const StepNote& step) {

@@ -52,6 +52,7 @@ class Reading {
   std::map<std::string, StepNote, std::less<>> steps;
   std::map<std::string, Input, std::less<>> inputs;
   ValueMap vars;
+  const TriggerInfo* trigger = nullptr;  // null: not read yet, or not known
 
   // Compile what stands in a node and check every name in it; report what is wrong and return nothing.
   std::optional<expr::Template> text(const yaml::Node& node, Roots allowed);
@@ -70,6 +71,8 @@ class Reading {
     std::size_t base;  // of the expression in the node's text
   };
   void check(const Use& use, Roots allowed);
+  void check_members(const Use& use, Roots root);
+  void check_trigger(const Use& use);
   void check_step(const Use& use);
   void check_output(const Use& use, const StepNote& step);
   void check_declared(const Use& use, std::span<const std::string_view> names);

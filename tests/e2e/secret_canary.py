@@ -6,6 +6,8 @@ Searched, in every form (raw, JSON, URL, hex, base64 at any offset): the agent's
 and the CLI tell of the job. Positive control: a value that is no secret goes the same way and must be found. A secret that the local policy
 does not give is refused, and the rule stands in the agent's log, in the job's step and in the relay's audit.
 
+Nor is a masked value that a later step's error quotes. Positive control: the same error of a step that was given what is not masked.
+
 The words with which a job fails are told to who may read the job, and are in none of the relay's files. Positive control: a job's event
 key, which the relay keeps in clear, is found there.
 """
@@ -21,13 +23,21 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from faults.kill_loop import World, start_pair  # noqa: E402
 
+CONNECTIONS = """version: 1
+connections:
+  files: {kind: file, root: "@DIR@"}
+"""
 POLICY = """version: 1
-actions: [command.run@1]
+actions: [command.run@1, file.read@1, json.parse@1]
+connections:
+  files: {files: [{directory: ., allow: [read]}]}
 commands:
   keep: {argv: [/bin/sh, -c, 'cat >>"$KEPT"; echo "$TOKEN" >>"$KEPT"; cat "$KEPT"'], environment: {KEPT: "@DIR@/kept"}, recipe_environment: [TOKEN]}
   other: {argv: [/bin/cat]}
+  value: {argv: [/bin/cat, "@DIR@/value"]}
+  complain: {argv: [/bin/sh, -c, "cat >&2; exit 3"]}
 secrets:
-  token: {value_file: token, actions: [command.run@1], commands: [keep]}
+  token: {value_file: token, actions: [command.run@1], commands: [keep, complain]}
 """
 RECIPE = """recipe: effects
 run_on: dc1
@@ -39,9 +49,15 @@ steps:
   - {id: secret, uses: command.run@1, with: {template: keep, stdin: "${{ secrets.token }}", environment: {TOKEN: "${{ secrets.token }}"}}}
   - {id: plain, uses: command.run@1, with: {template: other, stdin: "${{ inputs.value }}"}}
   - {id: told, if: inputs.words != "", stop: {status: failed, message: "${{ inputs.words }}"}}
+  - {id: seen, uses: command.run@1, mask: true, with: {template: value}}
+  - {id: absent, uses: file.read@1, connection: files, on_failure: continue, with: {path: "w/${{ steps.seen.output.text }}.txt"}}
+  - {id: absent_said, uses: log.write@1, with: {text: "${{ steps.absent.error.message }}"}}
+  - {id: shouted, uses: command.run@1, on_failure: continue, with: {template: complain, stdin: "${{ secrets.token }}"}}
+  - {id: shouted_said, uses: log.write@1, with: {text: "${{ steps.shouted.error.message }}"}}
+  - {id: open, uses: file.read@1, connection: files, on_failure: continue, with: {path: "w/${{ inputs.value }}.txt"}}
   - {id: refused, uses: command.run@1, with: {template: other, stdin: "${{ secrets.token }}"}}
 """
-RULE = "policy.yaml:7 secrets.token.commands"
+RULE = "policy.yaml:11 secrets.token.commands"
 
 
 def forms(text):
@@ -92,16 +108,21 @@ def run_job(world, value, **more):
     return job["id"]
 
 
-def faults_in(world, secret, plain):
+def faults_in(world, secret, masked, plain):
     job = run_job(world, plain)
     steps = {step["path"]: step for step in world.read(f"/v1/jobs/{job}/steps")["items"]}
     found = []
     if [steps[path]["status"] for path in ("secret", "plain", "refused")] != ["succeeded", "succeeded", "failed"]:
         found.append(f"the steps ended otherwise than they should: {steps}")
+    if [steps[path]["status"] for path in ("absent", "shouted", "open")] != ["failed"] * 3:
+        found.append(f"the steps that should fail did not: {steps}")
     if (world.dir / "kept").read_text().count(secret) != 2:
         found.append("the command did not get the secret by standard input and environment")
     places = everything(world, job)
     found += [f"the secret leaked: {place}" for place in where(secret, places)]
+    found += [f"the masked value leaked: {place}" for place in where(masked, places)]
+    if f"w/{plain}.txt" not in json.dumps(steps["open"], ensure_ascii=False):
+        found.append(f"positive control: the error of what is not masked does not quote it: {steps['open']}")
     if not any(place.startswith("/v1/jobs") for place in where(plain, places)):
         found.append("positive control: the search did not find what is no secret")
     for place in ("agent.log", f"/v1/jobs/{job}/steps", "/v1/audit-events"):
@@ -125,11 +146,14 @@ def faults_in_words(world, words, key):
 
 def main():
     secret, plain, words, key = (f"{name}-{secrets.token_urlsafe(12)}+/\"&=ü" for name in ("s3cr3t", "plain", "words", "key"))
+    masked = f"masked-{secrets.token_urlsafe(12)}"
     for name, form in forms(secret).items():
         assert where(secret, {"planted": b"before" + form + b"after"}), f"the search does not know the form {name}"
     world = World(sys.argv[1])
     try:
         (world.dir / "agent/policy.yaml").write_text(POLICY.replace("@DIR@", str(world.dir)))
+        (world.dir / "agent/connections.yaml").write_text(CONNECTIONS.replace("@DIR@", str(world.dir)))
+        (world.dir / "value").write_text(masked)
         (world.dir / "recipe.yaml").write_text(RECIPE)
         token = world.dir / "agent/token"
         token.touch(0o600)
@@ -137,7 +161,7 @@ def main():
         os.chmod(token, 0o600)
         world.run("sallyport-agent", "config", "check", "--config", world.dir / "agent")
         start_pair(world)
-        found = faults_in(world, secret, plain) + faults_in_words(world, words, key)
+        found = faults_in(world, secret, masked, plain) + faults_in_words(world, words, key)
         print("\n".join(found) if found else "the secret arrived, and is nowhere else; the refusal is on both sides' records; "
               "the words of a failure are told, and nowhere in clear")
         return 1 if found else 0

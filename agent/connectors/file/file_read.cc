@@ -68,10 +68,12 @@ class FileList final : public Action {
     SP_TRY(const auto wanted, arguments.text("path"));
     SP_TRY(const auto path, access.clean(wanted));
     SP_CHECK(to_step(site_.policy.check_directory(context.connection, path)));
+    const auto limit = arguments.integer("limit");
     const Listing listing{
         .pattern = arguments.text_or("pattern", "*"),
         .depth = arguments.is_true("recursive") ? kMaxDepth : 0,
-        .limit = kMaxListed,
+        .limit = limit ? static_cast<std::size_t>(*limit) : kMaxListed,
+        .over = limit ? Listing::Over::gives_first : Listing::Over::fails,
         .wants = [&](const std::string& file) {
           return site_.policy.check_file(context.connection, policy::FileVerb::read, file).has_value();
         }};
@@ -79,14 +81,11 @@ class FileList final : public Action {
     ValueList handles;
     for (const auto& file : found.files)
       handles.push_back(Value(make_handle(context.connection, file.name, file.facts)));
-    const auto limit = static_cast<std::size_t>(arguments.integer_or("limit", kMaxListed));
-    const bool more = handles.size() > limit;
-    if (more) handles.resize(limit);
     const auto count = static_cast<std::int64_t>(handles.size());
     const auto skipped = static_cast<std::int64_t>(found.skipped.size());
     return Output{Value(ValueMap{{Value("files"), Value(std::move(handles))},
                                  {Value("count"), Value(count)},
-                                 {Value("more"), Value(more)},
+                                 {Value("more"), Value(found.over_limit)},
                                  {Value("skipped"), Value(skipped)}})};
   }
 

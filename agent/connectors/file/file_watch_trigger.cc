@@ -26,6 +26,7 @@ namespace {
 constexpr auto kLongestPause = 5s;
 constexpr auto kShortestPause = 100ms;
 constexpr auto kRetryPause = 1s;
+constexpr int kMostDoublings = 5;  // of kRetryPause: 16 s in the end
 constexpr auto kTellPause = 5s;
 constexpr std::uint64_t kHashSlice = 64u << 20;
 constexpr int kMaxDepth = 32;
@@ -111,18 +112,20 @@ class Watching {
   asio::awaitable<void> serve(Found found) {
     unread_.keep_only(found.files);
     const auto offered = co_await offer_settled(std::exchange(found.files, {}));
+    failures_ = offered ? 0 : std::min(failures_ + 1, kMostDoublings);
     if (offered) {
       co_await tell(Concern::passed_over, passed_over_text(found, unread_, watched_.listing.limit));
     } else {
       co_await tell(Concern::waits, offered.error().message);
     }
-    co_await pause(offered ? core_.next_settling() : site_.clock.steady() + kRetryPause);
+    if (offered) co_return co_await pause(core_.next_settling());
+    co_await sleep_for(kRetryPause * (1 << (failures_ - 1)));
   }
 
   // A file that cannot be read is passed over; an event that cannot be made durable is no fault of the file.
   asio::awaitable<StepResult<void>> offer_settled(std::vector<platform::DirectoryEntry> files) {
     for (const auto& file : core_.look(files, site_.clock.steady())) {
-      auto digest = co_await hash(file);
+      auto digest = co_await digest_of(file);
       if (co_await is_cancelled()) co_return StepResult<void>();
       if (!digest) {
         core_.put_off(file, site_.clock.steady());
@@ -132,12 +135,23 @@ class Watching {
       unread_.remove(file.name);
       if (digest->empty()) continue;
       auto handle = make_handle(watched_.connection, file.name, file.facts);
-      handle.attributes.insert_or_assign(Value("sha256"), Value(*std::move(digest)));
+      handle.attributes.insert_or_assign(Value("sha256"), Value(*digest));
       TriggerEvent event{Value(ValueMap{{Value("file"), Value(std::move(handle))}}), natural_key(watched_, file)};
-      SP_CO_CHECK(co_await sink_(std::move(event)));
+      const auto taken = co_await sink_(std::move(event));
+      if (!taken) {
+        unoffered_ = Unoffered{file, *std::move(digest)};
+        co_return taken;
+      }
+      unoffered_.reset();
       core_.confirm(file);
     }
     co_return StepResult<void>();
+  }
+
+  asio::awaitable<StepResult<std::string>> digest_of(platform::DirectoryEntry file) {
+    const bool known = unoffered_ && unoffered_->file.name == file.name && unoffered_->file.facts == file.facts;
+    if (known) co_return unoffered_->digest;
+    co_return co_await hash(std::move(file));
   }
 
   // Empty when the file is gone or no longer in the state that settled: the next look sees to it.
@@ -204,6 +218,13 @@ class Watching {
   TriggerSink sink_;
   TriggerSource::Trouble trouble_;
   SettleWatch core_;
+  // The file whose event could not be made durable: it is not read again for the next try.
+  struct Unoffered {
+    platform::DirectoryEntry file;
+    std::string digest;
+  };
+  std::optional<Unoffered> unoffered_;
+  int failures_ = 0;  // in a row, of making an event durable
   std::unique_ptr<platform::FileWatch> watch_;
   UnreadFiles unread_;
   std::string told_;

@@ -18,10 +18,13 @@ std::string below(const std::string& directory, const std::string& name) {
 }
 
 constexpr std::size_t kMostDirectories = 100'000;
+constexpr std::size_t kMostSkipped = 10'000;
 
 bool is_newer(const platform::DirectoryEntry& a, const platform::DirectoryEntry& b) {
   return std::tie(a.facts.mtime_ns, a.name) > std::tie(b.facts.mtime_ns, b.name);
 }
+
+bool is_earlier(const platform::DirectoryEntry& a, const platform::DirectoryEntry& b) { return a.name < b.name; }
 
 class Walk {
  public:
@@ -38,7 +41,7 @@ class Walk {
       }
       auto visited = visit(below(directory, name), depth - 1);
       if (visited || visited.error().error_class() == "not_found") continue;
-      if (fails()) return visited;
+      if (!gives_newest()) return visited;
       close(std::move(visited.error().message));
     }
     return {};
@@ -51,6 +54,7 @@ class Walk {
 
  private:
   bool fails() const { return listing_.over == Listing::Over::fails; }
+  bool gives_newest() const { return listing_.over == Listing::Over::gives_newest; }
 
   StepResult<void> take_files(const std::string& directory) {
     StepResult<void> taken;
@@ -69,9 +73,10 @@ class Walk {
     if (fails()) SP_CHECK(make_room());
     found_.files.push_back(std::move(file));
     if (fails()) return {};
-    std::ranges::push_heap(found_.files, is_newer);
+    const auto is_before = gives_newest() ? is_newer : is_earlier;  // the last of that order goes first
+    std::ranges::push_heap(found_.files, is_before);
     if (found_.files.size() <= listing_.limit) return {};
-    std::ranges::pop_heap(found_.files, is_newer);
+    std::ranges::pop_heap(found_.files, is_before);
     found_.files.pop_back();
     found_.over_limit = true;
     return {};
@@ -84,7 +89,7 @@ class Walk {
 
   StepResult<void> skip(std::string path) {
     if (fails()) SP_CHECK(make_room());
-    if (found_.skipped.size() < listing_.limit) found_.skipped.push_back(std::move(path));
+    if (found_.skipped.size() < std::max(listing_.limit, kMostSkipped)) found_.skipped.push_back(std::move(path));
     return {};
   }
 
@@ -101,7 +106,7 @@ class Walk {
       return all;
     })));
     const auto why = fmt::format("{} and others hold more than {} directories", directory, kMostDirectories);
-    if (!all && fails()) return step_fail("too_large", why);
+    if (!all && !gives_newest()) return step_fail("too_large", why);
     if (!all) close(why);
     std::ranges::sort(names);
     return names;

@@ -65,19 +65,19 @@ ValueList read_row(const PGresult* result) {
 }  // namespace
 
 // A statement whose table changed is prepared afresh by whoever comes next.
-StepError PostgresConnectionImpl::refusal(const pg_result* result, const CallLimits& limits) {
-  auto error = postgres_error(result, limits);
+StepError PostgresConnectionImpl::refusal(const pg_result* result, Phase phase, const CallLimits& limits) {
+  auto error = postgres_error(result, phase, limits);
   if (error.error_class() == "sqlstate:0A000") prepared_.clear();
   return error;
 }
 
-StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& limits) {
+StepResult<ResultOwner> PostgresConnectionImpl::only_result(const CallLimits& limits, Phase phase) {
   ResultOwner last;
   std::optional<StepError> error;
   for (;;) {
     SP_TRY(auto result, session_.next_result(limits));
     if (!result) break;
-    if (!is_good(result.get()) && !error) error = refusal(result.get(), limits);
+    if (!is_good(result.get()) && !error) error = refusal(result.get(), phase, limits);
     last = std::move(result);
   }
   if (error) return std::unexpected(*std::move(error));
@@ -160,7 +160,7 @@ StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(co
   if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
-  SP_CHECK(only_result(limits));
+  SP_CHECK(only_result(limits, Phase::prepare));
   return &prepared_.emplace(statement.text, Prepared{std::move(name)}).first->second;
 }
 
@@ -169,7 +169,7 @@ StepResult<void> PostgresConnectionImpl::learn_types(Prepared& prepared, const C
   if (PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
-  SP_TRY(const auto described, only_result(limits));
+  SP_TRY(const auto described, only_result(limits, Phase::prepare));
   prepared.types.emplace();
   for (int i = 0; i < PQnparams(described.get()); ++i) prepared.types->push_back(PQparamtype(described.get(), i));
   return {};
@@ -216,7 +216,7 @@ StepResult<std::int64_t> PostgresConnectionImpl::take_results(const CallLimits& 
     SP_TRY(const auto result, session_.next_result(limits));
     if (!result) break;
     if (!is_good(result.get())) {
-      auto error = refusal(result.get(), limits);
+      auto error = refusal(result.get(), Phase::run, limits);
       SP_CHECK(skip_results(limits));
       return std::unexpected(std::move(error));
     }

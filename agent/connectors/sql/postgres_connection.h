@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connectors/sql/phase.h"
 #include "agent/connectors/sql/postgres_session.h"
 
 #include <map>
@@ -50,8 +51,8 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<void> check_lexis();
   StepResult<void> skip_results(const CallLimits& limits);
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
-  StepError refusal(const pg_result* result, const CallLimits& limits);
-  StepResult<ResultOwner> only_result(const CallLimits& limits);
+  StepError refusal(const pg_result* result, Phase phase, const CallLimits& limits);
+  StepResult<ResultOwner> only_result(const CallLimits& limits, Phase phase = Phase::run);
   template <class Take>
   StepResult<std::int64_t> take_results(const CallLimits& limits, Take take);
 

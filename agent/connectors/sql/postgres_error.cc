@@ -9,26 +9,37 @@
 namespace sallyport::connectors::sql {
 namespace {
 
-enum class Primary { quoted, withheld };
+enum class Primary { quoted, quoted_at_prepare, withheld };
 
 struct Meaning {
   std::string_view prefix;  // of the SQLSTATE; the first that fits counts
   std::string_view error_class;
-  Primary primary;  // does the server's own message name objects only?
+  Primary primary;  // where does the server's own message name objects only?
 };
 
 constexpr std::array kMeanings{
-    Meaning{"08", "connection", Primary::quoted},     Meaning{"57P", "connection", Primary::quoted},
-    Meaning{"53300", "connection", Primary::quoted},  Meaning{"53100", "disk_full", Primary::quoted},
-    Meaning{"53", "connection", Primary::quoted},     Meaning{"23", "constraint", Primary::quoted},
-    Meaning{"40", "transaction", Primary::quoted},    Meaning{"55P03", "transaction", Primary::quoted},
-    Meaning{"55006", "transaction", Primary::quoted}, Meaning{"25006", "permission", Primary::quoted},
-    Meaning{"25", "transaction", Primary::quoted},    Meaning{"28", "permission", Primary::quoted},
-    Meaning{"42501", "permission", Primary::quoted},  Meaning{"42", "invalid", Primary::quoted},
-    Meaning{"3D", "not_found", Primary::quoted},      Meaning{"3F", "not_found", Primary::quoted},
-    Meaning{"0A", "invalid", Primary::quoted},        Meaning{"54", "too_large", Primary::quoted},
-    Meaning{"22", "invalid", Primary::withheld},      Meaning{"P0", "invalid", Primary::withheld},
-    Meaning{"XX", "internal", Primary::withheld},     Meaning{"58", "connection", Primary::withheld},
+    Meaning{"08", "connection", Primary::quoted},
+    Meaning{"57P", "connection", Primary::quoted},
+    Meaning{"53300", "connection", Primary::quoted},
+    Meaning{"53100", "disk_full", Primary::quoted},
+    Meaning{"53", "connection", Primary::quoted},
+    Meaning{"23", "constraint", Primary::quoted},
+    Meaning{"40", "transaction", Primary::quoted},
+    Meaning{"55P03", "transaction", Primary::quoted},
+    Meaning{"55006", "transaction", Primary::quoted},
+    Meaning{"25006", "permission", Primary::quoted},
+    Meaning{"25", "transaction", Primary::quoted},
+    Meaning{"28", "permission", Primary::quoted_at_prepare},
+    Meaning{"42501", "permission", Primary::quoted_at_prepare},
+    Meaning{"42", "invalid", Primary::quoted_at_prepare},
+    Meaning{"3D", "not_found", Primary::quoted_at_prepare},
+    Meaning{"3F", "not_found", Primary::quoted_at_prepare},
+    Meaning{"0A", "invalid", Primary::quoted_at_prepare},
+    Meaning{"54", "too_large", Primary::quoted_at_prepare},
+    Meaning{"22", "invalid", Primary::withheld},
+    Meaning{"P0", "invalid", Primary::withheld},
+    Meaning{"XX", "internal", Primary::withheld},
+    Meaning{"58", "connection", Primary::withheld},
     Meaning{"", "invalid", Primary::withheld},
 };
 
@@ -44,6 +55,9 @@ constexpr std::array kNames{
     Name{"22021", "a text has a character the database cannot hold"},
     Name{"22P02", "a value has the wrong form for its type"},
     Name{"22P03", "a value has the wrong form for its type"},
+    Name{"42501", "permission is denied"},
+    Name{"42P01", "a table or view does not exist"},
+    Name{"42P07", "a table or view exists already"},
     Name{"P0001", "an exception was raised by code in the database"},
 };
 
@@ -56,7 +70,7 @@ std::string first_line(std::string_view text) { return std::string(text.substr(0
 
 }  // namespace
 
-StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, const CallLimits& limits) {
+StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, Phase phase, const CallLimits& limits) {
   if (sqlstate == "57014") {
     if (limits.stop.stop_requested()) return {{"cancelled"}, "stopped", {}};
     return {{"timeout"}, "the statement did not end in time", {}};
@@ -66,17 +80,20 @@ StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, co
   const auto& meaning =
       *std::ranges::find_if(kMeanings, [&](const Meaning& one) { return sqlstate.starts_with(one.prefix); });
   const auto named = std::ranges::find(kNames, sqlstate, &Name::sqlstate);
-  std::string text = meaning.primary == Primary::quoted ? first_line(primary) : "the server refused a value";
+  std::string text = "the server refused the statement or a value";
   if (named != kNames.end()) text = named->text;
+  const bool quoted =
+      meaning.primary == Primary::quoted || (meaning.primary == Primary::quoted_at_prepare && phase == Phase::prepare);
+  if (quoted) text = first_line(primary);
   return {{fmt::format("sqlstate:{}", sqlstate), std::string(meaning.error_class)},
           fmt::format("{} (SQLSTATE {})", text, sqlstate),
           {}};
 }
 
-StepError postgres_error(const pg_result* result, const CallLimits& limits) {
+StepError postgres_error(const pg_result* result, Phase phase, const CallLimits& limits) {
   const auto sqlstate = field(result, PG_DIAG_SQLSTATE);
   if (sqlstate.size() != 5) return {{"connection"}, "the connection to the database broke", {}};
-  return sqlstate_error(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY), limits);
+  return sqlstate_error(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY), phase, limits);
 }
 
 // libpq puts the server's address in front while it connects.

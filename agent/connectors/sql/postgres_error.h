@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/connectors/sql/database.h"
+#include "agent/connectors/sql/phase.h"
 
 #include <string>
 #include <string_view>
@@ -10,10 +11,12 @@ struct pg_result;
 
 namespace sallyport::connectors::sql {
 
-// A refusal of the server, by its SQLSTATE (PostgreSQL appendix A). DETAIL, HINT, CONTEXT and, for data exceptions
-// (class 22) and user-raised ones, the primary message quote rows and parameters: they are never used.
-StepError postgres_error(const pg_result* result, const CallLimits& limits);
-StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, const CallLimits& limits);
+// A refusal of the server, by its SQLSTATE (PostgreSQL appendix A). DETAIL, HINT and CONTEXT, and for data exceptions
+// (class 22) and user-raised ones the primary message, quote rows and parameters: they are never used. Once a statement
+// runs, its values are also read as names and queries (`:p::regclass`, to_tsquery(:p)): from then on the primary
+// message of syntax, access and name errors is not used either.
+StepError postgres_error(const pg_result* result, Phase phase, const CallLimits& limits);
+StepError sqlstate_error(std::string_view sqlstate, std::string_view primary, Phase phase, const CallLimits& limits);
 
 // A connection that could not be made. libpq's text names host, port, user, database and reason: settings, so the pool
 // keeps it to the agent's log.

@@ -98,7 +98,9 @@ class Sqlite final : public Connection {
 
   StepResult<void> begin(Access access, const CallLimits& limits) override {
     access_ = access;
-    return own(access == Access::read_only ? "begin" : "begin immediate", limits);
+    SP_CHECK(own(access == Access::read_only ? "begin" : "begin immediate", limits));
+    if (has_moved()) return step_fail("connection", "another file has taken the place of the database file");
+    return {};
   }
   // An input/output error may strike after the commit record has reached the disk. Every other error comes before it,
   // and leaves the transaction open or has rolled it back.
@@ -107,6 +109,12 @@ class Sqlite final : public Connection {
     const bool io_error = (sqlite3_errcode(db_.get()) & 0xFF) == SQLITE_IOERR;
     if (!done && io_error && access_ == Access::read_write)
       done.error().classes.insert(done.error().classes.begin(), "in_doubt");
+    if (done && access_ == Access::read_write && has_moved()) {
+      return std::unexpected(StepError{{"in_doubt", "changed"},
+                                       "another file took the place of the database file during the transaction, which "
+                                       "may be in the old one only: look at both, then decide",
+                                       {}});
+    }
     return done;
   }
   void rollback() noexcept override {
@@ -141,9 +149,15 @@ class Sqlite final : public Connection {
     if (!done) return std::unexpected(std::move(done).error());
     return {};
   }
-  bool is_usable() override { return sqlite3_get_autocommit(db_.get()) != 0 && !has_temporary_; }
+  bool is_usable() override { return sqlite3_get_autocommit(db_.get()) != 0 && !has_temporary_ && !has_moved(); }
 
  private:
+  // A file that was restored or deployed anew: what is open is one that nobody can find any more.
+  bool has_moved() const {
+    int moved = 0;
+    return sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+  }
+
   static int on_progress(void* self) {
     const auto* limits = static_cast<Sqlite*>(self)->limits_;
     return limits != nullptr && has_ended(*limits) ? 1 : 0;

@@ -1,12 +1,11 @@
 #pragma once
 
 #include "agent/connectors/sql/database.h"
+#include "agent/connectors/sql/phase.h"
 
 struct sqlite3;
 
 namespace sallyport::connectors::sql {
-
-enum class Phase { prepare, run };
 
 // The connection's last error. Texts of SQLite itself are used only where they cannot hold data: while a statement is
 // prepared (they quote the statement, which is literal) and for constraints (they name tables and columns).

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <csignal>
 #include <map>
@@ -229,6 +231,21 @@ TEST_CASE("files are listed by pattern, and only those the policy lets be read",
   CHECK_FALSE(files.run("file.list@1", args({{"path", "in"}}))->find("more")->as_bool());
   CHECK(names(args({{"path", "done"}})) == "policy");
   CHECK(names(args({{"path", "."}})) == "policy");
+}
+
+TEST_CASE("a limit gives the first by path, of however many; without one more than 10,000 are an error",
+          "[file][bounds]") {
+  Files files;
+  for (int i = 0; i < 10'003; ++i) files.write(fmt::format("in/{:05}.csv", 10'002 - i), "");
+  files.write("in/\xe9.csv", "");
+  const auto first = files.run("file.list@1", args({{"path", "in"}, {"limit", 3}}));
+  REQUIRE(first);
+  CHECK(first->find("count")->as_int() == 3);
+  CHECK(first->find("more")->as_bool());
+  CHECK(first->find("skipped")->as_int() == 1);
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(first->find("files")->as_list()[i].find("path")->as_string() == fmt::format("in/{:05}.csv", i));
+  CHECK(files.error("file.list@1", args({{"path", "in"}})).starts_with("too_large: more than 10000 files match"));
 }
 
 TEST_CASE("a file is deleted; one that is gone is no error", "[file]") {

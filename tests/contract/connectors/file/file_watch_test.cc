@@ -343,6 +343,27 @@ ASYNC_TEST_CASE("an event that could not be made durable is offered again, and n
   co_await watched.finish();
 }
 
+ASYNC_TEST_CASE("a file whose event could not be made durable is read once", "[file][watch][bounds]") {
+  constexpr std::size_t kSize = 64u << 20;
+  const auto bytes_read = [] {
+    std::ifstream io("/proc/self/io");
+    std::string name;
+    std::size_t count = 0;
+    io >> name >> count;
+    return count;
+  };
+  Watched watched(co_await asio::this_coro::executor);
+  watched.failures = 2;
+  watched.agent.dir.write("root/in/a.csv", std::string(kSize, 'x'));
+  const auto before = bytes_read();
+  watched.start(args({{"path", "in"}, {"settle", "0ms"}}));
+  const bool offered = co_await watched.wait_for(1);
+  CHECK(offered);
+  CHECK(bytes_read() - before >= kSize);
+  CHECK(bytes_read() - before < kSize + kSize / 2);
+  co_await watched.finish();
+}
+
 ASYNC_TEST_CASE("a directory that is missing is waited for and told once", "[file][watch]") {
   Watched watched(co_await asio::this_coro::executor);
   std::filesystem::rename(watched.agent.dir.path("root"), watched.agent.dir.path("away"));

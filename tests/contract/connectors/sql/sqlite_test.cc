@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+
 using namespace sallyport;
 using namespace sallyport::connectors;
 using namespace std::chrono_literals;
@@ -119,6 +121,43 @@ TEST_CASE("a lock held by somebody else is waited for until the deadline, no lon
   sqlite3_close(other);
   world.agent->patience = 30s;
   CHECK(world.execute("insert into orders (id) values (1)", Value(ValueMap{})));
+}
+
+TEST_CASE("a database file that was replaced is opened anew", "[sql][sqlite]") {
+  const std::string mode = GENERATE("wal", "delete");
+  INFO(mode);
+  test::SqlWorld world(Engine::sqlite);
+  world.sql("pragma journal_mode = " + mode);
+  const std::string insert = "insert into orders (id) values (:id)";
+  const auto row = [](int id) { return Value(ValueMap{{Value("id"), Value(id)}}); };
+  REQUIRE(world.execute(insert, row(1)));  // the pool keeps this connection
+  const std::string fresh = world.agent->dir.path("new.db");
+  std::filesystem::copy_file(world.database, fresh);
+  for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove(world.database + rest);
+  std::filesystem::rename(fresh, world.database);
+  world.sql("create table if not exists orders (id bigint primary key, name text)");
+  world.sql("delete from orders");
+  CHECK(world.execute(insert, row(2)));
+  CHECK(world.execute(insert, row(3)));
+  CHECK(world.sql("select count(*) from orders") == "2");
+  const auto read = world.run("sql.query@1", args({{"statement", "select count(*) as n from orders"}}));
+  REQUIRE(read);
+  CHECK(read->find("list")->as_list().at(0).find("n")->as_int() == 2);
+}
+
+TEST_CASE("a database file that is replaced during a transaction leaves the step in doubt", "[sql][sqlite]") {
+  test::SqlWorld world(Engine::sqlite);
+  const auto database = sql::make_sqlite({world.database}, verbs({SqlVerb::insert}));
+  const auto connection = *database->connect(soon());
+  REQUIRE(connection->begin(sql::Access::read_write, soon()));
+  sql::DroppedRows dropped;
+  REQUIRE(connection->execute(sql::Statement{"insert into orders (id) values (1)", {}}, {}, dropped, soon()));
+  std::filesystem::copy_file(world.database, world.database + ".new");
+  std::filesystem::rename(world.database + ".new", world.database);
+  const auto committed = connection->commit(soon());
+  REQUIRE_FALSE(committed);
+  CHECK(committed.error().error_class() == "in_doubt");
+  CHECK_FALSE(connection->is_usable());
 }
 
 TEST_CASE("text that is no UTF-8 is an error", "[sql][sqlite]") {

@@ -90,30 +90,38 @@ TEST_CASE("columns come back as exact values", "[sql][postgres]") {
 
 TEST_CASE("a SQLSTATE gives its classes, and its message only where that cannot quote data", "[sql][postgres]") {
   const CallLimits limits{SteadyTime::max(), {}};
+  enum class Quoted { always, at_prepare, never };
+  using enum Quoted;
   struct Row {
     const char* sqlstate;
     const char* error_class;
-    bool quoted;
+    Quoted quoted;
   };
   const Row table[] = {
-      {"23505", "constraint", true}, {"40001", "transaction", true}, {"40P01", "transaction", true},
-      {"08006", "connection", true}, {"57P01", "connection", true},  {"53300", "connection", true},
-      {"53100", "disk_full", true},  {"42501", "permission", true},  {"25006", "permission", true},
-      {"28P01", "permission", true}, {"42601", "invalid", true},     {"3D000", "not_found", true},
-      {"54000", "too_large", true},  {"22P02", "invalid", false},    {"22001", "invalid", false},
-      {"P0001", "invalid", false},   {"XX000", "internal", false},   {"99999", "invalid", false},
-      {"22999", "invalid", false},
+      {"23505", "constraint", always},     {"40001", "transaction", always},    {"40P01", "transaction", always},
+      {"08006", "connection", always},     {"57P01", "connection", always},     {"53300", "connection", always},
+      {"53100", "disk_full", always},      {"42501", "permission", at_prepare}, {"25006", "permission", always},
+      {"28P01", "permission", at_prepare}, {"42601", "invalid", at_prepare},    {"3D000", "not_found", at_prepare},
+      {"54000", "too_large", at_prepare},  {"22P02", "invalid", never},         {"22001", "invalid", never},
+      {"P0001", "invalid", never},         {"XX000", "internal", never},        {"99999", "invalid", never},
+      {"22999", "invalid", never},         {"42P01", "invalid", at_prepare},    {"42704", "invalid", at_prepare},
+      {"0A000", "invalid", at_prepare},    {"3F000", "not_found", at_prepare},
   };
   for (const auto& row : table) {
     INFO(row.sqlstate);
-    const auto error = sqlstate_error(row.sqlstate, "the primary c4n4ry", limits);
-    CHECK(error.classes == std::vector<std::string>{std::string("sqlstate:") + row.sqlstate, row.error_class});
-    CHECK((error.message.find("c4n4ry") != std::string::npos) == row.quoted);
-    CHECK(error.message.find(row.sqlstate) != std::string::npos);
+    for (const auto phase : {Phase::prepare, Phase::run}) {
+      const auto error = sqlstate_error(row.sqlstate, "the primary c4n4ry", phase, limits);
+      CHECK(error.classes == std::vector<std::string>{std::string("sqlstate:") + row.sqlstate, row.error_class});
+      const bool quoted = row.quoted == always || (row.quoted == at_prepare && phase == Phase::prepare);
+      CHECK((error.message.find("c4n4ry") != std::string::npos) == quoted);
+      CHECK(error.message.find(row.sqlstate) != std::string::npos);
+    }
   }
-  CHECK(sqlstate_error("57014", "", limits).error_class() == "timeout");
+  CHECK(sqlstate_error("57014", "", Phase::run, limits).error_class() == "timeout");
   std::stop_source stop;
   stop.request_stop();
-  CHECK(sqlstate_error("57014", "", CallLimits{SteadyTime::max(), stop.get_token()}).error_class() == "cancelled");
-  CHECK(sqlstate_error("0A000", "cached plan must not change result type", limits).classes.back() == "transaction");
+  CHECK(sqlstate_error("57014", "", Phase::run, CallLimits{SteadyTime::max(), stop.get_token()}).error_class() ==
+        "cancelled");
+  CHECK(sqlstate_error("0A000", "cached plan must not change result type", Phase::run, limits).classes.back() ==
+        "transaction");
 }

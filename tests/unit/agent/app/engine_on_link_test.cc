@@ -50,4 +50,20 @@ ASYNC_TEST_CASE("Hello names connections and kinds, and the health of those that
   co_await bench.close();
 }
 
+TEST_CASE("the most connections there may be fit into one Hello, with the longest names and all failing",
+          "[app][bounds]") {
+  policy::Connections connections;
+  std::vector<runner::ConnectionUse> uses;
+  for (int i = 0; i < 400; ++i) {
+    std::string name = "c" + std::to_string(1'000 + i);
+    name.resize(63, 'x');
+    connections[name].name = name;
+    connections[name].settings = policy::FileConnection{};
+    uses.push_back({name, "permission", from_unix_ms(4'102'444'800'000)});
+  }
+  constexpr std::size_t kMostOfAControl = 65'528;
+  constexpr std::size_t kRestOfHello = 4'096;
+  CHECK(to_json(connection_summary(connections, uses)).size() < kMostOfAControl - kRestOfHello);
+}
+
 }  // namespace sallyport::app

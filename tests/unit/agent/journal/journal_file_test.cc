@@ -198,23 +198,34 @@ TEST_CASE("a damaged journal is noticed at the start", "[journal][bad-input]") {
 TEST_CASE("the local key is made once, for its owner only", "[journal][key]") {
   const TempDir dir;
   const auto file = dir / "journal.key";
-  const auto made = load_or_create_local_key(file);
+  const auto made = load_or_create_local_key(file, dir / "journal.db");
   REQUIRE(made);
   CHECK(made->size() == 32);
   CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
-  const auto again = load_or_create_local_key(file);
+  const auto again = load_or_create_local_key(file, dir / "journal.db");
   REQUIRE(again);
   CHECK(again->reveal() == made->reveal());
+  SECTION("gone, with a journal that was sealed with it") {
+    std::ofstream(dir / "journal.db") << "rows";
+    REQUIRE(load_or_create_local_key(file, dir / "journal.db"));
+    fs::remove(file);
+    const auto refused = load_or_create_local_key(file, dir / "journal.db");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::not_found);
+    for (const char* part : {"is not there", "restore the key from a backup", "move "})
+      CHECK(refused.error().message.find(part) != std::string::npos);
+    CHECK_FALSE(fs::exists(file));
+  }
   SECTION("readable by others") {
     fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
-    const auto refused = load_or_create_local_key(file);
+    const auto refused = load_or_create_local_key(file, dir / "journal.db");
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::forbidden);
   }
   SECTION("too short, too long") {
     const std::size_t length = GENERATE(0u, 31u, 33u, 5'000u);
     std::ofstream(file, std::ios::trunc | std::ios::binary) << std::string(length, 'x');
-    const auto refused = load_or_create_local_key(file);
+    const auto refused = load_or_create_local_key(file, dir / "journal.db");
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::invalid);
     CHECK(refused.error().message.find("32 bytes") != std::string::npos);

@@ -65,6 +65,16 @@ struct Files {
 
 }  // namespace
 
+TEST_CASE("an agent has as many connections as its Hello can name", "[policy][config][bounds]") {
+  const auto with = [](int count) {
+    std::string text = "version: 1\nconnections:\n";
+    for (int i = 0; i < count; ++i) text += "  c" + std::to_string(i) + ": {kind: file, root: /srv}\n";
+    return connection_problems(text);
+  };
+  CHECK(with(400) == "none");
+  CHECK(with(401).find("an agent has at most 400 connections") != std::string::npos);
+}
+
 TEST_CASE("three good files load, relative paths from their folder", "[policy][config]") {
   const Files files;
   const auto config = load_config(files.dir.path());

@@ -110,6 +110,32 @@ ASYNC_TEST_CASE("a declared key decides what the same event is", "[engine][trigg
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("an event whose key cannot be made starts no job, and that is told once",
+                "[engine][triggers][dedupe]") {
+  const std::string key = GENERATE(as<std::string>{}, "${{ trigger.inputs.id }}", "${{ trigger.file.size > 5 }}",
+                                   "${{ [trigger.file.name, null][1] }}");
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(assignments(1, {watching(", dedupe: \"" + key + "\"")}));
+  bench.trigger.happen("one.csv", "1");
+  bench.trigger.happen("two.csv", "2");
+  co_await until([&] { return bench.trigger.taken == 2; }, "both are passed over");
+  co_await until([&] { return bench.uplink->has("event trigger.failed"); }, "it is told");
+  CHECK(bench.uplink->lines_with("event trigger.failed").size() == 1);
+  const auto logged = bench.logged();
+  CHECK(std::ranges::any_of(logged, [](const std::string& line) {
+    return line.contains("trigger.failed") && line.contains("an event starts no job, because its `dedupe` fails: ");
+  }));
+  co_await bench.say(assignments(2, {}));
+  co_await until([&] { return bench.trigger.watching == 0; }, "it is watched no more");
+  co_await bench.say(assignments(3, {watching()}));  // mended
+  bench.trigger.happen("one.csv", "1");
+  co_await until([&] { return bench.trigger.taken == 3 && bench.engine->status().local_jobs == 0; }, "it runs");
+  CHECK(bench.list.begun() == 1);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("a local job goes on after a restart without any lease", "[engine][triggers][restart]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();
@@ -237,8 +263,21 @@ ASYNC_TEST_CASE("times missed while the agent was down: skipped, or one job for 
     co_await until([&] { return bench.uplink->has("job_finished"); }, "it fires");
     CHECK(bench.uplink->has("log schedule 2026-03-01T12:00:00.000Z"));
   }
-  co_await pause(50ms);
+  co_await until([&] { return bench.uplink->has("event schedule.skipped"); }, "what was missed is told");
   CHECK(bench.uplink->lines_with("job_started").size() == (once ? 1 : 0));
+  const auto logged = bench.logged();
+  CHECK(std::ranges::any_of(logged, [&](const std::string& line) {
+    return line.contains("schedule.skipped") && line.contains("\"recipe\":") &&
+           line.contains(once ? "\"count\":2" : "\"count\":3") && line.contains("2026-03-01T10:00:00") &&
+           line.contains(once ? "2026-03-01T11:00:00" : "2026-03-01T12:00:00");
+  }));
+  const auto told = [&] { return bench.uplink->lines_with("event schedule.skipped").size(); };
+  co_await bench.say(acked(bench.uplink->last_seq()));
+  co_await bench.close();
+  co_await bench.open();  // once, also over a restart
+  co_await bench.link_up();
+  co_await pause(50ms);
+  CHECK(told() == 0);
   co_await bench.close();
 }
 
@@ -294,21 +333,47 @@ TEST_CASE("what a schedule has to do now", "[schedule]") {
     CHECK(step.last == hour);
   }
   SECTION("its time, exactly and a little late") {
-    for (const auto late : {0s, 59s})
-      CHECK(next_schedule_step(cron, CatchUp::skip, hour, hour + 1h + late).fire == hour + 1h);
+    for (const auto late : {0s, 59s, 75s, 300s}) {
+      const auto step = next_schedule_step(cron, CatchUp::skip, hour, hour + 1h + late);
+      CHECK(step.fire == hour + 1h);
+      CHECK_FALSE(step.skipped);
+    }
+    const auto missed = next_schedule_step(cron, CatchUp::skip, hour, hour + 1h + 301s);
+    CHECK_FALSE(missed.fire);
+    CHECK(missed.skipped->count == 1);
+    CHECK(missed.skipped->first == hour + 1h);
+    CHECK(missed.skipped->last == hour + 1h);
+  }
+  SECTION("of several times that came together the latest runs, and the others are told") {
+    const auto minutes = *recipe::Cron::parse("* * * * *");
+    const auto step = next_schedule_step(minutes, CatchUp::skip, hour, hour + 3min + 10s);
+    CHECK(step.fire == hour + 3min);
+    REQUIRE(step.skipped);
+    CHECK(step.skipped->count == 2);
+    CHECK(step.skipped->first == hour + 1min);
+    CHECK(step.skipped->last == hour + 2min);
+    CHECK(next_schedule_step(minutes, CatchUp::skip, step.last, hour + 3min + 10s).next == hour + 4min);
   }
   SECTION("long missed") {
     const auto skipped = next_schedule_step(cron, CatchUp::skip, hour, hour + 5h + 30min);
     CHECK_FALSE(skipped.fire);
     CHECK(skipped.last == hour + 5h + 30min);
+    REQUIRE(skipped.skipped);
+    CHECK(skipped.skipped->count == 5);
+    CHECK(skipped.skipped->first == hour + 1h);
+    CHECK(skipped.skipped->last == hour + 5h);
     const auto once = next_schedule_step(cron, CatchUp::once, hour, hour + 5h + 30min);
     CHECK(once.fire == hour + 5h);
+    CHECK(once.skipped->count == 4);
+    CHECK(once.skipped->last == hour + 4h);
     CHECK(next_schedule_step(cron, CatchUp::once, once.last, hour + 5h + 30min).next == hour + 6h);
   }
   SECTION("a year of minutes, quickly") {
     const auto minutes = *recipe::Cron::parse("* * * * *");
     const auto step = next_schedule_step(minutes, CatchUp::once, hour, hour + 24h * 365 + 30s);
     CHECK(step.fire == hour + 24h * 365);
+    CHECK(step.skipped->count == kCountedTimes);
+    CHECK(step.skipped->last == hour + 24h * 365 - 1min);
   }
   SECTION("missed once, eleven months ago") {
     const auto yearly = *recipe::Cron::parse("@yearly");

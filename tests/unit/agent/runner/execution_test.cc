@@ -54,7 +54,7 @@ TEST_CASE("if decides whether a step runs", "[execution][if]") {
       {"1 > 2", {"skipped a#1", "job succeeded"}},
       {"inputs.size() == 0", {"started a#1", "succeeded a#1", "job succeeded"}},
       {"${{ trigger.kind == 'manual' }}", {"started a#1", "succeeded a#1", "job succeeded"}},
-      {"trigger.absent", {"started a#1", "failed a#1 invalid", "job failed invalid"}},
+      {"trigger.inputs.absent", {"started a#1", "failed a#1 invalid", "job failed invalid"}},
       {"trigger.kind", {"started a#1", "failed a#1 invalid", "job failed invalid"}},
   }));
   INFO(condition);

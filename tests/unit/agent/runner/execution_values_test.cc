@@ -159,6 +159,48 @@ TEST_CASE("an error that a secret causes does not show it", "[execution][secret]
   CHECK(job.end().message.find("s3cr3t") == std::string::npos);
 }
 
+TEST_CASE("a secret decides neither whether a step runs nor how often", "[execution][secret]") {
+  const auto later = GENERATE(
+      as<std::string>{},
+      "uses: file.list@1, connection: c, if: \"steps.a.output.text.startsWith('s3')\", with: {path: x}",
+      "uses: file.list@1, connection: c, if: \"steps.a.output.text.startsWith('x')\", with: {path: x}",
+      "uses: file.list@1, connection: c, if: \"steps.a.output.text == 's3cr3t' ? true : 1 / 0 == 1\", with: {path: x}",
+      "uses: file.list@1, connection: c, if: \"steps.a.output.text == 'other' ? true : 1 / 0 == 1\", with: {path: x}",
+      "if: size(steps.a.output.text) > 3, stop: {status: succeeded}",
+      "uses: file.list@1, connection: c, foreach: \"steps.a.output.text.split('3')\", with: {path: x}",
+      "uses: file.list@1, connection: c, foreach: steps.a.output.stdout, with: {path: x}",
+      "uses: file.list@1, connection: c, foreach: \"steps.a.output.text == 'x' ? [1] : [1, 2]\", with: {path: x}");
+  INFO(later);
+  JobScript job(
+      "steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.token }}\"}}\n  - {id: b, " +
+      later + "}\n");
+  job.on("command.run@1", [](const RunStep& step) {
+    return gives(
+        Value(ValueMap{{"text", *step.arguments.find("stdin")}, {"stdout", Handle{"rows", {{"format", "csv"}}}}}));
+  });
+  job.run();
+  CHECK(job.ran == Lines{"a#1"});
+  CHECK(job.end().error_class == "invalid");
+  CHECK(job.end().message.ends_with(
+      ": may not depend on a secret: which steps ran, and how often, stands in the job's history"));
+}
+
+TEST_CASE("a masked value may decide, and so may the status of a step that took a secret",
+          "[execution][secret][mask]") {
+  JobScript job(R"(
+steps:
+  - {id: a, uses: file.move@1, connection: c, mask: true, with: {from: x, to: y}}
+  - {id: s, uses: command.run@1, with: {template: t, stdin: "${{ secrets.token }}"}}
+  - {id: b, uses: file.list@1, connection: c, if: steps.a.output.path == 'in', with: {path: x}}
+  - {id: c, uses: file.list@1, connection: c, if: steps.s.status == 'succeeded', with: {path: x}}
+  - {id: d, uses: file.list@1, connection: c, foreach: "${{ [steps.a.output.path] }}", with: {path: x}}
+)");
+  job.on("file.move@1", [](const RunStep&) { return gives(Value(ValueMap{{"path", "in"}})); });
+  job.run();
+  CHECK(job.finished == JobStatus::succeeded);
+  CHECK(job.ran == Lines{"a#1", "s#1", "b#1", "c#1", "d[0]#1"});
+}
+
 TEST_CASE("arguments that do not fit fail the step before it runs", "[execution][arguments]") {
   JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: \"${{ trigger.inputs }}\"}}\n");
   job.run();

@@ -243,7 +243,8 @@ ASYNC_TEST_CASE("a foreach over rows reads them on the pool, and goes on at the 
   const std::string recipe = canonical(
       "steps:\n  - {id: rows, uses: csv.read@1, with: {source: \"${{ trigger.file }}\"}}\n"
       "  - {id: a, uses: file.list@1, connection: c, foreach: {over: steps.rows.output.rows, concurrency: 3}, "
-      "with: {path: \"${{ string(item.n) }}\"}}\n");
+      "with: {path: \"${{ string(item.n) }}\"}}\n",
+      "trigger: {uses: file.watch@1, connection: share, with: {path: in}}\n");
   co_await bench.say(dispatch(recipe, {.trigger_json = R"({"file":{"$handle":"file","path":"x"}})"}));
   co_await until([&] { return bench.list.begun() >= 40; }, "it is under way");
   co_await bench.close();

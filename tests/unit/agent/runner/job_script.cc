@@ -19,7 +19,10 @@ journal::Job make_job(const std::string& trigger_json) {
 }
 
 std::string recipe_text(const std::string& steps) {
-  return "recipe: test\nrun_on: dc1\ntrigger: {uses: manual@1}\n" + steps;
+  const bool watches = steps.find("trigger.file") != std::string::npos;
+  return "recipe: test\nrun_on: dc1\ntrigger: " +
+         std::string(watches ? "{uses: file.watch@1, connection: c, with: {path: in}}" : "{uses: manual@1}") + "\n" +
+         steps;
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ TEST_CASE("arguments that do not fit are refused by name, without their value", 
   CHECK(bound("log.write@1", json(R"({"text":"x","levl":"info"})")) ==
         ": unknown field `levl` (did you mean `level`?) [unknown-field]");
   CHECK(bound("log.write@1", json(R"({"text":12345})")) ==
-        "text: `text` must be text, not an integer: put it in quotes [wrong-type]");
+        "text: `text` must be text, not an integer: make text of it with string() [wrong-type]");
   CHECK(bound("log.write@1", json(R"({"text":"x","level":"hunter2"})")) ==
         "level: `level` must be one of debug, info, warn, error [bad-choice]");
   CHECK(bound("csv.read@1", json(R"({"source":"a.csv"})")) == "source: `source` must be a body, not text [wrong-type]");

@@ -145,8 +145,17 @@ TEST_CASE("problems of a trigger", "[recipe][rules]") {
        "3:35: `dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the first "
        "event ever runs [constant-dedupe]"},
       {"{uses: manual@1, dedupe: \"${{ recipe.name }}-${{ inputs.x }}\"}", "3:59: `inputs` has no `x` [unknown-name]"},
-      {"{uses: manual@1, dedupe: \"${{ item }}${{ trigger.x }}\"}",
+      {"{uses: manual@1, dedupe: \"${{ item }}${{ trigger.kind }}\"}",
        "3:40: `item` can be used only in `with` of a step that has `foreach` [unknown-name]"},
+      {"{uses: manual@1, dedupe: \"${{ trigger.file }}\"}", "3:40: `trigger` has no `file` [unknown-name]"},
+      {"{uses: schedule@1, with: {cron: '@daily'}, dedupe: \"${{ trigger.schedule_at }}\"}",
+       "3:66: `trigger` has no `schedule_at` (did you mean `scheduled_at`?) [unknown-name]"},
+      {"{uses: file.watch@1, connection: s, with: {path: in}, dedupe: \"${{ trigger.file.sha265 }}\"}",
+       "3:77: `trigger.file` has no `sha265` (did you mean `sha256`?) [unknown-name]"},
+      {"{uses: file.watch@1, connection: s, with: {path: in}, dedupe: \"${{ trigger['fil'].sha256 }}\"}",
+       "3:77: `trigger` has no `fil` (did you mean `file`?) [unknown-name]"},
+      {"{uses: file.watch@1, connection: s, with: {path: in}, dedupe: \"${{ has(trigger.file.sha) }}\"}",
+       "3:81: `trigger.file` has no `sha` [unknown-name]"},
       {"{uses: manual@1, deduplicate: 1}",
        "3:27: unknown key `deduplicate` in `trigger`; known are uses, connection, with, dedupe [unknown-key]"},
   };
@@ -193,13 +202,13 @@ TEST_CASE("problems of a step", "[recipe][rules]") {
       {"  - {id: a, uses: sql.query@1, connection: \"${{ vars.v }}\", with: {statement: x}}\n",
        "7:45: `connection` must be literal: no `${{ }}` here [literal-only]"},
       {"  - {id: a, uses: csv.read@1, with: {source: x}}\n", "7:46: `source` must be a body, not text [wrong-type]"},
-      {"  - {id: a, uses: csv.read@1, with: {source: \"${{ trigger.file }}\", batch: 0}}\n",
-       "7:76: `batch` must be from 1 to 10000 [out-of-range]"},
-      {"  - {id: a, uses: csv.read@1, with: {source: \"x${{ trigger.file }}\"}}\n",
+      {"  - {id: a, uses: csv.read@1, with: {source: \"${{ inputs.x }}\", batch: 0}}\n",
+       "7:72: `batch` must be from 1 to 10000 [out-of-range]"},
+      {"  - {id: a, uses: csv.read@1, with: {source: \"x${{ inputs.x }}\"}}\n",
        "7:46: `source` must be a body: text around `${{ }}` makes it text [wrong-type]"},
       {"  - {id: a, uses: json.parse@1, with: {}}\n",
        "7:39: `json.parse@1` needs exactly one of source, text [missing-field]"},
-      {"  - {id: a, uses: json.parse@1, with: {text: x, source: \"${{ trigger.file }}\"}}\n",
+      {"  - {id: a, uses: json.parse@1, with: {text: x, source: \"${{ inputs.x }}\"}}\n",
        "7:39: `json.parse@1` needs exactly one of source, text [missing-field]"},
       {"  - {id: a, uses: log.write@1, with: {text: x}, mask: 'yes'}\n",
        "7:55: `mask` must be true or false, not text [wrong-type]"},
@@ -310,7 +319,7 @@ TEST_CASE("expressions in blocks and conditions are found on their line", "[reci
 }
 
 TEST_CASE("steps see only steps before them, and what those give", "[recipe][rules]") {
-  const std::string rows = "  - {id: rows, uses: csv.read@1, with: {source: \"${{ trigger.file }}\"}}\n";
+  const std::string rows = "  - {id: rows, uses: csv.read@1, with: {source: \"${{ inputs.x }}\"}}\n";
   const auto check = [&](std::string_view expression, std::string_view problem) {
     const auto step = fmt::format("  - {{id: b, uses: log.write@1, if: \"{}\", with: {{text: x}}}}\n", expression);
     const auto late = "  - {id: late, uses: log.write@1, foreach: \"[1]\", with: {text: x}}\n";
@@ -324,6 +333,13 @@ TEST_CASE("steps see only steps before them, and what those give", "[recipe][rul
         "a step has output, status and error, but no `stats` (did you mean `status`?) [unknown-name]");
   check("steps.rows.output.batche == 'x'",
         "the output of step `rows` has no `batche` (did you mean `batches`?) [unknown-name]");
+  check("steps.rows.error.clas == 'x'",
+        "the error of a step has class and message, but no `clas` (did you mean `class`?) [unknown-name]");
+  check("trigger.file.nam == 'x'", "`trigger` has no `file` [unknown-name]");
+  check("job.idd == 'x'", "`job` has no `idd` (did you mean `id`?) [unknown-name]");
+  check("job.started == 'x'", "`job` has no `started` [unknown-name]");
+  check("agent.nam == 'x'", "`agent` has no `nam` (did you mean `name`?) [unknown-name]");
+  check("recipe.versio == 1", "`recipe` has no `versio` (did you mean `version`?) [unknown-name]");
   check("steps['rows'].output.nothing == 1", "the output of step `rows` has no `nothing` [unknown-name]");
   check_steps({
       {"  - {id: a, uses: log.write@1, with: {text: x}, foreach: \"[1]\"}\n  - {id: b, if: steps.a.output.failed == 0, "
@@ -340,6 +356,23 @@ TEST_CASE("steps see only steps before them, and what those give", "[recipe][rul
        "}}\"}}]\n",
        "8:59: `error` has no `clas` (did you mean `class`?) [unknown-name]"},
   });
+}
+
+TEST_CASE("what a trigger gives can be named wherever its recipe looks at it", "[recipe][rules]") {
+  const auto watched = [](std::string_view expression) {
+    return problems_of(
+        fmt::format("recipe: r\nrun_on: g\ntrigger: {{uses: file.watch@1, connection: s, with: {{path: in}}}}\nsteps: "
+                    "[{{id: a, uses: "
+                    "log.write@1, if: \"{}\", with: {{text: x}}}}]\nconcurrency: {{key: \"${{{{ {} }}}}\"}}\n",
+                    expression, expression));
+  };
+  for (const auto name : {"path", "name", "size", "mtime", "sha256", "connection", "mtime_ns", "identity"})
+    CHECK(watched(fmt::format("trigger.file.{} != ''", name)).find("unknown-name") == std::string::npos);
+  CHECK(watched("has(trigger.file)") == "no problem");
+  CHECK(watched("trigger.kind == 'manual' && trigger.inputs.anything == 1") == "no problem");
+  CHECK(watched("trigger.fil.name == 'x'") ==
+        "r:4:41: `trigger` has no `fil` (did you mean `file`?) [unknown-name]\n"
+        "r:5:25: `trigger` has no `fil` (did you mean `file`?) [unknown-name]");
 }
 
 TEST_CASE("SQL text and command names are literal, data and secrets go into parameters", "[recipe][rules][injection]") {
