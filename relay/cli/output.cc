@@ -120,7 +120,7 @@ Result<Format> parse_format(std::string_view text) {
 std::string terminal_safe(std::string_view text) { return escaped(text, is_steering, in_two); }
 
 std::string terminal_safe_lines(std::string_view text) {
-  return escaped(text, [](char32_t code) { return code != U'\n' && is_steering(code); }, in_two);
+  return escaped(text, [](char32_t code) { return code != U'\n' && code != U'\t' && is_steering(code); }, in_two);
 }
 
 std::string terminal_safe_json(std::string_view json) {

@@ -35,7 +35,7 @@ std::string cell_of(const Value* value);
 // Foreign text as it may go to a terminal: control characters (C0, DEL, C1), overrides and isolates of the direction of
 // writing (U+202A-202E, U+2066-2069) and bytes that are no UTF-8 are made visible, as \x1b or \u009b.
 std::string terminal_safe(std::string_view text);
-std::string terminal_safe_lines(std::string_view text);  // line ends stay
+std::string terminal_safe_lines(std::string_view text);  // line ends and tabs stay
 // The same for JSON, or YAML of yaml_of: the strings keep their meaning.
 std::string terminal_safe_json(std::string_view json);
 

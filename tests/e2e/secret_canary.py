@@ -121,7 +121,7 @@ def faults_in(world, secret, masked, plain):
     places = everything(world, job)
     found += [f"the secret leaked: {place}" for place in where(secret, places)]
     found += [f"the masked value leaked: {place}" for place in where(masked, places)]
-    if f"w/{plain}.txt" not in json.dumps(steps["open"], ensure_ascii=False):
+    if f"w/{plain}.txt" not in steps["open"]["message"]:
         found.append(f"positive control: the error of what is not masked does not quote it: {steps['open']}")
     if not any(place.startswith("/v1/jobs") for place in where(plain, places)):
         found.append("positive control: the search did not find what is no secret")

@@ -297,7 +297,7 @@ STORE_TEST_CASE("groups: one that was used goes once nothing lives in it, and ta
   must(co_await world.stores.enrolment_tokens.revoke(ours.org, usable.id, at_ms(6)));
   const auto waiting = co_await world.queue_job(ours);
   co_await refused_for("job " + waiting.id.value + " waits for it");
-  must(co_await world.stores.jobs.request_cancel(ours.org, waiting.id, at_ms(7)));
+  must(co_await world.stores.jobs.request_cancel(ours.org, waiting.id, {at_ms(7)}));
   co_await refused_for("job " + running.id.value + " of it has not ended");
   must(co_await world.stores.jobs.finish(ours.org, running.id, running.lease_epoch,
                                          {domain::JobState::failed, at_ms(8), {}}));

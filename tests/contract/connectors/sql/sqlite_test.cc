@@ -130,15 +130,15 @@ TEST_CASE("a database file that was replaced is opened anew", "[sql][sqlite]") {
   world.sql("pragma journal_mode = " + mode);
   const std::string insert = "insert into orders (id) values (:id)";
   const auto row = [](int id) { return Value(ValueMap{{Value("id"), Value(id)}}); };
-  REQUIRE(world.execute(insert, row(1)));  // the pool keeps this connection
+  REQUIRE(world.affected(insert, row(1)) == 1);  // the pool keeps this connection
   const std::string fresh = world.agent->dir.path("new.db");
   std::filesystem::copy_file(world.database, fresh);
   for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove(world.database + rest);
   std::filesystem::rename(fresh, world.database);
   world.sql("create table if not exists orders (id bigint primary key, name text)");
   world.sql("delete from orders");
-  CHECK(world.execute(insert, row(2)));
-  CHECK(world.execute(insert, row(3)));
+  CHECK(world.affected(insert, row(2)) == 1);
+  CHECK(world.affected(insert, row(3)) == 1);
   CHECK(world.sql("select count(*) from orders") == "2");
   const auto read = world.run("sql.query@1", args({{"statement", "select count(*) as n from orders"}}));
   REQUIRE(read);

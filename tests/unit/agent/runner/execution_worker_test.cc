@@ -127,7 +127,7 @@ steps:
 TEST_CASE("a foreach begins with its first item", "[execution][worker][foreach]") {
   const std::string text = R"(
 steps:
-  - {id: r, uses: csv.read@1, with: {source: "${{ trigger.body }}"}}
+  - {id: r, uses: csv.read@1, with: {source: "${{ trigger.file }}"}}
   - id: a
     uses: command.run@1
     foreach: ITEMS
@@ -137,7 +137,7 @@ steps:
     std::string whole = text;
     return whole.replace(whole.find("ITEMS"), 5, items);
   };
-  const char* trigger = R"({"kind":"manual","inputs":{},"body":{"$handle":"file","path":"x"}})";
+  const char* trigger = R"({"kind":"file.watch","file":{"$handle":"file","path":"x"}})";
   const auto rows = [](const RunStep&) { return gives(Value(ValueMap{{"rows", Handle{"rows", {}}}})); };
   SECTION("of a list") {
     JobScript job(with_items("{over: \"${{ [1, 2] }}\", concurrency: 2}"), trigger);

@@ -156,7 +156,8 @@ TEST_CASE("a step that failed is told with its class and message", "[cli][watch]
       Row{R"("error_class":"","message":"")", "  attempt 2"});
   const auto event = parse_json(begin + row.why + "}");
   REQUIRE(event);
-  CHECK(history_line(*event) == "09:30:00.000  step.finished  rows                     failed" + row.line + "\n");
+  CHECK(history_line(*event) ==
+        "2026-01-31T09:30:00.000Z  step.finished  rows                     failed" + row.line + "\n");
 }
 
 TEST_CASE("a job that failed is exit code 1, with its reason", "[cli][watch]") {

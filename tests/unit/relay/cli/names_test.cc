@@ -48,7 +48,7 @@ TEST_CASE("of two things that a command names, the absent one is told", "[cli][n
            {{"recipes", "diff", "orders", "--from", "1", "--to", "2"}, "recipe orders has no version 1 or 2"},
            {{"recipes", "activate", no_recipe, "--version", "1"}, "there is no recipe \"" + no_recipe},
            {{"recipes", "delete", no_recipe}, "there is no recipe \"" + no_recipe},
-           {{"jobs", "list", "--recipe", "nope"}, "a deleted one goes by its id"}}) {
+           {{"jobs", "list", "--recipe", "nope"}, "there is no recipe \"nope\""}}) {
     const auto ran = site.run(row.words);
     INFO(fmt::format("{}: {}", fmt::join(row.words, " "), ran.err));
     CHECK(ran.code == kNotFound);
@@ -76,20 +76,20 @@ TEST_CASE("the jobs of a deleted recipe keep its name", "[cli][names]") {
 TEST_CASE("names that nobody tells are asked for a bounded number of times", "[cli][names]") {
   std::string items;
   for (int i = 0; i < 80; ++i)
-    items += fmt::format(R"({}{{"id":"job_{}","recipe":"rcp_{:03}"}})", i == 0 ? "" : ",", i, i);
+    items += fmt::format(R"({}{{"id":"job_{}","agent":"agt_{:03}"}})", i == 0 ? "" : ",", i, i);
   ScriptedRelay relay([&](const ScriptedRelay::Asked& asked, std::size_t) {
     if (asked.path == "/v1/jobs") return text_reply(200, R"({"next":null,"items":[)" + items + "]}");
-    if (asked.path == "/v1/recipes") return text_reply(200, R"({"items":[{"id":"rcp_000","name":"first"}]})");
-    if (asked.path == "/v1/recipes/rcp_001") return text_reply(200, R"({"id":"rcp_001","name":"second"})");
+    if (asked.path == "/v1/agents") return text_reply(200, R"({"items":[{"id":"agt_000","name":"first"}]})");
+    if (asked.path == "/v1/agents/agt_001") return text_reply(200, R"({"id":"agt_001","name":"second"})");
     return text_reply(404, R"({"title":"Not found"})");
   });
   const auto ran = run_cli({"jobs", "list"}, relay.surroundings());
   CHECK(ran.code == kDone);
-  CHECK_THAT(ran.out, Catch::Contains(" first ") && Catch::Contains(" second ") && Catch::Contains(" rcp_002 ") &&
-                          Catch::Contains(" rcp_079 ") && !Catch::Contains(" rcp_001 "));
-  CHECK(relay.asked("/v1/recipes/rcp_000").empty());
-  CHECK(relay.asked("/v1/recipes/rcp_050").size() == 1);
-  CHECK(relay.asked("/v1/recipes/rcp_051").empty());
+  CHECK_THAT(ran.out, Catch::Contains(" first ") && Catch::Contains(" second ") && Catch::Contains(" agt_002 ") &&
+                          Catch::Contains(" agt_079 ") && !Catch::Contains(" agt_001 "));
+  CHECK(relay.asked("/v1/agents/agt_000").empty());
+  CHECK(relay.asked("/v1/agents/agt_050").size() == 1);
+  CHECK(relay.asked("/v1/agents/agt_051").empty());
 }
 
 TEST_CASE("audit events are listed in parts, by action and by time", "[cli][names][audit]") {
