@@ -85,7 +85,7 @@ void JobScript::make_execution() {
     return std::unexpected(connectors::StepError{{"policy"}, "not yours", "policy.yaml secrets"});
   };
   ports.worker = [this] { return !workers_ || (*workers_)-- > 0; };
-  execution_.emplace(recipe_, journal_.stored(), AgentFacts{"agent-1"}, std::move(ports), now_);
+  execution_ = std::make_unique<Execution>(recipe_, journal_.stored(), AgentFacts{"agent-1"}, std::move(ports), now_);
   execution_->set_standing(Standing::may_act);
 }
 
@@ -184,6 +184,7 @@ std::string short_form(const report::Body& body) {
 
 std::vector<std::string> JobScript::told() const {
   std::vector<std::string> lines;
+  lines.reserve(reports.size());
   for (const auto& body : reports) lines.push_back(short_form(body));
   return lines;
 }

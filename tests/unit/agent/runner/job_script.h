@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -87,7 +88,7 @@ class JobScript {
   bool ledger_ = false;
   std::optional<int> workers_;
   Now now_{SteadyTime(std::chrono::hours(1)), from_unix_ms(1'700'000'000'000)};
-  std::optional<Execution> execution_;
+  std::unique_ptr<Execution> execution_;
 };
 
 std::shared_ptr<const recipe::Recipe> load(const std::string& yaml);
