@@ -30,12 +30,4 @@ std::optional<JobId> ConcurrencyGate::leave(const Key& key, const JobId& job) {
   return turn;
 }
 
-std::size_t ConcurrencyGate::waiting() const {
-  std::size_t count = 0;
-  for (const auto& [key, line] : lines_) {
-    count += line.jobs.size() - std::min(line.jobs.size(), static_cast<std::size_t>(line.limit));
-  }
-  return count;
-}
-
 }  // namespace sallyport::runner

@@ -21,7 +21,6 @@ class ConcurrencyGate {
   Entry enter(const Key& key, const JobId& job, const recipe::Concurrency& rule);
   // The job ended or gave up waiting. Gives the job whose turn it is now, if another waits.
   std::optional<JobId> leave(const Key& key, const JobId& job);
-  std::size_t waiting() const;
 
  private:
   struct Line {

@@ -163,7 +163,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
   if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false, true});
+  current = std::make_unique<CurrentStep>(CurrentStep{.step = &step, .path = path});
   if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
 }
@@ -179,7 +179,7 @@ StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::st
 }
 
 void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
-  current = std::make_unique<CurrentStep>(CurrentStep{&step, path, nullptr, {}, std::nullopt, false, false, true});
+  current = std::make_unique<CurrentStep>(CurrentStep{.step = &step, .path = path});
   const auto run = wanted(step, path);
   if (!run) {
     report_started(current->runs.emplace(kNoItem, OpenRun{{path, kNoItem, 1}, Value()}).first->second, "");
@@ -296,6 +296,7 @@ std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
   SteadyTime first = deadline;
   if (ending) first = SteadyTime::max();
   if (current) {
+    if (!ending && now.steady < current->reading.not_before) first = std::min(first, current->reading.not_before);
     for (const auto& [item, run] : current->runs) {
       if (run.stage == OpenRun::Stage::sleeping) first = std::min(first, run.wake);
       if (run.stage == OpenRun::Stage::fresh) first = std::min(first, run.give_up.value_or(SteadyTime::max()));
@@ -338,10 +339,8 @@ void Execution::cancel(std::string reason) {
 void Execution::set_standing(Standing standing) {
   impl_->standing = standing;
   if (standing == Standing::may_act || !impl_->current) return;
-  impl_->current->pull_interrupted = impl_->current->pulling.has_value();
+  impl_->current->reading.interrupted = impl_->current->reading.item.has_value();
   for (auto& [item, run] : impl_->current->runs) run.interrupted |= run.stage == OpenRun::Stage::running;
 }
-
-void Execution::set_epoch(std::uint64_t epoch) { impl_->job.epoch = epoch; }
 
 }  // namespace sallyport::runner

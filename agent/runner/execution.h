@@ -109,7 +109,6 @@ class Execution {
   void on_item(const std::string& path, std::int64_t index, connectors::StepResult<std::optional<Value>> item);
   void cancel(std::string reason);
   void set_standing(Standing standing);
-  void set_epoch(std::uint64_t epoch);  // the relay gave this job to us again
 
  private:
   struct Impl;

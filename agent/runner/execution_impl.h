@@ -35,15 +35,22 @@ struct OpenRun {
   Label label = Label::none;                 // of its arguments
 };
 
+// How the items of a body are read: one at a time. Reading has no effect, so that nothing of this is in the journal.
+struct Reading {
+  std::optional<std::int64_t> item = {};  // under way
+  bool interrupted = false;               // the leave to act was withdrawn meanwhile
+  std::uint32_t failures = 0;             // one after another
+  SteadyTime not_before{};                // after a failure
+};
+
 struct CurrentStep {
   const recipe::Step* step = nullptr;
   std::string path;
-  std::unique_ptr<ForeachState> loop;
-  std::map<std::int64_t, OpenRun> runs;
-  std::optional<std::int64_t> pulling;
-  bool pull_interrupted = false;  // the leave to act was withdrawn meanwhile
-  bool loop_told = false;         // its intent and start are recorded
-  bool results_named = true;      // some expression may name what its items gave
+  std::unique_ptr<ForeachState> loop = {};
+  std::map<std::int64_t, OpenRun> runs = {};
+  Reading reading = {};
+  bool loop_told = false;     // its intent and start are recorded
+  bool results_named = true;  // some expression may name what its items gave
 };
 
 // Why the job does not go on as the recipe says.
@@ -97,6 +104,7 @@ struct Execution::Impl {
   void tell_loop();
   bool open_items();
   bool open_item(std::int64_t index);
+  void read_item(std::int64_t index);
   bool close_loop();
   bool say_what_is_open();
   bool wind_down();
@@ -117,6 +125,7 @@ struct Execution::Impl {
   // --- execution_results.cc: ending a run
   void take(Result result);
   void take(Pulled pulled);
+  bool read_later(const StepError& error);
   void take_doubt(OpenRun& run, const StepError& error);
   bool ran_out_of_time(const StepError& error) const;
   void settle(OpenRun& run, const Outcome& outcome);

@@ -78,7 +78,7 @@ void Execution::Impl::tell_loop() {
 // Begins as many items as may run at one time.
 bool Execution::Impl::open_items() {
   bool moved = false;
-  while (standing == Standing::may_act && !current->pulling) {
+  while (standing == Standing::may_act && !current->reading.item) {
     if (static_cast<std::int64_t>(current->runs.size()) >= current->loop->concurrency()) break;
     const auto index = current->loop->next();
     if (!index || !open_item(*index)) break;
@@ -90,11 +90,6 @@ bool Execution::Impl::open_items() {
 // True when another item may be begun after this one.
 bool Execution::Impl::open_item(std::int64_t item) {
   auto& loop = *current->loop;
-  if (item >= loop.limit()) {
-    loop.fail(
-        {{"too_large"}, "`foreach` over more than " + std::to_string(loop.limit()) + " items: raise `max_items`", {}});
-    return true;
-  }
   const auto past = replay.final_of(current->path, item);
   if (!past) {
     loop.fail({{"internal"}, past.error().message, {}});
@@ -110,12 +105,17 @@ bool Execution::Impl::open_item(std::int64_t item) {
     current->runs.emplace(item, resume(item, loop.item(item)));
     return true;
   }
-  if (!has_worker()) return false;
-  tell_loop();
-  current->pulling = item;
-  current->pull_interrupted = false;
-  turn.actions.emplace_back(PullItem{current->path, loop.body(), item, stop_first()});
+  read_item(item);
   return false;
+}
+
+void Execution::Impl::read_item(std::int64_t item) {
+  auto& reading = current->reading;
+  if (now.steady < reading.not_before || !has_worker()) return;
+  tell_loop();
+  reading.item = item;
+  reading.interrupted = false;
+  turn.actions.emplace_back(PullItem{current->path, current->loop->body(), item, stop_first()});
 }
 
 // A loop that ends early begins no item again, but what was begun before a crash has an end to be told. True when
@@ -136,7 +136,7 @@ bool Execution::Impl::close_loop() {
   auto& loop = *current->loop;
   const auto& error = loop.first_error();
   const bool over = loop.all_complete() || error;
-  if (!over || !current->runs.empty() || current->pulling) return false;
+  if (!over || !current->runs.empty() || current->reading.item) return false;
   if (say_what_is_open()) return true;
   if (!error) tell_loop();
   Outcome outcome;
@@ -169,7 +169,7 @@ bool Execution::Impl::wind_down() {
     end_run(item, cut_short(current->runs.at(item)));
   }
   if (!current) return true;
-  if (!current->runs.empty() || current->pulling) return !idle.empty();
+  if (!current->runs.empty() || current->reading.item) return !idle.empty();
   if (say_what_is_open()) return true;
   current->loop.reset();
   const OpenRun whole{{current->path, kNoItem, 1}, Value()};

@@ -1,4 +1,5 @@
 #include "agent/runner/execution_impl.h"
+#include "shared/base/text.h"
 
 namespace sallyport::runner {
 namespace {
@@ -72,24 +73,42 @@ void Execution::Impl::take_doubt(OpenRun& run, const StepError& error) {
 }
 
 void Execution::Impl::take(Pulled pulled) {
-  if (!current || !current->loop || current->path != pulled.path || current->pulling != pulled.index) return;
-  current->pulling.reset();
+  if (!current || !current->loop || current->path != pulled.path || current->reading.item != pulled.index) return;
+  current->reading.item.reset();
   auto& loop = *current->loop;
   notice_ending();
   if (ending || loop.first_error()) return;
   if (!pulled.item) {
-    const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->pull_interrupted;
+    const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->reading.interrupted;
     if (broken_off) return;
     const Label label = loop.label() | (current->step->mask ? Label::masked : Label::none);
     auto error = tellable(std::move(pulled.item).error(), label);
     error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");
-    loop.fail(std::move(error));
-  } else if (!*pulled.item) {
+    if (!read_later(error)) loop.fail(std::move(error));
+    return;
+  }
+  current->reading.failures = 0;
+  if (!*pulled.item) {
     loop.end_at(pulled.index);
+  } else if (pulled.index >= loop.limit()) {
+    loop.fail(loop.too_many());
   } else {
     loop.take();
     current->runs.emplace(pulled.index, resume(pulled.index, loop.labelled(**pulled.item)));
   }
+}
+
+// The step's `retry` counts the failures of one item's reading, one after another.
+bool Execution::Impl::read_later(const StepError& error) {
+  const auto& retry = current->step->retry;
+  auto& reading = current->reading;
+  if (!retry || !retry->applies(reading.failures + 1, error.classes)) return false;
+  const journal::StepRun whole{current->path, kNoItem, 1};
+  ++reading.failures;
+  const auto delay = spread(retry->delay(reading.failures), idempotency_key(job.id, whole), reading.failures);
+  reading.not_before = now.steady + delay;
+  report_log(whole, "warn", error.message + " (" + error.error_class() + "): read again in " + format_duration(delay));
+  return true;
 }
 
 void Execution::Impl::settle(OpenRun& run, const Outcome& outcome) {

@@ -18,10 +18,6 @@ ValueList entries_of(const Value& map) {
   return entries;
 }
 
-std::string limit_text(std::int64_t limit) {
-  return "more than " + std::to_string(limit) + " items: raise `max_items`";
-}
-
 }  // namespace
 
 connectors::StepResult<ForeachState> ForeachState::over(const Value& source, const recipe::Foreach& spec,
@@ -41,7 +37,7 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
   }
   if (!state.is_body_) {
     const auto size = static_cast<std::int64_t>(state.items_.size());
-    if (size > spec.item_limit()) return step_fail("too_large", "`foreach` over " + limit_text(spec.item_limit()));
+    if (size > spec.item_limit()) return std::unexpected(state.too_many());
     state.size_ = size;
   }
   if (before) {
@@ -51,6 +47,10 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
     state.skipped_ = before->skipped;
   }
   return state;
+}
+
+connectors::StepError ForeachState::too_many() const {
+  return {{"too_large"}, "`foreach` over more than " + std::to_string(limit()) + " items: raise `max_items`", {}};
 }
 
 std::optional<std::int64_t> ForeachState::next() const {

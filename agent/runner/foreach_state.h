@@ -45,6 +45,7 @@ class ForeachState {
   Value output() const;
   std::int64_t concurrency() const { return spec_->concurrency; }
   std::int64_t limit() const { return spec_->item_limit(); }
+  connectors::StepError too_many() const;  // there are more items than that
 
  private:
   void count(journal::StepStatus status);

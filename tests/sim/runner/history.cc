@@ -144,7 +144,6 @@ bool History::commit(const runner::Turn& turn) {
 void History::apply(const journal::Change& change) {
   if (ended_on_disk_) broken("something was written after the job's end");
   if (const auto* intent = std::get_if<journal::AddIntent>(&change)) {
-    if (intent->intent.epoch != disk_.job.epoch) broken("an intent under a stale epoch");
     std::erase_if(disk_.intents, [&](const auto& one) { return one.run == intent->intent.run; });
     disk_.intents.push_back(intent->intent);
   } else if (const auto* done = std::get_if<journal::AddDone>(&change)) {
@@ -221,14 +220,18 @@ connectors::StepResult<connectors::Output> History::roll(const RunStep& step) {
   return connectors::Output{Value(ValueMap{{"path", step.path}})};
 }
 
+connectors::StepResult<std::optional<Value>> History::read(const runner::PullItem& pull) {
+  if (meddling_ && dice_.one_in(15)) return connectors::step_fail("connection", "bad luck with the share");
+  if (pull.index >= kRows) return std::optional<Value>();
+  return std::optional(Value(pull.index));
+}
+
 // One of the things under way comes to its end, in any order.
 void History::deliver() {
   if (!pulls_.empty() && (in_flight_.empty() || dice_.one_in(2))) {
     const auto pull = pulls_.back();
     pulls_.pop_back();
-    std::optional<Value> item;
-    if (pull.index < kRows) item = Value(pull.index);
-    machine_->on_item(pull.path, pull.index, item);
+    machine_->on_item(pull.path, pull.index, read(pull));
     return;
   }
   const std::size_t chosen = dice_.below(in_flight_.size());
@@ -252,7 +255,6 @@ bool History::meddle() {
 
 void History::turn_lease() {
   leased_ = !leased_;
-  if (leased_ && dice_.one_in(2)) machine_->set_epoch(++disk_.job.epoch);
   const bool told = leased_ || planted_ != Planted::act_without_lease;
   if (told) machine_->set_standing(leased_ ? runner::Standing::may_act : runner::Standing::must_wait);
   if (!leased_) {

@@ -52,6 +52,7 @@ class History {
   void turn_lease();
   void pass_time(std::optional<SteadyTime> wake);
   connectors::StepResult<connectors::Output> roll(const runner::RunStep& step);
+  connectors::StepResult<std::optional<Value>> read(const runner::PullItem& pull);
   bool is_ended(const journal::StepRun& run) const;
   void broken(std::string what);
   void check_the_end();

@@ -1,5 +1,8 @@
 #include "tests/unit/agent/runner/job_script.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <deque>
 #include <set>
 
@@ -163,32 +166,71 @@ TEST_CASE("an item that waits does not let others run away without bound", "[for
   CHECK(most <= 1'030);
 }
 
-TEST_CASE("more items than allowed are refused", "[foreach][bounds]") {
-  SECTION("a list") {
-    JobScript job(loop("[0, 1, 2]", ", max_items: 2"));
-    job.run();
+TEST_CASE("more items than allowed are refused, as many as allowed are not", "[foreach][bounds]") {
+  const int items = GENERATE(0, 1, 2, 3);
+  const bool body = GENERATE(false, true);
+  INFO(items << (body ? " rows" : " in a list"));
+  Lines list;
+  for (int i = 0; i < items; ++i) list.push_back(std::to_string(i));
+  JobScript job(body ? rows_loop(", max_items: 2") : loop(fmt::format("[{}]", fmt::join(list, ", ")), ", max_items: 2"),
+                kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(items)).run();
+  if (items <= 2) {
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.output_of("a").find("count")->as_int() == items);
+  } else {
     CHECK(job.end().error_class == "too_large");
-    CHECK(job.ran.empty());
-  }
-  SECTION("rows") {
-    JobScript job(rows_loop(", max_items: 2"), kFileTrigger);
-    job.on("csv.read@1", rows_output).rows(numbers(3)).run();
-    CHECK(job.end().error_class == "too_large");
+    CHECK(job.end().message == "`foreach` over more than 2 items: raise `max_items`");
+    CHECK(job.ran == (body ? Lines{"rows#1", "a[0]#1", "a[1]#1"} : Lines{}));
   }
 }
 
 TEST_CASE("a body that cannot be read fails the loop", "[foreach][rows]") {
   JobScript job(rows_loop(), kFileTrigger);
-  job.on("csv.read@1", rows_output).rows(numbers(3));
-  job.perform(job.turn());
-  const auto turn = job.turn();
-  const auto& pull = std::get<PullItem>(turn.actions.at(0));
-  CHECK(pull.index == 0);
-  CHECK(pull.source.kind == "rows");
-  job.execution().on_item(pull.path, 0, connectors::step_fail("changed", "the file is another one by now"));
+  job.on("csv.read@1", rows_output).rows(numbers(3)).unreadable({{0, {"changed"}}});
   job.run();
   CHECK(job.end().error_class == "changed");
-  CHECK(job.end().message == "reading item 0: the file is another one by now");
+  CHECK(job.end().message == "reading item 0: no changed");
+}
+
+TEST_CASE("reading an item is tried again as the step's retry says", "[foreach][rows][retry]") {
+  const std::string retry = "    retry: {max: 2, backoff: fixed, initial: 1s, on: [connection]}\n";
+  JobScript job(rows_loop(", concurrency: 2", retry), kFileTrigger);
+  job.on("csv.read@1", rows_output).rows(numbers(3));
+  SECTION("each item has its attempts for itself") {
+    job.unreadable({{0, {"connection", "connection"}}, {2, {"connection", "connection"}}}).run();
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"rows#1", "a[0]#1", "a[1]#1", "a[2]#1"});
+    CHECK(job.slept >= 4 * std::chrono::milliseconds(800));
+    CHECK(job.slept <= 4 * std::chrono::milliseconds(1'000));
+    const auto told = job.told();
+    CHECK(std::ranges::count_if(told, [](const std::string& line) {
+            return line.starts_with("log warn reading item 0: no connection (connection): read again in ");
+          }) == 2);
+  }
+  SECTION("and no more") {
+    job.unreadable({{1, {"connection", "connection", "connection"}}}).run();
+    CHECK(job.end().error_class == "connection");
+    CHECK(job.ran == Lines{"rows#1", "a[0]#1"});
+  }
+  SECTION("and not after another class of error") {
+    job.unreadable({{0, {"connection", "changed"}}}).run();
+    CHECK(job.end().error_class == "changed");
+  }
+  SECTION("what runs goes on meanwhile, and an item that fails ends the wait") {
+    job.unreadable({{1, {"connection"}}});
+    job.on("file.write@1", [](const RunStep&) { return fails("disk_full"); }).run();
+    CHECK(job.end().error_class == "disk_full");
+    CHECK(job.slept == std::chrono::milliseconds(0));
+  }
+  SECTION("a cancel does not wait for it") {
+    job.unreadable({{0, {"connection"}}});
+    for (int turns = 0; turns < 3; ++turns) job.perform(job.turn());
+    job.execution().cancel("enough");
+    job.run();
+    CHECK(job.finished == JobStatus::cancelled);
+    CHECK(job.slept == std::chrono::milliseconds(0));
+  }
 }
 
 TEST_CASE("a cancel in the middle of a loop", "[foreach][cancel]") {

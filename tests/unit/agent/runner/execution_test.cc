@@ -390,8 +390,6 @@ TEST_CASE("a run interrupted by the end of the lease is in doubt, not failed", "
   job.execution().set_standing(Standing::must_wait);
   job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, fails("cancelled"));
   CHECK(job.turn().changes.empty());
-  job.execution().set_epoch(2);
-  job.journal().stored().job.epoch = 2;
   job.execution().set_standing(Standing::may_act);
   job.run();
   CHECK(job.ran == Lines{"a#1", "b#1"});

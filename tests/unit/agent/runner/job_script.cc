@@ -110,6 +110,21 @@ JobScript& JobScript::rows(std::vector<Value> items) {
   return *this;
 }
 
+JobScript& JobScript::unreadable(std::map<std::int64_t, std::vector<std::string>> errors) {
+  unreadable_ = std::move(errors);
+  return *this;
+}
+
+connectors::StepResult<std::optional<Value>> JobScript::read(const PullItem& pull) {
+  if (auto& errors = unreadable_[pull.index]; !errors.empty()) {
+    const std::string first = errors.front();
+    errors.erase(errors.begin());
+    return connectors::step_fail(first, "no " + first);
+  }
+  if (std::cmp_greater_equal(pull.index, rows_.size())) return std::optional<Value>();
+  return std::optional(rows_[static_cast<std::size_t>(pull.index)]);
+}
+
 connectors::StepResult<connectors::Output> JobScript::act(const RunStep& step) {
   ran.push_back(fmt::format("{}#{}", step.path, step.run.attempt));
   steps.push_back(step);
@@ -133,9 +148,7 @@ void JobScript::perform(const Turn& turn) {
       continue;
     }
     const auto& pull = std::get<PullItem>(action);
-    std::optional<Value> item;
-    if (pull.index < static_cast<std::int64_t>(rows_.size())) item = rows_[static_cast<std::size_t>(pull.index)];
-    execution_->on_item(pull.path, pull.index, item);
+    execution_->on_item(pull.path, pull.index, read(pull));
   }
 }
 

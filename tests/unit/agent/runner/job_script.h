@@ -49,6 +49,8 @@ class JobScript {
   // The answer of an action; the default is null. `uses` may be "name@1" or "name@1 path".
   JobScript& on(const std::string& uses, Act act);
   JobScript& rows(std::vector<Value> items);  // what every rows handle gives
+  // The classes of the errors that reading an item of a rows handle gives first, one after another.
+  JobScript& unreadable(std::map<std::int64_t, std::vector<std::string>> errors);
   JobScript& keeps_ledger() { return ledger_ = true, *this; }
   JobScript& workers(int count);  // that may begin a step or a pull, until it is said again; all at first
   JobScript& held_before();       // by an agent that was lost
@@ -79,12 +81,14 @@ class JobScript {
 
  private:
   connectors::StepResult<connectors::Output> act(const RunStep& step);
+  connectors::StepResult<std::optional<Value>> read(const PullItem& pull);
   void make_execution();
 
   std::shared_ptr<const recipe::Recipe> recipe_;
   MemoryJournal journal_;
   std::map<std::string, Act> acts_;
   std::vector<Value> rows_;
+  std::map<std::int64_t, std::vector<std::string>> unreadable_;
   bool ledger_ = false;
   std::optional<int> workers_;
   Now now_{SteadyTime(std::chrono::hours(1)), from_unix_ms(1'700'000'000'000)};
