@@ -8,6 +8,7 @@
 #include "agent/connectors/json/json_actions.h"
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/rows.h"
+#include "agent/connectors/run_time.h"
 #include "agent/connectors/sql/sql_actions.h"
 #include "agent/connectors/stored_rows.h"
 
@@ -28,7 +29,7 @@ std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
 Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_watch_(site, pool) {
   for (auto make : {connectors::file::make_actions, connectors::csv::make_actions, connectors::json::make_actions,
                     connectors::command::make_actions, connectors::sql::make_actions}) {
-    std::ranges::move(make(site), std::back_inserter(actions_));
+    for (auto& action : make(site)) actions_.push_back(connectors::within_run_time(std::move(action), site));
   }
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
   formats.push_back(std::make_unique<connectors::StoredRowsFormat>());

@@ -20,13 +20,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kReasons{
 
 }  // namespace
 
-SteadyTime effective_deadline(const Site& site, const StepContext& context) {
-  return std::min(context.deadline, site.clock.steady() + site.policy.limits(context.connection).run_time);
-}
-
-StepResult<void> check_going_on(const Site& site, const StepContext& context, SteadyTime deadline) {
+StepResult<void> check_going_on(const Site& site, const StepContext& context) {
   if (context.stop.stop_requested()) return step_fail("cancelled", "stopped");
-  if (site.clock.steady() >= deadline) return step_fail("timeout", "the step did not end in time");
+  if (site.clock.steady() >= context.deadline) return step_fail("timeout", "the step did not end in time");
   return {};
 }
 

@@ -23,11 +23,8 @@ struct Site {
 // connection, and in general words why. Class "cancelled" is left alone.
 StepError without_settings(const Log& log, std::string_view connection, std::string_view what, StepError error);
 
-// The earlier of the step's deadline and the end of the local policy's run time from now.
-SteadyTime effective_deadline(const Site& site, const StepContext& context);
-
 // Class "cancelled" or "timeout" when the step has to end; asked between pieces of work.
-StepResult<void> check_going_on(const Site& site, const StepContext& context, SteadyTime deadline);
+StepResult<void> check_going_on(const Site& site, const StepContext& context);
 
 // The connection of the step and its settings, or class "not_found" / "invalid" for a wrong kind.
 StepResult<const policy::Connection*> find_connection(const Site& site, std::string_view name, std::string_view kind);

@@ -2,6 +2,7 @@
 
 #include "agent/connectors/arguments.h"
 #include "agent/connectors/command/command_output.h"
+#include "agent/connectors/run_time.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/fd_io.h"
 #include "agent/platform/process.h"
@@ -105,12 +106,14 @@ class CommandRun final : public Action {
     SP_TRY(const auto input, make_input(arguments, context.bodies));
     SP_TRY(const auto spool, context.bodies.new_spool("application/octet-stream"));
     CommandOutput output(*spool, command->limits.output);
-    const auto deadline = std::min(effective_deadline(site_, context), site_.clock.steady() + command->limits.run_time);
-    auto end = platform::run_process(make_spec(*command, std::move(filled), input), deadline, context.stop, output);
+    const SteadyTime latest = site_.clock.steady() + command->limits.run_time;
+    auto end = platform::run_process(make_spec(*command, std::move(filled), input), std::min(context.deadline, latest),
+                                     context.stop, output);
     if (const auto& problem = output.spool_error()) return std::unexpected(*problem);
     if (!end) {
-      auto cut = step_in_context("command " + command->name, to_step_error(std::move(end).error()));
-      return with_output(std::move(cut).error(), output, std::nullopt);
+      auto cut = step_in_context("command " + command->name, to_step_error(std::move(end).error())).error();
+      cut = naming_run_time(std::move(cut), command->limits.run_time, latest, context.deadline, site_.clock);
+      return with_output(std::move(cut), output, std::nullopt);
     }
     const auto exit_code = has_exited(*end) ? std::optional(end->code) : std::nullopt;
     if (exit_code != 0) return with_output(failed(*command, *end), output, exit_code);

@@ -77,7 +77,6 @@ class CsvWrite final : public Action {
 
   StepResult<std::int64_t> write_all(const StepContext& context, const CsvWriter& writer,
                                      const std::vector<std::string>& names, RowReader& rows, BodyWriter& spool) const {
-    const auto deadline = effective_deadline(site_, context);
     const auto limits = site_.policy.limits(context.connection);
     const std::vector<Value> keys(names.begin(), names.end());
     std::string piece;
@@ -90,7 +89,7 @@ class CsvWrite final : public Action {
                          fmt::format("more than {} rows, the limit of the local policy (limits.rows)", limits.rows));
       if (row) SP_CHECK(writer.append_row(piece, keys, *row));
       if (row && piece.size() < kWritePiece) continue;
-      SP_CHECK(check_going_on(site_, context, deadline));
+      SP_CHECK(check_going_on(site_, context));
       bytes += piece.size();
       if (bytes > limits.bytes)
         return step_fail("too_large",

@@ -17,7 +17,7 @@ class Access {
 
   StepResult<std::string> clean(std::string_view path) const;
   StepResult<std::string> allowed(policy::FileVerb verb, std::string_view path) const;  // clean, or class "policy"
-  StepResult<void> check_going_on() const { return connectors::check_going_on(site_, context_, deadline_); }
+  StepResult<void> check_going_on() const { return connectors::check_going_on(site_, context_); }
   StepResult<void> check_size(std::uint64_t bytes) const;
 
   const platform::Root& root() const { return root_; }
@@ -26,12 +26,11 @@ class Access {
 
  private:
   Access(const Site& site, const StepContext& context, platform::Root root)
-      : site_(site), context_(context), root_(std::move(root)), deadline_(effective_deadline(site, context)) {}
+      : site_(site), context_(context), root_(std::move(root)) {}
 
   const Site& site_;
   const StepContext& context_;
   platform::Root root_;
-  SteadyTime deadline_;
 };
 
 // SHA-256 of an open file from its beginning, in pieces, asking `access` between them.

@@ -114,7 +114,6 @@ class JsonWrite final : public Action {
   }
 
   StepResult<std::int64_t> write_rows(const StepContext& context, const Value& argument, BodyWriter& spool) const {
-    const auto deadline = effective_deadline(site_, context);
     const auto limits = site_.policy.limits(context.connection);
     SP_TRY(const auto rows, open_argument_rows(argument, context.bodies));
     std::string piece;
@@ -130,7 +129,7 @@ class JsonWrite final : public Action {
         piece += to_json(*row) + "\n";
         if (piece.size() < kWritePiece) continue;
       }
-      SP_CHECK(check_going_on(site_, context, deadline));
+      SP_CHECK(check_going_on(site_, context));
       bytes += piece.size();
       if (bytes > limits.bytes)
         return step_fail("too_large",

@@ -14,7 +14,7 @@ StepResult<Target> find_target(const Site& site, const Databases& databases, con
   auto* pool = databases.find(context.connection);
   if (pool == nullptr)
     return step_fail("internal", fmt::format("the connection \"{}\" has no pool", context.connection));
-  return Target{connection->sql(), pool, CallLimits{effective_deadline(site, context), context.stop}};
+  return Target{connection->sql(), pool, CallLimits{context.deadline, context.stop}};
 }
 
 StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,

@@ -127,9 +127,13 @@ TEST_CASE("time limits of the policy and of the step end a command", "[command]"
   const auto begin = std::chrono::steady_clock::now();
   const auto limited = command.run("brief");
   CHECK(limited.error().error_class() == "timeout");
+  CHECK(limited.error().message.ends_with(
+      "it did not end in time: 1s is the limit of the local policy (limits.run_time)"));
   CHECK(limited.error().output.find("exit_code")->is_null());
   command.agent.patience = 200ms;
-  CHECK(command.run("sleepy").error().error_class() == "timeout");
+  const auto own = command.run("sleepy");
+  CHECK(own.error().error_class() == "timeout");
+  CHECK(own.error().message.ends_with("it did not end in time"));
   CHECK(std::chrono::steady_clock::now() - begin < 15s);
 }
 

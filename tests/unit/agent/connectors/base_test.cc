@@ -1,5 +1,6 @@
 #include "agent/connectors/arguments.h"
 #include "agent/connectors/rows.h"
+#include "agent/connectors/run_time.h"
 #include "agent/connectors/site.h"
 #include "agent/connectors/stored_rows.h"
 #include "agent/connectors/translate.h"
@@ -8,6 +9,7 @@
 
 using namespace sallyport;
 using namespace sallyport::connectors;
+using namespace std::chrono_literals;
 using test::args;
 
 TEST_CASE("arguments are read by type, and faults name them without their value", "[connectors]") {
@@ -65,14 +67,69 @@ TEST_CASE("a refusal of the policy keeps its rule, in the text too", "[connector
   CHECK(step_in_context("reading", error).error().message == "reading: not allowed (policy.yaml:3 actions)");
 }
 
-TEST_CASE("a step's deadline is never later than the policy's run time", "[connectors]") {
-  test::ConnectorSite agent("connections: {}", "limits: {run_time: 1s}");
-  const StepContext context{agent.job,   "a", 1, "k", "", std::chrono::steady_clock::now() + std::chrono::hours(1), {},
-                            agent.bodies};
-  const auto deadline = effective_deadline(agent.site(), context);
-  CHECK(deadline <= std::chrono::steady_clock::now() + std::chrono::seconds(1));
-  CHECK(check_going_on(agent.site(), context, deadline));
-  CHECK(check_going_on(agent.site(), context, std::chrono::steady_clock::now()).error().error_class() == "timeout");
+namespace {
+
+class StandingClock final : public Clock {
+ public:
+  WallTime wall() const override { return from_unix_ms(0); }
+  SteadyTime steady() const override { return now; }
+  SteadyTime now{std::chrono::hours(1)};
+};
+
+// Runs until its deadline.
+class Sleeper final : public Action {
+ public:
+  explicit Sleeper(StandingClock& clock) : clock_(clock) {}
+  std::string_view name() const override { return "command.run@1"; }
+  bool keeps_ledger(std::string_view connection, const Value&) const override { return connection == "kept"; }
+  StepResult<Output> run(const StepContext& context, const Value& arguments) override {
+    if (arguments == Value("fail")) return step_fail("timeout", "no answer");
+    seen = context.deadline - clock_.steady();
+    clock_.now = context.deadline;
+    return step_fail(arguments.as_string(), "cut");
+  }
+  std::chrono::nanoseconds seen{};
+
+ private:
+  StandingClock& clock_;
+};
+
+}  // namespace
+
+TEST_CASE("no step has more time than the policy gives it, and what that limit cuts says so", "[connectors]") {
+  test::ConnectorSite agent("connections: {}", "limits: {run_time: 10s}");
+  StandingClock clock;
+  const Site real = agent.site();
+  const Site site{real.connections, real.policy, real.vault, clock, real.log};
+  auto sleeper = std::make_unique<Sleeper>(clock);
+  const auto& seen = sleeper->seen;
+  const auto action = within_run_time(std::move(sleeper), site);
+  CHECK(action->name() == "command.run@1");
+  CHECK(action->keeps_ledger("kept", {}));
+  const auto run = [&](const char* what, std::chrono::seconds patience) {
+    const StepContext context{agent.job, "a", 1, "k", "", clock.steady() + patience, {}, agent.bodies};
+    return action->run(context, Value(what)).error();
+  };
+  const std::string named = "cut: 10s is the limit of the local policy (limits.run_time)";
+  CHECK(run("timeout", 1h).message == named);
+  CHECK(seen == 10s);
+  CHECK(run("timeout", 5s).message == "cut");
+  CHECK(seen == 5s);
+  CHECK(run("in_doubt", 1h).message == "cut");
+  CHECK(run("fail", 1h).message == "no answer");
+}
+
+TEST_CASE("between pieces of work a step looks whether it has to end", "[connectors]") {
+  test::ConnectorSite agent("connections: {}", "{}");
+  const auto check = [&](std::chrono::seconds left, std::stop_token stop) {
+    const auto deadline = std::chrono::steady_clock::now() + left;
+    return check_going_on(agent.site(), {agent.job, "a", 1, "k", "", deadline, std::move(stop), agent.bodies});
+  };
+  CHECK(check(1h, {}));
+  CHECK(check(0s, {}).error().error_class() == "timeout");
+  std::stop_source stopped;
+  stopped.request_stop();
+  CHECK(check(1h, stopped.get_token()).error().error_class() == "cancelled");
 }
 
 TEST_CASE("rows come from lists and maps as from handles", "[connectors]") {
