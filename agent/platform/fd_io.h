@@ -14,8 +14,4 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> into);  // 0 = the en
 Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> into);
 Result<void> write_all(int fd, std::span<const std::byte> bytes);
 
-// A file without a name that lives in memory only. rewind_file() puts the position back to its beginning.
-Result<Fd> make_memory_file();
-Result<void> rewind_file(int fd);
-
 }  // namespace sallyport::platform

@@ -1,7 +1,6 @@
 #include "agent/platform/fd_io.h"
 #include "agent/platform/os_error.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,17 +30,6 @@ Result<void> write_all(int fd, std::span<const std::byte> bytes) {
     if (written < 0) return os_fail("writing a file");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
-  return {};
-}
-
-Result<Fd> make_memory_file() {
-  Fd file(::memfd_create("sallyport", MFD_CLOEXEC));
-  if (!file) return os_fail("making a file in memory");
-  return file;
-}
-
-Result<void> rewind_file(int fd) {
-  if (::lseek(fd, 0, SEEK_SET) < 0) return os_fail("rewinding a file");
   return {};
 }
 

@@ -26,9 +26,16 @@ struct ProcessSpec {
   std::vector<std::string> argv;                                 // argv[0] is an absolute path; no shell ever sees it
   std::vector<std::pair<std::string, std::string>> environment;  // all of it: nothing is inherited
   std::string working_directory = "/";
-  std::string user;   // empty: the agent's own. Another one needs an agent that runs as root
-  int stdin_fd = -1;  // borrowed; -1: /dev/null
+  std::string user;  // empty: the agent's own. Another one needs an agent that runs as root
   ProcessLimits limits;
+};
+
+// Gives a program its standard input. An error ends the process and is returned from run_process.
+class ProcessInput {
+ public:
+  virtual ~ProcessInput() = default;
+  // Asked when the program has read all before; valid until it is asked again. Empty: there is no more.
+  virtual Result<std::span<const std::byte>> next_piece() = 0;
 };
 
 // Receives output as it comes. An error ends the process (reason output_refused) and is returned from run_process.
@@ -52,7 +59,8 @@ struct ProcessEnd {
 // privileges (no setuid), no inherited descriptors, default signals, and dies with the agent. A program that cannot be
 // started is not_found, forbidden or invalid, with the path in the text.
 // It costs one more process while the program runs, a copy of the agent whose memory is shared until either writes.
-Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
+// A program that closes its standard input, or ends, leaves the rest of it unread; for that, SIGPIPE has to be ignored.
+Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop, ProcessInput& input,
                                ProcessOutput& output);
 
 }  // namespace sallyport::platform

@@ -205,12 +205,12 @@ Result<void> await_exec(const ProcessSpec& spec, pid_t pid, int report) {
 
 Result<Child> start_child(const ProcessSpec& spec) {
   SP_TRY(auto prepared, prepare(spec));
+  SP_TRY(auto in, make_pipe());
   SP_TRY(auto out, make_pipe());
   SP_TRY(auto err, make_pipe());
   SP_TRY(auto report, make_pipe());
   SP_TRY(auto result, make_pipe());
-  const Fd nothing(spec.stdin_fd < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
-  prepared.in = spec.stdin_fd < 0 ? nothing.get() : spec.stdin_fd;
+  prepared.in = in.reading.get();
   prepared.out = out.writing.get();
   prepared.err = err.writing.get();
   prepared.report = report.writing.get();
@@ -222,9 +222,13 @@ Result<Child> start_child(const ProcessSpec& spec) {
   if (pid == 0) run_keeper(prepared, agent);
   report.writing.reset();
   SP_CHECK(await_exec(spec, pid, report.reading.get()));
-  Child child{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), std::move(result.reading),
-              std::move(out.reading), std::move(err.reading)};
-  for (const auto* end : {&child.result, &child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
+  Child child{pid,
+              Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
+              std::move(result.reading),
+              std::move(in.writing),
+              std::move(out.reading),
+              std::move(err.reading)};
+  for (const auto* end : {&child.result, &child.in, &child.out, &child.err}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
   if (!child.pidfd) {
     ::kill(pid, SIGTERM);
     ::waitpid(pid, nullptr, 0);

@@ -14,6 +14,7 @@ struct Child {
   pid_t keeper = -1;
   Fd pidfd;     // of the keeper: readable when nothing of the program is left
   Fd result;    // where the keeper tells a KeptEnd
+  Fd in;        // writing end, non-blocking
   Fd out, err;  // reading ends, non-blocking
 };
 

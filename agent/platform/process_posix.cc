@@ -25,8 +25,8 @@ constexpr auto kDrain = 1s;
 // Watches one program: moves its output, and has its keeper end it when told to.
 class Supervision {
  public:
-  Supervision(Child child, ProcessOutput& output, int stop_fd)
-      : child_(std::move(child)), output_(output), stop_fd_(stop_fd) {}
+  Supervision(Child child, ProcessInput& input, ProcessOutput& output, int stop_fd)
+      : child_(std::move(child)), input_(input), output_(output), stop_fd_(stop_fd) {}
   ~Supervision() {
     if (reaped_) return;
     end_all();
@@ -51,16 +51,31 @@ class Supervision {
   // Until the program has ended and nothing of it is left: an error is the reason to end it.
   Result<void> watch(SteadyTime deadline) {
     for (;;) {
-      std::array<pollfd, 4> fds{pollfd{child_.pidfd.get(), POLLIN, 0}, pollfd{stop_fd_, POLLIN, 0},
-                                pollfd{child_.out.get(), POLLIN, 0}, pollfd{child_.err.get(), POLLIN, 0}};
+      std::array<pollfd, 5> fds{pollfd{child_.pidfd.get(), POLLIN, 0}, pollfd{stop_fd_, POLLIN, 0},
+                                pollfd{child_.out.get(), POLLIN, 0}, pollfd{child_.err.get(), POLLIN, 0},
+                                pollfd{child_.in.get(), POLLOUT, 0}};
       const int ready = ::poll(fds.data(), fds.size(), wait_ms(deadline));
       if (ready < 0 && errno != EINTR) return os_fail("waiting for a process");
       if (fds[1].revents != 0) return fail(Errc::cancelled, "stopped");
       if (fds[2].revents != 0) SP_CHECK(move_output(child_.out, &ProcessOutput::take_stdout));
       if (fds[3].revents != 0) SP_CHECK(move_output(child_.err, &ProcessOutput::take_stderr));
       if (fds[0].revents != 0) return {};
+      if (fds[4].revents != 0) SP_CHECK(move_input());
       if (std::chrono::steady_clock::now() >= deadline) return fail(Errc::timed_out, "it did not end in time");
     }
+  }
+
+  Result<void> move_input() {
+    if (unread_.empty()) {
+      SP_TRY(unread_, input_.next_piece());
+    }
+    const auto taken = unread_.empty() ? 0 : ::write(child_.in.get(), unread_.data(), unread_.size());
+    if (taken > 0) {
+      unread_ = unread_.subspan(static_cast<std::size_t>(taken));
+    } else if (taken == 0 || (errno != EAGAIN && errno != EINTR)) {
+      child_.in.reset();
+    }
+    return {};
   }
 
   using Take = Result<void> (ProcessOutput::*)(std::span<const std::byte>);
@@ -104,6 +119,8 @@ class Supervision {
   }
 
   Child child_;
+  ProcessInput& input_;
+  std::span<const std::byte> unread_;
   ProcessOutput& output_;
   int stop_fd_;
   bool reaped_ = false;
@@ -111,7 +128,7 @@ class Supervision {
 
 }  // namespace
 
-Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
+Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop, ProcessInput& input,
                                ProcessOutput& output) {
   const Fd stop_signal(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop_signal) return os_fail("preparing to stop a process");
@@ -120,7 +137,7 @@ Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std
     (void)!::write(fd, &one, sizeof(one));
   });
   SP_TRY(auto child, start_child(spec));
-  Supervision supervision(std::move(child), output, stop_signal.get());
+  Supervision supervision(std::move(child), input, output, stop_signal.get());
   auto end = supervision.run(deadline);
   if (!end) return in_context("running " + spec.argv.front(), std::move(end).error());
   return end;

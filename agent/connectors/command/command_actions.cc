@@ -1,50 +1,21 @@
 #include "agent/connectors/command/command_actions.h"
 
 #include "agent/connectors/arguments.h"
+#include "agent/connectors/command/command_input.h"
 #include "agent/connectors/command/command_output.h"
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/translate.h"
-#include "agent/platform/fd_io.h"
 #include "agent/platform/process.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace sallyport::connectors::command {
 namespace {
 
-using platform::Fd;
 using platform::ProcessEnd;
-
-constexpr std::uint64_t kMaxInput = 64u << 20;
-
-// Standard input as an unnamed file in memory, so that a program which does not read it cannot block this side, and
-// nothing of it reaches a disk.
-StepResult<Fd> make_input(const Arguments& arguments, Bodies& bodies) {
-  const auto* input = arguments.find("stdin");
-  if (input == nullptr) return Fd();
-  SP_TRY(auto memory, to_step(platform::make_memory_file()));
-  if (input->is(Value::Kind::string)) {
-    SP_CHECK(to_step(platform::write_all(memory.get(), as_bytes(input->as_string()))));
-  } else {
-    SP_TRY(const auto handle, arguments.handle("stdin"));
-    SP_TRY(const auto reader, bodies.open_bytes(handle));
-    std::array<std::byte, 65536> buffer;
-    for (std::uint64_t total = 0;;) {
-      SP_TRY(const auto got, reader->read(buffer));
-      if (got == 0) break;
-      total += got;
-      if (total > kMaxInput)
-        return step_fail("too_large", fmt::format("standard input is larger than {} bytes", kMaxInput));
-      SP_CHECK(to_step(platform::write_all(memory.get(), std::span(buffer).first(got))));
-    }
-  }
-  SP_CHECK(to_step(platform::rewind_file(memory.get())));
-  return memory;
-}
 
 // What the recipe decides of a command's start, checked against its template.
 struct Filled {
@@ -63,13 +34,12 @@ StepResult<Filled> fill(const policy::CommandTemplate& command, const Arguments&
   return Filled{std::move(argv), std::move(environment)};
 }
 
-platform::ProcessSpec make_spec(const policy::CommandTemplate& command, Filled filled, const Fd& input) {
+platform::ProcessSpec make_spec(const policy::CommandTemplate& command, Filled filled) {
   platform::ProcessSpec spec;
   spec.argv = std::move(filled.argv);
   spec.environment = std::move(filled.environment);
   spec.working_directory = command.working_directory;
   spec.user = command.user;
-  spec.stdin_fd = input.get();
   spec.limits = {command.limits.cpu_time, command.limits.memory, command.limits.open_files, command.limits.file_size};
   return spec;
 }
@@ -103,13 +73,15 @@ class CommandRun final : public Action {
     SP_TRY(const auto wanted, arguments.text("template"));
     SP_TRY(const auto* command, to_step(site_.policy.find_command(wanted)));
     SP_TRY(auto filled, fill(*command, arguments));
-    SP_TRY(const auto input, make_input(arguments, context.bodies));
+    SP_TRY(const auto input, CommandInput::open(arguments, context.bodies));
     SP_TRY(const auto spool, context.bodies.new_spool("application/octet-stream"));
     CommandOutput output(*spool, command->limits.output);
     const SteadyTime latest = site_.clock.steady() + command->limits.run_time;
-    auto end = platform::run_process(make_spec(*command, std::move(filled), input), std::min(context.deadline, latest),
-                                     context.stop, output);
-    if (const auto& problem = output.spool_error()) return std::unexpected(*problem);
+    auto end = platform::run_process(make_spec(*command, std::move(filled)), std::min(context.deadline, latest),
+                                     context.stop, *input, output);
+    for (const auto* problem : {&input->error(), &output.spool_error()}) {
+      if (*problem) return std::unexpected(**problem);
+    }
     if (!end) {
       auto cut = step_in_context("command " + command->name, to_step_error(std::move(end).error())).error();
       cut = naming_run_time(std::move(cut), command->limits.run_time, latest, context.deadline, site_.clock);

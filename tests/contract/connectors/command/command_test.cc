@@ -1,8 +1,12 @@
 #include "agent/connectors/command/command_actions.h"
 #include "agent/connectors/command/command_output.h"
 #include "shared/base/json.h"
+#include "shared/base/text.h"
 #include "tests/support/connector_site.h"
+#include "tests/support/memory.h"
 
+#include <csignal>
+#include <filesystem>
 #include <thread>
 
 using namespace sallyport;
@@ -22,8 +26,34 @@ commands:
   reader: {argv: [/bin/cat]}
   surroundings: {argv: [/usr/bin/env], environment: {ONLY: this}, recipe_environment: [TOKEN]}
   missing: {argv: [/no/such/program]}
+  counter: {argv: [/usr/bin/wc, -c]}
+  witness: {argv: [/bin/sh, -c, "touch @DIR@/began; cat"]}
   there: {argv: [/bin/pwd], working_directory: "@DIR@"}
 )";
+
+// A body that breaks off behind more than a pipe holds.
+class Brittle final : public HandleOpener {
+ public:
+  std::string_view kind() const override { return "brittle"; }
+  StepResult<std::unique_ptr<ByteReader>> open_bytes(const Handle&, Bodies&) override {
+    return std::make_unique<Reader>();
+  }
+  StepResult<std::unique_ptr<RowReader>> open_rows(const Handle&, Bodies&) override {
+    return step_fail("invalid", "no rows");
+  }
+
+ private:
+  struct Reader final : ByteReader {
+    StepResult<std::size_t> read(std::span<std::byte> into) override {
+      if (given > 1u << 20) return step_fail("connection", "the share is gone");
+      given += into.size();
+      return into.size();
+    }
+    std::size_t given = 0;
+  };
+};
+
+[[maybe_unused]] const auto kNoPipeSignal = std::signal(SIGPIPE, SIG_IGN);  // as the agent does at its start
 
 struct Command {
   test::ConnectorSite agent{"connections: {}", kPolicy};
@@ -168,6 +198,32 @@ TEST_CASE("standard input is text or a body", "[command]") {
       *command.action,
       args({{"template", "say"}, {"params", Value(args({{"what", "x"}}))}, {"stdin", std::string(1u << 20, 'x')}}));
   CHECK(unread);
+}
+
+TEST_CASE("a body of any size reaches a program, and memory stays flat", "[command][streaming]") {
+  Command command;
+  const auto spool = command.agent.bodies.new_spool("application/octet-stream");
+  const std::string mebibyte(1u << 20, 'x');
+  for (int i = 0; i < 200; ++i) REQUIRE((*spool)->write(as_bytes(mebibyte)));
+  const Value body(*(*spool)->commit({}));
+  const test::PeakMemory memory;
+  const auto counted = command.agent.run(*command.action, args({{"template", "counter"}, {"stdin", body}}));
+  CHECK(command.text(counted) == "209715200\n");
+  CHECK(memory.grown() < 8u << 20);
+}
+
+TEST_CASE("a body that cannot be opened starts no program; one that breaks off ends it", "[command]") {
+  Command command;
+  const auto read = [&](Value body) {
+    return command.agent.run(*command.action, args({{"template", "witness"}, {"stdin", std::move(body)}})).error();
+  };
+  CHECK(read(Value(Handle{"nothing", {}})).error_class() == "invalid");
+  CHECK_FALSE(std::filesystem::exists(command.agent.dir.path() + "/began"));
+  command.agent.bodies.add(std::make_unique<Brittle>());
+  const auto broken = read(Value(Handle{"brittle", {}}));
+  CHECK(broken.error_class() == "connection");
+  CHECK(broken.message == "reading its standard input: the share is gone");
+  CHECK(std::filesystem::exists(command.agent.dir.path() + "/began"));
 }
 
 TEST_CASE("long or binary output is a body only", "[command]") {

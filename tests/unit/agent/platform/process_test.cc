@@ -1,11 +1,13 @@
 #include "agent/platform/process.h"
 
 #include "agent/platform/fd.h"
+#include "shared/base/text.h"
 #include "tests/support/temp_dir.h"
 
 #include <catch2/catch.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -38,6 +40,30 @@ class Kept final : public ProcessOutput {
   }
   std::size_t limit_;
 };
+
+class Pieces final : public ProcessInput {
+ public:
+  explicit Pieces(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {}
+  Result<std::span<const std::byte>> next_piece() override {
+    if (given < pieces_.size()) return as_bytes(pieces_[given++]);
+    if (problem) return std::unexpected(*problem);
+    return std::span<const std::byte>();
+  }
+  std::size_t given = 0;
+  std::optional<Error> problem;  // behind the last piece
+
+ private:
+  std::vector<std::string> pieces_;
+};
+
+Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
+                               ProcessOutput& output) {
+  Pieces nothing({});
+  return platform::run_process(spec, deadline, std::move(stop), nothing, output);
+}
+
+// As the agent does at its start.
+[[maybe_unused]] const auto kNoPipeSignal = ::signal(SIGPIPE, SIG_IGN);
 
 SteadyTime soon() { return std::chrono::steady_clock::now() + 60s; }
 
@@ -93,19 +119,37 @@ TEST_CASE("a program inherits nothing: environment, descriptors, directory, priv
   ::unsetenv("SALLYPORT_CANARY");
 }
 
-TEST_CASE("standard input comes from a descriptor or is empty", "[platform][process]") {
-  const test::TempDir dir;
-  const Fd input(::open(dir.write("in", "from a file").c_str(), O_RDONLY));
-  Kept kept;
+TEST_CASE("a program reads its standard input to the end, in pieces of any size", "[platform][process]") {
   ProcessSpec spec;
   spec.argv = {"/bin/cat"};
-  spec.stdin_fd = input.get();
-  REQUIRE(run_process(spec, soon(), {}, kept));
-  CHECK(kept.out == "from a file");
-  spec.stdin_fd = -1;
-  Kept nothing;
-  REQUIRE(run_process(spec, soon(), {}, nothing));
-  CHECK(nothing.out.empty());
+  const std::string large(3'000'000, 'x');
+  const std::vector<std::string> pieces =
+      GENERATE_REF(values<std::vector<std::string>>({{}, {"text"}, {"a", "b", "c"}, {large, "y", large}}));
+  Pieces input(pieces);
+  Kept kept;
+  REQUIRE(run_process(spec, soon(), {}, input, kept));
+  CHECK(kept.out == fmt::format("{}", fmt::join(pieces, "")));
+}
+
+TEST_CASE("a program need not read its standard input", "[platform][process]") {
+  const char* script = GENERATE("true", "exec <&-; sleep 0.3; echo on", "head -c 10 >/dev/null");
+  INFO(script);
+  Pieces endless(std::vector<std::string>(100'000, std::string(1'000, 'x')));
+  Kept kept;
+  const auto end = run_process(shell(script), soon(), {}, endless, kept);
+  REQUIRE(end);
+  CHECK(end->code == 0);
+  CHECK(endless.given < 1'000);  // what a pipe holds, and no more
+}
+
+TEST_CASE("standard input that cannot be read on ends the program", "[platform][process]") {
+  Pieces input({"first"});
+  input.problem = Error{Errc::unavailable, "the share is gone"};
+  Kept kept;
+  const auto end = run_process(shell("cat; sleep 600"), soon(), {}, input, kept);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().code == Errc::unavailable);
+  CHECK(end.error().message.ends_with("the share is gone"));
 }
 
 TEST_CASE("a large output arrives whole", "[platform][process]") {
