@@ -164,5 +164,6 @@ struct Execution::Impl {
 
 StepError invalid_at(std::string_view where, const std::string& what);
 StepError doubt();
+inline Label mask_of(const recipe::Step& step) { return step.mask ? Label::masked : Label::none; }
 
 }  // namespace sallyport::runner

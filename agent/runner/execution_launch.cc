@@ -42,7 +42,7 @@ void Execution::Impl::launch(OpenRun& run) {
     report_started(run, "");
     return settle(run, Outcome::failure(std::move(arguments).error()));
   }
-  run.label = deep_label(*arguments) | (current->step->mask ? Label::masked : Label::none);
+  run.label = deep_label(*arguments) | mask_of(*current->step);
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
   run.repeated |= run.doubtful;
   if (current->step->uses == kWait) return start_wait(run, *arguments);
@@ -72,13 +72,14 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
   expr::Activation names = contexts.names();
   if (run.id.item != kNoItem) names.bind("item", run.item);
   SP_CHECK(bind_secrets(step, names));
-  const auto given = step.with.evaluate(names);
+  const auto given = step.with.evaluate(names, {.secrets = expr::SecretUse::carry_only});
   if (!given) {
-    const std::string where = given.error().path.empty() ? "`with`" : "`with." + given.error().path + "`";
-    return std::unexpected(invalid_at(where, expr::to_string(given.error().problem)));
+    const auto& [path, problem] = given.error();
+    const std::string where = path.empty() ? "`with`" : "`with." + path + "`";
+    return std::unexpected(tellable(invalid_at(where, expr::to_string(problem)), problem.label | mask_of(step)));
   }
   auto bound = recipe::bind_arguments(*action, step.with, *given);
-  if (!bound) return std::unexpected(invalid_at("`with`", bound.error().front().message));
+  if (!bound) return std::unexpected(tellable(invalid_at("`with`", bound.error().front().message), mask_of(step)));
   return *std::move(bound);
 }
 
@@ -125,7 +126,7 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
 
 void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments) {
   record_intent(run.id, std::nullopt);
-  report_started(run, shown(arguments.with_label(current->step->mask ? Label::masked : Label::none)));
+  report_started(run, shown(arguments.with_label(mask_of(*current->step))));
   if (!std::exchange(run.announced, false) && run.doubtful) {
     report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
   }

@@ -81,7 +81,7 @@ void Execution::Impl::take(Pulled pulled) {
   if (!pulled.item) {
     const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->reading.interrupted;
     if (broken_off) return;
-    const Label label = loop.label() | (current->step->mask ? Label::masked : Label::none);
+    const Label label = loop.label() | mask_of(*current->step);
     auto error = tellable(std::move(pulled.item).error(), label);
     error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");
     if (!read_later(error)) loop.fail(std::move(error));

@@ -1,5 +1,6 @@
 #include "shared/expr/evaluator.h"
 
+#include "shared/expr/carrying.h"
 #include "shared/expr/compare.h"
 #include "shared/expr/functions.h"
 #include "shared/expr/records.h"
@@ -133,6 +134,8 @@ std::expected<Label, Failure> Evaluator::taint(const Node& node, const ValueList
 Answer Evaluator::call(const Node& node) {
   SP_TRY(const auto arguments, operands(node));
   SP_TRY(const Label label, taint(node, arguments));
+  if (must_not_see(label) && !only_carries(*node.function, arguments))
+    return std::unexpected(looks_into(fmt::format("'{}'", node.name)));
   auto answer = node.function->body(
       Call{.arguments = arguments, .budget = budget_, .patterns = patterns_, .pattern = node.pattern.get()});
   if (answer) return answer->with_label(label);
@@ -157,6 +160,7 @@ Answer Evaluator::map(const Node& node) {
   Label label = Label::none;
   for (std::size_t i = 0; i < parts.size(); i += 2) {
     label = label | parts[i].label();
+    if (must_not_see(label)) return std::unexpected(looks_into("a key"));
     if (!is_key(parts[i]))
       return labelled({.message = fmt::format("unsupported key type: {}", to_string(parts[i].kind()))}, label);
     if (!entries.emplace(std::move(parts[i]), std::move(parts[i + 1])).second)
@@ -168,6 +172,9 @@ Answer Evaluator::map(const Node& node) {
 
 Answer Evaluator::record(const Node& node) {
   SP_TRY(const auto values, operands(node));
+  for (const auto& value : values) {
+    if (must_not_see(value.label())) return std::unexpected(looks_into(node.name));
+  }
   auto answer = make_record(node.name, node.fields, values, budget_);
   if (!answer) return std::unexpected(placed(std::move(answer).error(), node, values));
   Label label = Label::none;
@@ -185,6 +192,7 @@ Answer Evaluator::logic(const Node& node) {
       answer = refuse(ast_[child], decisive ? "||" : "&&", std::span(&*answer, 1));
     if (!answer && answer.error().kind == Failure::Kind::exhausted) return answer;
     label = label | (answer ? answer->label() : answer.error().label);
+    if (must_not_see(label)) return std::unexpected(looks_into(decisive ? "'||'" : "'&&'"));
     if (!answer) {
       if (!failure) failure = std::move(answer).error();
     } else if (answer->as_bool() == decisive) {
@@ -198,6 +206,7 @@ Answer Evaluator::logic(const Node& node) {
 Answer Evaluator::conditional(const Node& node) {
   SP_TRY(const auto condition, evaluate(node.children[0]));
   if (!condition.is(Value::Kind::boolean)) return refuse(node, "?:", std::span(&condition, 1));
+  if (must_not_see(condition.label())) return std::unexpected(looks_into("a condition"));
   auto answer = evaluate(node.children[condition.as_bool() ? 1 : 2]);
   if (!answer) return labelled(std::move(answer).error(), condition.label());
   return answer->with_label(condition.label());

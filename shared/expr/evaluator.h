@@ -10,7 +10,11 @@ namespace sallyport::expr {
 class Evaluator {
  public:
   Evaluator(const Ast& ast, const Activation& activation, EvalLimits limits)
-      : ast_(ast), activation_(activation), budget_(limits.max_cost), slots_(static_cast<std::size_t>(ast.slots)) {}
+      : ast_(ast),
+        activation_(activation),
+        secrets_(limits.secrets),
+        budget_(limits.max_cost),
+        slots_(static_cast<std::size_t>(ast.slots)) {}
 
   Answer evaluate(NodeId id);
 
@@ -36,10 +40,14 @@ class Evaluator {
   // The label of a call's result, and of its failure: everything in the arguments, or only the arguments themselves.
   std::expected<Label, Failure> taint(const Node& node, const ValueList& arguments);
   Failure placed(Failure failure, const Node& node, std::span<const Value> arguments) const;
+  bool must_not_see(Label label) const {
+    return secrets_ == SecretUse::carry_only && sallyport::has(label, Label::secret);
+  }
   std::unexpected<Failure> refuse(const Node& node, std::string_view name, std::span<const Value> arguments) const;
 
   const Ast& ast_;
   const Activation& activation_;
+  SecretUse secrets_;
   Budget budget_;
   RecentPatterns patterns_;
   std::vector<Answer> slots_;  // of cel.bind() the error, too: it counts where the name is used

@@ -1,3 +1,4 @@
+#include "shared/expr/carrying.h"
 #include "shared/expr/compare.h"
 #include "shared/expr/evaluator.h"
 
@@ -40,6 +41,8 @@ Answer Evaluator::Loop::boolean(NodeId id) {
   auto answer = evaluator_.evaluate(id);
   if (answer && !answer->is(Value::Kind::boolean))
     return evaluator_.refuse(evaluator_.ast_[id], "the condition of a macro", std::span(&*answer, 1));
+  if (evaluator_.must_not_see(answer ? answer->label() : answer.error().label))
+    return std::unexpected(looks_into("the condition of a macro"));
   return answer;
 }
 

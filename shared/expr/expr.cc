@@ -78,8 +78,9 @@ Outcome<Value> evaluate(const Program& program, const Activation& activation, Ev
     answer.error().offset = 0;
   }
   if (answer) return *std::move(answer);
-  return std::unexpected(
-      located(Problem{.message = answer.error().message, .offset = answer.error().offset}, code.source));
+  return std::unexpected(located(
+      Problem{.message = answer.error().message, .offset = answer.error().offset, .label = answer.error().label},
+      code.source));
 }
 
 }  // namespace sallyport::expr

@@ -21,9 +21,10 @@ namespace sallyport::expr {
 // What is wrong and where. `message` never contains data, only text of the expression itself and names of types.
 struct Problem {
   std::string message;
-  std::size_t offset = 0;  // bytes from the start of the source
-  int line = 1;            // 1-based
-  int column = 1;          // 1-based, in Unicode code points
+  std::size_t offset = 0;     // bytes from the start of the source
+  int line = 1;               // 1-based
+  int column = 1;             // 1-based, in Unicode code points
+  Label label = Label::none;  // of an evaluation: of everything that had a say in whether and where it failed
 
   friend bool operator==(const Problem&, const Problem&) = default;
 };
@@ -108,14 +109,20 @@ class Activation {
   std::map<std::string, Value, std::less<>> values_;
 };
 
+enum class SecretUse {
+  any,
+  carry_only,  // an expression that asks what a secret is fails, whatever it is; see carrying.h
+};
+
 struct EvalLimits {
   std::uint64_t max_cost = 1'000'000;       // one per operation and element made, and per ten bytes touched
   std::size_t max_output_bytes = 4u << 20;  // of the result, counted as its text would be
+  SecretUse secrets = SecretUse::any;
 };
 
 // Labels: the result carries the union of the labels of everything that influenced it, conditions and the operands of
-// `&&`, `||` and macros included; elements of lists and maps keep their own. Whether an evaluation fails may still
-// depend on a secret: a caller that shows problems of labelled data must know that.
+// `&&`, `||` and macros included; elements of lists and maps keep their own. Whether an evaluation fails may
+// depend on labelled data, too: Problem::label says so, and SecretUse::carry_only keeps secrets out of it.
 Outcome<Value> evaluate(const Program& program, const Activation& activation, EvalLimits limits = {});
 
 }  // namespace sallyport::expr

@@ -1,4 +1,5 @@
 #include "shared/expr/template.h"
+#include "shared/expr/carrying.h"
 
 #include "shared/expr/ast.h"
 #include "shared/expr/convert.h"
@@ -50,7 +51,9 @@ Outcome<std::size_t> closing(std::string_view text, std::size_t start) {
   }
 }
 
-Answer interpolated(const Value& value) {
+Answer interpolated(const Value& value, SecretUse secrets) {
+  const bool may_fail = value.is(Value::Kind::bytes) && has(value.label(), Label::secret);
+  if (may_fail && secrets == SecretUse::carry_only) return std::unexpected(looks_into("text from bytes"));
   if (value.is(Value::Kind::type)) return Value(value.as_type().name);
   auto text = to_text(value);
   if (text || text.error().kind != Failure::Kind::no_overload) return text;
@@ -145,8 +148,8 @@ Outcome<Value> Template::evaluate(const Activation& activation, EvalLimits limit
     const auto& [program, offset] = std::get<Placed>(piece);
     auto value = expr::evaluate(program, activation, limits);
     if (!value) return wrong(std::move(value).error(), offset);
-    auto text = interpolated(*value);
-    if (!text) return wrong(Problem{.message = text.error().message}, offset);
+    auto text = interpolated(*value, limits.secrets);
+    if (!text) return wrong(Problem{.message = text.error().message, .label = text.error().label}, offset);
     label = label | value->label();
     out += text->as_string();
     if (out.size() > limits.max_output_bytes)

@@ -159,6 +159,45 @@ TEST_CASE("an error that a secret causes does not show it", "[execution][secret]
   CHECK(job.end().message.find("s3cr3t") == std::string::npos);
 }
 
+TEST_CASE("no failure of an expression says what a secret is", "[execution][secret]") {
+  const auto asks =
+      GENERATE(as<std::string>{}, "secrets.token.charAt(item) == 's' ? string(1 / 0) : 'x'",
+               "{'s': 'x'}[secrets.token.charAt(item)]", "secrets.token.startsWith('s3') ? 'x' : string(1 / 0)",
+               "secrets.token.replace('s', 'xxxxxxxxxxxxxxxxxxxxxxxx')", "string(bytes(secrets.token))",
+               "secrets.token.split('3')[item]", "[1, 2].exists(x, secrets.token.size() == x) ? 'a' : 'b'");
+  INFO(asks);
+  JobScript job(
+      "steps:\n  - id: a\n    uses: sql.query@1\n    connection: c\n"
+      "    foreach: {over: \"[0, 1, 2, 3, 4, 5]\", on_item_failure: continue}\n"
+      "    with: {statement: \"select :p\", params: {p: \"${{ " +
+      asks + " }}\"}}\n");
+  job.run();
+  CHECK(job.ran.empty());
+  std::set<std::string> told;
+  for (const auto& body : job.reports) {
+    const auto* end = std::get_if<report::StepFinished>(&body);
+    if (end != nullptr && end->path != "a") told.insert(end->error_class + ": " + end->message);
+  }
+  REQUIRE(told.size() == 1);  // all items the same
+  CHECK(told.begin()->starts_with("invalid: `with.params.p`: line 1, column "));
+  CHECK(told.begin()->find("may not depend on a secret") != std::string::npos);
+}
+
+TEST_CASE("of a failed expression over masked values the class is told", "[execution][mask]") {
+  const auto [mask, over] =
+      GENERATE(table<std::string, std::string>({{", mask: true", "1 / 0"},
+                                                {"", "steps.seen.output.text == 's3cr3t' ? 1 / 0 : 1"},
+                                                {"", "int(steps.seen.output.text)"}}));
+  JobScript job(
+      "steps:\n  - {id: seen, uses: command.run@1, mask: true, with: {template: t}}\n"
+      "  - {id: a, uses: file.list@1, connection: c, with: {path: \"${{ string(" +
+      over + ") }}\"}" + mask + "}\n");
+  job.on("command.run@1", [](const RunStep&) { return gives(Value(ValueMap{{"text", "s3cr3t"}})); }).run();
+  CHECK(
+      job.end().message ==
+      "what it was given is refused (invalid); more is not told, because the step works with secret or masked values");
+}
+
 TEST_CASE("a secret decides neither whether a step runs nor how often", "[execution][secret]") {
   const auto later = GENERATE(
       as<std::string>{},

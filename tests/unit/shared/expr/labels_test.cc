@@ -26,13 +26,18 @@ Activation bindings() {
   return activation;
 }
 
-Value evaluated(std::string_view source) {
+Program compiled(std::string_view source) {
   Environment environment;
   for (const auto& name : kNames) environment.declare(name);
   const auto program = compile(source, environment);
   INFO(source);
   REQUIRE(program);
-  auto value = evaluate(*program, bindings());
+  return *program;
+}
+
+Value evaluated(std::string_view source) {
+  auto value = evaluate(compiled(source), bindings());
+  INFO(source);
   INFO((value ? std::string() : value.error().message));
   REQUIRE(value);
   return *value;
@@ -187,4 +192,124 @@ TEST_CASE("problems hold no data", "[expr][label]") {
     if (value) continue;
     CHECK_THAT(value.error().message, !Catch::Contains("hunter2") && !Catch::Contains("7"));
   }
+}
+
+namespace {
+
+constexpr EvalLimits kCarryOnly{.secrets = SecretUse::carry_only};
+
+}  // namespace
+
+TEST_CASE("where secrets are only carried they can be joined, encoded and given on", "[expr][label][carry]") {
+  for (auto source : {"secret",
+                      "'Bearer ' + secret",
+                      "secret + secret",
+                      "string(secret)",
+                      "bytes(secret)",
+                      "base64.encode(bytes('ann:' + secret))",
+                      "['a', secret].join('-')",
+                      "secret.trim().lowerAscii()",
+                      "secret.upperAscii().reverse()",
+                      "[secret][0]",
+                      "{'a': secret}.a",
+                      "{'a': secret}['a']",
+                      "secrets.token",
+                      "secrets['token']",
+                      "tainted_list[0]",
+                      "tainted_list.map(x, x)[1]",
+                      "tainted_list + [1]",
+                      "true ? secret : 'x'",
+                      "true || flag ? secret : 'x'",
+                      "cel.bind(s, secret, s + 'x')",
+                      "has(secrets.token)",
+                      "dyn(secret)"}) {
+    INFO(source);
+    const auto value = evaluate(compiled(source), bindings(), kCarryOnly);
+    INFO((value ? std::string() : value.error().message));
+    REQUIRE(value);
+    CHECK(value->label() == Label::secret);
+  }
+}
+
+TEST_CASE("and nothing can be asked of them", "[expr][label][carry]") {
+  for (auto source : {"secret == 'hunter2'",
+                      "secret == 'x' ? 1 : 2",
+                      "flag ? 1 : 2",
+                      "flag || true",
+                      "false || flag",
+                      "!flag",
+                      "(1 / 0 > 0) || flag",
+                      "int(secret)",
+                      "secret.charAt(0)",
+                      "secret.substring(1)",
+                      "secret.split('n')",
+                      "secret.replace('h', 'a')",
+                      "secret.matches('h.*')",
+                      "size(secret)",
+                      "secret.contains('h')",
+                      "secret.indexOf('h')",
+                      "'%s'.format([secret])",
+                      "{'a': 1}[secret]",
+                      "{secret: 1}",
+                      "['a'][number - 7]",
+                      "[1][number]",
+                      "number + 1",
+                      "number < 3",
+                      "-number",
+                      "string(bytes(secret))",
+                      "'a' in [secret]",
+                      "[secret] == ['a']",
+
+                      "list.all(x, x > 0)",
+                      "list.filter(x, x > 1)",
+                      "list.exists_one(x, x == 3)",
+                      "[1].filter(x, flag)",
+                      "list.map(x, x > 1, 0)",
+                      "[secret].transformMapEntry(i, v, {v: i})",
+                      "timestamp(secret)",
+                      "base64.decode(secret)",
+                      "google.protobuf.StringValue{value: secret}",
+                      "strings.quote(secret)",
+                      "math.greatest(1, number)",
+                      "'a'.matches(secret)",
+                      "type(secret) == string"}) {
+    INFO(source);
+    const auto value = evaluate(compiled(source), bindings(), kCarryOnly);
+    REQUIRE_FALSE(value);
+    CHECK(value.error().message.contains("may not depend on a secret"));
+    CHECK(value.error().label == Label::none);  // it fails whatever the secret is
+  }
+  // Decided by another element, whatever the secret one is.
+  CHECK(evaluate(compiled("list.exists(x, x == 3)"), bindings(), kCarryOnly)->label() == Label::none);
+  // Masked values may be looked into.
+  CHECK(evaluate(compiled("masked == '1985-01-01' ? 1 : 2"), bindings(), kCarryOnly) == Value(1));
+}
+
+TEST_CASE("nor of their bytes as text", "[expr][label][carry]") {
+  Environment environment;
+  environment.declare("key");
+  Activation activation;
+  const auto text = Template::parse("k ${{ key }}", environment);
+  for (const auto& key : {Bytes{std::byte{0xff}}, Bytes{std::byte{'a'}}}) {
+    activation.bind("key", Value(key).with_label(Label::secret));
+    const auto carried = text->evaluate(activation, kCarryOnly);
+    REQUIRE_FALSE(carried);
+    CHECK(carried.error().message.starts_with("text from bytes may not depend on a secret"));
+  }
+}
+
+TEST_CASE("a problem says what had a say in it", "[expr][label]") {
+  const auto label = [](std::string_view source) {
+    const auto value = evaluate(compiled(source), bindings());
+    INFO(source);
+    REQUIRE_FALSE(value);
+    return value.error().label;
+  };
+  CHECK(label("1 / 0") == Label::none);
+  CHECK(label("plain.charAt(99)") == Label::none);
+  CHECK(label("masked.charAt(99)") == Label::masked);
+  CHECK(label("masked == 'x' ? 1 : 1 / 0") == Label::masked);
+  CHECK(label("secrets.other") == Label::secret);
+  CHECK(label("(1 / (number - 7)) + size(masked)") == Label::secret);
+  CHECK(label("record.born.charAt(99)") == Label::masked);
 }
