@@ -10,6 +10,7 @@
 #include "agent/link/enrol.h"
 #include "agent/link/supervisor.h"
 #include "agent/platform/boot_clock.h"
+#include "agent/platform/heap.h"
 #include "agent/platform/secret_file.h"
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
@@ -40,6 +41,7 @@ namespace {
 constexpr auto kEnrolTime = std::chrono::seconds(30);
 constexpr auto kDrainTime = std::chrono::seconds(25);
 constexpr auto kFarewell = std::chrono::seconds(3);  // for the relay to confirm the last reports
+constexpr auto kBetweenJobs = std::chrono::seconds(20);
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
 
@@ -112,6 +114,15 @@ Result<Durable> open_durable(const policy::Config& config) {
   return Durable{std::move(lock), std::move(identities), std::move(*identity), std::move(journal), std::move(spool)};
 }
 
+// What a large job needed is not kept for the rest of the agent's life.
+asio::awaitable<void> give_memory_back(const runner::Engine& engine) {
+  for (;;) {
+    co_await sleep_for(kBetweenJobs);
+    const auto now = engine.status();
+    if (now.relay_jobs + now.local_jobs == 0) platform::give_back_heap();
+  }
+}
+
 asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::Supervisor& supervisor,
                                                 const platform::ServiceHost& host, const Log& log) {
   if (auto started = co_await engine.start(); !started) {
@@ -122,11 +133,12 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
     log.error("agent.fault", {{"task", task}, {"why", why}});
     std::raise(SIGTERM);
   });
-  TaskGroup watchdog(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
+  TaskGroup housekeeping(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
     log.error("agent.fault", {{"task", task}, {"why", why}});
   });
   link.spawn("link", supervisor.run());
-  watchdog.spawn("watchdog", feed_watchdog([&engine] { return engine.prove_alive(); }, host));
+  housekeeping.spawn("memory", give_memory_back(engine));
+  housekeeping.spawn("watchdog", feed_watchdog([&engine] { return engine.prove_alive(); }, host));
   log.info("agent.started");
 
   const auto signal = co_await platform::wait_for_stop_signal();
@@ -137,8 +149,8 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
   while (engine.status().outbox.rows > 0 && std::chrono::steady_clock::now() < farewell) co_await sleep_for(kTick);
   supervisor.stop("the agent stops");
   co_await link.join();
-  watchdog.stop();
-  co_await watchdog.join();
+  housekeeping.stop();
+  co_await housekeeping.join();
   log.info("agent.stopped");
   co_return Result<void>();
 }

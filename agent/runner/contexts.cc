@@ -38,7 +38,9 @@ Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const 
                                     {"run_number", Value(static_cast<std::int64_t>(job.run_number))},
                                     {"started_at", timestamp(job.accepted_at)}}));
   names_.bind("agent", Value(ValueMap{{"name", agent.name}, {"group", recipe.run_on}}));
-  names_.bind("steps", Value(ValueMap{}));
+  for (const auto& step : recipe.steps)
+    steps_.emplace(step.id, Value(ValueMap{{"status", "not_run"}, {"output", Value()}, {"error", Value()}}));
+  names_.bind("steps", Value(steps_));
 }
 
 void Contexts::set_step(const std::string& id, const Outcome& outcome) {

@@ -14,6 +14,7 @@ class Contexts {
  public:
   Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger);
 
+  // Until then a step is `not_run`, which on_failure of the recipe can ask.
   void set_step(const std::string& id, const Outcome& outcome);
   void set_error(const std::string& step, const connectors::StepError& error);
 

@@ -8,16 +8,26 @@ namespace sallyport::runner {
 
 Result<std::shared_ptr<const recipe::Recipe>> RecipeCache::get(const std::string& recipe_json) {
   const auto it = std::ranges::find(recent_, recipe_json, &Entry::text);
-  if (it != recent_.end()) {
-    recent_.splice(recent_.begin(), recent_, it);
-    return recent_.front().recipe;
+  auto recipe = it == recent_.end() ? nullptr : it->used.lock();
+  if (!recipe) {
+    auto loaded = recipe::recipe_from_canonical(recipe_json);
+    if (!loaded)
+      return fail(Errc::invalid, "the recipe is not one this agent understands: " + loaded.error().front().message);
+    recipe = std::make_shared<const recipe::Recipe>(*std::move(loaded));
   }
-  auto loaded = recipe::recipe_from_canonical(recipe_json);
-  if (!loaded)
-    return fail(Errc::invalid, "the recipe is not one this agent understands: " + loaded.error().front().message);
-  recent_.push_front({recipe_json, std::make_shared<const recipe::Recipe>(*std::move(loaded))});
-  if (recent_.size() > limit_) recent_.pop_back();
-  return recent_.front().recipe;
+  if (it != recent_.end()) recent_.erase(it);
+  recent_.push_front({recipe_json, recipe, recipe});
+  keep_recent();
+  return recipe;
+}
+
+void RecipeCache::keep_recent() {
+  std::size_t bytes = 0;
+  for (auto& entry : recent_) {
+    bytes += entry.text.size();
+    if (bytes > limit_) entry.kept.reset();
+  }
+  std::erase_if(recent_, [](const Entry& entry) { return entry.used.expired(); });
 }
 
 }  // namespace sallyport::runner

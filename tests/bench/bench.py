@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of whole programs: bench.py BIN [footprint|dispatch|idle]...; the first two when none is named.
 
-footprint  memory and CPU of an idle, linked agent: resident, private, CPU ticks in 20 s
+footprint  memory and CPU of an idle, linked agent, before it has done anything and after 100 jobs: resident, private, CPU ticks in 20 s
 dispatch   time from the API call being sent to the first step running, one job after the other on an idle pair; p50, p95, p99.
            Fails when p50 reaches 50 ms; footprint when the agent reaches 20 MB.
 idle       the same for an agent that had nothing to do for longer than a lease, which it has to have confirmed then (docs/decisions/0007)
@@ -51,6 +51,15 @@ def idle(world):
 
 
 def footprint(world):
+    fresh = idle_agent(world, "before any job")
+    jobs = [world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"n": n}})[1]["id"] for n in range(100)]
+    for job in jobs:
+        first_step_started(world, job)
+    time.sleep(45)  # their ends, and the agent's tidying up
+    return idle_agent(world, "after 100 jobs") and fresh
+
+
+def idle_agent(world, when):
     pid = world.processes["agent"].pid
     time.sleep(5)
     rollup = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
@@ -62,7 +71,7 @@ def footprint(world):
 
     before = ticks()
     time.sleep(20)
-    print(f"footprint: agent idle and linked, {kib['Rss'] / 1024:.1f} MiB resident, {kib['Private_Dirty'] / 1024:.1f} MiB private dirty, "
+    print(f"footprint: agent idle and linked, {when}: {kib['Rss'] / 1024:.1f} MiB resident, {kib['Private_Dirty'] / 1024:.1f} MiB private dirty, "
           f"{ticks() - before} CPU ticks in 20 s, program {os.path.getsize(world.bin / 'sallyport-agent') / 1048576:.1f} MiB")
     return kib["Rss"] * 1024 < 20_000_000
 

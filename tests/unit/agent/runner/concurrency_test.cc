@@ -50,17 +50,37 @@ TEST_CASE("skip leaves no trace", "[concurrency]") {
   CHECK_FALSE(gate.leave(kKey, job(9)));  // never entered
 }
 
-TEST_CASE("equal recipe texts share one compiled recipe, and few are kept", "[recipe-cache]") {
-  RecipeCache cache(2);
+TEST_CASE("equal recipe texts share one compiled recipe, and few bytes are kept", "[recipe-cache]") {
   const auto text = [](int number) {
     return canonical("steps:\n  - {id: a, uses: log.write@1, with: {text: \"" + std::to_string(number) + "\"}}\n");
   };
-  const auto first = cache.get(text(1));
-  REQUIRE(first);
-  CHECK(cache.get(text(1)).value() == *first);
+  RecipeCache cache(2 * text(1).size());
+  const auto is_kept = [&](int number, const std::weak_ptr<const recipe::Recipe>& before) {
+    return cache.get(text(number)).value() == before.lock();
+  };
+  std::weak_ptr<const recipe::Recipe> first = cache.get(text(1)).value();
+  CHECK(is_kept(1, first));
   REQUIRE(cache.get(text(2)));
-  REQUIRE(cache.get(text(3)));
-  CHECK(cache.get(text(1)).value() != *first);
+  CHECK(is_kept(1, first));
+  SECTION("what no job uses goes, the least recently used first") {
+    REQUIRE(cache.get(text(3)));
+    CHECK(is_kept(1, first));
+    REQUIRE((cache.get(text(2)) && cache.get(text(3))));
+    CHECK(first.expired());
+  }
+  SECTION("what a job uses is shared, however many came after it") {
+    const auto used = first.lock();
+    for (int number = 2; number < 10; ++number) REQUIRE(cache.get(text(number)));
+    CHECK(is_kept(1, first));
+  }
+  SECTION("one that is larger than all that is kept lives as long as its jobs") {
+    RecipeCache small(10);
+    auto job = small.get(text(1)).value();
+    const std::weak_ptr<const recipe::Recipe> large = job;
+    CHECK(small.get(text(1)).value() == job);
+    job.reset();
+    CHECK(large.expired());
+  }
   const auto bad = cache.get("{}");
   REQUIRE_FALSE(bad);
   CHECK(bad.error().code == Errc::invalid);

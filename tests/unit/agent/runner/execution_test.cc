@@ -92,6 +92,24 @@ TEST_CASE("a failed step fails the job, unless it may", "[execution][failure]") 
   }
 }
 
+TEST_CASE("on_failure can ask how far the job came", "[execution][failure]") {
+  JobScript job(R"(steps:
+  - {id: a, uses: command.run@1, with: {template: t}}
+  - {id: b, uses: file.list@1, connection: c, with: {path: x}}
+  - {id: c, uses: file.list@1, connection: c, with: {path: y}}
+on_failure:
+  - {id: skipped, if: "steps.c.status == 'succeeded'", uses: file.list@1, connection: c, with: {path: z}}
+  - id: tell
+    uses: log.write@1
+    with: {text: "${{ steps.a.status }}, ${{ steps.b.status }}, ${{ steps.c.status }}, ${{ string(steps.c.output == null) }}, ${{ steps.skipped.status }}"}
+)");
+  job.on("file.list@1", [](const RunStep&) { return fails("timeout", "slow"); }).run();
+  CHECK(job.ran == Lines{"a#1", "b#1"});
+  const auto told = job.told();
+  CHECK(std::ranges::find(told, "log info succeeded, failed, not_run, true, skipped") != told.end());
+  CHECK(job.end().error_class == "timeout");
+}
+
 TEST_CASE("on_failure steps see the error and do not change the outcome", "[execution][failure]") {
   JobScript job(R"(
 steps:
