@@ -97,10 +97,11 @@ Result<void> ChangeWriter::operator()(const AddIntent& change) {
   if (standing.epoch != intent.epoch)
     return fail(Errc::conflict, "job " + change.job.value + " runs under another epoch by now");
   return db_.run(
-      "INSERT INTO intents(job, path, item, attempt, epoch, idempotency_key, at_ms, wake_ms) VALUES(?,?,?,?,?,?,?,?) "
-      "ON CONFLICT DO UPDATE SET epoch = excluded.epoch, at_ms = excluded.at_ms",
+      "INSERT INTO intents(job, path, item, attempt, epoch, idempotency_key, at_ms, wake_ms, ledger) "
+      "VALUES(?,?,?,?,?,?,?,?,?) "
+      "ON CONFLICT DO UPDATE SET epoch = excluded.epoch, at_ms = excluded.at_ms, ledger = ledger AND excluded.ledger",
       change.job.value, intent.run.path, intent.run.item, intent.run.attempt, intent.epoch, intent.idempotency_key,
-      unix_ms(intent.at), ms_of(intent.wake_at));
+      unix_ms(intent.at), ms_of(intent.wake_at), intent.ledger ? 1 : 0);
 }
 
 Result<void> ChangeWriter::operator()(const AddDone& change) {

@@ -46,11 +46,11 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
 Result<std::vector<Intent>> read_intents(Database& db, const JobId& job) {
   std::vector<Intent> intents;
   SP_CHECK(db.each(
-      "SELECT path, item, attempt, epoch, idempotency_key, at_ms, wake_ms FROM intents WHERE job = ? ORDER BY path, "
-      "item, attempt",
+      "SELECT path, item, attempt, epoch, idempotency_key, at_ms, wake_ms, ledger FROM intents WHERE job = ? "
+      "ORDER BY path, item, attempt",
       [&](const Row& row) {
         intents.push_back({run_of(row), static_cast<std::uint64_t>(row.integer(3)), row.text(4),
-                           from_unix_ms(row.integer(5)), time_or_none(row, 6)});
+                           from_unix_ms(row.integer(5)), time_or_none(row, 6), row.integer(7) != 0});
       },
       job.value));
   return intents;

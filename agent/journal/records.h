@@ -33,6 +33,9 @@ struct Intent {
   std::string idempotency_key;
   WallTime at;
   std::optional<WallTime> wake_at;  // of a durable wait: when it is over
+  // Every run of this attempt keeps an effect ledger at its target. What the configuration says later, when the run is
+  // in doubt, does not count: an effect without its mark would be taken for one that never happened.
+  bool ledger = false;
 };
 
 struct Done {

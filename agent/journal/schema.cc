@@ -5,7 +5,7 @@
 namespace sallyport::journal {
 namespace {
 
-constexpr std::int64_t kSchema = 2;
+constexpr std::int64_t kSchema = 3;
 constexpr std::int64_t kApplicationId = 0x53504a31;  // "SPJ1"
 
 constexpr const char* kTables = R"sql(
@@ -65,6 +65,11 @@ CREATE TABLE departed(recipe TEXT PRIMARY KEY, left_ms INTEGER NOT NULL) WITHOUT
 PRAGMA user_version = 2;
 )sql";
 
+constexpr const char* kThird = R"sql(
+ALTER TABLE intents ADD COLUMN ledger INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
+)sql";
+
 Result<std::int64_t> number(Database& database, const char* sql) {
   std::int64_t value = 0;
   SP_CHECK(database.each(sql, [&](const Row& row) { value = row.integer(0); }));
@@ -90,6 +95,7 @@ Result<void> bring_up_to_date(Database& database, std::int64_t version) {
   Result<void> made;
   if (version < 1) made = database.script(kTables);
   if (made && version < 2) made = database.script(kSecond);
+  if (made && version < 3) made = database.script(kThird);
   if (made) made = database.script("COMMIT");
   if (!made && database.in_transaction()) std::ignore = database.script("ROLLBACK");
   return made;

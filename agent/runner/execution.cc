@@ -259,15 +259,14 @@ void Execution::Impl::conclude(const recipe::Step& step, const std::string& path
   // A failure whose handling began before the cancel stays one, and what its handling began is brought to an end.
   const bool handled = phase == Phase::steps && replay.began_below("on_failure.");
   const bool by_request = ending && ending->status == JobStatus::cancelled && !handled;
-  if (by_request) return finish(JobStatus::cancelled, ending->error, path);
+  const bool asks = outcome.status == StepStatus::in_doubt && step.doubt() == recipe::OnInDoubt::ask;
+  if (by_request && !asks) return finish(JobStatus::cancelled, ending->error, path);
   if (outcome.status == StepStatus::cancelled) {
     Ending late = over_time();
     late.step = path;
     return fail_job(std::move(late));
   }
-  if (outcome.status == StepStatus::in_doubt && step.doubt() == recipe::OnInDoubt::ask) {
-    return finish(JobStatus::in_doubt, error, path);
-  }
+  if (asks) return finish(JobStatus::in_doubt, error, path);
   fail_job({JobStatus::failed, error, path});
 }
 

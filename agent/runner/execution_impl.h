@@ -30,7 +30,7 @@ struct OpenRun {
   bool announced = false;                    // its intent and start are recorded, though it has not begun
   bool interrupted = false;                  // the leave to act was withdrawn while it ran
   bool durable_wait = false;                 // sleeping is all it does
-  bool certain = false;                      // when it says that it was broken off, nothing has happened
+  bool ledger = true;                        // those runs kept one
   std::optional<StepError> told_doubt = {};  // by its action
   Label label = Label::none;                 // of its arguments
 };
@@ -114,7 +114,7 @@ struct Execution::Impl {
   OpenRun resume(std::int64_t item, Value value) const;
   bool has_worker() const;
   void launch(OpenRun& run);
-  bool can_repeat(const recipe::ActionInfo& action, const Value& arguments) const;
+  bool keeps_ledger(const recipe::ActionInfo& action, const Value& arguments) const;
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);
   void start_wait(OpenRun& run, const Value& arguments);
   void write_log(OpenRun& run, const Value& arguments);
@@ -134,7 +134,8 @@ struct Execution::Impl {
   void end_item(const OpenRun& run, const Outcome& outcome);
 
   // --- execution_records.cc: what goes into journal and reports
-  void record_intent(const journal::StepRun& run, std::optional<WallTime> wake_at);
+  journal::Intent intent_of(const journal::StepRun& run) const;
+  void record_intent(journal::Intent intent);
   void record_done(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
   void report_started(OpenRun& run, const std::string& input_json);  // once for an attempt
   void report_finished(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);

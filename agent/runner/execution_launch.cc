@@ -22,6 +22,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   OpenRun run{{current->path, item, past.attempt}, std::move(value)};
   run.doubtful = past.doubtful || (job.held_before && !replay.began(current->path, item));
   run.started = past.doubtful;  // its intent is in the journal since then
+  run.ledger = past.ledger;
   run.repeated = past.doubted;
   if (!past.wake_at) return run;
   run.stage = Stage::sleeping;
@@ -83,9 +84,7 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
   return *std::move(bound);
 }
 
-// Whether it may run again with the same key although an earlier run may have had its effect.
-bool Execution::Impl::can_repeat(const recipe::ActionInfo& action, const Value& arguments) const {
-  if (action.repeat == recipe::Repeat::safe) return true;
+bool Execution::Impl::keeps_ledger(const recipe::ActionInfo& action, const Value& arguments) const {
   const bool ledger = action.repeat == recipe::Repeat::ledger && ports.keeps_ledger;
   return ledger && ports.keeps_ledger(current->step->uses, current->step->connection, arguments);
 }
@@ -93,7 +92,8 @@ bool Execution::Impl::can_repeat(const recipe::ActionInfo& action, const Value& 
 // True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
   const auto& step = *current->step;
-  if (can_repeat(*action, arguments)) return true;
+  const bool marked = run.ledger && keeps_ledger(*action, arguments);
+  if (action->repeat == recipe::Repeat::safe || marked) return true;
   const StepError why = run.told_doubt.value_or(doubt());
   switch (step.doubt()) {
     case recipe::OnInDoubt::retry: return true;
@@ -109,7 +109,9 @@ bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* actio
 
 void Execution::Impl::start_wait(OpenRun& run, const Value& arguments) {
   const auto length = length_of(arguments.find("duration"));
-  record_intent(run.id, now.wall + length);
+  auto intent = intent_of(run.id);
+  intent.wake_at = now.wall + length;
+  record_intent(std::move(intent));
   report_started(run, shown(arguments));
   run.stage = Stage::sleeping;
   run.durable_wait = true;
@@ -125,7 +127,10 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
 }
 
 void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments) {
-  record_intent(run.id, std::nullopt);
+  run.ledger = (!run.doubtful || run.ledger) && keeps_ledger(info, arguments);
+  auto intent = intent_of(run.id);
+  intent.ledger = run.ledger;
+  record_intent(std::move(intent));
   report_started(run, shown(arguments.with_label(mask_of(*current->step))));
   if (!std::exchange(run.announced, false) && run.doubtful) {
     report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
@@ -141,7 +146,6 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
                  .latest = stop_first()};
   run.stage = Stage::running;
   run.interrupted = false;
-  run.certain = can_repeat(info, action.arguments);
   turn.actions.emplace_back(std::move(action));
 }
 

@@ -71,7 +71,7 @@ bool Execution::Impl::wait_for_worker(OpenRun& run) {
 void Execution::Impl::tell_loop() {
   if (!current->loop || std::exchange(current->loop_told, true)) return;
   OpenRun whole{{current->path, kNoItem, 1}, Value()};
-  record_intent(whole.id, std::nullopt);
+  record_intent(intent_of(whole.id));
   report_started(whole, "");
 }
 
@@ -183,7 +183,7 @@ Outcome Execution::Impl::cut_short(const OpenRun& run) const {
   const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
   if (run.doubtful && !harmless) {
     StepError why = run.told_doubt.value_or(doubt());
-    if (ending && ending->status == JobStatus::timed_out) why.message += "; " + ending->error.message;
+    if (ending) why.message += "; " + ending->error.message;
     return {StepStatus::in_doubt, Value(), std::move(why)};
   }
   StepError error = ending ? ending->error : StepError{{"cancelled"}, "another item failed", {}};

@@ -66,8 +66,12 @@ std::string idempotency_key(const JobId& job, const journal::StepRun& run) {
   return hex(std::span(digest).first(kKeyBytes));
 }
 
-void Execution::Impl::record_intent(const journal::StepRun& run, std::optional<WallTime> wake_at) {
-  turn.changes.push_back(journal::AddIntent{job.id, {run, job.epoch, idempotency_key(job.id, run), now.wall, wake_at}});
+journal::Intent Execution::Impl::intent_of(const journal::StepRun& run) const {
+  return {run, job.epoch, idempotency_key(job.id, run), now.wall, std::nullopt};
+}
+
+void Execution::Impl::record_intent(journal::Intent intent) {
+  turn.changes.push_back(journal::AddIntent{job.id, std::move(intent)});
 }
 
 void Execution::Impl::record_done(const journal::StepRun& run, const Outcome& outcome,

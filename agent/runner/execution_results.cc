@@ -16,13 +16,6 @@ std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::str
   return delay - delay * digit / 80;
 }
 
-StepError interrupted() {
-  return {{"in_doubt"},
-          "it was interrupted while it ran, and nobody can know whether its effect happened: look at the target, then "
-          "decide",
-          {}};
-}
-
 }  // namespace
 
 void Execution::Impl::take(Result result) {
@@ -32,7 +25,8 @@ void Execution::Impl::take(Result result) {
   OpenRun& run = it->second;
   if (result.result) {
     auto output = settled(result.result->value);
-    settle(run, output ? Outcome::success(output->with_label(run.label)) : Outcome::failure(output.error()));
+    settle(run, output ? Outcome::success(output->with_label(run.label))
+                       : Outcome::failure(tellable(std::move(output).error(), run.label)));
     return;
   }
   const StepError error = tellable(std::move(result.result).error(), run.label);
@@ -40,11 +34,7 @@ void Execution::Impl::take(Result result) {
   notice_ending();
   if (error.error_class() == "in_doubt") return take_doubt(run, error);
   if (ran_out_of_time(error)) return end_run(run.id.item, cut_short(run));
-  if (broken_off && ending) {
-    run.doubtful |= !run.certain;
-    if (!run.certain) run.told_doubt = interrupted();
-    return end_run(run.id.item, cut_short(run));
-  }
+  if (broken_off && ending) return end_run(run.id.item, cut_short(run));
   if (broken_off && run.interrupted) {
     run.stage = Stage::fresh;
     run.doubtful = true;

@@ -86,8 +86,9 @@ connectors::StepResult<Value> settled(const Value& output) {
 
 connectors::StepError tellable(connectors::StepError error, Label label) {
   if (label == Label::none) return error;
-  error.message = fmt::format("{} ({}); more is not told, because the step works with secret or masked values",
-                              words_of(error.classes), fmt::join(error.classes, ", "));
+  const std::string rule = error.rule.empty() ? "" : ": " + error.rule;
+  error.message = fmt::format("{} ({}){}; more is not told, because the step works with secret or masked values",
+                              words_of(error.classes), fmt::join(error.classes, ", "), rule);
   return error;
 }
 

@@ -36,6 +36,7 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
   if (intent == intents_.end() || intent->second.run.attempt < past.attempt) return past;
   past.attempt = intent->second.run.attempt;
   past.doubtful = true;
+  past.ledger = intent->second.ledger;
   const auto& wake_at = intent->second.wake_at;
   past.wake_at = wake_at;
   past.wake_after = wake_at ? *wake_at - intent->second.at : std::chrono::milliseconds(0);

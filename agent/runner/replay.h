@@ -15,6 +15,7 @@ namespace sallyport::runner {
 struct Past {
   std::uint32_t attempt = 1;                // the next, or the one in doubt
   bool doubtful = false;                    // its intent is there, its end is not
+  bool ledger = true;                       // and its runs kept a ledger
   bool doubted = false;                     // that was so of an attempt before this one
   std::optional<WallTime> wake_at;          // not before: a retry, or a durable wait
   std::chrono::milliseconds wake_after{0};  // how long that wait was meant to be at most

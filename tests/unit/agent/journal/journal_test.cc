@@ -349,15 +349,34 @@ TEST_CASE("a journal of the first schema is brought up to date with everything i
   const TempDir dir;
   {
     auto journal = must_open(options_in(dir));
-    REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}}));
+    REQUIRE(journal->apply({AcceptJob{make_job("job_1"), {}}, AddIntent{JobId("job_1"), make_intent("a")}}));
   }
   {
     auto raw = Database::open(dir / "journal.db", "");
-    REQUIRE(raw->script("DROP TABLE departed; PRAGMA user_version = 1"));
+    REQUIRE(raw->script("DROP TABLE departed; ALTER TABLE intents DROP COLUMN ledger; PRAGMA user_version = 1"));
   }
   auto journal = must_open(options_in(dir));
-  CHECK(journal->load(JobId("job_1")));
+  const auto stored = journal->load(JobId("job_1"));
+  REQUIRE(stored);
+  REQUIRE(stored->intents.size() == 1);
+  CHECK_FALSE(stored->intents[0].ledger);  // nobody knows, so it is not said
   CHECK(journal->apply({ReplaceAssignments{1, {}}}));
+}
+
+TEST_CASE("an intent says whether all its runs kept a ledger", "[journal]") {
+  const TempDir dir;
+  const JobId id("job_1");
+  const auto ledger_after = [&](bool next) {
+    auto intent = make_intent("a");
+    intent.ledger = next;
+    auto journal = must_open(options_in(dir));
+    REQUIRE(journal->apply({AddIntent{id, intent}}));
+    return journal->load(id)->intents.at(0).ledger;
+  };
+  REQUIRE(must_open(options_in(dir))->apply({AcceptJob{make_job("job_1"), {}}}));
+  CHECK(ledger_after(true));
+  CHECK_FALSE(ledger_after(false));
+  CHECK_FALSE(ledger_after(true));
 }
 
 TEST_CASE("that the agent may not work lasts until it may again, whatever is assigned meanwhile", "[journal]") {

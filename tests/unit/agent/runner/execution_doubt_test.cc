@@ -53,6 +53,34 @@ TEST_CASE("a step with a ledger runs again, one without is in doubt", "[doubt][l
   }
 }
 
+TEST_CASE("a ledger counts only when it was kept from the beginning", "[doubt][ledger]") {
+  JobScript job(kSql);
+  SECTION("turned on while the step was in doubt") {
+    crash_in_the_middle(job);
+    job.keeps_ledger().run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran.empty());
+  }
+  SECTION("turned off") {
+    job.keeps_ledger();
+    crash_in_the_middle(job);
+    job.keeps_ledger(false).run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran.empty());
+  }
+  SECTION("turned on while the run was interrupted, and the agent went on") {
+    const auto first = job.turn();
+    job.keeps_ledger();
+    job.execution().set_standing(Standing::must_wait);
+    job.execution().on_step_result(std::get<RunStep>(first.actions[0]).run, fails("cancelled"));
+    (void)job.turn();
+    job.execution().set_standing(Standing::may_act);
+    job.run();
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran.empty());
+  }
+}
+
 TEST_CASE("in doubt, the recipe decides", "[doubt]") {
   struct Case {
     const char* choice;
@@ -142,13 +170,17 @@ TEST_CASE("a doubt in a loop is never passed over by `continue`", "[doubt][forea
 }
 
 TEST_CASE("a job cancelled while a step is in doubt says so", "[doubt][cancel]") {
-  JobScript job(command());
+  const auto [choice, finished] = GENERATE(table<std::string, JobStatus>(
+      {{"ask", JobStatus::in_doubt}, {"stop", JobStatus::cancelled}, {"skip", JobStatus::cancelled}}));
+  INFO(choice);
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t}, on_in_doubt: " + choice + "}\n");
   (void)job.turn();
   job.journal().stored().cancel_reason = "asked";
   job.restart();
   job.run();
-  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(job.finished == finished);
   CHECK(job.told()[1] == "in_doubt a#1 in_doubt");
+  CHECK((finished != JobStatus::in_doubt || job.end().message.ends_with("decide; asked")));
   CHECK(job.ran.empty());
 }
 
@@ -163,25 +195,25 @@ TEST_CASE("an interrupted effect is in doubt like one before a crash", "[doubt][
   CHECK(job.finished == JobStatus::in_doubt);
 }
 
-TEST_CASE("an effect interrupted by a cancel is in doubt like one interrupted by the lease", "[doubt][cancel]") {
+TEST_CASE("a step that a cancel stops is cancelled, unless its action cannot know", "[doubt][cancel]") {
   struct Case {
     std::string steps;
-    bool ledger;
+    const char* says;
     const char* told;
+    JobStatus finished;
   };
-  const auto [steps, ledger, told] = GENERATE(values<Case>({
-      {command(), false, "in_doubt a#1 in_doubt"},
-      {kSql, false, "in_doubt a#1 in_doubt"},
-      {kSql, true, "cancelled a#1 cancelled"},
-      {"steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n", false, "cancelled a#1 cancelled"},
-  }));
+  const std::string list = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";
+  const auto [steps, says, told, finished] =
+      GENERATE_REF(values<Case>({{command(), "cancelled", "cancelled a#1 cancelled", JobStatus::cancelled},
+                                 {kSql, "cancelled", "cancelled a#1 cancelled", JobStatus::cancelled},
+                                 {kSql, "in_doubt", "in_doubt a#1 in_doubt", JobStatus::in_doubt},
+                                 {list, "cancelled", "cancelled a#1 cancelled", JobStatus::cancelled}}));
   JobScript job(steps);
-  if (ledger) job.keeps_ledger();
   const auto first = job.turn();
   job.execution().cancel("asked");
-  job.execution().on_step_result(std::get<RunStep>(first.actions.at(0)).run, fails("cancelled"));
+  job.execution().on_step_result(std::get<RunStep>(first.actions.at(0)).run, fails(says));
   job.run();
-  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(job.finished == finished);
   CHECK(std::ranges::count(job.told(), told) == 1);
 }
 

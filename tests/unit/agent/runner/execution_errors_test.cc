@@ -142,10 +142,10 @@ TEST_CASE("a failure keeps its classes and the policy's rule, whatever its words
     const auto told = tellable(error, label);
     CHECK(told.classes == error.classes);
     CHECK(told.rule == error.rule);
-    CHECK(
-        told.message ==
-        "a constraint of the target refuses the data (sqlstate:23505, constraint); more is not told, because the step "
-        "works with secret or masked values");
+    CHECK(told.message ==
+          "a constraint of the target refuses the data (sqlstate:23505, constraint): policy.yaml:3 limits; more is not "
+          "told, because the step "
+          "works with secret or masked values");
   }
   CHECK(tellable(error, Label::none) == error);
   CHECK(

@@ -351,7 +351,7 @@ TEST_CASE("a cancelled job ends as cancelled, whatever its step made of it", "[e
   job.run();
   CHECK(job.finished == JobStatus::cancelled);
   CHECK(job.end().message == "an operator asked");
-  if (word == "cancelled") CHECK(job.told()[1] == "in_doubt a#1 in_doubt");
+  if (word == "cancelled") CHECK(job.told()[1] == "cancelled a#1 cancelled");
 }
 
 TEST_CASE("a step's own time limit goes with it", "[execution][timeout]") {

@@ -51,7 +51,7 @@ class JobScript {
   JobScript& rows(std::vector<Value> items);  // what every rows handle gives
   // The classes of the errors that reading an item of a rows handle gives first, one after another.
   JobScript& unreadable(std::map<std::int64_t, std::vector<std::string>> errors);
-  JobScript& keeps_ledger() { return ledger_ = true, *this; }
+  JobScript& keeps_ledger(bool now = true) { return ledger_ = now, *this; }
   JobScript& workers(int count);  // that may begin a step or a pull, until it is said again; all at first
   JobScript& held_before();       // by an agent that was lost
 
