@@ -62,13 +62,21 @@ std::string text_member(const Value& map, std::string_view name) {
   return member != nullptr && member->is(Value::Kind::string) ? member->as_string() : std::string();
 }
 
+// What the relay's log calls the request, for an answer whose cause only the relay knows.
+std::string request_of(const Answer& answer) {
+  const bool of_the_relay = answer.status >= 500 && !answer.request_id.empty();
+  return of_the_relay ? fmt::format(" (request {})", answer.request_id) : std::string();
+}
+
 // problem+json (RFC 9457) as one line, with the list of single problems below it if there is one.
 std::unexpected<Error> problem_of(const Answer& answer) {
   const auto document = parse_json(answer.body);
-  if (!document) return fail(code_of(answer.status), fmt::format("the relay answered {}", answer.status));
+  if (!document)
+    return fail(code_of(answer.status), fmt::format("the relay answered {}{}", answer.status, request_of(answer)));
   std::string message = text_member(*document, "title");
   if (const auto detail = text_member(*document, "detail"); !detail.empty()) message += ": " + detail;
   if (message.empty()) message = fmt::format("the relay answered {}", answer.status);
+  message += request_of(answer);
   if (const Value* errors = document->find("errors"); errors != nullptr && errors->is(Value::Kind::list)) {
     for (const auto& one : errors->as_list())
       message += fmt::format("\n  {}: {}", text_member(one, "where"), text_member(one, "what"));
@@ -116,6 +124,11 @@ int watch_silence(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& following = *static_cast<Following*>(of);
   following.silent = following.clock.steady() - following.last_byte > following.silence;
   return following.silent ? 1 : 0;
+}
+
+std::string header_of(CURL* handle, const char* name) {
+  curl_header* found = nullptr;
+  return curl_easy_header(handle, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : "";
 }
 
 std::unexpected<Error> transport_failure(CURLcode code, const char* detail, const std::string& url) {
@@ -192,6 +205,7 @@ Result<Answer> Client::send(Call call) {
   curl_easy_getinfo(handle, CURLINFO_CONTENT_TYPE, &type);
   answer.status = static_cast<unsigned>(status);
   answer.content_type = type != nullptr ? type : "";
+  answer.request_id = header_of(handle, "X-Request-Id");
   if (answer.status >= 400) return problem_of(answer);
   return answer;
 }
@@ -241,7 +255,8 @@ Result<void> Client::follow(std::string_view path, std::string_view last_event_i
                 fmt::format("{} has said nothing for {}", impl_->endpoint.url, format_duration(silence)));
   long status = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 400) return problem_of({static_cast<unsigned>(status), "", following.refusal_body});
+  if (status >= 400)
+    return problem_of({static_cast<unsigned>(status), "", header_of(handle, "X-Request-Id"), following.refusal_body});
   if (code != CURLE_OK) return transport_failure(code, impl_->problem, impl_->endpoint.url);
   return {};
 }

@@ -33,6 +33,7 @@ struct Call {
 struct Answer {
   unsigned status = 0;
   std::string content_type;
+  std::string request_id;  // in the relay's log
   std::string body;
 };
 
@@ -55,7 +56,8 @@ class Follower {
 
 // Blocking HTTPS client of the web API on libcurl. One request at a time, over one connection as long as it lasts;
 // through the proxy of the environment (https_proxy, no_proxy), but never to a relay on this machine.
-// Answers of 4xx and 5xx become errors whose message is the problem document's title and detail; bodies over 64 MiB are
+// Answers of 4xx and 5xx become errors whose message is the problem document's title and detail, of 5xx with the
+// request's id in the relay's log; bodies over 64 MiB are
 // refused; every call has a deadline.
 class Client {
  public:

@@ -59,17 +59,22 @@ void Context::show_line(const Value& value, std::string_view text) const {
 Result<std::string> read_all(std::FILE* file, std::size_t limit) {
   std::string text;
   char chunk[64 * 1024];
+  errno = 0;
   while (const auto size = std::fread(chunk, 1, sizeof chunk, file)) {
     text.append(chunk, size);
     if (text.size() > limit) return fail(Errc::too_large, fmt::format("the input is larger than {} bytes", limit));
   }
+  if (std::ferror(file) != 0)
+    return fail(Errc::invalid, fmt::format("cannot read it to its end: {}", std::strerror(errno)));
   return text;
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return fail(Errc::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
-  return read_all(file.get(), limit);
+  auto text = read_all(file.get(), limit);
+  if (!text) return in_context(path, std::move(text).error());
+  return text;
 }
 
 Result<std::string> read_input(const Context& context, const std::string& path, std::size_t limit) {

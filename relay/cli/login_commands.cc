@@ -1,38 +1,12 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/profile.h"
 #include "relay/cli/relay_address.h"
+#include "relay/cli/token_input.h"
 
 #include <fmt/format.h>
 
-#include <termios.h>
-#include <unistd.h>
-
 namespace sallyport::cli {
 namespace {
-
-constexpr std::size_t kMaxToken = 4096;
-
-// Reads one line; on a terminal without showing what is typed.
-std::string read_token(const Context& context) {
-  const int fd = ::fileno(context.in);
-  termios before{};
-  const bool terminal = ::isatty(fd) == 1 && ::tcgetattr(fd, &before) == 0;
-  if (terminal) {
-    fmt::print(context.err, "Token: ");
-    termios hidden = before;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    ::tcsetattr(fd, TCSANOW, &hidden);
-  }
-  std::string token;
-  for (int c = std::fgetc(context.in); c != EOF && c != '\n' && token.size() < kMaxToken; c = std::fgetc(context.in)) {
-    if (c != '\r') token += static_cast<char>(c);
-  }
-  if (terminal) {
-    ::tcsetattr(fd, TCSANOW, &before);
-    fmt::print(context.err, "\n");
-  }
-  return token;
-}
 
 int log_in(Context& context, const Arguments& arguments) {
   Endpoint endpoint;
@@ -40,8 +14,9 @@ int log_in(Context& context, const Arguments& arguments) {
   auto root = read_root(arguments.get("root"));
   if (!root) return context.fail_with({Errc::invalid, "--root, the deployment's root.pem: " + root.error().message});
   endpoint.root_pem = *root;
-  endpoint.token = Secret::take(read_token(context));
-  if (endpoint.token.empty()) return context.fail_with({Errc::invalid, "no token on standard input"});
+  auto token = read_token(context.in, context.err);
+  if (!token) return context.fail_with(token.error());
+  endpoint.token = *std::move(token);
 
   auto who = Client({endpoint.url, endpoint.root_pem, endpoint.token.duplicate()}).get("/v1/whoami");
   if (!who) return context.fail_with(who.error());

@@ -1,6 +1,7 @@
 #include "relay/cli/profile.h"
 
 #include "relay/cli/relay_address.h"
+#include "relay/cli/token_input.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -62,6 +63,13 @@ Result<std::string> address_of(const Context& context, const Value& login) {
   return std::string();
 }
 
+std::string other_relay(std::string_view asked, std::string_view of_login) {
+  return fmt::format(
+      "the login on this machine is for {1}, and its token goes nowhere else; for {0} set SALLYPORT_TOKEN, or run: "
+      "sallyport login --relay {0} --root root.pem < TOKEN-FILE",
+      asked, of_login);
+}
+
 }  // namespace
 
 Result<std::string> read_root(const std::string& path) {
@@ -76,15 +84,17 @@ Result<Endpoint> load_endpoint(const Context& context) {
   SP_TRY(const auto login, read_login(file));
   Endpoint endpoint;
   SP_TRY(endpoint.url, address_of(context, login));
-  auto token = context.environment("SALLYPORT_TOKEN");
-  if (token.empty()) token = member_of(login, "token");
-  endpoint.token = Secret::take(token);
+  SP_TRY(endpoint.token, token_of(context.environment("SALLYPORT_TOKEN"), "SALLYPORT_TOKEN"));
+  const auto of_login = member_of(login, "relay");
+  if (endpoint.token.empty() && endpoint.url == of_login) endpoint.token = Secret::take(member_of(login, "token"));
   endpoint.root_pem = member_of(login, "root");
   if (const auto root = context.environment("SALLYPORT_ROOT"); !root.empty()) {
     auto pem = read_root(root);
     if (!pem) return in_context("SALLYPORT_ROOT", std::move(pem).error());
     endpoint.root_pem = *std::move(pem);
   }
+  if (endpoint.token.empty() && !of_login.empty())
+    return fail(Errc::unauthenticated, other_relay(endpoint.url, of_login));
   if (endpoint.url.empty() || endpoint.token.empty() || endpoint.root_pem.empty()) {
     return fail(Errc::unauthenticated,
                 "not logged in; run: sallyport login --relay https://HOST:PORT --root root.pem < TOKEN-FILE");

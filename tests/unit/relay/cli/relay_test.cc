@@ -95,7 +95,9 @@ TEST_CASE("exit codes tell scripts what happened", "[cli][relay]") {
   site.login(Role::viewer);
   CHECK(site.run({"group", "create", "dc2"}).code == kNotAllowed);
   CHECK(site.run({"jobs", "show", "job_01J0000000000000000000000A"}).code == kNotFound);
-  CHECK(site.run({"jobs", "list", "--relay", "https://127.0.0.1:1"}).code == kUnreachable);
+  auto away = site.machine();
+  away.environment.insert({{"SALLYPORT_RELAY", "https://127.0.0.1:1"}, {"SALLYPORT_TOKEN", "spt_x"}});
+  CHECK(run_cli({"jobs", "list"}, away).code == kUnreachable);
   site.login(Role::editor);
   CHECK(site.run({"group", "create", "Not A Slug"}).code == kFailed);
   CHECK(site.run({"group", "create", "dc1"}).code == kFailed);  // there is one

@@ -63,7 +63,7 @@ asio::awaitable<http::Admission> ScriptedRelay::admit(const http::RequestHead& h
     const auto* value = head.headers.find(name);
     return value == nullptr ? std::string() : *value;
   };
-  const Asked asked{head.path, header("Last-Event-ID"), header("Idempotency-Key")};
+  const Asked asked{head.path, header("Last-Event-ID"), header("Idempotency-Key"), header("Authorization")};
   const auto turn = this->asked(asked.path).size();
   {
     const std::lock_guard lock(mutex_);
@@ -77,6 +77,11 @@ std::vector<ScriptedRelay::Asked> ScriptedRelay::asked(const std::string& path) 
   std::vector<Asked> of_path;
   std::ranges::copy_if(asked_, std::back_inserter(of_path), [&](const Asked& one) { return one.path == path; });
   return of_path;
+}
+
+void ScriptedRelay::forget() {
+  const std::lock_guard lock(mutex_);
+  asked_.clear();
 }
 
 Surroundings ScriptedRelay::surroundings() const {

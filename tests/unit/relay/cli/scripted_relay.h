@@ -28,6 +28,7 @@ class ScriptedRelay final : public http::Handler {
     std::string path;
     std::string last_event_id;
     std::string idempotency_key;
+    std::string authorization;
   };
   // Gives the answer to the request number `turn` (0, 1, ...) of its path. Called on the server's thread.
   using Answer = std::function<http::Reply(const Asked& asked, std::size_t turn)>;
@@ -36,6 +37,7 @@ class ScriptedRelay final : public http::Handler {
   boost::asio::awaitable<http::Admission> admit(const http::RequestHead& head) override;
 
   std::vector<Asked> asked(const std::string& path) const;
+  void forget();                      // what was asked
   Surroundings surroundings() const;  // of somebody who is logged in here
   std::uint16_t port() const { return server_.port(); }
   std::string root() const { return server_.root(); }
