@@ -9,6 +9,7 @@ using Stage = OpenRun::Stage;
 
 constexpr std::string_view kWait = "wait.for@1";
 constexpr std::string_view kLog = "log.write@1";
+constexpr std::uint32_t kMostDoubts = 8;  // that an action may tell of one attempt before the recipe decides
 
 std::chrono::milliseconds length_of(const Value* duration) {
   const Duration length = duration->as_duration();
@@ -92,7 +93,7 @@ bool Execution::Impl::can_repeat(const recipe::ActionInfo& action, const Value& 
 // True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
   const auto& step = *current->step;
-  if (can_repeat(*action, arguments)) return true;
+  if (run.doubts < kMostDoubts && can_repeat(*action, arguments)) return true;
   const StepError why = run.told_doubt.value_or(doubt());
   switch (step.doubt()) {
     case recipe::OnInDoubt::retry: return true;

@@ -7,8 +7,8 @@ constexpr std::array kKinds{"file"sv};
 constexpr std::array kModes{"create"sv, "replace"sv};
 constexpr std::array kLargeReadErrors{"policy"sv,  "not_found"sv, "permission"sv, "changed"sv,
                                       "timeout"sv, "invalid"sv,   "too_large"sv};
-constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv, "permission"sv, "constraint"sv,
-                                  "disk_full"sv, "too_large"sv, "timeout"sv,    "invalid"sv};
+constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv,  "permission"sv, "constraint"sv, "disk_full"sv,
+                                  "too_large"sv, "connection"sv, "timeout"sv,    "invalid"sv,    "in_doubt"sv};
 constexpr std::array kContentOrSource{"content"sv, "source"sv};
 
 constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below the connection's root, with `/`"};
