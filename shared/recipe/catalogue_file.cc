@@ -27,7 +27,8 @@ constexpr std::array kReadFields{
           .default_json = "false"}};
 constexpr std::array kDeleteFields{kPath};
 constexpr std::array kWriteFields{
-    kPath, Field{.name = "content", .types = Types::text, .doc = "the whole content as text"},
+    kPath,
+    Field{.name = "content", .types = Types::text | Types::bytes, .doc = "the whole content; text is written as UTF-8"},
     Field{.name = "source", .types = Types::body, .doc = "a body whose bytes become the file"},
     Field{.name = "mode",
           .doc = "`create` fails when the file exists; `replace` puts the new file in its place at once",

@@ -23,7 +23,7 @@ constexpr std::array kCommandFields{
           .traits = Traits::accepts_secret,
           .doc = "variables for the program by name; the template in the local policy lists which it takes"},
     Field{.name = "stdin",
-          .types = Types::text | Types::body,
+          .types = Types::text | Types::bytes | Types::body,
           .traits = Traits::accepts_secret,
           .doc = "what the program reads from standard input"}};
 constexpr std::array kCommandOutput{

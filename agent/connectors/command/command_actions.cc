@@ -26,8 +26,9 @@ StepResult<Fd> make_input(const Arguments& arguments, Bodies& bodies) {
   const auto* input = arguments.find("stdin");
   if (input == nullptr) return Fd();
   SP_TRY(auto memory, to_step(platform::make_memory_file()));
-  if (input->is(Value::Kind::string)) {
-    SP_CHECK(to_step(platform::write_all(memory.get(), as_bytes(input->as_string()))));
+  if (!input->is(Value::Kind::handle)) {
+    SP_TRY(const auto content, arguments.content("stdin"));
+    SP_CHECK(to_step(platform::write_all(memory.get(), content)));
   } else {
     SP_TRY(const auto handle, arguments.handle("stdin"));
     SP_TRY(const auto reader, bodies.open_bytes(handle));

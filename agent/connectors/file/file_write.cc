@@ -47,11 +47,11 @@ class FileWrite final : public Action {
  private:
   static StepResult<std::string> fill(const Access& access, const Arguments& arguments, platform::NewFile& file) {
     crypto::Sha256 hash;
-    if (const auto* content = arguments.find("content")) {
-      if (!content->is(Value::Kind::string)) return step_fail("invalid", "the argument \"content\" is not text");
-      SP_CHECK(access.check_size(content->as_string().size()));
-      hash.update(as_bytes(content->as_string()));
-      SP_CHECK(to_step(file.write(as_bytes(content->as_string()))));
+    if (arguments.find("content") != nullptr) {
+      SP_TRY(const auto content, arguments.content("content"));
+      SP_CHECK(access.check_size(content.size()));
+      hash.update(content);
+      SP_CHECK(to_step(file.write(content)));
       return hex(hash.finish());
     }
     SP_TRY(const auto source, arguments.handle("source"));

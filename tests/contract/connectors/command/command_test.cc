@@ -151,7 +151,7 @@ TEST_CASE("too much output ends a command; a full spool too", "[command]") {
   CHECK(command.shell("yes").error().error_class() == "disk_full");
 }
 
-TEST_CASE("standard input is text or a body", "[command]") {
+TEST_CASE("standard input is text, bytes or a body", "[command]") {
   Command command;
   const auto read = [&](Value input) {
     return command.text(
@@ -159,6 +159,7 @@ TEST_CASE("standard input is text or a body", "[command]") {
   };
   CHECK(read("hello") == "hello");
   CHECK(read(Value(command.agent.bodies.put("from a body"))) == "from a body");
+  CHECK(read(Value(Bytes{std::byte{'a'}, std::byte{'\n'}})) == "a\n");
   CHECK(command.text(command.run("reader")).empty());
   const auto unread = command.agent.run(
       *command.action,
