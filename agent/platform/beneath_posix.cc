@@ -40,6 +40,7 @@ std::unexpected<Error> confined_fail(int code, std::string_view doing, std::stri
                 fmt::format("{} {}: the path has a symbolic link or leaves the connection's root; neither is followed",
                             doing, path));
   }
+  if (code == EAGAIN) return fail(Errc::forbidden, fmt::format("{} {}: its directories keep moving", doing, path));
   return os_fail(code, fmt::format("{} {}", doing, path));
 }
 
