@@ -50,6 +50,13 @@ bool Arguments::is_true(std::string_view name) const {
   return value != nullptr && value->is(Value::Kind::boolean) && value->as_bool();
 }
 
+StepResult<std::span<const std::byte>> Arguments::content(std::string_view name) const {
+  const auto* value = present(name);
+  if (value != nullptr && value->is(Value::Kind::string)) return as_bytes(value->as_string());
+  if (value != nullptr && value->is(Value::Kind::bytes)) return std::as_bytes(std::span(value->as_bytes()));
+  return wrong(name, "text or bytes");
+}
+
 StepResult<Handle> Arguments::handle(std::string_view name) const {
   const auto* value = present(name);
   if (value == nullptr || !value->is(Value::Kind::handle)) return wrong(name, "a body");

@@ -4,8 +4,10 @@
 #include "shared/base/value.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,7 @@ class Arguments {
   std::int64_t integer_or(std::string_view name, std::int64_t fallback) const;
   std::optional<std::chrono::milliseconds> duration(std::string_view name) const;  // "5s" or a duration value
   bool is_true(std::string_view name) const;                                       // false when absent
+  StepResult<std::span<const std::byte>> content(std::string_view name) const;     // of text or bytes; borrowed
   StepResult<Handle> handle(std::string_view name) const;
   StepResult<const Value*> any(std::string_view name) const;
   const Value& map() const { return map_; }

@@ -5,6 +5,7 @@
 #include "shared/base/result.h"
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <span>
@@ -31,8 +32,19 @@ struct DirectoryEntry {
 
 enum class Replace { never, allowed };
 
-// A file under construction next to its destination: nobody sees it under its name before commit(), and it vanishes
-// when it is dropped without. Usable by one thread at a time.
+// Why names below a root did not change as they were told to. `unsure`: the change may have happened all the same (the
+// server of the file system gave no answer), or it has and may not survive a power cut. Otherwise all is as before.
+struct ChangeError {
+  Error error;
+  bool unsure = false;
+};
+template <class T = void>
+using Change = std::expected<T, ChangeError>;
+
+// A file under construction: nobody sees it under its name before commit(), and it vanishes when it is dropped without.
+// It has no name at all until then where the file system can do that, so a process that is killed leaves nothing;
+// elsewhere (NFS, many FUSE ones), and between the two halves of commit(), a hidden one next to its destination.
+// Usable by one thread at a time.
 class NewFile {
  public:
   NewFile(NewFile&&) noexcept = default;
@@ -40,16 +52,18 @@ class NewFile {
   ~NewFile();
 
   Result<void> write(std::span<const std::byte> bytes);
-  // fsync, rename over the final name, fsync of the directory: afterwards the file survives a power cut.
-  Result<FileFacts> commit(Replace replace);
+  // fsync, the final name at once, fsync of the directory: afterwards the file survives a power cut.
+  Change<FileFacts> commit(Replace replace);
 
  private:
   friend class Root;
-  NewFile(Fd directory, Fd file, std::string temporary, std::string final_name);
+  NewFile(Fd directory, std::string temporary, std::string final_name);
+  Result<void> open(unsigned mode);
+  Result<void> give_temporary_name();
 
   Fd directory_, file_;
   std::string temporary_, name_;
-  bool committed_ = false;
+  bool has_temporary_name_ = false;
 };
 
 // A relative path without "." and empty parts, or an error: absolute paths, "..", NUL and control characters, more than
@@ -75,13 +89,16 @@ class Root {
                          const std::function<bool(DirectoryEntry file)>& visit) const;
   Result<void> each_directory(std::string_view path,
                               const std::function<bool(std::string name)>& visit) const;  // the same way
-  // Its directory must exist. `maker` names who writes it, in letters and digits: a process that is killed leaves a
-  // hidden ".<name>.partial-<maker>-*" behind, which discard_partials() of the same maker removes.
+  // Its directory must exist. `maker` names who writes it, in letters and digits: what a killed process leaves, if it
+  // leaves anything, is a hidden ".<name>.partial-<maker>-*", which discard_partials() of the same maker removes.
   Result<NewFile> create(std::string_view path, unsigned mode, std::string_view maker) const;
   Result<void> discard_partials(std::string_view path, std::string_view maker) const;
   Result<void> make_directory(std::string_view path) const;  // and its parents; existing ones are fine
-  Result<void> rename(std::string_view from, std::string_view to, Replace replace) const;
-  Result<void> remove(std::string_view path) const;
+  Change<> rename(std::string_view from, std::string_view to, Replace replace) const;
+  Change<> remove(std::string_view path) const;
+  // fsync of the directory that holds `path`, for a change that an earlier call may have made; one that is gone needs
+  // none.
+  Change<> make_durable(std::string_view path) const;
 
  private:
   struct Place {

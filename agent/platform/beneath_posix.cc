@@ -40,6 +40,7 @@ std::unexpected<Error> confined_fail(int code, std::string_view doing, std::stri
                 fmt::format("{} {}: the path has a symbolic link or leaves the connection's root; neither is followed",
                             doing, path));
   }
+  if (code == EAGAIN) return fail(Errc::forbidden, fmt::format("{} {}: its directories keep moving", doing, path));
   return os_fail(code, fmt::format("{} {}", doing, path));
 }
 
@@ -165,22 +166,29 @@ Result<void> Root::make_directory(std::string_view path) const {
   return {};
 }
 
-Result<void> Root::rename(std::string_view from, std::string_view to, Replace replace) const {
-  SP_TRY(const auto source, place(from));
-  SP_TRY(const auto target, place(to));
+Change<> Root::rename(std::string_view from, std::string_view to, Replace replace) const {
+  SP_TRY(const auto source, unchanged(place(from)));
+  SP_TRY(const auto target, unchanged(place(to)));
   SP_CHECK(rename_at({source.directory.get(), source.name}, {target.directory.get(), target.name}, replace,
                      fmt::format("moving {} to {}", from, to)));
-  for (const auto* directory : {&target.directory, &source.directory}) {
-    if (::fsync(directory->get()) != 0) return os_fail(fmt::format("making the move of {} to {} durable", from, to));
-  }
+  const auto doing = fmt::format("making the move of {} to {} durable", from, to);
+  for (const auto* directory : {&target.directory, &source.directory})
+    SP_CHECK(settled(sync_directory(directory->get(), doing)));
   return {};
 }
 
-Result<void> Root::remove(std::string_view path) const {
-  SP_TRY(const auto where, place(path));
-  if (::unlinkat(where.directory.get(), where.name.c_str(), 0) != 0) return os_fail(fmt::format("deleting {}", path));
-  if (::fsync(where.directory.get()) != 0) return os_fail(fmt::format("making the deletion of {} durable", path));
-  return {};
+Change<> Root::remove(std::string_view path) const {
+  SP_TRY(const auto where, unchanged(place(path)));
+  if (::unlinkat(where.directory.get(), where.name.c_str(), 0) != 0)
+    return change_failed(errno, fmt::format("deleting {}", path));
+  return settled(sync_directory(where.directory.get(), fmt::format("making the deletion of {} durable", path)));
+}
+
+Change<> Root::make_durable(std::string_view path) const {
+  const auto where = place(path);
+  if (!where && where.error().code == Errc::not_found) return {};
+  if (!where) return settled(std::unexpected(where.error()));
+  return settled(sync_directory(where->directory.get(), fmt::format("making {} durable", path)));
 }
 
 }  // namespace sallyport::platform

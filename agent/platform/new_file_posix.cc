@@ -32,30 +32,38 @@ Result<std::string> temporary_name(std::string_view final_name, std::string_view
   return name;
 }
 
+std::string own_path(const Fd& file) { return fmt::format("/proc/self/fd/{}", file.get()); }
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
 }  // namespace
 
-NewFile::NewFile(Fd directory, Fd file, std::string temporary, std::string final_name)
-    : directory_(std::move(directory)),
-      file_(std::move(file)),
-      temporary_(std::move(temporary)),
-      name_(std::move(final_name)) {}
+NewFile::NewFile(Fd directory, std::string temporary, std::string final_name)
+    : directory_(std::move(directory)), temporary_(std::move(temporary)), name_(std::move(final_name)) {}
 
 NewFile::~NewFile() {
-  if (directory_ && !committed_) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+  if (directory_ && has_temporary_name_) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+}
+
+// The directory was resolved under confinement and the names have no slash: this cannot leave the root either.
+Result<void> NewFile::open(unsigned mode) {
+  const int at = directory_.get();
+  file_ = Fd(::openat(at, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mode));
+  if (file_ && ::access(own_path(file_).c_str(), F_OK) == 0) return {};
+  file_ = Fd(::openat(at, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file_) return os_fail("creating " + name_);
+  has_temporary_name_ = true;
+  return {};
 }
 
 Result<NewFile> Root::create(std::string_view path, unsigned mode, std::string_view maker) const {
   SP_TRY(auto where, place(path));
   SP_TRY(auto temporary, temporary_name(where.name, maker));
-  // The directory was resolved under confinement and the name has no slash: this cannot leave the root either.
-  Fd file(
-      ::openat(where.directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file) return os_fail(fmt::format("creating {}", path));
-  return NewFile(std::move(where.directory), std::move(file), std::move(temporary), std::move(where.name));
+  NewFile file(std::move(where.directory), std::move(temporary), std::move(where.name));
+  SP_CHECK(file.open(mode));
+  return file;
 }
 
 Result<void> Root::discard_partials(std::string_view path, std::string_view maker) const {
@@ -81,13 +89,25 @@ Result<void> NewFile::write(std::span<const std::byte> bytes) {
   return {};
 }
 
-Result<FileFacts> NewFile::commit(Replace replace) {
-  if (::fsync(file_.get()) != 0) return os_fail("making " + name_ + " durable");
-  SP_TRY(auto facts, facts_of(file_.get()));
+Result<void> NewFile::give_temporary_name() {
+  if (has_temporary_name_) return {};
+  const auto unnamed = own_path(file_);
+  if (::linkat(AT_FDCWD, unnamed.c_str(), directory_.get(), temporary_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return os_fail("giving " + name_ + " its name");
+  has_temporary_name_ = true;
+  return {};
+}
+
+// Renamed and never linked under its final name, so that whoever watches the directory is told that it is complete.
+Change<FileFacts> NewFile::commit(Replace replace) {
+  const auto durable = "making " + name_ + " durable";
+  if (::fsync(file_.get()) != 0) return unchanged(Result<FileFacts>(os_fail(durable)));
+  SP_TRY(auto facts, unchanged(facts_of(file_.get())));
+  SP_CHECK(unchanged(give_temporary_name()));
   const int at = directory_.get();
   SP_CHECK(rename_at({at, temporary_}, {at, name_}, replace, "giving " + name_ + " its name"));
-  committed_ = true;
-  if (::fsync(directory_.get()) != 0) return os_fail("making " + name_ + " durable");
+  has_temporary_name_ = false;
+  SP_CHECK(settled(sync_directory(at, durable)));
   return facts;
 }
 

@@ -16,17 +16,18 @@ Errc meaning_of(int code) {
     case EPERM:
     case EROFS:
     case EXDEV:
-    case ELOOP:
-    case EAGAIN: return Errc::forbidden;
+    case ELOOP: return Errc::forbidden;
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
     case ENFILE: return Errc::exhausted;
     case EEXIST:
     case ENOTEMPTY: return Errc::conflict;
-    case EFBIG: return Errc::too_large;
+    case EFBIG:
+    case E2BIG: return Errc::too_large;
     case ENAMETOOLONG:
     case EISDIR:
+    case ENOEXEC:
     case EINVAL: return Errc::invalid;
     case ETIMEDOUT: return Errc::timed_out;
     case ENOSYS: return Errc::internal;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -52,15 +53,22 @@ struct ProcessEnd {
   int code = 0;  // exit code, or the signal
 };
 
+// `started`: the program ran, and `error` says what ended it. Otherwise it never did, and the text may name its path,
+// directory and user: facts of this machine.
+struct ProcessFailure {
+  Error error;
+  bool started = false;
+};
+
 // Runs one program in its own process group until it ends; blocks, so call it on the worker pool. At the end, at the
 // deadline (Errc::timed_out), at a stop (Errc::cancelled) and when its output is refused, the program and everything
 // that descends from it is ended, whatever groups and sessions it made: SIGTERM to its group, and SIGKILL to all one
 // second later. What not even that ends within five seconds (it hangs in the kernel) is left. The program gets no new
 // privileges (no setuid), no inherited descriptors, default signals, and dies with the agent. A program that cannot be
-// started is not_found, forbidden or invalid, with the path in the text.
+// started is not_found, forbidden, invalid, too_large (its arguments) or, where it may work later, unavailable.
 // It costs one more process while the program runs, a copy of the agent whose memory is shared until either writes.
 // A program that closes its standard input, or ends, leaves the rest of it unread; for that, SIGPIPE has to be ignored.
-Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop, ProcessInput& input,
-                               ProcessOutput& output);
+std::expected<ProcessEnd, ProcessFailure> run_process(const ProcessSpec& spec, SteadyTime deadline,
+                                                      std::stop_token stop, ProcessInput& input, ProcessOutput& output);
 
 }  // namespace sallyport::platform

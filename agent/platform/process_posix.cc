@@ -3,8 +3,6 @@
 #include "agent/platform/process_child_posix.h"
 #include "agent/platform/process_keeper_posix.h"
 
-#include <fmt/format.h>
-
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -128,19 +126,20 @@ class Supervision {
 
 }  // namespace
 
-Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop, ProcessInput& input,
-                               ProcessOutput& output) {
+std::expected<ProcessEnd, ProcessFailure> run_process(const ProcessSpec& spec, SteadyTime deadline,
+                                                      std::stop_token stop, ProcessInput& input,
+                                                      ProcessOutput& output) {
   const Fd stop_signal(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!stop_signal) return os_fail("preparing to stop a process");
+  if (!stop_signal) return std::unexpected(ProcessFailure{os_error(errno, "preparing to stop a process")});
   const std::stop_callback on_stop(std::move(stop), [fd = stop_signal.get()] {
     const std::uint64_t one = 1;
     (void)!::write(fd, &one, sizeof(one));
   });
-  SP_TRY(auto child, start_child(spec));
-  Supervision supervision(std::move(child), input, output, stop_signal.get());
-  auto end = supervision.run(deadline);
-  if (!end) return in_context("running " + spec.argv.front(), std::move(end).error());
-  return end;
+  auto child = start_child(spec);
+  if (!child) return std::unexpected(ProcessFailure{std::move(child).error()});
+  auto end = Supervision(*std::move(child), input, output, stop_signal.get()).run(deadline);
+  if (!end) return std::unexpected(ProcessFailure{std::move(end).error(), true});
+  return *end;
 }
 
 }  // namespace sallyport::platform

@@ -46,7 +46,8 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
   SP_CHECK(root.discard_partials(name, kMaker));  // of a process that was killed here
   SP_TRY(auto file, root.create(name, mode, kMaker));
   SP_CHECK(file.write(as_bytes(bytes)));
-  SP_CHECK(file.commit(Replace::allowed));
+  if (auto committed = file.commit(Replace::allowed); !committed)
+    return std::unexpected(std::move(committed).error().error);
   return {};
 }
 

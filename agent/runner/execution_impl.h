@@ -32,6 +32,7 @@ struct OpenRun {
   bool durable_wait = false;                 // sleeping is all it does
   bool ledger = true;                        // those runs kept one
   std::optional<StepError> told_doubt = {};  // by its action
+  std::uint32_t doubts = 0;                  // how often its action told one
   Label label = Label::none;                 // of its arguments
 };
 

@@ -9,6 +9,7 @@ using Stage = OpenRun::Stage;
 
 constexpr std::string_view kWait = "wait.for@1";
 constexpr std::string_view kLog = "log.write@1";
+constexpr std::uint32_t kMostDoubts = 8;  // that an action may tell of one attempt before the recipe decides
 
 std::chrono::milliseconds length_of(const Value* duration) {
   const Duration length = duration->as_duration();
@@ -93,7 +94,8 @@ bool Execution::Impl::keeps_ledger(const recipe::ActionInfo& action, const Value
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
   const auto& step = *current->step;
   const bool marked = run.ledger && keeps_ledger(*action, arguments);
-  if (action->repeat == recipe::Repeat::safe || marked) return true;
+  const bool repeats = action->repeat == recipe::Repeat::safe || marked;
+  if (run.doubts < kMostDoubts && repeats) return true;
   const StepError why = run.told_doubt.value_or(doubt());
   switch (step.doubt()) {
     case recipe::OnInDoubt::retry: return true;

@@ -1,6 +1,8 @@
 #include "agent/runner/execution_impl.h"
 #include "shared/base/text.h"
 
+#include <algorithm>
+
 namespace sallyport::runner {
 namespace {
 
@@ -9,6 +11,7 @@ using journal::StepStatus;
 using Stage = OpenRun::Stage;
 
 constexpr auto kDoubtPause = std::chrono::seconds(1);
+constexpr std::uint32_t kMostDoublings = 5;
 
 // Takes up to a fifth off, so that jobs that failed together do not all come back together; the same after a restart.
 std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::string& key, std::uint32_t attempt) {
@@ -52,14 +55,15 @@ bool Execution::Impl::ran_out_of_time(const StepError& error) const {
   return stopped && ending && ending->status == JobStatus::timed_out;
 }
 
-// As after a crash: launch() asks the recipe, and `retry` has no say. The pause keeps a target that fails in the same
-// way again and again from being hammered.
+// As after a crash: launch() asks the recipe, and `retry` has no say. The pause, longer each time, keeps a target that
+// fails in the same way again and again from being hammered.
 void Execution::Impl::take_doubt(OpenRun& run, const StepError& error) {
   run.doubtful = true;
   run.told_doubt = error;
+  const auto pause = kDoubtPause * (1 << std::min(run.doubts++, kMostDoublings));
   if (ending) return end_run(run.id.item, cut_short(run));
   run.stage = Stage::sleeping;
-  run.wake = now.steady + kDoubtPause;
+  run.wake = now.steady + pause;
 }
 
 void Execution::Impl::take(Pulled pulled) {

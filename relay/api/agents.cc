@@ -82,7 +82,7 @@ asio::awaitable<Result<Answer>> get_agent(Services& services, Call call) {
 }
 
 bool is_other_tag(const Call& call, const store::Agent& agent) {
-  return call.names_state() && *call.if_match != tag_of(agent);
+  return call.names_state() && call.if_match != tag_of(agent);
 }
 
 // What the store is to hold the change to: the state whose tag the caller named.

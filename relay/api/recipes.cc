@@ -103,7 +103,7 @@ asio::awaitable<Result<Answer>> get_recipe(Services& services, Call call) {
 }
 
 bool is_other_tag(const Call& call, const store::Recipe& recipe) {
-  return call.names_state() && *call.if_match != tag_of(recipe);
+  return call.names_state() && call.if_match != tag_of(recipe);
 }
 
 // What the store is to hold the change to: the state whose tag the caller named.

@@ -304,7 +304,7 @@ std::vector<Command> job_commands() {
        show},
       {"jobs", "log", {"JOB"}, {}, "everything that was reported of a job, in order", logs},
       {"jobs", "watch", {"JOB"}, {}, "follow a job live; exit code 0 only when it succeeds", watch},
-      {"jobs", "cancel", {"JOB"}, {}, "end a job: at once when queued, after the running step otherwise", cancel},
+      {"jobs", "cancel", {"JOB"}, {}, "end a job; a running step is interrupted", cancel},
       {"jobs",
        "rerun",
        {"[JOB]"},

@@ -39,12 +39,12 @@ link::Refusal refusal_of(const tls::Refusal& refusal) {
 
 }  // namespace
 
-AgentSession::AgentSession(asio::any_io_executor executor, std::unique_ptr<tls::TlsStream> stream, std::string address,
-                           SessionServices services, SessionLimits limits)
+AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_ptr<tls::TlsStream> stream,
+                           std::string address, SessionServices services, SessionLimits limits)
     : executor_(executor),
       services_(services),
       address_(std::move(address)),
-      identity_(stream->facts().agent.value()),
+      identity_(stream->facts().agent.value_or(tls::PeerIdentity{})),
       who_{identity_.id.org, identity_.id.agent, {}},
       since_(services.clock.wall()),
       has_outgoing_(executor),

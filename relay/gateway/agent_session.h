@@ -45,8 +45,8 @@ struct SessionLimits {
 // link, what the store does not take in time stops the reading.
 class AgentSession final : public link::SessionOwner, public jobs::AgentLink, public LiveLink {
  public:
-  AgentSession(boost::asio::any_io_executor executor, std::unique_ptr<tls::TlsStream> stream, std::string address,
-               SessionServices services, SessionLimits limits = {});
+  AgentSession(const boost::asio::any_io_executor& executor, std::unique_ptr<tls::TlsStream> stream,
+               std::string address, SessionServices services, SessionLimits limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
   void go_away(std::string reason, std::chrono::milliseconds drain) { session_.go_away(std::move(reason), drain); }

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <utility>
 
 namespace sallyport {
@@ -61,8 +62,9 @@ class Builder final : public nlohmann::json_sax<nlohmann_json> {
   Result<Value> run() {
     // RFC 8259 has no NUL anywhere; the library would take one for the end of the text.
     if (const auto nul = text_.find('\0'); nul != std::string_view::npos) stop_at("syntax error", nul + 1);
-    const bool parsed = problem_.empty() && nlohmann_json::sax_parse(Cursor(text_.data(), &read_),
-                                                                     Cursor(text_.data() + text_.size(), &read_), this);
+    const bool parsed =
+        problem_.empty() && nlohmann_json::sax_parse(Cursor(std::to_address(text_.begin()), &read_),
+                                                     Cursor(std::to_address(text_.end()), &read_), this);
     if (!problem_.empty()) return fail(Errc::invalid, "not valid JSON: " + problem_);
     if (!parsed) return fail(Errc::invalid, "not valid JSON");
     return std::move(root_);
@@ -304,11 +306,13 @@ class Writer {
   }
   void separate(bool first) {
     if (!first) out += ',';
-    if (indent_ > 0) out.append(1, '\n').append(static_cast<std::size_t>(depth_ * indent_), ' ');
+    if (indent_ > 0)
+      out.append(1, '\n').append(static_cast<std::size_t>(depth_) * static_cast<std::size_t>(indent_), ' ');
   }
   void close(bool empty, char bracket) {
     --depth_;
-    if (!empty && indent_ > 0) out.append(1, '\n').append(static_cast<std::size_t>(depth_ * indent_), ' ');
+    if (!empty && indent_ > 0)
+      out.append(1, '\n').append(static_cast<std::size_t>(depth_) * static_cast<std::size_t>(indent_), ' ');
     out += bracket;
   }
 

@@ -67,7 +67,7 @@ Outcome<Type> Checker::check(NodeId id) {
   switch (node.kind) {
     case Kind::constant:
       if (node.value.is(Value::Kind::type)) return Type::type(parse_type(node.value.as_type().name).value_or(Type()));
-      return *parse_type(to_string(node.value.kind()));
+      return parse_type(to_string(node.value.kind())).value_or(Type());
     case Kind::identifier: return identifier(node);
     case Kind::select: return select(node);
     case Kind::has: SP_CHECK(select(node)); return Type(Type::Kind::boolean);

@@ -45,7 +45,7 @@ Text map_text(const ValueMap& map, Budget& budget) {
   }
   std::ranges::sort(entries);
   std::string out = "{";
-  for (const auto& [key, value] : entries) out += (out.size() > 1 ? ", " : "") + key + ": " + value;
+  for (const auto& [key, value] : entries) out += fmt::format("{}{}: {}", out.size() > 1 ? ", " : "", key, value);
   return out + "}";
 }
 

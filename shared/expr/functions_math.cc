@@ -25,8 +25,8 @@ Answer extreme(const Call& call, Extreme wanted) {
       best = &candidate;
       continue;
     }
-    const auto order = expr::order(candidate, *best);
-    if (wanted == Extreme::greatest ? *order > 0 : *order < 0) best = &candidate;
+    const auto order = expr::order(candidate, *best).value_or(std::partial_ordering::unordered);
+    if (wanted == Extreme::greatest ? order > 0 : order < 0) best = &candidate;
   }
   return *best;
 }

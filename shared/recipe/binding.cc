@@ -23,7 +23,8 @@ Value as_duration(std::chrono::milliseconds length) {
 Value normalised(const Field& field, const Value& value) {
   if (has(field.types, Types::any)) return value;
   if (has(field.types, Types::duration) && value.is(Kind::string)) {
-    return as_duration(*parse_duration(value.as_string())).with_label(value.label());
+    return as_duration(parse_duration(value.as_string()).value_or(std::chrono::milliseconds(0)))
+        .with_label(value.label());
   }
   if (has(field.types, Types::integer) && value.is(Kind::uint64)) {
     return Value(static_cast<std::int64_t>(value.as_uint())).with_label(value.label());

@@ -13,11 +13,17 @@ struct TypeWord {
   Types type;
   std::string_view words;
 };
-constexpr std::array kTypeWords{TypeWord{Types::text, "text"},           TypeWord{Types::integer, "an integer"},
-                                TypeWord{Types::number, "a number"},     TypeWord{Types::boolean, "true or false"},
-                                TypeWord{Types::duration, "a duration"}, TypeWord{Types::list, "a list"},
-                                TypeWord{Types::map, "a mapping"},       TypeWord{Types::body, "a body"},
-                                TypeWord{Types::rows, "rows"},           TypeWord{Types::any, "any value"}};
+constexpr std::array kTypeWords{TypeWord{Types::text, "text"},
+                                TypeWord{Types::bytes, "bytes"},
+                                TypeWord{Types::integer, "an integer"},
+                                TypeWord{Types::number, "a number"},
+                                TypeWord{Types::boolean, "true or false"},
+                                TypeWord{Types::duration, "a duration"},
+                                TypeWord{Types::list, "a list"},
+                                TypeWord{Types::map, "a mapping"},
+                                TypeWord{Types::body, "a body"},
+                                TypeWord{Types::rows, "rows"},
+                                TypeWord{Types::any, "any value"}};
 
 constexpr std::array kErrorClasses{"connection"sv, "timeout"sv,    "cancelled"sv,   "policy"sv,     "invalid"sv,
                                    "not_found"sv,  "constraint"sv, "transaction"sv, "permission"sv, "too_large"sv,

@@ -27,9 +27,10 @@ enum class Types : std::uint16_t {
   duration = 16,  // "5s" in a recipe; a duration value after bind_arguments()
   list = 32,
   map = 64,
-  body = 128,  // a handle that opens as bytes: kinds "file" and "spool"
-  rows = 256,  // a handle that opens as rows: kind "rows"
-  any = 512,   // everything, null included
+  body = 128,    // a handle that opens as bytes: kinds "file" and "spool"
+  rows = 256,    // a handle that opens as rows: kind "rows"
+  any = 512,     // everything, null included
+  bytes = 1024,  // only an expression can give them
 };
 constexpr Types operator|(Types a, Types b) { return static_cast<Types>(static_cast<int>(a) | static_cast<int>(b)); }
 constexpr bool has(Types types, Types one) { return (static_cast<int>(types) & static_cast<int>(one)) != 0; }

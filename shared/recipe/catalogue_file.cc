@@ -7,8 +7,8 @@ constexpr std::array kKinds{"file"sv};
 constexpr std::array kModes{"create"sv, "replace"sv};
 constexpr std::array kLargeReadErrors{"policy"sv,  "not_found"sv, "permission"sv, "changed"sv,
                                       "timeout"sv, "invalid"sv,   "too_large"sv};
-constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv, "permission"sv, "constraint"sv,
-                                  "disk_full"sv, "too_large"sv, "timeout"sv,    "invalid"sv};
+constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv,  "permission"sv, "constraint"sv, "disk_full"sv,
+                                  "too_large"sv, "connection"sv, "timeout"sv,    "invalid"sv,    "in_doubt"sv};
 constexpr std::array kContentOrSource{"content"sv, "source"sv};
 
 constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below the connection's root, with `/`"};
@@ -27,7 +27,8 @@ constexpr std::array kReadFields{
           .default_json = "false"}};
 constexpr std::array kDeleteFields{kPath};
 constexpr std::array kWriteFields{
-    kPath, Field{.name = "content", .types = Types::text, .doc = "the whole content as text"},
+    kPath,
+    Field{.name = "content", .types = Types::text | Types::bytes, .doc = "the whole content; text is written as UTF-8"},
     Field{.name = "source", .types = Types::body, .doc = "a body whose bytes become the file"},
     Field{.name = "mode",
           .doc = "`create` fails when the file exists; `replace` puts the new file in its place at once",

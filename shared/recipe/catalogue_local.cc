@@ -6,8 +6,8 @@ namespace {
 constexpr std::array kFileKinds{"file"sv};
 constexpr std::array kLevels{"debug"sv, "info"sv, "warn"sv, "error"sv};
 constexpr std::array kCatchUp{"skip"sv, "once"sv};
-constexpr std::array kCommandErrors{"command"sv,   "policy"sv,     "timeout"sv, "too_large"sv,
-                                    "not_found"sv, "permission"sv, "invalid"sv};
+constexpr std::array kCommandErrors{"command"sv,    "policy"sv,    "timeout"sv,    "too_large"sv,
+                                    "connection"sv, "not_found"sv, "permission"sv, "invalid"sv};
 constexpr std::array kNoErrors{"invalid"sv};
 
 constexpr std::int64_t kSecond = 1'000;
@@ -23,7 +23,7 @@ constexpr std::array kCommandFields{
           .traits = Traits::accepts_secret,
           .doc = "variables for the program by name; the template in the local policy lists which it takes"},
     Field{.name = "stdin",
-          .types = Types::text | Types::body,
+          .types = Types::text | Types::bytes | Types::body,
           .traits = Traits::accepts_secret,
           .doc = "what the program reads from standard input"}};
 constexpr std::array kCommandOutput{

@@ -28,6 +28,7 @@ bool fits(Types types, const Value& value) {
     case Kind::uint64: return has(types, Types::number) || (has(types, Types::integer) && value.as_uint() <= INT64_MAX);
     case Kind::float64: return has(types, Types::number);
     case Kind::string: return has(types, Types::text) || has(types, Types::duration);
+    case Kind::bytes: return has(types, Types::bytes);
     case Kind::duration: return has(types, Types::duration);
     case Kind::list: return has(types, Types::list);
     case Kind::map: return has(types, Types::map);

@@ -44,6 +44,23 @@ platform::ProcessSpec make_spec(const policy::CommandTemplate& command, Filled f
   return spec;
 }
 
+struct Reason {
+  std::string_view error_class, text;
+};
+constexpr std::array kReasons{
+    Reason{"not_found", "its program, directory or user is not there"}, Reason{"permission", "the agent was refused"},
+    Reason{"invalid", "its program or its arguments do not work"}, Reason{"too_large", "its arguments are too long"}};
+
+// Path, directory and user stay on this machine.
+StepError cannot_start(const Log& log, std::string_view command, Error error) {
+  auto step = to_step_error(std::move(error));
+  log.warn("command.failed", {{"command", command}, {"class", step.error_class()}, {"why", step.message}});
+  const auto* found = std::ranges::find(kReasons, step.error_class(), &Reason::error_class);
+  const auto reason = found == kReasons.end() ? "this machine could not do it now" : found->text;
+  step.message = fmt::format("starting the command {}: {}; the agent's log says more", command, reason);
+  return step;
+}
+
 bool has_exited(ProcessEnd end) { return end.reason == ProcessEnd::Reason::exited; }
 
 StepError failed(const policy::CommandTemplate& command, ProcessEnd end) {
@@ -83,7 +100,9 @@ class CommandRun final : public Action {
       if (*problem) return std::unexpected(**problem);
     }
     if (!end) {
-      auto cut = step_in_context("command " + command->name, to_step_error(std::move(end).error())).error();
+      auto& [error, started] = end.error();
+      if (!started) return std::unexpected(cannot_start(site_.log, command->name, std::move(error)));
+      auto cut = step_in_context("command " + command->name, to_step_error(std::move(error))).error();
       cut = naming_run_time(std::move(cut), command->limits.run_time, latest, context.deadline, site_.clock);
       return with_output(std::move(cut), output, std::nullopt);
     }

@@ -2,7 +2,6 @@
 
 #include "agent/connectors/translate.h"
 #include "shared/base/secret.h"
-#include "shared/base/text.h"
 
 #include <utility>
 
@@ -17,8 +16,8 @@ StepResult<std::unique_ptr<CommandInput>> CommandInput::open(const Arguments& ar
   auto input = std::make_unique<CommandInput>();
   const auto* given = arguments.find("stdin");
   if (given == nullptr) return input;
-  if (given->is(Value::Kind::string)) {
-    input->piece_ = as_bytes(given->as_string());
+  if (!given->is(Value::Kind::handle)) {
+    SP_TRY(input->piece_, arguments.content("stdin"));
     return input;
   }
   SP_TRY(const auto handle, arguments.handle("stdin"));

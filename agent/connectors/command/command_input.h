@@ -11,8 +11,8 @@
 
 namespace sallyport::connectors::command {
 
-// Gives a program its standard input as it reads it: the step's `stdin`, a text or a body of any size, of which one
-// piece at a time is in memory. The arguments must outlive it.
+// Gives a program its standard input as it reads it: the step's `stdin`, text, bytes or a body of any size, of which
+// one piece at a time is in memory. The arguments must outlive it.
 class CommandInput final : public platform::ProcessInput {
  public:
   // Has read the first piece of a body, so that one which cannot be opened starts no program.

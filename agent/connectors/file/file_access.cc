@@ -34,6 +34,14 @@ StepResult<void> Access::check_size(std::uint64_t bytes) const {
                                context_.connection));
 }
 
+StepError change_error(platform::ChangeError error) {
+  auto step = to_step_error(std::move(error.error));
+  if (!error.unsure) return step;
+  step.classes.insert(step.classes.begin(), "in_doubt");
+  step.message += "; it may have happened all the same: look at the target";
+  return step;
+}
+
 StepResult<std::string> hash_file(const Access& access, int fd) {
   crypto::Sha256 hash;
   std::array<std::byte, 65536> buffer;

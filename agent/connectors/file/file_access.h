@@ -7,6 +7,8 @@
 
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace sallyport::connectors::file {
 
@@ -32,6 +34,20 @@ class Access {
   const StepContext& context_;
   platform::Root root_;
 };
+
+// Class "in_doubt", besides what it is, when the change may stand all the same: the step is run again, and accepts then
+// what it finds done.
+StepError change_error(platform::ChangeError error);
+
+template <class T>
+StepResult<T> to_outcome(platform::Change<T> change) {
+  if (!change) return std::unexpected(change_error(std::move(change).error()));
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return *std::move(change);
+  }
+}
 
 // SHA-256 of an open file from its beginning, in pieces, asking `access` between them.
 StepResult<std::string> hash_file(const Access& access, int fd);

@@ -34,11 +34,11 @@ class FileWrite final : public Action {
     SP_TRY(const auto digest, fill(access, arguments, file));
     const auto replace = arguments.text_or("mode", "create") == "replace" ? Replace::allowed : Replace::never;
     auto facts = file.commit(replace);
-    if (!facts && facts.error().code == Errc::conflict) {
+    if (!facts && facts.error().error.code == Errc::conflict) {
       if (!context.repeated) return exists(path);
       SP_TRY(facts, same_content(access, path, digest));
     }
-    SP_TRY(const auto written, to_step(std::move(facts)));
+    SP_TRY(const auto written, to_outcome(std::move(facts)));
     auto handle = make_handle(context.connection, path, written);
     handle.attributes.insert_or_assign(Value("sha256"), Value(digest));
     return Output{Value(ValueMap{{Value("file"), Value(std::move(handle))}})};
@@ -47,11 +47,11 @@ class FileWrite final : public Action {
  private:
   static StepResult<std::string> fill(const Access& access, const Arguments& arguments, platform::NewFile& file) {
     crypto::Sha256 hash;
-    if (const auto* content = arguments.find("content")) {
-      if (!content->is(Value::Kind::string)) return step_fail("invalid", "the argument \"content\" is not text");
-      SP_CHECK(access.check_size(content->as_string().size()));
-      hash.update(as_bytes(content->as_string()));
-      SP_CHECK(to_step(file.write(as_bytes(content->as_string()))));
+    if (arguments.find("content") != nullptr) {
+      SP_TRY(const auto content, arguments.content("content"));
+      SP_CHECK(access.check_size(content.size()));
+      hash.update(content);
+      SP_CHECK(to_step(file.write(content)));
       return hex(hash.finish());
     }
     SP_TRY(const auto source, arguments.handle("source"));
@@ -73,6 +73,7 @@ class FileWrite final : public Action {
     SP_TRY(const auto file, to_step(access.root().open_file(path)));
     SP_TRY(const auto found, hash_file(access, file.get()));
     if (found != digest) return exists(path);
+    SP_CHECK(to_outcome(access.root().make_durable(path)));
     return to_step(platform::facts_of(file.get()));
   }
 
@@ -118,12 +119,17 @@ class FileMove final : public Action {
       // A run before this one may have moved it already.
       const bool arrived =
           source.error().code == Errc::not_found && access.context().repeated && access.root().facts(to);
-      if (arrived) return {};
+      if (arrived) return make_durable(access, from, to);
       return std::unexpected(to_step_error(source.error()));
     }
     const auto moved = access.root().rename(from, to, replace);
-    if (!moved && moved.error().code == Errc::conflict) return exists(to);
-    return to_step(moved);
+    if (!moved && moved.error().error.code == Errc::conflict) return exists(to);
+    return to_outcome(moved);
+  }
+
+  static StepResult<void> make_durable(const Access& access, const std::string& from, const std::string& to) {
+    SP_CHECK(to_outcome(access.root().make_durable(to)));
+    return to_outcome(access.root().make_durable(from));
   }
 
   Site site_;
@@ -140,7 +146,9 @@ class FileDelete final : public Action {
     SP_TRY(const auto wanted, arguments.text("path"));
     SP_TRY(const auto path, access.allowed(policy::FileVerb::remove, wanted));
     const auto removed = access.root().remove(path);
-    if (!removed && removed.error().code != Errc::not_found) return std::unexpected(to_step_error(removed.error()));
+    const bool gone = !removed && removed.error().error.code == Errc::not_found;
+    if (gone && context.repeated) SP_CHECK(to_outcome(access.root().make_durable(path)));
+    if (!gone) SP_CHECK(to_outcome(removed));
     return Output{Value(ValueMap{{Value("deleted"), Value(removed.has_value())}})};
   }
 

@@ -181,7 +181,8 @@ StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const S
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].is(Value::Kind::bytes)) continue;
     SP_CHECK(learn_types(prepared, limits));
-    if (i < prepared.types->size() && (*prepared.types)[i] == kByteaType) continue;
+    const auto& types = prepared.types.value();
+    if (i < types.size() && types[i] == kByteaType) continue;
     const auto& name = statement.parameters[i];
     return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "
                                             "write :{}::bytea, or give it as text (base64.encode())",

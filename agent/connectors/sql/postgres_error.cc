@@ -97,7 +97,7 @@ StepError postgres_error(const pg_result* result, Phase phase, const CallLimits&
 }
 
 // libpq puts the server's address in front while it connects.
-std::string without_address(std::string text) {
+std::string without_address(const std::string& text) {
   constexpr std::string_view kEnd = " failed: ";
   const auto end = text.find(kEnd);
   return text.starts_with("connection to server") && end != std::string::npos ? text.substr(end + kEnd.size()) : text;

@@ -74,7 +74,8 @@ PostgresParameters::PostgresParameters(const ValueList& values) {
     if (formats_[i] == 1) {
       pointers_.push_back(lengths_[i] == 0 ? "" : as_text(values[i].as_bytes()).data());
     } else {
-      pointers_.push_back(texts_[i] ? texts_[i]->c_str() : nullptr);
+      const auto& text = texts_[i];
+      pointers_.push_back(text ? text->c_str() : nullptr);
     }
   }
 }

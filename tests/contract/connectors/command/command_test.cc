@@ -29,6 +29,11 @@ commands:
   counter: {argv: [/usr/bin/wc, -c]}
   witness: {argv: [/bin/sh, -c, "touch @DIR@/began; cat"]}
   there: {argv: [/bin/pwd], working_directory: "@DIR@"}
+  ghost: {argv: [/bin/true], user: no-such-user-here}
+  nowhere: {argv: [/bin/true], working_directory: /no/such/directory}
+  plain: {argv: ["@DIR@/plain.txt"]}
+  damaged: {argv: ["@DIR@/damaged"]}
+  long: {argv: [/bin/true, "{what}{what}{what}"], parameters: {what: {characters: [any], max_length: 60000}}}
 )";
 
 // A body that breaks off behind more than a pipe holds.
@@ -152,6 +157,42 @@ TEST_CASE("only commands and parameters of the policy run", "[command]") {
   CHECK(strict.run(*actions.front(), args({{"template", "a"}})).error().rule == "policy.yaml:1 actions");
 }
 
+TEST_CASE("path, directory and user of a command that does not start stay on this machine", "[command][privacy]") {
+  struct Case {
+    const char* name;
+    const char* error_class;
+    const char* reason;
+    std::string local;
+  };
+  Command command;
+  command.agent.dir.write("plain.txt", "not a program");
+  std::filesystem::permissions(command.agent.dir.write("damaged", "neither"), std::filesystem::perms::owner_all);
+  const std::string not_there = "its program, directory or user is not there";
+  for (const auto& one : {Case{"missing", "not_found", not_there.c_str(), "/no/such/program"},
+                          Case{"ghost", "not_found", not_there.c_str(), "no-such-user-here"},
+                          Case{"nowhere", "not_found", not_there.c_str(), "/no/such/directory"},
+                          Case{"plain", "permission", "the agent was refused", command.agent.dir.path("plain.txt")},
+                          Case{"damaged", "invalid", "its program or its arguments do not work", "Exec format error"},
+                          Case{"long", "too_large", "its arguments are too long", "/bin/true"}}) {
+    INFO(one.name);
+    const bool is_long = one.name == std::string("long");
+    const auto failed = command.run(one.name, is_long ? args({{"what", std::string(60'000, 'x')}}) : ValueMap());
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().classes == std::vector<std::string>{one.error_class});
+    CHECK(failed.error().message ==
+          "starting the command " + std::string(one.name) + ": " + one.reason + "; the agent's log says more");
+    CHECK(command.agent.logged().find(one.local) != std::string::npos);
+  }
+  CHECK(command.agent.logged().find("\"command.failed\"") != std::string::npos);
+}
+
+TEST_CASE("what ends a command does not name its program", "[command][privacy]") {
+  Command command;
+  CHECK(command.run("brief").error().message == "command brief: it did not end in time");
+  CHECK(command.run("chatty").error().message ==
+        "command chatty: it wrote more than 10240 bytes, the limit of the local policy (limits.output)");
+}
+
 TEST_CASE("time limits of the policy and of the step end a command", "[command]") {
   Command command;
   const auto begin = std::chrono::steady_clock::now();
@@ -185,7 +226,7 @@ TEST_CASE("too much output ends a command; a full spool too", "[command]") {
   CHECK(command.shell("yes").error().error_class() == "disk_full");
 }
 
-TEST_CASE("standard input is text or a body", "[command]") {
+TEST_CASE("standard input is text, bytes or a body", "[command]") {
   Command command;
   const auto read = [&](Value input) {
     return command.text(
@@ -193,6 +234,7 @@ TEST_CASE("standard input is text or a body", "[command]") {
   };
   CHECK(read("hello") == "hello");
   CHECK(read(Value(command.agent.bodies.put("from a body"))) == "from a body");
+  CHECK(read(Value(Bytes{std::byte{'a'}, std::byte{'\n'}})) == "a\n");
   CHECK(command.text(command.run("reader")).empty());
   const auto unread = command.agent.run(
       *command.action,

@@ -149,6 +149,23 @@ TEST_CASE("a file is written whole or not at all", "[file]") {
   CHECK(files.entries("out") == 1);
 }
 
+TEST_CASE("bytes become a file as they are", "[file]") {
+  Files files;
+  const Bytes content{std::byte{0}, std::byte{0xFF}, std::byte{'\n'}, std::byte{0xC3}};
+  const auto output = files.run("file.write@1", args({{"path", "out/a.bin"}, {"content", Value(content)}}));
+  REQUIRE(output);
+  CHECK(files.read("out/a.bin") == as_text(content));
+  files.agent.repeated = true;
+  CHECK(files.run("file.write@1", args({{"path", "out/a.bin"}, {"content", Value(content)}})));
+  REQUIRE(files.run("file.write@1", args({{"path", "out/none.bin"}, {"content", Value(Bytes{})}})));
+  CHECK(files.read("out/none.bin").empty());
+  const Value too_many(Bytes((100u << 20) + 1));
+  CHECK(files.error("file.write@1", args({{"path", "out/b.bin"}, {"content", too_many}})).starts_with("too_large: "));
+  CHECK(files.error("file.write@1", args({{"path", "out/b.bin"}, {"content", 7}})) ==
+        "invalid: the argument \"content\" is missing or not text or bytes");
+  CHECK(files.entries("out") == 2);
+}
+
 TEST_CASE("a file is written from a body, and a failing source leaves nothing", "[file]") {
   Files files;
   const auto body = files.agent.bodies.put(std::string(300'000, 'b'));

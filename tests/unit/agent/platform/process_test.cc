@@ -56,8 +56,8 @@ class Pieces final : public ProcessInput {
   std::vector<std::string> pieces_;
 };
 
-Result<ProcessEnd> run_process(const ProcessSpec& spec, SteadyTime deadline, std::stop_token stop,
-                               ProcessOutput& output) {
+std::expected<ProcessEnd, ProcessFailure> run_process(const ProcessSpec& spec, SteadyTime deadline,
+                                                      std::stop_token stop, ProcessOutput& output) {
   Pieces nothing({});
   return platform::run_process(spec, deadline, std::move(stop), nothing, output);
 }
@@ -148,8 +148,9 @@ TEST_CASE("standard input that cannot be read on ends the program", "[platform][
   Kept kept;
   const auto end = run_process(shell("cat; sleep 600"), soon(), {}, input, kept);
   REQUIRE_FALSE(end);
-  CHECK(end.error().code == Errc::unavailable);
-  CHECK(end.error().message.ends_with("the share is gone"));
+  CHECK(end.error().started);
+  CHECK(end.error().error.code == Errc::unavailable);
+  CHECK(end.error().error.message.ends_with("the share is gone"));
 }
 
 TEST_CASE("a large output arrives whole", "[platform][process]") {
@@ -164,7 +165,8 @@ TEST_CASE("the deadline ends the whole group, also children that ignore SIGTERM"
   const auto begin = std::chrono::steady_clock::now();
   const auto end = run_process(shell("trap '' TERM; sleep 600 & echo $!; wait; sleep 600"), begin + 2s, {}, kept);
   REQUIRE_FALSE(end);
-  CHECK(end.error().code == Errc::timed_out);
+  CHECK(end.error().error.code == Errc::timed_out);
+  CHECK(end.error().started);
   CHECK(std::chrono::steady_clock::now() - begin < 60s);
   const auto child = std::stoi(kept.out);
   CHECK(is_gone(child));
@@ -180,17 +182,17 @@ TEST_CASE("a stop ends the program at once", "[platform][process]") {
   const auto end = run_process(shell("sleep 600"), soon(), stop.get_token(), kept);
   later.join();
   REQUIRE_FALSE(end);
-  CHECK(end.error().code == Errc::cancelled);
+  CHECK(end.error().error.code == Errc::cancelled);
 
   const auto again = run_process(shell("sleep 600"), soon(), stop.get_token(), kept);
-  CHECK(again.error().code == Errc::cancelled);
+  CHECK(again.error().error.code == Errc::cancelled);
 }
 
 TEST_CASE("refused output ends the program", "[platform][process]") {
   Kept kept(100'000);
   const auto end = run_process(shell("yes"), soon(), {}, kept);
   REQUIRE_FALSE(end);
-  CHECK(end.error().code == Errc::too_large);
+  CHECK(end.error().error.code == Errc::too_large);
   CHECK(kept.out.size() < 200'000);
 }
 
@@ -216,7 +218,7 @@ TEST_CASE("no descendant outlives the deadline, whatever session it is in", "[pl
     Kept kept;
     const auto end = run_process(shell(script), std::chrono::steady_clock::now() + 1s, {}, kept);
     REQUIRE_FALSE(end);
-    CHECK(end.error().code == Errc::timed_out);
+    CHECK(end.error().error.code == Errc::timed_out);
     REQUIRE_FALSE(kept.out.empty());
     CHECK(::kill(std::stoi(kept.out), 0) != 0);  // gone when it returns, not some time later
   }
@@ -236,14 +238,14 @@ TEST_CASE("no descendant outlives a program that ends by itself or is ended for 
   CHECK(::kill(std::stoi(kept.out), 0) != 0);
 
   Kept refused(1);
-  CHECK(run_process(script("two", "sleep 600"), soon(), {}, refused).error().code == Errc::too_large);
+  CHECK(run_process(script("two", "sleep 600"), soon(), {}, refused).error().error.code == Errc::too_large);
   CHECK(::kill(std::stoi(refused.out), 0) != 0);
 }
 
 TEST_CASE("ending one program leaves another's descendants alone", "[platform][process]") {
   Kept other;
   std::stop_source stop;
-  Result<ProcessEnd> end = ProcessEnd{};
+  std::expected<ProcessEnd, ProcessFailure> end = ProcessEnd{};
   std::atomic<bool> ended = false;
   std::thread beside([&] {
     end = run_process(shell("setsid sh -c 'echo here; exec sleep 777' & while :; do sleep 0.1; done"), soon(),
@@ -256,7 +258,7 @@ TEST_CASE("ending one program leaves another's descendants alone", "[platform][p
   stop.request_stop();
   beside.join();
   CHECK(other.out == "here\n");
-  CHECK(end.error().code == Errc::cancelled);
+  CHECK(end.error().error.code == Errc::cancelled);
 }
 
 TEST_CASE("an agent without privileges ends them too, and one that dies leaves none", "[platform][process]") {
@@ -273,7 +275,7 @@ TEST_CASE("an agent without privileges ends them too, and one that dies leaves n
   CHECK(as_nobody([] {
           Kept kept;
           const auto end = run_process(shell(kEscapes[1]), std::chrono::steady_clock::now() + 1s, {}, kept);
-          return !end && end.error().code == Errc::timed_out && ::kill(std::stoi(kept.out), 0) != 0;
+          return !end && end.error().error.code == Errc::timed_out && ::kill(std::stoi(kept.out), 0) != 0;
         }) == 0);
 
   std::array<int, 2> told{};
@@ -338,7 +340,7 @@ TEST_CASE("another user's rights are taken when root asks for it", "[platform][p
     CHECK_FALSE(end);
   }
   spec.user = "no-such-user-here";
-  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::not_found);
+  CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::not_found);
 }
 
 TEST_CASE("a program that cannot start says why", "[platform][process]") {
@@ -348,16 +350,17 @@ TEST_CASE("a program that cannot start says why", "[platform][process]") {
   spec.argv = {dir.path("none")};
   const auto missing = run_process(spec, soon(), {}, kept);
   REQUIRE_FALSE(missing);
-  CHECK(missing.error().code == Errc::not_found);
-  CHECK(missing.error().message.find(dir.path("none")) != std::string::npos);
+  CHECK(missing.error().error.code == Errc::not_found);
+  CHECK(missing.error().error.message.find(dir.path("none")) != std::string::npos);
+  CHECK_FALSE(missing.error().started);
   spec.argv = {dir.write("text", "not a program")};
-  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::forbidden);
+  CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::forbidden);
   spec.argv = {"ls"};
-  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::invalid);
+  CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::invalid);
   spec.argv = {"/bin/true"};
   spec.working_directory = dir.path("none");
-  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::not_found);
+  CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::not_found);
   spec.working_directory = "/";
   spec.argv = {"/bin/true", std::string("a\0b", 3)};
-  CHECK(run_process(spec, soon(), {}, kept).error().code == Errc::invalid);
+  CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::invalid);
 }

@@ -256,6 +256,36 @@ TEST_CASE("a target with a ledger is asked again after a doubt of its own, with 
   CHECK(job.steps[0].idempotency_key == job.steps[1].idempotency_key);
 }
 
+TEST_CASE("what may be repeated and stays in doubt is repeated a few times, then the recipe decides", "[doubt]") {
+  const bool ledger = GENERATE(false, true);
+  INFO("ledger " << ledger);
+  JobScript job(
+      ledger ? kSql
+             : "steps:\n  - {id: a, uses: file.move@1, connection: c, with: {from: x, to: y}, retry: {max: 3}}\n");
+  if (ledger) job.keeps_ledger();
+  const auto began = job.now().steady;
+  job.on(ledger ? "sql.execute@1" : "file.move@1", [&](const RunStep&) { return fails("in_doubt", "no answer"); })
+      .run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(job.end().message == "no answer");
+  CHECK(job.ran == Lines(8, "a#1"));
+  CHECK(job.now().steady - began < std::chrono::minutes(3));
+  CHECK(job.now().steady - began > std::chrono::minutes(1));
+}
+
+TEST_CASE("a doubt that an action told stays one when its job is cancelled, also of what may be repeated", "[doubt]") {
+  JobScript job("steps:\n  - {id: a, uses: file.move@1, connection: c, with: {from: x, to: y}}\n");
+  const auto run = std::get<RunStep>(job.turn().actions.at(0)).run;
+  const bool while_it_runs = GENERATE(true, false);
+  if (while_it_runs) job.execution().cancel("asked");
+  job.execution().on_step_result(run, fails("in_doubt", "moved, perhaps"));
+  (void)job.turn();
+  if (!while_it_runs) job.execution().cancel("asked");
+  job.run();
+  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(std::ranges::count(job.told(), "in_doubt a#1 in_doubt") == 1);
+}
+
 TEST_CASE("a run that was broken off is remembered by every attempt after it, also after a restart", "[doubt][retry]") {
   JobScript job(
       "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}, retry: {max: 3, initial: 1s}}\n");

@@ -87,6 +87,20 @@ TEST_CASE("what reaches SQL text or a command's name is literal", "[catalogue][i
   CHECK(has(find_action("sql.transaction@1")->fields[0].inside[0].traits, Traits::literal_only));
 }
 
+TEST_CASE("bytes are taken by the fields that say so, and by no other", "[catalogue]") {
+  const Value bytes(Bytes{std::byte{0xFF}});
+  const auto write = [&](const char* field) {
+    return bound("file.write@1", Value(ValueMap{{"path", "x"}, {field, bytes}}));
+  };
+  CHECK(write("content") == R"({"content":"/w==","mode":"create","path":"x"})");
+  CHECK(write("source") == "source: `source` must be a body, not bytes [wrong-type]");
+  CHECK(bound("file.read@1", Value(ValueMap{{"path", bytes}})) == "path: `path` must be text, not bytes [wrong-type]");
+  CHECK(bound("file.write@1", Value(ValueMap{{"path", "x"}, {"content", 7}}))
+            .starts_with("content: `content` must be text or bytes, not an integer: make text of it with string()"));
+  CHECK(bound("command.run@1", Value(ValueMap{{"template", "t"}, {"stdin", bytes}})) ==
+        R"({"stdin":"/w==","template":"t"})");
+}
+
 TEST_CASE("bound arguments are complete and typed", "[catalogue]") {
   CHECK(bound("log.write@1", json(R"({"text":"x"})")) == R"({"level":"info","text":"x"})");
   CHECK(
