@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
+#include <stdexcept>
+
 namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
@@ -37,6 +39,13 @@ link::Refusal refusal_of(const tls::Refusal& refusal) {
   return {"revoked", refusal.error.message, {}};
 }
 
+// The handshake on the agents' port does not end without one.
+const tls::PeerIdentity& identity_of(const tls::TlsStream& stream) {
+  const auto& agent = stream.facts().agent;
+  if (!agent) throw std::logic_error("a link whose agent nobody has checked");
+  return *agent;
+}
+
 }  // namespace
 
 AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_ptr<tls::TlsStream> stream,
@@ -44,7 +53,7 @@ AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_pt
     : executor_(executor),
       services_(services),
       address_(std::move(address)),
-      identity_(stream->facts().agent.value_or(tls::PeerIdentity{})),
+      identity_(identity_of(*stream)),
       who_{identity_.id.org, identity_.id.agent, {}},
       since_(services.clock.wall()),
       has_outgoing_(executor),
