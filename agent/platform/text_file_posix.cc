@@ -16,6 +16,27 @@
 namespace sallyport::platform {
 namespace {
 constexpr std::string_view kMaker = "agent";
+
+Result<void> check_writers(const struct stat& info, const std::string& path) {
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return fail(Errc::forbidden,
+                fmt::format("{} belongs to user id {}, who could change what this agent does; run: chown {} {}", path,
+                            info.st_uid, ::geteuid(), path));
+  }
+  if ((info.st_mode & 022) == 0) return {};
+  return fail(
+      Errc::forbidden,
+      fmt::format("{} can be written by {} (mode {:04o}), who could change what this agent does; run: chmod go-w {}",
+                  path, (info.st_mode & 02) != 0 ? "everybody" : "its group", info.st_mode & 07777, path));
+}
+
+}  // namespace
+
+Result<void> check_operators_folder(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return os_fail("examining " + path);
+  if ((info.st_mode & S_ISVTX) != 0) info.st_mode &= ~022u;
+  return check_writers(info, path);
 }
 
 Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
@@ -24,6 +45,11 @@ Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return os_fail("reading " + path);
   if (!S_ISREG(info.st_mode)) return fail(Errc::invalid, path + " is not a regular file");
+  SP_CHECK(check_writers(info, path));
+  std::error_code problem;
+  const auto home = std::filesystem::canonical(path, problem).parent_path();
+  if (problem) return fail(Errc::not_found, fmt::format("reading {}: {}", path, problem.message()));
+  SP_CHECK(check_operators_folder(home.string()));
   if (static_cast<std::uint64_t>(info.st_size) > limit)
     return fail(Errc::too_large, fmt::format("{} is larger than {} bytes", path, limit));
   std::string text(static_cast<std::size_t>(info.st_size), '\0');

@@ -110,6 +110,8 @@ void check_policy_fits(Check& check, const Config& config) {
 }  // namespace
 
 std::expected<Config, yaml::Problems> load_config(const std::string& directory) {
+  if (auto good = platform::check_operators_folder(directory); !good)
+    return std::unexpected(yaml::Problems{{directory, 0, 0, "unsafe-folder", good.error().message}});
   Check check(directory);
   Config config;
   check.load(kAgent, parse_agent_config, config.agent);

@@ -18,7 +18,8 @@ struct Config {
 
 // Loads and checks agent.yaml, connections.yaml and policy.yaml of `directory`: either all of them without a fault, or
 // every fault of every file, with line and column. Besides each file's own rules: a policy for a connection that does
-// not exist or is of another kind, secret files that are missing or open to others, roots that do not exist.
+// not exist or is of another kind, secret files that are missing or open to others, roots that do not exist. A folder
+// that others may write to is the only fault told: whatever lies in it may be another's.
 // A missing policy.yaml is a fault, not an empty policy.
 std::expected<Config, yaml::Problems> load_config(const std::string& directory);
 

@@ -56,6 +56,7 @@ wait_for 20 "the relay" curl -sf --cacert "$SALLYPORT_ROOT" "https://$api/readyz
 
 say "An agent: its own configuration and policy, enrolled with one string"
 cp -r "$here/agent" "$world/agent"
+chmod -R go-w "$world/agent" # whoever can write these files decides what the agent does: it refuses them otherwise
 mkdir -p "$world/agent/share/in" "$world/agent/share/done"
 sqlite3 "$world/agent/erp.db" 'create table orders (id integer primary key, customer text, city text, total text, note text)'
 "$bin/sallyport" group create dc1

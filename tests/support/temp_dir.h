@@ -30,10 +30,13 @@ class TempDir {
     return below.empty() ? path_ : path_ + "/" + std::string(below);
   }
   std::filesystem::path operator/(std::string_view name) const { return std::filesystem::path(path_) / name; }
+  // Whatever the umask: an agent refuses configuration that group or others may write to.
   std::string write(std::string_view below, std::string_view content) const {
     const auto file = path(below);
     std::filesystem::create_directories(std::filesystem::path(file).parent_path());
     std::ofstream(file, std::ios::binary) << content;
+    std::filesystem::permissions(file, std::filesystem::perms::group_write | std::filesystem::perms::others_write,
+                                 std::filesystem::perm_options::remove);
     return file;
   }
   std::string read(std::string_view below) const {

@@ -1,7 +1,6 @@
 #include "agent/platform/secret_file.h"
 
 #include "agent/platform/state_lock.h"
-#include "agent/platform/text_file.h"
 #include "tests/support/temp_dir.h"
 
 #include <catch2/catch.hpp>
@@ -81,15 +80,6 @@ TEST_CASE("a private directory is made, and one that others may write to is refu
   const auto refused = prepare_private_directory(dir.path("a/b"));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("chmod 700") != std::string::npos);
-}
-
-TEST_CASE("text files are bounded and written atomically", "[platform]") {
-  const test::TempDir dir;
-  REQUIRE(write_file_atomically(dir.path("x.yaml"), "hello", 0640));
-  CHECK(*read_text_file(dir.path("x.yaml")) == "hello");
-  CHECK(read_text_file(dir.path("x.yaml"), 4).error().code == Errc::too_large);
-  CHECK(read_text_file(dir.path()).error().code == Errc::invalid);
-  CHECK(read_text_file(dir.path("none")).error().code == Errc::not_found);
 }
 
 TEST_CASE("a second agent on one state directory is refused with the first one's process id", "[platform]") {

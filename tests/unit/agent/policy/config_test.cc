@@ -109,6 +109,28 @@ TEST_CASE("every fault of every file is told in one go", "[policy][config]") {
   CHECK(text.find("policy.yaml: ") != std::string::npos);
 }
 
+TEST_CASE("files and a folder that others may write to are faults, with the commands that repair them",
+          "[policy][config][security]") {
+  const Files files;
+  const auto faults = [&] {
+    const auto config = load_config(files.dir.path());
+    return config ? std::string("none") : all_of(config.error());
+  };
+  for (const char* name : {"agent.yaml", "connections.yaml", "policy.yaml"})
+    ::chmod(files.dir.path(name).c_str(), 0664);
+  const auto text = faults();
+  INFO(text);
+  for (const char* name : {"agent.yaml", "connections.yaml", "policy.yaml"})
+    CHECK(text.find("run: chmod go-w " + files.dir.path(name) + " [unreadable-file]") != std::string::npos);
+  CHECK(text.find("can be written by its group (mode 0664)") != std::string::npos);
+  for (const char* name : {"agent.yaml", "connections.yaml", "policy.yaml"})
+    ::chmod(files.dir.path(name).c_str(), 0644);
+  CHECK(faults() == "none");
+  ::chmod(files.dir.path().c_str(), 0777);
+  CHECK(faults().find("run: chmod go-w " + files.dir.path() + " [unsafe-folder]") != std::string::npos);
+  CHECK(faults().find("policy.yaml") == std::string::npos);
+}
+
 TEST_CASE("files that do not fit each other or the machine are faults", "[policy][config]") {
   const Files files;
   SECTION("a policy for a connection that does not exist") {

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Whoever can write the agent's configuration decides what it does: every command of the agent refuses files and a folder that others may write to.
+
+operators_files.py BIN
+Each refusal names the command that repairs it; the test runs that very command, and then the configuration is good.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from support.surroundings import surroundings  # noqa: E402
+
+NOBODY = 65534
+COMMANDS = (["config", "check"], ["enrol", "spe1.none"], ["run"])
+
+
+def agent(binaries, config, *words):
+    return subprocess.run([binaries / "sallyport-agent", *words, "--config", config], env=surroundings(), capture_output=True, text=True, timeout=60)
+
+
+def refused_and_repaired(binaries, config, spoiled):
+    for words in COMMANDS:
+        done = agent(binaries, config, *words)
+        assert done.returncode == 1, f"{spoiled}: {words} ended with {done.returncode}"
+        assert str(spoiled) in done.stderr, f"{spoiled}: {words} said {done.stderr}"
+    repair = re.search(r"run: (.*) \[", done.stderr)[1]
+    subprocess.run(repair.split(), check=True)
+    assert agent(binaries, config, "config", "check").returncode == 0, f"{repair} did not repair {spoiled}"
+
+
+def main():
+    binaries = pathlib.Path(sys.argv[1]).resolve()
+    world = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-files-"))
+    try:
+        config = world / "agent"
+        shutil.copytree(ROOT / "examples/orders-to-erp/agent", config)
+        subprocess.run(["chmod", "-R", "go-w", config], check=True)
+        (config / "share").mkdir()
+        assert agent(binaries, config, "config", "check").returncode == 0
+        spoilt = [config / name for name in ("agent.yaml", "connections.yaml", "policy.yaml")] + [config]
+        for path in spoilt:
+            for more in (0o020, 0o002):
+                path.chmod(path.stat().st_mode | more)
+                refused_and_repaired(binaries, config, path)
+            if os.geteuid() == 0:
+                os.chown(path, NOBODY, NOBODY)
+                refused_and_repaired(binaries, config, path)
+    finally:
+        shutil.rmtree(world)
+    print("operators_files: refused, and repaired as told")
+
+
+if __name__ == "__main__":
+    main()
