@@ -4,6 +4,7 @@
 #include "relay/store/migrations/sqlite_0003_steps_by_start.h"
 #include "relay/store/migrations/sqlite_0004_journals.h"
 #include "relay/store/migrations/sqlite_0005_removed_groups.h"
+#include "relay/store/migrations/sqlite_0006_taken_back.h"
 
 #include <array>
 
@@ -16,6 +17,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{3, "steps by start", kSqlite0003StepsByStart},
       Migration{4, "journals", kSqlite0004Journals},
       Migration{5, "removed groups", kSqlite0005RemovedGroups},
+      Migration{6, "taken back", kSqlite0006TakenBack},
   };
   return migrations;
 }

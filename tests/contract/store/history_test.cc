@@ -174,7 +174,7 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   const OrgId org = world.ours.org;
   auto job = co_await world.held_job(world.ours);
   must(co_await history.append(org, job.id, 1, {step_started(1, "a"), step_finished(2, "a", StepStatus::succeeded)}));
-  must(co_await jobs.release(org, job.id, 1, {at_ms(300), store::ReleaseReason::holder_lost}));
+  must(co_await jobs.release(org, job.id, 1, {at_ms(300), domain::ReleaseReason::holder_lost}));
   must(co_await jobs.claim(
       org, job.id, {.agent = world.ours.agent, .expected_epoch = 2, .at = at_ms(301), .lease_until = at_ms(999)}));
   auto late = co_await history.append(org, job.id, 1, {step_started(3, "b")});
@@ -188,10 +188,11 @@ STORE_TEST_CASE("history: the next holder counts from one again", "[store][histo
   REQUIRE(steps.size() == 2);
   CHECK(steps[0].status == StepStatus::succeeded);
   auto events = must(co_await history.events(org, job.id, {.after_seq = 0, .limit = 100})).items;
-  REQUIRE(events.size() == 6);
-  CHECK(events[2].seq == 3);
-  CHECK(events[2].epoch == 3);
-  CHECK(events[2].job_seq == 1);
+  REQUIRE(events.size() == 7);
+  CHECK(events[2].kind == "job.taken_back");
+  CHECK(events[3].seq == 4);
+  CHECK(events[3].epoch == 3);
+  CHECK(events[3].job_seq == 1);
 }
 
 STORE_TEST_CASE("history: what arrives after the job's end is kept, the end stays", "[store][history]") {
@@ -413,11 +414,11 @@ const store::JobError kLost{"holder_lost", bytes_of("its agent was lost"), ""};
 awaitable<store::Job> cancelled_then_lost(World& world, store::Job job) {
   must(co_await world.stores.jobs.request_cancel(job.org, job.id, {at_ms(300)}));
   co_return must(
-      co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(400), store::ReleaseReason::holder_lost, kLost}));
+      co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(400), domain::ReleaseReason::holder_lost, kLost}));
 }
 
 awaitable<store::Job> lost_then_cancelled(World& world, store::Job job) {
-  must(co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(300), store::ReleaseReason::holder_lost, kLost}));
+  must(co_await world.stores.jobs.release(job.org, job.id, 1, {at_ms(300), domain::ReleaseReason::holder_lost, kLost}));
   co_return must(co_await world.stores.jobs.request_cancel(job.org, job.id, {at_ms(400), kLost}));
 }
 
@@ -429,7 +430,7 @@ awaitable<store::Job> given_up(World& world, store::Job job) {
 awaitable<store::Job> lost_too_often(World& world, store::Job job) {
   for (;;) {
     job = must(co_await world.stores.jobs.release(job.org, job.id, job.lease_epoch,
-                                                  {at_ms(400), store::ReleaseReason::holder_lost, kLost}));
+                                                  {at_ms(400), domain::ReleaseReason::holder_lost, kLost}));
     if (job.state == JobState::dead) co_return job;
     const store::Claim claim{world.ours.agent, job.lease_epoch, at_ms(350), at_ms(360)};
     job = must(co_await world.stores.jobs.claim(job.org, job.id, claim)).job;
@@ -495,7 +496,7 @@ STORE_TEST_CASE("history: a job that never ran is cancelled without a doubt", "[
   const auto held = co_await world.held_job(world.ours);
   must(co_await jobs.request_cancel(world.ours.org, held.id, {at_ms(8)}));
   const auto unsent =
-      must(co_await jobs.release(world.ours.org, held.id, 1, {at_ms(9), store::ReleaseReason::not_started, kLost}));
+      must(co_await jobs.release(world.ours.org, held.id, 1, {at_ms(9), domain::ReleaseReason::busy, kLost}));
   CHECK(unsent.state == JobState::cancelled);
   CHECK(unsent.error.error_class.empty());
   const auto events = must(co_await world.stores.history.events(world.ours.org, held.id, {}));

@@ -162,7 +162,7 @@ awaitable<JobId> lost_in_a_step(JobsWorld& world, Tenant tenant) {
   must(co_await world.stores.jobs.claim(tenant.org, job, {tenant.agent, 0, now, now}));
   must(co_await world.recorder.record(*link, {{1, job, 1, 1, unix_ms(now), ReportedJobStart{}},
                                               {2, job, 1, 2, unix_ms(now), ReportedStepStart{"a", 1, "log.write@1"}}}));
-  must(co_await world.stores.jobs.release(tenant.org, job, 1, {now, store::ReleaseReason::holder_lost, {}}));
+  must(co_await world.stores.jobs.release(tenant.org, job, 1, {now, domain::ReleaseReason::holder_lost, {}}));
   co_return job;
 }
 
