@@ -23,6 +23,7 @@ struct StepFinished {
   std::optional<Bytes> sealed_message;  // table "steps", column "message", record = step_record()
   std::optional<Bytes> sealed_output;   // the same, column "output"
   std::optional<WallTime> retry_at;     // set: another attempt follows
+  std::string uses = {};                // of an attempt whose start was not told; else what its start said stays
 };
 
 struct StepLog {

@@ -57,12 +57,13 @@ Result<void> take_effect(Database& db, const Place& place, const StepStarted& st
 Result<void> take_effect(Database& db, const Place& place, const StepFinished& step) {
   SP_CHECK(db.run(
       "insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, retry_at, "
-      "error_class, sealed_message, sealed_output) values (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) "
+      "error_class, sealed_message, sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "on conflict (org, job, path, attempt) do update set status = excluded.status, "
+      "uses = case uses when '' then excluded.uses else uses end, "
       "finished_at = excluded.finished_at, retry_at = excluded.retry_at, error_class = excluded.error_class, "
       "sealed_message = excluded.sealed_message, sealed_output = excluded.sealed_output where status <> 'succeeded'",
-      place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), place.at,
-      step.retry_at, step.error_class, step.sealed_message, step.sealed_output));
+      place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), step.uses,
+      place.at, step.retry_at, step.error_class, step.sealed_message, step.sealed_output));
   return {};
 }
 

@@ -168,6 +168,23 @@ STORE_TEST_CASE("history: what a new holder must not run again", "[store][histor
   CHECK(completed[0].sealed_output == bytes_of("sealed output of done"));
 }
 
+STORE_TEST_CASE("history: a step that never began has the action that its end tells", "[store][history]") {
+  auto& history = world.stores.history;
+  const OrgId org = world.ours.org;
+  const auto job = co_await world.held_job(world.ours);
+  auto skipped = step_finished(1, "skipped", StepStatus::skipped);
+  std::get<store::StepFinished>(skipped.what).uses = "file.list@1";
+  auto begun = step_finished(3, "begun", StepStatus::succeeded);
+  std::get<store::StepFinished>(begun.what).uses = "another@1";
+  must(co_await history.append(org, job.id, 1, {skipped, step_started(2, "begun"), begun}));
+  must(co_await history.append(org, job.id, 1, {step_finished(4, "of an older agent", StepStatus::skipped)}));
+  const auto steps = must(co_await history.steps(org, job.id, {}, {})).items;
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].uses == "file.list@1");
+  CHECK(steps[1].uses == "sql.execute@1");  // as its start said
+  CHECK(steps[2].uses.empty());
+}
+
 STORE_TEST_CASE("history: the next holder counts from one again", "[store][history][fencing]") {
   auto& history = world.stores.history;
   auto& jobs = world.stores.jobs;

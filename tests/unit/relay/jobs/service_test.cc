@@ -38,7 +38,7 @@ awaitable<void> play(JobsWorld& world, Tenant tenant, JobId job, Run run) {
   };
   add(ReportedJobStart{});
   for (const auto& [path, output] : run.outputs)
-    add(ReportedStepEnd{path, 1, "succeeded", output, "", "", std::nullopt});
+    add(ReportedStepEnd{path, 1, "succeeded", output, "", "", std::nullopt, "log.write@1"});
   if (run.failed_step.empty()) {
     add(ReportedJobEnd{"succeeded", "", "", ""});
   } else {
@@ -243,6 +243,10 @@ JOBS_TEST_CASE("a re-run from a step takes over what came before it", "[jobs]") 
   REQUIRE(got[0].done.size() == 2);
   CHECK(got[0].done[0].path == "a");
   CHECK(got[0].done[1].output_json == R"({"n":2})");
+  const auto shown = must(co_await world.stores.history.steps(ours.org, again.id, {}, {})).items;
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[1].path == "b");
+  CHECK(shown[1].uses == "log.write@1");
 }
 
 JOBS_TEST_CASE("a re-run from a step that cannot be", "[jobs][tenancy]") {
