@@ -63,6 +63,7 @@ Result<std::string> read_all(std::FILE* file, std::size_t limit) {
     text.append(chunk, size);
     if (text.size() > limit) return fail(Errc::too_large, fmt::format("the input is larger than {} bytes", limit));
   }
+  if (std::ferror(file) != 0) return fail(Errc::invalid, fmt::format("cannot be read: {}", std::strerror(errno)));
   return text;
 }
 
