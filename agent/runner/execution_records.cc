@@ -89,6 +89,7 @@ void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome
   report::StepFinished finished;
   finished.path = path_text(run);
   finished.attempt = run.attempt;
+  finished.uses = current->step->uses;
   finished.status = to_string(outcome.status);
   // Of a failed step only what can be shown is told: a redacted one would keep the job from another agent.
   const bool tells = !outcome.output.is(Value::Kind::null) && outcome.output.label() == Label::none;

@@ -33,6 +33,7 @@ struct StepFinished {
   std::string error_class;
   std::string message;
   std::optional<std::int64_t> retry_at_ms;
+  std::string uses = {};
 };
 struct StepLog {
   std::string path;

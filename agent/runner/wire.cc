@@ -182,6 +182,7 @@ struct Filler {
     body->set_message(plain(from.message));
     body->set_will_retry(from.retry_at_ms.has_value());
     body->set_retry_at_ms(from.retry_at_ms.value_or(0));
+    body->set_uses(plain(from.uses));
   }
   void operator()(const report::StepLog& from) const {
     auto* body = to.mutable_step_log();

@@ -6,6 +6,8 @@
 #include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
+#include <fmt/format.h>
+
 #include <deque>
 
 namespace sallyport::api {
@@ -118,11 +120,26 @@ store::Texts texts_for(const Caller& caller) {
   return payload_access(caller) == PayloadReader::Access::granted ? store::Texts::with : store::Texts::without;
 }
 
+namespace {
+
+std::string words_of(const store::TakenBack& taken) {
+  return fmt::format("taken back from {}: {}; it waits for the next agent", taken.agent.value,
+                     domain::words_for(taken.reason));
+}
+
+}  // namespace
+
 asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, store::HistoryEvent event) {
   auto identity = jobs::log_identity(org, job, event.epoch, event.job_seq);
   auto text = co_await reader.read_text(std::move(identity), std::move(event.sealed_text));
   auto of_step = jobs::step_identity(org, "message", job, event.path, event.attempt);
   auto message = co_await reader.read_message(std::move(of_step), std::move(event.sealed_message));
+  std::optional<AgentId> agent;
+  if (event.taken_back) {
+    agent = event.taken_back->agent;
+    event.error_class = domain::to_string(event.taken_back->reason);
+    message = Value(words_of(*event.taken_back));
+  }
   co_return Object()
       .put("seq", event.seq)
       .put("at", event.at)
@@ -133,6 +150,7 @@ asio::awaitable<Value> event_shape(PayloadReader& reader, OrgId org, JobId job, 
       .put("text", std::move(text))
       .put("error_class", event.error_class)
       .put("message", std::move(message))
+      .put("agent", agent)
       .done();
 }
 

@@ -85,7 +85,10 @@ asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
   const auto job = call.id<JobId>("job");
   const auto after = static_cast<std::uint64_t>(call.query_integer("after").value_or(0));
   const auto limit = static_cast<std::size_t>(call.query_integer("limit").value_or(200));
-  store::EventQuery query{.after_seq = after, .limit = limit, .texts = texts_for(call.caller)};
+  store::EventQuery query{.after_seq = after,
+                          .limit = limit,
+                          .texts = texts_for(call.caller),
+                          .lines = call.query_text("kind") ? store::Lines::taken_back : store::Lines::all};
   SP_CO_TRY(auto events, co_await services.stores.history.events(call.caller.org, job, query));
   PayloadReader reader(services, payload_access(call.caller));
   ValueList items;
@@ -110,8 +113,10 @@ constexpr std::array kStepsQuery{
     cursor_field(kStepCursor),
     Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = store::kMaxStepPage},
     Field{.name = "path", .most = 256}, Field{.name = "payloads", .among = kPayloads}};
+constexpr std::array<std::string_view, 1> kKinds{"job.taken_back"};
 constexpr std::array kEventsQuery{Field{.name = "after", .type = FieldType::integer, .least = 0, .most = INT64_MAX},
-                                  Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = 1000}};
+                                  Field{.name = "limit", .type = FieldType::integer, .least = 1, .most = 1000},
+                                  Field{.name = "kind", .among = kKinds}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_job_steps",

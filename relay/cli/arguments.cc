@@ -78,11 +78,11 @@ Result<std::size_t> take_option(const Command& command, std::span<const std::str
   const bool joined = equals != std::string_view::npos;
   if (option->value.empty()) {
     if (joined) return fail(Errc::invalid, fmt::format("--{} takes no value", name));
-    into.options[std::string(name)] = "";
+    into.options[std::string(name)] = {""};
     return 1;
   }
   if (!joined && words.size() < 2) return fail(Errc::invalid, fmt::format("--{} needs {}", name, option->value));
-  into.options[std::string(name)] = joined ? std::string(word.substr(equals + 1)) : words[1];
+  into.options[std::string(name)].push_back(joined ? std::string(word.substr(equals + 1)) : words[1]);
   return joined ? 1 : 2;
 }
 
@@ -140,8 +140,9 @@ Result<void> check_positionals(const Command& command, const Split& parts) {
 }
 
 Result<void> check_options(const Command& command, const Split& parts) {
-  for (const auto& [name, value] : parts.options) {
-    SP_CHECK(check_value("--" + name, find_option(command, name)->value, value));
+  for (const auto& [name, values] : parts.options) {
+    for (const auto& value : values)
+      SP_CHECK(check_value("--" + name, kind_of(find_option(command, name)->value), value));
   }
   for (const auto& option : command.options) {
     if (option.need == Need::required && !parts.options.contains(option.name))

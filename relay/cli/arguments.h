@@ -17,11 +17,11 @@ enum class Need { optional, required };
 
 // One option of a command: `--group NAME`, or a flag when `value` is empty. The value's name tells what it may be, and
 // checks and completion go by it: "N" a whole number from 1, "0..9" one from 0 to 9, "a|b|c" one of these words,
-// "FILE..." a path, "TIME" an instant (RFC 3339), "DURATION" such as 30m, "URL" a relay's address; under any other name
-// it is any text.
+// "FILE" or "FILE.json" a path, "TIME" an instant (RFC 3339), "DURATION" such as 30m, "URL" a relay's address; under
+// any other name it is any text.
 struct Option {
   std::string_view name;   // "group", without the dashes
-  std::string_view value;  // "NAME"; empty: a flag
+  std::string_view value;  // "NAME"; empty: a flag; ends in "..." when the option may repeat
   std::string_view help;
   Need need = Need::optional;
 };
@@ -29,7 +29,7 @@ struct Option {
 // The words that followed a command, checked against its declaration.
 class Arguments {
  public:
-  using Options = std::map<std::string, std::string, std::less<>>;
+  using Options = std::map<std::string, std::vector<std::string>, std::less<>>;  // the values, as given
   Arguments() = default;
   Arguments(std::vector<std::string> positionals, Options options)
       : positionals_(std::move(positionals)), options_(std::move(options)) {}
@@ -37,11 +37,17 @@ class Arguments {
   std::string_view positional(std::size_t index) const {
     return index < positionals_.size() ? std::string_view(positionals_[index]) : std::string_view();
   }
+  std::span<const std::string> positionals() const { return positionals_; }
   std::size_t count() const { return positionals_.size(); }
   bool has(std::string_view option) const { return options_.contains(option); }
   std::string get(std::string_view option, std::string_view otherwise = "") const {
     const auto it = options_.find(option);
-    return it == options_.end() ? std::string(otherwise) : it->second;
+    return it == options_.end() ? std::string(otherwise) : it->second.back();
+  }
+  // Of an option that may repeat.
+  std::span<const std::string> all(std::string_view option) const {
+    const auto it = options_.find(option);
+    return it == options_.end() ? std::span<const std::string>() : it->second;
   }
   std::optional<std::int64_t> number(std::string_view option) const;  // of an option declared as "N" or "0..9"
 

@@ -90,7 +90,7 @@ Candidates values_of(std::string_view kind, std::string_view before_value = "") 
 Candidates options_of(const Command& command, const std::vector<std::string_view>& given) {
   Candidates candidates;
   const auto offer = [&](const Option& option) {
-    if (std::ranges::find(given, option.name) == given.end())
+    if (option.value.ends_with("...") || std::ranges::find(given, option.name) == given.end())
       candidates.words.push_back({fmt::format("--{}", option.name), std::string(option.help)});
   };
   std::ranges::for_each(command.options, offer);

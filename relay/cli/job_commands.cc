@@ -43,6 +43,9 @@ const std::vector<Column> kStepColumns{{"STEP", "path"},         {"ATTEMPT", "at
                                        {"USES", "uses"},         {"STARTED", "started_at"}, {"FINISHED", "finished_at"},
                                        {"CLASS", "error_class"}, {"MESSAGE", "message"}};
 
+const std::vector<Column> kTakenBackColumns{
+    {"TAKEN BACK", "at"}, {"FROM AGENT", "agent_name"}, {"CLASS", "error_class"}, {"MESSAGE", "message"}};
+
 Result<std::string> job_id(const Arguments& arguments) { return checked_id("job", "job_", arguments.positional(0)); }
 
 Result<Value> ask_job(Client& client, const std::string& id, std::string_view below = "") {
@@ -151,22 +154,38 @@ int list(Context& context, const Arguments& arguments) {
   });
 }
 
+// Why it started later than it could, or again.
+Result<ValueList> taken_back(Client& client, const std::string& job) {
+  SP_TRY(const auto page, ask_job(client, job, "/events?kind=job.taken_back&limit=1000"));
+  const Value* items = page.find("items");
+  if (items == nullptr || !items->is(Value::Kind::list)) return fail(Errc::invalid, "the relay's answer is no list");
+  auto rows = items->as_list();
+  add_names(client, rows, kJobNames);
+  return rows;
+}
+
+std::string table_of_taken_back(const ValueList& rows) {
+  return rows.empty() ? "" : "\n" + table_of(rows, kTakenBackColumns);
+}
+
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
     SP_TRY(auto job, ask_job(client, id));
     auto whole = with_names(client, std::move(job), kJobNames).as_map();
+    SP_TRY(auto taken, taken_back(client, id));
     if (context.format == Format::table) {
       StepTable steps;
       SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
       SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
       context.print(card_of(Value(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) + steps.left_out() +
-                    outputs);
+                    table_of_taken_back(taken) + outputs);
       return {};
     }
     ValueList steps;
     SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { steps.push_back(step); }));
     whole.emplace(Value("steps"), Value(std::move(steps)));
+    whole.emplace(Value("taken_back"), Value(std::move(taken)));
     context.show(Value(std::move(whole)), "");
     return {};
   });
@@ -298,9 +317,8 @@ std::vector<Command> job_commands() {
        "show",
        {"JOB"},
        {},
-       "one job with its steps, items counted when they are many, and what failed steps gave; -o json has all, with "
-       "inputs "
-       "and outputs",
+       "one job with its steps, items counted when they are many, the agents it was taken back from, and what failed "
+       "steps gave; -o json has all, with inputs and outputs",
        show},
       {"jobs", "log", {"JOB"}, {}, "everything that was reported of a job, in order", logs},
       {"jobs", "watch", {"JOB"}, {}, "follow a job live; exit code 0 only when it succeeds", watch},

@@ -1,14 +1,14 @@
 #include "relay/cli/commands.h"
+#include "relay/cli/recipe_apply.h"
+#include "relay/cli/recipe_file.h"
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
-#include "shared/recipe/loader.h"
 
 #include <fmt/format.h>
 
 namespace sallyport::cli {
 namespace {
 
-constexpr std::size_t kMaxRecipe = 2u << 20;
 const std::vector<Column> kRecipeColumns{{"ID", "id"},
                                          {"NAME", "name"},
                                          {"LATEST", "latest_version"},
@@ -22,27 +22,6 @@ const std::vector<Column> kVersionColumns{{"VERSION", "version"},
 
 Result<std::string> recipe_id(Client& client, std::string_view name) {
   return id_of(client, "recipe", "rcp_", "/v1/recipes", name);
-}
-
-auto check_recipe(const std::string& yaml, const std::string& path) {
-  return recipe::load_recipe(yaml, {.file = path, .limits = {}, .connections = nullptr});
-}
-
-struct LoadedFile {
-  std::string yaml;
-  recipe::Recipe recipe;
-};
-
-// Checked here first, because only here the problems can name the file.
-Result<LoadedFile> load_file(const Context& context, const std::string& path) {
-  SP_TRY(auto yaml, read_input(context, path, kMaxRecipe));
-  auto loaded = check_recipe(yaml, path);
-  if (!loaded) return std::unexpected(yaml::to_error(loaded.error()));
-  return LoadedFile{std::move(yaml), std::move(*loaded)};
-}
-
-Result<Value> activate_version(Client& client, const std::string& id, std::int64_t version) {
-  return client.post(fill("/v1/recipes/{}/activate", id), Value(ValueMap{{Value("version"), Value(version)}}));
 }
 
 // A recipe of the relay, as it was given and as it is known.
@@ -60,36 +39,6 @@ Result<Value> version_of(Client& client, Result<Value> answer, const NamedRecipe
                                              terminal_safe(recipe.word), version));
   }
   return about(std::move(answer), "recipe", recipe.word);
-}
-
-std::string outcome_line(const std::string& name, std::int64_t version, const std::string& outcome) {
-  if (outcome == "recipe_created") return fmt::format("{}: created version {}\n", name, version);
-  if (outcome == "version_added") return fmt::format("{}: added version {}\n", name, version);
-  return fmt::format("{}: unchanged, the same as version {}\n", name, version);
-}
-
-int apply(Context& context, const Arguments& arguments) {
-  return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto file, load_file(context, arguments.get("file")));
-    SP_TRY(const auto applied, client.post_once("/v1/recipes", Value(ValueMap{{Value("yaml"), Value(file.yaml)}})));
-    const Value* recipe = applied.find("recipe");
-    const Value* version = applied.find("version");
-    if (recipe == nullptr || version == nullptr || !version->is(Value::Kind::int64))
-      return fail(Errc::invalid, "the relay's answer is not understood");
-    const auto name = text_of(*recipe, "name");
-    const auto line = outcome_line(name, version->as_int(), text_of(applied, "outcome"));
-    if (!arguments.has("activate")) {
-      context.show(applied, line);
-      return {};
-    }
-    const auto active = activate_version(client, text_of(*recipe, "id"), version->as_int());
-    auto whole = applied.as_map();
-    if (active) whole.insert_or_assign(Value("recipe"), *active);
-    context.show(Value(std::move(whole)),
-                 active ? fmt::format("{}{}: version {} is active\n", line, name, version->as_int()) : line);
-    return active ? Result<void>()
-                  : in_context(fmt::format("version {} is not active", version->as_int()), active.error());
-  });
 }
 
 Result<void> check_validate(const Arguments& arguments) {
@@ -116,7 +65,7 @@ int show_problems(const Context& context, const yaml::Problems& problems) {
 
 int validate(Context& context, const Arguments& arguments) {
   const auto path = arguments.has("file") ? arguments.get("file") : std::string(arguments.positional(0));
-  const auto yaml = read_input(context, path, kMaxRecipe);
+  const auto yaml = read_recipe(context, path);
   if (!yaml) return context.fail_with(yaml.error());
   const auto loaded = check_recipe(*yaml, path);
   if (!loaded) return show_problems(context, loaded.error());
@@ -148,7 +97,7 @@ Value changes_value(const std::vector<recipe::Change>& changes) {
 }
 
 // A file against the newest version of its recipe on the relay.
-Result<Value> diff_file(Client& client, const LoadedFile& file) {
+Result<Value> diff_file(Client& client, const RecipeFile& file) {
   SP_TRY(const auto id, recipe_id(client, file.recipe.name));
   SP_TRY(const auto known, client.get(fill("/v1/recipes/{}", id)));
   const Value* latest = known.find("latest_version");
@@ -175,7 +124,7 @@ int diff(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     Value difference;
     if (arguments.has("file")) {
-      SP_TRY(const auto file, load_file(context, arguments.get("file")));
+      SP_TRY(const auto file, load_recipe_file(context, arguments.get("file")));
       SP_TRY(difference, diff_file(client, file));
     } else {
       SP_TRY(const auto id, recipe_id(client, arguments.positional(0)));
@@ -253,7 +202,6 @@ int show(Context& context, const Arguments& arguments) {
 
 std::vector<Command> recipe_commands() {
   const Option file{"file", "FILE", "the recipe's YAML (also -f; - reads standard input)"};
-  const Option needed_file{file.name, file.value, file.help, Need::required};
   return {
       {"recipes", "list", {}, {}, "recipes and which version is active", listing("/v1/recipes", kRecipeColumns)},
       {"recipes",
@@ -262,12 +210,7 @@ std::vector<Command> recipe_commands() {
        {{"version", "N", "print that version's YAML"}},
        "one recipe and its versions",
        show},
-      {"recipes",
-       "apply",
-       {},
-       {needed_file, {"activate", "", "make the version active at once"}},
-       "store a recipe as its next version, if it differs from the last",
-       apply},
+      recipe_apply_command(),
       {"recipes",
        "validate",
        {"[FILE]"},

@@ -104,8 +104,8 @@ Result<jobs::FromAgent> holding_of(const v1::Holding& in) {
 }
 
 jobs::ReportedStepEnd step_end_of(const v1::StepFinished& in) {
-  jobs::ReportedStepEnd end{in.path(),        in.attempt(), in.status(), in.output_json(),
-                            in.error_class(), in.message(), std::nullopt};
+  jobs::ReportedStepEnd end{in.path(),        in.attempt(), in.status(),  in.output_json(),
+                            in.error_class(), in.message(), std::nullopt, in.uses()};
   if (in.will_retry()) end.retry_at_ms = in.retry_at_ms();
   return end;
 }

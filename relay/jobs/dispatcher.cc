@@ -132,7 +132,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   if (!posted) {
     if (target != nullptr && posted.error().code != Errc::exhausted) ++target->slots;
     if (parcel && posted.error().code != Errc::too_large) {
-      (void)co_await take_back(held, store::ReleaseReason::not_started, posted.error().message);
+      (void)co_await take_back(held, domain::ReleaseReason::link_lost);
     } else {
       co_await not_sendable(held, posted.error());
     }
@@ -164,14 +164,14 @@ store::awaitable<store::JobError> Dispatcher::sealed(JobKey key, Fault why) {
 }
 
 // Its lease goes first: what the store has taken back must not be renewed while it does so.
-store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::ReleaseReason reason, std::string why) {
+store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, domain::ReleaseReason reason) {
   const auto lease = leases_.find(held.key);
   leases_.end(held.key, held.epoch);
   auto if_dead = co_await sealed(
       held.key,
       {"holder_lost", fmt::format("{}: {}. The job was not given to another agent: it was to be cancelled, or "
                                   "had been given to agents {} times",
-                                  held.agent.value, why, domain::kMaxRuns)});
+                                  held.agent.value, domain::words_for(reason), domain::kMaxRuns)});
   auto released = co_await parts_.jobs.release(held.key.org, held.key.job, held.epoch,
                                                {parts_.clock.wall(), reason, std::move(if_dead)});
   if (!released && released.error().code != Errc::conflict) {
@@ -184,7 +184,7 @@ store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, store::Releas
                                      {"agent", held.agent.value},
                                      {"epoch", held.epoch},
                                      {"state", domain::to_string(released->state)},
-                                     {"reason", why}});
+                                     {"reason", domain::to_string(reason)}});
   parts_.feed.publish(held.key.org, released->recipe, {held.key.job, 0});
   wake();
   co_return Result<void>();
@@ -214,7 +214,7 @@ store::awaitable<void> Dispatcher::take_back_lost() {
   for (auto& held : leases_.lost(now)) {
     const auto current = leases_.find(held.key);
     if (!current || current->epoch != held.epoch || current->ends != held.ends) continue;  // renewed meanwhile
-    (void)co_await take_back(held, store::ReleaseReason::holder_lost, "the agent did not renew its lease");
+    (void)co_await take_back(held, domain::ReleaseReason::holder_lost);
   }
 }
 
@@ -224,8 +224,7 @@ store::awaitable<void> Dispatcher::take_back_unsent() {
     const auto current = leases_.find(held.key);
     if (!current || current->epoch != held.epoch) continue;
     const bool early = held.granted > before;
-    if (early || !co_await take_back(held, store::ReleaseReason::not_started, "its dispatch could not be made"))
-      unsent_.push_back(std::move(held));
+    if (early || !co_await take_back(held, domain::ReleaseReason::not_sendable)) unsent_.push_back(std::move(held));
   }
 }
 

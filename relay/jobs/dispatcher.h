@@ -85,10 +85,10 @@ class Dispatcher {
   store::awaitable<void> claim_and_hand_over(store::Job job, AgentId agent, std::uint64_t link, std::size_t& claimed);
   store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link, std::uint64_t holding);
   store::awaitable<void> not_sendable(HeldJob held, Error why);
-  store::awaitable<Result<void>> take_back(HeldJob held, store::ReleaseReason reason, std::string why);
+  store::awaitable<Result<void>> take_back(HeldJob held, domain::ReleaseReason reason);
   // Why an agent goes on with none of its jobs.
   struct Loss {
-    std::string of_leased;
+    domain::ReleaseReason of_leased;
     Fault of_own;
   };
   store::awaitable<Result<void>> give_up(HeldJob held, Fault why);

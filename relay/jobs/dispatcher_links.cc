@@ -85,7 +85,7 @@ store::awaitable<void> Dispatcher::take_back_missing(AgentLink& link, const std:
     const bool named = std::ranges::any_of(
         held, [&](const Lease& l) { return l.job == expected.key.job && l.epoch == expected.epoch; });
     if (named || expected.granted >= linked_since) continue;
-    (void)co_await take_back(expected, store::ReleaseReason::not_started, "the agent does not hold it");
+    (void)co_await take_back(expected, domain::ReleaseReason::not_held);
   }
 }
 
@@ -108,7 +108,7 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
   }
   if (answer.error_class == "busy") {
     pause(held->agent);
-    (void)co_await take_back(*held, store::ReleaseReason::not_started, "the agent is busy");
+    (void)co_await take_back(*held, domain::ReleaseReason::busy);
     co_return;
   }
   (void)co_await give_up(*held, {std::move(answer.error_class), std::move(answer.message)});
@@ -135,7 +135,7 @@ void Dispatcher::job_ended(const store::Job& job) {
 }
 
 store::awaitable<Result<void>> Dispatcher::agent_revoked(OrgId org, AgentId agent) {
-  Loss why{"its agent was revoked",
+  Loss why{domain::ReleaseReason::agent_revoked,
            {"agent_revoked", "the agent that ran it was revoked; what it did after its last report is not known"}};
   SP_CO_CHECK(co_await take_all(std::move(org), std::move(agent), std::move(why)));
   co_return Result<void>();
@@ -149,7 +149,8 @@ store::awaitable<Result<void>> Dispatcher::journal_lost(AgentLink& link) {
                            "its steps change, then re-run it, or leave it as it is",
                            who.agent.value),
                domain::JobState::in_doubt};
-  SP_CO_TRY(const auto own, co_await take_all(who.org, who.agent, {"its agent lost its journal", std::move(of_own)}));
+  SP_CO_TRY(const auto own,
+            co_await take_all(who.org, who.agent, {domain::ReleaseReason::journal_lost, std::move(of_own)}));
   for (const auto& job : own) tell_fenced(link, job, 0);
   co_return Result<void>();
 }
@@ -162,7 +163,7 @@ store::awaitable<Result<std::vector<JobId>>> Dispatcher::take_all(OrgId org, Age
     for (const auto& job : jobs) {
       HeldJob held{{job.org, job.id}, agent, job.lease_epoch, {}, {}};
       if (job.lease_epoch > 0) {
-        SP_CO_CHECK(co_await take_back(std::move(held), store::ReleaseReason::holder_lost, why.of_leased));
+        SP_CO_CHECK(co_await take_back(std::move(held), why.of_leased));
       } else {
         SP_CO_CHECK(co_await give_up(std::move(held), why.of_own));
         own.push_back(job.id);

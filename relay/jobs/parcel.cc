@@ -53,7 +53,7 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
   std::vector<CompletedStep> done;
   SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id, kMaxDone));
   for (const auto& step : steps) {
-    CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null"};
+    CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null", step.uses};
     if (!step.sealed_output.empty()) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
     }

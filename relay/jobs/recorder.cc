@@ -177,7 +177,8 @@ store::awaitable<Result<store::StepFinished>> Recorder::step_end_of(OrgId org, J
                                .error_class = std::move(end.error_class),
                                .sealed_message = {},
                                .sealed_output = {},
-                               .retry_at = {}};
+                               .retry_at = {},
+                               .uses = std::move(end.uses)};
   auto message = step_identity(org, "message", job, end.path, end.attempt);
   auto output = step_identity(org, "output", job, end.path, end.attempt);
   SP_CO_TRY(finished.sealed_message, co_await seal_error(parts_.envelope, std::move(message), std::move(end.message)));

@@ -86,7 +86,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
               co_await parts_.envelope.seal(step_identity(org, "output", added.job.id, step.path, step.attempt),
                                             as_bytes(step.output_json)));
     SP_CO_TRY(const auto status, domain::parse_step_status(step.status));
-    added.kept.push_back({step.path, step.attempt, status, "", std::move(output)});
+    added.kept.push_back({step.path, step.attempt, status, step.uses, std::move(output)});
   }
   SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added), std::move(note)));
   parts_.feed.publish(org, stored.job.recipe, {stored.job.id, 0});

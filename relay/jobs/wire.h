@@ -27,6 +27,7 @@ struct CompletedStep {
   std::uint32_t attempt = 1;
   std::string status;
   std::string output_json;
+  std::string uses = {};  // for the history of a re-run: agents are not told
 };
 
 struct Dispatch {
@@ -114,6 +115,7 @@ struct ReportedStepEnd {
   std::string error_class;
   std::string message;
   std::optional<std::int64_t> retry_at_ms;
+  std::string uses = {};  // "": of an older agent
 };
 struct ReportedLog {
   std::string path;

@@ -23,6 +23,7 @@ struct StepFinished {
   std::optional<Bytes> sealed_message;  // table "steps", column "message", record = step_record()
   std::optional<Bytes> sealed_output;   // the same, column "output"
   std::optional<WallTime> retry_at;     // set: another attempt follows
+  std::string uses = {};                // of an attempt whose start was not told; else what its start said stays
 };
 
 struct StepLog {
@@ -77,13 +78,20 @@ struct StepPayloads {
   std::optional<Bytes> sealed_output;
 };
 
+// Of a job.taken_back, whose status is "queued": the job waits for its next agent. One that did not count as a run is
+// told once only until an agent reports again: an agent may be busy for hours.
+struct TakenBack {
+  AgentId agent;  // that held it
+  domain::ReleaseReason reason = domain::ReleaseReason::holder_lost;
+};
+
 // A line of the job's life, for tails: the payloads are in the steps.
 struct HistoryEvent {
   std::uint64_t seq = 0;  // the relay's count within the job, from 1 without gaps, over all epochs
   std::uint64_t epoch = 0;
   std::uint64_t job_seq = 0;
   WallTime at;
-  std::string kind;  // "job.started", "step.started", "step.finished", "step.log", "job.finished"
+  std::string kind;  // "job.started", "job.taken_back", "step.started", "step.finished", "step.log", "job.finished"
   std::string path;
   std::uint32_t attempt = 0;
   std::string status;  // of the step or job, or the level of a log line
@@ -91,15 +99,18 @@ struct HistoryEvent {
   // Of a step.finished that is the newest word on its attempt: as in StepFinished.
   std::string error_class;
   std::optional<Bytes> sealed_message;
+  std::optional<TakenBack> taken_back = {};
 };
 
 enum class Texts { with, without };
+enum class Lines { all, taken_back };
 
 struct EventQuery {
   std::uint64_t after_seq = 0;
   std::size_t limit = 1000;           // at most 1,000
   std::size_t most_bytes = 1u << 20;  // of texts and messages; the first event is given whatever its size
   Texts texts = Texts::with;
+  Lines lines = Lines::all;
 };
 
 struct Events {

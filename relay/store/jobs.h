@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/job_state.h"
+#include "relay/domain/release.h"
 #include "relay/store/audit_note.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
@@ -104,14 +105,9 @@ struct ClaimedJob {
   Bytes sealed_trigger;
 };
 
-enum class ReleaseReason {
-  holder_lost,  // lease expired, agent gone: counts as a run, in which steps may have begun
-  not_started,  // refused as busy, or its agent, whose journal is durable, does not have it: does not count
-};
-
 struct Release {
   WallTime at;
-  ReleaseReason reason = ReleaseReason::holder_lost;
+  domain::ReleaseReason reason = domain::ReleaseReason::holder_lost;
   JobError if_dead = {};  // when this ends the job: it ran too often, or its holder was lost before a cancel reached it
 };
 
@@ -144,8 +140,9 @@ class Jobs {
 
   // queued -> dispatched. conflict: not queued any more, or another epoch. exhausted: the concurrency limit is reached.
   virtual awaitable<Result<ClaimedJob>> claim(OrgId org, JobId id, Claim claim) = 0;
-  // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once. More than
-  // domain::kMaxRuns runs: dead. Cancel requested: cancelled, or in_doubt as below. conflict: other epoch, not active.
+  // Back to the queue under the next epoch, so that the holder's late reports are fenced off at once; its history says
+  // so (job.taken_back). More than domain::kMaxRuns runs: dead. Cancel requested: cancelled, or in_doubt as below.
+  // conflict: other epoch, not active.
   virtual awaitable<Result<Job>> release(OrgId org, JobId id, std::uint64_t epoch, Release release) = 0;
   // Ends a job from the relay's side: in_doubt, with its steps, when one was running. conflict: other epoch, or ended.
   virtual awaitable<Result<Job>> finish(OrgId org, JobId id, std::uint64_t epoch, JobOutcome outcome) = 0;

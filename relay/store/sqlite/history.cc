@@ -31,6 +31,13 @@ Step read_step(Row row) {
           .first_seq = row.u64()};
 }
 
+std::optional<TakenBack> read_taken_back(Row row) {
+  const auto agent = row.maybe_id<AgentId>();
+  const auto reason = domain::parse_release_reason(row.text());
+  if (!agent || !reason) return std::nullopt;
+  return TakenBack{*agent, *reason};
+}
+
 HistoryEvent read_event(Row row) {
   return {.seq = row.u64(),
           .epoch = row.u64(),
@@ -42,7 +49,8 @@ HistoryEvent read_event(Row row) {
           .status = row.text(),
           .sealed_text = row.maybe_bytes(),
           .error_class = row.text(),
-          .sealed_message = row.maybe_bytes()};
+          .sealed_message = row.maybe_bytes(),
+          .taken_back = read_taken_back(row)};
 }
 
 std::size_t sealed_bytes(const HistoryEvent& event) {
@@ -110,16 +118,25 @@ Result<std::vector<StepPayloads>> load_payloads(Database& db, const OrgId& org, 
   return payloads;
 }
 
+constexpr std::string_view kEventColumns =
+    "h.seq, h.epoch, h.job_seq, h.at, h.kind, h.path, h.attempt, h.status, case ? when 0 then null else h.sealed_text "
+    "end, coalesce(s.error_class, ''), s.sealed_message, h.agent, h.reason";
+
+// The words of steps are joined to the lines that tell them.
+std::string from_history(Lines lines) {
+  const bool all = lines == Lines::all;
+  return fmt::format(
+      "from history h {} left join steps s on h.kind = 'step.finished' and s.org = h.org and s.job = h.job and "
+      "s.path = h.path and s.attempt = h.attempt and s.status = h.status "
+      "where h.org = ? and h.job = ? and h.seq > ? {} order by h.seq",
+      all ? "" : "indexed by history_taken_back", all ? "" : "and h.kind = 'job.taken_back'");
+}
+
 Result<Events> load_events(Database& db, const OrgId& org, const JobId& job, const EventQuery& query) {
   SP_CHECK(find_job(db, org, job));
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMaxEvents);
-  auto found = db.prepare(
-      "select h.seq, h.epoch, h.job_seq, h.at, h.kind, h.path, h.attempt, h.status, "
-      "case ? when 0 then null else h.sealed_text end, coalesce(s.error_class, ''), s.sealed_message "
-      "from history h left join steps s on h.kind = 'step.finished' and s.org = h.org and s.job = h.job and "
-      "s.path = h.path and s.attempt = h.attempt and s.status = h.status "
-      "where h.org = ? and h.job = ? and h.seq > ? order by h.seq",
-      query.texts == Texts::with ? 1 : 0, org, job, query.after_seq);
+  auto found = db.prepare(select(kEventColumns, from_history(query.lines)), query.texts == Texts::with ? 1 : 0, org,
+                          job, query.after_seq);
   Events events;
   std::size_t bytes = 0;
   while (true) {

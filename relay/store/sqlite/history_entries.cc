@@ -57,12 +57,13 @@ Result<void> take_effect(Database& db, const Place& place, const StepStarted& st
 Result<void> take_effect(Database& db, const Place& place, const StepFinished& step) {
   SP_CHECK(db.run(
       "insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, retry_at, "
-      "error_class, sealed_message, sealed_output) values (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) "
+      "error_class, sealed_message, sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "on conflict (org, job, path, attempt) do update set status = excluded.status, "
+      "uses = case uses when '' then excluded.uses else uses end, "
       "finished_at = excluded.finished_at, retry_at = excluded.retry_at, error_class = excluded.error_class, "
       "sealed_message = excluded.sealed_message, sealed_output = excluded.sealed_output where status <> 'succeeded'",
-      place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), place.at,
-      step.retry_at, step.error_class, step.sealed_message, step.sealed_output));
+      place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), step.uses,
+      place.at, step.retry_at, step.error_class, step.sealed_message, step.sealed_output));
   return {};
 }
 
@@ -84,6 +85,17 @@ Result<bool> add_line(Database& db, const Place& place, std::uint64_t job_seq, c
   return changed > 0;
 }
 
+// Since an agent reported of it last.
+Result<bool> is_told(Database& db, const Job& job, domain::ReleaseReason reason) {
+  return db
+      .prepare(
+          "select exists(select 1 from history indexed by history_taken_back where org = ?1 and job = ?2 and "
+          "kind = 'job.taken_back' and agent = ?3 and reason = ?4 and seq > "
+          "(select coalesce(max(seq), 0) from history where org = ?1 and job = ?2 and job_seq > 0))",
+          job.org, job.id, job.agent, domain::to_string(reason))
+      .one("job", [](Row row) { return row.integer() != 0; });
+}
+
 Result<std::uint64_t> last_seq(Database& db, const Job& job) {
   return db.prepare("select coalesce(max(seq), 0) from history where org = ? and job = ?", job.org, job.id)
       .one("job", [](Row row) { return row.u64(); });
@@ -94,6 +106,19 @@ Result<std::uint64_t> last_seq(Database& db, const Job& job) {
 Result<void> store_end(Database& db, const Job& job, const JobOutcome& outcome) {
   SP_TRY(const std::uint64_t last, last_seq(db, job));
   SP_CHECK(add_line(db, {job, last + 1, outcome.at}, 0, line_of(JobFinished{outcome.state, {}})));
+  return {};
+}
+
+Result<void> store_release(Database& db, const Job& job, const Release& release) {
+  if (!domain::may_have_begun(release.reason)) {
+    SP_TRY(const bool told, is_told(db, job, release.reason));
+    if (told) return {};
+  }
+  SP_TRY(const std::uint64_t last, last_seq(db, job));
+  SP_CHECK(
+      db.run("insert into history (org, job, seq, epoch, job_seq, at, kind, path, attempt, status, agent, reason) "
+             "values (?, ?, ?, ?, 0, ?, 'job.taken_back', '', 0, 'queued', ?, ?)",
+             job.org, job.id, last + 1, job.lease_epoch, release.at, job.agent, domain::to_string(release.reason)));
   return {};
 }
 

@@ -9,7 +9,10 @@ namespace sallyport::store::sqlite {
 // The caller has checked that the entries come from the job's present holder.
 Result<std::size_t> store_entries(Database& db, const Job& job, const std::vector<HistoryEntry>& entries);
 
-// Ends the history of a job whose end no agent reports. Its line has the job_seq 0: an agent counts from 1.
+// Lines that no agent reports have the job_seq 0, one for each epoch: an agent counts from 1.
+// Ends the history of a job.
 Result<void> store_end(Database& db, const Job& job, const JobOutcome& outcome);
+// `job` as it was held.
+Result<void> store_release(Database& db, const Job& job, const Release& release);
 
 }  // namespace sallyport::store::sqlite

@@ -1,5 +1,6 @@
 #include "relay/store/sqlite/job_moves.h"
 
+#include "relay/store/sqlite/history_entries.h"
 #include "relay/store/sqlite/job_ends.h"
 #include "relay/store/sqlite/job_lines.h"
 #include "relay/store/sqlite/readers.h"
@@ -154,19 +155,21 @@ Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, co
 Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, const Release& release) {
   SP_TRY(Job job, find_job(db, org, id));
   if (job.lease_epoch != epoch || !domain::is_active(job.state)) return fenced(job);
+  const bool begun = domain::may_have_begun(release.reason);
   if (job.cancel_requested_at) {
-    const bool clean = release.reason != ReleaseReason::holder_lost && !job.held_before;
+    const bool clean = !begun && !job.held_before;
     return end_without_report(
         db, job, {.state = JobState::cancelled, .at = release.at, .error = clean ? JobError{} : release.if_dead});
   }
-  const std::uint32_t runs = job.run_number + (release.reason == ReleaseReason::not_started ? 0 : 1);
+  const std::uint32_t runs = job.run_number + (begun ? 1 : 0);
   if (runs > domain::kMaxRuns) {
     return end_without_report(db, job, {.state = JobState::dead, .at = release.at, .error = release.if_dead});
   }
   SP_CHECK(
       db.run("update jobs set state = 'queued', agent = null, lease_epoch = lease_epoch + 1, lease_until = null, "
              "run_number = ?, held_before = ?, dispatched_at = null where org = ? and id = ?",
-             runs, std::int64_t{job.held_before || release.reason == ReleaseReason::holder_lost}, org, id));
+             runs, std::int64_t{job.held_before || begun}, org, id));
+  SP_CHECK(store_release(db, job, release));
   SP_CHECK(follow_move(db, job, job.state, JobState::queued));
   return find_job(db, org, id);
 }

@@ -4,6 +4,7 @@
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
+#include <array>
 #include <map>
 
 namespace sallyport::store::sqlite {
@@ -97,16 +98,22 @@ Result<std::vector<Job>> jobs_held_by(Database& db, const OrgId& org, const Agen
       .all(read_job);
 }
 
+// Its cursor is "<org>/<agent>/<id>"; an active job has an agent.
 Result<Page<Job>> all_active_jobs(Database& db, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  const std::string org = page.after.substr(0, page.after.find('/'));
-  const std::string id = page.after.substr(std::min(org.size() + 1, page.after.size()));
-  return page_of(
-      db.prepare(select(kJobColumns,
-                        "from jobs indexed by jobs_active where (org, id) > (?, ?) and state in ('dispatched', "
-                        "'running') order by org, id limit ?"),
-                 org, id, one_more(limit)),
-      limit, read_job, [](const Job& job) { return job.org.value + "/" + job.id.value; });
+  std::array<std::string, 3> after;
+  std::string_view rest = page.after;
+  for (std::string& part : after) {
+    part = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  }
+  return page_of(db.prepare(select(kJobColumns,
+                                   "from jobs indexed by jobs_active where (org, agent, id) > (?, ?, ?) and state in "
+                                   "('dispatched', 'running') order by org, agent, id limit ?"),
+                            after[0], after[1], after[2], one_more(limit)),
+                 limit, read_job, [](const Job& job) {
+                   return fmt::format("{}/{}/{}", job.org.value, job.agent.value_or(AgentId()).value, job.id.value);
+                 });
 }
 
 Result<std::vector<StateCount>> count_unfinished(Database& db) {

@@ -116,8 +116,9 @@ Result<void> refuse_while_in_use(Database& db, const Recipe& recipe) {
     return fail(Errc::conflict, fmt::format("version {} of recipe \"{}\" is active: deactivate it first",
                                             *recipe.active_version, recipe.name));
   }
-  for (const std::string_view states : {"state = 'queued'", "state in ('dispatched', 'running')"}) {
-    const auto query = fmt::format("select id from jobs where org = ? and recipe = ? and {} limit 1", states);
+  for (const std::string_view unfinished :
+       {"jobs_queued where state = 'queued'", "jobs_concurrent where state in ('dispatched', 'running')"}) {
+    const auto query = fmt::format("select id from jobs indexed by {} and org = ? and recipe = ? limit 1", unfinished);
     SP_TRY(const auto job, db.prepare(query, recipe.org, recipe.id).maybe([](Row row) { return row.id<JobId>(); }));
     if (!job) continue;
     return fail(Errc::conflict, fmt::format("jobs of recipe \"{}\" have not ended, such as {}: wait, or cancel them",

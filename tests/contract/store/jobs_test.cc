@@ -5,8 +5,8 @@
 using namespace sallyport;
 using namespace sallyport::test;
 using domain::JobState;
+using domain::ReleaseReason;
 using store::AddOutcome;
-using store::ReleaseReason;
 
 static store::Claim claim_by(const Tenant& tenant, std::uint64_t expected_epoch) {
   return {.agent = tenant.agent, .expected_epoch = expected_epoch, .at = at_ms(100), .lease_until = at_ms(30'100)};
@@ -177,7 +177,7 @@ STORE_TEST_CASE("jobs: lost too often is dead, not started does not count", "[st
   const store::JobError if_dead{"lost", bytes_of("sealed"), ""};
   for (int busy = 0; busy < 10; ++busy) {
     must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
-    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), ReleaseReason::not_started}));
+    job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), ReleaseReason::busy}));
   }
   CHECK(job.run_number == 1);
   for (std::uint32_t run = 1; run <= domain::kMaxRuns; ++run) {
@@ -201,8 +201,8 @@ STORE_TEST_CASE("jobs: what a lost holder may have begun is known for ever", "[s
   const OrgId org = world.ours.org;
   auto job = co_await world.queue_job(world.ours);
   for (const auto& [reason, held, runs] :
-       {std::tuple{ReleaseReason::not_started, false, 1u}, std::tuple{ReleaseReason::holder_lost, true, 2u},
-        std::tuple{ReleaseReason::not_started, true, 2u}, std::tuple{ReleaseReason::holder_lost, true, 3u}}) {
+       {std::tuple{ReleaseReason::busy, false, 1u}, std::tuple{ReleaseReason::holder_lost, true, 2u},
+        std::tuple{ReleaseReason::busy, true, 2u}, std::tuple{ReleaseReason::holder_lost, true, 3u}}) {
     const auto claimed = must(co_await jobs.claim(org, job.id, claim_by(world.ours, job.lease_epoch)));
     CHECK(claimed.job.held_before == job.held_before);
     job = must(co_await jobs.release(org, job.id, job.lease_epoch + 1, {at_ms(1), reason}));

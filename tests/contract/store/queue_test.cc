@@ -267,7 +267,7 @@ STORE_TEST_CASE("queue: of a line no more is offered than it has room for, best 
   must(co_await jobs.claim(org, ids[4], claim_by(world.ours)));
   auto rest = co_await offered(10);
   CHECK(rest == std::vector{ids[5], ids[2], ids[6]});
-  must(co_await jobs.release(org, ids[4], 1, {at_ms(1), store::ReleaseReason::not_started}));
+  must(co_await jobs.release(org, ids[4], 1, {at_ms(1), domain::ReleaseReason::busy}));
   auto back = co_await offered(10);
   CHECK(back == std::vector{ids[4], ids[5], ids[2], ids[6]});
   must(co_await jobs.request_cancel(org, ids[4], {at_ms(2)}));
@@ -299,7 +299,7 @@ STORE_TEST_CASE("queue: lines stay true whatever happens to their jobs", "[store
     } else if (job.state == JobState::queued) {
       must(co_await jobs.request_cancel(org, job.id, {at_ms(1)}));
     } else if (dice(2) == 0) {
-      must(co_await jobs.release(org, job.id, job.lease_epoch, {at_ms(1), store::ReleaseReason::not_started}));
+      must(co_await jobs.release(org, job.id, job.lease_epoch, {at_ms(1), domain::ReleaseReason::busy}));
     } else {
       must(co_await jobs.finish(org, job.id, job.lease_epoch,
                                 {.state = JobState::succeeded, .at = at_ms(1), .error = {}}));

@@ -282,7 +282,7 @@ TEST_CASE("a doubt that an action told stays one when its job is cancelled, also
   (void)job.turn();
   if (!while_it_runs) job.execution().cancel("asked");
   job.run();
-  CHECK(job.finished == JobStatus::cancelled);
+  CHECK(job.finished == JobStatus::in_doubt);
   CHECK(std::ranges::count(job.told(), "in_doubt a#1 in_doubt") == 1);
 }
 

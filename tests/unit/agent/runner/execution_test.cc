@@ -144,12 +144,17 @@ on_failure:
   - {id: last, uses: log.write@1, with: {text: bye}}
 )");
   job.run();
-  std::map<std::string, std::string> uses;
+  std::map<std::string, std::string> uses, at_end;
   for (const auto& body : job.reports) {
     if (const auto* started = std::get_if<report::StepStarted>(&body)) uses.emplace(started->path, started->uses);
-    if (const auto* finished = std::get_if<report::StepFinished>(&body))
+    if (const auto* finished = std::get_if<report::StepFinished>(&body)) {
       CHECK(uses.contains(finished->path) == (finished->status != "skipped"));
+      at_end.emplace(finished->path, finished->uses);
+    }
   }
+  auto all = uses;
+  all.emplace("skipped", "file.list@1");  // of a step that never began only its end can tell it
+  CHECK(at_end == all);
   CHECK(uses == std::map<std::string, std::string>{{"tell", "log.write@1"},
                                                    {"wrong", "file.list@1"},
                                                    {"unsure", "file.list@1"},

@@ -172,7 +172,7 @@ TEST_CASE("a lease of absurd length is capped", "[wire][bounds]") {
 }
 
 TEST_CASE("reports carry the numbers of their row and everything that was said", "[wire]") {
-  const report::StepFinished finished{"a[1]", 2, "failed", "", "sqlstate:40001", "deadlock", 5'000};
+  const report::StepFinished finished{"a[1]", 2, "failed", "", "sqlstate:40001", "deadlock", 5'000, "sql.query@1"};
   journal::OutboxRow row{
       .seq = 8, .job = JobId(kJob1), .epoch = 3, .job_seq = 4, .report = wire::encode_body(finished, from_unix_ms(99))};
   v1::ToRelay message;
@@ -188,6 +188,7 @@ TEST_CASE("reports carry the numbers of their row and everything that was said",
   CHECK(report.step_finished().error_class() == "sqlstate:40001");
   CHECK(report.step_finished().will_retry());
   CHECK(report.step_finished().retry_at_ms() == 5'000);
+  CHECK(report.step_finished().uses() == "sql.query@1");
 }
 
 TEST_CASE("a row that cannot be read is told and passed over", "[wire][bad-input]") {

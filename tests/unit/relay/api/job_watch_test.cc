@@ -1,3 +1,5 @@
+#include "shared/base/json.h"
+#include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/running_job.h"
 
 // The live view of a job: server-sent events, as they are made.
@@ -43,6 +45,35 @@ ASYNC_TEST_CASE("a job is watched live to its end", "[api][jobs][watch]") {
   co_await report(world, run, 4, store::JobFinished{domain::JobState::succeeded, {}});
   const auto last = co_await collect(*source, 10);
   CHECK(names_of(last) == "job job.finished#4 end ");
+}
+
+ASYNC_TEST_CASE("a job that is taken back says so, live and afterwards, and from which agent", "[api][jobs][watch]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  const auto reader = run.tenant.token(Role::viewer);
+  co_await report(world, run, 1, store::JobStarted{});
+  must(co_await world.stores.jobs.release(run.tenant.org, run.job, 1,
+                                          {world.clock.wall(), domain::ReleaseReason::agent_revoked}));
+  auto source = co_await watch(world, run, reader);
+  const auto told = co_await collect(*source, 3);
+  CHECK(names_of(told) == "job job.started#1 job.taken_back#2 ");
+  const auto place = "/v1/jobs/" + run.job.value + "/events";
+  const auto all = json_of(co_await world.call({"GET", place, reader}));
+  CHECK(misfit("EventList", all) == "");
+  const auto only = json_of(co_await world.call({"GET", place + "?kind=job.taken_back", reader}));
+  CHECK(misfit("EventList", only) == "");
+  REQUIRE(only.find("items")->as_list().size() == 1);
+  const auto& line = only.find("items")->as_list()[0];
+  CHECK(line == all.find("items")->as_list().at(1));
+  CHECK(line == must(parse_json(told[2].data)));
+  CHECK(text_of(line, "agent") == run.agent.value);
+  CHECK(text_of(line, "status") == "queued");
+  CHECK(text_of(line, "error_class") == "agent_revoked");
+  CHECK(text_of(line, "message") ==
+        "taken back from " + run.agent.value + ": the agent was revoked; it waits for the next agent");
+  CHECK(all.find("items")->as_list()[0].find("agent")->is_null());
+  const auto unknown = co_await world.call({"GET", place + "?kind=job.lost", reader});
+  CHECK(unknown.status == 400);
 }
 
 ASYNC_TEST_CASE("a watcher resumes after the last event it saw", "[api][jobs][watch]") {

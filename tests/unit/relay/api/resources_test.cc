@@ -1,7 +1,7 @@
 #include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "tests/support/async_test.h"
-#include "tests/unit/relay/api/world.h"
+#include "tests/unit/relay/api/answers.h"
 
 #include <fmt/format.h>
 
@@ -13,11 +13,6 @@ using namespace sallyport::test;
 using domain::Role;
 
 namespace {
-
-std::string header_of(const http::Response& response, std::string_view name) {
-  const auto* value = response.headers.find(name);
-  return value == nullptr ? std::string() : *value;
-}
 
 std::string as_body(std::string_view yaml) { return to_json(Value(ValueMap{{Value("yaml"), Value(yaml)}})); }
 

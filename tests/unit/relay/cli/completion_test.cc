@@ -80,7 +80,7 @@ TEST_CASE("values are offered where they are known", "[cli][completion]") {
   CHECK(offered({"jobs", "list", "--recipe", ""}).empty());
   CHECK(complete(all_commands(), {"recipes", "apply", "-f", ""}).files);
   CHECK(complete(all_commands(), {"recipes", "validate", ""}).files);
-  CHECK_FALSE(complete(all_commands(), {"recipes", "apply", ""}).files);
+  CHECK_FALSE(complete(all_commands(), {"recipes", "activate", ""}).files);
 }
 
 TEST_CASE("every word that completion offers leads to a command", "[cli][completion]") {

@@ -224,6 +224,33 @@ TEST_CASE("the jobs of a deleted recipe keep its name and are found by it", "[cl
   CHECK_THAT(site.run({"jobs", "list", "--recipe", "order"}).err, Catch::Contains("there is no recipe"));
 }
 
+TEST_CASE("why a job started late, or again, is shown with the agent that had it before", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::editor);
+  settle_recipe(site, "orders");
+  const auto job = site.start("orders");
+  const auto& org = site.tenant.org;
+  auto& jobs = site.world.stores.jobs;
+  CHECK(site.json({"jobs", "show", job.value}).find("taken_back")->as_list().empty());
+  CHECK_THAT(site.run({"jobs", "show", job.value}).out, !Catch::Contains("TAKEN BACK"));
+  const auto at = from_unix_ms(1'700'000'000'000);
+  must(site.on_loop(jobs.claim(org, job, {site.agent, 0, at, at})));
+  must(site.on_loop(jobs.release(org, job, 1, {at, domain::ReleaseReason::holder_lost})));
+  const auto why = fmt::format("taken back from {}: the agent did not renew its lease; it waits for the next agent",
+                               site.agent.value);
+  const auto logged = site.run({"jobs", "log", job.value});
+  CHECK(logged.out ==
+        fmt::format("2023-11-14T22:13:20.000Z  job.taken_back {:24} queued  (holder_lost) {}\n", "", why));
+  const auto shown = site.run({"jobs", "show", job.value});
+  CHECK_THAT(shown.out, Catch::Contains("TAKEN BACK ") && Catch::Contains("holder_lost") && Catch::Contains(why));
+  const auto agent = text_of(site.json({"agent", "show", site.agent.value}), "name");
+  CHECK_THAT(shown.out, Catch::Contains("20.000Z  " + agent + " "));
+  const auto taken = site.json({"jobs", "show", job.value}).find("taken_back")->as_list();
+  REQUIRE(taken.size() == 1);
+  CHECK(text_of(taken[0], "agent") == site.agent.value);
+  CHECK(text_of(taken[0], "agent_name") == agent);
+}
+
 TEST_CASE("jobs are started, listed, shown and cancelled by people who think in names", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);

@@ -45,7 +45,7 @@ TEST_CASE("wrong usage is told before the login is looked for", "[cli][usage]") 
       Row{{"jobs", "start", "r", "--priority=-1"}, "--priority takes a whole number from 0 to 9, not '-1'"},
       Row{{"jobs", "start", "r", "--priority", "high"}, "--priority takes a whole number from 0 to 9, not 'high'"},
       Row{{"jobs", "show"}, "JOB is missing"}, Row{{"jobs", "list", "-x"}, "unknown option -x"},
-      Row{{"recipes", "apply"}, "--file FILE is needed"},
+      Row{{"recipes", "apply"}, "give one FILE or more"},
       Row{{"recipes", "diff"}, "give -f FILE, or RECIPE --from N --to N"},
       Row{{"recipes", "diff", "r", "--from", "1"}, "give -f FILE, or RECIPE --from N --to N"},
       Row{{"recipes", "validate"}, "give one FILE, or -f FILE"},

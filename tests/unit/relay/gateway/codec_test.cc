@@ -173,6 +173,9 @@ TEST_CASE("every kind of report", "[gateway]") {
     to.mutable_step_finished()->set_retry_at_ms(5);
   });
   CHECK(std::get<jobs::ReportedStepEnd>(report.what).retry_at_ms == 5);
+  CHECK(std::get<jobs::ReportedStepEnd>(report.what).uses.empty());
+  report = report_with([](v1::Report& to) { to.mutable_step_finished()->set_uses("file.list@1"); });
+  CHECK(std::get<jobs::ReportedStepEnd>(report.what).uses == "file.list@1");
   report = report_with([](v1::Report& to) { to.mutable_step_log()->set_text("a line"); });
   CHECK(std::get<jobs::ReportedLog>(report.what).text == "a line");
   report = report_with([](v1::Report& to) { to.mutable_job_finished()->set_failed_step("b"); });

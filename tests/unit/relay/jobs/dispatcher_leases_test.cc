@@ -306,17 +306,7 @@ JOBS_TEST_CASE("a revoked agent's jobs are queued again, its own end as failed",
   const auto held = co_await world.queue(ours);
   must(co_await world.stores.jobs.claim(ours.org, held, {ours.agent, 0, world.clock.wall(), world.clock.wall()}));
   world.clock.advance(1s);
-  store::NewJob local;
-  local.job = {.id = crypto::new_id<JobId>(world.clock),
-               .org = ours.org,
-               .recipe = watching,
-               .version = 1,
-               .group = ours.group,
-               .agent = ours.agent,
-               .state = JobState::running,
-               .created_at = world.clock.wall()};
-  const auto own = local.job.id;
-  must(co_await world.stores.jobs.add(ours.org, std::move(local)));
+  const auto own = co_await world.local_job(ours, watching);
 
   for (const std::string_view broken : {"jobs.holding", "jobs.release", "jobs.finish"}) {
     world.faults.refuses = [&](std::string_view call) { return call == broken; };

@@ -23,17 +23,7 @@ constexpr JournalMark kKnown{41, 100};
 awaitable<JobId> local_job(JobsWorld& world, Tenant ours, std::string path) {
   world.clock.advance(1ms);
   const auto watching = co_await world.add_recipe(ours, watching_recipe("nightly"));
-  store::NewJob local;
-  local.job = {.id = crypto::new_id<JobId>(world.clock),
-               .org = ours.org,
-               .recipe = watching,
-               .version = 1,
-               .group = ours.group,
-               .agent = ours.agent,
-               .state = JobState::running,
-               .created_at = world.clock.wall()};
-  const auto id = local.job.id;
-  must(co_await world.stores.jobs.add(ours.org, std::move(local)));
+  auto id = co_await world.local_job(ours, watching);
   if (path.empty()) co_return id;
   std::vector<store::HistoryEntry> entries;
   entries.push_back({1, world.clock.wall(), store::JobStarted{}});

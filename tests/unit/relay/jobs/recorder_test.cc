@@ -56,6 +56,17 @@ awaitable<std::size_t> events_of(JobsWorld& world, Tenant tenant, JobId job) {
 
 }  // namespace
 
+JOBS_TEST_CASE("the action of a step that never began comes with its end", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  auto link = world.link(ours);
+  const auto job = co_await held_job(world, ours, *link);
+  std::vector<Report> reports{report(job, 1, 1, ReportedStepEnd{"a", 1, "skipped", "", "", "", {}, "log.write@1"})};
+  must(co_await world.recorder.record(*link, std::move(reports)));
+  const auto steps = must(co_await world.stores.history.steps(ours.org, job, {}, {})).items;
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].uses == "log.write@1");
+}
+
 JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   auto link = world.link(ours);

@@ -38,7 +38,7 @@ awaitable<void> play(JobsWorld& world, Tenant tenant, JobId job, Run run) {
   };
   add(ReportedJobStart{});
   for (const auto& [path, output] : run.outputs)
-    add(ReportedStepEnd{path, 1, "succeeded", output, "", "", std::nullopt});
+    add(ReportedStepEnd{path, 1, "succeeded", output, "", "", std::nullopt, "log.write@1"});
   if (run.failed_step.empty()) {
     add(ReportedJobEnd{"succeeded", "", "", ""});
   } else {
@@ -162,7 +162,7 @@ awaitable<JobId> lost_in_a_step(JobsWorld& world, Tenant tenant) {
   must(co_await world.stores.jobs.claim(tenant.org, job, {tenant.agent, 0, now, now}));
   must(co_await world.recorder.record(*link, {{1, job, 1, 1, unix_ms(now), ReportedJobStart{}},
                                               {2, job, 1, 2, unix_ms(now), ReportedStepStart{"a", 1, "log.write@1"}}}));
-  must(co_await world.stores.jobs.release(tenant.org, job, 1, {now, store::ReleaseReason::holder_lost, {}}));
+  must(co_await world.stores.jobs.release(tenant.org, job, 1, {now, domain::ReleaseReason::holder_lost, {}}));
   co_return job;
 }
 
@@ -243,6 +243,10 @@ JOBS_TEST_CASE("a re-run from a step takes over what came before it", "[jobs]") 
   REQUIRE(got[0].done.size() == 2);
   CHECK(got[0].done[0].path == "a");
   CHECK(got[0].done[1].output_json == R"({"n":2})");
+  const auto shown = must(co_await world.stores.history.steps(ours.org, again.id, {}, {})).items;
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[1].path == "b");
+  CHECK(shown[1].uses == "log.write@1");
 }
 
 JOBS_TEST_CASE("a re-run from a step that cannot be", "[jobs][tenancy]") {

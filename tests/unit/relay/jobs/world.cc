@@ -124,6 +124,21 @@ awaitable<JobId> JobsWorld::queue(Tenant tenant, std::optional<RecipeId> recipe,
   co_return added.job.id;
 }
 
+awaitable<JobId> JobsWorld::local_job(Tenant tenant, RecipeId recipe) {
+  store::NewJob fresh;
+  fresh.job = {.id = crypto::new_id<JobId>(clock),
+               .org = tenant.org,
+               .recipe = recipe,
+               .version = 1,
+               .group = tenant.group,
+               .agent = tenant.agent,
+               .state = domain::JobState::running,
+               .created_at = clock.wall()};
+  auto id = fresh.job.id;
+  must(co_await stores.jobs.add(tenant.org, std::move(fresh)));
+  co_return id;
+}
+
 awaitable<std::string> JobsWorld::why(store::Job job) {
   if (!job.error.sealed_message) co_return "";
   auto identity = sallyport::jobs::error_identity(job.org, job.id);

@@ -88,6 +88,7 @@ struct JobsWorld {
   awaitable<AgentId> add_agent(Tenant tenant, GroupId group);
   awaitable<RecipeId> add_recipe(Tenant tenant, std::string yaml);  // the next version if the name is known; activated
   awaitable<JobId> queue(Tenant tenant, std::optional<RecipeId> recipe = std::nullopt, std::string inputs = "{}");
+  awaitable<JobId> local_job(Tenant tenant, RecipeId recipe);  // its agent's own: started by a local trigger, running
   awaitable<store::Job> job(Tenant tenant, JobId id);
   awaitable<std::string> why(store::Job job);  // the message of its error, opened; "" when it has none
   std::unique_ptr<FakeLink> link(const Tenant& tenant) { return link(tenant, tenant.agent, tenant.group); }
