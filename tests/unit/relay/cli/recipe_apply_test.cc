@@ -60,7 +60,7 @@ TEST_CASE("a file that fails is named, and keeps no other from being applied", "
         "d: created version 1\nd: version 1 is active\n");
   CHECK_THAT(ran.err, Catch::Contains(wrong + ":2:1") && !Catch::Contains(wrong + ": " + wrong));
   CHECK_THAT(ran.err, Catch::Contains(absent + ": No such file or directory\n"));
-  CHECK_THAT(ran.err, Catch::Contains(folder + ": cannot be read: Is a directory\n"));
+  CHECK_THAT(ran.err, Catch::Contains(folder + ": cannot read it to its end: Is a directory\n"));
   CHECK_THAT(ran.err, Catch::Contains(nowhere + ": version 1 is not active: ") && Catch::Contains("\"dc9\""));
   CHECK_THAT(ran.err, Catch::EndsWith("4 of 6 files failed\n"));
 }
