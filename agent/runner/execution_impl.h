@@ -119,6 +119,7 @@ struct Execution::Impl {
   void take(Result result);
   void take(Pulled pulled);
   void take_doubt(OpenRun& run, const StepError& error);
+  bool retry_doubt(OpenRun& run, StepError error);
   bool ran_out_of_time(const StepError& error) const;
   void settle(OpenRun& run, const Outcome& outcome);
   void retry_later(OpenRun& run, const recipe::Retry& retry, Outcome outcome);
