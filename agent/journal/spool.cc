@@ -137,7 +137,7 @@ struct SpoolWriter::Impl {
 Result<std::unique_ptr<SpoolWriter>> Spool::create(const JobId& job) {
   if (!is_plain_name(job.value)) return fail(Errc::invalid, "not a job's name");
   const fs::path folder = dir_ / job.value;
-  SP_CHECK(platform::prepare_private_directory(folder.string()));
+  SP_CHECK(make_spool_folder(folder));
   const std::string name = hex(crypto::random_bytes(kNameBytes));
   SP_TRY(Secret key, file_key(key_, job, name));
   const fs::path file = folder / name;

@@ -8,7 +8,9 @@
 
 namespace sallyport::journal {
 
-// The few file operations the spool needs; they block. Text of errors names the file.
+// The few file operations the spool needs; they block. Errors become those of steps, which leave this machine, so
+// their texts name no path.
+Result<void> make_spool_folder(const std::filesystem::path& folder);        // 0700; one that exists is fine
 Result<platform::Fd> create_spool_file(const std::filesystem::path& file);  // new, 0600
 Result<platform::Fd> open_spool_file(const std::filesystem::path& file);
 Result<void> append(const platform::Fd& file, std::span<const std::byte> bytes);

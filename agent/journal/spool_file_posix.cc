@@ -3,21 +3,27 @@
 #include "agent/platform/os_error.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 namespace sallyport::journal {
 
+Result<void> make_spool_folder(const std::filesystem::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return platform::os_fail("making a folder of the spool");
+  return {};
+}
+
 Result<platform::Fd> create_spool_file(const std::filesystem::path& file) {
   platform::Fd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return platform::os_fail("creating " + file.string());
+  if (!fd) return platform::os_fail("creating a spool file");
   return fd;
 }
 
 Result<platform::Fd> open_spool_file(const std::filesystem::path& file) {
   platform::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return platform::os_fail("opening " + file.string());
+  if (!fd) return platform::os_fail("opening a spool file");
   return fd;
 }
 
@@ -50,7 +56,7 @@ Result<void> synchronise(const platform::Fd& file) {
 
 Result<void> synchronise_folder(const std::filesystem::path& folder) {
   const platform::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return platform::os_fail("synchronising " + folder.string());
+  if (!fd || ::fsync(fd.get()) != 0) return platform::os_fail("synchronising the spool's folder");
   return {};
 }
 

@@ -190,17 +190,6 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
   return prepared;
 }
 
-Result<void> await_exec(const ProcessSpec& spec, pid_t pid, int report) {
-  Failure failure{};
-  ssize_t got = 0;
-  do {
-    got = ::read(report, &failure, sizeof(failure));
-  } while (got < 0 && errno == EINTR);
-  if (got == 0) return {};
-  ::waitpid(pid, nullptr, 0);
-  return explain(spec, failure);
-}
-
 }  // namespace
 
 Result<Child> start_child(const ProcessSpec& spec) {
@@ -220,11 +209,10 @@ Result<Child> start_child(const ProcessSpec& spec) {
   const pid_t pid = fork_blocked();
   if (pid < 0) return os_fail("starting a process");
   if (pid == 0) run_keeper(prepared, agent);
-  report.writing.reset();
-  SP_CHECK(await_exec(spec, pid, report.reading.get()));
   Child child{pid,
               Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
               std::move(result.reading),
+              std::move(report.reading),
               std::move(in.writing),
               std::move(out.reading),
               std::move(err.reading)};
@@ -235,6 +223,15 @@ Result<Child> start_child(const ProcessSpec& spec) {
     return os_fail("watching a process");
   }
   return child;
+}
+
+Result<void> read_report(const Fd& report, const ProcessSpec& spec) {
+  Failure failure{};
+  ssize_t got = 0;
+  do {
+    got = ::read(report.get(), &failure, sizeof(failure));
+  } while (got < 0 && errno == EINTR);
+  return got == sizeof(failure) ? Result<void>(explain(spec, failure)) : Result<void>();
 }
 
 }  // namespace sallyport::platform

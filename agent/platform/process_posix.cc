@@ -31,6 +31,18 @@ class Supervision {
     (void)reap();
   }
 
+  // Until the program has begun.
+  Result<void> await_start(const ProcessSpec& spec, SteadyTime deadline) {
+    for (;;) {
+      std::array<pollfd, 2> fds{pollfd{stop_fd_, POLLIN, 0}, pollfd{child_.report.get(), POLLIN, 0}};
+      const int ready = ::poll(fds.data(), fds.size(), wait_ms(deadline));
+      if (ready < 0 && errno != EINTR) return os_fail("waiting for a process");
+      if (fds[0].revents != 0) return fail(Errc::cancelled, "stopped");
+      if (fds[1].revents != 0) return read_report(child_.report, spec);
+      if (std::chrono::steady_clock::now() >= deadline) return fail(Errc::timed_out, "it did not begin in time");
+    }
+  }
+
   Result<ProcessEnd> run(SteadyTime deadline) {
     auto problem = watch(deadline);
     if (!problem) end_all();
@@ -137,7 +149,10 @@ std::expected<ProcessEnd, ProcessFailure> run_process(const ProcessSpec& spec, S
   });
   auto child = start_child(spec);
   if (!child) return std::unexpected(ProcessFailure{std::move(child).error()});
-  auto end = Supervision(*std::move(child), input, output, stop_signal.get()).run(deadline);
+  Supervision supervision(*std::move(child), input, output, stop_signal.get());
+  if (auto begun = supervision.await_start(spec, deadline); !begun)
+    return std::unexpected(ProcessFailure{std::move(begun).error()});
+  auto end = supervision.run(deadline);
   if (!end) return std::unexpected(ProcessFailure{std::move(end).error(), true});
   return *end;
 }

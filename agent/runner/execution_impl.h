@@ -30,6 +30,7 @@ struct OpenRun {
   bool announced = false;                    // its intent and start are recorded, though it has not begun
   bool interrupted = false;                  // the leave to act was withdrawn while it ran
   bool durable_wait = false;                 // sleeping is all it does
+  bool repeats = false;                      // what it has done is found out by the next run, with the same key
   bool ledger = true;                        // those runs kept one
   std::optional<StepError> told_doubt = {};  // by its action
   std::uint32_t doubts = 0;                  // how often its action told one
@@ -128,6 +129,7 @@ struct Execution::Impl {
   void take(Pulled pulled);
   bool read_later(const StepError& error);
   void take_doubt(OpenRun& run, const StepError& error);
+  bool retry_doubt(OpenRun& run, StepError error);
   bool ran_out_of_time(const StepError& error) const;
   void settle(OpenRun& run, const Outcome& outcome);
   void retry_later(OpenRun& run, const recipe::Retry& retry, Outcome outcome);

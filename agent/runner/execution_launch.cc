@@ -132,6 +132,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
   run.ledger = (!run.doubtful || run.ledger) && keeps_ledger(info, arguments);
   auto intent = intent_of(run.id);
   intent.ledger = run.ledger;
+  run.repeats = run.ledger || info.repeat == recipe::Repeat::safe;
   record_intent(std::move(intent));
   report_started(run, shown(arguments.with_label(mask_of(*current->step))));
   if (!std::exchange(run.announced, false) && run.doubtful) {

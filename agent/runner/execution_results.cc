@@ -62,8 +62,20 @@ void Execution::Impl::take_doubt(OpenRun& run, const StepError& error) {
   run.told_doubt = error;
   const auto pause = kDoubtPause * (1 << std::min(run.doubts++, kMostDoublings));
   if (ending) return end_run(run.id.item, cut_short(run));
+  if (run.repeats && retry_doubt(run, error)) return;
   run.stage = Stage::sleeping;
   run.wake = now.steady + pause;
+}
+
+// What finds out by itself whether it has happened is first tried again as the recipe says for the error behind the
+// doubt.
+bool Execution::Impl::retry_doubt(OpenRun& run, StepError error) {
+  const auto& retry = current->step->retry;
+  error.classes.erase(error.classes.begin());
+  const bool applies = retry && !error.classes.empty() && retry->applies(run.id.attempt, error.classes);
+  if (!applies || (current->loop && current->loop->first_error())) return false;
+  retry_later(run, *retry, Outcome::failure(std::move(error)));
+  return true;
 }
 
 void Execution::Impl::take(Pulled pulled) {

@@ -31,7 +31,7 @@ constexpr std::array kCommandOutput{
                 "0: any other fails the step with `exit:N`, a signal with `signal:N`; `exit_code`, `text` and `stderr` "
                 "are told then, too"},
     OutputField{"stdout", Types::body, "what the program wrote"},
-    OutputField{"text", Types::text, "the same when it is UTF-8 of at most 64 KiB, else null"},
+    OutputField{"text", Types::text, "the same when it is UTF-8 of at most 64 KiB (as JSON 128 KiB), else null"},
     OutputField{"stderr", Types::text, "the end of what it wrote to standard error"}};
 
 constexpr std::array kWaitFields{Field{.name = "duration",

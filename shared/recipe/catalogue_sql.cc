@@ -56,7 +56,9 @@ constexpr std::array kQueryOutput{
         "the same; `foreach` over it takes a list of rows at a time: `batch` of them, fewer when they are over 1 MiB"},
     OutputField{"count", Types::integer, "how many rows there are"},
     OutputField{"columns", Types::list, "the names of the columns, in order"},
-    OutputField{"list", Types::any, "the rows as a list of maps when they are few (100 rows, 64 KiB), else null"}};
+    OutputField{
+        "list", Types::any,
+        "the rows as a list of maps when they are few (100 rows, 64 KiB, 128 KiB with their names), else null"}};
 constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"}};
 
 constexpr std::array kActions{

@@ -43,7 +43,7 @@ class SpoolBodies final : public connectors::Bodies {
   }
   connectors::StepResult<std::unique_ptr<connectors::BodyWriter>> new_spool(std::string media_type) override {
     const auto path = directory_ + "/spool" + std::to_string(++count_);
-    return std::make_unique<Writer>(path, std::move(media_type), fail_writes_after);
+    return std::make_unique<Writer>(path, std::move(media_type), fail_writes_after, fail_commits);
   }
 
   // A spool with this content.
@@ -65,12 +65,17 @@ class SpoolBodies final : public connectors::Bodies {
     }
   }
   std::size_t fail_writes_after = SIZE_MAX;  // bytes; then class disk_full
+  std::string fail_commits;                  // class; empty: they work
 
  private:
   class Writer final : public connectors::BodyWriter {
    public:
-    Writer(std::string path, std::string media_type, std::size_t limit)
-        : path_(std::move(path)), media_type_(std::move(media_type)), out_(path_, std::ios::binary), limit_(limit) {}
+    Writer(std::string path, std::string media_type, std::size_t limit, std::string fail_commit)
+        : path_(std::move(path)),
+          media_type_(std::move(media_type)),
+          fail_commit_(std::move(fail_commit)),
+          out_(path_, std::ios::binary),
+          limit_(limit) {}
     ~Writer() override {
       if (!committed_) ::unlink(path_.c_str());
     }
@@ -81,6 +86,7 @@ class SpoolBodies final : public connectors::Bodies {
       return {};
     }
     connectors::StepResult<Handle> commit(ValueMap attributes) override {
+      if (!fail_commit_.empty()) return connectors::step_fail(fail_commit_, "the spool fails");
       out_.close();
       committed_ = true;
       attributes.insert_or_assign(Value("id"), Value(path_));
@@ -90,7 +96,7 @@ class SpoolBodies final : public connectors::Bodies {
     }
 
    private:
-    std::string path_, media_type_;
+    std::string path_, media_type_, fail_commit_;
     std::ofstream out_;
     std::size_t limit_, size_ = 0;
     bool committed_ = false;

@@ -49,11 +49,13 @@ struct Reason {
 };
 constexpr std::array kReasons{
     Reason{"not_found", "its program, directory or user is not there"}, Reason{"permission", "the agent was refused"},
-    Reason{"invalid", "its program or its arguments do not work"}, Reason{"too_large", "its arguments are too long"}};
+    Reason{"invalid", "its program or its arguments do not work"}, Reason{"too_large", "its arguments are too long"},
+    Reason{"timeout", "it did not begin in time"}};
 
 // Path, directory and user stay on this machine.
 StepError cannot_start(const Log& log, std::string_view command, Error error) {
   auto step = to_step_error(std::move(error));
+  if (step.error_class() == "cancelled") return step;
   log.warn("command.failed", {{"command", command}, {"class", step.error_class()}, {"why", step.message}});
   const auto* found = std::ranges::find(kReasons, step.error_class(), &Reason::error_class);
   const auto reason = found == kReasons.end() ? "this machine could not do it now" : found->text;
@@ -68,6 +70,14 @@ StepError failed(const policy::CommandTemplate& command, ProcessEnd end) {
   return {{what, "command"},
           fmt::format("command {} ended with {} {}", command.name, has_exited(end) ? "exit code" : "signal", end.code),
           {}};
+}
+
+// It has done its work, so no other class may have it run again.
+StepError lost_output(const policy::CommandTemplate& command, StepError error) {
+  error.classes.insert(error.classes.begin(), "in_doubt");
+  error.message =
+      fmt::format("command {} ended with exit code 0, but what it wrote is lost: {}", command.name, error.message);
+  return error;
 }
 
 // A program that ran and did not succeed, with what it wrote.
@@ -108,12 +118,13 @@ class CommandRun final : public Action {
     }
     const auto exit_code = has_exited(*end) ? std::optional(end->code) : std::nullopt;
     if (exit_code != 0) return with_output(failed(*command, *end), output, exit_code);
-    return finish(output, *spool);
+    auto body = spool->commit({});
+    if (!body) return with_output(lost_output(*command, std::move(body).error()), output, exit_code);
+    return finish(output, *std::move(body));
   }
 
  private:
-  static StepResult<Output> finish(const CommandOutput& output, BodyWriter& spool) {
-    SP_TRY(auto body, spool.commit({}));
+  static StepResult<Output> finish(const CommandOutput& output, Handle body) {
     const auto text = output.text();
     return Output{Value(ValueMap{{Value("exit_code"), Value(0)},
                                  {Value("stdout"), Value(std::move(body))},

@@ -14,8 +14,9 @@ namespace sallyport::connectors::command {
 // most 64 KiB, else null), stderr (the last 8 KiB). Errors: {"exit:N", "command"} for an exit code other than 0,
 // {"signal:N", "command"}, policy, timeout, cancelled, too_large (more output than the policy allows: the program is
 // ended); not_found, permission, invalid, too_large (its arguments) and, when it may work later, connection for one
-// that cannot be started. Messages hold no output and no parameter, and name nothing of the template but its name:
-// path, directory and user go to the agent's log (`command.failed`).
+// that cannot be started; {"in_doubt", ...} when it succeeded and its output could not be kept. Messages hold no output
+// and no parameter, and name nothing of the template but its name: path, directory and user go to the agent's log
+// (`command.failed`).
 std::vector<std::unique_ptr<Action>> make_actions(Site site);
 
 }  // namespace sallyport::connectors::command

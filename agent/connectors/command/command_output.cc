@@ -1,5 +1,6 @@
 #include "agent/connectors/command/command_output.h"
 
+#include "shared/base/json.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -32,7 +33,7 @@ Result<void> CommandOutput::take_stderr(std::span<const std::byte> bytes) {
 }
 
 std::optional<std::string> CommandOutput::text() const {
-  if (long_ || !is_valid_utf8(head_)) return std::nullopt;
+  if (long_ || !is_valid_utf8(head_) || to_json(Value(head_)).size() > kMaxInlineJson) return std::nullopt;
   return head_;
 }
 

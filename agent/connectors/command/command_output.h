@@ -9,6 +9,7 @@
 namespace sallyport::connectors::command {
 
 inline constexpr std::size_t kMaxInlineText = 64u << 10;
+inline constexpr std::size_t kMaxInlineJson = 128u << 10;  // half of what a step may give
 inline constexpr std::size_t kStderrTail = 8u << 10;
 
 // Takes a program's output: standard output into a spool, the end of standard error into memory, both together at most

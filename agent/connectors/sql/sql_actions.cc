@@ -29,13 +29,13 @@ StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& l
   auto done = connection.commit(limits);
   if (done || done.error().error_class() != "in_doubt") return done;
   auto& error = done.error();
-  if (doubt == Doubt::harmless) {
+  const bool other_file = error.classes.back() == "changed";  // its ledger tells of other transactions
+  if (doubt == Doubt::harmless || (doubt == Doubt::ledger_tells && other_file)) {
     error.classes.erase(error.classes.begin());
-  } else {
-    error.classes = {"in_doubt"};
-    error.message =
-        "it is not known whether the transaction took effect, its commit was not answered: " + error.message;
+    return done;
   }
+  if (doubt == Doubt::counts) error.classes = {"in_doubt"};
+  error.message = "it is not known whether the transaction took effect, its commit was not answered: " + error.message;
   return done;
 }
 

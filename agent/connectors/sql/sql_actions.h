@@ -13,7 +13,8 @@ namespace sallyport::connectors::sql {
 // text, and on SQLite by its authorizer too. The three share one bounded pool of connections per database.
 // Errors: "sqlstate:XXXXX" with one of connection, constraint, transaction, permission, invalid, not_found, disk_full,
 // too_large; and policy, timeout, cancelled. No message holds data of a row or a parameter. "in_doubt": the connection
-// broke, or time was up, between COMMIT and its answer, and the step has no entry in an effect ledger that would tell.
+// broke, or time was up, between COMMIT and its answer. With an effect ledger, which tells when the step is run again,
+// the class of what happened stands behind it; the same when it is run again and the ledger cannot be asked.
 //
 // exactly_once (default true): on connections with `effect_ledger: true` the step's idempotency key is written in the
 // same transaction as its effect; a run that finds it does nothing and gives the recorded output.

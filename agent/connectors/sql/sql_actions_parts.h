@@ -33,8 +33,9 @@ StepResult<CheckedStatement> check_statement(const Site& site, const StepContext
                                              std::string_view text);
 
 // What a commit without an answer means: `counts` gives the class "in_doubt" and no other, so that nothing repeats the
-// step by itself; `harmless` gives the class of what happened, because running the step again settles it.
-enum class Doubt { counts, harmless };
+// step by itself; `ledger_tells` gives it besides the class of what happened, because the same step run again finds
+// out; `harmless` gives only the latter, because there is nothing to find out.
+enum class Doubt { counts, ledger_tells, harmless };
 StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& limits);
 
 }  // namespace sallyport::connectors::sql

@@ -39,23 +39,41 @@ class Execution {
 
   StepResult<std::int64_t> run(const std::vector<Work>& works, Ledger ledger) {
     const auto access = access_for(works);
+    if (access == Access::read_write && ledger == Ledger::kept) return run_once(works);
     SP_TRY(const auto lease, target_.pool->begin(access, target_.limits));
-    if (access == Access::read_only || ledger == Ledger::none) {
-      SP_TRY(const auto affected, run_all(*lease, works));
-      SP_CHECK(commit(*lease, access == Access::read_only ? Doubt::harmless : Doubt::counts, target_.limits));
-      return affected;
-    }
-    SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
-    EffectLedger effects(*lease, target_.pool->dialect());
-    SP_TRY(const auto done, effects.claim(context_.idempotency_key, clock_.wall(), target_.limits));
-    if (done) return *done;
     SP_TRY(const auto affected, run_all(*lease, works));
-    SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
-    SP_CHECK(commit(*lease, Doubt::harmless, target_.limits));
+    SP_CHECK(commit(*lease, access == Access::read_only ? Doubt::harmless : Doubt::counts, target_.limits));
     return affected;
   }
 
  private:
+  struct Begun {
+    Pool::Lease lease;
+    std::optional<std::int64_t> recorded;  // by an earlier run of the step
+  };
+
+  StepResult<std::int64_t> run_once(const std::vector<Work>& works) {
+    auto begun = begin_once();
+    if (!begun && context_.repeated) begun.error().classes.insert(begun.error().classes.begin(), "in_doubt");
+    if (!begun) return std::unexpected(std::move(begun).error());
+    if (begun->recorded) return *begun->recorded;
+    Connection& connection = *begun->lease;
+    SP_TRY(const auto affected, run_all(connection, works));
+    EffectLedger effects(connection, target_.pool->dialect());
+    SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
+    SP_CHECK(commit(connection, Doubt::ledger_tells, target_.limits));
+    return affected;
+  }
+
+  // Until the ledger has answered, nobody knows what a run before this one did.
+  StepResult<Begun> begin_once() {
+    SP_TRY(auto lease, target_.pool->begin(Access::read_write, target_.limits));
+    SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
+    EffectLedger effects(*lease, target_.pool->dialect());
+    SP_TRY(const auto recorded, effects.claim(context_.idempotency_key, clock_.wall(), target_.limits));
+    return Begun{std::move(lease), recorded};
+  }
+
   StepResult<std::int64_t> run_all(Connection& connection, const std::vector<Work>& works) {
     std::int64_t affected = 0;
     for (std::size_t i = 0; i < works.size(); ++i) {

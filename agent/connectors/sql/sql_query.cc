@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kPiece = 64u << 10;
 constexpr std::size_t kInlineRows = 100;
 constexpr std::size_t kInlineBytes = 64u << 10;
+constexpr std::size_t kInlineWithNames = 128u << 10;  // half of what a step may give
 constexpr std::int64_t kDefaultBatch = 500;
 
 struct Ceilings {
@@ -26,6 +27,7 @@ class SpooledRows final : public RowSink {
 
   StepResult<void> begin(const std::vector<std::string>& columns) override {
     SP_TRY(piece_, stored_columns_line(columns));
+    names_bytes_ = piece_.size();
     keys_.assign(columns.begin(), columns.end());
     return {};
   }
@@ -63,13 +65,15 @@ class SpooledRows final : public RowSink {
     for (std::size_t i = 0; i < keys_.size(); ++i) row.emplace(keys_[i], std::move(values[i]));
     small_.emplace_back(std::move(row));
   }
-  bool is_small() const { return count_ <= kInlineRows && bytes_ <= kInlineBytes; }
+  bool is_small() const {
+    return count_ <= kInlineRows && bytes_ <= kInlineBytes && bytes_ + count_ * names_bytes_ <= kInlineWithNames;
+  }
 
   BodyWriter& spool_;
   Ceilings ceilings_;
   ValueList keys_, small_;
   std::string piece_;
-  std::uint64_t count_ = 0, bytes_ = 0;
+  std::uint64_t count_ = 0, bytes_ = 0, names_bytes_ = 0;
 };
 
 class SqlQuery final : public Action {

@@ -226,6 +226,27 @@ TEST_CASE("too much output ends a command; a full spool too", "[command]") {
   CHECK(command.shell("yes").error().error_class() == "disk_full");
 }
 
+TEST_CASE("a command that succeeded and whose output is lost is never run again by itself", "[command]") {
+  Command command;
+  command.agent.bodies.fail_commits = "connection";
+  const auto lost = command.shell("echo done");
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().classes == std::vector<std::string>{"in_doubt", "connection"});
+  CHECK(lost.error().message == "command shell ended with exit code 0, but what it wrote is lost: the spool fails");
+  CHECK(lost.error().output.find("text")->as_string() == "done\n");
+  CHECK(lost.error().output.find("exit_code")->as_int() == 0);
+}
+
+TEST_CASE("an output that JSON blows up still leaves the step room", "[command]") {
+  Command command;
+  const auto output = command.shell("head -c 60000 /dev/zero | tr '\\0' '\\1'; head -c 60000 /dev/zero >&2");
+  REQUIRE(output);
+  CHECK(output->find("text")->is_null());
+  CHECK(command.agent.bodies.content(output->find("stdout")->as_handle()).size() == 60'000);
+  CHECK(stored_json(*output).size() < 256u << 10);
+  CHECK(command.text(command.shell("head -c 60000 /dev/zero | tr '\\0' 'x'")).size() == 60'000);
+}
+
 TEST_CASE("standard input is text, bytes or a body", "[command]") {
   Command command;
   const auto read = [&](Value input) {

@@ -1,13 +1,16 @@
 // kill -9 anywhere in a changing step, then the same step again: its effect is there exactly once.
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/sql/sql_actions.h"
+#include "agent/platform/fd.h"
 #include "tests/contract/connectors/sql/databases.h"
 
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <random>
 #include <thread>
@@ -22,8 +25,8 @@ constexpr int kSteps = 40;
 constexpr int kRowsPerStep = 20;
 constexpr int kKills = 12;
 
-// Every step of a job: a transaction of some rows each, with its own key.
-bool run_all(test::SqlWorld& world, Action& action, bool exactly_once) {
+// Every step of a job: a transaction of some rows each, with its own key. Tells `first_done` of the first.
+bool run_all(test::SqlWorld& world, Action& action, bool exactly_once, int first_done = -1) {
   for (int step = 0; step < kSteps; ++step) {
     world.agent->idempotency_key = "job/step[" + std::to_string(step) + "]";
     ValueList sets;
@@ -34,6 +37,7 @@ bool run_all(test::SqlWorld& world, Action& action, bool exactly_once) {
                                                {"exactly_once", exactly_once}}),
                                          "db");
     if (!output) return false;
+    if (step == 0 && first_done >= 0) (void)!::write(first_done, "1", 1);
   }
   return true;
 }
@@ -42,12 +46,19 @@ bool run_all(test::SqlWorld& world, Action& action, bool exactly_once) {
 int rows_after_kills(test::SqlWorld& world, bool exactly_once) {
   std::mt19937 random(42);
   for (int kill = 0; kill < kKills; ++kill) {
+    std::array<int, 2> first_done{};
+    REQUIRE(::pipe2(first_done.data(), O_CLOEXEC) == 0);
+    const platform::Fd hears(first_done[0]);
+    platform::Fd tells(first_done[1]);
     const auto child = ::fork();
     if (child == 0) {
       const auto actions = sql::make_actions(world.agent->site());
-      (void)run_all(world, *actions.at(1), exactly_once);
+      (void)run_all(world, *actions.at(1), exactly_once, tells.get());
       ::_exit(0);
     }
+    tells.reset();
+    char one = 0;
+    if (kill % 2 == 0) REQUIRE(::read(hears.get(), &one, 1) == 1);  // however slow the machine is
     std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution(5, 150)(random)));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);

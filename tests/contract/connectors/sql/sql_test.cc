@@ -89,6 +89,21 @@ TEST_CASE("rows know their columns in order, also when there are none", "[sql]")
   CHECK(reserved.error().message.find("must not be named $bytes") != std::string::npos);
 }
 
+TEST_CASE("few rows with many columns leave the step room for the rest of its output", "[sql]") {
+  auto world = test::SqlWorld::any();
+  const auto run = [&](int columns) {
+    std::string text = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100) select i";
+    for (int i = 0; i < columns; ++i) text += ", null as a_column_with_a_long_name_" + std::to_string(i);
+    const auto output = world.run("sql.query@1", args({{"statement", text + " from n"}}));
+    if (!output) FAIL(output.error().message);
+    CHECK(output->find("count")->as_int() == 100);
+    CHECK(stored_json(*output).size() < 256u << 10);
+    return output->find("list")->is_null();
+  };
+  CHECK_FALSE(run(20));
+  CHECK(run(80));
+}
+
 TEST_CASE("a large result streams into the spool", "[sql]") {
   auto world = test::SqlWorld::any();
   const auto output = world.run("sql.query@1", args({{"statement",

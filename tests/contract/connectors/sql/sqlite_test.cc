@@ -123,6 +123,30 @@ TEST_CASE("a lock held by somebody else is waited for until the deadline, no lon
   CHECK(world.execute("insert into orders (id) values (1)", Value(ValueMap{})));
 }
 
+TEST_CASE("a run after one that nobody knows the end of stays in doubt until the ledger has answered",
+          "[sql][sqlite][ledger][doubt]") {
+  test::SqlWorld world(Engine::sqlite);
+  const auto classes = [&](bool exactly_once) {
+    const auto output = world.run("sql.execute@1", args({{"statement", "insert into orders (id, name) values (1, 'x')"},
+                                                         {"exactly_once", exactly_once}}));
+    return output ? std::vector<std::string>{} : output.error().classes;
+  };
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(world.database.c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "begin exclusive", nullptr, nullptr, nullptr) == SQLITE_OK);
+  world.agent->patience = 300ms;
+  CHECK(classes(true) == std::vector<std::string>{"timeout"});
+  world.agent->repeated = true;
+  CHECK(classes(true) == std::vector<std::string>{"in_doubt", "timeout"});
+  CHECK(classes(false) == std::vector<std::string>{"timeout"});
+  sqlite3_exec(other, "rollback", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  world.agent->patience = 30s;
+  world.sql("insert into orders (id, name) values (1, 'there')");
+  CHECK(classes(true).back() == "constraint");  // the ledger had no entry: nothing has happened
+  CHECK(classes(true).front() != "in_doubt");
+}
+
 TEST_CASE("a database file that was replaced is opened anew", "[sql][sqlite]") {
   const std::string mode = GENERATE("wal", "delete");
   INFO(mode);

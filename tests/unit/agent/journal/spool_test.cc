@@ -188,6 +188,29 @@ TEST_CASE("one body can be removed before its job ends, and leaves its room", "[
   CHECK(spool->remove(kJob, "../job_2").error().code == Errc::invalid);
 }
 
+TEST_CASE("a spool that fails does not say where it is", "[spool][privacy]") {
+  const TempDir dir;
+  const auto spool = must_spool(dir);
+  const auto name = put(*spool, "text");
+  const auto check = [&](const Error& error, Errc code) {
+    INFO(error.message);
+    CHECK(error.code == code);
+    CHECK(error.message.find((dir / "spool").string()) == std::string::npos);
+    CHECK(error.message.find("spool") != std::string::npos);
+  };
+  fs::remove(dir / "spool" / kJob.value / name);
+  check(get(*spool, name).error(), Errc::not_found);
+  fs::remove_all(dir / "spool");
+  const auto no_folder = spool->create(kJob);
+  REQUIRE_FALSE(no_folder);
+  check(no_folder.error(), Errc::not_found);
+  fs::create_directories(dir / "spool");
+  std::ofstream(dir / "spool" / kJob.value) << "no folder";
+  const auto no_file = spool->create(kJob);
+  REQUIRE_FALSE(no_file);
+  check(no_file.error(), Errc::not_found);
+}
+
 TEST_CASE("a spooled body is durable with its folder and the entry of its folder", "[spool][power]") {
   const TempDir dir;
   const auto spool = must_spool(dir);

@@ -343,6 +343,34 @@ TEST_CASE("another user's rights are taken when root asks for it", "[platform][p
   CHECK(run_process(spec, soon(), {}, kept).error().error.code == Errc::not_found);
 }
 
+TEST_CASE("a program whose start hangs is given up at the deadline and at a stop", "[platform][process]") {
+  const test::TempDir dir;
+  const auto program = dir.path("program");
+  std::filesystem::copy_file("/bin/true", program);
+  // Whoever opens a leased file waits until its holder gives way, or for 45 seconds.
+  const Fd lease(::open(program.c_str(), O_RDWR | O_CLOEXEC));
+  ::signal(SIGIO, SIG_IGN);
+  if (::fcntl(lease.get(), F_SETLEASE, F_WRLCK) != 0) {
+    WARN("no leases here");
+    return;
+  }
+  Kept kept;
+  ProcessSpec spec;
+  spec.argv = {program};
+  std::stop_source stop;
+  const bool stopped = GENERATE(false, true);
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(200ms);
+    if (stopped) stop.request_stop();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  const auto end = run_process(spec, stopped ? soon() : begin + 300ms, stop.get_token(), kept);
+  stopper.join();
+  REQUIRE_FALSE(end);
+  CHECK(end.error().error.code == (stopped ? Errc::cancelled : Errc::timed_out));
+  CHECK(std::chrono::steady_clock::now() - begin < 20s);
+}
+
 TEST_CASE("a program that cannot start says why", "[platform][process]") {
   const test::TempDir dir;
   Kept kept;

@@ -273,6 +273,42 @@ TEST_CASE("what may be repeated and stays in doubt is repeated a few times, then
   CHECK(job.now().steady - began > std::chrono::minutes(1));
 }
 
+TEST_CASE("a doubt that a next run settles is tried again as the recipe says, and knows of the first",
+          "[doubt][retry]") {
+  JobScript job(
+      "steps:\n  - {id: a, uses: sql.execute@1, connection: db, retry: {max: 2, initial: 1m, backoff: fixed}, "
+      "with: {statement: \"delete from t\"}}\n");
+  job.keeps_ledger();
+  int runs = 0;
+  const bool settled = GENERATE(true, false);
+  const auto in_doubt = connectors::StepError{{"in_doubt", "connection"}, "no answer", {}};
+  job.on("sql.execute@1", [&](const RunStep&) -> connectors::StepResult<connectors::Output> {
+    if (++runs > 2 && settled) return gives(Value());
+    return std::unexpected(in_doubt);
+  });
+  job.run();
+  for (std::size_t i = 1; i < job.steps.size(); ++i) CHECK(job.steps[i].repeated);
+  if (settled) {
+    CHECK(job.finished == JobStatus::succeeded);
+    CHECK(job.ran == Lines{"a#1", "a#2", "a#3"});
+    CHECK(std::ranges::count(job.told(), "failed a#1 connection retry") == 1);
+  } else {
+    CHECK(job.finished == JobStatus::in_doubt);
+    CHECK(job.ran == Lines{"a#1", "a#2", "a#3", "a#3", "a#3", "a#3", "a#3", "a#3"});
+  }
+}
+
+TEST_CASE("a doubt that a next run would not settle is not tried again for what stands behind it", "[doubt][retry]") {
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t}, retry: {max: 2}}\n");
+  job.on("command.run@1",
+         [](const RunStep&) -> connectors::StepResult<connectors::Output> {
+           return std::unexpected(connectors::StepError{{"in_doubt", "connection"}, "output lost", {}});
+         })
+      .run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(job.ran == Lines{"a#1"});
+}
+
 TEST_CASE("a doubt that an action told stays one when its job is cancelled, also of what may be repeated", "[doubt]") {
   JobScript job("steps:\n  - {id: a, uses: file.move@1, connection: c, with: {from: x, to: y}}\n");
   const auto run = std::get<RunStep>(job.turn().actions.at(0)).run;
