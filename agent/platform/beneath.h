@@ -66,8 +66,8 @@ class NewFile {
   bool has_temporary_name_ = false;
 };
 
-// A relative path without "." and empty parts, or an error: absolute paths, "..", NUL and control characters, more than
-// 4096 bytes are refused. "." and "" name the root itself and come back as ".".
+// A relative path without "." and empty parts. Absolute paths and ".." are Errc::forbidden; NUL and control characters
+// and more than 4096 bytes Errc::invalid. "." and "" name the root itself and come back as ".".
 Result<std::string> clean_path(std::string_view path);
 
 // A directory that no path can leave: every path is resolved by the kernel with

@@ -18,13 +18,13 @@ Result<std::string> clean_path(std::string_view path) {
   if (path.size() > kMaxPath) return fail(Errc::invalid, fmt::format("a path longer than {} bytes", kMaxPath));
   if (std::ranges::any_of(path, is_control)) return fail(Errc::invalid, "a path with control characters");
   if (path.starts_with('/'))
-    return fail(Errc::invalid, fmt::format("\"{}\" is absolute; give a path below the connection's root", path));
+    return fail(Errc::forbidden, fmt::format("\"{}\" is absolute; give a path below the connection's root", path));
   std::string clean;
   while (!path.empty()) {
     const auto part = path.substr(0, path.find('/'));
     path.remove_prefix(std::min(path.size(), part.size() + 1));
     if (part.empty() || part == ".") continue;
-    if (part == "..") return fail(Errc::invalid, "a path with \"..\"; give a path below the connection's root");
+    if (part == "..") return fail(Errc::forbidden, "a path with \"..\"; give a path below the connection's root");
     if (part.size() > kMaxName) return fail(Errc::invalid, fmt::format("a file name longer than {} bytes", kMaxName));
     if (!clean.empty()) clean += '/';
     clean += part;

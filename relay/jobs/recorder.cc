@@ -103,11 +103,16 @@ store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) 
   }
   SP_CO_TRY(const auto job, co_await parts_.jobs.find(agent.org, batch.job));
   if (job.agent != agent.agent) co_return fail(Errc::conflict, "another agent holds this job");
+  for (auto& entry : entries) entry.at = at_latest_now(entry.at);
   SP_CO_TRY(const auto stored, co_await parts_.history.append(agent.org, batch.job, batch.epoch, std::move(entries)));
   if (stored.stored > 0) parts_.feed.publish(agent.org, stored.job.recipe, {batch.job, 0});
   if (domain::is_final(stored.job.state)) parts_.dispatcher.job_ended(stored.job);
   co_return Result<void>();
 }
+
+// An agent's clock may be wrong: what it tells has happened by now, and does not stand above everything else for the
+// days that it is ahead.
+WallTime Recorder::at_latest_now(WallTime told) const { return std::min(told, parts_.clock.wall()); }
 
 // A job that a local trigger started: the agent must be the one that watches this recipe's trigger, unless the relay
 // has taken the job in already.
@@ -129,8 +134,8 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
                  .state = domain::JobState::running,
                  .trigger_kind = start.trigger_kind,
                  .event_key = start.event_key};
-  job.created_at = from_unix_ms(report.at_ms);
-  job.started_at = from_unix_ms(report.at_ms);
+  job.created_at = at_latest_now(from_unix_ms(report.at_ms));
+  job.started_at = job.created_at;
   note_rules(job, version.canonical_json, start.trigger_json);
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }

@@ -50,6 +50,7 @@ class Recorder {
   store::awaitable<void> note_journal(LinkedAgent agent, std::uint64_t seq, Result<void>& outcome);
   store::awaitable<void> record_batch(AgentLink& link, Batch batch, Result<void>& outcome);
   store::awaitable<Result<void>> append(LinkedAgent agent, Batch batch);
+  WallTime at_latest_now(WallTime told) const;
   store::awaitable<Result<void>> adopt_local_job(LinkedAgent agent, JobId job, Report report);
   store::awaitable<Result<void>> add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json);
   store::awaitable<Result<void>> audit_all(LinkedAgent agent, std::vector<AgentEvent> events);

@@ -18,7 +18,9 @@ StepResult<Access> Access::open(const Site& site, const StepContext& context, st
   return access;
 }
 
-StepResult<std::string> Access::clean(std::string_view path) const { return to_step(platform::clean_path(path)); }
+StepResult<std::string> Access::clean(std::string_view path) const {
+  return path_below_root(context_.connection, path);
+}
 
 StepResult<std::string> Access::allowed(policy::FileVerb verb, std::string_view path) const {
   SP_TRY(auto cleaned, clean(path));

@@ -61,6 +61,13 @@ Handle make_handle(std::string_view connection, std::string_view path, const pla
                                  {Value("identity"), Value(facts.identity)}}};
 }
 
+StepResult<std::string> path_below_root(std::string_view connection, std::string_view path) {
+  auto clean = platform::clean_path(path);
+  if (clean || clean.error().code != Errc::forbidden) return to_step(std::move(clean));
+  return std::unexpected(
+      to_step_error({fmt::format("connections.yaml {}.root", connection), std::move(clean).error().message}));
+}
+
 StepResult<platform::Root> open_root(const Site& site, std::string_view name) {
   SP_TRY(const auto* connection, find_connection(site, name, "file"));
   auto root = to_step(platform::Root::open(connection->file()->root));
@@ -72,7 +79,7 @@ StepResult<std::unique_ptr<ByteReader>> FileOpener::open_bytes(const Handle& han
   SP_TRY(const auto connection, text_attribute(handle, "connection"));
   SP_TRY(const auto path, text_attribute(handle, "path"));
   SP_TRY(auto expected, expected_facts(handle));
-  SP_TRY(const auto clean, to_step(platform::clean_path(path)));
+  SP_TRY(const auto clean, path_below_root(connection, path));
   SP_CHECK(to_step(site_.policy.check_file(connection, policy::FileVerb::read, clean)));
   if (const auto limit = site_.policy.limits(connection).bytes; expected.size > limit) {
     return step_fail(

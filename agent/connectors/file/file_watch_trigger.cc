@@ -234,7 +234,7 @@ class Watching {
 StepResult<Watched> read_spec(const TriggerSpec& spec, std::size_t most) {
   const Arguments arguments(spec.arguments);
   SP_TRY(const auto path, arguments.text("path"));
-  SP_TRY(auto clean, to_step(platform::clean_path(path)));
+  SP_TRY(auto clean, path_below_root(spec.connection, path));
   Listing listing{.limit = most, .over = Listing::Over::gives_newest};
   listing.pattern = arguments.text_or("pattern", "*");
   listing.depth = arguments.is_true("recursive") ? kMaxDepth : 0;

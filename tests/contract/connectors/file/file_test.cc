@@ -127,7 +127,11 @@ TEST_CASE("what cannot be read says why", "[file]") {
   CHECK(files.error("file.read@1", args({{"path", "in/a.csv"}, {"text", true}})).starts_with("too_large: "));
   CHECK(files.error("file.read@1", args({{"path", "in/b.csv"}, {"text", true}})).starts_with("format: "));
   CHECK(files.error("file.read@1", args({})).starts_with("invalid: "));
-  CHECK(files.error("file.read@1", args({{"path", "../x"}})).starts_with("invalid: "));
+  for (const char* outside : {"../x", "/etc/passwd", "in/../../x"}) {
+    const auto left = files.run("file.read@1", args({{"path", outside}})).error();
+    CHECK(left.error_class() == "policy");
+    CHECK(left.rule == "connections.yaml share.root");
+  }
   const auto refused = files.run("file.read@1", args({{"path", "in/a.txt"}}));
   CHECK(refused.error().error_class() == "policy");
   CHECK(refused.error().rule == "policy.yaml:6 connections.share.files");

@@ -95,6 +95,21 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
   CHECK(std::holds_alternative<JobChange>(news));
 }
 
+JOBS_TEST_CASE("what an agent with a clock in the future tells has happened by now", "[jobs][clock]") {
+  const auto ours = co_await world.settle("ours");
+  auto link = world.link(ours);
+  const auto job = co_await held_job(world, ours, *link);
+  auto reports = whole_run(job, 1);
+  const auto now = world.clock.wall();
+  for (auto& one : reports) one.at_ms = unix_ms(now) + 40LL * 86'400'000;
+  reports[1].at_ms = unix_ms(now) - 5;
+  must(co_await world.recorder.record(*link, std::move(reports)));
+  const auto events = must(co_await world.stores.history.events(ours.org, job, {})).items;
+  REQUIRE(events.size() == 5);
+  for (const auto& event : events) CHECK(event.at == (event.job_seq == 2 ? now - 5ms : now));
+  CHECK((co_await world.job(ours, job)).finished_at == now);
+}
+
 JOBS_TEST_CASE("why a step and a job failed is sealed for its record, and bounded", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   auto link = world.link(ours);
