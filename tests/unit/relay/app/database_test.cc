@@ -1,11 +1,10 @@
 #include "relay/app/database.h"
 
-#include "relay/app/init.h"
 #include "relay/app/owner_token.h"
 #include "relay/app/private_data.h"
 #include "relay/app/relay.h"
 #include "tests/support/async_test.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/relay/app/made_relay.h"
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -20,30 +19,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const SystemClock kClock;
-
 class NoSink final : public LogSink {
  public:
   void write(std::string_view) override {}
 };
-
-InitOrder order_in(const std::string& root) {
-  InitOrder order;
-  order.data.root = root;
-  order.settings.link_address = order.settings.link_listen;
-  order.settings.api_url = "https://127.0.0.1:8443";
-  order.trust_domain = "relay.test";
-  order.organisation = "acme";
-  order.owner_name = "ada";
-  order.owner_email = "ada@acme.example";
-  return order;
-}
-
-InitOrder made_relay(const TempDir& folder) {
-  auto order = order_in(folder.path("relay"));
-  REQUIRE(init(order, kClock));
-  return order;
-}
 
 template <class T>
 void refuses(const Result<T>& result, Errc code, std::string_view says) {

@@ -1,9 +1,8 @@
-#include "relay/app/init.h"
 #include "relay/app/new_data_directory.h"
 #include "relay/app/token_file.h"
 #include "relay/identity/deployment.h"
 #include "relay/keys/master_key.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/relay/app/made_relay.h"
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -24,20 +23,6 @@ using namespace sallyport::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-const SystemClock kClock;
-
-InitOrder order_in(const std::string& root) {
-  InitOrder order;
-  order.data.root = root;
-  order.settings.link_address = order.settings.link_listen;
-  order.settings.api_url = "https://127.0.0.1:8443";
-  order.trust_domain = "relay.test";
-  order.organisation = "acme";
-  order.owner_name = "ada";
-  order.owner_email = "ada@acme.example";
-  return order;
-}
 
 void check_whole(const DataDirectory& data) {
   CHECK(load_settings(data.settings()));

@@ -2,12 +2,11 @@
 
 #include "relay/api/api_token.h"
 #include "relay/app/data_lock.h"
-#include "relay/app/init.h"
 #include "relay/app/options.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/base/json.h"
 #include "tests/support/async_test.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/relay/app/made_relay.h"
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -23,21 +22,6 @@ using namespace sallyport::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-const SystemClock kClock;
-
-DataDirectory made_relay(const TempDir& folder) {
-  InitOrder order;
-  order.data.root = folder.path("relay");
-  order.settings.link_address = order.settings.link_listen;
-  order.settings.api_url = "https://127.0.0.1:8443";
-  order.trust_domain = "relay.test";
-  order.organisation = "acme";
-  order.owner_name = "ada";
-  order.owner_email = "ada@acme.example";
-  REQUIRE(init(order, kClock));
-  return order.data;
-}
 
 // Does something with the stopped relay's database.
 template <class Use>
@@ -97,7 +81,7 @@ Ran relay_program(const TempDir& folder, std::string_view words) {
 
 TEST_CASE("an owner's new token is good, audited, and all that they may", "[app][token]") {
   const TempDir folder;
-  const auto data = made_relay(folder);
+  const auto data = made_relay(folder).data;
   const auto token = make_owner_token({data, "Ada@ACME.example", ""}, kClock);
   REQUIRE(token);
   CHECK(token->reveal() != folder.read("relay/first-owner.token"));
@@ -107,7 +91,7 @@ TEST_CASE("an owner's new token is good, audited, and all that they may", "[app]
 
 TEST_CASE("who gets no token is told why", "[app][token]") {
   const TempDir folder;
-  const auto data = made_relay(folder);
+  const auto data = made_relay(folder).data;
   const auto add = [&](std::string id, std::string email, domain::Role role) {
     with_stores(data, [&](store::Stores stores) {
       return add_organisation(stores, id, {.email = email, .role = role, .created_at = kClock.wall()});
@@ -160,7 +144,7 @@ TEST_CASE("the program: a token for who lost theirs", "[app][token]") {
     return;
   }
   const TempDir folder;
-  const auto data = made_relay(folder);
+  const auto data = made_relay(folder).data;
   const auto printed = relay_program(folder, "token --data relay --owner ada@acme.example");
   CHECK(printed.code == 0);
   CHECK_THAT(printed.out, Catch::StartsWith("spt_"));

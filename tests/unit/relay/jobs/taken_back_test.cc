@@ -62,6 +62,7 @@ const Row kRows[] = {{ReleaseReason::holder_lost, until_lost},
 awaitable<std::vector<store::TakenBack>> taken_back(JobsWorld& world, OrgId org, JobId job) {
   const auto events = must(co_await world.stores.history.events(org, job, {.lines = store::Lines::taken_back})).items;
   std::vector<store::TakenBack> taken;
+  taken.reserve(events.size());
   for (const auto& event : events) taken.push_back(event.taken_back.value_or(store::TakenBack{}));
   co_return taken;
 }
