@@ -12,6 +12,7 @@
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
+#include "shared/async/fair_pool.h"
 #include "shared/async/run.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -41,6 +42,7 @@ struct Graph {
   Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
+  FairPool recipe_work;
   Metrics metrics;
   Audit audit;
   identity::AgentAuthority authority;
@@ -49,6 +51,7 @@ struct Graph {
   identity::Revocations revocations;
   identity::Admissions admissions;
   jobs::ParcelMaker parcels;
+  jobs::RecipeOutlines outlines;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;
@@ -81,6 +84,7 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
+      recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, on.envelope, on.clock),
       enrolments({stores.enrolment_tokens, stores.groups, authority, on.envelope, audit, metrics},
@@ -89,16 +93,17 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       revocations(stores.agents, stores.certificates, on.clock),
       admissions(stores.agents, stores.certificates, audit, on.clock),
       parcels({stores.recipes, stores.history, on.envelope}),
+      outlines(stores.recipes),
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, on.envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
-      recorder(loop, {stores.agents, stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope,
-                      audit, dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, stores.history, stores.groups, on.envelope, parcels, dispatcher, feed,
-                   on.clock, on.log}),
+      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, on.envelope, audit,
+                      dispatcher, feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, on.envelope, parcels,
+                   dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, on.envelope, audit, on.clock, on.log},
@@ -107,7 +112,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                metrics},
               std::move(context)),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, on.clock, on.log, metrics,
-           [this](const OrgId& org) { assigner.reconsider(org); }}),
+           recipe_work, [this](const OrgId& org) { assigner.reconsider(org); }}),
       server(loop, server_options(on.data, on.settings), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
