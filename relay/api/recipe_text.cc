@@ -1,10 +1,53 @@
 #include "relay/api/recipe_text.h"
 
 #include "relay/http/problem.h"
+#include "shared/async/fair_pool.h"
+#include "shared/crypto/digest.h"
 
 #include <fmt/format.h>
 
 namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// What was compiled dies here too, on the thread that made it: that takes time as well.
+std::expected<CheckedRecipe, recipe::Problems> check(std::string_view yaml) {
+  SP_TRY(const auto loaded, recipe::load_recipe(yaml));
+  auto canonical = recipe::to_canonical(loaded);
+  const auto digest = crypto::sha256(canonical);
+  return CheckedRecipe{loaded.name, loaded.run_on, trigger_kind(loaded.trigger.uses), std::move(canonical),
+                       Bytes(digest.begin(), digest.end())};
+}
+
+Result<recipe::Recipe> read_version(std::string_view canonical) {
+  auto loaded = recipe::recipe_from_canonical(canonical);
+  if (loaded) return *std::move(loaded);
+  return in_context("the stored version is not valid any more", yaml::to_error(loaded.error()));
+}
+
+Result<std::vector<recipe::Change>> compare(std::string_view before, std::string_view after) {
+  SP_TRY(const auto old, read_version(before));
+  SP_TRY(const auto fresh, read_version(after));
+  return recipe::diff(old, fresh);
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::expected<CheckedRecipe, recipe::Problems>>> check_recipe(Services& services, OrgId org,
+                                                                                     std::string yaml) {
+  auto checked = co_await services.recipe_work.run(std::move(org.value), [&yaml] { return check(yaml); });
+  if (!checked) co_return in_context("checking the recipe", std::move(checked).error());
+  co_return checked;
+}
+
+asio::awaitable<Result<std::vector<recipe::Change>>> compare_recipes(Services& services, OrgId org, std::string before,
+                                                                     std::string after) {
+  auto changes = co_await services.recipe_work.run(std::move(org.value), [&] { return compare(before, after); });
+  if (!changes) co_return in_context("comparing the versions", std::move(changes).error());
+  co_return *std::move(changes);
+}
 
 http::Response recipe_problem(const recipe::Problems& problems) {
   http::Problem answer{422, "invalid_recipe", "The recipe is not valid.", {}};

@@ -32,21 +32,17 @@ asio::awaitable<Result<Answer>> get_version(Services& services, Call call) {
   co_return ok(Value(std::move(value)));
 }
 
-asio::awaitable<Result<recipe::Recipe>> load_version(Services& services, OrgId org, RecipeId id, std::int64_t number) {
-  SP_CO_TRY(const auto version, co_await services.stores.recipes.version(org, id, static_cast<std::uint32_t>(number)));
-  auto loaded = recipe::recipe_from_canonical(version.canonical_json);
-  if (!loaded)
-    co_return std::unexpected(in_context("the stored version is not valid any more", yaml::to_error(loaded.error())));
-  co_return *std::move(loaded);
-}
-
 asio::awaitable<Result<Answer>> diff_versions(Services& services, Call call) {
   const auto id = call.id<RecipeId>("recipe");
+  const auto& org = call.caller.org;
   const auto from = call.required_query_integer("from"), to = call.required_query_integer("to");
-  SP_CO_TRY(const auto before, co_await load_version(services, call.caller.org, id, from));
-  SP_CO_TRY(const auto after, co_await load_version(services, call.caller.org, id, to));
+  auto& recipes = services.stores.recipes;
+  SP_CO_TRY(auto before, co_await recipes.version(org, id, static_cast<std::uint32_t>(from)));
+  SP_CO_TRY(auto after, co_await recipes.version(org, id, static_cast<std::uint32_t>(to)));
+  SP_CO_TRY(const auto found,
+            co_await compare_recipes(services, org, std::move(before.canonical_json), std::move(after.canonical_json)));
   ValueList changes;
-  for (const auto& change : recipe::diff(before, after)) {
+  for (const auto& change : found) {
     changes.push_back(Object()
                           .put("path", change.path)
                           .put("kind", to_string(change.kind))

@@ -6,8 +6,6 @@
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
 #include "relay/jobs/parcel.h"
-#include "shared/base/json.h"
-#include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
 
 #include <fmt/format.h>
@@ -46,24 +44,23 @@ Said applied_as(const store::AppliedRecipe& applied) {
 }
 
 asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
-  const auto yaml = call.required_text("yaml");
-  const auto loaded = recipe::load_recipe(yaml);
-  if (!loaded) co_return Answer{recipe_problem(loaded.error())};
-  const auto canonical = recipe::to_canonical(*loaded);
-  if (canonical.size() > jobs::kMaxRecipeJson)
+  auto yaml = call.required_text("yaml");
+  SP_CO_TRY(auto checked, co_await check_recipe(services, call.caller.org, yaml));
+  if (!checked) co_return Answer{recipe_problem(checked.error())};
+  if (checked->canonical.size() > jobs::kMaxRecipeJson)
     co_return fail(Errc::too_large, fmt::format("as canonical JSON the recipe is {} bytes, at most {} are allowed",
-                                                canonical.size(), jobs::kMaxRecipeJson));
-  const auto digest = crypto::sha256(canonical);
+                                                checked->canonical.size(), jobs::kMaxRecipeJson));
+  const auto sha256 = hex(checked->sha256);
   store::NewRecipeVersion version{.id_if_new = crypto::new_id<RecipeId>(services.clock),
-                                  .name = loaded->name,
-                                  .run_on = loaded->run_on,
-                                  .trigger = trigger_kind(loaded->trigger.uses),
-                                  .source_yaml = yaml,
-                                  .canonical_json = canonical,
-                                  .sha256 = Bytes(digest.begin(), digest.end()),
+                                  .name = std::move(checked->name),
+                                  .run_on = std::move(checked->run_on),
+                                  .trigger = std::move(checked->trigger),
+                                  .source_yaml = std::move(yaml),
+                                  .canonical_json = std::move(checked->canonical),
+                                  .sha256 = std::move(checked->sha256),
                                   .created_by = call.caller.user,
                                   .created_at = services.clock.wall()};
-  auto note = note_of<store::AppliedRecipe>(services, call, {"", {{Value("sha256"), Value(hex(digest))}}}, applied_as);
+  auto note = note_of<store::AppliedRecipe>(services, call, {"", {{Value("sha256"), Value(sha256)}}}, applied_as);
   SP_CO_TRY(const auto applied,
             co_await services.stores.recipes.apply(call.caller.org, std::move(version), std::move(note)));
   const auto value = Object()
@@ -77,15 +74,15 @@ asio::awaitable<Result<Answer>> apply_recipe(Services& services, Call call) {
   co_return Answer{std::move(response)};
 }
 
-asio::awaitable<Result<Answer>> validate_recipe(Services&, Call call) {
-  const auto loaded = recipe::load_recipe(call.required_text("yaml"));
-  if (!loaded) co_return Answer{recipe_problem(loaded.error())};
+asio::awaitable<Result<Answer>> validate_recipe(Services& services, Call call) {
+  SP_CO_TRY(const auto checked, co_await check_recipe(services, call.caller.org, call.required_text("yaml")));
+  if (!checked) co_return Answer{recipe_problem(checked.error())};
   co_return ok(Object()
                    .put("valid", Value(true))
-                   .put("name", loaded->name)
-                   .put("run_on", loaded->run_on)
-                   .put("trigger", trigger_kind(loaded->trigger.uses))
-                   .put("canonical", recipe::to_canonical(*loaded))
+                   .put("name", checked->name)
+                   .put("run_on", checked->run_on)
+                   .put("trigger", checked->trigger)
+                   .put("canonical", checked->canonical)
                    .done());
 }
 

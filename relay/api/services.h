@@ -14,6 +14,10 @@
 
 #include <functional>
 
+namespace sallyport {
+class FairPool;
+}
+
 namespace sallyport::api {
 
 // Everything the handlers use; all of it outlives the Api. Built by the composition root.
@@ -29,6 +33,7 @@ struct Services {
   const Clock& clock;
   const Log& log;
   Metrics& metrics;
+  FairPool& recipe_work;  // compiles recipes beside the loop; owners are organisations
   // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
   std::function<void(const OrgId&)> triggers_changed;
 };

@@ -3,6 +3,7 @@
 #include "relay/api/api.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/database.h"
+#include "relay/app/open_files.h"
 #include "relay/app/private_data.h"
 #include "relay/app/revoked_jobs.h"
 #include "relay/gateway/gateway.h"
@@ -12,6 +13,7 @@
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
+#include "shared/async/fair_pool.h"
 #include "shared/async/run.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -29,6 +31,8 @@ namespace {
 struct Ground {
   const DataDirectory& data;
   const Settings& settings;
+  std::size_t open_files;  // that the process may have
+  const ConnectionLimits& limits;
   store::SqliteStore& database;
   identity::Deployment& deployment;
   keys::Envelope& envelope;
@@ -41,6 +45,7 @@ struct Graph {
   Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
+  FairPool recipe_work;
   Metrics metrics;
   Audit audit;
   identity::AgentAuthority authority;
@@ -49,6 +54,7 @@ struct Graph {
   identity::Revocations revocations;
   identity::Admissions admissions;
   jobs::ParcelMaker parcels;
+  jobs::RecipeOutlines outlines;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;
@@ -70,17 +76,19 @@ Result<tls::ServerContext> link_context(const identity::Deployment& deployed, co
       {deployed.server.certificate, deployed.server.key, deployed.root, deployed.trust_domain}, clock);
 }
 
-http::ServerOptions server_options(const DataDirectory& data, const Settings& settings) {
+http::ServerOptions server_options(const DataDirectory& data, const Settings& settings, const http::Limits& limits) {
   http::ServerOptions options;
   options.address = settings.api_listen.host;
   options.port = settings.api_listen.port;
   options.certificate_file = (data.deployment() / "server.pem").string();  // holds the key too
   options.key_file = options.certificate_file;
+  options.limits = limits;
   return options;
 }
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
+      recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, on.envelope, on.clock),
       enrolments({stores.enrolment_tokens, stores.groups, authority, on.envelope, audit, metrics},
@@ -89,26 +97,27 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       revocations(stores.agents, stores.certificates, on.clock),
       admissions(stores.agents, stores.certificates, audit, on.clock),
       parcels({stores.recipes, stores.history, on.envelope}),
+      outlines(stores.recipes),
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, on.envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
-      recorder(loop, {stores.agents, stores.jobs, stores.history, stores.recipes, stores.assignments, on.envelope,
-                      audit, dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, stores.history, stores.groups, on.envelope, parcels, dispatcher, feed,
-                   on.clock, on.log}),
+      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, on.envelope, audit,
+                      dispatcher, feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, on.envelope, parcels,
+                   dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, on.envelope, audit, on.clock, on.log},
                enrolments,
                revocations,
                metrics},
-              std::move(context)),
+              std::move(context), on.limits.links),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, on.clock, on.log, metrics,
-           [this](const OrgId& org) { assigner.reconsider(org); }}),
-      server(loop, server_options(on.data, on.settings), api, {on.log, on.clock, metrics}),
+           recipe_work, [this](const OrgId& org) { assigner.reconsider(org); }}),
+      server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
               [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); }}) {}
@@ -126,14 +135,27 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const Settings& settings, const Clock& clock,
-                                  const Log& log) {
-  SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, data));
+// What one line says of how many people and agents may be connected at once.
+void tell_ready(const Ground& on) {
+  const auto& [api, links] = on.limits;
+  if (on.open_files < ConnectionLimits().files()) {
+    on.log.warn("connections.limited", {{"open_files", on.open_files}, {"needed", ConnectionLimits().files()}});
+  }
+  on.log.info("relay.ready", {{"api", to_string(on.settings.api_listen)},
+                              {"link", to_string(on.settings.link_listen)},
+                              {"open_files", on.open_files},
+                              {"api_connections", api.max_connections},
+                              {"agent_connections", links.connections}});
+}
+
+asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
+  const auto& log = on.log;
+  SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
-  SP_CO_CHECK(graph.gateway.listen(settings.link_listen.host, settings.link_listen.port));
+  SP_CO_CHECK(graph.gateway.listen(on.settings.link_listen.host, on.settings.link_listen.port));
   SP_CO_CHECK(graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
   std::string faulty;
@@ -149,10 +171,10 @@ asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
-  work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, clock, log));
+  work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));
   edges.spawn("gateway", graph.gateway.run());
   web.spawn("web API", graph.server.run());
-  log.info("relay.ready", {{"api", to_string(settings.api_listen)}, {"link", to_string(settings.link_listen)}});
+  tell_ready(on);
 
   const auto signal = co_await stop_signal();
   log.info("relay.stopping", {{"signal", signal}});
@@ -171,6 +193,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const DataDirectory& data, const
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
   SP_TRY(const auto lock, DataLock::take(data));
   SP_CHECK(check_private(data));
+  SP_TRY(const auto open_files, raise_open_files());
+  SP_TRY(const auto limits, fit_connections(open_files));
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));
@@ -180,8 +204,9 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
 
   asio::io_context loop(1);
   const auto outcome = [&] {
-    Graph graph(loop.get_executor(), {data, settings, *database, deployment, envelope, clock, log}, std::move(context));
-    return run_to_end(loop, run(graph, data, settings, clock, log), "the relay");
+    const Ground ground{data, settings, open_files, limits, *database, deployment, envelope, clock, log};
+    Graph graph(loop.get_executor(), ground, std::move(context));
+    return run_to_end(loop, run(graph, ground), "the relay");
   }();
   log.info("relay.stopped");
   return outcome;

@@ -143,7 +143,9 @@ asio::awaitable<void> Gateway::accept_loop() {
     auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
     if (ec == asio::error::operation_aborted) continue;
     if (ec) {
-      parts_.sessions.log.error("link.accept_failed", {{"message", ec.message()}});
+      if (const auto times = accept_failures_.due(std::chrono::steady_clock::now())) {
+        parts_.sessions.log.error("link.accept_failed", {{"message", ec.message()}, {"times", *times}});
+      }
       co_await sleep_for(kAfterFailedAccept);
       continue;
     }

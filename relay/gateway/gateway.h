@@ -5,6 +5,7 @@
 #include "relay/identity/enrolment.h"
 #include "relay/identity/revocations.h"
 #include "shared/base/metrics.h"
+#include "shared/base/seldom.h"
 #include "shared/tls/context.h"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -61,6 +62,7 @@ class Gateway {
   Gauge& linked_;
   Doorway door_;
   std::size_t open_ = 0;
+  Seldom accept_failures_{std::chrono::seconds(10)};
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;
 };

@@ -6,6 +6,7 @@
 #include "shared/async/sources.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
+#include "shared/base/seldom.h"
 
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
@@ -25,6 +26,7 @@ namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kPauseAfterAcceptFailure{50};
+constexpr std::chrono::seconds kBetweenAcceptFailures{10};  // that are told
 
 }  // namespace
 
@@ -62,6 +64,7 @@ struct Server::Impl {
   std::shared_ptr<asio::ssl::context> tls;
   std::list<Guest> sessions;                                // in order of arrival
   std::unordered_map<std::string, std::size_t> per_source;  // never 0
+  Seldom accept_failures{kBetweenAcceptFailures};
   Event stopping;
   Event empty;  // no session
 };
@@ -121,7 +124,9 @@ asio::awaitable<void> Server::Impl::accept_loop(TaskGroup& tasks) {
     auto [failed, socket] = co_await acceptor.async_accept(kNoThrow);
     if (failed == asio::error::operation_aborted || stopping.is_set()) co_return;
     if (failed) {
-      services.log.warn("http.accept_failed", {{"reason", failed.message()}});
+      if (const auto times = accept_failures.due(std::chrono::steady_clock::now())) {
+        services.log.warn("http.accept_failed", {{"reason", failed.message()}, {"times", *times}});
+      }
       co_await sleep_for(kPauseAfterAcceptFailure);
       continue;
     }
@@ -145,10 +150,16 @@ std::optional<Welcome> Server::Impl::welcome_for(const std::string& source) {
 // False: none of them loiters. One that makes room is counted until its coroutine has ended.
 bool Server::Impl::make_room(const std::function<bool(const Guest&)>& among) {
   const auto now = std::chrono::steady_clock::now();
-  const auto oldest =
-      std::ranges::find_if(sessions, [&](const Guest& guest) { return guest.session->loiters(now) && among(guest); });
-  if (oldest == sessions.end()) return false;
-  oldest->session->abort();
+  Session* idlest = nullptr;
+  auto longest = now;
+  for (const auto& guest : sessions) {
+    const auto since = guest.session->loiters_since(now);
+    if (!since || *since >= longest || !among(guest)) continue;
+    idlest = guest.session;
+    longest = *since;
+  }
+  if (idlest == nullptr) return false;
+  idlest->abort();
   metrics.refused_connections.add();
   return true;
 }

@@ -16,8 +16,9 @@
 
 namespace sallyport::http {
 
-// Every bound of the edge. Bodies are bounded per route (Exchange::body_limit). Where connections reach a limit, the
-// oldest of them that has sent nothing, or has been in its TLS handshake for over 2 s, makes room for the next one.
+// Every bound of the edge. Bodies are bounded per route (Exchange::body_limit). Where connections reach a limit, one
+// of them that has sent nothing, or has been in its TLS handshake or without a request for over 2 s, makes room for the
+// next one: the one of which that has been true for longest.
 struct Limits {
   std::size_t max_connections = 1024;
   std::size_t max_per_source = 128;  // connections of one address (sources.h); then 429, over twice as many nothing

@@ -30,7 +30,7 @@ namespace beast = boost::beast;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8u << 10;
 constexpr std::size_t kLongestLoggedPath = 256;
-constexpr std::chrono::seconds kUsualHandshake{2};
+constexpr std::chrono::seconds kUsualPause{2};  // in a handshake, and between two requests
 
 std::string new_request_id() {
   std::array<std::byte, 12> random{};
@@ -85,10 +85,14 @@ class BeastSession final : public Session {
   }
   void abort() override {
     arrival_ = Arrival::inside;
+    waiting_ = false;
     lowest().close();
   }
-  bool loiters(SteadyTime now) const override {
-    return arrival_ == Arrival::silent || (arrival_ == Arrival::shaking_hands && now - accepted_ > kUsualHandshake);
+  std::optional<SteadyTime> loiters_since(SteadyTime now) const override {
+    if (arrival_ == Arrival::silent) return accepted_;
+    if (arrival_ == Arrival::inside && !waiting_) return std::nullopt;
+    const auto since = waiting_ ? waiting_since_ : accepted_;
+    return now - since > kUsualPause ? std::optional(since) : std::nullopt;
   }
 
  private:
@@ -151,6 +155,7 @@ class BeastSession final : public Session {
     bool begun = buffer_.size() > 0;
     const bool patient = !begun && welcome_ == Welcome::serve;
     lowest().expires_after(patient ? services_.limits.idle : services_.limits.head);
+    waiting_since_ = std::chrono::steady_clock::now();
     for (std::size_t scanned = 0;;) {
       const auto end = find_head_end(buffered(), gate_limits_, scanned);
       if (!end) co_return Received{{}, end.error()};
@@ -329,7 +334,8 @@ class BeastSession final : public Session {
   SteadyTime started_;
   enum class Arrival { silent, shaking_hands, inside } arrival_ = Arrival::silent;
   bool waiting_ = false;  // for the first byte of a request
-  bool unread_ = false;   // the peer has sent, or will send, bytes that nobody reads
+  SteadyTime waiting_since_;
+  bool unread_ = false;  // the peer has sent, or will send, bytes that nobody reads
   std::array<char, 4096> scrap_{};
   boost::system::error_code ignored_;
 };

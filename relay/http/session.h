@@ -9,6 +9,7 @@
 #include <boost/asio/ssl/context.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace sallyport::http {
 
@@ -29,8 +30,9 @@ class Session {
   // Ends when nothing is under way: at once if idle, else after the answer; a live stream ends now.
   virtual void drain() = 0;
   virtual void abort() = 0;  // closes the socket now
-  // Nothing has come from the peer, or its handshake takes unusually long: the first to go where room is short.
-  virtual bool loiters(SteadyTime now) const = 0;
+  // Since when nothing has come from the peer, or its handshake takes unusually long, or no further request has come
+  // for unusually long: who has loitered for longest is the first to go where room is short. Nothing: it does not.
+  virtual std::optional<SteadyTime> loiters_since(SteadyTime now) const = 0;
 };
 
 enum class Welcome {

@@ -7,8 +7,8 @@
 
 namespace sallyport::jobs {
 
-Result<recipe::Recipe> read_stored_recipe(const std::string& canonical) {
-  auto loaded = recipe::recipe_from_canonical(canonical);
+Result<recipe::Recipe> read_outline(const std::string& canonical) {
+  auto loaded = recipe::outline_from_canonical(canonical);
   if (loaded) return std::move(*loaded);
   return fail(Errc::invalid,
               fmt::format("the stored recipe is not valid any more: {}", loaded.error().front().message));

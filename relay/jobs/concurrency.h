@@ -8,8 +8,9 @@
 
 namespace sallyport::jobs {
 
-// As it is stored, checked again. Errc::invalid: a later version of this program refuses what an earlier one took.
-Result<recipe::Recipe> read_stored_recipe(const std::string& canonical);
+// As it is stored, what starting a job takes of it (recipe::outline_from_canonical), checked again. Errc::invalid: a
+// later version of this program refuses what an earlier one took.
+Result<recipe::Recipe> read_outline(const std::string& canonical);
 
 // Jobs of a recipe with the same key count together against its concurrency limit. "": the recipe gives no key.
 // Errc::invalid: the key's expression fails with this trigger and these inputs.

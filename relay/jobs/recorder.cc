@@ -29,15 +29,13 @@ bool is_final_refusal(Errc code) {
 
 // So that it counts against the limit, and its re-run does and waits at its place. What it has run already is stored
 // whatever its key.
-void note_rules(store::Job& job, const std::string& canonical, const std::string& trigger_json) {
-  const auto recipe = read_stored_recipe(canonical);
-  if (!recipe) return;
-  job.priority = static_cast<std::int32_t>(recipe->rank());
-  if (!recipe->concurrency) return;
-  job.concurrency_limit = static_cast<std::uint32_t>(recipe->concurrency->limit);
+void note_rules(store::Job& job, const recipe::Recipe& recipe, const std::string& trigger_json) {
+  job.priority = static_cast<std::int32_t>(recipe.rank());
+  if (!recipe.concurrency) return;
+  job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   const auto trigger = parse_stored_json(trigger_json);
-  const auto inputs = recipe::bind_inputs(*recipe, Value());
-  auto key = concurrency_key_of(*recipe, trigger.value_or(Value()), inputs.value_or(Value(ValueMap{})));
+  const auto inputs = recipe::bind_inputs(recipe, Value());
+  auto key = concurrency_key_of(recipe, trigger.value_or(Value()), inputs.value_or(Value(ValueMap{})));
   if (key) job.concurrency_key = *std::move(key);
 }
 
@@ -124,11 +122,12 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
   if (known.error().code != Errc::not_found) co_return std::unexpected(known.error());
   SP_CO_TRY(const bool watched, co_await parts_.assignments.has_watched(agent.org, start.recipe, agent.agent));
   if (!watched) co_return fail(Errc::forbidden, "this agent never watched this recipe's trigger");
-  SP_CO_TRY(const auto version, co_await parts_.recipes.version(agent.org, start.recipe, start.version));
+  const auto outline = co_await parts_.outlines.find(agent.org, start.recipe, start.version);
+  if (!outline && outline.error().code != Errc::invalid) co_return std::unexpected(outline.error());
   store::Job job{.id = id,
                  .org = agent.org,
                  .recipe = start.recipe,
-                 .version = version.version,
+                 .version = start.version,
                  .group = agent.group,
                  .agent = agent.agent,
                  .state = domain::JobState::running,
@@ -136,7 +135,7 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
                  .event_key = start.event_key};
   job.created_at = at_latest_now(from_unix_ms(report.at_ms));
   job.started_at = job.created_at;
-  note_rules(job, version.canonical_json, start.trigger_json);
+  if (outline) note_rules(job, **outline, start.trigger_json);
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 

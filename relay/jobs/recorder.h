@@ -2,6 +2,7 @@
 
 #include "relay/audit/audit.h"
 #include "relay/jobs/dispatcher.h"
+#include "relay/jobs/outlines.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/agents.h"
 #include "relay/store/assignments.h"
@@ -18,7 +19,7 @@ class Recorder {
     store::Agents& agents;
     store::Jobs& jobs;
     store::History& history;
-    store::Recipes& recipes;
+    RecipeOutlines& outlines;
     store::Assignments& assignments;
     keys::Envelope& envelope;
     Audit& audit;

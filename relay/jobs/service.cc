@@ -36,8 +36,8 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   const auto number = request.version ? request.version : found.active_version;
   if (!number)
     co_return fail(Errc::conflict, fmt::format("recipe \"{}\" has no active version; activate one first", found.name));
-  SP_CO_TRY(const auto version, co_await parts_.recipes.version(org, request.recipe, *number));
-  SP_CO_TRY(const auto recipe, read_stored_recipe(version.canonical_json));
+  SP_CO_TRY(const auto outline, co_await parts_.outlines.find(org, request.recipe, *number));
+  const auto& recipe = *outline;
   if (recipe.trigger.uses != "manual@1") {
     co_return fail(
         Errc::invalid,
@@ -53,12 +53,12 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
         fmt::format("the inputs are {} bytes, at most {} are allowed: put large data where the agent reads it",
                     trigger_json.size(), kMaxTriggerJson));
   }
-  SP_CO_TRY(const auto group, co_await parts_.groups.find_by_name(org, recipe.run_on));
+  SP_CO_TRY(const auto group, co_await group_of(org, outline));
 
   store::Job job;
   job.org = org;
   job.recipe = request.recipe;
-  job.version = version.version;
+  job.version = *number;
   job.group = group.id;
   job.trigger_kind = "manual";
   job.event_key = request.event_key;
@@ -71,6 +71,14 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
                       .request_key = std::move(request.request_key),
                       .most_queued = kMaxQueued};
   co_return co_await queue(std::move(fresh), std::move(trigger_json), {}, std::move(note));
+}
+
+store::awaitable<Result<store::Group>> StoredJobService::group_of(OrgId org, RecipeOutlines::Outline recipe) {
+  auto group = co_await parts_.groups.find_by_name(org, recipe->run_on);
+  if (group || group.error().code != Errc::not_found) co_return group;
+  co_return fail(Errc::conflict,
+                 fmt::format("recipe \"{}\" runs on agent group \"{}\", which does not exist; create it first",
+                             recipe->name, recipe->run_on));
 }
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob added, std::string trigger_json,
@@ -107,17 +115,17 @@ store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId i
 
 store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_before(const store::Job& old,
                                                                                       const std::string& step) {
-  SP_CO_TRY(const auto version, co_await parts_.recipes.version(old.org, old.recipe, old.version));
-  SP_CO_TRY(const auto recipe, read_stored_recipe(version.canonical_json));
-  const auto at = std::ranges::find(recipe.steps, step, &recipe::Step::id);
-  if (at == recipe.steps.end()) co_return fail(Errc::invalid, fmt::format("the recipe has no step \"{}\"", step));
+  SP_CO_TRY(const auto outline, co_await parts_.outlines.find(old.org, old.recipe, old.version));
+  const auto& steps = outline->steps;
+  const auto at = std::ranges::find(steps, step, &recipe::Step::id);
+  if (at == steps.end()) co_return fail(Errc::invalid, fmt::format("the recipe has no step \"{}\"", step));
   const auto is_before = [&](const CompletedStep& done) {
-    return std::ranges::find(recipe.steps.begin(), at, step_id_of(done.path), &recipe::Step::id) != at;
+    return std::ranges::find(steps.begin(), at, step_id_of(done.path), &recipe::Step::id) != at;
   };
   SP_CO_TRY(auto completed, co_await parts_.parcels.completed(old));
   std::vector<CompletedStep> kept;
   std::ranges::copy_if(completed, std::back_inserter(kept), is_before);
-  for (auto earlier = recipe.steps.begin(); earlier != at; ++earlier) {
+  for (auto earlier = steps.begin(); earlier != at; ++earlier) {
     if (!is_done(*earlier, kept)) {
       co_return fail(Errc::invalid,
                      fmt::format("step \"{}\" did not complete; re-run from there or earlier", earlier->id));

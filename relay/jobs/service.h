@@ -2,6 +2,7 @@
 
 #include "relay/jobs/dispatcher.h"
 #include "relay/jobs/job_service.h"
+#include "relay/jobs/outlines.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/groups.h"
 #include "relay/store/history.h"
@@ -15,6 +16,7 @@ class StoredJobService final : public JobService {
   struct Parts {
     store::Jobs& jobs;
     store::Recipes& recipes;
+    RecipeOutlines& outlines;
     store::History& history;
     store::Groups& groups;
     keys::Envelope& envelope;
@@ -35,6 +37,8 @@ class StoredJobService final : public JobService {
                                              store::AuditNote<store::AddedJob> note = {}) override;
 
  private:
+  // Errc::conflict: the group that the recipe runs on is not there.
+  store::awaitable<Result<store::Group>> group_of(OrgId org, RecipeOutlines::Outline recipe);
   // `added` lacks its id, its time and its payloads.
   store::awaitable<Result<store::AddedJob>> queue(store::NewJob added, std::string trigger_json,
                                                   std::vector<CompletedStep> kept,

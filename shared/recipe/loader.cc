@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::recipe {
 namespace {
@@ -18,6 +19,8 @@ using yaml::Node;
 
 constexpr yaml::DurationRange kRetentionRange{std::chrono::hours(1), std::chrono::hours(24 * 3650)};
 constexpr std::size_t kCanonicalGrowth = 4;  // escapes and repeated quotes against the YAML it came from
+constexpr std::array<std::string_view, 6> kOutline{"recipe", "run_on", "inputs", "vars", "concurrency", "priority"};
+constexpr std::array<std::string_view, 2> kStepOutline{"id", "on_failure"};
 
 class RecipeReader {
  public:
@@ -43,7 +46,33 @@ class RecipeReader {
     return made;
   }
 
+  // `fields_` are those of outline_of().
+  Recipe read_outline() {
+    Recipe made;
+    made.name = name("recipe");
+    made.run_on = name("run_on");
+    if (const auto* inputs = fields_.mapping("inputs")) read_inputs(*inputs);
+    if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
+    made.trigger.uses = fields_.text("trigger", Need::required).value_or("");
+    if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
+    made.priority = fields_.integer("priority", {0, kMaxPriority});
+    if (const auto* steps = fields_.sequence("steps", Need::required)) {
+      for (const auto& step : steps->items) made.steps.push_back(read_step_outline(step));
+    }
+    made.inputs = std::move(reading_.inputs);
+    made.vars = std::move(reading_.vars);
+    return made;
+  }
+
  private:
+  Step read_step_outline(const Node& node) {
+    Step made;
+    FieldReader fields(node, reading_.report, "a step");
+    made.id = fields.text("id", Need::required).value_or("");
+    if (const auto word = fields.choice("on_failure", kOnFailure.all())) made.on_failure = kOnFailure.meaning(*word);
+    return made;
+  }
+
   std::string name(std::string_view key) {
     const auto* node = fields_.text_node(key, Need::required);
     return node != nullptr && reading_.check_name(*node, key) ? node->text : std::string();
@@ -130,16 +159,44 @@ class RecipeReader {
     Concurrency made;
     FieldReader fields(node, reading_.report, "`concurrency`");
     made.limit = fields.integer("limit", {1, kMaxConcurrency}).value_or(1);
-    if (const auto* key = fields.text_node("key")) made.key = reading_.text(*key, kEventRoots);
+    if (const auto* key = fields.text_node("key")) made.key = read_key(*key);
     if (const auto word = fields.choice("on_conflict", kOnConflict.all()))
       made.on_conflict = kOnConflict.meaning(*word);
     fields.finish();
     return made;
   }
 
+  // The relay compiles it when a job starts.
+  std::optional<expr::Template> read_key(const Node& node) {
+    if (node.text.size() <= kMaxConcurrencyKey) return reading_.text(node, kEventRoots);
+    reading_.report.add(node.at, "too-large", fmt::format("`key` has at most {} bytes", kMaxConcurrencyKey));
+    return std::nullopt;
+  }
+
   Reading& reading_;
   FieldReader fields_;
 };
+
+Value only(const Value& map, std::span<const std::string_view> names) {
+  ValueMap kept;
+  for (const auto name : names) {
+    if (const auto* value = map.find(name)) kept.emplace(Value(name), *value);
+  }
+  return Value(std::move(kept));
+}
+
+Value outline_of(const Value& root) {
+  ValueMap outline = only(root, kOutline).as_map();
+  const auto* trigger = root.find("trigger");
+  const auto* uses = trigger == nullptr ? nullptr : trigger->find("uses");
+  if (uses != nullptr) outline.emplace(Value("trigger"), *uses);
+  const auto* steps = root.find("steps");
+  if (steps == nullptr || !steps->is(Value::Kind::list)) return Value(std::move(outline));
+  ValueList outlines;
+  for (const auto& step : steps->as_list()) outlines.push_back(only(step, kStepOutline));
+  outline.emplace(Value("steps"), Value(std::move(outlines)));
+  return Value(std::move(outline));
+}
 
 std::expected<Recipe, Problems> read(const Node& root, std::string_view source, const LoadOptions& options) {
   yaml::Report report(options.file);
@@ -147,6 +204,14 @@ std::expected<Recipe, Problems> read(const Node& root, std::string_view source, 
   auto made = RecipeReader(root, reading).read();
   if (!report.clean()) return std::unexpected(report.take());
   return made;
+}
+
+std::expected<Value, Problems> parse_canonical(std::string_view json, const LoadOptions& options) {
+  const JsonLimits limits{.max_bytes = options.limits.max_bytes * kCanonicalGrowth,
+                          .max_depth = options.limits.max_depth + 1};
+  auto value = parse_json(json, limits);
+  if (!value) return std::unexpected(Problems{{options.file, 0, 0, "bad-json", value.error().message}});
+  return *std::move(value);
 }
 
 }  // namespace
@@ -185,11 +250,18 @@ std::expected<Recipe, Problems> load_recipe(std::string_view yaml_text, const Lo
 }
 
 std::expected<Recipe, Problems> recipe_from_canonical(std::string_view json, const LoadOptions& options) {
-  const JsonLimits limits{.max_bytes = options.limits.max_bytes * kCanonicalGrowth,
-                          .max_depth = options.limits.max_depth + 1};
-  const auto value = parse_json(json, limits);
-  if (!value) return std::unexpected(Problems{{options.file, 0, 0, "bad-json", value.error().message}});
-  return read(yaml::from_value(*value), {}, options);
+  SP_TRY(const auto value, parse_canonical(json, options));
+  return read(yaml::from_value(value), {}, options);
+}
+
+std::expected<Recipe, Problems> outline_from_canonical(std::string_view json, const LoadOptions& options) {
+  SP_TRY(const auto value, parse_canonical(json, options));
+  const auto root = yaml::from_value(outline_of(value));
+  yaml::Report report(options.file);
+  Reading reading({}, options, report);
+  auto made = RecipeReader(root, reading).read_outline();
+  if (!report.clean()) return std::unexpected(report.take());
+  return made;
 }
 
 }  // namespace sallyport::recipe

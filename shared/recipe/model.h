@@ -23,6 +23,7 @@ inline constexpr std::size_t kMaxNameLength = 63;
 inline constexpr std::int64_t kMaxForeachConcurrency = 32;
 inline constexpr std::int64_t kMaxRetries = 100;
 inline constexpr std::int64_t kMaxConcurrency = 1'000;
+inline constexpr std::size_t kMaxConcurrencyKey = 4'096;  // bytes of the text of concurrency.key
 inline constexpr milliseconds kMinTimeout = std::chrono::seconds(1);
 inline constexpr milliseconds kMaxTimeout = std::chrono::hours(24 * 30);
 inline constexpr milliseconds kDefaultJobTimeout = std::chrono::hours(24);

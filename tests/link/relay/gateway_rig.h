@@ -64,6 +64,7 @@ struct GatewayRig {
   FaultPlan faults;
   FaultyHistory history;
   jobs::ParcelMaker parcels;
+  sallyport::jobs::RecipeOutlines outlines;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;

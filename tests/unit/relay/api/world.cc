@@ -50,11 +50,13 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       revocations(stores.agents, stores.certificates, clock),
       feed(executor),
       parcels({stores.recipes, stores.history, envelope}),
+      outlines(stores.recipes),
       dispatcher(executor, {stores.jobs, parcels, envelope, feed, clock, log}),
-      job_service({stores.jobs, stores.recipes, stores.history, stores.groups, envelope, parcels, dispatcher, feed,
-                   clock, log}),
+      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels, dispatcher,
+                   feed, clock, log}),
+      recipe_work(executor, {}),
       api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, clock, log,
-                        metrics, [this](const OrgId& org) { triggers_changed.push_back(org); }},
+                        metrics, recipe_work, [this](const OrgId& org) { triggers_changed.push_back(org); }},
           options) {}
 
 World::~World() = default;

@@ -5,6 +5,7 @@
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "shared/async/fair_pool.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
 
@@ -103,8 +104,10 @@ struct World {
   identity::Revocations revocations;
   jobs::LocalJobFeed feed;
   jobs::ParcelMaker parcels;
+  jobs::RecipeOutlines outlines;
   jobs::Dispatcher dispatcher;
   jobs::StoredJobService job_service;
+  FairPool recipe_work;
   TestPresence presence;
   std::vector<OrgId> triggers_changed;
   api::Api api;

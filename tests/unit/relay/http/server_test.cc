@@ -355,6 +355,28 @@ TEST_CASE("silent connections do not take the last places either", "[http][serve
   CHECK(status_of(before.receive()) == 200);
 }
 
+TEST_CASE("who asks for nothing for longest makes room, and who is busy stays", "[http][server]") {
+  Fixture run({.max_connections = 2});
+  HttpsClient busy(run.server.port()), idle(run.server.port());
+  REQUIRE(busy.connected());
+  REQUIRE(idle.connected());
+  {
+    HttpsClient early(run.server.port());
+    CHECK_FALSE(early.connected());  // nobody has been idle for long
+  }
+  std::this_thread::sleep_for(1500ms);
+  busy.send(get("/still"));
+  REQUIRE(status_of(busy.receive()) == 200);
+  std::this_thread::sleep_for(700ms);
+  HttpsClient next(run.server.port());
+  REQUIRE(next.connected());
+  next.send(get("/still"));
+  CHECK(status_of(next.receive()) == 200);
+  CHECK(idle.closed());
+  busy.send(get("/still"));
+  CHECK(status_of(busy.receive()) == 200);
+}
+
 TEST_CASE("half a handshake holds a place for a while only", "[http][server]") {
   Fixture run({.max_connections = 4, .max_per_source = 100});
   Silent stuck(run.server.port(), 4, "\x16\x03\x01");

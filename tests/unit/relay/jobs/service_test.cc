@@ -104,6 +104,8 @@ JOBS_TEST_CASE("a start that cannot be is refused with the reason", "[jobs][tena
   must(co_await world.stores.recipes.activate(ours.org, idle, {1, std::nullopt}));
   const auto keyed = co_await world.add_recipe(
       ours, manual_recipe("keyed", "concurrency: {limit: 1, key: \"${{ inputs.key.substring(5) }}\"}\n"));
+  auto on_mars = manual_recipe("lost");
+  const auto lost = co_await world.add_recipe(ours, on_mars.replace(on_mars.find("dc1"), 3, "mars"));
   auto absent_version = order_for(ours.recipe);
   absent_version.version = 9;
   struct Case {
@@ -120,6 +122,7 @@ JOBS_TEST_CASE("a start that cannot be is refused with the reason", "[jobs][tena
       {"starts by itself", order_for(watching), Errc::invalid, "manual@1"},
       {"wrong type of input", order_for(ours.recipe, R"({"key":1})"), Errc::invalid, "key"},
       {"unknown input", order_for(ours.recipe, R"({"kye":"a"})"), Errc::invalid, "kye"},
+      {"its group is not there", order_for(lost), Errc::conflict, "\"mars\", which does not exist; create it first"},
       {"the concurrency key fails", order_for(keyed, R"({"key":"a"})"), Errc::invalid, "concurrency.key"},
   };
   for (const auto& one : cases) {

@@ -118,6 +118,7 @@ struct JobsWorld {
   Audit audit;
   sallyport::jobs::LocalJobFeed feed;
   sallyport::jobs::ParcelMaker parcels;
+  sallyport::jobs::RecipeOutlines outlines;
   sallyport::jobs::Dispatcher dispatcher;
   sallyport::jobs::Journals journals;
   sallyport::jobs::Assigner assigner;

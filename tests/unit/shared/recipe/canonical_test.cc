@@ -134,3 +134,66 @@ TEST_CASE("a step that moved is a move, not a removal", "[recipe][diff]") {
   CHECK(changes(with_order({"a", "b"}), with_order({"c", "a", "b"})).size() == 1);
   CHECK(changes(with_order({"a", "b", "c"}), with_order({"c", "b", "a"})).size() == 2);
 }
+
+TEST_CASE("the outline of a stored recipe holds what a start takes, and nothing else", "[recipe][outline]") {
+  const auto recipe = loaded(test::kFullRecipe);
+  const auto outline = outline_from_canonical(to_canonical(recipe));
+  if (!outline) FAIL(yaml::to_error(outline.error()).message);
+  CHECK(outline->name == recipe.name);
+  CHECK(outline->run_on == recipe.run_on);
+  CHECK(outline->trigger.uses == recipe.trigger.uses);
+  CHECK(outline->trigger.with == Value(ValueMap{}));
+  CHECK(outline->vars == recipe.vars);
+  CHECK(outline->priority == recipe.priority);
+  REQUIRE(outline->concurrency.has_value());
+  CHECK(outline->concurrency->limit == recipe.concurrency->limit);
+  CHECK(outline->concurrency->conflict() == recipe.concurrency->conflict());
+  REQUIRE(outline->concurrency->key.has_value());
+  CHECK(outline->concurrency->key->text() == recipe.concurrency->key->text());
+  REQUIRE(outline->steps.size() == recipe.steps.size());
+  for (std::size_t i = 0; i < recipe.steps.size(); ++i) {
+    CHECK(outline->steps[i].id == recipe.steps[i].id);
+    CHECK(outline->steps[i].failure() == recipe.steps[i].failure());
+    CHECK(outline->steps[i].uses.empty());
+  }
+  CHECK(outline->on_failure.empty());
+  REQUIRE(outline->inputs.size() == recipe.inputs.size());
+  for (const auto& [name, input] : recipe.inputs) {
+    CHECK(outline->inputs.at(name).type == input.type);
+    CHECK(outline->inputs.at(name).required == input.required);
+    CHECK(outline->inputs.at(name).fallback == input.fallback);
+  }
+}
+
+TEST_CASE("an outline of what is no recipe is refused, whatever it is", "[recipe][outline]") {
+  const auto whole = to_canonical(loaded(test::kFullRecipe));
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    const auto outline = outline_from_canonical(whole.substr(0, cut));
+    REQUIRE_FALSE(outline.has_value());
+    CHECK(outline.error().front().rule == "bad-json");
+  }
+  struct Case {
+    std::string_view json;
+    std::string_view rule;
+  };
+  for (const auto& one : std::vector<Case>{
+           {"[]", "missing-field"},
+           {"{}", "missing-field"},
+           {R"({"recipe":"r","run_on":"g","steps":[],"trigger":{}})", "missing-field"},
+           {R"({"recipe":"r","run_on":"g","steps":[],"trigger":"manual@1"})", "missing-field"},
+           {R"({"recipe":"R!","run_on":"g","steps":[],"trigger":{"uses":"manual@1"}})", "bad-name"},
+           {R"({"recipe":"r","run_on":"g","steps":[7],"trigger":{"uses":"manual@1"}})", "missing-field"},
+           {R"({"recipe":"r","run_on":"g","steps":{},"trigger":{"uses":"manual@1"}})", "missing-field"},
+           {R"({"recipe":"r","run_on":"g","steps":[{"id":"a","on_failure":"x"}],"trigger":{"uses":"manual@1"}})",
+            "bad-choice"},
+           {R"({"recipe":"r","run_on":"g","steps":[],"trigger":{"uses":"manual@1"},"priority":99})", "out-of-range"},
+           {R"({"recipe":"r","run_on":"g","steps":[],"trigger":{"uses":"manual@1"},"concurrency":{"key":"${{ ( }}"}})",
+            "bad-expression"},
+           {R"({"recipe":"r","run_on":"g","steps":[],"trigger":{"uses":"manual@1"},"inputs":{"a":{"type":"x"}}})",
+            "bad-choice"}}) {
+    INFO(one.json);
+    const auto outline = outline_from_canonical(one.json);
+    REQUIRE_FALSE(outline.has_value());
+    CHECK(outline.error().front().rule == one.rule);
+  }
+}

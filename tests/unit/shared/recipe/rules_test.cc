@@ -423,6 +423,17 @@ TEST_CASE("a recipe has at most 200 steps", "[recipe][rules]") {
   CHECK(many(201) == "r:7:3: a recipe has at most 200 steps [too-many-steps]");
 }
 
+TEST_CASE("the key of concurrency is short, for it is compiled when a job starts", "[recipe][rules]") {
+  const auto keyed = [](std::size_t bytes) {
+    const auto text = "${{ inputs.n }}" + std::string(bytes - 15, 'x');
+    return problems_of(
+        "recipe: r\nrun_on: dc1\ntrigger: {uses: manual@1}\ninputs: {n: {type: integer}}\nconcurrency: {key: \"" +
+        text + "\"}\nsteps:\n  - {id: a, uses: log.write@1, with: {text: x}}\n");
+  };
+  CHECK(keyed(kMaxConcurrencyKey) == "no problem");
+  CHECK(keyed(kMaxConcurrencyKey + 1) == "r:5:20: `key` has at most 4096 bytes [too-large]");
+}
+
 TEST_CASE("connections are checked when they are known", "[recipe][rules]") {
   const std::map<std::string, std::string, std::less<>> known{{"erp-db", "sql"}, {"share", "file"}};
   const LoadOptions options{.file = "r", .connections = &known};
