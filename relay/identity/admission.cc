@@ -8,8 +8,6 @@ namespace reason = tls::reason;
 
 namespace {
 
-constexpr std::size_t kMostRefused = 10'000;
-
 std::unexpected<tls::Refusal> refused(std::string_view why, Errc code, std::string message) {
   return std::unexpected(tls::Refusal{why, Error{code, std::move(message)}});
 }
@@ -37,7 +35,7 @@ awaitable<Admitted> Admissions::admit(tls::PeerIdentity peer) {
 
 // An agent that was revoked tries again and again; its attempts must not fill the ledger.
 awaitable<void> Admissions::audit_refusal(tls::PeerIdentity peer, std::string_view reason) {
-  const auto unsaid = turn_of({peer.serial, reason});
+  const auto unsaid = repeated_.turn_of(peer.serial, reason);
   if (!unsaid) co_return;
   const auto name = "agent:" + peer.id.agent.value;
   AuditRecord record{.actor = name, .action = "link.open", .target = name, .outcome = AuditOutcome::refused};
@@ -45,22 +43,6 @@ awaitable<void> Admissions::audit_refusal(tls::PeerIdentity peer, std::string_vi
   record.detail.emplace("serial", peer.serial);
   if (*unsaid > 0) record.detail.emplace("unsaid", *unsaid);
   static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // it stays refused either way
-}
-
-std::optional<std::int64_t> Admissions::turn_of(RefusalKey key) {
-  const auto now = clock_.steady();
-  const auto known = refused_.find(key);
-  if (known != refused_.end() && now < known->second.quiet_until) {
-    ++known->second.unsaid;
-    return std::nullopt;
-  }
-  if (known == refused_.end() && refused_.size() >= kMostRefused) {
-    std::erase_if(refused_, [&](const auto& one) { return one.second.quiet_until <= now; });
-    if (refused_.size() >= kMostRefused) refused_.clear();
-  }
-  auto& refused = refused_[std::move(key)];
-  refused.quiet_until = now + kAuditEvery;
-  return std::exchange(refused.unsaid, 0);
 }
 
 awaitable<Admitted> Admissions::judge(tls::PeerIdentity peer) {

@@ -1,25 +1,20 @@
 #pragma once
 
 #include "relay/audit/audit.h"
+#include "relay/identity/repeated_refusals.h"
 #include "relay/store/agents.h"
 #include "relay/store/certificates.h"
 #include "shared/tls/peer_identity.h"
 
-#include <chrono>
 #include <expected>
-#include <map>
-#include <optional>
-#include <utility>
 
 namespace sallyport::identity {
-
-inline constexpr std::chrono::minutes kAuditEvery{10};
 
 // The last question to a link that passed the handshake: does this relay know the certificate, and is it still good?
 class Admissions {
  public:
   Admissions(store::Agents& agents, store::Certificates& certificates, Audit& audit, const Clock& clock)
-      : agents_(agents), certificates_(certificates), audit_(audit), clock_(clock) {}
+      : agents_(agents), certificates_(certificates), audit_(audit), repeated_(clock) {}
 
   // Records that this generation has been used. Refusals: tls.unknown_serial, tls.revoked, tls.old_generation (a newer
   // certificate of the same agent has been used, so this is a copy of it). The first of a certificate is audited, and
@@ -28,22 +23,13 @@ class Admissions {
   boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> admit(tls::PeerIdentity peer);
 
  private:
-  // What was refused for one reason, and when the next row about it may be written.
-  struct Refused {
-    SteadyTime quiet_until;
-    std::int64_t unsaid = 0;
-  };
-  using RefusalKey = std::pair<std::string, std::string_view>;  // serial, reason
-
   boost::asio::awaitable<void> audit_refusal(tls::PeerIdentity peer, std::string_view reason);
-  std::optional<std::int64_t> turn_of(RefusalKey key);  // nothing: stay quiet; else how many were unsaid before
   boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> judge(tls::PeerIdentity peer);
 
   store::Agents& agents_;
   store::Certificates& certificates_;
   Audit& audit_;
-  const Clock& clock_;
-  std::map<RefusalKey, Refused> refused_;  // at most kMostRefused
+  RepeatedRefusals repeated_;
 };
 
 }  // namespace sallyport::identity

@@ -19,12 +19,19 @@ AuditRecord audit_record(const tls::PeerIdentity& peer) {
 
 awaitable<Result<IssuedCertificate>> Renewals::renew(tls::PeerIdentity peer, Bytes csr_der) {
   auto issued = co_await issue(peer, std::move(csr_der));
-  if (issued) co_return issued;
-  auto record = audit_record(peer);
-  record.outcome = issued.error().code == Errc::unavailable ? AuditOutcome::failed : AuditOutcome::refused;
-  record.detail.emplace("reason", issued.error().message);
-  static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // there is no certificate either way
+  if (!issued) co_await audit_refusal(std::move(peer), issued.error());
   co_return issued;
+}
+
+// An agent that asks again and again must not fill the ledger.
+awaitable<void> Renewals::audit_refusal(tls::PeerIdentity peer, Error why) {
+  const auto unsaid = repeated_.turn_of(peer.serial, to_string(why.code));
+  if (!unsaid) co_return;
+  auto record = audit_record(peer);
+  record.outcome = why.code == Errc::unavailable ? AuditOutcome::failed : AuditOutcome::refused;
+  record.detail.emplace("reason", std::move(why.message));
+  if (*unsaid > 0) record.detail.emplace("unsaid", *unsaid);
+  static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // there is no certificate either way
 }
 
 awaitable<Result<IssuedCertificate>> Renewals::issue(tls::PeerIdentity peer, Bytes csr_der) {

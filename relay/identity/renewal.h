@@ -2,6 +2,7 @@
 
 #include "relay/audit/audit.h"
 #include "relay/identity/agent_authority.h"
+#include "relay/identity/repeated_refusals.h"
 #include "relay/store/certificates.h"
 #include "shared/tls/peer_identity.h"
 
@@ -13,21 +14,24 @@ inline constexpr std::size_t kMostValidCertificates = 16;
 class Renewals {
  public:
   Renewals(AgentAuthority& authority, store::Certificates& certificates, Audit& audit, const Clock& clock)
-      : authority_(authority), certificates_(certificates), audit_(audit), clock_(clock) {}
+      : authority_(authority), certificates_(certificates), audit_(audit), clock_(clock), repeated_(clock) {}
 
   // `peer` is the identity of the link the request came over. The new certificate has the next generation; the old one
-  // stays valid until its end or until the new one has been used. Audited either way, a success in the
-  // transaction that stores the certificate. invalid: the request is no good,
-  // or asks for the key that is in use; forbidden: the agent has been revoked.
+  // stays valid until its end or until the new one has been used. A success is audited in the transaction that
+  // stores the certificate; of refusals with one code the first of a certificate is, and then one every kAuditEvery,
+  // which says how many were not (`unsaid`). invalid: the request is no good, or asks for the key that is in use;
+  // forbidden: the agent has been revoked.
   boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
 
  private:
   boost::asio::awaitable<Result<IssuedCertificate>> issue(tls::PeerIdentity peer, Bytes csr_der);
+  boost::asio::awaitable<void> audit_refusal(tls::PeerIdentity peer, Error why);
 
   AgentAuthority& authority_;
   store::Certificates& certificates_;
   Audit& audit_;
   const Clock& clock_;
+  RepeatedRefusals repeated_;
 };
 
 }  // namespace sallyport::identity

@@ -162,6 +162,35 @@ ASYNC_TEST_CASE("an agent that is refused again and again does not fill the ledg
   CHECK_THAT(events.front(), Catch::Contains("\"unsaid\":49") && Catch::Contains(peer.serial));
 }
 
+ASYNC_TEST_CASE("an agent that asks for bad renewals again and again does not fill the ledger", "[identity][audit]") {
+  IdentityWorld world;
+  world.clock.freeze();
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {})),
+             other = world.peer_of(co_await world.enrol(ours, {}));
+  const auto before = (co_await world.audited(ours.org)).size();
+  for (int i = 0; i < 50; ++i) {
+    const auto refused = co_await world.renewals.renew(peer, Bytes(static_cast<std::size_t>(i), std::byte{0x30}));
+    CHECK_FALSE(refused);
+  }
+  auto events = co_await world.audited(ours.org);
+  REQUIRE(events.size() == before + 1);
+  CHECK_THAT(events.front(), Catch::Contains("certificate.renew") && Catch::Contains("refused"));
+  must(co_await world.renewals.renew(peer, fresh_request()));  // what succeeds is always written
+  events = co_await world.audited(ours.org);
+  CHECK(events.size() == before + 2);
+  const auto refused = co_await world.renewals.renew(other, Bytes());
+  CHECK_FALSE(refused);
+  events = co_await world.audited(ours.org);
+  CHECK(events.size() == before + 3);
+  world.clock.advance(identity::kAuditEvery);
+  const auto again = co_await world.renewals.renew(peer, Bytes());
+  CHECK_FALSE(again);
+  events = co_await world.audited(ours.org);
+  REQUIRE(events.size() == before + 4);
+  CHECK_THAT(events.front(), Catch::Contains("\"unsaid\":49") && Catch::Contains(peer.serial));
+}
+
 ASYNC_TEST_CASE("revoking an agent reaches the set, the subscribers and the next admission", "[identity]") {
   IdentityWorld world;
   const auto ours = co_await world.settle("ours");
