@@ -38,6 +38,22 @@ asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
   co_return socket;
 }
 
+// Beginning with the address of that number, all of them in turn.
+asio::awaitable<Result<tcp::socket>> connect_any(Endpoint to, std::vector<tcp::endpoint> addresses, std::size_t first,
+                                                 SteadyTime deadline) {
+  std::string problems;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto& address = addresses[(first + i) % addresses.size()];
+    const auto now = std::chrono::steady_clock::now();
+    const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
+    auto socket = co_await with_deadline(now + share, connect_one(address));
+    if (socket || socket.error().code == Errc::cancelled) co_return socket;
+    problems +=
+        fmt::format("{}{}: {}", problems.empty() ? "" : "; ", address.address().to_string(), socket.error().message);
+  }
+  co_return fail(Errc::unavailable, fmt::format("connecting to {}: {}", to_string(to), problems));
+}
+
 asio::awaitable<Result<void>> shake_hands(tcp::socket& socket, const Proxy& proxy, Endpoint target) {
   const auto request = connect_request(target, proxy);
   const auto text = request.reveal();
@@ -55,34 +71,57 @@ asio::awaitable<Result<void>> shake_hands(tcp::socket& socket, const Proxy& prox
   }
 }
 
+// What a dial knows before it connects.
+struct Way {
+  Endpoint target;
+  std::optional<Proxy> proxy;
+  std::vector<tcp::endpoint> addresses;  // of the proxy, or of the target
+  SteadyTime deadline;
+};
+
+asio::awaitable<Result<tcp::socket>> attempt(const Way& way, unsigned number) {
+  if (!way.proxy) co_return co_await connect_any(way.target, way.addresses, number, way.deadline);
+  const auto& proxy = *way.proxy;
+  auto socket = co_await connect_any(proxy.at, way.addresses, number, way.deadline);
+  if (!socket) co_return in_context("the HTTP proxy", std::move(socket.error()));
+  auto opened = co_await with_deadline(way.deadline, shake_hands(*socket, proxy, way.target));
+  if (!opened && opened.error().code == Errc::timed_out) {
+    co_return fail(Errc::timed_out, fmt::format("proxy {} accepted the connection and did not answer CONNECT in time",
+                                                to_string(proxy.at)));
+  }
+  if (!opened) co_return std::unexpected(std::move(opened.error()));
+  co_return socket;
+}
+
+asio::awaitable<Result<tcp::socket>> attempts(const Way& way, unsigned number);
+
+asio::awaitable<Result<tcp::socket>> another(const Way& way, unsigned number) {
+  co_await sleep_for(kAnotherDial);
+  co_return co_await attempts(way, number);
+}
+
+asio::awaitable<Result<tcp::socket>> attempts(const Way& way, unsigned number) {
+  using namespace asio::experimental::awaitable_operators;
+  if (number + 1 >= kMostDials) co_return co_await attempt(way, number);
+  auto first = co_await (attempt(way, number) || another(way, number + 1));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return std::get<1>(std::move(first));
+}
+
 }  // namespace
 
 asio::awaitable<Result<tcp::socket>> connect_tcp(Endpoint to, SteadyTime deadline) {
   SP_CO_TRY(auto addresses, co_await with_deadline(deadline, look_up(to)));
-  std::string problems;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const auto now = std::chrono::steady_clock::now();
-    const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
-    auto socket = co_await with_deadline(now + share, connect_one(addresses[i]));
-    if (socket || socket.error().code == Errc::cancelled) co_return socket;
-    problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ", addresses[i].address().to_string(),
-                            socket.error().message);
-  }
-  co_return fail(Errc::unavailable, fmt::format("connecting to {}: {}", to_string(to), problems));
+  co_return co_await connect_any(to, std::move(addresses), 0, deadline);
 }
 
 asio::awaitable<Result<tcp::socket>> Dialer::dial(Endpoint target, SteadyTime deadline) const {
   SP_CO_TRY(auto proxy, choose_proxy(proxy_, environment_, target));
-  if (!proxy) co_return co_await connect_tcp(target, deadline);
-  auto socket = co_await connect_tcp(proxy->at, deadline);
-  if (!socket) co_return in_context("the HTTP proxy", std::move(socket.error()));
-  auto opened = co_await with_deadline(deadline, shake_hands(*socket, *proxy, target));
-  if (!opened && opened.error().code == Errc::timed_out) {
-    co_return fail(Errc::timed_out, fmt::format("proxy {} accepted the connection and did not answer CONNECT in time",
-                                                to_string(proxy->at)));
-  }
-  if (!opened) co_return std::unexpected(std::move(opened.error()));
-  co_return socket;
+  auto addresses = co_await with_deadline(deadline, look_up(proxy ? proxy->at : target));
+  if (!addresses && proxy) co_return in_context("the HTTP proxy", std::move(addresses.error()));
+  if (!addresses) co_return std::unexpected(std::move(addresses.error()));
+  const Way way{std::move(target), std::move(proxy), *std::move(addresses), deadline};
+  co_return co_await attempts(way, 0);
 }
 
 std::optional<std::string> process_environment(const std::string& name) {

@@ -9,6 +9,11 @@
 
 namespace sallyport::agent {
 
+// A line that swallowed the first SYN and is there again answers this one, long before the kernel would repeat the
+// first.
+inline constexpr std::chrono::seconds kAnotherDial{2};
+inline constexpr unsigned kMostDials = 10;  // under way at once
+
 // Makes TCP connections that end at the relay: directly, or through an HTTP proxy's CONNECT. Runs on the caller's
 // executor.
 class Dialer {
@@ -16,8 +21,10 @@ class Dialer {
   // `proxy` as the configuration has it: a URL, "none", or empty for the environment.
   Dialer(std::string proxy, Environment environment) : proxy_(std::move(proxy)), environment_(std::move(environment)) {}
 
-  // Every address the name resolves to is tried, each with its share of what is left until `deadline`. The error names
-  // the hop that failed. A lookup that hangs ends by the system resolver's own limits, which may be after the deadline.
+  // Each address the name resolves to is tried, with its share of what is left until `deadline`. A connection that
+  // hangs does not hold up the rest: every kAnotherDial a further one is begun beside it, with the next address, and
+  // the first that has an outcome decides. The error names the hop that failed. A lookup that hangs ends by the system
+  // resolver's own limits, which may be after the deadline.
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Endpoint target, SteadyTime deadline) const;
 
  private:

@@ -113,8 +113,10 @@ asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSetti
   if (!parsed) co_return std::unexpected(std::move(parsed.error()));
   const auto parts = *std::move(parsed);
   if (clock.wall() >= parts.expires) {
-    co_return fail(Errc::unauthenticated,
-                   fmt::format("the enrolment string expired at {}: ask for a new one", rfc3339(parts.expires)));
+    co_return fail(
+        Errc::unauthenticated,
+        fmt::format("the enrolment string expired at {}, and this machine's clock says {}: ask for a new one",
+                    rfc3339(parts.expires), rfc3339(clock.wall())));
   }
   const Endpoint relay{parts.relay_host, parts.relay_port};
   SP_CO_TRY(const auto context, tls::make_enrol_client_context(parts.root_pin, clock));

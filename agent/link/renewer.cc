@@ -79,7 +79,7 @@ asio::awaitable<void> Renewer::run(link::Session& session) {
       if (clock.wall() >= due) impl_->complain(leaf);
     } else {
       log.warn("certificate.not_renewed", {{"problem", renewed.error().message}});
-      co_await sleep_for(backoff.next(times.retry_base));
+      co_await sleep_for(backoff.next(Setback::refused, times.retry_base));
     }
   }
 }

@@ -23,8 +23,32 @@ std::string_view to_string(LinkState state) {
 
 namespace {
 
+constexpr std::chrono::seconds kSayAgain{60};
+
 // This identity is no longer the agent's, or somebody else has it too.
 bool disowns(const link::Refusal& refusal) { return refusal.code == "revoked" || refusal.code == "quarantined"; }
+
+// No answer at all, as opposed to one that says no.
+Setback setback_of(const Error& attempt) {
+  return attempt.code == Errc::unavailable || attempt.code == Errc::timed_out ? Setback::away : Setback::refused;
+}
+
+// Only a link that was up can break: before that, its end is an answer (with TLS 1.3 also that of a bad certificate).
+Setback setback_of(const link::EndReason& end, bool was_ready) {
+  switch (end.end) {
+    case link::LinkEnd::drained:
+    case link::LinkEnd::peer_closed:
+    case link::LinkEnd::stream_failed:
+    case link::LinkEnd::silent_peer: return was_ready ? Setback::away : Setback::refused;
+    default: return Setback::refused;
+  }
+}
+
+// How the last attempt ended.
+struct Outcome {
+  Setback setback = Setback::away;
+  std::optional<link::Refusal> refusal;  // of the relay
+};
 
 }  // namespace
 
@@ -33,11 +57,13 @@ struct Supervisor::Impl final : link::SessionOwner {
 
   asio::awaitable<void> run();
   asio::awaitable<void> keep_linked();
-  asio::awaitable<std::optional<link::EndReason>> one_link();
-  asio::awaitable<void> rest(const std::optional<link::EndReason>& end);
+  asio::awaitable<Outcome> one_link();
+  asio::awaitable<void> rest(Outcome after);
+  milliseconds pause_after(const Outcome& outcome);
   void change(LinkState state);
   void fault();
   void problem(std::string_view event, std::string text);
+  void attempt_failed(std::string text);
 
   asio::awaitable<void> serve(link::Session& session) override;
   asio::awaitable<void> work_on(link::Session& session);
@@ -52,10 +78,11 @@ struct Supervisor::Impl final : link::SessionOwner {
   Backoff backoff;
   TaskGroup loop;
   Event over;
-  Event wake;  // try again now
+  Event parked;  // never set: what waits for it is cancelled in the end
   LinkStatus status;
   link::Session* session = nullptr;  // while one lives
   std::optional<SteadyTime> ready_since;
+  SteadyTime quiet_until{};
   bool stopping = false;
 };
 
@@ -66,7 +93,7 @@ Supervisor::Impl::Impl(const asio::any_io_executor& on, SupervisorOptions settin
       backoff(options.backoff, std::move(random)),
       loop(on, [this](const auto&, const auto&) { fault(); }),
       over(on),
-      wake(on) {
+      parked(on) {
   status.since = parts.clock.steady();
 }
 
@@ -81,6 +108,14 @@ void Supervisor::Impl::change(LinkState state) {
 void Supervisor::Impl::problem(std::string_view event, std::string text) {
   parts.log.warn(event, {{"problem", text}, {"failures", backoff.failures()}});
   status.last_problem = std::move(text);
+}
+
+// Once a second while the relay is away: the same again is told now and then only.
+void Supervisor::Impl::attempt_failed(std::string text) {
+  const auto now = parts.clock.steady();
+  if (text == status.last_problem && now < quiet_until) return;
+  quiet_until = now + kSayAgain;
+  problem("link.attempt_failed", std::move(text));
 }
 
 // An exception left the loop: a cancellation while stopping, a fault of ours otherwise.
@@ -102,25 +137,24 @@ asio::awaitable<void> Supervisor::Impl::run() {
 asio::awaitable<void> Supervisor::Impl::keep_linked() {
   while (!stopping) {
     change(LinkState::connecting);
-    const auto end = co_await one_link();
+    auto outcome = co_await one_link();
     // A session's end disables cancellation; `stopping` has kept what may have come meanwhile.
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     if (ready_since)
       backoff.link_was_ready_for(std::chrono::duration_cast<milliseconds>(parts.clock.steady() - *ready_since));
     ready_since.reset();
-    if (!stopping) co_await rest(end);
+    if (!stopping) co_await rest(std::move(outcome));
   }
   over.set();
 }
 
-// Nothing when there was no session at all.
-asio::awaitable<std::optional<link::EndReason>> Supervisor::Impl::one_link() {
+asio::awaitable<Outcome> Supervisor::Impl::one_link() {
   auto stream = co_await parts.transport.connect(parts.clock.steady() + options.connect);
   if (!stream) {
-    problem("link.attempt_failed", stream.error().message);
-    co_return std::nullopt;
+    attempt_failed(stream.error().message);
+    co_return Outcome{setback_of(stream.error()), {}};
   }
-  if (stopping) co_return std::nullopt;
+  if (stopping) co_return Outcome();
   auto settings = options.session;
   settings.self.policy_summary_json = parts.work.policy_summary_json();
   link::Session current(executor, *std::move(stream), std::move(settings), *this, parts.clock);
@@ -133,26 +167,29 @@ asio::awaitable<std::optional<link::EndReason>> Supervisor::Impl::one_link() {
   } else {
     parts.log.info("link.closed", {{"reason", text}});
   }
-  co_return end;
+  Outcome outcome{setback_of(end, ready_since.has_value()), {}};
+  if (end.end == link::LinkEnd::refused) outcome.refusal = std::move(end.refusal);
+  co_return outcome;
 }
 
-// Waits as long as back-off and the relay want (P11.3). Only what cannot change by itself waits for retry(): an agent
-// that parks itself for anything less is lost until somebody visits its server.
-asio::awaitable<void> Supervisor::Impl::rest(const std::optional<link::EndReason>& end) {
-  wake.clear();
-  std::optional<link::Refusal> refusal;
-  if (end && end->end == link::LinkEnd::refused) refusal = end->refusal;
+// Only a revoked agent waits for its restart (P11.3): one that parks itself for anything less is lost until somebody
+// visits its server.
+asio::awaitable<void> Supervisor::Impl::rest(Outcome after) {
+  const auto& refusal = after.refusal;
   if (refusal && disowns(*refusal)) status.disowned = refusal->code;
   const bool timeless = refusal && refusal->retry_after == milliseconds(0);
-  if (timeless && (refusal->code == "revoked" || refusal->code == "version")) {
-    change(LinkState::refused);
-    co_await wake.wait();
-    co_return;
-  }
-  if (timeless) refusal->retry_after = options.unwanted;
-  const auto pause = backoff.next(refusal ? std::optional(refusal->retry_after) : std::nullopt);
-  change(LinkState::connecting);
-  co_await wake.wait_until(parts.clock.steady() + pause);
+  const bool final = timeless && refusal->code == "revoked";
+  const auto pause = final ? milliseconds(0) : pause_after(after);
+  change(final || (timeless && refusal->code == "version") ? LinkState::refused : LinkState::connecting);
+  co_await parked.wait_until(final ? SteadyTime::max() : parts.clock.steady() + pause);
+}
+
+milliseconds Supervisor::Impl::pause_after(const Outcome& outcome) {
+  const auto& refusal = outcome.refusal;
+  if (!refusal) return backoff.next(outcome.setback);
+  if (refusal->retry_after != milliseconds(0)) return backoff.next(Setback::refused, refusal->retry_after);
+  if (refusal->code == "version") return backoff.around(options.outdated);
+  return backoff.next(Setback::refused, options.unwanted);
 }
 
 asio::awaitable<void> Supervisor::Impl::serve(link::Session& current) {
@@ -200,8 +237,6 @@ Supervisor::~Supervisor() = default;
 asio::awaitable<void> Supervisor::run() { return impl_->run(); }
 
 const LinkStatus& Supervisor::status() const { return impl_->status; }
-
-void Supervisor::retry() { impl_->wake.set(); }
 
 void Supervisor::stop(std::string message) {
   impl_->stopping = true;

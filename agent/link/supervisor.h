@@ -21,7 +21,7 @@ enum class LinkState {
   connecting,  // dialling, in the handshake, or waiting to try again
   ready,       // Welcome, and a round trip through the relay's dispatch path
   draining,    // no new work, running work goes on
-  refused,     // revoked, or no common version: only retry() or a restart tries again
+  refused,     // revoked: only a restart tries again; or no common version: tried again every hour or so
   stopped,
 };
 std::string_view to_string(LinkState state);
@@ -55,8 +55,9 @@ class LinkWork {
 struct SupervisorOptions {
   link::SessionOptions session;
   BackoffTimes backoff;
-  std::chrono::milliseconds connect{20'000};   // for TCP, proxy and TLS together
-  std::chrono::milliseconds unwanted{60'000};  // after a refusal that names no time, other than revoked and version
+  std::chrono::milliseconds connect{20'000};      // for TCP, proxy and TLS together
+  std::chrono::milliseconds unwanted{60'000};     // after a refusal that names no time, other than revoked and version
+  std::chrono::milliseconds outdated{3'600'000};  // about, after `version` without a time: somebody may put it right
 };
 
 // Keeps one link to the relay up: dial, handshake, work, and again with back-off. All references must outlive run().
@@ -76,7 +77,6 @@ class Supervisor {
   boost::asio::awaitable<void> run();
 
   const LinkStatus& status() const;
-  void retry();  // now, also when refused
   void stop(std::string message);
   // Tells the relay, lets the channels end, at the latest after `limit`; then run() returns.
   void drain(std::string reason, std::chrono::milliseconds limit);

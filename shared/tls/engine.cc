@@ -65,8 +65,17 @@ TlsEngine::Step TlsEngine::handshake() {
   if (outcome == 1) return agreed_on_protocol() ? Step::done : Step::failed;
   if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ) return Step::want_input;
   auto why = take_handshake_refusal(last_input_ == RawInput::Status::end || last_input_ == RawInput::Status::failed);
+  if (why.reason == reason::kRefusedByPeer) why.error = with_own_validity(std::move(why.error));
   notes_.refuse(why.reason, why.error.code, std::move(why.error.message));
   return Step::failed;
+}
+
+// The other side does not say what is wrong with our certificate beyond a word: it may be a clock.
+Error TlsEngine::with_own_validity(Error error) const {
+  auto* own = SSL_get_certificate(ssl_.get());
+  if (error.code != Errc::unauthenticated || own == nullptr) return error;
+  error.message += fmt::format("; ours is {}", validity(crypto::Certificate::share(own), core_->clock));
+  return error;
 }
 
 bool TlsEngine::agreed_on_protocol() {
@@ -85,7 +94,7 @@ bool TlsEngine::agreed_on_protocol() {
 Error TlsEngine::broken(int outcome) {
   const int kind = SSL_get_error(ssl_.get(), outcome);
   if (kind == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) return {Errc::unavailable, "the connection broke"};
-  return take_session_error();
+  return with_own_validity(take_session_error());
 }
 
 Result<TlsEngine::Got> TlsEngine::read(std::span<std::byte> into) {

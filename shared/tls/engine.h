@@ -52,6 +52,7 @@ class TlsEngine {
  private:
   friend struct EngineBio;
   Error broken(int outcome);
+  Error with_own_validity(Error error) const;
   bool agreed_on_protocol();
 
   std::shared_ptr<const ContextCore> core_;

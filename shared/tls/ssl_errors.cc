@@ -77,4 +77,9 @@ Error take_session_error() {
   return {Errc::unavailable, "TLS session: " + error.text};
 }
 
+std::string validity(const crypto::Certificate& certificate, const Clock& clock) {
+  return fmt::format("valid from {} to {}, and this machine's clock says {}", rfc3339(certificate.not_before()),
+                     rfc3339(certificate.not_after()), rfc3339(clock.wall()));
+}
+
 }  // namespace sallyport::tls

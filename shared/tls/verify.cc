@@ -1,5 +1,7 @@
 #include "shared/tls/verify.h"
 
+#include "shared/tls/ssl_errors.h"
+
 #include <fmt/format.h>
 #include <openssl/err.h>
 
@@ -53,12 +55,17 @@ std::string_view reason_of(int verify_error) {
   }
 }
 
-std::string describe(X509_STORE_CTX* store) {
+std::string describe(X509_STORE_CTX* store, const Clock& clock) {
   auto* at_fault = X509_STORE_CTX_get_current_cert(store);
-  const auto subject = at_fault != nullptr ? crypto::Certificate::share(at_fault).subject() : std::string("?");
-  return fmt::format("{} (certificate \"{}\", depth {})",
-                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)), subject,
-                     X509_STORE_CTX_get_error_depth(store));
+  const int error = X509_STORE_CTX_get_error(store);
+  const auto depth = X509_STORE_CTX_get_error_depth(store);
+  const std::string_view what = X509_verify_cert_error_string(error);
+  if (at_fault == nullptr) return fmt::format("{} (certificate \"?\", depth {})", what, depth);
+  const auto certificate = crypto::Certificate::share(at_fault);
+  auto text = fmt::format("{} (certificate \"{}\", depth {})", what, certificate.subject(), depth);
+  if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)
+    text += fmt::format(": it is {}; if the clock is wrong, set it", validity(certificate, clock));
+  return text;
 }
 
 std::vector<crypto::Certificate> built_chain(X509_STORE_CTX* store) {
@@ -98,7 +105,7 @@ X509* pinned_root(X509_STORE_CTX* store, const crypto::Digest& pin) {
 
 int verify_chain(X509_STORE_CTX* store, HandshakeNotes& notes) {
   if (X509_verify_cert(store) != 1) {
-    notes.refuse(reason_of(X509_STORE_CTX_get_error(store)), Errc::unauthenticated, describe(store));
+    notes.refuse(reason_of(X509_STORE_CTX_get_error(store)), Errc::unauthenticated, describe(store, notes.core.clock));
     return 0;
   }
   notes.chain = built_chain(store);

@@ -32,11 +32,16 @@ struct Impostor {
     tasks.spawn("impostor", serve());
   }
   asio::awaitable<void> serve() {
-    auto [bad, socket] = co_await acceptor.async_accept(kAsValue);
-    if (bad) co_return;
+    for (;;) {
+      auto [bad, socket] = co_await acceptor.async_accept(kAsValue);
+      if (bad) co_return;
+      tasks.spawn("guest", talk(std::move(socket), ++accepted > silent));
+    }
+  }
+  asio::awaitable<void> talk(tcp::socket socket, bool speaks) {
     std::array<char, 4096> chunk;
     co_await socket.async_read_some(asio::buffer(chunk), kAsValue);
-    if (!greeting.empty()) co_await asio::async_write(socket, asio::buffer(greeting), kAsValue);
+    if (speaks && !greeting.empty()) co_await asio::async_write(socket, asio::buffer(greeting), kAsValue);
     if (hang_up) co_return;
     co_await socket.async_read_some(asio::buffer(chunk), kAsValue);
   }
@@ -47,6 +52,8 @@ struct Impostor {
   }
   std::string greeting;
   bool hang_up = false;
+  int silent = 0;  // of the first connections
+  int accepted = 0;
   tcp::acceptor acceptor;
   TaskGroup tasks;
 };
@@ -169,4 +176,39 @@ ASYNC_TEST_CASE("what is no proxy is told from one", "[link]") {
     CHECK(socket.error().message.find(one.fragment) != std::string::npos);
     co_await impostor.finish();
   }
+}
+
+// As after an outage: a connection that was begun in it gets nowhere, whatever holds it.
+ASYNC_TEST_CASE("a dial that hangs does not hold up the next one", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Impostor proxy(executor, "HTTP/1.1 200 OK\r\n\r\n");
+  proxy.silent = 1;
+  Dialer dialer(proxy.url(), empty_environment);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto socket = co_await dialer.dial({"relay.example", 443}, in(20s));
+  const auto took = std::chrono::steady_clock::now() - begun;
+  CHECK(socket.has_value());
+  CHECK(proxy.accepted == 2);
+  CHECK(took >= kAnotherDial);
+  CHECK(took < kAnotherDial + 3s);
+  co_await proxy.finish();
+}
+
+ASYNC_TEST_CASE("what hangs to the end says so, and a refusal among the later dials ends it early", "[link]") {
+  auto executor = co_await asio::this_coro::executor;
+  Impostor silent(executor, "never said");
+  silent.silent = 10;
+  const auto hung = co_await Dialer(silent.url(), empty_environment).dial({"relay.example", 443}, in(2500ms));
+  REQUIRE_FALSE(hung);
+  CHECK(hung.error().code == Errc::timed_out);
+  CHECK(hung.error().message.find("did not answer CONNECT in time") != std::string::npos);
+  CHECK(silent.accepted == 2);
+  co_await silent.finish();
+
+  Impostor refusing(executor, "HTTP/1.1 502 Bad Gateway\r\n\r\n");
+  refusing.silent = 1;
+  const auto refused = co_await Dialer(refusing.url(), empty_environment).dial({"relay.example", 443}, in(20s));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::unavailable);
+  co_await refusing.finish();
 }

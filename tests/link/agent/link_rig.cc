@@ -9,7 +9,7 @@ namespace {
 agent::SupervisorOptions quick_options() {
   agent::SupervisorOptions options;
   options.session = patient_options(mux::Side::agent);
-  options.backoff = {20ms, 200ms, 10s};
+  options.backoff = {20ms, 200ms, 10s, 200ms};
   options.connect = 30s;
   return options;
 }

@@ -33,7 +33,7 @@ class MemoryIdentities final : public agent::IdentityStore {
 
 struct EchoWork final : agent::LinkWork {
   explicit EchoWork(boost::asio::any_io_executor executor) : never(executor) {}
-  std::string policy_summary_json() override { return "{}"; }
+  std::string policy_summary_json() override { return summary; }
   boost::asio::awaitable<void> on_link(link::Session& session) override {
     ++links;
     auto channel = session.open_channel("jobs/1");
@@ -46,6 +46,7 @@ struct EchoWork final : agent::LinkWork {
   void on_state(const agent::LinkStatus&) override {}
   Event never;
   int links = 0;
+  std::string summary = "{}";
 };
 
 // A whole agent's link against the test relay, over real TLS. `proxy` as in the configuration.

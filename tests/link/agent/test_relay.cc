@@ -25,6 +25,25 @@ Bytes control_frame(const std::string& message) {
   return wire;
 }
 
+// Keeps what it reads.
+class OverheardStream final : public ByteStream {
+ public:
+  OverheardStream(std::unique_ptr<ByteStream> stream, std::string& heard) : stream_(std::move(stream)), heard_(heard) {}
+  asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) override {
+    auto count = co_await stream_->read_some(into);
+    if (count) heard_ += as_text(into.first(*count));
+    co_return count;
+  }
+  asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override {
+    return stream_->write_all(bytes);
+  }
+  void close() noexcept override { stream_->close(); }
+
+ private:
+  std::unique_ptr<ByteStream> stream_;
+  std::string& heard_;
+};
+
 }  // namespace
 
 TestRelay::TestRelay(asio::any_io_executor executor, const Pki& pki, const Clock& clock)
@@ -67,7 +86,8 @@ asio::awaitable<void> TestRelay::welcome(tcp::socket socket) {
   guest.id = (*stream)->facts().agent->id;
   guest.serial = (*stream)->facts().agent->serial;
   guest.session =
-      std::make_unique<link::Session>(executor, std::move(*stream), patient_options(mux::Side::relay), guest, clock_);
+      std::make_unique<link::Session>(executor, std::make_unique<OverheardStream>(std::move(*stream), heard),
+                                      patient_options(mux::Side::relay), guest, clock_);
   guest.end = co_await guest.session->run();
 }
 
@@ -113,6 +133,7 @@ asio::awaitable<void> TestRelay::enrol(std::unique_ptr<tls::TlsStream> stream) {
   for (;;) {
     const auto count = co_await stream->read_some(chunk);
     if (!count || *count == 0) co_return;
+    heard += as_text(std::span(chunk).first(*count));
     frames.feed(std::span(chunk).first(*count));
     const auto frame = frames.next();
     if (!frame) co_return;

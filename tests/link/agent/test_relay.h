@@ -40,6 +40,7 @@ class TestRelay {
   agent::Identity identity_for(AgentKeyPair pair) const;
 
   std::deque<Guest> guests;
+  std::string heard;                  // every byte that came out of TLS, of links and enrolments
   std::vector<std::string> refusals;  // of TLS handshakes, by reason
   int enrol_requests = 0;             // that arrived
   std::string enrol_error;            // answer with this code instead of a certificate

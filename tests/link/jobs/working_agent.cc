@@ -25,7 +25,7 @@ agent::SupervisorOptions options(std::chrono::milliseconds connect) {
   options.session.self.capabilities = {"jobs", "renewal", "health"};
   options.session.self.software = "sallyport-agent/test";
   options.session.self.boot_id = crypto::random_bytes(16);
-  options.backoff = {20ms, 200ms, 10s};
+  options.backoff = {20ms, 200ms, 10s, 200ms};
   options.connect = connect;
   return options;
 }

@@ -29,7 +29,7 @@ agent::SupervisorOptions agent_options(char boot) {
   options.session.self.software = "sallyport-agent/test";
   options.session.self.hostname = "host-1";
   options.session.self.boot_id = Bytes(16, std::byte(boot));
-  options.backoff = {20ms, 200ms, 10s};
+  options.backoff = {20ms, 200ms, 10s, 200ms};
   options.connect = 5s;
   return options;
 }

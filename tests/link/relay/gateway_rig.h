@@ -86,7 +86,6 @@ class RealAgent final : public agent::LinkWork {
   awaitable<void> finish();
   awaitable<bool> until_ready();
   const agent::LinkStatus& status() const { return supervisor_.status(); }
-  agent::Supervisor& supervisor() { return supervisor_; }
   void send(const v1::ToRelay& message);
 
   std::string policy_summary_json() override { return R"({"connections":[{"name":"erp-db","kind":"sql"}]})"; }

@@ -39,13 +39,14 @@ ASYNC_TEST_CASE("a revoked agent is cut at once, told why, and cannot come back"
   CHECK_FALSE(rig.links.link_of(rig.tenant.org, identity.id.agent));
   CHECK(bystander.status().state == LinkState::ready);
 
-  for (int i = 0; i < 2; ++i) {
-    agent.supervisor().retry();
-    bool again = co_await rig.until([&] { return agent.status().state != LinkState::refused; });
-    REQUIRE(again);
-    again = co_await rig.until([&] { return agent.status().state == LinkState::refused; });
+  for (char boot = 2; boot < 4; ++boot) {
+    RealAgent restarted(rig, identity, "none", boot);
+    restarted.start();
+    const bool again = co_await rig.until([&] { return restarted.status().state == LinkState::refused; });
     CHECK(again);
-    CHECK(says(agent.status(), "revoked"));
+    CHECK(says(restarted.status(), "revoked"));
+    CHECK(restarted.links == 0);
+    co_await restarted.finish();
   }
   CHECK(agent.links == 1);
   const bool audited = co_await rig.audited(rig.tenant.org, {"link.open", "refused", identity.id.agent.value});
@@ -77,11 +78,13 @@ ASYNC_TEST_CASE("of two copies of one identity the second is refused while the f
   co_await first.finish();  // gone for good: whoever comes next is the agent
   const bool gone = co_await rig.until([&] { return rig.links.count() == 0; });
   REQUIRE(gone);
-  copy.supervisor().retry();
-  const bool now_ready = co_await copy.until_ready();
-  CHECK(now_ready);
-  CHECK(copy.status().disowned.empty());
   co_await copy.finish();
+  RealAgent restarted(rig, identity, "none", 2);
+  restarted.start();
+  const bool now_ready = co_await restarted.until_ready();
+  CHECK(now_ready);
+  CHECK(restarted.status().disowned.empty());
+  co_await restarted.finish();
   co_await rig.finish();
 }
 
@@ -191,10 +194,12 @@ ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refuse
   const bool audited = co_await rig.audited(rig.tenant.org, {"link.open", "tls.unknown_serial"});
   CHECK(audited);
   must(co_await rig.world.stores.certificates.add(rig.tenant.org, identity.id.agent, issued.row));
-  agent.supervisor().retry();
-  const bool ready = co_await agent.until_ready();
+  co_await agent.finish();  // it would come again in a minute
+  RealAgent later(rig, identity);
+  later.start();
+  const bool ready = co_await later.until_ready();
   CHECK(ready);
-  co_await agent.finish();
+  co_await later.finish();
   co_await rig.finish();
 }
 

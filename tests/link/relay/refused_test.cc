@@ -117,11 +117,43 @@ ASYNC_TEST_CASE("an agent whose certificate is out of date is told so, and says 
         co_await rig.until([&] { return agent.status().last_problem.find(one.heard) != std::string::npos; });
     CAPTURE(agent.status().last_problem);
     CHECK(told);
-    CHECK(agent.lines.has({one.heard}));
+    CHECK(agent.lines.has({one.heard, "this machine's clock says", "valid from"}));
+    CHECK(rig.lines.has({"link.refused", one.reason, "this machine's clock says", "valid from"}));
     CHECK(agent.links == 0);
     CHECK(agent.status().state == agent::LinkState::connecting);  // it goes on trying: a clock may be wrong
     CHECK_FALSE(tells_secrets(agent.lines, identity));
     co_await agent.finish();
+  }
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a clock that jumped is named by both sides, with what the certificates say", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  KeptIdentity identities;
+  must(identities.install(identity));
+  const auto real = rig.world.clock.wall();
+  const agent::Dialer dialer("none", agent::process_environment);
+  for (const auto moved : {24h * 400, -24h * 400}) {
+    INFO(moved.count());
+    const MovableClock wrong(real + moved);
+    agent::TlsTransport transport(dialer, identities, wrong);
+    const auto stream = co_await transport.connect(std::chrono::steady_clock::now() + 10s);
+    REQUIRE_FALSE(stream);
+    const auto& message = stream.error().message;
+    CAPTURE(message);
+    const auto says = [&](const std::string& words) { return message.find(words) != std::string::npos; };
+    CHECK(says(moved > 0h ? "tls.expired" : "tls.not_yet_valid"));
+    CHECK(says("this machine's clock says " + rfc3339(real + moved).substr(0, 10)));
+    CHECK(says("it is valid from "));
+    CHECK(says("if the clock is wrong, set it"));
+    const bool logged = co_await rig.until([&] {
+      return rig.lines.has({"tls.refused_by_peer", "did not accept our certificate", "; ours is valid from ",
+                            "this machine's clock says " + rfc3339(real).substr(0, 10)});
+    });
+    CHECK(logged);
+    rig.lines.lines.clear();
   }
   co_await rig.finish();
 }

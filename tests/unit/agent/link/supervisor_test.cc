@@ -36,7 +36,7 @@ struct FakeRelay final : Transport {
     if (hangs) co_await never.wait();
     if (failures > 0) {
       --failures;
-      co_return fail(Errc::unavailable, "connection refused by the test");
+      co_return fail(failure, "connection refused by the test");
     }
     lines.push_back(memory_line(on));
     auto& end = ends.emplace_back();
@@ -65,6 +65,7 @@ struct FakeRelay final : Transport {
   std::chrono::milliseconds heartbeat = 20s;
   bool hangs = false;
   int failures = 0;
+  Errc failure = Errc::unavailable;
   std::vector<std::chrono::steady_clock::time_point> dialled;
   std::deque<MemoryLine> lines;
   std::deque<LinkEndpoint> ends;
@@ -113,31 +114,40 @@ struct Rig {
       : relay(executor),
         work(executor),
         tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
-        supervisor(executor, options(), {relay, work, nullptr, clock, log}, [] { return 0.5; }) {}
+        on(executor) {
+    restart();
+  }
 
   static SupervisorOptions options() {
     SupervisorOptions options;
     options.session = patient_options(mux::Side::agent);
-    options.backoff = {20ms, 200ms, 10s};
+    options.backoff = {20ms, 200ms, 10s, 200ms};
     options.connect = 30s;
     options.unwanted = 150ms;
+    options.outdated = 300ms;
     return options;
   }
-  void start() { tasks.spawn("supervisor", supervisor.run()); }
+  // A new process of the same agent, in effect. The one before must have ended.
+  void restart() {
+    made = std::make_unique<Supervisor>(on, settings, Supervisor::Parts{relay, work, nullptr, clock, log},
+                                        [] { return 0.5; });
+  }
+  Supervisor& supervisor() { return *made; }
+  void start() { tasks.spawn("supervisor", made->run()); }
   asio::awaitable<bool> until(std::function<bool()> holds) {
     const auto deadline = std::chrono::steady_clock::now() + 30s;
     while (!holds() && std::chrono::steady_clock::now() < deadline) co_await sleep_for(1ms);
     co_return holds();
   }
   asio::awaitable<bool> until_state(LinkState state) {
-    return until([this, state] { return supervisor.status().state == state; });
+    return until([this, state] { return supervisor().status().state == state; });
   }
   asio::awaitable<void> finish() {
-    supervisor.stop("test is over");
+    supervisor().stop("test is over");
     co_await tasks.join();
     relay.tasks.stop();
     co_await relay.tasks.join();
-    CHECK(supervisor.status().state == LinkState::stopped);
+    CHECK(supervisor().status().state == LinkState::stopped);
   }
 
   SystemClock clock;
@@ -146,7 +156,9 @@ struct Rig {
   FakeRelay relay;
   Work work;
   TaskGroup tasks;
-  Supervisor supervisor;
+  asio::any_io_executor on;
+  SupervisorOptions settings = options();
+  std::unique_ptr<Supervisor> made;
 };
 
 }  // namespace
@@ -156,7 +168,7 @@ ASYNC_TEST_CASE("a link is ready after Welcome and a round trip", "[link]") {
   rig.start();
   const bool ready = co_await rig.until_state(LinkState::ready);
   CHECK(ready);
-  CHECK(rig.supervisor.status().relay_software == "sallyport-relay/test");
+  CHECK(rig.supervisor().status().relay_software == "sallyport-relay/test");
   CHECK(rig.relay.ends[0].session->peer().policy_summary_json == R"({"connections":[]})");
   co_await rig.finish();
   CHECK(rig.work.states == std::vector{LinkState::connecting, LinkState::ready, LinkState::stopped});
@@ -170,7 +182,7 @@ ASYNC_TEST_CASE("a relay whose dispatch path is deaf is never ready, and is left
   const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
   CHECK(again);
   CHECK_FALSE(rig.work.saw(LinkState::ready));
-  CHECK(rig.supervisor.status().last_problem.find("silent_peer") != std::string::npos);
+  CHECK(rig.supervisor().status().last_problem.find("silent_peer") != std::string::npos);
   co_await rig.finish();
 }
 
@@ -179,13 +191,13 @@ ASYNC_TEST_CASE("a lost link comes back, and its work begins anew", "[link]") {
   rig.start();
   for (int round = 1; round <= 3; ++round) {
     const bool ready = co_await rig.until(
-        [&] { return rig.work.links == round && rig.supervisor.status().state == LinkState::ready; });
+        [&] { return rig.work.links == round && rig.supervisor().status().state == LinkState::ready; });
     REQUIRE(ready);
     rig.relay.cut();
     const bool lost = co_await rig.until_state(LinkState::connecting);
     REQUIRE(lost);
   }
-  CHECK(rig.supervisor.status().last_problem.find("stream_failed") != std::string::npos);
+  CHECK(rig.supervisor().status().last_problem.find("stream_failed") != std::string::npos);
   co_await rig.finish();
 }
 
@@ -198,11 +210,61 @@ ASYNC_TEST_CASE("failed attempts are repeated with back-off", "[link]") {
   REQUIRE(rig.relay.dialled.size() == 5);
   const std::vector<std::chrono::milliseconds> least = {10ms, 20ms, 40ms, 80ms};
   for (std::size_t i = 0; i < least.size(); ++i) CHECK(rig.relay.dialled[i + 1] - rig.relay.dialled[i] >= least[i]);
-  CHECK(rig.supervisor.status().last_problem.find("connection refused") != std::string::npos);
+  CHECK(rig.supervisor().status().last_problem.find("connection refused") != std::string::npos);
   co_await rig.finish();
 }
 
-ASYNC_TEST_CASE("a refusal with a time is honoured, one without waits for retry()", "[link]") {
+ASYNC_TEST_CASE("after an outage an agent is back as soon as after a moment, after refusals it is not", "[link]") {
+  for (const auto code : {Errc::unavailable, Errc::timed_out, Errc::unauthenticated}) {
+    INFO(to_string(code));
+    Rig rig(co_await asio::this_coro::executor);
+    rig.settings.backoff = {10ms, 60s, 10s, 40ms};  // half of each wait, as chance has it here
+    rig.restart();
+    rig.relay.failure = code;
+    rig.relay.failures = 8;
+    rig.start();
+    const bool tried = co_await rig.until([&] { return rig.relay.failures == 0; });
+    REQUIRE(tried);
+    const auto failed = std::chrono::steady_clock::now();
+    const bool ready = co_await rig.until_state(LinkState::ready);
+    REQUIRE(ready);
+    const auto late = std::chrono::steady_clock::now() - failed;
+    CAPTURE(std::chrono::duration_cast<std::chrono::milliseconds>(late).count());
+    CHECK((late < 500ms) == (code != Errc::unauthenticated));
+    CHECK(rig.supervisor().status().failures == 8);
+    const auto told = [](const auto& line) { return line.find("link.attempt_failed") != std::string::npos; };
+    CHECK(std::ranges::count_if(rig.lines.lines, told) == 1);
+    co_await rig.finish();
+  }
+}
+
+ASYNC_TEST_CASE("a link that breaks comes back at once, however often; one that never was ready does not", "[link]") {
+  for (const bool ready_before : {true, false}) {
+    INFO((ready_before ? "ready" : "never ready"));
+    Rig rig(co_await asio::this_coro::executor);
+    rig.settings.backoff = {10ms, 60s, 10s, 40ms};
+    rig.restart();
+    if (!ready_before) rig.relay.heartbeat = 20s, rig.relay.deaf = true;
+    rig.start();
+    for (std::size_t link = 1; link <= 8; ++link) {
+      const bool there = co_await rig.until([&] {
+        if (rig.relay.ends.size() != link) return false;
+        return !ready_before || rig.supervisor().status().state == LinkState::ready;
+      });
+      REQUIRE(there);
+      rig.relay.cut();
+      const bool lost = co_await rig.until([&] { return rig.supervisor().status().failures == link; });
+      REQUIRE(lost);
+    }
+    const auto cut = std::chrono::steady_clock::now();
+    const bool again = co_await rig.until([&] { return rig.relay.ends.size() == 9; });
+    REQUIRE(again);
+    CHECK((std::chrono::steady_clock::now() - cut < 500ms) == ready_before);
+    co_await rig.finish();
+  }
+}
+
+ASYNC_TEST_CASE("a refusal with a time is honoured, a revoked agent waits for its restart", "[link]") {
   Rig rig(co_await asio::this_coro::executor);
   rig.relay.gate = [](const link::Peer&) { return link::Refusal{"overloaded", "later", 150ms}; };
   rig.start();
@@ -214,12 +276,33 @@ ASYNC_TEST_CASE("a refusal with a time is honoured, one without waits for retry(
   const bool refused = co_await rig.until_state(LinkState::refused);
   REQUIRE(refused);
   const auto attempts = rig.relay.dialled.size();
-  co_await sleep_for(300ms);  // longer than any back-off here: nothing may happen
+  co_await sleep_for(500ms);  // longer than any back-off here: nothing may happen
   CHECK(rig.relay.dialled.size() == attempts);
-  CHECK(rig.supervisor.status().last_problem.find("revoked") != std::string::npos);
+  CHECK(rig.supervisor().status().last_problem.find("revoked") != std::string::npos);
 
   rig.relay.gate = nullptr;
-  rig.supervisor.retry();
+  rig.supervisor().stop("the agent restarts");
+  co_await rig.tasks.join();
+  rig.restart();
+  rig.start();
+  const bool ready = co_await rig.until_state(LinkState::ready);
+  CHECK(ready);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("an agent without a common version looks in now and then, and is back after a roll-back", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.gate = [](const link::Peer&) { return link::Refusal{"version", "this relay speaks 7 to 9", 0ms}; };
+  rig.start();
+  bool refused = co_await rig.until_state(LinkState::refused);
+  REQUIRE(refused);
+  const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 3; });
+  REQUIRE(again);
+  for (int i = 0; i < 2; ++i) CHECK(rig.relay.dialled[i + 1] - rig.relay.dialled[i] >= 300ms);
+  refused = co_await rig.until_state(LinkState::refused);
+  REQUIRE(refused);
+  CHECK(rig.work.disowned.empty());
+  rig.relay.gate = nullptr;
   const bool ready = co_await rig.until_state(LinkState::ready);
   CHECK(ready);
   co_await rig.finish();
@@ -228,38 +311,37 @@ ASYNC_TEST_CASE("a refusal with a time is honoured, one without waits for retry(
 ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but a person can help", "[link]") {
   struct Case {
     const char* code;
-    bool parked;
+    std::chrono::milliseconds least;  // until it tries again; 0: it does not
     bool disowned;
   };
-  const auto [code, parked, disowned] = GENERATE(values<Case>({{"revoked", true, true},
-                                                               {"version", true, false},
-                                                               {"protocol", false, false},
-                                                               {"replaced", false, false},
-                                                               {"moved", false, false},
-                                                               {"overloaded", false, false},
-                                                               {"quarantined", false, true},
-                                                               {"a word of a later relay", false, false}}));
+  const auto [code, least, disowned] = GENERATE(values<Case>({{"revoked", 0ms, true},
+                                                              {"version", 300ms, false},
+                                                              {"protocol", 150ms, false},
+                                                              {"replaced", 150ms, false},
+                                                              {"moved", 150ms, false},
+                                                              {"overloaded", 150ms, false},
+                                                              {"quarantined", 150ms, true},
+                                                              {"a word of a later relay", 150ms, false}}));
   INFO(code);
   Rig rig(co_await asio::this_coro::executor);
   rig.relay.gate = [code = code](const link::Peer&) { return link::Refusal{code, "no", 0ms}; };
   rig.start();
-  if (parked) {
+  if (least == 0ms) {
     const bool refused = co_await rig.until_state(LinkState::refused);
     CHECK(refused);
-  } else {
-    const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
-    REQUIRE(again);
-    CHECK(rig.relay.dialled[1] - rig.relay.dialled[0] >= 150ms);
-    CHECK_FALSE(rig.work.saw(LinkState::refused));
+    CHECK(rig.work.disowned == code);
+    co_return co_await rig.finish();
   }
+  const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
+  REQUIRE(again);
+  CHECK(rig.relay.dialled[1] - rig.relay.dialled[0] >= least);
+  CHECK(rig.work.saw(LinkState::refused) == (std::string_view(code) == "version"));
   CHECK(rig.work.disowned == (disowned ? code : ""));
   rig.relay.failures = 2;  // that a link cannot be had says nothing else about the agent
-  rig.supervisor.retry();
   const bool tried = co_await rig.until([&] { return rig.relay.failures == 0; });
   REQUIRE(tried);
   CHECK(rig.work.disowned == (disowned ? code : ""));
   rig.relay.gate = nullptr;
-  rig.supervisor.retry();
   const bool ready = co_await rig.until_state(LinkState::ready);
   REQUIRE(ready);
   CHECK(rig.work.disowned.empty());
@@ -275,7 +357,7 @@ ASYNC_TEST_CASE("a Pong that comes late never reaches a later link", "[link]") {
   there = co_await rig.until([&] { return rig.work.thinking > 0; });
   REQUIRE(there);
   rig.relay.cut();
-  there = co_await rig.until([&] { return rig.supervisor.status().state == LinkState::connecting; });
+  there = co_await rig.until([&] { return rig.supervisor().status().state == LinkState::connecting; });
   REQUIRE(there);
   CHECK(rig.work.thinking == 0);  // gone with its link
   there = co_await rig.until([&] { return rig.work.links == 2 && rig.relay.ends[1].session->proven(); });
@@ -308,7 +390,7 @@ ASYNC_TEST_CASE("cancelling run() ends the link too", "[link]") {
   REQUIRE(ready);
   rig.tasks.stop();
   co_await rig.tasks.join();
-  CHECK(rig.supervisor.status().state == LinkState::stopped);
+  CHECK(rig.supervisor().status().state == LinkState::stopped);
   co_await rig.relay.tasks.join();
   CHECK(rig.relay.ends[0].end->end == link::LinkEnd::peer_closed);
 }
@@ -318,7 +400,7 @@ ASYNC_TEST_CASE("a drain tells the relay and ends by itself", "[link]") {
   rig.start();
   const bool ready = co_await rig.until_state(LinkState::ready);
   REQUIRE(ready);
-  rig.supervisor.drain("SIGTERM", 5s);
+  rig.supervisor().drain("SIGTERM", 5s);
   co_await rig.tasks.join();
   co_await rig.relay.tasks.join();
   CHECK(rig.relay.ends[0].owner.went_away == "SIGTERM");
@@ -334,7 +416,7 @@ ASYNC_TEST_CASE("a relay that goes away is left and dialled again", "[link]") {
   REQUIRE(ready);
   rig.relay.ends[0].session->go_away("upgrade", 5s);
   ready = co_await rig.until(
-      [&] { return rig.relay.ends.size() == 2 && rig.supervisor.status().state == LinkState::ready; });
+      [&] { return rig.relay.ends.size() == 2 && rig.supervisor().status().state == LinkState::ready; });
   CHECK(ready);
   CHECK(rig.work.went_away == "upgrade");
   CHECK(rig.work.saw(LinkState::draining));
