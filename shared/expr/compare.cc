@@ -21,7 +21,8 @@ std::partial_ordering order_numbers(const Value& a, const Value& b) {
     if (b.is(Kind::float64)) return a.as_double() <=> b.as_double();
     return reversed(order_numbers(b, a));
   }
-  // An integer becomes a double first, as the specification's cases have it: beyond 2^53 neighbours are equal.
+  // An integer becomes a double first, as cel-spec's cases of comparison have it (`not_lt_dyn_int_big_lossy_double` in
+  // comparisons.textproto): beyond 2^53 neighbours are equal.
   if (b.is(Kind::float64)) {
     const double number = a.is(Kind::int64) ? static_cast<double>(a.as_int()) : static_cast<double>(a.as_uint());
     return number <=> b.as_double();

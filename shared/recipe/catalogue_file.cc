@@ -5,10 +5,13 @@ namespace {
 
 constexpr std::array kKinds{"file"sv};
 constexpr std::array kModes{"create"sv, "replace"sv};
-constexpr std::array kLargeReadErrors{"policy"sv,  "not_found"sv, "permission"sv, "changed"sv,
-                                      "timeout"sv, "invalid"sv,   "too_large"sv};
-constexpr std::array kWriteErrors{"policy"sv,    "not_found"sv,  "permission"sv, "constraint"sv, "disk_full"sv,
-                                  "too_large"sv, "connection"sv, "timeout"sv,    "invalid"sv,    "in_doubt"sv};
+constexpr std::array kReadErrors{"connection"sv, "timeout"sv,   "policy"sv,  "invalid"sv, "not_found"sv,
+                                 "permission"sv, "too_large"sv, "changed"sv, "format"sv};
+constexpr std::array kListErrors{"connection"sv, "timeout"sv,    "policy"sv,    "invalid"sv,
+                                 "not_found"sv,  "permission"sv, "too_large"sv, "changed"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,    "policy"sv,     "invalid"sv,
+                                  "not_found"sv,  "constraint"sv, "permission"sv, "too_large"sv,
+                                  "changed"sv,    "disk_full"sv,  "in_doubt"sv};
 constexpr std::array kContentOrSource{"content"sv, "source"sv};
 
 constexpr Field kPath{.name = "path", .traits = Traits::required, .doc = "below the connection's root, with `/`"};
@@ -68,7 +71,7 @@ constexpr std::array kActions{
                .output = kReadOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kLargeReadErrors},
+               .error_classes = kReadErrors},
     ActionInfo{.name = "file.write@1",
                .doc = "Writes a file: complete or not at all.",
                .connections = kKinds,
@@ -94,7 +97,7 @@ constexpr std::array kActions{
                .output = kListOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kLargeReadErrors},
+               .error_classes = kListErrors},
     ActionInfo{.name = "file.delete@1",
                .doc = "Deletes a file; one that is not there is no error.",
                .connections = kKinds,

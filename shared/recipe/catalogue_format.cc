@@ -5,8 +5,11 @@ namespace {
 
 constexpr std::array kEncodings{"utf-8"sv, "iso-8859-1"sv, "windows-1252"sv};
 constexpr std::array kEmpty{"text"sv, "null"sv};
-constexpr std::array kReadErrors{"format"sv, "not_found"sv, "changed"sv, "too_large"sv, "timeout"sv, "invalid"sv};
-constexpr std::array kWriteErrors{"format"sv, "disk_full"sv, "too_large"sv, "timeout"sv, "invalid"sv};
+// With those of the body that is read, a file of a connection perhaps.
+constexpr std::array kReadErrors{"connection"sv, "timeout"sv,   "policy"sv,  "invalid"sv, "not_found"sv,
+                                 "permission"sv, "too_large"sv, "changed"sv, "format"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,   "policy"sv,  "invalid"sv,   "not_found"sv,
+                                  "permission"sv, "too_large"sv, "changed"sv, "disk_full"sv, "format"sv};
 constexpr std::array kSourceOrText{"source"sv, "text"sv};
 constexpr std::array kValueOrRows{"value"sv, "rows"sv};
 

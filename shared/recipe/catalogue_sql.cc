@@ -4,9 +4,12 @@ namespace sallyport::recipe::tables {
 namespace {
 
 constexpr std::array kKinds{"sql"sv};
-constexpr std::array kReadErrors{"connection"sv, "timeout"sv, "policy"sv, "invalid"sv, "permission"sv, "too_large"sv};
-constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,     "policy"sv,   "invalid"sv,  "permission"sv,
-                                  "constraint"sv, "transaction"sv, "in_doubt"sv, "too_large"sv};
+constexpr std::array kReadErrors{"connection"sv, "timeout"sv,    "policy"sv,      "invalid"sv,
+                                 "not_found"sv,  "constraint"sv, "transaction"sv, "permission"sv,
+                                 "too_large"sv,  "disk_full"sv,  "format"sv};
+constexpr std::array kWriteErrors{"connection"sv, "timeout"sv,     "policy"sv,     "invalid"sv,   "not_found"sv,
+                                  "constraint"sv, "transaction"sv, "permission"sv, "too_large"sv, "changed"sv,
+                                  "disk_full"sv,  "format"sv,      "in_doubt"sv};
 
 constexpr Field kStatement{.name = "statement",
                            .traits = Traits::required | Traits::literal_only,

@@ -10,7 +10,8 @@ namespace {
 constexpr std::string_view kHead =
     "# Triggers and actions\n"
     "Made from the catalogue (`shared/recipe`); `recipes.md` explains how recipes use them.\n"
-    "A field marked *literal* takes no `${{ }}`; one marked *secret* may take values from `secrets`.\n";
+    "A field marked *literal* takes no `${{ }}`; one marked *secret* may take values from `secrets`.\n"
+    "Besides the errors that it names, any action can end with `cancelled` or `internal`.\n";
 
 std::string traits(const Field& field) {
   std::string out;

@@ -135,8 +135,8 @@ class ConnectorSite {
   connectors::Site site() { return {connections_, policy_, vault_, clock_, log_}; }
   std::string logged() const { return sink_.text(); }
 
-  // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and the
-  // output has no field that the catalogue does not name.
+  // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and neither
+  // the output nor an error has a field or a class that the catalogue does not name.
   connectors::StepResult<Value> run(connectors::Action& action, ValueMap arguments, std::string_view connection = {}) {
     const auto* info = recipe::find_action(action.name());
     if (info == nullptr) throw std::runtime_error("not in the catalogue: " + std::string(action.name()));
@@ -145,7 +145,10 @@ class ConnectorSite {
     const connectors::StepContext context{job,        "step",           attempt, idempotency_key, connection,
                                           deadline(), stop.get_token(), bodies,  repeated};
     auto output = action.run(context, bound ? *bound : given);
-    if (!output) return std::unexpected(std::move(output).error());
+    if (!output) {
+      check_classes(*info, output.error());
+      return std::unexpected(std::move(output).error());
+    }
     for (const auto& [name, value] : output->value.as_map()) {
       const bool known =
           std::ranges::any_of(info->output, [&](const auto& field) { return field.name == name.as_string(); });
@@ -170,6 +173,14 @@ class ConnectorSite {
   SpoolBodies bodies;
 
  private:
+  // "sqlstate:...", "exit:..." are more precise words for a class; any action can be cancelled or have a fault.
+  static void check_classes(const recipe::ActionInfo& info, const connectors::StepError& error) {
+    for (const auto& word : error.classes) {
+      if (word == "cancelled" || word == "internal" || word.contains(':')) continue;
+      if (std::ranges::find(info.error_classes, word) == info.error_classes.end())
+        throw std::runtime_error(std::string(info.name) + ": error class not in the catalogue: " + word);
+    }
+  }
   std::string filled(std::string text) const {
     for (std::size_t at = 0; (at = text.find("@DIR@", at)) != std::string::npos;) text.replace(at, 5, dir.path());
     return text;
