@@ -52,6 +52,7 @@ AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_pt
                            std::string address, SessionServices services, SessionLimits limits)
     : executor_(executor),
       services_(services),
+      limits_(limits),
       address_(std::move(address)),
       identity_(identity_of(*stream)),
       who_{identity_.id.org, identity_.id.agent, {}},
@@ -115,6 +116,14 @@ asio::awaitable<void> AgentSession::note_sighting() {
   if (!seen) services_.log.warn("link.not_noted", {{"agent", who_.agent.value}, {"message", seen.error().message}});
 }
 
+// Those of many agents at once share a commit of the store.
+asio::awaitable<void> AgentSession::sighting_loop() {
+  for (;;) {
+    co_await sleep_for(limits_.sighting);
+    if (is_alive()) co_await note_sighting();
+  }
+}
+
 asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldConnection> told) {
   std::vector<store::Connection> connections;
   for (auto& [connection, detail] : told) {
@@ -139,6 +148,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
     tasks.spawn("record", record_loop());
     tasks.spawn("renew", renew_loop());
     tasks.spawn("health", health_.run());
+    tasks.spawn("sighting", sighting_loop());
     if (co_await session.accept_channel()) session_.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
     Event for_ever(executor_);
     if (!session.ended()) co_await for_ever.wait();

@@ -38,6 +38,7 @@ struct SessionServices {
 
 struct SessionLimits {
   std::chrono::milliseconds heartbeat{5'000};  // of both sides (docs/protocol.md P10)
+  std::chrono::milliseconds sighting{60'000};  // how often it is stored that a linked agent lives
 };
 
 // One link of one agent from the TLS handshake to its end: admission, the jobs channel, renewal, liveness. Lives on the
@@ -78,11 +79,13 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   boost::asio::awaitable<void> renew(Bytes csr_der);
   boost::asio::awaitable<void> note_peer(link::Peer peer);
   boost::asio::awaitable<void> note_sighting();
+  boost::asio::awaitable<void> sighting_loop();
   boost::asio::awaitable<Result<void>> note_connections(std::vector<ToldConnection> told);
   void fault(const std::string& task, const std::string& why);
 
   boost::asio::any_io_executor executor_;
   SessionServices services_;
+  SessionLimits limits_;
   std::string address_;
   tls::PeerIdentity identity_;
   jobs::LinkedAgent who_;

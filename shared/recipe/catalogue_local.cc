@@ -6,8 +6,9 @@ namespace {
 constexpr std::array kFileKinds{"file"sv};
 constexpr std::array kLevels{"debug"sv, "info"sv, "warn"sv, "error"sv};
 constexpr std::array kCatchUp{"skip"sv, "once"sv};
-constexpr std::array kCommandErrors{"command"sv,   "connection"sv, "timeout"sv,   "policy"sv,  "invalid"sv,  "not_found"sv,
-                                    "permission"sv, "too_large"sv, "changed"sv, "disk_full"sv, "in_doubt"sv};
+constexpr std::array kCommandErrors{"command"sv, "connection"sv, "timeout"sv,    "policy"sv,
+                                    "invalid"sv, "not_found"sv,  "permission"sv, "too_large"sv,
+                                    "changed"sv, "disk_full"sv,  "in_doubt"sv};
 constexpr std::array kNoErrors{"invalid"sv};
 
 constexpr std::int64_t kSecond = 1'000;

@@ -126,3 +126,30 @@ ASYNC_TEST_CASE("what waits for the store is the newest word on each name, and b
   notes.take({{{"not one", "healthy", "", 2}, {"d", "unknown", "", 2}, {"c2", "failing", "Timeout", 2}}});
   CHECK(notes.waiting() == 1'000);
 }
+
+// The relay may be killed at any time: what it stored last is what it knows of an agent afterwards.
+ASYNC_TEST_CASE("that a linked agent lives is stored while it lives, and not only when its link ends",
+                "[link][agents]") {
+  gateway::GatewayLimits limits;
+  limits.session.sighting = 20ms;
+  GatewayRig rig(co_await asio::this_coro::executor, limits);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  RealAgent agent(rig, identity);
+  agent.start();
+  const bool ready = co_await agent.until_ready();
+  REQUIRE(ready);
+  rig.world.clock.advance(1h);
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto now = unix_ms(rig.world.clock.wall());
+  std::int64_t seen = 0;
+  while (seen != now && std::chrono::steady_clock::now() < deadline) {
+    co_await sleep_for(5ms);
+    const auto stored = must(co_await rig.world.stores.agents.find(rig.tenant.org, identity.id.agent));
+    seen = unix_ms(stored.last_seen_at.value());
+  }
+  CHECK(seen == now);
+  CHECK(agent.links == 1);
+  co_await agent.finish();
+  co_await rig.finish();
+}
