@@ -88,8 +88,8 @@ ASYNC_TEST_CASE("neither the old key nor the new one is in what a link with a re
   REQUIRE(ready);
   const auto after = must(rig.identities.load());
   REQUIRE(after.key.public_key_der() != before.key.public_key_der());
-  const auto request = as_text(after.key.public_key_der());  // as the relay got it
-  REQUIRE(rig.relay.heard.find(std::string(request)) != std::string::npos);
+  const auto public_key = after.key.public_key_der();  // of the request, which the relay heard
+  REQUIRE(rig.relay.heard.find(as_text(public_key)) != std::string::npos);
   CHECK(traces(rig.relay.heard, scalar_of(before.key)).empty());
   CHECK(traces(rig.relay.heard, scalar_of(after.key)).empty());
   co_await rig.finish();
