@@ -20,6 +20,8 @@ ONLY_IN = {
     r"yaml\.h": ["shared/recipe"],
     r"Catch2|catch2/": ["tests"],
 }
+# What the agent asks of the operating system stands in *_posix files, so that it can be built for another one.
+POSIX = re.compile(r"(unistd|poll|fcntl|termios|pwd|grp|signal|dirent|netdb|sched|pthread|dlfcn|spawn|syslog|glob|fnmatch|strings)\.h$|(sys|arpa|netinet|net|linux)/")
 NEVER_IN_HEADERS = r"nlohmann/json\.hpp"
 NEVER = [  # (from, to): not even through a detour
     ("shared/", "agent/"), ("shared/", "relay/"), ("agent/", "relay/"), ("relay/", "agent/"),
@@ -83,6 +85,8 @@ def faults_of(path, home, include, arrows):
     for pattern, homes in ONLY_IN.items():
         if re.match(pattern, include) and not any(home == h or home.startswith(h + "/") for h in homes):
             yield f"{include} is only for {', '.join(homes)}"
+    if home.startswith(("agent/", "shared/")) and POSIX.match(include) and not path.stem.endswith("_posix"):
+        yield f"{include} is only for *_posix.cc and *_posix.h"
     if path.suffix == ".h" and re.match(NEVER_IN_HEADERS, include):
         yield f"{include} must not be in a header"
 
@@ -92,6 +96,7 @@ def self_test(root):
         "shared/base/bad.h": "relay/store/store.h", "agent/runner/bad.cc": "relay/api/registry.h", "relay/domain/bad.cc": "boost/asio/awaitable.hpp",
         "relay/api/bad.cc": "boost/beast/http.hpp", "agent/link/bad.cc": "openssl/ssl.h", "relay/jobs/bad.cc": "sqlite3.h",
         "shared/base/json_bad.h": "nlohmann/json.hpp", "relay/store/sqlite/bad.cc": "relay/http/types.h", "agent/app/bad.cc": "tests/support/async_test.h",
+        "agent/connectors/sql/bad.cc": "poll.h", "agent/platform/bad.h": "sys/stat.h", "shared/base/bad.cc": "unistd.h", "agent/runner/posix_bad.cc": "signal.h",
     }
     missed = []
     for name, include in planted.items():

@@ -11,6 +11,7 @@
 #include "agent/link/supervisor.h"
 #include "agent/platform/boot_clock.h"
 #include "agent/platform/heap.h"
+#include "agent/platform/host_name.h"
 #include "agent/platform/secret_file.h"
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
@@ -25,8 +26,6 @@
 
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
-
-#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -44,11 +43,6 @@ constexpr auto kFarewell = std::chrono::seconds(3);  // for the relay to confirm
 constexpr auto kBetweenJobs = std::chrono::seconds(20);
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 double random_fraction() {
   std::array<std::byte, 4> bytes{};
@@ -76,7 +70,7 @@ link::SessionOptions session_options() {
   link::SessionOptions options;
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
-  options.self.hostname = with_valid_utf8(host_name());
+  options.self.hostname = with_valid_utf8(platform::host_name());
   options.self.capabilities = {"jobs", "renewal", "health"};
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
@@ -158,7 +152,7 @@ asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::S
 asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text, const Clock& clock) {
   SP_CO_TRY(const auto proxy, proxy_text(config.agent.proxy));
   const agent::Dialer dialer(proxy, agent::process_environment);
-  co_return co_await agent::enrol(std::move(text), {host_name(), std::string(kSoftware)}, dialer, clock,
+  co_return co_await agent::enrol(std::move(text), {platform::host_name(), std::string(kSoftware)}, dialer, clock,
                                   std::chrono::steady_clock::now() + kEnrolTime);
 }
 
@@ -207,7 +201,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
-  runner::EngineOptions options{.agent = {host_name()}};
+  runner::EngineOptions options{.agent = {platform::host_name()}};
   options.slots = config.agent.limits.slots;
   options.workers = config.agent.limits.worker_threads;
   runner::EngineParts parts{.journal = journal,

@@ -1,7 +1,6 @@
 #include "agent/app/agent.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +14,7 @@ namespace {
 
 using namespace sallyport;
 
+constexpr int kStandardError = 2;
 constexpr std::string_view kUsage =
     "usage: sallyport-agent enrol STRING|-   obtain an identity with an enrolment string (- reads it from standard "
     "input)\n"
@@ -70,7 +70,7 @@ Result<void> enrol(const Words& words) {
 Result<void> run(const Words& words) {
   SP_TRY(const auto config, load(words.config_dir));
   const SystemClock clock;
-  FdSink sink(STDERR_FILENO);
+  FdSink sink(kStandardError);
   return app::run_agent(config, clock, Log(sink, clock, config.agent.log_level));
 }
 

@@ -4,7 +4,6 @@
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace sallyport {
 namespace {
@@ -28,16 +27,6 @@ struct AppendValue {
 };
 
 }  // namespace
-
-void FdSink::write(std::string_view line) {
-  std::string with_end(line);
-  with_end += '\n';
-  for (std::string_view rest = with_end; !rest.empty();) {
-    const auto n = ::write(fd_, rest.data(), rest.size());
-    if (n <= 0) return;  // nowhere left to complain to
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
 
 void Log::write(LogLevel level, std::string_view event, Fields fields) const {
   if (level < least_) return;

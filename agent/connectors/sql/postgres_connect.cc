@@ -1,11 +1,10 @@
 #include "agent/connectors/sql/postgres_connection.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/connectors/translate.h"
+#include "agent/platform/socket_wait.h"
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
-
-#include <poll.h>
 
 #include <algorithm>
 #include <chrono>
@@ -89,10 +88,10 @@ StepResult<void> finish_connecting(PGconn* connection, const std::string& doing,
     if (state == PGRES_POLLING_FAILED) return std::unexpected(postgres_connection_error(connection, doing));
     if (limits.stop.stop_requested()) return step_fail("cancelled", "stopped");
     if (Clock::now() >= limits.deadline) return step_fail("connection", doing + ": the server did not answer in time");
-    pollfd socket{PQsocket(connection), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    const auto need = state == PGRES_POLLING_READING ? platform::SocketNeed::reading : platform::SocketNeed::writing;
     const auto slice = std::min<Clock::duration>(50ms, limits.deadline - Clock::now());
-    const int ready = ::poll(&socket, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(slice).count()));
-    if (ready > 0) state = PQconnectPoll(connection);
+    const auto socket = platform::wait_for_socket(PQsocket(connection), need, slice);
+    if (socket == platform::SocketState::ready) state = PQconnectPoll(connection);
   }
   return {};
 }

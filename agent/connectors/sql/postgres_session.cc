@@ -1,13 +1,11 @@
 #include "agent/connectors/sql/postgres_session.h"
 
 #include "agent/connectors/sql/postgres_error.h"
+#include "agent/platform/socket_wait.h"
 
 #include <libpq-fe.h>
 
-#include <poll.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 
 namespace sallyport::connectors::sql {
@@ -18,16 +16,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kSlice = 50ms;          // how late a stop may be noticed
 constexpr auto kServersOwnLimit = 1s;  // the server's statement_timeout comes first
-
-enum class Ready { yes, no, failed };
-
-Ready poll_socket(int socket, short events, Clock::duration limit) {
-  pollfd fd{socket, events, 0};
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::max(limit, Clock::duration::zero())).count();
-  const int ready = ::poll(&fd, 1, static_cast<int>(ms));
-  if (ready < 0) return errno == EINTR ? Ready::no : Ready::failed;
-  return ready > 0 ? Ready::yes : Ready::no;
-}
 
 }  // namespace
 
@@ -54,11 +42,11 @@ StepResult<void> PostgresSession::wait(For what, const CallLimits& limits) {
   for (;;) {
     if (limits.stop.stop_requested() || Clock::now() >= give_up) return std::unexpected(interrupt(limits));
     const auto slice = std::min<Clock::duration>(kSlice, give_up - Clock::now());
-    const short events = what == For::writing ? POLLIN | POLLOUT : POLLIN;
-    switch (poll_socket(PQsocket(connection_.get()), events, slice)) {
-      case Ready::yes: return {};
-      case Ready::failed: return std::unexpected(broken("waiting for the database"));
-      case Ready::no: break;
+    const auto need = what == For::writing ? platform::SocketNeed::either : platform::SocketNeed::reading;
+    switch (platform::wait_for_socket(PQsocket(connection_.get()), need, slice)) {
+      case platform::SocketState::ready: return {};
+      case platform::SocketState::failed: return std::unexpected(broken("waiting for the database"));
+      case platform::SocketState::not_yet: break;
     }
   }
 }
