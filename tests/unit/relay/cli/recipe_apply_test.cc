@@ -73,7 +73,9 @@ TEST_CASE("what every file would meet ends it, with the exit code that says so",
   const auto several = site.run({"recipes", "apply", a, b});
   CHECK(several.code == kNotAllowed);
   CHECK_THAT(several.err, Catch::Contains(a + " (file 1 of 2)") && !Catch::Contains(b));
-  const auto gone = site.run({"recipes", "apply", a, b, "--relay", "https://127.0.0.1:1"});
+  auto away = site.machine();
+  away.environment.insert({{"SALLYPORT_RELAY", "https://127.0.0.1:1"}, {"SALLYPORT_TOKEN", "spt_x"}});
+  const auto gone = run_cli({"recipes", "apply", a, b}, away);
   CHECK(gone.code == kUnreachable);
   CHECK_THAT(gone.err, !Catch::Contains(b));
 }
