@@ -84,6 +84,13 @@ def everything_on_disk(world):
     return places
 
 
+def wait_for_refusal(world):
+    """The ledger is written after the job's history."""
+    deadline = time.monotonic() + 10
+    while RULE not in json.dumps(world.read("/v1/audit-events"), ensure_ascii=False) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def everything(world, job):
     """What lies on the disks of both sides, and what they tell."""
     places = everything_on_disk(world)
@@ -118,6 +125,7 @@ def faults_in(world, secret, masked, plain):
         found.append(f"the steps that should fail did not: {steps}")
     if (world.dir / "kept").read_text().count(secret) != 2:
         found.append("the command did not get the secret by standard input and environment")
+    wait_for_refusal(world)
     places = everything(world, job)
     found += [f"the secret leaked: {place}" for place in where(secret, places)]
     found += [f"the masked value leaked: {place}" for place in where(masked, places)]
