@@ -87,14 +87,17 @@ bool set_limits(const ProcessLimits& limits) {
          set_limit(RLIMIT_AS, limits.memory);
 }
 
-// The descriptors are moved above 2 first, because one of them may already be 0, 1 or 2.
+// The descriptors are moved above 3 first, because one of them may already be 0 to 3. All others are closed here and
+// not by exec alone: a program whose start hangs must not hold what belongs to others.
 bool wire_descriptors(Prepared& with) {
   for (int* fd : {&with.in, &with.out, &with.err, &with.report}) {
-    *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 4);
     if (*fd < 0) return false;
   }
-  return ::dup2(with.in, 0) == 0 && ::dup2(with.out, 1) == 1 && ::dup2(with.err, 2) == 2 &&
-         ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+  const bool wired = ::dup2(with.in, 0) == 0 && ::dup2(with.out, 1) == 1 && ::dup2(with.err, 2) == 2 &&
+                     ::dup3(with.report, 3, O_CLOEXEC) == 3;
+  if (wired) with.report = 3;
+  return wired && ::close_range(4, ~0U, 0) == 0;
 }
 
 bool become(const std::optional<Identity>& who) {

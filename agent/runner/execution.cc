@@ -14,6 +14,7 @@ using journal::StepStatus;
 
 constexpr std::size_t kMaxChanges = 256;  // of one turn; the rest comes with the next
 constexpr auto kOnFailureLimit = std::chrono::minutes(15);
+constexpr expr::EvalLimits kCarryOnly{.secrets = expr::SecretUse::carry_only};
 constexpr auto kStopFirst = std::chrono::seconds(1);
 
 Value trigger_of(const journal::Job& job) { return parse_stored_json(job.trigger_json).value_or(Value()); }
@@ -30,9 +31,9 @@ SteadyTime job_deadline(const recipe::Recipe& recipe, const journal::StoredJob& 
 StepError stopped(const recipe::Stop& stop, const expr::Activation& names) {
   std::string message = "stopped by the recipe";
   if (stop.message) {
-    const auto value = stop.message->evaluate(names);
-    if (value) message = shown(*value);
-    if (value && value->is(Value::Kind::string)) message = redacted(*value).as_string();
+    const auto value = stop.message->evaluate(names, kCarryOnly);
+    const bool tells = value && !has(deep_label(*value), Label::secret);
+    if (tells) message = value->is(Value::Kind::string) ? redacted(*value).as_string() : shown(*value);
   }
   return {{"stop"}, std::move(message), {}};
 }
@@ -162,7 +163,9 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
-  if (!replay.began(path, kNoItem)) return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
+  const bool may_have_begun = job.held_before && !step.stop && wanted(step, path).value_or(true);
+  if (!replay.began(path, kNoItem) && !may_have_begun)
+    return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
   current = std::make_unique<CurrentStep>(CurrentStep{.step = &step, .path = path});
   if (step.foreach) return begin_loop(*step.foreach, path);
   current->runs.emplace(kNoItem, resume(kNoItem, Value()));
@@ -170,7 +173,7 @@ void Execution::Impl::break_off(const recipe::Step& step, const std::string& pat
 
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
   if (!step.condition || replay.began(path, kNoItem)) return true;
-  const auto value = expr::evaluate(step.condition->program, contexts.names());
+  const auto value = expr::evaluate(step.condition->program, contexts.names(), kCarryOnly);
   const Label label = value ? value->label() : label_of_names(step.condition->program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`if`"));
   if (!value) return std::unexpected(invalid_at("`if`", expr::to_string(value.error())));
@@ -201,7 +204,7 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
 }
 
 StepResult<Value> Execution::Impl::over_what(const recipe::Foreach& foreach) const {
-  auto source = expr::evaluate(foreach.over.program, contexts.names());
+  auto source = expr::evaluate(foreach.over.program, contexts.names(), kCarryOnly);
   const Label label = source ? source->label() : label_of_names(foreach.over.program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`foreach`"));
   if (!source) return std::unexpected(invalid_at("`foreach`", expr::to_string(source.error())));

@@ -32,7 +32,7 @@ struct OpenRun {
   bool durable_wait = false;                 // sleeping is all it does
   bool repeats = false;                      // what it has done is found out by the next run, with the same key
   bool ledger = true;                        // those runs kept one
-  std::optional<StepError> told_doubt = {};  // by its action
+  std::optional<StepError> told_doubt = {};  // by its action, and no run since has settled it
   std::uint32_t doubts = 0;                  // how often its action told one
   Label label = Label::none;                 // of its arguments
 };
@@ -118,6 +118,7 @@ struct Execution::Impl {
   void launch(OpenRun& run);
   bool keeps_ledger(const recipe::ActionInfo& action, const Value& arguments) const;
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);
+  bool decide_doubt(OpenRun& run);
   void start_wait(OpenRun& run, const Value& arguments);
   void write_log(OpenRun& run, const Value& arguments);
   void start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments);
@@ -128,6 +129,7 @@ struct Execution::Impl {
   void take(Result result);
   void take(Pulled pulled);
   bool read_later(const StepError& error);
+  static bool leaves_open(const OpenRun& run, const StepError& error);
   void take_doubt(OpenRun& run, const StepError& error);
   bool retry_doubt(OpenRun& run, StepError error);
   bool ran_out_of_time(const StepError& error) const;

@@ -26,6 +26,9 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   run.ledger = past.ledger;
   run.repeated = past.doubted;
   if (!past.wake_at) return run;
+  const auto* action = recipe::find_action(current->step->uses);
+  const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
+  if (past.doubted && !harmless) run.told_doubt = doubt();
   run.stage = Stage::sleeping;
   run.wake = steady_at(*past.wake_at, past.wake_after);
   run.durable_wait = past.doubtful;
@@ -42,6 +45,8 @@ void Execution::Impl::launch(OpenRun& run) {
   auto arguments = arguments_of(run, action);
   if (!arguments) {
     report_started(run, "");
+    const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
+    if (run.doubtful && !harmless && !decide_doubt(run)) return;
     return settle(run, Outcome::failure(std::move(arguments).error()));
   }
   run.label = deep_label(*arguments) | mask_of(*current->step);
@@ -92,12 +97,15 @@ bool Execution::Impl::keeps_ledger(const recipe::ActionInfo& action, const Value
 
 // True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
-  const auto& step = *current->step;
   const bool marked = run.ledger && keeps_ledger(*action, arguments);
   const bool repeats = action->repeat == recipe::Repeat::safe || marked;
-  if (run.doubts < kMostDoubts && repeats) return true;
+  return (run.doubts < kMostDoubts && repeats) || decide_doubt(run);
+}
+
+// As the recipe says; false when the run has ended.
+bool Execution::Impl::decide_doubt(OpenRun& run) {
   const StepError why = run.told_doubt.value_or(doubt());
-  switch (step.doubt()) {
+  switch (current->step->doubt()) {
     case recipe::OnInDoubt::retry: return true;
     case recipe::OnInDoubt::skip:
       report_log(run.id, "warn", "in doubt, and skipped as the recipe says: " + why.message);

@@ -171,17 +171,21 @@ bool Execution::Impl::wind_down() {
   if (!current) return true;
   if (!current->runs.empty() || current->reading.item) return !idle.empty();
   if (say_what_is_open()) return true;
-  current->loop.reset();
   const OpenRun whole{{current->path, kNoItem, 1}, Value()};
+  Outcome outcome = cut_short(whole);
+  if (const auto error = current->loop ? current->loop->first_error() : std::nullopt;
+      error && error->error_class() == "in_doubt")
+    outcome = {StepStatus::in_doubt, Value(), error};
+  current->loop.reset();
   current->runs.emplace(kNoItem, whole);
-  end_run(kNoItem, cut_short(whole));
+  end_run(kNoItem, outcome);
   return true;
 }
 
 Outcome Execution::Impl::cut_short(const OpenRun& run) const {
   const auto* action = recipe::find_action(current->step->uses);
   const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
-  if (run.doubtful && (!harmless || run.told_doubt)) {
+  if (run.told_doubt || (run.doubtful && !harmless)) {
     StepError why = run.told_doubt.value_or(doubt());
     if (ending) why.message += "; " + ending->error.message;
     return {StepStatus::in_doubt, Value(), std::move(why)};

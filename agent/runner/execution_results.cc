@@ -32,7 +32,11 @@ void Execution::Impl::take(Result result) {
                        : Outcome::failure(tellable(std::move(output).error(), run.label)));
     return;
   }
-  const StepError error = tellable(std::move(result.result).error(), run.label);
+  StepError error = tellable(std::move(result.result).error(), run.label);
+  if (leaves_open(run, error)) {
+    error.classes.insert(error.classes.begin(), "in_doubt");
+    error.message = run.told_doubt->message;
+  }
   const bool broken_off = error.error_class() == "cancelled";
   notice_ending();
   if (error.error_class() == "in_doubt") return take_doubt(run, error);
@@ -43,9 +47,15 @@ void Execution::Impl::take(Result result) {
     run.doubtful = true;
     return;
   }
+  run.told_doubt.reset();
   Outcome failed = Outcome::failure(error);
   failed.output = failed.output.with_label(run.label);
   settle(run, failed);
+}
+
+// A run that did not reach its target has not found out what the one before it, in doubt, has done there.
+bool Execution::Impl::leaves_open(const OpenRun& run, const StepError& error) {
+  return run.told_doubt && (error.error_class() == "connection" || error.error_class() == "timeout");
 }
 
 // The job's limit is also a limit of the step: it ends as at its own `timeout`, whichever word its action found for it.

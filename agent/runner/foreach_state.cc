@@ -94,7 +94,8 @@ void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
 }
 
 void ForeachState::fail(connectors::StepError error) {
-  if (!first_error_) first_error_ = std::move(error);
+  const bool graver = error.error_class() == "in_doubt" && first_error_ && first_error_->error_class() != "in_doubt";
+  if (!first_error_ || graver) first_error_ = std::move(error);
 }
 
 // Counts what is below next_item only: items ahead keep records of their own and are counted again from those.

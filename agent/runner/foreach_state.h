@@ -40,7 +40,7 @@ class ForeachState {
 
   bool all_complete() const { return size_ && complete_below_ == *size_; }
   const std::optional<connectors::StepError>& first_error() const { return first_error_; }  // when it fails the step
-  void fail(connectors::StepError error);
+  void fail(connectors::StepError error);  // the first counts, but a doubt more than what is certain
   // {count, failed, results}: the outputs of the first kKeptResults items, null for a failed or skipped one.
   Value output() const;
   std::int64_t concurrency() const { return spec_->concurrency; }

@@ -17,12 +17,12 @@ namespace {
 
 constexpr std::size_t kMaxToken = 4096;
 
-// While it lives, nothing that is typed is seen, and a signal that would end or stop the program waits until after it.
+// While it lives, nothing that is typed is seen, and a signal that would end the program waits until after it.
 class HiddenInput {
  public:
   explicit HiddenInput(int fd) : fd_(fd) {
     ::sigemptyset(&held_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) ::sigaddset(&held_, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&held_, signal);
     ::sigprocmask(SIG_BLOCK, &held_, &mask_before_);
     ::tcgetattr(fd_, &before_);
     termios hidden = before_;
@@ -36,7 +36,7 @@ class HiddenInput {
     ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
   }
 
-  // Until a line can be read; false when a signal waits.
+  // Until a line can be read; false when a signal waits that ends the program.
   bool wait() const {
     const int signals = ::signalfd(-1, &held_, SFD_CLOEXEC);
     std::array<pollfd, 2> fds{pollfd{fd_, POLLIN, 0}, pollfd{signals, POLLIN, 0}};

@@ -322,6 +322,94 @@ TEST_CASE("a doubt that an action told stays one when its job is cancelled, also
   CHECK(std::ranges::count(job.told(), "in_doubt a#1 in_doubt") == 1);
 }
 
+TEST_CASE("a doubt is decided although the arguments cannot be had any more", "[doubt]") {
+  const auto [choice, finished] =
+      GENERATE(table<std::string, JobStatus>({{"ask", JobStatus::in_doubt}, {"stop", JobStatus::failed}}));
+  JobScript job("steps:\n  - {id: a, uses: command.run@1, retry: {max: 3, on: [any, policy]}, on_in_doubt: " + choice +
+                ", with: {template: t, stdin: \"${{ secrets.other }}\"}}\n");
+  job.held_before().run();
+  CHECK(job.finished == finished);
+  CHECK(job.ran.empty());
+  CHECK(std::ranges::count(job.told(), "in_doubt a#1 in_doubt") == 1);
+}
+
+namespace {
+
+connectors::StepResult<connectors::Output> unanswered(const RunStep&) {
+  return std::unexpected(connectors::StepError{{"in_doubt", "connection"}, "no answer", {}});
+}
+
+}  // namespace
+
+TEST_CASE("a doubt stays one while its step waits to be tried again", "[doubt][retry][cancel]") {
+  JobScript job(
+      "steps:\n  - {id: a, uses: sql.execute@1, connection: db, retry: {max: 2, initial: 1m}, with: {statement: "
+      "\"delete from t\"}}\n");
+  job.keeps_ledger().on("sql.execute@1", unanswered);
+  job.perform(job.turn());
+  (void)job.turn();
+  SECTION("when it is cancelled") { job.execution().cancel("asked"); }
+  SECTION("when it is cancelled after a restart") {
+    job.journal().stored().cancel_reason = "asked";
+    job.restart();
+  }
+  job.run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(job.ran == Lines{"a#1"});
+}
+
+TEST_CASE("a run that does not reach its target settles no doubt", "[doubt]") {
+  JobScript job("steps:\n  - {id: a, uses: file.move@1, connection: c, with: {from: x, to: y}}\n");
+  int runs = 0;
+  const bool there_again = GENERATE(true, false);
+  job.on("file.move@1",
+         [&](const RunStep& step) {
+           if (++runs == 1) return unanswered(step);
+           return there_again && runs == 4 ? fails("not_found", "no such file")
+                                           : fails("connection", "the share is away");
+         })
+      .run();
+  CHECK(job.finished == (there_again ? JobStatus::failed : JobStatus::in_doubt));
+  CHECK(job.end().message == (there_again ? "no such file" : "no answer"));
+  CHECK(runs == (there_again ? 4 : 8));
+}
+
+TEST_CASE("a doubt in a loop is its step's, whatever else ends the loop", "[doubt][foreach]") {
+  const auto loop = [](const std::string& more) {
+    return "steps:\n  - id: a\n    uses: command.run@1\n    on_failure: continue\n    foreach: {over: \"[0, 1]\", "
+           "concurrency: 2" +
+           more + "}\n    with: {template: t}\n";
+  };
+  JobScript job(loop(""));
+  const auto first = job.turn();
+  const auto run = [&](std::size_t i) { return std::get<RunStep>(first.actions.at(i)).run; };
+  SECTION("another item's failure") { job.execution().on_step_result(run(0), fails("exit:1")); }
+  SECTION("a cancel") {
+    job.execution().cancel("asked");
+    job.execution().on_step_result(run(0), fails("cancelled"));
+  }
+  (void)job.turn();
+  job.execution().on_step_result(run(1), unanswered(std::get<RunStep>(first.actions.at(1))));
+  job.run();
+  CHECK(job.finished == JobStatus::in_doubt);
+  CHECK(std::ranges::count(job.told(), "in_doubt a#1 in_doubt") == 1);
+}
+
+TEST_CASE("what an agent that was lost may have begun is in doubt, though its next holder is told to stop at once",
+          "[doubt][cancel]") {
+  const auto [step, finished] = GENERATE(
+      table<std::string, JobStatus>({{"uses: command.run@1, with: {template: t}", JobStatus::in_doubt},
+                                     {"uses: command.run@1, if: 1 == 2, with: {template: t}", JobStatus::cancelled},
+                                     {"uses: file.list@1, connection: c, with: {path: x}", JobStatus::cancelled},
+                                     {"stop: {status: succeeded}", JobStatus::cancelled}}));
+  INFO(step);
+  JobScript job("steps:\n  - {id: a, " + step + "}\n");
+  job.journal().stored().cancel_reason = "asked";
+  job.held_before().run();
+  CHECK(job.finished == finished);
+  CHECK(job.ran.empty());
+}
+
 TEST_CASE("a run that was broken off is remembered by every attempt after it, also after a restart", "[doubt][retry]") {
   JobScript job(
       "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}, retry: {max: 3, initial: 1s}}\n");

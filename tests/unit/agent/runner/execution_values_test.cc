@@ -205,6 +205,10 @@ TEST_CASE("a secret decides neither whether a step runs nor how often", "[execut
       "uses: file.list@1, connection: c, if: \"steps.a.output.text.startsWith('x')\", with: {path: x}",
       "uses: file.list@1, connection: c, if: \"steps.a.output.text == 's3cr3t' ? true : 1 / 0 == 1\", with: {path: x}",
       "uses: file.list@1, connection: c, if: \"steps.a.output.text == 'other' ? true : 1 / 0 == 1\", with: {path: x}",
+      "uses: file.list@1, connection: c, if: \"size([steps.a.output.text.charAt(0) == 's' ? 1 : 1 / 0]) == 1\", with: "
+      "{path: x}",
+      "uses: file.list@1, connection: c, foreach: \"[steps.a.output.text.charAt(0) == 's' ? 1 : 1 / 0]\", with: {path: "
+      "x}",
       "if: size(steps.a.output.text) > 3, stop: {status: succeeded}",
       "uses: file.list@1, connection: c, foreach: \"steps.a.output.text.split('3')\", with: {path: x}",
       "uses: file.list@1, connection: c, foreach: steps.a.output.stdout, with: {path: x}",
@@ -222,6 +226,20 @@ TEST_CASE("a secret decides neither whether a step runs nor how often", "[execut
   CHECK(job.end().error_class == "invalid");
   CHECK(job.end().message.ends_with(
       ": may not depend on a secret: which steps ran, and how often, stands in the job's history"));
+}
+
+TEST_CASE("what a job says at its stop does not depend on a secret", "[execution][secret]") {
+  const auto text = GENERATE(as<std::string>{}, "${{ steps.a.output.text }}", "x ${{ steps.a.output.text }}",
+                             "${{ steps.a.output.text.charAt(0) == 's' ? 'x' : string(1 / 0) }}",
+                             "${{ steps.a.output.text.charAt(0) == 't' ? 'x' : string(1 / 0) }}");
+  JobScript job(
+      "steps:\n  - {id: a, uses: command.run@1, with: {template: t, stdin: \"${{ secrets.token }}\"}}\n"
+      "  - {id: end, stop: {status: failed, message: \"" +
+      text + "\"}}\n");
+  job.on("command.run@1",
+         [](const RunStep& step) { return gives(Value(ValueMap{{"text", *step.arguments.find("stdin")}})); })
+      .run();
+  CHECK(job.end().message == "stopped by the recipe");
 }
 
 TEST_CASE("a masked value may decide, and so may the status of a step that took a secret",
