@@ -164,15 +164,15 @@ StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(co
   return &prepared_.emplace(statement.text, Prepared{std::move(name)}).first->second;
 }
 
-StepResult<void> PostgresConnectionImpl::learn_types(Prepared& prepared, const CallLimits& limits) {
-  if (prepared.types) return {};
+StepResult<std::span<const unsigned>> PostgresConnectionImpl::types_of(Prepared& prepared, const CallLimits& limits) {
+  if (prepared.types) return std::span<const unsigned>(*prepared.types);
   if (PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_TRY(const auto described, only_result(limits, Phase::prepare));
-  prepared.types.emplace();
-  for (int i = 0; i < PQnparams(described.get()); ++i) prepared.types->push_back(PQparamtype(described.get(), i));
-  return {};
+  auto& types = prepared.types.emplace();
+  for (int i = 0; i < PQnparams(described.get()); ++i) types.push_back(PQparamtype(described.get(), i));
+  return std::span<const unsigned>(types);
 }
 
 // Where the server expects something else than bytes it would take theirs for it, or their text form for a text.
@@ -180,8 +180,7 @@ StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const S
                                                      const ValueList& parameters, const CallLimits& limits) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].is(Value::Kind::bytes)) continue;
-    SP_CHECK(learn_types(prepared, limits));
-    const auto& types = prepared.types.value();
+    SP_TRY(const auto types, types_of(prepared, limits));
     if (i < types.size() && types[i] == kByteaType) continue;
     const auto& name = statement.parameters[i];
     return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ class PostgresConnectionImpl final : public Connection {
     std::optional<std::vector<unsigned>> types = {};  // of the parameters, once somebody asked
   };
   StepResult<Prepared*> prepare(const Statement& statement, const CallLimits& limits);
-  StepResult<void> learn_types(Prepared& prepared, const CallLimits& limits);
+  StepResult<std::span<const unsigned>> types_of(Prepared& prepared, const CallLimits& limits);
   StepResult<void> check_bytes(Prepared& prepared, const Statement& statement, const ValueList& parameters,
                                const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
