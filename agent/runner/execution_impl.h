@@ -129,7 +129,6 @@ struct Execution::Impl {
   void take(Result result);
   void take(Pulled pulled);
   bool read_later(const StepError& error);
-  static bool leaves_open(const OpenRun& run, const StepError& error);
   void take_doubt(OpenRun& run, const StepError& error);
   bool retry_doubt(OpenRun& run, StepError error);
   bool ran_out_of_time(const StepError& error) const;

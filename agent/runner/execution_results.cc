@@ -19,6 +19,11 @@ std::chrono::milliseconds spread(std::chrono::milliseconds delay, const std::str
   return delay - delay * digit / 80;
 }
 
+// A run that did not reach its target has not found out what the one before it, in doubt, has done there.
+bool is_unreached(const StepError& error) {
+  return error.error_class() == "connection" || error.error_class() == "timeout";
+}
+
 }  // namespace
 
 void Execution::Impl::take(Result result) {
@@ -33,9 +38,9 @@ void Execution::Impl::take(Result result) {
     return;
   }
   StepError error = tellable(std::move(result.result).error(), run.label);
-  if (leaves_open(run, error)) {
+  if (const auto& told = run.told_doubt; told && is_unreached(error)) {
     error.classes.insert(error.classes.begin(), "in_doubt");
-    error.message = run.told_doubt->message;
+    error.message = told->message;
   }
   const bool broken_off = error.error_class() == "cancelled";
   notice_ending();
@@ -51,11 +56,6 @@ void Execution::Impl::take(Result result) {
   Outcome failed = Outcome::failure(error);
   failed.output = failed.output.with_label(run.label);
   settle(run, failed);
-}
-
-// A run that did not reach its target has not found out what the one before it, in doubt, has done there.
-bool Execution::Impl::leaves_open(const OpenRun& run, const StepError& error) {
-  return run.told_doubt && (error.error_class() == "connection" || error.error_class() == "timeout");
 }
 
 // The job's limit is also a limit of the step: it ends as at its own `timeout`, whichever word its action found for it.
