@@ -114,7 +114,8 @@ struct Execution::Impl {
 
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
-  bool has_worker() const;
+  bool takes_worker() const;
+  bool has_worker() const;  // when the step needs one
   void launch(OpenRun& run);
   bool keeps_ledger(const recipe::ActionInfo& action, const Value& arguments) const;
   bool settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments);

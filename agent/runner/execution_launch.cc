@@ -36,9 +36,9 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   return run;
 }
 
-bool Execution::Impl::has_worker() const {
-  return recipe::needs_no_worker(current->step->uses) || !ports.worker || ports.worker();
-}
+bool Execution::Impl::takes_worker() const { return !ports.worker || ports.worker(); }
+
+bool Execution::Impl::has_worker() const { return recipe::needs_no_worker(current->step->uses) || takes_worker(); }
 
 void Execution::Impl::launch(OpenRun& run) {
   const auto* action = recipe::find_action(current->step->uses);

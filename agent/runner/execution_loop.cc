@@ -111,7 +111,7 @@ bool Execution::Impl::open_item(std::int64_t item) {
 
 void Execution::Impl::read_item(std::int64_t item) {
   auto& reading = current->reading;
-  if (now.steady < reading.not_before || !has_worker()) return;
+  if (now.steady < reading.not_before || !takes_worker()) return;  // also for an action that needs none
   tell_loop();
   reading.item = item;
   reading.interrupted = false;

@@ -124,6 +124,23 @@ steps:
   CHECK(job.finished == JobStatus::succeeded);
 }
 
+TEST_CASE("but reading the rows for them does", "[execution][worker][foreach]") {
+  JobScript job(
+      "steps:\n  - {id: rows, uses: csv.read@1, with: {source: \"${{ trigger.inputs.file }}\"}}\n"
+      "  - {id: a, uses: log.write@1, foreach: steps.rows.output.rows, with: {text: \"${{ string(item) }}\"}}\n",
+      R"({"kind":"manual","inputs":{"file":{"$handle":"file","path":"x"}}})");
+  job.on("csv.read@1", [](const RunStep&) {
+    const Value handle(Handle{"rows", {{"format", "csv"}}});
+    return gives(Value(ValueMap{{"rows", handle}, {"batches", handle}}));
+  });
+  job.rows({Value(1), Value(2)}).workers(2);
+  play(job);  // the step, and the first row
+  CHECK(job.told().back() == "succeeded a[0]#1");
+  CHECK(job.turn().actions.empty());
+  job.workers(2).run();
+  CHECK(job.finished == JobStatus::succeeded);
+}
+
 TEST_CASE("a foreach begins with its first item", "[execution][worker][foreach]") {
   const std::string text = R"(
 steps:

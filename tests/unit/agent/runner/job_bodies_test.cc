@@ -260,6 +260,25 @@ ASYNC_TEST_CASE("a foreach over rows reads them on the pool, and goes on at the 
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("rows are read with a worker also for an action that needs none", "[engine][foreach]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  CountingRows rows;
+  bench.openers = {&rows};
+  bench.csv.does([](const auto&, const auto&) {
+    return gives(Value(ValueMap{{"rows", rows_handle(20)}, {"batches", rows_handle(20)}}));
+  });
+  co_await bench.open();
+  co_await bench.link_up();
+  const std::string recipe = canonical(
+      "steps:\n  - {id: rows, uses: csv.read@1, with: {source: \"${{ trigger.file }}\"}}\n"
+      "  - {id: a, uses: log.write@1, foreach: steps.rows.output.rows, with: {text: \"${{ string(item.n) }}\"}}\n",
+      "trigger: {uses: file.watch@1, connection: share, with: {path: in}}\n");
+  co_await bench.say(dispatch(recipe, {.trigger_json = R"({"file":{"$handle":"file","path":"x"}})"}));
+  co_await until([&] { return bench.uplink->has("job_finished succeeded"); }, "the job ends");
+  CHECK(rows.opened == 1);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("what a job spooled goes with it", "[engine][spool]") {
   EngineBench bench(co_await asio::this_coro::executor);
   bench.list.does(
