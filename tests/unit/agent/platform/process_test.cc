@@ -78,8 +78,9 @@ bool is_gone(pid_t pid) {
   for (int i = 0; i < 500; ++i) {
     if (::kill(pid, 0) != 0) return true;
     std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
-    if (text.find(") Z ") != std::string::npos) return true;  // dead, its new parent has not looked yet
+    std::string text;
+    std::getline(stat, text);  // fails when it goes away just now
+    if (text.contains(") Z ")) return true;  // dead, its new parent has not looked yet
     std::this_thread::sleep_for(10ms);
   }
   return false;
