@@ -31,7 +31,7 @@ struct OpenRun {
   bool interrupted = false;                  // the leave to act was withdrawn while it ran
   bool durable_wait = false;                 // sleeping is all it does
   bool repeats = false;                      // what it has done is found out by the next run, with the same key
-  bool ledger = true;                        // those runs kept one
+  bool ledger = true;                        // every run so far whose end nobody knows kept one
   std::optional<StepError> told_doubt = {};  // by its action, and no run since has settled it
   std::uint32_t doubts = 0;                  // how often its action told one
   Label label = Label::none;                 // of its arguments
@@ -114,6 +114,7 @@ struct Execution::Impl {
 
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
+  bool is_harmless() const;  // to do the current step again
   bool takes_worker() const;
   bool has_worker() const;  // when the step needs one
   void launch(OpenRun& run);

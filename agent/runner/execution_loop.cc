@@ -183,9 +183,7 @@ bool Execution::Impl::wind_down() {
 }
 
 Outcome Execution::Impl::cut_short(const OpenRun& run) const {
-  const auto* action = recipe::find_action(current->step->uses);
-  const bool harmless = action != nullptr && action->repeat == recipe::Repeat::safe;
-  if (run.told_doubt || (run.doubtful && !harmless)) {
+  if (run.told_doubt || (run.doubtful && !is_harmless())) {
     StepError why = run.told_doubt.value_or(doubt());
     if (ending) why.message += "; " + ending->error.message;
     return {StepStatus::in_doubt, Value(), std::move(why)};

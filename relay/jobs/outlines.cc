@@ -21,23 +21,23 @@ std::size_t weight_of(const recipe::Recipe& outline) {
 
 store::awaitable<Result<RecipeOutlines::Outline>> RecipeOutlines::find(OrgId org, RecipeId recipe,
                                                                        std::uint32_t version) {
-  Key key{org, recipe, version};
+  const Key key{org, recipe, version};
   if (const auto it = kept_.find(key); it != kept_.end()) co_return it->second;
   SP_CO_TRY(const auto stored, co_await recipes_.version(org, recipe, version));
   SP_CO_TRY(auto read, read_outline(stored.canonical_json));
   auto outline = std::make_shared<const recipe::Recipe>(std::move(read));
-  keep(std::move(key), outline);
+  keep(key, outline);
   co_return outline;
 }
 
-void RecipeOutlines::keep(Key key, Outline outline) {
+void RecipeOutlines::keep(const Key& key, const Outline& outline) {
   const auto bytes = weight_of(*outline);
   if (bytes > kMaxOutlines) return;
   if (kept_bytes_ + bytes > kMaxOutlines) {
     kept_.clear();
     kept_bytes_ = 0;
   }
-  if (kept_.try_emplace(std::move(key), std::move(outline)).second) kept_bytes_ += bytes;
+  if (kept_.try_emplace(key, outline).second) kept_bytes_ += bytes;
 }
 
 }  // namespace sallyport::jobs

@@ -30,7 +30,7 @@ class RecipeOutlines {
     friend auto operator<=>(const Key&, const Key&) = default;
   };
 
-  void keep(Key key, Outline outline);
+  void keep(const Key& key, const Outline& outline);
 
   store::Recipes& recipes_;
   std::map<Key, Outline> kept_;  // versions never change; emptied when it would pass kMaxOutlines

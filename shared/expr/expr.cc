@@ -45,8 +45,6 @@ std::string to_string(const Problem& problem) {
   return fmt::format("line {}, column {}: {}", problem.line, problem.column, problem.message);
 }
 
-Error to_error(Problem problem) { return Error{Errc::invalid, to_string(problem)}; }
-
 Environment& Environment::declare(std::string name, Type type) {
   variables_.insert_or_assign(std::move(name), std::move(type));
   return *this;

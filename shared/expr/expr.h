@@ -33,7 +33,6 @@ using Outcome = std::expected<T, Problem>;
 
 // "line 1, column 5: undeclared reference to 'stpes' (did you mean 'steps'?)"
 std::string to_string(const Problem& problem);
-Error to_error(Problem problem);  // Errc::invalid
 
 enum class Checking {
   strict,  // types that are known must agree, every name must be declared
