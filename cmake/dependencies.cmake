@@ -6,11 +6,16 @@ find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
-pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(LIBPQ REQUIRED libpq)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 find_package(Catch2 2.13 REQUIRED)
+
+# libpq is loaded while the program runs (agent/connectors/sql/libpq.h): its headers only.
+add_library(libpq_headers INTERFACE)
+add_library(libpq::headers ALIAS libpq_headers)
+target_include_directories(libpq_headers SYSTEM INTERFACE ${LIBPQ_INCLUDE_DIRS})
 
 # Asio and Beast, their non-template code compiled once, in shared/async and relay/http.
 add_library(asio INTERFACE)

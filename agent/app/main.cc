@@ -1,4 +1,5 @@
 #include "agent/app/agent.h"
+#include "agent/connectors/sql/database.h"
 
 #include <fmt/format.h>
 
@@ -74,8 +75,18 @@ Result<void> run(const Words& words) {
   return app::run_agent(config, clock, Log(sink, clock, config.agent.log_level));
 }
 
+// What a connection needs of this machine, beside its settings.
+Result<void> check_machine(const std::string& name, const policy::Connection& connection) {
+  const auto* sql = connection.sql();
+  if (sql == nullptr || !std::holds_alternative<policy::PostgresConnection>(sql->server)) return {};
+  auto client = connectors::sql::check_postgres_client();
+  if (client) return {};
+  return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());
+}
+
 Result<void> check(const Words& words) {
   SP_TRY(const auto config, load(words.config_dir));
+  for (const auto& [name, connection] : config.connections) SP_CHECK(check_machine(name, connection));
   fmt::print("{}: agent.yaml, connections.yaml ({}) and policy.yaml are good\n", words.config_dir,
              config.connections.size());
   return {};

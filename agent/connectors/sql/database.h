@@ -74,5 +74,7 @@ std::unique_ptr<Database> make_sqlite(policy::SqliteConnection settings, policy:
 // The vault outlives the database; the password is asked for at each connect and handed to libpq only. libpq holds the
 // row it reads up to twice, before anything here can look at its size: PostgreSQL's own limit is 1 GB for a value.
 std::unique_ptr<Database> make_postgres(policy::PostgresConnection settings, const vault::Vault& vault);
+// Whether PostgreSQL's client library is on this machine. Errors: not_found, with what to install.
+Result<void> check_postgres_client();
 
 }  // namespace sallyport::connectors::sql

@@ -1,10 +1,10 @@
+#include "agent/connectors/sql/libpq.h"
 #include "agent/connectors/sql/postgres_connection.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/socket_wait.h"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <algorithm>
 #include <chrono>
@@ -34,7 +34,7 @@ class Options {
     values.push_back(secret.c_str());
     names.push_back(nullptr);
     values.push_back(nullptr);
-    ConnectionOwner connection(PQconnectStartParams(names.data(), values.data(), 0));
+    ConnectionOwner connection(libpq().PQconnectStartParams(names.data(), values.data(), 0));
     wipe(secret.data(), secret.size());
     if (!connection) return fail(Errc::internal, "out of memory");
     return connection;
@@ -90,8 +90,8 @@ StepResult<void> finish_connecting(PGconn* connection, const std::string& doing,
     if (Clock::now() >= limits.deadline) return step_fail("connection", doing + ": the server did not answer in time");
     const auto need = state == PGRES_POLLING_READING ? platform::SocketNeed::reading : platform::SocketNeed::writing;
     const auto slice = std::min<Clock::duration>(50ms, limits.deadline - Clock::now());
-    const auto socket = platform::wait_for_socket(PQsocket(connection), need, slice);
-    if (socket == platform::SocketState::ready) state = PQconnectPoll(connection);
+    const auto socket = platform::wait_for_socket(libpq().PQsocket(connection), need, slice);
+    if (socket == platform::SocketState::ready) state = libpq().PQconnectPoll(connection);
   }
   return {};
 }
@@ -101,6 +101,7 @@ StepResult<void> finish_connecting(PGconn* connection, const std::string& doing,
 StepResult<std::unique_ptr<Connection>> connect_postgres(const policy::PostgresConnection& settings,
                                                          const vault::Vault& vault, const CallLimits& limits) {
   SP_CHECK(check_environment());
+  if (const auto loaded = load_libpq(); !loaded) return step_fail("connection", loaded.error().message);
   Secret password;
   if (settings.password) {
     SP_TRY(password, to_step(vault.resolve(settings.password)));
@@ -110,8 +111,8 @@ StepResult<std::unique_ptr<Connection>> connect_postgres(const policy::PostgresC
       fmt::format("connecting to the database {} on {}:{}", settings.database, settings.host, settings.port);
   const CallLimits connecting{std::min(limits.deadline, Clock::now() + settings.connect_timeout), limits.stop};
   SP_CHECK(finish_connecting(connection.get(), doing, connecting));
-  PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);  // a notice may quote rows
-  if (PQsetnonblocking(connection.get(), 1) != 0)
+  libpq().PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);  // a notice may quote rows
+  if (libpq().PQsetnonblocking(connection.get(), 1) != 0)
     return std::unexpected(postgres_connection_error(connection.get(), doing));
   auto ready = std::make_unique<PostgresConnectionImpl>(std::move(connection));
   ready->watch_client(connecting);

@@ -1,10 +1,10 @@
 #include "agent/connectors/sql/postgres_connection.h"
 
+#include "agent/connectors/sql/libpq.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/connectors/sql/postgres_values.h"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <algorithm>
 #include <charconv>
@@ -20,13 +20,13 @@ using namespace std::chrono_literals;
 constexpr auto kRollbackLimit = 5s;
 
 bool is_good(const PGresult* result) {
-  const auto status = PQresultStatus(result);
+  const auto status = libpq().PQresultStatus(result);
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE ||
          status == PGRES_EMPTY_QUERY;
 }
 
 std::int64_t rows_changed(PGresult* result) {
-  const std::string_view text = PQcmdTuples(result);
+  const std::string_view text = libpq().PQcmdTuples(result);
   std::int64_t count = 0;
   std::from_chars(text.data(), text.data() + text.size(), count);
   return count;
@@ -34,29 +34,29 @@ std::int64_t rows_changed(PGresult* result) {
 
 std::vector<std::string> column_names(const PGresult* result) {
   std::vector<std::string> names;
-  names.reserve(static_cast<std::size_t>(PQnfields(result)));
-  for (int i = 0; i < PQnfields(result); ++i) names.emplace_back(PQfname(result, i));
+  names.reserve(static_cast<std::size_t>(libpq().PQnfields(result)));
+  for (int i = 0; i < libpq().PQnfields(result); ++i) names.emplace_back(libpq().PQfname(result, i));
   return names;
 }
 
 std::string_view cell(const PGresult* result, int column) {
-  return {PQgetvalue(result, 0, column), static_cast<std::size_t>(PQgetlength(result, 0, column))};
+  return {libpq().PQgetvalue(result, 0, column), static_cast<std::size_t>(libpq().PQgetlength(result, 0, column))};
 }
 
 // In single-row mode a result has one row or none.
 std::uint64_t row_bytes(const PGresult* result) {
   std::uint64_t bytes = 0;
-  for (int i = 0; i < PQnfields(result); ++i) bytes += cell(result, i).size();
+  for (int i = 0; i < libpq().PQnfields(result); ++i) bytes += cell(result, i).size();
   return bytes;
 }
 
 ValueList read_row(const PGresult* result) {
   ValueList values;
-  for (int i = 0; i < PQnfields(result); ++i) {
-    if (PQgetisnull(result, 0, i) != 0) {
+  for (int i = 0; i < libpq().PQnfields(result); ++i) {
+    if (libpq().PQgetisnull(result, 0, i) != 0) {
       values.emplace_back();
     } else {
-      values.push_back(postgres_value(PQftype(result, i), cell(result, i)));
+      values.push_back(postgres_value(libpq().PQftype(result, i), cell(result, i)));
     }
   }
   return values;
@@ -93,12 +93,12 @@ StepResult<void> PostgresConnectionImpl::skip_results(const CallLimits& limits) 
 }
 
 void PostgresConnectionImpl::watch_client(const CallLimits& limits) {
-  watches_client_ = PQserverVersion(session_.get()) >= 140'000 &&
+  watches_client_ = libpq().PQserverVersion(session_.get()) >= 140'000 &&
                     simple("set client_connection_check_interval = 1000", limits).has_value();
 }
 
 StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const CallLimits& limits) {
-  if (PQsendQuery(session_.get(), text.c_str()) == 0)
+  if (libpq().PQsendQuery(session_.get(), text.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_CHECK(only_result(limits));
@@ -135,7 +135,7 @@ StepResult<void> PostgresConnectionImpl::commit(const CallLimits& limits) {
 }
 
 void PostgresConnectionImpl::rollback() noexcept {
-  const auto state = PQtransactionStatus(session_.get());
+  const auto state = libpq().PQtransactionStatus(session_.get());
   if (!session_.is_broken() && (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)) {
     (void)simple("rollback", CallLimits{std::chrono::steady_clock::now() + kRollbackLimit, {}});
   }
@@ -145,7 +145,7 @@ void PostgresConnectionImpl::rollback() noexcept {
 // have changed either.
 StepResult<void> PostgresConnectionImpl::check_lexis() {
   for (const auto [name, value] : {std::pair{"standard_conforming_strings", "on"}, {"client_encoding", "UTF8"}}) {
-    const char* now = PQparameterStatus(session_.get(), name);
+    const char* now = libpq().PQparameterStatus(session_.get(), name);
     if (now == nullptr || std::string_view(now) != value)
       return step_fail("invalid", fmt::format("{} is not {} in this session; no statement may change it", name, value));
   }
@@ -157,7 +157,7 @@ StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(co
   if (const auto it = prepared_.find(statement.text); it != prepared_.end()) return &it->second;
   SP_CHECK(check_lexis());
   auto name = fmt::format("s{}", next_name_++);
-  if (PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
+  if (libpq().PQsendPrepare(session_.get(), name.c_str(), statement.text.c_str(), 0, nullptr) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_CHECK(only_result(limits, Phase::prepare));
@@ -166,12 +166,12 @@ StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(co
 
 StepResult<std::span<const unsigned>> PostgresConnectionImpl::types_of(Prepared& prepared, const CallLimits& limits) {
   if (prepared.types) return std::span<const unsigned>(*prepared.types);
-  if (PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
+  if (libpq().PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_TRY(const auto described, only_result(limits, Phase::prepare));
   auto& types = prepared.types.emplace();
-  for (int i = 0; i < PQnparams(described.get()); ++i) types.push_back(PQparamtype(described.get(), i));
+  for (int i = 0; i < libpq().PQnparams(described.get()); ++i) types.push_back(libpq().PQparamtype(described.get(), i));
   return std::span<const unsigned>(types);
 }
 
@@ -199,8 +199,8 @@ StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const 
     return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
                                             statement.parameters[*at]));
   }
-  if (PQsendQueryPrepared(session_.get(), prepared->name.c_str(), given.count(), given.pointers(), given.lengths(),
-                          given.formats(), 0) == 0) {
+  if (libpq().PQsendQueryPrepared(session_.get(), prepared->name.c_str(), given.count(), given.pointers(),
+                                  given.lengths(), given.formats(), 0) == 0) {
     return std::unexpected(session_.broken("sending to the database"));
   }
   return session_.flush(limits);
@@ -210,7 +210,8 @@ StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const 
 // number of rows changed. After an error of `take` the rest is still to come, so the session is not usable again.
 template <class Take>
 StepResult<std::int64_t> PostgresConnectionImpl::take_results(const CallLimits& limits, Take take) {
-  if (PQsetSingleRowMode(session_.get()) == 0) return std::unexpected(session_.broken("reading from the database"));
+  if (libpq().PQsetSingleRowMode(session_.get()) == 0)
+    return std::unexpected(session_.broken("reading from the database"));
   std::optional<std::int64_t> changed;
   for (;;) {
     SP_TRY(const auto result, session_.next_result(limits));
@@ -231,7 +232,7 @@ StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statem
                                                          DroppedRows& dropped, const CallLimits& limits) {
   SP_CHECK(send(statement, parameters, limits));
   return take_results(limits, [&](const PGresult* result) -> StepResult<void> {
-    return PQntuples(result) == 0 ? StepResult<void>() : dropped.drop(row_bytes(result));
+    return libpq().PQntuples(result) == 0 ? StepResult<void>() : dropped.drop(row_bytes(result));
   });
 }
 
@@ -242,7 +243,7 @@ StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const
   bool begun = false;
   SP_CHECK(take_results(limits, [&](const PGresult* result) -> StepResult<void> {
     if (!std::exchange(begun, true)) SP_CHECK(sink.begin(column_names(result)));
-    if (PQntuples(result) == 0) return {};
+    if (libpq().PQntuples(result) == 0) return {};
     SP_CHECK(check_row(++count, row_bytes(result)));
     return sink.row(read_row(result));
   }));
@@ -250,7 +251,7 @@ StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const
 }
 
 bool PostgresConnectionImpl::is_usable() {
-  return session_.is_usable() && PQconsumeInput(session_.get()) != 0 && session_.is_usable();
+  return session_.is_usable() && libpq().PQconsumeInput(session_.get()) != 0 && session_.is_usable();
 }
 
 }  // namespace sallyport::connectors::sql

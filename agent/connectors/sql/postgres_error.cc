@@ -1,7 +1,8 @@
 #include "agent/connectors/sql/postgres_error.h"
 
+#include "agent/connectors/sql/libpq.h"
+
 #include <fmt/format.h>
-#include <libpq-fe.h>
 
 #include <algorithm>
 #include <array>
@@ -62,7 +63,7 @@ constexpr std::array kNames{
 };
 
 std::string_view field(const pg_result* result, int code) {
-  const char* text = PQresultErrorField(result, code);
+  const char* text = libpq().PQresultErrorField(result, code);
   return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
@@ -104,13 +105,13 @@ std::string without_address(const std::string& text) {
 }
 
 StepError broken_session_error(const pg_conn* connection, std::string_view doing) {
-  const auto reason = without_address(first_line(PQerrorMessage(connection)));
+  const auto reason = without_address(first_line(libpq().PQerrorMessage(connection)));
   return {
       {"connection"}, fmt::format("{}: {}", doing, reason.empty() ? "the server closed the connection" : reason), {}};
 }
 
 StepError postgres_connection_error(const pg_conn* connection, std::string_view doing) {
-  auto reason = connection == nullptr ? std::string("out of memory") : first_line(PQerrorMessage(connection));
+  auto reason = connection == nullptr ? std::string("out of memory") : first_line(libpq().PQerrorMessage(connection));
   const bool refused = reason.contains("authentication failed") || reason.contains("no password supplied") ||
                        reason.contains("pg_hba.conf");
   if (reason.contains("does not exist"))

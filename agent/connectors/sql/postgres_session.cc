@@ -1,9 +1,8 @@
 #include "agent/connectors/sql/postgres_session.h"
 
+#include "agent/connectors/sql/libpq.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/platform/socket_wait.h"
-
-#include <libpq-fe.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,17 +18,19 @@ constexpr auto kServersOwnLimit = 1s;  // the server's statement_timeout comes f
 
 }  // namespace
 
-void FreeConnection::operator()(pg_conn* connection) const { PQfinish(connection); }
-void FreeResult::operator()(pg_result* result) const { PQclear(result); }
+void FreeConnection::operator()(pg_conn* connection) const { libpq().PQfinish(connection); }
+void FreeResult::operator()(pg_result* result) const { libpq().PQclear(result); }
 
 StepError PostgresSession::broken(std::string_view doing) {
   broken_ = true;
   return broken_session_error(connection_.get(), doing);
 }
 
-bool PostgresSession::is_alive() const { return !broken_ && PQstatus(connection_.get()) == CONNECTION_OK; }
+bool PostgresSession::is_alive() const { return !broken_ && libpq().PQstatus(connection_.get()) == CONNECTION_OK; }
 
-bool PostgresSession::is_usable() const { return is_alive() && PQtransactionStatus(connection_.get()) == PQTRANS_IDLE; }
+bool PostgresSession::is_usable() const {
+  return is_alive() && libpq().PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
+}
 
 StepError PostgresSession::interrupt(const CallLimits& limits) {
   broken_ = true;
@@ -43,7 +44,7 @@ StepResult<void> PostgresSession::wait(For what, const CallLimits& limits) {
     if (limits.stop.stop_requested() || Clock::now() >= give_up) return std::unexpected(interrupt(limits));
     const auto slice = std::min<Clock::duration>(kSlice, give_up - Clock::now());
     const auto need = what == For::writing ? platform::SocketNeed::either : platform::SocketNeed::reading;
-    switch (platform::wait_for_socket(PQsocket(connection_.get()), need, slice)) {
+    switch (platform::wait_for_socket(libpq().PQsocket(connection_.get()), need, slice)) {
       case platform::SocketState::ready: return {};
       case platform::SocketState::failed: return std::unexpected(broken("waiting for the database"));
       case platform::SocketState::not_yet: break;
@@ -53,20 +54,20 @@ StepResult<void> PostgresSession::wait(For what, const CallLimits& limits) {
 
 StepResult<void> PostgresSession::flush(const CallLimits& limits) {
   for (;;) {
-    const int left = PQflush(connection_.get());
+    const int left = libpq().PQflush(connection_.get());
     if (left == 0) return {};
     if (left < 0) return std::unexpected(broken("sending to the database"));
     SP_CHECK(wait(For::writing, limits));
-    if (PQconsumeInput(connection_.get()) == 0) return std::unexpected(broken("sending to the database"));
+    if (libpq().PQconsumeInput(connection_.get()) == 0) return std::unexpected(broken("sending to the database"));
   }
 }
 
 StepResult<ResultOwner> PostgresSession::next_result(const CallLimits& limits) {
-  while (PQisBusy(connection_.get()) != 0) {
+  while (libpq().PQisBusy(connection_.get()) != 0) {
     SP_CHECK(wait(For::reading, limits));
-    if (PQconsumeInput(connection_.get()) == 0) return std::unexpected(broken("reading from the database"));
+    if (libpq().PQconsumeInput(connection_.get()) == 0) return std::unexpected(broken("reading from the database"));
   }
-  return ResultOwner(PQgetResult(connection_.get()));
+  return ResultOwner(libpq().PQgetResult(connection_.get()));
 }
 
 }  // namespace sallyport::connectors::sql

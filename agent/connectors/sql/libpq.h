@@ -1,0 +1,63 @@
+#pragma once
+
+#include "shared/base/result.h"
+
+#include <string>
+
+#include <libpq-fe.h>
+
+namespace sallyport::connectors::sql {
+
+#define SALLYPORT_LIBPQ_FUNCTIONS(X) \
+  X(PQclear)                         \
+  X(PQcmdTuples)                     \
+  X(PQconnectPoll)                   \
+  X(PQconnectStartParams)            \
+  X(PQconsumeInput)                  \
+  X(PQerrorMessage)                  \
+  X(PQfinish)                        \
+  X(PQflush)                         \
+  X(PQfname)                         \
+  X(PQftype)                         \
+  X(PQgetResult)                     \
+  X(PQgetisnull)                     \
+  X(PQgetlength)                     \
+  X(PQgetvalue)                      \
+  X(PQisBusy)                        \
+  X(PQnfields)                       \
+  X(PQnparams)                       \
+  X(PQntuples)                       \
+  X(PQparameterStatus)               \
+  X(PQparamtype)                     \
+  X(PQresultErrorField)              \
+  X(PQresultStatus)                  \
+  X(PQsendDescribePrepared)          \
+  X(PQsendPrepare)                   \
+  X(PQsendQuery)                     \
+  X(PQsendQueryPrepared)             \
+  X(PQserverVersion)                 \
+  X(PQsetNoticeReceiver)             \
+  X(PQsetSingleRowMode)              \
+  X(PQsetnonblocking)                \
+  X(PQsocket)                        \
+  X(PQstatus)                        \
+  X(PQtransactionStatus)
+
+// The functions of libpq, under their own names.
+struct Libpq {
+#define SALLYPORT_MEMBER(name) decltype(&::name) name = nullptr;
+  SALLYPORT_LIBPQ_FUNCTIONS(SALLYPORT_MEMBER)
+#undef SALLYPORT_MEMBER
+};
+
+// Errors: not_found, with what to install.
+Result<Libpq> open_libpq(const std::string& file = "libpq.so.5");
+
+// libpq is loaded by the first connection to PostgreSQL, not with the program: Debian's brings LDAP, Kerberos and a
+// second TLS, 3 MiB that an agent without PostgreSQL neither holds nor needs installed (docs/decisions/0015). Any
+// thread may ask; after a failure the next one tries again.
+Result<void> load_libpq();
+// After load_libpq.
+const Libpq& libpq();
+
+}  // namespace sallyport::connectors::sql
