@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Benchmarks of whole programs: bench.py BIN [footprint|dispatch|idle]...; the first two when none is named.
+"""Benchmarks of whole programs: bench.py BIN [footprint|dispatch|idle|postgres]...; the first two when none is named.
 
 footprint  memory and CPU of an idle, linked agent, before it has done anything and after 100 jobs: resident, private, CPU ticks in 20 s
 dispatch   time from the API call being sent to the first step running, one job after the other on an idle pair; p50, p95, p99.
            Fails when p50 reaches 50 ms; footprint when the agent reaches 20 MB, or 6 MB of its own, before or after.
+postgres   footprint for an agent that writes to PostgreSQL, and so loads its client library: told, not judged (docs/decisions/0015). Alone.
 idle       the same for an agent that had nothing to do for longer than a lease, which it has to have confirmed then (docs/decisions/0007)
 Figures go into docs/benchmarks.md with the machine they were taken on.
 """
@@ -16,7 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
 from failover import LEASE, set_lease  # noqa: E402
-from kill_loop import World, start_pair  # noqa: E402
+from kill_loop import Postgres, World, start_pair  # noqa: E402
 
 
 def instant(text):
@@ -60,6 +61,11 @@ def footprint(world):
     return all(kib["Rss"] * 1024 < 20_000_000 and kib["Private_Dirty"] * 1024 < 6_000_000 for kib in (fresh, used))
 
 
+def postgres(world):
+    footprint(world)
+    return True
+
+
 def idle_agent(world, when):
     pid = world.processes["agent"].pid
     time.sleep(5)
@@ -79,12 +85,12 @@ def idle_agent(world, when):
 
 def main():
     wanted = sys.argv[2:] or ["footprint", "dispatch"]
-    world = World(sys.argv[1])
+    world = World(sys.argv[1], server=Postgres if "postgres" in wanted else None)
     try:
         if "idle" in wanted:
             set_lease(world)
         start_pair(world)
-        results = [{"dispatch": dispatch, "footprint": footprint, "idle": idle}[name](world) for name in wanted]
+        results = [{"dispatch": dispatch, "footprint": footprint, "idle": idle, "postgres": postgres}[name](world) for name in wanted]
         return 0 if all(results) else 1
     finally:
         world.close()

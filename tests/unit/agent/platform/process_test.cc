@@ -79,7 +79,7 @@ bool is_gone(pid_t pid) {
     if (::kill(pid, 0) != 0) return true;
     std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
     std::string text;
-    std::getline(stat, text);  // fails when it goes away just now
+    std::getline(stat, text);                // fails when it goes away just now
     if (text.contains(") Z ")) return true;  // dead, its new parent has not looked yet
     std::this_thread::sleep_for(10ms);
   }
