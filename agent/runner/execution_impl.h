@@ -114,7 +114,7 @@ struct Execution::Impl {
 
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
-  bool is_harmless() const;  // to do the current step again
+  static bool is_harmless(const recipe::ActionInfo* action);  // to do it again; nullptr: none of ours, so no
   bool takes_worker() const;
   bool has_worker() const;  // when the step needs one
   void launch(OpenRun& run);

@@ -26,7 +26,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   run.ledger = past.ledger;
   run.repeated = past.doubted;
   if (!past.wake_at) return run;
-  if (past.doubted && !is_harmless()) run.told_doubt = doubt();
+  if (past.doubted && !is_harmless(recipe::find_action(current->step->uses))) run.told_doubt = doubt();
   run.stage = Stage::sleeping;
   run.wake = steady_at(*past.wake_at, past.wake_after);
   run.durable_wait = past.doubtful;
@@ -34,8 +34,7 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   return run;
 }
 
-bool Execution::Impl::is_harmless() const {
-  const auto* action = recipe::find_action(current->step->uses);
+bool Execution::Impl::is_harmless(const recipe::ActionInfo* action) {
   return action != nullptr && action->repeat == recipe::Repeat::safe;
 }
 
@@ -48,7 +47,7 @@ void Execution::Impl::launch(OpenRun& run) {
   auto arguments = arguments_of(run, action);
   if (!arguments) {
     report_started(run, "");
-    if (run.doubtful && !is_harmless() && !decide_doubt(run)) return;
+    if (run.doubtful && !is_harmless(action) && !decide_doubt(run)) return;
     return settle(run, Outcome::failure(std::move(arguments).error()));
   }
   run.label = deep_label(*arguments) | mask_of(*current->step);
@@ -100,7 +99,7 @@ bool Execution::Impl::keeps_ledger(const recipe::ActionInfo& action, const Value
 // True: run it again with the same key. Otherwise the recipe's word counts, and the run has ended.
 bool Execution::Impl::settle_doubt(OpenRun& run, const recipe::ActionInfo* action, const Value& arguments) {
   const bool marked = run.ledger && keeps_ledger(*action, arguments);
-  return (run.doubts < kMostDoubts && (marked || is_harmless())) || decide_doubt(run);
+  return (run.doubts < kMostDoubts && (marked || is_harmless(action))) || decide_doubt(run);
 }
 
 // As the recipe says; false when the run has ended.
@@ -141,7 +140,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
   run.ledger = (!run.doubtful || run.ledger) && keeps_ledger(info, arguments);
   auto intent = intent_of(run.id);
   intent.ledger = run.ledger;
-  run.repeats = run.ledger || is_harmless();
+  run.repeats = run.ledger || is_harmless(&info);
   record_intent(std::move(intent));
   report_started(run, shown(arguments.with_label(mask_of(*current->step))));
   if (!std::exchange(run.announced, false) && run.doubtful) {

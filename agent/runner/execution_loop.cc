@@ -183,7 +183,7 @@ bool Execution::Impl::wind_down() {
 }
 
 Outcome Execution::Impl::cut_short(const OpenRun& run) const {
-  if (run.told_doubt || (run.doubtful && !is_harmless())) {
+  if (run.told_doubt || (run.doubtful && !is_harmless(recipe::find_action(current->step->uses)))) {
     StepError why = run.told_doubt.value_or(doubt());
     if (ending) why.message += "; " + ending->error.message;
     return {StepStatus::in_doubt, Value(), std::move(why)};

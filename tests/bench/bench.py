@@ -51,6 +51,10 @@ def idle(world):
     return dispatch(world, runs=12, pause=LEASE + 1)
 
 
+def has_libpq(world):
+    return "/libpq.so" in pathlib.Path(f"/proc/{world.processes['agent'].pid}/maps").read_text()
+
+
 def footprint(world):
     fresh = idle_agent(world, "before any job")
     jobs = [world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"n": n}})[1]["id"] for n in range(100)]
@@ -58,6 +62,7 @@ def footprint(world):
         first_step_started(world, job)
     time.sleep(45)  # their ends, and the agent's tidying up
     used = idle_agent(world, "after 100 jobs")
+    assert has_libpq(world) == bool(world.server), "PostgreSQL's client library is loaded exactly by an agent that uses it"
     return all(kib["Rss"] * 1024 < 20_000_000 and kib["Private_Dirty"] * 1024 < 6_000_000 for kib in (fresh, used))
 
 
@@ -85,6 +90,8 @@ def idle_agent(world, when):
 
 def main():
     wanted = sys.argv[2:] or ["footprint", "dispatch"]
+    if "postgres" in wanted and len(wanted) > 1:
+        raise SystemExit("postgres stands alone: it is another agent")
     world = World(sys.argv[1], server=Postgres if "postgres" in wanted else None)
     try:
         if "idle" in wanted:

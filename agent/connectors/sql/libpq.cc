@@ -35,7 +35,7 @@ Result<Libpq> find_all(const std::string& file) {
 Result<Libpq> open_libpq(const std::string& file) {
   auto functions = find_all(file);
   if (functions) return functions;
-  return in_context("PostgreSQL's client library cannot be used, install it (Debian: libpq5)", functions.error());
+  return in_context("PostgreSQL's client library cannot be used (Debian: the package libpq5)", functions.error());
 }
 
 Result<void> load_libpq() {

@@ -55,7 +55,7 @@ Result<Libpq> open_libpq(const std::string& file = "libpq.so.5");
 
 // libpq is loaded by the first connection to PostgreSQL, not with the program: Debian's brings LDAP, Kerberos and a
 // second TLS, 3 MiB that an agent without PostgreSQL neither holds nor needs installed (docs/decisions/0015). Any
-// thread may ask; after a failure the next one tries again.
+// thread may ask; after a failure the next one tries again (a library that lacks a function needs a restart).
 Result<void> load_libpq();
 // After load_libpq.
 const Libpq& libpq();

@@ -36,7 +36,7 @@ TEST_CASE("a client library that is missing or another one is named, with what t
   const auto missing = sql::open_libpq("libpq.so.none");
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == Errc::not_found);
-  CHECK(missing.error().message.contains("install it (Debian: libpq5): cannot load libpq.so.none"));
+  CHECK(missing.error().message.contains("(Debian: the package libpq5): cannot load libpq.so.none"));
 
   const auto other = sql::open_libpq("libm.so.6");
   REQUIRE_FALSE(other);
