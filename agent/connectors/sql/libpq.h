@@ -45,6 +45,7 @@ namespace sallyport::connectors::sql {
 
 // The functions of libpq, under their own names.
 struct Libpq {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared
 #define SALLYPORT_MEMBER(name) decltype(&::name) name = nullptr;
   SALLYPORT_LIBPQ_FUNCTIONS(SALLYPORT_MEMBER)
 #undef SALLYPORT_MEMBER

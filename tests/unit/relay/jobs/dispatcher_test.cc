@@ -64,8 +64,8 @@ JOBS_TEST_CASE("no more jobs than credit, and each Ready states the credit anew"
 
 JOBS_TEST_CASE("a link that is full of jobs gets no more until it has room", "[jobs]") {
   const auto ours = co_await world.settle("ours");
-  std::vector<JobId> jobs;
-  for (int i = 0; i < 5; ++i) jobs.push_back(co_await world.queue(ours));
+  std::vector<JobId> jobs(5);
+  for (auto& job : jobs) job = co_await world.queue(ours);
   auto link = world.link(ours);
   link->room = 2;
   world.connect(*link, 50);
