@@ -290,12 +290,13 @@ def tell(world, found):
         print("\n".join(lines[-25:]))
 
 
-def plant(world):
+def plant(world, statuses):
+    whole = next(n for n, status in sorted(statuses.items()) if status != "skipped")  # one that was cut off may have left no line yet
     with sqlite3.connect(world.dir / "effects.db") as ledger:
         ledger.execute("insert into effects values (0, 'one')")
     world.server.sql("delete from effects where n = 1 and step = 'three-b'")
     with open(world.dir / "lines", "a") as lines:
-        lines.write("2\n")
+        lines.write(f"{whole}\n")
 
 
 def main():
@@ -328,7 +329,7 @@ def main():
         found = faults_in(count_effects(world), states, statuses)
         print(f"{sum(count_effects(world).values())} effects; {list(statuses.values()).count('skipped')} commands cut off in the middle, each said so", flush=True)
         if "--plant-fault" in sys.argv:
-            plant(world)
+            plant(world, statuses)
             planted = set(faults_in(count_effects(world), states, statuses)) - set(found)
             print("planted faults found:", sorted(planted))
             found += [] if len(planted) == 3 else ["the check did not find what was planted"]
