@@ -23,15 +23,17 @@ struct Id {
   friend bool operator==(const Id&, const Id&) = default;
 };
 
-using OrgId = Id<struct OrgTag>;              // org_
-using UserId = Id<struct UserTag>;            // usr_
-using ApiTokenId = Id<struct ApiTokenTag>;    // tok_
-using AgentId = Id<struct AgentTag>;          // agt_
-using GroupId = Id<struct GroupTag>;          // grp_
-using EnrolmentId = Id<struct EnrolmentTag>;  // enr_
-using RecipeId = Id<struct RecipeTag>;        // rcp_
-using JobId = Id<struct JobTag>;              // job_
-using EventId = Id<struct EventTag>;          // evt_
+using OrgId = Id<struct OrgTag>;                            // org_
+using UserId = Id<struct UserTag>;                          // usr_
+using ApiTokenId = Id<struct ApiTokenTag>;                  // tok_
+using AgentId = Id<struct AgentTag>;                        // agt_
+using GroupId = Id<struct GroupTag>;                        // grp_
+using EnrolmentId = Id<struct EnrolmentTag>;                // enr_
+using RecipeId = Id<struct RecipeTag>;                      // rcp_
+using JobId = Id<struct JobTag>;                            // job_
+using EventId = Id<struct EventTag>;                        // evt_
+using TunnelId = Id<struct TunnelTag>;                      // tun_
+using TunnelConnectionId = Id<struct TunnelConnectionTag>;  // tcn_
 
 // 80 random bits that make an id unguessable within its millisecond.
 using IdEntropy = std::array<std::byte, 10>;

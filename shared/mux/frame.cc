@@ -43,6 +43,8 @@ std::string_view to_string(ResetCode code) {
     case ResetCode::shutting_down: return "shutting_down";
     case ResetCode::forbidden: return "forbidden";
     case ResetCode::internal: return "internal";
+    case ResetCode::unreachable: return "unreachable";
+    case ResetCode::broken: return "broken";
   }
   return "unknown";
 }
@@ -55,6 +57,8 @@ Errc errc_of(ResetCode code) {
     case ResetCode::shutting_down: return Errc::unavailable;
     case ResetCode::forbidden: return Errc::forbidden;
     case ResetCode::internal: return Errc::internal;
+    case ResetCode::unreachable: return Errc::unavailable;
+    case ResetCode::broken: return Errc::unavailable;
   }
   return Errc::unavailable;
 }

@@ -31,6 +31,8 @@ enum class ResetCode : std::uint32_t {
   shutting_down = 4,  // opened after GoAway
   forbidden = 5,      // the policy of the other side does not allow it
   internal = 6,       // the other side failed
+  unreachable = 7,    // what the channel leads to refuses, does not answer, or has no address
+  broken = 8,         // what the channel leads to broke off, as TCP's RST does
 };
 std::string_view to_string(ResetCode code);
 Errc errc_of(ResetCode code);

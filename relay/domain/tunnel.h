@@ -1,0 +1,41 @@
+#pragma once
+
+#include "shared/base/result.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::domain {
+
+// What a person sets of a tunnel's limits; 0 is "no limit" except for `connections`.
+struct TunnelLimits {
+  std::uint32_t connections = 100;     // open at one time, 1..1000
+  std::uint64_t bytes_per_second = 0;  // of one connection, in each direction
+  std::chrono::seconds idle{0};        // without a byte in either direction
+
+  friend bool operator==(const TunnelLimits&, const TunnelLimits&) = default;
+};
+
+// A TCP port of the relay's machine.
+struct TunnelListener {
+  std::string address;  // IPv4 or IPv6, canonical
+  std::uint16_t port = 0;
+
+  friend bool operator==(const TunnelListener&, const TunnelListener&) = default;
+};
+
+// A block of addresses in CIDR notation (RFC 4632, RFC 4291 section 2.3): "10.0.0.0/8", "2001:db8::/32", "127.0.0.1".
+// Errc::invalid: not one, or bits are set behind the prefix.
+Result<std::string> canonical_network(std::string_view text);
+// `address` is numeric; an IPv4-mapped IPv6 address counts as the IPv4 address (RFC 4291 section 2.5.5.2). What is no
+// address is in no network.
+bool is_in_networks(std::string_view address, const std::vector<std::string>& networks);
+
+// Where listeners may be bound unless the deployment's settings allow more: loopback, private (RFC 1918) and unique
+// local (RFC 4193) addresses.
+std::vector<std::string> default_listen_networks();
+
+}  // namespace sallyport::domain

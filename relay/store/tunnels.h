@@ -1,0 +1,80 @@
+#pragma once
+
+#include "relay/domain/tunnel.h"
+#include "relay/store/audit_note.h"
+#include "relay/store/page.h"
+#include "shared/base/clock.h"
+#include "shared/base/ids.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sallyport::store {
+
+enum class TunnelStatus { active, paused };
+
+struct Tunnel {
+  TunnelId id;
+  OrgId org;
+  std::string name;  // unique in the organisation among those that are not removed
+  GroupId group;
+  std::optional<AgentId> agent = {};  // of that group; nothing: whichever of the group is linked
+  std::string host;                   // of the target, as the agent's policy names it
+  std::uint16_t port = 0;
+  std::optional<domain::TunnelListener> listener = {};  // a TCP port of the relay; one tunnel for one address and port
+  std::vector<std::string> networks;                    // from which a connection may come (CIDR); never empty
+  domain::TunnelLimits limits = {};
+  std::optional<WallTime> expires_at = {};
+  TunnelStatus status = TunnelStatus::active;
+  UserId created_by;
+  WallTime created_at;
+  std::optional<WallTime> removed_at = {};
+};
+
+struct TunnelFilter {
+  std::optional<std::string> name;
+  std::optional<TunnelStatus> status;
+};
+
+// The access record of one connection through a tunnel (TN6). Nobody changes it once it is closed.
+struct TunnelConnection {
+  TunnelConnectionId id;
+  TunnelId tunnel;
+  std::optional<AgentId> agent = {};  // that carried it; nothing: none was linked
+  std::string source;                 // address of the client, without its port
+  WallTime opened_at;
+  std::optional<WallTime> closed_at = {};  // nothing: it is open
+  std::uint64_t to_target = 0;             // bytes
+  std::uint64_t from_target = 0;
+  std::string end;     // why it ended, one word of docs/operations/tunnels.md; "" while it is open
+  std::string detail;  // for people; "" when there is nothing to say
+};
+
+class Tunnels {
+ public:
+  virtual ~Tunnels() = default;
+  // conflict: the name is taken, or another tunnel (of any organisation) has the listener. not_found: no such group, or
+  // the agent is not in it.
+  virtual awaitable<Result<void>> add(OrgId org, Tunnel tunnel, AuditNote<> note = {}) = 0;
+  virtual awaitable<Result<Tunnel>> find(OrgId org, TunnelId id) = 0;                                // not removed
+  virtual awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) = 0;  // oldest first
+  // Gives the tunnel as it is now. Again: no change, and no note.
+  virtual awaitable<Result<Tunnel>> set_status(OrgId org, TunnelId id, TunnelStatus status, AuditNote<> note = {}) = 0;
+  // Its access records stay. not_found: removed already.
+  virtual awaitable<Result<void>> remove(OrgId org, TunnelId id, WallTime now, AuditNote<> note = {}) = 0;
+  // System-wide, for the relay's start: every tunnel that is not removed, page by page.
+  virtual awaitable<Result<Page<Tunnel>>> list_everywhere(PageQuery page) = 0;
+
+  // Inserts or completes access records, all in one transaction; of an organisation's own tunnels (removed ones too).
+  // A record that is closed already stays as it is.
+  virtual awaitable<Result<void>> note_connections(OrgId org, std::vector<TunnelConnection> connections) = 0;
+  // Newest first; of a removed tunnel too. not_found: no such tunnel.
+  virtual awaitable<Result<Page<TunnelConnection>>> list_connections(OrgId org, TunnelId id, PageQuery page) = 0;
+  // System-wide, at the relay's start: what an earlier process left open ends now, with these words. Gives how many.
+  virtual awaitable<Result<std::uint64_t>> close_open_connections(WallTime now, std::string end,
+                                                                  std::string detail) = 0;
+};
+
+}  // namespace sallyport::store

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "relay/store/tunnels.h"
+#include "shared/tunnel/purpose.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sallyport::tunnels {
+
+// What an agent says of a target, or why none could be asked.
+struct Reach {
+  bool asked = false;    // false: no agent that could be asked is linked; `detail` says so
+  AgentId agent;         // that was asked
+  bool allowed = false;  // by its local policy
+  std::string rule;      // of the policy that refused, as that agent names it
+  bool answers = false;  // the target took a connection
+  std::string detail;    // why not, for people
+  std::uint32_t connect_ms = 0;
+};
+
+// A tunnel as it stands on this relay.
+enum class EntranceState {
+  none,  // it has no listener
+  listening,
+  paused,
+  expired,
+  failed,  // see `problem`
+};
+
+struct Standing {
+  EntranceState entrance = EntranceState::none;
+  std::string problem;  // why it does not listen, and what to do
+  std::size_t open_connections = 0;
+  std::uint64_t to_target = 0;  // bytes of the open ones and of all that ended since this relay started
+  std::uint64_t from_target = 0;
+};
+
+// What the web API asks of the part that carries tunnels. Used on the relay's loop.
+class Desk {
+ public:
+  virtual ~Desk() = default;
+  // A tunnel was created, or its status changed: opens its listener, or closes it and cuts what is open. A listener
+  // that cannot be opened is Errc::conflict (the address is in use) or Errc::invalid (not an address of this machine,
+  // or one that the deployment does not allow), and is tried again while the tunnel stays active.
+  virtual Result<void> put(const store::Tunnel& tunnel) = 0;
+  // It was removed: closes its listener and cuts what is open.
+  virtual void drop(const TunnelId& tunnel) = 0;
+  virtual Standing standing(const store::Tunnel& tunnel) const = 0;
+  // Open connections, newest first, as their access records would be written now.
+  virtual std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const = 0;
+  // Whether a listener may be bound there at all. Errc::forbidden names what the deployment allows.
+  virtual Result<void> check_listener(const domain::TunnelListener& listener) const = 0;
+  // Asks a linked agent; takes at most 10 s. Never fails: a question without an answer is one too.
+  virtual store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent,
+                                        tunnel::Target target) = 0;
+};
+
+}  // namespace sallyport::tunnels
