@@ -32,7 +32,7 @@ struct Sending {
 };
 
 // Returns when a read may find something, at the latest when the link ended.
-asio::awaitable<Result<void>> wait_readable(std::shared_ptr<ChannelState> state) {
+asio::awaitable<Result<void>> wait_for_more(std::shared_ptr<ChannelState> state) {
   if (state->core->ended.is_set()) co_return std::unexpected(state->core->ended_error());
   co_await state->readable.wait();
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
@@ -102,9 +102,32 @@ asio::awaitable<Result<std::size_t>> Channel::read_some(std::span<std::byte> int
   for (;;) {
     SP_CO_TRY(const auto count, read_now(*state, into));
     if (count) co_return *count;
-    SP_CO_CHECK(co_await wait_readable(state));
+    SP_CO_CHECK(co_await wait_for_more(state));
   }
 }
+
+bool Channel::readable() const { return state_->core->ended.is_set() || state_->core->mux.readable(state_->number); }
+
+asio::awaitable<Result<void>> Channel::wait_readable() const {
+  auto state = state_;
+  while (!state->core->ended.is_set() && !state->core->mux.readable(state->number)) {
+    state->readable.clear();
+    SP_CO_CHECK(co_await wait_for_more(state));
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Error> Channel::wait_broken() const {
+  auto state = state_;
+  if (!state->core->ended.is_set()) co_await state->broken.wait();
+  if (const auto reset = state->core->mux.peer_reset(state->number)) {
+    co_return mux::reset_error(state->number, *reset);
+  }
+  if (state->core->ended.is_set()) co_return state->core->ended_error();
+  co_return Error{Errc::cancelled, "the wait was cancelled"};
+}
+
+std::optional<mux::PeerReset> Channel::peer_reset() const { return state_->core->mux.peer_reset(state_->number); }
 
 asio::awaitable<Result<void>> Channel::write(std::span<const std::byte> bytes) const {
   auto state = state_;
@@ -122,8 +145,8 @@ Result<void> Channel::finish() const {
   return outcome;
 }
 
-void Channel::reset(mux::ResetCode code, std::string_view text) const {
-  state_->core->mux.reset(state_->number, code, text);
+void Channel::reset(mux::ResetCode code, std::string_view text, mux::Unsent unsent) const {
+  state_->core->mux.reset(state_->number, code, text, unsent);
   state_->core->wake_writer();
   state_->readable.set();
   state_->writable.set();
@@ -151,7 +174,7 @@ asio::awaitable<Result<std::optional<Bytes>>> Channel::receive_message() const {
     if (message) co_return std::move(message);
     SP_CO_TRY(const auto count, feed_messages(*state));
     if (!count) {
-      SP_CO_CHECK(co_await wait_readable(state));
+      SP_CO_CHECK(co_await wait_for_more(state));
     } else if (*count == 0) {
       SP_CO_CHECK(state->messages.finish());
       co_return std::nullopt;

@@ -32,10 +32,19 @@ class Channel {
 
   // 0: the other side finished. A reset is an error with its text.
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) const;
+  // True when read_some() would not wait.
+  bool readable() const;
+  // Returns when it would not. For readers that hold no buffer while nothing comes.
+  boost::asio::awaitable<Result<void>> wait_readable() const;
   // Returns when all bytes are in the link's bounded queue. The caller keeps `bytes` alive.
   boost::asio::awaitable<Result<void>> write(std::span<const std::byte> bytes) const;
   Result<void> finish() const;  // no byte follows; the other direction stays open
-  void reset(mux::ResetCode code, std::string_view text) const;
+  void reset(mux::ResetCode code, std::string_view text, mux::Unsent unsent = mux::Unsent::drop) const;
+  // Returns when the other side has reset the channel or the link has ended: at once, whatever still lies unread
+  // before that. Gives the reason; Errc::cancelled when it was cancelled.
+  boost::asio::awaitable<Error> wait_broken() const;
+  // The other side's reset; nullopt also when it was this side's, or the link ended.
+  std::optional<mux::PeerReset> peer_reset() const;
 
   // A message is a serialised protobuf, at most 1 MiB, never mixed with another one (docs/protocol.md P9).
   boost::asio::awaitable<Result<void>> send_message(std::string message) const;

@@ -7,6 +7,7 @@ ChannelState::ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber ch
       number(channel),
       readable(core->executor),
       writable(core->executor),
+      broken(core->executor),
       sender_gone(core->executor) {}
 
 std::shared_ptr<ChannelState> LinkCore::attach(mux::ChannelNumber number) {
@@ -33,6 +34,7 @@ void LinkCore::end(EndReason reason) {
     if (!state) continue;
     state->readable.set();
     state->writable.set();
+    state->broken.set();
   }
 }
 

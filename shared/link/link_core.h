@@ -22,6 +22,7 @@ struct ChannelState {
   mux::ChannelNumber number;
   Event readable;
   Event writable;
+  Event broken;          // the peer reset the channel, or the link ended
   Event sender_gone;     // the message that was being sent is through
   bool sending = false;  // a message is being sent
   mux::MessageReader messages;

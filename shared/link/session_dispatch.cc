@@ -37,6 +37,7 @@ void Session::Impl::on_event(const mux::MuxEvent& event) {
   if (!state) return;
   if (event.kind != Kind::writable) state->readable.set();
   if (event.kind != Kind::readable) state->writable.set();
+  if (event.kind == Kind::broken) state->broken.set();
 }
 
 void Session::Impl::on_open(mux::ChannelNumber number, std::string_view purpose) {

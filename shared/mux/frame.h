@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace sallyport::mux {
@@ -36,6 +37,15 @@ enum class ResetCode : std::uint32_t {
 };
 std::string_view to_string(ResetCode code);
 Errc errc_of(ResetCode code);
+
+// The other side's reset of a channel.
+struct PeerReset {
+  ResetCode code;
+  std::string text;  // for the log, without control characters
+};
+
+// Bytes of a channel that were written and still wait when this side resets it.
+enum class Unsent { drop, send };
 
 constexpr std::size_t kHeaderSize = 8;
 constexpr std::size_t kMaxPayload = (64u << 10) - kHeaderSize;

@@ -65,10 +65,10 @@ void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { credits_[
 
 void FrameWriter::fin(ChannelNumber channel) { flow(channel).fin = true; }
 
-void FrameWriter::reset(ChannelNumber channel, ResetCode code, std::string_view text) {
+void FrameWriter::reset(ChannelNumber channel, ResetCode code, std::string_view text, Unsent unsent) {
   credits_.erase(channel);
   auto& to = flow(channel);
-  if (!to.fin) {
+  if (!to.fin && unsent == Unsent::drop) {
     queued_ -= to.data.size();
     to.data.clear();
   }

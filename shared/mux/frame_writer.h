@@ -28,9 +28,10 @@ class FrameWriter {
   void open(ChannelNumber channel, std::string_view purpose);
   // Takes what fits in the bounds, and says how much; an empty answer means: after a batch was taken.
   std::size_t data(ChannelNumber channel, std::span<const std::byte> bytes);
-  void credit(ChannelNumber channel, std::uint32_t bytes);                   // adds to a credit that still waits
-  void fin(ChannelNumber channel);                                           // after all data
-  void reset(ChannelNumber channel, ResetCode code, std::string_view text);  // instead of what waits without a fin
+  void credit(ChannelNumber channel, std::uint32_t bytes);  // adds to a credit that still waits
+  void fin(ChannelNumber channel);                          // after all data
+  // Without a fin, `unsent` says what becomes of the data that waits.
+  void reset(ChannelNumber channel, ResetCode code, std::string_view text, Unsent unsent = Unsent::drop);
 
   // Fills `out` with the next frames, WriterLimits::batch bytes at most; empty when nothing waits.
   void take_batch(Bytes& out);

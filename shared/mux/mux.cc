@@ -10,15 +10,16 @@ namespace {
 
 constexpr ChannelNumber kLastNumber = std::numeric_limits<ChannelNumber>::max() - 2;
 
-Error reset_error(ChannelNumber number, ResetCode code, std::string_view text) {
-  return {errc_of(code), fmt::format("channel {} was reset by the other side ({}): {}", number, to_string(code), text)};
-}
-
 std::unexpected<Error> unknown(ChannelNumber number) {
   return fail(Errc::not_found, fmt::format("no channel {} on this link", number));
 }
 
 }  // namespace
+
+Error reset_error(ChannelNumber number, const PeerReset& reset) {
+  return {errc_of(reset.code),
+          fmt::format("channel {} was reset by the other side ({}): {}", number, to_string(reset.code), reset.text)};
+}
 
 std::uint32_t keep_window(const WindowUse& use) { return use.window; }
 
@@ -66,7 +67,7 @@ Result<std::size_t> Mux::write(ChannelNumber number, std::span<const std::byte> 
   const auto at = channels_.find(number);
   if (at == channels_.end() || at->second.released) return unknown(number);
   auto& channel = at->second;
-  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.broken) return std::unexpected(reset_error(number, *channel.broken));
   if (channel.sent_end) return fail(Errc::conflict, fmt::format("channel {} was finished before this write", number));
   const auto count = writer_.data(number, bytes.first(std::min<std::uint64_t>(bytes.size(), channel.credit)));
   channel.credit -= count;
@@ -93,7 +94,7 @@ Result<void> Mux::finish(ChannelNumber number) {
   const auto at = channels_.find(number);
   if (at == channels_.end() || at->second.released) return unknown(number);
   auto& channel = at->second;
-  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.broken) return std::unexpected(reset_error(number, *channel.broken));
   if (channel.sent_end) return {};
   channel.sent_end = true;
   writer_.fin(number);
@@ -116,7 +117,7 @@ Result<std::optional<std::size_t>> Mux::read(ChannelNumber number, std::span<std
   }
   if (channel.discarding) return fail(Errc::cancelled, fmt::format("channel {} was reset by this side", number));
   if (channel.finished) return 0;
-  if (channel.broken) return std::unexpected(reset_error(number, channel.broken->code, channel.broken->text));
+  if (channel.broken) return std::unexpected(reset_error(number, *channel.broken));
   return std::nullopt;
 }
 
@@ -140,7 +141,19 @@ void Mux::drop_unread(Channel& channel) {
   channel.unread.clear();
 }
 
-void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text) {
+bool Mux::readable(ChannelNumber number) const {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || at->second.released) return true;
+  const auto& channel = at->second;
+  return !channel.unread.empty() || channel.finished || channel.discarding || channel.broken;
+}
+
+std::optional<PeerReset> Mux::peer_reset(ChannelNumber number) const {
+  const auto at = channels_.find(number);
+  return at == channels_.end() ? std::nullopt : at->second.broken;
+}
+
+void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text, Unsent unsent) {
   const auto at = channels_.find(number);
   if (at == channels_.end()) return;
   auto& channel = at->second;
@@ -151,7 +164,7 @@ void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text) {
   channel.window = 0;
   if (channel.sent_end && channel.got_end) return;
   channel.sent_end = true;
-  writer_.reset(number, code, text);
+  writer_.reset(number, code, text, unsent);
 }
 
 void Mux::release(ChannelNumber number) {

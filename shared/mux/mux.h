@@ -45,6 +45,9 @@ struct MuxEvent {
   std::span<const std::byte> payload;  // valid until the next call of feed() or next()
 };
 
+// What reads and writes of the channel say.
+Error reset_error(ChannelNumber number, const PeerReset& reset);
+
 // The channels of one link: numbers, credit, half-close, resets. Bytes of the wire go in by feed() and next(), come out
 // by take_batch(). Whatever the peer must not do (docs/protocol.md P5, P6) is an error of next(), after which the link
 // has to end. Memory is bounded by MuxLimits whatever the peer sends. No IO, no clock; not thread-safe.
@@ -82,8 +85,13 @@ class Mux {
   // nullopt: nothing yet, wait for `readable`; 0: the peer finished. Bytes that came before a fin or reset are given
   // first.
   Result<std::optional<std::size_t>> read(ChannelNumber channel, std::span<std::byte> into);
-  // Breaks off both directions, unless they have ended. What waits to be sent is dropped, unless finish() promised it.
-  void reset(ChannelNumber channel, ResetCode code, std::string_view text);
+  // True when read() would give bytes, an end or a reason.
+  bool readable(ChannelNumber channel) const;
+  // The peer's reset, also when bytes before it are still to be read.
+  std::optional<PeerReset> peer_reset(ChannelNumber channel) const;
+  // Breaks off both directions, unless they have ended. What waits to be sent goes or not as `unsent` says, and always
+  // when finish() promised it.
+  void reset(ChannelNumber channel, ResetCode code, std::string_view text, Unsent unsent = Unsent::drop);
   // The user will not ask for this channel again. What has not ended is reset; after finish() all that was written
   // still goes.
   void release(ChannelNumber channel);
@@ -94,10 +102,6 @@ class Mux {
   const FrameWriter& writer() const { return writer_; }
 
  private:
-  struct Broken {
-    ResetCode code;
-    std::string text;
-  };
   struct Channel {
     // sending
     std::uint64_t credit = 0;  // bytes the peer will still take
@@ -112,7 +116,7 @@ class Mux {
     bool finished = false;    // by fin: what came before is the whole
     bool discarding = false;  // we reset: what still comes is dropped
     bool released = false;
-    std::optional<Broken> broken;  // the peer's reset
+    std::optional<PeerReset> broken;
   };
   using Channels = std::map<ChannelNumber, Channel>;
 

@@ -130,7 +130,7 @@ Event Mux::receive_reset(Channels::iterator at, const Frame& frame) {
   auto& channel = at->second;
   const auto number = at->first;
   const auto code = static_cast<ResetCode>(read_u32(frame.payload.first<4>()));
-  channel.broken = Broken{code, in_log(as_text(frame.payload.subspan(4)))};
+  channel.broken = PeerReset{code, in_log(as_text(frame.payload.subspan(4)))};
   channel.got_end = true;
   // Our own direction ends too: the peer waits for that before it forgets the number.
   if (!channel.sent_end) writer_.reset(number, ResetCode::cancelled, "answers a reset");

@@ -2,6 +2,7 @@
 
 #include "shared/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,8 +18,11 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
-// "db.internal:5432", "10.0.0.7:22", "[2001:db8::1]:443" (RFC 3986 section 3.2). Errc::invalid says what is wrong: a
-// port out of 1..65535, an empty or overlong host (253 characters), characters that no name has.
+inline constexpr std::size_t kMaxTargetHost = 240;  // fits a channel's purpose with its service and port
+
+// "db.internal:5432", "10.0.0.7:22", "[2001:db8::1]:443" (RFC 3986 section 3.2); gives the host in its canonical form
+// (shared/base/host.h), however it was written. Errc::invalid says what is wrong: a port out of 1..65535, an empty or
+// overlong host, characters that no name has.
 Result<Target> parse_target(std::string_view text);
 std::string to_string(const Target& target);
 
