@@ -27,15 +27,24 @@ struct TunnelListener {
   friend bool operator==(const TunnelListener&, const TunnelListener&) = default;
 };
 
+// A numeric IPv4 or IPv6 address (RFC 4291 section 2.2) in its one spelling (RFC 5952); an IPv4-mapped IPv6 address
+// (RFC 4291 section 2.5.5.2) is the IPv4 address. Errc::invalid: not one; zones ("%eth0") are none.
+Result<std::string> canonical_address(std::string_view text);
+
+// Two listeners of one machine cannot both be bound. The addresses are canonical; 0.0.0.0 is every IPv4 address and ::
+// every IPv6 address, for a listener is of one family (RFC 3493 section 5.3, IPV6_V6ONLY).
+bool clash(const TunnelListener& a, const TunnelListener& b);
+
 // A block of addresses in CIDR notation (RFC 4632, RFC 4291 section 2.3): "10.0.0.0/8", "2001:db8::/32", "127.0.0.1".
-// Errc::invalid: not one, or bits are set behind the prefix.
+// Gives its one spelling, which has a prefix length always: "127.0.0.1/32". Errc::invalid: not one, or bits are set
+// behind the prefix.
 Result<std::string> canonical_network(std::string_view text);
-// `address` is numeric; an IPv4-mapped IPv6 address counts as the IPv4 address (RFC 4291 section 2.5.5.2). What is no
-// address is in no network.
+// `address` is numeric; an IPv4-mapped IPv6 address counts as the IPv4 address, in networks too. What is no address is
+// in no network, and what is no network holds no address.
 bool is_in_networks(std::string_view address, const std::vector<std::string>& networks);
 
 // Where listeners may be bound unless the deployment's settings allow more: loopback, private (RFC 1918) and unique
-// local (RFC 4193) addresses.
+// local (RFC 4193) addresses. Canonical.
 std::vector<std::string> default_listen_networks();
 
 }  // namespace sallyport::domain
