@@ -7,24 +7,26 @@
 namespace sallyport::domain {
 namespace {
 
-constexpr std::array<std::string_view, 16> kNames = {
-    "organisation:read", "organisation:write", "users:read",    "users:write",    "tokens:read", "tokens:write",
-    "agents:read",       "agents:write",       "recipes:read",  "recipes:write",  "jobs:read",   "jobs:run",
-    "payloads:read",     "audit:read",         "platform:read", "platform:write",
+constexpr std::array<std::string_view, 18> kNames = {
+    "organisation:read", "organisation:write", "users:read",    "users:write",    "tokens:read",  "tokens:write",
+    "agents:read",       "agents:write",       "recipes:read",  "recipes:write",  "jobs:read",    "jobs:run",
+    "payloads:read",     "audit:read",         "platform:read", "platform:write", "tunnels:read", "tunnels:write",
 };
-static_assert(kNames.size() == static_cast<std::size_t>(Scope::platform_write) + 1);
+static_assert(kNames.size() == static_cast<std::size_t>(Scope::tunnels_write) + 1);
 
 constexpr std::uint64_t kKnownBits = (std::uint64_t{1} << kNames.size()) - 1;
 
 const ScopeSet& viewer_scopes() {
   static const ScopeSet scopes = {Scope::organisation_read, Scope::users_read, Scope::agents_read,
-                                  Scope::recipes_read,      Scope::jobs_read,  Scope::payloads_read};
+                                  Scope::recipes_read,      Scope::jobs_read,  Scope::payloads_read,
+                                  Scope::tunnels_read};
   return scopes;
 }
 
 const ScopeSet& editor_scopes() {
   static const ScopeSet scopes =
-      viewer_scopes() | ScopeSet{Scope::tokens_read, Scope::agents_write, Scope::recipes_write, Scope::jobs_run};
+      viewer_scopes() |
+      ScopeSet{Scope::tokens_read, Scope::agents_write, Scope::recipes_write, Scope::jobs_run, Scope::tunnels_write};
   return scopes;
 }
 

@@ -11,7 +11,8 @@
 
 namespace sallyport::domain {
 
-// One permission. A route needs exactly one; a token carries a set; a role allows at most a set.
+// One permission. A route needs exactly one; a token carries a set; a role allows at most a set. Stores keep the number
+// of a scope: a new one comes last, and no token that was made before has it.
 enum class Scope : std::uint8_t {
   organisation_read,   // "organisation:read"
   organisation_write,  // "organisation:write"
@@ -29,6 +30,8 @@ enum class Scope : std::uint8_t {
   audit_read,
   platform_read,   // platform admin only
   platform_write,  // platform admin only
+  tunnels_read,    // with their connections
+  tunnels_write,   // create, pause, remove
 };
 
 // A small set of scopes. The number is what a store keeps; bits of scopes this program does not know are dropped.

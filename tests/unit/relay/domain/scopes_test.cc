@@ -13,7 +13,7 @@ TEST_CASE("every scope has one name that reads back", "[domain][scopes]") {
     CHECK(parse_scope(to_string(scope)) == scope);
     names.insert(to_string(scope));
   }
-  CHECK(names.size() == 16);
+  CHECK(names.size() == 18);
 }
 
 TEST_CASE("a misspelt scope is refused with the nearest right one", "[domain][scopes]") {
@@ -34,6 +34,29 @@ TEST_CASE("bits of unknown scopes are dropped", "[domain][scopes]") {
   CHECK(parse_scopes(texts) == ScopeSet{Scope::jobs_read, Scope::jobs_run});
 }
 
+// Stores keep these numbers: none may ever change its meaning.
+TEST_CASE("the bits of scopes stay what they are", "[domain][scopes]") {
+  const std::vector<std::string_view> names = {
+      "organisation:read", "organisation:write", "users:read",    "users:write",    "tokens:read",  "tokens:write",
+      "agents:read",       "agents:write",       "recipes:read",  "recipes:write",  "jobs:read",    "jobs:run",
+      "payloads:read",     "audit:read",         "platform:read", "platform:write", "tunnels:read", "tunnels:write"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO(names[i]);
+    const auto one = ScopeSet::from_bits(std::uint64_t{1} << i).list();
+    REQUIRE(one.size() == 1);
+    CHECK(to_string(one[0]) == names[i]);
+  }
+  CHECK(ScopeSet::all().list().size() == names.size());
+}
+
+TEST_CASE("a token with every scope of an earlier version gets none that came later", "[domain][scopes]") {
+  const auto before_tunnels = ScopeSet::from_bits((std::uint64_t{1} << 16) - 1);
+  CHECK_FALSE(before_tunnels.contains(Scope::tunnels_read));
+  CHECK_FALSE(before_tunnels.contains(Scope::tunnels_write));
+  CHECK((before_tunnels & scopes_of(Role::owner, PlatformRights::admin)) == before_tunnels);
+  CHECK((before_tunnels | ScopeSet{Scope::tunnels_read, Scope::tunnels_write}) == ScopeSet::all());
+}
+
 TEST_CASE("the permission matrix", "[domain][roles]") {
   const ScopeSet owner = scopes_of(Role::owner), editor = scopes_of(Role::editor), viewer = scopes_of(Role::viewer);
   CHECK(owner.contains(editor));
@@ -46,6 +69,9 @@ TEST_CASE("the permission matrix", "[domain][roles]") {
   CHECK(!editor.contains(Scope::users_write));
   CHECK(!editor.contains(Scope::audit_read));
   CHECK(!viewer.contains(Scope::tokens_read));
+  CHECK(viewer.contains(Scope::tunnels_read));
+  CHECK(!viewer.contains(Scope::tunnels_write));
+  CHECK(editor.contains(Scope::tunnels_write));
   CHECK((owner | ScopeSet{Scope::platform_read, Scope::platform_write}) == ScopeSet::all());
 }
 
