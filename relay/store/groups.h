@@ -30,8 +30,8 @@ class Groups {
   virtual awaitable<Result<Group>> find_by_name(OrgId org, std::string name) = 0;  // not removed
   virtual awaitable<Result<Page<Group>>> list(OrgId org, PageQuery page) = 0;      // not removed; oldest first
   // not_found: it is removed already. conflict: something lives in it at `now`, and the message says what: an agent
-  // that is not revoked, an enrolment token that is usable, a job that has not ended, or an active recipe that runs on
-  // it.
+  // that is not revoked, an enrolment token that is usable, a job that has not ended, an active recipe that runs on
+  // it, or a tunnel that is not removed.
   virtual awaitable<Result<void>> remove(OrgId org, GroupId id, WallTime now, AuditNote<> note = {}) = 0;
 };
 

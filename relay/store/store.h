@@ -14,6 +14,7 @@
 #include "relay/store/jobs.h"
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
+#include "relay/store/tunnels.h"
 #include "relay/store/users.h"
 
 namespace sallyport::store {
@@ -33,6 +34,7 @@ struct Stores {
   Assignments& assignments;
   Jobs& jobs;
   History& history;
+  Tunnels& tunnels;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
   Health& health;

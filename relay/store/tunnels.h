@@ -20,11 +20,14 @@ struct Tunnel {
   OrgId org;
   std::string name;  // unique in the organisation among those that are not removed
   GroupId group;
-  std::optional<AgentId> agent = {};  // of that group; nothing: whichever of the group is linked
-  std::string host;                   // of the target, as the agent's policy names it
+  // Nothing: whichever of the group is linked. It was in the group when the tunnel was added, and is kept when it
+  // leaves or is revoked: whoever opens a connection looks at its link only.
+  std::optional<AgentId> agent = {};
+  std::string host;  // of the target, as the agent's policy names it
   std::uint16_t port = 0;
-  std::optional<domain::TunnelListener> listener = {};  // a TCP port of the relay; one tunnel for one address and port
-  std::vector<std::string> networks;                    // from which a connection may come (CIDR); never empty
+  std::optional<domain::TunnelListener> listener =
+      {};                             // canonical; no other tunnel that is not removed clashes with it
+  std::vector<std::string> networks;  // from which a connection may come; canonical, never empty
   domain::TunnelLimits limits = {};
   std::optional<WallTime> expires_at = {};
   TunnelStatus status = TunnelStatus::active;
@@ -52,11 +55,14 @@ struct TunnelConnection {
   std::string detail;  // for people; "" when there is nothing to say
 };
 
+inline constexpr std::size_t kMostNotedConnections = 1000;  // access records of one call
+
 class Tunnels {
  public:
   virtual ~Tunnels() = default;
-  // conflict: the name is taken, or another tunnel (of any organisation) has the listener. not_found: no such group, or
-  // the agent is not in it.
+  // conflict: the name is taken, or a tunnel of any organisation has a listener that clashes (domain::clash); what the
+  // message says of another organisation's is that there is one. not_found: no such group, or no agent of it that is
+  // not revoked.
   virtual awaitable<Result<void>> add(OrgId org, Tunnel tunnel, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Tunnel>> find(OrgId org, TunnelId id) = 0;                                // not removed
   virtual awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) = 0;  // oldest first
@@ -67,12 +73,14 @@ class Tunnels {
   // System-wide, for the relay's start: every tunnel that is not removed, page by page.
   virtual awaitable<Result<Page<Tunnel>>> list_everywhere(PageQuery page) = 0;
 
-  // Inserts or completes access records, all in one transaction; of an organisation's own tunnels (removed ones too).
-  // A record that is closed already stays as it is.
+  // Inserts access records, or brings those that are open up to date, all in one transaction; of tunnels of the
+  // organisation (removed ones too). Tunnel, source and opened_at stay as they came first, and a record that is closed
+  // stays as it is. too_large: more than kMostNotedConnections. not_found: one is of no such tunnel; none is stored.
   virtual awaitable<Result<void>> note_connections(OrgId org, std::vector<TunnelConnection> connections) = 0;
-  // Newest first; of a removed tunnel too. not_found: no such tunnel.
+  // Newest first, by their ids; of a removed tunnel too. not_found: no such tunnel.
   virtual awaitable<Result<Page<TunnelConnection>>> list_connections(OrgId org, TunnelId id, PageQuery page) = 0;
-  // System-wide, at the relay's start: what an earlier process left open ends now, with these words. Gives how many.
+  // System-wide, at the relay's start: what an earlier process left open ends now (not before it began, if the clock
+  // was set back), with these words. Gives how many.
   virtual awaitable<Result<std::uint64_t>> close_open_connections(WallTime now, std::string end,
                                                                   std::string detail) = 0;
 };

@@ -6,6 +6,7 @@
 #include "relay/store/migrations/sqlite_0005_removed_groups.h"
 #include "relay/store/migrations/sqlite_0006_taken_back.h"
 #include "relay/store/migrations/sqlite_0007_jobs_held.h"
+#include "relay/store/migrations/sqlite_0008_tunnels.h"
 
 #include <array>
 
@@ -20,6 +21,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{5, "removed groups", kSqlite0005RemovedGroups},
       Migration{6, "taken back", kSqlite0006TakenBack},
       Migration{7, "jobs held", kSqlite0007JobsHeld},
+      Migration{8, "tunnels", kSqlite0008Tunnels},
   };
   return migrations;
 }

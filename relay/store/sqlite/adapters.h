@@ -22,6 +22,7 @@ std::unique_ptr<Recipes> make_recipes(Engine& engine);
 std::unique_ptr<Assignments> make_assignments(Engine& engine);
 std::unique_ptr<Jobs> make_jobs(Engine& engine);
 std::unique_ptr<History> make_history(Engine& engine);
+std::unique_ptr<Tunnels> make_tunnels(Engine& engine);
 std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine);
 std::unique_ptr<Health> make_health(Engine& engine);

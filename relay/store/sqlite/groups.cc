@@ -50,6 +50,9 @@ constexpr std::array kTenants{
            "r.active_version join agent_groups g on g.org = v.org and g.name = v.run_on where r.org = ?1 and g.id = ?2 "
            "limit 1",
            "recipe \"{}\" is active and runs on it: deactivate it"},
+    Tenant{"select name from tunnels indexed by tunnels_by_group where removed_at is null and org = ?1 and group_id = "
+           "?2 limit 1",
+           "tunnel \"{}\" goes through it: remove it"},
 };
 
 Result<void> refuse_while_in_use(Database& db, const Group& group, WallTime now) {

@@ -92,6 +92,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<Assignments> assignments = sqlite::make_assignments(engine);
   std::unique_ptr<Jobs> jobs = sqlite::make_jobs(engine);
   std::unique_ptr<History> history = sqlite::make_history(engine);
+  std::unique_ptr<Tunnels> tunnels = sqlite::make_tunnels(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
   std::unique_ptr<Health> health = sqlite::make_health(engine);
@@ -123,6 +124,7 @@ Stores SqliteStore::stores() {
           .assignments = *impl_->assignments,
           .jobs = *impl_->jobs,
           .history = *impl_->history,
+          .tunnels = *impl_->tunnels,
           .idempotency_keys = *impl_->idempotency_keys,
           .audit_log = *impl_->audit_log,
           .health = *impl_->health};

@@ -1,0 +1,224 @@
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+#include "relay/store/sqlite/tunnel_connections.h"
+
+#include <fmt/ranges.h>
+
+namespace sallyport::store::sqlite {
+namespace {
+
+constexpr std::string_view kTunnelColumns =
+    "id, org, name, group_id, agent, host, port, listen_port, coalesce(listen_address, ''), networks, "
+    "most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at, removed_at";
+
+std::string_view to_text(TunnelStatus status) { return status == TunnelStatus::active ? "active" : "paused"; }
+
+std::optional<domain::TunnelListener> read_listener(Row& row) {
+  const auto port = row.maybe_u32();
+  auto address = row.text();
+  if (!port) return std::nullopt;
+  return domain::TunnelListener{.address = std::move(address), .port = static_cast<std::uint16_t>(*port)};
+}
+
+std::vector<std::string> read_networks(const std::string& text) {
+  std::vector<std::string> networks(1);
+  for (const char c : text) c == ' ' ? (void)networks.emplace_back() : networks.back().push_back(c);
+  return networks;
+}
+
+domain::TunnelLimits read_limits(Row& row) {
+  const auto connections = row.u32();
+  const auto bytes_per_second = row.u64();
+  const auto idle = std::chrono::milliseconds(row.integer());
+  return {.connections = connections,
+          .bytes_per_second = bytes_per_second,
+          .idle = std::chrono::duration_cast<std::chrono::seconds>(idle)};
+}
+
+Tunnel read_tunnel(Row row) {
+  return {.id = row.id<TunnelId>(),
+          .org = row.id<OrgId>(),
+          .name = row.text(),
+          .group = row.id<GroupId>(),
+          .agent = row.maybe_id<AgentId>(),
+          .host = row.text(),
+          .port = static_cast<std::uint16_t>(row.u32()),
+          .listener = read_listener(row),
+          .networks = read_networks(row.text()),
+          .limits = read_limits(row),
+          .expires_at = row.maybe_time(),
+          .status = row.text() == "active" ? TunnelStatus::active : TunnelStatus::paused,
+          .created_by = row.id<UserId>(),
+          .created_at = row.time(),
+          .removed_at = row.maybe_time()};
+}
+
+Result<Tunnel> find_tunnel(Database& db, const OrgId& org, const TunnelId& id) {
+  return db.prepare(select(kTunnelColumns, "from tunnels where org = ? and id = ? and removed_at is null"), org, id)
+      .one("tunnel", read_tunnel);
+}
+
+Result<void> expect_agent(Database& db, const Tunnel& tunnel) {
+  if (!tunnel.agent) return {};
+  SP_TRY(const bool found,
+         db.prepare("select 1 from agents where org = ? and id = ? and group_id = ? and status = 'active'", tunnel.org,
+                    *tunnel.agent, tunnel.group)
+             .next());
+  if (!found) return fail(Errc::not_found, "no such agent in this agent group");
+  return {};
+}
+
+struct Holder {
+  OrgId org;
+  std::string name;
+  domain::TunnelListener listener;
+};
+
+Result<void> expect_free(Database& db, const OrgId& org, const domain::TunnelListener& wanted) {
+  auto holders = db.prepare(
+      "select org, name, listen_address from tunnels indexed by tunnels_by_listener where removed_at is null and "
+      "listen_port = ?",
+      std::uint32_t{wanted.port});
+  while (true) {
+    SP_TRY(const bool another, holders.next());
+    if (!another) return {};
+    Row row = holders.row();
+    const Holder holder{.org = row.id<OrgId>(), .name = row.text(), .listener = {row.text(), wanted.port}};
+    if (!clash(holder.listener, wanted)) continue;
+    // Whose it is, and how wide it listens, is not told to another organisation.
+    return fail(Errc::conflict, holder.org == org
+                                    ? fmt::format("the tunnel \"{}\" listens on {} port {}: choose another port",
+                                                  holder.name, holder.listener.address, wanted.port)
+                                    : fmt::format("{} port {} is taken on this relay: choose another port",
+                                                  wanted.address, wanted.port));
+  }
+}
+
+Result<void> insert_tunnel(Database& db, const Tunnel& tunnel) {
+  const auto& listener = tunnel.listener;
+  SP_CHECK(expect_group(db, tunnel.org, tunnel.group));
+  SP_CHECK(expect_agent(db, tunnel));
+  if (listener) SP_CHECK(expect_free(db, tunnel.org, *listener));
+  return explain(
+      db.run("insert into tunnels (org, id, name, group_id, agent, host, port, listen_address, listen_port, networks, "
+             "most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             tunnel.org, tunnel.id, tunnel.name, tunnel.group, tunnel.agent, tunnel.host, std::uint32_t{tunnel.port},
+             listener.transform([](const auto& one) { return one.address; }),
+             listener.transform([](const auto& one) { return std::uint32_t{one.port}; }),
+             fmt::format("{}", fmt::join(tunnel.networks, " ")), tunnel.limits.connections,
+             tunnel.limits.bytes_per_second, std::int64_t{std::chrono::milliseconds(tunnel.limits.idle).count()},
+             tunnel.expires_at, to_text(tunnel.status), tunnel.created_by, tunnel.created_at),
+      "a tunnel with this name exists", "no such agent group");
+}
+
+Result<Page<Tunnel>> list_tunnels(Database& db, const OrgId& org, const TunnelFilter& filter, const PageQuery& page) {
+  const std::size_t limit = page.bounded_limit();
+  const std::string_view index = filter.name ? "tunnels_by_name" : filter.status ? "tunnels_by_status" : "tunnels_live";
+  std::string where =
+      fmt::format("from tunnels indexed by {} where removed_at is null and org = ?1 and id > ?2", index);
+  if (filter.name) where += " and name = ?3";
+  if (filter.status) where += " and status = ?4";
+  where += " order by id limit ?5";
+  return page_of(db.prepare(select(kTunnelColumns, where), org, page.after, filter.name,
+                            filter.status.transform(to_text), one_more(limit)),
+                 limit, read_tunnel, [](const Tunnel& tunnel) { return tunnel.id.value; });
+}
+
+// Its cursor is "<org>/<id>".
+Result<Page<Tunnel>> list_all(Database& db, const PageQuery& page) {
+  const std::size_t limit = page.bounded_limit();
+  const std::string org = page.after.substr(0, page.after.find('/'));
+  const std::string id = page.after.substr(std::min(org.size() + 1, page.after.size()));
+  return page_of(db.prepare(select(kTunnelColumns,
+                                   "from tunnels indexed by tunnels_live where removed_at is null and (org, id) > "
+                                   "(?, ?) order by org, id limit ?"),
+                            org, id, one_more(limit)),
+                 limit, read_tunnel,
+                 [](const Tunnel& tunnel) { return fmt::format("{}/{}", tunnel.org.value, tunnel.id.value); });
+}
+
+struct Standing {
+  Tunnel tunnel;
+  bool changed = false;
+};
+
+Result<Standing> change_status(Database& db, const OrgId& org, const TunnelId& id, TunnelStatus wanted,
+                               const AuditNote<>& note) {
+  SP_TRY(Tunnel tunnel, find_tunnel(db, org, id));
+  if (tunnel.status == wanted) return Standing{.tunnel = std::move(tunnel)};
+  SP_CHECK(db.run("update tunnels set status = ? where org = ? and id = ?", to_text(wanted), org, id));
+  if (note.entry) SP_CHECK(append_note(db, note));
+  tunnel.status = wanted;
+  return Standing{.tunnel = std::move(tunnel), .changed = true};
+}
+
+Result<void> remove_tunnel(Database& db, const OrgId& org, const TunnelId& id, WallTime now) {
+  return expect_row(
+      db.run("update tunnels set removed_at = ? where org = ? and id = ? and removed_at is null", now, org, id),
+      "tunnel");
+}
+
+class SqliteTunnels final : public Tunnels {
+ public:
+  explicit SqliteTunnels(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<void>> add(OrgId org, Tunnel tunnel, AuditNote<> note) override {
+    tunnel.org = org;
+    return write_noted(
+        engine_, [tunnel = std::move(tunnel)](Database& db) { return insert_tunnel(db, tunnel); }, std::move(note));
+  }
+
+  awaitable<Result<Tunnel>> find(OrgId org, TunnelId id) override {
+    return engine_.read([org, id](Database& db) { return find_tunnel(db, org, id); });
+  }
+
+  awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) override {
+    return engine_.read([org, filter, page](Database& db) { return list_tunnels(db, org, filter, page); });
+  }
+
+  awaitable<Result<Tunnel>> set_status(OrgId org, TunnelId id, TunnelStatus status, AuditNote<> note) override {
+    const auto stored = std::move(note.stored);
+    const bool noted = note.entry != nullptr;
+    SP_CO_TRY(Standing standing, co_await engine_.write([org, id, status, note = std::move(note)](Database& db) {
+      return change_status(db, org, id, status, note);
+    }));
+    if (stored && noted && standing.changed) *stored = true;
+    co_return std::move(standing.tunnel);
+  }
+
+  awaitable<Result<void>> remove(OrgId org, TunnelId id, WallTime now, AuditNote<> note) override {
+    return write_noted(
+        engine_, [org, id, now](Database& db) { return remove_tunnel(db, org, id, now); }, std::move(note));
+  }
+
+  awaitable<Result<Page<Tunnel>>> list_everywhere(PageQuery page) override {
+    return engine_.read([page](Database& db) { return list_all(db, page); });
+  }
+
+  awaitable<Result<void>> note_connections(OrgId org, std::vector<TunnelConnection> connections) override {
+    return engine_.write(
+        [org, connections = std::move(connections)](Database& db) { return put_connections(db, org, connections); });
+  }
+
+  awaitable<Result<Page<TunnelConnection>>> list_connections(OrgId org, TunnelId id, PageQuery page) override {
+    return engine_.read([org, id, page](Database& db) { return connections_of(db, org, id, page); });
+  }
+
+  awaitable<Result<std::uint64_t>> close_open_connections(WallTime now, std::string end, std::string detail) override {
+    return engine_.write([now, end = std::move(end), detail = std::move(detail)](Database& db) {
+      return close_connections(db, now, end, detail);
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Tunnels> make_tunnels(Engine& engine) { return std::make_unique<SqliteTunnels>(engine); }
+
+}  // namespace sallyport::store::sqlite
