@@ -8,6 +8,7 @@
 #include "relay/jobs/job_service.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/store.h"
+#include "relay/tunnels/desk.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
@@ -30,6 +31,7 @@ struct Services {
   jobs::JobService& jobs;
   jobs::JobFeed& feed;
   jobs::AgentPresence& presence;
+  tunnels::Desk& tunnels;
   const Clock& clock;
   const Log& log;
   Metrics& metrics;

@@ -6,25 +6,37 @@
 
 namespace sallyport::app {
 namespace {
-constexpr std::size_t kApiPart = 4;     // one of so many parts is the API's
-constexpr std::size_t kSourcePart = 2;  // no address takes more than one of so many parts of the API's
-constexpr std::size_t kGuestPart = 2;   // nor do those who have proved nothing take more of the agents'
+constexpr std::size_t kApiPart = 4;       // one of so many parts is the API's
+constexpr std::size_t kSourcePart = 2;    // no address takes more than one of so many parts of the API's
+constexpr std::size_t kGuestPart = 2;     // nor do those who have proved nothing take more of the agents'
+constexpr std::size_t kTunnelPart = 4;    // one of so many parts of what the API leaves is the tunnels'
+constexpr std::size_t kListenerPart = 8;  // and of that, one of so many parts the listeners'
+
+// Nothing but what people and agents can spare.
+void fit_tunnels(tunnels::CarrierLimits& tunnels, std::size_t left) {
+  const std::size_t spare = left - std::min(left, kLeastLinks);
+  const std::size_t places = std::min(spare, left / kTunnelPart);
+  tunnels.listeners = std::min(tunnels.listeners, places / kListenerPart);
+  tunnels.connections = std::min(tunnels.connections, places - tunnels.listeners);
+}
 }  // namespace
 
-Result<ConnectionLimits> fit_connections(std::size_t open_files) {
+Result<ConnectionLimits> fit_connections(std::size_t open_files, const ConnectionLimits& wanted) {
   constexpr std::size_t kLeast = kOwnFiles + kLeastApi + kLeastLinks;
-  ConnectionLimits limits;
+  ConnectionLimits limits = wanted;
   if (open_files >= limits.files()) return limits;
-  const std::size_t left = open_files - std::min(open_files, kOwnFiles);
-  auto& [api, links] = limits;
+  std::size_t left = open_files - std::min(open_files, kOwnFiles);
+  auto& [api, links, tunnels] = limits;
   api.max_connections = std::min(api.max_connections, std::max(kLeastApi, left / kApiPart));
   if (open_files < kLeast) {
     return fail(Errc::exhausted,
                 fmt::format("this process may have {} files open, and the relay needs {} at the least, {} for all its "
                             "connections: raise the hard limit (`ulimit -Hn`, LimitNOFILE= of its unit)",
-                            open_files, kLeast, ConnectionLimits().files()));
+                            open_files, kLeast, wanted.files()));
   }
-  links.connections = std::min(links.connections, left - api.max_connections);
+  left -= api.max_connections;
+  fit_tunnels(tunnels, left);
+  links.connections = std::min(links.connections, left - tunnels.connections - tunnels.listeners);
   api.max_per_source = std::min(api.max_per_source, api.max_connections / kSourcePart);
   links.door.guests = std::min(links.door.guests, links.connections / kGuestPart);
   return limits;

@@ -2,6 +2,7 @@
 
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
+#include "relay/tunnels/carrier.h"
 
 #include <cstddef>
 
@@ -16,19 +17,25 @@ inline constexpr std::size_t kOwnFiles = 128;
 inline constexpr std::size_t kLeastApi = 128;    // connections of people; with fewer of either the relay does not start
 inline constexpr std::size_t kLeastLinks = 128;  // connections of agents
 
+// Tunnels get what is over: with the least number of files the relay starts and carries none.
+
 struct ConnectionLimits {
   http::Limits api;
   gateway::GatewayLimits links;
+  tunnels::CarrierLimits tunnels;
 
-  std::size_t files() const { return kOwnFiles + api.max_connections + links.connections; }
+  std::size_t files() const {
+    return kOwnFiles + api.max_connections + links.connections + tunnels.connections + tunnels.listeners;
+  }
 };
 
 // Raises the number of files that this process may have open to the most it may give itself, and tells it.
 // Errc::unavailable: the operating system refused.
 Result<std::size_t> raise_open_files();
 
-// The usual limits where `open_files` is enough for them; otherwise smaller ones, a quarter of what is left for the
-// API. Errc::exhausted: not even the least fits, and what to do.
-Result<ConnectionLimits> fit_connections(std::size_t open_files);
+// `wanted` where `open_files` is enough for them; otherwise smaller ones, a quarter of what is left for the API and a
+// quarter of the rest for tunnels, of which each listener takes a place too. Errc::exhausted: not even the least fits,
+// and what to do.
+Result<ConnectionLimits> fit_connections(std::size_t open_files, const ConnectionLimits& wanted = {});
 
 }  // namespace sallyport::app

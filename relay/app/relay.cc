@@ -13,6 +13,7 @@
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/local_envelope.h"
+#include "relay/tunnels/carrier.h"
 #include "shared/async/fair_pool.h"
 #include "shared/async/run.h"
 
@@ -63,6 +64,7 @@ struct Graph {
   jobs::StoredJobService job_service;
   gateway::Links links;
   gateway::Gateway gateway;
+  tunnels::Carrier carrier;
   api::Api api;
   http::Server server;
   identity::Upkeep upkeep;
@@ -84,6 +86,10 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
   options.key_file = options.certificate_file;
   options.limits = limits;
   return options;
+}
+
+tunnels::CarrierPlaces tunnel_places(const Settings& settings) {
+  return {settings.tunnel_networks, {settings.api_listen.port, settings.link_listen.port}};
 }
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
@@ -115,8 +121,9 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                revocations,
                metrics},
               std::move(context), on.limits.links),
-      api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, on.clock, on.log, metrics,
-           recipe_work, [this](const OrgId& org) { assigner.reconsider(org); }}),
+      carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings), on.limits.tunnels),
+      api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
+           metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
@@ -135,17 +142,24 @@ asio::awaitable<std::string> stop_signal() {
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
+ConnectionLimits usual_limits(const Settings& settings) {
+  ConnectionLimits limits;
+  limits.tunnels.connections = settings.tunnel_connections;
+  return limits;
+}
+
 // What one line says of how many people and agents may be connected at once.
 void tell_ready(const Ground& on) {
-  const auto& [api, links] = on.limits;
-  if (on.open_files < ConnectionLimits().files()) {
-    on.log.warn("connections.limited", {{"open_files", on.open_files}, {"needed", ConnectionLimits().files()}});
-  }
+  const auto& [api, links, tunnels] = on.limits;
+  if (const auto needed = usual_limits(on.settings).files(); on.open_files < needed)
+    on.log.warn("connections.limited", {{"open_files", on.open_files}, {"needed", needed}});
   on.log.info("relay.ready", {{"api", to_string(on.settings.api_listen)},
                               {"link", to_string(on.settings.link_listen)},
                               {"open_files", on.open_files},
                               {"api_connections", api.max_connections},
-                              {"agent_connections", links.connections}});
+                              {"agent_connections", links.connections},
+                              {"tunnel_connections", tunnels.connections},
+                              {"tunnel_listeners", tunnels.listeners}});
 }
 
 asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
@@ -155,6 +169,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
+  SP_CO_CHECK(co_await graph.carrier.load());
   SP_CO_CHECK(graph.gateway.listen(on.settings.link_listen.host, on.settings.link_listen.port));
   SP_CO_CHECK(graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
@@ -166,19 +181,22 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   };
   RevokedJobs revoked(loop, {graph.stores.organisations, graph.stores.agents, graph.dispatcher, graph.assigner, log},
                       graph.revocations);
-  TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault);
+  TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault), carrying(loop, fault);
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));
   edges.spawn("gateway", graph.gateway.run());
+  carrying.spawn("tunnels", graph.carrier.run());
   web.spawn("web API", graph.server.run());
   tell_ready(on);
 
   const auto signal = co_await stop_signal();
   log.info("relay.stopping", {{"signal", signal}});
   graph.server.stop();
+  carrying.stop();
+  co_await carrying.join();
   edges.stop();
   co_await edges.join();
   co_await web.join();
@@ -194,7 +212,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(const auto lock, DataLock::take(data));
   SP_CHECK(check_private(data));
   SP_TRY(const auto open_files, raise_open_files());
-  SP_TRY(const auto limits, fit_connections(open_files));
+  SP_TRY(const auto limits, fit_connections(open_files, usual_limits(settings)));
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));

@@ -24,6 +24,7 @@ constexpr std::size_t kMaxFile = 64u << 10;
 // A lease must outlive a few of the agent's heartbeats, and fit into the wire's 32 bits of milliseconds.
 constexpr yaml::DurationRange kLeases{std::chrono::seconds(10), std::chrono::hours(1)};
 constexpr yaml::DurationRange kFailovers{std::chrono::seconds(1), std::chrono::hours(24)};
+constexpr yaml::IntegerRange kTunnelConnections{1, 100'000};
 constexpr std::string_view kScheme = "https://";
 
 bool is_host_character(char c) {
@@ -65,6 +66,19 @@ void read_address(FieldReader& fields, std::string_view name, HostPort& into,
   }
 }
 
+void read_networks(FieldReader& fields, std::vector<std::string>& into) {
+  const auto* listed = fields.sequence("listen");
+  if (listed == nullptr) return;
+  into.clear();
+  for (const auto& text : fields.texts("listen")) {
+    if (auto network = domain::canonical_network(text)) {
+      into.push_back(*std::move(network));
+    } else {
+      fields.problem("listen", "bad-network", network.error().message);
+    }
+  }
+}
+
 Settings read(const yaml::Node& root, yaml::Report& report) {
   Settings settings;
   FieldReader fields(root, report, "relay.yaml");
@@ -84,6 +98,13 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
     FieldReader inside(*jobs, report, "`jobs`");
     settings.lease = inside.duration("lease", kLeases).value_or(settings.lease);
     settings.failover = inside.duration("failover", kFailovers).value_or(settings.failover);
+    inside.finish();
+  }
+  if (const auto* tunnels = fields.mapping("tunnels")) {
+    FieldReader inside(*tunnels, report, "`tunnels`");
+    read_networks(inside, settings.tunnel_networks);
+    settings.tunnel_connections = static_cast<std::uint32_t>(
+        inside.integer("connections", kTunnelConnections).value_or(settings.tunnel_connections));
     inside.finish();
   }
   if (const auto level = fields.choice("log_level", kLevels)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/domain/tunnel.h"
 #include "shared/base/log.h"
 #include "shared/base/result.h"
 
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sallyport::app {
 
@@ -32,6 +34,8 @@ struct Settings {
   LogLevel log_level = LogLevel::info;
   std::chrono::milliseconds lease{60'000};
   std::chrono::milliseconds failover{60'000};
+  std::vector<std::string> tunnel_networks = domain::default_listen_networks();  // where tunnels may listen (CIDR)
+  std::uint32_t tunnel_connections = 5'000;                                      // of all tunnels together
 };
 
 // Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port

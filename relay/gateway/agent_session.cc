@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace sallyport::gateway {
@@ -20,12 +21,13 @@ constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr auto kAfterUnknown = std::chrono::minutes(1);  // a database put back knows the certificate again
 constexpr std::string_view kJobsPurpose = "jobs/1";
+constexpr std::string_view kTunnels = "tunnels";  // a capability (docs/protocol.md P14)
 
 link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
-  options.self.capabilities = {"jobs", "renewal", "health"};
+  options.self.capabilities = {"jobs", "renewal", "health", std::string(kTunnels)};
   options.serves = {std::string(kJobsPurpose)};
   options.times.heartbeat = limits.heartbeat;
   return options;
@@ -92,6 +94,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
     co_return refusal;
   }
   admitted_ = true;
+  knows_tunnels_ = std::ranges::find(peer.capabilities, kTunnels) != peer.capabilities.end();
   co_await note_peer(std::move(peer));
   services_.log.info("link.up", {{"org", who_.org.value}, {"agent", who_.agent.value}, {"address", address_}});
   co_return std::nullopt;

@@ -68,6 +68,8 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   WallTime since() const override { return since_; }
   void refuse(link::Refusal refusal) override { session_.refuse(std::move(refusal)); }
   bool is_alive() const override { return !session_.ended() && session_.proven(); }
+  bool carries_tunnels() const override { return knows_tunnels_ && is_alive() && !session_.draining(); }
+  Result<link::Channel> open_channel(std::string_view purpose) override { return session_.open_channel(purpose); }
 
  private:
   boost::asio::awaitable<void> receive_loop(link::Channel& channel);
@@ -92,6 +94,7 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   Bytes boot_id_;
   WallTime since_;
   bool admitted_ = false;
+  bool knows_tunnels_ = false;  // the agent
   bool journal_met_ = false;
   store::AgentSighting sighting_;  // what it said of itself
 

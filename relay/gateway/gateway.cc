@@ -18,7 +18,6 @@ using asio::ip::tcp;
 namespace {
 
 constexpr auto kDrain = std::chrono::seconds(2);
-constexpr auto kAfterFailedAccept = std::chrono::milliseconds(100);
 
 std::string host_of(const tcp::socket& socket) {
   boost::system::error_code ec;
@@ -90,6 +89,9 @@ Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::Server
           parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
       door_(executor, limits.door),
+      acceptance_([this](const std::string& why, std::uint64_t times) {
+        parts_.sessions.log.error("link.accept_failed", {{"message", why}, {"times", times}});
+      }),
       connections_(executor, [this](const std::string&, const std::string& why) {
         parts_.sessions.log.error("link.fault", {{"why", why}});
       }) {}
@@ -140,16 +142,8 @@ asio::awaitable<void> Gateway::accept_loop() {
       co_await door_.wait_for_room();
       continue;
     }
-    auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
-    if (ec == asio::error::operation_aborted) continue;
-    if (ec) {
-      if (const auto times = accept_failures_.due(std::chrono::steady_clock::now())) {
-        parts_.sessions.log.error("link.accept_failed", {{"message", ec.message()}, {"times", *times}});
-      }
-      co_await sleep_for(kAfterFailedAccept);
-      continue;
-    }
-    connections_.spawn("connection", serve(std::move(socket), Place(*this)));
+    if (auto accepted = co_await acceptance_.next(acceptor_))
+      connections_.spawn("connection", serve(std::move(accepted->socket), Place(*this)));
   }
 }
 

@@ -4,8 +4,8 @@
 #include "relay/gateway/doorway.h"
 #include "relay/identity/enrolment.h"
 #include "relay/identity/revocations.h"
+#include "shared/async/accept.h"
 #include "shared/base/metrics.h"
-#include "shared/base/seldom.h"
 #include "shared/tls/context.h"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -62,7 +62,7 @@ class Gateway {
   Gauge& linked_;
   Doorway door_;
   std::size_t open_ = 0;
-  Seldom accept_failures_{std::chrono::seconds(10)};
+  Acceptance acceptance_;
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;
 };

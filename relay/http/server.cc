@@ -2,11 +2,10 @@
 
 #include "relay/http/session.h"
 #include "relay/http/tls.h"
+#include "shared/async/accept.h"
 #include "shared/async/event.h"
 #include "shared/async/sources.h"
 #include "shared/async/task_group.h"
-#include "shared/async/timeout.h"
-#include "shared/base/seldom.h"
 
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
@@ -22,14 +21,6 @@ namespace sallyport::http {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-namespace {
-
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::milliseconds kPauseAfterAcceptFailure{50};
-constexpr std::chrono::seconds kBetweenAcceptFailures{10};  // that are told
-
-}  // namespace
-
 struct Server::Impl {
   struct Guest {
     Session* session;
@@ -42,6 +33,9 @@ struct Server::Impl {
         metrics(shared.metrics),
         session_services{handler, options.limits, shared.log, shared.clock, metrics},
         acceptor(loop),
+        acceptance([this](const std::string& why, std::uint64_t times) {
+          services.log.warn("http.accept_failed", {{"reason", why}, {"times", times}});
+        }),
         stopping(loop),
         empty(loop) {
     empty.set();
@@ -64,7 +58,7 @@ struct Server::Impl {
   std::shared_ptr<asio::ssl::context> tls;
   std::list<Guest> sessions;                                // in order of arrival
   std::unordered_map<std::string, std::size_t> per_source;  // never 0
-  Seldom accept_failures{kBetweenAcceptFailures};
+  Acceptance acceptance;
   Event stopping;
   Event empty;  // no session
 };
@@ -121,16 +115,8 @@ Result<void> Server::Impl::bind() {
 
 asio::awaitable<void> Server::Impl::accept_loop(TaskGroup& tasks) {
   while (!stopping.is_set()) {
-    auto [failed, socket] = co_await acceptor.async_accept(kNoThrow);
-    if (failed == asio::error::operation_aborted || stopping.is_set()) co_return;
-    if (failed) {
-      if (const auto times = accept_failures.due(std::chrono::steady_clock::now())) {
-        services.log.warn("http.accept_failed", {{"reason", failed.message()}, {"times", *times}});
-      }
-      co_await sleep_for(kPauseAfterAcceptFailure);
-      continue;
-    }
-    welcome(std::move(socket), tasks);
+    auto accepted = co_await acceptance.next(acceptor);
+    if (accepted && !stopping.is_set()) welcome(std::move(accepted->socket), tasks);
   }
 }
 

@@ -47,6 +47,14 @@ template <>
 struct IdPrefix<EventId> {
   static constexpr std::string_view text = "evt_";
 };
+template <>
+struct IdPrefix<TunnelId> {
+  static constexpr std::string_view text = "tun_";
+};
+template <>
+struct IdPrefix<TunnelConnectionId> {
+  static constexpr std::string_view text = "tcn_";
+};
 
 // A fresh id: `auto job = new_id<JobId>(clock);`
 template <class T>

@@ -55,7 +55,7 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels, dispatcher,
                    feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, clock, log,
+      api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, desk, clock, log,
                         metrics, recipe_work, [this](const OrgId& org) { triggers_changed.push_back(org); }},
           options) {}
 

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "relay/tunnels/entrance.h"
+#include "shared/base/metrics.h"
+
+#include <map>
+
+namespace sallyport::tunnels {
+
+struct CarrierLimits {
+  std::size_t connections = 5'000;  // of all tunnels together
+  std::size_t listeners = 500;
+  AccessLogLimits records;
+  std::chrono::milliseconds look{1'000};      // how often expiry and the like are looked after, while there is any
+  std::chrono::milliseconds retry{30'000};    // of a listener that could not be opened
+  std::chrono::milliseconds reach{10'000};    // how long an agent may think about a target
+  std::chrono::milliseconds farewell{5'000};  // for access records that wait when the relay stops
+};
+
+// Where listeners may be bound.
+struct CarrierPlaces {
+  std::vector<std::string> networks = domain::default_listen_networks();
+  std::vector<std::uint16_t> own_ports;  // of the relay itself, on whatever address
+};
+
+// The tunnels of this relay: their listeners, the connections through them and their access records. Lives on the
+// relay's loop; what is in Parts outlives it.
+class Carrier final : public Desk {
+ public:
+  struct Parts {
+    store::Tunnels& tunnels;
+    AgentChannels& agents;
+    const Clock& clock;
+    const Log& log;
+    Metrics& metrics;
+  };
+  Carrier(boost::asio::any_io_executor executor, Parts parts, CarrierPlaces places = {}, CarrierLimits limits = {});
+
+  // At start: ends what an earlier process left open, then opens the listeners of all active tunnels. One that cannot
+  // be opened is told and tried again; an error is the store's.
+  boost::asio::awaitable<Result<void>> load();
+  // Takes connections until cancelled, then closes the listeners, ends every connection with `relay_stopped` and sees
+  // their access records into the store. Call once, after load(); the links have to outlive it.
+  boost::asio::awaitable<void> run();
+
+  Result<void> put(const store::Tunnel& tunnel) override;
+  void drop(const TunnelId& tunnel) override;
+  Standing standing(const store::Tunnel& tunnel) const override;
+  std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const override;
+  Result<void> check_listener(const domain::TunnelListener& listener) const override;
+  store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent, tunnel::Target target) override;
+
+ private:
+  boost::asio::awaitable<void> look_after();
+  bool look();
+  boost::asio::awaitable<void> stop();
+
+  boost::asio::any_io_executor executor_;
+  Parts parts_;
+  CarrierPlaces places_;
+  CarrierLimits limits_;
+  Figures figures_;
+  AccessLog records_;
+  Placement placement_;
+  EntranceParts shared_;
+  std::map<TunnelId, std::shared_ptr<Entrance>> entrances_;
+  Event changed_;
+  TaskGroup writing_;
+  bool looks_again_ = false;  // by itself
+  bool stopped_ = false;
+};
+
+}  // namespace sallyport::tunnels

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "relay/tunnels/access_log.h"
+#include "relay/tunnels/desk.h"
+#include "relay/tunnels/figures.h"
+#include "relay/tunnels/passage.h"
+#include "relay/tunnels/placement.h"
+#include "relay/tunnels/refusals.h"
+#include "shared/async/accept.h"
+#include "shared/async/task_group.h"
+
+#include <functional>
+#include <list>
+#include <memory>
+
+namespace sallyport::tunnels {
+
+// A bounded number of places that all tunnels of a relay share.
+struct Room {
+  std::size_t limit = 0;
+  std::size_t taken = 0;
+  bool is_full() const { return taken >= limit; }
+};
+
+// What all entrances use; all of it outlives their tasks.
+struct EntranceParts {
+  Placement& placement;
+  AccessLog& records;
+  Figures& figures;
+  const Clock& clock;
+  const Log& log;
+  std::function<Result<void>(const domain::TunnelListener&)> check;  // whether it may be bound
+  Room connections;
+  Room listeners;
+  std::chrono::milliseconds retry{30'000};  // of a listener that could not be opened
+  TaskGroup tasks;                          // accepting, and every connection
+  std::function<void()> wake;               // there is something to look() after
+  bool accepting = false;                   // listeners take connections, which otherwise wait in the kernel
+};
+
+// One tunnel on this relay: its listener, its open connections and what they carried. Its tasks keep it alive. Lives on
+// the relay's loop.
+class Entrance : public std::enable_shared_from_this<Entrance> {
+ public:
+  Entrance(boost::asio::any_io_executor executor, EntranceParts& parts, store::Tunnel tunnel);
+
+  // Makes it what the tunnel says now: listening, or closed and everything cut. Errors as Desk::put.
+  Result<void> settle(store::Tunnel tunnel);
+  void begin_accepting();
+  // Closes the listener and cuts what is open; for good, unless settle() follows.
+  void shut(ConnectionEnd why);
+  // What time brings: expiry, another try of a listener, refusals that are to be told, bytes to be counted.
+  void look();
+  bool is_watched() const;  // look() has to be called again soon
+
+  Standing standing() const;
+  std::vector<store::TunnelConnection> open_connections() const;  // newest first
+
+ private:
+  using Open = std::list<std::shared_ptr<Passage>>;
+  struct Leaving;
+
+  bool is_expired() const;
+  Result<void> open_listener();
+  Result<boost::asio::ip::tcp::acceptor> new_listener();
+  void close_listener();
+  boost::asio::awaitable<void> accept_loop(std::shared_ptr<Entrance> self,
+                                           std::shared_ptr<boost::asio::ip::tcp::acceptor> from);
+  void welcome(Accepted accepted);
+  std::optional<Ending> refusal_of(const std::string& source) const;
+  void refuse(std::string source, Ending why);
+  void tell_rest(ConnectionEnd why, const std::optional<Refusals::Rest>& rest);
+  void note_refused(std::string source, const Ending& why);
+  boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, Open::iterator at,
+                                     boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<Ending> carry(Passage& passage, boost::asio::ip::tcp::socket& socket);
+  void leave(Open::iterator at, const Ending& why);
+  void count_bytes(Passage& passage);
+  store::TunnelConnection begun(std::string source) const;
+
+  boost::asio::any_io_executor executor_;
+  EntranceParts& parts_;
+  store::Tunnel tunnel_;
+  EntranceState state_ = EntranceState::none;
+  std::string problem_;
+  std::shared_ptr<boost::asio::ip::tcp::acceptor> listener_;
+  std::optional<SteadyTime> retry_at_;
+  Open open_;  // oldest first
+  tunnel::Flow ended_;
+  Refusals not_allowed_;
+  Refusals too_many_;
+};
+
+}  // namespace sallyport::tunnels

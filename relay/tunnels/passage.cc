@@ -1,0 +1,47 @@
+#include "relay/tunnels/passage.h"
+
+#include "shared/base/utf8.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <utility>
+
+namespace sallyport::tunnels {
+namespace asio = boost::asio;
+
+void Passage::cut(Ending why) {
+  if (why_cut_) return;
+  why_cut_ = std::move(why);
+  cut_.set();
+}
+
+asio::awaitable<Ending> Passage::carry(asio::ip::tcp::socket& socket, link::Channel& channel,
+                                       tunnel::SpliceLimits limits) {
+  using namespace asio::experimental::awaitable_operators;
+  auto first = co_await (tunnel::splice(socket, channel, flow_, limits) || cut_.wait());
+  const auto* outcome = std::get_if<tunnel::SpliceOutcome>(&first);
+  if (outcome != nullptr && outcome->end != tunnel::SpliceEnd::stopped) co_return ending_of(*outcome);
+  co_return why_cut_.value_or(Ending{ConnectionEnd::relay_stopped});
+}
+
+store::TunnelConnection Passage::record() const {
+  auto record = record_;
+  record.to_target = flow_.to_channel;
+  record.from_target = flow_.from_channel;
+  return record;
+}
+
+store::TunnelConnection Passage::record(const Ending& ending, WallTime at) const {
+  auto closed = record();
+  closed.closed_at = std::max(at, closed.opened_at);
+  closed.end = to_string(ending.end);
+  closed.detail = with_valid_utf8(ending.detail);
+  return closed;
+}
+
+tunnel::Flow Passage::uncounted() {
+  const auto before = std::exchange(counted_, flow_);
+  return {flow_.to_channel - before.to_channel, flow_.from_channel - before.from_channel};
+}
+
+}  // namespace sallyport::tunnels

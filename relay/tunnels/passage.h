@@ -1,0 +1,38 @@
+#pragma once
+
+#include "relay/store/tunnels.h"
+#include "relay/tunnels/connection_end.h"
+#include "shared/async/event.h"
+
+namespace sallyport::tunnels {
+
+// One connection through a tunnel, from accept to its end. Lives on the relay's loop.
+class Passage {
+ public:
+  // `begun` is its access record as it begins.
+  Passage(const boost::asio::any_io_executor& executor, store::TunnelConnection begun)
+      : record_(std::move(begun)), cut_(executor) {}
+
+  // Ends it with a reset on both sides, also when it has not been carried yet. The first reason holds.
+  void cut(Ending why);
+  const std::optional<Ending>& cut_because() const { return why_cut_; }
+
+  // Until both sides have ended, or it was cut. Call once. Both are closed when it returns.
+  boost::asio::awaitable<Ending> carry(boost::asio::ip::tcp::socket& socket, link::Channel& channel,
+                                       tunnel::SpliceLimits limits);
+
+  void carried_by(AgentId agent) { record_.agent = std::move(agent); }
+  store::TunnelConnection record() const;  // as of now
+  store::TunnelConnection record(const Ending& ending, WallTime at) const;
+  const tunnel::Flow& flow() const { return flow_; }
+  tunnel::Flow uncounted();  // since the last call
+
+ private:
+  store::TunnelConnection record_;
+  tunnel::Flow flow_;
+  tunnel::Flow counted_;
+  Event cut_;
+  std::optional<Ending> why_cut_;
+};
+
+}  // namespace sallyport::tunnels

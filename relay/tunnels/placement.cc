@@ -1,0 +1,46 @@
+#include "relay/tunnels/placement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sallyport::tunnels {
+namespace {
+
+Error nobody(const Carriers& by) {
+  if (by.agent)
+    return {Errc::unavailable, fmt::format("agent {} is not linked, or carries no tunnels", by.agent->value)};
+  return {Errc::unavailable, "no agent of the group is linked that carries tunnels"};
+}
+
+}  // namespace
+
+Placement::Load::~Load() {
+  const auto at = placement_.carried_.find(agent_);
+  if (--at->second == 0) placement_.carried_.erase(at);
+}
+
+std::size_t Placement::carried_by(const AgentId& agent) const {
+  const auto at = carried_.find(agent);
+  return at == carried_.end() ? 0 : at->second;
+}
+
+std::vector<AgentId> Placement::candidates(const Carriers& by) const {
+  auto linked = agents_.linked(by.org, by.group);
+  if (by.agent) std::erase_if(linked, [&](const AgentId& agent) { return agent != *by.agent; });
+  std::ranges::sort(linked, {}, [this](const AgentId& agent) { return carried_by(agent); });
+  return linked;
+}
+
+Result<Placement::Opened> Placement::open(const Carriers& by, std::string_view purpose) {
+  auto why = nobody(by);
+  for (auto& agent : candidates(by)) {
+    auto channel = agents_.open(by.org, agent, purpose);
+    if (channel) return Opened{std::move(agent), *std::move(channel)};
+    if (channel.error().code != Errc::exhausted) continue;
+    why = {Errc::exhausted, fmt::format("the link of agent {} has no room: {}", agent.value, channel.error().message)};
+  }
+  return std::unexpected(std::move(why));
+}
+
+}  // namespace sallyport::tunnels
