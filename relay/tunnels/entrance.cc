@@ -230,8 +230,6 @@ asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
   const Placement::Load load(parts_.placement, opened->agent);
   passage.carried_by(opened->agent);
   parts_.records.note(tunnel_.org, passage.record());
-  boost::system::error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
   co_return co_await passage.carry(socket, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second});
 }
 

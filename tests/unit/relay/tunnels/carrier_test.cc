@@ -1,0 +1,421 @@
+#include "relay/tunnels/carrier.h"
+
+#include "tests/unit/relay/tunnels/tunnel_bench.h"
+
+#include <boost/asio/this_coro.hpp>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using tunnels::EntranceState;
+namespace asio = boost::asio;
+
+ASYNC_TEST_CASE("bytes go through both ways, each end by itself, and the record has them", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  co_await send(client, "select 1");
+  auto text = co_await read_until(target, 8);
+  CHECK(text == "select 1");
+  CHECK(bench.carrier.standing(tunnel).open_connections == 1);
+  const auto open = bench.carrier.open_connections(tunnel.id);
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].agent == kAgent);
+  CHECK(open[0].source == "127.0.0.1");
+  CHECK(open[0].to_target == 8);
+  const bool begun = co_await bench.until([&] { return bench.book.records.size() == 1; });
+  CHECK(begun);
+  CHECK(bench.book.records.begin()->second.end.empty());
+
+  finish(client);
+  text = co_await read_to_end(target);
+  CHECK(text.empty());
+  co_await send(target, "one row");
+  finish(target);
+  text = co_await read_to_end(client);
+  CHECK(text == "one row");
+  const bool ended = co_await bench.ended("finished");
+  REQUIRE(ended);
+  const auto record = bench.record("finished");
+  CHECK(record.id == open[0].id);
+  CHECK(record.tunnel == tunnel.id);
+  CHECK(record.to_target == 8);
+  CHECK(record.from_target == 7);
+  CHECK(record.closed_at >= record.opened_at);
+  const auto standing = bench.carrier.standing(tunnel);
+  CHECK(standing.entrance == EntranceState::listening);
+  CHECK(standing.open_connections == 0);
+  CHECK(standing.to_target == 8);
+  CHECK(standing.from_target == 7);
+  CHECK(bench.counted("sallyport_tunnel_bytes_total{direction=\"to_target\"}") == 8);
+  CHECK(bench.counted("sallyport_tunnel_connections_ended_total{end=\"finished\"}") == 1);
+  CHECK(bench.counted("sallyport_tunnel_connections") == 0);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("why a connection could not be carried stands in its record", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto forbidden = bench.tunnel("forbidden"), down = bench.tunnel(), good = bench.tunnel();
+  for (const auto& one : {forbidden, down, good}) REQUIRE(bench.carrier.put(one));
+  const auto port = bench.target.local_endpoint().port();
+  bench.target.close();
+
+  auto client = co_await bench.dial(forbidden);
+  auto bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  bool ended = co_await bench.ended("refused_by_policy");
+  REQUIRE(ended);
+  CHECK(bench.record("refused_by_policy").detail.find("no rule allows forbidden:" + std::to_string(port)) !=
+        std::string::npos);
+
+  client = co_await bench.dial(down);
+  bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  ended = co_await bench.ended("unreachable");
+  REQUIRE(ended);
+  CHECK(bench.record("unreachable").detail.find("refused") != std::string::npos);
+
+  bench.agents.full = true;
+  client = co_await bench.dial(good);
+  bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  ended = co_await bench.ended("too_many");
+  REQUIRE(ended);
+  CHECK(bench.record("too_many").detail.find("agt_1") != std::string::npos);
+
+  bench.agents.session = nullptr;
+  client = co_await bench.dial(good);
+  bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  ended = co_await bench.ended("no_agent");
+  REQUIRE(ended);
+  CHECK_FALSE(bench.record("no_agent").agent);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a reset of either side is passed on and named", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  {
+    auto client = co_await bench.dial(tunnel);
+    auto target = co_await bench.taken();
+    reset_by_rst(client);
+    const auto bad = co_await read_error(target);
+    CHECK(bad == asio::error::connection_reset);
+    const bool ended = co_await bench.ended("client_reset");
+    CHECK(ended);
+  }
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  reset_by_rst(target);
+  const auto bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  const bool ended = co_await bench.ended("target_reset");
+  CHECK(ended);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("pausing, removing and the tunnel's end cut what is open and close the port", "[tunnels]") {
+  struct Case {
+    std::string end;
+    EntranceState state;
+    std::function<void(TunnelBench&, store::Tunnel&)> cut;
+  };
+  const auto pause = [](TunnelBench& bench, store::Tunnel& tunnel) {
+    tunnel.status = store::TunnelStatus::paused;
+    CHECK(bench.carrier.put(tunnel));
+  };
+  const auto drop = [](TunnelBench& bench, store::Tunnel& tunnel) {
+    bench.carrier.drop(tunnel.id);
+    bench.carrier.drop(tunnel.id);  // again: nothing
+  };
+  const auto expire = [](TunnelBench& bench, store::Tunnel&) { bench.clock.shift += 2h; };
+  for (const auto& one : {Case{"paused", EntranceState::paused, pause}, Case{"removed", EntranceState::failed, drop},
+                          Case{"expired", EntranceState::expired, expire}}) {
+    INFO(one.end);
+    TunnelBench bench(co_await asio::this_coro::executor);
+    co_await bench.start();
+    auto tunnel = bench.tunnel();
+    tunnel.expires_at = bench.clock.wall() + 1h;
+    REQUIRE(bench.carrier.put(tunnel));
+    auto client = co_await bench.dial(tunnel);
+    auto target = co_await bench.taken();
+    one.cut(bench, tunnel);
+    const auto client_sees = co_await read_error(client), target_sees = co_await read_error(target);
+    CHECK(client_sees == asio::error::connection_reset);
+    CHECK(target_sees == asio::error::connection_reset);
+    const bool ended = co_await bench.ended(one.end);
+    CHECK(ended);
+    CHECK(bench.carrier.standing(tunnel).entrance == one.state);
+    tcp::socket late(bench.on);
+    boost::system::error_code bad;
+    late.connect({asio::ip::make_address(tunnel.listener->address), tunnel.listener->port}, bad);
+    CHECK(bad == asio::error::connection_refused);
+    co_await bench.finish();
+  }
+}
+
+ASYNC_TEST_CASE("a tunnel that is resumed listens again, one that has ended does not begin", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  auto tunnel = bench.tunnel();
+  tunnel.status = store::TunnelStatus::paused;
+  REQUIRE(bench.carrier.put(tunnel));
+  CHECK(bench.carrier.standing(tunnel).entrance == EntranceState::paused);
+  tunnel.status = store::TunnelStatus::active;
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  REQUIRE(bench.carrier.put(tunnel));  // again: nothing is cut
+  CHECK(bench.carrier.standing(tunnel).open_connections == 1);
+
+  auto over = bench.tunnel();
+  over.expires_at = bench.clock.wall() - 1s;
+  CHECK(bench.carrier.put(over));
+  CHECK(bench.carrier.standing(over).entrance == EntranceState::expired);
+  auto portless = bench.tunnel();
+  portless.listener.reset();
+  CHECK(bench.carrier.put(portless));
+  CHECK(bench.carrier.standing(portless).entrance == EntranceState::none);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("who comes from elsewhere is refused, and none of them is unaccounted for", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  auto tunnel = bench.tunnel();
+  tunnel.networks = {"127.0.0.9/32"};
+  REQUIRE(bench.carrier.put(tunnel));
+  for (int n = 0; n < 20; ++n) {
+    auto client = co_await bench.dial(tunnel, "127.0.0.2");
+    const auto bad = co_await read_error(client);
+    CHECK(bad == asio::error::connection_reset);
+  }
+  bool ended = co_await bench.ended("not_allowed");
+  CHECK(ended);
+  CHECK(bench.record("not_allowed").source == "127.0.0.2");
+  CHECK(bench.counted("sallyport_tunnel_connections_ended_total{end=\"not_allowed\"}") == 20);
+  CHECK(bench.agent.purposes.empty());
+  bench.clock.shift += 61s;
+  ended = co_await bench.ended("not_allowed", 2);
+  CHECK(ended);
+  const bool told = std::ranges::any_of(
+      bench.book.records, [](const auto& one) { return one.second.detail.starts_with("19 more connections"); });
+  CHECK(told);
+
+  auto client = co_await bench.dial(tunnel, "127.0.0.9");
+  auto target = co_await bench.taken();
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("more connections than there are places are closed at once", "[tunnels]") {
+  auto limits = quick();
+  limits.connections = 3;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  auto small = bench.tunnel();
+  small.limits.connections = 2;
+  const auto other = bench.tunnel();
+  REQUIRE(bench.carrier.put(small));
+  REQUIRE(bench.carrier.put(other));
+  std::list<tcp::socket> sockets;
+  for (int n = 0; n < 2; ++n) {
+    sockets.push_back(co_await bench.dial(small));
+    sockets.push_back(co_await bench.taken());
+  }
+  auto third = co_await bench.dial(small);
+  auto bad = co_await read_error(third);
+  CHECK(bad == asio::error::connection_reset);
+  bool ended = co_await bench.ended("too_many");
+  CHECK(ended);
+  CHECK(bench.record("too_many").detail == "the tunnel's 2 connections were open");
+
+  sockets.push_back(co_await bench.dial(other));
+  sockets.push_back(co_await bench.taken());
+  auto fourth = co_await bench.dial(other);
+  bad = co_await read_error(fourth);
+  CHECK(bad == asio::error::connection_reset);
+  ended = co_await bench.ended("too_many", 2);
+  CHECK(ended);
+
+  sockets.clear();
+  const bool free = co_await bench.until([&] { return bench.carrier.standing(small).open_connections == 0; });
+  CHECK(free);
+  sockets.push_back(co_await bench.dial(small));
+  sockets.push_back(co_await bench.taken());
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a connection without a byte for as long as the limit says is ended", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  auto tunnel = bench.tunnel();
+  tunnel.limits.idle = 1s;
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  const bool ended = co_await bench.ended("idle");
+  CHECK(ended);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a link that is lost ends what it carried", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  bench.agents.session = nullptr;
+  bench.link.relay.session->stop("the test cuts it");
+  const auto bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  const bool ended = co_await bench.ended("link_lost");
+  CHECK(ended);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a relay that stops closes its ports, ends what is open and sees the records off", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  co_await bench.stop_carrier();
+  CHECK(bench.book.ended("relay_stopped") == 1);  // when run() has returned
+  CHECK(bench.carrier.put(tunnel).error().code == Errc::unavailable);
+  CHECK(bench.counted("sallyport_tunnel_listeners") == 0);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("at start all tunnels are taken up, and what an earlier process left open is closed", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  for (int n = 0; n < 5; ++n) bench.book.tunnels.push_back(bench.tunnel());
+  auto& paused = bench.book.tunnels[3];
+  paused.status = store::TunnelStatus::paused;
+  bench.book.tunnels[4].listener->address = "192.0.2.1";  // not allowed here
+  const TunnelConnectionId left("tcn_left");
+  bench.book.records[left] = {.id = left, .tunnel = paused.id, .source = "127.0.0.1"};
+  co_await bench.start();
+  CHECK(bench.book.records[left].end == "relay_stopped");
+  CHECK(bench.book.records[left].closed_at);
+  for (std::size_t n = 0; n < 5; ++n) {
+    INFO(n);
+    const auto state = bench.carrier.standing(bench.book.tunnels[n]).entrance;
+    CHECK(state == (n < 3 ? EntranceState::listening : n == 3 ? EntranceState::paused : EntranceState::failed));
+  }
+  auto client = co_await bench.dial(bench.book.tunnels[2]);
+  auto target = co_await bench.taken();
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a store that does not answer keeps the relay from starting", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  bench.book.broken = Error{Errc::unavailable, "the disk is full"};
+  const auto loaded = co_await bench.carrier.load();
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message == "the disk is full");
+}
+
+ASYNC_TEST_CASE("a port that somebody has is tried again until it is free", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  tcp::acceptor squatter(bench.on, {asio::ip::make_address(tunnel.listener->address), tunnel.listener->port});
+  const auto put = bench.carrier.put(tunnel);
+  REQUIRE_FALSE(put);
+  CHECK(put.error().code == Errc::conflict);
+  auto standing = bench.carrier.standing(tunnel);
+  CHECK(standing.entrance == EntranceState::failed);
+  CHECK(standing.problem.find("another program has this port") != std::string::npos);
+  squatter.close();
+  const bool listens =
+      co_await bench.until([&] { return bench.carrier.standing(tunnel).entrance == EntranceState::listening; });
+  CHECK(listens);
+  CHECK(bench.carrier.standing(tunnel).problem.empty());
+  CHECK(bench.lines.count("tunnel.not_listening") == 1);  // told once, however often it was tried
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("where a tunnel may listen, and where not", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick(),
+                    {.networks = {"127.0.0.0/8", "::1"}, .own_ports = {8'443, 8'444}});
+  struct Case {
+    domain::TunnelListener listener;
+    std::string_view says;  // "": allowed
+  };
+  for (const auto& one : {
+           Case{{"127.0.0.1", 5'432}, ""},
+           Case{{"::1", 5'432}, ""},
+           Case{{"10.0.0.1", 5'432}, "tunnels.listen in its relay.yaml"},
+           Case{{"0.0.0.0", 5'432}, "this relay allows 127.0.0.0/8, ::1"},
+           Case{{"::", 5'432}, "may not listen on ::"},
+           Case{{"localhost", 5'432}, "may not listen on localhost"},
+           Case{{"127.0.0.1", 8'443}, "the relay itself has it"},
+           Case{{"127.0.0.1", 8'444}, "the relay itself has it"},
+           Case{{"127.0.0.1", 0}, "it is no port"},
+       }) {
+    INFO(one.listener.address << " " << one.listener.port);
+    const auto checked = bench.carrier.check_listener(one.listener);
+    CHECK(checked.has_value() == one.says.empty());
+    if (checked) continue;
+    CHECK(checked.error().code == Errc::forbidden);
+    CHECK(checked.error().message.find(one.says) != std::string::npos);
+  }
+  auto tunnel = bench.tunnel();
+  tunnel.listener = domain::TunnelListener{"10.0.0.1", 5'432};
+  const auto put = bench.carrier.put(tunnel);
+  REQUIRE_FALSE(put);
+  CHECK(put.error().code == Errc::invalid);
+}
+
+ASYNC_TEST_CASE("no more ports are opened than the relay has files for", "[tunnels]") {
+  auto limits = quick();
+  limits.listeners = 1;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  const auto first = bench.tunnel(), second = bench.tunnel();
+  REQUIRE(bench.carrier.put(first));
+  const auto put = bench.carrier.put(second);
+  REQUIRE_FALSE(put);
+  CHECK(put.error().code == Errc::exhausted);
+  bench.carrier.drop(first.id);
+  const bool listens =
+      co_await bench.until([&] { return bench.carrier.standing(second).entrance == EntranceState::listening; });
+  CHECK(listens);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("two hundred connections at once, each with its own bytes", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  auto tunnel = bench.tunnel();
+  tunnel.limits.connections = 200;
+  REQUIRE(bench.carrier.put(tunnel));
+  std::vector<tcp::socket> clients, targets;
+  for (int n = 0; n < 200; ++n) {
+    clients.push_back(co_await bench.dial(tunnel));
+    targets.push_back(co_await bench.taken());
+  }
+  CHECK(bench.carrier.standing(tunnel).open_connections == 200);
+  for (std::size_t n = 0; n < clients.size(); ++n) co_await send(clients[n], fmt::format("{:04}", n));
+  std::set<std::string> heard;
+  for (auto& target : targets) {
+    heard.insert(co_await read_until(target, 4));
+    finish(target);
+  }
+  CHECK(heard.size() == 200);
+  for (auto& client : clients) finish(client);
+  const bool ended = co_await bench.ended("finished", 200);
+  CHECK(ended);
+  CHECK(bench.carrier.standing(tunnel).to_target == 800);
+  CHECK(bench.book.batches.size() < 400);  // in batches
+  co_await bench.finish();
+}

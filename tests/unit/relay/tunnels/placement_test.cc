@@ -1,0 +1,88 @@
+#include "relay/tunnels/placement.h"
+
+#include "tests/unit/relay/tunnels/tunnel_bench.h"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <memory>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using tunnels::Placement;
+namespace asio = boost::asio;
+
+namespace {
+
+// Three agents of one group on one session.
+struct ThreeAgents final : tunnels::AgentChannels {
+  std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override {
+    return org == kOrg && group == kGroup ? names : std::vector<AgentId>();
+  }
+  Result<link::Channel> open(const OrgId&, const AgentId& agent, std::string_view purpose) override {
+    tried.push_back(agent);
+    if (const auto bad = problems.find(agent); bad != problems.end()) return fail(bad->second, "as the test says");
+    return session->open_channel(purpose);
+  }
+
+  std::vector<AgentId> names{AgentId("agt_1"), AgentId("agt_2"), AgentId("agt_3")};
+  std::map<AgentId, Errc> problems;
+  std::vector<AgentId> tried;
+  link::Session* session = nullptr;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("each connection goes to the agent that carries the fewest", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  ThreeAgents agents;
+  agents.session = bench.link.relay.session.get();
+  Placement placement(agents);
+  std::vector<std::unique_ptr<Placement::Load>> loads;
+  for (int n = 0; n < 9; ++n) {
+    auto opened = placement.open({kOrg, kGroup}, "tunnel/1 forbidden:1");
+    REQUIRE(opened);
+    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent));
+  }
+  for (const auto& agent : agents.names) CHECK(placement.carried_by(agent) == 3);
+  loads.clear();
+  for (const auto& agent : agents.names) CHECK(placement.carried_by(agent) == 0);
+
+  const AgentId pinned("agt_2");
+  for (int n = 0; n < 3; ++n) {
+    auto opened = placement.open({kOrg, kGroup, pinned}, "tunnel/1 forbidden:1");
+    REQUIRE(opened);
+    CHECK(opened->agent == pinned);
+    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent));
+  }
+  loads.clear();
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("when one agent cannot, the next one is asked; when none can, the error says why", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  ThreeAgents agents;
+  agents.session = bench.link.relay.session.get();
+  Placement placement(agents);
+  agents.problems = {{AgentId("agt_1"), Errc::exhausted}, {AgentId("agt_2"), Errc::unavailable}};
+  auto opened = placement.open({kOrg, kGroup}, "tunnel/1 forbidden:1");
+  REQUIRE(opened);
+  CHECK(opened->agent == AgentId("agt_3"));
+
+  agents.problems[AgentId("agt_3")] = Errc::unavailable;
+  opened = placement.open({kOrg, kGroup}, "tunnel/1 forbidden:1");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Errc::exhausted);
+  CHECK(opened.error().message.find("agt_1 has no room") != std::string::npos);
+
+  agents.problems.erase(AgentId("agt_1"));
+  agents.tried.clear();
+  opened = placement.open({kOrg, kGroup, AgentId("agt_9")}, "tunnel/1 forbidden:1");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Errc::unavailable);
+  CHECK(agents.tried.empty());  // a pinned agent has no deputy
+  opened = placement.open({OrgId("org_B"), kGroup}, "tunnel/1 forbidden:1");
+  CHECK(opened.error().message.find("no agent of the group") != std::string::npos);
+  co_await bench.finish();
+}
