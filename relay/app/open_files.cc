@@ -12,10 +12,10 @@ constexpr std::size_t kGuestPart = 2;     // nor do those who have proved nothin
 constexpr std::size_t kTunnelPart = 4;    // one of so many parts of what the API leaves is the tunnels'
 constexpr std::size_t kListenerPart = 8;  // and of that, one of so many parts the listeners'
 
-// Nothing but what people and agents can spare.
-void fit_tunnels(tunnels::CarrierLimits& tunnels, std::size_t left) {
-  const std::size_t spare = left - std::min(left, kLeastLinks);
-  const std::size_t places = std::min(spare, left / kTunnelPart);
+// Their part, or more when the agents do not need so much; nothing of the agents' least.
+void fit_tunnels(tunnels::CarrierLimits& tunnels, std::size_t left, std::size_t links) {
+  const std::size_t unwanted = left - std::min(left, links);
+  const std::size_t places = std::min(left - std::min(left, kLeastLinks), std::max(unwanted, left / kTunnelPart));
   tunnels.listeners = std::min(tunnels.listeners, places / kListenerPart);
   tunnels.connections = std::min(tunnels.connections, places - tunnels.listeners);
 }
@@ -35,7 +35,7 @@ Result<ConnectionLimits> fit_connections(std::size_t open_files, const Connectio
                             open_files, kLeast, wanted.files()));
   }
   left -= api.max_connections;
-  fit_tunnels(tunnels, left);
+  fit_tunnels(tunnels, left, links.connections);
   links.connections = std::min(links.connections, left - tunnels.connections - tunnels.listeners);
   api.max_per_source = std::min(api.max_per_source, api.max_connections / kSourcePart);
   links.door.guests = std::min(links.door.guests, links.connections / kGuestPart);

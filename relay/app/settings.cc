@@ -6,6 +6,7 @@
 #include "shared/recipe/yaml.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
@@ -227,16 +228,19 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
 }
 
 std::string settings_text(const Settings& settings) {
+  std::vector<std::string> networks;
+  for (const auto& network : settings.tunnel_networks) networks.push_back(yaml_text(network));
   return fmt::format(
       "# Settings of this relay; docs/operations/relay.md explains each.\n"
       "api:\n  listen: {}\n  url: {}\n"
       "link:\n  listen: {}\n  address: {}\n"
       "jobs:\n  lease: {}\n  failover: {}\n"
+      "tunnels:\n  listen: [{}]\n  connections: {}\n"
       "log_level: {}\n",
       yaml_text(to_string(settings.api_listen)), yaml_text(settings.api_url),
       yaml_text(to_string(settings.link_listen)), yaml_text(to_string(settings.link_address)),
-      format_duration(settings.lease), format_duration(settings.failover),
-      kLevels[static_cast<std::size_t>(settings.log_level)]);
+      format_duration(settings.lease), format_duration(settings.failover), fmt::join(networks, ", "),
+      settings.tunnel_connections, kLevels[static_cast<std::size_t>(settings.log_level)]);
 }
 
 }  // namespace sallyport::app

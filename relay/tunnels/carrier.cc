@@ -135,7 +135,8 @@ Result<void> Carrier::check_listener(const domain::TunnelListener& listener) con
     return fail(Errc::forbidden,
                 fmt::format("tunnels may not listen on {}: this relay allows {} (tunnels.listen in its "
                             "relay.yaml)",
-                            listener.address, fmt::join(places_.networks, ", ")));
+                            listener.address,
+                            places_.networks.empty() ? "none" : fmt::format("{}", fmt::join(places_.networks, ", "))));
   }
   const bool is_own_port = std::ranges::find(places_.own_ports, listener.port) != places_.own_ports.end();
   if (listener.port == 0 || is_own_port) {

@@ -40,7 +40,7 @@ TEST_CASE("the process gives itself all the files it may have", "[app][limits]")
 
 TEST_CASE("with enough files the limits are the usual ones", "[app][limits]") {
   const auto usual = ConnectionLimits().files();
-  CHECK(usual == kOwnFiles + 1'024 + 12'000);
+  CHECK(usual == kOwnFiles + 1'024 + 12'000 + 5'000 + 500);
   for (const auto files : {usual, usual + 1, std::numeric_limits<std::size_t>::max()}) {
     const auto limits = fit_connections(files);
     REQUIRE(limits.has_value());
@@ -48,15 +48,19 @@ TEST_CASE("with enough files the limits are the usual ones", "[app][limits]") {
     CHECK(limits->api.max_per_source == 128);
     CHECK(limits->links.connections == 12'000);
     CHECK(limits->links.door.guests == 1'024);
+    CHECK(limits->tunnels.connections == 5'000);
+    CHECK(limits->tunnels.listeners == 500);
   }
 }
 
 TEST_CASE("with fewer files both sides get less, and never more than there is", "[app][limits]") {
   struct Case {
-    std::size_t files, api, per_source, links, guests;
+    std::size_t files, api, per_source, links, guests, tunnels, listeners;
   };
-  for (const auto& one : {Case{384, 128, 64, 128, 64}, Case{512, 128, 64, 256, 128}, Case{1'024, 224, 112, 672, 336},
-                          Case{4'096, 992, 128, 2'976, 1'024}, Case{8'192, 1'024, 128, 7'040, 1'024}}) {
+  for (const auto& one :
+       {Case{384, 128, 64, 128, 64, 0, 0}, Case{512, 128, 64, 192, 96, 56, 8}, Case{1'024, 224, 112, 504, 252, 147, 21},
+        Case{4'096, 992, 128, 2'232, 1'024, 651, 93}, Case{8'192, 1'024, 128, 5'280, 1'024, 1'540, 220},
+        Case{18'651, 1'024, 128, 12'000, 1'024, 4'999, 500}}) {
     INFO(one.files << " files");
     const auto limits = fit_connections(one.files);
     REQUIRE(limits.has_value());
@@ -64,6 +68,8 @@ TEST_CASE("with fewer files both sides get less, and never more than there is", 
     CHECK(limits->api.max_per_source == one.per_source);
     CHECK(limits->links.connections == one.links);
     CHECK(limits->links.door.guests == one.guests);
+    CHECK(limits->tunnels.connections == one.tunnels);
+    CHECK(limits->tunnels.listeners == one.listeners);
   }
   for (std::size_t files = 384; files < ConnectionLimits().files(); ++files) {
     const auto limits = fit_connections(files);
@@ -74,12 +80,24 @@ TEST_CASE("with fewer files both sides get less, and never more than there is", 
   }
 }
 
+TEST_CASE("a relay that is to carry more tunnels asks for more files", "[app][limits]") {
+  ConnectionLimits wanted;
+  wanted.tunnels.connections = 20'000;
+  CHECK(wanted.files() == ConnectionLimits().files() + 15'000);
+  const auto limits = fit_connections(wanted.files(), wanted);
+  REQUIRE(limits.has_value());
+  CHECK(limits->tunnels.connections == 20'000);
+  const auto fewer = fit_connections(ConnectionLimits().files(), wanted);
+  REQUIRE(fewer.has_value());
+  CHECK(fewer->tunnels.connections == 5'000);
+}
+
 TEST_CASE("with too few files the relay does not start, and says what to raise", "[app][limits]") {
   for (const std::size_t files : {0u, 1u, 128u, 383u}) {
     const auto limits = fit_connections(files);
     REQUIRE_FALSE(limits.has_value());
     CHECK(limits.error().code == Errc::exhausted);
-    CHECK(limits.error().message.find("needs 384 at the least, 13152 for all") != std::string::npos);
+    CHECK(limits.error().message.find("needs 384 at the least, 18652 for all") != std::string::npos);
     CHECK(limits.error().message.find("LimitNOFILE=") != std::string::npos);
   }
 }

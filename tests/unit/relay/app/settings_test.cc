@@ -26,6 +26,8 @@ TEST_CASE("an empty relay.yaml has the defaults", "[app]") {
   CHECK(to_string(settings->link_address) == "127.0.0.1:8444");
   CHECK(settings->lease == 60s);
   CHECK(settings->failover == 60s);
+  CHECK(settings->tunnel_networks == domain::default_listen_networks());
+  CHECK(settings->tunnel_connections == 5'000);
   CHECK(settings->log_level == LogLevel::info);
 }
 
@@ -33,7 +35,8 @@ TEST_CASE("every setting is read", "[app]") {
   const auto settings = load(
       "api:\n  listen: 0.0.0.0:9443\n  url: https://relay.acme.example/base\n"
       "link:\n  listen: \"[::]:9444\"\n  address: relay.acme.example:443\n"
-      "jobs:\n  lease: 30s\n  failover: 2m\nlog_level: debug\n");
+      "jobs:\n  lease: 30s\n  failover: 2m\n"
+      "tunnels:\n  listen: [127.0.0.0/8, \"2001:DB8::/32\"]\n  connections: 100\nlog_level: debug\n");
   REQUIRE(settings);
   CHECK(settings->api_listen.host == "0.0.0.0");
   CHECK(settings->api_url == "https://relay.acme.example/base");
@@ -42,6 +45,8 @@ TEST_CASE("every setting is read", "[app]") {
   CHECK(settings->link_address.port == 443);
   CHECK(settings->lease == 30s);
   CHECK(settings->failover == 2min);
+  CHECK(settings->tunnel_networks == std::vector<std::string>{"127.0.0.0/8", "2001:db8::/32"});
+  CHECK(settings->tunnel_connections == 100);
   CHECK(settings->log_level == LogLevel::debug);
 }
 
@@ -53,6 +58,8 @@ TEST_CASE("what init writes is what is read", "[app]") {
   settings.link_address = {"relay.acme.example", 443};
   settings.lease = 90s;
   settings.failover = 1h;
+  settings.tunnel_networks = {"10.1.0.0/16", "fd00::/8"};
+  settings.tunnel_connections = 7;
   settings.log_level = LogLevel::error;
   const auto again = load(settings_text(settings));
   REQUIRE(again);
@@ -62,6 +69,8 @@ TEST_CASE("what init writes is what is read", "[app]") {
   CHECK(to_string(again->link_address) == "relay.acme.example:443");
   CHECK(again->lease == 90s);
   CHECK(again->failover == 1h);
+  CHECK(again->tunnel_networks == settings.tunnel_networks);
+  CHECK(again->tunnel_connections == 7);
   CHECK(again->log_level == LogLevel::error);
 }
 
@@ -97,6 +106,12 @@ TEST_CASE("what is wrong is named with line and column", "[app]") {
       {"no duration", "jobs: {lease: 60}\n", "`lease`"},
       {"no failover", "jobs: {failover: 0s}\n", "`failover`"},
       {"failover too long", "jobs: {failover: 25h}\n", "`failover`"},
+      {"no network", "tunnels:\n  listen: [10.0.0.0/8, everywhere]\n", "relay.yaml:2:11"},
+      {"bits behind the prefix", "tunnels: {listen: [10.0.0.1/8]}\n", "10.0.0.1/8"},
+      {"no list of networks", "tunnels: {listen: 10.0.0.0/8}\n", "`listen`"},
+      {"no connections", "tunnels: {connections: 0}\n", "`connections`"},
+      {"too many connections", "tunnels: {connections: 100001}\n", "`connections`"},
+      {"misspelt tunnels", "tunnels: {listener: []}\n", "listen"},
       {"unknown level", "log_level: loud\n", "debug"},
       {"an anchor", "api: &a {listen: \"127.0.0.1:1\"}\n", "relay.yaml:1"},
       {"a tab", "api:\n\tlisten: 127.0.0.1:1\n", "relay.yaml:2"},

@@ -19,11 +19,18 @@ struct FakeLive final : LiveLink {
   WallTime since() const override { return from_unix_ms(1'000); }
   void refuse(link::Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool is_alive() const override { return alive; }
+  bool carries_tunnels() const override { return carries; }
+  Result<link::Channel> open_channel(std::string_view purpose) override {
+    opened.emplace_back(purpose);
+    return fail(Errc::exhausted, "no room");
+  }
 
   jobs::LinkedAgent identity;
   Bytes boot_;
   std::string address;
   bool alive = true;
+  bool carries = true;
+  std::vector<std::string> opened;
   std::vector<link::Refusal> refusals;
 };
 
@@ -91,6 +98,54 @@ TEST_CASE("entering twice is entering once", "[gateway]") {
   REQUIRE_FALSE(links.enter(live));
   REQUIRE_FALSE(links.enter(live));
   CHECK(live.refusals.empty());
+}
+
+TEST_CASE("tunnels go to the linked agents of a group that carry them, of one organisation only",
+          "[gateway][tenancy]") {
+  const GroupId group("grp_1"), empty("grp_2");
+  Links links;
+  FakeLive one(kOrg, 1, "192.0.2.1:5000"), two(kOrg, 2, "192.0.2.2:5000"), old(kOrg, 3, "192.0.2.3:5000"),
+      elsewhere(kOrg, 4, "192.0.2.4:5000"), foreign(kOther, 5, "192.0.2.5:5000");
+  two.identity.agent = AgentId("agt_2");
+  old.identity.agent = AgentId("agt_3");
+  old.carries = false;
+  elsewhere.identity.agent = AgentId("agt_4");
+  elsewhere.identity.group = empty;
+  foreign.identity.agent = AgentId("agt_5");
+  for (auto* live : {&one, &two, &old, &elsewhere, &foreign}) REQUIRE_FALSE(links.enter(*live));
+  CHECK(links.linked(kOrg, group) == std::vector{kAgent, AgentId("agt_2")});
+  CHECK(links.linked(kOther, group) == std::vector{AgentId("agt_5")});
+  CHECK(links.linked(kOrg, empty) == std::vector{AgentId("agt_4")});
+
+  CHECK(links.open(kOrg, kAgent, "tunnel/1 db:5432").error().message == "no room");
+  CHECK(one.opened == std::vector<std::string>{"tunnel/1 db:5432"});
+  for (const auto& [org, agent] : {std::pair(kOther, kAgent), std::pair(kOrg, AgentId("agt_3")),
+                                   std::pair(kOrg, AgentId("agt_5")), std::pair(kOrg, AgentId("agt_9"))}) {
+    const auto opened = links.open(org, agent, "tunnel/1 db:5432");
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == Errc::unavailable);
+  }
+  CHECK(old.opened.empty());
+  CHECK(foreign.opened.empty());
+
+  links.leave(one);
+  CHECK(links.linked(kOrg, group) == std::vector{AgentId("agt_2")});
+  links.leave(two);
+  links.leave(old);
+  CHECK(links.linked(kOrg, group).empty());
+}
+
+TEST_CASE("a link that took another's place is the one that tunnels go to", "[gateway]") {
+  const GroupId group("grp_1"), moved("grp_2");
+  Links links;
+  FakeLive before(kOrg, 1, "192.0.2.1:5000"), after(kOrg, 1, "192.0.2.1:5001");
+  after.identity.group = moved;
+  REQUIRE_FALSE(links.enter(before));
+  REQUIRE_FALSE(links.enter(after));
+  CHECK(links.linked(kOrg, group).empty());
+  CHECK(links.linked(kOrg, moved) == std::vector{kAgent});
+  links.leave(before);
+  CHECK(links.linked(kOrg, moved) == std::vector{kAgent});
 }
 
 TEST_CASE("cutting ends the link of that organisation's agent, and no other", "[gateway][tenancy]") {

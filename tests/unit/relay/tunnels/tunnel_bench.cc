@@ -10,6 +10,7 @@
 namespace sallyport::test {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using boost::system::error_code;
 namespace {
 
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
@@ -127,14 +128,27 @@ store::Tunnel TunnelBench::tunnel(std::string host) {
           .created_at = clock.wall()};
 }
 
-asio::awaitable<tcp::socket> TunnelBench::dial(store::Tunnel to, std::string from) {
-  tcp::socket socket(on);
+asio::awaitable<error_code> TunnelBench::connect(tcp::socket& socket, store::Tunnel to, std::string from) {
   socket.open(tcp::v4());
   socket.bind({asio::ip::make_address(from), 0});
   const auto [bad] =
       co_await socket.async_connect({asio::ip::make_address(to.listener->address), to.listener->port}, kAsValue);
+  co_return bad;
+}
+
+asio::awaitable<tcp::socket> TunnelBench::dial(store::Tunnel to, std::string from) {
+  tcp::socket socket(on);
+  const auto bad = co_await connect(socket, std::move(to), std::move(from));
   if (bad) FAIL_CHECK("dialing: " << bad.message());
   co_return socket;
+}
+
+// The reset may come before the client has seen that it is connected.
+asio::awaitable<bool> TunnelBench::turned_away(store::Tunnel to, std::string from) {
+  tcp::socket socket(on);
+  auto bad = co_await connect(socket, std::move(to), std::move(from));
+  if (!bad) bad = co_await read_error(socket);
+  co_return bad == asio::error::connection_reset;
 }
 
 asio::awaitable<tcp::socket> TunnelBench::taken() {

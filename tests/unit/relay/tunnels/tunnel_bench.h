@@ -66,6 +66,8 @@ struct TunnelBench {
   // A tunnel to the target, or to `host`, with a listener of its own; not put.
   store::Tunnel tunnel(std::string host = "127.0.0.1");
   boost::asio::awaitable<tcp::socket> dial(store::Tunnel to, std::string from = "127.0.0.1");
+  // Whether a connection is ended with a reset before a byte came.
+  boost::asio::awaitable<bool> turned_away(store::Tunnel to, std::string from = "127.0.0.1");
   boost::asio::awaitable<tcp::socket> taken();                                 // the next connection at the target
   boost::asio::awaitable<bool> ended(std::string end, std::size_t count = 1);  // as many records have that end
   store::TunnelConnection record(std::string_view end) const;
@@ -85,6 +87,8 @@ struct TunnelBench {
   TaskGroup tasks;
 
  private:
+  boost::asio::awaitable<boost::system::error_code> connect(tcp::socket& socket, store::Tunnel to, std::string from);
+
   std::uint16_t next_port_ = 7'000;
 };
 
