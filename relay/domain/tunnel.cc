@@ -30,10 +30,9 @@ struct Network {
 // Digits of `base` that fill `text`, at most `longest` of them and at most `most` in value.
 std::optional<unsigned> parse_number(std::string_view text, int base, std::size_t longest, unsigned most) {
   unsigned value = 0;
-  const char* const end = text.data() + text.size();
   if (text.empty() || text.size() > longest) return std::nullopt;
-  const auto [stop, problem] = std::from_chars(text.data(), end, value, base);
-  if (problem != std::errc() || stop != end || value > most) return std::nullopt;
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (problem != std::errc() || stop != text.data() + text.size() || value > most) return std::nullopt;
   return value;
 }
 

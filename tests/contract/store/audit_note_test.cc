@@ -1,4 +1,4 @@
-#include "tests/contract/store/world.h"
+#include "tests/contract/store/tunnels.h"
 
 // Every change that a caller asks for takes a note: its entry is stored with the change, or neither is.
 using namespace sallyport;
@@ -199,6 +199,26 @@ const Change kChanges[] = {
        const auto job = co_await w.queue_job(w.ours);
        co_return code_of(
            co_await w.stores.jobs.request_cancel(w.ours.org, job.id, {at_ms(7)}, pick<store::Job>(w, f, std::move(s))));
+     }},
+    {"tunnels.add",
+     [](World& w, bool f, std::shared_ptr<bool> s) {
+       return code_of(w.stores.tunnels.add(w.ours.org, new_tunnel(w, w.ours), pick<>(w, f, std::move(s))));
+     }},
+    {"tunnels.set_status",
+     [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
+       const auto tunnel = new_tunnel(w, w.ours);
+       must(co_await w.stores.tunnels.add(w.ours.org, tunnel));
+       auto code = code_of(co_await w.stores.tunnels.set_status(w.ours.org, tunnel.id, store::TunnelStatus::paused,
+                                                                pick<>(w, f, std::move(s))));
+       const auto now = must(co_await w.stores.tunnels.find(w.ours.org, tunnel.id));
+       CHECK(now.status == (f ? store::TunnelStatus::active : store::TunnelStatus::paused));
+       co_return code;
+     }},
+    {"tunnels.remove",
+     [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
+       const auto tunnel = new_tunnel(w, w.ours);
+       must(co_await w.stores.tunnels.add(w.ours.org, tunnel));
+       co_return code_of(co_await w.stores.tunnels.remove(w.ours.org, tunnel.id, at_ms(7), pick<>(w, f, std::move(s))));
      }},
     {"organisations.rename",
      [](World& w, bool f, std::shared_ptr<bool> s) {

@@ -1,6 +1,6 @@
 #include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/sqlite_store.h"
-#include "tests/contract/store/world.h"
+#include "tests/contract/store/tunnels.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -9,7 +9,8 @@
 #include <map>
 
 // What the questions that are asked all day cost the embedded engine, counted in steps of SQLite's machine: time would
-// depend on the computer. None may grow with the jobs that are over, or with those that other agents hold.
+// depend on the computer. None may grow with the jobs that are over, or with those that other agents hold; nor with
+// tunnels that were removed or are another organisation's, or with connections that are over or are another tunnel's.
 using namespace sallyport;
 using namespace sallyport::test;
 using store::SqliteStore;
@@ -104,6 +105,16 @@ awaitable<void> ask_all(World& world, Database& database, StepCounter& counter, 
   note("a walk through all jobs (control)");
 }
 
+void check_growth(const Costs& few, Costs& many) {
+  for (const auto& [what, steps] : few) {
+    INFO(what << ": " << steps << " steps with few rows, " << many[what] << " with many");
+    const bool control = what.find("control") != std::string::npos;
+    // A page of 20 is whole only where there are so many.
+    const bool grew = many[what] > steps * 2 + 20 * 60;
+    CHECK(grew == control);
+  }
+}
+
 awaitable<void> grow(World& world, const std::filesystem::path& file, StepCounter& counter) {
   co_await world.furnish();
   const auto held = co_await world.running_job(world.ours);
@@ -116,13 +127,88 @@ awaitable<void> grow(World& world, const std::filesystem::path& file, StepCounte
   multiply(database, over, "over", world.ours.agent.value, 1'000);
   multiply(database, held, "held", "agt_another", 1'000);
   co_await ask_all(world, database, counter, many);
-  for (const auto& [what, steps] : few) {
-    INFO(what << ": " << steps << " steps with few jobs, " << many[what] << " with many");
-    const bool control = what.find("control") != std::string::npos;
-    // A page of 20 is whole only where there are so many.
-    const bool grew = many[what] > steps * 2 + 20 * 60;
-    CHECK(grew == control);
+  check_growth(few, many);
+}
+
+store::Tunnel listening(World& world, const Tenant& tenant, const std::string& name, std::uint16_t port) {
+  auto tunnel = new_tunnel(world, tenant, name);
+  tunnel.listener = {{"127.0.0.1", port}};
+  return tunnel;
+}
+
+store::TunnelConnection opened(World& world, const TunnelId& tunnel) {
+  return {.id = world.id<TunnelConnectionId>("tcn_"), .tunnel = tunnel, .source = "::1", .opened_at = at_ms(1)};
+}
+
+// Behind the store's back: removed tunnels of ours that had the same listener, living ones of theirs, and closed
+// connections of ours and of another tunnel.
+void multiply_tunnels(Database& database, const World& world, std::string_view tunnel, std::string_view other) {
+  std::string script =
+      "begin; create temp table one as select * from tunnels where id = '" + std::string(tunnel) + "';";
+  for (int i = 0; i < 1'000; ++i) {
+    script += fmt::format("update one set org = '{}', group_id = '{}', id = 'tun_0{}', name = 'old', removed_at = 1;",
+                          world.ours.org.value, world.ours.group.value, i) +
+              "insert into tunnels select * from one;" +
+              fmt::format(
+                  "update one set org = '{}', group_id = '{}', name = 'theirs{}', removed_at = null, "
+                  "listen_address = null, listen_port = null; ",
+                  world.theirs.org.value, world.theirs.group.value, i) +
+              "insert into tunnels select * from one; update one set listen_address = '127.0.0.1', listen_port = 5432;";
+    for (const auto& of : {tunnel, other}) {
+      script += fmt::format(
+          "insert into tunnel_connections values ('{}', '{}', 'tcn_0{}', null, 's', 1, 2, 0, 0, 'x', "
+          "'');",
+          world.ours.org.value, of, i);
+    }
   }
+  must(database.script(script + "drop table one; commit"));
+}
+
+awaitable<void> ask_for_tunnels(World& world, Database& database, StepCounter& counter, Costs& costs, TunnelId tunnel) {
+  using store::TunnelStatus;
+  auto& tunnels = world.stores.tunnels;
+  const OrgId org = world.ours.org;
+  const auto fresh = listening(world, world.ours, "fresh", 6000);
+  counter.take();
+  const auto note = [&](const char* what) { costs[what] = counter.take(); };
+  CHECK(must(co_await tunnels.list(org, {}, {})).items.size() == 2);
+  note("the tunnels of an organisation");
+  CHECK(must(co_await tunnels.list(org, {.name = "db"}, {})).items.size() == 1);
+  note("a tunnel by its name");
+  CHECK(must(co_await tunnels.list(org, {.status = TunnelStatus::paused}, {})).items.size() == 1);
+  note("the paused tunnels");
+  must(co_await tunnels.list_connections(org, tunnel, {.limit = 20}));
+  note("the newest connections");
+  must(co_await tunnels.add(org, fresh));
+  note("adding a tunnel");
+  must(co_await tunnels.remove(org, fresh.id, at_ms(9)));
+  note("removing a tunnel");
+  CHECK(refusal(co_await tunnels.add(org, listening(world, world.ours, "second", 5432))) == Errc::conflict);
+  note("a listener that is taken");
+  const auto connection = opened(world, tunnel);
+  must(co_await tunnels.note_connections(org, {connection}));
+  note("an access record");
+  CHECK(must(co_await tunnels.close_open_connections(at_ms(9), "x", "")) == 1);
+  note("closing what was left open");
+  must(database.prepare("select count(*) from tunnels where host = 'x'").one("n", [](Row row) {
+    return row.integer();
+  }));
+  note("a walk through all tunnels (control)");
+}
+
+awaitable<void> grow_tunnels(World& world, const std::filesystem::path& file, StepCounter& counter) {
+  co_await world.furnish();
+  const auto db = listening(world, world.ours, "db", 5432);
+  auto paused = new_tunnel(world, world.ours, "paused");
+  paused.status = store::TunnelStatus::paused;
+  must(co_await world.stores.tunnels.add(world.ours.org, db));
+  must(co_await world.stores.tunnels.add(world.ours.org, paused));
+  auto database = must(Database::open(file, Access::read_write));
+  Costs few, many;
+  co_await ask_for_tunnels(world, database, counter, few, db.id);
+  multiply_tunnels(database, world, db.id.value, paused.id.value);
+  co_await ask_for_tunnels(world, database, counter, many, db.id);
+  check_growth(few, many);
 }
 
 }  // namespace
@@ -132,4 +218,11 @@ TEST_CASE("what is asked all day costs the same however many jobs there are", "[
   TempFolder folder;
   World world(std::make_unique<FileEngine>(folder / "relay.db"));
   run(grow(world, folder / "relay.db", counter));
+}
+
+TEST_CASE("what tunnels ask all day costs the same however many there were", "[store][sqlite][tunnels][scale]") {
+  StepCounter counter;
+  TempFolder folder;
+  World world(std::make_unique<FileEngine>(folder / "relay.db"));
+  run(grow_tunnels(world, folder / "relay.db", counter));
 }

@@ -1,7 +1,7 @@
 #include "relay/store/sqlite/sqlite_store.h"
 #include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/migrate.h"
-#include "tests/contract/store/world.h"
+#include "tests/contract/store/tunnels.h"
 #include "tests/support/failing_vfs.h"
 
 #include <sys/stat.h>
@@ -169,6 +169,53 @@ TEST_CASE("errors that lie in clear in an older database are gone once it is ope
   CHECK(both().find(canary) == std::string::npos);
   store.reset();
   CHECK(content_of(file).find(canary) == std::string::npos);
+}
+
+// The database of a relay that had no tunnels, with a token of every scope that there was.
+static void leave_schema_7(const std::filesystem::path& file) {
+  std::ofstream(file).close();
+  auto database = must(Database::open(file, Access::read_write));
+  must(store::sqlite::migrate(database, store::sqlite_migrations().first(7)));
+  must(database.script(R"(insert into organisations values ('org_a', 'a', 1);
+    insert into users values ('org_a', 'usr_a', 'A', 'a@x.test', 'owner', 'admin', 1);
+    insert into api_tokens values ('tok_a', 'org_a', 'usr_a', 't', zeroblob(32), 65535, 1, null, null, null);
+    insert into agent_groups values ('org_a', 'grp_a', 'dc1', 1, null);
+    insert into agents (org, id, group_id, name, hostname, software, status, generation, enrolled_at)
+      values ('org_a', 'agt_a', 'grp_a', 'a', 'h', 's', 'active', 1, 1))"));
+}
+
+static awaitable<void> use_schema_7(SqliteStore& store) {
+  const OrgId org("org_a");
+  auto stores = store.stores();
+  const auto found = must(co_await stores.api_tokens.find_for_authentication(ApiTokenId("tok_a")));
+  CHECK(found.token.scopes.contains(domain::Scope::platform_write));
+  CHECK_FALSE(found.token.scopes.contains(domain::Scope::tunnels_read));
+  CHECK_FALSE(found.token.scopes.contains(domain::Scope::tunnels_write));
+  const store::Tunnel tunnel{.id = TunnelId("tun_a"),
+                             .org = org,
+                             .name = "db",
+                             .group = GroupId("grp_a"),
+                             .agent = AgentId("agt_a"),
+                             .host = "db",
+                             .port = 5432,
+                             .networks = {"127.0.0.0/8"},
+                             .created_by = UserId("usr_a"),
+                             .created_at = at_ms(1)};
+  must(co_await stores.tunnels.add(org, tunnel));
+  must(co_await stores.tunnels.note_connections(
+      org, {{.id = TunnelConnectionId("tcn_a"), .tunnel = tunnel.id, .source = "127.0.0.1", .opened_at = at_ms(1)}}));
+  const auto records = must(co_await stores.tunnels.list_connections(org, tunnel.id, {}));
+  CHECK(records.items.size() == 1);
+}
+
+TEST_CASE("a database of before tunnels takes them, and no old token may use them", "[store][sqlite][migrations]") {
+  TempFolder folder;
+  leave_schema_7(folder / "relay.db");
+  run(use_schema_7(*open_store(folder / "relay.db")));
+  auto database = must(Database::open(folder / "relay.db", Access::read_write));
+  CHECK(number(database, "select count(*) from pragma_foreign_key_check") == 0);
+  CHECK(number(database, "select max(number) from schema_migrations") ==
+        std::int64_t(store::sqlite_migrations().size()));
 }
 
 static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std::filesystem::path file,
@@ -344,6 +391,31 @@ TEST_CASE("a tampered ledger is found, with its first bad row", "[store][sqlite]
     run(verify_into(*open_store(folder / "copy.db"), org, verdict));
     CHECK(verdict.bad_seq == row.bad_seq);
     CHECK(verdict.reason.empty() == !row.bad_seq.has_value());
+  }
+}
+
+static awaitable<void> close_one_connection(SqliteStore& store) {
+  World world(std::make_unique<BorrowedEngine>(store));
+  co_await world.furnish();
+  const auto tunnel = new_tunnel(world, world.ours);
+  auto& tunnels = world.stores.tunnels;
+  must(co_await tunnels.add(world.ours.org, tunnel));
+  for (const auto* id : {"tcn_open", "tcn_closed"}) {
+    store::TunnelConnection one{
+        .id = TunnelConnectionId(id), .tunnel = tunnel.id, .source = "127.0.0.1", .opened_at = at_ms(1)};
+    if (one.id.value == "tcn_closed") one.closed_at = at_ms(2);
+    must(co_await tunnels.note_connections(world.ours.org, {one}));
+  }
+}
+
+TEST_CASE("the schema itself refuses to edit a closed access record", "[store][sqlite][tunnels]") {
+  TempFolder folder;
+  run(close_one_connection(*open_store(folder / "relay.db")));
+  auto database = must(Database::open(folder / "relay.db", Access::read_write));
+  CHECK(database.script("update tunnel_connections set to_target = 9 where id = 'tcn_open'"));
+  for (const char* edit : {"to_target = 9", "closed_at = null", "source = ''"}) {
+    INFO(edit);
+    CHECK(!database.script("update tunnel_connections set " + std::string(edit) + " where id = 'tcn_closed'"));
   }
 }
 
