@@ -9,7 +9,8 @@
 namespace sallyport::api {
 
 inline constexpr std::array<std::string_view, 1> kUserIds{"usr_"}, kTokenIds{"tok_"}, kGroupIds{"grp_"},
-    kAgentIds{"agt_"}, kEnrolmentIds{"enr_"}, kRecipeIds{"rcp_"}, kJobIds{"job_"};
+    kAgentIds{"agt_"}, kEnrolmentIds{"enr_"}, kRecipeIds{"rcp_"}, kJobIds{"job_"}, kTunnelIds{"tun_"},
+    kTunnelConnectionIds{"tcn_"};
 
 constexpr Field id_field(std::string_view name, std::span<const std::string_view> prefix,
                          Presence presence = Presence::required) {
@@ -37,5 +38,6 @@ inline constexpr std::array kAgentPath{id_field("agent", kAgentIds)};
 inline constexpr std::array kEnrolmentPath{id_field("enrolment_token", kEnrolmentIds)};
 inline constexpr std::array kRecipePath{id_field("recipe", kRecipeIds)};
 inline constexpr std::array kJobPath{id_field("job", kJobIds)};
+inline constexpr std::array kTunnelPath{id_field("tunnel", kTunnelIds)};
 
 }  // namespace sallyport::api

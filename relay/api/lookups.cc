@@ -4,9 +4,9 @@ namespace sallyport::api {
 
 boost::asio::awaitable<Result<GroupId>> group_of(Services& services, const Call& call) {
   const auto id = call.text("group"), name = call.text("group_name");
-  if (id && name) co_return fail(Errc::invalid, "say which group the agent joins once: group or group_name, not both");
+  if (id && name) co_return fail(Errc::invalid, "say which group is meant once: group or group_name, not both");
   if (id) co_return GroupId(*id);
-  if (!name) co_return fail(Errc::invalid, "say which group the agent joins: group or group_name");
+  if (!name) co_return fail(Errc::invalid, "say which group is meant: group or group_name");
   SP_CO_TRY(const auto group, co_await services.stores.groups.find_by_name(call.caller.org, *name));
   co_return group.id;
 }

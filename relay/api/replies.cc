@@ -24,6 +24,10 @@ Answer changed_meanwhile(std::string_view what) {
       {412, "precondition", "The " + std::string(what) + " has changed since: read it again, then decide.", {}})};
 }
 
+Answer unfit(std::string where, std::string what) {
+  return {http::to_response({422, "invalid", "The body does not fit.", {{std::move(where), std::move(what)}}})};
+}
+
 Answer created(std::string_view location, const Value& value) {
   auto response = json_response(201, value);
   response.headers.set("Location", location);

@@ -17,6 +17,8 @@ inline Answer ok(const Value& value) { return {json_response(200, value)}; }
 Answer no_content();
 // 412: If-Match names another state than the present one.
 Answer changed_meanwhile(std::string_view what);
+// 422: what is wrong with the body beyond its schema; `where` is a member's place ("/expires_at").
+Answer unfit(std::string where, std::string what);
 Answer created(std::string_view location, const Value& value);
 
 // {"items": [...], "next": "cursor" or null}

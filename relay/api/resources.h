@@ -19,6 +19,7 @@ std::span<const Route> recipe_routes();
 std::span<const Route> recipe_version_routes();
 std::span<const Route> job_routes();
 std::span<const Route> job_history_routes();
+std::span<const Route> tunnel_routes();
 std::span<const Route> audit_routes();
 
 }  // namespace sallyport::api

@@ -79,7 +79,8 @@ std::string fault_of_text(const Field& field, std::string_view text) {
   if (length < field.least) return fmt::format("must have at least {} characters", field.least);
   if (length > field.most) return fmt::format("must have at most {} characters", field.most);
   if (const auto fault = fault_of_format(field, text); !fault.empty()) return std::string(fault);
-  return fault_of_choice(field, text);
+  if (auto fault = fault_of_choice(field, text); !fault.empty()) return fault;
+  return field.fault == nullptr ? std::string() : field.fault(text);
 }
 
 std::string fault_of_integer(const Field& field, std::int64_t number) {
@@ -116,12 +117,33 @@ std::string fault_of(const Field& field, const Value& value) {
   return "has no type";
 }
 
-http::ProblemItem unknown_member(const Schema& schema, std::string_view name) {
+std::string fault_of_name(const Schema& schema, std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& field : schema.fields) names.push_back(field.name);
   const auto close = nearest(name, names);
-  if (close) return {"/", fmt::format("has an unknown member (did you mean \"{}\"?)", *close)};
-  return {"/", "has an unknown member; known ones are: " + listed(names)};
+  if (close) return fmt::format("has an unknown member (did you mean \"{}\"?)", *close);
+  return "has an unknown member; known ones are: " + listed(names);
+}
+
+// `place` is where the object is: "" or "/limits".
+void collect(const Schema& schema, const ValueMap& members, const std::string& place, Violations& found) {
+  for (const auto& [key, member] : members) {
+    if (found.size() >= kMostViolations) return;
+    const std::string_view name = key.as_string();
+    const auto field = std::ranges::find(schema.fields, name, &Field::name);
+    if (field == schema.fields.end()) {
+      found.push_back({place.empty() ? "/" : place, fault_of_name(schema, name)});
+    } else if (auto fault = fault_of(*field, member); !fault.empty()) {
+      found.push_back({fmt::format("{}/{}", place, name), std::move(fault)});
+    } else if (field->members != nullptr) {
+      collect(*field->members, member.as_map(), fmt::format("{}/{}", place, name), found);
+    }
+  }
+  for (const auto& field : schema.fields) {
+    if (field.presence == Presence::required && !members.contains(Value(field.name))) {
+      found.push_back({fmt::format("{}/{}", place, field.name), "is missing"});
+    }
+  }
 }
 
 }  // namespace
@@ -129,21 +151,7 @@ http::ProblemItem unknown_member(const Schema& schema, std::string_view name) {
 Violations check_object(const Schema& schema, const Value& value) {
   if (!value.is(Value::Kind::map)) return {{"", "must be a JSON object"}};
   Violations found;
-  for (const auto& [key, member] : value.as_map()) {
-    const std::string_view name = key.as_string();
-    const auto field = std::ranges::find(schema.fields, name, &Field::name);
-    if (field == schema.fields.end()) {
-      found.push_back(unknown_member(schema, name));
-    } else if (auto fault = fault_of(*field, member); !fault.empty()) {
-      found.push_back({"/" + std::string(name), std::move(fault)});
-    }
-    if (found.size() == kMostViolations) return found;
-  }
-  for (const auto& field : schema.fields) {
-    if (field.presence == Presence::required && value.find(field.name) == nullptr) {
-      found.push_back({"/" + std::string(field.name), "is missing"});
-    }
-  }
+  collect(schema, value.as_map(), "", found);
   found.resize(std::min(found.size(), kMostViolations));
   return found;
 }

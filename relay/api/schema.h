@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,8 @@ enum class Format {
 
 enum class Presence { optional, required };
 
+struct Schema;
+
 // One member of a request body, or one query or path parameter, as data. `least` and `most` count code points of a
 // text, entries of a list (each of at most 256 code points), or bound an integer's value.
 struct Field {
@@ -37,6 +40,9 @@ struct Field {
   std::int64_t most = 256;
   Format format = Format::any;
   std::span<const std::string_view> among = {};  // the only values of a text or of a list's entries; a cursor's parts
+  const Schema* members = nullptr;               // of an object; null: it may have any
+  // What else is wrong with a text or an entry of a list, worded as by the formats; "" when nothing is.
+  std::string (*fault)(std::string_view text) = nullptr;
 };
 
 // The members a JSON object may have. Anything else in it is refused, with the nearest right name.
@@ -48,7 +54,8 @@ struct Schema {
 using Violations = std::vector<http::ProblemItem>;
 inline constexpr std::size_t kMostViolations = 20;
 
-// Every violation at once, up to kMostViolations, each with its place ("/email"). Messages never repeat values.
+// Every violation at once, up to kMostViolations, each with its place ("/email", "/limits/idle"). Messages never repeat
+// values.
 Violations check_object(const Schema& schema, const Value& value);
 // One value that came as text (path, query): converted and checked, or what is wrong with it.
 std::expected<Value, std::string> read_text_value(const Field& field, std::string_view text);

@@ -13,6 +13,7 @@ std::vector<Command> agent_commands();       // agents, agent tokens, groups, co
 std::vector<Command> access_commands();      // organisations, users, API tokens, audit
 std::vector<Command> recipe_commands();
 std::vector<Command> job_commands();
+std::vector<Command> tunnel_commands();
 
 std::vector<Command> all_commands();
 

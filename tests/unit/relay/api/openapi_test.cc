@@ -47,8 +47,14 @@ std::string_view name_of(Repeat repeat) {
 
 std::string ref_name(std::string_view ref) { return std::string(ref.substr(ref.rfind('/') + 1)); }
 
-void check_limits(const Field& field, const Value& schema) {
+void check_members(const Schema& declared, const Value& schema, const Value& schemas);
+
+void check_limits(const Field& field, const Value& schema, const Value& schemas) {
   INFO("field " << field.name);
+  if (field.members != nullptr) {
+    CHECK(ref_name(text(schema, "$ref")) == field.members->name);
+    return check_members(*field.members, at(schemas, field.members->name), schemas);
+  }
   switch (field.type) {
     case FieldType::integer:
       CHECK(text(schema, "type") == "integer");
@@ -75,6 +81,23 @@ void check_limits(const Field& field, const Value& schema) {
   }
 }
 
+void check_members(const Schema& declared, const Value& schema, const Value& schemas) {
+  CHECK_FALSE(at(schema, "additionalProperties").as_bool());
+  std::set<std::string> required, properties;
+  if (const auto* list = schema.find("required")) {
+    for (const auto& name : list->as_list()) required.insert(name.as_string());
+  }
+  if (const auto* map = schema.find("properties")) {
+    for (const auto& [name, _] : map->as_map()) properties.insert(name.as_string());
+  }
+  CHECK(properties.size() == declared.fields.size());
+  for (const auto& field : declared.fields) {
+    REQUIRE(properties.contains(std::string(field.name)));
+    CHECK(required.contains(std::string(field.name)) == (field.presence == Presence::required));
+    check_limits(field, at(at(schema, "properties"), field.name), schemas);
+  }
+}
+
 void check_parameters(const Route& route, const Value& operation) {
   std::map<std::string, const Field*> expected;
   for (const auto& field : route.path) expected["path " + std::string(field.name)] = &field;
@@ -90,7 +113,7 @@ void check_parameters(const Route& route, const Value& operation) {
       INFO("parameter " << key);
       REQUIRE(expected.contains(key));
       CHECK(at(parameter, "required").as_bool() == (expected[key]->presence == Presence::required));
-      check_limits(*expected[key], at(parameter, "schema"));
+      check_limits(*expected[key], at(parameter, "schema"), Value());
       expected.erase(key);
     }
   }
@@ -105,21 +128,7 @@ void check_body(const Route& route, const Value& operation, const Value& schemas
   const auto& content = at(*body, "content");
   CHECK((content.find("application/yaml") != nullptr) == (route.body == Body::recipe));
   CHECK(ref_name(text(at(at(content, "application/json"), "schema"), "$ref")) == route.request->name);
-  const auto& schema = at(schemas, route.request->name);
-  CHECK_FALSE(at(schema, "additionalProperties").as_bool());
-  std::set<std::string> required, properties;
-  if (const auto* list = schema.find("required")) {
-    for (const auto& name : list->as_list()) required.insert(name.as_string());
-  }
-  if (const auto* map = schema.find("properties")) {
-    for (const auto& [name, _] : map->as_map()) properties.insert(name.as_string());
-  }
-  CHECK(properties.size() == route.request->fields.size());
-  for (const auto& field : route.request->fields) {
-    REQUIRE(properties.contains(std::string(field.name)));
-    CHECK(required.contains(std::string(field.name)) == (field.presence == Presence::required));
-    check_limits(field, at(at(schema, "properties"), field.name));
-  }
+  check_members(*route.request, at(schemas, route.request->name), schemas);
 }
 
 void check_responses(const Route& route, const Value& operation) {

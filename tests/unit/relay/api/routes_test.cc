@@ -30,8 +30,9 @@ T absent() {
 }
 
 Targets absent_targets() {
-  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(), absent<AgentId>(), absent<EnrolmentId>(),
-          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),   absent<JobId>()};
+  return {absent<UserId>(),      absent<ApiTokenId>(), absent<GroupId>(),  absent<AgentId>(),
+          absent<EnrolmentId>(), absent<RecipeId>(),   absent<RecipeId>(), absent<JobId>(),
+          absent<JobId>(),       absent<TunnelId>(),   absent<TunnelId>()};
 }
 
 std::string path_of(const Route& route, const Targets& targets) {
@@ -43,7 +44,8 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"enrolment_token", targets.enrolment_token.value},
       {"recipe", route.id == "remove_recipe" ? targets.idle_recipe.value : targets.recipe.value},
       {"version", "1"},
-      {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value}};
+      {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value},
+      {"tunnel", route.id == "resume_tunnel" ? targets.paused_tunnel.value : targets.tunnel.value}};
   std::string path(route.pattern);
   for (const auto name : api::parameters_of(route.pattern)) {
     const auto placeholder = "{" + std::string(name) + "}";
@@ -74,7 +76,12 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"deactivate_recipe", "{}"},
       {"start_job", fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)},
       {"cancel_job", "{}"},
-      {"rerun_job", "{}"}};
+      {"rerun_job", "{}"},
+      {"create_tunnel", fmt::format(R"({{"name":"t{}","group_name":"dc1","target":"db.internal:5432"}})",
+                                    std::hash<std::string>()(unique) % 1'000'000)},
+      {"pause_tunnel", "{}"},
+      {"resume_tunnel", "{}"},
+      {"check_tunnel", "{}"}};
   return bodies.at(route.id);
 }
 
@@ -251,7 +258,8 @@ ASYNC_TEST_CASE("lists and filters of one organisation hold nothing of another",
   const auto targets = co_await world.make_targets(theirs);
   const std::string ids[] = {targets.user.value,  targets.token.value, targets.group.value,
                              targets.agent.value, theirs.group.value,  targets.recipe.value,
-                             targets.job.value,   theirs.org.value,    targets.enrolment_token.value};
+                             targets.job.value,   theirs.org.value,    targets.enrolment_token.value,
+                             targets.tunnel.value};
   for (const auto& route : api::routes()) {
     if (route.method != http::Method::get || !route.path.empty() || route.reach != Reach::organisation) continue;
     std::vector<std::string> asks{std::string(route.pattern)};
@@ -280,7 +288,10 @@ ASYNC_TEST_CASE("ids in bodies reach no other organisation", "[api][tenancy]") {
       {"/v1/tokens", fmt::format(R"({{"name":"t","user":"{}"}})", targets.user.value)},
       {"/v1/enrolment-tokens", fmt::format(R"({{"group":"{}"}})", theirs.group.value)},
       {"/v1/jobs", fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)},
-      {"/v1/jobs", R"({"recipe_name":"nothing-here"})"}};
+      {"/v1/jobs", R"({"recipe_name":"nothing-here"})"},
+      {"/v1/tunnels", fmt::format(R"({{"name":"t","group":"{}","target":"a:1"}})", theirs.group.value)},
+      {"/v1/tunnels", fmt::format(R"({{"name":"t","group":"{}","agent":"{}","target":"a:1"}})", mine.group.value,
+                                  targets.agent.value)}};
   for (const auto& [target, body] : asks) {
     const auto played = co_await play(world, {"POST", target, mine.token(Role::owner), body});
     INFO(target << ": " << played.body);

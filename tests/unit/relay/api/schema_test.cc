@@ -14,6 +14,13 @@ namespace {
 constexpr std::array<std::string_view, 2> kColours{"red", "green"};
 constexpr std::array<std::string_view, 1> kPrefix{"agt_"};
 constexpr std::array<std::string_view, 3> kParts{"#", "agt_", "*"};
+
+std::string even(std::string_view text) { return text.size() % 2 == 0 ? "" : "must be even"; }
+
+constexpr std::array kInnerFields{
+    Field{.name = "most", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 9},
+    Field{.name = "word", .fault = even}};
+constexpr Schema kInner{"Inner", kInnerFields};
 constexpr std::array kFields{
     Field{.name = "name", .presence = Presence::required, .least = 2, .most = 5},
     Field{.name = "count", .type = FieldType::integer, .least = 1, .most = 10},
@@ -27,6 +34,8 @@ constexpr std::array kFields{
     Field{.name = "email", .format = Format::email},
     Field{.name = "at", .format = Format::time},
     Field{.name = "in", .format = Format::duration},
+    Field{.name = "limits", .type = FieldType::object, .members = &kInner},
+    Field{.name = "pairs", .type = FieldType::texts, .least = 1, .most = 3, .fault = even},
 };
 constexpr Schema kSchema{"Thing", kFields};
 
@@ -50,7 +59,7 @@ TEST_CASE("what fits is accepted", "[api][schema]") {
       fault(
           R"({"name":"äöüß!","count":10,"loud":false,"inputs":{"x":[1]},"tags":["red","green"],"colour":"red",)"
           R"("agent":"agt_01J9Z3ZZZZZZZZZZZZZZZZZZZZ","text":"a\n\tb","slug":"a-1","email":"a@b","at":"2026-01-31T09:30:00Z",)"
-          R"("in":"90d"})")
+          R"("in":"90d","limits":{"most":3,"word":"ab"},"pairs":["ab","cdef"]})")
           .empty());
 }
 
@@ -88,6 +97,13 @@ TEST_CASE("what does not fit is named by place and reason", "[api][schema]") {
       {with(R"("email":"a b@c")"), "/email must be an e-mail address"},
       {with(R"("at":"yesterday")"), "/at must be a time such as 2026-01-31T09:30:00Z"},
       {with(R"("in":"soon")"), "/in must be a duration such as 30m, 24h or 90d"},
+      {with(R"("limits":3)"), "/limits must be an object"},
+      {with(R"("limits":{})"), "/limits/most is missing"},
+      {with(R"("limits":{"most":10})"), "/limits/most must be from 1 to 9"},
+      {with(R"("limits":{"most":1,"mots":1})"), "/limits has an unknown member (did you mean \"most\"?)"},
+      {with(R"("limits":{"most":1,"word":"abc"})"), "/limits/word must be even"},
+      {with(R"("limits":{"most":1,"word":1})"), "/limits/word must be text"},
+      {with(R"("pairs":["ab","abc"])"), "/pairs has an entry that must be even"},
       {with(R"("colur":"red")"), "/ has an unknown member (did you mean \"colour\"?)"},
   };
   for (const auto& [json, expected] : table) {
@@ -108,6 +124,8 @@ TEST_CASE("every violation is reported, up to a bound", "[api][schema]") {
   ValueMap members;
   for (int i = 0; i < 100; ++i) members.emplace(Value("zzzzzzzzzzzz" + std::to_string(i)), Value(1));
   CHECK(check_object(kSchema, Value(members)).size() == kMostViolations);
+  const ValueMap outer{{Value("name"), Value("abc")}, {Value("limits"), Value(members)}};
+  CHECK(check_object(kSchema, Value(outer)).size() == kMostViolations);
 }
 
 TEST_CASE("a cursor has the parts of its list", "[api][schema]") {

@@ -133,6 +133,21 @@ asio::awaitable<JobId> World::start(Tenant tenant, RecipeId recipe) {
   co_return added.job.id;
 }
 
+asio::awaitable<TunnelId> World::add_tunnel(Tenant tenant, std::string name, store::TunnelStatus status) {
+  const auto id = crypto::new_id<TunnelId>(clock);
+  must(co_await stores.tunnels.add(tenant.org, {.id = id,
+                                                .org = tenant.org,
+                                                .name = std::move(name),
+                                                .group = tenant.group,
+                                                .host = "db.internal",
+                                                .port = 5432,
+                                                .networks = {"127.0.0.0/8"},
+                                                .status = status,
+                                                .created_by = tenant.users.at(domain::Role::owner),
+                                                .created_at = clock.wall()}));
+  co_return id;
+}
+
 asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   Targets made{.user = crypto::new_id<UserId>(clock),
                .token = crypto::new_id<ApiTokenId>(clock),
@@ -163,6 +178,8 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   made.job = co_await start(tenant, made.recipe);
   made.ended_job = co_await start(tenant, made.recipe);
   must(co_await job_service.cancel(org, made.ended_job, {"test"}));
+  made.tunnel = co_await add_tunnel(tenant, name, store::TunnelStatus::active);
+  made.paused_tunnel = co_await add_tunnel(tenant, name + "-paused", store::TunnelStatus::paused);
   co_return made;
 }
 

@@ -8,7 +8,7 @@
 #include "shared/async/fair_pool.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/relay/api/test_desk.h"
+#include "tests/unit/relay/api/scripted_desk.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -63,6 +63,8 @@ struct Targets {
   RecipeId idle_recipe;  // never active, without jobs
   JobId job;             // queued
   JobId ended_job;
+  TunnelId tunnel;
+  TunnelId paused_tunnel;
 };
 
 struct Ask {
@@ -83,6 +85,7 @@ struct World {
   asio::awaitable<Targets> make_targets(Tenant tenant);
   asio::awaitable<RecipeId> apply_recipe(Tenant tenant, std::string name, std::string yaml);
   asio::awaitable<JobId> start(Tenant tenant, RecipeId recipe);
+  asio::awaitable<TunnelId> add_tunnel(Tenant tenant, std::string name, store::TunnelStatus status);
 
   asio::awaitable<http::Reply> play(Ask ask);
   asio::awaitable<http::Response> call(Ask ask);  // a live stream is an error
@@ -110,7 +113,7 @@ struct World {
   jobs::StoredJobService job_service;
   FairPool recipe_work;
   TestPresence presence;
-  TestDesk desk;
+  ScriptedDesk desk;
   std::vector<OrgId> triggers_changed;
   api::Api api;
 

@@ -1,0 +1,250 @@
+#include "relay/cli/commands.h"
+#include "relay/cli/reach_text.h"
+#include "relay/cli/requests.h"
+#include "shared/base/ids.h"
+#include "shared/base/text.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::cli {
+namespace {
+
+const std::vector<NameSource> kNames{{"group", "/v1/groups"}, {"agent", "/v1/agents"}};
+const std::vector<NameSource> kAgentNames{{"agent", "/v1/agents"}};
+const std::vector<Column> kColumns{{"ID", "id"},
+                                   {"NAME", "name"},
+                                   {"GROUP", "group_name"},
+                                   {"TARGET", "target"},
+                                   {"LISTEN", "listen"},
+                                   {"STATUS", "status"},
+                                   {"ENTRANCE", "entrance.state"},
+                                   {"OPEN", "open_connections"},
+                                   {"TO TARGET", "to_target"},
+                                   {"FROM TARGET", "from_target"}};
+const std::vector<Column> kCard{{"ID", "id"},
+                                {"NAME", "name"},
+                                {"GROUP", "group_name"},
+                                {"AGENT", "agent_name"},
+                                {"TARGET", "target"},
+                                {"LISTEN", "listen"},
+                                {"FROM", "networks"},
+                                {"STATUS", "status"},
+                                {"ENTRANCE", "entrance.state"},
+                                {"PROBLEM", "entrance.problem"},
+                                {"OPEN", "open_connections"},
+                                {"TO TARGET", "to_target"},
+                                {"FROM TARGET", "from_target"},
+                                {"MOST OPEN", "limits.connections"},
+                                {"BYTES/S", "limits.bytes_per_second"},
+                                {"IDLE SECONDS", "limits.idle_seconds"},
+                                {"EXPIRES", "expires_at"},
+                                {"CREATED", "created_at"}};
+const std::vector<Column> kConnectionColumns{
+    {"OPENED", "opened_at"},    {"CLOSED", "closed_at"},        {"SOURCE", "source"}, {"AGENT", "agent_name"},
+    {"TO TARGET", "to_target"}, {"FROM TARGET", "from_target"}, {"END", "end"},       {"DETAIL", "detail"}};
+
+// A duration from now, or an instant.
+std::optional<WallTime> end_of(std::string_view when, WallTime now) {
+  if (const auto duration = parse_duration(when)) return now + *duration;
+  return parse_rfc3339(when);
+}
+
+Result<void> check_create(const Arguments& arguments) {
+  if (arguments.has("expires") && !end_of(arguments.get("expires"), WallTime()))
+    return fail(Errc::invalid,
+                fmt::format("--expires takes a duration such as 8h or a time such as 2026-01-31T09:30:00Z, not '{}'",
+                            arguments.get("expires")));
+  if (arguments.has("idle") && *parse_duration(arguments.get("idle")) < std::chrono::seconds(1))
+    return fail(Errc::invalid, "--idle takes a duration of at least 1s");
+  return {};
+}
+
+ValueMap limits_of(const Arguments& arguments) {
+  ValueMap limits;
+  if (const auto most = arguments.number("connections")) limits.emplace(Value("connections"), Value(*most));
+  if (const auto rate = arguments.number("rate")) limits.emplace(Value("bytes_per_second"), Value(*rate));
+  if (arguments.has("idle")) {
+    const auto idle = std::chrono::ceil<std::chrono::seconds>(*parse_duration(arguments.get("idle")));
+    limits.emplace(Value("idle_seconds"), Value(static_cast<std::int64_t>(idle.count())));
+  }
+  return limits;
+}
+
+Result<ValueMap> order_of(const Context& context, Client& client, const Arguments& arguments) {
+  const auto group = arguments.get("group");
+  ValueMap body{{Value("name"), Value(arguments.positional(0))},
+                {Value(is_ulid(group, "grp_") ? "group" : "group_name"), Value(group)},
+                {Value("target"), Value(arguments.get("target"))}};
+  if (arguments.has("agent")) {
+    SP_TRY(auto agent, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));
+    body.emplace(Value("agent"), Value(std::move(agent)));
+  }
+  if (arguments.has("listen")) body.emplace(Value("listen"), Value(arguments.get("listen")));
+  ValueList networks;
+  for (const auto& network : arguments.all("from")) networks.emplace_back(network);
+  if (!networks.empty()) body.emplace(Value("networks"), Value(std::move(networks)));
+  if (auto limits = limits_of(arguments); !limits.empty()) body.emplace(Value("limits"), Value(std::move(limits)));
+  if (arguments.has("expires"))
+    body.emplace(Value("expires_at"), Value(rfc3339(*end_of(arguments.get("expires"), context.clock->wall()))));
+  return body;
+}
+
+Error not_creatable(Error error, const Arguments& arguments) {
+  if (error.code != Errc::not_found || !arguments.has("agent"))
+    return about(std::move(error), "group", arguments.get("group"));
+  error.message = fmt::format("there is no group \"{}\" with an agent \"{}\"; see: sallyport agent list",
+                              terminal_safe(arguments.get("group")), terminal_safe(arguments.get("agent")));
+  return error;
+}
+
+std::string entrance_text(const Value& tunnel) {
+  const auto listen = text_of(tunnel, "listen");
+  if (listen.empty()) return "it has no listener (--listen ADDRESS:PORT), so nothing can connect to it\n";
+  const auto* entrance = tunnel.find("entrance");
+  const auto problem = entrance == nullptr ? std::string() : text_of(*entrance, "problem");
+  if (!problem.empty()) return fmt::format("it does not listen on {}: {}\n", listen, terminal_safe(problem));
+  ValueList networks;
+  if (const auto* from = tunnel.find("networks"); from != nullptr && from->is(Value::Kind::list))
+    networks = from->as_list();
+  std::string list;
+  for (const auto& one : networks) list += (list.empty() ? "" : ", ") + cell_of(&one);
+  return fmt::format("it listens on {} of the relay's machine, for {}\n", terminal_safe(listen), list);
+}
+
+// The same value with names beside its ids.
+Value named(Client& client, Value value) {
+  auto whole = with_names(client, std::move(value), kNames).as_map();
+  if (const auto reach = whole.find(Value("reach")); reach != whole.end())
+    reach->second = with_names(client, reach->second, kAgentNames);
+  return Value(std::move(whole));
+}
+
+int create(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(auto body, order_of(context, client, arguments));
+    auto made = client.post_once("/v1/tunnels", Value(std::move(body)));
+    if (!made) return std::unexpected(not_creatable(std::move(made).error(), arguments));
+    const auto tunnel = named(client, *std::move(made));
+    const auto* reach = tunnel.find("reach");
+    context.show(tunnel,
+                 fmt::format("tunnel {} made\n{}{}", terminal_safe(text_of(tunnel, "name")), entrance_text(tunnel),
+                             reach == nullptr ? "" : reach_text(*reach, text_of(tunnel, "target"))));
+    return {};
+  });
+}
+
+Result<std::string> tunnel_id(Client& client, const Arguments& arguments) {
+  return id_of(client, "tunnel", "tun_", "/v1/tunnels", arguments.positional(0));
+}
+
+int show(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, tunnel_id(client, arguments));
+    SP_TRY(auto tunnel, about(client.get(fill("/v1/tunnels/{}", id)), "tunnel", arguments.positional(0)));
+    const auto shown = named(client, std::move(tunnel));
+    context.show(shown, card_of(shown, kCard));
+    return {};
+  });
+}
+
+int check(Context& context, const Arguments& arguments) {
+  bool reachable = false;
+  const int asked = with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, tunnel_id(client, arguments));
+    const auto path = fill("/v1/tunnels/{}", id);
+    SP_TRY(const auto tunnel, about(client.get(path), "tunnel", arguments.positional(0)));
+    SP_TRY(auto said, about(client.post(path + "/check", Value(ValueMap{})), "tunnel", arguments.positional(0)));
+    const auto reach = with_names(client, std::move(said), kAgentNames);
+    context.show(reach, reach_text(reach, text_of(tunnel, "target")));
+    reachable = is_reachable(reach);
+    return {};
+  });
+  return asked != kDone || reachable ? asked : kFailed;
+}
+
+int change(Context& context, const Arguments& arguments, std::string_view verb) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, tunnel_id(client, arguments));
+    const auto path = fmt::format("{}/{}", fill("/v1/tunnels/{}", id), verb);
+    SP_TRY(auto tunnel, about(client.post(path, Value(ValueMap{})), "tunnel", arguments.positional(0)));
+    const auto shown = named(client, std::move(tunnel));
+    context.show(shown, card_of(shown, kCard));
+    return {};
+  });
+}
+
+int pause(Context& context, const Arguments& arguments) { return change(context, arguments, "pause"); }
+int resume(Context& context, const Arguments& arguments) { return change(context, arguments, "resume"); }
+
+int remove(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, tunnel_id(client, arguments));
+    SP_TRY(const auto done, about(client.remove(fill("/v1/tunnels/{}", id)), "tunnel", arguments.positional(0)));
+    context.show(done, fmt::format("tunnel {} removed; its access records stay: sallyport tunnel connections {}\n",
+                                   terminal_safe(arguments.positional(0)), id));
+    return {};
+  });
+}
+
+int connections(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, tunnel_id(client, arguments));
+    SP_TRY(const auto list, about(list_some(client, fill("/v1/tunnels/{}/connections", id), part_of(arguments)),
+                                  "tunnel", arguments.positional(0)));
+    auto rows = list.find("items")->as_list();
+    add_names(client, rows, kAgentNames);
+    const auto text = table_of(rows, kConnectionColumns);
+    auto shown = list.as_map();
+    shown.insert_or_assign(Value("items"), Value(std::move(rows)));
+    context.show(Value(std::move(shown)), text);
+    tell_more(context, list);
+    return {};
+  });
+}
+
+Command create_command() {
+  return {"tunnel",
+          "create",
+          {"NAME"},
+          {{"group", "GROUP", "agent group whose agents reach the target", Need::required},
+           {"target", "HOST:PORT", "where it leads, as the agent's policy names it", Need::required},
+           {"agent", "AGENT", "only this agent of the group (whichever is linked)"},
+           {"listen", "ADDRESS:PORT", "where the relay takes connections, on its own machine"},
+           {"from", "CIDR...", "from where they may come (the relay's machine); may repeat"},
+           {"connections", "1..1000", "open at one time (100)"},
+           {"rate", "N", "bytes a second of one connection, in each direction (no limit)"},
+           {"idle", "DURATION", "end a connection without a byte for so long (no limit)"},
+           {"expires", "WHEN", "its end: 8h, or 2026-01-31T09:30:00Z (none)"}},
+          "make a tunnel, and say whether its target can be reached now",
+          create,
+          check_create,
+          "The tunnel is made also when the target cannot be reached yet, or the agent's\n"
+          "policy does not allow it yet; then it says what to write into policy.yaml."};
+}
+
+}  // namespace
+
+std::vector<Command> tunnel_commands() {
+  return {
+      create_command(),
+      {"tunnel", "list", {}, {}, "tunnels, and how each stands", listing("/v1/tunnels", kColumns, kNames)},
+      {"tunnel", "show", {"TUNNEL"}, {}, "one tunnel, by name or id", show},
+      {"tunnel",
+       "check",
+       {"TUNNEL"},
+       {},
+       "ask an agent now; exit code 0 only when its policy allows the target and the target answers",
+       check},
+      {"tunnel", "pause", {"TUNNEL"}, {}, "close its listener and cut its connections", pause},
+      {"tunnel", "resume", {"TUNNEL"}, {}, "listen again", resume},
+      {"tunnel", "delete", {"TUNNEL"}, {}, "remove a tunnel and cut its connections; access records stay", remove},
+      {"tunnel",
+       "connections",
+       {"TUNNEL"},
+       {{"limit", "N", "at most so many (50)"}, {"cursor", "CURSOR", "go on after an earlier list: its `next`"}},
+       "access records, newest first: who, when, how much, and why it ended; of a removed tunnel by its id",
+       connections},
+  };
+}
+
+}  // namespace sallyport::cli
