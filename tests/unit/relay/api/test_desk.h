@@ -3,30 +3,45 @@
 #include "relay/tunnels/desk.h"
 
 #include <map>
+#include <string>
+#include <vector>
 
 namespace sallyport::test {
 
-// Carries nothing: says what a test tells it to, and keeps what it was told.
-struct TestDesk final : tunnels::Desk {
+// Carries nothing: says what a test wrote down, and remembers what it was told.
+class TestDesk final : public tunnels::Desk {
+ public:
   Result<void> put(const store::Tunnel& tunnel) override {
-    kept.insert_or_assign(tunnel.id, tunnel);
-    return put_answer;
+    told.push_back("put " + std::string(tunnel.status == store::TunnelStatus::active ? "active " : "paused ") +
+                   tunnel.name);
+    return put_fault ? Result<void>(std::unexpected(*put_fault)) : Result<void>();
   }
-  void drop(const TunnelId& tunnel) override { kept.erase(tunnel); }
-  tunnels::Standing standing(const store::Tunnel&) const override { return stands; }
-  std::vector<store::TunnelConnection> open_connections(const TunnelId&) const override { return open; }
-  Result<void> check_listener(const domain::TunnelListener&) const override { return listener_answer; }
+  void drop(const TunnelId& tunnel) override { told.push_back("drop " + tunnel.value); }
+  tunnels::Standing standing(const store::Tunnel& tunnel) const override {
+    const auto found = standings.find(tunnel.id);
+    if (found != standings.end()) return found->second;
+    if (!tunnel.listener) return {};
+    return {.entrance = tunnel.status == store::TunnelStatus::paused ? tunnels::EntranceState::paused
+                                                                     : tunnels::EntranceState::listening,
+            .problem = {}};
+  }
+  std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const override {
+    const auto found = open.find(tunnel);
+    return found == open.end() ? std::vector<store::TunnelConnection>() : found->second;
+  }
+  Result<void> check_listener(const domain::TunnelListener&) const override {
+    return listener_fault ? Result<void>(std::unexpected(*listener_fault)) : Result<void>();
+  }
   store::awaitable<tunnels::Reach> reach(OrgId, GroupId, std::optional<AgentId>, tunnel::Target target) override {
-    asked.push_back(std::move(target));
-    co_return reaches;
+    told.push_back("reach " + tunnel::to_string(target));
+    co_return answer;
   }
 
-  std::map<TunnelId, store::Tunnel> kept;
-  std::vector<tunnel::Target> asked;
-  Result<void> put_answer, listener_answer;
-  tunnels::Standing stands;
-  tunnels::Reach reaches;
-  std::vector<store::TunnelConnection> open;
+  std::optional<Error> put_fault, listener_fault;
+  std::map<TunnelId, tunnels::Standing> standings;
+  std::map<TunnelId, std::vector<store::TunnelConnection>> open;
+  tunnels::Reach answer{.asked = false, .agent = {}, .rule = {}, .detail = "no agent of the group is linked"};
+  std::vector<std::string> told;
 };
 
 }  // namespace sallyport::test

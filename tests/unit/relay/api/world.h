@@ -8,7 +8,7 @@
 #include "shared/async/fair_pool.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/relay/api/scripted_desk.h"
+#include "tests/unit/relay/api/test_desk.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -113,7 +113,7 @@ struct World {
   jobs::StoredJobService job_service;
   FairPool recipe_work;
   TestPresence presence;
-  ScriptedDesk desk;
+  TestDesk desk;
   std::vector<OrgId> triggers_changed;
   api::Api api;
 
