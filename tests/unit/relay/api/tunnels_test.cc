@@ -225,7 +225,7 @@ ASYNC_TEST_CASE("a tunnel is made although no agent answers, or its policy refus
   const auto targets = co_await world.make_targets(tenant);
   const auto alone = co_await world.call(order(tenant));
   REQUIRE(alone.status == 201);
-  const auto& nobody = *json_of(alone).find("reach");
+  const auto nobody = *json_of(alone).find("reach");
   CHECK(nobody == *parse_json(R"({"asked":false,"agent":null,"allowed":false,"rule":null,"answers":false,
                                   "detail":"no agent of the group is linked","connect_ms":0})"));
   world.desk.answer = {.asked = true,
@@ -351,6 +351,7 @@ ASYNC_TEST_CASE("tunnels are listed by name and status, with what they carry now
   const auto tenant = co_await world.settle("a");
   const auto viewer = tenant.token(Role::viewer);
   const auto first = co_await world.add_tunnel(tenant, "one", store::TunnelStatus::active);
+  world.clock.advance(std::chrono::seconds(1));
   co_await world.add_tunnel(tenant, "two", store::TunnelStatus::paused);
   world.desk.standings[first] = {.entrance = tunnels::EntranceState::listening,
                                  .problem = {},
