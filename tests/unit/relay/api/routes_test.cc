@@ -359,7 +359,7 @@ ASYNC_TEST_CASE("every list refuses a cursor that is not its own, all in the sam
       if (one != own) CHECK(played.body.find("is not a cursor of this list") != std::string::npos);
     }
   }
-  CHECK(lists == 13);
+  CHECK(lists == 15);
 }
 
 ASYNC_TEST_CASE("a change that cannot be recorded does not happen, on every route", "[api][audit]") {
