@@ -2,6 +2,7 @@
 
 #include "relay/tunnels/desk.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ class TestDesk final : public tunnels::Desk {
   Result<void> put(const store::Tunnel& tunnel) override {
     told.push_back("put " + std::string(tunnel.status == store::TunnelStatus::active ? "active " : "paused ") +
                    tunnel.name);
+    on_put();
     return put_fault ? Result<void>(std::unexpected(*put_fault)) : Result<void>();
   }
   void drop(const TunnelId& tunnel) override { told.push_back("drop " + tunnel.value); }
@@ -38,6 +40,7 @@ class TestDesk final : public tunnels::Desk {
   }
 
   std::optional<Error> put_fault, listener_fault;
+  std::function<void()> on_put = [] {};
   std::map<TunnelId, tunnels::Standing> standings;
   std::map<TunnelId, std::vector<store::TunnelConnection>> open;
   tunnels::Reach answer{.asked = false, .agent = {}, .rule = {}, .detail = "no agent of the group is linked"};

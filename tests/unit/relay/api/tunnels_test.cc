@@ -2,6 +2,7 @@
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
 #include "tests/support/async_test.h"
+#include "tests/support/broken_ledger.h"
 #include "tests/unit/relay/api/answers.h"
 #include "tests/unit/relay/api/response_schema.h"
 
@@ -297,6 +298,23 @@ ASYNC_TEST_CASE("a tunnel that cannot listen is not left behind", "[api][tunnels
   keyed.headers = {"Idempotency-Key: 409"};
   const auto again = co_await world.call(keyed);  // the key was not used up by what was taken back
   CHECK(again.status == 201);
+}
+
+ASYNC_TEST_CASE("a tunnel that can neither listen nor be removed stays whole, and is no success",
+                "[api][tunnels][audit]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  std::optional<BrokenLedger> broken;
+  world.desk.put_fault = Error{Errc::conflict, "the address is in use"};
+  world.desk.on_put = [&] { broken.emplace(world.database()); };
+  world.news();
+  const auto refused = co_await world.call(order(tenant, R"("listen":"127.0.0.1:15432")"));
+  broken.reset();
+  CHECK(refused.status == 500);
+  CHECK(actions_of(world.news()) == std::vector<std::string>{"tunnel.create done"});
+  CHECK(world.desk.told == std::vector<std::string>{"put active erp-db"});  // not dropped: it is tried again
+  const auto listed = co_await world.call({"GET", "/v1/tunnels", tenant.token(Role::viewer)});
+  CHECK(items_of(listed).size() == 1);
 }
 
 ASYNC_TEST_CASE("a keyed order of a tunnel makes one", "[api][tunnels][idempotency]") {
