@@ -2,6 +2,7 @@
 
 #include "shared/async/timeout.h"
 
+#include <algorithm>
 #include <ranges>
 
 namespace sallyport::tunnels {
@@ -70,7 +71,7 @@ asio::awaitable<void> AccessLog::run() {
       continue;
     }
     co_await gather();
-    if (!co_await write_some()) co_await pause();
+    co_await write_waiting();
   }
   if (closed_.empty()) co_return;
   parts_.dropped.add(closed_.size());
@@ -86,28 +87,38 @@ asio::awaitable<void> AccessLog::gather() {
   }
 }
 
+// All that waits now, batch by batch: those of many organisations wait no longer than those of one.
+asio::awaitable<void> AccessLog::write_waiting() {
+  std::size_t left = waiting();
+  while (left > 0 && waiting() > 0 && !is_over()) {
+    const auto written = co_await write_some();
+    if (!written) co_return co_await pause();
+    left -= std::min(left, *written);
+  }
+}
+
 asio::awaitable<void> AccessLog::pause() {
   if (closing_.is_set()) co_return co_await sleep_for(kLastRetry);
   co_await closing_.wait_until(steady_now() + limits_.retry);
 }
 
-asio::awaitable<bool> AccessLog::write_some() {
+asio::awaitable<std::optional<std::size_t>> AccessLog::write_some() {
   auto batch = take();
   auto stored = co_await parts_.tunnels.note_connections(batch.org, batch.records);
-  const bool one = batch.records.size() == 1;
-  if (one && singly_ > 0) --singly_;
-  if (stored) co_return true;
+  const auto size = batch.records.size();
+  if (size == 1 && singly_ > 0) --singly_;
+  if (stored) co_return size;
   if (!never_taken(stored.error().code)) {
     refused(std::move(batch), stored.error());
-    co_return false;
+    co_return std::nullopt;
   }
-  if (one) {
+  if (size == 1) {
     drop(batch, stored.error());
-  } else {
-    singly_ = batch.records.size();
-    put_back(std::move(batch));
+    co_return 1;
   }
-  co_return true;
+  singly_ = size;
+  put_back(std::move(batch));
+  co_return 0;
 }
 
 AccessLog::Batch AccessLog::take() {

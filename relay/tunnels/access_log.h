@@ -49,7 +49,8 @@ class AccessLog {
   };
 
   boost::asio::awaitable<void> gather();
-  boost::asio::awaitable<bool> write_some();
+  boost::asio::awaitable<void> write_waiting();
+  boost::asio::awaitable<std::optional<std::size_t>> write_some();  // how many; nothing: try again later
   boost::asio::awaitable<void> pause();
   Line& line_of(const store::TunnelConnection& record) { return record.closed_at ? closed_ : begun_; }
   void enlist(Line& line, Line::iterator before, Waiting one);

@@ -219,7 +219,10 @@ asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, Open::iterator 
 }
 
 asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
-  if (passage.cut_because()) co_return *passage.cut_because();
+  if (passage.cut_because()) {
+    reset(socket);
+    co_return *passage.cut_because();
+  }
   auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
                                       tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));
   if (!opened) {

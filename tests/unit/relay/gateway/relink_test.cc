@@ -18,6 +18,8 @@ class OneLink final : public gateway::LiveLink {
   WallTime since() const override { return {}; }
   void refuse(link::Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool is_alive() const override { return true; }
+  bool carries_tunnels() const override { return false; }
+  Result<link::Channel> open_channel(std::string_view) override { return fail(Errc::unavailable, "carries none"); }
   std::vector<link::Refusal> refusals;
 
  private:

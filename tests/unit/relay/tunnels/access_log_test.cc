@@ -113,6 +113,20 @@ ASYNC_TEST_CASE("a batch is of one organisation and at most 256 records", "[tunn
   for (const auto& [org, size] : bench.book.batches) CHECK(size <= 256);
 }
 
+ASYNC_TEST_CASE("records of many organisations wait no longer than those of one", "[tunnels]") {
+  auto limits = kQuick;
+  limits.gather = 200ms;
+  Bench bench(co_await asio::this_coro::executor, limits);
+  bench.start();
+  const auto begun = std::chrono::steady_clock::now();
+  for (int n = 0; n < 30; ++n) bench.records.note(OrgId("org_" + std::to_string(n)), closed_record(n));
+  const bool written = co_await bench.until([&] { return bench.book.records.size() == 30; });
+  CHECK(written);
+  CHECK(bench.book.batches.size() == 30);
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);  // and not 30 times 200 ms
+  co_await bench.finish();
+}
+
 ASYNC_TEST_CASE("what the store refuses is tried again, and told once in a while", "[tunnels]") {
   Bench bench(co_await asio::this_coro::executor);
   bench.start();
