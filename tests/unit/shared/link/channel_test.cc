@@ -238,3 +238,58 @@ ASYNC_TEST_CASE("a reset from the other side wakes reader and writer", "[link]")
   CHECK(sent.error().code == Errc::forbidden);
   co_await test.finish();
 }
+
+ASYNC_TEST_CASE("a reader may wait without a buffer", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  auto& theirs = test.shelf.taken[0].channel;
+  CHECK_FALSE(theirs.readable());
+  auto waited = co_await with_timeout(50ms, theirs.wait_readable());
+  CHECK(waited.error().code == Errc::timed_out);
+  const auto sent = co_await ours.write(as_bytes("bytes"));
+  REQUIRE(sent);
+  waited = co_await theirs.wait_readable();
+  REQUIRE(waited);
+  CHECK(theirs.readable());
+  Bytes chunk(100);
+  auto count = co_await theirs.read_some(chunk);
+  CHECK(count == 5u);
+  CHECK_FALSE(theirs.readable());
+  REQUIRE(ours.finish());
+  waited = co_await theirs.wait_readable();
+  REQUIRE(waited);
+  count = co_await theirs.read_some(chunk);
+  CHECK(count == 0u);
+  co_await test.finish();
+  CHECK(ours.readable());
+  waited = co_await ours.wait_readable();
+  CHECK(waited);
+}
+
+ASYNC_TEST_CASE("a break is told at once: a reset before what lies unread, and the link's end", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  auto ours = co_await test.open();
+  auto other = co_await test.open();
+  const auto sent = co_await ours.write(as_bytes("bytes"));
+  REQUIRE(sent);
+  ours.reset(mux::ResetCode::broken, "it broke", mux::Unsent::send);
+  auto& theirs = test.shelf.taken[0].channel;
+  auto why = co_await theirs.wait_broken();
+  CHECK(why.code == mux::errc_of(mux::ResetCode::broken));
+  CHECK_THAT(why.message, Catch::Contains("it broke"));
+  REQUIRE(theirs.peer_reset());
+  CHECK(theirs.peer_reset()->code == mux::ResetCode::broken);
+  CHECK(theirs.peer_reset()->text == "it broke");
+  Bytes chunk(100);
+  const auto count = co_await theirs.read_some(chunk);
+  CHECK(count == 5u);
+  CHECK_FALSE(other.peer_reset());
+  test.link.agent.session->stop("test is over");
+  why = co_await other.wait_broken();
+  CHECK(why.code == Errc::unavailable);
+  CHECK_THAT(why.message, Catch::Contains("the link ended"));
+  CHECK_FALSE(other.peer_reset());
+  co_await test.finish();
+}

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace sallyport;
 using namespace sallyport::mux;
 
@@ -131,6 +133,25 @@ TEST_CASE("a reset drops what waits, but not what a fin has promised", "[mux]") 
   writer.fin(3);
   writer.reset(3, ResetCode::cancelled, "gone");
   CHECK(take(writer) == Order{"reset1", "data3:50", "fin3", "reset3"});
+  CHECK(writer.queued() == 0);
+}
+
+TEST_CASE("a reset may go behind what waits", "[mux]") {
+  FrameWriter writer;
+  REQUIRE(writer.data(1, Bytes(50'000)) == 50'000);
+  writer.reset(1, ResetCode::broken, "gone", Unsent::send);
+  REQUIRE(writer.data(3, Bytes(50)) == 50);
+  writer.reset(3, ResetCode::broken, "gone", Unsent::send);
+  writer.reset(5, ResetCode::broken, "gone", Unsent::send);
+  Order all;
+  while (!writer.empty()) {
+    for (auto& frame : take(writer)) all.push_back(std::move(frame));
+  }
+  const auto of_1 = std::ranges::count_if(all, [](const auto& frame) { return frame.starts_with("data1"); });
+  CHECK(of_1 == 4);
+  CHECK(all.back() == "reset1");
+  CHECK(std::ranges::find(all, "data3:50") < std::ranges::find(all, "reset3"));
+  CHECK(std::ranges::count(all, "reset5") == 1);
   CHECK(writer.queued() == 0);
 }
 

@@ -169,6 +169,44 @@ TEST_CASE("a reset reaches the other side with its reason, after the bytes that 
   CHECK(end.error().message.find("no??way") != std::string::npos);
 }
 
+TEST_CASE("a reset is known while bytes before it are still unread", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  link.settle();
+  CHECK_FALSE(link.relay.readable(1));
+  CHECK_FALSE(link.relay.peer_reset(1));
+  REQUIRE(link.agent.write(1, as_bytes("early")));
+  link.agent.reset(1, ResetCode::broken, "gone", Unsent::send);
+  CHECK(link.agent.readable(1));
+  link.agent.release(1);
+  link.settle();
+  CHECK(link.relay.readable(1));
+  const auto reset = link.relay.peer_reset(1);
+  REQUIRE(reset);
+  CHECK(reset->code == ResetCode::broken);
+  CHECK(reset->text == "gone");
+  std::byte chunk[64];
+  CHECK(read(link.relay, 1, chunk) == 5u);
+  CHECK(link.relay.readable(1));
+  CHECK(link.relay.read(1, chunk).error() == reset_error(1, *reset));
+  link.relay.release(1);
+  link.settle();
+  CHECK(link.agent.open_channels() + link.relay.open_channels() == 0);
+  CHECK(link.relay.readable(1));  // of what is not there, read() tells at once
+  CHECK_FALSE(link.relay.peer_reset(1));
+}
+
+TEST_CASE("a channel is readable when its other side has finished", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  link.settle();
+  REQUIRE(link.agent.finish(1));
+  link.settle();
+  CHECK(link.relay.readable(1));
+  CHECK_FALSE(link.agent.readable(1));
+  CHECK_FALSE(link.relay.peer_reset(1));
+}
+
 TEST_CASE("after a reset both sides forget the channel once it is released", "[mux]") {
   Pair link;
   REQUIRE(link.agent.open("a") == 1u);
