@@ -134,8 +134,9 @@ Verdict<const vault::SecretRef*> Policy::check_secret(const SecretUse& use) cons
 Verdict<> Policy::check_tunnel(std::string_view host, std::uint16_t port) const {
   const auto same = [&](const TunnelTarget& target) { return target.host == host && target.port == port; };
   if (std::ranges::any_of(tunnels_, same)) return {};
+  const auto shown = host.contains(':') ? fmt::format("[{}]", host) : std::string(host);
   return refuse(file_ + " tunnels",
-                fmt::format("the local policy of this agent has no tunnel target {}:{}", host, port));
+                fmt::format("the local policy of this agent has no tunnel target {}:{}", shown, port));
 }
 
 StepLimits Policy::limits(std::string_view connection) const {

@@ -69,6 +69,8 @@ class Policy {
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   // Where the secret is kept, when this step may take it.
   Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;
+  // `host` in its canonical form (shared/base/host.h), as the targets written in the file are held: compared byte by
+  // byte, so that a name allows no address and an address no name.
   Verdict<> check_tunnel(std::string_view host, std::uint16_t port) const;
   StepLimits limits(std::string_view connection) const;
   const std::map<std::string, ConnectionPolicy, std::less<>>& connections() const { return connections_; }

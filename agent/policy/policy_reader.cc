@@ -3,6 +3,7 @@
 #include "agent/policy/glob.h"
 #include "agent/policy/policy.h"
 #include "agent/policy/reading.h"
+#include "shared/base/host.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -257,7 +258,9 @@ class PolicyReader {
     if (!text) return;
     const auto where = parse_host_port(*text);
     if (!where || where->port == 0) return fields.problem("target", "bad-address", "`target` must be host:port");
-    policy_.tunnels_.push_back({where->host, where->port, rule_at(node.at, fmt::format("tunnels[{}]", index))});
+    auto host = canonical_host(where->host);
+    if (!host) return fields.problem("target", "bad-address", "`target` must be host:port; " + host.error().message);
+    policy_.tunnels_.push_back({*std::move(host), where->port, rule_at(node.at, fmt::format("tunnels[{}]", index))});
   }
 
   yaml::Report report_;

@@ -145,7 +145,28 @@ TEST_CASE("commands and tunnel targets are found by name", "[policy]") {
   CHECK((*command)->rule == "policy.yaml:14 commands.count");
   CHECK(policy.find_command("other").error().rule == "policy.yaml commands");
   CHECK(policy.check_tunnel("10.0.0.5", 22));
-  CHECK_FALSE(policy.check_tunnel("10.0.0.5", 23));
+  const auto refused = policy.check_tunnel("10.0.0.5", 23);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().rule == "policy.yaml tunnels");
+  CHECK(refused.error().message == "the local policy of this agent has no tunnel target 10.0.0.5:23");
+}
+
+TEST_CASE("tunnel targets are held in their one form, and compared byte by byte", "[policy]") {
+  const auto policy = parse_policy(
+      "tunnels: [{target: \"DB.Internal:5432\"}, {target: \"[2001:DB8:0::1]:443\"}, {target: \"10.0.0.5:22\"}]",
+      "policy.yaml", "/");
+  REQUIRE(policy);
+  CHECK(policy->check_tunnel("db.internal", 5432));
+  CHECK(policy->check_tunnel("2001:db8::1", 443));
+  CHECK(policy->check_tunnel("10.0.0.5", 22));
+  for (const std::string_view other : {"DB.Internal", "db.internal.", "db", "internal", "", "10.0.0.50", "::1"}) {
+    INFO(other);
+    for (const std::uint16_t port : {22, 443, 5432}) CHECK_FALSE(policy->check_tunnel(other, port));
+  }
+  CHECK_FALSE(policy->check_tunnel("db.internal", 5433));
+  CHECK_FALSE(policy->check_tunnel("10.0.0.5", 5432));
+  CHECK(policy->check_tunnel("2001:db8::1", 444).error().message ==
+        "the local policy of this agent has no tunnel target [2001:db8::1]:444");
 }
 
 TEST_CASE("every action and trigger may stand in a policy, and every kind of them", "[policy]") {
@@ -194,6 +215,9 @@ TEST_CASE("what is wrong with a policy is said with line and column", "[policy]"
       {"commands: {a: {argv: [/bin/ls], parameters: {x: {}}}}", "no argument uses `x`"},
       {"commands: {a: {argv: [/bin/ls], environment: {\"A=B\": c}}}", "names of variables"},
       {"tunnels: [{target: host}]", "`target` must be host:port"},
+      {"tunnels: [{target: \"127.1:22\"}]", "four decimal numbers"},
+      {"tunnels: [{target: \"[fe80::1%eth0]:22\"}]", "`target` must be host:port"},
+      {"tunnels: [{target: \"a..b:22\"}]", "`target` must be host:port"},
       {"version: 2", "version"},
   };
   for (const auto& row : table) {
