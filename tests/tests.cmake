@@ -18,6 +18,10 @@ sallyport_tests(unit agent/journal USES agent/journal)
 sallyport_tests(unit agent/connectors USES agent/connectors)
 sallyport_tests(unit agent/runner USES agent/runner)
 sallyport_tests(unit agent/link USES agent/link)
+sallyport_tests(unit agent/tunnel USES agent/tunnel)
+if(TARGET unit_agent_tunnel)  # over a real pair of sessions
+  target_sources(unit_agent_tunnel PRIVATE unit/shared/link/link_fixture.cc)
+endif()
 sallyport_tests(unit agent/app USES agent/app)
 if(TARGET unit_agent_app)  # the link's work over an engine of the runner's own tests
   target_sources(unit_agent_app PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)

@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 
 #include "agent/app/engine_on_link.h"
+#include "agent/app/jobs_and_tunnels.h"
 #include "agent/app/toolbox.h"
 #include "agent/app/watchdog.h"
 #include "agent/connectors/recipe_secrets.h"
@@ -71,7 +72,8 @@ link::SessionOptions session_options() {
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
   options.self.hostname = with_valid_utf8(platform::host_name());
-  options.self.capabilities = {"jobs", "renewal", "health"};
+  options.self.capabilities = {"jobs", "renewal", "health", std::string(tunnel::kCapability)};
+  options.serves = tunnel::services();
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
   return options;
@@ -215,7 +217,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .log = log,
                             .connections = names_of(config.connections)};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);
-  EngineOnLink work(engine, config, host, log);
+  EngineOnLink jobs(engine, config, host, log);
+  tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
+  JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(proxy, agent::process_environment);
   agent::TlsTransport transport(dialer, durable.identities, clock, relay_address(config));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);

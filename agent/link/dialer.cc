@@ -1,5 +1,6 @@
 #include "agent/link/dialer.h"
 
+#include "agent/platform/tcp_connect.h"
 #include "shared/async/timeout.h"
 
 #include <fmt/format.h>
@@ -31,13 +32,6 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> look_up(Endpoint to) {
   co_return endpoints;
 }
 
-asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
-  tcp::socket socket(co_await asio::this_coro::executor);
-  const auto [bad] = co_await socket.async_connect(address, kAsValue);
-  if (bad) co_return fail(Errc::unavailable, bad.message());
-  co_return socket;
-}
-
 // Beginning with the address of that number, all of them in turn.
 asio::awaitable<Result<tcp::socket>> connect_any(Endpoint to, std::vector<tcp::endpoint> addresses, std::size_t first,
                                                  SteadyTime deadline) {
@@ -46,7 +40,7 @@ asio::awaitable<Result<tcp::socket>> connect_any(Endpoint to, std::vector<tcp::e
     const auto& address = addresses[(first + i) % addresses.size()];
     const auto now = std::chrono::steady_clock::now();
     const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
-    auto socket = co_await with_deadline(now + share, connect_one(address));
+    auto socket = co_await with_deadline(now + share, platform::connect_one(address));
     if (socket || socket.error().code == Errc::cancelled) co_return socket;
     problems +=
         fmt::format("{}{}: {}", problems.empty() ? "" : "; ", address.address().to_string(), socket.error().message);

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "agent/link/supervisor.h"
+#include "agent/tunnel/tunnel_server.h"
+
+namespace sallyport::app {
+
+// All that runs on a link: the engine's work, which decides when the link ends, and the tunnels beside it. Pings are
+// answered through the engine alone. Both arguments must outlive it.
+class JobsAndTunnels final : public agent::LinkWork {
+ public:
+  JobsAndTunnels(agent::LinkWork& jobs, tunnel::TunnelServer& tunnels) : jobs_(jobs), tunnels_(tunnels) {}
+
+  boost::asio::awaitable<void> on_link(link::Session& session) override;
+  std::string policy_summary_json() override { return jobs_.policy_summary_json(); }
+  void on_ping(link::Session& session, std::uint64_t nonce) override { jobs_.on_ping(session, nonce); }
+  void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
+  void on_state(const agent::LinkStatus& status) override { jobs_.on_state(status); }
+
+ private:
+  agent::LinkWork& jobs_;
+  tunnel::TunnelServer& tunnels_;
+};
+
+}  // namespace sallyport::app

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "shared/base/clock.h"
+#include "shared/base/result.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <vector>
+
+namespace sallyport::platform {
+
+// One attempt, for as long as the system takes; end it with a deadline.
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_one(boost::asio::ip::tcp::endpoint address);
+
+// Connections are begun to all addresses in turn, a family of addresses after the other, each `apart` after the one
+// before or at once when none is under way any more; the first that stands wins (RFC 8305 sections 4 and 5, with the
+// order within a family left to the resolver). The error names every address and what became of it: timed_out when
+// `deadline` passed, unavailable, cancelled.
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_first(
+    std::vector<boost::asio::ip::tcp::endpoint> addresses, std::chrono::milliseconds apart, SteadyTime deadline);
+
+// The order connect_first() takes: the first address's family first, then one of each.
+std::vector<boost::asio::ip::tcp::endpoint> alternate_families(std::vector<boost::asio::ip::tcp::endpoint> addresses);
+
+}  // namespace sallyport::platform

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "agent/policy/policy.h"
+#include "agent/tunnel/lookups.h"
+#include "shared/base/log.h"
+#include "shared/link/session.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::tunnel {
+
+// For SessionOptions::serves, and the capability that goes with it.
+std::vector<std::string> services();
+inline constexpr std::string_view kCapability = "tunnels";
+
+struct ServerOptions {
+  std::size_t connections = 256;              // at a time on one link, questions included
+  std::chrono::milliseconds connect{10'000};  // lookup and all addresses together
+  std::chrono::milliseconds apart{250};       // between the beginnings of two addresses of one target
+};
+
+// The agent's end of tunnels (docs/protocol.md P14): takes the channels that the relay opens for them, dials what the
+// local policy allows, and carries. What it refuses, and every connection at its end, is a line in the agent's log.
+// Lives on one executor; `policy` and `log` outlive it.
+class TunnelServer {
+ public:
+  TunnelServer(const boost::asio::any_io_executor& executor, const policy::Policy& policy, const Log& log,
+               ServerOptions options = {});
+
+  // A task of the link: until the link ends or it is cancelled. All connections end with it, by a reset.
+  boost::asio::awaitable<void> serve(link::Session& session);
+
+ private:
+  boost::asio::awaitable<void> serve_one(link::Incoming incoming);
+  boost::asio::awaitable<void> carry(Target target, link::Channel channel);
+  boost::asio::awaitable<void> answer_reach(Target target, link::Channel channel);
+  boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Target target);
+  boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial_while_wanted(Target target,
+                                                                                 const link::Channel& channel);
+  void note_refusal(const Target& target, const policy::Refusal& refusal) const;
+
+  const policy::Policy& policy_;
+  const Log& log_;
+  ServerOptions options_;
+  Lookups lookups_;
+};
+
+}  // namespace sallyport::tunnel
