@@ -10,6 +10,16 @@ ChannelState::ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber ch
       broken(core->executor),
       sender_gone(core->executor) {}
 
+LinkCore::LinkCore(const boost::asio::any_io_executor& on, mux::Side side, mux::MuxLimits limits, const Clock& clock)
+    : executor(on),
+      mux(side, limits,
+          [this, &clock](const mux::WindowUse& use) {
+            return ended.is_set() ? use.window : growth.wanted(use, clock.steady());
+          }),
+      output(on),
+      ended(on),
+      channels_changed(on) {}
+
 std::shared_ptr<ChannelState> LinkCore::attach(mux::ChannelNumber number) {
   auto state = std::make_shared<ChannelState>(shared_from_this(), number);
   attached[number] = state;
@@ -18,6 +28,7 @@ std::shared_ptr<ChannelState> LinkCore::attach(mux::ChannelNumber number) {
 
 void LinkCore::release(mux::ChannelNumber number) {
   attached.erase(number);
+  growth.forget(number);
   mux.release(number);
   wake_writer();
   channels_changed.set();

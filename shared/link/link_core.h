@@ -4,6 +4,7 @@
 #include "shared/link/link_end.h"
 #include "shared/mux/message.h"
 #include "shared/mux/mux.h"
+#include "shared/mux/window_growth.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -28,10 +29,10 @@ struct ChannelState {
   mux::MessageReader messages;
 };
 
-// What a session and its channels share, so that a handle may outlive its session. Single executor.
+// What a session and its channels share, so that a handle may outlive its session. The clock need not: it is not asked
+// once the link has ended. Single executor.
 struct LinkCore : std::enable_shared_from_this<LinkCore> {
-  LinkCore(const boost::asio::any_io_executor& on, mux::Side side, mux::MuxLimits limits)
-      : executor(on), mux(side, limits), output(on), ended(on), channels_changed(on) {}
+  LinkCore(const boost::asio::any_io_executor& on, mux::Side side, mux::MuxLimits limits, const Clock& clock);
 
   std::shared_ptr<ChannelState> attach(mux::ChannelNumber number);
   void release(mux::ChannelNumber number);
@@ -43,6 +44,7 @@ struct LinkCore : std::enable_shared_from_this<LinkCore> {
   Error ended_error() const;
 
   boost::asio::any_io_executor executor;
+  mux::WindowGrowth growth;
   mux::Mux mux;
   Event output;
   Event ended;

@@ -22,7 +22,7 @@ Session::Impl::Impl(Session& session, const asio::any_io_executor& on, std::uniq
       options(std::move(settings)),
       owner(works),
       clock(time),
-      core(std::make_shared<LinkCore>(on, options.side, options.limits)),
+      core(std::make_shared<LinkCore>(on, options.side, options.limits, time)),
       transfer(on, [this](const auto& task, const auto&) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
       work(on, [this](const auto& task, const auto&) { end(LinkEnd::internal, "the link's " + task + " threw"); }),
       greeted(on),

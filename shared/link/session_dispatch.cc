@@ -101,7 +101,10 @@ void Session::Impl::on_pong(std::uint64_t nonce) {
   if (nonce <= last_answered) return;
   last_answered = nonce;
   last_proof = clock.steady();
-  if (nonce == last_ping) round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(last_proof - last_ping_at);
+  if (nonce == last_ping) {
+    round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(last_proof - last_ping_at);
+    core->growth.measured(last_proof - last_ping_at);
+  }
   proof.set();
 }
 
