@@ -127,6 +127,7 @@ STORE_TEST_CASE("tunnel connections: a batch that is too large, or of no such tu
     CHECK(refusal(refused) == Errc::not_found);
   }
   std::vector<TunnelConnection> most;
+  most.reserve(store::kMostNotedConnections);
   for (std::size_t i = 0; i < store::kMostNotedConnections; ++i) most.push_back(opened(world, tunnel.id));
   auto larger = most;
   larger.push_back(opened(world, tunnel.id));

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Real programs through a tunnel: a listener of the relay, the agent's link, a local system.
+
+tunnels.py BIN
+psql asks a real PostgreSQL server and curl a real web server; a transfer arrives whole in both directions with the agent's memory flat; what the local
+policy does not allow is refused with its rule; a pause cuts what is open; a relay that is killed leaves no access record open.
+"""
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
+from kill_loop import Postgres, World, free_port, start_pair  # noqa: E402
+
+TRANSFER = 64 << 20
+
+
+class WebServer(http.server.ThreadingHTTPServer):
+    """The files of this folder."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class EchoServer:
+    """Answers with what it gets, and ends its direction when the client has ended its own."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.echo, args=(connection,), daemon=True).start()
+
+    def echo(self, connection):
+        with connection:
+            try:
+                while data := connection.recv(1 << 16):
+                    connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+
+def cli(world, *words, good=True):
+    done = subprocess.run([world.bin / "sallyport", *map(str, words), "-o", "json"], env=world.env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == good, f"sallyport {words}: {done.returncode} {done.stdout} {done.stderr}"
+    return json.loads(done.stdout) if good and done.stdout else done.stderr
+
+
+def tunnel(world, name, target):
+    port = free_port()
+    told = cli(world, "tunnel", "create", name, "--group", "dc1", "--target", f"127.0.0.1:{target}", "--listen", f"127.0.0.1:{port}")
+    return port, told
+
+
+def wait_linked(world):
+    deadline = time.monotonic() + 30
+    while not any(agent["link"] for agent in world.call("GET", "/v1/agents")[1]["items"]):
+        assert time.monotonic() < deadline, "the agent did not link"
+        time.sleep(0.05)
+
+
+def ends(world, name, count):
+    """The end words of a tunnel's access records, when `count` of them are there."""
+    deadline = time.monotonic() + 30
+    while True:
+        records = cli(world, "tunnel", "connections", name)["items"]
+        if len(records) >= count and all(record["closed_at"] for record in records):
+            return [record["end"] for record in records]
+        assert time.monotonic() < deadline, records
+        time.sleep(0.1)
+
+
+def transfer(port):
+    """Sends and receives at the same time; both sides' hashes."""
+    block = os.urandom(1 << 20)
+    sent, got = hashlib.sha256(), hashlib.sha256()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        def send():
+            for _ in range(TRANSFER >> 20):
+                client.sendall(block)
+                sent.update(block)
+            client.shutdown(socket.SHUT_WR)
+        sender = threading.Thread(target=send)
+        sender.start()
+        while data := client.recv(1 << 16):
+            got.update(data)
+        sender.join()
+    return sent.hexdigest(), got.hexdigest()
+
+
+def is_reset(where):
+    """True when the other side breaks the connection off: an open one, or one made for it."""
+    client = socket.create_connection(("127.0.0.1", where)) if isinstance(where, int) else where
+    client.settimeout(30)
+    try:
+        client.recv(64)
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def refuses(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def resident(world):
+    status = pathlib.Path(f"/proc/{world.processes['agent'].pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def main():
+    world = World(sys.argv[1], server=Postgres)
+    web, echo, closed = WebServer(), EchoServer(), free_port()
+    try:
+        allowed = [world.server.port, web.server_port, echo.port, closed]
+        with open(world.dir / "agent/policy.yaml", "a") as policy:
+            policy.write("tunnels:\n" + "".join(f'  - {{target: "127.0.0.1:{port}"}}\n' for port in allowed))
+        start_pair(world)
+        wait_linked(world)
+
+        port, told = tunnel(world, "db", world.server.port)
+        assert told["reach"]["allowed"] and told["reach"]["answers"], told
+        psql = next(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
+        rows = subprocess.run([psql, "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-XAtqc", "select count(*), sum(n) from generate_series(1, 100000) n"],
+                              capture_output=True, text=True, timeout=60, env=world.env)
+        assert rows.stdout == "100000|5000050000\n", rows
+
+        port, _ = tunnel(world, "web", web.server_port)
+        page = subprocess.run(["curl", "-sS", "--noproxy", "*", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=60, env=world.env)
+        assert page.returncode == 0 and "<html" in page.stdout.lower(), page
+
+        echo_port, _ = tunnel(world, "echo", echo.port)
+        transfer(echo_port)
+        before = resident(world)
+        sent, got = transfer(echo_port)
+        assert sent == got, "the bytes changed on the way"
+        grown = resident(world) - before
+        assert grown < 16 << 10, f"the agent grew by {grown} KiB"
+        assert ends(world, "echo", 2) == ["finished"] * 2
+
+        port, told = tunnel(world, "down", closed)
+        assert told["reach"]["allowed"] and not told["reach"]["answers"], told
+        assert is_reset(port)
+        assert ends(world, "down", 1) == ["unreachable"]
+        port, told = tunnel(world, "forbidden", free_port())
+        assert not told["reach"]["allowed"] and "policy.yaml" in told["reach"]["rule"], told
+        assert is_reset(port)
+        assert ends(world, "forbidden", 1) == ["refused_by_policy"]
+
+        with socket.create_connection(("127.0.0.1", echo_port)) as client:
+            client.sendall(b"still here")
+            assert client.recv(64) == b"still here"
+            cli(world, "tunnel", "pause", "echo")
+            assert is_reset(client)
+        assert refuses(echo_port)
+        assert ends(world, "echo", 3)[0] == "paused"
+        cli(world, "tunnel", "resume", "echo")
+        with socket.create_connection(("127.0.0.1", echo_port)) as client:
+            client.sendall(b"again")
+            assert client.recv(64) == b"again"
+            time.sleep(2)  # for its access record to be stored
+            world.kill("relay")
+            client.settimeout(30)
+            assert client.recv(64) == b""  # its kernel says so
+        world.start("relay")
+        world.wait_ready()
+        wait_linked(world)
+        assert ends(world, "echo", 4)[0] == "relay_stopped"
+        sent, got = transfer(echo_port)
+        assert sent == got, "the bytes changed on the way"
+        with socket.create_connection(("127.0.0.1", echo_port)) as client:
+            client.sendall(b"and")
+            assert client.recv(64) == b"and"
+            world.kill("agent")
+            assert is_reset(client)
+        assert ends(world, "echo", 6)[0] == "link_lost"
+        assert is_reset(echo_port)
+        assert ends(world, "echo", 7)[0] == "no_agent"
+        cli(world, "tunnel", "delete", "echo")
+        assert refuses(echo_port)
+    finally:
+        web.shutdown()
+        world.close()
+    print(f"tunnels: psql and curl, {TRANSFER >> 20} MiB both ways with equal hashes, the agent grew by {grown} KiB; refused, cut and recorded as they should be")
+
+
+if __name__ == "__main__":
+    main()
