@@ -91,8 +91,8 @@ asio::awaitable<Result<Answer>> create_tunnel(Services& services, Call call) {
 asio::awaitable<Result<Answer>> change_status(Services& services, Call call, store::TunnelStatus status) {
   SP_CO_TRY(const auto tunnel, co_await services.stores.tunnels.set_status(call.caller.org, call.id<TunnelId>("tunnel"),
                                                                            status, note_of<>(services, call)));
+  static_cast<void>(services.tunnels.put(tunnel));  // before anything else may happen to it
   if (!*call.ticket.stored) SP_CO_CHECK(co_await record_unchanged(services, call));
-  static_cast<void>(services.tunnels.put(tunnel));
   co_return ok(shown(services, tunnel));
 }
 
