@@ -41,8 +41,7 @@ std::string own_address() { return fmt::format("127.{}.{}.2", 1 + ::getpid() / 2
 }  // namespace
 
 TunnelAgent::TunnelAgent(GatewayRig& rig, const agent::Identity& identity, policy::Policy policy)
-    : rig_(rig),
-      log_(lines, rig.world.clock, LogLevel::debug),
+    : log_(lines, rig.world.clock, LogLevel::debug),
       policy_(std::move(policy)),
       server_(rig.loop, policy_, log_),
       transport_(dialer_, identities, rig.world.clock),

@@ -28,7 +28,6 @@ class TunnelAgent final : public agent::LinkWork {
   int links = 0;
 
  private:
-  GatewayRig& rig_;
   Log log_;
   policy::Policy policy_;
   tunnel::TunnelServer server_;
