@@ -26,8 +26,8 @@ mux::ResetCode code_of(const Error& problem) {
   return mux::ResetCode::unreachable;
 }
 
-asio::awaitable<Result<void>> send_answer(const link::Channel& channel, v1::Reach answer) {
-  return with_timeout(kAnswer, channel.send_message(answer.SerializeAsString()));
+asio::awaitable<Result<void>> send_answer(const link::Channel& channel, std::string answer) {
+  return with_timeout(kAnswer, channel.send_message(std::move(answer)));
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ asio::awaitable<void> TunnelServer::answer_reach(Target target, link::Channel ch
         static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
     if (!socket) answer.set_detail(shortened(socket.error().message, kMostDetail));
   }
-  if (co_await send_answer(channel, std::move(answer))) (void)channel.finish();
+  if (co_await send_answer(channel, answer.SerializeAsString())) (void)channel.finish();
 }
 
 asio::awaitable<Result<tcp::socket>> TunnelServer::dial(Target target) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <memory>
 
 namespace sallyport::tunnel {
 namespace {
@@ -18,8 +19,8 @@ std::unexpected<Error> wrong(std::string_view why) {
 
 Result<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, port);
+  const auto* const end = std::to_address(text.end());
+  const auto [stop, problem] = std::from_chars(std::to_address(text.begin()), end, port);
   if (text.empty() || problem != std::errc() || stop != end || text.front() == '0') {
     return wrong("the port is not a number from 1 to 65535");
   }

@@ -85,7 +85,7 @@ class Splice {
   void channel_failed(const Error& why);
   void direction_ended(bool& direction);
   void end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code = std::nullopt);
-  void close();
+  void close(const SpliceOutcome& outcome);
   SteadyTime idle_until() const;
 
   tcp::socket& socket_;
@@ -116,12 +116,12 @@ asio::awaitable<SpliceOutcome> Splice::run() {
       end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
     }
   }
-  end(SpliceEnd::stopped, "it was stopped on this side");
-  close();
+  auto outcome = outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
+  close(outcome);
   tasks_.stop();
   co_await tasks_.join();
   co_await asio::this_coro::throw_if_cancelled(throws);
-  co_return *std::move(outcome_);
+  co_return outcome;
 }
 
 // Urgent bytes are carried as ordinary ones, so that none is lost.
@@ -255,12 +255,12 @@ void Splice::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode
   over_.set();
 }
 
-void Splice::close() {
+void Splice::close(const SpliceOutcome& outcome) {
   error_code ignored;
-  if (outcome_->end == SpliceEnd::socket_broken) {
-    channel_.reset(mux::ResetCode::broken, outcome_->detail, mux::Unsent::send);
-  } else if (outcome_->end != SpliceEnd::finished) {
-    channel_.reset(mux::ResetCode::cancelled, outcome_->detail);
+  if (outcome.end == SpliceEnd::socket_broken) {
+    channel_.reset(mux::ResetCode::broken, outcome.detail, mux::Unsent::send);
+  } else if (outcome.end != SpliceEnd::finished) {
+    channel_.reset(mux::ResetCode::cancelled, outcome.detail);
     socket_.set_option(tcp::socket::linger(true, 0), ignored);
   }
   socket_.close(ignored);
