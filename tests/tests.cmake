@@ -24,7 +24,8 @@ if(TARGET unit_agent_tunnel)  # over a real pair of sessions
 endif()
 sallyport_tests(unit agent/app USES agent/app)
 if(TARGET unit_agent_app)  # the link's work over an engine of the runner's own tests
-  target_sources(unit_agent_app PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
+  target_sources(unit_agent_app PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc
+                 unit/shared/link/link_fixture.cc)
 endif()
 sallyport_tests(unit relay/domain USES relay/domain)
 sallyport_tests(unit relay/keys USES relay/keys)
