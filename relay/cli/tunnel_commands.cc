@@ -43,19 +43,23 @@ const std::vector<Column> kConnectionColumns{
     {"OPENED", "opened_at"},    {"CLOSED", "closed_at"},        {"SOURCE", "source"}, {"AGENT", "agent_name"},
     {"TO TARGET", "to_target"}, {"FROM TARGET", "from_target"}, {"END", "end"},       {"DETAIL", "detail"}};
 
+constexpr std::chrono::hours kLongestLife{24 * 366};  // the relay's, too
+
 // A duration from now, or an instant.
 std::optional<WallTime> end_of(std::string_view when, WallTime now) {
-  if (const auto duration = parse_duration(when)) return now + *duration;
-  return parse_rfc3339(when);
+  const auto duration = parse_duration(when);
+  if (!duration) return parse_rfc3339(when);
+  return *duration > kLongestLife ? std::nullopt : std::optional(now + *duration);
 }
 
 Result<void> check_create(const Arguments& arguments) {
-  if (arguments.has("expires") && !end_of(arguments.get("expires"), WallTime()))
-    return fail(Errc::invalid,
-                fmt::format("--expires takes a duration such as 8h or a time such as 2026-01-31T09:30:00Z, not '{}'",
-                            arguments.get("expires")));
-  if (arguments.has("idle") && *parse_duration(arguments.get("idle")) < std::chrono::seconds(1))
-    return fail(Errc::invalid, "--idle takes a duration of at least 1s");
+  const auto when = arguments.get("expires");
+  if (arguments.has("expires") && !end_of(when, WallTime()))
+    return fail(Errc::invalid, fmt::format("--expires takes a duration up to 366d, such as 8h, or a time such as "
+                                           "2026-01-31T09:30:00Z, not '{}'",
+                                           when));
+  const auto idle = parse_duration(arguments.get("idle"));
+  if (idle && *idle < std::chrono::seconds(1)) return fail(Errc::invalid, "--idle takes a duration of at least 1s");
   return {};
 }
 
@@ -63,9 +67,9 @@ ValueMap limits_of(const Arguments& arguments) {
   ValueMap limits;
   if (const auto most = arguments.number("connections")) limits.emplace(Value("connections"), Value(*most));
   if (const auto rate = arguments.number("rate")) limits.emplace(Value("bytes_per_second"), Value(*rate));
-  if (arguments.has("idle")) {
-    const auto idle = std::chrono::ceil<std::chrono::seconds>(*parse_duration(arguments.get("idle")));
-    limits.emplace(Value("idle_seconds"), Value(static_cast<std::int64_t>(idle.count())));
+  if (const auto idle = parse_duration(arguments.get("idle"))) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*idle);
+    limits.emplace(Value("idle_seconds"), Value(static_cast<std::int64_t>(seconds.count())));
   }
   return limits;
 }
@@ -84,8 +88,8 @@ Result<ValueMap> order_of(const Context& context, Client& client, const Argument
   for (const auto& network : arguments.all("from")) networks.emplace_back(network);
   if (!networks.empty()) body.emplace(Value("networks"), Value(std::move(networks)));
   if (auto limits = limits_of(arguments); !limits.empty()) body.emplace(Value("limits"), Value(std::move(limits)));
-  if (arguments.has("expires"))
-    body.emplace(Value("expires_at"), Value(rfc3339(*end_of(arguments.get("expires"), context.clock->wall()))));
+  const auto end = end_of(arguments.get("expires"), context.clock->wall());
+  if (end) body.emplace(Value("expires_at"), Value(rfc3339(*end)));
   return body;
 }
 
