@@ -83,12 +83,10 @@ if(TARGET link_jobs)  # the agent's engine on its link to the real gateway
   target_sources(link_jobs PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc
                  unit/agent/runner/job_script.cc)
 endif()
-if(EXISTS ${CMAKE_SOURCE_DIR}/agent/tunnel/tunnel_server.h)
-  sallyport_tests(link tunnels USES agent/link agent/tunnel relay/gateway relay/tunnels relay/store/sqlite TIMEOUT 180)
-  if(TARGET link_tunnels)
-    target_sources(link_tunnels PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/shared/tunnel/tunnel_rig.cc
-                   unit/shared/link/link_fixture.cc)
-  endif()
+sallyport_tests(link tunnels USES agent/link agent/tunnel relay/gateway relay/tunnels relay/store/sqlite TIMEOUT 180)
+if(TARGET link_tunnels)
+  target_sources(link_tunnels PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/shared/tunnel/tunnel_rig.cc
+                 unit/shared/link/link_fixture.cc)
 endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)

@@ -51,22 +51,22 @@ Result<void> Entrance::settle(store::Tunnel tunnel) {
     shut(ConnectionEnd::expired);
     state_ = EntranceState::expired;
   } else if (tunnel_.listener && !listener_) {
-    return open_listener();
+    return open_listener(*tunnel_.listener);
   }
   if (!tunnel_.listener) state_ = EntranceState::none;
   return {};
 }
 
-Result<tcp::acceptor> Entrance::new_listener() {
-  if (auto allowed = parts_.check(*tunnel_.listener); !allowed) return fail(Errc::invalid, allowed.error().message);
+Result<tcp::acceptor> Entrance::new_listener(const domain::TunnelListener& where) {
+  if (auto allowed = parts_.check(where); !allowed) return fail(Errc::invalid, allowed.error().message);
   if (parts_.listeners.is_full())
     return fail(Errc::exhausted,
                 fmt::format("this relay listens for {} tunnels already, which is all it may", parts_.listeners.limit));
-  return listen_on(executor_, *tunnel_.listener);
+  return listen_on(executor_, where);
 }
 
-Result<void> Entrance::open_listener() {
-  auto acceptor = new_listener();
+Result<void> Entrance::open_listener(const domain::TunnelListener& where) {
+  auto acceptor = new_listener(where);
   if (!acceptor) {
     state_ = EntranceState::failed;
     retry_at_ = parts_.clock.steady() + parts_.retry;
@@ -81,7 +81,7 @@ Result<void> Entrance::open_listener() {
   state_ = EntranceState::listening;
   problem_.clear();
   retry_at_.reset();
-  parts_.log.info("tunnel.listening", {{"tunnel", tunnel_.id.value}, {"address", to_string(*tunnel_.listener)}});
+  parts_.log.info("tunnel.listening", {{"tunnel", tunnel_.id.value}, {"address", to_string(where)}});
   begin_accepting();
   return {};
 }
@@ -163,7 +163,7 @@ void Entrance::welcome(Accepted accepted) {
   const auto source = text_of(accepted.peer);
   if (auto why = refusal_of(source)) {
     reset(accepted.socket);
-    return refuse(source, *std::move(why));
+    return refuse(source, *why);
   }
   const auto at = open_.insert(open_.end(), std::make_shared<Passage>(executor_, begun(source)));
   ++parts_.connections.taken;
@@ -185,12 +185,12 @@ std::optional<Ending> Entrance::refusal_of(const std::string& source) const {
   return std::nullopt;
 }
 
-void Entrance::refuse(std::string source, Ending why) {
+void Entrance::refuse(const std::string& source, const Ending& why) {
   auto& refusals = why.end == ConnectionEnd::not_allowed ? not_allowed_ : too_many_;
   const auto now = parts_.clock.steady();
   parts_.figures.count(why.end);
   tell_rest(why.end, refusals.due(now));
-  if (refusals.is_told(source, now)) note_refused(std::move(source), why);
+  if (refusals.is_told(source, now)) note_refused(source, why);
   parts_.wake();
 }
 
@@ -219,9 +219,9 @@ asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, Open::iterator 
 }
 
 asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
-  if (passage.cut_because()) {
+  if (const auto& why = passage.cut_because()) {
     reset(socket);
-    co_return *passage.cut_because();
+    co_return *why;
   }
   auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
                                       tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));

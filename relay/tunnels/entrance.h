@@ -61,14 +61,14 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   struct Leaving;
 
   bool is_expired() const;
-  Result<void> open_listener();
-  Result<boost::asio::ip::tcp::acceptor> new_listener();
+  Result<void> open_listener(const domain::TunnelListener& where);
+  Result<boost::asio::ip::tcp::acceptor> new_listener(const domain::TunnelListener& where);
   void close_listener();
   boost::asio::awaitable<void> accept_loop(std::shared_ptr<Entrance> self,
                                            std::shared_ptr<boost::asio::ip::tcp::acceptor> from);
   void welcome(Accepted accepted);
   std::optional<Ending> refusal_of(const std::string& source) const;
-  void refuse(std::string source, Ending why);
+  void refuse(const std::string& source, const Ending& why);
   void tell_rest(ConnectionEnd why, const std::optional<Refusals::Rest>& rest);
   void note_refused(std::string source, const Ending& why);
   boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, Open::iterator at,
