@@ -71,11 +71,12 @@ void read_networks(FieldReader& fields, std::vector<std::string>& into) {
   const auto* listed = fields.sequence("listen");
   if (listed == nullptr) return;
   into.clear();
-  for (const auto& text : fields.texts("listen")) {
-    if (auto network = domain::canonical_network(text)) {
+  for (const auto& item : listed->items) {
+    auto network = item.is_text() ? domain::canonical_network(item.text) : fail(Errc::invalid, "a network is a text");
+    if (network) {
       into.push_back(*std::move(network));
     } else {
-      fields.problem("listen", "bad-network", network.error().message);
+      fields.report().add(item.at, "bad-network", network.error().message);
     }
   }
 }
