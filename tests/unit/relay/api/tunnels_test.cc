@@ -23,7 +23,9 @@ Ask order(const Tenant& tenant, std::string_view members = "", std::string_view 
 
 std::vector<std::string> actions_of(const std::vector<Seen>& rows) {
   std::vector<std::string> actions;
-  for (const auto& row : rows) actions.push_back(text_of(row.event, "action") + " " + text_of(row.event, "outcome"));
+  actions.reserve(rows.size());
+  for (const auto& row : rows)
+    actions.push_back(fmt::format("{} {}", text_of(row.event, "action"), text_of(row.event, "outcome")));
   return actions;
 }
 
@@ -181,7 +183,7 @@ ASYNC_TEST_CASE("a tunnel's group is named once, and exists", "[api][tunnels]") 
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
   const auto targets = co_await world.make_targets(tenant);
-  const auto ask = [&](std::string members) {
+  const auto ask = [&](const std::string& members) {
     return Ask{"POST", "/v1/tunnels", tenant.token(Role::editor), R"({"name":"t","target":"a:1")" + members + "}"};
   };
   const auto none = co_await world.call(ask(""));
@@ -333,7 +335,7 @@ ASYNC_TEST_CASE("a keyed order of a tunnel makes one", "[api][tunnels][idempoten
 ASYNC_TEST_CASE("pausing, resuming and removing reach the desk, and each call the ledger", "[api][tunnels][audit]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
-  const auto editor = tenant.token(Role::editor);
+  const auto& editor = tenant.token(Role::editor);
   const auto place = place_of(json_of(co_await world.call(order(tenant, R"("listen":"127.0.0.1:15432")"))));
   world.desk.told.clear();
   world.news();
@@ -367,7 +369,7 @@ ASYNC_TEST_CASE("pausing, resuming and removing reach the desk, and each call th
 ASYNC_TEST_CASE("tunnels are listed by name and status, with what they carry now", "[api][tunnels]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
-  const auto viewer = tenant.token(Role::viewer);
+  const auto& viewer = tenant.token(Role::viewer);
   const auto first = co_await world.add_tunnel(tenant, "one", store::TunnelStatus::active);
   world.clock.advance(std::chrono::seconds(1));
   co_await world.add_tunnel(tenant, "two", store::TunnelStatus::paused);
@@ -403,7 +405,7 @@ ASYNC_TEST_CASE("tunnels are listed by name and status, with what they carry now
 ASYNC_TEST_CASE("access records come newest first, the open ones as they are now", "[api][tunnels]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
-  const auto viewer = tenant.token(Role::viewer);
+  const auto& viewer = tenant.token(Role::viewer);
   const auto tunnel = co_await world.add_tunnel(tenant, "one", store::TunnelStatus::active);
   const auto place = "/v1/tunnels/" + tunnel.value + "/connections";
   std::vector<store::TunnelConnection> all;
@@ -431,7 +433,7 @@ ASYNC_TEST_CASE("access records come newest first, the open ones as they are now
   std::vector<std::string> paged;
   std::string cursor;
   for (int pages = 0; pages < 9 && (pages == 0 || !cursor.empty()); ++pages) {
-    const auto page = co_await world.call({"GET", place + "?limit=2&cursor=" + cursor, viewer});
+    const auto page = co_await world.call({"GET", fmt::format("{}?limit=2&cursor={}", place, cursor), viewer});
     CHECK(items_of(page).size() <= 2);
     for (auto& id : ids_of(page)) paged.push_back(std::move(id));
     cursor = text_of(json_of(page), "next");

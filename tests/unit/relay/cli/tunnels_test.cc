@@ -190,9 +190,8 @@ TEST_CASE("of the things that a tunnel needs, the absent one is told", "[cli][tu
     std::vector<std::string> words;
     std::string says;
   };
-  const auto create = [](std::string group, std::vector<std::string> more) {
-    return std::vector<std::string>{"tunnel", "create", "t", "--group", std::move(group), "--target", "a:1"} +
-           std::move(more);
+  const auto create = [](std::string group, const std::vector<std::string>& more) {
+    return std::vector<std::string>{"tunnel", "create", "t", "--group", std::move(group), "--target", "a:1"} + more;
   };
   std::vector<Row> rows{
       {create("nope", {}), "there is no group \"nope\"; see: sallyport group list"},
