@@ -230,6 +230,7 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
 
 std::string settings_text(const Settings& settings) {
   std::vector<std::string> networks;
+  networks.reserve(settings.tunnel_networks.size());
   for (const auto& network : settings.tunnel_networks) networks.push_back(yaml_text(network));
   return fmt::format(
       "# Settings of this relay; docs/operations/relay.md explains each.\n"
