@@ -21,7 +21,7 @@ std::uint32_t WindowGrowth::wanted(const WindowUse& use, SteadyTime now) {
   if (is_first || !trip || elapsed < *trip) return use.window;
   const Mark before = std::exchange(at->second, Mark{now, use.consumed});
   const double trips = static_cast<double>(elapsed.count()) / static_cast<double>(trip->count());
-  const double enough = 2 * static_cast<double>(use.consumed - before.consumed) / trips;
+  const double enough = 3 * static_cast<double>(use.consumed - before.consumed) / trips;
   return static_cast<std::uint32_t>(std::clamp<double>(enough, use.window, 2.0 * use.window));
 }
 
