@@ -51,11 +51,15 @@ std::vector<AgentId> Links::linked(const OrgId& org, const GroupId& group) const
   return agents;
 }
 
+bool Links::is_linked(const OrgId& org, const AgentId& agent) const {
+  const auto* link = find(org, agent);
+  return link != nullptr && link->carries_tunnels();
+}
+
 Result<link::Channel> Links::open(const OrgId& org, const AgentId& agent, std::string_view purpose) {
-  auto* link = find(org, agent);
-  if (link == nullptr || !link->carries_tunnels())
+  if (!is_linked(org, agent))
     return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or carries no tunnels");
-  return link->open_channel(purpose);
+  return find(org, agent)->open_channel(purpose);
 }
 
 std::optional<jobs::LinkState> Links::link_of(const OrgId& org, const AgentId& agent) const {

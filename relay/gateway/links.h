@@ -41,6 +41,7 @@ class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
   std::size_t count() const { return links_.size(); }
 
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override;
+  bool is_linked(const OrgId& org, const AgentId& agent) const override;
   Result<link::Channel> open(const OrgId& org, const AgentId& agent, std::string_view purpose) override;
 
  private:

@@ -7,7 +7,9 @@
 namespace sallyport::tunnels {
 namespace {
 
-Error nobody(const Carriers& by) {
+Error nobody(const AgentChannels& agents, const Carriers& by) {
+  if (by.agent && agents.is_linked(by.org, *by.agent))
+    return {Errc::unavailable, fmt::format("agent {} is not in the tunnel's group (any more)", by.agent->value)};
   if (by.agent)
     return {Errc::unavailable, fmt::format("agent {} is not linked, or carries no tunnels", by.agent->value)};
   return {Errc::unavailable, "no agent of the group is linked that carries tunnels"};
@@ -33,7 +35,7 @@ std::vector<AgentId> Placement::candidates(const Carriers& by) const {
 }
 
 Result<Placement::Opened> Placement::open(const Carriers& by, std::string_view purpose) {
-  auto why = nobody(by);
+  auto why = nobody(agents_, by);
   for (auto& agent : candidates(by)) {
     auto channel = agents_.open(by.org, agent, purpose);
     if (channel) return Opened{std::move(agent), *std::move(channel)};

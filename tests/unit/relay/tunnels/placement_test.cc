@@ -4,6 +4,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <memory>
 
 using namespace sallyport;
@@ -23,8 +24,12 @@ struct ThreeAgents final : tunnels::AgentChannels {
     if (const auto bad = problems.find(agent); bad != problems.end()) return fail(bad->second, "as the test says");
     return session->open_channel(purpose);
   }
+  bool is_linked(const OrgId& org, const AgentId& agent) const override {
+    return org == kOrg && (std::ranges::find(names, agent) != names.end() || agent == elsewhere);
+  }
 
   std::vector<AgentId> names{AgentId("agt_1"), AgentId("agt_2"), AgentId("agt_3")};
+  AgentId elsewhere{"agt_4"};  // in another group
   std::map<AgentId, Errc> problems;
   std::vector<AgentId> tried;
   link::Session* session = nullptr;
@@ -82,6 +87,12 @@ ASYNC_TEST_CASE("when one agent cannot, the next one is asked; when none can, th
   REQUIRE_FALSE(opened);
   CHECK(opened.error().code == Errc::unavailable);
   CHECK(agents.tried.empty());  // a pinned agent has no deputy
+  CHECK(opened.error().message.find("agt_9 is not linked") != std::string::npos);
+  opened = placement.open({kOrg, kGroup, agents.elsewhere}, "tunnel/1 forbidden:1");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Errc::unavailable);
+  CHECK(opened.error().message.find("agt_4 is not in the tunnel's group") != std::string::npos);
+  CHECK(agents.tried.empty());
   opened = placement.open({OrgId("org_B"), kGroup}, "tunnel/1 forbidden:1");
   CHECK(opened.error().message.find("no agent of the group") != std::string::npos);
   co_await bench.finish();

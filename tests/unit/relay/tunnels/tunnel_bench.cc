@@ -68,6 +68,10 @@ std::vector<AgentId> OneAgent::linked(const OrgId& org, const GroupId& group) co
   return session != nullptr && org == kOrg && group == kGroup ? std::vector{kAgent} : std::vector<AgentId>();
 }
 
+bool OneAgent::is_linked(const OrgId& org, const AgentId& agent) const {
+  return session != nullptr && org == kOrg && agent == kAgent;
+}
+
 Result<link::Channel> OneAgent::open(const OrgId&, const AgentId&, std::string_view purpose) {
   if (full) return fail(Errc::exhausted, "1,024 channels are open");
   if (session == nullptr) return fail(Errc::unavailable, "not linked");

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <stdexcept>
 
 // The relay's tunnels over a real pair of sessions on a line in memory, with a stand-in for the agent.
 namespace sallyport::test {
@@ -19,8 +20,12 @@ inline const AgentId kAgent("agt_1");
 // Real time, moved by the test.
 struct ShiftedClock final : Clock {
   SteadyTime steady() const override { return std::chrono::steady_clock::now() + shift; }
-  WallTime wall() const override { return SystemClock().wall() + shift; }
+  WallTime wall() const override {
+    if (faults > 0 && faults-- > 0) throw std::runtime_error("a fault of the test");
+    return SystemClock().wall() + shift;
+  }
   std::chrono::milliseconds shift{0};
+  mutable int faults = 0;  // so many calls of wall() throw
 };
 
 struct KeptLines final : LogSink {
@@ -47,6 +52,7 @@ struct StandIn {
 struct OneAgent final : tunnels::AgentChannels {
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override;
   Result<link::Channel> open(const OrgId& org, const AgentId& agent, std::string_view purpose) override;
+  bool is_linked(const OrgId& org, const AgentId& agent) const override;
 
   link::Session* session = nullptr;
   bool full = false;
