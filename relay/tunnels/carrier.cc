@@ -41,6 +41,8 @@ Carrier::Carrier(asio::any_io_executor executor, Parts parts, CarrierPlaces plac
               {limits.connections},
               {limits.listeners},
               limits.retry,
+              limits.grace,
+              limits.renote,
               TaskGroup(executor_, told(parts.log)),
               [this] {
                 if (!looks_again_) changed_.set();
@@ -143,7 +145,12 @@ Result<void> Carrier::check_listener(const domain::TunnelListener& listener) con
     return fail(Errc::forbidden, fmt::format("tunnels may not listen on port {}: {}; choose another", listener.port,
                                              listener.port == 0 ? "it is no port" : "the relay itself has it"));
   }
-  return {};
+  if (!shared_.listeners.is_full()) return {};
+  return fail(
+      Errc::exhausted,
+      fmt::format("this relay has room for {} listeners of tunnels, and all are taken: remove or pause a tunnel, "
+                  "or let the relay have more open files (LimitNOFILE of its service; {} listeners at the most)",
+                  limits_.listeners, CarrierLimits().listeners));
 }
 
 asio::awaitable<Reach> Carrier::reach(OrgId org, GroupId group, std::optional<AgentId> agent, tunnel::Target target) {

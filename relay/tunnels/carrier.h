@@ -13,6 +13,8 @@ struct CarrierLimits {
   AccessLogLimits records;
   std::chrono::milliseconds look{1'000};      // how often expiry and the like are looked after, while there is any
   std::chrono::milliseconds retry{30'000};    // of a listener that could not be opened
+  std::chrono::milliseconds grace{250};       // how long the refusal of a connection may take to arrive
+  std::chrono::milliseconds renote{30'000};   // how often records of open connections are brought up to date
   std::chrono::milliseconds reach{10'000};    // how long an agent may think about a target
   std::chrono::milliseconds farewell{5'000};  // for access records that wait when the relay stops
 };

@@ -39,6 +39,17 @@ std::string_view to_string(ConnectionEnd end) {
   return "unknown";
 }
 
+bool was_carried(ConnectionEnd end) {
+  switch (end) {
+    case ConnectionEnd::refused_by_policy:
+    case ConnectionEnd::unreachable:
+    case ConnectionEnd::no_agent:
+    case ConnectionEnd::too_many:
+    case ConnectionEnd::not_allowed: return false;
+    default: return true;
+  }
+}
+
 Ending ending_of(const tunnel::SpliceOutcome& outcome) {
   switch (outcome.end) {
     case tunnel::SpliceEnd::finished: return {ConnectionEnd::finished};

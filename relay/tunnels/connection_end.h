@@ -33,6 +33,7 @@ inline constexpr std::array kConnectionEnds{
     ConnectionEnd::not_allowed, ConnectionEnd::relay_stopped,
 };
 std::string_view to_string(ConnectionEnd end);
+bool was_carried(ConnectionEnd end);  // false: it was refused, or nothing took it at the other end
 
 struct Ending {
   ConnectionEnd end = ConnectionEnd::finished;

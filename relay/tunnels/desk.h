@@ -43,14 +43,17 @@ class Desk {
   virtual ~Desk() = default;
   // A tunnel was created, or its status changed: opens its listener, or closes it and cuts what is open. A listener
   // that cannot be opened is Errc::conflict (the address is in use) or Errc::invalid (not an address of this machine,
-  // or one that the deployment does not allow), and is tried again while the tunnel stays active.
+  // or one that the deployment does not allow) or Errc::exhausted (see check_listener), and is tried again while the
+  // tunnel stays active.
   virtual Result<void> put(const store::Tunnel& tunnel) = 0;
   // It was removed: closes its listener and cuts what is open.
   virtual void drop(const TunnelId& tunnel) = 0;
   virtual Standing standing(const store::Tunnel& tunnel) const = 0;
   // Open connections, newest first, as their access records would be written now.
   virtual std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const = 0;
-  // Whether a listener may be bound there at all. Errc::forbidden names what the deployment allows.
+  // Whether a further listener may be bound there, for asking before a tunnel is stored. Errc::forbidden names what the
+  // deployment allows. Errc::exhausted: this relay has no room for another listener, and waiting does not help; the
+  // message says what to raise.
   virtual Result<void> check_listener(const domain::TunnelListener& listener) const = 0;
   // Asks a linked agent; takes at most 10 s. Never fails: a question without an answer is one too.
   virtual store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent,

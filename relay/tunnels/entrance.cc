@@ -23,16 +23,30 @@ std::string text_of(const tcp::endpoint& peer) {
 
 }  // namespace
 
-// Takes a connection out of the books however its coroutine ends.
-struct Entrance::Leaving {
+// A connection's place in the books, given back however its coroutine ends, and when it never begins.
+struct Entrance::Place {
   Entrance& entrance;
   Open::iterator at;
   Ending why{ConnectionEnd::relay_stopped, "a fault in the relay"};
 
-  Leaving(Entrance& of, Open::iterator connection) : entrance(of), at(connection) {}
-  Leaving(const Leaving&) = delete;
-  Leaving& operator=(const Leaving&) = delete;
-  ~Leaving() { entrance.leave(at, why); }
+  Place(Entrance& of, std::shared_ptr<Passage> passage)
+      : entrance(of), at(of.open_.insert(of.open_.end(), std::move(passage))) {
+    ++entrance.parts_.connections.taken;
+    entrance.parts_.figures.open.add(1);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    const auto passage = *at;
+    entrance.open_.erase(at);
+    --entrance.parts_.connections.taken;
+    entrance.parts_.figures.open.add(-1);
+    try {
+      entrance.note_end(*passage, why);
+    } catch (const std::exception&) {
+      entrance.parts_.figures.records_dropped.add();
+    }
+  }
 };
 
 Entrance::Entrance(asio::any_io_executor executor, EntranceParts& parts, store::Tunnel tunnel)
@@ -46,39 +60,47 @@ Result<void> Entrance::settle(store::Tunnel tunnel) {
   if (moved) close_listener();
   if (tunnel_.status == store::TunnelStatus::paused) {
     shut(ConnectionEnd::paused);
-    state_ = EntranceState::paused;
+    become(EntranceState::paused);
   } else if (is_expired()) {
     shut(ConnectionEnd::expired);
-    state_ = EntranceState::expired;
+    become(EntranceState::expired);
   } else if (tunnel_.listener && !listener_) {
     return open_listener(*tunnel_.listener);
   }
-  if (!tunnel_.listener) state_ = EntranceState::none;
+  if (!tunnel_.listener) become(EntranceState::none);
   return {};
 }
 
+void Entrance::become(EntranceState state) {
+  parts_.figures.failed_listeners.add((state == EntranceState::failed ? 1 : 0) -
+                                      (state_ == EntranceState::failed ? 1 : 0));
+  state_ = state;
+}
+
 Result<tcp::acceptor> Entrance::new_listener(const domain::TunnelListener& where) {
-  if (auto allowed = parts_.check(where); !allowed) return fail(Errc::invalid, allowed.error().message);
-  if (parts_.listeners.is_full())
-    return fail(Errc::exhausted,
-                fmt::format("this relay listens for {} tunnels already, which is all it may", parts_.listeners.limit));
-  return listen_on(executor_, where);
+  auto allowed = parts_.check(where);
+  if (allowed) return listen_on(executor_, where);
+  const bool full = allowed.error().code == Errc::exhausted;
+  return fail(full ? Errc::exhausted : Errc::invalid, std::move(allowed).error().message);
+}
+
+void Entrance::not_listening(const std::string& why) {
+  become(EntranceState::failed);
+  retry_at_ = parts_.clock.steady() + parts_.retry;
+  if (problem_ != why) parts_.log.warn("tunnel.not_listening", {{"tunnel", tunnel_.id.value}, {"message", why}});
+  problem_ = why;
 }
 
 Result<void> Entrance::open_listener(const domain::TunnelListener& where) {
   auto acceptor = new_listener(where);
   if (!acceptor) {
-    state_ = EntranceState::failed;
-    retry_at_ = parts_.clock.steady() + parts_.retry;
-    if (problem_ != acceptor.error().message)
-      parts_.log.warn("tunnel.not_listening", {{"tunnel", tunnel_.id.value}, {"message", acceptor.error().message}});
-    problem_ = acceptor.error().message;
+    not_listening(acceptor.error().message);
     return std::unexpected(std::move(acceptor).error());
   }
   listener_ = std::make_shared<tcp::acceptor>(*std::move(acceptor));
   ++parts_.listeners.taken;
   parts_.figures.listeners.add(1);
-  state_ = EntranceState::listening;
+  become(EntranceState::listening);
   problem_.clear();
   retry_at_.reset();
   parts_.log.info("tunnel.listening", {{"tunnel", tunnel_.id.value}, {"address", to_string(where)}});
@@ -94,6 +116,7 @@ void Entrance::begin_accepting() {
 void Entrance::close_listener() {
   retry_at_.reset();
   problem_.clear();
+  become(EntranceState::none);
   if (!listener_) return;
   boost::system::error_code ignored;
   listener_->close(ignored);
@@ -105,22 +128,33 @@ void Entrance::close_listener() {
 void Entrance::shut(ConnectionEnd why) {
   close_listener();
   for (const auto& passage : open_) passage->cut({why});
-  tell_rest(ConnectionEnd::not_allowed, not_allowed_.take());
-  tell_rest(ConnectionEnd::too_many, too_many_.take());
+  tell(tally_.take());
 }
 
 void Entrance::look() {
   const auto now = parts_.clock.steady();
-  const bool ends = is_expired() && state_ != EntranceState::expired && tunnel_.status == store::TunnelStatus::active;
-  if (ends || (retry_at_ && now >= *retry_at_)) (void)settle(tunnel_);
-  tell_rest(ConnectionEnd::not_allowed, not_allowed_.due(now));
-  tell_rest(ConnectionEnd::too_many, too_many_.due(now));
-  for (const auto& passage : open_) count_bytes(*passage);
+  const bool turns = is_expired() != (state_ == EntranceState::expired) && tunnel_.listener &&
+                     tunnel_.status == store::TunnelStatus::active;
+  if (turns || (retry_at_ && now >= *retry_at_)) (void)settle(tunnel_);
+  tell(tally_.due(now));
+  note_open(now);
+}
+
+// A record is noted when it is clear that the connection is carried, and from then on while bytes flow.
+void Entrance::note_open(SteadyTime now) {
+  const bool again = now >= renote_at_;
+  if (again) renote_at_ = now + parts_.renote;
+  for (const auto& passage : open_) {
+    count_bytes(*passage);
+    const bool wanted = passage->is_noted() ? again && passage->has_news()
+                                            : passage->is_carried(now, parts_.grace) && tally_.may_begin(now);
+    if (wanted) parts_.records.note(tunnel_.org, passage->noted());
+  }
 }
 
 bool Entrance::is_watched() const {
-  return !open_.empty() || retry_at_ || not_allowed_.pending() || too_many_.pending() ||
-         (tunnel_.expires_at && state_ == EntranceState::listening);
+  const bool may_turn = state_ == EntranceState::listening || state_ == EntranceState::expired;
+  return !open_.empty() || retry_at_ || tally_.pending() || (tunnel_.expires_at && may_turn);
 }
 
 Standing Entrance::standing() const {
@@ -142,13 +176,25 @@ std::vector<store::TunnelConnection> Entrance::open_connections() const {
   return records;
 }
 
+// A fault closes the port and opens it again later: nobody waits at one that is deaf.
 asio::awaitable<void> Entrance::accept_loop(std::shared_ptr<Entrance>, std::shared_ptr<tcp::acceptor> from) {
+  try {
+    co_await accept_all(*from);
+  } catch (const std::exception& fault) {
+    if (listener_ != from) co_return;
+    close_listener();
+    not_listening(fmt::format("a fault in the relay while it took a connection: {}", fault.what()));
+    parts_.wake();
+  }
+}
+
+asio::awaitable<void> Entrance::accept_all(tcp::acceptor& from) {
   Acceptance acceptance([this](const std::string& why, std::uint64_t times) {
     parts_.log.error("tunnel.accept_failed", {{"tunnel", tunnel_.id.value}, {"message", why}, {"times", times}});
   });
-  while (from->is_open()) {
-    auto accepted = co_await acceptance.next(*from);
-    if (accepted && from->is_open()) welcome(*std::move(accepted));
+  while (from.is_open()) {
+    auto accepted = co_await acceptance.next(from);
+    if (accepted && from.is_open()) welcome(*std::move(accepted));
   }
 }
 
@@ -163,13 +209,13 @@ void Entrance::welcome(Accepted accepted) {
   const auto source = text_of(accepted.peer);
   if (auto why = refusal_of(source)) {
     reset(accepted.socket);
-    return refuse(source, *why);
+    parts_.figures.count(why->end);
+    return account(why->end, Passage(executor_, begun(source), {}).record(*why, parts_.clock.wall()));
   }
-  const auto at = open_.insert(open_.end(), std::make_shared<Passage>(executor_, begun(source)));
-  ++parts_.connections.taken;
-  parts_.figures.open.add(1);
+  auto passage = std::make_shared<Passage>(executor_, begun(source), parts_.clock.steady());
+  auto place = std::make_unique<Place>(*this, std::move(passage));
   parts_.wake();
-  parts_.tasks.spawn("connection", serve(shared_from_this(), at, std::move(accepted.socket)));
+  parts_.tasks.spawn("connection", serve(shared_from_this(), std::move(place), std::move(accepted.socket)));
 }
 
 std::optional<Ending> Entrance::refusal_of(const std::string& source) const {
@@ -185,37 +231,30 @@ std::optional<Ending> Entrance::refusal_of(const std::string& source) const {
   return std::nullopt;
 }
 
-void Entrance::refuse(const std::string& source, const Ending& why) {
-  auto& refusals = why.end == ConnectionEnd::not_allowed ? not_allowed_ : too_many_;
+// A connection that has ended without a record.
+void Entrance::account(ConnectionEnd end, store::TunnelConnection closed) {
   const auto now = parts_.clock.steady();
-  parts_.figures.count(why.end);
-  tell_rest(why.end, refusals.due(now));
-  if (refusals.is_told(source, now)) note_refused(source, why);
+  tell(tally_.due(now));
+  if (tally_.ended(end, closed, now)) note_closed(end, std::move(closed));
   parts_.wake();
 }
 
-void Entrance::tell_rest(ConnectionEnd why, const std::optional<Refusals::Rest>& rest) {
-  if (!rest) return;
-  note_refused(rest->source, {why, fmt::format("{} more connections were refused within a minute, of this address and "
-                                               "perhaps others",
-                                               rest->count)});
+void Entrance::tell(Tally::Rests rests) {
+  for (auto& [end, rest] : rests) note_closed(end, record_of(end, std::move(rest)));
 }
 
-void Entrance::note_refused(std::string source, const Ending& why) {
-  parts_.log.warn(
-      "tunnel.refused",
-      {{"tunnel", tunnel_.id.value}, {"source", source}, {"reason", to_string(why.end)}, {"message", why.detail}});
-  auto record = begun(std::move(source));
-  record.closed_at = record.opened_at;
-  record.end = to_string(why.end);
-  record.detail = why.detail;
-  parts_.records.note(tunnel_.org, std::move(record));
+void Entrance::note_closed(ConnectionEnd end, store::TunnelConnection closed) {
+  if (!was_carried(end)) {
+    parts_.log.warn(
+        "tunnel.refused",
+        {{"tunnel", tunnel_.id.value}, {"source", closed.source}, {"reason", closed.end}, {"message", closed.detail}});
+  }
+  parts_.records.note(tunnel_.org, std::move(closed));
 }
 
-asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, Open::iterator at, tcp::socket socket) {
+asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, std::unique_ptr<Place> place, tcp::socket socket) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  Leaving leaving(*this, at);
-  leaving.why = co_await carry(**at, socket);
+  place->why = co_await carry(**place->at, socket);
 }
 
 asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
@@ -232,20 +271,22 @@ asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
   }
   const Placement::Load load(parts_.placement, opened->agent);
   passage.carried_by(opened->agent);
-  parts_.records.note(tunnel_.org, passage.record());
   co_return co_await passage.carry(socket, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second});
 }
 
-void Entrance::leave(Open::iterator at, const Ending& why) {
-  auto& passage = **at;
+// When the port is closed and nobody is left, nothing more comes: what was counted is told at once.
+void Entrance::note_end(Passage& passage, const Ending& why) {
   count_bytes(passage);
   ended_.to_channel += passage.flow().to_channel;
   ended_.from_channel += passage.flow().from_channel;
-  parts_.records.note(tunnel_.org, passage.record(why, parts_.clock.wall()));
   parts_.figures.count(why.end);
-  parts_.figures.open.add(-1);
-  --parts_.connections.taken;
-  open_.erase(at);
+  auto closed = passage.record(why, parts_.clock.wall());
+  if (passage.is_noted()) {
+    parts_.records.note(tunnel_.org, std::move(closed));
+  } else {
+    account(why.end, std::move(closed));
+  }
+  if (open_.empty() && !listener_) tell(tally_.take());
 }
 
 void Entrance::count_bytes(Passage& passage) {

@@ -5,7 +5,7 @@
 #include "relay/tunnels/figures.h"
 #include "relay/tunnels/passage.h"
 #include "relay/tunnels/placement.h"
-#include "relay/tunnels/refusals.h"
+#include "relay/tunnels/tally.h"
 #include "shared/async/accept.h"
 #include "shared/async/task_group.h"
 
@@ -32,10 +32,12 @@ struct EntranceParts {
   std::function<Result<void>(const domain::TunnelListener&)> check;  // whether it may be bound
   Room connections;
   Room listeners;
-  std::chrono::milliseconds retry{30'000};  // of a listener that could not be opened
-  TaskGroup tasks;                          // accepting, and every connection
-  std::function<void()> wake;               // there is something to look() after
-  bool accepting = false;                   // listeners take connections, which otherwise wait in the kernel
+  std::chrono::milliseconds retry;   // of a listener that could not be opened
+  std::chrono::milliseconds grace;   // how long a connection may be refused without ever having had a record
+  std::chrono::milliseconds renote;  // how often records of open connections are brought up to date
+  TaskGroup tasks;                   // accepting, and every connection
+  std::function<void()> wake;        // there is something to look() after
+  bool accepting = false;            // listeners take connections, which otherwise wait in the kernel
 };
 
 // One tunnel on this relay: its listener, its open connections and what they carried. Its tasks keep it alive. Lives on
@@ -49,7 +51,8 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   void begin_accepting();
   // Closes the listener and cuts what is open; for good, unless settle() follows.
   void shut(ConnectionEnd why);
-  // What time brings: expiry, another try of a listener, refusals that are to be told, bytes to be counted.
+  // What time brings: expiry and its end when the clock was wrong, another try of a listener, records to be noted,
+  // bytes to be counted.
   void look();
   bool is_watched() const;  // look() has to be called again soon
 
@@ -58,23 +61,27 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
 
  private:
   using Open = std::list<std::shared_ptr<Passage>>;
-  struct Leaving;
+  struct Place;
 
   bool is_expired() const;
+  void become(EntranceState state);
   Result<void> open_listener(const domain::TunnelListener& where);
+  void not_listening(const std::string& why);
   Result<boost::asio::ip::tcp::acceptor> new_listener(const domain::TunnelListener& where);
   void close_listener();
   boost::asio::awaitable<void> accept_loop(std::shared_ptr<Entrance> self,
                                            std::shared_ptr<boost::asio::ip::tcp::acceptor> from);
+  boost::asio::awaitable<void> accept_all(boost::asio::ip::tcp::acceptor& from);
   void welcome(Accepted accepted);
   std::optional<Ending> refusal_of(const std::string& source) const;
-  void refuse(const std::string& source, const Ending& why);
-  void tell_rest(ConnectionEnd why, const std::optional<Refusals::Rest>& rest);
-  void note_refused(std::string source, const Ending& why);
-  boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, Open::iterator at,
+  void note_open(SteadyTime now);
+  void account(ConnectionEnd end, store::TunnelConnection closed);
+  void tell(Tally::Rests rests);
+  void note_closed(ConnectionEnd end, store::TunnelConnection closed);
+  boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, std::unique_ptr<Place> place,
                                      boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<Ending> carry(Passage& passage, boost::asio::ip::tcp::socket& socket);
-  void leave(Open::iterator at, const Ending& why);
+  void note_end(Passage& passage, const Ending& why);
   void count_bytes(Passage& passage);
   store::TunnelConnection begun(std::string source) const;
 
@@ -87,8 +94,8 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   std::optional<SteadyTime> retry_at_;
   Open open_;  // oldest first
   tunnel::Flow ended_;
-  Refusals not_allowed_;
-  Refusals too_many_;
+  SteadyTime renote_at_{};
+  Tally tally_;
 };
 
 }  // namespace sallyport::tunnels

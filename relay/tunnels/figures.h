@@ -12,8 +12,9 @@ struct Figures {
   explicit Figures(Metrics& metrics);
   void count(ConnectionEnd end) { ended.at(end)->add(); }
 
-  Gauge& open;       // connections that are carried now
-  Gauge& listeners;  // open ones
+  Gauge& open;              // connections that are carried now
+  Gauge& listeners;         // open ones
+  Gauge& failed_listeners;  // that should be
   Counter& to_target;
   Counter& from_target;
   Counter& records_dropped;

@@ -39,6 +39,19 @@ store::TunnelConnection Passage::record(const Ending& ending, WallTime at) const
   return closed;
 }
 
+bool Passage::is_carried(SteadyTime now, std::chrono::milliseconds grace) const {
+  return flow_.from_channel > 0 || now - since_ >= grace;
+}
+
+store::TunnelConnection Passage::noted() {
+  noted_ = flow_;
+  return record();
+}
+
+bool Passage::has_news() const {
+  return noted_ && (noted_->to_channel != flow_.to_channel || noted_->from_channel != flow_.from_channel);
+}
+
 tunnel::Flow Passage::uncounted() {
   const auto before = std::exchange(counted_, flow_);
   return {flow_.to_channel - before.to_channel, flow_.from_channel - before.from_channel};

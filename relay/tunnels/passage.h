@@ -9,9 +9,9 @@ namespace sallyport::tunnels {
 // One connection through a tunnel, from accept to its end. Lives on the relay's loop.
 class Passage {
  public:
-  // `begun` is its access record as it begins.
-  Passage(const boost::asio::any_io_executor& executor, store::TunnelConnection begun)
-      : record_(std::move(begun)), cut_(executor) {}
+  // `begun` is its access record as it begins, at `now`.
+  Passage(const boost::asio::any_io_executor& executor, store::TunnelConnection begun, SteadyTime now)
+      : record_(std::move(begun)), since_(now), cut_(executor) {}
 
   // Ends it with a reset on both sides, also when it has not been carried yet. The first reason holds.
   void cut(Ending why);
@@ -26,11 +26,21 @@ class Passage {
   store::TunnelConnection record(const Ending& ending, WallTime at) const;
   const tunnel::Flow& flow() const { return flow_; }
   tunnel::Flow uncounted();  // since the last call
+  // Whether its target has sent something, or it has been open for `grace`: then it is no refusal any more that has not
+  // arrived yet.
+  bool is_carried(SteadyTime now, std::chrono::milliseconds grace) const;
+
+  // Its access record as it is now, for the store.
+  store::TunnelConnection noted();
+  bool is_noted() const { return noted_.has_value(); }
+  bool has_news() const;  // bytes since it was noted
 
  private:
   store::TunnelConnection record_;
   tunnel::Flow flow_;
   tunnel::Flow counted_;
+  std::optional<tunnel::Flow> noted_;
+  SteadyTime since_;
   Event cut_;
   std::optional<Ending> why_cut_;
 };

@@ -158,6 +158,19 @@ awaitable<std::vector<store::TunnelConnection>> TunnelSite::records(TunnelId of)
   co_return std::move(page.items);
 }
 
+awaitable<void> TunnelSite::noted(TunnelId of, std::function<bool(const store::TunnelConnection&)> as) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  for (;;) {
+    const auto found = co_await records(of);
+    if (found.size() == 1 && as(found[0])) co_return;
+    if (std::chrono::steady_clock::now() > deadline) {
+      FAIL_CHECK("the record did not come to be as it should");
+      co_return;
+    }
+    co_await sleep_for(2ms);
+  }
+}
+
 awaitable<store::TunnelConnection> TunnelSite::ended(TunnelId of, std::string end) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   for (;;) {

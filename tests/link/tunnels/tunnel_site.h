@@ -54,6 +54,8 @@ struct TunnelSite {
   awaitable<bool> turned_away(store::Tunnel to, std::string from = "127.0.0.1");
   awaitable<tcp::socket> taken();  // the next connection at the target
   awaitable<std::vector<store::TunnelConnection>> records(TunnelId of);
+  // Waits until the only access record of the tunnel is as the test wants it.
+  awaitable<void> noted(TunnelId of, std::function<bool(const store::TunnelConnection&)> as);
   // The only access record of the tunnel, once it has that end.
   awaitable<store::TunnelConnection> ended(TunnelId of, std::string end);
 

@@ -176,19 +176,29 @@ ASYNC_TEST_CASE("a relay that stops has every end in its store", "[link][tunnels
 }
 
 ASYNC_TEST_CASE("what a relay that died leaves open is closed at the next start", "[link][tunnels]") {
-  TunnelSite site(co_await asio::this_coro::executor);
+  auto limits = quick_limits();
+  limits.renote = 20ms;
+  TunnelSite site(co_await asio::this_coro::executor, limits);
   co_await site.start();
   const auto tunnel = co_await site.open();
   auto client = co_await site.dial(tunnel);
   auto target = co_await site.taken();
+  co_await send(target, "220 welcome");
+  auto text = co_await read_until(client, 11);
   const auto begun = co_await site.ended(tunnel.id, "");  // its begin is written
   CHECK_FALSE(begun.closed_at);
+  co_await send(client, "EHLO");
+  text += co_await read_until(target, 4);
+  CHECK(text == "220 welcomeEHLO");
+  co_await site.noted(tunnel.id, [](const auto& record) { return record.to_target == 4; });
   tunnels::Carrier next(site.rig.loop, {site.rig.world.stores.tunnels, site.rig.links, site.rig.world.clock,
                                         site.rig.log, site.rig.metrics});
   must(co_await next.load());
   const auto left = co_await site.ended(tunnel.id, "relay_stopped");
   CHECK(left.closed_at);
   CHECK(left.detail.find("ended without a word") != std::string::npos);
+  CHECK(left.to_target == 4);  // as it was noted last
+  CHECK(left.from_target == 11);
   CHECK(next.standing(tunnel).entrance == tunnels::EntranceState::failed);  // the port is still taken here
   next.drop(tunnel.id);
   finish(client);

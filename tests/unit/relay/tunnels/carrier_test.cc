@@ -1,5 +1,6 @@
 #include "relay/tunnels/carrier.h"
 
+#include "shared/async/timeout.h"
 #include "tests/unit/relay/tunnels/tunnel_bench.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -209,6 +210,143 @@ ASYNC_TEST_CASE("who comes from elsewhere is refused, and none of them is unacco
   co_await bench.finish();
 }
 
+ASYNC_TEST_CASE("a client that comes again and again without being carried costs nine records a minute", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  struct Case {
+    std::string end;
+    store::Tunnel tunnel;
+  };
+  const std::vector<Case> cases = {
+      {"refused_by_policy", bench.tunnel("forbidden")}, {"unreachable", bench.tunnel()}, {"no_agent", bench.tunnel()}};
+  bench.target.close();
+  for (const auto& [end, tunnel] : cases) {
+    INFO(end);
+    REQUIRE(bench.carrier.put(tunnel));
+    if (end == "no_agent") bench.agents.session = nullptr;
+    for (int n = 0; n < 300; ++n) {
+      const bool away = co_await bench.turned_away(tunnel, fmt::format("127.0.0.{}", 1 + n % 12));
+      CHECK(away);
+    }
+    const auto series = "sallyport_tunnel_connections_ended_total{end=\"" + end + "\"}";
+    const bool all = co_await bench.until([&] { return bench.counted(series) == 300; });
+    CHECK(all);
+    bench.clock.shift += 61s;
+    const bool ended = co_await bench.ended(end, 9);
+    CHECK(ended);
+    const bool told = std::ranges::any_of(
+        bench.book.records, [&](const auto& one) { return one.second.detail.starts_with("292 more connections"); });
+    CHECK(told);
+    CHECK(bench.lines.count("tunnel.refused") == 9);
+    bench.lines.lines.clear();
+    bench.book.records.clear();
+  }
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("carried connections beyond the own records of a minute are told together, with all their bytes",
+                "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  constexpr std::size_t kAll = 700;
+  for (std::size_t n = 0; n < kAll; ++n) {
+    auto client = co_await bench.dial(tunnel);
+    auto target = co_await bench.taken();
+    co_await send(client, "abc");
+    finish(client);
+    const auto text = co_await read_to_end(target);
+    CHECK(text == "abc");
+    co_await send(target, "five!");
+    finish(target);
+    const auto back = co_await read_to_end(client);
+    CHECK(back == "five!");
+  }
+  const bool all = co_await bench.until([&] { return bench.carrier.standing(tunnel).open_connections == 0; });
+  CHECK(all);
+  auto late = co_await bench.dial(tunnel);
+  auto late_target = co_await bench.taken();
+  bool ended = co_await bench.ended("finished", tunnels::Tally::kOwn);
+  CHECK(ended);
+  CHECK(bench.carrier.open_connections(tunnel.id).size() == 1);
+  CHECK(bench.book.records.size() == tunnels::Tally::kOwn);
+  bench.clock.shift += 61s;
+  ended = co_await bench.ended("finished", tunnels::Tally::kOwn + 1);
+  CHECK(ended);
+  const bool begun = co_await bench.ended("", 1);  // the one that is open has its record now
+  CHECK(begun);
+  std::uint64_t to_target = 0, from_target = 0;
+  for (const auto& [id, record] : bench.book.records) {
+    to_target += record.to_target;
+    from_target += record.from_target;
+  }
+  CHECK(to_target == 3 * kAll);
+  CHECK(from_target == 5 * kAll);
+  CHECK(bench.carrier.standing(tunnel).to_target == 3 * kAll);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("the record of an open connection follows its bytes", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  const bool begun = co_await bench.until([&] { return bench.book.records.size() == 1; });
+  CHECK(begun);
+  co_await send(client, "select 1");
+  co_await send(target, "one row");
+  auto text = co_await read_until(target, 8);
+  text += co_await read_until(client, 7);
+  CHECK(text == "select 1one row");
+  bench.clock.shift += 31s;
+  const bool noted = co_await bench.until([&] { return bench.book.records.begin()->second.from_target == 7; });
+  CHECK(noted);
+  CHECK(bench.book.records.begin()->second.to_target == 8);
+  CHECK_FALSE(bench.book.records.begin()->second.closed_at);
+  const auto batches = bench.book.batches.size();
+  bench.clock.shift += 31s;
+  co_await sleep_for(50ms);
+  CHECK(bench.book.batches.size() == batches);  // nothing new, nothing written
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a fault while a connection is taken costs no listener", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  bench.clock.faults = 1;
+  (void)co_await bench.turned_away(tunnel);  // it ends, in whatever way
+  CHECK(bench.clock.faults == 0);
+  const bool listens =
+      co_await bench.until([&] { return bench.carrier.standing(tunnel).entrance == EntranceState::listening; });
+  CHECK(listens);
+  CHECK(bench.carrier.standing(tunnel).open_connections == 0);
+  CHECK(bench.lines.count("a fault of the test") == 1);
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a tunnel that had ended by a clock which was wrong listens again", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  auto tunnel = bench.tunnel();
+  tunnel.expires_at = bench.clock.wall() + 1h;
+  REQUIRE(bench.carrier.put(tunnel));
+  const auto is = [&](EntranceState state) { return bench.carrier.standing(tunnel).entrance == state; };
+  bench.clock.shift += 2h;
+  const bool expired = co_await bench.until([&] { return is(EntranceState::expired); });
+  CHECK(expired);
+  bench.clock.shift -= 2h;
+  const bool listens = co_await bench.until([&] { return is(EntranceState::listening); });
+  CHECK(listens);
+  co_await bench.finish();
+}
+
 ASYNC_TEST_CASE("more connections than there are places are closed at once", "[tunnels]") {
   auto limits = quick();
   limits.connections = 3;
@@ -328,12 +466,14 @@ ASYNC_TEST_CASE("a port that somebody has is tried again until it is free", "[tu
   auto standing = bench.carrier.standing(tunnel);
   CHECK(standing.entrance == EntranceState::failed);
   CHECK(standing.problem.find("another program has this port") != std::string::npos);
+  CHECK(bench.counted("sallyport_tunnel_listeners_failed") == 1);
   squatter.close();
   const bool listens =
       co_await bench.until([&] { return bench.carrier.standing(tunnel).entrance == EntranceState::listening; });
   CHECK(listens);
   CHECK(bench.carrier.standing(tunnel).problem.empty());
   CHECK(bench.lines.count("tunnel.not_listening") == 1);  // told once, however often it was tried
+  CHECK(bench.counted("sallyport_tunnel_listeners_failed") == 0);
   co_await bench.finish();
 }
 
@@ -376,13 +516,21 @@ ASYNC_TEST_CASE("no more ports are opened than the relay has files for", "[tunne
   co_await bench.start();
   const auto first = bench.tunnel(), second = bench.tunnel();
   REQUIRE(bench.carrier.put(first));
+  const auto checked = bench.carrier.check_listener(*second.listener);  // before it is stored
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code == Errc::exhausted);
+  CHECK(checked.error().message.find("open files") != std::string::npos);
   const auto put = bench.carrier.put(second);
   REQUIRE_FALSE(put);
   CHECK(put.error().code == Errc::exhausted);
+  CHECK(bench.counted("sallyport_tunnel_listeners_failed") == 1);
   bench.carrier.drop(first.id);
   const bool listens =
       co_await bench.until([&] { return bench.carrier.standing(second).entrance == EntranceState::listening; });
   CHECK(listens);
+  CHECK(bench.carrier.check_listener(*second.listener).error().code == Errc::exhausted);
+  bench.carrier.drop(second.id);
+  CHECK(bench.carrier.check_listener(*second.listener));
   co_await bench.finish();
 }
 

@@ -18,6 +18,14 @@ TEST_CASE("every end has a word of its own", "[tunnels]") {
                                             "removed", "too_many", "not_allowed", "relay_stopped"});
 }
 
+TEST_CASE("which ends are those of connections that were not carried", "[tunnels]") {
+  std::set<std::string_view> words;
+  for (const auto end : kConnectionEnds) {
+    if (!was_carried(end)) words.insert(to_string(end));
+  }
+  CHECK(words == std::set<std::string_view>{"refused_by_policy", "unreachable", "no_agent", "too_many", "not_allowed"});
+}
+
 TEST_CASE("what a splice came to, in the words of access records", "[tunnels]") {
   struct Case {
     SpliceEnd end;
