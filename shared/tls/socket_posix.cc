@@ -1,5 +1,7 @@
 #include "shared/tls/socket.h"
 
+#include "shared/async/socket_options.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -19,13 +21,11 @@ struct Option {
 
 constexpr Option kOptions[] = {
     {IPPROTO_TCP, TCP_NODELAY, 1},
-    {SOL_SOCKET, SO_KEEPALIVE, 1},
-    {IPPROTO_TCP, TCP_KEEPIDLE, 10},
-    {IPPROTO_TCP, TCP_KEEPINTVL, 5},
-    {IPPROTO_TCP, TCP_KEEPCNT, 2},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::chrono::milliseconds(kUserTimeout).count())},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 << 10},
 };
+
+constexpr KeepAlive kKeepAlive{.idle = std::chrono::seconds(10), .interval = std::chrono::seconds(5), .probes = 2};
 
 }  // namespace
 
@@ -36,7 +36,7 @@ Result<void> prepare_socket(boost::asio::ip::tcp::socket& socket) {
     return fail(Errc::unavailable, "setting the options of a TCP connection: " +
                                        std::error_code(errno, std::generic_category()).message());
   }
-  return {};
+  return set_keep_alive(socket, kKeepAlive);
 }
 
 }  // namespace sallyport::tls

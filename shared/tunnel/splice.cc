@@ -1,6 +1,7 @@
 #include "shared/tunnel/splice.h"
 
 #include "shared/async/event.h"
+#include "shared/async/socket_options.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "shared/base/text.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t kBuffer = 32u << 10;
 constexpr std::chrono::seconds kLastBytes{5};  // for what came before a reset, when the reader of it is slow
 constexpr std::chrono::seconds kUrgent{1};     // between looks at a socket that has urgent data and no error
+constexpr KeepAlive kKeepAlive{.idle = std::chrono::seconds(60), .interval = std::chrono::seconds(15), .probes = 4};
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
 
 // 32 KiB while bytes flow, nothing while none do.
@@ -77,7 +79,7 @@ class Splice {
   asio::awaitable<void> watch_socket();
   asio::awaitable<void> watch_channel();
 
-  void prepare_socket();
+  Result<void> prepare_socket();
   asio::awaitable<bool> write_socket(std::span<const std::byte> bytes);
   void socket_input_ended(error_code why);
   void socket_failed(error_code why);
@@ -102,7 +104,7 @@ class Splice {
 };
 
 asio::awaitable<SpliceOutcome> Splice::run() {
-  prepare_socket();
+  if (const auto ready = prepare_socket(); !ready) end(SpliceEnd::socket_broken, ready.error().message);
   tasks_.spawn("socket to channel", carry_in());
   tasks_.spawn("channel to socket", carry_out());
   tasks_.spawn("watch over the socket", watch_socket());
@@ -124,12 +126,15 @@ asio::awaitable<SpliceOutcome> Splice::run() {
   co_return outcome;
 }
 
-// Urgent bytes are carried as ordinary ones, so that none is lost.
-void Splice::prepare_socket() {
+// Urgent bytes are carried as ordinary ones, so that none is lost. Whatever ends this process before both directions
+// have ended must not look like their end.
+Result<void> Splice::prepare_socket() {
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.set_option(tcp::socket::out_of_band_inline(true), ignored);
   socket_.non_blocking(true, ignored);
+  SP_CHECK(set_closing(socket_, Closing::by_reset));
+  return set_keep_alive(socket_, kKeepAlive);
 }
 
 SteadyTime Splice::idle_until() const {
@@ -256,13 +261,14 @@ void Splice::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode
 }
 
 void Splice::close(const SpliceOutcome& outcome) {
-  error_code ignored;
-  if (outcome.end == SpliceEnd::socket_broken) {
+  if (outcome.end == SpliceEnd::finished) {
+    (void)set_closing(socket_, Closing::orderly);
+  } else if (outcome.end == SpliceEnd::socket_broken) {
     channel_.reset(mux::ResetCode::broken, outcome.detail, mux::Unsent::send);
-  } else if (outcome.end != SpliceEnd::finished) {
+  } else {
     channel_.reset(mux::ResetCode::cancelled, outcome.detail);
-    socket_.set_option(tcp::socket::linger(true, 0), ignored);
   }
+  error_code ignored;
   socket_.close(ignored);
 }
 

@@ -40,11 +40,13 @@ struct SpliceOutcome {
   std::string detail;                       // what the other side or the system said; "" when finished
 };
 
-// Carries bytes between a connected socket and a channel until both directions have ended, faithfully to TCP (TN5): the
-// end of one direction is passed on and leaves the other open, a reset is passed on as one, and a reader that is slow
-// slows its writer down by credit, with at most one buffer (32 KiB) held here for each direction; buffers are given
-// back while nothing flows. What came before a reset is still passed on, for 5 s at most. Sets TCP_NODELAY; urgent data
-// is carried as ordinary data. The socket is closed and the channel has ended when this returns. A cancel ends both at
+// Carries bytes between a connected socket and a channel until both directions have ended, faithfully to TCP (TN5):
+// the end of one direction is passed on and leaves the other open, a reset is passed on as one, and a reader that is
+// slow slows its writer down by credit, with at most one buffer (32 KiB) held here for each direction; buffers are
+// given back while nothing flows. What came before a reset is still passed on, for 5 s at most. The other side of a
+// process that dies meanwhile sees a reset too. A machine that vanishes is noticed within two minutes (keep-alive)
+// when nothing is on its way to it, otherwise when the system gives up sending. Sets TCP_NODELAY; urgent data is
+// carried as ordinary data. The socket is closed and the channel has ended when this returns. A cancel ends both at
 // once with a reset, and takes effect in the caller at its next suspension. Socket and channel live on the executor
 // this runs on; both outlive the call.
 boost::asio::awaitable<SpliceOutcome> splice(boost::asio::ip::tcp::socket& socket, link::Channel& channel, Flow& flow,

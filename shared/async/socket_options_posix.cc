@@ -1,0 +1,37 @@
+#include "shared/async/socket_options.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace sallyport {
+namespace {
+
+using boost::asio::ip::tcp;
+
+template <class Value>
+Result<void> set(tcp::socket& socket, int level, int name, const Value& value) {
+  if (::setsockopt(socket.native_handle(), level, name, &value, sizeof value) == 0) return {};
+  return fail(Errc::unavailable,
+              "setting the options of a TCP connection: " + std::error_code(errno, std::generic_category()).message());
+}
+
+}  // namespace
+
+Result<void> set_keep_alive(tcp::socket& socket, const KeepAlive& how) {
+  SP_CHECK(set(socket, SOL_SOCKET, SO_KEEPALIVE, 1));
+  SP_CHECK(set(socket, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(how.idle.count())));
+  SP_CHECK(set(socket, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(how.interval.count())));
+  return set(socket, IPPROTO_TCP, TCP_KEEPCNT, how.probes);
+}
+
+// Not by Asio's option, which its destructor takes back.
+Result<void> set_closing(tcp::socket& socket, Closing closing) {
+  return set(socket, SOL_SOCKET, SO_LINGER, linger{closing == Closing::by_reset ? 1 : 0, 0});
+}
+
+}  // namespace sallyport
