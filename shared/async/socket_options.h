@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <cstddef>
 
 namespace sallyport {
 
@@ -21,5 +22,8 @@ Result<void> set_keep_alive(boost::asio::ip::tcp::socket& socket, const KeepAliv
 // What the other side sees when the socket is closed: by close(), by its destructor or by the end of the process.
 enum class Closing { orderly, by_reset };
 Result<void> set_closing(boost::asio::ip::tcp::socket& socket, Closing closing);
+
+// Bytes written to the socket, and an end, that the other side's system has not acknowledged.
+Result<std::size_t> unacknowledged(boost::asio::ip::tcp::socket& socket);
 
 }  // namespace sallyport

@@ -1,7 +1,9 @@
 #include "shared/async/socket_options.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -12,6 +14,11 @@ namespace sallyport {
 namespace {
 
 using boost::asio::ip::tcp;
+
+std::unexpected<Error> failed(std::string_view what) {
+  return fail(Errc::unavailable,
+              std::string(what) + " of a TCP connection: " + std::error_code(errno, std::generic_category()).message());
+}
 
 template <class Value>
 Result<void> set(tcp::socket& socket, int level, int name, const Value& value) {
@@ -32,6 +39,12 @@ Result<void> set_keep_alive(tcp::socket& socket, const KeepAlive& how) {
 // Not by Asio's option, which its destructor takes back.
 Result<void> set_closing(tcp::socket& socket, Closing closing) {
   return set(socket, SOL_SOCKET, SO_LINGER, linger{closing == Closing::by_reset ? 1 : 0, 0});
+}
+
+Result<std::size_t> unacknowledged(tcp::socket& socket) {
+  int bytes = 0;
+  if (::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) != 0) return failed("asking for the bytes on the way");
+  return static_cast<std::size_t>(bytes);
 }
 
 }  // namespace sallyport

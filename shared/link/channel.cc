@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kReadSize = 16u << 10;
 
 // Ends what was begun to be sent: the next sender goes on, and what did not get out whole takes the channel with it,
-// because what follows would be read as its rest.
+// because what follows would be read as its rest. A channel that the other side has reset may still be read.
 struct Sending {
   std::shared_ptr<ChannelState> state;
   bool whole = false;
@@ -25,7 +25,7 @@ struct Sending {
   ~Sending() {
     state->sending = false;
     state->sender_gone.set();
-    if (whole) return;
+    if (whole || state->core->ended.is_set() || state->core->mux.peer_reset(state->number)) return;
     state->core->mux.reset(state->number, mux::ResetCode::cancelled, "a write was broken off");
     state->core->wake_writer();
   }

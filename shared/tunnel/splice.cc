@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
@@ -20,8 +21,9 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kBuffer = 32u << 10;
-constexpr std::chrono::seconds kLastBytes{5};  // for what came before a reset, when the reader of it is slow
-constexpr std::chrono::seconds kUrgent{1};     // between looks at a socket that has urgent data and no error
+constexpr std::chrono::seconds kLastBytes{5};   // for what came before a reset, when the reader of it is slow
+constexpr std::chrono::milliseconds kLook{20};  // between looks at whether they have arrived
+constexpr std::chrono::seconds kUrgent{1};      // between looks at a socket that has urgent data and no error
 constexpr KeepAlive kKeepAlive{.idle = std::chrono::seconds(60), .interval = std::chrono::seconds(15), .probes = 4};
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
 
@@ -87,6 +89,7 @@ class Splice {
   void channel_failed(const Error& why);
   void direction_ended(bool& direction);
   void end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code = std::nullopt);
+  asio::awaitable<void> await_arrival();
   void close(const SpliceOutcome& outcome);
   SteadyTime idle_until() const;
 
@@ -98,6 +101,7 @@ class Splice {
   bool in_over_ = false;
   bool out_over_ = false;
   error_code socket_error_;  // the first one: the system tells it once
+  SteadyTime last_bytes_until_ = SteadyTime::max();
   std::optional<SpliceOutcome> outcome_;
   Event over_;
   TaskGroup tasks_;
@@ -119,6 +123,7 @@ asio::awaitable<SpliceOutcome> Splice::run() {
     }
   }
   auto outcome = outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
+  if (outcome.end == SpliceEnd::channel_broken) co_await await_arrival();
   close(outcome);
   tasks_.stop();
   co_await tasks_.join();
@@ -220,8 +225,19 @@ asio::awaitable<void> Splice::watch_socket() {
 
 asio::awaitable<void> Splice::watch_channel() {
   const auto why = co_await channel_.wait_broken();
-  if (!out_over_) co_await sleep_for(kLastBytes);
+  last_bytes_until_ = std::chrono::steady_clock::now() + kLastBytes;
+  if (!out_over_) co_await sleep_until(last_bytes_until_);
   channel_failed(why);
+}
+
+// A reset discards what has not arrived.
+asio::awaitable<void> Splice::await_arrival() {
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  const auto until = std::min(last_bytes_until_, std::chrono::steady_clock::now() + kLastBytes);
+  while (!socket_error_ && cancellation.cancelled() == asio::cancellation_type::none &&
+         std::chrono::steady_clock::now() < until && unacknowledged(socket_).value_or(0) > 0) {
+    co_await sleep_for(kLook);
+  }
 }
 
 void Splice::socket_input_ended(error_code why) {

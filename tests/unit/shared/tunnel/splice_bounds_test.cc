@@ -36,6 +36,19 @@ asio::awaitable<void> come_to_rest(const std::uint64_t& sent) {
   }
 }
 
+asio::awaitable<std::string> read_slowly(tcp::socket& socket) {
+  std::string all(1u << 20, '\0');
+  std::size_t got = 0;
+  for (;;) {
+    const auto [bad, count] = co_await socket.async_read_some(asio::buffer(all.data() + got, 16u << 10), kAsValue);
+    got += count;
+    if (bad) break;
+    co_await sleep_for(10ms);
+  }
+  all.resize(got);
+  co_return all;
+}
+
 }  // namespace
 
 ASYNC_TEST_CASE("a slow reader slows its writer down, and nothing piles up here", "[tunnel]") {
@@ -86,6 +99,43 @@ ASYNC_TEST_CASE("what was written right before a reset arrives", "[tunnel]") {
     CHECK(bad == asio::error::connection_reset);
     CHECK(all.substr(0, got) == std::string(20'000, 'a'));
     co_await rig.until_over();
+    co_await rig.close();
+  }
+}
+
+ASYNC_TEST_CASE("a slow reader gets all that came before a reset", "[tunnel]") {
+  struct Row {
+    std::string what;
+    bool client_writes;  // without credit
+    bool target_finished;
+  };
+  for (const auto& row :
+       {Row{"the other direction stands", false, false}, Row{"the other direction is full", true, false},
+        Row{"its end has come already", false, true}}) {
+    INFO(row.what);
+    TunnelRig rig(co_await asio::this_coro::executor);
+    co_await rig.start({}, 64 << 10);
+    Flood flood;
+    TaskGroup flooding(rig.on, [](const auto&, const auto& why) { FAIL_CHECK(why); });
+    if (row.client_writes) {
+      flooding.spawn("flood", pour(rig.client(), 64u << 20, flood));
+      co_await come_to_rest(flood.sent);
+    }
+    const std::string last(300'000, 'y');
+    co_await send(rig.target(), last);
+    if (row.target_finished) finish(rig.target());
+    const bool taken = co_await rig.link.until([&] { return rig.agent.flow.to_channel == last.size(); });
+    REQUIRE(taken);
+    co_await sleep_for(50ms);
+    reset_by_rst(rig.target());
+    const bool reset = co_await rig.link.until([&] { return rig.relay.channel->peer_reset().has_value(); });
+    REQUIRE(reset);
+    const auto all = co_await read_slowly(rig.client());
+    CHECK(all.size() == last.size());
+    co_await rig.until_over();
+    CHECK(rig.relay.end->end == SpliceEnd::channel_broken);
+    flooding.stop();
+    co_await flooding.join();
     co_await rig.close();
   }
 }
