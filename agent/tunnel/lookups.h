@@ -9,18 +9,27 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace sallyport::tunnel {
 
-// Names to addresses by the system's resolver, on two threads of its own that begin with the first name: a resolver
-// that hangs holds up neither the loop nor the link's own lookups, and nobody waits for it past a deadline. At most 64
-// names at a time. Used on one executor, which outlives it; its end waits until the resolver has given up.
+// Names to addresses by the system's resolver, on four threads of its own that begin with the first name: a resolver
+// that hangs holds up neither the loop nor the link's own lookups, and nobody waits for it past a deadline. Who asks
+// for a name that is being looked up waits for the same answer, so that one name takes one thread however often it is
+// asked for; what nobody waits for any more is not begun. At most 64 names at a time. Used on one executor, which
+// outlives it; its end waits until the resolver has given up the names it has begun.
 class Lookups {
  public:
-  explicit Lookups(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  using Addresses = Result<std::vector<boost::asio::ip::address>>;
+  // Called on one of the threads, for as long as it takes.
+  using Resolve = std::function<Addresses(const std::string& host)>;
+  static Addresses ask_system(const std::string& host);
+
+  explicit Lookups(boost::asio::any_io_executor executor, Resolve resolve = ask_system);
   ~Lookups();
   Lookups(const Lookups&) = delete;
   Lookups& operator=(const Lookups&) = delete;
@@ -30,8 +39,12 @@ class Lookups {
   boost::asio::awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> find(Target target, SteadyTime deadline);
 
  private:
-  boost::asio::any_io_executor executor_;
-  std::shared_ptr<std::size_t> running_ = std::make_shared<std::size_t>(0);
+  struct Answer;
+  struct Desk;
+
+  Result<std::shared_ptr<Answer>> answer_for(const std::string& host);
+
+  std::shared_ptr<Desk> desk_;
   std::optional<boost::asio::thread_pool> threads_;
 };
 
