@@ -42,11 +42,15 @@ asio::awaitable<void> TunnelServer::serve(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);
   TaskGroup connections(co_await asio::this_coro::executor,
                         [this](const auto&, const auto& why) { log_.error("tunnel.fault", {{"why", why}}); });
+  TaskGroup telling(co_await asio::this_coro::executor,
+                    [this](const auto&, const auto& why) { log_.error("tunnel.fault", {{"why", why}}); });
+  telling.spawn("repeats", tell_repeats());
   for (;;) {
     auto incoming = co_await session.accept_channel();
     if (!incoming) break;
     if (connections.size() >= options_.connections) {
-      log_.warn("tunnel.too_many", {{"open", connections.size()}, {"purpose", incoming->purpose}});
+      if (repeats_.is_new("too_many"))
+        log_.warn("tunnel.too_many", {{"open", connections.size()}, {"purpose", incoming->purpose}});
       incoming->channel.reset(mux::ResetCode::exhausted,
                               fmt::format("the agent carries {} connections and takes no more", connections.size()));
       continue;
@@ -54,7 +58,21 @@ asio::awaitable<void> TunnelServer::serve(link::Session& session) {
     connections.spawn("tunnel", serve_one(std::move(*incoming)));
   }
   connections.stop();
+  telling.stop();
   co_await connections.join();
+  co_await telling.join();
+  tell_rest();
+}
+
+asio::awaitable<void> TunnelServer::tell_repeats() {
+  for (;;) {
+    co_await sleep_for(options_.told_once);
+    tell_rest();
+  }
+}
+
+void TunnelServer::tell_rest() {
+  for (const auto& [what, times] : repeats_.take()) log_.warn("tunnel.again", {{"what", what}, {"times", times}});
 }
 
 asio::awaitable<void> TunnelServer::serve_one(link::Incoming incoming) {
@@ -63,7 +81,7 @@ asio::awaitable<void> TunnelServer::serve_one(link::Incoming incoming) {
   const std::string_view rest = std::string_view(incoming.purpose).substr(space);
   const auto target = parse_target(rest.starts_with(' ') ? rest.substr(1) : rest);
   if (!target) {
-    log_.warn("tunnel.bad_purpose", {{"why", target.error().message}});
+    if (repeats_.is_new("bad_purpose")) log_.warn("tunnel.bad_purpose", {{"why", target.error().message}});
     co_return incoming.channel.reset(mux::ResetCode::refused, reset_text("P14.1: " + target.error().message));
   }
   if (service == kReachService) co_return co_await answer_reach(*target, std::move(incoming.channel));
@@ -78,7 +96,8 @@ asio::awaitable<void> TunnelServer::carry(Target target, link::Channel channel) 
   }
   auto socket = co_await dial_while_wanted(target, channel);
   if (!socket) {
-    log_.info("tunnel.unreachable", {{"target", to_string(target)}, {"why", socket.error().message}});
+    if (repeats_.is_new("unreachable " + to_string(target)))
+      log_.info("tunnel.unreachable", {{"target", to_string(target)}, {"why", socket.error().message}});
     co_return channel.reset(code_of(socket.error()), reset_text(socket.error().message));
   }
   Flow flow;
@@ -125,7 +144,8 @@ asio::awaitable<Result<tcp::socket>> TunnelServer::dial_while_wanted(Target targ
   co_return fail(Errc::cancelled, "not wanted any more: " + std::get<1>(first).message);
 }
 
-void TunnelServer::note_refusal(const Target& target, const policy::Refusal& refusal) const {
+void TunnelServer::note_refusal(const Target& target, const policy::Refusal& refusal) {
+  if (!repeats_.is_new("policy.refused " + to_string(target))) return;
   log_.warn("agent.event", {{"kind", "policy.refused"},
                             {"tunnel_target", to_string(target)},
                             {"rule", refusal.rule},

@@ -2,6 +2,7 @@
 
 #include "agent/policy/policy.h"
 #include "agent/tunnel/lookups.h"
+#include "agent/tunnel/repeats.h"
 #include "shared/base/log.h"
 #include "shared/link/session.h"
 
@@ -21,13 +22,15 @@ std::vector<std::string> services();
 inline constexpr std::string_view kCapability = "tunnels";
 
 struct ServerOptions {
-  std::size_t connections = 256;              // at a time on one link, questions included
-  std::chrono::milliseconds connect{10'000};  // lookup and all addresses together
-  std::chrono::milliseconds apart{250};       // between the beginnings of two addresses of one target
+  std::size_t connections = 256;                // at a time on one link, questions included
+  std::chrono::milliseconds connect{10'000};    // lookup and all addresses together
+  std::chrono::milliseconds apart{250};         // between the beginnings of two addresses of one target
+  std::chrono::milliseconds told_once{60'000};  // equal refusals and failures have one log line in that time
 };
 
 // The agent's end of tunnels (docs/protocol.md P14): takes the channels that the relay opens for them, dials what the
-// local policy allows, and carries. What it refuses, and every connection at its end, is a line in the agent's log.
+// local policy allows, and carries. Every connection that stood is a line in the agent's log at its end; of what it
+// refuses or cannot reach, the first of each target in a minute, and then how many there were.
 // Lives on one executor; `policy` and `log` outlive it.
 class TunnelServer {
  public:
@@ -44,12 +47,15 @@ class TunnelServer {
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Target target);
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial_while_wanted(Target target,
                                                                                  const link::Channel& channel);
-  void note_refusal(const Target& target, const policy::Refusal& refusal) const;
+  boost::asio::awaitable<void> tell_repeats();
+  void tell_rest();
+  void note_refusal(const Target& target, const policy::Refusal& refusal);
 
   const policy::Policy& policy_;
   const Log& log_;
   ServerOptions options_;
   Lookups lookups_;
+  Repeats repeats_;
 };
 
 }  // namespace sallyport::tunnel

@@ -1,13 +1,16 @@
 #include "agent/tunnel/tunnel_server.h"
 
 #include "proto/sallyport/v1/tunnel.pb.h"
+#include "shared/base/json.h"
 #include "tests/unit/agent/tunnel/agent_rig.h"
 
 #include <fmt/format.h>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <list>
+#include <sstream>
 
 using namespace sallyport;
 using namespace sallyport::test;
@@ -39,6 +42,20 @@ struct SilentTarget {
   tcp::acceptor acceptor;
   std::list<tcp::socket> waiting;
 };
+
+// How many things the log's lines about `what` stand for.
+std::uint64_t times_told(const std::string& lines, const std::string& what) {
+  std::uint64_t times = 0;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.contains(what)) continue;
+    const auto fields = parse_json(line);
+    REQUIRE(fields);
+    const auto* more = fields->find("times");
+    times += more == nullptr ? 1 : static_cast<std::uint64_t>(more->as_int());
+  }
+  return times;
+}
 
 asio::awaitable<std::string> echo_once(AgentRig& rig, const std::string& purpose, TestTarget& target) {
   const auto channel = rig.open(purpose);
@@ -109,6 +126,32 @@ ASYNC_TEST_CASE("what the policy does not allow is refused with the rule, on bot
     CHECK(nobody == asio::error::would_block);  // not dialled
     co_await rig.close();
   }
+}
+
+ASYNC_TEST_CASE("many alike are told once in a while and counted", "[tunnel][policy][bounds]") {
+  const auto on = co_await asio::this_coro::executor;
+  const auto refusing = local(closed_port(on));
+  AgentRig rig(on, {refusing}, {.told_once = 1s});
+  co_await rig.start();
+  constexpr std::size_t kTimes = 40;
+  for (std::size_t i = 0; i < kTimes; ++i) {
+    const auto refused = co_await rig.refusal(rig.open("tunnel/1 db.internal:5432"));
+    CHECK(refused.code == ResetCode::forbidden);
+    const auto failed = co_await rig.refusal(rig.open("tunnel/1 " + refusing));
+    CHECK(failed.code == ResetCode::unreachable);
+    const auto wrong = co_await rig.refusal(rig.open("tunnel/1 db"));
+    CHECK(wrong.code == ResetCode::refused);
+  }
+  const bool told = co_await rig.link.until([&] { return rig.lines.text.contains("tunnel.again"); });
+  REQUIRE(told);
+  const auto another = co_await rig.refusal(rig.open("tunnel/1 db.internal:5432"));
+  CHECK(another.code == ResetCode::forbidden);
+  co_await rig.close();
+  const auto told_of = [&](const std::string& what) { return times_told(rig.lines.text, what); };
+  CHECK(told_of("policy.refused") == kTimes + 1);
+  CHECK(told_of("unreachable") == kTimes);
+  CHECK(told_of("bad_purpose") == kTimes);
+  CHECK(std::ranges::count(rig.lines.text, '\n') < 20);
 }
 
 ASYNC_TEST_CASE("a refusal fits a reset, whatever the target", "[tunnel][policy]") {
