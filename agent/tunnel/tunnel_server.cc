@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMostDetail = 1'000;
 constexpr std::chrono::seconds kAnswer{10};
+constexpr std::size_t kOtherChannels = 8;  // jobs, and what either side opens besides
+static_assert(ServerOptions{}.connections + kOtherChannels <= mux::MuxLimits{}.room_for_channels());
 
 std::string reset_text(std::string text) { return shortened(std::move(text), mux::kMaxText); }
 

@@ -22,7 +22,7 @@ std::vector<std::string> services();
 inline constexpr std::string_view kCapability = "tunnels";
 
 struct ServerOptions {
-  std::size_t connections = 256;                // at a time on one link, questions included
+  std::size_t connections = 184;                // at a time on one link, questions included
   std::chrono::milliseconds connect{10'000};    // lookup and all addresses together
   std::chrono::milliseconds apart{250};         // between the beginnings of two addresses of one target
   std::chrono::milliseconds told_once{60'000};  // equal refusals and failures have one log line in that time

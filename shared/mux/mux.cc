@@ -126,11 +126,12 @@ void Mux::give_credit(ChannelNumber number, Channel& channel) {
   if (channel.got_end || channel.discarding) return;
   auto promised = [&] { return channel.allowed + static_cast<std::uint32_t>(channel.unread.size()); };
   if (channel.window - promised() < channel.window / 2) return;
-  const auto room = limits_.received - promised_;
+  const auto room = std::min(limits_.received - promised_, limits_.growth() - grown_);
   const auto wanted = std::min(policy_({number, channel.window, channel.consumed}), limits_.max_window);
   const auto growth = wanted > channel.window ? std::min<std::size_t>(wanted - channel.window, room) : 0;
   channel.window += static_cast<std::uint32_t>(growth);
   promised_ += growth;
+  grown_ += growth;
   const auto credit = channel.window - promised();
   channel.allowed += credit;
   writer_.credit(number, credit);
@@ -139,6 +140,12 @@ void Mux::give_credit(ChannelNumber number, Channel& channel) {
 void Mux::drop_unread(Channel& channel) {
   received_ -= channel.unread.size();
   channel.unread.clear();
+}
+
+void Mux::drop_window(Channel& channel) {
+  promised_ -= channel.window;
+  if (channel.window > limits_.initial_window) grown_ -= channel.window - limits_.initial_window;
+  channel.window = 0;
 }
 
 bool Mux::readable(ChannelNumber number) const {
@@ -160,8 +167,7 @@ void Mux::reset(ChannelNumber number, ResetCode code, std::string_view text, Uns
   if (channel.discarding) return;
   channel.discarding = true;
   drop_unread(channel);
-  promised_ -= channel.window;  // what still comes is dropped on arrival
-  channel.window = 0;
+  drop_window(channel);  // what still comes is dropped on arrival
   if (channel.sent_end && channel.got_end) return;
   channel.sent_end = true;
   writer_.reset(number, code, text, unsent);
@@ -176,9 +182,9 @@ void Mux::release(ChannelNumber number) {
 }
 
 bool Mux::forget_if_over(Channels::iterator at) {
-  const auto& channel = at->second;
+  auto& channel = at->second;
   if (!channel.released || !channel.sent_end || !channel.got_end) return false;
-  promised_ -= channel.window;
+  drop_window(channel);
   channels_.erase(at);
   return true;
 }

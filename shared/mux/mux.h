@@ -20,6 +20,11 @@ struct MuxLimits {
   std::size_t received = 64u << 20;           // sum of all windows: what a link can hold unread at the very most
   std::size_t channels = 1024;                // open at one time, both sides' together
   WriterLimits writer;
+
+  // Of `received` all growth together may take a quarter, so that there is room for further channels whatever those
+  // that are open have grown to.
+  constexpr std::size_t growth() const { return received / 4; }
+  constexpr std::size_t room_for_channels() const { return (received - growth()) / initial_window; }
 };
 
 // Growth of a channel's window. Asked whenever the reader has used up half of it; gives the window it wants from now on
@@ -99,6 +104,7 @@ class Mux {
   std::size_t open_channels() const { return channels_.size(); }
   std::size_t received() const { return received_; }  // bytes nobody has read yet
   std::size_t promised() const { return promised_; }  // sum of all windows, <= MuxLimits::received
+  std::size_t grown() const { return grown_; }        // how much of it is growth, <= MuxLimits::growth()
   const FrameWriter& writer() const { return writer_; }
 
  private:
@@ -134,6 +140,7 @@ class Mux {
   Channel& add(ChannelNumber number);
   void give_credit(ChannelNumber number, Channel& channel);
   void drop_unread(Channel& channel);
+  void drop_window(Channel& channel);
   bool forget_if_over(Channels::iterator at);
 
   Side side_;
@@ -148,6 +155,7 @@ class Mux {
   ChannelNumber last_peer_ = 0;
   std::size_t received_ = 0;
   std::size_t promised_ = 0;
+  std::size_t grown_ = 0;
   bool started_ = false;
   bool closing_ = false;
   std::optional<Error> violated_;

@@ -151,7 +151,19 @@ TEST_CASE("a window grows as its policy wants, within the limits", "[mux]") {
     }
     CHECK(link.relay.promised() <= small_limits().received);
   }
-  CHECK(link.relay.promised() == 5000);
+  CHECK(link.relay.grown() == 1250);
+  CHECK(link.relay.promised() == 3250);
+  REQUIRE(link.agent.open("c") == 5u);  // however far the others have grown
+  link.settle();
+  CHECK(link.relay.open_channels() == 3);
+  REQUIRE(link.agent.write(5, as_bytes("x")) == 1u);
+  for (const ChannelNumber channel : {1u, 3u}) {
+    link.agent.release(channel);
+    link.relay.release(channel);
+  }
+  link.settle();
+  CHECK(link.relay.grown() == 0);
+  CHECK(link.relay.promised() == 1000);
 }
 
 TEST_CASE("a reset reaches the other side with its reason, after the bytes that came before", "[mux]") {
