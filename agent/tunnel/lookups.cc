@@ -121,6 +121,7 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> Lookups::find(Target target,
   if (answer->came.is_set()) {
     SP_CO_TRY(const auto addresses, answer->addresses);
     std::vector<tcp::endpoint> endpoints;
+    endpoints.reserve(addresses.size());
     for (const auto& address : addresses) endpoints.emplace_back(address, target.port);
     co_return endpoints;
   }
