@@ -6,6 +6,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,9 +26,8 @@ struct Tunnel {
   std::optional<AgentId> agent = {};
   std::string host;  // of the target, as the agent's policy names it
   std::uint16_t port = 0;
-  std::optional<domain::TunnelListener> listener =
-      {};                             // canonical; no other tunnel that is not removed clashes with it
-  std::vector<std::string> networks;  // from which a connection may come; canonical, never empty
+  std::optional<domain::TunnelListener> listener = {};  // canonical; nothing that add() looks at clashes with it
+  std::vector<std::string> networks;                    // from which a connection may come; canonical, never empty
   domain::TunnelLimits limits = {};
   std::optional<WallTime> expires_at = {};
   TunnelStatus status = TunnelStatus::active;
@@ -45,7 +45,7 @@ struct TunnelFilter {
 struct TunnelConnection {
   TunnelConnectionId id;
   TunnelId tunnel;
-  std::optional<AgentId> agent = {};  // that carried it; nothing: none was linked
+  std::optional<AgentId> agent = {};  // that carried it; nothing: none did (none was linked, or it was not let in)
   std::string source;                 // address of the client, without its port
   WallTime opened_at;
   std::optional<WallTime> closed_at = {};  // nothing: it is open
@@ -55,14 +55,18 @@ struct TunnelConnection {
   std::string detail;  // for people; "" when there is nothing to say
 };
 
-inline constexpr std::size_t kMostNotedConnections = 1000;  // access records of one call
+inline constexpr std::size_t kMostTunnels = 500;               // of an organisation that are not removed
+inline constexpr std::size_t kMostNotedConnections = 1000;     // access records of one call
+inline constexpr std::size_t kMostClosedConnections = 10'000;  // access records of one tunnel that are kept
+inline constexpr std::chrono::hours kListenerClaim{24};        // of an organisation on what its tunnel listened on
 
 class Tunnels {
  public:
   virtual ~Tunnels() = default;
   // conflict: the name is taken, or a tunnel of any organisation has a listener that clashes (domain::clash); what the
-  // message says of another organisation's is that there is one. not_found: no such group, or no agent of it that is
-  // not revoked.
+  // message says of another organisation's is that there is one. So does a listener that clashes with that of another
+  // organisation's tunnel removed less than kListenerClaim before `tunnel.created_at`: its clients may still come. And
+  // when there are kMostTunnels. not_found: no such group, or no agent of it that is not revoked.
   virtual awaitable<Result<void>> add(OrgId org, Tunnel tunnel, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Tunnel>> find(OrgId org, TunnelId id) = 0;                                // not removed
   virtual awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) = 0;  // oldest first
@@ -75,7 +79,9 @@ class Tunnels {
 
   // Inserts access records, or brings those that are open up to date, all in one transaction; of tunnels of the
   // organisation (removed ones too). Tunnel, source and opened_at stay as they came first, and a record that is closed
-  // stays as it is. too_large: more than kMostNotedConnections. not_found: one is of no such tunnel; none is stored.
+  // stays as it is. Of each of these tunnels the newest kMostClosedConnections closed ones, by their ids, are kept and
+  // older closed ones deleted. too_large: more than kMostNotedConnections. not_found: one is of no such tunnel; none is
+  // stored.
   virtual awaitable<Result<void>> note_connections(OrgId org, std::vector<TunnelConnection> connections) = 0;
   // Newest first, by their ids; of a removed tunnel too. not_found: no such tunnel.
   virtual awaitable<Result<Page<TunnelConnection>>> list_connections(OrgId org, TunnelId id, PageQuery page) = 0;

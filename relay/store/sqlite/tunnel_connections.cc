@@ -3,6 +3,8 @@
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
+#include <set>
+
 namespace sallyport::store::sqlite {
 namespace {
 
@@ -35,13 +37,32 @@ Result<void> put(Database& db, const OrgId& org, const TunnelConnection& one) {
       "a connection with this id exists", "no such tunnel");
 }
 
+// The count makes it cheap to see that nothing has to go.
+Result<void> trim(Database& db, const OrgId& org, const TunnelId& tunnel) {
+  SP_TRY(const std::uint64_t closed,
+         db.prepare("select closed_connections from tunnels where org = ? and id = ?", org, tunnel)
+             .one("tunnel", [](Row row) { return row.u64(); }));
+  if (closed <= kMostClosedConnections) return {};
+  SP_CHECK(
+      db.run("delete from tunnel_connections where org = ?1 and tunnel = ?2 and id in (select id from "
+             "tunnel_connections indexed by tunnel_connections_closed where org = ?1 and tunnel = ?2 and closed_at is "
+             "not null order by id limit ?3)",
+             org, tunnel, closed - kMostClosedConnections));
+  return {};
+}
+
 }  // namespace
 
 Result<void> put_connections(Database& db, const OrgId& org, const std::vector<TunnelConnection>& connections) {
   if (connections.size() > kMostNotedConnections) {
     return fail(Errc::too_large, fmt::format("more than {} access records at once", kMostNotedConnections));
   }
-  for (const TunnelConnection& one : connections) SP_CHECK(put(db, org, one));
+  std::set<TunnelId> tunnels;
+  for (const TunnelConnection& one : connections) {
+    SP_CHECK(put(db, org, one));
+    tunnels.insert(one.tunnel);
+  }
+  for (const TunnelId& tunnel : tunnels) SP_CHECK(trim(db, org, tunnel));
   return {};
 }
 

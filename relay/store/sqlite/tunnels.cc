@@ -76,6 +76,12 @@ struct Holder {
   domain::TunnelListener listener;
 };
 
+// Whose it is, and how wide it listens, is not told to another organisation.
+std::unexpected<Error> taken_on_this_relay(const domain::TunnelListener& wanted) {
+  return fail(Errc::conflict,
+              fmt::format("{} port {} is taken on this relay: choose another port", wanted.address, wanted.port));
+}
+
 Result<void> expect_free(Database& db, const OrgId& org, const domain::TunnelListener& wanted) {
   auto holders = db.prepare(
       "select org, name, listen_address from tunnels indexed by tunnels_by_listener where removed_at is null and "
@@ -87,20 +93,43 @@ Result<void> expect_free(Database& db, const OrgId& org, const domain::TunnelLis
     Row row = holders.row();
     const Holder holder{.org = row.id<OrgId>(), .name = row.text(), .listener = {row.text(), wanted.port}};
     if (!clash(holder.listener, wanted)) continue;
-    // Whose it is, and how wide it listens, is not told to another organisation.
-    return fail(Errc::conflict, holder.org == org
-                                    ? fmt::format("the tunnel \"{}\" listens on {} port {}: choose another port",
-                                                  holder.name, holder.listener.address, wanted.port)
-                                    : fmt::format("{} port {} is taken on this relay: choose another port",
-                                                  wanted.address, wanted.port));
+    if (holder.org != org) return taken_on_this_relay(wanted);
+    return fail(Errc::conflict, fmt::format("the tunnel \"{}\" listens on {} port {}: choose another port", holder.name,
+                                            holder.listener.address, wanted.port));
   }
+}
+
+// What clients of another organisation's tunnel still know as theirs. It answers as if that tunnel were alive.
+Result<void> expect_unclaimed(Database& db, const OrgId& org, const domain::TunnelListener& wanted, WallTime now) {
+  auto claims = db.prepare(
+      "select listen_address from tunnels indexed by tunnels_by_left_listener where listen_port = ? and removed_at > ? "
+      "and org <> ?",
+      std::uint32_t{wanted.port}, now - kListenerClaim, org);
+  while (true) {
+    SP_TRY(const bool another, claims.next());
+    if (!another) return {};
+    if (clash({claims.row().text(), wanted.port}, wanted)) return taken_on_this_relay(wanted);
+  }
+}
+
+Result<void> expect_room(Database& db, const OrgId& org) {
+  SP_TRY(const std::uint64_t living,
+         db.prepare("select count(*) from tunnels indexed by tunnels_live where org = ? and removed_at is null", org)
+             .one("number", [](Row row) { return row.u64(); }));
+  if (living < kMostTunnels) return {};
+  return fail(Errc::conflict,
+              fmt::format("there are {} tunnels already, the most of an organisation: delete some first", living));
 }
 
 Result<void> insert_tunnel(Database& db, const Tunnel& tunnel) {
   const auto& listener = tunnel.listener;
   SP_CHECK(expect_group(db, tunnel.org, tunnel.group));
   SP_CHECK(expect_agent(db, tunnel));
-  if (listener) SP_CHECK(expect_free(db, tunnel.org, *listener));
+  SP_CHECK(expect_room(db, tunnel.org));
+  if (listener) {
+    SP_CHECK(expect_free(db, tunnel.org, *listener));
+    SP_CHECK(expect_unclaimed(db, tunnel.org, *listener, tunnel.created_at));
+  }
   return explain(
       db.run("insert into tunnels (org, id, name, group_id, agent, host, port, listen_address, listen_port, networks, "
              "most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at) "

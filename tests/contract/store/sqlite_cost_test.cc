@@ -154,12 +154,12 @@ void multiply_tunnels(Database& database, const World& world, std::string_view t
                   "listen_address = null, listen_port = null; ",
                   world.theirs.org.value, world.theirs.group.value, i) +
               "insert into tunnels select * from one; update one set listen_address = '127.0.0.1', listen_port = 5432;";
-    for (const auto& of : {tunnel, other}) {
-      script += fmt::format(
-          "insert into tunnel_connections values ('{}', '{}', 'tcn_0{}', null, 's', 1, 2, 0, 0, 'x', "
-          "'');",
-          world.ours.org.value, of, i);
-    }
+  }
+  for (const auto& of : {tunnel, other}) {  // as many closed ones as are kept
+    script += fmt::format(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < {}) insert into tunnel_connections "
+        "select '{}', '{}', 'tcn_0' || i, null, 's', 1, 2, 0, 0, 'x', '' from n;",
+        store::kMostClosedConnections, world.ours.org.value, of);
   }
   must(database.script(script + "drop table one; commit"));
 }
@@ -190,6 +190,10 @@ awaitable<void> ask_for_tunnels(World& world, Database& database, StepCounter& c
   note("an access record");
   CHECK(must(co_await tunnels.close_open_connections(at_ms(9), "x", "")) == 1);
   note("closing what was left open");
+  auto over = opened(world, tunnel);
+  over.closed_at = at_ms(2);
+  must(co_await tunnels.note_connections(org, {over}));
+  note("the record of one that is over");
   must(database.prepare("select count(*) from tunnels where host = 'x'").one("n", [](Row row) {
     return row.integer();
   }));

@@ -202,6 +202,57 @@ STORE_TEST_CASE("tunnel connections: the records of a removed tunnel stay, and a
   check_same(found[1], closed(record, "removed"));
 }
 
+STORE_TEST_CASE("tunnel connections: of a tunnel the newest closed ones are kept, and every open one",
+                "[store][tunnels]") {
+  auto& tunnels = world.stores.tunnels;
+  const OrgId org = world.ours.org;
+  const Tunnel busy = co_await added_tunnel(world, world.ours), quiet = co_await added_tunnel(world, world.ours);
+  const auto first_open = opened(world, busy.id), first_of_quiet = closed(opened(world, quiet.id));
+  must(co_await tunnels.note_connections(org, {first_open, first_of_quiet}));
+  std::vector<TunnelConnection> batch;
+  std::vector<TunnelConnectionId> ids;
+  const auto flush = [&]() -> awaitable<void> {
+    must(co_await tunnels.note_connections(org, batch));
+    batch.clear();
+  };
+  for (std::size_t i = 0; i < store::kMostClosedConnections; ++i) {
+    batch.push_back(closed(opened(world, busy.id)));
+    ids.push_back(batch.back().id);
+    if (batch.size() == store::kMostNotedConnections) co_await flush();
+  }
+  const auto oldest = [&](std::size_t skipped) -> awaitable<std::string> {
+    const auto page =
+        must(co_await tunnels.list_connections(org, busy.id, {.after = ids.at(skipped + 2).value, .limit = 200}));
+    std::string all;
+    for (const auto& one : page.items) all += one.id.value + " ";
+    co_return all;
+  };
+  const auto of = [&](std::initializer_list<TunnelConnectionId> some) {
+    std::string all;
+    for (const auto& id : some) all += id.value + " ";
+    return all;
+  };
+  auto left = co_await oldest(0);
+  CHECK(left == of({ids[1], ids[0], first_open.id}));  // as many as there may be, and one that is open
+
+  batch = {closed(opened(world, busy.id)), opened(world, busy.id)};
+  co_await flush();
+  left = co_await oldest(0);
+  CHECK(left == of({ids[1], first_open.id}));
+
+  batch = {closed(first_open)};  // the oldest of all, now that it is closed
+  co_await flush();
+  left = co_await oldest(0);
+  CHECK(left == of({ids[1]}));
+
+  batch = {closed(first_open), closed(opened(world, quiet.id))};  // said again, and of another tunnel
+  co_await flush();
+  left = co_await oldest(0);
+  CHECK(left == of({ids[1]}));
+  const auto of_quiet = co_await all_of(world, org, quiet.id);
+  CHECK(of_quiet.size() == 2);
+}
+
 STORE_TEST_CASE("tunnel connections: what a dead relay left open is closed, everywhere", "[store][tunnels]") {
   auto& tunnels = world.stores.tunnels;
   const Tunnel ours = co_await added_tunnel(world, world.ours), theirs = co_await added_tunnel(world, world.theirs);

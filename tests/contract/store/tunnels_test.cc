@@ -137,7 +137,7 @@ STORE_TEST_CASE("tunnels: a listener is taken once on the whole relay", "[store]
       auto added = co_await tunnels.add(tenant.org, tunnel);
       CHECK(added.has_value() == !row.taken);
       if (!added) CHECK(added.error().code == Errc::conflict);
-      if (added) must(co_await tunnels.remove(tenant.org, tunnel.id, at_ms(1)));
+      if (added) must(co_await tunnels.remove(tenant.org, tunnel.id, at_ms(0) - store::kListenerClaim));
     }
   }
 }
@@ -169,10 +169,72 @@ STORE_TEST_CASE("tunnels: a paused or expired one keeps its listener, a removed 
   must(co_await tunnels.set_status(org, first.id, TunnelStatus::paused));
   auto code = co_await add_code(world, org, listening(world, world.ours, "127.0.0.1", 5432));
   CHECK(code == Errc::conflict);
-  must(co_await tunnels.remove(org, first.id, at_ms(2)));
+  must(co_await tunnels.remove(org, first.id, at_ms(0) - store::kListenerClaim));
   must(co_await tunnels.add(world.theirs.org, listening(world, world.theirs, "127.0.0.1", 5432)));
   code = co_await add_code(world, org, listening(world, world.ours, "127.0.0.1", 5432));
   CHECK(code == Errc::conflict);
+}
+
+STORE_TEST_CASE("tunnels: what a removed one listened on is its organisation's for a day",
+                "[store][tunnels][tenancy]") {
+  auto& tunnels = world.stores.tunnels;
+  Tunnel first = listening(world, world.ours, "10.0.0.1", 5432);
+  first.name = "our-secret-name";
+  must(co_await tunnels.add(world.ours.org, first));
+  const auto removed = at_ms(500);
+  must(co_await tunnels.remove(world.ours.org, first.id, removed));
+  struct Row {
+    const char* address;
+    std::uint16_t port;
+    std::chrono::milliseconds after;
+    bool taken;
+  };
+  using std::chrono::milliseconds;
+  const milliseconds day = store::kListenerClaim;
+  CHECK(day == std::chrono::hours(24));
+  for (const Row& row : {Row{"10.0.0.1", 5432, milliseconds(0), true},
+                         {"10.0.0.1", 5432, day - milliseconds(1), true},
+                         {"0.0.0.0", 5432, day - milliseconds(1), true},
+                         {"10.0.0.1", 5432, milliseconds(-7), true},  // the clock was set back
+                         {"10.0.0.1", 5432, day, false},
+                         {"0.0.0.0", 5432, day, false},
+                         {"10.0.0.2", 5432, milliseconds(0), false},
+                         {"::", 5432, milliseconds(0), false},
+                         {"10.0.0.1", 5433, milliseconds(0), false}}) {
+    INFO(row.address << " port " << row.port << " " << row.after.count() << " ms after");
+    Tunnel foreign = listening(world, world.theirs, row.address, row.port);
+    foreign.created_at = removed + row.after;
+    auto added = co_await tunnels.add(world.theirs.org, foreign);
+    CHECK(added.has_value() == !row.taken);
+    if (added) must(co_await tunnels.remove(world.theirs.org, foreign.id, at_ms(0) - day));
+    if (added) continue;
+    CHECK(added.error().code == Errc::conflict);
+    CHECK_THAT(added.error().message, Catch::Contains(std::string(row.address) + " port 5432 is taken on this relay"));
+    CHECK_THAT(added.error().message, !Catch::Contains("secret"));
+  }
+  Tunnel own = listening(world, world.ours, "0.0.0.0", 5432);
+  own.created_at = removed;
+  must(co_await tunnels.add(world.ours.org, own));
+}
+
+STORE_TEST_CASE("tunnels: an organisation has so many at the most", "[store][tunnels]") {
+  auto& tunnels = world.stores.tunnels;
+  const OrgId org = world.ours.org;
+  std::vector<TunnelId> ids;
+  for (std::size_t i = 0; i < store::kMostTunnels; ++i) {
+    const Tunnel tunnel = new_tunnel(world, world.ours);
+    ids.push_back(tunnel.id);
+    must(co_await tunnels.add(org, tunnel));
+  }
+  auto beyond = co_await tunnels.add(org, new_tunnel(world, world.ours));
+  CHECK(refusal(beyond) == Errc::conflict);
+  CHECK_THAT(beyond.error().message, Catch::Contains("there are 500 tunnels already"));
+  must(co_await tunnels.add(world.theirs.org, new_tunnel(world, world.theirs)));
+  must(co_await tunnels.set_status(org, ids[0], TunnelStatus::paused));  // takes a place still
+  beyond = co_await tunnels.add(org, new_tunnel(world, world.ours));
+  CHECK(refusal(beyond) == Errc::conflict);
+  must(co_await tunnels.remove(org, ids[0], at_ms(1)));
+  must(co_await tunnels.add(org, new_tunnel(world, world.ours)));
 }
 
 STORE_TEST_CASE("tunnels: pages are oldest first, whole and filtered", "[store][tunnels]") {
