@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sallyport::api {
 namespace {
 
@@ -55,7 +57,10 @@ std::vector<std::string> networks_of(const Call& call) {
   const auto* listed = call.body.find("networks");
   if (listed == nullptr) return {"127.0.0.0/8", "::1/128"};
   std::vector<std::string> networks;
-  for (const auto& one : listed->as_list()) networks.push_back(*domain::canonical_network(one.as_string()));
+  for (const auto& one : listed->as_list()) {
+    auto network = *domain::canonical_network(one.as_string());
+    if (std::ranges::find(networks, network) == networks.end()) networks.push_back(std::move(network));
+  }
   return networks;
 }
 

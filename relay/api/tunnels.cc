@@ -8,7 +8,9 @@
 #include "relay/api/tunnel_shapes.h"
 #include "shared/crypto/new_id.h"
 
-#include <algorithm>
+#include <functional>
+#include <map>
+#include <ranges>
 
 namespace sallyport::api {
 
@@ -53,6 +55,18 @@ Said made_as(const store::Tunnel& tunnel) {
   return said;
 }
 
+// Of a place to listen: a state that lasts until somebody changes it, so that trying again soon is no advice.
+Error lasting(Error why) {
+  if (why.code == Errc::exhausted) why.code = Errc::conflict;
+  return why;
+}
+
+// The relay has no room for it (409), or it is the order's `listen` that is at fault (422).
+Result<Answer> not_allowed_to_listen(Error why) {
+  if (why.code == Errc::exhausted) return std::unexpected(lasting(std::move(why)));
+  return unfit("/listen", std::move(why.message));
+}
+
 // A tunnel that cannot listen is not left behind. The ledger has both, that it was made and that it was removed. When
 // it cannot be removed either it is there, and its listener is tried again.
 asio::awaitable<Result<Answer>> taken_back(Services& services, Call call, TunnelId id, Error why) {
@@ -63,6 +77,7 @@ asio::awaitable<Result<Answer>> taken_back(Services& services, Call call, Tunnel
       {"tunnel:" + id.value, {{Value("because"), Value("tunnel.create")}, {Value("reason"), Value(why.message)}}});
   SP_CO_CHECK(co_await services.stores.tunnels.remove(call.caller.org, id, services.clock.wall(), std::move(note)));
   services.tunnels.drop(id);
+  why = lasting(std::move(why));
   if (why.code == Errc::invalid || why.code == Errc::forbidden) co_return unfit("/listen", std::move(why.message));
   co_return std::unexpected(std::move(why));
 }
@@ -74,7 +89,7 @@ asio::awaitable<Result<Answer>> create_tunnel(Services& services, Call call) {
   SP_CO_TRY(tunnel.group, co_await group_of(services, call));
   if (tunnel.listener) {
     auto allowed = services.tunnels.check_listener(*tunnel.listener);
-    if (!allowed) co_return unfit("/listen", std::move(allowed).error().message);
+    if (!allowed) co_return not_allowed_to_listen(std::move(allowed).error());
   }
   auto note = note_of<>(services, call, made_as(tunnel));
   SP_CO_CHECK(co_await services.stores.tunnels.add(call.caller.org, tunnel, std::move(note)));
@@ -118,40 +133,31 @@ asio::awaitable<Result<Answer>> check_tunnel(Services& services, Call call) {
   co_return ok(shape(co_await reach_of(services, std::move(tunnel))));
 }
 
-using Connections = std::vector<store::TunnelConnection>;
+using ConnectionPage = store::Page<store::TunnelConnection>;
 
-auto find_in(Connections& connections, const TunnelConnectionId& id) {
-  return std::ranges::find(connections, id, &store::TunnelConnection::id);
-}
-
-// Puts what is open as it is now over what was stored of it; gives what the page lacks though it is as new as the page.
-Connections refresh(store::Page<store::TunnelConnection>& page, Connections open) {
-  Connections missing;
-  for (auto& live : open) {
-    if (const auto stored = find_in(page.items, live.id); stored != page.items.end()) {
-      *stored = std::move(live);
-    } else if (page.next.empty() || page.items.empty() || live.id > page.items.back().id) {
-      missing.push_back(std::move(live));
-    }
+// What is open as it is now, in its place among what is stored of this page; some of it is too young to be stored.
+ConnectionPage merged(ConnectionPage stored, std::vector<store::TunnelConnection> open, const store::PageQuery& query) {
+  std::map<TunnelConnectionId, store::TunnelConnection, std::greater<>> newest_first;
+  for (auto& one : open) {
+    if (query.after.empty() || one.id.value < query.after) newest_first.emplace(one.id, std::move(one));
   }
-  return missing;
+  for (auto& one : stored.items) {
+    if (one.closed_at) newest_first.erase(one.id);  // it ended since
+    newest_first.emplace(one.id, std::move(one));
+  }
+  const bool more = !stored.next.empty() || newest_first.size() > query.limit;
+  ConnectionPage page;
+  for (auto& [id, one] : newest_first | std::views::take(query.limit)) page.items.push_back(std::move(one));
+  if (more && !page.items.empty()) page.next = page.items.back().id.value;
+  return page;
 }
 
-// What has been open for too short a time to be stored stands at the top of the first page, as far as it has room.
 asio::awaitable<Result<Answer>> list_tunnel_connections(Services& services, Call call) {
   const auto id = call.id<TunnelId>("tunnel");
-  auto& store = services.stores.tunnels;
-  auto query = call.page();
-  SP_CO_TRY(auto page, co_await store.list_connections(call.caller.org, id, query));
-  auto missing = refresh(page, services.tunnels.open_connections(id));
-  if (query.after.empty() && !missing.empty()) {
-    const auto room = std::min(missing.size(), query.limit - 1);
-    query.limit -= room;
-    SP_CO_TRY(page, co_await store.list_connections(call.caller.org, id, query));
-    missing = refresh(page, services.tunnels.open_connections(id));
-    missing.resize(std::min(missing.size(), room));
-    page.items.insert(page.items.begin(), missing.begin(), missing.end());
-  }
+  const auto query = call.page();
+  auto open = services.tunnels.open_connections(id);  // first: what ends meanwhile is in the store then
+  SP_CO_TRY(auto stored, co_await services.stores.tunnels.list_connections(call.caller.org, id, query));
+  const auto page = merged(std::move(stored), std::move(open), query);
   co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
 }
 

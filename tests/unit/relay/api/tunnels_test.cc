@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <ranges>
+
 // Tunnels over the web API, beyond what the registry's tests cover of every route.
 using namespace sallyport;
 using namespace sallyport::test;
@@ -100,7 +102,7 @@ ASYNC_TEST_CASE("everything that can be said of a tunnel is kept in its canonica
       {"POST", "/v1/tunnels", tenant.token(Role::editor),
        fmt::format(
            R"({{"name":"all","group":"{}","agent":"{}","target":"[2001:DB8:0:0::1]:443","listen":"[0::1]:8443",)"
-           R"("networks":["10.0.0.0/8","2001:db8:0::/48","192.0.2.7"],"expires_at":"{}",)"
+           R"("networks":["10.0.0.0/8","2001:db8:0::/48","192.0.2.7","2001:DB8::/48","192.0.2.7/32"],"expires_at":"{}",)"
            R"("limits":{{"connections":1000,"bytes_per_second":1000000,"idle_seconds":600}}}})",
            tenant.group.value, targets.agent.value, end)});
   INFO(kept.body);
@@ -217,8 +219,15 @@ ASYNC_TEST_CASE("a name and a listener belong to one tunnel", "[api][tunnels]") 
   CHECK(foreign.body.find("erp-db") == std::string::npos);
   const auto removed = co_await world.call({"DELETE", place_of(json_of(first)), tenant.token(Role::editor)});
   CHECK(removed.status == 204);
-  const auto again = co_await world.call(order(theirs, listen));
-  CHECK(again.status == 201);
+  const auto early = co_await world.call(order(theirs, listen));  // its clients may still come
+  CHECK(early.status == 409);
+  CHECK(early.body.find("erp-db") == std::string::npos);
+  const auto again = co_await world.call(order(tenant, listen));
+  REQUIRE(again.status == 201);
+  co_await world.call({"DELETE", place_of(json_of(again)), tenant.token(Role::editor)});
+  world.clock.advance(std::chrono::hours(24));
+  const auto late = co_await world.call(order(theirs, listen));
+  CHECK(late.status == 201);
 }
 
 ASYNC_TEST_CASE("a tunnel is made although no agent answers, or its policy refuses: the answer says so",
@@ -266,6 +275,24 @@ ASYNC_TEST_CASE("where the relay may not listen no tunnel is made", "[api][tunne
   CHECK(without.status == 201);
 }
 
+ASYNC_TEST_CASE("where the relay has no room to listen no tunnel is made, and nobody is told to try again soon",
+                "[api][tunnels]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  world.desk.listener_fault = Error{Errc::exhausted, "21 ports are open already: raise the open files"};
+  world.news();
+  const auto refused = co_await world.call(order(tenant, R"("listen":"127.0.0.1:15432")"));
+  INFO(refused.body);
+  CHECK(refused.status == 409);
+  CHECK(code_of(refused) == "conflict");
+  CHECK_THAT(refused.body, Catch::Contains("raise the open files"));
+  CHECK(header_of(refused, "Retry-After").empty());
+  CHECK(actions_of(world.news()) == std::vector<std::string>{"tunnel.create failed"});
+  CHECK(world.desk.told.empty());
+  const auto listed = co_await world.call({"GET", "/v1/tunnels", tenant.token(Role::viewer)});
+  CHECK(items_of(listed).empty());
+}
+
 ASYNC_TEST_CASE("a tunnel that cannot listen is not left behind", "[api][tunnels][audit]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
@@ -274,13 +301,13 @@ ASYNC_TEST_CASE("a tunnel that cannot listen is not left behind", "[api][tunnels
     int status;
   };
   const auto ask = order(tenant, R"("listen":"127.0.0.1:15432")");
-  for (const auto& row :
-       {Row{Errc::conflict, 409}, Row{Errc::invalid, 422}, Row{Errc::forbidden, 422}, Row{Errc::unavailable, 503}}) {
+  for (const auto& row : {Row{Errc::conflict, 409}, Row{Errc::invalid, 422}, Row{Errc::forbidden, 422},
+                          Row{Errc::unavailable, 503}, Row{Errc::exhausted, 409}}) {
     world.desk.put_fault = Error{row.code, "the address is in use"};
     world.desk.told.clear();
     world.news();
     auto keyed = ask;
-    keyed.headers = {"Idempotency-Key: " + std::to_string(row.status)};
+    keyed.headers = {"Idempotency-Key: " + std::string(to_string(row.code))};
     const auto refused = co_await world.call(keyed);
     INFO(refused.body);
     CHECK(refused.status == row.status);
@@ -297,7 +324,7 @@ ASYNC_TEST_CASE("a tunnel that cannot listen is not left behind", "[api][tunnels
   }
   world.desk.put_fault.reset();
   auto keyed = ask;
-  keyed.headers = {"Idempotency-Key: 409"};
+  keyed.headers = {"Idempotency-Key: conflict"};
   const auto again = co_await world.call(keyed);  // the key was not used up by what was taken back
   CHECK(again.status == 201);
 }
@@ -430,17 +457,51 @@ ASYNC_TEST_CASE("access records come newest first, the open ones as they are now
   CHECK(items[2].find("to_target")->as_int() == 77);
   CHECK(text_of(items[3], "end") == "finished");
   CHECK(text_of(items[3], "closed_at") == rfc3339(*ended.closed_at));
-  std::vector<std::string> paged;
-  std::string cursor;
-  for (int pages = 0; pages < 9 && (pages == 0 || !cursor.empty()); ++pages) {
-    const auto page = co_await world.call({"GET", fmt::format("{}?limit=2&cursor={}", place, cursor), viewer});
-    CHECK(items_of(page).size() <= 2);
-    for (auto& id : ids_of(page)) paged.push_back(std::move(id));
-    cursor = text_of(json_of(page), "next");
+}
+
+ASYNC_TEST_CASE("every connection is on one page, in the order of its id, also one that is not stored yet",
+                "[api][tunnels]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto tunnel = co_await world.add_tunnel(tenant, "one", store::TunnelStatus::active);
+  std::vector<store::TunnelConnection> all;
+  for (int i = 0; i < 6; ++i) {
+    all.push_back(connection(world, tunnel));
+    world.clock.advance(std::chrono::seconds(1));
   }
-  CHECK(paged == ids_of(whole));
-  const auto smallest = co_await world.call({"GET", place + "?limit=1", viewer});
-  CHECK(items_of(smallest).size() == 1);
+  std::vector<std::string> newest_first;
+  for (const auto& one : all | std::views::reverse) newest_first.push_back(one.id.value);
+  for (unsigned stored = 0; stored < 64; stored = stored * 2 + 1) {  // the store lacks the newest ones, or all
+    world.desk.open[tunnel].clear();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if ((stored >> i & 1) != 0) must(co_await world.stores.tunnels.note_connections(tenant.org, {all[i]}));
+      if ((stored >> i & 1) == 0 || i % 2 == 0) world.desk.open[tunnel].push_back(all[i]);
+    }
+    for (const std::size_t limit : {1u, 2u, 5u, 6u, 7u}) {
+      INFO("stored " << stored << ", pages of " << limit);
+      std::vector<std::string> paged;
+      std::string cursor;
+      do {
+        const auto page = co_await world.call(
+            {"GET", fmt::format("/v1/tunnels/{}/connections?limit={}&cursor={}", tunnel.value, limit, cursor),
+             tenant.token(Role::viewer)});
+        CHECK(items_of(page).size() <= limit);
+        for (auto& id : ids_of(page)) paged.push_back(std::move(id));
+        cursor = text_of(json_of(page), "next");
+      } while (!cursor.empty() && paged.size() <= all.size());
+      CHECK(paged == newest_first);
+    }
+  }
+  // The store has only an old one; what is between stands in its place.
+  const auto lonely = co_await world.add_tunnel(tenant, "two", store::TunnelStatus::active);
+  const auto live = connection(world, lonely);
+  world.clock.advance(std::chrono::seconds(1));
+  const auto newest = connection(world, lonely);
+  must(co_await world.stores.tunnels.note_connections(tenant.org, {newest}));
+  world.desk.open[lonely] = {live};
+  const auto both =
+      co_await world.call({"GET", "/v1/tunnels/" + lonely.value + "/connections", tenant.token(Role::viewer)});
+  CHECK(ids_of(both) == std::vector<std::string>{newest.id.value, live.id.value});
 }
 
 ASYNC_TEST_CASE("access records outlive their tunnel, for its organisation alone", "[api][tunnels][tenancy]") {
