@@ -89,7 +89,7 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
 }
 
 tunnels::CarrierPlaces tunnel_places(const Settings& settings) {
-  return {settings.tunnel_networks, {settings.api_listen.port, settings.link_listen.port}};
+  return {settings.tunnel_networks, {settings.api_listen.port, settings.link_listen.port}, settings.tunnel_ports};
 }
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)

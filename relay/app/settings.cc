@@ -81,6 +81,16 @@ void read_networks(FieldReader& fields, std::vector<std::string>& into) {
   }
 }
 
+void read_ports(FieldReader& fields, domain::PortRange& into) {
+  const auto text = fields.text("ports");
+  if (!text) return;
+  if (const auto ports = domain::parse_port_range(*text)) {
+    into = *ports;
+  } else {
+    fields.problem("ports", "bad-ports", ports.error().message);
+  }
+}
+
 Settings read(const yaml::Node& root, yaml::Report& report) {
   Settings settings;
   FieldReader fields(root, report, "relay.yaml");
@@ -105,6 +115,7 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   if (const auto* tunnels = fields.mapping("tunnels")) {
     FieldReader inside(*tunnels, report, "`tunnels`");
     read_networks(inside, settings.tunnel_networks);
+    read_ports(inside, settings.tunnel_ports);
     settings.tunnel_connections = static_cast<std::uint32_t>(
         inside.integer("connections", kTunnelConnections).value_or(settings.tunnel_connections));
     inside.finish();
@@ -237,12 +248,13 @@ std::string settings_text(const Settings& settings) {
       "api:\n  listen: {}\n  url: {}\n"
       "link:\n  listen: {}\n  address: {}\n"
       "jobs:\n  lease: {}\n  failover: {}\n"
-      "tunnels:\n  listen: [{}]\n  connections: {}\n"
+      "tunnels:\n  listen: [{}]\n  ports: {}\n  connections: {}\n"
       "log_level: {}\n",
       yaml_text(to_string(settings.api_listen)), yaml_text(settings.api_url),
       yaml_text(to_string(settings.link_listen)), yaml_text(to_string(settings.link_address)),
       format_duration(settings.lease), format_duration(settings.failover), fmt::join(networks, ", "),
-      settings.tunnel_connections, kLevels[static_cast<std::size_t>(settings.log_level)]);
+      yaml_text(domain::to_string(settings.tunnel_ports)), settings.tunnel_connections,
+      kLevels[static_cast<std::size_t>(settings.log_level)]);
 }
 
 }  // namespace sallyport::app

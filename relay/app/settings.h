@@ -35,6 +35,7 @@ struct Settings {
   std::chrono::milliseconds lease{60'000};
   std::chrono::milliseconds failover{60'000};
   std::vector<std::string> tunnel_networks = domain::default_listen_networks();  // where tunnels may listen (CIDR)
+  domain::PortRange tunnel_ports = domain::kDefaultListenPorts;                  // and on which ports
   std::uint32_t tunnel_connections = 5'000;                                      // of all tunnels together
 };
 

@@ -207,6 +207,20 @@ Result<std::string> canonical_address(std::string_view text) {
   return write(*address);
 }
 
+Result<PortRange> parse_port_range(std::string_view text) {
+  constexpr unsigned kHighest = 65535;
+  const auto parse = [](std::string_view one) {
+    return one.starts_with('0') ? std::nullopt : parse_number(one, 10, 5, kHighest);
+  };
+  const auto dash = text.find('-');
+  const auto from = parse(text.substr(0, dash));
+  const auto to = dash == std::string_view::npos ? from : parse(text.substr(dash + 1));
+  if (!from || !to || *from > *to) return fail(Errc::invalid, "not a range of ports, such as 15000-15999");
+  return PortRange{static_cast<std::uint16_t>(*from), static_cast<std::uint16_t>(*to)};
+}
+
+std::string to_string(const PortRange& ports) { return fmt::format("{}-{}", ports.from, ports.to); }
+
 bool clash(const TunnelListener& a, const TunnelListener& b) {
   if (a.port != b.port) return false;
   if (a.address == b.address) return true;

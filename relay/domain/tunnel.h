@@ -27,6 +27,20 @@ struct TunnelListener {
   friend bool operator==(const TunnelListener&, const TunnelListener&) = default;
 };
 
+// TCP ports, both ends among them.
+struct PortRange {
+  std::uint16_t from = 1;
+  std::uint16_t to = 65535;
+
+  bool holds(std::uint16_t port) const { return from <= port && port <= to; }
+  friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+// "15000-15999", or "15000" for one. Errc::invalid: not one.
+Result<PortRange> parse_port_range(std::string_view text);
+std::string to_string(const PortRange& ports);
+// Where listeners may be unless the deployment's settings allow more: not where the operating system's services are.
+inline constexpr PortRange kDefaultListenPorts{1024, 65535};
+
 // A numeric IPv4 or IPv6 address (RFC 4291 section 2.2) in its one spelling (RFC 5952); an IPv4-mapped IPv6 address
 // (RFC 4291 section 2.5.5.2) is the IPv4 address. Errc::invalid: not one; zones ("%eth0") are none.
 Result<std::string> canonical_address(std::string_view text);

@@ -140,6 +140,12 @@ Result<void> Carrier::check_listener(const domain::TunnelListener& listener) con
                             listener.address,
                             places_.networks.empty() ? "none" : fmt::format("{}", fmt::join(places_.networks, ", "))));
   }
+  if (listener.port != 0 && !places_.ports.holds(listener.port)) {
+    return fail(Errc::forbidden,
+                fmt::format("tunnels may not listen on port {}: this relay allows {} (tunnels.ports in "
+                            "its relay.yaml)",
+                            listener.port, domain::to_string(places_.ports)));
+  }
   const bool is_own_port = std::ranges::find(places_.own_ports, listener.port) != places_.own_ports.end();
   if (listener.port == 0 || is_own_port) {
     return fail(Errc::forbidden, fmt::format("tunnels may not listen on port {}: {}; choose another", listener.port,

@@ -23,6 +23,7 @@ struct CarrierLimits {
 struct CarrierPlaces {
   std::vector<std::string> networks = domain::default_listen_networks();
   std::vector<std::uint16_t> own_ports;  // of the relay itself, on whatever address
+  domain::PortRange ports = domain::kDefaultListenPorts;
 };
 
 // The tunnels of this relay: their listeners, the connections through them and their access records. Lives on the

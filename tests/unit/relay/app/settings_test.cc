@@ -28,6 +28,7 @@ TEST_CASE("an empty relay.yaml has the defaults", "[app]") {
   CHECK(settings->failover == 60s);
   CHECK(settings->tunnel_networks == domain::default_listen_networks());
   CHECK(settings->tunnel_connections == 5'000);
+  CHECK(settings->tunnel_ports == domain::PortRange{1024, 65535});
   CHECK(settings->log_level == LogLevel::info);
 }
 
@@ -36,7 +37,8 @@ TEST_CASE("every setting is read", "[app]") {
       "api:\n  listen: 0.0.0.0:9443\n  url: https://relay.acme.example/base\n"
       "link:\n  listen: \"[::]:9444\"\n  address: relay.acme.example:443\n"
       "jobs:\n  lease: 30s\n  failover: 2m\n"
-      "tunnels:\n  listen: [127.0.0.0/8, \"2001:DB8::/32\"]\n  connections: 100\nlog_level: debug\n");
+      "tunnels:\n  listen: [127.0.0.0/8, \"2001:DB8::/32\"]\n  ports: 443-8443\n  connections: 100\nlog_level: "
+      "debug\n");
   REQUIRE(settings);
   CHECK(settings->api_listen.host == "0.0.0.0");
   CHECK(settings->api_url == "https://relay.acme.example/base");
@@ -47,6 +49,7 @@ TEST_CASE("every setting is read", "[app]") {
   CHECK(settings->failover == 2min);
   CHECK(settings->tunnel_networks == std::vector<std::string>{"127.0.0.0/8", "2001:db8::/32"});
   CHECK(settings->tunnel_connections == 100);
+  CHECK(settings->tunnel_ports == domain::PortRange{443, 8443});
   CHECK(settings->log_level == LogLevel::debug);
 }
 
@@ -60,6 +63,7 @@ TEST_CASE("what init writes is what is read", "[app]") {
   settings.failover = 1h;
   settings.tunnel_networks = {"10.1.0.0/16", "fd00::/8"};
   settings.tunnel_connections = 7;
+  settings.tunnel_ports = {15'000, 15'999};
   settings.log_level = LogLevel::error;
   const auto again = load(settings_text(settings));
   REQUIRE(again);
@@ -71,6 +75,7 @@ TEST_CASE("what init writes is what is read", "[app]") {
   CHECK(again->failover == 1h);
   CHECK(again->tunnel_networks == settings.tunnel_networks);
   CHECK(again->tunnel_connections == 7);
+  CHECK(again->tunnel_ports == settings.tunnel_ports);
   CHECK(again->log_level == LogLevel::error);
 }
 
@@ -111,6 +116,11 @@ TEST_CASE("what is wrong is named with line and column", "[app]") {
        "relay.yaml:1:20: bits are set behind the prefix"},
       {"a number for a network", "tunnels: {listen: [10]}\n", "relay.yaml:1:20: a network is a text"},
       {"no list of networks", "tunnels: {listen: 10.0.0.0/8}\n", "`listen`"},
+      {"ports backwards", "tunnels:\n  ports: 2000-1999\n", "relay.yaml:2:10: not a range of ports"},
+      {"no ports", "tunnels: {ports: \"\"}\n", "relay.yaml:1:18: not a range of ports"},
+      {"a port beyond", "tunnels: {ports: 1024-65536}\n", "relay.yaml:1:18: not a range of ports"},
+      {"port zero", "tunnels: {ports: 0-1024}\n", "relay.yaml:1:18: not a range of ports"},
+      {"a list of ports", "tunnels: {ports: [1024, 2048]}\n", "`ports`"},
       {"no connections", "tunnels: {connections: 0}\n", "`connections`"},
       {"too many connections", "tunnels: {connections: 100001}\n", "`connections`"},
       {"misspelt tunnels", "tunnels: {listener: []}\n", "listen"},

@@ -268,3 +268,28 @@ TEST_CASE("listeners stay inside unless the deployment allows more", "[domain][t
     CHECK_FALSE(is_in_networks(outside, networks));
   }
 }
+
+TEST_CASE("a range of ports has two ends that are in it", "[domain][tunnels]") {
+  struct Row {
+    const char* text;
+    domain::PortRange ports;
+  };
+  for (const Row& row : {Row{"1024-65535", {1024, 65535}}, Row{"1-1", {1, 1}}, Row{"443", {443, 443}}}) {
+    INFO(row.text);
+    const auto parsed = domain::parse_port_range(row.text);
+    REQUIRE(parsed);
+    CHECK(*parsed == row.ports);
+    CHECK(*domain::parse_port_range(domain::to_string(*parsed)) == row.ports);
+    CHECK(parsed->holds(row.ports.from));
+    CHECK(parsed->holds(row.ports.to));
+    CHECK_FALSE(parsed->holds(static_cast<std::uint16_t>(row.ports.from - 1)));
+    CHECK(parsed->holds(static_cast<std::uint16_t>(row.ports.to + 1)) == false);
+  }
+  for (const auto* bad : {"", "-", "1-", "-1", "0", "0-9", "2-1", "1-65536", "65536", "1-2-3", "1 - 2", "01-2", "1-02",
+                          "+1-2", "a-b", "1,2", "100000", "99999999999999999999-1"}) {
+    INFO(bad);
+    const auto refused = domain::parse_port_range(bad);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::invalid);
+  }
+}

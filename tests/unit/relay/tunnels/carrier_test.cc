@@ -494,6 +494,8 @@ ASYNC_TEST_CASE("where a tunnel may listen, and where not", "[tunnels]") {
            Case{{"127.0.0.1", 8'443}, "the relay itself has it"},
            Case{{"127.0.0.1", 8'444}, "the relay itself has it"},
            Case{{"127.0.0.1", 0}, "it is no port"},
+           Case{{"127.0.0.1", 1'024}, ""},
+           Case{{"127.0.0.1", 1'023}, "port 1023: this relay allows 1024-65535 (tunnels.ports in its relay.yaml)"},
        }) {
     INFO(one.listener.address << " " << one.listener.port);
     const auto checked = bench.carrier.check_listener(one.listener);
