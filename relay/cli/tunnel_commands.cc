@@ -101,18 +101,34 @@ Error not_creatable(Error error, const Arguments& arguments) {
   return error;
 }
 
+std::string networks_of(const Value& tunnel) {
+  const auto* networks = tunnel.find("networks");
+  if (networks == nullptr || !networks->is(Value::Kind::list)) return cell_of(networks);
+  std::string list;
+  for (const auto& one : networks->as_list()) list += (list.empty() ? "" : ", ") + cell_of(&one);
+  return list;
+}
+
+std::string card_of_tunnel(const Value& tunnel) {
+  auto shown = tunnel.as_map();
+  shown.insert_or_assign(Value("networks"), Value(networks_of(tunnel)));
+  if (const auto* limits = tunnel.find("limits"); limits != nullptr && limits->is(Value::Kind::map)) {
+    auto told = limits->as_map();
+    for (auto& [name, limit] : told) {
+      if (limit == Value(std::int64_t{0})) limit = Value("no limit");
+    }
+    shown.insert_or_assign(Value("limits"), Value(std::move(told)));
+  }
+  return card_of(Value(std::move(shown)), kCard);
+}
+
 std::string entrance_text(const Value& tunnel) {
   const auto listen = text_of(tunnel, "listen");
   if (listen.empty()) return "it has no listener (--listen ADDRESS:PORT), so nothing can connect to it\n";
   const auto* entrance = tunnel.find("entrance");
   const auto problem = entrance == nullptr ? std::string() : text_of(*entrance, "problem");
   if (!problem.empty()) return fmt::format("it does not listen on {}: {}\n", listen, terminal_safe(problem));
-  ValueList networks;
-  if (const auto* from = tunnel.find("networks"); from != nullptr && from->is(Value::Kind::list))
-    networks = from->as_list();
-  std::string list;
-  for (const auto& one : networks) list += (list.empty() ? "" : ", ") + cell_of(&one);
-  return fmt::format("it listens on {} of the relay's machine, for {}\n", terminal_safe(listen), list);
+  return fmt::format("it listens on {} of the relay's machine, for {}\n", terminal_safe(listen), networks_of(tunnel));
 }
 
 // The same value with names beside its ids.
@@ -141,12 +157,17 @@ Result<std::string> tunnel_id(Client& client, const Arguments& arguments) {
   return id_of(client, "tunnel", "tun_", "/v1/tunnels", arguments.positional(0));
 }
 
+int list(Context& context, const Arguments& arguments) {
+  const auto query = arguments.has("status") ? "?status=" + arguments.get("status") : std::string();
+  return listing("/v1/tunnels" + query, kColumns, kNames)(context, arguments);
+}
+
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, tunnel_id(client, arguments));
     SP_TRY(auto tunnel, about(client.get(fill("/v1/tunnels/{}", id)), "tunnel", arguments.positional(0)));
     const auto shown = named(client, std::move(tunnel));
-    context.show(shown, card_of(shown, kCard));
+    context.show(shown, card_of_tunnel(shown));
     return {};
   });
 }
@@ -172,7 +193,7 @@ int change(Context& context, const Arguments& arguments, std::string_view verb) 
     const auto path = fmt::format("{}/{}", fill("/v1/tunnels/{}", id), verb);
     SP_TRY(auto tunnel, about(client.post(path, Value(ValueMap{})), "tunnel", arguments.positional(0)));
     const auto shown = named(client, std::move(tunnel));
-    context.show(shown, card_of(shown, kCard));
+    context.show(shown, card_of_tunnel(shown));
     return {};
   });
 }
@@ -231,7 +252,7 @@ Command create_command() {
 std::vector<Command> tunnel_commands() {
   return {
       create_command(),
-      {"tunnel", "list", {}, {}, "tunnels, and how each stands", listing("/v1/tunnels", kColumns, kNames)},
+      {"tunnel", "list", {}, {{"status", "active|paused", "only these"}}, "tunnels, and how each stands", list},
       {"tunnel", "show", {"TUNNEL"}, {}, "one tunnel, by name or id", show},
       {"tunnel",
        "check",

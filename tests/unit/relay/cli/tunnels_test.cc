@@ -134,11 +134,17 @@ TEST_CASE("tunnels are listed, shown, paused, resumed and deleted by their names
     INFO(shown.err);
     CHECK(shown.code == kDone);
     CHECK_THAT(shown.out,
-               Catch::Contains("TARGET        db.internal:5432\n") && Catch::Contains("GROUP         dc1\n"));
+               Catch::Contains("TARGET        db.internal:5432\n") && Catch::Contains("GROUP         dc1\n") &&
+                   Catch::Contains("FROM          127.0.0.0/8, ::1/128\n") && Catch::Contains("MOST OPEN     100\n") &&
+                   Catch::Contains("BYTES/S       no limit\n") && Catch::Contains("IDLE SECONDS  no limit\n"));
+    CHECK(site.json({"tunnel", "show", word}).find("limits")->find("idle_seconds")->as_int() == 0);
   }
   const auto paused = site.run({"tunnel", "pause", "erp-db"});
   CHECK(paused.code == kDone);
   CHECK_THAT(paused.out, Catch::Contains("STATUS        paused\n"));
+  CHECK(site.json({"tunnel", "list", "--status", "paused"}).find("items")->as_list().size() == 1);
+  CHECK(site.json({"tunnel", "list", "--status", "active"}).find("items")->as_list().empty());
+  CHECK(site.run({"tunnel", "list", "--status", "open"}).code == kUsage);
   CHECK(text_of(site.json({"tunnel", "resume", "erp-db"}), "status") == "active");
   const auto gone = site.run({"tunnel", "delete", "erp-db"});
   CHECK(gone.code == kDone);
