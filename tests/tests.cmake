@@ -38,7 +38,7 @@ if(TARGET unit_relay_tunnels)  # over a real pair of sessions
 endif()
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
 sallyport_tests(unit relay/http USES relay/http shared/crypto)
-sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 300)
+sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 600)
 if(TARGET unit_relay_api)  # the API over the real HTTPS server
   target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
 endif()
