@@ -18,7 +18,6 @@ inline constexpr std::size_t kLeastApi = 128;    // connections of people; with 
 inline constexpr std::size_t kLeastLinks = 128;  // connections of agents
 
 // Tunnels get what is over: with the least number of files the relay starts and carries none.
-
 struct ConnectionLimits {
   http::Limits api;
   gateway::GatewayLimits links;
