@@ -1,5 +1,7 @@
 #include "shared/mux/mux.h"
 
+#include "shared/base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <limits>
@@ -16,8 +18,8 @@ std::unexpected<Error> violation(std::string_view rule, const std::string& what)
 
 std::string in_log(std::string_view text) {
   std::string clean;
-  for (const char c : text) clean += c >= ' ' && c != 0x7f ? c : '?';
-  return is_valid_utf8(clean) ? clean : "(not text)";
+  for (const char c : text) clean += static_cast<unsigned char>(c) >= ' ' && c != 0x7f ? c : '?';
+  return is_valid_utf8(clean) && !steers_text(clean) ? clean : "(not text)";
 }
 
 }  // namespace

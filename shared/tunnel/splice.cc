@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -21,6 +22,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kBuffer = 32u << 10;
+constexpr std::size_t kTurn = 256u << 10;       // after which others on the loop have theirs
 constexpr std::chrono::seconds kLastBytes{5};   // for what came before a reset, when the reader of it is slow
 constexpr std::chrono::milliseconds kLook{20};  // between looks at whether they have arrived
 constexpr std::chrono::seconds kUrgent{1};      // between looks at a socket that has urgent data and no error
@@ -172,16 +174,22 @@ asio::awaitable<void> Splice::carry_in() {
 asio::awaitable<void> Splice::carry_out() {
   Buffer buffer;
   Pacer pace(limits_.bytes_per_second);
-  for (;;) {
+  const auto loop = co_await asio::this_coro::executor;
+  for (std::size_t moved = 0;;) {
     if (!channel_.readable()) {
       buffer.give_back();
       if (!co_await channel_.wait_readable()) co_return;
+    }
+    if (moved >= kTurn) {
+      co_await asio::post(loop, asio::use_awaitable);
+      moved = 0;
     }
     const auto into = buffer.take(pace.chunk(kBuffer));
     const auto count = co_await channel_.read_some(into);
     if (!count) co_return channel_failed(count.error());
     if (*count == 0) co_return channel_output_ended();
     if (!co_await write_socket(into.first(*count))) co_return;
+    moved += *count;
     if (!pace.limits()) continue;
     buffer.give_back();
     co_await sleep_until(pace.spend(*count, std::chrono::steady_clock::now()));

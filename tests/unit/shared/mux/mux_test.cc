@@ -181,6 +181,25 @@ TEST_CASE("a reset reaches the other side with its reason, after the bytes that 
   CHECK(end.error().message.find("no??way") != std::string::npos);
 }
 
+TEST_CASE("a reset's text that would lead a terminal or reader astray is not shown", "[mux]") {
+  for (const std::string text : {"\xc2\x9b"
+                                 "31m",
+                                 "safe \xe2\x80\xae gnp.exe", "\xff"}) {
+    Pair link;
+    REQUIRE(link.agent.open("a") == 1u);
+    link.agent.reset(1, ResetCode::broken, text);
+    link.settle();
+    const auto reset = link.relay.peer_reset(1);
+    REQUIRE(reset);
+    CHECK(reset->text == "(not text)");
+  }
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  link.agent.reset(1, ResetCode::broken, "gr\xc3\xbc\xc3\x9f\n");
+  link.settle();
+  CHECK(link.relay.peer_reset(1).value_or(PeerReset{}).text == "gr\xc3\xbc\xc3\x9f?");
+}
+
 TEST_CASE("a reset is known while bytes before it are still unread", "[mux]") {
   Pair link;
   REQUIRE(link.agent.open("a") == 1u);
