@@ -37,7 +37,8 @@ void run(boost::asio::awaitable<void> body, std::chrono::seconds limit) {
   // A loop with timers waits in its reactor, where a post from another thread is over before it takes effect: without
   // them the poster would still touch the loop after the test has ended.
   asio::steady_timer reactor(loop);
-  asio::co_spawn(loop, std::move(body), asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr fault) {
+  asio::co_spawn(loop, std::move(body),
+                 asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& fault) {
                    outcome = fault;
                    loop.stop();
                  }));
