@@ -54,10 +54,10 @@ Errc errc_of(ResetCode code) {
     case ResetCode::cancelled: return Errc::cancelled;
     case ResetCode::refused: return Errc::not_found;
     case ResetCode::exhausted: return Errc::exhausted;
-    case ResetCode::shutting_down: return Errc::unavailable;
     case ResetCode::forbidden: return Errc::forbidden;
     case ResetCode::internal: return Errc::internal;
-    case ResetCode::unreachable: return Errc::unavailable;
+    case ResetCode::shutting_down:
+    case ResetCode::unreachable:
     case ResetCode::broken: return Errc::unavailable;
   }
   return Errc::unavailable;
