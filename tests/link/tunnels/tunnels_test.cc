@@ -209,14 +209,15 @@ ASYNC_TEST_CASE("what a relay that died leaves open is closed at the next start"
   CHECK(still[0].end == "relay_stopped");
 }
 
-ASYNC_TEST_CASE("two hundred connections at once through one link", "[link][tunnels]") {
+ASYNC_TEST_CASE("as many connections at once as an agent takes go through one link", "[link][tunnels]") {
+  constexpr std::size_t kMost = tunnel::ServerOptions{}.connections;
   TunnelSite site(co_await asio::this_coro::executor);
   co_await site.start();
-  const auto tunnel = co_await site.open([](store::Tunnel& bent) { bent.limits.connections = 200; });
+  const auto tunnel = co_await site.open([](store::Tunnel& bent) { bent.limits.connections = kMost; });
   std::vector<tcp::socket> clients, targets;
-  for (int n = 0; n < 200; ++n) clients.push_back(co_await site.dial(tunnel));
-  for (int n = 0; n < 200; ++n) targets.push_back(co_await site.taken());
-  CHECK(site.carrier.standing(tunnel).open_connections == 200);
+  for (std::size_t n = 0; n < kMost; ++n) clients.push_back(co_await site.dial(tunnel));
+  for (std::size_t n = 0; n < kMost; ++n) targets.push_back(co_await site.taken());
+  CHECK(site.carrier.standing(tunnel).open_connections == kMost);
   for (std::size_t n = 0; n < clients.size(); ++n) {
     co_await send(clients[n], fmt::format("{:04}", n));
     finish(clients[n]);
@@ -228,7 +229,7 @@ ASYNC_TEST_CASE("two hundred connections at once through one link", "[link][tunn
     heard.insert(std::move(text));
     finish(target);
   }
-  CHECK(heard.size() == 200);
+  CHECK(heard.size() == kMost);
   for (std::size_t n = 0; n < clients.size(); ++n) {
     const auto text = co_await read_to_end(clients[n]);
     CHECK(text == fmt::format("{:04}", n));
@@ -237,7 +238,7 @@ ASYNC_TEST_CASE("two hundred connections at once through one link", "[link][tunn
   CHECK(over);
   co_await site.stop_carrier();
   const auto records = co_await site.records(tunnel.id);
-  CHECK(records.size() == 200);
+  CHECK(records.size() == kMost);
   CHECK(std::ranges::all_of(records, [](const auto& one) { return one.end == "finished" && one.to_target == 4; }));
   co_await site.finish();
 }
