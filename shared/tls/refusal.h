@@ -2,6 +2,7 @@
 
 #include "shared/base/result.h"
 
+#include <string>
 #include <string_view>
 
 namespace sallyport::tls {
@@ -37,6 +38,9 @@ inline constexpr std::string_view kUnavailable = "tls.unavailable";  // could no
 struct Refusal {
   std::string_view reason;  // one of the codes above
   Error error;              // for the log: what was wrong with which certificate
+  // Clients: who issued the server's certificate, when that was the fault; whoever inspects TLS on the way is named
+  // here.
+  std::string issuer = {};
 };
 
 }  // namespace sallyport::tls

@@ -1,5 +1,6 @@
 #include "shared/tls/verify.h"
 
+#include "shared/base/utf8.h"
 #include "shared/tls/ssl_errors.h"
 
 #include <fmt/format.h>
@@ -9,6 +10,8 @@
 
 namespace sallyport::tls {
 namespace {
+
+constexpr std::size_t kLongestName = 256;
 
 using TrustedStack = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })>;
 
@@ -136,6 +139,14 @@ int verify_pinned_server(X509_STORE_CTX* store, HandshakeNotes& notes) {
   return verify_server(store, notes);
 }
 
+// Whoever is refused is named, so that people can tell an inspecting proxy from a wrong address.
+int naming_issuer(X509_STORE_CTX* store, HandshakeNotes& notes, int accepted) {
+  auto* shown = X509_STORE_CTX_get0_cert(store);
+  if (accepted == 1 || shown == nullptr || !notes.refusal) return accepted;
+  notes.refusal->issuer = shortened(crypto::Certificate::share(shown).issuer(), kLongestName);
+  return accepted;
+}
+
 int verify_agent(X509_STORE_CTX* store, HandshakeNotes& notes) {
   if (verify_chain(store, notes) != 1) return 0;
   auto agent = check_agent_chain(notes.chain, notes.core.trust_domain);
@@ -181,8 +192,8 @@ int on_peer_chain(X509_STORE_CTX* store, void*) {
   X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(now));
   switch (notes.core.role) {
     case Role::server: return verify_agent(store, notes);
-    case Role::link_client: return verify_server(store, notes);
-    case Role::enrol_client: return verify_pinned_server(store, notes);
+    case Role::link_client: return naming_issuer(store, notes, verify_server(store, notes));
+    case Role::enrol_client: return naming_issuer(store, notes, verify_pinned_server(store, notes));
   }
   return 0;
 }

@@ -338,10 +338,12 @@ ASYNC_TEST_CASE("a relay of another root is refused", "[tls][certificates]") {
     auto link = co_await meet(relay_context(theirs), limited_to(agent_context(ours), version));
     REQUIRE_FALSE(link.agent);
     CHECK(link.agent.error().reason == reason::kWrongCa);
+    CHECK(link.agent.error().issuer == theirs.server.certificate.issuer());
     auto context = must(tls::make_enrol_client_context(ours.root.certificate.key_pin(), clock));
     auto enrol = co_await meet(relay_context(theirs), limited_to(std::move(context), version));
     REQUIRE_FALSE(enrol.agent);
     CHECK(enrol.agent.error().reason == reason::kWrongPin);
+    CHECK(enrol.agent.error().issuer == theirs.server.certificate.issuer());
     CHECK(enrol.agent.error().error.code == Errc::unauthenticated);
   }
 }
