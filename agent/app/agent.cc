@@ -1,5 +1,6 @@
 #include "agent/app/agent.h"
 
+#include "agent/app/agent_status.h"
 #include "agent/app/engine_on_link.h"
 #include "agent/app/jobs_and_tunnels.h"
 #include "agent/app/toolbox.h"
@@ -13,6 +14,7 @@
 #include "agent/platform/boot_clock.h"
 #include "agent/platform/heap.h"
 #include "agent/platform/host_name.h"
+#include "agent/platform/local_socket.h"
 #include "agent/platform/secret_file.h"
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
@@ -21,6 +23,7 @@
 #include "shared/async/run.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
+#include "shared/base/json.h"
 #include "shared/base/percent.h"
 #include "shared/base/utf8.h"
 #include "shared/crypto/random.h"
@@ -119,22 +122,41 @@ asio::awaitable<void> give_memory_back(const runner::Engine& engine) {
   }
 }
 
-asio::awaitable<Result<void>> run_until_stopped(runner::Engine& engine, agent::Supervisor& supervisor,
-                                                const platform::ServiceHost& host, const Log& log) {
+// An agent that cannot be asked works all the same.
+asio::awaitable<void> tell_status(std::string path, std::function<std::string()> tell, const Log& log) {
+  auto teller = platform::LocalTeller::listen(co_await asio::this_coro::executor, path);
+  if (!teller) co_return log.warn("status.not_served", {{"message", teller.error().message}});
+  co_await teller->run(std::move(tell));
+}
+
+struct Runs {
+  runner::Engine& engine;
+  agent::Supervisor& supervisor;
+  const platform::ServiceHost& host;
+  std::string status_socket;
+  std::function<std::string()> status;
+  const Log& log;
+};
+
+asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
+  auto& [engine, supervisor, host, status_socket, status, log] = runs;
   if (auto started = co_await engine.start(); !started) {
     co_await engine.stop();
     co_return started;
   }
-  TaskGroup link(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
-    log.error("agent.fault", {{"task", task}, {"why", why}});
-    std::raise(SIGTERM);
-  });
-  TaskGroup housekeeping(co_await asio::this_coro::executor, [&log](const std::string& task, const std::string& why) {
-    log.error("agent.fault", {{"task", task}, {"why", why}});
-  });
+  TaskGroup link(co_await asio::this_coro::executor,
+                 [&log = runs.log](const std::string& task, const std::string& why) {
+                   log.error("agent.fault", {{"task", task}, {"why", why}});
+                   std::raise(SIGTERM);
+                 });
+  TaskGroup housekeeping(co_await asio::this_coro::executor,
+                         [&log = runs.log](const std::string& task, const std::string& why) {
+                           log.error("agent.fault", {{"task", task}, {"why", why}});
+                         });
   link.spawn("link", supervisor.run());
   housekeeping.spawn("memory", give_memory_back(engine));
-  housekeeping.spawn("watchdog", feed_watchdog([&engine] { return engine.prove_alive(); }, host));
+  housekeeping.spawn("watchdog", feed_watchdog([&runs] { return runs.engine.prove_alive(); }, host));
+  housekeeping.spawn("status", tell_status(status_socket, status, log));
   log.info("agent.started");
 
   const auto signal = co_await platform::wait_for_stop_signal();
@@ -226,7 +248,21 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(), .backoff = {}},
                                {transport, work, &renewer, clock, log}, random_fraction);
 
-  auto outcome = run_to_end(loop, run_until_stopped(engine, supervisor, host, log), "the agent");
+  const auto started = clock.wall();
+  const auto status = [&] {
+    const auto current = durable.identities.load();  // it may have been renewed
+    return to_json(status_of({.process = platform::process_id(),
+                              .started = started,
+                              .clock = clock,
+                              .identity = current ? *current : durable.identity,
+                              .links = {supervisor.status()},
+                              .engine = engine.status(),
+                              .tunnel_connections = tunnels.open(),
+                              .connections = config.connections,
+                              .uses = engine.connection_uses()}));
+  };
+  const Runs runs{engine, supervisor, host, (fs::path(config.agent.state_dir) / kStatusSocket).string(), status, log};
+  auto outcome = run_to_end(loop, run_until_stopped(runs), "the agent");
   files.join();
   return outcome;
 }

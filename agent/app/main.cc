@@ -1,5 +1,9 @@
 #include "agent/app/agent.h"
+#include "agent/app/agent_status.h"
+#include "agent/app/ask_status.h"
 #include "agent/connectors/sql/database.h"
+
+#include "shared/base/json.h"
 
 #include <fmt/format.h>
 
@@ -20,13 +24,19 @@ constexpr std::string_view kUsage =
     "usage: sallyport-agent enrol STRING|-   obtain an identity with an enrolment string (- reads it from standard "
     "input)\n"
     "       sallyport-agent run              link to the relay and run recipes\n"
+    "       sallyport-agent status [--json]  how the agent of this machine is; exit code 0 when it is linked, 1 when "
+    "it is "
+    "not, 3 when none runs\n"
     "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
     "       sallyport-agent version\n\n"
     "options: --config DIR   where the three files are (default: SALLYPORT_CONFIG_DIR, else /etc/sallyport)\n";
 
+constexpr int kNotRunning = 3;  // as `status` of a service script (Linux Standard Base)
+
 struct Words {
   std::string config_dir;
   std::vector<std::string> rest;
+  bool json = false;
 };
 
 Result<Words> parse(std::span<char*> given) {
@@ -40,6 +50,8 @@ Result<Words> parse(std::span<char*> given) {
       words.config_dir = given[++i];
     } else if (word == "--help" || word == "-h" || word == "--version") {
       return Words{words.config_dir, {word == "--version" ? "version" : "help"}};
+    } else if (word == "--json") {
+      words.json = true;
     } else if (word.starts_with("--")) {
       return fail(Errc::invalid, fmt::format("unknown option {}", word));
     } else {
@@ -92,6 +104,23 @@ Result<void> check(const Words& words) {
   return {};
 }
 
+int tell(const Error& error) {
+  fmt::print(stderr, "sallyport-agent: {}\n", error.message);
+  return 1;
+}
+
+int status(const Words& words) {
+  const auto config = load(words.config_dir);
+  if (!config) return tell(config.error());
+  const auto status = app::ask_status(config->agent);
+  if (!status) {
+    tell(status.error());
+    return status.error().code == Errc::not_found ? kNotRunning : 1;
+  }
+  fmt::print("{}", words.json ? to_pretty_json(*status) + "\n" : app::status_text(*status));
+  return app::is_linked(*status) ? 0 : 1;
+}
+
 int dispatch(const Words& words) {
   const std::string word = words.rest.empty() ? "help" : words.rest[0];
   Result<void> outcome;
@@ -101,15 +130,15 @@ int dispatch(const Words& words) {
     outcome = enrol(words);
   } else if (word == "run" && words.rest.size() == 1) {
     outcome = run(words);
+  } else if (word == "status" && words.rest.size() == 1) {
+    return status(words);
   } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {
     outcome = check(words);
   } else {
     fmt::print(word == "help" ? stdout : stderr, "{}", kUsage);
     return word == "help" ? 0 : 2;
   }
-  if (outcome) return 0;
-  fmt::print(stderr, "sallyport-agent: {}\n", outcome.error().message);
-  return 1;
+  return outcome ? 0 : tell(outcome.error());
 }
 
 }  // namespace

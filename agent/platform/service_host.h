@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class ServiceHost {
   std::string socket_;
   std::optional<std::chrono::microseconds> watchdog_;
 };
+
+std::int64_t process_id();  // of this process
 
 // Returns "SIGTERM" or "SIGINT" when one arrives, or an empty text when the caller is cancelled.
 boost::asio::awaitable<std::string> wait_for_stop_signal();

@@ -83,6 +83,8 @@ void ServiceHost::notify(std::string_view message) const {
                  reinterpret_cast<const sockaddr*>(&address), length);
 }
 
+std::int64_t process_id() { return ::getpid(); }
+
 asio::awaitable<std::string> wait_for_stop_signal() {
   asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
   const auto [problem, signal] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));

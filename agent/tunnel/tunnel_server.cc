@@ -28,6 +28,14 @@ mux::ResetCode code_of(const Error& problem) {
   return mux::ResetCode::unreachable;
 }
 
+struct Counted {
+  explicit Counted(std::size_t& of) : count(of) { ++count; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count; }
+  std::size_t& count;
+};
+
 asio::awaitable<Result<void>> send_answer(const link::Channel& channel, std::string answer) {
   return with_timeout(kAnswer, channel.send_message(std::move(answer)));
 }
@@ -78,6 +86,7 @@ void TunnelServer::tell_rest() {
 }
 
 asio::awaitable<void> TunnelServer::serve_one(link::Incoming incoming) {
+  const Counted counted(open_);
   const auto space = std::min(incoming.purpose.find(' '), incoming.purpose.size());
   const std::string_view service = std::string_view(incoming.purpose).substr(0, space);
   const std::string_view rest = std::string_view(incoming.purpose).substr(space);

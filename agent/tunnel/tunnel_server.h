@@ -39,6 +39,7 @@ class TunnelServer {
 
   // A task of the link: until the link ends or it is cancelled. All connections end with it, by a reset.
   boost::asio::awaitable<void> serve(link::Session& session);
+  std::size_t open() const { return open_; }  // connections and questions, of all links
 
  private:
   boost::asio::awaitable<void> serve_one(link::Incoming incoming);
@@ -56,6 +57,7 @@ class TunnelServer {
   ServerOptions options_;
   Lookups lookups_;
   Repeats repeats_;
+  std::size_t open_ = 0;
 };
 
 }  // namespace sallyport::tunnel
