@@ -56,10 +56,10 @@ double random_fraction() {
   return number / 4294967296.0;
 }
 
-// `relay` of agent.yaml, which goes before the address learnt at enrolment.
-std::optional<agent::Endpoint> relay_address(const policy::Config& config) {
-  if (!config.agent.relay) return std::nullopt;
-  return agent::Endpoint{config.agent.relay->host, config.agent.relay->port};
+// `relay` of agent.yaml goes before the address learnt at enrolment.
+agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity) {
+  if (!config.agent.relay) return identity.relay;
+  return {config.agent.relay->host, config.agent.relay->port};
 }
 
 std::set<std::string, std::less<>> names_of(const policy::Connections& connections) {
@@ -243,10 +243,12 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(proxy, agent::process_environment);
-  agent::TlsTransport transport(dialer, durable.identities, clock, relay_address(config));
+  agent::TlsTransport transport(dialer, durable.identities, clock);
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
-  agent::Supervisor supervisor(loop.get_executor(), {.session = session_options(), .backoff = {}},
-                               {transport, work, &renewer, clock, log}, random_fraction);
+  agent::Supervisor supervisor(
+      loop.get_executor(),
+      {.relay = relay_address(config, durable.identity), .session = session_options(), .backoff = {}},
+      {transport, work, &renewer, clock, log}, random_fraction);
 
   const auto started = clock.wall();
   const auto status = [&] {

@@ -149,7 +149,7 @@ asio::awaitable<void> Supervisor::Impl::keep_linked() {
 }
 
 asio::awaitable<Outcome> Supervisor::Impl::one_link() {
-  auto stream = co_await parts.transport.connect(parts.clock.steady() + options.connect);
+  auto stream = co_await parts.transport.connect(options.relay, parts.clock.steady() + options.connect);
   if (!stream) {
     attempt_failed(stream.error().message);
     co_return Outcome{setback_of(stream.error()), {}};

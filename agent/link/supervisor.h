@@ -53,6 +53,7 @@ class LinkWork {
 };
 
 struct SupervisorOptions {
+  Endpoint relay;
   link::SessionOptions session;
   BackoffTimes backoff;
   std::chrono::milliseconds connect{20'000};      // for TCP, proxy and TLS together

@@ -9,11 +9,10 @@
 namespace sallyport::agent {
 namespace asio = boost::asio;
 
-asio::awaitable<Result<std::unique_ptr<ByteStream>>> TlsTransport::connect(SteadyTime deadline) {
+asio::awaitable<Result<std::unique_ptr<ByteStream>>> TlsTransport::connect(Endpoint relay, SteadyTime deadline) {
   SP_CO_TRY(const auto identity, identities_.load());
   const tls::LinkClientSettings settings{identity.chain, identity.key, identity.root};
   SP_CO_TRY(const auto context, tls::make_link_client_context(settings, clock_));
-  const Endpoint relay = relay_.value_or(identity.relay);
   SP_CO_TRY(auto socket, co_await dialer_.dial(relay, deadline));
   SP_CO_CHECK(tls::prepare_socket(socket));
   auto stream = co_await tls::connect_tls(std::move(socket), context, relay.host, deadline);

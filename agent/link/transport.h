@@ -8,8 +8,6 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
-#include <optional>
-#include <utility>
 
 namespace sallyport::agent {
 
@@ -17,24 +15,22 @@ namespace sallyport::agent {
 class Transport {
  public:
   virtual ~Transport() = default;
-  virtual boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime deadline) = 0;
+  // To `relay`, which must be the host that its certificate names.
+  virtual boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint relay, SteadyTime deadline) = 0;
 };
 
-// TCP, through a proxy where one is set, and mutual TLS with the identity the store has at that moment. `relay` is
-// dialled in place of the one the identity names, and must then be the host in the relay's certificate.
-// All references must outlive it.
+// TCP, through a proxy where one is set, and mutual TLS with the identity the store has at that moment. All references
+// must outlive it.
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(const Dialer& dialer, const IdentityStore& identities, const Clock& clock,
-               std::optional<Endpoint> relay = std::nullopt)
-      : dialer_(dialer), identities_(identities), clock_(clock), relay_(std::move(relay)) {}
-  boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime deadline) override;
+  TlsTransport(const Dialer& dialer, const IdentityStore& identities, const Clock& clock)
+      : dialer_(dialer), identities_(identities), clock_(clock) {}
+  boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint relay, SteadyTime deadline) override;
 
  private:
   const Dialer& dialer_;
   const IdentityStore& identities_;
   const Clock& clock_;
-  std::optional<Endpoint> relay_;
 };
 
 }  // namespace sallyport::agent

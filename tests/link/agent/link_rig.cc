@@ -6,8 +6,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-agent::SupervisorOptions quick_options() {
+agent::SupervisorOptions quick_options(agent::Endpoint relay) {
   agent::SupervisorOptions options;
+  options.relay = std::move(relay);
   options.session = patient_options(mux::Side::agent);
   options.backoff = {20ms, 200ms, 10s, 200ms};
   options.connect = 30s;
@@ -23,7 +24,8 @@ LinkRig::LinkRig(asio::any_io_executor executor, std::string proxy)
           identities, {10ms, 2s, 30ms, 100ms}, [] { return 0.5; }, clock, log),
       work(executor),
       tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
-      supervisor(executor, quick_options(), {transport, work, &renewer, clock, log}, [] { return 0.5; }) {
+      supervisor(executor, quick_options(relay.endpoint()), {transport, work, &renewer, clock, log},
+                 [] { return 0.5; }) {
   must(identities.install(relay.identity_for(pki.agent())));
   identities.installed = 0;
 }

@@ -131,16 +131,15 @@ ASYNC_TEST_CASE("a renewal that is refused or wrong changes nothing and is tried
   co_await rig.finish();
 }
 
-ASYNC_TEST_CASE("the configured relay goes before the one of the identity", "[link]") {
+ASYNC_TEST_CASE("the relay that was asked for is dialled, whatever the identity says", "[link]") {
   LinkRig rig(co_await asio::this_coro::executor);
   auto identity = must(rig.identities.load());
   identity.relay = {"127.0.0.1", 1};  // moved since the enrolment
   must(rig.identities.install(identity));
   const auto soon = [&] { return rig.clock.steady() + 5s; };
-  const auto old = co_await rig.transport.connect(soon());
+  const auto old = co_await rig.transport.connect(identity.relay, soon());
   CHECK_FALSE(old);
-  TlsTransport configured(rig.dialer, rig.identities, rig.clock, rig.relay.endpoint());
-  const auto stream = co_await configured.connect(soon());
+  const auto stream = co_await rig.transport.connect(rig.relay.endpoint(), soon());
   CHECK(stream);
   co_await rig.finish();
 }

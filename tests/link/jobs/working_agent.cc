@@ -19,8 +19,9 @@ steps:
   - {id: b, uses: command.run@1, on_in_doubt: retry, with: {template: t}}
 )";
 
-agent::SupervisorOptions options(std::chrono::milliseconds connect) {
+agent::SupervisorOptions options(agent::Endpoint relay, std::chrono::milliseconds connect) {
   agent::SupervisorOptions options;
+  options.relay = std::move(relay);
   options.session.side = mux::Side::agent;
   options.session.self.capabilities = {"jobs", "renewal", "health"};
   options.session.self.software = "sallyport-agent/test";
@@ -37,12 +38,12 @@ WorkingAgent::WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, ag
     : rig_(rig),
       bench_(bench),
       log_(lines, rig.world.clock, LogLevel::debug),
-      transport_(dialer_, identities, rig.world.clock, std::move(relay)),
+      transport_(dialer_, identities, rig.world.clock),
       time_(rig.world.clock),
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, time_, log_),
       tasks_(rig.loop, [](const auto& task, const auto&) { FAIL_CHECK("a fault in " << task); }),
-      supervisor_(rig.loop, options(connect), {transport_, *this, &renewer_, rig.world.clock, log_},
+      supervisor_(rig.loop, options(std::move(relay), connect), {transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {}
 
 awaitable<void> WorkingAgent::finish() {

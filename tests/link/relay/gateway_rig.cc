@@ -22,8 +22,9 @@ tls::ServerContext context_of(IdentityWorld& world) {
 
 SteadyTime in(std::chrono::milliseconds length) { return std::chrono::steady_clock::now() + length; }
 
-agent::SupervisorOptions agent_options(char boot) {
+agent::SupervisorOptions agent_options(agent::Endpoint relay, char boot) {
   agent::SupervisorOptions options;
+  options.relay = std::move(relay);
   options.session.side = mux::Side::agent;
   options.session.self.capabilities = {"jobs", "renewal", "health"};
   options.session.self.software = "sallyport-agent/test";
@@ -122,7 +123,7 @@ RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::stri
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
       has_outgoing_(rig.loop),
       tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
-      supervisor_(rig.loop, agent_options(boot), {transport_, *this, &renewer_, rig.world.clock, log_},
+      supervisor_(rig.loop, agent_options(identity.relay, boot), {transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {
   must(identities.install(identity));
   identities.installed = 0;

@@ -14,8 +14,9 @@ namespace {
 
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
 
-agent::SupervisorOptions options() {
+agent::SupervisorOptions options(agent::Endpoint relay) {
   agent::SupervisorOptions options;
+  options.relay = std::move(relay);
   options.session.side = mux::Side::agent;
   options.session.self.capabilities = {"jobs", "renewal", "health", std::string(tunnel::kCapability)};
   options.session.self.software = "sallyport-agent/test";
@@ -48,7 +49,8 @@ TunnelAgent::TunnelAgent(GatewayRig& rig, const agent::Identity& identity, polic
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
       tasks_(rig.loop, [](const auto& task, const auto& why) { FAIL_CHECK("a fault in " << task << ": " << why); }),
-      supervisor_(rig.loop, options(), {transport_, *this, &renewer_, rig.world.clock, log_}, [] { return 0.5; }) {
+      supervisor_(rig.loop, options(identity.relay), {transport_, *this, &renewer_, rig.world.clock, log_},
+                  [] { return 0.5; }) {
   must(identities.install(identity));
 }
 

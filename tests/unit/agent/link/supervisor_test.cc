@@ -31,7 +31,7 @@ struct FakeRelay final : Transport {
         tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
         never(executor) {}
 
-  asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(SteadyTime) override {
+  asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint, SteadyTime) override {
     dialled.push_back(std::chrono::steady_clock::now());
     if (hangs) co_await never.wait();
     if (failures > 0) {
