@@ -17,6 +17,7 @@ EdgeMetrics::EdgeMetrics(Metrics& metrics)
       seconds(metrics.histogram("sallyport_http_request_seconds", "From the end of a request's header to its answer.")),
       connections(metrics.gauge("sallyport_http_connections", "Open connections of the web API.")),
       streams(metrics.gauge("sallyport_http_streams", "Live streams being played.")),
+      upgraded(metrics.gauge("sallyport_http_upgraded", "Connections that have become something else.")),
       refused_connections(metrics.counter("sallyport_http_connections_refused_total",
                                           "Connections over a limit, in all or of one source.")),
       refused_requests(metrics.counter("sallyport_http_gate_refusals_total", "Requests the strict gate refused.")),

@@ -18,6 +18,7 @@ struct EdgeMetrics {
   Histogram& seconds;
   Gauge& connections;
   Gauge& streams;
+  Gauge& upgraded;
   Counter& refused_connections;
   Counter& refused_requests;
   Counter& failed_handshakes;

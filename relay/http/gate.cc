@@ -14,9 +14,9 @@ constexpr std::size_t kMaxMethod = 16;
 constexpr std::size_t kMaxHost = 255;
 
 // Fields that two implementations could pick differently when they come twice.
-constexpr std::array<std::string_view, 10> kSingletons{
-    "Host",   "Content-Length", "Transfer-Encoding", "Authorization", "Content-Type",
-    "Expect", "If-Match",       "Idempotency-Key",   "X-Request-Id",  "Last-Event-Id"};
+constexpr std::array<std::string_view, 11> kSingletons{
+    "Host",     "Content-Length",  "Transfer-Encoding", "Authorization", "Content-Type", "Expect",
+    "If-Match", "Idempotency-Key", "X-Request-Id",      "Last-Event-Id", "Upgrade"};
 constexpr std::array<std::string_view, 4> kFraming{"Host", "Content-Length", "Transfer-Encoding", "Connection"};
 
 using Checked = std::expected<void, GateRefusal>;
@@ -135,13 +135,15 @@ Checked check_framing(RequestHead& head) {
   return length == nullptr ? Checked() : check_content_length(*length, head);
 }
 
+// What follows an offer to speak another protocol may be of that protocol: it is never read as a request.
 Checked check_connection(RequestHead& head) {
   for (const auto& field : head.headers.fields()) {
     if (!equal_names(field.name, "Connection")) continue;
     for (std::string_view rest = field.value; !rest.empty();) {
       const auto end = std::min(rest.find(','), rest.size());
       const auto option = trimmed(rest.substr(0, end));
-      if (equal_names(option, "close")) head.keep_alive = false;
+      if (equal_names(option, "upgrade")) head.offers_upgrade = true;
+      if (equal_names(option, "close") || head.offers_upgrade) head.keep_alive = false;
       if (std::ranges::any_of(kFraming, [&](auto one) { return equal_names(option, one); })) {
         return refuse("connection_option", "The Connection header names a header that frames the message.");
       }

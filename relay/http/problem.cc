@@ -12,7 +12,8 @@ struct Reason {
   int status;
   std::string_view phrase;
 };
-constexpr std::array kReasons{Reason{200, "OK"},
+constexpr std::array kReasons{Reason{101, "Switching Protocols"},
+                              Reason{200, "OK"},
                               Reason{201, "Created"},
                               Reason{202, "Accepted"},
                               Reason{204, "No Content"},
@@ -32,6 +33,7 @@ constexpr std::array kReasons{Reason{200, "OK"},
                               Reason{415, "Unsupported Media Type"},
                               Reason{417, "Expectation Failed"},
                               Reason{422, "Unprocessable Content"},
+                              Reason{426, "Upgrade Required"},
                               Reason{428, "Precondition Required"},
                               Reason{429, "Too Many Requests"},
                               Reason{431, "Request Header Fields Too Large"},

@@ -82,6 +82,14 @@ std::string stream_head_text(const Headers& headers, std::string_view request_id
   return out + "\r\n";
 }
 
+std::string upgrade_head_text(std::string_view protocol, const Headers& headers, std::string_view request_id,
+                              WallTime now) {
+  std::string out = head_text(101, headers, request_id, now);
+  append_field(out, "Connection", "Upgrade");
+  append_field(out, "Upgrade", protocol);
+  return out + "\r\n";
+}
+
 std::string event_chunk(const ServerEvent& event) {
   std::string text;
   if (event.id.empty() && event.name.empty() && event.data.empty()) {

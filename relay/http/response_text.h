@@ -22,6 +22,10 @@ std::string stream_head_text(const Headers& headers, std::string_view request_id
 std::string event_chunk(const ServerEvent& event);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
+// 101 to a request that asked for `protocol`.
+std::string upgrade_head_text(std::string_view protocol, const Headers& headers, std::string_view request_id,
+                              WallTime now);
+
 std::string http_date(WallTime at);  // IMF-fixdate, RFC 9110 §5.6.7
 
 }  // namespace sallyport::http

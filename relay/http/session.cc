@@ -5,7 +5,9 @@
 #include "relay/http/problem.h"
 #include "relay/http/response_text.h"
 #include "relay/http/second_reading.h"
+#include "relay/http/upgrade.h"
 #include "shared/async/event.h"
+#include "shared/async/fault.h"
 #include "shared/async/timeout.h"
 #include "shared/base/text.h"
 
@@ -39,6 +41,60 @@ std::string new_request_id() {
 }
 
 using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+struct UpgradeFigures {
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
+
+// What an upgraded connection is to the one who serves it. Lives shorter than what it refers to.
+class UpgradedStream final : public ByteStream {
+ public:
+  UpgradedStream(TlsStream& stream, beast::flat_buffer& first, UpgradeFigures& figures)
+      : stream_(stream), first_(first), figures_(figures) {}
+
+  asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) override {
+    if (first_.size() > 0) {
+      const auto count = asio::buffer_copy(asio::buffer(into.data(), into.size()), first_.data());
+      first_.consume(count);
+      if (first_.size() == 0) first_ = {};
+      figures_.received += count;
+      co_return count;
+    }
+    const auto [failed, count] = co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), kNoThrow);
+    figures_.received += count;
+    if (failed == asio::error::eof) co_return std::size_t{0};
+    if (failed) co_return std::unexpected(broken(failed));
+    co_return count;
+  }
+
+  asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override {
+    const auto [failed, count] =
+        co_await asio::async_write(stream_, asio::buffer(bytes.data(), bytes.size()), kNoThrow);
+    figures_.sent += count;
+    if (failed) co_return std::unexpected(broken(failed));
+    co_return Result<void>();
+  }
+
+  void close() noexcept override {
+    closed_ = true;
+    boost::system::error_code ignored;
+    stream_.next_layer().socket().close(ignored);
+  }
+
+ private:
+  Error broken(const boost::system::error_code& why) const {
+    if (closed_ || why == asio::error::operation_aborted) {
+      return {Errc::cancelled, "the stream was closed or the operation cancelled"};
+    }
+    return {Errc::unavailable, "the connection broke: " + why.message()};
+  }
+
+  TlsStream& stream_;
+  beast::flat_buffer& first_;
+  UpgradeFigures& figures_;
+  bool closed_ = false;
+};
 
 // A header block, or why there is none. Neither: the connection is over.
 struct Received {
@@ -127,7 +183,7 @@ class BeastSession final : public Session {
     adopt(head);
     auto admission = co_await admit(head);
     if (auto* refusal = std::get_if<Response>(&admission)) {
-      unread_ = head.has_body();
+      unread_ = head.has_body() || head.offers_upgrade;
       co_return co_await send(head, std::move(*refusal));
     }
     co_return co_await serve_admitted(std::move(head), std::get<std::unique_ptr<Exchange>>(std::move(admission)));
@@ -144,9 +200,10 @@ class BeastSession final : public Session {
     auto body = co_await receive_body(head, limit);
     if (!body) co_return co_await send(head, to_response(body.error()));
     if (!*body) co_return false;
-    unread_ = false;
+    unread_ = head.offers_upgrade;
     Reply reply = co_await answer(*exchange, Request{head, **std::move(body)});
     if (auto* response = std::get_if<Response>(&reply)) co_return co_await send(head, std::move(*response));
+    if (auto* upgrade = std::get_if<UpgradeResponse>(&reply)) co_return co_await change_over(head, std::move(*upgrade));
     co_await play_stream(head, std::get<StreamResponse>(std::move(reply)));
     co_return false;
   }
@@ -243,6 +300,39 @@ class BeastSession final : public Session {
     co_return keep && !failed;
   }
 
+  // False always: no request follows.
+  asio::awaitable<bool> change_over(const RequestHead& head, UpgradeResponse upgrade) {
+    if (!asks_for(head, upgrade.protocol)) {
+      auto refusal = upgrade_required(upgrade.protocol);
+      refusal.actor = std::move(upgrade.actor);
+      co_return co_await send(head, std::move(refusal));
+    }
+    const auto text = upgrade_head_text(upgrade.protocol, upgrade.headers, head.request_id, services_.clock.wall());
+    lowest().expires_after(services_.limits.request);
+    const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
+    record(head, 101, count, upgrade.actor);
+    unread_ = false;
+    if (failed) co_return false;
+    lowest().expires_never();
+    services_.metrics.upgraded.add(1);
+    UpgradeFigures figures;
+    co_await serve_upgraded(head, std::move(upgrade.serve), figures);
+    services_.metrics.upgraded.add(-1);
+    record_upgraded(head, upgrade.protocol, figures, upgrade.actor);
+    co_return false;
+  }
+
+  asio::awaitable<void> serve_upgraded(const RequestHead& head,
+                                       std::function<asio::awaitable<void>(std::unique_ptr<ByteStream>)> serve,
+                                       UpgradeFigures& figures) {
+    try {
+      co_await serve(std::make_unique<UpgradedStream>(stream_, buffer_, figures));
+    } catch (const std::exception& fault) {
+      if (is_cancellation(std::current_exception())) co_return;
+      services_.log.error("http.handler_failed", {{"request_id", head.request_id}, {"reason", fault.what()}});
+    }
+  }
+
   asio::awaitable<void> play_stream(const RequestHead& head, StreamResponse response) {
     using namespace asio::experimental::awaitable_operators;
     const auto text = stream_head_text(response.headers, head.request_id, services_.clock.wall());
@@ -308,6 +398,19 @@ class BeastSession final : public Session {
                                         {"ms", took * 1000},
                                         {"peer", peer_},
                                         {"actor", actor}});
+  }
+
+  void record_upgraded(const RequestHead& head, const std::string& protocol, const UpgradeFigures& figures,
+                       const std::string& actor) {
+    const auto took = std::chrono::duration<double>(services_.clock.steady() - started_).count();
+    services_.log.info("http.upgrade_ended", {{"request_id", head.request_id},
+                                              {"path", std::string_view(head.path).substr(0, kLongestLoggedPath)},
+                                              {"protocol", protocol},
+                                              {"received", figures.received},
+                                              {"sent", figures.sent},
+                                              {"ms", took * 1000},
+                                              {"peer", peer_},
+                                              {"actor", actor}});
   }
 
   static Response too_large(std::size_t limit) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "shared/async/byte_stream.h"
 #include "shared/base/clock.h"
 
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +62,7 @@ struct RequestHead {
   bool chunked = false;
   bool keep_alive = true;
   bool expects_continue = false;
+  bool offers_upgrade = false;  // Connection: upgrade; then keep_alive is false, whatever the answer is
 
   std::string request_id;  // ours, or the caller's if it was well formed
   std::string peer;        // address of the other end of the TCP connection, without the port
@@ -104,7 +107,19 @@ struct StreamResponse {
   std::string actor;
 };
 
-using Reply = std::variant<Response, StreamResponse>;
+// The connection becomes something else (RFC 9110 section 7.8): 101, and from then on it is `serve`'s, until that
+// returns. What the client sent behind its request comes first out of the stream, which dies before the connection
+// does. No limit of requests holds for it any more; it counts as a connection. A stopping server cuts it after its
+// drain, and a cancelled one cancels `serve`. To a request that did not ask for `protocol`, or asked in a way that is
+// not unmistakable (upgrade.h), the answer is 426, and `serve` is not called.
+struct UpgradeResponse {
+  std::string protocol;  // of the Upgrade field: "sallyport-tunnel/1"
+  Headers headers;       // of the 101, besides Upgrade and Connection
+  std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream>)> serve;
+  std::string actor;
+};
+
+using Reply = std::variant<Response, StreamResponse, UpgradeResponse>;
 
 // One request that was admitted by its head alone: how much body it may have, and then its answer.
 class Exchange {

@@ -1,6 +1,7 @@
 #include "relay/http/body_reader.h"
 #include "relay/http/gate.h"
 #include "relay/http/second_reading.h"
+#include "relay/http/upgrade.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -19,6 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (head->host.empty() || (head->chunked && head->content_length)) std::abort();
   for (const auto& segment : head->segments) {
     if (segment.empty() || segment == "." || segment == ".." || segment.find('/') != std::string::npos) std::abort();
+  }
+  if (head->offers_upgrade && head->keep_alive) std::abort();
+  if (asks_for(*head, "sallyport-tunnel/1")) {
+    if (head->method != Method::get || head->has_body() || head->content_length || !head->offers_upgrade) std::abort();
+    if (head->headers.count("Upgrade") != 1) std::abort();
   }
   second_reading_agrees(*head, bytes.substr(0, **end));
   const auto rest = bytes.substr(**end);

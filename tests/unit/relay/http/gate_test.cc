@@ -47,6 +47,11 @@ std::vector<Vector> framing_vectors() {
       {"accepted", post({"Transfer-Encoding: chunked"})},
       {"accepted", post({"transfer-encoding: Chunked"})},
       {"two_lengths", post({"Transfer-Encoding: chunked", "Content-Length: 4"})},
+      {"two_lengths", post({"Connection: upgrade", "Upgrade: a/1", "Transfer-Encoding: chunked", "Content-Length: 4"})},
+      {"duplicate_field", post({"Connection: upgrade", "Upgrade: a/1", "Upgrade: b/1"})},
+      {"duplicate_field", post({"Connection: upgrade", "Upgrade: a/1", "upgrade: a/1"})},
+      {"connection_option", post({"Connection: upgrade, content-length", "Upgrade: a/1"})},
+      {"accepted", post({"Connection: upgrade", "Upgrade: a/1, b/1"})},
       {"two_lengths", post({"Content-Length: 4", "Transfer-Encoding: chunked"})},
       {"two_lengths", post({"Content-Length: 4", "Transfer-Encoding: identity"})},
       {"duplicate_field", post({"Transfer-Encoding: chunked", "Transfer-Encoding: chunked"})},
@@ -241,6 +246,11 @@ TEST_CASE("what the connection is asked for", "[http][gate]") {
   CHECK_FALSE(accepted(post({"Connection: close"})).keep_alive);
   CHECK_FALSE(accepted(post({"Connection: TE , Close"})).keep_alive);
   CHECK(accepted(post({"Connection: keep-alive"})).keep_alive);
+  CHECK_FALSE(accepted(post({"Connection: keep-alive"})).offers_upgrade);
+  const auto offer = accepted(post({"Connection: keep-alive, Upgrade", "Upgrade: h2c"}));
+  CHECK(offer.offers_upgrade);
+  CHECK_FALSE(offer.keep_alive);
+  CHECK_FALSE(accepted(post({"Upgrade: h2c"})).offers_upgrade);
   CHECK(accepted(post({"Expect: 100-continue", "Content-Length: 3"})).expects_continue);
   CHECK(accepted(post({"Transfer-Encoding: chunked"})).chunked);
   CHECK_FALSE(accepted(post({"Content-Length: 0"})).has_body());
