@@ -42,7 +42,7 @@ link::Refusal refusal_of(const tls::Refusal& refusal) {
 }
 
 // The handshake on the agents' port does not end without one.
-const tls::PeerIdentity& identity_of(const tls::TlsStream& stream) {
+const tls::PeerIdentity& identity_of(const tls::SecureStream& stream) {
   const auto& agent = stream.facts().agent;
   if (!agent) throw std::logic_error("a link whose agent nobody has checked");
   return *agent;
@@ -50,7 +50,7 @@ const tls::PeerIdentity& identity_of(const tls::TlsStream& stream) {
 
 }  // namespace
 
-AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_ptr<tls::TlsStream> stream,
+AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_ptr<tls::SecureStream> stream,
                            std::string address, SessionServices services, SessionLimits limits)
     : executor_(executor),
       services_(services),

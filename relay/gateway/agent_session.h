@@ -15,7 +15,7 @@
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
 #include "shared/link/session.h"
-#include "shared/tls/stream.h"
+#include "shared/tls/secure_stream.h"
 
 namespace sallyport::gateway {
 
@@ -46,7 +46,7 @@ struct SessionLimits {
 // link, what the store does not take in time stops the reading.
 class AgentSession final : public link::SessionOwner, public jobs::AgentLink, public LiveLink {
  public:
-  AgentSession(const boost::asio::any_io_executor& executor, std::unique_ptr<tls::TlsStream> stream,
+  AgentSession(const boost::asio::any_io_executor& executor, std::unique_ptr<tls::SecureStream> stream,
                std::string address, SessionServices services, SessionLimits limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }

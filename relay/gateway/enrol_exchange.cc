@@ -58,14 +58,14 @@ v1::EnrolResponse response_of(const identity::Enrolment& outcome) {
   return response;
 }
 
-asio::awaitable<Result<void>> answer(tls::TlsStream& stream, const v1::EnrolResponse& response) {
+asio::awaitable<Result<void>> answer(tls::SecureStream& stream, const v1::EnrolResponse& response) {
   Bytes frame;
   const auto payload = response.SerializeAsString();
   mux::append_frame(frame, {mux::kControlChannel, mux::FrameType::control, as_bytes(payload)});
   co_return co_await stream.write_all(frame);
 }
 
-asio::awaitable<Result<void>> exchange(tls::TlsStream& stream, std::string address, identity::Enrolments& enrolments,
+asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string address, identity::Enrolments& enrolments,
                                        const Log& log) {
   SP_CO_TRY(auto request, co_await read_request(stream));
   SP_CO_TRY(auto exporter,
@@ -83,7 +83,7 @@ asio::awaitable<Result<void>> exchange(tls::TlsStream& stream, std::string addre
 
 }  // namespace
 
-asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::TlsStream> stream, std::string address,
+asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
                                       identity::Enrolments& enrolments, const Log& log) {
   auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, enrolments, log));
   if (!done) log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});

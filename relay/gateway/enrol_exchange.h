@@ -2,13 +2,13 @@
 
 #include "relay/identity/enrolment.h"
 #include "shared/base/log.h"
-#include "shared/tls/stream.h"
+#include "shared/tls/secure_stream.h"
 
 namespace sallyport::gateway {
 
 // One enrolment over a fresh TLS session without client certificate: one request, one answer, end (docs/protocol.md).
 // Everything the caller sends is bounded, and so is the time it takes.
-boost::asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::TlsStream> stream, std::string address,
+boost::asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
                                              identity::Enrolments& enrolments, const Log& log);
 
 }  // namespace sallyport::gateway

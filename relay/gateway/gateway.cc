@@ -177,7 +177,7 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
   co_await serve_link(std::move(*handshake), address);
 }
 
-asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address) {
+asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address) {
   AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions, limits_.session);
   const Entry entry(*this, session);
   co_await session.run();

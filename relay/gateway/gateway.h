@@ -6,7 +6,7 @@
 #include "relay/identity/revocations.h"
 #include "shared/async/accept.h"
 #include "shared/base/metrics.h"
-#include "shared/tls/context.h"
+#include "shared/tls/stream.h"
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -50,7 +50,7 @@ class Gateway {
   boost::asio::awaitable<void> accept_loop();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
   boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket);
-  boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::TlsStream> stream, std::string address);
+  boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
 
   boost::asio::any_io_executor executor_;

@@ -1,10 +1,7 @@
 #pragma once
 
-#include "shared/async/byte_stream.h"
-#include "shared/base/clock.h"
-#include "shared/tls/context.h"
-#include "shared/tls/peer_identity.h"
 #include "shared/tls/refusal.h"
+#include "shared/tls/secure_stream.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -12,21 +9,11 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sallyport::tls {
-
-struct SessionFacts {
-  std::string version;                          // "TLSv1.3"
-  std::string cipher;                           // "TLS_AES_128_GCM_SHA256"
-  std::string protocol;                         // the ALPN name both agreed on
-  std::vector<crypto::Certificate> peer_chain;  // verified, leaf first, root last; empty when the peer showed none
-  std::optional<PeerIdentity> agent;            // on the relay's end of a link
-};
 
 // TLS over one connected TCP socket, which it owns. Belongs to the socket's executor: use it there only. One read and
 // one write may be under way at a time. Reads give at most one record (16 KiB) each; large writes leave in pieces of 64
@@ -36,7 +23,7 @@ struct SessionFacts {
 // broke; Errc::unauthenticated when the peer refused with an alert (with TLS 1.3 an agent learns here that the relay
 // did not accept its certificate). After a failed or cancelled write only close() is left, because a part may have gone
 // out.
-class TlsStream final : public ByteStream {
+class TlsStream final : public SecureStream {
  public:
   struct Impl;
   explicit TlsStream(std::shared_ptr<Impl> impl);
@@ -46,14 +33,10 @@ class TlsStream final : public ByteStream {
   boost::asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override;
   // Sends close_notify if the socket takes it at once and no write was cut off, and closes the socket.
   void close() noexcept override;
-  // The unhurried end after a last message, with no other operation under way: sends close_notify, drops what still
-  // arrives until the peer closes or `deadline`, then closes. Without it the kernel may reset the connection and lose
-  // the message.
-  boost::asio::awaitable<void> finish(SteadyTime deadline);
+  boost::asio::awaitable<void> finish(SteadyTime deadline) override;
 
-  const SessionFacts& facts() const;
-  // RFC 8446 §7.5 (RFC 5705 on TLS 1.2, only with extended master secret), without context.
-  Result<Bytes> export_keying_material(std::string_view label, std::size_t length) const;
+  const SessionFacts& facts() const override;
+  Result<Bytes> export_keying_material(std::string_view label, std::size_t length) const override;
 
  private:
   std::shared_ptr<Impl> impl_;  // shared with operations under way, so that the owner may die first
