@@ -42,7 +42,8 @@ sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/crypto shared/async agent/platform proto)
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
-sallyport_module(agent/app USES agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
+sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/link agent/platform)
+sallyport_module(agent/app USES agent/doctor agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
                  agent/connectors/sql)
 sallyport_program(sallyport-agent agent/app)

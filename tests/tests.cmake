@@ -78,6 +78,10 @@ sallyport_tests(link relay USES agent/link relay/gateway relay/store/sqlite TIME
 if(TARGET link_relay)  # both real sides: the relay's identity services, the agent's link
   target_sources(link_relay PRIVATE unit/relay/identity/world.cc link/agent/tinyproxy.cc unit/shared/tls/meeting.cc)
 endif()
+sallyport_tests(link doctor USES agent/app agent/link relay/gateway relay/store/sqlite TIMEOUT 120)
+if(TARGET link_doctor)  # an agent's examinations of the way to the real gateway
+  target_sources(link_doctor PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc link/agent/tinyproxy.cc)
+endif()
 sallyport_tests(link jobs USES agent/link agent/runner relay/gateway relay/store/sqlite TIMEOUT 180)
 if(TARGET link_jobs)  # the agent's engine on its link to the real gateway
   target_sources(link_jobs PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc

@@ -56,12 +56,6 @@ double random_fraction() {
   return number / 4294967296.0;
 }
 
-// `relay` of agent.yaml goes before the address learnt at enrolment.
-agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity) {
-  if (!config.agent.relay) return identity.relay;
-  return {config.agent.relay->host, config.agent.relay->port};
-}
-
 std::set<std::string, std::less<>> names_of(const policy::Connections& connections) {
   std::set<std::string, std::less<>> names;
   for (const auto& [name, connection] : connections) names.insert(name);
@@ -181,6 +175,11 @@ asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, 
 }
 
 }  // namespace
+
+agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity) {
+  if (!config.agent.relay) return identity.relay;
+  return {config.agent.relay->host, config.agent.relay->port};
+}
 
 Result<std::string> proxy_text(const policy::ProxyConfig& proxy) {
   if (proxy.mode == policy::ProxyConfig::Mode::direct) return "none";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/link/identity.h"
 #include "agent/policy/config.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -17,6 +18,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
 // Trades an enrolment string for an identity and keeps it in the state directory. Errc::conflict when there is one
 // already.
 Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock);
+
+// `relay` of agent.yaml goes before the address learnt at enrolment.
+agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity);
 
 // What a proxy setting of agent.yaml means to the dialer: a URL, "none", or "" for the environment.
 Result<std::string> proxy_text(const policy::ProxyConfig& proxy);

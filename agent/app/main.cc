@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 #include "agent/app/agent_status.h"
 #include "agent/app/ask_status.h"
+#include "agent/app/doctor.h"
 #include "agent/connectors/sql/database.h"
 
 #include "shared/base/json.h"
@@ -27,6 +28,9 @@ constexpr std::string_view kUsage =
     "       sallyport-agent status [--json]  how the agent of this machine is; exit code 0 when it is linked, 1 when "
     "it is "
     "not, 3 when none runs\n"
+    "       sallyport-agent doctor [--json]  what is in the agent's way, from its files to the relay and its systems; "
+    "exit "
+    "code 0 when nothing is\n"
     "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
     "       sallyport-agent version\n\n"
     "options: --config DIR   where the three files are (default: SALLYPORT_CONFIG_DIR, else /etc/sallyport)\n";
@@ -121,6 +125,13 @@ int status(const Words& words) {
   return app::is_linked(*status) ? 0 : 1;
 }
 
+int examine(const Words& words) {
+  const SystemClock clock;
+  const auto report = app::examine(words.config_dir, clock);
+  fmt::print("{}", words.json ? to_pretty_json(doctor::report_value(report)) + "\n" : doctor::report_text(report));
+  return report.healthy() ? 0 : 1;
+}
+
 int dispatch(const Words& words) {
   const std::string word = words.rest.empty() ? "help" : words.rest[0];
   Result<void> outcome;
@@ -132,6 +143,8 @@ int dispatch(const Words& words) {
     outcome = run(words);
   } else if (word == "status" && words.rest.size() == 1) {
     return status(words);
+  } else if (word == "doctor" && words.rest.size() == 1) {
+    return examine(words);
   } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {
     outcome = check(words);
   } else {

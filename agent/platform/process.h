@@ -31,6 +31,9 @@ struct ProcessSpec {
   ProcessLimits limits;
 };
 
+// Whether `program` is a file that this user may run.
+bool is_runnable(const std::string& program);
+
 // Gives a program its standard input. An error ends the process and is returned from run_process.
 class ProcessInput {
  public:

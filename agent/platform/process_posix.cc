@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 
 namespace sallyport::platform {
 namespace {
@@ -137,6 +138,11 @@ class Supervision {
 };
 
 }  // namespace
+
+bool is_runnable(const std::string& program) {
+  std::error_code bad;
+  return std::filesystem::is_regular_file(program, bad) && ::access(program.c_str(), X_OK) == 0;
+}
 
 std::expected<ProcessEnd, ProcessFailure> run_process(const ProcessSpec& spec, SteadyTime deadline,
                                                       std::stop_token stop, ProcessInput& input,

@@ -76,6 +76,7 @@ class Policy {
   const std::map<std::string, ConnectionPolicy, std::less<>>& connections() const { return connections_; }
   const std::map<std::string, SecretRule, std::less<>>& secrets() const { return secrets_; }
   const std::map<std::string, CommandTemplate, std::less<>>& commands() const { return commands_; }
+  const std::vector<TunnelTarget>& tunnels() const { return tunnels_; }
 
  private:
   friend class PolicyReader;

@@ -1,0 +1,132 @@
+#include "agent/app/doctor.h"
+
+#include "agent/app/agent.h"
+#include "agent/app/agent_status.h"
+#include "agent/app/ask_status.h"
+#include "agent/app/engine_on_link.h"
+#include "agent/app/link_visit.h"
+#include "agent/app/system_visits.h"
+#include "agent/doctor/host.h"
+#include "agent/doctor/network.h"
+#include "agent/link/dialer.h"
+#include "agent/platform/host_name.h"
+#include "agent/platform/state_lock.h"
+#include "shared/async/run.h"
+#include "shared/base/json.h"
+#include "shared/base/utf8.h"
+
+#include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
+
+#include <filesystem>
+
+namespace sallyport::app {
+namespace asio = boost::asio;
+using doctor::Finding;
+using doctor::Verdict;
+namespace {
+
+constexpr std::chrono::seconds kForSystem{5};
+constexpr std::chrono::seconds kForLink{15};
+
+// Runs one question on a loop of its own.
+template <class T>
+T ask(asio::awaitable<T> question) {
+  asio::io_context loop(1);
+  const auto answered = [](asio::awaitable<T> asked) -> asio::awaitable<Result<T>> {
+    co_return co_await std::move(asked);
+  };
+  auto answer = run_to_end(loop, answered(std::move(question)), "the examination");
+  if (answer) return *std::move(answer);
+  throw std::runtime_error(answer.error().message);
+}
+
+class Examination {
+ public:
+  Examination(policy::Config config, const Clock& clock)
+      : config_(std::move(config)),
+        clock_(clock),
+        identities_((std::filesystem::path(config_.agent.state_dir) / "identity").string()),
+        identity_(identities_.load()) {}
+
+  doctor::Report run() {
+    add({"configuration", Verdict::good, "agent.yaml, connections.yaml and policy.yaml are good"});
+    add(doctor::examine_state(config_.agent.state_dir));
+    add(doctor::examine_identity(identity_, identity_file().string()));
+    if (identity_) add(doctor::examine_certificate(identity_->chain.front(), clock_));
+    look_at_network();
+    add_all(visit_connections(config_, kForSystem));
+    add_all(visit_commands(config_.policy));
+    add_all(ask(visit_tunnel_targets(config_.policy, kForSystem)));
+    return std::move(report_);
+  }
+
+ private:
+  std::filesystem::path identity_file() const { return std::filesystem::path(config_.agent.state_dir) / "identity"; }
+  void add(Finding finding) { report_.findings.push_back(std::move(finding)); }
+  void add_all(doctor::Findings findings) {
+    for (auto& finding : findings) add(std::move(finding));
+  }
+  void look_at_network();
+  void look_at_link(const agent::Endpoint& relay, const std::string& proxy);
+  void tell_of_running(const Value& status);
+
+  policy::Config config_;
+  const Clock& clock_;
+  agent::FileIdentityStore identities_;
+  Result<agent::Identity> identity_;
+  doctor::Report report_;
+};
+
+void Examination::look_at_network() {
+  if (!identity_)
+    return add({"network", Verdict::skipped, "not looked at: without an identity the relay's address is not known"});
+  const auto proxy = proxy_text(config_.agent.proxy);
+  if (!proxy) return add({"proxy", Verdict::bad, proxy.error().message});
+  const auto relay = relay_address(config_, *identity_);
+  auto journey = ask(doctor::examine_network({.relay = relay,
+                                              .proxy = *proxy,
+                                              .environment = agent::process_environment,
+                                              .root_pin = identity_->root.key_pin(),
+                                              .host_name = with_valid_utf8(platform::host_name())},
+                                             clock_));
+  const bool met = !doctor::Report{.findings = journey.findings}.healthy();
+  add_all(std::move(journey.findings));
+  report_.request = std::move(journey.request);
+  const auto status = ask_status(config_.agent);
+  if (status) return tell_of_running(*status);
+  if (met) return add({"link", Verdict::skipped, "not looked at: the relay was not reached"});
+  look_at_link(relay, *proxy);
+}
+
+void Examination::look_at_link(const agent::Endpoint& relay, const std::string& proxy) {
+  const auto lock = platform::StateLock::take(config_.agent.state_dir);
+  if (!lock) return add({"link", Verdict::note, lock.error().message});
+  const agent::Dialer dialer(proxy, agent::process_environment);
+  agent::TlsTransport transport(dialer, identities_, clock_);
+  const auto visit = ask(visit_relay(transport, relay, to_json(connection_summary(config_.connections, {})), clock_,
+                                     std::chrono::steady_clock::now() + kForLink));
+  if (!visit)
+    return add({"link", Verdict::bad, visit.error().message,
+                "ask whoever runs the relay for the reason in its log (link.refused)"});
+  add({"link", Verdict::good,
+       fmt::format("the relay takes this agent's link ({}, round trip {} ms)", visit->relay_software,
+                   visit->round_trip.count())});
+  add(doctor::examine_clock(visit->clock_ahead));
+}
+
+void Examination::tell_of_running(const Value& status) {
+  if (is_linked(status)) return add({"link", Verdict::good, "the agent that runs here is linked"});
+  add({"link", Verdict::bad, "the agent that runs here has no link", "see: sallyport-agent status"});
+}
+
+}  // namespace
+
+doctor::Report examine(const std::string& directory, const Clock& clock) {
+  auto config = policy::load_config(directory);
+  if (config) return Examination(*std::move(config), clock).run();
+  return {
+      {{"configuration", Verdict::bad, yaml::to_error(config.error()).message, "see: sallyport-agent config check"}}};
+}
+
+}  // namespace sallyport::app

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "agent/doctor/finding.h"
+#include "shared/base/clock.h"
+
+#include <string>
+
+namespace sallyport::app {
+
+// Looks at everything that an agent with the configuration in `directory` needs, from its files to the relay and the
+// systems it works with. Changes nothing. While no agent runs it also links once, as the agent would; while one runs it
+// asks that one instead. Blocks, half a minute or so; longer with many connections that do not answer.
+doctor::Report examine(const std::string& directory, const Clock& clock);
+
+}  // namespace sallyport::app

@@ -1,0 +1,91 @@
+#include "agent/app/system_visits.h"
+
+#include "agent/connectors/sql/database.h"
+#include "agent/link/dialer.h"
+#include "agent/platform/beneath.h"
+#include "agent/platform/process.h"
+#include "agent/vault/vault.h"
+#include "shared/async/timeout.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::app {
+namespace asio = boost::asio;
+namespace sql = connectors::sql;
+using doctor::Finding;
+using doctor::Verdict;
+namespace {
+
+constexpr std::string_view kConnection = "connection";
+
+Result<void> visit(const policy::FileConnection& file) {
+  SP_TRY(const auto root, platform::Root::open(file.root));
+  SP_TRY(const auto opened, root.open_directory("."));
+  return {};
+}
+
+Result<void> visit(const policy::SqlConnection& settings, const sql::CallLimits& limits) {
+  const vault::LocalVault vault;
+  const auto* server = std::get_if<policy::PostgresConnection>(&settings.server);
+  if (server != nullptr) SP_CHECK(sql::check_postgres_client());
+  const auto database = server != nullptr ? sql::make_postgres(*server, vault)
+                                          : sql::make_sqlite(std::get<policy::SqliteConnection>(settings.server), 0);
+  const auto connection = database->connect(limits);
+  if (connection) return {};
+  return fail(Errc::unavailable, connection.error().error_class() + ": " + connection.error().message);
+}
+
+Finding found(std::string_view what, const Result<void>& outcome, std::string good) {
+  if (outcome) return {std::string(kConnection), Verdict::good, std::move(good)};
+  return {std::string(kConnection), Verdict::bad, fmt::format("{}: {}", what, outcome.error().message),
+          "jobs that use it fail until it works"};
+}
+
+asio::awaitable<Finding> visit_target(policy::TunnelTarget target, std::chrono::milliseconds patience) {
+  const agent::Endpoint at{target.host, target.port};
+  const auto socket = co_await agent::connect_tcp(at, std::chrono::steady_clock::now() + patience);
+  if (socket) co_return Finding{"tunnel", Verdict::good, fmt::format("{} takes connections", to_string(at))};
+  co_return Finding{"tunnel", Verdict::note,
+                    fmt::format("{} does not answer: {}", to_string(at), socket.error().message),
+                    fmt::format("connections through a tunnel to it are refused as unreachable ({})", target.rule)};
+}
+
+}  // namespace
+
+doctor::Findings visit_connections(const policy::Config& config, std::chrono::milliseconds patience) {
+  doctor::Findings findings;
+  for (const auto& [name, connection] : config.connections) {
+    const auto what = fmt::format("{} ({})", name, connection.kind());
+    if (const auto* file = connection.file()) {
+      findings.push_back(found(what, visit(*file), what + " can be entered"));
+    } else if (const auto* settings = connection.sql()) {
+      const sql::CallLimits limits{std::chrono::steady_clock::now() + patience, {}};
+      findings.push_back(found(what, visit(*settings, limits), what + " takes this agent's login"));
+    }
+  }
+  return findings;
+}
+
+doctor::Findings visit_commands(const policy::Policy& policy) {
+  doctor::Findings findings;
+  for (const auto& [name, command] : policy.commands()) {
+    const auto& program = command.argv.front();
+    if (platform::is_runnable(program)) {
+      findings.push_back({"command", Verdict::good, fmt::format("{} runs {}", name, program)});
+    } else {
+      findings.push_back({"command", Verdict::bad,
+                          fmt::format("{}: {} is no program that this user may run", name, program),
+                          fmt::format("install it, or correct {}", command.rule)});
+    }
+  }
+  return findings;
+}
+
+asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
+                                                       std::chrono::milliseconds patience) {
+  doctor::Findings findings;
+  for (const auto& target : policy.tunnels()) findings.push_back(co_await visit_target(target, patience));
+  co_return findings;
+}
+
+}  // namespace sallyport::app
