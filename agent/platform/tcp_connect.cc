@@ -17,18 +17,30 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
+Errc code_of(const boost::system::error_code& why) {
+  using boost::system::errc::no_buffer_space;
+  using boost::system::errc::not_enough_memory;
+  using boost::system::errc::too_many_files_open;
+  using boost::system::errc::too_many_files_open_in_system;
+  const bool short_of = why == too_many_files_open || why == too_many_files_open_in_system || why == no_buffer_space ||
+                        why == not_enough_memory;
+  return short_of ? Errc::exhausted : Errc::unavailable;
+}
+
 struct Race {
   explicit Race(const asio::any_io_executor& on)
-      : changed(on), attempts(on, [this](const auto&, const auto& why) { lose(why); }) {}
+      : changed(on), attempts(on, [this](const auto&, const auto& why) { lose({Errc::unavailable, why}); }) {}
 
-  void lose(const std::string& problem) {
-    problems += (problems.empty() ? "" : "; ") + problem;
+  void lose(const Error& problem) {
+    problems += (problems.empty() ? "" : "; ") + problem.message;
+    if (problem.code == Errc::exhausted) why = Errc::exhausted;
     ++lost;
     changed.set();
   }
 
   std::optional<tcp::socket> winner;
   std::string problems;
+  Errc why = Errc::unavailable;
   std::vector<std::string> waited_for;
   std::size_t begun = 0;
   std::size_t lost = 0;
@@ -42,7 +54,7 @@ asio::awaitable<void> attempt(Race& race, tcp::endpoint address) {
   auto socket = co_await connect_one(address);
   if (!socket) {
     race.waited_for.erase(std::ranges::find(race.waited_for, name));
-    co_return race.lose(name + ": " + socket.error().message);
+    co_return race.lose({socket.error().code, name + ": " + socket.error().message});
   }
   if (!race.winner) race.winner.emplace(std::move(*socket));
   race.changed.set();
@@ -70,7 +82,7 @@ asio::awaitable<void> run_race(Race& race, const std::vector<tcp::endpoint>& add
 Result<tcp::socket> outcome_of(Race& race, std::size_t addresses, bool cancelled) {
   if (race.winner) return *std::move(race.winner);
   if (cancelled) return fail(Errc::cancelled, "cancelled while it was connecting");
-  if (race.lost == addresses) return fail(Errc::unavailable, race.problems);
+  if (race.lost == addresses) return fail(race.why, race.problems);
   return fail(Errc::timed_out, fmt::format("{}{}no answer in time from {}", race.problems,
                                            race.problems.empty() ? "" : "; ", fmt::join(race.waited_for, ", ")));
 }
@@ -80,7 +92,7 @@ Result<tcp::socket> outcome_of(Race& race, std::size_t addresses, bool cancelled
 asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
   tcp::socket socket(co_await asio::this_coro::executor);
   const auto [bad] = co_await socket.async_connect(address, asio::as_tuple(asio::use_awaitable));
-  if (bad) co_return fail(Errc::unavailable, bad.message());
+  if (bad) co_return fail(code_of(bad), bad.message());
   co_return socket;
 }
 

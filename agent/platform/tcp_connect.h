@@ -11,13 +11,14 @@
 
 namespace sallyport::platform {
 
-// One attempt, for as long as the system takes; end it with a deadline.
+// One attempt, for as long as the system takes; end it with a deadline. exhausted: this machine has no file, port or
+// memory left for it; otherwise unavailable.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_one(boost::asio::ip::tcp::endpoint address);
 
 // Connections are begun to all addresses in turn, a family of addresses after the other, each `apart` after the one
 // before or at once when none is under way any more; the first that stands wins (RFC 8305 sections 4 and 5, with the
 // order within a family left to the resolver). The error names every address and what became of it: timed_out when
-// `deadline` passed, unavailable, cancelled.
+// `deadline` passed, unavailable, exhausted when that was why one of them could not even be tried, cancelled.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_first(
     std::vector<boost::asio::ip::tcp::endpoint> addresses, std::chrono::milliseconds apart, SteadyTime deadline);
 

@@ -60,7 +60,7 @@ asio::awaitable<void> TunnelServer::serve(link::Session& session) {
     if (!incoming) break;
     if (connections.size() >= options_.connections) {
       if (repeats_.is_new("too_many"))
-        log_.warn("tunnel.too_many", {{"open", connections.size()}, {"purpose", incoming->purpose}});
+        log_.warn("tunnel.too_many", {{"open", connections.size()}});
       incoming->channel.reset(mux::ResetCode::exhausted,
                               fmt::format("the agent carries {} connections and takes no more", connections.size()));
       continue;

@@ -210,9 +210,9 @@ void Entrance::welcome(Accepted accepted) {
   if (auto why = refusal_of(source)) {
     reset(accepted.socket);
     parts_.figures.count(why->end);
-    return account(why->end, Passage(executor_, begun(source), {}).record(*why, parts_.clock.wall()));
+    return account(why->end, Passage(begun(source), {}).record(*why, parts_.clock.wall()));
   }
-  auto passage = std::make_shared<Passage>(executor_, begun(source), parts_.clock.steady());
+  auto passage = std::make_shared<Passage>(begun(source), parts_.clock.steady());
   auto place = std::make_unique<Place>(*this, std::move(passage));
   parts_.wake();
   parts_.tasks.spawn("connection", serve(shared_from_this(), std::move(place), std::move(accepted.socket)));

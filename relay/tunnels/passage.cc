@@ -2,8 +2,6 @@
 
 #include "shared/base/utf8.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include <utility>
 
 namespace sallyport::tunnels {
@@ -12,15 +10,13 @@ namespace asio = boost::asio;
 void Passage::cut(Ending why) {
   if (why_cut_) return;
   why_cut_ = std::move(why);
-  cut_.set();
+  cut_.request();
 }
 
 asio::awaitable<Ending> Passage::carry(asio::ip::tcp::socket& socket, link::Channel& channel,
                                        tunnel::SpliceLimits limits) {
-  using namespace asio::experimental::awaitable_operators;
-  auto first = co_await (tunnel::splice(socket, channel, flow_, limits) || cut_.wait());
-  const auto* outcome = std::get_if<tunnel::SpliceOutcome>(&first);
-  if (outcome != nullptr && outcome->end != tunnel::SpliceEnd::stopped) co_return ending_of(*outcome);
+  const auto outcome = co_await tunnel::splice(socket, channel, flow_, limits, &cut_);
+  if (outcome.end != tunnel::SpliceEnd::stopped) co_return ending_of(outcome);
   co_return why_cut_.value_or(Ending{ConnectionEnd::relay_stopped});
 }
 

@@ -2,7 +2,6 @@
 
 #include "relay/store/tunnels.h"
 #include "relay/tunnels/connection_end.h"
-#include "shared/async/event.h"
 
 namespace sallyport::tunnels {
 
@@ -10,8 +9,7 @@ namespace sallyport::tunnels {
 class Passage {
  public:
   // `begun` is its access record as it begins, at `now`.
-  Passage(const boost::asio::any_io_executor& executor, store::TunnelConnection begun, SteadyTime now)
-      : record_(std::move(begun)), since_(now), cut_(executor) {}
+  Passage(store::TunnelConnection begun, SteadyTime now) : record_(std::move(begun)), since_(now) {}
 
   // Ends it with a reset on both sides, also when it has not been carried yet. The first reason holds.
   void cut(Ending why);
@@ -41,7 +39,7 @@ class Passage {
   tunnel::Flow counted_;
   std::optional<tunnel::Flow> noted_;
   SteadyTime since_;
-  Event cut_;
+  tunnel::SpliceStop cut_;
   std::optional<Ending> why_cut_;
 };
 

@@ -24,7 +24,7 @@ struct Sending {
   Sending& operator=(const Sending&) = delete;
   ~Sending() {
     state->sending = false;
-    state->sender_gone.set();
+    if (state->waiting) state->waiting->sender_gone.set();
     if (whole || state->core->ended.is_set() || state->core->mux.peer_reset(state->number)) return;
     state->core->mux.reset(state->number, mux::ResetCode::cancelled, "a write was broken off");
     state->core->wake_writer();
@@ -34,7 +34,7 @@ struct Sending {
 // Returns when a read may find something, at the latest when the link ended.
 asio::awaitable<Result<void>> wait_for_more(std::shared_ptr<ChannelState> state) {
   if (state->core->ended.is_set()) co_return std::unexpected(state->core->ended_error());
-  co_await state->readable.wait();
+  co_await state->waits().readable.wait();
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
     co_return fail(Errc::cancelled, "the read was cancelled");
   }
@@ -42,7 +42,7 @@ asio::awaitable<Result<void>> wait_for_more(std::shared_ptr<ChannelState> state)
 }
 
 Result<std::optional<std::size_t>> read_now(ChannelState& state, std::span<std::byte> into) {
-  state.readable.clear();
+  if (state.waiting) state.waiting->readable.clear();
   auto count = state.core->mux.read(state.number, into);
   state.core->wake_writer();
   return count;
@@ -58,8 +58,8 @@ Result<std::optional<std::size_t>> feed_messages(ChannelState& state) {
 
 asio::awaitable<Result<void>> wait_turn(std::shared_ptr<ChannelState> state) {
   while (state->sending) {
-    state->sender_gone.clear();
-    co_await state->sender_gone.wait();
+    state->waits().sender_gone.clear();
+    co_await state->waits().sender_gone.wait();
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
       co_return fail(Errc::cancelled, "cancelled before the first byte was sent");
     }
@@ -71,12 +71,12 @@ asio::awaitable<Result<void>> write_to(std::shared_ptr<ChannelState> state, std:
   auto& core = *state->core;
   while (!bytes.empty()) {
     if (core.ended.is_set()) co_return std::unexpected(core.ended_error());
-    state->writable.clear();
+    if (state->waiting) state->waiting->writable.clear();
     SP_CO_TRY(const auto count, core.mux.write(state->number, bytes));
     core.wake_writer();
     bytes = bytes.subspan(count);
     if (bytes.empty()) break;
-    co_await state->writable.wait();
+    co_await state->waits().writable.wait();
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
       co_return fail(Errc::cancelled, "the write was cancelled");
     }
@@ -92,7 +92,9 @@ Channel& Channel::operator=(Channel&& other) noexcept {
 }
 
 Channel::~Channel() {
-  if (state_) state_->core->release(state_->number);
+  if (!state_) return;
+  state_->watcher = nullptr;
+  state_->core->release(state_->number);
 }
 
 mux::ChannelNumber Channel::number() const { return state_->number; }
@@ -111,7 +113,7 @@ bool Channel::readable() const { return state_->core->ended.is_set() || state_->
 asio::awaitable<Result<void>> Channel::wait_readable() const {
   auto state = state_;
   while (!state->core->ended.is_set() && !state->core->mux.readable(state->number)) {
-    state->readable.clear();
+    if (state->waiting) state->waiting->readable.clear();
     SP_CO_CHECK(co_await wait_for_more(state));
   }
   co_return Result<void>();
@@ -119,12 +121,48 @@ asio::awaitable<Result<void>> Channel::wait_readable() const {
 
 asio::awaitable<Error> Channel::wait_broken() const {
   auto state = state_;
-  if (!state->core->ended.is_set()) co_await state->broken.wait();
+  if (!state->core->ended.is_set() && !state->core->mux.peer_reset(state->number)) {
+    co_await state->waits().broken.wait();
+  }
   if (const auto reset = state->core->mux.peer_reset(state->number)) {
     co_return mux::reset_error(state->number, *reset);
   }
   if (state->core->ended.is_set()) co_return state->core->ended_error();
   co_return Error{Errc::cancelled, "the wait was cancelled"};
+}
+
+void Channel::watch(ChannelWatcher* watcher) const {
+  state_->watcher = watcher;
+  state_->core->mux.set_arrival(state_->number, watcher ? mux::Arrival::offered : mux::Arrival::kept);
+}
+
+Result<std::optional<std::span<const std::byte>>> Channel::peek() const {
+  auto& core = *state_->core;
+  SP_TRY(const auto bytes, core.mux.peek(state_->number));
+  if (!bytes && core.ended.is_set()) return std::unexpected(core.ended_error());
+  return bytes;
+}
+
+void Channel::consume(std::size_t count) const {
+  state_->core->mux.consume(state_->number, count);
+  state_->core->wake_writer();
+}
+
+Result<mux::WriteRoom> Channel::prepare(std::size_t most) const {
+  if (state_->core->ended.is_set()) return std::unexpected(state_->core->ended_error());
+  return state_->core->mux.prepare(state_->number, most);
+}
+
+void Channel::commit(std::size_t count) const {
+  state_->core->mux.commit(state_->number, count);
+  state_->core->wake_writer();
+}
+
+std::optional<Error> Channel::broken() const {
+  const auto& core = *state_->core;
+  if (const auto reset = core.mux.peer_reset(state_->number)) return mux::reset_error(state_->number, *reset);
+  if (core.ended.is_set()) return core.ended_error();
+  return std::nullopt;
 }
 
 std::optional<mux::PeerReset> Channel::peer_reset() const { return state_->core->mux.peer_reset(state_->number); }
@@ -148,8 +186,9 @@ Result<void> Channel::finish() const {
 void Channel::reset(mux::ResetCode code, std::string_view text, mux::Unsent unsent) const {
   state_->core->mux.reset(state_->number, code, text, unsent);
   state_->core->wake_writer();
-  state_->readable.set();
-  state_->writable.set();
+  if (!state_->waiting) return;
+  state_->waiting->readable.set();
+  state_->waiting->writable.set();
 }
 
 asio::awaitable<Result<void>> Channel::send_message(std::string message) const {

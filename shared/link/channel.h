@@ -1,7 +1,7 @@
 #pragma once
 
 #include "shared/base/value.h"
-#include "shared/mux/frame.h"
+#include "shared/mux/frame_writer.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -14,6 +14,19 @@
 namespace sallyport::link {
 
 struct ChannelState;
+
+// Hears at once what happens to a channel, in place of a coroutine that waits for it. Called on the link's executor
+// from within its loops: what it does there is short, does not throw, and does not destroy the channel. It may use the
+// channel otherwise.
+class ChannelWatcher {
+ public:
+  virtual ~ChannelWatcher() = default;
+  // Bytes that came while nothing was unread. Gives how many of them it took; the others it finds with peek().
+  virtual std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) = 0;
+  virtual void on_readable() = 0;  // there is something else to peek() at, such as an end
+  virtual void on_writable() = 0;  // prepare() may give room again
+  virtual void on_broken() = 0;    // the other side has reset the channel, or the link has ended
+};
 
 // One numbered byte flow of a link, half-closable like TCP. The handle may outlive its session: operations then say
 // Errc::unavailable. Dropping it without finish() resets the channel; after finish() all that was written still goes.
@@ -43,6 +56,19 @@ class Channel {
   // Returns when the other side has reset the channel or the link has ended: at once, whatever still lies unread
   // before that. Gives the reason; Errc::cancelled when it was cancelled.
   boost::asio::awaitable<Error> wait_broken() const;
+  // --- for one watcher, without waiting. It is told from now on; nullptr: nobody is. It is no longer told when the
+  // handle dies.
+  void watch(ChannelWatcher* watcher) const;
+  // The next bytes, until the next call of any member (empty: the other side finished); nullopt: none are there yet.
+  Result<std::optional<std::span<const std::byte>>> peek() const;
+  void consume(std::size_t count) const;  // at most what peek() gave
+  // Where `most` bytes at the most may be put now, until the next call of any member, and then how many were. Size 0:
+  // on_writable() tells when there is room again.
+  Result<mux::WriteRoom> prepare(std::size_t most) const;
+  void commit(std::size_t count) const;
+  // Why the channel is broken; nullopt: it is not.
+  std::optional<Error> broken() const;
+
   // The other side's reset; nullopt also when it was this side's, or the link ended.
   std::optional<mux::PeerReset> peer_reset() const;
 

@@ -1,14 +1,32 @@
 #include "shared/link/link_core.h"
 
+#include "shared/link/channel.h"
+
 namespace sallyport::link {
 
-ChannelState::ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber channel)
-    : core(std::move(link)),
-      number(channel),
-      readable(core->executor),
-      writable(core->executor),
-      broken(core->executor),
-      sender_gone(core->executor) {}
+ChannelState::Waits& ChannelState::waits() {
+  if (!waiting) waiting = std::make_unique<Waits>(core->executor);
+  return *waiting;
+}
+
+void ChannelState::became_readable() {
+  if (waiting) waiting->readable.set();
+  if (watcher) watcher->on_readable();
+}
+
+void ChannelState::became_writable() {
+  if (waiting) waiting->writable.set();
+  if (watcher) watcher->on_writable();
+}
+
+void ChannelState::became_broken() {
+  if (waiting) {
+    waiting->readable.set();
+    waiting->writable.set();
+    waiting->broken.set();
+  }
+  if (watcher) watcher->on_broken();
+}
 
 LinkCore::LinkCore(const boost::asio::any_io_executor& on, mux::Side side, mux::MuxLimits limits, const Clock& clock)
     : executor(on),
@@ -41,27 +59,31 @@ void LinkCore::end(EndReason reason) {
   output.set();
   channels_changed.set();
   for (const auto& [number, weak] : attached) {
-    const auto state = weak.lock();
-    if (!state) continue;
-    state->readable.set();
-    state->writable.set();
-    state->broken.set();
+    if (const auto state = weak.lock()) state->became_broken();
   }
+}
+
+void LinkCore::hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes) {
+  const auto state = find(number);
+  mux.take_offered(number, bytes, state && state->watcher ? state->watcher->on_bytes(bytes) : 0);
 }
 
 void LinkCore::wake_writer() {
   if (mux.has_output()) output.set();
 }
 
+// Once each: a watcher writes at once, and may be cut short again.
 void LinkCore::wake_blocked() {
-  while (const auto number = mux.next_writable()) {
-    if (auto* state = find(*number)) state->writable.set();
+  for (auto left = mux.blocked(); left > 0; --left) {
+    const auto number = mux.next_writable();
+    if (!number) return;
+    if (const auto state = find(*number)) state->became_writable();
   }
 }
 
-ChannelState* LinkCore::find(mux::ChannelNumber number) {
+std::shared_ptr<ChannelState> LinkCore::find(mux::ChannelNumber number) const {
   const auto at = attached.find(number);
-  return at == attached.end() ? nullptr : at->second.lock().get();
+  return at == attached.end() ? nullptr : at->second.lock();
 }
 
 Error LinkCore::ended_error() const {

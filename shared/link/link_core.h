@@ -15,17 +15,30 @@ namespace sallyport::link {
 
 struct LinkCore;
 
+class ChannelWatcher;
+
 // What a Channel handle shares with operations under way.
 struct ChannelState {
-  ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber channel);
+  // What coroutines of this channel wait for; there from the first wait on.
+  struct Waits {
+    explicit Waits(const boost::asio::any_io_executor& on) : readable(on), writable(on), broken(on), sender_gone(on) {}
+    Event readable;
+    Event writable;
+    Event broken;       // the peer reset the channel, or the link ended
+    Event sender_gone;  // the message that was being sent is through
+  };
+
+  ChannelState(std::shared_ptr<LinkCore> link, mux::ChannelNumber channel) : core(std::move(link)), number(channel) {}
+  Waits& waits();
+  void became_readable();
+  void became_writable();
+  void became_broken();
 
   std::shared_ptr<LinkCore> core;
   mux::ChannelNumber number;
-  Event readable;
-  Event writable;
-  Event broken;          // the peer reset the channel, or the link ended
-  Event sender_gone;     // the message that was being sent is through
-  bool sending = false;  // a message is being sent
+  bool sending = false;               // a message is being sent
+  ChannelWatcher* watcher = nullptr;  // hears it all besides
+  std::unique_ptr<Waits> waiting;
   mux::MessageReader messages;
 };
 
@@ -38,9 +51,11 @@ struct LinkCore : std::enable_shared_from_this<LinkCore> {
   void release(mux::ChannelNumber number);
   // Records the reason if it is the first, and wakes everybody who waits on this link.
   void end(EndReason reason);
+  // Bytes of `offered` events of one channel to its watcher.
+  void hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes);
   void wake_writer();   // if there is something to write
   void wake_blocked();  // after a batch was taken
-  ChannelState* find(mux::ChannelNumber number);
+  std::shared_ptr<ChannelState> find(mux::ChannelNumber number) const;
   Error ended_error() const;
 
   boost::asio::any_io_executor executor;

@@ -33,11 +33,11 @@ void Session::Impl::on_event(const mux::MuxEvent& event) {
   using Kind = mux::MuxEvent::Kind;
   if (event.kind == Kind::control) return on_control(event.payload);
   if (event.kind == Kind::opened) return on_open(event.channel, as_text(event.payload));
-  auto* state = core->find(event.channel);
+  const auto state = core->find(event.channel);
   if (!state) return;
-  if (event.kind != Kind::writable) state->readable.set();
-  if (event.kind != Kind::readable) state->writable.set();
-  if (event.kind == Kind::broken) state->broken.set();
+  if (event.kind == Kind::readable) state->became_readable();
+  if (event.kind == Kind::writable) state->became_writable();
+  if (event.kind == Kind::broken) state->became_broken();
 }
 
 void Session::Impl::on_open(mux::ChannelNumber number, std::string_view purpose) {

@@ -6,6 +6,8 @@
 #include "shared/link/session.h"
 
 #include <deque>
+#include <memory>
+#include <span>
 
 namespace sallyport::link {
 
@@ -26,6 +28,8 @@ struct Session::Impl {
   boost::asio::awaitable<void> drain_loop(SteadyTime until);
   boost::asio::awaitable<void> farewell();
   bool take_bytes(std::span<const std::byte> bytes);
+  std::span<std::byte> large_chunk();
+  void rest();  // gives back memory that nobody has needed lately
 
   // --- what arrives (session_dispatch.cc)
   void on_event(const mux::MuxEvent& event);
@@ -48,6 +52,10 @@ struct Session::Impl {
   SessionOwner& owner;
   const Clock& clock;
   std::shared_ptr<LinkCore> core;
+
+  mux::Batch batch;                    // the writer's
+  std::unique_ptr<std::byte[]> chunk;  // the reader's, while much comes
+  bool chunk_used = false;             // since the last rest()
 
   TaskGroup transfer;  // reader and writer: they see the last message off
   TaskGroup work;      // everything else

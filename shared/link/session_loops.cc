@@ -6,46 +6,102 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
 
 namespace sallyport::link {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kReadSize = 16u << 10;  // one TLS record
+constexpr std::size_t kSmallRead = 4u << 10;
+constexpr std::size_t kLargeRead = 64u << 10;
 
 struct SetAtExit {
   Event& event;
   ~SetAtExit() { event.set(); }
 };
 
+// Gathers what is offered to one channel in a row, so that its watcher has it all at once.
+class Offers {
+ public:
+  Offers(LinkCore& core, std::span<const std::byte> fed) : core_(core), fed_(fed) {}
+
+  void add(mux::ChannelNumber channel, std::span<const std::byte> payload) {
+    if (channel != channel_ || count_ == payloads_.size()) hand_over();
+    channel_ = channel;
+    payloads_[count_++] = payload;
+    if (!is_fed(payload)) hand_over();  // it is the mux's own, and gone with its next call
+  }
+  void hand_over() {
+    const auto count = std::exchange(count_, 0);
+    if (count > 0) core_.hand_over(channel_, std::span(payloads_).first(count));
+  }
+
+ private:
+  bool is_fed(std::span<const std::byte> payload) const {
+    const auto* const end = std::to_address(fed_.end());
+    return !std::less<>()(payload.data(), fed_.data()) && std::less<>()(payload.data(), end);
+  }
+
+  LinkCore& core_;
+  std::span<const std::byte> fed_;
+  mux::ChannelNumber channel_ = 0;
+  std::array<std::span<const std::byte>, 8> payloads_;
+  std::size_t count_ = 0;
+};
+
 }  // namespace
 
+// With little to read it holds little memory. What fills that is followed by more.
 asio::awaitable<void> Session::Impl::read_loop() {
   SetAtExit gone{silent};
-  Bytes chunk(kReadSize);
-  for (;;) {
-    const auto count = co_await stream->read_some(chunk);
+  std::array<std::byte, kSmallRead> little;
+  for (bool much = false;;) {
+    const auto into = much ? large_chunk() : std::span<std::byte>(little);
+    const auto count = co_await stream->read_some(into);
     if (!count) co_return end(LinkEnd::stream_failed, count.error().message);
     if (*count == 0) {
       const auto how = drain_until ? LinkEnd::drained : LinkEnd::peer_closed;
       co_return end(how, "the other side closed the connection");
     }
+    much = *count >= little.size();
     // After the end the rest is read and dropped, so that the last message is not lost to a TCP reset.
-    if (!core->ended.is_set()) take_bytes(std::span(chunk).first(*count));
+    if (!core->ended.is_set()) take_bytes(into.first(*count));
   }
+}
+
+std::span<std::byte> Session::Impl::large_chunk() {
+  if (!chunk) chunk = std::make_unique_for_overwrite<std::byte[]>(kLargeRead);
+  chunk_used = true;
+  return {chunk.get(), kLargeRead};
+}
+
+void Session::Impl::rest() {
+  if (!std::exchange(chunk_used, false)) chunk.reset();
+  if (batch.empty()) batch.rest();
+  core->mux.rest();
 }
 
 bool Session::Impl::take_bytes(std::span<const std::byte> bytes) {
   core->mux.feed(bytes);
+  Offers offers(*core, bytes);
   while (!core->ended.is_set()) {
     auto event = core->mux.next();
     if (!event) {
+      offers.hand_over();
       break_off(event.error().message);
       return false;
     }
     if (!*event) break;
-    on_event(**event);
+    if ((*event)->kind == mux::MuxEvent::Kind::offered) {
+      offers.add((*event)->channel, (*event)->payload);
+    } else {
+      offers.hand_over();
+      on_event(**event);
+    }
   }
+  offers.hand_over();
   core->wake_writer();
   core->channels_changed.set();
   return !core->ended.is_set();
@@ -53,17 +109,16 @@ bool Session::Impl::take_bytes(std::span<const std::byte> bytes) {
 
 asio::awaitable<void> Session::Impl::write_loop() {
   SetAtExit gone{written};
-  Bytes batch;
   for (;;) {
     core->output.clear();
     core->mux.take_batch(batch);
     if (batch.empty()) {
       if (core->ended.is_set()) co_return;
-      batch = {};  // an idle link holds no buffer
       co_await core->output.wait();
       continue;
     }
-    const auto outcome = co_await stream->write_all(batch);
+    const auto outcome = co_await stream->write_pieces(batch.pieces());
+    batch.clear();
     if (!outcome) co_return end(LinkEnd::stream_failed, outcome.error().message);
     core->wake_blocked();
   }
@@ -118,6 +173,7 @@ asio::awaitable<void> Session::Impl::heartbeat() {
       last_ping_at = now;
       send(message);
       next_ping = now + interval;
+      rest();
     }
     co_await never.wait_until(std::min(next_ping, last_proof + patience));
   }

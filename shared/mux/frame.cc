@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::mux {
 namespace {
@@ -71,9 +72,18 @@ std::uint32_t read_u32(std::span<const std::byte, 4> bytes) {
   return byte_at(bytes, 0) << 24 | byte_at(bytes, 1) << 16 | byte_at(bytes, 2) << 8 | byte_at(bytes, 3);
 }
 
+void write_header(std::span<std::byte, kHeaderSize> into, ChannelNumber channel, FrameType type, std::size_t length) {
+  const auto put = [&](std::size_t at, std::uint32_t value) {
+    for (std::size_t i = 0; i < 4; ++i) into[at + i] = static_cast<std::byte>(value >> (24 - 8 * i));
+  };
+  put(0, channel);
+  put(4, static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(length));
+}
+
 void append_frame(Bytes& out, const Frame& frame) {
-  append_u32(out, frame.channel);
-  append_u32(out, static_cast<std::uint32_t>(frame.type) << 24 | static_cast<std::uint32_t>(frame.payload.size()));
+  std::array<std::byte, kHeaderSize> header;
+  write_header(header, frame.channel, frame.type, frame.payload.size());
+  out.insert(out.end(), header.begin(), header.end());
   out.insert(out.end(), frame.payload.begin(), frame.payload.end());
 }
 

@@ -60,7 +60,9 @@ struct Frame {
   std::span<const std::byte> payload;
 };
 
-// Appends header (channel: 4 bytes, type: 1, length: 3; big-endian) and payload. The payload must fit kMaxPayload.
+// Header of a frame: channel (4 bytes), type (1), length (3); big-endian. `length` must fit kMaxPayload.
+void write_header(std::span<std::byte, kHeaderSize> into, ChannelNumber channel, FrameType type, std::size_t length);
+// Appends header and payload, which must fit kMaxPayload.
 void append_frame(Bytes& out, const Frame& frame);
 void append_u32(Bytes& out, std::uint32_t value);             // big-endian
 std::uint32_t read_u32(std::span<const std::byte, 4> bytes);  // big-endian

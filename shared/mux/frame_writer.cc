@@ -9,26 +9,28 @@ namespace {
 
 // A channel with no more than this waiting goes before bulk.
 constexpr std::size_t kSmall = 2u << 10;
+// Less than this at the end of a block is no place to read a socket into.
+constexpr std::size_t kLeastRoom = 4u << 10;
 constexpr std::size_t kLargestFlowFrame = kHeaderSize + 4 + kMaxText;
 
-void append_credit(Bytes& out, ChannelNumber channel, std::uint32_t bytes) {
+void append_credit(Batch& out, ChannelNumber channel, std::uint32_t bytes) {
   Bytes payload;
   append_u32(payload, bytes);
-  append_frame(out, {channel, FrameType::credit, payload});
+  out.append({channel, FrameType::credit, payload});
 }
 
-void append_reset(Bytes& out, ChannelNumber channel, ResetCode code, std::string_view text) {
+void append_reset(Batch& out, ChannelNumber channel, ResetCode code, std::string_view text) {
   Bytes payload;
   append_u32(payload, static_cast<std::uint32_t>(code));
   const auto bytes = as_bytes(text);
   payload.insert(payload.end(), bytes.begin(), bytes.end());
-  append_frame(out, {channel, FrameType::reset, payload});
+  out.append({channel, FrameType::reset, payload});
 }
 
 }  // namespace
 
 FrameWriter::Flow& FrameWriter::flow(ChannelNumber channel) {
-  const auto [at, added] = flows_.try_emplace(channel);
+  const auto [at, added] = flows_.try_emplace(channel, *blocks_);
   if (added) small_.push_back(channel);
   return at->second;
 }
@@ -51,14 +53,58 @@ void FrameWriter::open(ChannelNumber channel, std::string_view purpose) {
   opens_.push_back({channel, std::string(purpose)});
 }
 
-std::size_t FrameWriter::data(ChannelNumber channel, std::span<const std::byte> bytes) {
+std::size_t FrameWriter::room_for(ChannelNumber channel) const {
   const auto waiting = queued(channel);
-  const auto count = std::min({bytes.size(), room(), limits_.channel - std::min(limits_.channel, waiting)});
+  return std::min(room(), limits_.channel - std::min(limits_.channel, waiting));
+}
+
+std::size_t FrameWriter::data(ChannelNumber channel, std::span<const std::byte> bytes) {
+  const auto count = std::min(bytes.size(), room_for(channel));
   if (count == 0) return 0;
-  auto& to = flow(channel);
-  to.data.append(bytes.first(count));
+  flow(channel).data.append(bytes.first(count));
   queued_ += count;
   return count;
+}
+
+WriteRoom FrameWriter::prepare(ChannelNumber channel, std::size_t most) {
+  WriteRoom shown;
+  most = std::min(most, room_for(channel));
+  std::size_t parts = 0;
+  const auto show = [&](std::span<std::byte> room) {
+    if (room.empty() || parts == WriteRoom::kParts || shown.size == most) return;
+    shown.parts[parts] = room.first(std::min(room.size(), most - shown.size));
+    shown.size += shown.parts[parts++].size();
+  };
+  if (const auto at = flows_.find(channel); at != flows_.end()) {
+    if (const auto room = at->second.data.room_at_end(); room.size() >= kLeastRoom) show(room);
+  }
+  for (auto& block : spare_) {
+    if (!block) block = blocks_->take();
+    show(block->room());
+  }
+  return shown;
+}
+
+void FrameWriter::commit(ChannelNumber channel, std::size_t count) {
+  if (count == 0) return;
+  queued_ += count;
+  auto& data = flow(channel).data;
+  if (const auto room = data.room_at_end(); room.size() >= kLeastRoom) {
+    const auto here = std::min(room.size(), count);
+    data.filled_at_end(here);
+    count -= here;
+  }
+  for (auto& block : spare_) {
+    if (count == 0) return;
+    const auto here = std::min(block->room().size(), count);
+    block->filled(here);
+    count -= here;
+    data.append(std::move(block));
+  }
+}
+
+void FrameWriter::rest() {
+  for (auto& block : spare_) block.reset();
 }
 
 void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { credits_[channel] += bytes; }
@@ -81,7 +127,7 @@ std::size_t FrameWriter::queued(ChannelNumber channel) const {
   return at == flows_.end() ? 0 : at->second.data.size();
 }
 
-void FrameWriter::take_batch(Bytes& out) {
+void FrameWriter::take_batch(Batch& out) {
   out.clear();
   const auto end = limits_.batch;
   take_control(out, end);
@@ -92,17 +138,17 @@ void FrameWriter::take_batch(Bytes& out) {
   take_bulk(out, end);
 }
 
-void FrameWriter::take_control(Bytes& out, std::size_t end) {
+void FrameWriter::take_control(Batch& out, std::size_t end) {
   while (!control_.empty()) {
     const auto& message = control_.front();
     if (out.size() + kHeaderSize + message.size() > end) return;
-    append_frame(out, {kControlChannel, FrameType::control, message});
+    out.append({kControlChannel, FrameType::control, message});
     control_bytes_ -= message.size();
     control_.pop_front();
   }
 }
 
-void FrameWriter::take_credits(Bytes& out, std::size_t end) {
+void FrameWriter::take_credits(Batch& out, std::size_t end) {
   while (!credits_.empty() && out.size() + kHeaderSize + 4 <= end) {
     append_credit(out, credits_.begin()->first, credits_.begin()->second);
     credits_.erase(credits_.begin());
@@ -110,17 +156,17 @@ void FrameWriter::take_credits(Bytes& out, std::size_t end) {
 }
 
 // False when the batch has no room for all: what belongs to the channels may not go before.
-bool FrameWriter::take_opens(Bytes& out, std::size_t end) {
+bool FrameWriter::take_opens(Batch& out, std::size_t end) {
   while (!opens_.empty()) {
     const auto& next = opens_.front();
     if (out.size() + kHeaderSize + next.purpose.size() > end) return false;
-    append_frame(out, {next.channel, FrameType::open, as_bytes(next.purpose)});
+    out.append({next.channel, FrameType::open, as_bytes(next.purpose)});
     opens_.pop_front();
   }
   return true;
 }
 
-void FrameWriter::take_small(Bytes& out, std::size_t end) {
+void FrameWriter::take_small(Batch& out, std::size_t end) {
   for (auto turns = small_.size(); turns > 0; --turns) {
     const auto channel = small_.front();
     auto& next = flows_.at(channel);
@@ -129,7 +175,8 @@ void FrameWriter::take_small(Bytes& out, std::size_t end) {
       bulk_.push_back(channel);
       continue;
     }
-    take_data(channel, next, out, end);
+    while (take_data(channel, next, out, end) > 0) {
+    }
     if (!next.data.empty() || !take_tail(channel, next, out, end)) return;
     small_.pop_front();
     flows_.erase(channel);
@@ -137,7 +184,7 @@ void FrameWriter::take_small(Bytes& out, std::size_t end) {
 }
 
 // One frame of each channel at a time, until the batch is full.
-void FrameWriter::take_bulk(Bytes& out, std::size_t end) {
+void FrameWriter::take_bulk(Batch& out, std::size_t end) {
   while (!bulk_.empty()) {
     const auto channel = bulk_.front();
     auto& next = flows_.at(channel);
@@ -154,21 +201,19 @@ void FrameWriter::take_bulk(Bytes& out, std::size_t end) {
   }
 }
 
-std::size_t FrameWriter::take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
-  if (flow.data.empty() || out.size() + kHeaderSize >= end) return 0;
-  const auto count = std::min({flow.data.size(), kDataPayload, end - out.size() - kHeaderSize});
-  if (count < std::min(flow.data.size(), limits_.batch / 16)) return 0;  // a crumb at the end of a batch
-  append_frame(out, {channel, FrameType::data, flow.data.front().first(count)});
-  flow.data.drop(count);
+std::size_t FrameWriter::take_data(ChannelNumber channel, Flow& flow, Batch& out, std::size_t end) {
+  const auto count = flow.data.front().size();
+  if (count == 0 || out.size() + kHeaderSize + count > end) return 0;
+  out.append(channel, flow.data.take_front());
   queued_ -= count;
   return count;
 }
 
 // Fin or reset; false when the batch has no room for it.
-bool FrameWriter::take_tail(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end) {
+bool FrameWriter::take_tail(ChannelNumber channel, Flow& flow, Batch& out, std::size_t end) {
   if (!flow.fin && !flow.reset) return true;
   if (out.size() + kLargestFlowFrame > end) return false;
-  if (flow.fin) append_frame(out, {channel, FrameType::fin, {}});
+  if (flow.fin) out.append({channel, FrameType::fin, {}});
   if (flow.reset) append_reset(out, channel, *flow.reset, flow.reset_text);
   return true;
 }

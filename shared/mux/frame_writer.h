@@ -1,8 +1,10 @@
 #pragma once
 
-#include "shared/mux/byte_queue.h"
+#include "shared/mux/batch.h"
+#include "shared/mux/block.h"
 #include "shared/mux/frame.h"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <string>
@@ -16,35 +18,48 @@ struct WriterLimits {
   std::size_t batch = kHeaderSize + kMaxPayload;  // bytes given out for one write, headers included; not less than this
 };
 
+// Where the next bytes of a channel may be put: in this order, and then commit() says how many.
+struct WriteRoom {
+  static constexpr std::size_t kParts = 4;
+  std::array<std::span<std::byte>, kParts> parts;  // those that are not empty come first
+  std::size_t size = 0;                            // of all of them
+};
+
 // What waits to be written on one link, and in which order it goes: control messages first, then whole channels that
 // have little to say, then one data frame per channel and turn, round-robin. Within a channel the order is always open,
 // data, fin. No IO, no clock; who may send how much is the Mux's business.
 class FrameWriter {
  public:
-  explicit FrameWriter(WriterLimits limits = {}) : limits_(limits) {}
+  FrameWriter(BlockPool& blocks, WriterLimits limits) : blocks_(&blocks), limits_(limits) {}
 
   // Errc::exhausted when the peer does not read what it asked for.
   Result<void> control(std::span<const std::byte> message);
   void open(ChannelNumber channel, std::string_view purpose);
   // Takes what fits in the bounds, and says how much; an empty answer means: after a batch was taken.
   std::size_t data(ChannelNumber channel, std::span<const std::byte> bytes);
+  // The same without a copy: room for `most` bytes at the most, as far as the bounds allow, which stays until the next
+  // call of any member; then how many were put there.
+  WriteRoom prepare(ChannelNumber channel, std::size_t most);
+  void commit(ChannelNumber channel, std::size_t count);
   void credit(ChannelNumber channel, std::uint32_t bytes);  // adds to a credit that still waits
   void fin(ChannelNumber channel);                          // after all data
   // Without a fin, `unsent` says what becomes of the data that waits.
   void reset(ChannelNumber channel, ResetCode code, std::string_view text, Unsent unsent = Unsent::drop);
 
   // Fills `out` with the next frames, WriterLimits::batch bytes at most; empty when nothing waits.
-  void take_batch(Bytes& out);
+  void take_batch(Batch& out);
 
   bool empty() const { return control_.empty() && credits_.empty() && opens_.empty() && flows_.empty(); }
   std::size_t queued() const { return queued_; }  // bytes of data that wait
   std::size_t queued(ChannelNumber channel) const;
   std::size_t room() const { return limits_.queue - queued_; }
   std::size_t waiting_channels() const { return flows_.size() + credits_.size() + opens_.size(); }
+  void rest();  // gives up what prepare() keeps at hand
 
  private:
   struct Flow {
-    ByteQueue data;
+    explicit Flow(BlockPool& blocks) : data(blocks) {}
+    BlockQueue data;
     bool fin = false;
     std::optional<ResetCode> reset;
     std::string reset_text;
@@ -56,14 +71,16 @@ class FrameWriter {
   using Flows = std::map<ChannelNumber, Flow>;
 
   Flow& flow(ChannelNumber channel);
-  void take_control(Bytes& out, std::size_t end);
-  void take_credits(Bytes& out, std::size_t end);
-  void take_small(Bytes& out, std::size_t end);
-  void take_bulk(Bytes& out, std::size_t end);
-  bool take_opens(Bytes& out, std::size_t end);
-  std::size_t take_data(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
-  bool take_tail(ChannelNumber channel, Flow& flow, Bytes& out, std::size_t end);
+  std::size_t room_for(ChannelNumber channel) const;
+  void take_control(Batch& out, std::size_t end);
+  void take_credits(Batch& out, std::size_t end);
+  void take_small(Batch& out, std::size_t end);
+  void take_bulk(Batch& out, std::size_t end);
+  bool take_opens(Batch& out, std::size_t end);
+  std::size_t take_data(ChannelNumber channel, Flow& flow, Batch& out, std::size_t end);
+  bool take_tail(ChannelNumber channel, Flow& flow, Batch& out, std::size_t end);
 
+  BlockPool* blocks_;
   WriterLimits limits_;
   std::deque<Bytes> control_;
   std::size_t control_bytes_ = 0;
@@ -73,6 +90,8 @@ class FrameWriter {
   std::deque<ChannelNumber> small_;
   std::deque<ChannelNumber> bulk_;
   std::size_t queued_ = 0;
+  // The same blocks are shown until bytes have been put into them.
+  std::array<BlockPool::Owned, WriteRoom::kParts> spare_;
 };
 
 }  // namespace sallyport::mux

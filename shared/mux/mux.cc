@@ -27,7 +27,7 @@ Mux::Mux(Side side, MuxLimits limits, WindowPolicy policy)
     : side_(side),
       limits_(limits),
       policy_(std::move(policy)),
-      writer_(limits.writer),
+      writer_(*blocks_, limits.writer),
       next_own_(side == Side::agent ? 1 : 2) {}
 
 void Mux::start(std::uint32_t peer_window) {
@@ -38,7 +38,7 @@ void Mux::start(std::uint32_t peer_window) {
 Result<void> Mux::send_control(std::span<const std::byte> message) { return writer_.control(message); }
 
 Mux::Channel& Mux::add(ChannelNumber number) {
-  auto& channel = channels_[number];
+  auto& channel = channels_.try_emplace(number, *blocks_).first->second;
   channel.credit = peer_window_;
   channel.window = channel.allowed = limits_.initial_window;
   promised_ += channel.window;
@@ -63,19 +63,47 @@ Result<ChannelNumber> Mux::open(std::string_view purpose) {
   return number;
 }
 
-Result<std::size_t> Mux::write(ChannelNumber number, std::span<const std::byte> bytes) {
+Result<Mux::Channel*> Mux::writable_channel(ChannelNumber number) {
   const auto at = channels_.find(number);
   if (at == channels_.end() || at->second.released) return unknown(number);
   auto& channel = at->second;
   if (channel.broken) return std::unexpected(reset_error(number, *channel.broken));
   if (channel.sent_end) return fail(Errc::conflict, fmt::format("channel {} was finished before this write", number));
-  const auto count = writer_.data(number, bytes.first(std::min<std::uint64_t>(bytes.size(), channel.credit)));
-  channel.credit -= count;
-  if (count < bytes.size() && channel.credit > 0 && !channel.blocked) {
-    channel.blocked = true;
-    blocked_.push_back(number);
-  }
+  return &channel;
+}
+
+void Mux::note_blocked(ChannelNumber number, Channel& channel) {
+  if (channel.credit == 0 || channel.blocked) return;
+  channel.blocked = true;
+  blocked_.push_back(number);
+}
+
+Result<std::size_t> Mux::write(ChannelNumber number, std::span<const std::byte> bytes) {
+  SP_TRY(auto* const channel, writable_channel(number));
+  const auto count = writer_.data(number, bytes.first(std::min<std::uint64_t>(bytes.size(), channel->credit)));
+  channel->credit -= count;
+  if (count < bytes.size()) note_blocked(number, *channel);
   return count;
+}
+
+Result<WriteRoom> Mux::prepare(ChannelNumber number, std::size_t most) {
+  SP_TRY(auto* const channel, writable_channel(number));
+  auto room = writer_.prepare(number, std::min<std::uint64_t>(most, channel->credit));
+  if (room.size == 0) note_blocked(number, *channel);
+  return room;
+}
+
+void Mux::commit(ChannelNumber number, std::size_t count) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end()) return;
+  writer_.commit(number, count);
+  at->second.credit -= count;
+}
+
+void Mux::take_batch(Bytes& out) {
+  Batch batch;
+  writer_.take_batch(batch);
+  out = joined(batch);
 }
 
 std::optional<ChannelNumber> Mux::next_writable() {
@@ -102,23 +130,56 @@ Result<void> Mux::finish(ChannelNumber number) {
 }
 
 Result<std::optional<std::size_t>> Mux::read(ChannelNumber number, std::span<std::byte> into) {
+  SP_TRY(const auto bytes, peek(number));
+  if (!bytes) return std::nullopt;
+  std::size_t count = 0;
+  for (auto front = *bytes; !front.empty() && count < into.size(); front = channels_.at(number).unread.front()) {
+    const auto part = std::min(front.size(), into.size() - count);
+    std::copy_n(front.begin(), part, into.begin() + static_cast<std::ptrdiff_t>(count));
+    consume(number, part);
+    count += part;
+  }
+  return count;
+}
+
+Result<std::optional<std::span<const std::byte>>> Mux::peek(ChannelNumber number) const {
   const auto at = channels_.find(number);
   if (at == channels_.end() || at->second.released) return unknown(number);
-  auto& channel = at->second;
-  const auto front = channel.unread.front();
-  const auto count = std::min(front.size(), into.size());
-  if (count > 0) {
-    std::copy_n(front.begin(), count, into.begin());
-    channel.unread.drop(count);
-    received_ -= count;
-    channel.consumed += count;
-    give_credit(number, channel);
-    return count;
-  }
+  const auto& channel = at->second;
+  if (!channel.unread.empty()) return channel.unread.front();
   if (channel.discarding) return fail(Errc::cancelled, fmt::format("channel {} was reset by this side", number));
-  if (channel.finished) return 0;
+  if (channel.finished) return std::span<const std::byte>();
   if (channel.broken) return std::unexpected(reset_error(number, *channel.broken));
   return std::nullopt;
+}
+
+void Mux::consume(ChannelNumber number, std::size_t count) {
+  const auto at = channels_.find(number);
+  if (at == channels_.end() || count == 0) return;
+  auto& channel = at->second;
+  channel.unread.drop(count);
+  received_ -= count;
+  channel.consumed += count;
+  give_credit(number, channel);
+}
+
+void Mux::set_arrival(ChannelNumber number, Arrival arrival) {
+  if (const auto at = channels_.find(number); at != channels_.end()) at->second.arrival = arrival;
+}
+
+void Mux::take_offered(ChannelNumber number, std::span<const std::span<const std::byte>> payloads, std::size_t taken) {
+  const auto at = channels_.find(number);
+  const bool is_kept = at != channels_.end() && !at->second.discarding;
+  for (auto left = taken; const auto payload : payloads) {
+    const auto used = std::min(left, payload.size());
+    left -= used;
+    received_ -= is_kept ? used : payload.size();
+    if (is_kept) at->second.unread.append(payload.subspan(used));
+  }
+  if (!is_kept) return;
+  auto& channel = at->second;
+  channel.consumed += taken;
+  give_credit(number, channel);
 }
 
 // Credit goes out when half the window is used up: fewer frames, and the sender never stands still on a short line.
@@ -146,6 +207,11 @@ void Mux::drop_window(Channel& channel) {
   promised_ -= channel.window;
   if (channel.window > limits_.initial_window) grown_ -= channel.window - limits_.initial_window;
   channel.window = 0;
+}
+
+void Mux::rest() {
+  writer_.rest();
+  blocks_->rest();
 }
 
 bool Mux::readable(ChannelNumber number) const {

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "shared/mux/byte_queue.h"
+#include "shared/mux/block.h"
 #include "shared/mux/frame.h"
 #include "shared/mux/frame_writer.h"
 
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -42,6 +43,7 @@ struct MuxEvent {
     control,   // `payload` is one control message
     opened,    // the peer opened `channel`; `payload` is its purpose
     readable,  // there are bytes or an end to read
+    offered,   // `payload` are bytes of a channel that wants them at once: see take_offered()
     broken,    // the peer reset `channel`: reads and writes give the reason
     writable,  // more credit: try to write again
   };
@@ -52,6 +54,9 @@ struct MuxEvent {
 
 // What reads and writes of the channel say.
 Error reset_error(ChannelNumber number, const PeerReset& reset);
+
+// Whether bytes that arrive are kept until they are read, or offered first, which saves a copy of what is taken then.
+enum class Arrival { kept, offered };
 
 // The channels of one link: numbers, credit, half-close, resets. Bytes of the wire go in by feed() and next(), come out
 // by take_batch(). Whatever the peer must not do (docs/protocol.md P5, P6) is an error of next(), after which the link
@@ -71,10 +76,12 @@ class Mux {
   // --- the wire
   void feed(std::span<const std::byte> bytes) { reader_.feed(bytes); }  // rules of FrameReader::feed
   Result<std::optional<MuxEvent>> next();                               // nullopt: feed more
-  void take_batch(Bytes& out) { writer_.take_batch(out); }
+  void take_batch(Batch& out) { writer_.take_batch(out); }
+  void take_batch(Bytes& out);  // in one piece
   bool has_output() const { return !writer_.empty(); }
   // After take_batch(): the next channel whose write() was cut short and may be tried again.
   std::optional<ChannelNumber> next_writable();
+  std::size_t blocked() const { return blocked_.size(); }  // so many at the most
 
   // --- control messages
   Result<void> send_control(std::span<const std::byte> message);
@@ -86,10 +93,22 @@ class Mux {
   // Takes what credit and queue allow; 0: wait for `writable`. Errc::conflict after finish(); the peer's reset as
   // errc_of.
   Result<std::size_t> write(ChannelNumber channel, std::span<const std::byte> bytes);
+  // The same without a copy: where the next `most` bytes at the most may be put, until the next call of any member, and
+  // then how many were. The errors and the meaning of 0 are write()'s.
+  Result<WriteRoom> prepare(ChannelNumber channel, std::size_t most);
+  void commit(ChannelNumber channel, std::size_t count);
   Result<void> finish(ChannelNumber channel);
   // nullopt: nothing yet, wait for `readable`; 0: the peer finished. Bytes that came before a fin or reset are given
   // first.
   Result<std::optional<std::size_t>> read(ChannelNumber channel, std::span<std::byte> into);
+  // The same without a copy: the bytes that read() would give, as far as they lie together, until the next call of any
+  // member (empty: the peer finished), and then how many were used.
+  Result<std::optional<std::span<const std::byte>>> peek(ChannelNumber channel) const;
+  void consume(ChannelNumber channel, std::size_t count);
+  void set_arrival(ChannelNumber channel, Arrival arrival);
+  // For the payloads of one or more `offered` events of a channel, before anything else happens to it: the first
+  // `taken` bytes have been used, the rest is kept for read().
+  void take_offered(ChannelNumber channel, std::span<const std::span<const std::byte>> payloads, std::size_t taken);
   // True when read() would give bytes, an end or a reason.
   bool readable(ChannelNumber channel) const;
   // The peer's reset, also when bytes before it are still to be read.
@@ -106,15 +125,20 @@ class Mux {
   std::size_t promised() const { return promised_; }  // sum of all windows, <= MuxLimits::received
   std::size_t grown() const { return grown_; }        // how much of it is growth, <= MuxLimits::growth()
   const FrameWriter& writer() const { return writer_; }
+  // Gives back memory that has not been needed since the last call: call it now and then.
+  void rest();
 
  private:
   struct Channel {
+    explicit Channel(BlockPool& blocks) : unread(blocks) {}
+
     // sending
     std::uint64_t credit = 0;  // bytes the peer will still take
     bool sent_end = false;     // fin or reset went out
     bool blocked = false;      // write() was cut short
     // receiving
-    ByteQueue unread;
+    BlockQueue unread;
+    Arrival arrival = Arrival::kept;
     std::uint32_t window = 0;   // promised at the most
     std::uint32_t allowed = 0;  // bytes the peer may still send now
     std::uint64_t consumed = 0;
@@ -138,6 +162,8 @@ class Mux {
 
   bool opened_by_peer(ChannelNumber number) const;
   Channel& add(ChannelNumber number);
+  Result<Channel*> writable_channel(ChannelNumber number);
+  void note_blocked(ChannelNumber number, Channel& channel);
   void give_credit(ChannelNumber number, Channel& channel);
   void drop_unread(Channel& channel);
   void drop_window(Channel& channel);
@@ -146,6 +172,7 @@ class Mux {
   Side side_;
   MuxLimits limits_;
   WindowPolicy policy_;
+  std::unique_ptr<BlockPool> blocks_ = std::make_unique<BlockPool>();
   FrameReader reader_;
   FrameWriter writer_;
   Channels channels_;

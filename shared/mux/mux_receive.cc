@@ -103,8 +103,11 @@ Event Mux::receive_data(Channels::iterator at, const Frame& frame) {
   }
   channel.allowed -= static_cast<std::uint32_t>(frame.payload.size());
   if (channel.discarding) return std::nullopt;
-  channel.unread.append(frame.payload);
   received_ += frame.payload.size();
+  if (channel.arrival == Arrival::offered && channel.unread.empty() && !channel.released) {
+    return MuxEvent{MuxEvent::Kind::offered, at->first, frame.payload};
+  }
+  channel.unread.append(frame.payload);
   return MuxEvent{MuxEvent::Kind::readable, at->first, {}};
 }
 

@@ -6,6 +6,9 @@
 #include <openssl/err.h>
 
 namespace sallyport::tls {
+namespace {
+constexpr std::size_t kSmallOutput = 8u << 10;
+}
 
 struct EngineBio {
   static TlsEngine& engine(BIO* bio) { return *static_cast<TlsEngine*>(BIO_get_data(bio)); }
@@ -127,7 +130,9 @@ void TlsEngine::send_close_notify() {
 void TlsEngine::sent(std::size_t size) {
   sent_ += size;
   if (sent_ < output_.size()) return;
-  output_ = Bytes();
+  // While much goes out its memory is used again; something small is the first sign of rest.
+  if (output_.size() < kSmallOutput) output_ = Bytes();
+  output_.clear();
   sent_ = 0;
 }
 

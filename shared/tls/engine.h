@@ -42,7 +42,7 @@ class TlsEngine {
   void send_close_notify();
 
   std::span<const std::byte> output() const { return std::span(output_).subspan(sent_); }
-  void sent(std::size_t size);  // drops that much of output(); frees the buffer when nothing is left
+  void sent(std::size_t size);  // drops that much of output()
 
   std::string_view version() const { return SSL_get_version(ssl_.get()); }
   std::string_view cipher() const { return SSL_get_cipher_name(ssl_.get()); }

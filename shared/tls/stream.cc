@@ -15,7 +15,7 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::size_t kTurn = 256u << 10;      // bytes before other work of the loop gets its turn
+constexpr std::size_t kTurn = 128u << 10;      // bytes before other work of the loop gets its turn
 constexpr std::size_t kMaxUnsent = 64u << 10;  // answers to the peer's key updates that nobody has flushed
 constexpr std::chrono::seconds kLinger{1};     // for an alert to reach the peer
 
@@ -37,10 +37,12 @@ struct TlsStream::Impl final : RawSource {
 
   RawInput read_raw(std::span<std::byte> into) override;
   Result<bool> flush_some();  // true = nothing is left to send
+  Result<TlsEngine::Got> read_records(std::span<std::byte> into);
   void close() noexcept;
 
   asio::ip::tcp::socket socket;
   boost::system::error_code input_error;
+  std::optional<Error> broken;  // after the bytes that came before it
   TlsEngine engine;
   SessionFacts facts;
   std::size_t turn = 0;  // bytes since this stream last let others run
@@ -166,6 +168,20 @@ RawInput TlsStream::Impl::read_raw(std::span<std::byte> into) {
   return {input_error == asio::error::eof ? RawInput::Status::end : RawInput::Status::failed, 0};
 }
 
+// As many records as have arrived and fit.
+Result<TlsEngine::Got> TlsStream::Impl::read_records(std::span<std::byte> into) {
+  if (broken) return std::unexpected(*broken);
+  std::size_t size = 0;
+  while (size < into.size()) {
+    const auto got = engine.read(into.subspan(size));
+    if (!got) broken = got.error();
+    if (size > 0 && (!got || got->kind != TlsEngine::Got::Kind::data)) break;  // the next call tells
+    if (!got || got->kind != TlsEngine::Got::Kind::data) return got;
+    size += got->size;
+  }
+  return TlsEngine::Got{TlsEngine::Got::Kind::data, size};
+}
+
 Result<bool> TlsStream::Impl::flush_some() {
   while (!engine.output().empty()) {
     boost::system::error_code error;
@@ -205,7 +221,7 @@ awaitable<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
   for (;;) {
     if (self->closed) co_return std::unexpected(cancelled());
     SP_CO_CHECK(co_await give_way(self));
-    const auto got = self->engine.read(into);
+    const auto got = self->read_records(into);
     // Only alerts and answers to key updates can be waiting here; what the kernel does not take leaves with the next
     // write.
     if (!self->writing) {
@@ -225,21 +241,28 @@ awaitable<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
 }
 
 awaitable<Result<void>> TlsStream::write_all(std::span<const std::byte> bytes) {
+  co_return co_await write_pieces({&bytes, 1});
+}
+
+awaitable<Result<void>> TlsStream::write_pieces(std::span<const std::span<const std::byte>> pieces) {
   const auto self = impl_;
   if (self->closed) co_return std::unexpected(cancelled());
   if (self->writing || self->cut_off)
     co_return fail(Errc::internal, "a second write, or one after a write was cut off");
   const Busy busy(self->writing);
   self->cut_off = true;  // until the last byte is with the kernel
-  while (!bytes.empty()) {
-    SP_CO_CHECK(co_await give_way(self));
-    if (self->closed) co_return std::unexpected(cancelled());
-    const auto piece = bytes.first(std::min(bytes.size(), kWritePiece));
-    SP_CO_CHECK(self->engine.write(piece));
-    SP_CO_CHECK(co_await flush(self));
-    self->turn += piece.size();
-    bytes = bytes.subspan(piece.size());
+  for (auto bytes : pieces) {
+    while (!bytes.empty()) {
+      SP_CO_CHECK(co_await give_way(self));
+      if (self->closed) co_return std::unexpected(cancelled());
+      const auto piece = bytes.first(std::min(bytes.size(), kWritePiece));
+      SP_CO_CHECK(self->engine.write(piece));
+      if (self->engine.output().size() >= kWritePiece) SP_CO_CHECK(co_await flush(self));
+      self->turn += piece.size();
+      bytes = bytes.subspan(piece.size());
+    }
   }
+  SP_CO_CHECK(co_await flush(self));
   self->cut_off = false;
   co_return Result<void>();
 }

@@ -16,8 +16,9 @@
 namespace sallyport::tls {
 
 // TLS over one connected TCP socket, which it owns. Belongs to the socket's executor: use it there only. One read and
-// one write may be under way at a time. Reads give at most one record (16 KiB) each; large writes leave in pieces of 64
-// KiB. A stream that was always ready gives way to other work of its loop every 256 KiB.
+// one write may be under way at a time. A read gives as many records as have arrived and fit; large writes leave in
+// pieces of 64 KiB, and no record holds bytes of two pieces of write_pieces(). A stream that was always ready gives way
+// to other work of its loop every 128 KiB.
 //
 // read_some: 0 after the peer's close_notify; Errc::unavailable when the connection ended without one (truncation) or
 // broke; Errc::unauthenticated when the peer refused with an alert (with TLS 1.3 an agent learns here that the relay
@@ -31,6 +32,7 @@ class TlsStream final : public SecureStream {
 
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) override;
   boost::asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override;
+  boost::asio::awaitable<Result<void>> write_pieces(std::span<const std::span<const std::byte>> pieces) override;
   // Sends close_notify if the socket takes it at once and no write was cut off, and closes the socket.
   void close() noexcept override;
   boost::asio::awaitable<void> finish(SteadyTime deadline) override;

@@ -1,8 +1,6 @@
 #include "shared/tunnel/splice.h"
 
-#include "shared/async/event.h"
 #include "shared/async/socket_options.h"
-#include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "shared/base/text.h"
 #include "shared/tunnel/pacer.h"
@@ -12,8 +10,10 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace sallyport::tunnel {
 namespace asio = boost::asio;
@@ -21,26 +21,13 @@ using asio::ip::tcp;
 using boost::system::error_code;
 namespace {
 
-constexpr std::size_t kBuffer = 32u << 10;
-constexpr std::size_t kTurn = 256u << 10;       // after which others on the loop have theirs
+constexpr std::size_t kTurn = 64u << 10;        // after which others on the loop have theirs
 constexpr std::chrono::seconds kLastBytes{5};   // for what came before a reset, when the reader of it is slow
 constexpr std::chrono::milliseconds kLook{20};  // between looks at whether they have arrived
 constexpr std::chrono::seconds kUrgent{1};      // between looks at a socket that has urgent data and no error
 constexpr KeepAlive kKeepAlive{.idle = std::chrono::seconds(60), .interval = std::chrono::seconds(15), .probes = 4};
-constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
 
-// 32 KiB while bytes flow, nothing while none do.
-class Buffer {
- public:
-  std::span<std::byte> take(std::size_t size) {
-    if (!bytes_) bytes_ = std::make_unique_for_overwrite<std::byte[]>(kBuffer);
-    return {bytes_.get(), size};
-  }
-  void give_back() { bytes_.reset(); }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
-};
+SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 // SO_ERROR, as an option of Asio's.
 struct PendingError {
@@ -65,70 +52,117 @@ struct PendingError {
   void resize(const Protocol&, std::size_t) {}
 };
 
-class Splice {
+// One connection. Socket and channel call back here when something can be moved; run() waits for the end and for what
+// time brings. Callbacks under way keep it alive, and do nothing once it is closed.
+class Splice final : public link::ChannelWatcher, public std::enable_shared_from_this<Splice> {
  public:
-  Splice(const asio::any_io_executor& on, tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits)
+  Splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits)
       : socket_(socket),
         channel_(channel),
         flow_(flow),
         limits_(limits),
-        over_(on),
-        tasks_(on, [this](const auto& task, const auto& why) { end(SpliceEnd::stopped, task + ": " + why); }) {}
+        in_{Pacer(limits.bytes_per_second)},
+        out_{Pacer(limits.bytes_per_second)},
+        timer_(socket.get_executor()) {}
 
-  asio::awaitable<SpliceOutcome> run();
+  static asio::awaitable<SpliceOutcome> run(std::shared_ptr<Splice> self, SpliceStop* stop);
+
+  std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override;
+  void on_readable() override { move_out(); }
+  void on_writable() override { move_in(); }
+  void on_broken() override;
 
  private:
-  asio::awaitable<void> carry_in();   // socket to channel
-  asio::awaitable<void> carry_out();  // channel to socket
-  asio::awaitable<void> watch_socket();
-  asio::awaitable<void> watch_channel();
+  struct Direction {
+    Pacer pace;
+    SteadyTime held_until{};  // by the pace
+    bool over = false;
+    bool posted = false;   // goes on when others have had their turn
+    bool waiting = false;  // for the socket
+  };
+  struct Closing {  // however the coroutine ends
+    Splice& splice;
+    ~Closing() {
+      splice.closed_ = true;
+      splice.channel_.watch(nullptr);
+    }
+  };
+
+  void move_in();   // socket to channel
+  void move_out();  // channel to socket
+  std::size_t write_socket(std::span<const asio::const_buffer> bytes);
+  bool is_idle(const Direction& direction) const;
+  bool holds(Direction& direction, std::size_t moved);
+  void go_on_later(Direction& direction, void (Splice::*move)());
+  void wait_for(Direction& direction, tcp::socket::wait_type what, void (Splice::*move)());
+  void watch_for_reset();
+  void look_for_reset();
 
   Result<void> prepare_socket();
-  asio::awaitable<bool> write_socket(std::span<const std::byte> bytes);
   void socket_input_ended(error_code why);
   void socket_failed(error_code why);
   void channel_output_ended();
   void channel_failed(const Error& why);
-  void direction_ended(bool& direction);
+  void direction_ended(Direction& direction);
   void end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code = std::nullopt);
-  asio::awaitable<void> await_arrival();
   void close(const SpliceOutcome& outcome);
+
   SteadyTime idle_until() const;
+  SteadyTime next_look() const;
+  void look_at_time();
+  void look_sooner() { timer_.cancel(); }
 
   tcp::socket& socket_;
   link::Channel& channel_;
   Flow& flow_;
   const SpliceLimits limits_;
-  SteadyTime last_byte_ = std::chrono::steady_clock::now();
-  bool in_over_ = false;
-  bool out_over_ = false;
+  Direction in_, out_;
+  SteadyTime last_byte_ = steady_now();
+  SteadyTime urgent_until_ = SteadyTime::max();
+  SteadyTime socket_until_ = SteadyTime::max();   // what came before its reset has to be through
+  SteadyTime channel_until_ = SteadyTime::max();  // the same for the channel's
+  bool watching_ = false;                         // for a reset that no read or write would see
+  bool closed_ = false;
   error_code socket_error_;  // the first one: the system tells it once
-  SteadyTime last_bytes_until_ = SteadyTime::max();
   std::optional<SpliceOutcome> outcome_;
-  Event over_;
-  TaskGroup tasks_;
+  asio::steady_timer timer_;
 };
 
-asio::awaitable<SpliceOutcome> Splice::run() {
-  if (const auto ready = prepare_socket(); !ready) end(SpliceEnd::socket_broken, ready.error().message);
-  tasks_.spawn("socket to channel", carry_in());
-  tasks_.spawn("channel to socket", carry_out());
-  tasks_.spawn("watch over the socket", watch_socket());
-  tasks_.spawn("watch over the channel", watch_channel());
+// What a reset discards has not arrived.
+asio::awaitable<void> await_arrival(tcp::socket& socket, SteadyTime until) {
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  until = std::min(until, steady_now() + kLastBytes);
+  error_code bad;
+  while (!bad && cancellation.cancelled() == asio::cancellation_type::none && steady_now() < until &&
+         unacknowledged(socket).value_or(0) > 0) {
+    co_await sleep_for(kLook);
+    PendingError pending;
+    socket.get_option(pending, bad);
+    if (pending.number != 0) co_return;
+  }
+}
+
+asio::awaitable<SpliceOutcome> Splice::run(std::shared_ptr<Splice> self, SpliceStop* stop) {
+  const Closing closing{*self};
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
-  while (!outcome_ && cancellation.cancelled() == asio::cancellation_type::none) {
-    co_await over_.wait_until(idle_until());
-    if (std::chrono::steady_clock::now() >= idle_until()) {
-      end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
-    }
+  const SpliceStop::Ear ear(stop, self->timer_);
+  if (const auto ready = self->prepare_socket(); !ready) self->end(SpliceEnd::socket_broken, ready.error().message);
+  self->channel_.watch(self.get());
+  if (self->channel_.broken()) self->on_broken();
+  self->move_out();
+  self->move_in();
+  while (!self->outcome_ && cancellation.cancelled() == asio::cancellation_type::none && !ear.heard()) {
+    self->timer_.expires_at(self->next_look());
+    co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+    self->look_at_time();
   }
-  auto outcome = outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
-  if (outcome.end == SpliceEnd::channel_broken) co_await await_arrival();
-  close(outcome);
-  tasks_.stop();
-  co_await tasks_.join();
+  auto outcome =
+      self->outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
+  if (outcome.end == SpliceEnd::channel_broken && !self->socket_error_)
+    co_await await_arrival(self->socket_, self->channel_until_);
+  self->close(outcome);
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return outcome;
 }
@@ -140,132 +174,184 @@ Result<void> Splice::prepare_socket() {
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.set_option(tcp::socket::out_of_band_inline(true), ignored);
   socket_.non_blocking(true, ignored);
-  SP_CHECK(set_closing(socket_, Closing::by_reset));
+  SP_CHECK(set_closing(socket_, sallyport::Closing::by_reset));
   return set_keep_alive(socket_, kKeepAlive);
+}
+
+bool Splice::is_idle(const Direction& direction) const {
+  return !closed_ && !outcome_ && !direction.over && !direction.posted && !direction.waiting &&
+         direction.held_until <= steady_now();
+}
+
+void Splice::move_in() {
+  for (std::size_t moved = 0; is_idle(in_);) {
+    const auto room = channel_.prepare(in_.pace.chunk(kTurn));
+    if (!room || room->size == 0) return watch_for_reset();  // on_broken() says why, or on_writable() goes on
+    std::array<asio::mutable_buffer, mux::WriteRoom::kParts> into;
+    std::ranges::transform(room->parts, into.begin(), [](auto part) { return asio::buffer(part.data(), part.size()); });
+    error_code bad;
+    const auto count = socket_.read_some(into, bad);
+    if (bad == asio::error::would_block) return wait_for(in_, tcp::socket::wait_read, &Splice::move_in);
+    if (bad) return socket_input_ended(bad);
+    last_byte_ = steady_now();
+    flow_.to_channel += count;
+    channel_.commit(count);
+    if (holds(in_, count)) return watch_for_reset();
+    if (count < room->size) return wait_for(in_, tcp::socket::wait_read, &Splice::move_in);
+    moved += count;
+    if (moved >= kTurn / 2) return go_on_later(in_, &Splice::move_in);
+  }
+}
+
+void Splice::move_out() {
+  for (std::size_t moved = 0; is_idle(out_);) {
+    const auto bytes = channel_.peek();
+    if (!bytes) return channel_failed(bytes.error());
+    if (!*bytes) return;  // on_bytes() and on_readable() go on
+    if ((*bytes)->empty()) return channel_output_ended();
+    const asio::const_buffer next((*bytes)->data(), out_.pace.chunk((*bytes)->size()));
+    const auto count = write_socket({&next, 1});
+    channel_.consume(count);
+    moved += count;
+    if (holds(out_, count)) return;
+    if (moved >= kTurn) return go_on_later(out_, &Splice::move_out);
+  }
+}
+
+std::size_t Splice::on_bytes(std::span<const std::span<const std::byte>> bytes) {
+  if (!is_idle(out_)) return 0;
+  if (out_.pace.limits()) {
+    go_on_later(out_, &Splice::move_out);
+    return 0;
+  }
+  std::array<asio::const_buffer, 8> buffers;
+  const auto count = std::min(bytes.size(), buffers.size());
+  for (std::size_t i = 0; i < count; ++i) buffers[i] = asio::buffer(bytes[i].data(), bytes[i].size());
+  return write_socket(std::span(buffers).first(count));
+}
+
+// What the socket does not take goes when it does.
+std::size_t Splice::write_socket(std::span<const asio::const_buffer> bytes) {
+  error_code bad;
+  const auto count = socket_.write_some(bytes, bad);
+  if (count > 0) last_byte_ = steady_now();
+  flow_.from_channel += count;
+  if (bad && bad != asio::error::would_block) {
+    out_.waiting = true;  // for nothing
+    socket_failed(bad);
+  } else if (count < asio::buffer_size(bytes)) {
+    wait_for(out_, tcp::socket::wait_write, &Splice::move_out);
+  }
+  return count;
+}
+
+bool Splice::holds(Direction& direction, std::size_t moved) {
+  if (!direction.pace.limits()) return false;
+  direction.held_until = direction.pace.spend(moved, last_byte_);
+  if (direction.held_until <= last_byte_) return false;
+  look_sooner();
+  return true;
+}
+
+void Splice::go_on_later(Direction& direction, void (Splice::*move)()) {
+  direction.posted = true;
+  asio::post(timer_.get_executor(), [self = shared_from_this(), &direction, move] {
+    direction.posted = false;
+    (*self.*move)();
+  });
+}
+
+void Splice::wait_for(Direction& direction, tcp::socket::wait_type what, void (Splice::*move)()) {
+  direction.waiting = true;
+  socket_.async_wait(what, [self = shared_from_this(), &direction, move](error_code) {
+    direction.waiting = false;
+    (*self.*move)();
+  });
+}
+
+// While nobody waits for bytes: with the client's half closed, without credit, or held by the pace.
+void Splice::watch_for_reset() {
+  if (watching_ || closed_ || outcome_ || socket_error_) return;
+  watching_ = true;
+  socket_.async_wait(tcp::socket::wait_error, [self = shared_from_this()](error_code) {
+    self->watching_ = false;
+    self->look_for_reset();
+  });
+}
+
+void Splice::look_for_reset() {
+  if (closed_ || outcome_ || socket_error_) return;
+  PendingError pending;
+  error_code bad;
+  socket_.get_option(pending, bad);
+  if (pending.number != 0) bad = error_code(pending.number, asio::error::get_system_category());
+  if (bad) return socket_failed(bad);
+  if (out_.over) return;  // both sides have closed: what is left, move_in() reads
+  watching_ = true;
+  urgent_until_ = steady_now() + kUrgent;
+  look_sooner();
 }
 
 SteadyTime Splice::idle_until() const {
   return limits_.idle.count() == 0 ? SteadyTime::max() : last_byte_ + limits_.idle;
 }
 
-asio::awaitable<void> Splice::carry_in() {
-  Buffer buffer;
-  Pacer pace(limits_.bytes_per_second);
-  for (bool drained = true;;) {
-    if (drained) {
-      buffer.give_back();
-      co_await socket_.async_wait(tcp::socket::wait_read, kAsValue);
-    }
-    error_code bad;
-    const auto into = buffer.take(pace.chunk(kBuffer));
-    const auto count = socket_.read_some(asio::buffer(into.data(), into.size()), bad);
-    drained = bad == asio::error::would_block || count < into.size();
-    if (bad == asio::error::would_block) continue;
-    if (bad) co_return socket_input_ended(bad);
-    last_byte_ = std::chrono::steady_clock::now();
-    if (!co_await channel_.write(into.first(count))) co_return;  // watch_channel() says why
-    flow_.to_channel += count;
-    if (!pace.limits()) continue;
-    buffer.give_back();
-    co_await sleep_until(pace.spend(count, std::chrono::steady_clock::now()));
+SteadyTime Splice::next_look() const {
+  auto at = std::min({idle_until(), urgent_until_, socket_until_, channel_until_});
+  const auto now = steady_now();
+  for (const auto* direction : {&in_, &out_}) {
+    if (direction->held_until > now) at = std::min(at, direction->held_until);
   }
+  return at;
 }
 
-asio::awaitable<void> Splice::carry_out() {
-  Buffer buffer;
-  Pacer pace(limits_.bytes_per_second);
-  const auto loop = co_await asio::this_coro::executor;
-  for (std::size_t moved = 0;;) {
-    if (!channel_.readable()) {
-      buffer.give_back();
-      if (!co_await channel_.wait_readable()) co_return;
-    }
-    if (moved >= kTurn) {
-      co_await asio::post(loop, asio::use_awaitable);
-      moved = 0;
-    }
-    const auto into = buffer.take(pace.chunk(kBuffer));
-    const auto count = co_await channel_.read_some(into);
-    if (!count) co_return channel_failed(count.error());
-    if (*count == 0) co_return channel_output_ended();
-    if (!co_await write_socket(into.first(*count))) co_return;
-    moved += *count;
-    if (!pace.limits()) continue;
-    buffer.give_back();
-    co_await sleep_until(pace.spend(*count, std::chrono::steady_clock::now()));
+void Splice::look_at_time() {
+  const auto now = steady_now();
+  if (now >= idle_until()) end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
+  if (now >= socket_until_) end(SpliceEnd::socket_broken, socket_error_.message());
+  if (now >= channel_until_) {
+    const auto why = channel_.broken();
+    channel_failed(why.value_or(Error{}));
   }
+  if (now >= urgent_until_) {
+    urgent_until_ = SteadyTime::max();
+    watching_ = false;
+    watch_for_reset();
+  }
+  if (!limits_.bytes_per_second) return;
+  move_in();
+  move_out();
 }
 
-asio::awaitable<bool> Splice::write_socket(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    error_code bad;
-    const auto count = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), bad);
-    if (bad == asio::error::would_block) {
-      co_await socket_.async_wait(tcp::socket::wait_write, kAsValue);
-      continue;
-    }
-    if (bad) {
-      socket_failed(bad);
-      co_return false;
-    }
-    last_byte_ = std::chrono::steady_clock::now();
-    flow_.from_channel += count;
-    bytes = bytes.subspan(count);
-  }
-  co_return true;
-}
-
-// A reset is seen here also while no byte can be read or written: with the client's half closed, or without credit.
-asio::awaitable<void> Splice::watch_socket() {
-  while (!socket_error_) {
-    co_await socket_.async_wait(tcp::socket::wait_error, kAsValue);
-    PendingError pending;
-    error_code bad;
-    socket_.get_option(pending, bad);
-    if (pending.number != 0) bad = error_code(pending.number, asio::error::get_system_category());
-    if (bad) socket_failed(bad);
-    if (!socket_error_ && out_over_) co_return;  // both sides have closed: what is left, carry_in() reads
-    if (!socket_error_) co_await sleep_for(kUrgent);
-  }
-  co_await sleep_for(kLastBytes);
-  end(SpliceEnd::socket_broken, socket_error_.message());
-}
-
-asio::awaitable<void> Splice::watch_channel() {
-  const auto why = co_await channel_.wait_broken();
-  last_bytes_until_ = std::chrono::steady_clock::now() + kLastBytes;
-  if (!out_over_) co_await sleep_until(last_bytes_until_);
-  channel_failed(why);
-}
-
-// A reset discards what has not arrived.
-asio::awaitable<void> Splice::await_arrival() {
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  const auto until = std::min(last_bytes_until_, std::chrono::steady_clock::now() + kLastBytes);
-  while (!socket_error_ && cancellation.cancelled() == asio::cancellation_type::none &&
-         std::chrono::steady_clock::now() < until && unacknowledged(socket_).value_or(0) > 0) {
-    co_await sleep_for(kLook);
-  }
+void Splice::on_broken() {
+  if (closed_ || outcome_) return;
+  channel_until_ = std::min(channel_until_, steady_now() + (out_.over ? std::chrono::seconds(0) : kLastBytes));
+  look_sooner();
+  move_out();
 }
 
 void Splice::socket_input_ended(error_code why) {
   if (why != asio::error::eof) socket_failed(why);
   if (socket_error_) return end(SpliceEnd::socket_broken, socket_error_.message());
-  if (channel_.finish()) direction_ended(in_over_);
+  if (!channel_.finish()) return;
+  direction_ended(in_);
+  watch_for_reset();
 }
 
-// carry_in() may still find bytes that came before the reset, and ends this when it has them.
+// move_in() may still find bytes that came before the reset, and ends this when it has them.
 void Splice::socket_failed(error_code why) {
   if (why == asio::error::broken_pipe) why = asio::error::connection_reset;  // the same, after the client's end
   if (!socket_error_) socket_error_ = why;
-  if (in_over_) end(SpliceEnd::socket_broken, socket_error_.message());
+  socket_until_ = std::min(socket_until_, steady_now() + kLastBytes);
+  look_sooner();
+  if (in_.over) end(SpliceEnd::socket_broken, socket_error_.message());
 }
 
 void Splice::channel_output_ended() {
   error_code bad;
   socket_.shutdown(tcp::socket::shutdown_send, bad);
   if (bad) return socket_failed(bad);
-  direction_ended(out_over_);
+  direction_ended(out_);
 }
 
 void Splice::channel_failed(const Error& why) {
@@ -273,20 +359,21 @@ void Splice::channel_failed(const Error& why) {
   end(SpliceEnd::channel_broken, why.message);
 }
 
-void Splice::direction_ended(bool& direction) {
-  direction = true;
-  if (in_over_ && out_over_) end(SpliceEnd::finished, "");
+void Splice::direction_ended(Direction& direction) {
+  direction.over = true;
+  if (in_.over && out_.over) end(SpliceEnd::finished, "");
 }
 
 void Splice::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code) {
   if (outcome_) return;
   outcome_ = SpliceOutcome{why, code, std::move(detail)};
-  over_.set();
+  look_sooner();
 }
 
 void Splice::close(const SpliceOutcome& outcome) {
+  closed_ = true;
   if (outcome.end == SpliceEnd::finished) {
-    (void)set_closing(socket_, Closing::orderly);
+    (void)set_closing(socket_, sallyport::Closing::orderly);
   } else if (outcome.end == SpliceEnd::socket_broken) {
     channel_.reset(mux::ResetCode::broken, outcome.detail, mux::Unsent::send);
   } else {
@@ -309,9 +396,22 @@ std::string_view to_string(SpliceEnd end) {
   return "unknown";
 }
 
-asio::awaitable<SpliceOutcome> splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits) {
-  Splice work(co_await asio::this_coro::executor, socket, channel, flow, limits);
-  co_return co_await work.run();
+void SpliceStop::request() {
+  requested_ = true;
+  if (timer_) timer_->cancel();
+}
+
+SpliceStop::Ear::Ear(SpliceStop* stop, boost::asio::steady_timer& timer) : stop_(stop) {
+  if (stop_) stop_->timer_ = &timer;
+}
+
+SpliceStop::Ear::~Ear() {
+  if (stop_) stop_->timer_ = nullptr;
+}
+
+asio::awaitable<SpliceOutcome> splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits,
+                                      SpliceStop* stop) {
+  return Splice::run(std::make_shared<Splice>(socket, channel, flow, limits), stop);
 }
 
 }  // namespace sallyport::tunnel

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -40,16 +41,39 @@ struct SpliceOutcome {
   std::string detail;                       // what the other side or the system said; "" when finished
 };
 
+// Ends a splice() from outside as a cancel of its caller does, also one that has not begun.
+class SpliceStop {
+ public:
+  void request();
+  bool requested() const { return requested_; }
+
+  class Ear {  // of the splice
+   public:
+    Ear(SpliceStop* stop, boost::asio::steady_timer& timer);  // cancels it at request()
+    ~Ear();
+    Ear(const Ear&) = delete;
+    Ear& operator=(const Ear&) = delete;
+    bool heard() const { return stop_ != nullptr && stop_->requested_; }
+
+   private:
+    SpliceStop* stop_;
+  };
+
+ private:
+  boost::asio::steady_timer* timer_ = nullptr;
+  bool requested_ = false;
+};
+
 // Carries bytes between a connected socket and a channel until both directions have ended, faithfully to TCP (TN5):
 // the end of one direction is passed on and leaves the other open, a reset is passed on as one, and a reader that is
-// slow slows its writer down by credit, with at most one buffer (32 KiB) held here for each direction; buffers are
-// given back while nothing flows. What came before a reset is still passed on, for 5 s at most. The other side of a
-// process that dies meanwhile sees a reset too. A machine that vanishes is noticed within two minutes (keep-alive)
-// when nothing is on its way to it, otherwise when the system gives up sending. Sets TCP_NODELAY; urgent data is
-// carried as ordinary data. The socket is closed and the channel has ended when this returns. A cancel ends both at
-// once with a reset, and takes effect in the caller at its next suspension. Socket and channel live on the executor
-// this runs on; both outlive the call.
+// slow slows its writer down by credit. Bytes go from the socket to where the link takes them, and from where it has
+// put them to the socket: none are held here. What came before a reset is still passed on, for 5 s at most. The other
+// side of a process that dies meanwhile sees a reset too. A machine that vanishes is noticed within two minutes
+// (keep-alive) when nothing is on its way to it, otherwise when the system gives up sending. Sets TCP_NODELAY; urgent
+// data is carried as ordinary data. The socket is closed and the channel has ended when this returns. A cancel ends
+// both at once with a reset, and takes effect in the caller at its next suspension. Socket and channel live on the
+// executor this runs on; both outlive the call, and so do `flow` and `stop`.
 boost::asio::awaitable<SpliceOutcome> splice(boost::asio::ip::tcp::socket& socket, link::Channel& channel, Flow& flow,
-                                             SpliceLimits limits);
+                                             SpliceLimits limits, SpliceStop* stop = nullptr);
 
 }  // namespace sallyport::tunnel

@@ -1,5 +1,6 @@
 #include "shared/mux/mux.h"
 
+#include <array>
 #include <cstdlib>
 
 using namespace sallyport;
@@ -15,7 +16,14 @@ void expect(bool holds) {
 void react(Mux& mux, const MuxEvent& event) {
   Bytes into(1000);
   switch (event.kind) {
-    case MuxEvent::Kind::opened: (void)mux.write(event.channel, as_bytes("welcome")); break;
+    case MuxEvent::Kind::opened:
+      (void)mux.write(event.channel, as_bytes("welcome"));
+      if (event.payload.size() % 2 == 0) mux.set_arrival(event.channel, Arrival::offered);
+      break;
+    case MuxEvent::Kind::offered:
+      mux.take_offered(event.channel, std::array{event.payload}, event.payload.size() / 2);
+      if (event.payload.size() % 3 == 0) mux.consume(event.channel, event.payload.size() - event.payload.size() / 2);
+      break;
     case MuxEvent::Kind::readable: {
       const auto count = mux.read(event.channel, into);
       if (count && *count && **count == 0) mux.release(event.channel);

@@ -13,7 +13,7 @@ namespace sallyport::test {
 
 // One direction of a connection in memory, with the faults of a real one.
 struct MemoryPipe {
-  explicit MemoryPipe(boost::asio::any_io_executor executor) : changed(executor) {}
+  explicit MemoryPipe(boost::asio::any_io_executor executor) : changed(std::move(executor)) {}
   Bytes bytes;
   std::size_t capacity = 256u << 10;  // writers wait when it is full
   std::uint64_t carried = 0;

@@ -1,11 +1,13 @@
 #include "agent/platform/tcp_connect.h"
 
 #include "tests/support/async_test.h"
+#include "tests/support/no_files.h"
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <list>
+#include <optional>
 
 using namespace sallyport;
 using namespace std::chrono_literals;
@@ -85,4 +87,16 @@ ASYNC_TEST_CASE("a connection that cannot be made says what became of each addre
   socket = co_await connect({}, 10ms, 1s);
   REQUIRE_FALSE(socket);
   CHECK(socket.error().code == Errc::unavailable);
+}
+
+ASYNC_TEST_CASE("a machine without a file for it does not blame the other end", "[platform]") {
+  const Listener good(co_await asio::this_coro::executor);
+  std::optional<test::NoFiles> none(std::in_place);
+  auto socket = co_await connect({good.where(), good.where()}, 1h, 20s);
+  none.reset();
+  REQUIRE_FALSE(socket);
+  CHECK(socket.error().code == Errc::exhausted);
+  CHECK_THAT(socket.error().message, Catch::Contains("Too many open files"));
+  socket = co_await connect({good.where()}, 1h, 20s);
+  CHECK(socket);
 }

@@ -2,6 +2,7 @@
 
 #include "proto/sallyport/v1/tunnel.pb.h"
 #include "shared/base/json.h"
+#include "tests/support/no_files.h"
 #include "tests/unit/agent/tunnel/agent_rig.h"
 
 #include <fmt/format.h>
@@ -294,4 +295,17 @@ ASYNC_TEST_CASE("the link's end ends what runs, dials and waits", "[tunnel]") {
   char byte = 0;
   const auto [bad, count] = co_await socket.async_read_some(asio::buffer(&byte, 1), kAsValue);
   CHECK(bad == asio::error::connection_reset);
+}
+
+ASYNC_TEST_CASE("an agent that is out of files says so, and does not blame the target", "[tunnel]") {
+  const auto on = co_await asio::this_coro::executor;
+  const TestTarget target(on);
+  AgentRig rig(on, {local(target.port())});
+  co_await rig.start();
+  std::optional<NoFiles> none(std::in_place);
+  const auto refused = co_await rig.refusal(rig.open("tunnel/1 " + local(target.port())));
+  none.reset();
+  CHECK(refused.code == ResetCode::exhausted);
+  CHECK_THAT(refused.text, Catch::Contains("Too many open files"));
+  co_await rig.close();
 }

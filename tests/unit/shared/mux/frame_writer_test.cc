@@ -31,11 +31,27 @@ std::vector<std::string> frames_in(const Bytes& batch) {
   return out;
 }
 
+struct Blocks {
+  BlockPool blocks;
+};
+struct Writer : Blocks, FrameWriter {
+  Writer() : FrameWriter(blocks, {}) {}
+};
+
+// Each piece holds whole frames.
 std::vector<std::string> take(FrameWriter& writer) {
-  Bytes batch;
+  Batch batch;
   writer.take_batch(batch);
   REQUIRE(batch.size() <= WriterLimits{}.batch);
-  return frames_in(batch);
+  std::vector<std::string> all;
+  std::size_t size = 0;
+  for (const auto piece : batch.pieces()) {
+    for (auto& frame : frames_in(Bytes(piece.begin(), piece.end()))) all.push_back(std::move(frame));
+    size += piece.size();
+  }
+  CHECK(size == batch.size());
+  CHECK(joined(batch).size() == size);
+  return all;
 }
 
 using Order = std::vector<std::string>;
@@ -43,7 +59,7 @@ using Order = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("control goes first, then small channels, then bulk", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   writer.open(1, "bulk");
   CHECK(writer.data(1, Bytes(40'000)) == 40'000);
   writer.open(3, "small");
@@ -58,7 +74,7 @@ TEST_CASE("control goes first, then small channels, then bulk", "[mux]") {
 }
 
 TEST_CASE("bulk channels take turns frame by frame", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   for (const ChannelNumber channel : {1u, 3u, 5u}) CHECK(writer.data(channel, Bytes(100'000)) == 100'000);
   Order order;
   while (!writer.empty()) {
@@ -72,7 +88,7 @@ TEST_CASE("bulk channels take turns frame by frame", "[mux]") {
 }
 
 TEST_CASE("small channels do not starve bulk, and bulk does not delay small ones", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   REQUIRE(writer.data(1, Bytes(128u << 10)) == 128u << 10);
   take(writer);  // 1 now stands in the bulk row
   for (ChannelNumber channel = 3; channel < 203; channel += 2) REQUIRE(writer.data(channel, Bytes(2000)) == 2000);
@@ -83,7 +99,7 @@ TEST_CASE("small channels do not starve bulk, and bulk does not delay small ones
 }
 
 TEST_CASE("within a channel: open, data, fin, also over many batches", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   writer.open(1, "jobs/1");
   std::size_t sent = writer.data(1, Bytes(200'000));
   CHECK(sent == 128u << 10);
@@ -99,7 +115,7 @@ TEST_CASE("within a channel: open, data, fin, also over many batches", "[mux]") 
 }
 
 TEST_CASE("what waits is bounded", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   std::size_t taken = 0;
   for (ChannelNumber channel = 1; channel < 41; channel += 2) taken += writer.data(channel, Bytes(1u << 20));
   CHECK(taken == WriterLimits{}.queue);
@@ -117,7 +133,7 @@ TEST_CASE("what waits is bounded", "[mux]") {
 }
 
 TEST_CASE("a control message that cannot be a frame is refused", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   CHECK(writer.control({}).error().code == Errc::too_large);
   CHECK(writer.control(Bytes(kMaxPayload + 1)).error().code == Errc::too_large);
   CHECK(writer.control(Bytes(kMaxPayload)));
@@ -125,7 +141,7 @@ TEST_CASE("a control message that cannot be a frame is refused", "[mux]") {
 }
 
 TEST_CASE("a reset drops what waits, but not what a fin has promised", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   REQUIRE(writer.data(1, Bytes(5000)) == 5000);
   writer.credit(1, 7);
   writer.reset(1, ResetCode::cancelled, "gone");
@@ -137,7 +153,7 @@ TEST_CASE("a reset drops what waits, but not what a fin has promised", "[mux]") 
 }
 
 TEST_CASE("a reset may go behind what waits", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   REQUIRE(writer.data(1, Bytes(50'000)) == 50'000);
   writer.reset(1, ResetCode::broken, "gone", Unsent::send);
   REQUIRE(writer.data(3, Bytes(50)) == 50);
@@ -156,7 +172,7 @@ TEST_CASE("a reset may go behind what waits", "[mux]") {
 }
 
 TEST_CASE("credits that wait are added up", "[mux]") {
-  FrameWriter writer;
+  Writer writer;
   writer.credit(2, 100);
   writer.credit(2, 23);
   CHECK(take(writer) == Order{"credit2:123"});

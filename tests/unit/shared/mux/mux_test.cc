@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
+
 using namespace sallyport;
 using namespace sallyport::mux;
 
@@ -414,4 +417,74 @@ TEST_CASE("opens in a flood end the link before they cost memory", "[mux]") {
   REQUIRE_FALSE(event);
   CHECK(event.error().message.starts_with("P5.5"));
   CHECK(relay.promised() <= small_limits().received);
+}
+
+TEST_CASE("bytes are put where they wait, and taken where they lie", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  const auto room = link.agent.prepare(1, 5000);
+  REQUIRE(room);
+  CHECK(room->size == 1000);  // its credit
+  std::ranges::fill(room->parts[0].first(7), std::byte{'x'});
+  link.agent.commit(1, 7);
+  link.settle();
+  const auto bytes = link.relay.peek(1);
+  REQUIRE(bytes);
+  REQUIRE(*bytes);
+  CHECK(as_text(**bytes) == "xxxxxxx");
+  link.relay.consume(1, 3);
+  CHECK(read_all(link.relay, 1) == "xxxx");
+  REQUIRE(link.relay.peek(1));
+  CHECK_FALSE(*link.relay.peek(1));
+  REQUIRE(link.agent.finish(1));
+  CHECK(link.agent.prepare(1, 1).error().code == Errc::conflict);
+  link.settle();
+  CHECK(link.relay.peek(1).value().value().empty());
+  CHECK(link.relay.peek(9).error().code == Errc::not_found);
+}
+
+TEST_CASE("what is offered is taken at once or kept, and counted either way", "[mux]") {
+  for (const std::size_t taken : {0u, 1u, 9u, 10u}) {
+    INFO("taken: " << taken);
+    Pair link;
+    REQUIRE(link.agent.open("a") == 1u);
+    link.settle();
+    link.relay.set_arrival(1, Arrival::offered);
+    const auto wire = frame(1, FrameType::data, "0123456789");
+    link.relay.feed(wire);
+    const auto event = link.relay.next();
+    REQUIRE(event);
+    REQUIRE(*event);
+    CHECK((*event)->kind == MuxEvent::Kind::offered);
+    CHECK(link.relay.received() == 10);
+    link.relay.take_offered(1, std::array{(*event)->payload}, taken);
+    CHECK(link.relay.received() == 10 - taken);
+    REQUIRE_FALSE(link.relay.next().value());
+    if (taken < 10) {  // no longer offered while something is unread
+      const auto more = frame(1, FrameType::data, "ab");
+      link.relay.feed(more);
+      CHECK(link.relay.next().value().value().kind == MuxEvent::Kind::readable);
+      CHECK(read_all(link.relay, 1) == std::string("0123456789ab").substr(taken));
+    }
+    CHECK(link.relay.received() == 0);
+  }
+}
+
+TEST_CASE("what is offered and meets a reset is dropped, and gives credit when it was taken", "[mux]") {
+  Pair link;
+  REQUIRE(link.agent.open("a") == 1u);
+  link.settle();
+  link.relay.set_arrival(1, Arrival::offered);
+  const auto wire = frame(1, FrameType::data, std::string(600, 'x'));
+  link.relay.feed(wire);
+  auto event = link.relay.next();
+  REQUIRE(event);
+  link.relay.take_offered(1, std::array{(*event)->payload}, 600);
+  CHECK(link.relay.has_output());  // credit
+  link.relay.feed(wire);
+  event = link.relay.next();
+  REQUIRE(event);
+  link.relay.reset(1, ResetCode::cancelled, "gone");
+  link.relay.take_offered(1, std::array{(*event)->payload}, 0);
+  CHECK(link.relay.received() == 0);
 }

@@ -45,8 +45,8 @@ struct TunnelRig {
     std::optional<tunnel::SpliceOutcome> end;
     TaskGroup task;
   };
-  tcp::socket& client() { return *relay.far; }
-  tcp::socket& target() { return *agent.far; }
+  tcp::socket& client() { return relay.far.value(); }
+  tcp::socket& target() { return agent.far.value(); }
 
   boost::asio::any_io_executor on;
   LinkPair link;
