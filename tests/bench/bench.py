@@ -2,15 +2,21 @@
 """Benchmarks of whole programs: bench.py BIN [WORD [OPTIONS]]; footprint and dispatch when none is named.
 
 tunnel     Sallyport's tunnels beside packaged ones, measured from outside in one run
+agents     what linked agents cost a relay, and its handshakes beside a plain TLS server's
+storm      a relay that all its agents lose at once
+bulk       one long transfer in each direction: equal digests, flat memory
 footprint  what an idle agent uses; dispatch, postgres, idle: time to a job's first step, and variants (several of these four may be named)
 WORD --help tells the options. Each prints a table and what it is held to, and exits with 1 when that is missed. Figures go into docs/benchmarks.md.
 """
 import sys
 
+import agents
+import bulk
 import pair
+import storm
 import tunnel
 
-BENCHMARKS = {"tunnel": tunnel}
+BENCHMARKS = {"agents": agents, "bulk": bulk, "storm": storm, "tunnel": tunnel}
 
 
 def main():

@@ -9,7 +9,10 @@ import types
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import agents  # noqa: E402
+import bulk  # noqa: E402
 import gates  # noqa: E402
+import storm  # noqa: E402
 import tunnel  # noqa: E402
 from gates import Gate, judge  # noqa: E402
 
@@ -17,8 +20,8 @@ from gates import Gate, judge  # noqa: E402
 def good_figures(all_gates):
     """Each subject exactly at its gates, against peers whose figures are all 100."""
     figures = {gate.than: {one.figure: 100.0 for one in all_gates} for gate in all_gates if gate.than}
-    own = figures.setdefault("sallyport", {})
     for gate in all_gates:
+        own = figures.setdefault(gate.subject, {})
         if gate.gate is None:
             own.setdefault(gate.figure, 0.0 if gate.most else 1e9)
             continue
@@ -30,15 +33,15 @@ def good_figures(all_gates):
 
 class Judging(unittest.TestCase):
     def test_each_planted_fault_is_found(self):
-        for all_gates in (tunnel.GATES, tunnel.FAR_GATES):
+        for all_gates in (tunnel.GATES, tunnel.FAR_GATES, agents.GATES + agents.LARGE_GATES, bulk.GATES, storm.GATES + storm.LARGE_GATES):
             figures = good_figures(all_gates)
             self.assertEqual(gates.missed([judge(gate, figures) for gate in all_gates]), [])
             for gate in (one for one in all_gates if one.gate is not None):
                 with self.subTest(gate=gate):
-                    own = dict(figures["sallyport"])
+                    own = dict(figures[gate.subject])
                     bad = gate.gate * (100 if gate.than else 1)
                     own[gate.figure] = bad * 1.01 + 0.01 if gate.most else bad * 0.99
-                    found = gates.missed([judge(one, figures | {"sallyport": own}) for one in all_gates])
+                    found = gates.missed([judge(one, figures | {gate.subject: own}) for one in all_gates])
                     self.assertIn(gate, [verdict.gate for verdict in found])
 
     def test_what_was_not_measured_does_not_hold(self):
