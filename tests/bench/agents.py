@@ -14,7 +14,7 @@ import processes
 import space
 from gates import VERDICT_HEAD, Gate, judge, medians, missed, number, table, verdict_rows
 from kill_loop import free_port
-from peers import wait_port
+from peers import link_port, wait_port
 
 LARGE = 10_000
 GATES = [Gate("S6", "private KiB on the relay for each idle linked agent", "agent_KiB", True, 36, 26),
@@ -54,11 +54,6 @@ def compare_handshakes(agents, options):
     return {name: medians(one) for name, one in runs.items()}
 
 
-def link_port(world):
-    settings = (world.dir / "relay/relay.yaml").read_text()
-    return settings.split("link:")[1].split("127.0.0.1:")[1].split()[0].strip('"')
-
-
 def link_all(agents, options):
     """Figures of a relay that was started afresh, without agents and with all of them."""
     agents.restart_relay(signal.SIGTERM)
@@ -66,7 +61,7 @@ def link_all(agents, options):
     time.sleep(options.settle)
     before = processes.memory([agents.relay_pid()])
     cpu = processes.cpu_seconds([agents.relay_pid()])
-    linked_in = agents.wait_for("ready", 120 + agents.count / 20, "link")
+    linked_in = agents.link_by_and_by(agents.count)
     link_cpu = processes.cpu_seconds([agents.relay_pid()]) - cpu
     time.sleep(options.settle)
     cpu = processes.cpu_seconds([agents.relay_pid()])

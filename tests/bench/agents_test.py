@@ -8,7 +8,7 @@ import agents
 import crowd
 import storm
 from kill_loop import free_port
-from peers import wait_port
+from peers import link_port, wait_port
 
 COUNT = 3
 
@@ -16,7 +16,7 @@ COUNT = 3
 def main():
     here = crowd.Crowd(sys.argv[1], COUNT)
     try:
-        here.wait_for("ready", 60, "link")
+        here.link(COUNT)
         listed = here.world.read("/v1/agents")["items"]
         assert len(listed) == COUNT and all(agent["link"] for agent in listed), listed
         here.run_jobs(COUNT)
@@ -25,7 +25,7 @@ def main():
 
         program, identity, port = here.world.bin / "bench_agents", here.world.dir / "identity", free_port()
         here.processes[0].tell(f"save {identity}")
-        relay = f"127.0.0.1:{agents.link_port(here.world)}"
+        relay = f"127.0.0.1:{link_port(here.world)}"
         assert agents.shake(program, relay, identity, here.relay_pid(), 0.5)["handshakes_failed"] == 0
         naive = subprocess.Popen([program, "naive", f"127.0.0.1:{port}", str(identity)])
         try:

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"
 from kill_loop import World  # noqa: E402
 
 IN_ONE_PROCESS = 2_000
+AT_ONCE = 250
 RECIPE = """
 recipe: nothing
 run_on: dc1
@@ -59,22 +60,33 @@ class Crowd:
             string = json.loads(self.world.run("sallyport", *words))["enrolment_string"]
             for begin in range(0, count, IN_ONE_PROCESS):
                 self.processes.append(Process(self.world.bin / "bench_agents", min(IN_ONE_PROCESS, count - begin), string))
-            self.enrolment_seconds = self.wait_for("enrolled", 120 + count / 10)
+            self.enrolment_seconds = self.wait_for("enrolled", count, 120 + count / 10)
         except BaseException:
             self.close()
             raise
 
-    def state(self, line="status"):
-        told = [process.tell(line) for process in self.processes]
+    def state(self):
+        told = [process.tell("status") for process in self.processes]
         return {name: sum(one[name] for one in told) for name in ("enrolled", "ready", "jobs_done", "handshakes")} | {"problem": next((one["problem"] for one in told if one["problem"]), "")}
 
-    def wait_for(self, name, seconds, line="status"):
-        """Seconds until all agents are so; `line` is told first."""
+    def link_by_and_by(self, count):
+        """As link(), a few hundred at a time: not a storm. Seconds for all."""
+        return sum(self.link(min(count, begin + AT_ONCE)) for begin in range(0, count, AT_ONCE))
+
+    def link(self, count):
+        """Seconds until so many agents, which those that are linked already are among, have had a round trip through the dispatch path."""
+        shares = [max(0, min(IN_ONE_PROCESS, count - begin)) for begin in range(0, self.count, IN_ONE_PROCESS)]
+        for process, share in zip(self.processes, shares):
+            process.tell(f"link {share}")
+        return self.wait_for("ready", count, 120 + count / 20)
+
+    def wait_for(self, name, count, seconds):
+        """Seconds until so many agents are so."""
         began = time.monotonic()
-        state = self.state(line)
-        while state[name] < self.count:
+        state = self.state()
+        while state[name] < count:
             if time.monotonic() - began > seconds:
-                raise SystemExit(f"bench: {state[name]} of {self.count} agents {name} after {seconds:.0f} s; {state['problem']}\n{self.log_end()}")
+                raise SystemExit(f"bench: {state[name]} of {count} agents {name} after {seconds:.0f} s; {state['problem']}\n{self.log_end()}")
             time.sleep(0.1)
             state = self.state()
         return time.monotonic() - began

@@ -12,6 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import agents  # noqa: E402
 import bulk  # noqa: E402
 import gates  # noqa: E402
+import pair  # noqa: E402
+import plots  # noqa: E402
+import scale  # noqa: E402
 import storm  # noqa: E402
 import tunnel  # noqa: E402
 from gates import Gate, judge  # noqa: E402
@@ -33,7 +36,7 @@ def good_figures(all_gates):
 
 class Judging(unittest.TestCase):
     def test_each_planted_fault_is_found(self):
-        for all_gates in (tunnel.GATES, tunnel.FAR_GATES, agents.GATES + agents.LARGE_GATES, bulk.GATES, storm.GATES + storm.LARGE_GATES):
+        for all_gates in (tunnel.GATES, tunnel.FAR_GATES, agents.GATES + agents.LARGE_GATES, bulk.GATES, storm.GATES + storm.LARGE_GATES, scale.GATES, pair.FOOTPRINT):
             figures = good_figures(all_gates)
             self.assertEqual(gates.missed([judge(gate, figures) for gate in all_gates]), [])
             for gate in (one for one in all_gates if one.gate is not None):
@@ -76,6 +79,18 @@ class Telling(unittest.TestCase):
         self.assertEqual(gates.missed(verdicts), [])
         self.assertIn("| S1 | CPU of one channel |", out.getvalue())
         self.assertIn("| sallyport |", out.getvalue())
+
+
+    def test_bars(self):
+        self.assertEqual(plots.plot("MB", [("1", 1), ("10", 2), ("100", None)], 4), "MB\n  1 ██   1\n 10 ████ 2\n100      -")
+        self.assertEqual(plots.bar(1, 3, 1), "▍")
+
+    def test_growth(self):
+        linear, square = [[(count, count ** power) for count in (1, 10, 100, 1_000)] for power in (1, 2)]
+        self.assertAlmostEqual(scale.for_twice(linear, 1), 2)
+        self.assertAlmostEqual(scale.for_twice(square, 1), 4)
+        self.assertAlmostEqual(scale.for_twice([(1, 1), (10, 1_000), (100, 10_000)], 10), 2)
+        self.assertIsNone(scale.for_twice([(1, 1)], 1))
 
 
 class Words(unittest.TestCase):

@@ -1,17 +1,23 @@
 """./dev bench footprint, dispatch, postgres, idle: one relay and one agent as they are installed.
 
-footprint  memory and CPU of an idle, linked agent, before it has done anything and after 100 jobs: resident, private, CPU ticks in 20 s
+footprint  an idle, linked agent: how soon it is ready, its bytes on the wire, and before it has done anything and after 100 jobs: memory and CPU ticks in 20 s
 dispatch   time from the API call being sent to the first step running, one job after the other on an idle pair; p50, p95, p99.
-           Fails when p50 reaches 50 ms; footprint when the agent reaches 20 MB, or 6 MB of its own, before or after.
+           Fails when p50 reaches 50 ms; footprint as its table says.
 postgres   footprint for an agent that writes to PostgreSQL, and so loads its client library: told, not judged (docs/decisions/0015). Alone.
 idle       the same for an agent that had nothing to do for longer than a lease, which it has to have confirmed then (docs/decisions/0007)
 """
 import datetime
 import os
 import pathlib
+import re
+import socket
 import statistics
+import subprocess
 import sys
 import time
+
+import processes
+from gates import VERDICT_HEAD, Gate, judge, missed, table, verdict_rows
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
 from failover import LEASE, set_lease  # noqa: E402
@@ -53,15 +59,27 @@ def has_libpq(world):
     return "/libpq.so" in pathlib.Path(f"/proc/{world.processes['agent'].pid}/maps").read_text()
 
 
+FOOTPRINT = [Gate("S7", "ready after, s", "ready_s", True, 1)] + \
+    [gate for when in ("fresh", "used") for gate in (Gate("S7", f"MB resident, {when}", f"{when}_rss", True, 20, 12),
+                                                     Gate("S7", f"MB private, {when}", f"{when}_private", True, 6, 3),
+                                                     Gate("S7", f"CPU ticks in 20 s, {when}", f"{when}_ticks", True, 0))] + \
+    [Gate("S7", "MB on the wire in an idle day", "day_MB", True, None, 1)]
+WATCHED = 60  # seconds of idle traffic
+
+
 def footprint(world):
-    fresh = idle_agent(world, "before any job")
+    figures = {"ready_s": ready_after(world), "day_MB": idle_day(world)} | idle_agent(world, "fresh")
     jobs = [world.call("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"n": n}})[1]["id"] for n in range(100)]
     for job in jobs:
         first_step_started(world, job)
     time.sleep(45)  # their ends, and the agent's tidying up
-    used = idle_agent(world, "after 100 jobs")
+    figures |= idle_agent(world, "used")
     assert has_libpq(world) == bool(world.server), "PostgreSQL's client library is loaded exactly by an agent that uses it"
-    return all(kib["Rss"] * 1024 < 20_000_000 and kib["Private_Dirty"] * 1024 < 6_000_000 for kib in (fresh, used))
+    verdicts = [judge(gate, {"sallyport": figures}) for gate in FOOTPRINT]
+    print(f"\nfootprint: fresh, and after 100 jobs; a day's traffic is that of {WATCHED} s times {86_400 // WATCHED}, headers of IP and TCP included; program "
+          f"{os.path.getsize(world.bin / 'sallyport-agent') / 1048576:.1f} MiB; load {os.getloadavg()[0]:.1f}\n")
+    print(table(VERDICT_HEAD, verdict_rows(verdicts), False))
+    return not missed(verdicts)
 
 
 def postgres(world):
@@ -69,21 +87,47 @@ def postgres(world):
     return True
 
 
+def ready_after(world):
+    """Seconds from the start of the agent's process until it tells its service manager that it is ready, which it does after a round trip on its link."""
+    world.kill("agent")
+    told = world.dir / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(told))
+        manager.settimeout(60)
+        world.env["NOTIFY_SOCKET"] = str(told)
+        began = time.monotonic()
+        world.start("agent")
+        while b"READY=1" not in manager.recv(4096):
+            pass
+        took = time.monotonic() - began
+    del world.env["NOTIFY_SOCKET"]
+    return took
+
+
+def wire_bytes(world):
+    """What the agent's connection has moved so far, both ways: payload, and 52 bytes of headers for each segment (IPv4, TCP with time stamps)."""
+    told = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True, check=True, timeout=30).stdout
+    line = next(line for line in told.splitlines() if f"pid={world.processes['agent'].pid}," in line)
+    count = {name: int(value) for name, value in re.findall(r"(bytes_sent|bytes_received|segs_out|segs_in):(\d+)", line)}
+    return count["bytes_sent"] + count["bytes_received"] + 52 * (count["segs_out"] + count["segs_in"])
+
+
+def idle_day(world):
+    """MB of a day like the next minute."""
+    time.sleep(10)
+    before = wire_bytes(world)
+    time.sleep(WATCHED)
+    return (wire_bytes(world) - before) * 86_400 / WATCHED / 1e6
+
+
 def idle_agent(world, when):
-    pid = world.processes["agent"].pid
+    pids = [world.processes["agent"].pid]
     time.sleep(5)
-    rollup = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-    kib = {name: int(value.split()[0]) for name, value in rollup.items()}
-
-    def ticks():
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return int(fields[11]) + int(fields[12])
-
-    before = ticks()
+    kib = processes.memory(pids)
+    before = processes.cpu_seconds(pids)
     time.sleep(20)
-    print(f"footprint: agent idle and linked, {when}: {kib['Rss'] / 1024:.1f} MiB resident, {kib['Private_Dirty'] / 1024:.1f} MiB private dirty, "
-          f"{ticks() - before} CPU ticks in 20 s, program {os.path.getsize(world.bin / 'sallyport-agent') / 1048576:.1f} MiB")
-    return kib
+    ticks = round((processes.cpu_seconds(pids) - before) * os.sysconf("SC_CLK_TCK"))
+    return {f"{when}_rss": kib["Rss"] * 1024 / 1e6, f"{when}_private": kib["Private_Dirty"] * 1024 / 1e6, f"{when}_ticks": ticks}
 
 
 WORDS = ["footprint", "dispatch", "postgres", "idle"]

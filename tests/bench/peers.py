@@ -55,7 +55,8 @@ def make_certificates(folder):
 
 
 class Tunnel:
-    """One tunnel: `entrance` is a port of 127.0.0.1 that leads to `target`; between its halves lies a line of `round_trip_ms`."""
+    """One tunnel: `entrance` is a port of 127.0.0.1 that leads to `target`; between its halves lies a line of `round_trip_ms`. `wide_entrance` takes a thousand
+    connections at a time, where one link does not."""
 
     def __init__(self, run, target):
         self.run, self.target = run, target
@@ -63,7 +64,7 @@ class Tunnel:
         self.folder.mkdir()
         self.started = []
         self.lines = []
-        self.entrance = free_port()
+        self.entrance = self.wide_entrance = free_port()
         try:
             self.open()
             wait_port(self.entrance)
@@ -100,6 +101,9 @@ class Tunnel:
     def pids(self):
         return tree([process.pid for process in self.started])
 
+    def wide_pids(self):
+        return self.pids()
+
     def close(self):
         for process in self.started + self.lines:
             process.terminate()
@@ -116,7 +120,7 @@ class Direct(Tunnel):
     """No tunnel."""
 
     def open(self):
-        self.entrance = self.through_line(self.target)
+        self.entrance = self.wide_entrance = self.through_line(self.target)
 
 
 @peer("stunnel")
@@ -273,45 +277,57 @@ class Yamux(Tunnel):
         self.start(program, "near", f"127.0.0.1:{self.through_line(between)}", f"127.0.0.1:{self.target}", self.run.keys)
 
 
+def link_port(world):
+    settings = (world.dir / "relay/relay.yaml").read_text()
+    return int(re.search(r"link:.*?127\.0\.0\.1:(\d+)", settings, re.S)[1])
+
+
 class SallyportTunnel(Tunnel):
-    """A relay and an agent; the entrance is a TCP listener of the relay."""
+    """A relay and agents of one group. What is measured is carried by the first agent alone; the others are there for what one link does not hold."""
 
     needs = []
-    AGENTS = ("agent",)
+    AGENTS = ("agent", *(f"agent{n}" for n in range(2, 7)))
 
     def open(self):
-        # One organisation's world, with more files open than it needs; the tunnel is carried by the first agent alone.
         self.world = world = World(self.run.bin, agents=self.AGENTS)
+        self.wide_entrance = free_port()
         if self.run.round_trip_ms:
             self.put_line(world)
         for agent in world.agents:
             with open(world.dir / agent / "policy.yaml", "a") as policy:
                 policy.write(f'tunnels:\n  - {{target: "127.0.0.1:{self.target}"}}\n')
-        start_pair(world)
-        self.started += [world.processes[name] for name in ("relay", *world.agents)]
-        self.wait_linked(world)
-        self.make_tunnel(world)
+        start_pair(world, started=world.agents[:1])
+        first = self.wait_linked(world, 1)[0]
+        for agent in world.agents[1:]:
+            world.start(agent)
+        self.wait_linked(world, len(world.agents))
+        self.others = [world.processes[name] for name in world.agents[1:]]
+        self.started += [world.processes[name] for name in ("relay", world.agents[0])]
+        self.make_tunnel(world, "bench", self.entrance, "--agent", first)
+        self.make_tunnel(world, "wide", self.wide_entrance)
+
+    def wide_pids(self):
+        return tree([process.pid for process in self.started + self.others])
 
     def put_line(self, world):
-        settings = (world.dir / "relay/relay.yaml").read_text()
-        link = int(re.search(r"link:.*?127\.0\.0\.1:(\d+)", settings, re.S)[1])
-        near = free_port()
-        self.line = (near, link)
+        link, near = link_port(world), free_port()
         for agent in world.agents:
             with open(world.dir / agent / "agent.yaml", "a") as config:
                 config.write(f"relay: 127.0.0.1:{near}\n")
         self.start(self.run.load, "line", f"127.0.0.1:{near}", f"127.0.0.1:{link}", self.run.round_trip_ms, kept=self.lines)
 
-    def wait_linked(self, world):
+    def wait_linked(self, world, count):
+        """Their ids, when so many are."""
         deadline = time.monotonic() + 60
-        while sum(bool(agent["link"]) for agent in world.read("/v1/agents")["items"]) < len(world.agents):
+        while len(linked := [agent["id"] for agent in world.read("/v1/agents")["items"] if agent["link"]]) < count:
             if time.monotonic() > deadline:
                 raise RuntimeError("an agent did not link")
             time.sleep(0.1)
+        return linked
 
-    def make_tunnel(self, world):
-        world.run("sallyport", "tunnel", "create", "bench", "--group", "dc1", "--target", f"127.0.0.1:{self.target}",
-                  "--listen", f"127.0.0.1:{self.entrance}", "--connections", "1000")
+    def make_tunnel(self, world, name, entrance, *more):
+        world.run("sallyport", "tunnel", "create", name, "--group", "dc1", "--target", f"127.0.0.1:{self.target}",
+                  "--listen", f"127.0.0.1:{entrance}", "--connections", "1000", *more)
 
     def close(self):
         super().close()

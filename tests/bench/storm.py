@@ -63,7 +63,7 @@ def storm(agents, how):
         agents.restart_relay(how)
         began = time.monotonic()
         time.sleep(0.2)  # agents that have not noticed yet still count as ready
-        back = agents.wait_for("ready", 300) + 0.2
+        back = agents.wait_for("ready", agents.count, 300) + 0.2
         seconds = time.monotonic() - began
         cpu = processes.cpu_seconds([agents.relay_pid()])
     return {"back_s": back, "relay_ready_s": asking.ready_after, "api_p50_ms": at(asking.times, 0.5), "api_p99_ms": at(asking.times, 0.99),
@@ -90,7 +90,7 @@ def main(programs, words):
     agents = crowd.Crowd(programs, options.count)
     figures = {}
     try:
-        agents.wait_for("ready", 120 + options.count / 20, "link")
+        agents.link_by_and_by(options.count)
         print(f"{options.count} agents linked", flush=True)
         for way, how in WAYS.items():
             figures[way] = storm(agents, how)

@@ -150,7 +150,7 @@ def derived(run, tunnel, figures):
 
 @contextlib.contextmanager
 def open_channels(run, tunnel, count):
-    client = subprocess.Popen([run.load, "hold", f"127.0.0.1:{tunnel.entrance}", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client = subprocess.Popen([run.load, "hold", f"127.0.0.1:{tunnel.wide_entrance}", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield int(client.stdout.readline().split()[1])
     finally:
@@ -162,7 +162,7 @@ def hold(run, tunnel, count):
     """Memory of channels that were used once and are idle, by what nine tenths of them add to the first tenth: of fresh processes, where nothing else comes and goes."""
     def resident():
         time.sleep(2)
-        return processes.memory(tunnel.pids()).get("Pss", 0)
+        return processes.memory(tunnel.wide_pids()).get("Pss", 0)
 
     with open_channels(run, tunnel, count // 10) as first:
         before = resident()

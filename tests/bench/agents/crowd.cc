@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace sallyport::bench {
 namespace asio = boost::asio;
@@ -22,7 +23,7 @@ constexpr std::size_t kMostLine = 4'096;
 
 }  // namespace
 
-Crowd::Crowd(asio::any_io_executor executor, std::size_t count, const Clock& clock, const Log& log)
+Crowd::Crowd(const asio::any_io_executor& executor, std::size_t count, const Clock& clock, const Log& log)
     : executor_(executor), tasks_(executor, [this](const std::string& task, const std::string& why) {
         problem_ = fmt::format("{}: {}", task, why);
       }) {
@@ -70,8 +71,10 @@ asio::awaitable<void> Crowd::obey() {
 
 std::string Crowd::answer(const std::string& line) {
   constexpr std::string_view kSave = "save ";
-  if (line == "link") {
-    for (const auto& agent : agents_) agent->link(tasks_);
+  constexpr std::string_view kLink = "link ";
+  if (line.starts_with(kLink)) {
+    const auto count = std::strtoull(line.c_str() + kLink.size(), nullptr, 10);
+    for (std::size_t i = 0; i < std::min<std::size_t>(count, agents_.size()); ++i) agents_[i]->link(tasks_);
   } else if (line.starts_with(kSave)) {
     const auto identity = agents_.front()->identity().load();
     if (!identity || !agent::FileIdentityStore(line.substr(kSave.size())).install(*identity)) problem_ = "not saved";

@@ -12,12 +12,12 @@ namespace sallyport::bench {
 // further lines say what to do, each answered by one line of JSON:
 //   status   {"agents", "enrolled", "ready", "jobs_done", "handshakes",
 //            "problem"}
-//   link     all that are enrolled, at once
+//   link N   the first N of those that are enrolled, at once
 //   save F   the identity of the first one into file F, for `handshakes`
 // Ends with its input.
 class Crowd {
  public:
-  Crowd(boost::asio::any_io_executor executor, std::size_t count, const Clock& clock, const Log& log);
+  Crowd(const boost::asio::any_io_executor& executor, std::size_t count, const Clock& clock, const Log& log);
 
   boost::asio::awaitable<void> run();
 
