@@ -23,6 +23,7 @@ sallyport_module(shared/tls USES shared/base shared/async shared/crypto OpenSSL:
 sallyport_module(shared/mux USES shared/base)
 sallyport_module(shared/link USES shared/base shared/async shared/mux proto)
 sallyport_module(shared/tunnel USES shared/base shared/async shared/link asio)
+sallyport_module(shared/websocket USES shared/base shared/async shared/crypto)
 sallyport_module(shared/zone USES shared/base)
 sallyport_module(shared/expr USES shared/base shared/zone PkgConfig::RE2)
 sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfig::YAML)
@@ -40,7 +41,7 @@ sallyport_module(agent/connectors/command USES agent/connectors)
 sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
-sallyport_module(agent/link USES shared/link shared/tls shared/crypto shared/async agent/platform proto)
+sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
@@ -60,7 +61,7 @@ sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/st
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
 sallyport_module(relay/gateway USES shared/link shared/tls proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
 sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
-sallyport_module(relay/api USES relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+sallyport_module(relay/api USES shared/websocket relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/audit

@@ -8,6 +8,7 @@ sallyport_tests(unit shared/tunnel USES shared/tunnel TIMEOUT 180)
 if(TARGET unit_shared_tunnel)  # over a real pair of sessions
   target_sources(unit_shared_tunnel PRIVATE unit/shared/link/link_fixture.cc)
 endif()
+sallyport_tests(unit shared/websocket USES shared/websocket)
 sallyport_tests(unit shared/zone USES shared/zone)
 sallyport_tests(unit shared/expr USES shared/expr)
 sallyport_tests(unit shared/recipe USES shared/recipe)

@@ -28,6 +28,12 @@ Digest sha256(std::span<const std::byte> bytes) {
 
 Digest sha256(std::string_view text) { return sha256(as_bytes(text)); }
 
+std::array<std::byte, 20> sha1(std::span<const std::byte> bytes) {
+  std::array<std::byte, 20> digest;
+  must(EVP_Digest(bytes.data(), bytes.size(), writable_octets(digest), nullptr, EVP_sha1(), nullptr));
+  return digest;
+}
+
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) { must(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr)); }

@@ -19,6 +19,9 @@ using Digest = std::array<std::byte, 32>;
 Digest sha256(std::span<const std::byte> bytes);  // FIPS 180-4
 Digest sha256(std::string_view text);
 
+// For the handshake of RFC 6455, which names it; nothing may rest on it.
+std::array<std::byte, 20> sha1(std::span<const std::byte> bytes);
+
 // SHA-256 of a flow of bytes. finish() gives the digest and starts afresh.
 class Sha256 {
  public:

@@ -69,6 +69,27 @@ Result<void> offer(SSL_CTX* ssl, std::string_view protocol) {
   return {};
 }
 
+// Boxes that inspect are often old.
+constexpr int kCarrierSecurityLevel = 1;
+constexpr long kMaxShownChainBytes = 64 << 10;
+
+Result<SslContextOwner> carrier_context() {
+  SslContextOwner context(SSL_CTX_new(TLS_client_method()));
+  auto* ssl = context.get();
+  if (ssl == nullptr || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
+    return crypto::fail_openssl(Errc::internal, "preparing TLS");
+  }
+  SSL_CTX_set_security_level(ssl, kCarrierSecurityLevel);
+  SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+  SSL_CTX_set_mode(ssl, kModes);
+  SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_read_ahead(ssl, 1);
+  SSL_CTX_set_max_cert_list(ssl, kMaxShownChainBytes);
+  SSL_CTX_set_cert_verify_callback(ssl, on_peer_chain, nullptr);
+  SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  return context;
+}
+
 }  // namespace
 
 Result<ServerContext> make_server_context(const ServerSettings& settings, const Clock& clock) {
@@ -98,6 +119,13 @@ Result<ClientContext> make_enrol_client_context(const crypto::Digest& root_pin, 
   SP_CHECK(offer(context.get(), kEnrolProtocol));
   return ClientContext(std::make_shared<ContextCore>(
       ContextCore{Role::enrol_client, clock, std::move(context), make_engine_bio_method(), {}, {}, root_pin}));
+}
+
+Result<ClientContext> make_carrier_client_context(const Clock& clock) {
+  SP_TRY(auto context, carrier_context());
+  SP_CHECK(offer(context.get(), kCarrierProtocol));
+  return ClientContext(std::make_shared<ContextCore>(
+      ContextCore{Role::carrier_client, clock, std::move(context), make_engine_bio_method()}));
 }
 
 }  // namespace sallyport::tls

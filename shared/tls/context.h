@@ -66,4 +66,10 @@ Result<ClientContext> make_link_client_context(const LinkClientSettings& setting
 // key (SubjectPublicKeyInfo) is `root_pin`. Shows no certificate.
 Result<ClientContext> make_enrol_client_context(const crypto::Digest& root_pin, const Clock& clock);
 
+// The outside of a way that leads through HTTPS, whose inside is a TLS session of its own: ALPN http/1.1, or none, and
+// whatever certificate is shown is taken, because whoever inspects the network shows his own. Proves nothing and hides
+// nothing: what goes through must be protected already. Suites and versions are OpenSSL's usual ones from TLS 1.2 on.
+inline constexpr std::string_view kCarrierProtocol = "http/1.1";
+Result<ClientContext> make_carrier_client_context(const Clock& clock);
+
 }  // namespace sallyport::tls

@@ -13,7 +13,7 @@
 // For the .cc files of this folder only.
 namespace sallyport::tls {
 
-enum class Role { server, link_client, enrol_client };
+enum class Role { server, link_client, enrol_client, carrier_client };
 
 using SslContextOwner = std::unique_ptr<SSL_CTX, crypto::FreeWith<SSL_CTX_free>>;
 using SslOwner = std::unique_ptr<SSL, crypto::FreeWith<SSL_free>>;

@@ -86,7 +86,10 @@ bool TlsEngine::agreed_on_protocol() {
   unsigned int length = 0;
   SSL_get0_alpn_selected(ssl_.get(), &name, &length);
   const std::string_view selected(reinterpret_cast<const char*>(name), length);
-  if (core_->role != Role::server) {
+  if (core_->role == Role::carrier_client) {
+    notes_.protocol = kCarrierProtocol;
+    if (selected.empty()) return true;
+  } else if (core_->role != Role::server) {
     notes_.protocol = core_->role == Role::link_client ? kLinkProtocol : kEnrolProtocol;
   }
   if (selected == notes_.protocol) return true;
