@@ -46,6 +46,7 @@ constexpr auto kDrainTime = std::chrono::seconds(25);
 constexpr auto kFarewell = std::chrono::seconds(3);  // for the relay to confirm the last reports
 constexpr auto kBetweenJobs = std::chrono::seconds(20);
 constexpr auto kTick = std::chrono::milliseconds(50);
+constexpr int kStandardError = 2;
 constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
 
 double random_fraction() {
@@ -60,6 +61,21 @@ std::set<std::string, std::less<>> names_of(const policy::Connections& connectio
   std::set<std::string, std::less<>> names;
   for (const auto& [name, connection] : connections) names.insert(name);
   return names;
+}
+
+agent::Via via_of(const policy::LinkConfig& link) {
+  switch (link.via) {
+    case policy::LinkConfig::Via::direct: return agent::Via::direct;
+    case policy::LinkConfig::Via::websocket: return agent::Via::websocket;
+    case policy::LinkConfig::Via::automatic: break;
+  }
+  return agent::Via::automatic;
+}
+
+// `link.web` of agent.yaml goes before the address learnt at enrolment.
+Result<std::optional<agent::WebAddress>> web_address(const policy::Config& config) {
+  if (config.agent.link.web.empty()) return std::nullopt;
+  return agent::parse_web_address(config.agent.link.web);
 }
 
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
@@ -167,10 +183,14 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
   co_return Result<void>();
 }
 
+// `text` is wiped where it is read.
 asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text, const Clock& clock) {
   SP_CO_TRY(const auto proxy, proxy_text(config.agent.proxy));
   const agent::Dialer dialer(proxy, agent::process_environment);
-  co_return co_await agent::enrol(std::move(text), {platform::host_name(), std::string(kSoftware)}, dialer, clock,
+  FdSink sink(kStandardError);
+  const Log log(sink, clock, LogLevel::warn);
+  agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
+  co_return co_await agent::enrol(std::move(text), {platform::host_name(), std::string(kSoftware)}, ways, clock,
                                   std::chrono::steady_clock::now() + kEnrolTime);
 }
 
@@ -242,7 +262,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(proxy, agent::process_environment);
-  agent::TlsTransport transport(dialer, durable.identities, clock);
+  SP_TRY(auto web, web_address(config));
+  agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
+  agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
   agent::Supervisor supervisor(
       loop.get_executor(),

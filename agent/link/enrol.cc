@@ -6,7 +6,6 @@
 #include "shared/link/message_bytes.h"
 #include "shared/mux/frame.h"
 #include "shared/tls/context.h"
-#include "shared/tls/socket.h"
 #include "shared/tls/stream.h"
 
 #include <fmt/format.h>
@@ -73,6 +72,26 @@ asio::awaitable<Result<v1::EnrolResponse>> ask_relay(ByteStream& stream, Bytes r
   }
 }
 
+Result<crypto::EnrolmentString> valid_parts(std::string text, const Clock& clock) {
+  auto parts = crypto::parse_enrolment_string(text);
+  wipe(text.data(), text.size());
+  if (!parts || clock.wall() < parts->expires) return parts;
+  return fail(Errc::unauthenticated,
+              fmt::format("the enrolment string expired at {}, and this machine's clock says {}: ask for a new one",
+                          rfc3339(parts->expires), rfc3339(clock.wall())));
+}
+
+// `parts` outlives it.
+asio::awaitable<Result<Identity>> enrol_through(std::unique_ptr<tls::SecureStream> stream,
+                                                const crypto::EnrolmentString& parts, EnrolSettings settings,
+                                                SteadyTime deadline) {
+  SP_CO_TRY(const auto exporter,
+            stream->export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
+  auto outcome = co_await with_deadline(deadline, enrol_over(*stream, parts, std::move(settings), exporter));
+  if (!outcome && outcome.error().code == Errc::timed_out) co_return no_answer(std::move(outcome).error());
+  co_return outcome;
+}
+
 }  // namespace
 
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
@@ -92,8 +111,13 @@ Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypt
   SP_TRY(auto id, crypto::parse_spiffe_id(to_string(named)));
   if (response.group().find_first_of("\r\n") != std::string::npos)
     return fail(Errc::invalid, "P7.4: a group with a line break");
-  Identity identity{{parts.relay_host, parts.relay_port}, response.group(), std::move(id), std::move(key),
-                    {std::move(leaf), std::move(issuer)}, std::move(root)};
+  Identity identity{{parts.relay_host, parts.relay_port},
+                    response.group(),
+                    std::move(id),
+                    std::move(key),
+                    {std::move(leaf), std::move(issuer)},
+                    std::move(root),
+                    parse_web_address(parts.api_url) ? parts.api_url : ""};
   SP_CHECK(check_identity(identity));
   return identity;
 }
@@ -108,29 +132,25 @@ asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::E
 
 asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, const Dialer& dialer,
                                         const Clock& clock, SteadyTime deadline) {
-  auto parsed = crypto::parse_enrolment_string(enrolment_string);
-  wipe(enrolment_string.data(), enrolment_string.size());
-  if (!parsed) co_return std::unexpected(std::move(parsed.error()));
-  const auto parts = *std::move(parsed);
-  if (clock.wall() >= parts.expires) {
-    co_return fail(
-        Errc::unauthenticated,
-        fmt::format("the enrolment string expired at {}, and this machine's clock says {}: ask for a new one",
-                    rfc3339(parts.expires), rfc3339(clock.wall())));
-  }
+  SP_CO_TRY(const auto parts, valid_parts(std::move(enrolment_string), clock));
   const Endpoint relay{parts.relay_host, parts.relay_port};
   SP_CO_TRY(const auto context, tls::make_enrol_client_context(parts.root_pin, clock));
   SP_CO_TRY(auto socket, co_await dialer.dial(relay, deadline));
-  SP_CO_CHECK(tls::prepare_socket(socket));
   auto stream = co_await tls::connect_tls(std::move(socket), context, relay.host, deadline);
   if (!stream)
     co_return in_context(fmt::format("TLS with {} ({})", to_string(relay), stream.error().reason),
                          std::move(stream.error().error));
-  SP_CO_TRY(const auto exporter,
-            (*stream)->export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
-  auto outcome = co_await with_deadline(deadline, enrol_over(**stream, parts, std::move(settings), exporter));
-  if (!outcome && outcome.error().code == Errc::timed_out) co_return no_answer(std::move(outcome).error());
-  co_return outcome;
+  co_return co_await enrol_through(*std::move(stream), parts, std::move(settings), deadline);
+}
+
+asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, Ways& ways,
+                                        const Clock& clock, SteadyTime deadline) {
+  SP_CO_TRY(const auto parts, valid_parts(std::move(enrolment_string), clock));
+  const Endpoint relay{parts.relay_host, parts.relay_port};
+  SP_CO_TRY(const auto context, tls::make_enrol_client_context(parts.root_pin, clock));
+  const auto web = parse_web_address(parts.api_url).value_or(WebAddress{relay, ""});
+  SP_CO_TRY(auto stream, co_await ways.reach({relay, web}, context, deadline));
+  co_return co_await enrol_through(std::move(stream), parts, std::move(settings), deadline);
 }
 
 }  // namespace sallyport::agent

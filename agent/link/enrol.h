@@ -2,6 +2,7 @@
 
 #include "agent/link/dialer.h"
 #include "agent/link/identity.h"
+#include "agent/link/ways.h"
 #include "shared/async/byte_stream.h"
 #include "shared/base/clock.h"
 #include "shared/crypto/enrolment_string.h"
@@ -26,6 +27,10 @@ struct EnrolSettings {
 // store.
 boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings,
                                                const Dialer& dialer, const Clock& clock, SteadyTime deadline);
+
+// The same by whichever way leads to the relay; the web API is the one that the string names, else the relay's address.
+boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, Ways& ways,
+                                               const Clock& clock, SteadyTime deadline);
 
 // The exchange alone, over a stream whose other end is known to be the relay; `exporter` is the TLS session's. The
 // arguments by reference must outlive it.

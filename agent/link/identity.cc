@@ -47,6 +47,7 @@ Result<void> check_identity(const Identity& identity) {
 Secret format_identity(const Identity& identity) {
   std::string text = fmt::format("{}\nrelay: {}\nagent: {}\ngroup: {}\n", kFormat, to_string(identity.relay),
                                  to_string(identity.id), identity.group);
+  if (!identity.web.empty()) text += fmt::format("web: {}\n", identity.web);
   text += identity.key.to_pem().reveal();
   text += crypto::to_pem_bundle(identity.chain);
   text += identity.root.pem();
@@ -73,8 +74,13 @@ Result<Identity> parse_identity(std::string_view text) {
   if (!key) return broken("key");
   auto certificates = crypto::parse_pem_bundle(text.substr(after_key), kMaxChain);
   if (!certificates || certificates->size() != 3) return broken("certificates");
-  Identity identity{*endpoint,         *group, *id, *std::move(key), {(*certificates)[0], (*certificates)[1]},
-                    (*certificates)[2]};
+  Identity identity{*endpoint,
+                    *group,
+                    *id,
+                    *std::move(key),
+                    {(*certificates)[0], (*certificates)[1]},
+                    (*certificates)[2],
+                    field(head, "web").value_or("")};
   SP_CHECK(check_identity(identity));
   return identity;
 }

@@ -19,6 +19,7 @@ struct Identity {
   crypto::PrivateKey key;
   std::vector<crypto::Certificate> chain;  // own certificate first, then its issuing CA
   crypto::Certificate root;
+  std::string web = {};  // URL of the relay's web API; "" if nobody told
 };
 
 // Errc::invalid unless all parts belong together: the certificate is for `key` and names exactly `id`, its issuer

@@ -2,12 +2,15 @@
 
 #include "agent/link/dialer.h"
 #include "agent/link/identity.h"
+#include "agent/link/ways.h"
 #include "shared/async/byte_stream.h"
 #include "shared/base/clock.h"
 
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace sallyport::agent {
 
@@ -31,6 +34,22 @@ class TlsTransport final : public Transport {
   const Dialer& dialer_;
   const IdentityStore& identities_;
   const Clock& clock_;
+};
+
+// The same by whichever way leads to the relay. `web` goes before the address of the web API that the identity names;
+// without both, the relay's own address is taken for it: one port may serve both.
+class WayTransport final : public Transport {
+ public:
+  WayTransport(Ways& ways, const IdentityStore& identities, const Clock& clock,
+               std::optional<WebAddress> web = std::nullopt)
+      : ways_(ways), identities_(identities), clock_(clock), web_(std::move(web)) {}
+  boost::asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint relay, SteadyTime deadline) override;
+
+ private:
+  Ways& ways_;
+  const IdentityStore& identities_;
+  const Clock& clock_;
+  std::optional<WebAddress> web_;
 };
 
 }  // namespace sallyport::agent

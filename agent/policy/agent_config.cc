@@ -11,6 +11,7 @@ namespace {
 using yaml::FieldReader;
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> kVias{"auto", "direct", "websocket"};
 constexpr std::array<std::string_view, 2> kProxyModes{"environment", "direct"};
 
 ProxyConfig read_proxy(const yaml::Node& node, yaml::Report& report, std::string_view directory) {
@@ -43,6 +44,24 @@ ProxyConfig read_proxy(const yaml::Node& node, yaml::Report& report, std::string
   proxy.port = where->port;
   if (proxy.password && proxy.user.empty()) report.add(fields.at(), "missing-field", "a proxy password needs `user`");
   return proxy;
+}
+
+LinkConfig read_link(const yaml::Node& node, yaml::Report& report) {
+  FieldReader fields(node, report, "`link`");
+  LinkConfig link;
+  const auto via = fields.choice("via", kVias).value_or("auto");
+  link.via = static_cast<LinkConfig::Via>(std::ranges::find(kVias, via) - kVias.begin());
+  if (const auto web = fields.text("web")) {
+    std::string_view rest = *web;
+    constexpr std::string_view kScheme = "https://";
+    const bool secure = rest.starts_with(kScheme);
+    if (secure) rest.remove_prefix(kScheme.size());
+    if (!secure || web->size() > 255 || !parse_host_port(rest.substr(0, rest.find('/'))))
+      fields.problem("web", "bad-url", "`web` must be the https:// address of the relay's web API");
+    link.web = *web;
+  }
+  fields.finish();
+  return link;
 }
 
 AgentLimits read_limits(const yaml::Node& node, yaml::Report& report) {
@@ -87,6 +106,7 @@ std::expected<AgentConfig, yaml::Problems> parse_agent_config(std::string_view t
   }
   config.state_dir = resolve_path(fields.text("state_dir").value_or(config.state_dir), directory);
   if (const auto* proxy = fields.mapping("proxy")) config.proxy = read_proxy(*proxy, report, directory);
+  if (const auto* link = fields.mapping("link")) config.link = read_link(*link, report);
   if (const auto* limits = fields.mapping("limits")) config.limits = read_limits(*limits, report);
   if (const auto* log = fields.mapping("log")) config.log_level = read_log(*log, report);
   fields.finish();

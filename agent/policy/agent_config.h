@@ -27,6 +27,13 @@ struct ProxyConfig {
   vault::SecretRef password;
 };
 
+// How links get to the relay (docs/operations/agent-configuration.md).
+struct LinkConfig {
+  enum class Via { automatic, direct, websocket };
+  Via via = Via::automatic;
+  std::string web;  // overrides the URL of the web API learnt at enrolment; "" for that one
+};
+
 struct AgentLimits {
   std::uint32_t slots = 8;           // jobs at the same time
   std::uint32_t worker_threads = 4;  // blocking calls at the same time
@@ -39,6 +46,7 @@ struct AgentConfig {
   std::optional<RelayAddress> relay;  // overrides the address learnt at enrolment
   std::string state_dir = "/var/lib/sallyport-agent";
   ProxyConfig proxy;
+  LinkConfig link;
   AgentLimits limits;
   LogLevel log_level = LogLevel::info;
 };

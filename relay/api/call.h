@@ -21,6 +21,13 @@ struct AuditTicket {
   std::shared_ptr<bool> stored = std::make_shared<bool>(false);  // the entry went into the ledger with the change
 };
 
+// What a client that would speak WebSocket says of it (RFC 6455 §4.1), as sent; "" where it says nothing.
+struct WebSocketOffer {
+  std::string key;
+  std::string version;
+  std::string subprotocols;
+};
+
 // One authorised and validated call, as a handler gets it.
 struct Call {
   Caller caller;
@@ -32,7 +39,9 @@ struct Call {
   std::optional<std::string> if_match;       // as sent
   std::optional<std::string> last_event_id;  // as sent
   AuditTicket ticket;                        // of a call that changes something
-  std::string request_key = {};              // of a keyed call: its claimed idempotency key, this token's own
+  std::string peer = {};                     // address the call came from
+  WebSocketOffer websocket = {};
+  std::string request_key = {};  // of a keyed call: its claimed idempotency key, this token's own
 
   template <class T>
   T id(std::string_view name) const {

@@ -77,7 +77,10 @@ Call ApiExchange::call_of(const http::RequestHead& head, Value body) const {
           .request_id = head.request_id,
           .accept = header_text(head, "Accept"),
           .if_match = header(head, "If-Match"),
-          .last_event_id = header(head, "Last-Event-ID")};
+          .last_event_id = header(head, "Last-Event-ID"),
+          .peer = head.peer,
+          .websocket = {header_text(head, "Sec-WebSocket-Key"), header_text(head, "Sec-WebSocket-Version"),
+                        header_text(head, "Sec-WebSocket-Protocol")}};
 }
 
 // The fence: with_timeout() below waits for a success, so an exception must not get there.

@@ -7,6 +7,7 @@
 // The routes of each resource, declared in the file of its name next to their handlers.
 namespace sallyport::api {
 
+std::span<const Route> link_routes();  // agents that come through HTTPS
 std::span<const Route> meta_routes();  // health, metrics, documents, whoami
 std::span<const Route> organisation_routes();
 std::span<const Route> user_routes();

@@ -9,11 +9,16 @@
 #include "relay/keys/envelope.h"
 #include "relay/store/store.h"
 #include "relay/tunnels/desk.h"
+#include "shared/async/byte_stream.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
 
+#include <boost/asio/awaitable.hpp>
+
 #include <functional>
+#include <memory>
+#include <string>
 
 namespace sallyport {
 class FairPool;
@@ -38,6 +43,8 @@ struct Services {
   FairPool& recipe_work;  // compiles recipes beside the loop; owners are organisations
   // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
   std::function<void(const OrgId&)> triggers_changed;
+  // Serves a link that came as a WebSocket, to its end; `peer` is the address it came from. Empty: there is none here.
+  std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier, std::string peer)> serve_link = {};
 };
 
 }  // namespace sallyport::api

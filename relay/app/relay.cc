@@ -123,7 +123,10 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), on.limits.links),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings), on.limits.tunnels),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
-           metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); }}),
+           metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); },
+           [this](std::unique_ptr<ByteStream> carrier, std::string peer) {
+             return gateway.serve_carried(std::move(carrier), std::move(peer));
+           }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,

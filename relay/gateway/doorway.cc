@@ -12,14 +12,19 @@ namespace {
 
 constexpr std::string_view kCrowded = "too many connections of this address have not ended their handshake";
 
-asio::awaitable<Result<void>> readable(tcp::socket& socket) {
-  const auto [bad] = co_await socket.async_wait(tcp::socket::wait_read, asio::as_tuple(asio::use_awaitable));
+}  // namespace
+
+asio::awaitable<Result<void>> SocketLine::readable() {
+  const auto [bad] = co_await socket_.async_wait(tcp::socket::wait_read, asio::as_tuple(asio::use_awaitable));
   if (bad == asio::error::operation_aborted) co_return fail(Errc::cancelled, "cancelled");
   if (bad) co_return fail(Errc::unavailable, "the socket broke: " + bad.message());
   co_return Result<void>();
 }
 
-}  // namespace
+void SocketLine::turn_away() {
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
 
 asio::awaitable<void> Doorway::wait_for_room() {
   has_room_.clear();
@@ -84,20 +89,23 @@ void Doorway::Guest::turn_out() {
     give_back();
   }
   stage_ = Stage::turned_out;
-  boost::system::error_code ignored;
-  if (socket_ != nullptr) socket_->cancel(ignored);
+  if (line_ != nullptr) line_->turn_away();
 }
 
 void Doorway::Guest::handshake_ended() { leave_stage(); }
 
-asio::awaitable<Result<void>> Doorway::Guest::wait_for_turn(tcp::socket& socket, SteadyTime deadline) {
+asio::awaitable<Result<void>> Doorway::Guest::wait_for_word(Line& line, SteadyTime deadline) {
   const auto crowded = [] { return fail(Errc::exhausted, std::string(kCrowded)); };
   if (stage_ == Stage::turned_out) co_return crowded();
-  socket_ = &socket;
-  const auto spoke = co_await with_deadline(deadline, readable(socket));
-  socket_ = nullptr;
+  line_ = &line;
+  const auto spoke = co_await with_deadline(deadline, line.readable());
+  line_ = nullptr;
   if (stage_ == Stage::turned_out) co_return crowded();
-  SP_CO_CHECK(spoke);
+  co_return spoke;
+}
+
+asio::awaitable<Result<void>> Doorway::Guest::wait_for_turn(Line& line, SteadyTime deadline) {
+  SP_CO_CHECK(co_await wait_for_word(line, deadline));
   leave_stage();
   stage_ = Stage::waiting;
   at_ = door_.waiting_.insert(door_.waiting_.end(), this);

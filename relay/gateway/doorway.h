@@ -17,6 +17,24 @@ struct DoorwayLimits {
   std::size_t handshakes = 64;  // under way at once
 };
 
+// What a guest has come over, as far as the door is concerned.
+class Line {
+ public:
+  virtual ~Line() = default;
+  virtual boost::asio::awaitable<Result<void>> readable() = 0;  // something has come, or the end has
+  virtual void turn_away() = 0;                                 // readable() ends
+};
+
+class SocketLine final : public Line {
+ public:
+  explicit SocketLine(boost::asio::ip::tcp::socket& socket) : socket_(socket) {}
+  boost::asio::awaitable<Result<void>> readable() override;
+  void turn_away() override;
+
+ private:
+  boost::asio::ip::tcp::socket& socket_;
+};
+
 // Connections from accept until they have proved who they are. A handshake is a scarce place, so it is given only to
 // those that have sent something; and of both kinds of place one source holds at most as many as are free (FairShare).
 // Whoever is silent and in excess makes room for the next one of the same source. Lives on the relay's loop.
@@ -51,9 +69,11 @@ class Doorway::Guest {
   Guest& operator=(const Guest&) = delete;
   ~Guest();
 
-  // Until something can be read from `socket` and it is this guest's turn to shake hands. Errors: timed_out,
-  // cancelled, unavailable (the socket broke), exhausted (its source has too many connections at the door).
-  boost::asio::awaitable<Result<void>> wait_for_turn(boost::asio::ip::tcp::socket& socket, SteadyTime deadline);
+  // Until something can be read from `line`; the guest counts as silent. Errors: timed_out, cancelled, unavailable (the
+  // line broke), exhausted (its source has too many connections at the door).
+  boost::asio::awaitable<Result<void>> wait_for_word(Line& line, SteadyTime deadline);
+  // The same, and then until it is this guest's turn to shake hands.
+  boost::asio::awaitable<Result<void>> wait_for_turn(Line& line, SteadyTime deadline);
   void handshake_ended();  // the place goes to the next one; the guest stays a guest
 
  private:
@@ -67,8 +87,8 @@ class Doorway::Guest {
   std::string source_;
   Stage stage_ = Stage::silent;
   bool counted_ = false;
-  boost::asio::ip::tcp::socket* socket_ = nullptr;  // while it is silent
-  std::list<Guest*>::iterator at_;                  // while silent or waiting
+  Line* line_ = nullptr;            // while it is silent
+  std::list<Guest*>::iterator at_;  // while silent or waiting
   Event called_;
 };
 

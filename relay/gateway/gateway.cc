@@ -1,6 +1,7 @@
 #include "relay/gateway/gateway.h"
 
 #include "relay/gateway/enrol_exchange.h"
+#include "relay/gateway/held_back.h"
 #include "shared/async/timeout.h"
 
 #include <fmt/format.h>
@@ -149,7 +150,8 @@ asio::awaitable<void> Gateway::accept_loop() {
 
 asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
-  if (auto turn = co_await guest.wait_for_turn(socket, deadline); !turn) {
+  SocketLine line(socket);
+  if (auto turn = co_await guest.wait_for_turn(line, deadline); !turn) {
     const auto reason = reason_of(turn.error().code);
     co_return std::unexpected(tls::Refusal{reason, std::move(turn.error())});
   }
@@ -158,23 +160,49 @@ asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp:
   co_return handshake;
 }
 
-// Who enrols stays a guest to the end: nothing has been proved before.
 asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
   std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(host_of(socket)));
   auto handshake = co_await shake_hands(*guest, std::move(socket));
-  if (!handshake) {
-    parts_.sessions.log.warn(
-        "link.refused",
-        {{"address", address}, {"reason", handshake.error().reason}, {"message", handshake.error().error.message}});
-    co_return;
+  if (!handshake) co_return note_refused(address, handshake.error());
+  co_await serve_proven(*std::move(handshake), address, guest);
+}
+
+asio::awaitable<tls::NestedHandshake> Gateway::shake_hands_inside(Doorway::Guest& guest,
+                                                                  std::unique_ptr<ByteStream> carrier) {
+  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
+  auto held = std::make_unique<HeldBack>(std::move(carrier));
+  if (auto turn = co_await guest.wait_for_turn(*held, deadline); !turn) {
+    const auto reason = reason_of(turn.error().code);
+    co_return std::unexpected(tls::Refusal{reason, std::move(turn.error())});
   }
-  if ((*handshake)->facts().protocol == tls::kEnrolProtocol) {
-    co_return co_await serve_enrolment(std::move(*handshake), address, parts_.enrolments, parts_.sessions.log);
+  auto handshake = co_await tls::accept_nested_tls(std::move(held), context_, deadline);
+  guest.handshake_ended();
+  co_return handshake;
+}
+
+asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(peer));
+  const auto address = peer + " (websocket)";
+  auto handshake = co_await shake_hands_inside(*guest, std::move(carrier));
+  if (!handshake) co_return note_refused(address, handshake.error());
+  co_await serve_proven(*std::move(handshake), address, guest);
+}
+
+void Gateway::note_refused(const std::string& address, const tls::Refusal& refusal) {
+  parts_.sessions.log.warn("link.refused",
+                           {{"address", address}, {"reason", refusal.reason}, {"message", refusal.error.message}});
+}
+
+asio::awaitable<void> Gateway::serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
+                                            std::optional<Doorway::Guest>& guest) {
+  if (stream->facts().protocol == tls::kEnrolProtocol) {
+    co_return co_await serve_enrolment(std::move(stream), address, parts_.enrolments, parts_.sessions.log);
   }
   guest.reset();
-  co_await serve_link(std::move(*handshake), address);
+  co_await serve_link(std::move(stream), std::move(address));
 }
 
 asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address) {

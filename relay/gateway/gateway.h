@@ -6,11 +6,13 @@
 #include "relay/identity/revocations.h"
 #include "shared/async/accept.h"
 #include "shared/base/metrics.h"
+#include "shared/tls/nested.h"
 #include "shared/tls/stream.h"
 
 #include <boost/asio/ip/tcp.hpp>
 
 #include <list>
+#include <optional>
 
 namespace sallyport::gateway {
 
@@ -40,6 +42,9 @@ class Gateway {
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;
   void use(tls::ServerContext context) { context_ = std::move(context); }  // for handshakes from now on
+  // A link or an enrolment that came through the web API (docs/protocol.md P1.5): the same session, the same rules at
+  // the door. Returns when it is over; `peer` is the caller's address.
+  boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer);
   // Accepts until cancelled; then tells every agent that it goes away and ends their links.
   boost::asio::awaitable<void> run();
 
@@ -50,6 +55,12 @@ class Gateway {
   boost::asio::awaitable<void> accept_loop();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
   boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<tls::NestedHandshake> shake_hands_inside(Doorway::Guest& guest,
+                                                                  std::unique_ptr<ByteStream> carrier);
+  void note_refused(const std::string& address, const tls::Refusal& refusal);
+  // Who enrols stays a guest to the end: nothing has been proved before.
+  boost::asio::awaitable<void> serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
+                                            std::optional<Doorway::Guest>& guest);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
 

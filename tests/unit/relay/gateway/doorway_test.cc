@@ -35,17 +35,18 @@ ASYNC_TEST_CASE("who gets no turn to shake hands in time is told so, and who com
   const auto loop = co_await asio::this_coro::executor;
   Doorway door(loop, {.guests = 8, .handshakes = 1});
   Line first(loop), second(loop), third(loop);
+  gateway::SocketLine first_line(first.here), second_line(second.here), third_line(third.here);
   Doorway::Guest holder(door, "127.0.0.1"), next(door, "127.0.0.3");
-  const auto taken = co_await holder.wait_for_turn(first.here, in(10s));
+  const auto taken = co_await holder.wait_for_turn(first_line, in(10s));
   REQUIRE(taken);
   {
     Doorway::Guest late(door, "127.0.0.2");
-    const auto refused = co_await late.wait_for_turn(second.here, in(20ms));  // the place stays taken
+    const auto refused = co_await late.wait_for_turn(second_line, in(20ms));  // the place stays taken
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::timed_out);
     CHECK(refused.error().message == "the connection did not get its turn to shake hands in time");
   }
   holder.handshake_ended();
-  const auto called = co_await next.wait_for_turn(third.here, in(10s));
+  const auto called = co_await next.wait_for_turn(third_line, in(10s));
   CHECK(called);
 }
