@@ -43,11 +43,12 @@ asio::awaitable<Ways::Reached> Ways::go_directly(Endpoint relay, tls::ClientCont
 }
 
 asio::awaitable<Ways::Reached> Ways::go_inside(Destination to, tls::ClientContext context, SteadyTime deadline) {
-  auto carrier = co_await open_websocket(parts_.dialer, *to.web, parts_.clock, deadline);
+  const auto web = to.web.value_or(WebAddress{to.relay, ""});
+  auto carrier = co_await open_websocket(parts_.dialer, web, parts_.clock, deadline);
   if (!carrier) co_return std::unexpected(Failure{std::move(carrier).error(), Obstacle::nobody_there});
   auto stream = co_await tls::connect_nested_tls(std::move(carrier->stream), context, to.relay.host, deadline);
   if (!stream) {
-    auto error = in_context(fmt::format("TLS inside {} ({})", to_string(*to.web), stream.error().reason),
+    auto error = in_context(fmt::format("TLS inside {} ({})", to_string(web), stream.error().reason),
                             std::move(stream.error().error));
     co_return std::unexpected(Failure{std::move(error).error(), Obstacle::interference});
   }

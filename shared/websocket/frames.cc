@@ -62,11 +62,11 @@ Bytes FrameReader::take(std::size_t size) {
   return bytes;
 }
 
-// False: more bytes are needed.
-Result<bool> FrameReader::read_header() {
+// Nothing: more bytes are needed.
+Result<std::optional<FrameReader::Header>> FrameReader::read_header() {
   const auto bytes = std::span(input_).subspan(taken_);
   const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(bytes[i]); };
-  if (bytes.size() < 2) return false;
+  if (bytes.size() < 2) return std::nullopt;
   if ((at(0) & kReserved) != 0) return violation("a reserved bit is set, and no extension was agreed on");
   if (!is_known(at(0) & 0x0f)) return violation("an unknown kind of frame");
   const unsigned short_length = at(1) & ~kMasked;
@@ -75,17 +75,16 @@ Result<bool> FrameReader::read_header() {
   const std::size_t size = 2 + wide + (is_masked ? 4 : 0);
   Header header{static_cast<Opcode>(at(0) & 0x0f), (at(0) & kFin) != 0, short_length, {}, 0};
   if (is_masked != (sender_ == Side::client)) return violation("clients mask what they send, servers do not");
-  if (bytes.size() < 2 + wide) return false;
+  if (bytes.size() < 2 + wide) return std::nullopt;
   if (wide > 0) header.left = 0;
   for (std::size_t i = 0; i < wide; ++i) header.left = header.left << 8 | at(2 + i);
   if ((wide == 2 && header.left < kLength16) || (wide == 8 && header.left <= 0xffff))
     return violation("a length that is not written the shortest way");
   SP_CHECK(check(header));
-  if (bytes.size() < size) return false;
+  if (bytes.size() < size) return std::nullopt;
   if (is_masked) std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(2 + wide), 4, header.mask.emplace().begin());
   taken_ += size;
-  header_ = header;
-  return true;
+  return header;
 }
 
 Result<void> FrameReader::check(const Header& header) const {
@@ -104,10 +103,11 @@ Result<void> FrameReader::check(const Header& header) const {
 Result<std::optional<Part>> FrameReader::next() {
   while (!broken_) {
     if (!header_) {
-      auto complete = read_header();
-      broken_ = !complete;
-      if (!complete) return std::unexpected(std::move(complete).error());
-      if (!*complete) return std::nullopt;
+      const auto begun = read_header();
+      broken_ = !begun;
+      if (!begun) return std::unexpected(begun.error());
+      if (!*begun) return std::nullopt;
+      header_ = **begun;
       if (!is_control(header_->opcode)) message_ = message_.value_or(0) + header_->left;
     }
     auto& header = *header_;

@@ -49,7 +49,7 @@ class FrameReader {
     std::optional<MaskKey> mask;
     std::size_t masked = 0;  // bytes of the payload that have come
   };
-  Result<bool> read_header();
+  Result<std::optional<Header>> read_header();
   Result<void> check(const Header& header) const;
   Bytes take(std::size_t size);
 

@@ -79,9 +79,8 @@ asio::awaitable<Result<void>> send(Shared self, Opcode opcode, std::span<const s
 
 // Only while nobody else writes.
 asio::awaitable<Result<void>> send_answers(Shared self) {
-  while (self->answer) {
-    const auto answer = *std::exchange(self->answer, std::nullopt);
-    SP_CO_CHECK(co_await send(self, answer.kind, answer.bytes));
+  while (const auto answer = std::exchange(self->answer, std::nullopt)) {
+    SP_CO_CHECK(co_await send(self, answer->kind, answer->bytes));
   }
   co_return Result<void>();
 }
@@ -168,8 +167,8 @@ asio::awaitable<Result<void>> Stream::write_all(std::span<const std::byte> bytes
 
 }  // namespace
 
-std::unique_ptr<ByteStream> make_stream(asio::any_io_executor executor, std::unique_ptr<ByteStream> under, Side side,
-                                        Bytes first) {
+std::unique_ptr<ByteStream> make_stream(const asio::any_io_executor& executor, std::unique_ptr<ByteStream> under,
+                                        Side side, Bytes first) {
   auto state = std::make_shared<State>(executor, std::move(under), side);
   state->reader.feed(first);
   return std::make_unique<Stream>(std::move(state));

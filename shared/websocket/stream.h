@@ -16,7 +16,7 @@ inline constexpr std::size_t kMessageSize = 64u << 10;  // payload of one messag
 // close is answered and ends the flow, as the end of `under` does. What breaks RFC 6455 ends it with Errc::invalid.
 // `first` is what came behind the handshake. close() closes `under` without a close frame: the session inside has its
 // own farewell.
-std::unique_ptr<ByteStream> make_stream(boost::asio::any_io_executor executor, std::unique_ptr<ByteStream> under,
+std::unique_ptr<ByteStream> make_stream(const boost::asio::any_io_executor& executor, std::unique_ptr<ByteStream> under,
                                         Side side, Bytes first = {});
 
 }  // namespace sallyport::websocket
