@@ -54,8 +54,8 @@ struct Session::Impl {
   std::shared_ptr<LinkCore> core;
 
   mux::Batch batch;                    // the writer's
-  std::unique_ptr<std::byte[]> chunk;  // the reader's, while much comes
-  bool chunk_used = false;             // since the last rest()
+  std::unique_ptr<std::byte[]> chunk;  // the reader's
+  bool much_comes = false;             // it reads, or will read, into `chunk`
 
   TaskGroup transfer;  // reader and writer: they see the last message off
   TaskGroup work;      // everything else

@@ -57,15 +57,15 @@ class Offers {
 asio::awaitable<void> Session::Impl::read_loop() {
   SetAtExit gone{silent};
   std::array<std::byte, kSmallRead> little;
-  for (bool much = false;;) {
-    const auto into = much ? large_chunk() : std::span<std::byte>(little);
+  for (;;) {
+    const auto into = much_comes ? large_chunk() : std::span<std::byte>(little);
     const auto count = co_await stream->read_some(into);
     if (!count) co_return end(LinkEnd::stream_failed, count.error().message);
     if (*count == 0) {
       const auto how = drain_until ? LinkEnd::drained : LinkEnd::peer_closed;
       co_return end(how, "the other side closed the connection");
     }
-    much = *count >= little.size();
+    much_comes = *count >= little.size();
     // After the end the rest is read and dropped, so that the last message is not lost to a TCP reset.
     if (!core->ended.is_set()) take_bytes(into.first(*count));
   }
@@ -73,12 +73,11 @@ asio::awaitable<void> Session::Impl::read_loop() {
 
 std::span<std::byte> Session::Impl::large_chunk() {
   if (!chunk) chunk = std::make_unique_for_overwrite<std::byte[]>(kLargeRead);
-  chunk_used = true;
   return {chunk.get(), kLargeRead};
 }
 
 void Session::Impl::rest() {
-  if (!std::exchange(chunk_used, false)) chunk.reset();
+  if (!much_comes) chunk.reset();
   if (batch.empty()) batch.rest();
   core->mux.rest();
 }

@@ -147,7 +147,7 @@ ASYNC_TEST_CASE("a message that is broken off half-way takes its channel with it
   std::optional<Result<void>> outcome;
   TaskGroup sender(executor, [](auto&, auto) { FAIL_CHECK("the sender threw"); });
   sender.spawn("sender", send_one(ours, 1u << 20, outcome));
-  const bool half_way = co_await test.link.until([&] { return test.link.line.a_to_b->carried > 100'000; });
+  const bool half_way = co_await test.link.until([&] { return test.link.line.a_to_b->carried > 40'000; });
   CHECK(half_way);
   sender.stop();
   co_await sender.join();
@@ -291,5 +291,36 @@ ASYNC_TEST_CASE("a break is told at once: a reset before what lies unread, and t
   CHECK(why.code == Errc::unavailable);
   CHECK_THAT(why.message, Catch::Contains("the link ended"));
   CHECK_FALSE(other.peer_reset());
+  co_await test.finish();
+}
+
+ASYNC_TEST_CASE("a line that stands still in the middle of much goes on where it was", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  for (auto* options : {&test.link.agent_options, &test.link.relay_options}) {
+    options->times.heartbeat = 100ms;
+    options->times.misses = 100;
+  }
+  co_await test.start();
+  const auto ours = co_await test.open();
+  const auto& theirs = test.shelf.taken[0].channel;
+  auto& there = *test.link.line.a_to_b;
+  const auto& back = *test.link.line.b_to_a;
+  const auto sent = co_await ours.write(Bytes(60'000, std::byte{1}));
+  REQUIRE(sent);
+  const auto arrived = there.carried + 60'000;
+  const bool came = co_await test.link.until([&] { return there.carried >= arrived; });
+  REQUIRE(came);
+  there.stalled = true;
+  const auto pinged = back.carried + 60;  // several times
+  const bool rested = co_await test.link.until([&] { return back.carried >= pinged; });
+  REQUIRE(rested);
+  there.stalled = false;
+  there.touch();
+  auto got = co_await take(theirs, 60'000);
+  CHECK(got == 60'000);
+  const auto more = co_await ours.write(Bytes(30'000, std::byte{1}));
+  REQUIRE(more);
+  got = co_await take(theirs, 30'000);
+  CHECK(got == 30'000);
   co_await test.finish();
 }
