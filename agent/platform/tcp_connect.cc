@@ -17,16 +17,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
-Errc code_of(const boost::system::error_code& why) {
-  using boost::system::errc::no_buffer_space;
-  using boost::system::errc::not_enough_memory;
-  using boost::system::errc::too_many_files_open;
-  using boost::system::errc::too_many_files_open_in_system;
-  const bool short_of = why == too_many_files_open || why == too_many_files_open_in_system || why == no_buffer_space ||
-                        why == not_enough_memory;
-  return short_of ? Errc::exhausted : Errc::unavailable;
-}
-
 struct Race {
   explicit Race(const asio::any_io_executor& on)
       : changed(on), attempts(on, [this](const auto&, const auto& why) { lose({Errc::unavailable, why}); }) {}
@@ -89,10 +79,20 @@ Result<tcp::socket> outcome_of(Race& race, std::size_t addresses, bool cancelled
 
 }  // namespace
 
+Error connect_error(const boost::system::error_code& why) {
+  using boost::system::errc::no_buffer_space;
+  using boost::system::errc::not_enough_memory;
+  using boost::system::errc::too_many_files_open;
+  using boost::system::errc::too_many_files_open_in_system;
+  const bool short_of = why == too_many_files_open || why == too_many_files_open_in_system || why == no_buffer_space ||
+                        why == not_enough_memory;
+  return {short_of ? Errc::exhausted : Errc::unavailable, why.message()};
+}
+
 asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
   tcp::socket socket(co_await asio::this_coro::executor);
   const auto [bad] = co_await socket.async_connect(address, asio::as_tuple(asio::use_awaitable));
-  if (bad) co_return fail(code_of(bad), bad.message());
+  if (bad) co_return std::unexpected(connect_error(bad));
   co_return socket;
 }
 

@@ -11,8 +11,10 @@
 
 namespace sallyport::platform {
 
-// One attempt, for as long as the system takes; end it with a deadline. exhausted: this machine has no file, port or
-// memory left for it; otherwise unavailable.
+// What the system said of an attempt: exhausted when this machine has no file or memory left for it, or unavailable.
+Error connect_error(const boost::system::error_code& why);
+
+// One attempt, for as long as the system takes; end it with a deadline. Errors: connect_error().
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_one(boost::asio::ip::tcp::endpoint address);
 
 // Connections are begun to all addresses in turn, a family of addresses after the other, each `apart` after the one

@@ -1,8 +1,8 @@
 #include "agent/tunnel/tunnel_server.h"
 
 #include "agent/platform/tcp_connect.h"
+#include "agent/tunnel/dial.h"
 #include "proto/sallyport/v1/tunnel.pb.h"
-#include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "shared/base/utf8.h"
 #include "shared/tunnel/splice.h"
@@ -18,7 +18,9 @@ namespace {
 constexpr std::size_t kMostDetail = 1'000;
 constexpr std::chrono::seconds kAnswer{10};
 constexpr std::size_t kOtherChannels = 8;  // jobs, and what either side opens besides
-static_assert(ServerOptions{}.connections + kOtherChannels <= mux::MuxLimits{}.room_for_channels());
+static_assert(ServerOptions{}.connections + kOtherChannels <= mux::MuxLimits{}.channels);
+static_assert((ServerOptions{}.connections + kOtherChannels) * mux::MuxLimits{}.initial_window <=
+              mux::MuxLimits{}.received);
 
 std::string reset_text(std::string text) { return shortened(std::move(text), mux::kMaxText); }
 
@@ -59,13 +61,12 @@ asio::awaitable<void> TunnelServer::serve(link::Session& session) {
     auto incoming = co_await session.accept_channel();
     if (!incoming) break;
     if (connections.size() >= options_.connections) {
-      if (repeats_.is_new("too_many"))
-        log_.warn("tunnel.too_many", {{"open", connections.size()}});
+      if (repeats_.is_new("too_many")) log_.warn("tunnel.too_many", {{"open", connections.size()}});
       incoming->channel.reset(mux::ResetCode::exhausted,
                               fmt::format("the agent carries {} connections and takes no more", connections.size()));
       continue;
     }
-    connections.spawn("tunnel", serve_one(std::move(*incoming)));
+    begin(connections, std::move(*incoming));
   }
   connections.stop();
   telling.stop();
@@ -85,7 +86,7 @@ void TunnelServer::tell_rest() {
   for (const auto& [what, times] : repeats_.take()) log_.warn("tunnel.again", {{"what", what}, {"times", times}});
 }
 
-asio::awaitable<void> TunnelServer::serve_one(link::Incoming incoming) {
+void TunnelServer::begin(TaskGroup& connections, link::Incoming incoming) {
   const Counted counted(open_);
   const auto space = std::min(incoming.purpose.find(' '), incoming.purpose.size());
   const std::string_view service = std::string_view(incoming.purpose).substr(0, space);
@@ -93,10 +94,11 @@ asio::awaitable<void> TunnelServer::serve_one(link::Incoming incoming) {
   const auto target = parse_target(rest.starts_with(' ') ? rest.substr(1) : rest);
   if (!target) {
     if (repeats_.is_new("bad_purpose")) log_.warn("tunnel.bad_purpose", {{"why", target.error().message}});
-    co_return incoming.channel.reset(mux::ResetCode::refused, reset_text("P14.1: " + target.error().message));
+    return incoming.channel.reset(mux::ResetCode::refused, reset_text("P14.1: " + target.error().message));
   }
-  if (service == kReachService) co_return co_await answer_reach(*target, std::move(incoming.channel));
-  co_await carry(*target, std::move(incoming.channel));
+  const bool asks = service == kReachService;
+  connections.spawn("tunnel", asks ? answer_reach(*target, std::move(incoming.channel))
+                                   : carry(*target, std::move(incoming.channel)));
 }
 
 asio::awaitable<void> TunnelServer::carry(Target target, link::Channel channel) {
@@ -150,6 +152,14 @@ asio::awaitable<Result<tcp::socket>> TunnelServer::dial(Target target) {
 // A client that goes away while its target is dialled does not keep a place.
 asio::awaitable<Result<tcp::socket>> TunnelServer::dial_while_wanted(Target target, const link::Channel& channel) {
   using namespace asio::experimental::awaitable_operators;
+  boost::system::error_code is_name;
+  const auto address = asio::ip::make_address(target.host, is_name);
+  if (!is_name) {
+    const auto deadline = std::chrono::steady_clock::now() + options_.connect;
+    auto socket = co_await connect_while_wanted({address, target.port}, channel, deadline);
+    if (!socket) co_return in_context("connecting to " + to_string(target), std::move(socket.error()));
+    co_return socket;
+  }
   auto first = co_await (dial(std::move(target)) || channel.wait_broken());
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   co_return fail(Errc::cancelled, "not wanted any more: " + std::get<1>(first).message);

@@ -3,6 +3,7 @@
 #include "agent/policy/policy.h"
 #include "agent/tunnel/lookups.h"
 #include "agent/tunnel/repeats.h"
+#include "shared/async/task_group.h"
 #include "shared/base/log.h"
 #include "shared/link/session.h"
 
@@ -22,7 +23,7 @@ std::vector<std::string> services();
 inline constexpr std::string_view kCapability = "tunnels";
 
 struct ServerOptions {
-  std::size_t connections = 184;                // at a time on one link, questions included
+  std::size_t connections = 1'000;              // at a time on one link, questions included
   std::chrono::milliseconds connect{10'000};    // lookup and all addresses together
   std::chrono::milliseconds apart{250};         // between the beginnings of two addresses of one target
   std::chrono::milliseconds told_once{60'000};  // equal refusals and failures have one log line in that time
@@ -42,7 +43,7 @@ class TunnelServer {
   std::size_t open() const { return open_; }  // connections and questions, of all links
 
  private:
-  boost::asio::awaitable<void> serve_one(link::Incoming incoming);
+  void begin(TaskGroup& connections, link::Incoming incoming);
   boost::asio::awaitable<void> carry(Target target, link::Channel channel);
   boost::asio::awaitable<void> answer_reach(Target target, link::Channel channel);
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Target target);

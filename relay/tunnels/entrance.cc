@@ -271,7 +271,8 @@ asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
   }
   const Placement::Load load(parts_.placement, opened->agent);
   passage.carried_by(opened->agent);
-  co_return co_await passage.carry(socket, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second});
+  co_return passage.ending(
+      co_await passage.carry(socket, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second}));
 }
 
 // When the port is closed and nobody is left, nothing more comes: what was counted is told at once.

@@ -13,11 +13,14 @@ void Passage::cut(Ending why) {
   cut_.request();
 }
 
-asio::awaitable<Ending> Passage::carry(asio::ip::tcp::socket& socket, link::Channel& channel,
-                                       tunnel::SpliceLimits limits) {
-  const auto outcome = co_await tunnel::splice(socket, channel, flow_, limits, &cut_);
-  if (outcome.end != tunnel::SpliceEnd::stopped) co_return ending_of(outcome);
-  co_return why_cut_.value_or(Ending{ConnectionEnd::relay_stopped});
+asio::awaitable<tunnel::SpliceOutcome> Passage::carry(asio::ip::tcp::socket& socket, link::Channel& channel,
+                                                      tunnel::SpliceLimits limits) {
+  return tunnel::splice(socket, channel, flow_, limits, &cut_);
+}
+
+Ending Passage::ending(const tunnel::SpliceOutcome& outcome) const {
+  if (outcome.end != tunnel::SpliceEnd::stopped) return ending_of(outcome);
+  return why_cut_.value_or(Ending{ConnectionEnd::relay_stopped});
 }
 
 store::TunnelConnection Passage::record() const {

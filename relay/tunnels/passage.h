@@ -16,8 +16,9 @@ class Passage {
   const std::optional<Ending>& cut_because() const { return why_cut_; }
 
   // Until both sides have ended, or it was cut. Call once. Both are closed when it returns.
-  boost::asio::awaitable<Ending> carry(boost::asio::ip::tcp::socket& socket, link::Channel& channel,
-                                       tunnel::SpliceLimits limits);
+  boost::asio::awaitable<tunnel::SpliceOutcome> carry(boost::asio::ip::tcp::socket& socket, link::Channel& channel,
+                                                      tunnel::SpliceLimits limits);
+  Ending ending(const tunnel::SpliceOutcome& outcome) const;  // what carry() came to
 
   void carried_by(AgentId agent) { record_.agent = std::move(agent); }
   store::TunnelConnection record() const;  // as of now

@@ -182,20 +182,34 @@ void Mux::take_offered(ChannelNumber number, std::span<const std::span<const std
   give_credit(number, channel);
 }
 
+// A channel may have grown by as much as is free for others to grow by, so that one alone gets half, n share what there
+// is, and who grew before gives back when others come (the dynamic thresholds of Choudhury and Hahne, IEEE/ACM
+// Transactions on Networking 6(2), 1998). What open channels have initially, and what is kept for further ones, is not
+// there to grow into.
+std::size_t Mux::largest_window(const Channel& channel) const {
+  const auto initial = std::max(promised_ - grown_, limits_.kept_for_channels());
+  const auto for_growth = limits_.received - std::min(limits_.received, initial);
+  const auto free = for_growth - std::min(for_growth, grown_);
+  const auto own = channel.window - std::min(channel.window, limits_.initial_window);
+  return limits_.initial_window + (own + free) / 2;
+}
+
 // Credit goes out when half the window is used up: fewer frames, and the sender never stands still on a short line.
+// What was granted cannot be taken back, so a window shrinks by what is not granted again.
 void Mux::give_credit(ChannelNumber number, Channel& channel) {
   if (channel.got_end || channel.discarding) return;
-  auto promised = [&] { return channel.allowed + static_cast<std::uint32_t>(channel.unread.size()); };
-  if (channel.window - promised() < channel.window / 2) return;
-  const auto room = std::min(limits_.received - promised_, limits_.growth() - grown_);
-  const auto wanted = std::min(policy_({number, channel.window, channel.consumed}), limits_.max_window);
-  const auto growth = wanted > channel.window ? std::min<std::size_t>(wanted - channel.window, room) : 0;
-  channel.window += static_cast<std::uint32_t>(growth);
-  promised_ += growth;
-  grown_ += growth;
-  const auto credit = channel.window - promised();
-  channel.allowed += credit;
-  writer_.credit(number, credit);
+  const auto held = channel.allowed + static_cast<std::uint32_t>(channel.unread.size());
+  if (channel.window - held < channel.window / 2) return;
+  const std::size_t wanted = policy_({number, channel.window, channel.consumed, limits_.initial_window});
+  const auto most = std::min<std::size_t>(limits_.max_window, largest_window(channel));
+  const auto window = static_cast<std::uint32_t>(
+      std::max({std::min(wanted, most), std::size_t{limits_.initial_window}, std::size_t{held}}));
+  promised_ = promised_ - channel.window + window;
+  grown_ = grown_ - (channel.window - limits_.initial_window) + (window - limits_.initial_window);
+  channel.window = window;
+  if (window == held) return;
+  channel.allowed += window - held;
+  writer_.credit(number, window - held);
 }
 
 void Mux::drop_unread(Channel& channel) {

@@ -16,27 +16,26 @@ namespace sallyport::mux {
 enum class Side { agent, relay };
 
 struct MuxLimits {
-  std::uint32_t initial_window = 256u << 10;  // bytes the peer may send on a new channel before it gets credit
-  std::uint32_t max_window = 16u << 20;       // to which WindowPolicy may grow one channel
-  std::size_t received = 64u << 20;           // sum of all windows: what a link can hold unread at the very most
-  std::size_t channels = 1024;                // open at one time, both sides' together
+  std::uint32_t initial_window = 64u << 10;  // bytes the peer may send on a new channel before it gets credit
+  std::uint32_t max_window = 16u << 20;      // to which WindowPolicy may grow one channel
+  std::size_t received = 64u << 20;          // sum of all windows: what a link can hold unread at the very most
+  std::size_t channels = 1024;               // open at one time, both sides' together
   WriterLimits writer;
 
-  // Of `received` all growth together may take a quarter, so that there is room for further channels whatever those
-  // that are open have grown to.
-  constexpr std::size_t growth() const { return received / 4; }
-  constexpr std::size_t room_for_channels() const { return (received - growth()) / initial_window; }
+  // So much of `received` is for windows of new channels, whatever those that are open have grown to.
+  constexpr std::size_t kept_for_channels() const { return received / 4; }
 };
 
-// Growth of a channel's window. Asked whenever the reader has used up half of it; gives the window it wants from now on
-// (never less than before). Mux holds it to the limits. The caller may measure time around it; Mux has no clock.
+// A channel's window. Asked whenever the reader has used up half of it; gives the window it wants from now on. Mux
+// holds it to the limits. The caller may measure time around it; Mux has no clock.
 struct WindowUse {
   ChannelNumber channel = 0;
   std::uint32_t window = 0;
   std::uint64_t consumed = 0;  // bytes the user has read since the channel was opened
+  std::uint32_t least = 0;     // less than this it never is
 };
 using WindowPolicy = std::function<std::uint32_t(const WindowUse&)>;
-std::uint32_t keep_window(const WindowUse& use);  // the default: never grows
+std::uint32_t keep_window(const WindowUse& use);  // the default: never changes
 
 struct MuxEvent {
   enum class Kind {
@@ -123,7 +122,7 @@ class Mux {
   std::size_t open_channels() const { return channels_.size(); }
   std::size_t received() const { return received_; }  // bytes nobody has read yet
   std::size_t promised() const { return promised_; }  // sum of all windows, <= MuxLimits::received
-  std::size_t grown() const { return grown_; }        // how much of it is growth, <= MuxLimits::growth()
+  std::size_t grown() const { return grown_; }        // how much of it is beyond the initial windows
   const FrameWriter& writer() const { return writer_; }
   // Gives back memory that has not been needed since the last call: call it now and then.
   void rest();
@@ -165,6 +164,7 @@ class Mux {
   Result<Channel*> writable_channel(ChannelNumber number);
   void note_blocked(ChannelNumber number, Channel& channel);
   void give_credit(ChannelNumber number, Channel& channel);
+  std::size_t largest_window(const Channel& channel) const;
   void drop_unread(Channel& channel);
   void drop_window(Channel& channel);
   bool forget_if_over(Channels::iterator at);

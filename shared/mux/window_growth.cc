@@ -22,6 +22,7 @@ std::uint32_t WindowGrowth::wanted(const WindowUse& use, SteadyTime now) {
   const Mark before = std::exchange(at->second, Mark{now, use.consumed});
   const double trips = static_cast<double>(elapsed.count()) / static_cast<double>(trip->count());
   const double enough = 3 * static_cast<double>(use.consumed - before.consumed) / trips;
+  if (enough < use.window / 4.0) return std::max(use.window / 2, std::min(use.least, use.window));
   return static_cast<std::uint32_t>(std::clamp<double>(enough, use.window, 2.0 * use.window));
 }
 

@@ -19,7 +19,10 @@ MuxLimits world_limits() {
   return limits;
 }
 
-std::uint32_t grow(const WindowUse& use) { return use.consumed > 8 * use.window ? use.window * 2 : use.window; }
+std::uint32_t grow(const WindowUse& use) {
+  if (use.consumed % 7 == 0) return use.window / 2;
+  return use.consumed > 8 * use.window ? use.window * 2 : use.window;
+}
 
 }  // namespace
 

@@ -33,7 +33,7 @@ struct Line {
       auto& due = may_come[static_cast<std::size_t>(i % kSlices)];
       consumed += static_cast<std::uint64_t>(std::min<double>(static_cast<double>(due - consumed), rate * slice));
       if (granted - consumed <= window / 2) {
-        window = std::min(growth.wanted({7, window, consumed}, now), kMost);
+        window = std::min(growth.wanted({7, window, consumed, kStart}, now), kMost);
         granted = consumed + window;
       }
       due = granted;
@@ -70,7 +70,7 @@ TEST_CASE("a burst within one round trip is no reason to grow", "[mux]") {
   std::uint64_t consumed = 0;
   for (int burst = 0; burst < 10; ++burst) {
     const SteadyTime now = SteadyTime{} + burst * 5s;
-    for (int i = 0; i < 4; ++i) CHECK(growth.wanted({1, kStart, consumed += kStart / 2}, now) == kStart);
+    for (int i = 0; i < 4; ++i) CHECK(growth.wanted({1, kStart, consumed += kStart / 2, kStart}, now) == kStart);
   }
 }
 
@@ -96,4 +96,18 @@ TEST_CASE("a channel that ended is forgotten, and its number's next user begins 
   growth.forget(1);
   CHECK(growth.wanted({1, kStart, kStart}, SteadyTime{} + 1s) == kStart);
   CHECK(growth.wanted({1, kStart, 1'000 * std::uint64_t{kStart}}, SteadyTime{} + 1s + 1ms) == 2 * kStart);
+}
+
+TEST_CASE("a channel that uses a fraction of its window gives it back", "[mux]") {
+  WindowGrowth growth;
+  growth.measured(100ms);
+  Line line{100e6, 100ms};
+  line.run(growth, 20);
+  CHECK(line.window > 8u << 20);
+  line.rate = 800e3;
+  line.run(growth, 2'000);
+  CHECK(line.window <= 2 * kStart);  // a quarter of more would do
+  line.rate = 100e6;
+  line.run(growth, 20);
+  CHECK(line.window > 8u << 20);
 }
