@@ -130,7 +130,9 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
-              [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); }}) {}
+              [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); }}) {
+  if (share_one_port(on.settings)) gateway.share_port([this](auto socket) { server.adopt(std::move(socket)); });
+}
 
 Result<void> Graph::serve_anew(const identity::Deployment& deployed, const Clock& time) {
   SP_TRY(auto context, link_context(deployed, time));
@@ -174,7 +176,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   SP_CO_CHECK(co_await graph.dispatcher.restore());
   SP_CO_CHECK(co_await graph.carrier.load());
   SP_CO_CHECK(graph.gateway.listen(on.settings.link_listen.host, on.settings.link_listen.port));
-  SP_CO_CHECK(graph.server.listen());
+  SP_CO_CHECK(share_one_port(on.settings) ? graph.server.reload_certificate() : graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
   std::string faulty;
   const auto fault = [&](const std::string& task, const std::string& why) {

@@ -198,11 +198,18 @@ Result<void> check_reachable(const Settings& settings) {
   return {};
 }
 
+bool share_one_port(const Settings& settings) {
+  const auto api = ip_of(settings.api_listen.host);
+  return api && api == ip_of(settings.link_listen.host) && settings.api_listen.port == settings.link_listen.port;
+}
+
 Result<void> check_listeners(const Settings& settings) {
-  if (!overlaps(settings.api_listen, settings.link_listen)) return {};
-  return fail(Errc::invalid, fmt::format("people and agents need a port each, and {} and {} are in each other's way: "
-                                         "choose another for --api or --link (api.listen or link.listen in relay.yaml)",
-                                         to_string(settings.api_listen), to_string(settings.link_listen)));
+  if (share_one_port(settings) || !overlaps(settings.api_listen, settings.link_listen)) return {};
+  return fail(Errc::invalid,
+              fmt::format("people and agents need a port each, or exactly the same one, and {} and {} are "
+                          "in each other's way: choose the same for --api and --link, or another for one "
+                          "of them (api.listen or link.listen in relay.yaml)",
+                          to_string(settings.api_listen), to_string(settings.link_listen)));
 }
 
 Result<void> check_api_url(std::string_view url) {

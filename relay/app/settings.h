@@ -42,10 +42,11 @@ struct Settings {
 // Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port
 // to listen on for both.
 Result<void> check_reachable(const Settings& settings);
-// Whether people and agents have a listening address each: the same one, or one that takes the other's port on every
-// address ([::] takes IPv4 as well), cannot be served.
+// Whether people and agents have a listening address each, or the same one for both: addresses of which one takes the
+// other's port on every address ([::] takes IPv4 as well) cannot be served.
 Result<void> check_listeners(const Settings& settings);
-std::string host_of(std::string_view url);  // "https://[::1]:8443/" -> "::1"
+bool share_one_port(const Settings& settings);  // people and agents: told apart by what they offer in TLS
+std::string host_of(std::string_view url);      // "https://[::1]:8443/" -> "::1"
 
 // Every problem of the file in one error message, a line each. At most 64 KiB.
 Result<Settings> load_settings(const std::filesystem::path& file);

@@ -1,6 +1,7 @@
 #include "relay/gateway/gateway.h"
 
 #include "relay/gateway/enrol_exchange.h"
+#include "relay/gateway/first_words.h"
 #include "relay/gateway/held_back.h"
 #include "shared/async/timeout.h"
 
@@ -148,8 +149,7 @@ asio::awaitable<void> Gateway::accept_loop() {
   }
 }
 
-asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket) {
-  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
+asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket, SteadyTime deadline) {
   SocketLine line(socket);
   if (auto turn = co_await guest.wait_for_turn(line, deadline); !turn) {
     const auto reason = reason_of(turn.error().code);
@@ -164,7 +164,13 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
   std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(host_of(socket)));
-  auto handshake = co_await shake_hands(*guest, std::move(socket));
+  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
+  if (web_) {
+    const auto caller = co_await tell_apart(*guest, socket, deadline);
+    if (!caller) co_return note_refused(address, {reason_of(caller.error().code), caller.error()});
+    if (*caller == Caller::web) co_return web_(std::move(socket));
+  }
+  auto handshake = co_await shake_hands(*guest, std::move(socket), deadline);
   if (!handshake) co_return note_refused(address, handshake.error());
   co_await serve_proven(*std::move(handshake), address, guest);
 }

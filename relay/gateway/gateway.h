@@ -11,6 +11,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <functional>
 #include <list>
 #include <optional>
 
@@ -42,6 +43,10 @@ class Gateway {
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;
   void use(tls::ServerContext context) { context_ = std::move(context); }  // for handshakes from now on
+  // One port for agents and people: from now on a connection that offers no protocol of agents goes to `web`, its first
+  // bytes unread. Who it is for is found out at the door; whoever has not said it yet is a guest like any other.
+  using Adopt = std::function<void(boost::asio::ip::tcp::socket)>;
+  void share_port(Adopt web) { web_ = std::move(web); }
   // A link or an enrolment that came through the web API (docs/protocol.md P1.5): the same session, the same rules at
   // the door. Returns when it is over; `peer` is the caller's address.
   boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer);
@@ -54,7 +59,8 @@ class Gateway {
 
   boost::asio::awaitable<void> accept_loop();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
-  boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket,
+                                                     SteadyTime deadline);
   boost::asio::awaitable<tls::NestedHandshake> shake_hands_inside(Doorway::Guest& guest,
                                                                   std::unique_ptr<ByteStream> carrier);
   void note_refused(const std::string& address, const tls::Refusal& refusal);
@@ -72,6 +78,7 @@ class Gateway {
   identity::Revocations::Subscription revoked_;
   Gauge& linked_;
   Doorway door_;
+  Adopt web_;
   std::size_t open_ = 0;
   Acceptance acceptance_;
   std::list<AgentSession*> sessions_;

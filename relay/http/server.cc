@@ -60,7 +60,8 @@ struct Server::Impl {
   std::unordered_map<std::string, std::size_t> per_source;  // never 0
   Acceptance acceptance;
   Event stopping;
-  Event empty;  // no session
+  Event empty;                 // no session
+  TaskGroup* tasks = nullptr;  // while it runs
 };
 
 Server::Server(const asio::any_io_executor& executor, ServerOptions options, Handler& handler, ServerServices services)
@@ -83,6 +84,11 @@ std::uint16_t Server::port() const {
   return impl_->acceptor.local_endpoint(ignored).port();
 }
 
+void Server::adopt(tcp::socket socket) {
+  if (impl_->tasks == nullptr || impl_->stopping.is_set()) return;
+  impl_->welcome(std::move(socket), *impl_->tasks);
+}
+
 void Server::stop() { impl_->stopping.set(); }
 
 asio::awaitable<void> Server::run() {
@@ -90,10 +96,12 @@ asio::awaitable<void> Server::run() {
   TaskGroup tasks(impl->executor, [impl](const std::string& task, const std::string& why) {
     impl->services.log.error("http.task_failed", {{"task", task}, {"why", why}});
   });
-  tasks.spawn("accept", impl->accept_loop(tasks));
+  if (impl->acceptor.is_open()) tasks.spawn("accept", impl->accept_loop(tasks));
+  impl->tasks = &tasks;
   co_await impl->stopping.wait();
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   impl->stopping.set();
+  impl->tasks = nullptr;
   co_await impl->drain(tasks);
 }
 

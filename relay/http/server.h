@@ -7,6 +7,7 @@
 #include "shared/base/result.h"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -63,6 +64,10 @@ class Server {
   std::uint16_t port() const;
   // Takes new certificate files into use for connections from now on. The old ones stay when the new ones are bad.
   Result<void> reload_certificate();
+
+  // Serves a connection that somebody else has accepted and whose first bytes are still unread. Closes it when this
+  // server does not run. A server that takes such connections only needs no listen(), but reload_certificate().
+  void adopt(boost::asio::ip::tcp::socket socket);
 
   // Serves until stop() or cancellation; then drains, and returns when no connection is left.
   boost::asio::awaitable<void> run();

@@ -203,15 +203,23 @@ TEST_CASE("addresses of the web API", "[app]") {
   }
 }
 
-TEST_CASE("people and agents cannot share one port", "[app]") {
-  for (const char* text : {"api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.1:9000\n",
-                           "api:\n  listen: 0.0.0.0:9000\n  url: https://a.test\nlink:\n  listen: 127.0.0.1:9000\n",
+TEST_CASE("people and agents share one port, or have one each", "[app]") {
+  for (const char* text : {"api:\n  listen: 0.0.0.0:9000\n  url: https://a.test\nlink:\n  listen: 127.0.0.1:9000\n",
                            "api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: \"[::]:9000\"\n  address: a.test:9\n"}) {
     const auto shared = load(text);
     INFO(text);
     REQUIRE_FALSE(shared);
     CHECK_THAT(shared.error().message, Catch::Contains("in each other's way"));
   }
-  CHECK(load("api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.2:9000\n"));
+  for (const char* text : {"api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.1:9000\n",
+                           "api:\n  listen: \"[::1]:9000\"\nlink:\n  listen: \"[0:0::1]:9000\"\n"}) {
+    const auto one = load(text);
+    INFO(text);
+    REQUIRE(one);
+    CHECK(share_one_port(*one));
+  }
+  const auto apart = load("api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.2:9000\n");
+  REQUIRE(apart);
+  CHECK_FALSE(share_one_port(*apart));
   CHECK(load("api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.1:9001\n"));
 }
