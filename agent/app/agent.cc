@@ -85,7 +85,8 @@ link::SessionOptions session_options() {
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
   options.self.hostname = with_valid_utf8(platform::host_name());
-  options.self.capabilities = {"jobs", "renewal", "health", std::string(tunnel::kCapability)};
+  options.self.capabilities = {"jobs", "renewal", "health", std::string(tunnel::kCapability),
+                               std::string(link::kLinks)};
   options.serves = tunnel::services();
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
@@ -172,6 +173,7 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
   const auto signal = co_await platform::wait_for_stop_signal();
   log.info("agent.stopping", {{"signal", signal}});
   host.stopping(signal);
+  supervisor.drain("the agent stops", kDrainTime + kFarewell);
   co_await engine.drain(std::chrono::steady_clock::now() + kDrainTime);
   const auto farewell = std::chrono::steady_clock::now() + kFarewell;
   while (engine.status().outbox.rows > 0 && std::chrono::steady_clock::now() < farewell) co_await sleep_for(kTick);
@@ -258,7 +260,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .log = log,
                             .connections = names_of(config.connections)};
   runner::Engine engine(loop.get_executor(), std::move(parts), options);
-  EngineOnLink jobs(engine, config, host, log);
+  EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(proxy, agent::process_environment);
@@ -266,10 +268,12 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
   agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
-  agent::Supervisor supervisor(
-      loop.get_executor(),
-      {.relay = relay_address(config, durable.identity), .session = session_options(), .backoff = {}},
-      {transport, work, &renewer, clock, log}, random_fraction);
+  agent::Supervisor supervisor(loop.get_executor(),
+                               {.relay = relay_address(config, durable.identity),
+                                .session = session_options(),
+                                .backoff = {},
+                                .links = config.agent.links},
+                               {transport, work, &renewer, clock, log}, random_fraction);
 
   const auto started = clock.wall();
   const auto status = [&] {

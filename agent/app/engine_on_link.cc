@@ -11,7 +11,7 @@
 namespace sallyport::app {
 namespace asio = boost::asio;
 namespace {
-constexpr std::size_t kMaxAnswers = 4;
+constexpr std::size_t kMaxAnswers = 4 * link::kMostLinks;
 }  // namespace
 
 Value connection_summary(const policy::Connections& connections, const std::vector<runner::ConnectionUse>& uses) {
@@ -29,11 +29,10 @@ Value connection_summary(const policy::Connections& connections, const std::vect
   return Value(ValueMap{{Value("connections"), Value(std::move(list))}});
 }
 
-asio::awaitable<void> EngineOnLink::on_link(link::Session& session) {
+asio::awaitable<void> EngineOnLink::on_jobs(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  auto ended = co_await runner::run_jobs_channel(session, engine_);
-  if (!ended) log_.info("jobs.channel_ended", {{"message", ended.error().message}});
-  if (!session.ended()) session.stop("the jobs channel ended");
+  auto ended = co_await channel_.run(session);
+  log_.info("jobs.channel_ended", {{"message", ended ? "in order" : ended.error().message}});
 }
 
 std::string EngineOnLink::policy_summary_json() {
@@ -44,8 +43,10 @@ void EngineOnLink::on_ping(link::Session& session, std::uint64_t nonce) {
   if (answering_ < kMaxAnswers) session.spawn("pong", answer(session, nonce));
 }
 
-void EngineOnLink::on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) {
+// A relay that knows one link only ends it when its jobs channel ends, and with it the tunnels.
+void EngineOnLink::on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds) {
   log_.info("link.draining", {{"reason", reason}});
+  if (knows(session.peer(), link::kLinks)) channel_.leave(session);
 }
 
 void EngineOnLink::on_state(const agent::LinkStatus& status) {

@@ -2,11 +2,6 @@
 
 namespace sallyport::app {
 
-boost::asio::awaitable<void> JobsAndTunnels::on_link(link::Session& session) {
-  session.spawn("tunnels", tunnels_.serve(session));
-  return jobs_.on_link(session);
-}
-
 void JobsAndTunnels::on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) {
   jobs_.on_go_away(session, reason, drain);
 }

@@ -5,13 +5,14 @@
 
 namespace sallyport::app {
 
-// All that runs on a link: the engine's work, which decides when the link ends, and the tunnels beside it. Pings are
+// All that runs on links: the engine's work, which decides when a link ends, and the tunnels on each. Pings are
 // answered through the engine alone. Both arguments must outlive it.
 class JobsAndTunnels final : public agent::LinkWork {
  public:
   JobsAndTunnels(agent::LinkWork& jobs, tunnel::TunnelServer& tunnels) : jobs_(jobs), tunnels_(tunnels) {}
 
-  boost::asio::awaitable<void> on_link(link::Session& session) override;
+  boost::asio::awaitable<void> on_link(link::Session& session) override { return tunnels_.serve(session); }
+  boost::asio::awaitable<void> on_jobs(link::Session& session) override { return jobs_.on_jobs(session); }
   std::string policy_summary_json() override { return jobs_.policy_summary_json(); }
   void on_ping(link::Session& session, std::uint64_t nonce) override { jobs_.on_ping(session, nonce); }
   void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;

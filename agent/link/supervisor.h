@@ -32,36 +32,46 @@ struct LinkStatus {
   unsigned failures = 0;     // since the last healthy link
   std::string last_problem;  // why the last link or attempt ended, "" before the first
   std::string relay_software;
+  std::size_t links = 0;  // that are ready
   // The relay's code when it disowned this agent ("revoked", "quarantined") and no link was ready since; else "".
   std::string disowned;
 };
 
-// What runs on a link. All calls come on the supervisor's executor.
+// What runs on the links. All calls come on the supervisor's executor.
 class LinkWork {
  public:
   virtual ~LinkWork() = default;
   // For Hello, asked before each link: connection names, kinds and health; never settings or secrets.
   virtual std::string policy_summary_json() = 0;
-  // From Welcome until the link ends, which cancels it: opens the jobs channel and works it. Returning on a link that
-  // is not draining ends the link.
-  virtual boost::asio::awaitable<void> on_link(link::Session& session) = 0;
+  // From Welcome until the link ends, which cancels it; on every link. May return early. Default: nothing.
+  virtual boost::asio::awaitable<void> on_link(link::Session& session);
+  // On one link at a time: opens the jobs channel and works it until it is cancelled (the link ends) or the channel has
+  // ended. After on_go_away() it brings that about, in order. The next link is given the jobs when it has returned.
+  // Returning on a link that is not draining ends the link.
+  virtual boost::asio::awaitable<void> on_jobs(link::Session& session) = 0;
   // See SessionOwner::on_ping: answered by the part that takes work.
   virtual void on_ping(link::Session& session, std::uint64_t nonce) = 0;
+  // The relay will end this link; not for drain().
   virtual void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) = 0;
   // For status and readiness; called after every change.
   virtual void on_state(const LinkStatus& status) = 0;
 };
 
 struct SupervisorOptions {
-  Endpoint relay;
+  Endpoint relay;  // dialled until the relay names addresses
   link::SessionOptions session;
   BackoffTimes backoff;
+  std::uint32_t links = 2;                        // at most, of those the relay wants
   std::chrono::milliseconds connect{20'000};      // for TCP, proxy and TLS together
+  std::chrono::milliseconds second{5'000};        // within this after the first is ready the second is dialled
   std::chrono::milliseconds unwanted{60'000};     // after a refusal that names no time, other than revoked and version
   std::chrono::milliseconds outdated{3'600'000};  // about, after `version` without a time: somebody may put it right
 };
 
-// Keeps one link to the relay up: dial, handshake, work, and again with back-off. All references must outlive run().
+// Keeps the links to the relay up: dial, handshake, work, and again with back-off. The first link alone says whether
+// the agent is linked; further ones, as many as the relay wants and the agent may, are dialled when it is ready
+// (docs/protocol.md P3.9, P12.4). The jobs are on one of them, and move to another when that one ends. A link that the
+// relay drains is replaced at once. All references must outlive run().
 class Supervisor {
  public:
   struct Parts {
@@ -74,12 +84,12 @@ class Supervisor {
   Supervisor(const boost::asio::any_io_executor& executor, SupervisorOptions options, Parts parts, Random random);
   ~Supervisor();
 
-  // Until stop() or drain() has taken effect, or it is cancelled. Call once.
+  // Until stop() or drain() has taken effect on every link, or it is cancelled. Call once.
   boost::asio::awaitable<void> run();
 
   const LinkStatus& status() const;
   void stop(std::string message);
-  // Tells the relay, lets the channels end, at the latest after `limit`; then run() returns.
+  // Tells the relay on every link, lets the channels end, at the latest after `limit`; then run() returns.
   void drain(std::string reason, std::chrono::milliseconds limit);
 
  private:

@@ -104,6 +104,7 @@ std::expected<AgentConfig, yaml::Problems> parse_agent_config(std::string_view t
     config.relay = parse_relay_address(*relay);
     if (!config.relay) fields.problem("relay", "bad-address", "`relay` must be host or host:port");
   }
+  config.links = static_cast<std::uint32_t>(fields.integer("links", {1, 4}).value_or(config.links));
   config.state_dir = resolve_path(fields.text("state_dir").value_or(config.state_dir), directory);
   if (const auto* proxy = fields.mapping("proxy")) config.proxy = read_proxy(*proxy, report, directory);
   if (const auto* link = fields.mapping("link")) config.link = read_link(*link, report);

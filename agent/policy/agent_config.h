@@ -44,6 +44,7 @@ struct AgentLimits {
 // agent.yaml: how this agent runs. Nothing in it widens what a recipe may do.
 struct AgentConfig {
   std::optional<RelayAddress> relay;  // overrides the address learnt at enrolment
+  std::uint32_t links = 2;            // to the relay at the same time, if it wants as many
   std::string state_dir = "/var/lib/sallyport-agent";
   ProxyConfig proxy;
   LinkConfig link;

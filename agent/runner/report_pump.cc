@@ -2,6 +2,8 @@
 
 #include "agent/runner/wire.h"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 
 namespace sallyport::runner {
@@ -27,6 +29,8 @@ asio::awaitable<void> ReportPump::wait_for_room() {
   while (answers_.size() >= kMaxAnswers) {
     room_.clear();
     co_await room_.wait();
+    // The link has ended, and nobody makes room on it any more.
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
   }
 }
 
@@ -76,7 +80,7 @@ asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
   for (;;) {
     core_.to_send.clear();
     if (const auto sent = co_await send_all(uplink); !sent) {
-      core_.parts.log.warn("uplink.failed", {{"why", sent.error().message}});
+      if (sent.error().code != Errc::cancelled) core_.parts.log.warn("uplink.failed", {{"why", sent.error().message}});
       co_return;
     }
     co_await core_.to_send.wait_until(core_.timer_at(next_due(uplink)));

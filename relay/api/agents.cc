@@ -17,12 +17,28 @@ namespace asio = boost::asio;
 
 namespace {
 
+Value shape_of(const jobs::LinkFacts& link) {
+  Value round_trip;
+  if (link.round_trip) round_trip = Value(static_cast<std::int64_t>(link.round_trip->count()));
+  return Object()
+      .put("peer", link.peer)
+      .put("since", link.since)
+      .put("round_trip_ms", std::move(round_trip))
+      .put("jobs", Value(link.jobs))
+      .put("tunnels", Value(static_cast<std::int64_t>(link.tunnels)))
+      .put("draining", Value(link.draining))
+      .done();
+}
+
 Value link_shape(const std::optional<jobs::LinkState>& link) {
   if (!link) return {};
+  ValueList each;
+  for (const auto& one : link->each) each.push_back(shape_of(one));
   return Object()
       .put("since", link->since)
-      .put("links", Value(static_cast<std::int64_t>(link->links)))
+      .put("links", Value(static_cast<std::int64_t>(link->each.size())))
       .put("peer", link->peer)
+      .put("each", Value(std::move(each)))
       .done();
 }
 

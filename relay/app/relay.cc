@@ -92,6 +92,14 @@ tunnels::CarrierPlaces tunnel_places(const Settings& settings) {
   return {settings.tunnel_networks, {settings.api_listen.port, settings.link_listen.port}, settings.tunnel_ports};
 }
 
+gateway::GatewayLimits gateway_limits(const ConnectionLimits& limits, const Settings& settings) {
+  auto links = limits.links;
+  links.drain = settings.link_drain;
+  links.session.links = settings.links_per_agent;
+  for (const auto& address : settings.link_addresses) links.session.addresses.push_back(to_string(address));
+  return links;
+}
+
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
       recipe_work(loop, {}),
@@ -120,7 +128,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                enrolments,
                revocations,
                metrics},
-              std::move(context), on.limits.links),
+              std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings), on.limits.tunnels),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
            metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); },

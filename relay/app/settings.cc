@@ -25,6 +25,9 @@ constexpr std::size_t kMaxFile = 64u << 10;
 // A lease must outlive a few of the agent's heartbeats, and fit into the wire's 32 bits of milliseconds.
 constexpr yaml::DurationRange kLeases{std::chrono::seconds(10), std::chrono::hours(1)};
 constexpr yaml::DurationRange kFailovers{std::chrono::seconds(1), std::chrono::hours(24)};
+constexpr std::size_t kMostAddresses = 8;
+constexpr yaml::IntegerRange kLinksPerAgent{1, 4};
+constexpr yaml::DurationRange kDrains{std::chrono::seconds(0), std::chrono::hours(1)};
 constexpr yaml::IntegerRange kTunnelConnections{1, 100'000};
 constexpr std::string_view kScheme = "https://";
 
@@ -91,6 +94,21 @@ void read_ports(FieldReader& fields, domain::PortRange& into) {
   }
 }
 
+void read_addresses(FieldReader& fields, std::vector<HostPort>& into) {
+  const auto* listed = fields.sequence("addresses");
+  if (listed == nullptr) return;
+  for (const auto& item : listed->items) {
+    auto address = item.is_text() ? parse_host_port(item.text) : fail(Errc::invalid, "an address is a text");
+    if (!address) {
+      fields.report().add(item.at, "bad-address", address.error().message);
+    } else if (into.size() == kMostAddresses) {
+      return fields.report().add(item.at, "bad-address", fmt::format("at most {} addresses", kMostAddresses));
+    } else {
+      into.push_back(*std::move(address));
+    }
+  }
+}
+
 Settings read(const yaml::Node& root, yaml::Report& report) {
   Settings settings;
   FieldReader fields(root, report, "relay.yaml");
@@ -104,6 +122,10 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
     FieldReader inside(*link, report, "`link`");
     read_address(inside, "listen", settings.link_listen, parse_listen_address);
     read_address(inside, "address", settings.link_address, parse_host_port);
+    read_addresses(inside, settings.link_addresses);
+    settings.links_per_agent =
+        static_cast<std::uint32_t>(inside.integer("per_agent", kLinksPerAgent).value_or(settings.links_per_agent));
+    settings.link_drain = inside.duration("drain", kDrains).value_or(settings.link_drain);
     inside.finish();
   }
   if (const auto* jobs = fields.mapping("jobs")) {
@@ -253,14 +275,14 @@ std::string settings_text(const Settings& settings) {
   return fmt::format(
       "# Settings of this relay; docs/operations/relay.md explains each.\n"
       "api:\n  listen: {}\n  url: {}\n"
-      "link:\n  listen: {}\n  address: {}\n"
+      "link:\n  listen: {}\n  address: {}\n  per_agent: {}\n  drain: {}\n"
       "jobs:\n  lease: {}\n  failover: {}\n"
       "tunnels:\n  listen: [{}]\n  ports: {}\n  connections: {}\n"
       "log_level: {}\n",
       yaml_text(to_string(settings.api_listen)), yaml_text(settings.api_url),
-      yaml_text(to_string(settings.link_listen)), yaml_text(to_string(settings.link_address)),
-      format_duration(settings.lease), format_duration(settings.failover), fmt::join(networks, ", "),
-      yaml_text(domain::to_string(settings.tunnel_ports)), settings.tunnel_connections,
+      yaml_text(to_string(settings.link_listen)), yaml_text(to_string(settings.link_address)), settings.links_per_agent,
+      format_duration(settings.link_drain), format_duration(settings.lease), format_duration(settings.failover),
+      fmt::join(networks, ", "), yaml_text(domain::to_string(settings.tunnel_ports)), settings.tunnel_connections,
       kLevels[static_cast<std::size_t>(settings.log_level)]);
 }
 

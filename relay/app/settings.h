@@ -31,6 +31,9 @@ struct Settings {
   std::string api_url;                      // how people reach it
   HostPort link_listen{"127.0.0.1", 8444};  // IP address and port agents dial
   HostPort link_address;                    // how agents reach it: name and port, in the server certificate
+  std::vector<HostPort> link_addresses;     // where they dial their links, in this order; none: link_address
+  std::uint32_t links_per_agent = 2;
+  std::chrono::milliseconds link_drain{5'000};  // what links have left when the relay stops
   LogLevel log_level = LogLevel::info;
   std::chrono::milliseconds lease{60'000};
   std::chrono::milliseconds failover{60'000};

@@ -1,7 +1,6 @@
 #include "relay/gateway/agent_session.h"
 
 #include "proto/sallyport/v1/link.pb.h"
-#include "relay/gateway/codec.h"
 #include "relay/gateway/peer_summary.h"
 #include "relay/jobs/sealing.h"
 #include "shared/async/timeout.h"
@@ -17,17 +16,20 @@ namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto kStoreRetry = std::chrono::seconds(1);
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr auto kAfterUnknown = std::chrono::minutes(1);  // a database put back knows the certificate again
 constexpr std::string_view kJobsPurpose = "jobs/1";
 constexpr std::string_view kTunnels = "tunnels";  // a capability (docs/protocol.md P14)
+// For an agent that does not know `links`, and so ends nothing by itself.
+constexpr auto kLongestDrainOfOlder = std::chrono::seconds(2);
 
 link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
-  options.self.capabilities = {"jobs", "renewal", "health", std::string(kTunnels)};
+  options.self.capabilities = {"jobs", "renewal", "health", std::string(kTunnels), std::string(link::kLinks)};
+  options.self.links = limits.links;
+  options.self.addresses = limits.addresses;
   options.serves = {std::string(kJobsPurpose)};
   options.times.heartbeat = limits.heartbeat;
   return options;
@@ -59,17 +61,15 @@ AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_pt
       identity_(identity_of(*stream)),
       who_{identity_.id.org, identity_.id.agent, {}},
       since_(services.clock.wall()),
-      has_outgoing_(executor),
-      reports_(executor),
-      health_(executor, {services.connections, services.envelope, services.clock, services.log}, who_.org, who_.agent),
       has_renewal_(executor),
       session_(executor, std::move(stream), options(limits), *this, services.clock) {}
 
 asio::awaitable<void> AgentSession::run() {
   const auto end = co_await session_.run();
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  const bool last = admitted_ && services_.links.is_only(*this);
   services_.links.leave(*this);
-  if (admitted_) co_await note_sighting();
+  if (last) co_await note_sighting();
   services_.log.info(admitted_ ? "link.lost" : "link.refused",
                      {{"org", who_.org.value},
                       {"agent", who_.agent.value},
@@ -83,6 +83,8 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
   if (!agent) co_return refusal_of(agent.error());
   who_.group = agent->group;
   boot_id_ = peer.boot_id;
+  knows_links_ = knows(peer, link::kLinks);
+  if (knows_links_) number_ = peer.link;
   if (auto refusal = services_.links.enter(*this)) {
     AuditRecord record{.actor = "agent:" + who_.agent.value,
                        .action = "agent.quarantine",
@@ -94,15 +96,17 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
     co_return refusal;
   }
   admitted_ = true;
-  knows_tunnels_ = std::ranges::find(peer.capabilities, kTunnels) != peer.capabilities.end();
-  co_await note_peer(std::move(peer));
-  services_.log.info("link.up", {{"org", who_.org.value}, {"agent", who_.agent.value}, {"address", address_}});
+  knows_tunnels_ = knows(peer, kTunnels);
+  sighting_ = {peer.hostname, peer.software, {}};
+  // The others of its process have told the same.
+  if (services_.links.is_only(*this)) co_await note_peer(std::move(peer));
+  services_.log.info(
+      "link.up", {{"org", who_.org.value}, {"agent", who_.agent.value}, {"address", address_}, {"number", number_}});
   co_return std::nullopt;
 }
 
 // What the agent says of itself is for people; failing to write it down does not cost the link.
 asio::awaitable<void> AgentSession::note_peer(link::Peer peer) {
-  sighting_ = {peer.hostname, peer.software, {}};
   co_await note_sighting();
   auto connections = connections_of(who_.org, who_.agent, peer.policy_summary_json, services_.clock.wall());
   if (!connections) {
@@ -123,7 +127,7 @@ asio::awaitable<void> AgentSession::note_sighting() {
 asio::awaitable<void> AgentSession::sighting_loop() {
   for (;;) {
     co_await sleep_for(limits_.sighting);
-    if (is_alive()) co_await note_sighting();
+    if (is_alive() && jobs_channels_ > 0) co_await note_sighting();
   }
 }
 
@@ -140,106 +144,54 @@ asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldCon
 
 asio::awaitable<void> AgentSession::serve(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);  // the end of the link must not skip the farewells below
-  services_.dispatcher.link_up(*this);
-  services_.assigner.link_up(*this);
   TaskGroup tasks(executor_, [this](const std::string& task, const std::string& why) { fault(task, why); });
-  std::optional<link::Channel> channel;
-  if (auto incoming = co_await session.accept_channel()) {
-    channel.emplace(std::move(incoming->channel));
-    tasks.spawn("receive", receive_loop(*channel));
-    tasks.spawn("send", send_loop(*channel));
-    tasks.spawn("record", record_loop());
-    tasks.spawn("renew", renew_loop());
-    tasks.spawn("health", health_.run());
-    tasks.spawn("sighting", sighting_loop());
-    if (co_await session.accept_channel()) session_.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
-    Event for_ever(executor_);
-    if (!session.ended()) co_await for_ever.wait();
+  tasks.spawn("renew", renew_loop());
+  tasks.spawn("sighting", sighting_loop());
+  while (auto incoming = co_await session.accept_channel()) {
+    if (jobs_channels_ > 0 && !knows_links_) {
+      session.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
+      break;
+    }
+    ++jobs_channels_;
+    tasks.spawn("jobs", carry_jobs(std::move(incoming->channel)));
   }
-  services_.dispatcher.link_down(*this);
-  services_.assigner.link_down(*this);
+  services_.dispatcher.forget(*this);
   tasks.stop();
   co_await tasks.join();
+}
+
+asio::awaitable<void> AgentSession::carry_jobs(link::Channel channel) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  {
+    AgentJobs jobs(executor_, session_,
+                   {services_.dispatcher, services_.journals, services_.recorder, services_.assigner,
+                    services_.connections, services_.envelope, services_.clock, services_.log},
+                   who_);
+    JobsSeat seat(services_.links.seats(), executor_, who_.agent, [&jobs] { jobs.leave(); });
+    if (co_await seat.taken() && !session_.ended()) co_await jobs.run(std::move(channel));
+  }
+  --jobs_channels_;
+  if (!knows_links_ && !session_.ended()) session_.stop("the jobs channel ended");
+}
+
+jobs::LinkFacts AgentSession::facts() const {
+  const auto channels = session_.open_channels();
+  return {.peer = address_,
+          .since = since_,
+          .round_trip = session_.round_trip(),
+          .jobs = jobs_channels_ > 0,
+          .tunnels = channels - std::min(channels, jobs_channels_),
+          .draining = session_.draining()};
+}
+
+void AgentSession::go_away(std::string reason, std::chrono::milliseconds drain) {
+  session_.go_away(std::move(reason),
+                   knows_links_ ? drain : std::min<std::chrono::milliseconds>(drain, kLongestDrainOfOlder));
 }
 
 void AgentSession::fault(const std::string& task, const std::string& why) {
   services_.log.error("link.fault", {{"agent", who_.agent.value}, {"task", task}, {"why", why}});
   session_.stop("fault in " + task);
-}
-
-asio::awaitable<void> AgentSession::receive_loop(link::Channel& channel) {
-  for (;;) {
-    auto message = co_await channel.receive_message();
-    if (!message || !*message) co_return session_.stop("the jobs channel ended");
-    auto decoded = decode(**message);
-    if (!decoded) co_return session_.refuse({"protocol", decoded.error().message, kAfterWrong});
-    if (auto taken = co_await receive(std::move(*decoded), (*message)->size()); !taken)
-      co_return session_.stop(taken.error().message);
-  }
-}
-
-asio::awaitable<Result<void>> AgentSession::receive(jobs::FromAgent message, std::size_t bytes) {
-  if (auto* holding = std::get_if<jobs::Holding>(&message)) co_return co_await take_holding(std::move(*holding));
-  if (auto* ready = std::get_if<jobs::Ready>(&message)) {
-    services_.dispatcher.ready(*this, ready->slots);
-  } else if (auto* answer = std::get_if<jobs::DispatchAnswer>(&message)) {
-    co_await services_.dispatcher.answered(*this, std::move(*answer));
-  } else if (auto* told = std::get_if<jobs::ReportedUses>(&message)) {
-    health_.take(std::move(*told));
-  } else {
-    co_await reports_.put(std::get<jobs::Report>(std::move(message)), bytes);
-  }
-  co_return Result<void>();
-}
-
-asio::awaitable<Result<void>> AgentSession::take_holding(jobs::Holding holding) {
-  if (!journal_met_) {
-    SP_CO_CHECK(co_await services_.journals.meet(*this, {holding.journal, holding.journal_seq}));
-    who_.journal = holding.journal;
-    journal_met_ = true;
-  }
-  const auto revision = holding.assignments_revision;
-  co_await services_.dispatcher.holding(*this, std::move(holding));
-  co_await services_.assigner.sync(*this, revision);
-  co_return Result<void>();
-}
-
-asio::awaitable<void> AgentSession::record_loop() {
-  for (;;) {
-    auto batch = co_await reports_.oldest();
-    const auto count = batch.size();
-    const auto last = batch.back().seq;
-    if (auto recorded = co_await services_.recorder.record(*this, std::move(batch)); !recorded) {
-      services_.log.error("report.not_stored", {{"agent", who_.agent.value}, {"message", recorded.error().message}});
-      co_await sleep_for(kStoreRetry);
-      continue;
-    }
-    reports_.stored(count);
-    (void)post(jobs::ReportsAcked{last});
-  }
-}
-
-Result<void> AgentSession::post(jobs::ToAgent message) {
-  auto pushed = outgoing_.push(message);
-  if (pushed) has_outgoing_.set();
-  if (!pushed && pushed.error().code == Errc::exhausted)
-    session_.refuse({"overloaded", pushed.error().message, std::chrono::seconds(1)});
-  return pushed;
-}
-
-asio::awaitable<void> AgentSession::send_loop(link::Channel& channel) {
-  for (;;) {
-    const bool was_full = outgoing_.room_for_jobs() == 0;
-    auto message = outgoing_.pop();
-    if (!message) {
-      has_outgoing_.clear();
-      co_await has_outgoing_.wait();
-      continue;
-    }
-    if (was_full && outgoing_.room_for_jobs() > 0) services_.dispatcher.wake();
-    if (auto sent = co_await channel.send_message(*std::move(message)); !sent)
-      co_return session_.stop(sent.error().message);
-  }
 }
 
 void AgentSession::on_ping(link::Session&, std::uint64_t nonce) { services_.dispatcher.ping(*this, nonce); }

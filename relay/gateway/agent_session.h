@@ -1,16 +1,10 @@
 #pragma once
 
-#include "relay/gateway/health_notes.h"
+#include "relay/gateway/agent_jobs.h"
 #include "relay/gateway/links.h"
-#include "relay/gateway/outgoing.h"
 #include "relay/gateway/peer_summary.h"
-#include "relay/gateway/report_queue.h"
 #include "relay/identity/admission.h"
 #include "relay/identity/renewal.h"
-#include "relay/jobs/assigner.h"
-#include "relay/jobs/dispatcher.h"
-#include "relay/jobs/journals.h"
-#include "relay/jobs/recorder.h"
 #include "relay/store/connections.h"
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
@@ -39,18 +33,19 @@ struct SessionServices {
 struct SessionLimits {
   std::chrono::milliseconds heartbeat{5'000};  // of both sides (docs/protocol.md P10)
   std::chrono::milliseconds sighting{60'000};  // how often it is stored that a linked agent lives
+  std::uint32_t links = 2;                     // how many links an agent is asked to keep, at most link::kMostLinks
+  std::vector<std::string> addresses;          // where it dials them, "host:port"; none: where it dialled the first
 };
 
-// One link of one agent from the TLS handshake to its end: admission, the jobs channel, renewal, liveness. Lives on the
-// relay's loop; run() returns when all of it is over. Queues are bounded: what the agent does not take in time ends the
-// link, what the store does not take in time stops the reading.
-class AgentSession final : public link::SessionOwner, public jobs::AgentLink, public LiveLink {
+// One link of one agent from the TLS handshake to its end: admission, the jobs channel while it is on this link,
+// renewal, liveness. Lives on the relay's loop; run() returns when all of it is over.
+class AgentSession final : public link::SessionOwner, public jobs::PingedLink, public LiveLink {
  public:
   AgentSession(const boost::asio::any_io_executor& executor, std::unique_ptr<tls::SecureStream> stream,
                std::string address, SessionServices services, SessionLimits limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
-  void go_away(std::string reason, std::chrono::milliseconds drain) { session_.go_away(std::move(reason), drain); }
+  void go_away(std::string reason, std::chrono::milliseconds drain);
 
   // link::SessionOwner
   boost::asio::awaitable<std::optional<link::Refusal>> admit(link::Peer peer) override;
@@ -58,25 +53,19 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   void on_ping(link::Session& session, std::uint64_t nonce) override;
   void on_control(link::Session& session, const v1::Control& message) override;
 
-  // jobs::AgentLink and LiveLink
-  const jobs::LinkedAgent& who() const override { return who_; }
-  Result<void> post(jobs::ToAgent message) override;
-  std::size_t room_for_jobs() const override { return outgoing_.room_for_jobs(); }
+  // jobs::PingedLink and LiveLink
   void pong(std::uint64_t nonce) override { session_.pong(nonce); }
+  const jobs::LinkedAgent& who() const override { return who_; }
   const Bytes& boot_id() const override { return boot_id_; }
-  std::string peer_address() const override { return address_; }
-  WallTime since() const override { return since_; }
+  std::uint32_t number() const override { return number_; }
+  jobs::LinkFacts facts() const override;
   void refuse(link::Refusal refusal) override { session_.refuse(std::move(refusal)); }
   bool is_alive() const override { return !session_.ended() && session_.proven(); }
   bool carries_tunnels() const override { return knows_tunnels_ && is_alive() && !session_.draining(); }
   Result<link::Channel> open_channel(std::string_view purpose) override { return session_.open_channel(purpose); }
 
  private:
-  boost::asio::awaitable<void> receive_loop(link::Channel& channel);
-  boost::asio::awaitable<void> send_loop(link::Channel& channel);
-  boost::asio::awaitable<Result<void>> take_holding(jobs::Holding holding);
-  boost::asio::awaitable<void> record_loop();
-  boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message, std::size_t bytes);
+  boost::asio::awaitable<void> carry_jobs(link::Channel channel);
   boost::asio::awaitable<void> renew_loop();
   boost::asio::awaitable<void> renew(Bytes csr_der);
   boost::asio::awaitable<void> note_peer(link::Peer peer);
@@ -93,15 +82,13 @@ class AgentSession final : public link::SessionOwner, public jobs::AgentLink, pu
   jobs::LinkedAgent who_;
   Bytes boot_id_;
   WallTime since_;
+  std::uint32_t number_ = 0;
   bool admitted_ = false;
-  bool knows_tunnels_ = false;  // the agent
-  bool journal_met_ = false;
+  bool knows_tunnels_ = false;  // the agent, as the next
+  bool knows_links_ = false;
+  std::size_t jobs_channels_ = 0;  // there are, or wait for the one before to end
   store::AgentSighting sighting_;  // what it said of itself
 
-  Outgoing outgoing_;
-  Event has_outgoing_;
-  ReportQueue reports_;
-  HealthNotes health_;
   std::optional<Bytes> renewal_;  // the CSR of a renewal that waits
   Event has_renewal_;
   link::Session session_;

@@ -19,8 +19,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
-constexpr auto kDrain = std::chrono::seconds(2);
-
 std::string host_of(const tcp::socket& socket) {
   boost::system::error_code ec;
   const auto peer = socket.remote_endpoint(ec);
@@ -64,19 +62,12 @@ class Gateway::Place {
 class Gateway::Entry {
  public:
   Entry(Gateway& gateway, AgentSession& session)
-      : gateway_(gateway), at_(gateway.sessions_.insert(gateway.sessions_.end(), &session)) {
-    count();
-  }
+      : gateway_(gateway), at_(gateway.sessions_.insert(gateway.sessions_.end(), &session)) {}
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
-  ~Entry() {
-    gateway_.sessions_.erase(at_);
-    count();
-  }
+  ~Entry() { gateway_.sessions_.erase(at_); }
 
  private:
-  void count() { gateway_.linked_.set(static_cast<std::int64_t>(gateway_.sessions_.size())); }
-
   Gateway& gateway_;
   std::list<AgentSession*>::iterator at_;
 };
@@ -90,15 +81,23 @@ Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::Server
       revoked_(
           parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
+      links_(parts.metrics.gauge("sallyport_links", "Links of those agents")),
       door_(executor, limits.door),
       acceptance_([this](const std::string& why, std::uint64_t times) {
         parts_.sessions.log.error("link.accept_failed", {{"message", why}, {"times", times}});
       }),
       connections_(executor, [this](const std::string&, const std::string& why) {
         parts_.sessions.log.error("link.fault", {{"why", why}});
-      }) {}
+      }) {
+  parts_.sessions.links.on_change([this] { count_links(); });
+}
 
-Gateway::~Gateway() = default;
+Gateway::~Gateway() { parts_.sessions.links.on_change(nullptr); }
+
+void Gateway::count_links() {
+  linked_.set(static_cast<std::int64_t>(parts_.sessions.links.agents()));
+  links_.set(static_cast<std::int64_t>(parts_.sessions.links.count()));
+}
 
 Result<void> Gateway::listen(const std::string& host, std::uint16_t port) {
   boost::system::error_code ec;
@@ -127,9 +126,9 @@ asio::awaitable<void> Gateway::run() {
   co_await accept_loop();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  for (auto* session : sessions_) session->go_away("the relay stops", kDrain);
-  const auto deadline = std::chrono::steady_clock::now() + kDrain;
-  while (connections_.size() > 0 && std::chrono::steady_clock::now() < deadline) {
+  for (auto* session : sessions_) session->go_away("the relay stops", limits_.drain);
+  const auto deadline = std::chrono::steady_clock::now() + limits_.drain;
+  while (!sessions_.empty() && std::chrono::steady_clock::now() < deadline) {
     asio::steady_timer tick(executor_, std::chrono::milliseconds(20));
     co_await tick.async_wait(
         asio::bind_cancellation_slot(asio::cancellation_slot(), asio::as_tuple(asio::use_awaitable)));

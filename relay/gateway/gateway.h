@@ -21,6 +21,7 @@ struct GatewayLimits {
   std::size_t connections = 12'000;  // further ones wait in the kernel's queue
   DoorwayLimits door;
   std::chrono::milliseconds handshake{10'000};  // from accept to the end of TLS
+  std::chrono::milliseconds drain{5'000};       // what links have left when the relay stops; at most an hour
   SessionLimits session;
 };
 
@@ -50,7 +51,8 @@ class Gateway {
   // A link or an enrolment that came through the web API (docs/protocol.md P1.5): the same session, the same rules at
   // the door. Returns when it is over; `peer` is the caller's address.
   boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer);
-  // Accepts until cancelled; then tells every agent that it goes away and ends their links.
+  // Accepts until cancelled; then tells every agent that it goes away, and returns when their links have ended, with
+  // those that had work left cut off after the drain time.
   boost::asio::awaitable<void> run();
 
  private:
@@ -69,6 +71,7 @@ class Gateway {
                                             std::optional<Doorway::Guest>& guest);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
+  void count_links();
 
   boost::asio::any_io_executor executor_;
   Parts parts_;
@@ -77,6 +80,7 @@ class Gateway {
   boost::asio::ip::tcp::acceptor acceptor_;
   identity::Revocations::Subscription revoked_;
   Gauge& linked_;
+  Gauge& links_;
   Doorway door_;
   Adopt web_;
   std::size_t open_ = 0;

@@ -1,71 +1,105 @@
 #include "relay/gateway/links.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace sallyport::gateway {
 namespace {
 constexpr std::chrono::seconds kComeBack{30};
 constexpr std::chrono::milliseconds kAtOnce{100};  // zero would mean never
+constexpr std::size_t kRoomForTunnels = 184;       // of a link (docs/protocol.md P14.7)
 }  // namespace
 
 std::optional<link::Refusal> Links::enter(LiveLink& link) {
-  const auto it = links_.find(link.who().agent);
-  if (it != links_.end() && it->second != &link) {
-    LiveLink& other = *it->second;
-    if (other.boot_id() != link.boot_id() && other.is_alive()) {
-      return link::Refusal{"quarantined",
-                           "another process with this identity is linked from " + other.peer_address() +
-                               "; if this host is a copy, remove its identity and enrol it anew",
-                           kComeBack};
-    }
-    other.refuse({"replaced", "a newer link of the same agent took its place", {}});
+  const auto present = links_.find(link.who().agent);
+  const auto others = present == links_.end() ? OfAgent() : present->second;
+  if (std::ranges::find(others, &link) != others.end()) return std::nullopt;
+  const auto copy = std::ranges::find_if(
+      others, [&](const auto* other) { return other->boot_id() != link.boot_id() && other->is_alive(); });
+  if (copy != others.end()) {
+    return link::Refusal{"quarantined",
+                         "another process with this identity is linked from " + (*copy)->facts().peer +
+                             "; if this host is a copy, remove its identity and enrol it anew",
+                         kComeBack};
   }
-  if (it != links_.end()) forget(*it->second);
-  links_[link.who().agent] = &link;
-  groups_[link.who().group].push_back(&link);
+  for (auto* other : others) {
+    if (other->boot_id() == link.boot_id() && other->number() != link.number()) continue;
+    other->refuse({"replaced", "a newer link of the same agent took its place", {}});
+    forget(*other);
+  }
+  links_[link.who().agent].push_back(&link);
+  ++groups_[link.who().group][link.who().agent];
+  ++count_;
+  if (changed_) changed_();
   return std::nullopt;
 }
 
 void Links::leave(LiveLink& link) {
-  const auto it = links_.find(link.who().agent);
-  if (it != links_.end() && it->second == &link) forget(link);
+  forget(link);
+  if (changed_) changed_();
 }
 
 void Links::forget(LiveLink& link) {
-  links_.erase(link.who().agent);
+  const auto it = links_.find(link.who().agent);
+  if (it == links_.end() || std::erase(it->second, &link) == 0) return;
+  if (it->second.empty()) links_.erase(it);
+  --count_;
   const auto group = groups_.find(link.who().group);
-  std::erase(group->second, &link);
+  if (--group->second[link.who().agent] == 0) group->second.erase(link.who().agent);
   if (group->second.empty()) groups_.erase(group);
 }
 
-LiveLink* Links::find(const OrgId& org, const AgentId& agent) const {
+bool Links::is_only(const LiveLink& link) const {
+  const auto it = links_.find(link.who().agent);
+  return it != links_.end() && it->second.size() == 1 && it->second.front() == &link;
+}
+
+const Links::OfAgent* Links::find(const OrgId& org, const AgentId& agent) const {
   const auto it = links_.find(agent);
-  return it == links_.end() || it->second->who().org != org ? nullptr : it->second;
+  return it == links_.end() || it->second.front()->who().org != org ? nullptr : &it->second;
 }
 
 std::vector<AgentId> Links::linked(const OrgId& org, const GroupId& group) const {
   std::vector<AgentId> agents;
   const auto members = groups_.find(group);
   if (members == groups_.end()) return agents;
-  for (const auto* link : members->second) {
-    if (link->who().org == org && link->carries_tunnels()) agents.push_back(link->who().agent);
+  for (const auto& [agent, links] : members->second) {
+    if (for_tunnels(org, agent) != nullptr) agents.push_back(agent);
   }
   return agents;
 }
 
-bool Links::is_linked(const OrgId& org, const AgentId& agent) const {
-  const auto* link = find(org, agent);
-  return link != nullptr && link->carries_tunnels();
+bool Links::is_linked(const OrgId& org, const AgentId& agent) const { return for_tunnels(org, agent) != nullptr; }
+
+LiveLink* Links::for_tunnels(const OrgId& org, const AgentId& agent) const {
+  const auto* links = find(org, agent);
+  LiveLink* best = nullptr;
+  std::tuple<bool, bool, std::size_t> least;
+  for (auto* link : links == nullptr ? OfAgent() : *links) {
+    if (!link->carries_tunnels()) continue;
+    const auto facts = link->facts();
+    const std::tuple cost{facts.tunnels >= kRoomForTunnels, facts.jobs, facts.tunnels};
+    if (best != nullptr && cost >= least) continue;
+    best = link;
+    least = cost;
+  }
+  return best;
 }
 
 Result<link::Channel> Links::open(const OrgId& org, const AgentId& agent, std::string_view purpose) {
-  if (!is_linked(org, agent))
-    return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or carries no tunnels");
-  return find(org, agent)->open_channel(purpose);
+  auto* link = for_tunnels(org, agent);
+  if (link == nullptr) return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or carries no tunnels");
+  return link->open_channel(purpose);
 }
 
 std::optional<jobs::LinkState> Links::link_of(const OrgId& org, const AgentId& agent) const {
-  const auto* link = find(org, agent);
-  if (link == nullptr) return std::nullopt;
-  return jobs::LinkState{link->since(), 1, link->peer_address()};
+  const auto* links = find(org, agent);
+  if (links == nullptr) return std::nullopt;
+  jobs::LinkState state;
+  for (const auto* link : *links) state.each.push_back(link->facts());
+  state.since = std::ranges::min(state.each, {}, &jobs::LinkFacts::since).since;
+  state.peer = state.each.back().peer;
+  return state;
 }
 
 void Links::cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) {
@@ -76,8 +110,9 @@ void Links::relink(const OrgId& org, const AgentId& agent, std::string message) 
   refuse(org, agent, {"moved", std::move(message), kAtOnce});
 }
 
-void Links::refuse(const OrgId& org, const AgentId& agent, link::Refusal refusal) {
-  if (auto* link = find(org, agent)) link->refuse(std::move(refusal));
+void Links::refuse(const OrgId& org, const AgentId& agent, const link::Refusal& refusal) {
+  const auto* links = find(org, agent);
+  for (auto* link : links == nullptr ? OfAgent() : *links) link->refuse(refusal);
 }
 
 }  // namespace sallyport::gateway

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "relay/gateway/jobs_seat.h"
 #include "relay/jobs/agent_link.h"
 #include "relay/jobs/agent_presence.h"
 #include "relay/tunnels/agent_channels.h"
 #include "shared/base/text.h"
 #include "shared/link/link_end.h"
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -17,8 +19,8 @@ class LiveLink {
   virtual ~LiveLink() = default;
   virtual const jobs::LinkedAgent& who() const = 0;
   virtual const Bytes& boot_id() const = 0;
-  virtual std::string peer_address() const = 0;
-  virtual WallTime since() const = 0;
+  virtual std::uint32_t number() const = 0;  // which of its process's links it is
+  virtual jobs::LinkFacts facts() const = 0;
   virtual void refuse(link::Refusal refusal) = 0;
   // A round trip through the agent's dispatch path ended lately, so somebody lives at the other end.
   virtual bool is_alive() const = 0;
@@ -27,30 +29,43 @@ class LiveLink {
   virtual Result<link::Channel> open_channel(std::string_view purpose) = 0;
 };
 
-// Which agents are linked to this relay. One link an agent: a second process with the same identity is refused while
-// the first one lives; the same process coming again takes the place of its broken link. Lives on the relay's loop.
+// Which agents are linked to this relay, and by which links. Those of one agent are of one process: a second process
+// with the same identity is refused while the first one lives. A link takes the place of the one with the same number.
+// Lives on the relay's loop.
 class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
  public:
-  // Nothing: the link is entered, and an older one of the same agent has been ended. Otherwise: what to refuse with.
+  // Nothing: the link is entered, and those whose place it took have been ended. Otherwise: what to refuse with.
   std::optional<link::Refusal> enter(LiveLink& link);
-  void leave(LiveLink& link);  // entered or not
+  void leave(LiveLink& link);                // entered or not
+  bool is_only(const LiveLink& link) const;  // its agent has no other
+  void on_change(std::function<void()> told) { changed_ = std::move(told); }
 
   std::optional<jobs::LinkState> link_of(const OrgId& org, const AgentId& agent) const override;
   void cut(const OrgId& org, const AgentId& agent, std::string code, std::string message) override;
   void relink(const OrgId& org, const AgentId& agent, std::string message) override;
-  std::size_t count() const { return links_.size(); }
+  std::size_t agents() const { return links_.size(); }
+  std::size_t count() const { return count_; }
 
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override;
   bool is_linked(const OrgId& org, const AgentId& agent) const override;
+  // On the link that does not carry the agent's jobs, where there is such a one with room, and of several on the one
+  // with the fewest channels: bulk does not stand in the way of what hands out work.
   Result<link::Channel> open(const OrgId& org, const AgentId& agent, std::string_view purpose) override;
 
+  JobsSeats& seats() { return seats_; }
+
  private:
-  LiveLink* find(const OrgId& org, const AgentId& agent) const;
-  void refuse(const OrgId& org, const AgentId& agent, link::Refusal refusal);
+  using OfAgent = std::vector<LiveLink*>;  // oldest first, never empty
+  const OfAgent* find(const OrgId& org, const AgentId& agent) const;
+  LiveLink* for_tunnels(const OrgId& org, const AgentId& agent) const;
+  void refuse(const OrgId& org, const AgentId& agent, const link::Refusal& refusal);
   void forget(LiveLink& link);
 
-  std::map<AgentId, LiveLink*> links_;
-  std::map<GroupId, std::vector<LiveLink*>> groups_;  // of links_
+  std::map<AgentId, OfAgent> links_;
+  std::map<GroupId, std::map<AgentId, std::size_t>> groups_;  // how many links of each agent
+  std::size_t count_ = 0;
+  std::function<void()> changed_;
+  JobsSeats seats_;
 };
 
 }  // namespace sallyport::gateway

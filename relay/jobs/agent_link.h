@@ -16,7 +16,8 @@ struct LinkedAgent {
   std::uint64_t journal = 0;  // of its first Holding on this link; 0: not told
 };
 
-// The way to one linked agent. Implemented by relay/gateway; lives from Dispatcher::link_up to link_down.
+// The way to one linked agent: its jobs channel, on whichever link that is. Implemented by relay/gateway; lives from
+// Dispatcher::link_up to link_down.
 class AgentLink {
  public:
   virtual ~AgentLink() = default;
@@ -28,7 +29,13 @@ class AgentLink {
   // takes nothing, and its link is being ended for it.
   // Errc::too_large: no message may be that large (docs/protocol.md P9.1); nothing was queued, the link goes on.
   virtual Result<void> post(ToAgent message) = 0;
-  // Answers a ping of the agent; called by the dispatcher when its turn comes (docs/protocol.md, liveness).
+};
+
+// A link, with or without a jobs channel, whose agent asks whether jobs are being handed out.
+class PingedLink {
+ public:
+  virtual ~PingedLink() = default;
+  // Called by the dispatcher when its turn comes (docs/protocol.md P10.1).
   virtual void pong(std::uint64_t nonce) = 0;
 };
 

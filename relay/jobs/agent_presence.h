@@ -3,16 +3,28 @@
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sallyport::jobs {
 
+// One link of an agent.
+struct LinkFacts {
+  std::string peer;  // its address
+  WallTime since;
+  std::optional<std::chrono::milliseconds> round_trip;  // of the last proof that the agent works; none yet
+  bool jobs = false;                                    // it carries the jobs channel
+  std::size_t tunnels = 0;                              // connections of tunnels, and questions
+  bool draining = false;                                // it ends when those have ended
+};
+
 struct LinkState {
-  WallTime since;         // the oldest of its links that is up
-  std::size_t links = 0;  // at least 1
-  std::string peer;       // address of the newest link
+  WallTime since;                    // the oldest of its links that is up
+  std::string peer;                  // address of the newest link
+  std::vector<LinkFacts> each = {};  // oldest first, at least one
 };
 
 // Which agents are linked to this relay right now, and the way to cut them off. Used on the relay's loop only.

@@ -37,13 +37,14 @@ class Dispatcher {
   store::awaitable<void> run();
   void wake() { work_.set(); }  // a job was queued
 
-  // --- one link; the link outlives each of these calls
+  // --- one jobs channel; the link outlives each of these calls
   void link_up(AgentLink& link);
   void link_down(AgentLink& link);
   void ready(AgentLink& link, std::uint32_t slots);
   // Answered by run() between two rounds of work, which is what the agent wants to know: that jobs are being handed
-  // out.
-  void ping(AgentLink& link, std::uint64_t nonce);
+  // out. The link must be forgotten before it dies.
+  void ping(PingedLink& link, std::uint64_t nonce);
+  void forget(PingedLink& link) { pings_.erase(&link); }
   // Answers with the leases that stand and fences the others. The first of a link also takes back what the agent should
   // hold but does not.
   store::awaitable<void> holding(AgentLink& link, Holding holding);
@@ -73,8 +74,7 @@ class Dispatcher {
     SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
     std::chrono::seconds pause{0};
     bool first_holding = true;
-    std::uint64_t holding = 0;                         // the newest that came: what is granted now rests on it
-    std::optional<std::uint64_t> ping = std::nullopt;  // the newest that waits for its answer
+    std::uint64_t holding = 0;  // the newest that came: what is granted now rests on it
   };
 
   void answer_pings();
@@ -108,6 +108,7 @@ class Dispatcher {
   Leases leases_;
   Event work_;
   std::map<AgentId, Linked> links_;
+  std::map<PingedLink*, std::uint64_t> pings_;             // the newest of each link that waits for its answer
   std::map<JobKey, std::optional<CancelJob>> being_sent_;  // claimed, but not posted yet; what must follow
   std::vector<HeldJob> unsent_;  // their dispatch could not be put together; tried again after a while
   std::uint64_t links_seen_ = 0;

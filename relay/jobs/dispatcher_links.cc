@@ -20,15 +20,13 @@ Dispatcher::Linked* Dispatcher::linked(const AgentId& agent, std::uint64_t numbe
   return found != nullptr && found->number == number ? found : nullptr;
 }
 
-void Dispatcher::ping(AgentLink& link, std::uint64_t nonce) {
-  if (auto* l = linked(link.who().agent); l != nullptr && l->link == &link) l->ping = nonce;
+void Dispatcher::ping(PingedLink& link, std::uint64_t nonce) {
+  pings_.insert_or_assign(&link, nonce);
   wake();
 }
 
 void Dispatcher::answer_pings() {
-  for (auto& [agent, linked] : links_) {
-    if (const auto nonce = std::exchange(linked.ping, std::nullopt)) linked.link->pong(*nonce);
-  }
+  for (const auto& [link, nonce] : std::exchange(pings_, {})) link->pong(nonce);
 }
 
 void Dispatcher::link_up(AgentLink& link) {

@@ -31,13 +31,15 @@ struct Sending {
   }
 };
 
-// Returns when a read may find something, at the latest when the link ended.
+// Returns when a read may find something, at the latest when the link ended. A link's end cancels those who read on it:
+// what came just before is theirs all the same.
 asio::awaitable<Result<void>> wait_for_more(std::shared_ptr<ChannelState> state) {
   if (state->core->ended.is_set()) co_return std::unexpected(state->core->ended_error());
-  co_await state->waits().readable.wait();
-  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+  const auto cancelled = [](auto now) { return now.cancelled() != asio::cancellation_type::none; };
+  if (!cancelled(co_await asio::this_coro::cancellation_state)) co_await state->waits().readable.wait();
+  if (state->core->ended.is_set() && state->waits().readable.is_set()) co_return Result<void>();
+  if (cancelled(co_await asio::this_coro::cancellation_state))
     co_return fail(Errc::cancelled, "the read was cancelled");
-  }
   co_return Result<void>();
 }
 

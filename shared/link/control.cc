@@ -69,6 +69,7 @@ v1::Control make_hello(const Introduction& self, std::uint32_t initial_window) {
   hello.set_boot_id(std::string(as_text(self.boot_id)));
   hello.set_initial_window(initial_window);
   hello.set_policy_summary_json(self.policy_summary_json);
+  hello.set_link(self.link);
   return message;
 }
 
@@ -81,6 +82,9 @@ v1::Control make_welcome(const SessionOptions& options, const Peer& peer, std::i
   welcome.set_initial_window(options.limits.initial_window);
   welcome.set_heartbeat_ms(static_cast<std::uint32_t>(options.times.heartbeat.count()));
   welcome.set_server_time_ms(now_ms);
+  if (!knows(peer, kLinks)) return message;
+  welcome.set_links(options.self.links);
+  for (const auto& one : options.self.addresses) welcome.add_addresses(one);
   return message;
 }
 
@@ -101,6 +105,11 @@ std::expected<Offer, Refusal> judge_hello(const v1::Hello& hello, const Introduc
                                hello.protocol_min(), hello.protocol_max(), self.protocol_min, self.protocol_max)});
   }
   if (auto refusal = bad_window(hello.initial_window())) return std::unexpected(*refusal);
+  if (hello.link() >= kMostLinks) {
+    return std::unexpected(Refusal{"protocol",
+                                   fmt::format("P3.9: link {}, an agent has at most {}", hello.link(), kMostLinks),
+                                   kRetryAfterViolation});
+  }
   Offer offer;
   offer.peer.protocol = *protocol;
   offer.peer.capabilities = common_capabilities(self.capabilities, to_vector(hello.capabilities()));
@@ -109,6 +118,7 @@ std::expected<Offer, Refusal> judge_hello(const v1::Hello& hello, const Introduc
   const auto boot_id = as_bytes(hello.boot_id());
   offer.peer.boot_id.assign(boot_id.begin(), boot_id.end());
   offer.peer.policy_summary_json = hello.policy_summary_json();
+  offer.peer.link = hello.link();
   offer.window = hello.initial_window();
   return offer;
 }
@@ -124,6 +134,11 @@ std::expected<Offer, Refusal> judge_welcome(const v1::Welcome& welcome, const In
   offer.peer.capabilities = common_capabilities(self.capabilities, to_vector(welcome.capabilities()));
   offer.peer.software = welcome.software();
   offer.peer.server_time_ms = welcome.server_time_ms();
+  if (knows(offer.peer, kLinks)) {
+    offer.peer.links = std::clamp(welcome.links(), 1u, kMostLinks);
+    offer.peer.addresses = to_vector(welcome.addresses());
+    if (offer.peer.addresses.size() > kMostAddresses) offer.peer.addresses.resize(kMostAddresses);
+  }
   offer.window = welcome.initial_window();
   offer.heartbeat = std::chrono::milliseconds(
       std::clamp<std::int64_t>(welcome.heartbeat_ms(), kLeastHeartbeatMs, kLargestHeartbeatMs));

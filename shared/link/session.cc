@@ -14,6 +14,10 @@ namespace asio = boost::asio;
 asio::awaitable<std::optional<Refusal>> SessionOwner::admit(Peer) { co_return std::nullopt; }
 void SessionOwner::on_go_away(Session&, const std::string&, std::chrono::milliseconds) {}
 
+bool knows(const Peer& peer, std::string_view capability) {
+  return std::ranges::find(peer.capabilities, capability) != peer.capabilities.end();
+}
+
 Session::Impl::Impl(Session& session, const asio::any_io_executor& on, std::unique_ptr<ByteStream> bytes,
                     SessionOptions settings, SessionOwner& works, const Clock& time)
     : self(session),
@@ -124,6 +128,8 @@ asio::awaitable<Result<void>> Session::wait_until_proven() {
   if (!proven()) co_return fail(Errc::cancelled, "the wait for a round trip was cancelled");
   co_return Result<void>();
 }
+
+std::size_t Session::open_channels() const { return impl_->core->mux.open_channels(); }
 
 void Session::stop(std::string message) { impl_->end(LinkEnd::stopped, std::move(message)); }
 

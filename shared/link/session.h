@@ -26,15 +26,23 @@ namespace sallyport::link {
 constexpr std::uint32_t kProtocolMin = 1;
 constexpr std::uint32_t kProtocolMax = 1;
 
+// A capability: an agent may have several links at once (docs/protocol.md P3.9).
+inline constexpr std::string_view kLinks = "links";
+constexpr std::uint32_t kMostLinks = 4;    // of one agent
+constexpr std::size_t kMostAddresses = 8;  // that a relay names
+
 // What a side says of itself in Hello or Welcome.
 struct Introduction {
   std::uint32_t protocol_min = kProtocolMin;
   std::uint32_t protocol_max = kProtocolMax;
   std::vector<std::string> capabilities;
-  std::string software;             // "sallyport-agent/0.1.0"
-  std::string hostname;             // agent only, as the rest
-  Bytes boot_id;                    // 16 random bytes made at process start
-  std::string policy_summary_json;  // connection names, kinds and health
+  std::string software;                // "sallyport-agent/0.1.0"
+  std::string hostname;                // agent only, as the rest
+  Bytes boot_id;                       // 16 random bytes made at process start
+  std::string policy_summary_json;     // connection names, kinds and health
+  std::uint32_t link = 0;              // which of the agent's links this is
+  std::uint32_t links = 1;             // relay only: how many links it wants of one agent
+  std::vector<std::string> addresses;  // relay only: where to dial them, "host:port"
 };
 
 // What both agreed on, and what the other side said of itself.
@@ -45,8 +53,12 @@ struct Peer {
   std::string hostname;
   Bytes boot_id;
   std::string policy_summary_json;
-  std::int64_t server_time_ms = 0;  // on the agent
+  std::uint32_t link = 0;              // on the relay: which of the agent's links this is
+  std::int64_t server_time_ms = 0;     // on the agent, as the rest
+  std::uint32_t links = 1;             // how many the relay wants; 1 without the capability
+  std::vector<std::string> addresses;  // where to dial them; not checked
 };
+bool knows(const Peer& peer, std::string_view capability);
 
 struct SessionTimes {
   std::chrono::milliseconds handshake{10'000};
@@ -126,6 +138,7 @@ class Session {
   bool proven() const;
   boost::asio::awaitable<Result<void>> wait_until_proven();     // fails when the link ended before
   std::optional<std::chrono::milliseconds> round_trip() const;  // of the last one
+  std::size_t open_channels() const;
 
   // --- the end; the first reason wins
   void stop(std::string message);

@@ -34,7 +34,7 @@ class MemoryIdentities final : public agent::IdentityStore {
 struct EchoWork final : agent::LinkWork {
   explicit EchoWork(boost::asio::any_io_executor executor) : never(executor) {}
   std::string policy_summary_json() override { return summary; }
-  boost::asio::awaitable<void> on_link(link::Session& session) override {
+  boost::asio::awaitable<void> on_jobs(link::Session& session) override {
     ++links;
     auto channel = session.open_channel("jobs/1");
     if (!channel) co_return;

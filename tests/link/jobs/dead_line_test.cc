@@ -34,7 +34,8 @@ struct Site {
     must(identities.install(co_await rig.enrolled()));
     co_await bench.open();
     line = std::make_unique<Line>(rig.loop, rig.endpoint().port);
-    agent = std::make_unique<WorkingAgent>(rig, bench, identities, agent::Endpoint{"127.0.0.1", line->port()}, 1s);
+    agent = std::make_unique<WorkingAgent>(rig, bench, identities, agent::Endpoint{"127.0.0.1", line->port()},
+                                           [](auto& options) { options.connect = 1s; });
     agent->start();
     const bool ready = co_await agent->until_ready();
     REQUIRE(ready);

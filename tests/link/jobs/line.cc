@@ -1,10 +1,12 @@
 #include "tests/link/jobs/line.h"
 
+#include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
+#include <stdexcept>
 
 namespace sallyport::test {
 namespace asio = boost::asio;
@@ -57,6 +59,27 @@ void Line::die(Dead directions) {
     if (directions.to_relay) wire.to_relay.clear();
     if (directions.to_agent) wire.to_agent.clear();
   }
+}
+
+Line::Wire& Line::wire_of(const std::string& peer) {
+  for (auto& wire : wires_) {
+    boost::system::error_code closed;
+    const auto end = wire.relay.local_endpoint(closed);
+    if (!closed && peer == fmt::format("{}:{}", end.address().to_string(), end.port())) return wire;
+  }
+  throw std::logic_error("no line comes out at " + peer);
+}
+
+void Line::die(const std::string& peer, Dead directions) {
+  auto& wire = wire_of(peer);
+  if (directions.to_relay) wire.to_relay.clear();
+  if (directions.to_agent) wire.to_agent.clear();
+}
+
+void Line::cut(const std::string& peer) {
+  auto& wire = wire_of(peer);
+  boost::system::error_code ignored;
+  for (auto* socket : {&wire.agent, &wire.relay}) socket->close(ignored);
 }
 
 void Line::swallow(Dead directions) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <list>
+#include <string>
 
 namespace sallyport::test {
 
@@ -22,6 +23,8 @@ class Line {
   Line(const boost::asio::any_io_executor& executor, std::uint16_t to_port);
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   void die(Dead directions);                                 // the connections there are, for ever
+  void die(const std::string& peer, Dead directions);        // the one that the relay sees come from there
+  void cut(const std::string& peer);                         // closes that one at both ends
   void swallow(Dead directions);                             // and those to come
   std::size_t connections() const { return wires_.size(); }  // so far
   boost::asio::awaitable<void> finish();
@@ -34,6 +37,7 @@ class Line {
     Socket agent, relay;
     Event to_relay, to_agent;  // set while alive
   };
+  Wire& wire_of(const std::string& peer);
   boost::asio::awaitable<void> accept_loop();
   boost::asio::awaitable<void> connect(Wire& wire);
   boost::asio::awaitable<void> pump(Socket& from, Socket& to, Event& alive);

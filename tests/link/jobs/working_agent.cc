@@ -19,7 +19,7 @@ steps:
   - {id: b, uses: command.run@1, on_in_doubt: retry, with: {template: t}}
 )";
 
-agent::SupervisorOptions options(agent::Endpoint relay, std::chrono::milliseconds connect) {
+agent::SupervisorOptions options(agent::Endpoint relay, const WorkingAgent::Bend& bend) {
   agent::SupervisorOptions options;
   options.relay = std::move(relay);
   options.session.side = mux::Side::agent;
@@ -27,23 +27,25 @@ agent::SupervisorOptions options(agent::Endpoint relay, std::chrono::millisecond
   options.session.self.software = "sallyport-agent/test";
   options.session.self.boot_id = crypto::random_bytes(16);
   options.backoff = {20ms, 200ms, 10s, 200ms};
-  options.connect = connect;
+  options.connect = 5s;
+  bend(options);
   return options;
 }
 
 }  // namespace
 
 WorkingAgent::WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, agent::IdentityStore& identities,
-                           agent::Endpoint relay, std::chrono::milliseconds connect)
+                           agent::Endpoint relay, Bend bend)
     : rig_(rig),
       bench_(bench),
       log_(lines, rig.world.clock, LogLevel::debug),
+      channel_(rig.loop, *bench.engine),
       transport_(dialer_, identities, rig.world.clock),
       time_(rig.world.clock),
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, time_, log_),
       tasks_(rig.loop, [](const auto& task, const auto&) { FAIL_CHECK("a fault in " << task); }),
-      supervisor_(rig.loop, options(std::move(relay), connect), {transport_, *this, &renewer_, rig.world.clock, log_},
+      supervisor_(rig.loop, options(std::move(relay), bend), {transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {}
 
 awaitable<void> WorkingAgent::finish() {
@@ -55,11 +57,12 @@ awaitable<bool> WorkingAgent::until_ready() {
   return rig_.until([this] { return status().state == agent::LinkState::ready; });
 }
 
-awaitable<void> WorkingAgent::on_link(link::Session& session) {
+awaitable<void> WorkingAgent::on_jobs(link::Session& session) {
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   ++links;
-  const auto ended = co_await runner::run_jobs_channel(session, *bench_.engine);
-  if (!session.ended()) session.stop(ended ? "the jobs channel ended" : ended.error().message);
+  const auto ended = co_await channel_.run(session);
+  if (ended) ++in_order;
+  log_.info("jobs.channel_ended", {{"message", ended ? "in order" : ended.error().message}});
 }
 
 awaitable<void> WorkingAgent::answer(link::Session& session, std::uint64_t nonce) {

@@ -22,21 +22,26 @@ class PassingTime final : public Clock {
 // is what `bench.command` counted.
 class WorkingAgent final : public agent::LinkWork {
  public:
-  WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, agent::IdentityStore& identities,
-               agent::Endpoint relay, std::chrono::milliseconds connect = std::chrono::seconds(5));
+  using Bend = std::function<void(agent::SupervisorOptions&)>;
+  WorkingAgent(
+      GatewayRig& rig, runner::test::EngineBench& bench, agent::IdentityStore& identities, agent::Endpoint relay,
+      Bend bend = [](auto&) {});
   void start() { tasks_.spawn("supervisor", supervisor_.run()); }
   awaitable<void> finish();
   awaitable<bool> until_ready();
   const agent::LinkStatus& status() const { return supervisor_.status(); }
 
   std::string policy_summary_json() override { return "{}"; }
-  awaitable<void> on_link(link::Session& session) override;
+  awaitable<void> on_jobs(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.spawn("pong", answer(session, nonce)); }
-  void on_go_away(link::Session&, const std::string&, std::chrono::milliseconds) override {}
+  void on_go_away(link::Session& session, const std::string&, std::chrono::milliseconds) override {
+    if (knows(session.peer(), link::kLinks)) channel_.leave(session);
+  }
   void on_state(const agent::LinkStatus&) override {}
 
   LinesSink lines;
-  int links = 0;
+  int links = 0;     // that had the jobs
+  int in_order = 0;  // jobs channels that ended so
 
  private:
   awaitable<void> answer(link::Session& session, std::uint64_t nonce);
@@ -44,6 +49,7 @@ class WorkingAgent final : public agent::LinkWork {
   GatewayRig& rig_;
   runner::test::EngineBench& bench_;
   Log log_;
+  runner::JobsChannel channel_;
   agent::Dialer dialer_{"none", agent::process_environment};
   agent::TlsTransport transport_;
   PassingTime time_;

@@ -50,14 +50,17 @@ GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
       jobs(world.stores.jobs, faults),
       recorder(on, {world.stores.agents, jobs, history, outlines, world.stores.assignments, world.envelope, world.audit,
                     dispatcher, feed, world.clock, log}),
-      gateway(on,
-              {{links, world.admissions, world.renewals, dispatcher, journals, recorder, assigner, world.stores.agents,
-                world.stores.connections, world.envelope, world.audit, world.clock, log},
-               world.enrolments,
-               world.revocations,
-               metrics},
-              context_of(world), limits),
-      tasks(on, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }) {}
+      gateway(on, parts(), context_of(world), limits),
+      tasks(on, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
+      limits_(limits) {}
+
+gateway::Gateway::Parts GatewayRig::parts() {
+  return {{links, world.admissions, world.renewals, dispatcher, journals, recorder, assigner, world.stores.agents,
+           world.stores.connections, world.envelope, world.audit, world.clock, log},
+          world.enrolments,
+          world.revocations,
+          metrics};
+}
 
 awaitable<void> GatewayRig::start() {
   tenant = co_await world.settle("ours");
@@ -65,10 +68,29 @@ awaitable<void> GatewayRig::start() {
   must(gateway.listen("127.0.0.1", 0));
   tasks.spawn("dispatcher", dispatcher.run());
   tasks.spawn("assigner", assigner.run());
-  tasks.spawn("gateway", gateway.run());
+  port_ = gateway.port();
+  open(gateway);
+}
+
+void GatewayRig::open(gateway::Gateway& one) {
+  door_ = std::make_unique<TaskGroup>(loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); });
+  door_->spawn("gateway", one.run());
+}
+
+awaitable<void> GatewayRig::close() {
+  door_->stop();
+  co_await door_->join();
+}
+
+awaitable<void> GatewayRig::restart() {
+  co_await close();
+  next_ = std::make_unique<gateway::Gateway>(loop, parts(), context_of(world), limits_);
+  must(next_->listen("127.0.0.1", port_));
+  open(*next_);
 }
 
 awaitable<void> GatewayRig::finish() {
+  if (door_) co_await close();
   tasks.stop();
   co_await tasks.join();
 }
@@ -147,7 +169,7 @@ void RealAgent::send(const v1::ToRelay& message) {
   has_outgoing_.set();
 }
 
-awaitable<void> RealAgent::on_link(link::Session& session) {
+awaitable<void> RealAgent::on_jobs(link::Session& session) {
   ++links;
   auto channel = session.open_channel("jobs/1");
   if (!channel) co_return;

@@ -42,9 +42,10 @@ class KeptIdentity final : public agent::IdentityStore {
 // A running relay as far as agents see it, with one organisation.
 struct GatewayRig {
   explicit GatewayRig(boost::asio::any_io_executor loop, gateway::GatewayLimits limits = {});
-  awaitable<void> start();   // call first
-  awaitable<void> finish();  // call last
-  agent::Endpoint endpoint() const { return {"127.0.0.1", gateway.port()}; }
+  awaitable<void> start();    // call first
+  awaitable<void> finish();   // call last
+  awaitable<void> restart();  // of the part that agents dial: says good-bye, and listens on the same port again
+  agent::Endpoint endpoint() const { return {"127.0.0.1", port_}; }
 
   // An enrolment string for this relay's real port.
   awaitable<std::string> string_for(Tenant of, std::uint32_t max_uses = 1,
@@ -75,6 +76,16 @@ struct GatewayRig {
   gateway::Gateway gateway;
   Tenant tenant;
   TaskGroup tasks;
+
+ private:
+  gateway::Gateway::Parts parts();
+  void open(gateway::Gateway& gateway);
+  awaitable<void> close();
+
+  gateway::GatewayLimits limits_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<gateway::Gateway> next_;
+  std::unique_ptr<TaskGroup> door_;  // of the gateway, or the one after it
 };
 
 // The agent's real link. Its work speaks the jobs channel: holds nothing, is ready, keeps what it is told.
@@ -89,7 +100,7 @@ class RealAgent final : public agent::LinkWork {
   void send(const v1::ToRelay& message);
 
   std::string policy_summary_json() override { return R"({"connections":[{"name":"erp-db","kind":"sql"}]})"; }
-  awaitable<void> on_link(link::Session& session) override;
+  awaitable<void> on_jobs(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
   void on_state(const agent::LinkStatus&) override {}

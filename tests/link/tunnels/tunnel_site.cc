@@ -59,9 +59,8 @@ awaitable<void> TunnelAgent::finish() {
   co_await tasks_.join();
 }
 
-awaitable<void> TunnelAgent::on_link(link::Session& session) {
+awaitable<void> TunnelAgent::on_jobs(link::Session& session) {
   ++links;
-  session.spawn("tunnels", server_.serve(session));
   auto jobs = session.open_channel("jobs/1");
   if (!jobs) co_return;
   for (;;) {

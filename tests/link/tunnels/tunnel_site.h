@@ -18,7 +18,8 @@ class TunnelAgent final : public agent::LinkWork {
   bool is_ready() const { return supervisor_.status().state == agent::LinkState::ready; }
 
   std::string policy_summary_json() override { return "{}"; }
-  awaitable<void> on_link(link::Session& session) override;
+  awaitable<void> on_link(link::Session& session) override { return server_.serve(session); }
+  awaitable<void> on_jobs(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
   void on_go_away(link::Session&, const std::string&, std::chrono::milliseconds) override {}
   void on_state(const agent::LinkStatus&) override {}

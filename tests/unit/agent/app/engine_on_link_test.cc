@@ -15,7 +15,7 @@ ASYNC_TEST_CASE("the engine stands still while the relay disowns the agent", "[a
   co_await bench.open();
   const policy::Config config;
   const platform::ServiceHost host;
-  EngineOnLink work(*bench.engine, config, host, bench.log());
+  EngineOnLink work(co_await asio::this_coro::executor, *bench.engine, config, host, bench.log());
   const auto suspended_after = [&](LinkState state, std::string disowned) {
     work.on_state({.state = state, .disowned = std::move(disowned)});
     return bench.engine->status().suspended;
@@ -40,7 +40,7 @@ ASYNC_TEST_CASE("Hello names connections and kinds, and the health of those that
   config.connections["share"].settings = policy::FileConnection{.root = "/srv/secret-place"};
   co_await bench.open();
   const platform::ServiceHost host;
-  EngineOnLink work(*bench.engine, config, host, bench.log());
+  EngineOnLink work(co_await asio::this_coro::executor, *bench.engine, config, host, bench.log());
   CHECK(work.policy_summary_json() ==
         R"({"connections":[{"kind":"sql","name":"erp"},{"kind":"file","name":"share"}]})");
   const std::vector<runner::ConnectionUse> uses = {{"erp", "", from_unix_ms(5)}, {"share", "timeout", from_unix_ms(6)}};

@@ -19,7 +19,7 @@ struct Jobs final : agent::LinkWork {
   int states = 0;
   std::string went_away;
 
-  asio::awaitable<void> on_link(link::Session& session) override {
+  asio::awaitable<void> on_jobs(link::Session& session) override {
     co_await asio::this_coro::throw_if_cancelled(false);
     running = true;
     while (!session.ended()) co_await sleep_for(1ms);
@@ -43,7 +43,10 @@ ASYNC_TEST_CASE("tunnels run beside the jobs, to which everything else goes", "[
   Jobs jobs;
   JobsAndTunnels work(jobs, tunnels);
   link.agent_options.serves = tunnel::services();
-  link.agent.owner.work = [&](link::Session& session) { return work.on_link(session); };
+  link.agent.owner.work = [&](link::Session& session) {
+    session.spawn("tunnels", work.on_link(session));
+    return work.on_jobs(session);
+  };
   link.start();
   const bool ready = co_await link.until([&] { return link.relay.session->proven() && jobs.running; });
   REQUIRE(ready);

@@ -74,7 +74,7 @@ struct FakeRelay final : Transport {
 struct Work final : LinkWork {
   explicit Work(asio::any_io_executor executor) : never(executor) {}
   std::string policy_summary_json() override { return R"({"connections":[]})"; }
-  asio::awaitable<void> on_link(link::Session&) override {
+  asio::awaitable<void> on_jobs(link::Session&) override {
     ++links;
     if (!returns) co_await never.wait();
   }

@@ -77,7 +77,10 @@ struct Linked {
     relay_end.session =
         std::make_unique<link::Session>(executor, std::move(line.b), relay_options, relay_end.owner, relay_end.clock);
   }
-  asio::awaitable<void> work(link::Session& session) { outcome = co_await run_jobs_channel(session, *bench.engine); }
+  asio::awaitable<void> work(link::Session& session) {
+    channel = std::make_unique<JobsChannel>(co_await asio::this_coro::executor, *bench.engine);
+    outcome = co_await channel->run(session);
+  }
   asio::awaitable<void> open() {
     co_await bench.open();
     spawn();
@@ -98,6 +101,7 @@ struct Linked {
   sallyport::test::MemoryLine line;
   Relay relay;
   LinkEndpoint agent_end, relay_end;
+  std::unique_ptr<JobsChannel> channel;
   std::optional<Result<void>> outcome;
 };
 

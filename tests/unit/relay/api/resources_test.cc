@@ -186,7 +186,8 @@ ASYNC_TEST_CASE("agents show their group and their link; revoking moves triggers
   const auto offline = json_of(co_await world.call({"GET", place, editor}));
   CHECK(text_of(offline, "group_name") == "dc1");
   CHECK(offline.find("link")->is_null());
-  world.presence.linked[targets.agent] = {world.clock.wall(), 1, "198.51.100.7"};
+  world.presence.linked[targets.agent] = {
+      world.clock.wall(), "198.51.100.7", {{.peer = "198.51.100.7", .since = world.clock.wall()}}};
   const auto online = json_of(co_await world.call({"GET", place, editor}));
   CHECK(text_of(*online.find("link"), "peer") == "198.51.100.7");
   const auto revoked = co_await world.call({"POST", place + "/revoke", editor});

@@ -15,8 +15,10 @@ struct FakeLive final : LiveLink {
         address(std::move(from)) {}
   const jobs::LinkedAgent& who() const override { return identity; }
   const Bytes& boot_id() const override { return boot_; }
-  std::string peer_address() const override { return address; }
-  WallTime since() const override { return from_unix_ms(1'000); }
+  std::uint32_t number() const override { return place; }
+  jobs::LinkFacts facts() const override {
+    return {.peer = address, .since = since, .round_trip = {}, .jobs = jobs, .tunnels = tunnels, .draining = false};
+  }
   void refuse(link::Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool is_alive() const override { return alive; }
   bool carries_tunnels() const override { return carries; }
@@ -30,6 +32,10 @@ struct FakeLive final : LiveLink {
   std::string address;
   bool alive = true;
   bool carries = true;
+  std::uint32_t place = 0;
+  WallTime since = from_unix_ms(1'000);
+  bool jobs = false;
+  std::size_t tunnels = 0;
   std::vector<std::string> opened;
   std::vector<link::Refusal> refusals;
 };
@@ -159,4 +165,79 @@ TEST_CASE("cutting ends the link of that organisation's agent, and no other", "[
   REQUIRE(live.refusals.size() == 1);
   CHECK(live.refusals[0].code == "revoked");
   CHECK(live.refusals[0].retry_after == 0ms);  // it does not come back by itself
+}
+
+TEST_CASE("the links of one process stand beside each other, each in its own place", "[gateway][links]") {
+  Links links;
+  FakeLive first(kOrg, 1, "192.0.2.1:1"), second(kOrg, 1, "192.0.2.1:2"), again(kOrg, 1, "192.0.2.1:3");
+  second.place = again.place = 1;
+  second.since = from_unix_ms(500);
+  REQUIRE_FALSE(links.enter(first));
+  CHECK(links.is_only(first));
+  REQUIRE_FALSE(links.enter(second));
+  CHECK_FALSE(links.is_only(first));
+  auto state = links.link_of(kOrg, kAgent);
+  REQUIRE(state);
+  CHECK(state->each.size() == 2);
+  CHECK(state->since == from_unix_ms(500));
+  CHECK(state->peer == "192.0.2.1:2");
+  REQUIRE_FALSE(links.enter(again));
+  CHECK(first.refusals.empty());
+  REQUIRE(second.refusals.size() == 1);
+  CHECK(second.refusals[0].code == "replaced");
+  CHECK(links.agents() == 1);
+  CHECK(links.count() == 2);
+
+  FakeLive copy(kOrg, 2, "198.51.100.9:1");
+  first.alive = false;  // one that lives is enough
+  REQUIRE(links.enter(copy));
+  again.alive = false;
+  REQUIRE_FALSE(links.enter(copy));
+  CHECK(first.refusals.size() + again.refusals.size() == 2);
+  CHECK(links.count() == 1);
+  for (auto* gone : {&first, &second, &again}) links.leave(*gone);
+  CHECK(links.count() == 1);
+  links.leave(copy);
+  CHECK(links.agents() == 0);
+  CHECK(links.linked(kOrg, GroupId("grp_1")).empty());
+}
+
+TEST_CASE("a connection of a tunnel goes where the jobs are not, and where there is most room", "[gateway][links]") {
+  struct Case {
+    std::string what;
+    std::size_t on_jobs, on_second, on_third;
+    bool third_carries;
+    char taken;
+  };
+  const std::vector<Case> cases = {{"all idle", 0, 0, 0, true, '2'},
+                                   {"the fewest channels", 0, 5, 4, true, '3'},
+                                   {"one drains", 0, 5, 0, false, '2'},
+                                   {"one is full", 0, 184, 3, true, '3'},
+                                   {"only the jobs' link has room", 7, 184, 184, true, '1'},
+                                   {"none has room: the agent says so", 190, 184, 185, true, '2'}};
+  for (const auto& one : cases) {
+    INFO(one.what);
+    Links links;
+    FakeLive jobs(kOrg, 1, "1"), second(kOrg, 1, "2"), third(kOrg, 1, "3");
+    second.place = 1, third.place = 2;
+    jobs.jobs = true;
+    jobs.tunnels = one.on_jobs, second.tunnels = one.on_second, third.tunnels = one.on_third;
+    third.carries = one.third_carries;
+    for (auto* live : {&jobs, &second, &third}) REQUIRE_FALSE(links.enter(*live));
+    (void)links.open(kOrg, kAgent, "tunnel/1 db:5432");
+    std::string taken;
+    for (const auto* live : {&jobs, &second, &third}) taken += live->opened.empty() ? "" : live->address;
+    CHECK(taken == std::string(1, one.taken));
+  }
+}
+
+TEST_CASE("a revoked agent is cut from all its links", "[gateway][links]") {
+  Links links;
+  FakeLive first(kOrg, 1, "1"), second(kOrg, 1, "2");
+  second.place = 1;
+  for (auto* live : {&first, &second}) REQUIRE_FALSE(links.enter(*live));
+  links.cut(kOther, kAgent, "revoked", "not theirs");
+  CHECK(first.refusals.empty());
+  links.cut(kOrg, kAgent, "revoked", "not any more");
+  for (const auto* live : {&first, &second}) CHECK(live->refusals.size() == 1);
 }

@@ -14,8 +14,8 @@ class OneLink final : public gateway::LiveLink {
  public:
   const jobs::LinkedAgent& who() const override { return who_; }
   const Bytes& boot_id() const override { return boot_id_; }
-  std::string peer_address() const override { return "192.0.2.1:5000"; }
-  WallTime since() const override { return {}; }
+  std::uint32_t number() const override { return 0; }
+  jobs::LinkFacts facts() const override { return {.peer = "192.0.2.1:5000", .since = {}, .round_trip = {}}; }
   void refuse(link::Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool is_alive() const override { return true; }
   bool carries_tunnels() const override { return false; }

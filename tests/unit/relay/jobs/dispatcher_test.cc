@@ -195,6 +195,7 @@ JOBS_TEST_CASE("pings are answered between rounds, however long the queue is", "
   REQUIRE(all);
   CHECK(at_pong == 32);
   world.faults.before = nullptr;
+  world.dispatcher.forget(*link);
 }
 
 JOBS_TEST_CASE("a store that refuses every claim is not asked without a pause", "[jobs]") {

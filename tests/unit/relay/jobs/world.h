@@ -41,7 +41,7 @@ class PlainEnvelope final : public keys::Envelope {
   std::optional<Errc> broken;
 };
 
-class FakeLink final : public jobs::AgentLink {
+class FakeLink final : public jobs::AgentLink, public jobs::PingedLink {
  public:
   explicit FakeLink(jobs::LinkedAgent who) : who_(std::move(who)) {}
   const jobs::LinkedAgent& who() const override { return who_; }
