@@ -68,5 +68,6 @@ sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs
                  relay/store/sqlite relay/http)
 sallyport_program(sallyport-relay relay/app)
 
-sallyport_module(relay/cli USES shared/base shared/expr shared/recipe shared/crypto PkgConfig::CURL)
+sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/link shared/tunnel
+                 PkgConfig::CURL)
 sallyport_program(sallyport relay/cli)

@@ -38,6 +38,7 @@ struct Call {
   std::string accept;                        // as sent
   std::optional<std::string> if_match;       // as sent
   std::optional<std::string> last_event_id;  // as sent
+  std::string peer;                          // address of the other end of the connection
   AuditTicket ticket;                        // of a call that changes something
   std::string peer = {};                     // address the call came from
   WebSocketOffer websocket = {};

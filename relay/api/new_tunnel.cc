@@ -2,6 +2,7 @@
 
 #include "relay/api/fields.h"
 #include "relay/domain/tunnel.h"
+#include "shared/base/ids.h"
 #include "shared/base/text.h"
 #include "shared/tunnel/purpose.h"
 
@@ -36,6 +37,16 @@ std::string fault_of_network(std::string_view text) {
   return network ? "" : fmt::format("is not right: {}", network.error().message);
 }
 
+std::string fault_of_token(std::string_view text) {
+  return is_ulid(text, "tok_") ? "" : "must be the id of an API token (tok_...)";
+}
+
+constexpr std::array<std::string_view, 3> kRoles{"owner", "editor", "viewer"};
+constexpr std::array kAccessFields{
+    Field{.name = "roles", .type = FieldType::texts, .least = 0, .most = 3, .among = kRoles},
+    Field{.name = "tokens", .type = FieldType::texts, .least = 0, .most = 32, .fault = fault_of_token}};
+constexpr Schema kAccess{"TunnelAccess", kAccessFields};
+
 constexpr std::array kLimitFields{
     Field{.name = "connections", .type = FieldType::integer, .least = 1, .most = 1000},
     Field{.name = "bytes_per_second", .type = FieldType::integer, .least = 0, .most = kMostBytesPerSecond},
@@ -50,6 +61,7 @@ constexpr std::array kNewFields{
     Field{.name = "target", .presence = Presence::required, .least = 1, .most = 300, .fault = fault_of_target},
     Field{.name = "listen", .least = 1, .most = 64, .fault = fault_of_listener},
     Field{.name = "networks", .type = FieldType::texts, .least = 1, .most = 32, .fault = fault_of_network},
+    Field{.name = "access", .type = FieldType::object, .members = &kAccess},
     Field{.name = "limits", .type = FieldType::object, .members = &kLimits},
     Field{.name = "expires_at", .most = 40, .format = Format::time}};
 
@@ -62,6 +74,25 @@ std::vector<std::string> networks_of(const Call& call) {
     if (std::ranges::find(networks, network) == networks.end()) networks.push_back(std::move(network));
   }
   return networks;
+}
+
+// What is given of the two is the whole of it; without either it is the default.
+domain::TunnelAccess access_of(const Call& call) {
+  const auto* given = call.body.find("access");
+  const auto* roles = given == nullptr ? nullptr : given->find("roles");
+  const auto* tokens = given == nullptr ? nullptr : given->find("tokens");
+  if (roles == nullptr && tokens == nullptr) return {};
+  domain::TunnelAccess access{.roles = {}};
+  const auto wanted = roles == nullptr ? ValueList() : roles->as_list();
+  for (const auto role : {domain::Role::owner, domain::Role::editor, domain::Role::viewer}) {
+    if (std::ranges::find(wanted, Value(to_string(role))) != wanted.end()) access.roles.push_back(role);
+  }
+  if (tokens == nullptr) return access;
+  for (const auto& one : tokens->as_list()) {
+    ApiTokenId token(one.as_string());
+    if (std::ranges::find(access.tokens, token) == access.tokens.end()) access.tokens.push_back(std::move(token));
+  }
+  return access;
 }
 
 domain::TunnelLimits limits_of(const Call& call) {
@@ -88,6 +119,7 @@ store::Tunnel new_tunnel(const Call& call, TunnelId id, WallTime now) {
                      .host = std::move(target.host),
                      .port = target.port,
                      .networks = networks_of(call),
+                     .access = access_of(call),
                      .limits = limits_of(call),
                      .created_by = call.caller.user,
                      .created_at = now};

@@ -21,6 +21,18 @@ Value texts(const std::vector<std::string>& all) {
   return Value(std::move(list));
 }
 
+std::vector<std::string> words_of(const domain::TunnelAccess& access) {
+  std::vector<std::string> words;
+  for (const auto role : access.roles) words.emplace_back(to_string(role));
+  return words;
+}
+
+std::vector<std::string> ids_of(const domain::TunnelAccess& access) {
+  std::vector<std::string> ids;
+  for (const auto& token : access.tokens) ids.push_back(token.value);
+  return ids;
+}
+
 Value listen_of(const std::optional<domain::TunnelListener>& listener) {
   return listener ? Value(tunnel::to_string({listener->address, listener->port})) : Value();
 }
@@ -42,6 +54,10 @@ std::string_view to_string(tunnels::EntranceState state) {
   return "failed";
 }
 
+Value shape(const domain::TunnelAccess& access) {
+  return Object().put("roles", texts(words_of(access))).put("tokens", texts(ids_of(access))).done();
+}
+
 Value shape(const store::Tunnel& tunnel, const tunnels::Standing& standing) {
   return Object()
       .put("id", tunnel.id)
@@ -51,6 +67,7 @@ Value shape(const store::Tunnel& tunnel, const tunnels::Standing& standing) {
       .put("target", tunnel::to_string({tunnel.host, tunnel.port}))
       .put("listen", listen_of(tunnel.listener))
       .put("networks", texts(tunnel.networks))
+      .put("access", shape(tunnel.access))
       .put("limits", shape(tunnel.limits))
       .put("expires_at", tunnel.expires_at)
       .put("status", to_string(tunnel.status))
@@ -82,6 +99,8 @@ Value shape(const store::TunnelConnection& connection) {
       .put("tunnel", connection.tunnel)
       .put("agent", connection.agent)
       .put("source", connection.source)
+      .put("user", connection.user)
+      .put("token", connection.token)
       .put("opened_at", connection.opened_at)
       .put("closed_at", connection.closed_at)
       .put("to_target", connection.to_target)

@@ -5,6 +5,7 @@
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
+#include "relay/api/tunnel_session.h"
 #include "relay/api/tunnel_shapes.h"
 #include "shared/crypto/new_id.h"
 
@@ -49,6 +50,7 @@ Said made_as(const store::Tunnel& tunnel) {
             {{Value("name"), Value(tunnel.name)},
              {Value("group"), Value(tunnel.group.value)},
              {Value("to"), Value(tunnel::to_string({tunnel.host, tunnel.port}))}}};
+  said.detail.emplace(Value("access"), shape(tunnel.access));
   if (tunnel.agent) said.detail.emplace(Value("agent"), Value(tunnel.agent->value));
   if (tunnel.listener)
     said.detail.emplace(Value("listen"), Value(tunnel::to_string({tunnel.listener->address, tunnel.listener->port})));
@@ -236,6 +238,12 @@ constexpr std::array kRoutes{
           .request = &kNothing,
           .response = "TunnelReach",
           .handler = check_tunnel},
+    Route{.id = "open_tunnel_session",
+          .pattern = "/v1/tunnels/{tunnel}/session",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::tunnels_use,
+          .path = kTunnelPath,
+          .handler = open_tunnel_session},
     Route{.id = "list_tunnel_connections",
           .pattern = "/v1/tunnels/{tunnel}/connections",
           .least_role = domain::Role::viewer,

@@ -1,6 +1,6 @@
 #include "relay/cli/client.h"
 
-#include "relay/cli/relay_address.h"
+#include "relay/cli/transport.h"
 #include "shared/base/clock.h"
 #include "shared/base/json.h"
 #include "shared/base/text.h"
@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t kMaxAnswer = 64u << 20;
 constexpr std::size_t kMaxEvent = 4u << 20;
 constexpr std::size_t kKeyBytes = 16;
-constexpr long kConnectSeconds = 10;
 constexpr long kRequestSeconds = 120;
 
 struct CurlDeleter {
@@ -45,18 +44,6 @@ Errc code_of(unsigned status) {
   }
 }
 
-// What is wrong on this side is not called a relay that is away.
-Errc code_of(CURLcode code) {
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return Errc::timed_out;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_SSL_CACERT_BADFILE: return Errc::invalid;
-    case CURLE_WRITE_ERROR: return Errc::too_large;  // collect() took no more
-    default: return Errc::unavailable;
-  }
-}
-
 std::string text_member(const Value& map, std::string_view name) {
   const Value* member = map.find(name);
   return member != nullptr && member->is(Value::Kind::string) ? member->as_string() : std::string();
@@ -68,21 +55,7 @@ std::string request_of(const Answer& answer) {
   return of_the_relay ? fmt::format(" (request {})", answer.request_id) : std::string();
 }
 
-// problem+json (RFC 9457) as one line, with the list of single problems below it if there is one.
-std::unexpected<Error> problem_of(const Answer& answer) {
-  const auto document = parse_json(answer.body);
-  if (!document)
-    return fail(code_of(answer.status), fmt::format("the relay answered {}{}", answer.status, request_of(answer)));
-  std::string message = text_member(*document, "title");
-  if (const auto detail = text_member(*document, "detail"); !detail.empty()) message += ": " + detail;
-  if (message.empty()) message = fmt::format("the relay answered {}", answer.status);
-  message += request_of(answer);
-  if (const Value* errors = document->find("errors"); errors != nullptr && errors->is(Value::Kind::list)) {
-    for (const auto& one : errors->as_list())
-      message += fmt::format("\n  {}: {}", text_member(one, "where"), text_member(one, "what"));
-  }
-  return fail(code_of(answer.status), std::move(message));
-}
+std::unexpected<Error> problem_of(const Answer& answer) { return std::unexpected(error_of(answer)); }
 
 std::size_t collect(char* data, std::size_t, std::size_t size, void* into) {
   auto& body = *static_cast<std::string*>(into);
@@ -132,11 +105,25 @@ std::string header_of(CURL* handle, const char* name) {
 }
 
 std::unexpected<Error> transport_failure(CURLcode code, const char* detail, const std::string& url) {
-  const auto reason = *detail != '\0' ? detail : curl_easy_strerror(code);
-  return fail(code_of(code), fmt::format("cannot talk to {}: {}", url, reason));
+  return std::unexpected(transport_error(code, detail, url));
 }
 
 }  // namespace
+
+Error error_of(const Answer& answer) {
+  const auto document = parse_json(answer.body);
+  if (!document)
+    return {code_of(answer.status), fmt::format("the relay answered {}{}", answer.status, request_of(answer))};
+  std::string message = text_member(*document, "title");
+  if (const auto detail = text_member(*document, "detail"); !detail.empty()) message += ": " + detail;
+  if (message.empty()) message = fmt::format("the relay answered {}", answer.status);
+  message += request_of(answer);
+  if (const Value* errors = document->find("errors"); errors != nullptr && errors->is(Value::Kind::list)) {
+    for (const auto& one : errors->as_list())
+      message += fmt::format("\n  {}: {}", text_member(one, "where"), text_member(one, "what"));
+  }
+  return {code_of(answer.status), std::move(message)};
+}
 
 struct Client::Impl {
   Endpoint endpoint;
@@ -160,20 +147,7 @@ struct Client::Impl {
   // The handle as new, but for its connection.
   CURL* open(const std::string& url) {
     curl_easy_reset(handle.get());
-    problem[0] = '\0';
-    curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
-    curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, problem);
-    curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "https");
-    curl_easy_setopt(handle.get(), CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    curl_easy_setopt(handle.get(), CURLOPT_CAINFO, nullptr);
-    curl_easy_setopt(handle.get(), CURLOPT_CAPATH, nullptr);
-    curl_blob root{endpoint.root_pem.data(), endpoint.root_pem.size(), CURL_BLOB_COPY};
-    curl_easy_setopt(handle.get(), CURLOPT_CAINFO_BLOB, &root);
-    if (is_loopback(endpoint.url)) curl_easy_setopt(handle.get(), CURLOPT_PROXY, "");
-    curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-    curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "sallyport-cli");
+    set_transport(handle.get(), endpoint, url, problem);
     return handle.get();
   }
 };

@@ -37,6 +37,10 @@ struct Answer {
   std::string body;
 };
 
+// What an answer of 400 and above says: problem+json (RFC 9457) as one line, with the list of single problems below it
+// if there is one.
+Error error_of(const Answer& answer);
+
 // One server-sent event (WHATWG HTML, section 9.2).
 struct ServerEvent {
   std::string id;

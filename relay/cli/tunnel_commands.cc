@@ -1,6 +1,7 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/reach_text.h"
 #include "relay/cli/requests.h"
+#include "relay/cli/tunnel_open.h"
 #include "shared/base/ids.h"
 #include "shared/base/text.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 const std::vector<NameSource> kNames{{"group", "/v1/groups"}, {"agent", "/v1/agents"}};
 const std::vector<NameSource> kAgentNames{{"agent", "/v1/agents"}};
+const std::vector<NameSource> kConnectionNames{{"agent", "/v1/agents"}, {"user", "/v1/users"}};
 const std::vector<Column> kColumns{{"ID", "id"},
                                    {"NAME", "name"},
                                    {"GROUP", "group_name"},
@@ -28,6 +30,7 @@ const std::vector<Column> kCard{{"ID", "id"},
                                 {"TARGET", "target"},
                                 {"LISTEN", "listen"},
                                 {"FROM", "networks"},
+                                {"OPENED BY", "access"},
                                 {"STATUS", "status"},
                                 {"ENTRANCE", "entrance.state"},
                                 {"PROBLEM", "entrance.problem"},
@@ -40,8 +43,9 @@ const std::vector<Column> kCard{{"ID", "id"},
                                 {"EXPIRES", "expires_at"},
                                 {"CREATED", "created_at"}};
 const std::vector<Column> kConnectionColumns{
-    {"OPENED", "opened_at"},    {"CLOSED", "closed_at"},        {"SOURCE", "source"}, {"AGENT", "agent_name"},
-    {"TO TARGET", "to_target"}, {"FROM TARGET", "from_target"}, {"END", "end"},       {"DETAIL", "detail"}};
+    {"OPENED", "opened_at"},        {"CLOSED", "closed_at"}, {"SOURCE", "source"},
+    {"USER", "user_name"},          {"AGENT", "agent_name"}, {"TO TARGET", "to_target"},
+    {"FROM TARGET", "from_target"}, {"END", "end"},          {"DETAIL", "detail"}};
 
 constexpr std::chrono::hours kLongestLife{24 * 366};  // the relay's, too
 
@@ -84,6 +88,13 @@ Result<ValueMap> order_of(const Context& context, Client& client, const Argument
     body.emplace(Value("agent"), Value(std::move(agent)));
   }
   if (arguments.has("listen")) body.emplace(Value("listen"), Value(arguments.get("listen")));
+  if (arguments.has("role") || arguments.has("token")) {
+    ValueList roles, tokens;
+    for (const auto& role : arguments.all("role")) roles.emplace_back(role);
+    for (const auto& token : arguments.all("token")) tokens.emplace_back(token);
+    body.emplace(Value("access"), Value(ValueMap{{Value("roles"), Value(std::move(roles))},
+                                                 {Value("tokens"), Value(std::move(tokens))}}));
+  }
   ValueList networks;
   for (const auto& network : arguments.all("from")) networks.emplace_back(network);
   if (!networks.empty()) body.emplace(Value("networks"), Value(std::move(networks)));
@@ -101,17 +112,26 @@ Error not_creatable(Error error, const Arguments& arguments) {
   return error;
 }
 
-std::string networks_of(const Value& tunnel) {
-  const auto* networks = tunnel.find("networks");
-  if (networks == nullptr || !networks->is(Value::Kind::list)) return cell_of(networks);
-  std::string list;
-  for (const auto& one : networks->as_list()) list += (list.empty() ? "" : ", ") + cell_of(&one);
-  return list;
+std::string line_of(const Value* listed) {
+  if (listed == nullptr || !listed->is(Value::Kind::list)) return cell_of(listed);
+  std::string line;
+  for (const auto& one : listed->as_list()) line += (line.empty() ? "" : ", ") + cell_of(&one);
+  return line;
+}
+
+std::string networks_of(const Value& tunnel) { return line_of(tunnel.find("networks")); }
+
+std::string access_of(const Value& tunnel) {
+  const auto* access = tunnel.find("access");
+  if (access == nullptr) return "";
+  const auto roles = line_of(access->find("roles")), tokens = line_of(access->find("tokens"));
+  return roles + (roles.empty() || tokens.empty() ? "" : ", ") + tokens;
 }
 
 std::string card_of_tunnel(const Value& tunnel) {
   auto shown = tunnel.as_map();
   shown.insert_or_assign(Value("networks"), Value(networks_of(tunnel)));
+  shown.insert_or_assign(Value("access"), Value(access_of(tunnel)));
   if (const auto* limits = tunnel.find("limits"); limits != nullptr && limits->is(Value::Kind::map)) {
     auto told = limits->as_map();
     for (auto& [name, limit] : told) {
@@ -124,7 +144,10 @@ std::string card_of_tunnel(const Value& tunnel) {
 
 std::string entrance_text(const Value& tunnel) {
   const auto listen = text_of(tunnel, "listen");
-  if (listen.empty()) return "it has no listener (--listen ADDRESS:PORT), so nothing can connect to it\n";
+  if (listen.empty()) {
+    return fmt::format("it has no listener on the relay; open it on a workstation: sallyport tunnel open {}\n",
+                       terminal_safe(text_of(tunnel, "name")));
+  }
   const auto* entrance = tunnel.find("entrance");
   const auto problem = entrance == nullptr ? std::string() : text_of(*entrance, "problem");
   if (!problem.empty()) return fmt::format("it does not listen on {}: {}\n", listen, terminal_safe(problem));
@@ -217,7 +240,7 @@ int connections(Context& context, const Arguments& arguments) {
     SP_TRY(const auto list, about(list_some(client, fill("/v1/tunnels/{}/connections", id), part_of(arguments)),
                                   "tunnel", arguments.positional(0)));
     auto rows = list.find("items")->as_list();
-    add_names(client, rows, kAgentNames);
+    add_names(client, rows, kConnectionNames);
     const auto text = table_of(rows, kConnectionColumns);
     auto shown = list.as_map();
     shown.insert_or_assign(Value("items"), Value(std::move(rows)));
@@ -236,6 +259,8 @@ Command create_command() {
            {"agent", "AGENT", "only this agent of the group (whichever is linked)"},
            {"listen", "ADDRESS:PORT", "where the relay takes connections, on its own machine"},
            {"from", "CIDR...", "from where they may come (the relay's machine); may repeat"},
+           {"role", "owner|editor|viewer...", "who may open it from a workstation (owners and editors); may repeat"},
+           {"token", "TOKEN...", "API tokens that may open it besides, by id; may repeat"},
            {"connections", "1..1000", "open at one time (100)"},
            {"rate", "N", "bytes a second of one connection, in each direction (no limit)"},
            {"idle", "DURATION", "end a connection without a byte for so long (no limit)"},
@@ -260,6 +285,7 @@ std::vector<Command> tunnel_commands() {
        {},
        "ask an agent now; exit code 0 only when its policy allows the target and the target answers",
        check},
+      open_command(),
       {"tunnel", "pause", {"TUNNEL"}, {}, "close its listener and cut its connections", pause},
       {"tunnel", "resume", {"TUNNEL"}, {}, "listen again", resume},
       {"tunnel", "delete", {"TUNNEL"}, {}, "remove a tunnel and cut its connections; access records stay", remove},

@@ -7,19 +7,20 @@
 namespace sallyport::domain {
 namespace {
 
-constexpr std::array<std::string_view, 18> kNames = {
-    "organisation:read", "organisation:write", "users:read",    "users:write",    "tokens:read",  "tokens:write",
-    "agents:read",       "agents:write",       "recipes:read",  "recipes:write",  "jobs:read",    "jobs:run",
-    "payloads:read",     "audit:read",         "platform:read", "platform:write", "tunnels:read", "tunnels:write",
+constexpr std::array<std::string_view, 19> kNames = {
+    "organisation:read", "organisation:write", "users:read",    "users:write",  "tokens:read",
+    "tokens:write",      "agents:read",        "agents:write",  "recipes:read", "recipes:write",
+    "jobs:read",         "jobs:run",           "payloads:read", "audit:read",   "platform:read",
+    "platform:write",    "tunnels:read",       "tunnels:write", "tunnels:use",
 };
-static_assert(kNames.size() == static_cast<std::size_t>(Scope::tunnels_write) + 1);
+static_assert(kNames.size() == static_cast<std::size_t>(Scope::tunnels_use) + 1);
 
 constexpr std::uint64_t kKnownBits = (std::uint64_t{1} << kNames.size()) - 1;
 
 const ScopeSet& viewer_scopes() {
   static const ScopeSet scopes = {Scope::organisation_read, Scope::users_read, Scope::agents_read,
                                   Scope::recipes_read,      Scope::jobs_read,  Scope::payloads_read,
-                                  Scope::tunnels_read};
+                                  Scope::tunnels_read,      Scope::tunnels_use};
   return scopes;
 }
 

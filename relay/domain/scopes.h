@@ -32,6 +32,7 @@ enum class Scope : std::uint8_t {
   platform_write,  // platform admin only
   tunnels_read,    // with their connections
   tunnels_write,   // create, pause, remove
+  tunnels_use,     // open one from a workstation, as far as the tunnel lets the user in
 };
 
 // A small set of scopes. The number is what a store keeps; bits of scopes this program does not know are dropped.

@@ -207,6 +207,10 @@ Result<std::string> canonical_address(std::string_view text) {
   return write(*address);
 }
 
+bool TunnelAccess::lets_in(Role role, const ApiTokenId& token) const {
+  return std::ranges::find(roles, role) != roles.end() || std::ranges::find(tokens, token) != tokens.end();
+}
+
 Result<PortRange> parse_port_range(std::string_view text) {
   constexpr unsigned kHighest = 65535;
   const auto parse = [](std::string_view one) {

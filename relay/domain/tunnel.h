@@ -1,5 +1,7 @@
 #pragma once
 
+#include "relay/domain/roles.h"
+#include "shared/base/ids.h"
 #include "shared/base/result.h"
 
 #include <chrono>
@@ -17,6 +19,16 @@ struct TunnelLimits {
   std::chrono::seconds idle{0};        // without a byte in either direction
 
   friend bool operator==(const TunnelLimits&, const TunnelLimits&) = default;
+};
+
+// Who may open a tunnel from a workstation: whoever has one of these roles, and these API tokens whatever the role of
+// their user. Its listener does not ask for it.
+struct TunnelAccess {
+  std::vector<Role> roles = {Role::owner, Role::editor};  // each once, in the order of Role
+  std::vector<ApiTokenId> tokens = {};
+
+  bool lets_in(Role role, const ApiTokenId& token) const;
+  friend bool operator==(const TunnelAccess&, const TunnelAccess&) = default;
 };
 
 // A TCP port of the relay's machine.

@@ -28,6 +28,7 @@ struct Tunnel {
   std::uint16_t port = 0;
   std::optional<domain::TunnelListener> listener = {};  // canonical; nothing that add() looks at clashes with it
   std::vector<std::string> networks;                    // from which a connection may come; canonical, never empty
+  domain::TunnelAccess access = {};
   domain::TunnelLimits limits = {};
   std::optional<WallTime> expires_at = {};
   TunnelStatus status = TunnelStatus::active;
@@ -45,8 +46,10 @@ struct TunnelFilter {
 struct TunnelConnection {
   TunnelConnectionId id;
   TunnelId tunnel;
-  std::optional<AgentId> agent = {};  // that carried it; nothing: none did (none was linked, or it was not let in)
-  std::string source;                 // address of the client, without its port
+  std::optional<AgentId> agent = {};     // that carried it; nothing: none did (none was linked, or it was not let in)
+  std::string source;                    // address of the client or its workstation, without its port
+  std::optional<UserId> user = {};       // whose session it came through; nothing: through the listener
+  std::optional<ApiTokenId> token = {};  // that opened that session
   WallTime opened_at;
   std::optional<WallTime> closed_at = {};  // nothing: it is open
   std::uint64_t to_target = 0;             // bytes
@@ -66,7 +69,8 @@ class Tunnels {
   // conflict: the name is taken, or a tunnel of any organisation has a listener that clashes (domain::clash); what the
   // message says of another organisation's is that there is one. So does a listener that clashes with that of another
   // organisation's tunnel removed less than kListenerClaim before `tunnel.created_at`: its clients may still come. And
-  // when there are kMostTunnels. not_found: no such group, or no agent of it that is not revoked.
+  // when there are kMostTunnels. not_found: no such group, no agent of it that is not revoked, or no
+  // such API token.
   virtual awaitable<Result<void>> add(OrgId org, Tunnel tunnel, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Tunnel>> find(OrgId org, TunnelId id) = 0;                                // not removed
   virtual awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) = 0;  // oldest first
@@ -78,10 +82,10 @@ class Tunnels {
   virtual awaitable<Result<Page<Tunnel>>> list_everywhere(PageQuery page) = 0;
 
   // Inserts access records, or brings those that are open up to date, all in one transaction; of tunnels of the
-  // organisation (removed ones too). Tunnel, source and opened_at stay as they came first, and a record that is closed
-  // stays as it is. Of each of these tunnels the newest kMostClosedConnections closed ones, by their ids, are kept and
-  // older closed ones deleted. too_large: more than kMostNotedConnections. not_found: one is of no such tunnel; none is
-  // stored.
+  // organisation (removed ones too). Tunnel, source, user, token and opened_at stay as they came first, and a record
+  // that is closed stays as it is. Of each of these tunnels the newest kMostClosedConnections closed ones, by their
+  // ids, are kept and older closed ones deleted. too_large: more than kMostNotedConnections. not_found: one is of no
+  // such tunnel; none is stored.
   virtual awaitable<Result<void>> note_connections(OrgId org, std::vector<TunnelConnection> connections) = 0;
   // Newest first, by their ids; of a removed tunnel too. not_found: no such tunnel.
   virtual awaitable<Result<Page<TunnelConnection>>> list_connections(OrgId org, TunnelId id, PageQuery page) = 0;

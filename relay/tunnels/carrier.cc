@@ -40,6 +40,8 @@ Carrier::Carrier(asio::any_io_executor executor, Parts parts, CarrierPlaces plac
               [this](const domain::TunnelListener& where) { return check_listener(where); },
               {limits.connections},
               {limits.listeners},
+              SessionPlaces(limits.sessions),
+              limits.session_times,
               limits.retry,
               limits.grace,
               limits.renote,
@@ -118,6 +120,12 @@ void Carrier::drop(const TunnelId& tunnel) {
   if (at == entrances_.end()) return;
   at->second->shut(ConnectionEnd::removed);
   entrances_.erase(at);
+}
+
+Result<ServeSession> Carrier::session(const store::Tunnel& tunnel, Opener opener, StillAllowed still_allowed) {
+  const auto at = entrances_.find(tunnel.id);
+  if (stopped_ || at == entrances_.end()) return fail(Errc::unavailable, "the relay is starting or stopping");
+  return at->second->session(std::move(opener), std::move(still_allowed));
 }
 
 Standing Carrier::standing(const store::Tunnel& tunnel) const {

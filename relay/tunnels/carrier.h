@@ -10,6 +10,8 @@ namespace sallyport::tunnels {
 struct CarrierLimits {
   std::size_t connections = 5'000;  // of all tunnels together
   std::size_t listeners = 500;
+  SessionLimits sessions;
+  WorkstationTimes session_times;
   AccessLogLimits records;
   std::chrono::milliseconds look{1'000};      // how often expiry and the like are looked after, while there is any
   std::chrono::milliseconds retry{30'000};    // of a listener that could not be opened
@@ -50,6 +52,7 @@ class Carrier final : public Desk {
   void drop(const TunnelId& tunnel) override;
   Standing standing(const store::Tunnel& tunnel) const override;
   std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const override;
+  Result<ServeSession> session(const store::Tunnel& tunnel, Opener opener, StillAllowed still_allowed) override;
   Result<void> check_listener(const domain::TunnelListener& listener) const override;
   store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent, tunnel::Target target) override;
 

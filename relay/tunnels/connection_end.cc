@@ -35,6 +35,7 @@ std::string_view to_string(ConnectionEnd end) {
     case ConnectionEnd::too_many: return "too_many";
     case ConnectionEnd::not_allowed: return "not_allowed";
     case ConnectionEnd::relay_stopped: return "relay_stopped";
+    case ConnectionEnd::failed: return "failed";
   }
   return "unknown";
 }
@@ -58,6 +59,7 @@ Ending ending_of(const tunnel::SpliceOutcome& outcome) {
       return {outcome.code ? end_of(*outcome.code) : ConnectionEnd::link_lost, outcome.detail};
     case tunnel::SpliceEnd::idle: return {ConnectionEnd::idle, outcome.detail};
     case tunnel::SpliceEnd::stopped: return {ConnectionEnd::relay_stopped, outcome.detail};
+    case tunnel::SpliceEnd::failed: return {ConnectionEnd::failed, outcome.detail};
   }
   return {ConnectionEnd::link_lost, outcome.detail};
 }

@@ -1,8 +1,11 @@
 #pragma once
 
 #include "relay/store/tunnels.h"
+#include "shared/async/byte_stream.h"
 #include "shared/tunnel/purpose.h"
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +40,25 @@ struct Standing {
   std::uint64_t from_target = 0;
 };
 
+// Who opens a tunnel from a workstation.
+struct Opener {
+  std::string source;  // address of the workstation
+  UserId user;
+  ApiTokenId token;
+};
+
+// Why a session may not go on, as the workstation is told: "revoked", "forbidden", "paused", "expired", "removed",
+// "stopping".
+struct Denial {
+  std::string code;
+  std::string message;
+};
+using StillAllowed = std::function<store::awaitable<std::optional<Denial>>()>;
+
+// Serves one workstation's session over its connection, until that ends or must end. Holds the session's place from
+// when it was given on, and as long as a copy of it lives; to be called once.
+using ServeSession = std::function<store::awaitable<void>(std::unique_ptr<ByteStream>)>;
+
 // What the web API asks of the part that carries tunnels. Used on the relay's loop.
 class Desk {
  public:
@@ -55,6 +77,10 @@ class Desk {
   // deployment allows. Errc::exhausted: this relay has no room for another listener, and waiting does not help; the
   // message says what to raise.
   virtual Result<void> check_listener(const domain::TunnelListener& listener) const = 0;
+  // A place for a session of a workstation that may open the tunnel. `still_allowed` is asked every two seconds from
+  // then on. Errc::conflict: it is paused or expired. Errc::exhausted: the user, the organisation or the relay has as
+  // many sessions as it may. Errc::unavailable: the relay is stopping.
+  virtual Result<ServeSession> session(const store::Tunnel& tunnel, Opener opener, StillAllowed still_allowed) = 0;
   // Asks a linked agent; takes at most 10 s. Never fails: a question without an answer is one too.
   virtual store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent,
                                         tunnel::Target target) = 0;

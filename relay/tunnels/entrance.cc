@@ -27,7 +27,7 @@ std::string text_of(const tcp::endpoint& peer) {
 struct Entrance::Place {
   Entrance& entrance;
   Open::iterator at;
-  Ending why{ConnectionEnd::relay_stopped, "a fault in the relay"};
+  Ending why{ConnectionEnd::failed, "a fault in the relay"};
 
   Place(Entrance& of, std::shared_ptr<Passage> passage)
       : entrance(of), at(of.open_.insert(of.open_.end(), std::move(passage))) {
@@ -47,6 +47,24 @@ struct Entrance::Place {
       entrance.parts_.figures.records_dropped.add();
     }
   }
+};
+
+// A session's place in the books, from before its connection is there until that has ended.
+struct Entrance::Seat {
+  std::shared_ptr<Entrance> entrance;
+  Opener opener;
+  SessionPlaces::Place place;
+  Sessions::iterator at;
+
+  Seat(std::shared_ptr<Entrance> of, Opener by, SessionPlaces::Place taken, StillAllowed still_allowed)
+      : entrance(std::move(of)), opener(std::move(by)), place(std::move(taken)) {
+    auto take = [this](link::Channel channel) { entrance->welcome(std::move(channel), opener); };
+    at = entrance->sessions_.emplace(entrance->sessions_.end(), entrance->parts_.clock, std::move(take),
+                                     std::move(still_allowed), entrance->parts_.session_times);
+  }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  ~Seat() { entrance->sessions_.erase(at); }
 };
 
 Entrance::Entrance(asio::any_io_executor executor, EntranceParts& parts, store::Tunnel tunnel)
@@ -128,14 +146,27 @@ void Entrance::close_listener() {
 void Entrance::shut(ConnectionEnd why) {
   close_listener();
   for (const auto& passage : open_) passage->cut({why});
+  cut_sessions(why);
   tell(tally_.take());
+}
+
+void Entrance::cut_sessions(ConnectionEnd why) {
+  const Denial denial =
+      why == ConnectionEnd::relay_stopped
+          ? Denial{"stopping", "the relay is stopping"}
+          : Denial{std::string(to_string(why)), fmt::format("the tunnel \"{}\" {}", tunnel_.name,
+                                                            why == ConnectionEnd::expired  ? "has expired"
+                                                            : why == ConnectionEnd::paused ? "was paused"
+                                                                                           : "was removed")};
+  for (auto& session : sessions_) session.cut(denial);
 }
 
 void Entrance::look() {
   const auto now = parts_.clock.steady();
   const bool turns = is_expired() != (state_ == EntranceState::expired) && tunnel_.listener &&
                      tunnel_.status == store::TunnelStatus::active;
-  if (turns || (retry_at_ && now >= *retry_at_)) (void)settle(tunnel_);
+  const bool outlived = is_expired() && (!open_.empty() || !sessions_.empty());
+  if (turns || outlived || (retry_at_ && now >= *retry_at_)) (void)settle(tunnel_);
   tell(tally_.due(now));
   note_open(now);
 }
@@ -154,7 +185,7 @@ void Entrance::note_open(SteadyTime now) {
 
 bool Entrance::is_watched() const {
   const bool may_turn = state_ == EntranceState::listening || state_ == EntranceState::expired;
-  return !open_.empty() || retry_at_ || tally_.pending() || (tunnel_.expires_at && may_turn);
+  return !open_.empty() || !sessions_.empty() || retry_at_ || tally_.pending() || (tunnel_.expires_at && may_turn);
 }
 
 Standing Entrance::standing() const {
@@ -198,28 +229,39 @@ asio::awaitable<void> Entrance::accept_all(tcp::acceptor& from) {
   }
 }
 
-store::TunnelConnection Entrance::begun(std::string source) const {
+store::TunnelConnection Entrance::begun(Visitor visitor) const {
   return {.id = crypto::new_id<TunnelConnectionId>(parts_.clock),
           .tunnel = tunnel_.id,
-          .source = std::move(source),
+          .source = std::move(visitor.source),
+          .user = std::move(visitor.user),
+          .token = std::move(visitor.token),
           .opened_at = parts_.clock.wall()};
 }
 
 void Entrance::welcome(Accepted accepted) {
-  const auto source = text_of(accepted.peer);
-  if (auto why = refusal_of(source)) {
-    reset(accepted.socket);
-    parts_.figures.count(why->end);
-    return account(why->end, Passage(begun(source), {}).record(*why, parts_.clock.wall()));
-  }
-  auto passage = std::make_shared<Passage>(begun(source), parts_.clock.steady());
-  auto place = std::make_unique<Place>(*this, std::move(passage));
-  parts_.wake();
-  parts_.tasks.spawn("connection", serve(shared_from_this(), std::move(place), std::move(accepted.socket)));
+  take_in(make_client(std::move(accepted.socket)), {text_of(accepted.peer)});
 }
 
-std::optional<Ending> Entrance::refusal_of(const std::string& source) const {
-  if (!domain::is_in_networks(source, tunnel_.networks))
+void Entrance::welcome(link::Channel channel, const Opener& opener) {
+  take_in(make_client(std::move(channel)), {opener.source, opener.user, opener.token});
+}
+
+void Entrance::take_in(std::unique_ptr<Client> client, Visitor visitor) {
+  if (!parts_.accepting) return client->refuse({ConnectionEnd::relay_stopped, "the relay is stopping"});
+  if (auto why = refusal_of(visitor)) {
+    client->refuse(*why);
+    parts_.figures.count(why->end);
+    return account(why->end, Passage(begun(std::move(visitor)), {}).record(*why, parts_.clock.wall()));
+  }
+  auto passage = std::make_shared<Passage>(begun(std::move(visitor)), parts_.clock.steady());
+  auto place = std::make_unique<Place>(*this, std::move(passage));
+  parts_.wake();
+  parts_.tasks.spawn("connection", serve(shared_from_this(), std::move(place), std::move(client)));
+}
+
+// Who has a session was let in by name, from wherever.
+std::optional<Ending> Entrance::refusal_of(const Visitor& visitor) const {
+  if (!visitor.user && !domain::is_in_networks(visitor.source, tunnel_.networks))
     return Ending{ConnectionEnd::not_allowed, "this address is in none of the tunnel's networks"};
   if (open_.size() >= tunnel_.limits.connections)
     return Ending{ConnectionEnd::too_many,
@@ -229,6 +271,33 @@ std::optional<Ending> Entrance::refusal_of(const std::string& source) const {
         ConnectionEnd::too_many,
         fmt::format("all {} connections that this relay carries for tunnels were open", parts_.connections.limit)};
   return std::nullopt;
+}
+
+Result<ServeSession> Entrance::session(Opener opener, StillAllowed still_allowed) {
+  if (tunnel_.status == store::TunnelStatus::paused)
+    return fail(Errc::conflict, fmt::format("the tunnel \"{}\" is paused: resume it first", tunnel_.name));
+  if (is_expired())
+    return fail(Errc::conflict, fmt::format("the tunnel \"{}\" has expired: make another one", tunnel_.name));
+  SP_TRY(auto place, parts_.sessions.take(tunnel_.org, opener.user));
+  auto seat = std::make_shared<Seat>(shared_from_this(), std::move(opener), std::move(place), std::move(still_allowed));
+  parts_.wake();
+  return [seat = std::move(seat)](std::unique_ptr<ByteStream> stream) { return hold_session(seat, std::move(stream)); };
+}
+
+asio::awaitable<void> Entrance::hold_session(std::shared_ptr<Seat> seat, std::unique_ptr<ByteStream> stream) {
+  const auto& [source, user, token] = seat->opener;
+  const auto& self = *seat->entrance;
+  const Log& log = self.parts_.log;
+  const auto tunnel = self.tunnel_.id;
+  log.info("tunnel.session_opened",
+           {{"tunnel", tunnel.value}, {"source", source}, {"user", user.value}, {"token", token.value}});
+  const auto why = co_await seat->at->run(std::move(stream));
+  log.info("tunnel.session_ended", {{"tunnel", tunnel.value},
+                                    {"source", source},
+                                    {"user", user.value},
+                                    {"token", token.value},
+                                    {"reason", link::to_string(why.end)},
+                                    {"message", why.message}});
 }
 
 // A connection that has ended without a record.
@@ -252,27 +321,29 @@ void Entrance::note_closed(ConnectionEnd end, store::TunnelConnection closed) {
   parts_.records.note(tunnel_.org, std::move(closed));
 }
 
-asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, std::unique_ptr<Place> place, tcp::socket socket) {
+asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, std::unique_ptr<Place> place,
+                                      std::unique_ptr<Client> client) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  place->why = co_await carry(**place->at, socket);
+  place->why = co_await carry(**place->at, *client);
 }
 
-asio::awaitable<Ending> Entrance::carry(Passage& passage, tcp::socket& socket) {
+asio::awaitable<Ending> Entrance::carry(Passage& passage, Client& client) {
   if (const auto& why = passage.cut_because()) {
-    reset(socket);
+    client.refuse(*why);
     co_return *why;
   }
   auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
                                       tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));
   if (!opened) {
-    reset(socket);
     const bool full = opened.error().code == Errc::exhausted;
-    co_return Ending{full ? ConnectionEnd::too_many : ConnectionEnd::no_agent, opened.error().message};
+    Ending why{full ? ConnectionEnd::too_many : ConnectionEnd::no_agent, opened.error().message};
+    client.refuse(why);
+    co_return why;
   }
   const Placement::Load load(parts_.placement, opened->agent);
   passage.carried_by(opened->agent);
   co_return passage.ending(
-      co_await passage.carry(socket, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second}));
+      co_await passage.carry(client, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second}));
 }
 
 // When the port is closed and nobody is left, nothing more comes: what was counted is told at once.

@@ -5,7 +5,9 @@
 #include "relay/tunnels/figures.h"
 #include "relay/tunnels/passage.h"
 #include "relay/tunnels/placement.h"
+#include "relay/tunnels/session_places.h"
 #include "relay/tunnels/tally.h"
+#include "relay/tunnels/workstation.h"
 #include "shared/async/accept.h"
 #include "shared/async/task_group.h"
 
@@ -32,6 +34,8 @@ struct EntranceParts {
   std::function<Result<void>(const domain::TunnelListener&)> check;  // whether it may be bound
   Room connections;
   Room listeners;
+  SessionPlaces sessions;
+  WorkstationTimes session_times;
   std::chrono::milliseconds retry;   // of a listener that could not be opened
   std::chrono::milliseconds grace;   // how long a connection may be refused without ever having had a record
   std::chrono::milliseconds renote;  // how often records of open connections are brought up to date
@@ -40,8 +44,8 @@ struct EntranceParts {
   bool accepting = false;            // listeners take connections, which otherwise wait in the kernel
 };
 
-// One tunnel on this relay: its listener, its open connections and what they carried. Its tasks keep it alive. Lives on
-// the relay's loop.
+// One tunnel on this relay: its listener, the sessions of workstations, its open connections and what they carried. Its
+// tasks keep it alive. Lives on the relay's loop.
 class Entrance : public std::enable_shared_from_this<Entrance> {
  public:
   Entrance(boost::asio::any_io_executor executor, EntranceParts& parts, store::Tunnel tunnel);
@@ -49,7 +53,9 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   // Makes it what the tunnel says now: listening, or closed and everything cut. Errors as Desk::put.
   Result<void> settle(store::Tunnel tunnel);
   void begin_accepting();
-  // Closes the listener and cuts what is open; for good, unless settle() follows.
+  // Of Desk::session.
+  Result<ServeSession> session(Opener opener, StillAllowed still_allowed);
+  // Closes the listener and cuts what is open, with the sessions; for good, unless settle() follows.
   void shut(ConnectionEnd why);
   // What time brings: expiry and its end when the clock was wrong, another try of a listener, records to be noted,
   // bytes to be counted.
@@ -61,7 +67,14 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
 
  private:
   using Open = std::list<std::shared_ptr<Passage>>;
+  using Sessions = std::list<WorkstationSession>;
   struct Place;
+  struct Seat;
+  struct Visitor {  // where a connection comes from
+    std::string source;
+    std::optional<UserId> user = {};
+    std::optional<ApiTokenId> token = {};
+  };
 
   bool is_expired() const;
   void become(EntranceState state);
@@ -73,17 +86,21 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
                                            std::shared_ptr<boost::asio::ip::tcp::acceptor> from);
   boost::asio::awaitable<void> accept_all(boost::asio::ip::tcp::acceptor& from);
   void welcome(Accepted accepted);
-  std::optional<Ending> refusal_of(const std::string& source) const;
+  void welcome(link::Channel channel, const Opener& opener);
+  void take_in(std::unique_ptr<Client> client, Visitor visitor);
+  std::optional<Ending> refusal_of(const Visitor& visitor) const;
+  static boost::asio::awaitable<void> hold_session(std::shared_ptr<Seat> seat, std::unique_ptr<ByteStream> stream);
+  void cut_sessions(ConnectionEnd why);
   void note_open(SteadyTime now);
   void account(ConnectionEnd end, store::TunnelConnection closed);
   void tell(Tally::Rests rests);
   void note_closed(ConnectionEnd end, store::TunnelConnection closed);
   boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, std::unique_ptr<Place> place,
-                                     boost::asio::ip::tcp::socket socket);
-  boost::asio::awaitable<Ending> carry(Passage& passage, boost::asio::ip::tcp::socket& socket);
+                                     std::unique_ptr<Client> client);
+  boost::asio::awaitable<Ending> carry(Passage& passage, Client& client);
   void note_end(Passage& passage, const Ending& why);
   void count_bytes(Passage& passage);
-  store::TunnelConnection begun(std::string source) const;
+  store::TunnelConnection begun(Visitor visitor) const;
 
   boost::asio::any_io_executor executor_;
   EntranceParts& parts_;
@@ -93,6 +110,7 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   std::shared_ptr<boost::asio::ip::tcp::acceptor> listener_;
   std::optional<SteadyTime> retry_at_;
   Open open_;  // oldest first
+  Sessions sessions_;
   tunnel::Flow ended_;
   SteadyTime renote_at_{};
   Tally tally_;

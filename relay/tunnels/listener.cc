@@ -1,5 +1,8 @@
 #include "relay/tunnels/listener.h"
 
+#include "shared/async/socket_options.h"
+#include "shared/tunnel/purpose.h"
+
 #include <fmt/format.h>
 #include <boost/asio/ip/v6_only.hpp>
 
@@ -42,13 +45,12 @@ Result<tcp::acceptor> listen_on(const asio::any_io_executor& executor, const dom
 }
 
 std::string to_string(const domain::TunnelListener& where) {
-  const bool v6 = where.address.contains(':');
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", where.address, v6 ? "]" : "", where.port);
+  return tunnel::to_string(tunnel::Target{where.address, where.port});
 }
 
 void reset(tcp::socket& socket) {
+  (void)set_closing(socket, Closing::by_reset);
   boost::system::error_code ignored;
-  socket.set_option(asio::socket_base::linger(true, 0), ignored);
   socket.close(ignored);
 }
 

@@ -13,9 +13,9 @@ void Passage::cut(Ending why) {
   cut_.request();
 }
 
-asio::awaitable<tunnel::SpliceOutcome> Passage::carry(asio::ip::tcp::socket& socket, link::Channel& channel,
+asio::awaitable<tunnel::SpliceOutcome> Passage::carry(Client& client, link::Channel& channel,
                                                       tunnel::SpliceLimits limits) {
-  return tunnel::splice(socket, channel, flow_, limits, &cut_);
+  return client.carry(channel, flow_, limits, cut_);
 }
 
 Ending Passage::ending(const tunnel::SpliceOutcome& outcome) const {

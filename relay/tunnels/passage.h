@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/store/tunnels.h"
+#include "relay/tunnels/client.h"
 #include "relay/tunnels/connection_end.h"
 
 namespace sallyport::tunnels {
@@ -16,7 +17,7 @@ class Passage {
   const std::optional<Ending>& cut_because() const { return why_cut_; }
 
   // Until both sides have ended, or it was cut. Call once. Both are closed when it returns.
-  boost::asio::awaitable<tunnel::SpliceOutcome> carry(boost::asio::ip::tcp::socket& socket, link::Channel& channel,
+  boost::asio::awaitable<tunnel::SpliceOutcome> carry(Client& client, link::Channel& channel,
                                                       tunnel::SpliceLimits limits);
   Ending ending(const tunnel::SpliceOutcome& outcome) const;  // what carry() came to
 

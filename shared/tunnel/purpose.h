@@ -30,6 +30,9 @@ std::string to_string(const Target& target);
 // whether one would be possible.
 inline constexpr std::string_view kTunnelService = "tunnel/1";
 inline constexpr std::string_view kReachService = "reach/1";
+// Of channels that a workstation opens in its session with the relay (P15), and the protocol of that session's upgrade.
+inline constexpr std::string_view kConnectionService = "connection/1";
+inline constexpr std::string_view kSessionProtocol = "sallyport-tunnel/1";
 std::string purpose_of(std::string_view service, const Target& target);
 
 }  // namespace sallyport::tunnel

@@ -392,6 +392,7 @@ std::string_view to_string(SpliceEnd end) {
     case SpliceEnd::channel_broken: return "channel_broken";
     case SpliceEnd::idle: return "idle";
     case SpliceEnd::stopped: return "stopped";
+    case SpliceEnd::failed: return "failed";
   }
   return "unknown";
 }

@@ -32,6 +32,7 @@ enum class SpliceEnd {
   channel_broken,  // the channel was reset by the other side, or its link ended; the socket was reset (RST)
   idle,            // SpliceLimits::idle passed
   stopped,         // the caller was cancelled
+  failed,          // a fault of ours
 };
 std::string_view to_string(SpliceEnd end);
 

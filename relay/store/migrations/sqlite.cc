@@ -7,6 +7,7 @@
 #include "relay/store/migrations/sqlite_0006_taken_back.h"
 #include "relay/store/migrations/sqlite_0007_jobs_held.h"
 #include "relay/store/migrations/sqlite_0008_tunnels.h"
+#include "relay/store/migrations/sqlite_0009_tunnel_access.h"
 
 #include <array>
 
@@ -22,6 +23,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{6, "taken back", kSqlite0006TakenBack},
       Migration{7, "jobs held", kSqlite0007JobsHeld},
       Migration{8, "tunnels", kSqlite0008Tunnels},
+      Migration{9, "tunnel access", kSqlite0009TunnelAccess},
   };
   return migrations;
 }

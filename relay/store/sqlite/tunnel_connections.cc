@@ -9,13 +9,15 @@ namespace sallyport::store::sqlite {
 namespace {
 
 constexpr std::string_view kColumns =
-    "id, tunnel, agent, source, opened_at, closed_at, to_target, from_target, end_reason, detail";
+    "id, tunnel, agent, source, user, token, opened_at, closed_at, to_target, from_target, end_reason, detail";
 
 TunnelConnection read_connection(Row row) {
   return {.id = row.id<TunnelConnectionId>(),
           .tunnel = row.id<TunnelId>(),
           .agent = row.maybe_id<AgentId>(),
           .source = row.text(),
+          .user = row.maybe_id<UserId>(),
+          .token = row.maybe_id<ApiTokenId>(),
           .opened_at = row.time(),
           .closed_at = row.maybe_time(),
           .to_target = row.u64(),
@@ -27,13 +29,13 @@ TunnelConnection read_connection(Row row) {
 // The foreign key refuses a tunnel that is not of the organisation.
 Result<void> put(Database& db, const OrgId& org, const TunnelConnection& one) {
   return explain(
-      db.run("insert into tunnel_connections (org, tunnel, id, agent, source, opened_at, closed_at, to_target, "
-             "from_target, end_reason, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      db.run("insert into tunnel_connections (org, tunnel, id, agent, source, user, token, opened_at, closed_at, "
+             "to_target, from_target, end_reason, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
              "on conflict (org, tunnel, id) do update set agent = coalesce(excluded.agent, agent), closed_at = "
              "excluded.closed_at, to_target = excluded.to_target, from_target = excluded.from_target, end_reason = "
              "excluded.end_reason, detail = excluded.detail where closed_at is null",
-             org, one.tunnel, one.id, one.agent, one.source, one.opened_at, one.closed_at, one.to_target,
-             one.from_target, one.end, one.detail),
+             org, one.tunnel, one.id, one.agent, one.source, one.user, one.token, one.opened_at, one.closed_at,
+             one.to_target, one.from_target, one.end, one.detail),
       "a connection with this id exists", "no such tunnel");
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view kTunnelColumns =
     "id, org, name, group_id, agent, host, port, listen_port, coalesce(listen_address, ''), networks, "
-    "most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at, removed_at";
+    "roles, tokens, most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at, "
+    "removed_at";
 
 std::string_view to_text(TunnelStatus status) { return status == TunnelStatus::active ? "active" : "paused"; }
 
@@ -22,10 +23,34 @@ std::optional<domain::TunnelListener> read_listener(Row& row) {
   return domain::TunnelListener{.address = std::move(address), .port = static_cast<std::uint16_t>(*port)};
 }
 
-std::vector<std::string> read_networks(const std::string& text) {
-  std::vector<std::string> networks(1);
-  for (const char c : text) c == ' ' ? (void)networks.emplace_back() : networks.back().push_back(c);
-  return networks;
+// Words that a blank separates; "" is none.
+std::vector<std::string> read_words(const std::string& text) {
+  if (text.empty()) return {};
+  std::vector<std::string> words(1);
+  for (const char c : text) c == ' ' ? (void)words.emplace_back() : words.back().push_back(c);
+  return words;
+}
+
+// A role of a later program lets nobody in.
+domain::TunnelAccess read_access(Row& row) {
+  domain::TunnelAccess access{.roles = {}};
+  for (const auto& word : read_words(row.text())) {
+    if (const auto role = domain::parse_role(word)) access.roles.push_back(*role);
+  }
+  for (auto& id : read_words(row.text())) access.tokens.emplace_back(std::move(id));
+  return access;
+}
+
+std::string words_of(const std::vector<domain::Role>& roles) {
+  std::string text;
+  for (const auto role : roles) text.append(text.empty() ? "" : " ").append(to_string(role));
+  return text;
+}
+
+std::string words_of(const std::vector<ApiTokenId>& tokens) {
+  std::string text;
+  for (const auto& token : tokens) text.append(text.empty() ? "" : " ").append(token.value);
+  return text;
 }
 
 domain::TunnelLimits read_limits(Row& row) {
@@ -46,7 +71,8 @@ Tunnel read_tunnel(Row row) {
           .host = row.text(),
           .port = static_cast<std::uint16_t>(row.u32()),
           .listener = read_listener(row),
-          .networks = read_networks(row.text()),
+          .networks = read_words(row.text()),
+          .access = read_access(row),
           .limits = read_limits(row),
           .expires_at = row.maybe_time(),
           .status = row.text() == "active" ? TunnelStatus::active : TunnelStatus::paused,
@@ -67,6 +93,14 @@ Result<void> expect_agent(Database& db, const Tunnel& tunnel) {
                     *tunnel.agent, tunnel.group)
              .next());
   if (!found) return fail(Errc::not_found, "no such agent in this agent group");
+  return {};
+}
+
+Result<void> expect_tokens(Database& db, const Tunnel& tunnel) {
+  for (const auto& token : tunnel.access.tokens) {
+    SP_TRY(const bool found, db.prepare("select 1 from api_tokens where org = ? and id = ?", tunnel.org, token).next());
+    if (!found) return fail(Errc::not_found, "no such API token");
+  }
   return {};
 }
 
@@ -125,6 +159,7 @@ Result<void> insert_tunnel(Database& db, const Tunnel& tunnel) {
   const auto& listener = tunnel.listener;
   SP_CHECK(expect_group(db, tunnel.org, tunnel.group));
   SP_CHECK(expect_agent(db, tunnel));
+  SP_CHECK(expect_tokens(db, tunnel));
   SP_CHECK(expect_room(db, tunnel.org));
   if (listener) {
     SP_CHECK(expect_free(db, tunnel.org, *listener));
@@ -132,14 +167,15 @@ Result<void> insert_tunnel(Database& db, const Tunnel& tunnel) {
   }
   return explain(
       db.run("insert into tunnels (org, id, name, group_id, agent, host, port, listen_address, listen_port, networks, "
-             "most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at) "
-             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             "roles, tokens, most_connections, bytes_per_second, idle_ms, expires_at, status, created_by, created_at) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
              tunnel.org, tunnel.id, tunnel.name, tunnel.group, tunnel.agent, tunnel.host, std::uint32_t{tunnel.port},
              listener.transform([](const auto& one) { return one.address; }),
              listener.transform([](const auto& one) { return std::uint32_t{one.port}; }),
-             fmt::format("{}", fmt::join(tunnel.networks, " ")), tunnel.limits.connections,
-             tunnel.limits.bytes_per_second, std::int64_t{std::chrono::milliseconds(tunnel.limits.idle).count()},
-             tunnel.expires_at, to_text(tunnel.status), tunnel.created_by, tunnel.created_at),
+             fmt::format("{}", fmt::join(tunnel.networks, " ")), words_of(tunnel.access.roles),
+             words_of(tunnel.access.tokens), tunnel.limits.connections, tunnel.limits.bytes_per_second,
+             std::int64_t{std::chrono::milliseconds(tunnel.limits.idle).count()}, tunnel.expires_at,
+             to_text(tunnel.status), tunnel.created_by, tunnel.created_at),
       "a tunnel with this name exists", "no such agent group");
 }
 

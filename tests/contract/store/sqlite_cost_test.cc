@@ -158,7 +158,7 @@ void multiply_tunnels(Database& database, const World& world, std::string_view t
   for (const auto& of : {tunnel, other}) {  // as many closed ones as are kept
     script += fmt::format(
         "with recursive n(i) as (select 1 union all select i + 1 from n where i < {}) insert into tunnel_connections "
-        "select '{}', '{}', 'tcn_0' || i, null, 's', 1, 2, 0, 0, 'x', '' from n;",
+        "select '{}', '{}', 'tcn_0' || i, null, 's', 1, 2, 0, 0, 'x', '', null, null from n;",
         store::kMostClosedConnections, world.ours.org.value, of);
   }
   must(database.script(script + "drop table one; commit"));

@@ -191,6 +191,7 @@ static awaitable<void> use_schema_7(SqliteStore& store) {
   CHECK(found.token.scopes.contains(domain::Scope::platform_write));
   CHECK_FALSE(found.token.scopes.contains(domain::Scope::tunnels_read));
   CHECK_FALSE(found.token.scopes.contains(domain::Scope::tunnels_write));
+  CHECK_FALSE(found.token.scopes.contains(domain::Scope::tunnels_use));
   const store::Tunnel tunnel{.id = TunnelId("tun_a"),
                              .org = org,
                              .name = "db",
@@ -216,6 +217,32 @@ TEST_CASE("a database of before tunnels takes them, and no old token may use the
   CHECK(number(database, "select count(*) from pragma_foreign_key_check") == 0);
   CHECK(number(database, "select max(number) from schema_migrations") ==
         std::int64_t(store::sqlite_migrations().size()));
+}
+
+static awaitable<void> use_schema_8(SqliteStore& store) {
+  const auto found = must(co_await store.stores().tunnels.find(OrgId("org_a"), TunnelId("tun_a")));
+  CHECK(found.access == domain::TunnelAccess{});
+  const auto records = must(co_await store.stores().tunnels.list_connections(OrgId("org_a"), found.id, {}));
+  REQUIRE(records.items.size() == 1);
+  CHECK_FALSE(records.items[0].user);
+  CHECK_FALSE(records.items[0].token);
+}
+
+TEST_CASE("tunnels of before access are for those who may change them", "[store][sqlite][migrations]") {
+  TempFolder folder;
+  leave_schema_7(folder / "relay.db");
+  {
+    auto database = must(Database::open(folder / "relay.db", Access::read_write));
+    must(store::sqlite::migrate(database, store::sqlite_migrations().first(8)));
+    must(database.run(
+        "insert into tunnels (org, id, name, group_id, host, port, networks, most_connections, bytes_per_second, "
+        "idle_ms, status, created_by, created_at) values ('org_a', 'tun_a', 'db', 'grp_a', 'db', 5432, '10.0.0.0/8', "
+        "1, 0, 0, 'active', 'usr_a', 1)"));
+    must(database.run(
+        "insert into tunnel_connections (org, tunnel, id, source, opened_at, to_target, from_target, end_reason, "
+        "detail) values ('org_a', 'tun_a', 'tcn_a', '127.0.0.1', 1, 0, 0, '', '')"));
+  }
+  run(use_schema_8(*open_store(folder / "relay.db")));
 }
 
 static awaitable<void> everything_acknowledged_survives(SqliteStore& store, std::filesystem::path file,

@@ -27,6 +27,8 @@ void check_same(const TunnelConnection& found, const TunnelConnection& wanted) {
   CHECK(found.tunnel == wanted.tunnel);
   CHECK(found.agent == wanted.agent);
   CHECK(found.source == wanted.source);
+  CHECK(found.user == wanted.user);
+  CHECK(found.token == wanted.token);
   CHECK(found.opened_at == wanted.opened_at);
   CHECK(found.closed_at == wanted.closed_at);
   CHECK(found.to_target == wanted.to_target);
@@ -54,6 +56,8 @@ STORE_TEST_CASE("tunnel connections: opened, then completed", "[store][tunnels]"
   const OrgId org = world.ours.org;
   const Tunnel tunnel = co_await added_tunnel(world, world.ours);
   auto record = opened(world, tunnel.id);
+  record.user = world.ours.owner;
+  record.token = ApiTokenId("tok_of_the_session");
   must(co_await tunnels.note_connections(org, {record}));
   auto found = co_await all_of(world, org, tunnel.id);
   REQUIRE(found.size() == 1);

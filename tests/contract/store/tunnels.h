@@ -31,6 +31,7 @@ inline void check_same(const store::Tunnel& found, const store::Tunnel& wanted) 
   CHECK(found.port == wanted.port);
   CHECK(found.listener == wanted.listener);
   CHECK(found.networks == wanted.networks);
+  CHECK(found.access == wanted.access);
   CHECK(found.limits == wanted.limits);
   CHECK(found.expires_at == wanted.expires_at);
   CHECK(found.status == wanted.status);

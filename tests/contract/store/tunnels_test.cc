@@ -20,6 +20,17 @@ Tunnel listening(World& world, const Tenant& tenant, std::string address, std::u
   return tunnel;
 }
 
+awaitable<ApiTokenId> added_token(World& world, Tenant tenant) {
+  const auto id = world.id<ApiTokenId>("tok_");
+  must(co_await world.stores.api_tokens.add(tenant.org, {.id = id,
+                                                         .org = tenant.org,
+                                                         .user = tenant.owner,
+                                                         .name = "t",
+                                                         .secret_hash = Bytes(32),
+                                                         .created_at = at_ms(1)}));
+  co_return id;
+}
+
 }  // namespace
 
 STORE_TEST_CASE("tunnels: everything comes back as it was given", "[store][tunnels]") {
@@ -30,6 +41,8 @@ STORE_TEST_CASE("tunnels: everything comes back as it was given", "[store][tunne
   full.agent = world.ours.agent;
   full.listener = {{"::1", 65535}};
   full.networks = {"10.0.0.0/8", "::1/128", "127.0.0.1/32"};
+  const auto token = co_await added_token(world, world.ours);
+  full.access = {.roles = {domain::Role::owner, domain::Role::viewer}, .tokens = {token}};
   full.limits = {.connections = 1000, .bytes_per_second = std::uint64_t{1} << 62, .idle = std::chrono::hours(24 * 365)};
   full.expires_at = at_ms(77'777);
   full.status = TunnelStatus::paused;
@@ -37,6 +50,12 @@ STORE_TEST_CASE("tunnels: everything comes back as it was given", "[store][tunne
   const auto found = must(co_await tunnels.find(org, full.id));
   full.org = org;
   check_same(found, full);
+
+  Tunnel nobodys = new_tunnel(world, world.ours, "nobody may open it");
+  nobodys.access = {.roles = {}};
+  must(co_await tunnels.add(org, nobodys));
+  const auto kept = must(co_await tunnels.find(org, nobodys.id));
+  check_same(kept, nobodys);
 
   const Tunnel bare = new_tunnel(world, world.ours, "bare");
   must(co_await tunnels.add(org, bare));
@@ -92,6 +111,19 @@ STORE_TEST_CASE("tunnels: group and agent have to be there, and belong together"
   pinned.agent = world.ours.agent;
   const auto revoked = co_await add_code(world, org, pinned);
   CHECK(revoked == Errc::not_found);
+}
+
+STORE_TEST_CASE("tunnels: the tokens that may open one are of its organisation", "[store][tunnels]") {
+  const auto ours = co_await added_token(world, world.ours), theirs = co_await added_token(world, world.theirs);
+  for (const auto& token : {ApiTokenId("tok_absent"), theirs}) {
+    Tunnel tunnel = new_tunnel(world, world.ours);
+    tunnel.access.tokens = {ours, token};
+    const auto code = co_await add_code(world, world.ours.org, tunnel);
+    CHECK(code == Errc::not_found);
+  }
+  Tunnel tunnel = new_tunnel(world, world.ours);
+  tunnel.access.tokens = {ours};
+  must(co_await world.stores.tunnels.add(world.ours.org, tunnel));
 }
 
 STORE_TEST_CASE("tunnels: one stays with its agent when that is moved or revoked", "[store][tunnels]") {

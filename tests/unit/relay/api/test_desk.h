@@ -34,12 +34,23 @@ class TestDesk final : public tunnels::Desk {
   Result<void> check_listener(const domain::TunnelListener&) const override {
     return listener_fault ? Result<void>(std::unexpected(*listener_fault)) : Result<void>();
   }
+  // Says who opened it, and holds it until it may not go on.
+  Result<tunnels::ServeSession> session(const store::Tunnel& tunnel, tunnels::Opener opener,
+                                        tunnels::StillAllowed still_allowed) override {
+    told.push_back("session " + tunnel.name + " from " + opener.source);
+    if (session_fault) return std::unexpected(*session_fault);
+    openers.push_back(std::move(opener));
+    ask = std::move(still_allowed);
+    return [](std::unique_ptr<ByteStream>) -> store::awaitable<void> { co_return; };
+  }
   store::awaitable<tunnels::Reach> reach(OrgId, GroupId, std::optional<AgentId>, tunnel::Target target) override {
     told.push_back("reach " + tunnel::to_string(target));
     co_return answer;
   }
 
-  std::optional<Error> put_fault, listener_fault;
+  std::optional<Error> put_fault, listener_fault, session_fault;
+  std::vector<tunnels::Opener> openers;
+  tunnels::StillAllowed ask;
   std::function<void()> on_put = [] {};
   std::map<TunnelId, tunnels::Standing> standings;
   std::map<TunnelId, std::vector<store::TunnelConnection>> open;

@@ -138,16 +138,18 @@ asio::awaitable<JobId> World::start(Tenant tenant, RecipeId recipe) {
 
 asio::awaitable<TunnelId> World::add_tunnel(Tenant tenant, std::string name, store::TunnelStatus status) {
   const auto id = crypto::new_id<TunnelId>(clock);
-  must(co_await stores.tunnels.add(tenant.org, {.id = id,
-                                                .org = tenant.org,
-                                                .name = std::move(name),
-                                                .group = tenant.group,
-                                                .host = "db.internal",
-                                                .port = 5432,
-                                                .networks = {"127.0.0.0/8"},
-                                                .status = status,
-                                                .created_by = tenant.users.at(domain::Role::owner),
-                                                .created_at = clock.wall()}));
+  must(co_await stores.tunnels.add(
+      tenant.org, {.id = id,
+                   .org = tenant.org,
+                   .name = std::move(name),
+                   .group = tenant.group,
+                   .host = "db.internal",
+                   .port = 5432,
+                   .networks = {"127.0.0.0/8"},
+                   .access = {.roles = {domain::Role::owner, domain::Role::editor, domain::Role::viewer}},
+                   .status = status,
+                   .created_by = tenant.users.at(domain::Role::owner),
+                   .created_at = clock.wall()}));
   co_return id;
 }
 

@@ -15,7 +15,7 @@ TEST_CASE("every end has a word of its own", "[tunnels]") {
   CHECK(words.size() == kConnectionEnds.size());
   CHECK(words == std::set<std::string_view>{"finished", "client_reset", "target_reset", "refused_by_policy",
                                             "unreachable", "no_agent", "link_lost", "idle", "expired", "paused",
-                                            "removed", "too_many", "not_allowed", "relay_stopped"});
+                                            "removed", "too_many", "not_allowed", "relay_stopped", "failed"});
 }
 
 TEST_CASE("which ends are those of connections that were not carried", "[tunnels]") {
@@ -35,7 +35,7 @@ TEST_CASE("what a splice came to, in the words of access records", "[tunnels]") 
   for (const auto& one : {
            Case{SpliceEnd::finished, {}, "finished"}, Case{SpliceEnd::socket_broken, {}, "client_reset"},
            Case{SpliceEnd::idle, {}, "idle"}, Case{SpliceEnd::stopped, {}, "relay_stopped"},
-           Case{SpliceEnd::channel_broken, {}, "link_lost"},
+           Case{SpliceEnd::failed, {}, "failed"}, Case{SpliceEnd::channel_broken, {}, "link_lost"},
            Case{SpliceEnd::channel_broken, ResetCode::forbidden, "refused_by_policy"},
            Case{SpliceEnd::channel_broken, ResetCode::unreachable, "unreachable"},
            Case{SpliceEnd::channel_broken, ResetCode::broken, "target_reset"},

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "relay/tunnels/desk.h"
+#include "shared/base/clock.h"
+#include "shared/link/session.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace sallyport::tunnels {
+
+struct WorkstationTimes {
+  std::chrono::milliseconds check{2'000};  // how often it is asked whether a session may go on
+  link::SessionTimes link;
+};
+
+// The session of one workstation that has a tunnel open (docs/protocol.md P15): a link over the connection that the web
+// API gave, each channel of it one connection through the tunnel. Lives on the relay's loop.
+class WorkstationSession final : public link::SessionOwner {
+ public:
+  using Take = std::function<void(link::Channel)>;
+  // `take` gets each connection, while run() runs; `still_allowed` is asked again and again.
+  WorkstationSession(const Clock& clock, Take take, StillAllowed still_allowed, WorkstationTimes times = {})
+      : clock_(clock), take_(std::move(take)), still_allowed_(std::move(still_allowed)), times_(times) {}
+
+  // Until the workstation or cut() ends it; gives the reason for the log. Call once.
+  boost::asio::awaitable<link::EndReason> run(std::unique_ptr<ByteStream> stream);
+  // Tells the workstation why, and ends; also before run(). The first reason holds.
+  void cut(Denial why);
+
+  boost::asio::awaitable<void> serve(link::Session& session) override;
+  void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
+  void on_control(link::Session&, const v1::Control&) override {}
+  boost::asio::awaitable<std::optional<link::Refusal>> admit(link::Peer) override;
+
+ private:
+  boost::asio::awaitable<void> keep_asking();
+
+  const Clock& clock_;
+  Take take_;
+  StillAllowed still_allowed_;
+  WorkstationTimes times_;
+  std::unique_ptr<link::Session> session_;
+  std::optional<Denial> denied_;
+};
+
+}  // namespace sallyport::tunnels

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Real programs through `sallyport tunnel open`, and ssh and iperf3 through both kinds of entrance.
+
+workstation.py BIN
+psql, ssh, curl and iperf3 as one-liners; a transfer arrives whole in both directions; ends and resets of either side are passed on; access by role and
+token; what cuts a session: a revoked token, a pause; a workstation, an agent or a relay that is killed leaves a right access record, and a relay that
+comes back is found again.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from tunnels import EchoServer, WebServer, cli, ends, is_reset, stored_open, transfer, wait_for, wait_linked  # noqa: E402
+from kill_loop import Postgres, World, free_port, start_pair  # noqa: E402
+
+
+class Sshd:
+    """A real sshd on a loopback port, with a host key and a user's key of its own; nobody else's settings are read."""
+
+    def __init__(self, folder):
+        self.folder = folder / "ssh"
+        self.folder.mkdir(mode=0o700)
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name], check=True)
+        shutil.copy(self.folder / "user.pub", self.folder / "authorized")
+        self.port = free_port()
+        settings = self.folder / "sshd_config"
+        settings.write_text(f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nAuthorizedKeysFile {self.folder}/authorized\n"
+                            f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n")
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)  # sshd's, where nobody is at home
+        self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", settings], stderr=subprocess.DEVNULL)
+        wait_for("sshd", lambda: accepts(self.port))
+
+    def client(self, host, port):
+        known = self.folder / "known"
+        return ["ssh", "-F", "none", "-i", self.folder / "user", "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes",
+                "-p", port, f"root@{host}" if os.geteuid() == 0 else host]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
+class Opened:
+    """A running `sallyport tunnel open`."""
+
+    def __init__(self, world, name, *words, env=None):
+        self.process = subprocess.Popen([world.bin / "sallyport", "tunnel", "open", name, "-o", "json", *words], env=env or world.env,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        ready, _, _ = select.select([self.process.stdout], [], [], 30)
+        assert ready, "it did not say where it listens"
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.told = json.loads(line)
+        self.port = self.told["port"]
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port))
+
+    def end(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        return self.result()
+
+    def result(self):
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, err
+
+
+def one_liner(world, name, *words):
+    done = subprocess.run([world.bin / "sallyport", "tunnel", "open", name, "--", *map(str, words)], env=world.env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{name}: {done.returncode} {done.stdout} {done.stderr}"
+    return done.stdout
+
+
+def say_and_hear(client, text):
+    client.sendall(text)
+    client.settimeout(30)
+    assert client.recv(64) == text
+
+
+def make(world, name, target, *more):
+    return cli(world, "tunnel", "create", name, "--group", "dc1", "--target", f"127.0.0.1:{target}", *more)
+
+
+def real_programs(world, sshd, web):
+    psql = next(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
+    make(world, "db", world.server.port)
+    rows = one_liner(world, "db", psql, "-h", "{host}", "-p", "{port}", "-U", "postgres", "-XAtqc", "select count(*), sum(n) from generate_series(1, 100000) n")
+    assert rows == "100000|5000050000\n", rows
+    make(world, "web", web.server_port)
+    page = one_liner(world, "web", "curl", "-sS", "--noproxy", "*", "http://{host}:{port}/")
+    assert "<html" in page.lower(), page
+    port = free_port()
+    make(world, "ssh", sshd.port, "--listen", f"127.0.0.1:{port}")
+    assert one_liner(world, "ssh", *sshd.client("{host}", "{port}"), "echo here").strip() == "here"
+    (sshd.folder / "known").unlink()
+    done = subprocess.run([*map(str, sshd.client("127.0.0.1", str(port))), "echo there"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "there\n", done
+    return ["psql", "curl", "ssh"] + iperf(world)
+
+
+def iperf(world):
+    """Both ways, through both kinds of entrance."""
+    listen = free_port()
+    server = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(world.iperf_port)], stdout=subprocess.DEVNULL)
+    try:
+        wait_for("iperf3", lambda: accepts(world.iperf_port))
+        make(world, "speed", world.iperf_port, "--listen", f"127.0.0.1:{listen}")
+        for back in ([], ["-R"]):
+            client = ["iperf3", "-J", "-n", "32M", *back]
+            direct = subprocess.run([*client, "-c", "127.0.0.1", "-p", str(listen)], capture_output=True, text=True, timeout=120)
+            for said in (direct.stdout, one_liner(world, "speed", *client, "-c", "{host}", "-p", "{port}")):
+                end = json.loads(said)["end"]
+                assert end["sum_sent"]["bytes"] >= 32 << 20 and end["sum_received"]["bytes"] > 0, end
+    finally:
+        server.kill()
+        server.wait()
+    return ["iperf3"]
+
+
+def cuts(world, echo):
+    opened = Opened(world, "echo")
+    with opened.connect() as client:
+        say_and_hear(client, b"half")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(64) == b""
+    before = echo.ended.count("reset")
+    client = opened.connect()
+    say_and_hear(client, b"reset")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    wait_for("a reset of the target", lambda: echo.ended.count("reset") == before + 1)
+    assert ends(world, "echo", 3)[0] == "client_reset"
+    with opened.connect() as client:
+        say_and_hear(client, b"paused")
+        cli(world, "tunnel", "pause", "echo")
+        assert is_reset(client)
+    code, err = opened.result()
+    assert code == 4 and "paused" in err, (code, err)
+    assert ends(world, "echo", 4)[0] == "paused"
+    assert "is paused" in cli(world, "tunnel", "open", "echo", good=False)
+    cli(world, "tunnel", "resume", "echo")
+
+
+def kills(world, echo):
+    opened = Opened(world, "echo")
+    with opened.connect() as client:
+        say_and_hear(client, b"workstation")
+        before = echo.ended.count("reset")
+        opened.end(signal.SIGKILL)
+    wait_for("a reset of the target", lambda: echo.ended.count("reset") == before + 1)
+    assert ends(world, "echo", 5)[0] == "client_reset"
+
+    opened = Opened(world, "echo")
+    with opened.connect() as client:
+        say_and_hear(client, b"relay")
+        wait_for("its access record in the database", lambda: stored_open(world) == 1)
+        world.kill("relay")
+        assert is_reset(client)
+    world.start("relay")
+    world.wait_ready()
+    wait_linked(world)
+    assert ends(world, "echo", 6)[0] == "relay_stopped"
+    with opened.connect() as client:  # it has found the relay again, or waits for it
+        say_and_hear(client, b"again")
+        world.kill("agent")
+        assert is_reset(client)
+    assert ends(world, "echo", 7)[0] == "link_lost"
+    with opened.connect() as client:
+        assert is_reset(client)
+    assert ends(world, "echo", 8)[0] == "no_agent"
+    world.start("agent")
+    wait_linked(world)
+    code, err = opened.end()
+    assert code == 0 and "the relay is back" in err, (code, err)
+
+
+def access(world):
+    """A token of a viewer opens nothing, until the tunnel names it; and nothing any more, within seconds, when it is revoked."""
+    users = world.call("POST", "/v1/users", {"name": "Vera", "email": "vera@example.test", "role": "viewer"})[1]
+    token = world.call("POST", "/v1/tokens", {"name": "desk", "user": users["id"], "scopes": ["tunnels:read", "tunnels:use"]})[1]
+    env = dict(world.env, SALLYPORT_TOKEN=token["secret"])
+    refused = subprocess.run([world.bin / "sallyport", "tunnel", "open", "db"], env=env, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 4 and "access" in refused.stderr, refused
+    cli(world, "tunnel", "delete", "web")
+    make(world, "desk", world.server.port, "--token", token["id"])
+    opened = Opened(world, "desk", env=env)
+    world.call("DELETE", f"/v1/tokens/{token['id']}")
+    begun = time.monotonic()
+    code, err = opened.result()
+    assert code == 4 and "no longer valid" in err, (code, err)
+    assert time.monotonic() - begun < 5
+
+
+def main():
+    world = World(sys.argv[1], server=Postgres)
+    web, echo, sshd = WebServer(), EchoServer(), Sshd(world.dir)
+    try:
+        world.iperf_port = free_port()
+        with open(world.dir / "agent/policy.yaml", "a") as policy:
+            policy.write("tunnels:\n" + "".join(f'  - {{target: "127.0.0.1:{port}"}}\n' for port in (world.server.port, web.server_port, echo.port, sshd.port, world.iperf_port)))
+        world.env["ASAN_OPTIONS"] = "quarantine_size_mb=4"
+        start_pair(world)
+        wait_linked(world)
+        programs = real_programs(world, sshd, web)
+        make(world, "echo", echo.port)
+        opened = Opened(world, "echo")
+        sent, got = transfer(opened.port)
+        assert sent == got, "the bytes changed on the way"
+        assert ends(world, "echo", 1) == ["finished"]
+        code, err = opened.end()
+        assert code == 0 and not err, (code, err)
+        cuts(world, echo)
+        kills(world, echo)
+        access(world)
+    finally:
+        with contextlib.suppress(Exception):
+            sshd.close()
+        web.shutdown()
+        world.close()
+    print(f"workstation: {', '.join(programs)}; 64 MiB both ways with equal hashes; ended, cut and recorded as they should be")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+#include "relay/tunnels/workstation.h"
+
+#include "tests/support/memory_stream.h"
+#include "tests/unit/relay/tunnels/tunnel_bench.h"
+
+#include <boost/asio/this_coro.hpp>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+const UserId kUser("usr_1");
+const ApiTokenId kToken("tok_1");
+
+// What `sallyport tunnel open` is to the relay: the side that opens channels, on a line in memory.
+struct Desktop {
+  explicit Desktop(TunnelBench& on) : bench(on), line(memory_line(on.on)) {}
+
+  Result<void> open(const store::Tunnel& tunnel, UserId user = kUser) {
+    auto serve = bench.carrier.session(tunnel, {"192.0.2.7", std::move(user), kToken}, [this] { return ask(); });
+    if (!serve) return std::unexpected(std::move(serve).error());
+    bench.tasks.spawn("session", (*serve)(std::move(line.a)));
+    end.session = std::make_unique<link::Session>(bench.on, std::move(line.b), patient_options(mux::Side::agent),
+                                                  end.owner, end.clock);
+    bench.tasks.spawn("workstation", run_endpoint(end));
+    return {};
+  }
+  asio::awaitable<std::optional<tunnels::Denial>> ask() { co_return denial; }
+  asio::awaitable<link::Channel> connect() {
+    const bool ready = co_await bench.until([&] { return end.session->proven(); });
+    REQUIRE(ready);
+    co_return *end.session->open_channel(tunnel::kConnectionService);
+  }
+  asio::awaitable<std::string> told() {  // the code by which it ended
+    const bool over = co_await bench.until([&] { return end.end.has_value(); });
+    REQUIRE(over);
+    co_return end.end->refusal ? end.end->refusal->code : std::string(link::to_string(end.end->end));
+  }
+
+  TunnelBench& bench;
+  MemoryLine line;
+  LinkEndpoint end;
+  std::optional<tunnels::Denial> denial;
+};
+
+tunnels::CarrierLimits quick_sessions() {
+  auto limits = quick();
+  limits.session_times.check = 10ms;
+  limits.session_times.link = patient_options(mux::Side::relay).times;
+  return limits;
+}
+
+store::Tunnel without_listener(TunnelBench& bench, std::string host = "127.0.0.1") {
+  auto tunnel = bench.tunnel(std::move(host));
+  tunnel.listener.reset();
+  return tunnel;
+}
+
+asio::awaitable<std::string> hear(link::Channel& channel, std::size_t size) {
+  std::string text(size, '\0');
+  std::size_t got = 0;
+  while (got < size) {
+    const auto count = co_await channel.read_some(std::as_writable_bytes(std::span(text)).subspan(got));
+    if (!count || *count == 0) break;
+    got += *count;
+  }
+  text.resize(got);
+  co_return text;
+}
+
+asio::awaitable<void> say(link::Channel& channel, std::string text) {
+  (void)co_await channel.write(std::as_bytes(std::span(text)));
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a workstation's connections are carried, and their records say whose they were",
+                "[tunnels][session]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+  co_await bench.start();
+  const auto tunnel = without_listener(bench);
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop desktop(bench);
+  REQUIRE(desktop.open(tunnel));
+  auto channel = co_await desktop.connect();
+  co_await say(channel, "select 1");
+  auto target = co_await bench.taken();
+  auto text = co_await read_until(target, 8);
+  CHECK(text == "select 1");
+  CHECK(bench.carrier.standing(tunnel).open_connections == 1);
+  (void)channel.finish();
+  text = co_await read_to_end(target);
+  CHECK(text.empty());
+  co_await send(target, "one row");
+  finish(target);
+  text = co_await hear(channel, 100);
+  CHECK(text == "one row");
+  const bool ended = co_await bench.ended("finished");
+  REQUIRE(ended);
+  const auto record = bench.record("finished");
+  CHECK(record.source == "192.0.2.7");  // in none of the listener's networks
+  CHECK(record.user == kUser);
+  CHECK(record.token == kToken);
+  CHECK(record.agent == kAgent);
+  CHECK(record.to_target == 8);
+  CHECK(record.from_target == 7);
+  desktop.end.session->stop("the test is over");
+  (void)co_await desktop.told();
+  const bool told = co_await bench.until([&] { return bench.lines.count("tunnel.session_ended") == 1; });
+  CHECK(told);
+  CHECK(bench.lines.count("usr_1") >= 2);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("why a workstation's connection is not carried reaches it", "[tunnels][session]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+  co_await bench.start();
+  auto tunnel = without_listener(bench, "forbidden");
+  tunnel.limits.connections = 1;
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop desktop(bench);
+  REQUIRE(desktop.open(tunnel));
+  {
+    auto channel = co_await desktop.connect();
+    (void)co_await channel.wait_broken();
+    REQUIRE(channel.peer_reset());
+    CHECK(channel.peer_reset()->code == mux::ResetCode::forbidden);
+    CHECK_THAT(channel.peer_reset()->text, Catch::Contains("no rule allows"));
+  }
+  bool ended = co_await bench.ended("refused_by_policy");
+  CHECK(ended);
+  tunnel.host = "127.0.0.1";
+  REQUIRE(bench.carrier.put(tunnel));
+  auto first = co_await desktop.connect();
+  auto target = co_await bench.taken();
+  auto second = co_await desktop.connect();
+  (void)co_await second.wait_broken();
+  REQUIRE(second.peer_reset());
+  CHECK(second.peer_reset()->code == mux::ResetCode::exhausted);
+  ended = co_await bench.ended("too_many");
+  CHECK(ended);
+  first.reset(mux::ResetCode::broken, "reset by peer");
+  const auto bad = co_await read_error(target);
+  CHECK(bad == asio::error::connection_reset);
+  ended = co_await bench.ended("client_reset");
+  CHECK(ended);
+  desktop.end.session->stop("the test is over");
+  (void)co_await desktop.told();
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("what ends a session, and cuts what it carries", "[tunnels][session]") {
+  struct Row {
+    std::string code;
+    std::string word;  // of the access record
+    std::function<void(TunnelBench&, Desktop&, store::Tunnel&)> happens;
+  };
+  for (const auto& row : {
+           Row{"revoked", "client_reset", [](auto&, auto& desktop, auto&) { desktop.denial = {"revoked", "gone"}; }},
+           Row{"paused", "paused",
+               [](auto& bench, auto&, auto& tunnel) {
+                 tunnel.status = store::TunnelStatus::paused;
+                 REQUIRE(bench.carrier.put(tunnel));
+               }},
+           Row{"removed", "removed", [](auto& bench, auto&, auto& tunnel) { bench.carrier.drop(tunnel.id); }},
+           Row{"expired", "expired", [](auto& bench, auto&, auto&) { bench.clock.shift = 2h; }},
+           Row{"stopping", "relay_stopped", [](auto& bench, auto&, auto&) { bench.tasks.stop(); }},
+       }) {
+    INFO(row.code);
+    TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+    co_await bench.start();
+    auto tunnel = without_listener(bench);
+    tunnel.expires_at = bench.clock.wall() + 1h;
+    REQUIRE(bench.carrier.put(tunnel));
+    Desktop desktop(bench);
+    REQUIRE(desktop.open(tunnel));
+    auto channel = co_await desktop.connect();
+    auto target = co_await bench.taken();
+    row.happens(bench, desktop, tunnel);
+    if (row.code != "stopping") {  // where the test's own tasks end, too
+      const auto code = co_await desktop.told();
+      CHECK(code == row.code);
+    }
+    const auto bad = co_await read_error(target);
+    CHECK(bad == asio::error::connection_reset);
+    const bool ended = co_await bench.ended(row.word);
+    CHECK(ended);
+    co_await bench.finish();
+  }
+}
+
+ASYNC_TEST_CASE("a workstation that vanishes leaves its record", "[tunnels][session]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+  co_await bench.start();
+  const auto tunnel = without_listener(bench);
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop desktop(bench);
+  REQUIRE(desktop.open(tunnel));
+  auto channel = co_await desktop.connect();
+  auto target = co_await bench.taken();
+  for (auto& pipe : {desktop.line.a_to_b, desktop.line.b_to_a}) {
+    pipe->broken = true;
+    pipe->touch();
+  }
+  const auto bad = co_await read_error(target);
+  CHECK(bad == asio::error::connection_reset);
+  const bool ended = co_await bench.ended("client_reset");
+  REQUIRE(ended);
+  CHECK_FALSE(bench.record("client_reset").detail.empty());
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("sessions are bounded, and refused with a reason", "[tunnels][session]") {
+  auto limits = quick_sessions();
+  limits.sessions = {.all = 6, .of_user = 2};
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  auto tunnel = without_listener(bench);
+  auto other = without_listener(bench);
+  other.org = OrgId("org_B");
+  REQUIRE(bench.carrier.put(tunnel));
+  REQUIRE(bench.carrier.put(other));
+  const auto place = [&](const store::Tunnel& of, std::string user) {
+    return bench.carrier.session(of, {"192.0.2.7", UserId(std::move(user)), kToken}, {});
+  };
+  std::vector<Result<tunnels::ServeSession>> held;
+  for (const auto* user : {"usr_1", "usr_1", "usr_2"}) {
+    held.push_back(place(tunnel, user));
+    REQUIRE(held.back());
+  }
+  auto full = place(tunnel, "usr_1");
+  REQUIRE_FALSE(full);
+  CHECK(full.error().code == Errc::exhausted);
+  CHECK_THAT(full.error().message, Catch::Contains("you have 2"));
+  full = place(tunnel, "usr_3");  // the half that one organisation may have
+  REQUIRE_FALSE(full);
+  CHECK_THAT(full.error().message, Catch::Contains("organisation"));
+  CHECK(place(other, "usr_1"));
+  held.pop_back();  // never served
+  CHECK(place(tunnel, "usr_3"));
+
+  tunnel.status = store::TunnelStatus::paused;
+  REQUIRE(bench.carrier.put(tunnel));
+  const auto paused = place(tunnel, "usr_4");
+  REQUIRE_FALSE(paused);
+  CHECK(paused.error().code == Errc::conflict);
+  CHECK_THAT(paused.error().message, Catch::Contains("is paused"));
+  other.expires_at = bench.clock.wall() - 1s;
+  (void)bench.carrier.put(other);
+  const auto expired = place(other, "usr_4");
+  REQUIRE_FALSE(expired);
+  CHECK_THAT(expired.error().message, Catch::Contains("has expired"));
+  held.clear();
+  co_await bench.finish();
+  const auto late = place(tunnel, "usr_4");
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Errc::unavailable);
+}
