@@ -5,6 +5,7 @@
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
+#include "relay/api/tunnel_events.h"
 #include "relay/api/tunnel_session.h"
 #include "relay/api/tunnel_shapes.h"
 #include "shared/crypto/new_id.h"
@@ -163,6 +164,12 @@ asio::awaitable<Result<Answer>> list_tunnel_connections(Services& services, Call
   co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
 }
 
+asio::awaitable<Result<Answer>> live_tunnel(Services& services, Call call) {
+  const auto id = call.id<TunnelId>("tunnel");
+  SP_CO_CHECK(co_await services.stores.tunnels.find(call.caller.org, id));
+  co_return Answer{http::StreamResponse{{}, watch_tunnel(services, {call.caller, id}), {}}};
+}
+
 constexpr std::array<std::string_view, 2> kStatuses{"active", "paused"};
 constexpr std::array kListQuery{cursor_field(kTunnelIds), kLimit, Field{.name = "name", .most = 63},
                                 Field{.name = "status", .among = kStatuses}};
@@ -244,6 +251,12 @@ constexpr std::array kRoutes{
           .scope = domain::Scope::tunnels_use,
           .path = kTunnelPath,
           .handler = open_tunnel_session},
+    Route{.id = "live_tunnel",
+          .pattern = "/v1/tunnels/{tunnel}/live",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::tunnels_read,
+          .path = kTunnelPath,
+          .handler = live_tunnel},
     Route{.id = "list_tunnel_connections",
           .pattern = "/v1/tunnels/{tunnel}/connections",
           .least_role = domain::Role::viewer,

@@ -2,6 +2,7 @@
 #include "relay/cli/reach_text.h"
 #include "relay/cli/requests.h"
 #include "relay/cli/tunnel_open.h"
+#include "relay/cli/tunnel_watch.h"
 #include "shared/base/ids.h"
 #include "shared/base/text.h"
 
@@ -286,6 +287,7 @@ std::vector<Command> tunnel_commands() {
        "ask an agent now; exit code 0 only when its policy allows the target and the target answers",
        check},
       open_command(),
+      watch_command(),
       {"tunnel", "pause", {"TUNNEL"}, {}, "close its listener and cut its connections", pause},
       {"tunnel", "resume", {"TUNNEL"}, {}, "listen again", resume},
       {"tunnel", "delete", {"TUNNEL"}, {}, "remove a tunnel and cut its connections; access records stay", remove},

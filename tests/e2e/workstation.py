@@ -223,9 +223,15 @@ def main():
         programs = real_programs(world, sshd, web)
         make(world, "echo", echo.port)
         opened = Opened(world, "echo")
+        watch = subprocess.Popen([world.bin / "sallyport", "tunnel", "watch", "echo", "-o", "json"], env=world.env, stdout=subprocess.PIPE, text=True)
+        assert json.loads(watch.stdout.readline())["event"] == "figures"
         sent, got = transfer(opened.port)
         assert sent == got, "the bytes changed on the way"
         assert ends(world, "echo", 1) == ["finished"]
+        while not json.loads(watch.stdout.readline())["data"].get("to_target", 0) >= 64 << 20:
+            pass
+        watch.send_signal(signal.SIGINT)
+        watch.wait()
         code, err = opened.end()
         assert code == 0 and not err, (code, err)
         cuts(world, echo)

@@ -613,3 +613,49 @@ ASYNC_TEST_CASE("a session is given to whom the tunnel lets in, and asked about 
   REQUIRE(denial);
   CHECK(denial->code == "revoked");
 }
+
+ASYNC_TEST_CASE("a tunnel is watched live: figures when they change, connections that open and end",
+                "[api][tunnels][live]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto made = json_of(co_await world.call(order(tenant)));
+  const TunnelId id(text_of(made, "id"));
+  auto reply = co_await world.play({"GET", place_of(made) + "/live", tenant.token(Role::viewer)});
+  REQUIRE(std::holds_alternative<http::StreamResponse>(reply));
+  auto events = std::move(std::get<http::StreamResponse>(reply).events);
+  const auto next = [&]() -> asio::awaitable<http::ServerEvent> {
+    auto event = co_await events->next(world.clock.steady() + std::chrono::hours(1));
+    if (!event) FAIL("the stream has ended");
+    co_return *std::move(event);
+  };
+  auto event = co_await next();
+  CHECK(event.name == "figures");
+  CHECK(event.data == R"({"entrance":{"problem":null,"state":"none"},"from_target":0,"open_connections":0,)"
+                      R"("status":"active","to_target":0})");
+  auto one = connection(world, id), other = connection(world, id);
+  world.desk.open[id] = {one, other};
+  world.desk.standings[id] = {.open_connections = 2, .to_target = 7};
+  event = co_await next();
+  CHECK(event.name == "figures");
+  CHECK_THAT(event.data, Catch::Contains(R"("open_connections":2)") && Catch::Contains(R"("to_target":7)"));
+  for (int i = 0; i < 2; ++i) {
+    event = co_await next();
+    CHECK(event.name == "opened");
+    CHECK(misfit("TunnelConnection", must(parse_json(event.data))).empty());
+  }
+  one.closed_at = world.clock.wall();
+  one.end = "finished";
+  must(co_await world.stores.tunnels.note_connections(tenant.org, {one}));
+  world.desk.open[id] = {};
+  event = co_await next();
+  CHECK(event.name == "ended");
+  CHECK_THAT(event.data, Catch::Contains(one.id.value) && Catch::Contains("finished"));
+  event = co_await next();  // its record did not come
+  CHECK(event.name == "ended");
+  CHECK_THAT(event.data, Catch::Contains(other.id.value));
+  must(co_await world.stores.tunnels.remove(tenant.org, id, world.clock.wall()));
+  event = co_await next();
+  CHECK(event.name == "removed");
+  const auto over = co_await events->next(world.clock.steady() + std::chrono::hours(1));
+  CHECK_FALSE(over);
+}
