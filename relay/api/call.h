@@ -40,7 +40,6 @@ struct Call {
   std::optional<std::string> last_event_id;  // as sent
   std::string peer;                          // address of the other end of the connection
   AuditTicket ticket;                        // of a call that changes something
-  std::string peer = {};                     // address the call came from
   WebSocketOffer websocket = {};
   std::string request_key = {};  // of a keyed call: its claimed idempotency key, this token's own
 

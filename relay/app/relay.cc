@@ -124,7 +124,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                    dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
-                stores.connections, on.envelope, audit, on.clock, on.log},
+                stores.connections, on.envelope, on.clock, on.log},
                enrolments,
                revocations,
                metrics},

@@ -86,13 +86,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
   knows_links_ = knows(peer, link::kLinks);
   if (knows_links_) number_ = peer.link;
   if (auto refusal = services_.links.enter(*this)) {
-    AuditRecord record{.actor = "agent:" + who_.agent.value,
-                       .action = "agent.quarantine",
-                       .target = "agent:" + who_.agent.value,
-                       .outcome = AuditOutcome::refused,
-                       .detail = {{Value("address"), Value(address_)}},
-                       .request_id = ""};
-    (void)co_await services_.audit.record(who_.org, std::move(record));
+    co_await services_.admissions.note_copy(identity_, address_);
     co_return refusal;
   }
   admitted_ = true;

@@ -25,7 +25,6 @@ struct SessionServices {
   store::Agents& agents;
   store::Connections& connections;
   keys::Envelope& envelope;
-  Audit& audit;
   const Clock& clock;
   const Log& log;
 };

@@ -7,7 +7,7 @@ namespace sallyport::gateway {
 namespace {
 constexpr std::chrono::seconds kComeBack{30};
 constexpr std::chrono::milliseconds kAtOnce{100};  // zero would mean never
-constexpr std::size_t kRoomForTunnels = 184;       // of a link (docs/protocol.md P14.7)
+constexpr std::size_t kRoomForTunnels = 1'000;     // of a link (docs/protocol.md P14.7)
 }  // namespace
 
 std::optional<link::Refusal> Links::enter(LiveLink& link) {

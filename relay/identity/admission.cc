@@ -8,6 +8,9 @@ namespace reason = tls::reason;
 
 namespace {
 
+constexpr std::string_view kQuarantine = "agent.quarantine";
+constexpr std::string_view kSecondProcess = "second_process";
+
 std::unexpected<tls::Refusal> refused(std::string_view why, Errc code, std::string message) {
   return std::unexpected(tls::Refusal{why, Error{code, std::move(message)}});
 }
@@ -29,17 +32,24 @@ std::unexpected<tls::Refusal> refused(Error error) {
 awaitable<Admitted> Admissions::admit(tls::PeerIdentity peer) {
   auto admitted = co_await judge(peer);
   if (admitted || admitted.error().reason == reason::kUnavailable) co_return admitted;
-  co_await audit_refusal(std::move(peer), admitted.error().reason);
+  const auto why = admitted.error().reason;
+  co_await audit_refusal(std::move(peer), {why == reason::kOldGeneration ? kQuarantine : "link.open", why});
   co_return admitted;
 }
 
+awaitable<void> Admissions::note_copy(tls::PeerIdentity peer, std::string address) {
+  return audit_refusal(std::move(peer), {kQuarantine, kSecondProcess, std::move(address)});
+}
+
 // An agent that was revoked tries again and again; its attempts must not fill the ledger.
-awaitable<void> Admissions::audit_refusal(tls::PeerIdentity peer, std::string_view reason) {
-  const auto unsaid = repeated_.turn_of(peer.serial, reason);
+awaitable<void> Admissions::audit_refusal(tls::PeerIdentity peer, Refused refused) {
+  const auto unsaid = repeated_.turn_of(peer.serial, refused.reason);
   if (!unsaid) co_return;
   const auto name = "agent:" + peer.id.agent.value;
-  AuditRecord record{.actor = name, .action = "link.open", .target = name, .outcome = AuditOutcome::refused};
-  record.detail.emplace("reason", reason);
+  AuditRecord record{
+      .actor = name, .action = std::string(refused.action), .target = name, .outcome = AuditOutcome::refused};
+  record.detail.emplace("reason", refused.reason);
+  if (!refused.address.empty()) record.detail.emplace("address", refused.address);
   record.detail.emplace("serial", peer.serial);
   if (*unsaid > 0) record.detail.emplace("unsaid", *unsaid);
   static_cast<void>(co_await audit_.record(peer.id.org, std::move(record)));  // it stays refused either way

@@ -17,13 +17,21 @@ class Admissions {
       : agents_(agents), certificates_(certificates), audit_(audit), repeated_(clock) {}
 
   // Records that this generation has been used. Refusals: tls.unknown_serial, tls.revoked, tls.old_generation (a newer
-  // certificate of the same agent has been used, so this is a copy of it). The first of a certificate is audited, and
-  // then one every kAuditEvery, which says how many were not (`unsaid`). When the store fails, the error has its code
+  // certificate of the same agent has been used, so this is a copy of it). The first of a certificate is audited, as
+  // agent.quarantine when it is a copy and as link.open otherwise, and then one every kAuditEvery, which says how many
+  // were not (`unsaid`). When the store fails, the error has its code
   // and the reason is tls.unavailable: the link is refused, the agent may come back.
   boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> admit(tls::PeerIdentity peer);
+  // A second process with a certificate that another one has in use was turned away. Audited as often as the above.
+  boost::asio::awaitable<void> note_copy(tls::PeerIdentity peer, std::string address);
 
  private:
-  boost::asio::awaitable<void> audit_refusal(tls::PeerIdentity peer, std::string_view reason);
+  struct Refused {
+    std::string_view action;
+    std::string_view reason;
+    std::string address = {};  // "" when it is not known here
+  };
+  boost::asio::awaitable<void> audit_refusal(tls::PeerIdentity peer, Refused refused);
   boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> judge(tls::PeerIdentity peer);
 
   store::Agents& agents_;

@@ -56,7 +56,7 @@ GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
 
 gateway::Gateway::Parts GatewayRig::parts() {
   return {{links, world.admissions, world.renewals, dispatcher, journals, recorder, assigner, world.stores.agents,
-           world.stores.connections, world.envelope, world.audit, world.clock, log},
+           world.stores.connections, world.envelope, world.clock, log},
           world.enrolments,
           world.revocations,
           metrics};

@@ -1,6 +1,8 @@
 #include "tests/support/broken_ledger.h"
 #include "tests/unit/relay/identity/world.h"
 
+#include <algorithm>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using namespace std::chrono_literals;
@@ -111,7 +113,18 @@ ASYNC_TEST_CASE("the old certificate is good until the new one has been used, th
   outcome = co_await admission(world, new_peer);
   CHECK(outcome == "admitted");
   const auto events = co_await world.audited(ours.org);
-  CHECK(mentions(events, {"link.open", "refused", "tls.old_generation", old_peer.serial}));
+  CHECK(mentions(events, {"agent.quarantine", "refused", "tls.old_generation", old_peer.serial}));
+}
+
+ASYNC_TEST_CASE("a second process with one identity is told in the ledger, and not each time it comes", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto peer = world.peer_of(co_await world.enrol(ours, {}));
+  for (int i = 0; i < 3; ++i) co_await world.admissions.note_copy(peer, "192.0.2.7:4711");
+  const auto events = co_await world.audited(ours.org);
+  CHECK(std::ranges::count_if(events, [](const auto& event) { return event.find("second_process") != event.npos; }) ==
+        1);
+  CHECK(mentions(events, {"agent.quarantine", "refused", "second_process", "192.0.2.7:4711", peer.serial}));
 }
 
 ASYNC_TEST_CASE("a certificate that this relay did not store is not admitted", "[identity]") {
