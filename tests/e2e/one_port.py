@@ -27,7 +27,7 @@ class Cell:
     def __init__(self):
         tag = os.getpid() % 60000
         self.name = f"sp{tag}"
-        self.relay, inside = f"10.213.{tag // 250}.{tag % 250 + 1}", "10.214.0.2"
+        self.relay, inside = (f"10.{net}.{tag // 250}.{tag % 250 + 1}" for net in (213, 214))
         steps = [("netns", "add", self.name), ("link", "add", f"{self.name}a", "type", "veth", "peer", "name", f"{self.name}b"),
                  ("link", "set", f"{self.name}b", "netns", self.name), ("addr", "add", f"{self.relay}/32", "dev", f"{self.name}a"),
                  ("link", "set", f"{self.name}a", "up"), ("route", "add", f"{inside}/32", "dev", f"{self.name}a", "src", self.relay)]
@@ -85,7 +85,7 @@ def main():
         try:
             world.start("relay")
             world.wait_ready()
-            for elsewhere in ("192.0.2.1", "127.0.0.1"):  # a route there is none to, and nobody who listens
+            for elsewhere in ("198.51.100.1", "127.0.0.1"):  # a route there is none to, and nobody who listens
                 unreachable = subprocess.run(cell.inside("curl", "-sk", "-m", "5", f"https://{elsewhere}:{world.api}/livez"), timeout=30)
                 assert unreachable.returncode != 0, f"{elsewhere} can be reached from the cell"
 
