@@ -48,7 +48,7 @@ class SimulatedAgent final : public agent::LinkWork {
   const agent::IdentityStore& identity() const { return identity_; }
 
   std::string policy_summary_json() override { return R"({"connections":[]})"; }
-  boost::asio::awaitable<void> on_link(link::Session& session) override { return jobs_.run(session); }
+  boost::asio::awaitable<void> on_jobs(link::Session& session) override { return jobs_.run(session); }
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
   void on_go_away(link::Session&, const std::string&, std::chrono::milliseconds) override {}
   void on_state(const agent::LinkStatus&) override {}

@@ -88,7 +88,8 @@ ASYNC_TEST_CASE("the jobs are on one of two links, and both are proven", "[link]
   REQUIRE(linked);
   CHECK(site.links()[0].jobs);
   CHECK_FALSE(site.links()[1].jobs);
-  CHECK(site.links()[1].round_trip.has_value());
+  const bool proven = co_await site.rig.until([&] { return site.links()[1].round_trip.has_value(); });
+  CHECK(proven);
   CHECK(site.rig.links.agents() == 1);
   CHECK(site.rig.links.count() == 2);
   CHECK(site.agent->links == 1);
