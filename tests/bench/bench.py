@@ -9,6 +9,7 @@ bulk       one long transfer in each direction: equal digests, flat memory
 footprint  what an idle agent uses; dispatch, postgres, idle: time to a job's first step, and variants (several of these four may be named)
 WORD --help tells the options. Each prints a table and what it is held to, and exits with 1 when that is missed. Figures go into docs/benchmarks.md.
 """
+import signal
 import sys
 
 import agents
@@ -24,6 +25,7 @@ BENCHMARKS = {"agents": agents, "bulk": bulk, "scale": scale, "storm": storm, "t
 def main():
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     programs, words = sys.argv[1], sys.argv[2:] or ["footprint", "dispatch"]
     if words[0] in BENCHMARKS:
         return BENCHMARKS[words[0]].main(programs, words[1:])
