@@ -10,6 +10,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <deque>
+#include <set>
 
 using namespace sallyport;
 using namespace sallyport::agent;
@@ -31,7 +32,8 @@ struct FakeRelay final : Transport {
         tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
         never(executor) {}
 
-  asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint, SteadyTime) override {
+  asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect(Endpoint to, SteadyTime) override {
+    dialled_at.push_back(to_string(to));
     dialled.push_back(std::chrono::steady_clock::now());
     if (hangs) co_await never.wait();
     if (failures > 0) {
@@ -44,14 +46,18 @@ struct FakeRelay final : Transport {
     end.owner.deaf = deaf;
     auto options = patient_options(mux::Side::relay);
     options.times.heartbeat = heartbeat;
+    if (wants > 0) options.self.capabilities.emplace_back(link::kLinks);
+    options.self.links = wants;
+    options.self.addresses = addresses;
     options.times.misses = 1'000'000;  // the agent is the one that judges
     end.session =
         std::make_unique<link::Session>(on, std::move(lines.back().b), std::move(options), end.owner, end.clock);
     tasks.spawn("relay", run_endpoint(end));
     co_return std::move(lines.back().a);
   }
-  void cut() {
-    for (auto& pipe : {lines.back().a_to_b, lines.back().b_to_a}) {
+  void cut() { cut(lines.size() - 1); }
+  void cut(std::size_t line) {
+    for (auto& pipe : {lines[line].a_to_b, lines[line].b_to_a}) {
       pipe->broken = true;
       pipe->touch();
     }
@@ -64,6 +70,9 @@ struct FakeRelay final : Transport {
   bool deaf = false;
   std::chrono::milliseconds heartbeat = 20s;
   bool hangs = false;
+  std::uint32_t wants = 0;  // links of one agent; 0: it does not know of several
+  std::vector<std::string> addresses;
+  std::vector<std::string> dialled_at;
   int failures = 0;
   Errc failure = Errc::unavailable;
   std::vector<std::chrono::steady_clock::time_point> dialled;
@@ -430,5 +439,136 @@ ASYNC_TEST_CASE("a link whose work returned is replaced", "[link]") {
   const bool again = co_await rig.until([&] { return rig.work.links >= 2; });
   CHECK(again);
   rig.work.returns = false;
+  co_await rig.finish();
+}
+
+namespace {
+
+// Rig for an agent and a relay that know of several links.
+struct ManyLinks : Rig {
+  explicit ManyLinks(asio::any_io_executor executor, std::uint32_t wants = 2) : Rig(executor) {
+    settings.session.self.capabilities.emplace_back(link::kLinks);
+    settings.second = 0ms;
+    relay.wants = wants;
+    restart();
+  }
+  asio::awaitable<bool> until_links(std::size_t count) {
+    return until([this, count] { return supervisor().status().links == count; });
+  }
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a second link is dialled when the first is ready, and not before", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.relay.deaf = true;
+  rig.start();
+  const bool greeted = co_await rig.until([&] { return rig.work.links == 1; });
+  REQUIRE(greeted);
+  co_await sleep_for(200ms);  // nothing may happen
+  CHECK(rig.relay.dialled.size() == 1);
+  rig.relay.deaf = false;
+  rig.relay.cut();
+  const bool both = co_await rig.until_links(2);
+  CHECK(both);
+  CHECK(rig.relay.ends[1].session->peer().link == 0);
+  CHECK(rig.relay.ends[2].session->peer().link == 1);
+  CHECK(rig.work.links == 2);  // the jobs of the first one that was ready
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("the agent keeps what the relay wants, what it may itself, and one where either knows no more",
+                "[link][links]") {
+  struct Case {
+    std::uint32_t wants, may;
+    std::size_t kept;
+  };
+  for (const auto& [wants, may, kept] : std::vector<Case>{{2, 2, 2}, {4, 3, 3}, {4, 4, 4}, {1, 4, 1}, {0, 2, 1}}) {
+    INFO(wants << " wanted, " << may << " allowed");
+    ManyLinks rig(co_await asio::this_coro::executor, wants);
+    rig.settings.links = may;
+    rig.restart();
+    rig.start();
+    const bool there = co_await rig.until_links(kept);
+    CHECK(there);
+    co_await sleep_for(50ms);  // nor more
+    CHECK(rig.relay.dialled.size() == kept);
+    co_await rig.finish();
+  }
+}
+
+ASYNC_TEST_CASE("the jobs move to the link that is left, and a new one takes the place of the lost", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.start();
+  bool both = co_await rig.until_links(2);
+  REQUIRE(both);
+  CHECK(rig.work.links == 1);
+  rig.relay.cut(1);  // without jobs
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 3 && rig.supervisor().status().links == 2; });
+  REQUIRE(both);
+  CHECK(rig.work.links == 1);
+  rig.relay.cut(0);
+  const bool moved = co_await rig.until([&] { return rig.work.links == 2; });
+  REQUIRE(moved);
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 4 && rig.supervisor().status().links == 2; });
+  CHECK(both);
+  CHECK(rig.work.links == 2);
+  co_await rig.finish();
+  CHECK(rig.work.states == std::vector{LinkState::connecting, LinkState::ready, LinkState::stopped});
+}
+
+ASYNC_TEST_CASE("links that the relay drains are replaced at once, as no failure", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.settings.backoff = {10s, 60s, 10s, 10s};
+  rig.restart();
+  rig.start();
+  bool both = co_await rig.until_links(2);
+  REQUIRE(both);
+  for (auto& end : rig.relay.ends) end.session->go_away("upgrade", 5s);
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 4 && rig.supervisor().status().links == 2; });
+  CHECK(both);
+  CHECK(rig.supervisor().status().failures == 0);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("links go to the addresses of the relay, and to the configured one when those fail", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.settings.relay = {"configured", 1};
+  rig.relay.addresses = {"a.example:1", "no address", "b.example:2"};
+  rig.restart();
+  rig.start();
+  const bool both = co_await rig.until_links(2);
+  REQUIRE(both);
+  CHECK(rig.relay.dialled_at == std::vector<std::string>{"configured:1", "a.example:1"});
+  rig.relay.failures = 4;
+  rig.relay.cut(0);
+  rig.relay.cut(1);
+  const bool tried = co_await rig.until([&] { return rig.relay.failures == 0; });
+  REQUIRE(tried);
+  const std::set<std::string> asked(rig.relay.dialled_at.begin() + 2, rig.relay.dialled_at.end());
+  CHECK(asked.contains("configured:1"));
+  CHECK(asked.contains("a.example:1"));
+  CHECK(asked.contains("b.example:2"));
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a revoked agent leaves all its links; one that is refused as a copy on one link goes on",
+                "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.start();
+  bool both = co_await rig.until_links(2);
+  REQUIRE(both);
+  rig.relay.ends[1].session->refuse({"quarantined", "an old certificate", 10ms});
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 3 && rig.supervisor().status().links == 2; });
+  REQUIRE(both);
+  CHECK(rig.work.disowned.empty());
+  rig.relay.ends[0].session->refuse({"revoked", "not any more", 0ms});
+  const bool refused = co_await rig.until_state(LinkState::refused);
+  REQUIRE(refused);
+  const bool left = co_await rig.until([&] { return rig.relay.ends[2].end.has_value(); });
+  CHECK(left);
+  CHECK(rig.work.disowned == "revoked");
+  co_await sleep_for(300ms);  // longer than any back-off here
+  CHECK(rig.relay.dialled.size() == 3);
   co_await rig.finish();
 }
