@@ -13,14 +13,33 @@ using std::chrono::seconds;
 
 Value count(std::uint64_t number) { return Value(static_cast<std::int64_t>(number)); }
 
-Value link_value(const agent::LinkStatus& link, const agent::Endpoint& relay, SteadyTime now) {
+Value seconds_since(SteadyTime since, SteadyTime now) {
+  return count(std::chrono::duration_cast<seconds>(now - since).count());
+}
+
+Value link_value(const agent::LinkStatus& link, const agent::WayFacts& way, SteadyTime now) {
   ValueMap map{{Value("state"), Value(agent::to_string(link.state))},
-               {Value("for_seconds"), count(std::chrono::duration_cast<seconds>(now - link.since).count())},
-               {Value("failures"), count(link.failures)},
-               {Value("relay"), Value(agent::to_string(relay))}};
-  if (!link.relay_software.empty()) map.emplace(Value("relay_software"), Value(link.relay_software));
-  if (!link.last_problem.empty()) map.emplace(Value("last_problem"), Value(link.last_problem));
-  if (!link.disowned.empty()) map.emplace(Value("disowned"), Value(link.disowned));
+               {Value("for_seconds"), seconds_since(link.since, now)},
+               {Value("failures"), count(link.failures)}};
+  const auto add = [&map](std::string_view name, const std::string& text) {
+    if (!text.empty()) map.emplace(Value(name), Value(text));
+  };
+  add("relay_software", link.relay_software);
+  add("last_problem", link.last_problem);
+  add("disowned", link.disowned);
+  add("inspector", way.inspector);
+  if (way.way) map.emplace(Value("way"), Value(*way.way == agent::Way::direct ? "direct" : "websocket"));
+  if (link.clock_ahead) map.emplace(Value("clock_ahead_ms"), Value(link.clock_ahead->count()));
+  return Value(std::move(map));
+}
+
+Value facts_value(const agent::LinkFacts& facts, SteadyTime now) {
+  ValueMap map{{Value("number"), count(facts.number)},
+               {Value("relay"), Value(agent::to_string(facts.address))},
+               {Value("state"), Value(agent::to_string(facts.state))},
+               {Value("jobs"), Value(facts.carries_jobs)}};
+  if (facts.ready_since) map.emplace(Value("ready_for_seconds"), seconds_since(*facts.ready_since, now));
+  if (facts.round_trip) map.emplace(Value("round_trip_ms"), Value(facts.round_trip->count()));
   return Value(std::move(map));
 }
 
@@ -66,16 +85,27 @@ std::string plural(std::int64_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
-std::string link_line(const Value& link) {
-  auto line = fmt::format("link         {} for {}, {}", text_in(link, "state"), lasting(number_in(link, "for_seconds")),
-                          text_in(link, "relay"));
-  if (const auto software = text_in(link, "relay_software"); !software.empty()) line += fmt::format(" ({})", software);
-  line += '\n';
-  if (const auto disowned = text_in(link, "disowned"); !disowned.empty())
-    line += fmt::format("             the relay refuses this agent: {}\n", disowned);
-  if (const auto problem = text_in(link, "last_problem"); !problem.empty())
-    line += fmt::format("             last problem: {}\n", problem);
-  return line;
+std::string link_lines(const Value& link) {
+  auto lines = fmt::format("link         {} for {}", text_in(link, "state"), lasting(number_in(link, "for_seconds")));
+  const auto add = [&](std::string_view name, std::string_view format) {
+    if (const auto text = text_in(link, name); !text.empty()) lines += fmt::format(fmt::runtime(format), text);
+  };
+  add("relay_software", ", {}");
+  add("way", ", way: {}");
+  lines += '\n';
+  add("disowned", "             the relay refuses this agent: {}\n");
+  add("inspector", "             somebody on the way shows a certificate issued by: {}\n");
+  add("last_problem", "             last problem: {}\n");
+  return lines;
+}
+
+std::string facts_line(const Value& link) {
+  auto line = fmt::format("             {} to {}, {}", number_in(link, "number"), text_in(link, "relay"),
+                          text_in(link, "state"));
+  if (link.find("ready_for_seconds") != nullptr) line += " for " + lasting(number_in(link, "ready_for_seconds"));
+  if (link.find("round_trip_ms") != nullptr)
+    line += fmt::format(", round trip {} ms", number_in(link, "round_trip_ms"));
+  return line + (is_true(link, "jobs") ? ", with the jobs\n" : "\n");
 }
 
 std::string jobs_lines(const Value& jobs) {
@@ -101,7 +131,8 @@ std::string connection_line(const Value& connection) {
 Value status_of(const AgentFigures& figures) {
   const auto& identity = figures.identity;
   ValueList links;
-  for (const auto& link : figures.links) links.push_back(link_value(link, identity.relay, figures.clock.steady()));
+  const auto now = figures.clock.steady();
+  for (const auto& facts : figures.links) links.push_back(facts_value(facts, now));
   const auto up = std::chrono::duration_cast<seconds>(figures.clock.wall() - figures.started).count();
   auto connections = connection_summary(figures.connections, figures.uses);
   return Value(ValueMap{
@@ -113,6 +144,7 @@ Value status_of(const AgentFigures& figures) {
       {Value("organisation"), Value(identity.id.org.value)},
       {Value("group"), Value(identity.group)},
       {Value("certificate_ends_at"), Value(rfc3339(identity.chain.front().not_after()))},
+      {Value("link"), link_value(figures.link, figures.way, now)},
       {Value("links"), Value(std::move(links))},
       {Value("jobs"), jobs_value(figures.engine)},
       {Value("tunnel_connections"), count(figures.tunnel_connections)},
@@ -126,7 +158,8 @@ std::string status_text(const Value& status) {
   text += fmt::format("process      {}, version {}, up for {}\n", number_in(status, "process"),
                       text_in(status, "version"), lasting(number_in(status, "up_seconds")));
   text += fmt::format("certificate  ends {}\n", text_in(status, "certificate_ends_at"));
-  for (const auto& link : list_in(status, "links")) text += link_line(link);
+  if (const auto* link = status.find("link")) text += link_lines(*link);
+  for (const auto& facts : list_in(status, "links")) text += facts_line(facts);
   if (const auto* jobs = status.find("jobs")) text += jobs_lines(*jobs);
   text += fmt::format("tunnels      {}\n", plural(number_in(status, "tunnel_connections"), "connection"));
   for (const auto& connection : list_in(status, "connections")) text += connection_line(connection);
@@ -134,9 +167,8 @@ std::string status_text(const Value& status) {
 }
 
 bool is_linked(const Value& status) {
-  const auto links = list_in(status, "links");
-  return std::ranges::any_of(links, [](const Value& link) { return text_in(link, "state") == "ready"; }) &&
-         std::ranges::all_of(links, [](const Value& link) { return text_in(link, "disowned").empty(); });
+  const auto* link = status.find("link");
+  return link != nullptr && text_in(*link, "state") == "ready" && text_in(*link, "disowned").empty();
 }
 
 }  // namespace sallyport::app

@@ -2,6 +2,7 @@
 
 #include "agent/link/identity.h"
 #include "agent/link/supervisor.h"
+#include "agent/link/ways.h"
 #include "agent/policy/connections.h"
 #include "agent/runner/engine.h"
 
@@ -19,7 +20,9 @@ struct AgentFigures {
   WallTime started{};
   const Clock& clock;
   const agent::Identity& identity;
-  std::vector<agent::LinkStatus> links;
+  const agent::LinkStatus& link;
+  std::vector<agent::LinkFacts> links;
+  agent::WayFacts way;
   runner::Engine::Status engine;
   std::size_t tunnel_connections = 0;
   const policy::Connections& connections;

@@ -116,7 +116,13 @@ void Examination::look_at_link(const agent::Endpoint& relay, const std::string& 
 }
 
 void Examination::tell_of_running(const Value& status) {
-  if (is_linked(status)) return add({"link", Verdict::good, "the agent that runs here is linked"});
+  if (is_linked(status)) {
+    add({"link", Verdict::good, "the agent that runs here is linked"});
+    const auto* ahead = status.find("link")->find("clock_ahead_ms");
+    if (ahead != nullptr && ahead->is(Value::Kind::int64))
+      add(doctor::examine_clock(std::chrono::milliseconds(ahead->as_int())));
+    return;
+  }
   add({"link", Verdict::bad, "the agent that runs here has no link", "see: sallyport-agent status"});
 }
 

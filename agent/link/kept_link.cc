@@ -90,6 +90,14 @@ asio::awaitable<void> KeptLink::work_on_jobs(link::Session& current) {
   if (!current.ended() && !current.draining()) current.stop("the work on this link has ended");
 }
 
+LinkFacts KeptLink::facts() const {
+  LinkFacts facts{.number = number_, .address = address_, .ready_since = ready_since_, .carries_jobs = carries_jobs_};
+  if (stage_ == Stage::ready) facts.state = LinkState::ready;
+  if (stage_ == Stage::draining) facts.state = LinkState::draining;
+  if (session_ != nullptr) facts.round_trip = session_->round_trip();
+  return facts;
+}
+
 asio::awaitable<void> KeptLink::report_ready(link::Session& current) {
   const auto proven = co_await current.wait_until_proven();
   if (!proven || current.draining()) co_return;

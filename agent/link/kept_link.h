@@ -46,6 +46,7 @@ class KeptLink final : public link::SessionOwner {
   link::Session* session() const { return session_; }  // while one lives
   const Endpoint& address() const { return address_; }
   bool carries_jobs() const { return carries_jobs_; }
+  LinkFacts facts() const;
   bool hands_over() const;  // it drains, and relay and agent know several links
   void reconsider_jobs() { jobs_turn_.set(); }
   void drain(std::string reason, std::chrono::milliseconds limit);

@@ -122,6 +122,7 @@ void Supervisor::Impl::give_jobs_back(KeptLink&) {
 void Supervisor::Impl::welcomed(KeptLink& link) {
   const auto& peer = link.session()->peer();
   status.relay_software = peer.software;
+  status.clock_ahead = milliseconds(unix_ms(parts.clock.wall()) - peer.server_time_ms);
   relay_wants = knows(peer, link::kLinks) ? peer.links : 1;
   addresses.clear();
   for (const auto& text : peer.addresses) {
@@ -152,6 +153,14 @@ Supervisor::~Supervisor() = default;
 asio::awaitable<void> Supervisor::run() { return impl_->run(); }
 
 const LinkStatus& Supervisor::status() const { return impl_->status; }
+
+std::vector<LinkFacts> Supervisor::links() const {
+  std::vector<LinkFacts> links;
+  for (const auto& link : impl_->places) {
+    if (link->stage() != Stage::idle) links.push_back(link->facts());
+  }
+  return links;
+}
 
 void Supervisor::stop(std::string message) { impl_->stop(std::move(message)); }
 

@@ -13,7 +13,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace sallyport::agent {
 
@@ -33,8 +35,20 @@ struct LinkStatus {
   std::string last_problem;  // why the last link or attempt ended, "" before the first
   std::string relay_software;
   std::size_t links = 0;  // that are ready
+  // By how much this machine's clock was ahead of the relay's at the last Welcome, a round trip more or less.
+  std::optional<std::chrono::milliseconds> clock_ahead;
   // The relay's code when it disowned this agent ("revoked", "quarantined") and no link was ready since; else "".
   std::string disowned;
+};
+
+// One of the links that live or are being made.
+struct LinkFacts {
+  std::uint32_t number = 0;
+  Endpoint address;
+  LinkState state = LinkState::connecting;  // or ready, or draining
+  std::optional<SteadyTime> ready_since;
+  std::optional<std::chrono::milliseconds> round_trip;
+  bool carries_jobs = false;
 };
 
 // What runs on the links. All calls come on the supervisor's executor.
@@ -88,6 +102,7 @@ class Supervisor {
   boost::asio::awaitable<void> run();
 
   const LinkStatus& status() const;
+  std::vector<LinkFacts> links() const;  // by number
   void stop(std::string message);
   // Tells the relay on every link, lets the channels end, at the latest after `limit`; then run() returns.
   void drain(std::string reason, std::chrono::milliseconds limit);

@@ -45,7 +45,7 @@ def running(world):
     assert code == 0 and "link         ready" in told, (code, told)
     code, told, _ = ask(world, "status", "--json")
     status = json.loads(told)
-    assert code == 0 and status["links"][0]["state"] == "ready" and status["process"] == world.processes["agent"].pid, status
+    assert code == 0 and status["link"]["state"] == status["links"][0]["state"] == "ready" and status["links"][0]["jobs"] and status["process"] == world.processes["agent"].pid, status
     checks, request = findings(world, good=True)
     assert all(verdict == "good" for check in checks for verdict in verdicts(checks, check)), checks
     assert "runs here is linked" in checks["link"][0]["text"] and not request, checks
