@@ -1,5 +1,6 @@
 // The door for agents that come through HTTPS.
 #include "shared/websocket/stream.h"
+#include "tests/support/async_test.h"
 #include "tests/support/memory_stream.h"
 #include "tests/unit/relay/api/world.h"
 
