@@ -272,7 +272,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                                {.relay = relay_address(config, durable.identity),
                                 .session = session_options(),
                                 .backoff = {},
-                                .links = config.agent.links},
+                                .links = config.agent.link.count},
                                {transport, work, &renewer, clock, log}, random_fraction);
 
   const auto started = clock.wall();

@@ -60,6 +60,7 @@ LinkConfig read_link(const yaml::Node& node, yaml::Report& report) {
       fields.problem("web", "bad-url", "`web` must be the https:// address of the relay's web API");
     link.web = *web;
   }
+  link.count = static_cast<std::uint32_t>(fields.integer("count", {1, 4}).value_or(link.count));
   fields.finish();
   return link;
 }
@@ -104,7 +105,6 @@ std::expected<AgentConfig, yaml::Problems> parse_agent_config(std::string_view t
     config.relay = parse_relay_address(*relay);
     if (!config.relay) fields.problem("relay", "bad-address", "`relay` must be host or host:port");
   }
-  config.links = static_cast<std::uint32_t>(fields.integer("links", {1, 4}).value_or(config.links));
   config.state_dir = resolve_path(fields.text("state_dir").value_or(config.state_dir), directory);
   if (const auto* proxy = fields.mapping("proxy")) config.proxy = read_proxy(*proxy, report, directory);
   if (const auto* link = fields.mapping("link")) config.link = read_link(*link, report);

@@ -31,7 +31,8 @@ struct ProxyConfig {
 struct LinkConfig {
   enum class Via { automatic, direct, websocket };
   Via via = Via::automatic;
-  std::string web;  // overrides the URL of the web API learnt at enrolment; "" for that one
+  std::string web;          // overrides the URL of the web API learnt at enrolment; "" for that one
+  std::uint32_t count = 2;  // links at the same time, if the relay wants as many
 };
 
 struct AgentLimits {
@@ -44,7 +45,6 @@ struct AgentLimits {
 // agent.yaml: how this agent runs. Nothing in it widens what a recipe may do.
 struct AgentConfig {
   std::optional<RelayAddress> relay;  // overrides the address learnt at enrolment
-  std::uint32_t links = 2;            // to the relay at the same time, if it wants as many
   std::string state_dir = "/var/lib/sallyport-agent";
   ProxyConfig proxy;
   LinkConfig link;

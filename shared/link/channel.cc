@@ -37,7 +37,7 @@ asio::awaitable<Result<void>> wait_for_more(std::shared_ptr<ChannelState> state)
   if (state->core->ended.is_set()) co_return std::unexpected(state->core->ended_error());
   const auto cancelled = [](auto now) { return now.cancelled() != asio::cancellation_type::none; };
   if (!cancelled(co_await asio::this_coro::cancellation_state)) co_await state->waits().readable.wait();
-  if (state->core->ended.is_set() && state->waits().readable.is_set()) co_return Result<void>();
+  if (state->core->ended.is_set() && state->core->mux.readable(state->number)) co_return Result<void>();
   if (cancelled(co_await asio::this_coro::cancellation_state))
     co_return fail(Errc::cancelled, "the read was cancelled");
   co_return Result<void>();

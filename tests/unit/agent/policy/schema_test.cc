@@ -62,7 +62,7 @@ Names policy_keys(std::string_view text) { return known(parse_policy(text, "poli
 TEST_CASE("agent.schema.json has the reader's keys", "[policy][schema]") {
   const auto published = schema("agent");
   CHECK(agent("qqqqqqqqqq: 1") == properties(published, {}));
-  for (std::string part : {"proxy", "limits", "log"}) {
+  for (std::string part : {"proxy", "link", "limits", "log"}) {
     INFO(part);
     CHECK(agent(part + ": {qqqqqqqqqq: 1}") == properties(published, {"properties", part}));
   }

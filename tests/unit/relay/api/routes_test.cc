@@ -86,7 +86,11 @@ std::string body_of(const Route& route, const Targets& targets) {
 }
 
 Ask ask_for(const Route& route, const Targets& targets, std::string token) {
-  return {std::string(to_string(route.method)), path_of(route, targets), std::move(token), body_of(route, targets)};
+  Ask ask{std::string(to_string(route.method)), path_of(route, targets), std::move(token), body_of(route, targets)};
+  if (route.id == "open_link")
+    ask.headers = {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
+                   "Sec-WebSocket-Protocol: sallyport.link.v1"};
+  return ask;
 }
 
 // Every row of every table but the ledgers', as text.

@@ -79,8 +79,10 @@ TEST_CASE("what init writes is what is read", "[app]") {
   CHECK(again->log_level == LogLevel::error);
 }
 
-TEST_CASE("one address for people and agents is refused before either is listened on", "[app]") {
-  const auto settings = load("api: {listen: 127.0.0.1:9443}\nlink: {listen: 127.0.0.1:9443}\n");
+TEST_CASE("people and agents have a port each, or exactly the same one", "[app]") {
+  CHECK(load("api: {listen: 127.0.0.1:9443}\nlink: {listen: 127.0.0.1:9443}\n"));
+  const auto settings =
+      load("api: {listen: 127.0.0.1:9443, url: \"https://r:9443\"}\nlink: {listen: 0.0.0.0:9443, address: r:9443}\n");
   REQUIRE_FALSE(settings);
   CHECK_THAT(settings.error().message,
              Catch::StartsWith("relay.yaml: ") && Catch::Contains("api.listen or link.listen"));

@@ -212,9 +212,9 @@ TEST_CASE("a connection of a tunnel goes where the jobs are not, and where there
   const std::vector<Case> cases = {{"all idle", 0, 0, 0, true, '2'},
                                    {"the fewest channels", 0, 5, 4, true, '3'},
                                    {"one drains", 0, 5, 0, false, '2'},
-                                   {"one is full", 0, 184, 3, true, '3'},
-                                   {"only the jobs' link has room", 7, 184, 184, true, '1'},
-                                   {"none has room: the agent says so", 190, 184, 185, true, '2'}};
+                                   {"one is full", 0, 1'000, 3, true, '3'},
+                                   {"only the jobs' link has room", 7, 1'000, 1'000, true, '1'},
+                                   {"none has room: the agent says so", 1'010, 1'000, 1'001, true, '2'}};
   for (const auto& one : cases) {
     INFO(one.what);
     Links links;
