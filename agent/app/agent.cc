@@ -63,21 +63,6 @@ std::set<std::string, std::less<>> names_of(const policy::Connections& connectio
   return names;
 }
 
-agent::Via via_of(const policy::LinkConfig& link) {
-  switch (link.via) {
-    case policy::LinkConfig::Via::direct: return agent::Via::direct;
-    case policy::LinkConfig::Via::websocket: return agent::Via::websocket;
-    case policy::LinkConfig::Via::automatic: break;
-  }
-  return agent::Via::automatic;
-}
-
-// `link.web` of agent.yaml goes before the address learnt at enrolment.
-Result<std::optional<agent::WebAddress>> web_address(const policy::Config& config) {
-  if (config.agent.link.web.empty()) return std::nullopt;
-  return agent::parse_web_address(config.agent.link.web);
-}
-
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
 
 link::SessionOptions session_options() {
@@ -198,6 +183,20 @@ asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, 
 
 }  // namespace
 
+agent::Via via_of(const policy::LinkConfig& link) {
+  switch (link.via) {
+    case policy::LinkConfig::Via::direct: return agent::Via::direct;
+    case policy::LinkConfig::Via::websocket: return agent::Via::websocket;
+    case policy::LinkConfig::Via::automatic: break;
+  }
+  return agent::Via::automatic;
+}
+
+Result<agent::WebAddress> web_address(const policy::Config& config, const agent::Identity& identity) {
+  if (!config.agent.link.web.empty()) return agent::parse_web_address(config.agent.link.web);
+  return agent::web_of(identity, relay_address(config, identity));
+}
+
 agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity) {
   if (!config.agent.relay) return identity.relay;
   return {config.agent.relay->host, config.agent.relay->port};
@@ -264,7 +263,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(proxy, agent::process_environment);
-  SP_TRY(auto web, web_address(config));
+  SP_TRY(auto web, web_address(config, durable.identity));
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
   agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "agent/link/identity.h"
+#include "agent/link/way_choice.h"
+#include "agent/link/websocket.h"
 #include "agent/policy/config.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -21,6 +23,11 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
 
 // `relay` of agent.yaml goes before the address learnt at enrolment.
 agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity);
+
+// `link.via` and `link.web` of agent.yaml; without `web` what was learnt at enrolment, and without that the relay
+// itself.
+agent::Via via_of(const policy::LinkConfig& link);
+Result<agent::WebAddress> web_address(const policy::Config& config, const agent::Identity& identity);
 
 // What a proxy setting of agent.yaml means to the dialer: a URL, "none", or "" for the environment.
 Result<std::string> proxy_text(const policy::ProxyConfig& proxy);

@@ -2,6 +2,8 @@
 
 #include "agent/app/engine_on_link.h"
 
+#include "shared/base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +12,8 @@ namespace sallyport::app {
 namespace {
 
 using std::chrono::seconds;
+
+constexpr std::size_t kLongestText = 1'000;
 
 Value count(std::uint64_t number) { return Value(static_cast<std::int64_t>(number)); }
 
@@ -55,7 +59,7 @@ Value jobs_value(const runner::Engine::Status& engine) {
 
 std::string text_in(const Value& status, std::string_view name) {
   const auto* found = status.find(name);
-  return found != nullptr && found->is(Value::Kind::string) ? found->as_string() : "";
+  return found != nullptr && found->is(Value::Kind::string) ? for_terminal(found->as_string(), kLongestText) : "";
 }
 
 std::int64_t number_in(const Value& status, std::string_view name) {

@@ -8,7 +8,10 @@
 #include "agent/app/system_visits.h"
 #include "agent/doctor/host.h"
 #include "agent/doctor/network.h"
+#include "agent/doctor/second_way.h"
 #include "agent/link/dialer.h"
+#include "agent/link/transport.h"
+#include "agent/link/ways.h"
 #include "agent/platform/host_name.h"
 #include "agent/platform/state_lock.h"
 #include "shared/async/run.h"
@@ -26,6 +29,7 @@ using doctor::Finding;
 using doctor::Verdict;
 namespace {
 
+constexpr int kStandardError = 2;
 constexpr std::chrono::seconds kForSystem{5};
 constexpr std::chrono::seconds kForLink{15};
 
@@ -68,7 +72,8 @@ class Examination {
     for (auto& finding : findings) add(std::move(finding));
   }
   void look_at_network();
-  void look_at_link(const agent::Endpoint& relay, const std::string& proxy);
+  bool look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
+  void look_at_link(const agent::Endpoint& relay, const std::string& proxy, const agent::WebAddress& web);
   void tell_of_running(const Value& status);
 
   policy::Config config_;
@@ -84,26 +89,44 @@ void Examination::look_at_network() {
   const auto proxy = proxy_text(config_.agent.proxy);
   if (!proxy) return add({"proxy", Verdict::bad, proxy.error().message});
   const auto relay = relay_address(config_, *identity_);
-  auto journey = ask(doctor::examine_network({.relay = relay,
-                                              .proxy = *proxy,
-                                              .environment = agent::process_environment,
-                                              .root_pin = identity_->root.key_pin(),
-                                              .host_name = with_valid_utf8(platform::host_name())},
-                                             clock_));
-  const bool met = !doctor::Report{.findings = journey.findings}.healthy();
-  add_all(std::move(journey.findings));
-  report_.request = std::move(journey.request);
+  const auto web = web_address(config_, *identity_);
+  if (!web) return add({"configuration", Verdict::bad, web.error().message, "correct `link.web` in agent.yaml"});
+  const doctor::Journey journey{.relay = relay,
+                                .proxy = *proxy,
+                                .environment = agent::process_environment,
+                                .root_pin = identity_->root.key_pin(),
+                                .host_name = with_valid_utf8(platform::host_name())};
+  const bool met = look_at_ways(journey, *web);
   const auto status = ask_status(config_.agent);
   if (status) return tell_of_running(*status);
-  if (met) return add({"link", Verdict::skipped, "not looked at: the relay was not reached"});
-  look_at_link(relay, *proxy);
+  if (!met) return add({"link", Verdict::skipped, "not looked at: the relay was not reached"});
+  look_at_link(relay, *proxy, *web);
 }
 
-void Examination::look_at_link(const agent::Endpoint& relay, const std::string& proxy) {
+// True: a way leads to the relay.
+bool Examination::look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web) {
+  doctor::NetworkReport direct;
+  std::optional<Finding> second;
+  const auto via = via_of(config_.agent.link);
+  if (via != agent::Via::websocket) direct = ask(doctor::examine_network(journey, clock_));
+  if (via != agent::Via::direct) second = ask(doctor::examine_websocket(journey, web, clock_));
+  if (second && via == agent::Via::automatic) doctor::weigh_ways(direct, *second);
+  const bool open = second && second->verdict == Verdict::good;
+  if (second) direct.findings.push_back(*std::move(second));
+  const bool met = open || doctor::Report{.findings = direct.findings}.healthy();
+  add_all(std::move(direct.findings));
+  report_.request = std::move(direct.request);
+  return met;
+}
+
+void Examination::look_at_link(const agent::Endpoint& relay, const std::string& proxy, const agent::WebAddress& web) {
   const auto lock = platform::StateLock::take(config_.agent.state_dir);
   if (!lock) return add({"link", Verdict::note, lock.error().message});
   const agent::Dialer dialer(proxy, agent::process_environment);
-  agent::TlsTransport transport(dialer, identities_, clock_);
+  FdSink sink(kStandardError);
+  const Log log(sink, clock_, LogLevel::error);
+  agent::Ways ways({dialer, clock_, log}, via_of(config_.agent.link), {}, [] { return 0.5; });
+  agent::WayTransport transport(ways, identities_, clock_, web);
   const auto visit = ask(visit_relay(transport, relay, to_json(connection_summary(config_.connections, {})), clock_,
                                      std::chrono::steady_clock::now() + kForLink));
   if (!visit)

@@ -1,10 +1,15 @@
 #include "agent/doctor/finding.h"
 
+#include "shared/base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace sallyport::doctor {
+namespace {
+constexpr std::size_t kLongestText = 2'000;
+}
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
@@ -21,10 +26,11 @@ bool Report::healthy() const { return std::ranges::find(findings, Verdict::bad, 
 std::string report_text(const Report& report) {
   std::string text;
   for (const auto& [check, verdict, what, advice] : report.findings) {
-    text += fmt::format("{:<8} {:<12} {}\n", to_string(verdict), check, what);
-    if (!advice.empty()) text += fmt::format("{:21} -> {}\n", "", advice);
+    text += fmt::format("{:<8} {:<12} {}\n", to_string(verdict), check, for_terminal(what, kLongestText));
+    if (!advice.empty()) text += fmt::format("{:21} -> {}\n", "", for_terminal(advice, kLongestText));
   }
-  if (!report.request.empty()) text += fmt::format("\nFor those who run the network:\n  {}\n", report.request);
+  if (!report.request.empty())
+    text += fmt::format("\nFor those who run the network:\n  {}\n", for_terminal(report.request, kLongestText));
   const auto bad = std::ranges::count(report.findings, Verdict::bad, &Finding::verdict);
   text += bad == 0 ? "\nNothing is in the agent's way.\n" : fmt::format("\n{} of these are in the agent's way.\n", bad);
   return text;

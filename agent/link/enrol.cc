@@ -2,6 +2,7 @@
 
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
+#include "shared/base/utf8.h"
 #include "shared/crypto/signing_request.h"
 #include "shared/link/message_bytes.h"
 #include "shared/mux/frame.h"
@@ -22,13 +23,6 @@ Errc errc_of(const std::string& code) {
   if (code == "csr" || code == "invalid") return Errc::invalid;
   if (code == "overloaded" || code == "unavailable") return Errc::unavailable;
   return Errc::unauthenticated;
-}
-
-// What the other side says goes to a terminal: bounded, and without control characters.
-std::string for_people(std::string_view text, std::size_t limit) {
-  std::string shown(text.substr(0, limit));
-  std::ranges::replace_if(shown, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return shown;
 }
 
 Result<Bytes> request_frame(const crypto::EnrolmentString& parts, const EnrolSettings& settings,
@@ -98,8 +92,8 @@ Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypt
                                   crypto::PrivateKey key) {
   if (!response.error_code().empty()) {
     return fail(errc_of(response.error_code()),
-                fmt::format("the relay refused the enrolment ({}): {}", for_people(response.error_code(), 32),
-                            for_people(response.error_message(), 500)));
+                fmt::format("the relay refused the enrolment ({}): {}", for_terminal(response.error_code(), 32),
+                            for_terminal(response.error_message(), 500)));
   }
   SP_TRY(auto root, crypto::Certificate::from_der(as_bytes(response.root_der())));
   if (root.key_pin() != parts.root_pin)

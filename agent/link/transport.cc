@@ -14,12 +14,12 @@ Result<tls::ClientContext> context_of(const Identity& identity, const Clock& clo
   return tls::make_link_client_context({identity.chain, identity.key, identity.root}, clock);
 }
 
+}  // namespace
+
 WebAddress web_of(const Identity& identity, const Endpoint& relay) {
   if (auto named = parse_web_address(identity.web)) return *std::move(named);
   return {relay, ""};
 }
-
-}  // namespace
 
 asio::awaitable<Result<std::unique_ptr<ByteStream>>> TlsTransport::connect(Endpoint relay, SteadyTime deadline) {
   SP_CO_TRY(const auto identity, identities_.load());

@@ -36,6 +36,9 @@ class TlsTransport final : public Transport {
   const Clock& clock_;
 };
 
+// The relay's web API as the identity names it, or the relay's own address: one port may serve both.
+WebAddress web_of(const Identity& identity, const Endpoint& relay);
+
 // The same by whichever way leads to the relay. `web` goes before the address of the web API that the identity names;
 // without both, the relay's own address is taken for it: one port may serve both.
 class WayTransport final : public Transport {

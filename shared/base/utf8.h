@@ -14,6 +14,10 @@ std::string escaped_utf8(std::string_view text);
 // At most `limit` bytes of valid UTF-8, cut at a character's boundary, and "..." when something is missing.
 std::string shortened(std::string text, std::size_t limit);
 
+// For a terminal: at most `limit` bytes, with "?" for each control character (C0, DEL, C1) and each one that turns the
+// text after it around.
+std::string for_terminal(std::string_view text, std::size_t limit);
+
 // Whether valid UTF-8 has a control character (C0, DEL, C1), or one that turns the text after it around (U+202A to
 // U+202E, U+2066 to U+2069): what a terminal or a reader could be led astray by.
 bool steers_text(std::string_view text);

@@ -1,6 +1,7 @@
 #include "agent/app/link_visit.h"
 #include "agent/doctor/host.h"
 #include "agent/doctor/network.h"
+#include "agent/doctor/second_way.h"
 #include "tests/link/agent/tinyproxy.h"
 #include "tests/link/doctor/bad_line.h"
 #include "tests/link/relay/gateway_rig.h"
@@ -205,4 +206,26 @@ TEST_CASE("a state directory is looked at and not made", "[doctor]") {
   CHECK(doctor::examine_state(missing).verdict != Verdict::bad);
   std::filesystem::permissions(missing, std::filesystem::perms::all);
   CHECK(doctor::examine_state(missing).verdict == Verdict::bad);
+}
+
+TEST_CASE("of two ways that an agent may take one is enough", "[doctor]") {
+  const doctor::Finding fine{"tls", Verdict::good, "met"}, blocked{"route", Verdict::bad, "no", "ask"};
+  doctor::NetworkReport direct{{blocked, fine}, "Please allow"};
+  doctor::Finding second{"websocket", Verdict::good, "met"};
+  weigh_ways(direct, second);
+  CHECK(direct.findings[0].verdict == Verdict::note);
+  CHECK(direct.findings[1].verdict == Verdict::good);
+  CHECK(direct.request.empty());
+
+  direct = {{fine}, ""};
+  second.verdict = Verdict::bad;
+  weigh_ways(direct, second);
+  CHECK(second.verdict == Verdict::note);
+
+  direct = {{blocked}, "Please allow"};
+  second.verdict = Verdict::bad;
+  weigh_ways(direct, second);
+  CHECK(direct.findings[0].verdict == Verdict::bad);
+  CHECK(second.verdict == Verdict::bad);
+  CHECK(direct.request == "Please allow");
 }

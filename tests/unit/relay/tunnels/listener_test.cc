@@ -28,15 +28,19 @@ TEST_CASE("why a port cannot be opened is said with what to do", "[tunnels]") {
   }
 }
 
+// Another program may have the IPv4 port already: then another port is tried.
 TEST_CASE("an IPv6 listener leaves the IPv4 port to others", "[tunnels]") {
   boost::asio::io_context loop;
-  auto v6 = listen_on(loop.get_executor(), {"::", 0});
-  if (!v6) {
-    WARN("this machine has no IPv6: " << v6.error().message);
-    return;
+  bool both = false;
+  for (int i = 0; i < 10 && !both; ++i) {
+    const auto v6 = listen_on(loop.get_executor(), {"::", 0});
+    if (!v6) {
+      WARN("this machine has no IPv6: " << v6.error().message);
+      return;
+    }
+    both = listen_on(loop.get_executor(), {"0.0.0.0", v6->local_endpoint().port()}).has_value();
   }
-  const auto v4 = listen_on(loop.get_executor(), {"0.0.0.0", v6->local_endpoint().port()});
-  CHECK(v4.has_value());
+  CHECK(both);
 }
 
 TEST_CASE("addresses as people write them", "[tunnels]") {

@@ -4,6 +4,16 @@
 
 using namespace sallyport;
 
+TEST_CASE("what others say reaches a terminal without what steers it", "[base]") {
+  CHECK(for_terminal("plain \xC3\xA9 text", 100) == "plain \xC3\xA9 text");
+  CHECK(for_terminal("\x1b[2Jgone\r\n\x7f", 100) == "?[2Jgone???");
+  CHECK(for_terminal("\xC2\x9B"
+                     "2J \xE2\x80\xAEtxt",
+                     100) == "?2J ?txt");
+  CHECK(for_terminal("\xff", 100) == "\xEF\xBF\xBD");
+  CHECK(for_terminal("0123456789", 4) == "0123...");
+}
+
 TEST_CASE("bytes that are no text are replaced or escaped, and the rest stays", "[base]") {
   CHECK(with_valid_utf8("gr\xC3\xBC\xDF"
                         "e") ==
