@@ -162,6 +162,14 @@ def main():
         assert sum(map(len, sessions.values())) > 2 * TRANSFER
         assert is_tls(sessions[True][:1 << 16]) and is_tls(sessions[False][:1 << 16]), "something that is not TLS went through"
 
+        # And the operator is told: linked, and who reads along; the direct way is no fault then.
+        status = json.loads(world.run("sallyport-agent", "status", "--json", "--config", world.dir / "agent"))
+        assert status["link"]["way"] == "websocket" and "mitmproxy" in status["link"]["inspector"], status
+        report = json.loads(world.run("sallyport-agent", "doctor", "--json", "--config", world.dir / "agent"))
+        told = {finding["check"]: finding for finding in report["findings"]}
+        assert report["healthy"] and "request" not in report, report
+        assert told["tls"]["verdict"] == "note" and "mitmproxy" in told["websocket"]["text"], report
+
         # Only directly: no link. The proxy's certificate is of a kind that the handshake does not even take.
         world.kill("agent")
         with open(world.dir / "agent/agent.yaml", "a") as settings:
