@@ -78,6 +78,13 @@ link::SessionOptions session_options() {
   return options;
 }
 
+runner::EngineOptions engine_options(const policy::AgentLimits& limits) {
+  runner::EngineOptions options{.agent = {platform::host_name()}};
+  options.slots = limits.slots;
+  options.workers = limits.worker_threads;
+  return options;
+}
+
 struct Durable {
   platform::StateLock lock;
   agent::FileIdentityStore identities;
@@ -245,9 +252,6 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
-  runner::EngineOptions options{.agent = {platform::host_name()}};
-  options.slots = config.agent.limits.slots;
-  options.workers = config.agent.limits.worker_threads;
   runner::EngineParts parts{.journal = journal,
                             .spool = *durable.spool,
                             .actions = toolbox.actions(),
@@ -258,7 +262,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .boot_clock = boot_clock,
                             .log = log,
                             .connections = names_of(config.connections)};
-  runner::Engine engine(loop.get_executor(), std::move(parts), options);
+  runner::Engine engine(loop.get_executor(), std::move(parts), engine_options(config.agent.limits));
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
