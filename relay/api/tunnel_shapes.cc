@@ -23,12 +23,14 @@ Value texts(const std::vector<std::string>& all) {
 
 std::vector<std::string> words_of(const domain::TunnelAccess& access) {
   std::vector<std::string> words;
+  words.reserve(access.roles.size());
   for (const auto role : access.roles) words.emplace_back(to_string(role));
   return words;
 }
 
 std::vector<std::string> ids_of(const domain::TunnelAccess& access) {
   std::vector<std::string> ids;
+  ids.reserve(access.tokens.size());
   for (const auto& token : access.tokens) ids.push_back(token.value);
   return ids;
 }
