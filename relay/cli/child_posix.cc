@@ -21,6 +21,7 @@ constexpr int kSignalled = 128;
 
 Result<pid_t> spawn(std::vector<std::string>& words) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawnattr_t attributes;

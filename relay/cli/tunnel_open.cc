@@ -76,6 +76,7 @@ void Opening::listening(const tcp::endpoint& where) {
     context_.complain(fmt::format("whoever can reach {} can use this tunnel in your name", host));
   if (!command_.empty()) {
     std::vector<std::string> words;
+    words.reserve(command_.size());
     for (const auto& word : command_) words.push_back(with_places(word, host, port));
     return tasks_.spawn("command", run_command(std::move(words)));
   }

@@ -53,7 +53,7 @@ const tls::PeerIdentity& identity_of(const tls::SecureStream& stream) {
 }  // namespace
 
 AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_ptr<tls::SecureStream> stream,
-                           std::string address, SessionServices services, SessionLimits limits)
+                           std::string address, SessionServices services, const SessionLimits& limits)
     : executor_(executor),
       services_(services),
       limits_(limits),

@@ -41,7 +41,7 @@ struct SessionLimits {
 class AgentSession final : public link::SessionOwner, public jobs::PingedLink, public LiveLink {
  public:
   AgentSession(const boost::asio::any_io_executor& executor, std::unique_ptr<tls::SecureStream> stream,
-               std::string address, SessionServices services, SessionLimits limits = {});
+               std::string address, SessionServices services, const SessionLimits& limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
   void go_away(std::string reason, std::chrono::milliseconds drain);

@@ -72,7 +72,8 @@ class Gateway::Entry {
   std::list<AgentSession*>::iterator at_;
 };
 
-Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::ServerContext context, GatewayLimits limits)
+Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::ServerContext context,
+                 const GatewayLimits& limits)
     : executor_(executor),
       parts_(parts),
       context_(std::move(context)),

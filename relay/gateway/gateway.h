@@ -37,7 +37,7 @@ class Gateway {
   };
 
   Gateway(const boost::asio::any_io_executor& executor, Parts parts, tls::ServerContext context,
-          GatewayLimits limits = {});
+          const GatewayLimits& limits = {});
   ~Gateway();
 
   // Errc::unavailable or conflict: the address cannot be listened on, and why.
