@@ -24,7 +24,10 @@ struct EngineBio {
   }
 
   static int write(BIO* bio, const char* bytes, std::size_t size, std::size_t* taken) {
-    auto& output = engine(bio).output_;
+    auto& self = engine(bio);
+    auto& output = self.output_;
+    if (self.reading_) self.answers_ += size;
+    if (self.answers_ > kMaxAnswers) return 0;
     const auto span = as_bytes({bytes, size});
     output.insert(output.end(), span.begin(), span.end());
     *taken = size;
@@ -106,7 +109,10 @@ Error TlsEngine::broken(int outcome) {
 Result<TlsEngine::Got> TlsEngine::read(std::span<std::byte> into) {
   ERR_clear_error();
   std::size_t size = 0;
+  reading_ = true;
   const int outcome = SSL_read_ex(ssl_.get(), into.data(), into.size(), &size);
+  reading_ = false;
+  if (answers_ > kMaxAnswers) return fail(Errc::exhausted, "the peer provokes answers that it does not read");
   if (outcome == 1) return Got{Got::Kind::data, size};
   switch (SSL_get_error(ssl_.get(), outcome)) {
     case SSL_ERROR_WANT_READ: return Got{Got::Kind::want_input, 0};
@@ -137,6 +143,7 @@ void TlsEngine::sent(std::size_t size) {
   if (output_.size() < kSmallOutput) output_ = Bytes();
   output_.clear();
   sent_ = 0;
+  if (answers_ <= kMaxAnswers) answers_ = 0;
 }
 
 Result<Bytes> TlsEngine::export_keying_material(std::string_view label, std::size_t length) const {

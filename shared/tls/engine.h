@@ -19,6 +19,7 @@ class RawSource {
 };
 
 inline constexpr std::size_t kWritePiece = 64u << 10;
+inline constexpr std::size_t kMaxAnswers = 64u << 10;
 
 // One TLS session as a state machine: pulls from `source`, leaves what must be sent in output(). No IO, no waiting. Not
 // movable (OpenSSL keeps its address); `source` and the context outlive it.
@@ -37,7 +38,9 @@ class TlsEngine {
     Kind kind = Kind::want_input;
     std::size_t size = 0;
   };
-  Result<Got> read(std::span<std::byte> into);           // closed: the peer's close_notify
+  // closed: the peer's close_notify. Errc::exhausted: the peer has provoked kMaxAnswers bytes of answers (to key
+  // updates) since output() was empty last, whoever is to flush them.
+  Result<Got> read(std::span<std::byte> into);
   Result<void> write(std::span<const std::byte> bytes);  // at most kWritePiece at a time
   void send_close_notify();
 
@@ -61,6 +64,8 @@ class TlsEngine {
   RawInput::Status last_input_ = RawInput::Status::would_block;
   Bytes output_;
   std::size_t sent_ = 0;
+  std::size_t answers_ = 0;  // bytes of output_ that read() has put there
+  bool reading_ = false;
   SslOwner ssl_;
 };
 

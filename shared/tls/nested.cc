@@ -13,8 +13,7 @@ using asio::awaitable;
 namespace {
 
 constexpr std::size_t kReadSize = 16u << 10;
-constexpr std::size_t kMaxUnsent = 64u << 10;  // answers to the peer's key updates that nobody has flushed
-constexpr std::chrono::seconds kLinger{1};     // for an alert to reach the peer
+constexpr std::chrono::seconds kLinger{1};  // for an alert to reach the peer
 
 Error cancelled() { return {Errc::cancelled, "the stream was closed or the operation cancelled"}; }
 
@@ -143,9 +142,6 @@ awaitable<Result<std::size_t>> NestedTlsStream::read_some(std::span<std::byte> i
   for (;;) {
     if (self->closed) co_return std::unexpected(cancelled());
     SP_CO_TRY(const auto got, self->engine.read(into));
-    if (!self->writing && self->engine.output().size() > kMaxUnsent) {
-      co_return fail(Errc::exhausted, "the peer provokes answers that it does not read");
-    }
     if (got.kind == TlsEngine::Got::Kind::closed) co_return 0;
     if (got.kind == TlsEngine::Got::Kind::data) co_return got.size;
     self->inbox = Bytes();

@@ -15,9 +15,8 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::size_t kTurn = 128u << 10;      // bytes before other work of the loop gets its turn
-constexpr std::size_t kMaxUnsent = 64u << 10;  // answers to the peer's key updates that nobody has flushed
-constexpr std::chrono::seconds kLinger{1};     // for an alert to reach the peer
+constexpr std::size_t kTurn = 128u << 10;   // bytes before other work of the loop gets its turn
+constexpr std::chrono::seconds kLinger{1};  // for an alert to reach the peer
 
 Error cancelled() { return {Errc::cancelled, "the stream was closed or the operation cancelled"}; }
 Error broke(const boost::system::error_code& why) {
@@ -228,9 +227,6 @@ awaitable<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
       [[maybe_unused]] const auto sent = self->flush_some();
     }
     if (!got) co_return std::unexpected(got.error());
-    if (!self->writing && self->engine.output().size() > kMaxUnsent) {
-      co_return fail(Errc::exhausted, "the peer provokes answers that it does not read");
-    }
     if (got->kind == TlsEngine::Got::Kind::closed) co_return 0;
     if (got->kind == TlsEngine::Got::Kind::data) {
       self->turn += got->size;

@@ -31,12 +31,21 @@ struct Wire final : tls::RawSource {
   bool ended = false;
 };
 
+constexpr int kSeen = 0;  // of the context's data: where note_session() leaves its session
+
+void note_session(const SSL* ssl, int where, int) {
+  if (where == SSL_CB_HANDSHAKE_DONE) {
+    *static_cast<SSL**>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), kSeen)) = const_cast<SSL*>(ssl);
+  }
+}
+
 struct Engines {
   explicit Engines(const Pki& pki, std::size_t grain = 1u << 20)
       : up(grain),
         down(grain),
+        agent_context(sallyport::test::agent_context(pki).core()),
         relay(relay_context(pki).core(), "", up),
-        agent(agent_context(pki).core(), "relay.test", down) {}
+        agent(agent_context, "relay.test", down) {}
 
   void shake_hands() {
     auto agent_step = TlsEngine::Step::want_input;
@@ -54,6 +63,7 @@ struct Engines {
 
   Wire up;
   Wire down;
+  std::shared_ptr<const tls::ContextCore> agent_context;
   TlsEngine relay;
   TlsEngine agent;
 };
@@ -88,6 +98,58 @@ TEST_CASE("an engine keeps no output buffer once everything has been sent", "[tl
   CHECK(engines.agent.output().size() > tls::kWritePiece - 10);
   engines.agent.sent(engines.agent.output().size());
   CHECK(engines.agent.output().empty());
+}
+
+TEST_CASE("answers to key updates end the session when too many wait, whoever is to flush them", "[tls]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  for (const bool flushed_in_part : {false, true}) {
+    INFO("flushed in part: " << flushed_in_part);
+    Engines engines(pki);
+    SSL* agent = nullptr;
+    SSL_CTX_set_ex_data(engines.agent_context->ssl.get(), kSeen, static_cast<void*>(&agent));
+    SSL_CTX_set_info_callback(engines.agent_context->ssl.get(), note_session);
+    engines.shake_hands();
+    REQUIRE(agent != nullptr);
+    REQUIRE(engines.relay.write(Bytes(tls::kWritePiece)));  // which the agent does not take
+    const auto own = engines.relay.output().size();
+    Result<TlsEngine::Got> got = TlsEngine::Got{};
+    std::size_t largest = 0;
+    for (int i = 0; i < 10'000 && got; ++i) {
+      SSL_key_update(agent, SSL_KEY_UPDATE_REQUESTED);
+      REQUIRE(engines.agent.write(as_bytes("x")));
+      engines.up.take_from(engines.agent);
+      std::byte buffer[16];
+      got = engines.relay.read(buffer);
+      if (flushed_in_part && i % 500 == 0) engines.relay.sent(engines.relay.output().size() / 2);
+      largest = std::max(largest, engines.relay.output().size());
+    }
+    REQUIRE_FALSE(got);
+    CHECK(got.error().code == Errc::exhausted);
+    CHECK(largest <= own + tls::kMaxAnswers);
+    engines.relay.sent(engines.relay.output().size());
+    std::byte buffer[16];
+    CHECK_FALSE(engines.relay.read(buffer));
+  }
+}
+
+TEST_CASE("a peer that reads the answers may update its keys as often as it likes", "[tls]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  Engines engines(pki);
+  SSL* agent = nullptr;
+  SSL_CTX_set_ex_data(engines.agent_context->ssl.get(), kSeen, static_cast<void*>(&agent));
+  SSL_CTX_set_info_callback(engines.agent_context->ssl.get(), note_session);
+  engines.shake_hands();
+  for (int i = 0; i < 5'000; ++i) {
+    SSL_key_update(agent, SSL_KEY_UPDATE_REQUESTED);
+    REQUIRE(engines.agent.write(as_bytes("x")));
+    engines.up.take_from(engines.agent);
+    std::byte buffer[16];
+    REQUIRE(engines.relay.read(buffer));
+    engines.down.take_from(engines.relay);
+    REQUIRE(engines.agent.read(buffer));
+  }
 }
 
 TEST_CASE("the end of the connection without close_notify is an error, with it the end", "[tls]") {
