@@ -11,7 +11,7 @@
 namespace sallyport::app {
 namespace asio = boost::asio;
 namespace {
-constexpr std::size_t kMaxAnswers = 4 * link::kMostLinks;
+constexpr std::size_t kMaxAnswers = 4 * link::kLinkPlaces;
 }  // namespace
 
 Value connection_summary(const policy::Connections& connections, const std::vector<runner::ConnectionUse>& uses) {

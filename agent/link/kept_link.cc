@@ -35,8 +35,13 @@ asio::awaitable<LinkOutcome> KeptLink::run(Endpoint to, link::SessionOptions opt
   session_ = &current;
   outcome.end = co_await current.run();
   outcome.handed_over = hands_over();
-  if (ready_since_) outcome.ready_for = std::chrono::duration_cast<milliseconds>(parts_.clock.steady() - *ready_since_);
+  outcome.ready_for = ready_for();
   co_return outcome;
+}
+
+std::optional<milliseconds> KeptLink::ready_for() const {
+  if (!ready_since_) return std::nullopt;
+  return std::chrono::duration_cast<milliseconds>(parts_.clock.steady() - *ready_since_);
 }
 
 bool KeptLink::hands_over() const { return stage_ == Stage::draining && knows(session_->peer(), link::kLinks); }

@@ -47,7 +47,8 @@ class KeptLink final : public link::SessionOwner {
   const Endpoint& address() const { return address_; }
   bool carries_jobs() const { return carries_jobs_; }
   LinkFacts facts() const;
-  bool hands_over() const;  // it drains, and relay and agent know several links
+  std::optional<std::chrono::milliseconds> ready_for() const;  // nothing: never was
+  bool hands_over() const;                                     // it drains, and relay and agent know several links
   void reconsider_jobs() { jobs_turn_.set(); }
   void drain(std::string reason, std::chrono::milliseconds limit);
 

@@ -138,7 +138,7 @@ void Supervisor::Impl::changed(KeptLink& link) {
     tries = further_tries = 0;
     if (count(Stage::ready) == 1) further_due = now + milliseconds(static_cast<int>(random() * options.second.count()));
   } else if (link.hands_over()) {
-    first_due = further_due = now;
+    replace(link);
   }
   for (const auto& one : places) one->reconsider_jobs();
   woken.set();

@@ -78,6 +78,7 @@ struct SupervisorOptions {
   std::uint32_t links = 2;                        // at most, of those the relay wants
   std::chrono::milliseconds connect{20'000};      // for TCP, proxy and TLS together
   std::chrono::milliseconds second{5'000};        // within this after the first is ready the second is dialled
+  std::chrono::milliseconds hand_over{1'000};     // within this a link that the relay drains is replaced
   std::chrono::milliseconds unwanted{60'000};     // after a refusal that names no time, other than revoked and version
   std::chrono::milliseconds outdated{3'600'000};  // about, after `version` without a time: somebody may put it right
 };
@@ -85,7 +86,8 @@ struct SupervisorOptions {
 // Keeps the links to the relay up: dial, handshake, work, and again with back-off. The first link alone says whether
 // the agent is linked; further ones, as many as the relay wants and the agent may, are dialled when it is ready
 // (docs/protocol.md P3.9, P12.4). The jobs are on one of them, and move to another when that one ends. A link that the
-// relay drains is replaced at once. All references must outlive run().
+// relay drains is replaced within a second, at a random time; one that was drained young counts as a failure. All
+// references must outlive run().
 class Supervisor {
  public:
   struct Parts {

@@ -1,6 +1,8 @@
 #include "agent/link/supervisor_impl.h"
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 namespace sallyport::agent {
@@ -54,7 +56,7 @@ std::size_t Supervisor::Impl::count(Stage stage) const {
 
 std::uint32_t Supervisor::Impl::wanted() const { return std::clamp(relay_wants, 1u, std::max(options.links, 1u)); }
 
-KeptLink* Supervisor::Impl::free_place() {
+KeptLink* Supervisor::Impl::free_place() const {
   const auto it = std::ranges::find_if(places, [](const auto& link) { return link->stage() == Stage::idle; });
   return it == places.end() ? nullptr : it->get();
 }
@@ -65,10 +67,14 @@ bool Supervisor::Impl::waits_for_drain() const {
 }
 
 // One dial at a time: as long as no link is ready it is what the agent waits for, and afterwards there is time.
+bool Supervisor::Impl::may_dial() const {
+  const auto under_way = count(Stage::dialling) + count(Stage::greeted);
+  return under_way == 0 && !waits_for_drain() && free_place() != nullptr;
+}
+
 void Supervisor::Impl::dial_what_is_due() {
   const auto now = parts.clock.steady();
-  const auto under_way = count(Stage::dialling) + count(Stage::greeted);
-  if (under_way > 0 || waits_for_drain() || free_place() == nullptr) return;
+  if (!may_dial()) return;
   if (count(Stage::ready) == 0) {
     if (now >= first_due) dial(first_address());
   } else if (count(Stage::ready) < wanted() && now >= further_due) {
@@ -77,7 +83,7 @@ void Supervisor::Impl::dial_what_is_due() {
 }
 
 SteadyTime Supervisor::Impl::next_dial() const {
-  if (count(Stage::dialling) + count(Stage::greeted) > 0 || waits_for_drain()) return SteadyTime::max();
+  if (!may_dial()) return SteadyTime::max();
   if (count(Stage::ready) == 0) return first_due;
   return count(Stage::ready) < wanted() ? further_due : SteadyTime::max();
 }
@@ -92,27 +98,36 @@ void Supervisor::Impl::dial(Endpoint to) {
 
 // --- where to
 
-// Where a link was ready last, and after a failure one address after the other, that of the configuration among them.
+bool Supervisor::Impl::drains_at(const Endpoint& address) const {
+  return std::ranges::any_of(
+      places, [&](const auto& link) { return link->stage() == Stage::draining && link->address() == address; });
+}
+
+// Where a link was ready last, and after a failure one address after the other, that of the configuration among them;
+// those that drain a link only after all others.
 Endpoint Supervisor::Impl::first_address() const {
-  if (tries == 0) return good;
+  if (tries == 0 && !drains_at(good)) return good;
   auto all = addresses;
   if (std::ranges::find(all, options.relay) == all.end()) all.push_back(options.relay);
   const auto at = std::ranges::find(all, good);
-  const auto offset = at == all.end() ? 0 : static_cast<std::size_t>(at - all.begin());
-  return all[(offset + tries) % all.size()];
+  if (at != all.end()) std::ranges::rotate(all, at);
+  auto order = all;
+  std::erase_if(order, [this](const auto& address) { return drains_at(address); });
+  std::ranges::copy_if(all, std::back_inserter(order), [this](const auto& address) { return drains_at(address); });
+  return order[tries % order.size()];
 }
 
-// The address with the fewest links, in the relay's order; after a failure the next one.
+// The address with the fewest links, in the relay's order, those that drain one last; after a failure the next one.
 Endpoint Supervisor::Impl::further_address() const {
   if (addresses.empty()) return good;
-  std::vector<std::pair<std::ptrdiff_t, std::size_t>> by_use;
+  std::vector<std::tuple<bool, std::ptrdiff_t, std::size_t>> by_use;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto links = std::ranges::count_if(
         places, [&](const auto& link) { return link->stage() == Stage::ready && link->address() == addresses[i]; });
-    by_use.emplace_back(links, i);
+    by_use.emplace_back(drains_at(addresses[i]), links, i);
   }
   std::ranges::sort(by_use);
-  return addresses[by_use[further_tries % by_use.size()].second];
+  return addresses[std::get<2>(by_use[further_tries % by_use.size()])];
 }
 
 // --- how it went
@@ -165,6 +180,18 @@ milliseconds Supervisor::Impl::pause_after(const LinkOutcome& outcome) {
   if (refusal->retry_after != milliseconds(0)) return backoff.next(Setback::refused, refusal->retry_after);
   if (refusal->code == "version") return backoff.around(options.outdated);
   return backoff.next(Setback::refused, options.unwanted);
+}
+
+// A relay that drains each new link at once must not be dialled without a pause. Never earlier than is due already.
+void Supervisor::Impl::replace(const KeptLink& drained) {
+  const bool others = count(Stage::ready) > 0;
+  auto pause = milliseconds(static_cast<int>(random() * static_cast<double>(options.hand_over.count())));
+  const auto ready_for = drained.ready_for();
+  if (ready_for.value_or(milliseconds(0)) < options.backoff.healthy) {
+    pause += (others ? further : backoff).next(ready_for ? Setback::away : Setback::refused);
+  }
+  auto& due = others ? further_due : first_due;
+  due = std::max(due, parts.clock.steady() + pause);
 }
 
 void Supervisor::Impl::park() {

@@ -22,14 +22,16 @@ struct Supervisor::Impl final : LinkGroup {
 
   // --- when to dial
   void dial_what_is_due();
-  SteadyTime next_dial() const;
+  bool may_dial() const;         // what else is under way lets it
+  SteadyTime next_dial() const;  // max(): something must end first
   void dial(Endpoint to);
   std::uint32_t wanted() const;
   std::size_t count(KeptLink::Stage stage) const;
-  KeptLink* free_place();
+  KeptLink* free_place() const;
   bool waits_for_drain() const;  // of a relay that takes one link at a time
 
   // --- where to
+  bool drains_at(const Endpoint& address) const;
   Endpoint first_address() const;
   Endpoint further_address() const;
 
@@ -38,6 +40,7 @@ struct Supervisor::Impl final : LinkGroup {
   void account(const LinkOutcome& outcome);
   void come_back_after(const LinkOutcome& outcome);
   std::chrono::milliseconds pause_after(const LinkOutcome& outcome);
+  void replace(const KeptLink& drained);
   void park();  // nothing but a restart helps
   void tell();
   LinkState state() const;
@@ -62,7 +65,7 @@ struct Supervisor::Impl final : LinkGroup {
   TaskGroup loop;
   Event over;
   Event woken;
-  std::array<std::unique_ptr<KeptLink>, link::kMostLinks> places;
+  std::array<std::unique_ptr<KeptLink>, link::kLinkPlaces> places;
   KeptLink* jobs_on = nullptr;
   std::vector<Endpoint> addresses;  // of the relay's choice
   std::uint32_t relay_wants = 1;

@@ -105,9 +105,9 @@ std::expected<Offer, Refusal> judge_hello(const v1::Hello& hello, const Introduc
                                hello.protocol_min(), hello.protocol_max(), self.protocol_min, self.protocol_max)});
   }
   if (auto refusal = bad_window(hello.initial_window())) return std::unexpected(*refusal);
-  if (hello.link() >= kMostLinks) {
+  if (hello.link() >= kLinkPlaces) {
     return std::unexpected(Refusal{"protocol",
-                                   fmt::format("P3.9: link {}, an agent has at most {}", hello.link(), kMostLinks),
+                                   fmt::format("P3.9: link {}, an agent has at most {}", hello.link(), kLinkPlaces),
                                    kRetryAfterViolation});
   }
   Offer offer;

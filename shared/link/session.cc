@@ -10,6 +10,11 @@
 
 namespace sallyport::link {
 namespace asio = boost::asio;
+namespace {
+
+constexpr std::chrono::seconds kRetryElsewhere{1};  // of a relay that stops before it has greeted
+
+}  // namespace
 
 asio::awaitable<std::optional<Refusal>> SessionOwner::admit(Peer) { co_return std::nullopt; }
 void SessionOwner::on_go_away(Session&, const std::string&, std::chrono::milliseconds) {}
@@ -136,6 +141,10 @@ void Session::stop(std::string message) { impl_->end(LinkEnd::stopped, std::move
 void Session::refuse(Refusal refusal) { impl_->end_with_refusal(LinkEnd::refused_peer, std::move(refusal)); }
 
 void Session::go_away(std::string reason, std::chrono::milliseconds drain) {
+  if (!impl_->working) {
+    if (impl_->options.side == mux::Side::agent) return stop(std::move(reason));
+    return refuse({"overloaded", std::move(reason), kRetryElsewhere});
+  }
   v1::Control message;
   message.mutable_go_away()->set_reason(std::move(reason));
   message.mutable_go_away()->set_drain_ms(static_cast<std::uint32_t>(drain.count()));

@@ -28,7 +28,8 @@ constexpr std::uint32_t kProtocolMax = 1;
 
 // A capability: an agent may have several links at once (docs/protocol.md P3.9).
 inline constexpr std::string_view kLinks = "links";
-constexpr std::uint32_t kMostLinks = 4;    // of one agent
+constexpr std::uint32_t kMostLinks = 4;    // that a relay wants of one agent
+constexpr std::uint32_t kLinkPlaces = 8;   // numbers for them: others may still drain
 constexpr std::size_t kMostAddresses = 8;  // that a relay names
 
 // What a side says of itself in Hello or Welcome.
@@ -126,7 +127,8 @@ class Session {
   // --- from serve() on
   const Peer& peer() const;
   Result<Channel> open_channel(std::string_view purpose);
-  // The next channel the peer opened for a purpose of SessionOptions::serves; fails only when the link has ended.
+  // The next channel the peer opened for a purpose of SessionOptions::serves; fails only when the link has ended. All
+  // that MuxLimits lets be open may wait here: their windows bound what that costs.
   boost::asio::awaitable<Result<Incoming>> accept_channel();
   Result<void> send_control(const v1::Control& message);
   void pong(std::uint64_t nonce);  // answers on_ping
@@ -145,6 +147,8 @@ class Session {
   // Tells the peer why, then ends: how the relay cuts a link whose agent was revoked.
   void refuse(Refusal refusal);
   // Opens and takes no channel any more; ends with `drained` when those there have ended, at the latest after `drain`.
+  // Before the handshake has ended there is nothing to drain: the relay refuses the agent then, `overloaded` and to
+  // come again after a second, and the agent stops.
   void go_away(std::string reason, std::chrono::milliseconds drain);
   bool draining() const;
   bool ended() const;

@@ -9,7 +9,6 @@
 namespace sallyport::link {
 namespace {
 
-constexpr std::size_t kBacklog = 64;  // channels that wait for accept_channel()
 constexpr std::chrono::hours kLongestDrain{1};
 
 // "tunnel/1 db" is for who serves "tunnel/1".
@@ -43,10 +42,6 @@ void Session::Impl::on_event(const mux::MuxEvent& event) {
 void Session::Impl::on_open(mux::ChannelNumber number, std::string_view purpose) {
   if (std::ranges::find(options.serves, service_of(purpose)) == options.serves.end()) {
     core->mux.reset(number, mux::ResetCode::refused, "nobody serves this purpose");
-    return core->mux.release(number);
-  }
-  if (backlog.size() >= kBacklog) {
-    core->mux.reset(number, mux::ResetCode::exhausted, "too many channels wait to be accepted");
     return core->mux.release(number);
   }
   backlog.push_back({std::string(purpose), Channel(core->attach(number))});

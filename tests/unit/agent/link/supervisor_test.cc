@@ -82,6 +82,11 @@ struct FakeRelay final : Transport {
 
 struct Work final : LinkWork {
   explicit Work(asio::any_io_executor executor) : never(executor) {}
+  asio::awaitable<void> on_link(link::Session& session) override {
+    if (!uses_links) co_return;
+    const auto channel = session.open_channel("echo/1");
+    co_await never.wait();
+  }
   std::string policy_summary_json() override { return R"({"connections":[]})"; }
   asio::awaitable<void> on_jobs(link::Session&) override {
     ++links;
@@ -110,12 +115,20 @@ struct Work final : LinkWork {
 
   Event never;
   bool returns = false;
+  bool uses_links = false;  // a link that drains stays
   std::chrono::milliseconds thinks{0};
   int thinking = 0;
   int links = 0;
   std::string went_away;
   std::vector<LinkState> states;
   std::string disowned;
+};
+
+// Tells how often somebody looked.
+struct WatchedClock final : Clock {
+  SteadyTime steady() const override { return ++looks, std::chrono::steady_clock::now(); }
+  WallTime wall() const override { return SystemClock().wall(); }
+  mutable std::size_t looks = 0;
 };
 
 struct Rig {
@@ -132,6 +145,7 @@ struct Rig {
     options.session = patient_options(mux::Side::agent);
     options.backoff = {20ms, 200ms, 10s, 200ms};
     options.connect = 30s;
+    options.hand_over = 10ms;
     options.unwanted = 150ms;
     options.outdated = 300ms;
     return options;
@@ -159,7 +173,7 @@ struct Rig {
     CHECK(supervisor().status().state == LinkState::stopped);
   }
 
-  SystemClock clock;
+  WatchedClock clock;
   NoLog lines;
   Log log{lines, clock};
   FakeRelay relay;
@@ -519,7 +533,7 @@ ASYNC_TEST_CASE("the jobs move to the link that is left, and a new one takes the
 
 ASYNC_TEST_CASE("links that the relay drains are replaced at once, as no failure", "[link][links]") {
   ManyLinks rig(co_await asio::this_coro::executor);
-  rig.settings.backoff = {10s, 60s, 10s, 10s};
+  rig.settings.backoff = {10s, 60s, 0s, 10s};
   rig.restart();
   rig.start();
   bool both = co_await rig.until_links(2);
@@ -528,6 +542,76 @@ ASYNC_TEST_CASE("links that the relay drains are replaced at once, as no failure
   both = co_await rig.until([&] { return rig.relay.dialled.size() == 4 && rig.supervisor().status().links == 2; });
   CHECK(both);
   CHECK(rig.supervisor().status().failures == 0);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("all links can be replaced while the former ones drain, and then the agent waits without a stir",
+                "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor, 4);
+  rig.settings.links = 4;
+  rig.work.uses_links = true;
+  rig.restart();
+  rig.start();
+  bool there = co_await rig.until_links(4);
+  REQUIRE(there);
+  for (std::size_t i = 0; i < 4; ++i) rig.relay.ends[i].session->go_away("upgrade", 1h);
+  there = co_await rig.until([&] { return rig.relay.dialled.size() == 8 && rig.supervisor().status().links == 4; });
+  REQUIRE(there);
+  std::set<std::uint32_t> numbers;
+  for (const auto& end : rig.relay.ends) numbers.insert(end.session->peer().link);
+  CHECK(numbers.size() == 8);
+  for (std::size_t i = 4; i < 8; ++i) rig.relay.ends[i].session->go_away("upgrade", 1h);
+  there = co_await rig.until_links(0);
+  REQUIRE(there);
+  const auto before = rig.clock.looks;
+  co_await sleep_for(300ms);  // longer than any pause here
+  CHECK(rig.clock.looks - before < 200);
+  CHECK(rig.relay.dialled.size() == 8);
+  rig.relay.cut(2);  // its number is free
+  there = co_await rig.until_links(1);
+  CHECK(there);
+  CHECK(rig.relay.ends[8].session->peer().link == rig.relay.ends[2].session->peer().link);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a relay that drains every new link is dialled with growing pauses", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor, 1);
+  rig.settings.backoff = {20ms, 10s, 1h, 10s};
+  rig.restart();
+  rig.start();
+  for (std::size_t i = 0; i < 5; ++i) {
+    const bool ready =
+        co_await rig.until([&] { return rig.relay.dialled.size() == i + 1 && rig.supervisor().status().links == 1; });
+    REQUIRE(ready);
+    rig.relay.ends[i].session->go_away("upgrade", 5s);
+  }
+  const bool again = co_await rig.until([&] { return rig.relay.dialled.size() == 6; });
+  REQUIRE(again);
+  CHECK(rig.supervisor().status().failures == 5);
+  CHECK(rig.relay.dialled[5] - rig.relay.dialled[4] >= 160ms);  // half of 20 ms * 2^4, and of hand_over
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("a link that drains is replaced elsewhere when the relay named another address", "[link][links]") {
+  ManyLinks rig(co_await asio::this_coro::executor);
+  rig.settings.relay = {"a.example", 1};
+  rig.relay.addresses = {"a.example:1", "b.example:2"};
+  rig.work.uses_links = true;
+  rig.restart();
+  rig.start();
+  bool both = co_await rig.until_links(2);
+  REQUIRE(both);
+  REQUIRE(rig.relay.dialled_at == std::vector<std::string>{"a.example:1", "b.example:2"});
+  rig.relay.ends[0].session->go_away("upgrade", 1h);
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 3 && rig.supervisor().status().links == 2; });
+  REQUIRE(both);
+  CHECK(rig.relay.dialled_at[2] == "b.example:2");
+  rig.relay.addresses = {"a.example:1", "b.example:2", "c.example:3"};
+  rig.relay.ends[1].session->go_away("upgrade", 1h);
+  rig.relay.ends[2].session->go_away("upgrade", 1h);
+  both = co_await rig.until([&] { return rig.relay.dialled.size() == 5 && rig.supervisor().status().links == 2; });
+  REQUIRE(both);
+  CHECK(rig.relay.dialled_at[4] == "c.example:3");
   co_await rig.finish();
 }
 

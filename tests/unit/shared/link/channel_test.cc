@@ -119,6 +119,22 @@ ASYNC_TEST_CASE("a purpose that nobody serves is refused", "[link]") {
   co_await test.finish();
 }
 
+ASYNC_TEST_CASE("as many channels as the limits allow may be opened in one turn", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  const auto most = link::SessionOptions().limits.channels;
+  std::vector<link::Channel> mine;
+  for (std::size_t i = 0; i < most; ++i) {
+    auto channel = test.link.agent.session->open_channel("echo/1");
+    REQUIRE(channel);
+    mine.push_back(std::move(*channel));
+  }
+  const bool all = co_await test.link.until([&] { return test.shelf.taken.size() == most; });
+  CHECK(all);
+  mine.clear();
+  co_await test.finish();
+}
+
 ASYNC_TEST_CASE("messages of several senders are never mixed", "[link]") {
   auto executor = co_await asio::this_coro::executor;
   Ready test(executor);

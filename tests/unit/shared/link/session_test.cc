@@ -293,6 +293,28 @@ ASYNC_TEST_CASE("cancelling a session ends it and everything it runs", "[link]")
   CHECK(work_ended);
 }
 
+ASYNC_TEST_CASE("a relay that goes away before it has greeted refuses, and says when to come again", "[link]") {
+  LinkPair link(co_await asio::this_coro::executor);
+  link.start();
+  link.relay.session->go_away("the relay stops", 5s);
+  co_await link.join();
+  CHECK(link.relay.end->end == LinkEnd::refused_peer);
+  REQUIRE(link.agent.end->refusal);
+  CHECK(link.agent.end->refusal->code == "overloaded");
+  CHECK(link.agent.end->refusal->message == "the relay stops");
+  CHECK(link.agent.end->refusal->retry_after == 1s);
+  CHECK(link.agent.owner.went_away.empty());
+}
+
+ASYNC_TEST_CASE("an agent that goes away before the relay has greeted it just stops", "[link]") {
+  LinkPair link(co_await asio::this_coro::executor);
+  link.start();
+  link.agent.session->go_away("SIGTERM", 5s);
+  co_await link.join();
+  CHECK(link.agent.end->end == LinkEnd::stopped);
+  CHECK(link.relay.owner.went_away.empty());
+}
+
 ASYNC_TEST_CASE("a side that is slow to greet is told when to come again", "[link]") {
   LinkPair link(co_await asio::this_coro::executor);
   link.line.a_to_b->stalled = true;  // Hello never arrives
