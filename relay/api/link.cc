@@ -11,13 +11,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-using ServeLink = decltype(Services::serve_link);
-
 // By value: it outlives the exchange that made it.
-asio::awaitable<void> serve(ServeLink serve_link, std::string peer, std::unique_ptr<ByteStream> connection) {
+asio::awaitable<void> serve(Services::ServeLink serve_link, std::unique_ptr<ByteStream> connection) {
   auto carrier =
       websocket::make_stream(co_await asio::this_coro::executor, std::move(connection), websocket::Side::server);
-  co_await serve_link(std::move(carrier), std::move(peer));
+  co_await serve_link(std::move(carrier));
 }
 
 http::Response version_required() {
@@ -37,16 +35,17 @@ http::Response bad_offer() {
 // Whoever agents are shows itself inside: in their own TLS, not here.
 asio::awaitable<Result<Answer>> open_link(Services& services, Call call) {
   const auto& offer = call.websocket;
-  if (!services.serve_link) co_return fail(Errc::unavailable, "this relay takes no links here");
+  if (!services.take_link) co_return fail(Errc::unavailable, "this relay takes no links here");
   if (!offer.version.empty() && offer.version != "13") co_return Answer{version_required()};
   const auto accept = websocket::accept_key(offer.key);
   if (!accept || !websocket::offers_subprotocol(offer.subprotocols, websocket::kLinkSubprotocol))
     co_return Answer{bad_offer()};
+  SP_CO_TRY(auto serve_link, services.take_link(call.peer));
   http::UpgradeResponse upgrade{.protocol = "websocket", .headers = {}, .serve = {}, .actor = {}};
   upgrade.headers.set("Sec-WebSocket-Accept", *accept);
   upgrade.headers.set("Sec-WebSocket-Protocol", websocket::kLinkSubprotocol);
-  upgrade.serve = [serve_link = services.serve_link, peer = call.peer](std::unique_ptr<ByteStream> connection) {
-    return serve(serve_link, peer, std::move(connection));
+  upgrade.serve = [serve_link = std::move(serve_link)](std::unique_ptr<ByteStream> connection) {
+    return serve(serve_link, std::move(connection));
   };
   co_return Answer{std::move(upgrade)};
 }

@@ -43,8 +43,10 @@ struct Services {
   FairPool& recipe_work;  // compiles recipes beside the loop; owners are organisations
   // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
   std::function<void(const OrgId&)> triggers_changed;
-  // Serves a link that came as a WebSocket, to its end; `peer` is the address it came from. Empty: there is none here.
-  std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier, std::string peer)> serve_link = {};
+  // A place for a link that comes as a WebSocket from the address `peer`, as what serves it to its end.
+  // Errc::unavailable: no place, and why. Empty: there are no links here.
+  using ServeLink = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier)>;
+  std::function<Result<ServeLink>(const std::string& peer)> take_link = {};
 };
 
 }  // namespace sallyport::api

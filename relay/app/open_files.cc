@@ -12,6 +12,15 @@ constexpr std::size_t kGuestPart = 2;     // nor do those who have proved nothin
 constexpr std::size_t kTunnelPart = 4;    // one of so many parts of what the API leaves is the tunnels'
 constexpr std::size_t kListenerPart = 8;  // and of that, one of so many parts the listeners'
 
+constexpr std::size_t kCarriedPart = 2;  // of what stays open at the API: links, sessions of workstations
+
+// What stays open at the API must not fill it: each kind has its own places of those.
+void fit_upgraded(ConnectionLimits& limits) {
+  const auto part = limits.api.max_upgraded() / kCarriedPart;
+  limits.links.carried = std::min(limits.links.carried, part);
+  limits.tunnels.sessions.all = std::min(limits.tunnels.sessions.all, part);
+}
+
 // Their part, or more when the agents do not need so much; nothing of the agents' least.
 void fit_tunnels(tunnels::CarrierLimits& tunnels, std::size_t left, std::size_t links) {
   const std::size_t unwanted = left - std::min(left, links);
@@ -24,6 +33,7 @@ void fit_tunnels(tunnels::CarrierLimits& tunnels, std::size_t left, std::size_t 
 Result<ConnectionLimits> fit_connections(std::size_t open_files, const ConnectionLimits& wanted) {
   constexpr std::size_t kLeast = kOwnFiles + kLeastApi + kLeastLinks;
   ConnectionLimits limits = wanted;
+  fit_upgraded(limits);
   if (open_files >= limits.files()) return limits;
   std::size_t left = open_files - std::min(open_files, kOwnFiles);
   auto& [api, links, tunnels] = limits;
@@ -37,6 +47,7 @@ Result<ConnectionLimits> fit_connections(std::size_t open_files, const Connectio
   left -= api.max_connections;
   fit_tunnels(tunnels, left, links.connections);
   links.connections = std::min(links.connections, left - tunnels.connections - tunnels.listeners);
+  fit_upgraded(limits);
   api.max_per_source = std::min(api.max_per_source, api.max_connections / kSourcePart);
   links.door.guests = std::min(links.door.guests, links.connections / kGuestPart);
   return limits;

@@ -19,7 +19,7 @@ inline constexpr std::size_t kLeastLinks = 128;  // connections of agents
 
 // Tunnels get what is over: with the least number of files the relay starts and carries none.
 struct ConnectionLimits {
-  http::Limits api;
+  http::Limits api;  // what becomes something else there is one half links, one half sessions of workstations
   gateway::GatewayLimits links;
   tunnels::CarrierLimits tunnels;
 

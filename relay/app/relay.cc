@@ -78,6 +78,11 @@ Result<tls::ServerContext> link_context(const identity::Deployment& deployed, co
       {deployed.server.certificate, deployed.server.key, deployed.root, deployed.trust_domain}, clock);
 }
 
+// When the relay stops, connections through tunnels are cut after the drain time, by the relay itself: then what
+// carried them may go.
+constexpr std::chrono::seconds kLinksLonger{1};
+constexpr std::chrono::seconds kUpgradedLonger{3};  // links and sessions that came over HTTPS, with their farewells
+
 http::ServerOptions server_options(const DataDirectory& data, const Settings& settings, const http::Limits& limits) {
   http::ServerOptions options;
   options.address = settings.api_listen.host;
@@ -85,7 +90,14 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
   options.certificate_file = (data.deployment() / "server.pem").string();  // holds the key too
   options.key_file = options.certificate_file;
   options.limits = limits;
+  options.limits.upgraded_drain = settings.link_drain + kUpgradedLonger;
   return options;
+}
+
+tunnels::CarrierLimits tunnel_limits(const ConnectionLimits& limits, const Settings& settings) {
+  auto tunnels = limits.tunnels;
+  tunnels.drain = settings.link_drain;
+  return tunnels;
 }
 
 tunnels::CarrierPlaces tunnel_places(const Settings& settings) {
@@ -94,7 +106,7 @@ tunnels::CarrierPlaces tunnel_places(const Settings& settings) {
 
 gateway::GatewayLimits gateway_limits(const ConnectionLimits& limits, const Settings& settings) {
   auto links = limits.links;
-  links.drain = settings.link_drain;
+  links.drain = settings.link_drain + kLinksLonger;
   links.session.links = settings.links_per_agent;
   for (const auto& address : settings.link_addresses) links.session.addresses.push_back(to_string(address));
   return links;
@@ -129,12 +141,11 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                revocations,
                metrics},
               std::move(context), gateway_limits(on.limits, on.settings)),
-      carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings), on.limits.tunnels),
+      carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
+              tunnel_limits(on.limits, on.settings)),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
            metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); },
-           [this](std::unique_ptr<ByteStream> carrier, std::string peer) {
-             return gateway.serve_carried(std::move(carrier), std::move(peer));
-           }}),
+           [this](const std::string& peer) { return gateway.take_carried(peer); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
@@ -208,9 +219,9 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto signal = co_await stop_signal();
   log.info("relay.stopping", {{"signal", signal}});
   graph.server.stop();
+  edges.stop();
   carrying.stop();
   co_await carrying.join();
-  edges.stop();
   co_await edges.join();
   co_await web.join();
   work.stop();

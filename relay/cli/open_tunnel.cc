@@ -166,6 +166,14 @@ awaitable<void> OpenTunnel::serve(link::Session& session) {
   co_return;
 }
 
+// What is open may end; connections that come meanwhile wait.
+void OpenTunnel::on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds drain) {
+  session_ = nullptr;
+  linked_.clear();
+  tell_.trouble(fmt::format("{}: connections that are open have {} s to end", reason,
+                            std::chrono::duration_cast<std::chrono::seconds>(drain).count()));
+}
+
 Result<void> OpenTunnel::listen() {
   const auto& wanted = order_.listen;
   auto acceptor = listen_on(on_, {wanted.address, wanted.port});

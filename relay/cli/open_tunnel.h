@@ -56,6 +56,7 @@ class OpenTunnel final : public link::SessionOwner {
   boost::asio::awaitable<void> serve(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
   void on_control(link::Session&, const v1::Control&) override {}
+  void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
 
  private:
   boost::asio::awaitable<void> keep_open();

@@ -66,8 +66,8 @@ asio::awaitable<Result<void>> answer(tls::SecureStream& stream, const v1::EnrolR
 }
 
 asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string address, identity::Enrolments& enrolments,
-                                       const Log& log) {
-  SP_CO_TRY(auto request, co_await read_request(stream));
+                                       const Log& log, std::chrono::milliseconds time_to_ask) {
+  SP_CO_TRY(auto request, co_await with_timeout(time_to_ask, read_request(stream)));
   SP_CO_TRY(auto exporter,
             stream.export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
   identity::EnrolmentAsk ask{request.token_id(), bytes_of(request.csr_der()), bytes_of(request.proof()),
@@ -84,8 +84,9 @@ asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string ad
 }  // namespace
 
 asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                      identity::Enrolments& enrolments, const Log& log) {
-  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, enrolments, log));
+                                      identity::Enrolments& enrolments, const Log& log,
+                                      std::chrono::milliseconds time_to_ask) {
+  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, enrolments, log, time_to_ask));
   if (!done) log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});
   co_await stream->finish(std::chrono::steady_clock::now() + kFarewell);
 }

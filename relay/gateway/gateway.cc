@@ -12,6 +12,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::gateway {
@@ -30,6 +31,22 @@ std::string text_of(const tcp::socket& socket) {
   const auto peer = socket.remote_endpoint(ec);
   return ec ? "unknown" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
 }
+
+constexpr std::size_t kPeoplePart = 4;  // of a shared port at most one of so many places is kept for people at the door
+
+// One more, as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
+
+constexpr std::string_view kFull = "full";  // why an agent is refused: it has no place
 
 std::string_view reason_of(Errc why_no_turn) {
   switch (why_no_turn) {
@@ -84,6 +101,7 @@ Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::Server
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
       links_(parts.metrics.gauge("sallyport_links", "Links of those agents")),
       door_(executor, limits.door),
+      carried_(limits.carried),
       acceptance_([this](const std::string& why, std::uint64_t times) {
         parts_.sessions.log.error("link.accept_failed", {{"message", why}, {"times", times}});
       }),
@@ -138,6 +156,12 @@ asio::awaitable<void> Gateway::run() {
   co_await connections_.join();
 }
 
+// On a shared port those at the door, of whom nobody knows yet who they are, need places when agents have all others.
+std::size_t Gateway::places_of_agents() const {
+  if (!web_) return limits_.connections;
+  return limits_.connections - std::min(limits_.door.guests, limits_.connections / kPeoplePart);
+}
+
 asio::awaitable<void> Gateway::accept_loop() {
   while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
     if (door_.is_full() || open_ >= limits_.connections) {
@@ -170,9 +194,14 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
     if (!caller) co_return note_refused(address, {reason_of(caller.error().code), caller.error()});
     if (*caller == Caller::web) co_return web_(std::move(socket));
   }
+  const Counted agent(agents_);
+  if (agents_ > places_of_agents()) {
+    co_return note_refused(
+        address, {kFull, {Errc::exhausted, fmt::format("all {} places for agents are taken", places_of_agents())}});
+  }
   auto handshake = co_await shake_hands(*guest, std::move(socket), deadline);
   if (!handshake) co_return note_refused(address, handshake.error());
-  co_await serve_proven(*std::move(handshake), address, guest);
+  co_await serve_proven(*std::move(handshake), address, [&guest] { guest.reset(); });
 }
 
 asio::awaitable<tls::NestedHandshake> Gateway::shake_hands_inside(Doorway::Guest& guest,
@@ -188,13 +217,24 @@ asio::awaitable<tls::NestedHandshake> Gateway::shake_hands_inside(Doorway::Guest
   co_return handshake;
 }
 
-asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer) {
+Result<Gateway::ServeCarried> Gateway::take_carried(std::string peer) {
+  SP_TRY(auto place, carried_.take(source_of(peer)));
+  return [this, peer = std::move(peer), place = std::move(place)](std::unique_ptr<ByteStream> carrier) {
+    return serve_carried(std::move(carrier), peer, place);
+  };
+}
+
+asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer,
+                                             CarriedPlace place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(peer));
   const auto address = peer + " (websocket)";
   auto handshake = co_await shake_hands_inside(*guest, std::move(carrier));
   if (!handshake) co_return note_refused(address, handshake.error());
-  co_await serve_proven(*std::move(handshake), address, guest);
+  co_await serve_proven(*std::move(handshake), address, [&guest, &place] {
+    guest.reset();
+    place->proved();
+  });
 }
 
 void Gateway::note_refused(const std::string& address, const tls::Refusal& refusal) {
@@ -203,11 +243,12 @@ void Gateway::note_refused(const std::string& address, const tls::Refusal& refus
 }
 
 asio::awaitable<void> Gateway::serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                            std::optional<Doorway::Guest>& guest) {
+                                            std::function<void()> proved) {
   if (stream->facts().protocol == tls::kEnrolProtocol) {
-    co_return co_await serve_enrolment(std::move(stream), address, parts_.enrolments, parts_.sessions.log);
+    co_return co_await serve_enrolment(std::move(stream), address, parts_.enrolments, parts_.sessions.log,
+                                       limits_.enrol_request);
   }
-  guest.reset();
+  proved();
   co_await serve_link(std::move(stream), std::move(address));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/gateway/agent_session.h"
+#include "relay/gateway/carried_places.h"
 #include "relay/gateway/doorway.h"
 #include "relay/identity/enrolment.h"
 #include "relay/identity/revocations.h"
@@ -18,10 +19,14 @@
 namespace sallyport::gateway {
 
 struct GatewayLimits {
-  std::size_t connections = 12'000;  // further ones wait in the kernel's queue
+  // Further ones wait in the kernel's queue. With one port for people too it goes on accepting: agents get three
+  // quarters at the least, and further ones are refused.
+  std::size_t connections = 12'000;
   DoorwayLimits door;
-  std::chrono::milliseconds handshake{10'000};  // from accept to the end of TLS
-  std::chrono::milliseconds drain{5'000};       // what links have left when the relay stops; at most an hour
+  std::size_t carried = 256;                       // links and enrolments that come through the web API
+  std::chrono::milliseconds handshake{10'000};     // from accept to the end of TLS
+  std::chrono::milliseconds enrol_request{5'000};  // from there until an enrolment's request is whole
+  std::chrono::milliseconds drain{5'000};          // what links have left when the relay stops; at most an hour
   SessionLimits session;
 };
 
@@ -48,9 +53,11 @@ class Gateway {
   // bytes unread. Who it is for is found out at the door; whoever has not said it yet is a guest like any other.
   using Adopt = std::function<void(boost::asio::ip::tcp::socket)>;
   void share_port(Adopt web) { web_ = std::move(web); }
-  // A link or an enrolment that came through the web API (docs/protocol.md P1.5): the same session, the same rules at
-  // the door. Returns when it is over; `peer` is the caller's address.
-  boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer);
+  // A place for a link or an enrolment that comes through the web API (docs/protocol.md P1.5), and what serves it: the
+  // same session, the same rules at the door. It returns when it is over; the place is given back with its last copy.
+  // `peer` is the caller's address. Errc::unavailable: no place, and why.
+  using ServeCarried = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream>)>;
+  Result<ServeCarried> take_carried(std::string peer);
   // Accepts until cancelled; then tells every agent that it goes away, and returns when their links have ended, with
   // those that had work left cut off after the drain time.
   boost::asio::awaitable<void> run();
@@ -60,15 +67,18 @@ class Gateway {
   class Entry;
 
   boost::asio::awaitable<void> accept_loop();
+  std::size_t places_of_agents() const;
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
   boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket,
                                                      SteadyTime deadline);
   boost::asio::awaitable<tls::NestedHandshake> shake_hands_inside(Doorway::Guest& guest,
                                                                   std::unique_ptr<ByteStream> carrier);
   void note_refused(const std::string& address, const tls::Refusal& refusal);
-  // Who enrols stays a guest to the end: nothing has been proved before.
+  using CarriedPlace = std::shared_ptr<CarriedPlaces::Place>;
+  boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer, CarriedPlace place);
+  // Who enrols stays a guest to the end: nothing has been proved before. `proved` is called for a link.
   boost::asio::awaitable<void> serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                            std::optional<Doorway::Guest>& guest);
+                                            std::function<void()> proved);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address);
   void cut_revoked(const OrgId& org, const AgentId& agent);
   void count_links();
@@ -82,8 +92,10 @@ class Gateway {
   Gauge& linked_;
   Gauge& links_;
   Doorway door_;
+  CarriedPlaces carried_;
   Adopt web_;
   std::size_t open_ = 0;
+  std::size_t agents_ = 0;  // of those, told to be agents on a shared port
   Acceptance acceptance_;
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;

@@ -31,7 +31,7 @@ struct Server::Impl {
         options(std::move(chosen)),
         services(shared),
         metrics(shared.metrics),
-        session_services{handler, options.limits, shared.log, shared.clock, metrics},
+        session_services{handler, options.limits, shared.log, shared.clock, metrics, upgraded},
         acceptor(loop),
         acceptance([this](const std::string& why, std::uint64_t times) {
           services.log.warn("http.accept_failed", {{"reason", why}, {"times", times}});
@@ -47,12 +47,14 @@ struct Server::Impl {
   asio::awaitable<void> accept_loop(TaskGroup& tasks);
   asio::awaitable<void> play(std::unique_ptr<Session> session, std::list<Guest>::iterator at);
   void welcome(tcp::socket socket, TaskGroup& tasks);
+  std::size_t abort_all(const std::function<bool(const Session&)>& among);
   asio::awaitable<void> drain(TaskGroup& tasks);
 
   asio::any_io_executor executor;
   ServerOptions options;
   ServerServices services;
   EdgeMetrics metrics;
+  std::size_t upgraded = 0;
   SessionServices session_services;
   tcp::acceptor acceptor;
   std::shared_ptr<asio::ssl::context> tls;
@@ -187,13 +189,25 @@ asio::awaitable<void> Server::Impl::play(std::unique_ptr<Session> session, std::
   co_await session->run();
 }
 
+std::size_t Server::Impl::abort_all(const std::function<bool(const Session&)>& among) {
+  std::size_t count = 0;
+  for (const auto& guest : sessions) {
+    if (!among(*guest.session)) continue;
+    guest.session->abort();
+    ++count;
+  }
+  return count;
+}
+
 asio::awaitable<void> Server::Impl::drain(TaskGroup& tasks) {
   boost::system::error_code ignored;
   acceptor.close(ignored);
   for (const auto& guest : sessions) guest.session->drain();
-  co_await empty.wait_until(std::chrono::steady_clock::now() + options.limits.drain);
-  const auto cut = sessions.size();
-  for (const auto& guest : sessions) guest.session->abort();
+  const auto now = std::chrono::steady_clock::now();
+  co_await empty.wait_until(now + options.limits.drain);
+  auto cut = abort_all([](const Session& session) { return !session.is_upgraded(); });
+  co_await empty.wait_until(now + options.limits.upgraded_drain);
+  cut += abort_all(&Session::is_upgraded);
   tasks.stop();
   co_await tasks.join();
   services.log.info("http.stopped", {{"cut_connections", cut}});

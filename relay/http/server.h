@@ -9,6 +9,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,11 @@ struct Limits {
   std::chrono::milliseconds stream_beat{15'000};   // a live stream shows at least this often that it lives
   std::chrono::milliseconds stream_write{10'000};  // a reader of a live stream that takes longer for one event is cut
   std::chrono::milliseconds drain{5'000};          // what stop() leaves to requests under way
+  std::chrono::milliseconds upgraded_drain{0};     // and to connections that have become something else, if it is more
+
+  // How many may have become something else (UpgradeResponse). They last, and none of them makes room: so that requests
+  // always find a place, they share half of all.
+  std::size_t max_upgraded() const { return std::max<std::size_t>(1, max_connections / 2); }
 };
 
 struct ServerOptions {
@@ -71,7 +77,8 @@ class Server {
 
   // Serves until stop() or cancellation; then drains, and returns when no connection is left.
   boost::asio::awaitable<void> run();
-  // No new connection; idle ones close now, requests under way may finish within limits.drain, live streams end.
+  // No new connection; idle ones close now, requests under way may finish within limits.drain, live streams end. What
+  // has become something else has as long as that, or limits.upgraded_drain.
   void stop();
 
  private:

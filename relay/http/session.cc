@@ -47,6 +47,24 @@ struct UpgradeFigures {
   std::uint64_t sent = 0;
 };
 
+// One of those that have become something else.
+class UpgradePlace {
+ public:
+  explicit UpgradePlace(const SessionServices& services) : services_(services) {
+    ++services_.upgraded;
+    services_.metrics.upgraded.add(1);
+  }
+  UpgradePlace(const UpgradePlace&) = delete;
+  UpgradePlace& operator=(const UpgradePlace&) = delete;
+  ~UpgradePlace() {
+    --services_.upgraded;
+    services_.metrics.upgraded.add(-1);
+  }
+
+ private:
+  const SessionServices& services_;
+};
+
 // What an upgraded connection is to the one who serves it. Lives shorter than what it refers to.
 class UpgradedStream final : public ByteStream {
  public:
@@ -144,6 +162,7 @@ class BeastSession final : public Session {
     waiting_ = false;
     lowest().close();
   }
+  bool is_upgraded() const override { return upgraded_.has_value(); }
   std::optional<SteadyTime> loiters_since(SteadyTime now) const override {
     if (arrival_ == Arrival::silent) return accepted_;
     if (arrival_ == Arrival::inside && !waiting_) return std::nullopt;
@@ -307,6 +326,11 @@ class BeastSession final : public Session {
       refusal.actor = std::move(upgrade.actor);
       co_return co_await send(head, std::move(refusal));
     }
+    if (services_.upgraded >= services_.limits.max_upgraded()) {
+      services_.metrics.refused_connections.add();
+      co_return co_await send(head, no_place(upgrade.actor));
+    }
+    upgraded_.emplace(services_);
     const auto text = upgrade_head_text(upgrade.protocol, upgrade.headers, head.request_id, services_.clock.wall());
     lowest().expires_after(services_.limits.request);
     const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
@@ -314,10 +338,9 @@ class BeastSession final : public Session {
     unread_ = false;
     if (failed) co_return false;
     lowest().expires_never();
-    services_.metrics.upgraded.add(1);
     UpgradeFigures figures;
     co_await serve_upgraded(head, std::move(upgrade.serve), figures);
-    services_.metrics.upgraded.add(-1);
+    upgraded_.reset();
     record_upgraded(head, upgrade.protocol, figures, upgrade.actor);
     co_return false;
   }
@@ -417,12 +440,21 @@ class BeastSession final : public Session {
     return to_response({413, "too_large", fmt::format("The body may have at most {} bytes here.", limit), {}});
   }
 
+  static Response no_place(const std::string& actor) {
+    auto response = to_response(kNoPlace);
+    response.headers.set("Retry-After", "10");
+    response.actor = actor;
+    return response;
+  }
+
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   static constexpr std::chrono::seconds kFarewell{1};
   static constexpr std::chrono::seconds kLinger{2};
   static constexpr std::size_t kLingerBytes = 4u << 20;
   inline static const GateRefusal kTooManyConnections{
       429, "too_many_connections", "Too many connections from your address; close some, then try again."};
+  inline static const Problem kNoPlace{
+      503, "unavailable", "All places of this relay for connections that stay open are taken; try again later.", {}};
   inline static const Problem kBroken{500, "internal", "Something broke here. The request id finds it in the log.", {}};
 
   SessionServices services_;
@@ -438,6 +470,7 @@ class BeastSession final : public Session {
   enum class Arrival { silent, shaking_hands, inside } arrival_ = Arrival::silent;
   bool waiting_ = false;  // for the first byte of a request
   SteadyTime waiting_since_;
+  std::optional<UpgradePlace> upgraded_;
   bool unread_ = false;  // the peer has sent, or will send, bytes that nobody reads
   std::array<char, 4096> scrap_{};
   boost::system::error_code ignored_;

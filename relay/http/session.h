@@ -20,6 +20,7 @@ struct SessionServices {
   const Log& log;
   const Clock& clock;
   EdgeMetrics& metrics;
+  std::size_t& upgraded;  // connections that have become something else
 };
 
 // One accepted connection from handshake to close. Runs on the socket's executor.
@@ -30,6 +31,7 @@ class Session {
   // Ends when nothing is under way: at once if idle, else after the answer; a live stream ends now.
   virtual void drain() = 0;
   virtual void abort() = 0;  // closes the socket now
+  virtual bool is_upgraded() const = 0;
   // Since when nothing has come from the peer, or its handshake takes unusually long, or no further request has come
   // for unusually long: who has loitered for longest is the first to go where room is short. Nothing: it does not.
   virtual std::optional<SteadyTime> loiters_since(SteadyTime now) const = 0;

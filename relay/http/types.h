@@ -111,7 +111,8 @@ struct StreamResponse {
 // returns. What the client sent behind its request comes first out of the stream, which dies before the connection
 // does. No limit of requests holds for it any more; it counts as a connection. A stopping server cuts it after its
 // drain, and a cancelled one cancels `serve`. To a request that did not ask for `protocol`, or asked in a way that is
-// not unmistakable (upgrade.h), the answer is 426, and `serve` is not called.
+// not unmistakable (upgrade.h), the answer is 426, and `serve` is not called; nor is it when as many as
+// Limits::max_upgraded() have become something else, which is answered with 503 and Retry-After.
 struct UpgradeResponse {
   std::string protocol;  // of the Upgrade field: "sallyport-tunnel/1"
   Headers headers;       // of the 101, besides Upgrade and Connection

@@ -38,7 +38,7 @@ Carrier::Carrier(asio::any_io_executor executor, Parts parts, CarrierPlaces plac
               parts.clock,
               parts.log,
               [this](const domain::TunnelListener& where) { return check_listener(where); },
-              {limits.connections},
+              FairShare(limits.connections),
               {limits.listeners},
               SessionPlaces(limits.sessions),
               limits.session_times,
@@ -97,9 +97,22 @@ bool Carrier::look() {
   return again;
 }
 
+asio::awaitable<void> Carrier::drain() {
+  const auto until = std::chrono::steady_clock::now() + limits_.drain;
+  for (const auto& [id, entrance] : entrances_) entrance->go_away(limits_.drain + limits_.cut);
+  looks_again_ = false;
+  for (auto now = std::chrono::steady_clock::now(); shared_.connections.taken() > 0 && now < until;
+       now = std::chrono::steady_clock::now()) {
+    changed_.clear();
+    look();
+    co_await changed_.wait_until(std::min(until, now + limits_.look));
+  }
+}
+
 asio::awaitable<void> Carrier::stop() {
   stopped_ = true;
   shared_.accepting = false;
+  co_await drain();
   for (const auto& [id, entrance] : entrances_) entrance->shut(ConnectionEnd::relay_stopped);
   co_await shared_.tasks.join();
   records_.close(std::chrono::steady_clock::now() + limits_.farewell);

@@ -18,6 +18,8 @@ struct CarrierLimits {
   std::chrono::milliseconds grace{250};       // how long the refusal of a connection may take to arrive
   std::chrono::milliseconds renote{30'000};   // how often records of open connections are brought up to date
   std::chrono::milliseconds reach{10'000};    // how long an agent may think about a target
+  std::chrono::milliseconds drain{0};         // what open connections have left when the relay stops
+  std::chrono::milliseconds cut{1'000};       // so much later the other sides may cut them themselves
   std::chrono::milliseconds farewell{5'000};  // for access records that wait when the relay stops
 };
 
@@ -44,8 +46,9 @@ class Carrier final : public Desk {
   // At start: ends what an earlier process left open, then opens the listeners of all active tunnels. One that cannot
   // be opened is told and tried again; an error is the store's.
   boost::asio::awaitable<Result<void>> load();
-  // Takes connections until cancelled, then closes the listeners, ends every connection with `relay_stopped` and sees
-  // their access records into the store. Call once, after load(); the links have to outlive it.
+  // Takes connections until cancelled, then closes the listeners, tells workstations that it goes away, and cuts what
+  // is open after the drain time with `relay_stopped`. Returns when the access records are in the store. Call once,
+  // after load(); the links have to outlive it.
   boost::asio::awaitable<void> run();
 
   Result<void> put(const store::Tunnel& tunnel) override;
@@ -59,6 +62,7 @@ class Carrier final : public Desk {
  private:
   boost::asio::awaitable<void> look_after();
   bool look();
+  boost::asio::awaitable<void> drain();
   boost::asio::awaitable<void> stop();
 
   boost::asio::any_io_executor executor_;

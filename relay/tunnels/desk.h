@@ -45,15 +45,17 @@ struct Opener {
   std::string source;  // address of the workstation
   UserId user;
   ApiTokenId token;
+  std::optional<WallTime> until = {};  // when the token expires, as known now
 };
 
 // Why a session may not go on, as the workstation is told: "revoked", "forbidden", "paused", "expired", "removed",
-// "stopping".
+// "stopping", "unavailable".
 struct Denial {
   std::string code;
   std::string message;
 };
-using StillAllowed = std::function<store::awaitable<std::optional<Denial>>()>;
+// Asks once more; nothing: it may. An error: that cannot be told now.
+using StillAllowed = std::function<store::awaitable<Result<std::optional<Denial>>>()>;
 
 // Serves one workstation's session over its connection, until that ends or must end. Holds the session's place from
 // when it was given on, and as long as a copy of it lives; to be called once.

@@ -13,6 +13,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
+const Denial kStopping{"stopping", "the relay is stopping"};
+
 std::string text_of(const tcp::endpoint& peer) {
   auto address = peer.address();
   if (!address.is_v6()) return address.to_string();
@@ -31,7 +33,7 @@ struct Entrance::Place {
 
   Place(Entrance& of, std::shared_ptr<Passage> passage)
       : entrance(of), at(of.open_.insert(of.open_.end(), std::move(passage))) {
-    ++entrance.parts_.connections.taken;
+    entrance.parts_.connections.take(entrance.tunnel_.org.value);
     entrance.parts_.figures.open.add(1);
   }
   Place(const Place&) = delete;
@@ -39,13 +41,14 @@ struct Entrance::Place {
   ~Place() {
     const auto passage = *at;
     entrance.open_.erase(at);
-    --entrance.parts_.connections.taken;
+    entrance.parts_.connections.give_back(entrance.tunnel_.org.value);
     entrance.parts_.figures.open.add(-1);
     try {
       entrance.note_end(*passage, why);
     } catch (const std::exception&) {
       entrance.parts_.figures.records_dropped.add();
     }
+    entrance.parts_.wake();
   }
 };
 
@@ -60,7 +63,7 @@ struct Entrance::Seat {
       : entrance(std::move(of)), opener(std::move(by)), place(std::move(taken)) {
     auto take = [this](link::Channel channel) { entrance->welcome(std::move(channel), opener); };
     at = entrance->sessions_.emplace(entrance->sessions_.end(), entrance->parts_.clock, std::move(take),
-                                     std::move(still_allowed), entrance->parts_.session_times);
+                                     std::move(still_allowed), opener.until, entrance->parts_.session_times);
   }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
@@ -150,10 +153,15 @@ void Entrance::shut(ConnectionEnd why) {
   tell(tally_.take());
 }
 
+void Entrance::go_away(std::chrono::milliseconds drain) {
+  close_listener();
+  for (auto& session : sessions_) session.go_away(kStopping, drain);
+}
+
 void Entrance::cut_sessions(ConnectionEnd why) {
   const Denial denial =
       why == ConnectionEnd::relay_stopped
-          ? Denial{"stopping", "the relay is stopping"}
+          ? kStopping
           : Denial{std::string(to_string(why)), fmt::format("the tunnel \"{}\" {}", tunnel_.name,
                                                             why == ConnectionEnd::expired  ? "has expired"
                                                             : why == ConnectionEnd::paused ? "was paused"
@@ -266,10 +274,11 @@ std::optional<Ending> Entrance::refusal_of(const Visitor& visitor) const {
   if (open_.size() >= tunnel_.limits.connections)
     return Ending{ConnectionEnd::too_many,
                   fmt::format("the tunnel's {} connections were open", tunnel_.limits.connections)};
-  if (parts_.connections.is_full())
+  if (!parts_.connections.has_place_for(tunnel_.org.value))
     return Ending{
         ConnectionEnd::too_many,
-        fmt::format("all {} connections that this relay carries for tunnels were open", parts_.connections.limit)};
+        fmt::format("{} connections of tunnels were open, {} of this organisation: as many as it may have then",
+                    parts_.connections.taken(), parts_.connections.held_by(tunnel_.org.value))};
   return std::nullopt;
 }
 
@@ -285,7 +294,7 @@ Result<ServeSession> Entrance::session(Opener opener, StillAllowed still_allowed
 }
 
 asio::awaitable<void> Entrance::hold_session(std::shared_ptr<Seat> seat, std::unique_ptr<ByteStream> stream) {
-  const auto& [source, user, token] = seat->opener;
+  const auto& [source, user, token, until] = seat->opener;
   const auto& self = *seat->entrance;
   const Log& log = self.parts_.log;
   const auto tunnel = self.tunnel_.id;

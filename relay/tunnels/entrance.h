@@ -32,7 +32,7 @@ struct EntranceParts {
   const Clock& clock;
   const Log& log;
   std::function<Result<void>(const domain::TunnelListener&)> check;  // whether it may be bound
-  Room connections;
+  FairShare connections;                                             // by organisation
   Room listeners;
   SessionPlaces sessions;
   WorkstationTimes session_times;
@@ -57,6 +57,9 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   Result<ServeSession> session(Opener opener, StillAllowed still_allowed);
   // Closes the listener and cuts what is open, with the sessions; for good, unless settle() follows.
   void shut(ConnectionEnd why);
+  // The relay stops: closes the listener, and lets what is open go on. Sessions without a connection end now, others
+  // are told to go away and have `drain` left.
+  void go_away(std::chrono::milliseconds drain);
   // What time brings: expiry and its end when the clock was wrong, another try of a listener, records to be noted,
   // bytes to be counted.
   void look();

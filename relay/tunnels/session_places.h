@@ -10,7 +10,7 @@
 namespace sallyport::tunnels {
 
 struct SessionLimits {
-  std::size_t all = 500;  // of one organisation alone half of them (FairShare)
+  std::size_t all = 256;  // of one organisation alone half of them (FairShare)
   std::size_t of_user = 10;
 };
 

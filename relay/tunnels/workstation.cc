@@ -8,7 +8,13 @@ namespace sallyport::tunnels {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kChannels = 192;  // what the windows of a link have room for
+constexpr std::size_t kReceived = 8u << 20;        // what one session may make the relay hold
+constexpr std::uint32_t kFirstWindow = 16u << 10;  // of a connection
+constexpr std::size_t kChannels = 128;             // what is kept for new ones has always room for them
+static_assert(kChannels * kFirstWindow <= mux::MuxLimits{.received = kReceived}.kept_for_channels());
+
+const Denial kExpired{"revoked", "the API token has expired"};
+const Denial kUnknown{"unavailable", "the relay cannot tell any more whether this session may go on"};
 
 link::Refusal as_refusal(const Denial& why) { return {.code = why.code, .message = why.message}; }
 
@@ -17,6 +23,8 @@ link::SessionOptions options_for(const link::SessionTimes& times) {
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
   options.serves = {std::string(tunnel::kConnectionService)};
   options.limits.channels = kChannels;
+  options.limits.received = kReceived;
+  options.limits.initial_window = kFirstWindow;
   return options;
 }
 
@@ -36,12 +44,19 @@ void WorkstationSession::cut(Denial why) {
   if (session_) session_->refuse(as_refusal(*denied_));
 }
 
+void WorkstationSession::go_away(Denial why, std::chrono::milliseconds drain) {
+  if (!session_ || denied_ || session_->open_channels() == 0) return cut(std::move(why));
+  session_->go_away(why.message, drain);
+}
+
 asio::awaitable<std::optional<link::Refusal>> WorkstationSession::admit(link::Peer) {
   co_return denied_.transform(as_refusal);
 }
 
 asio::awaitable<void> WorkstationSession::serve(link::Session& session) {
+  answered_ = clock_.steady();
   session.spawn("authority", keep_asking());
+  session.spawn("watch", keep_watch());
   for (;;) {
     auto incoming = co_await session.accept_channel();
     if (!incoming) co_return;
@@ -52,7 +67,19 @@ asio::awaitable<void> WorkstationSession::serve(link::Session& session) {
 asio::awaitable<void> WorkstationSession::keep_asking() {
   for (;;) {
     co_await sleep_for(times_.check);
-    if (auto denial = co_await still_allowed_()) co_return cut(*std::move(denial));
+    auto answer = co_await still_allowed_();
+    if (!answer) continue;
+    if (*answer) co_return cut(**std::move(answer));
+    answered_ = clock_.steady();
+  }
+}
+
+// Fails closed. On its own, for a question may stay without an answer and cannot be taken back.
+asio::awaitable<void> WorkstationSession::keep_watch() {
+  for (;;) {
+    co_await sleep_for(times_.check);
+    if (until_ && clock_.wall() >= *until_) co_return cut(kExpired);
+    if (clock_.steady() - answered_ >= times_.trust) co_return cut(kUnknown);
   }
 }
 

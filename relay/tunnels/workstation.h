@@ -11,7 +11,8 @@
 namespace sallyport::tunnels {
 
 struct WorkstationTimes {
-  std::chrono::milliseconds check{2'000};  // how often it is asked whether a session may go on
+  std::chrono::milliseconds check{2'000};   // how often it is asked whether a session may go on
+  std::chrono::milliseconds trust{30'000};  // without an answer for so long it may not
   link::SessionTimes link;
 };
 
@@ -20,14 +21,19 @@ struct WorkstationTimes {
 class WorkstationSession final : public link::SessionOwner {
  public:
   using Take = std::function<void(link::Channel)>;
-  // `take` gets each connection, while run() runs; `still_allowed` is asked again and again.
-  WorkstationSession(const Clock& clock, Take take, StillAllowed still_allowed, WorkstationTimes times = {})
-      : clock_(clock), take_(std::move(take)), still_allowed_(std::move(still_allowed)), times_(times) {}
+  // `take` gets each connection, while run() runs. The session ends when `still_allowed`, which is asked again and
+  // again, says so or has not answered for too long, and at `until`.
+  WorkstationSession(const Clock& clock, Take take, StillAllowed still_allowed, std::optional<WallTime> until,
+                     WorkstationTimes times = {})
+      : clock_(clock), take_(std::move(take)), still_allowed_(std::move(still_allowed)), until_(until), times_(times) {}
 
   // Until the workstation or cut() ends it; gives the reason for the log. Call once.
   boost::asio::awaitable<link::EndReason> run(std::unique_ptr<ByteStream> stream);
   // Tells the workstation why, and ends; also before run(). The first reason holds.
   void cut(Denial why);
+  // Takes no connection any more, and ends with `drained` after the last one, at the latest after `drain`; cuts when
+  // there is none.
+  void go_away(Denial why, std::chrono::milliseconds drain);
 
   boost::asio::awaitable<void> serve(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
@@ -36,11 +42,14 @@ class WorkstationSession final : public link::SessionOwner {
 
  private:
   boost::asio::awaitable<void> keep_asking();
+  boost::asio::awaitable<void> keep_watch();
 
   const Clock& clock_;
   Take take_;
   StillAllowed still_allowed_;
+  std::optional<WallTime> until_;
   WorkstationTimes times_;
+  SteadyTime answered_;
   std::unique_ptr<link::Session> session_;
   std::optional<Denial> denied_;
 };

@@ -4,7 +4,7 @@
 workstation.py BIN
 psql, ssh, curl and iperf3 as one-liners; a transfer arrives whole in both directions; ends and resets of either side are passed on; access by role and
 token; what cuts a session: a revoked token, a pause; a workstation, an agent or a relay that is killed leaves a right access record, and a relay that
-comes back is found again.
+comes back is found again; a relay that is told to stop lets what is under way end, and cuts the rest after its drain time.
 """
 import contextlib
 import json
@@ -210,6 +210,47 @@ def access(world):
     assert time.monotonic() - begun < 5
 
 
+def tell_to_stop(world):
+    begun = time.monotonic()
+    world.processes["relay"].send_signal(signal.SIGTERM)
+    wait_for("relay.stopping", lambda: "relay.stopping" in (world.dir / "relay.log").read_text(errors="replace"))
+    return begun
+
+
+def stops(world, echo):
+    """Through both kinds of entrance; the drain time is the usual 5 s."""
+    listen = free_port()
+    make(world, "stop", echo.port, "--listen", f"127.0.0.1:{listen}")
+    opened = Opened(world, "stop")
+    ending = [socket.create_connection(("127.0.0.1", listen)), opened.connect()]
+    left = [socket.create_connection(("127.0.0.1", listen)), opened.connect()]
+    for client in ending + left:
+        say_and_hear(client, b"before")
+    begun = tell_to_stop(world)
+    time.sleep(1)
+    for client in ending:
+        with client:
+            say_and_hear(client, b"the rest")
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(64) == b""
+    assert all(map(is_reset, left))
+    assert 4 < time.monotonic() - begun < 9, time.monotonic() - begun
+    assert world.processes["relay"].wait(timeout=30) == 0
+    world.start("relay")
+    world.wait_ready()
+    wait_linked(world)
+    assert sorted(ends(world, "stop", 4)) == ["finished", "finished", "relay_stopped", "relay_stopped"], ends(world, "stop", 4)
+    with opened.connect() as client:
+        say_and_hear(client, b"again")
+    ends(world, "stop", 5)
+    begun = time.monotonic()
+    world.processes["relay"].send_signal(signal.SIGTERM)
+    assert world.processes["relay"].wait(timeout=30) == 0
+    assert time.monotonic() - begun < 5, "a relay without an open connection waits"
+    code, err = opened.end()
+    assert code == 0 and "stopping" in err, (code, err)
+
+
 def main():
     world = World(sys.argv[1], server=Postgres)
     web, echo, sshd = WebServer(), EchoServer(), Sshd(world.dir)
@@ -237,6 +278,7 @@ def main():
         cuts(world, echo)
         kills(world, echo)
         access(world)
+        stops(world, echo)
     finally:
         with contextlib.suppress(Exception):
             sshd.close()

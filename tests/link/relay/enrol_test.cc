@@ -4,6 +4,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using namespace std::chrono_literals;
@@ -206,5 +208,28 @@ ASYNC_TEST_CASE("an enrolment request cut anywhere changes nothing", "[link]") {
   CHECK(agents == 1);
   const auto again = co_await rig.enrol(text);
   CHECK(again.has_value());
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("an enrolment that does not say what it wants is ended soon", "[link]") {
+  gateway::GatewayLimits limits;
+  limits.enrol_request = 200ms;
+  GatewayRig rig(co_await asio::this_coro::executor, limits);
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();  // in time
+  auto silent = co_await RawAgent::connect(rig, identity, tls::kEnrolProtocol);
+  auto slow = co_await RawAgent::connect(rig, identity, tls::kEnrolProtocol);
+  REQUIRE(silent);
+  REQUIRE(slow);
+  co_await slow->write(Bytes{std::byte{0}, std::byte{0}});
+  const auto begin = std::chrono::steady_clock::now();
+  const bool ended = co_await rig.until([&] {
+    return std::ranges::count_if(rig.lines.lines, [](const std::string& line) {
+             return line.find("agent.enrolment_failed") != std::string::npos &&
+                    line.find("timed out") != std::string::npos;
+           }) == 2;
+  });
+  CHECK(ended);
+  CHECK(std::chrono::steady_clock::now() - begin < 3s);
   co_await rig.finish();
 }

@@ -5,6 +5,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
+#include <list>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using namespace std::chrono_literals;
@@ -120,5 +122,33 @@ ASYNC_TEST_CASE("who is silent or slow at a shared port is a guest like any othe
   CHECK(shared.web.empty());
   CHECK(shared.rig.lines.has({"link.refused", "tls.timed_out"}));
   CHECK(shared.rig.lines.has({"link.refused", "in the middle of a ClientHello"}));
+  co_await shared.rig.finish();
+}
+
+ASYNC_TEST_CASE("agents that fill a shared port leave the door open for people", "[link][one_port]") {
+  gateway::GatewayLimits limits;
+  limits.connections = 4;  // three for agents
+  limits.door.guests = 2;
+  SharedPort shared(co_await asio::this_coro::executor, limits);
+  co_await shared.start();
+  std::list<RealAgent> agents;
+  for (int n = 0; n < 3; ++n) {
+    agents.emplace_back(shared.rig, co_await shared.rig.enrolled());
+    agents.back().start();
+    const bool ready = co_await agents.back().until_ready();
+    REQUIRE(ready);
+  }
+  auto refused = co_await shared.dial();
+  co_await send(refused, hello("sallyport/1"));
+  const bool closed = co_await is_closed(refused);
+  CHECK(closed);
+  CHECK(shared.rig.lines.has({"link.refused", "\"full\"", "all 3 places for agents"}));
+  for (std::size_t n = 1; n <= 3; ++n) {
+    auto browser = co_await shared.dial();
+    co_await send(browser, hello("http/1.1"));
+    const bool arrived = co_await shared.rig.until([&] { return shared.web.size() == n; });
+    REQUIRE(arrived);
+  }
+  for (auto& agent : agents) co_await agent.finish();
   co_await shared.rig.finish();
 }

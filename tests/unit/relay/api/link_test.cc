@@ -31,6 +31,10 @@ asio::awaitable<void> echo_once(std::unique_ptr<ByteStream> carrier, std::string
   static_cast<void>(co_await carrier->write_all(as_bytes(answer)));
 }
 
+Result<api::Services::ServeLink> give_echo(const std::string& peer) {
+  return [peer](std::unique_ptr<ByteStream> carrier) { return echo_once(std::move(carrier), peer); };
+}
+
 asio::awaitable<std::string> say(std::unique_ptr<ByteStream> line, std::string text) {
   const auto client =
       websocket::make_stream(co_await asio::this_coro::executor, std::move(line), websocket::Side::client);
@@ -44,7 +48,7 @@ asio::awaitable<std::string> say(std::unique_ptr<ByteStream> line, std::string t
 
 ASYNC_TEST_CASE("an agent gets a WebSocket for its link without showing anything", "[api][link]") {
   World world(co_await asio::this_coro::executor);
-  world.serve_link = echo_once;
+  world.take_link = give_echo;
   auto reply = co_await world.play(asking({kKey, kVersion, kProtocol}));
   auto& upgrade = std::get<http::UpgradeResponse>(reply);
   CHECK(upgrade.protocol == "websocket");
@@ -58,7 +62,7 @@ ASYNC_TEST_CASE("an agent gets a WebSocket for its link without showing anything
 
 ASYNC_TEST_CASE("who asks for a WebSocket in another way is told how", "[api][link]") {
   World world(co_await asio::this_coro::executor);
-  world.serve_link = echo_once;
+  world.take_link = give_echo;
   const std::string short_key = "Sec-WebSocket-Key: c2hvcnQ=";
   for (const auto& more : std::vector<std::vector<std::string>>{{},
                                                                 {kVersion, kProtocol},
@@ -72,4 +76,13 @@ ASYNC_TEST_CASE("who asks for a WebSocket in another way is told how", "[api][li
   const auto outdated = co_await world.call(asking({kKey, "Sec-WebSocket-Version: 8", kProtocol}));
   CHECK(outdated.status == 426);
   CHECK(*outdated.headers.find("Sec-WebSocket-Version") == "13");
+}
+
+ASYNC_TEST_CASE("a link for which there is no place is told to come again", "[api][link]") {
+  World world(co_await asio::this_coro::executor);
+  world.take_link = [](const std::string&) { return fail(Errc::unavailable, "all 256 places are taken"); };
+  const auto refused = co_await world.call(asking({kKey, kVersion, kProtocol}));
+  CHECK(refused.status == 503);
+  CHECK(*refused.headers.find("Retry-After") == "10");
+  CHECK(refused.body.find("all 256 places are taken") != std::string::npos);
 }

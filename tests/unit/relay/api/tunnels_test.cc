@@ -595,21 +595,21 @@ ASYNC_TEST_CASE("a session is given to whom the tunnel lets in, and asked about 
   CHECK(opener.user == tenant.users.at(Role::editor));
   CHECK_FALSE(opener.source.empty());
   CHECK(upgrade->actor == "token:" + opener.token.value);
-  auto denial = co_await world.desk.ask();
+  auto denial = must(co_await world.desk.ask());
   CHECK_FALSE(denial);
   must(co_await world.stores.users.change_role(tenant.org, opener.user, Role::viewer, world.clock.wall()));
-  denial = co_await world.desk.ask();
+  denial = must(co_await world.desk.ask());
   REQUIRE(denial);
   CHECK(denial->code == "forbidden");
   must(co_await world.stores.users.change_role(tenant.org, opener.user, Role::editor, world.clock.wall()));
-  denial = co_await world.desk.ask();
+  denial = must(co_await world.desk.ask());
   CHECK_FALSE(denial);
   must(co_await world.stores.tunnels.remove(tenant.org, TunnelId(text_of(made, "id")), world.clock.wall()));
-  denial = co_await world.desk.ask();
+  denial = must(co_await world.desk.ask());
   REQUIRE(denial);
   CHECK(denial->code == "removed");
   must(co_await world.stores.api_tokens.revoke(tenant.org, opener.token, world.clock.wall()));
-  denial = co_await world.desk.ask();
+  denial = must(co_await world.desk.ask());
   REQUIRE(denial);
   CHECK(denial->code == "revoked");
 }

@@ -57,9 +57,7 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       recipe_work(executor, {}),
       api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, desk, clock, log,
                         metrics, recipe_work, [this](const OrgId& org) { triggers_changed.push_back(org); },
-                        [this](std::unique_ptr<ByteStream> carrier, std::string peer) {
-                          return serve_link(std::move(carrier), std::move(peer));
-                        }},
+                        [this](const std::string& peer) { return take_link(peer); }},
           options) {}
 
 World::~World() = default;

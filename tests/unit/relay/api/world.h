@@ -115,7 +115,7 @@ struct World {
   TestPresence presence;
   TestDesk desk;
   std::vector<OrgId> triggers_changed;
-  std::function<asio::awaitable<void>(std::unique_ptr<ByteStream>, std::string)> serve_link;  // a test gives it
+  std::function<Result<api::Services::ServeLink>(const std::string&)> take_link;  // a test gives it
   api::Api api;
 
  private:

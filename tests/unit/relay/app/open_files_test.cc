@@ -46,6 +46,9 @@ TEST_CASE("with enough files the limits are the usual ones", "[app][limits]") {
     REQUIRE(limits.has_value());
     CHECK(limits->api.max_connections == 1'024);
     CHECK(limits->api.max_per_source == 128);
+    CHECK(limits->api.max_upgraded() == 512);
+    CHECK(limits->links.carried == 256);
+    CHECK(limits->tunnels.sessions.all == 256);
     CHECK(limits->links.connections == 12'000);
     CHECK(limits->links.door.guests == 1'024);
     CHECK(limits->tunnels.connections == 5'000);
@@ -77,6 +80,9 @@ TEST_CASE("with fewer files both sides get less, and never more than there is", 
     REQUIRE(limits->files() <= files);
     REQUIRE(limits->api.max_connections >= kLeastApi);
     REQUIRE(limits->links.connections >= kLeastLinks);
+    REQUIRE(limits->api.max_upgraded() <= limits->api.max_connections / 2);
+    REQUIRE(limits->links.carried + limits->tunnels.sessions.all <= limits->api.max_upgraded());
+    REQUIRE(limits->tunnels.sessions.all >= 32);
   }
 }
 

@@ -548,6 +548,34 @@ TEST_CASE("an upgraded connection has a place, and is not one that loiters", "[h
   CHECK(client.receive_until(".") == "here.");
 }
 
+TEST_CASE("what connections become takes half of the places, and requests find the others", "[http][server][upgrade]") {
+  Fixture run({.max_connections = 6});
+  std::vector<std::unique_ptr<HttpsClient>> kept;
+  for (int i = 0; i < 3; ++i) {
+    kept.push_back(std::make_unique<HttpsClient>(run.server.port()));
+    kept.back()->send(echo_request());
+    CHECK(status_of(kept.back()->receive_until("\r\n\r\n")) == 101);
+  }
+  for (int i = 0; i < 2; ++i) {
+    HttpsClient refused(run.server.port());
+    refused.send(echo_request());
+    const auto answer = refused.receive();
+    CHECK(status_of(answer) == 503);
+    CHECK(header_of(answer, "Retry-After") == "10");
+    CHECK(header_of(answer, "Content-Type") == "application/problem+json");
+    CHECK(refused.closed());
+  }
+  HttpsClient other(run.server.port());
+  other.send(get("/a"));
+  CHECK(status_of(other.receive()) == 200);
+  kept.front()->send("end.");
+  CHECK(kept.front()->receive_until(".") == "end.");
+  CHECK(kept.front()->closed());
+  HttpsClient next(run.server.port());
+  next.send(echo_request());
+  CHECK(status_of(next.receive_until("\r\n\r\n")) == 101);
+}
+
 TEST_CASE("a fault in what a connection became ends it alone", "[http][server][upgrade]") {
   Fixture run;
   HttpsClient client(run.server.port());
@@ -570,6 +598,27 @@ TEST_CASE("stop cuts what a connection became after the drain", "[http][server][
   CHECK(client.closed());
   CHECK(run.server.log().find("\"cut_connections\":1") != std::string::npos);
   CHECK(run.server.log().find("http.upgrade_ended") != std::string::npos);
+}
+
+TEST_CASE("what a connection became may have longer than requests when the server stops",
+          "[http][server][upgrade][stop]") {
+  Fixture run({.drain = 10ms, .upgraded_drain = 5s});
+  HttpsClient client(run.server.port());
+  client.send(echo_request());
+  client.receive_until("\r\n\r\n");
+  HttpsClient slow(run.server.port());
+  slow.send(get("/slow"));
+  REQUIRE(eventually([&] { return run.handler.slow == 1; }));
+  const auto begin = std::chrono::steady_clock::now();
+  run.server.ask_to_stop();
+  CHECK(slow.closed());
+  client.send("after it");
+  CHECK(client.receive_until("it") == "after it");
+  client.send("end.");
+  CHECK(client.receive_until(".") == "end.");
+  run.server.join();
+  CHECK(std::chrono::steady_clock::now() - begin < 4s);
+  CHECK(run.server.log().find("\"cut_connections\":1") != std::string::npos);
 }
 
 TEST_CASE("only modern TLS and http/1.1 are spoken", "[http][server][tls]") {

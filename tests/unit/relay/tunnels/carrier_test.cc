@@ -349,7 +349,7 @@ ASYNC_TEST_CASE("a tunnel that had ended by a clock which was wrong listens agai
 
 ASYNC_TEST_CASE("more connections than there are places are closed at once", "[tunnels]") {
   auto limits = quick();
-  limits.connections = 3;
+  limits.connections = 5;
   TunnelBench bench(co_await asio::this_coro::executor, limits);
   co_await bench.start();
   auto small = bench.tunnel();
@@ -423,6 +423,75 @@ ASYNC_TEST_CASE("a relay that stops closes its ports, ends what is open and sees
   CHECK(bench.book.ended("relay_stopped") == 1);  // when run() has returned
   CHECK(bench.carrier.put(tunnel).error().code == Errc::unavailable);
   CHECK(bench.counted("sallyport_tunnel_listeners") == 0);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("what is under way when the relay stops may end within the drain time", "[tunnels][stop]") {
+  auto limits = quick();
+  limits.drain = 10s;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  bench.stop_carrier_soon();
+  const bool closed = co_await bench.until([&] { return bench.counted("sallyport_tunnel_listeners") == 0; });
+  REQUIRE(closed);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int part = 0; part < 8; ++part) {
+    co_await send(target, std::string(64u << 10, 'x'));
+    const auto text = co_await read_until(client, 64u << 10);
+    CHECK(text.size() == 64u << 10);
+  }
+  finish(target);
+  finish(client);
+  const bool ended = co_await bench.ended("finished");
+  CHECK(ended);
+  co_await bench.finish();  // at once: nothing is open
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  CHECK(bench.book.ended("relay_stopped") == 0);
+}
+
+ASYNC_TEST_CASE("what is still open after the drain time is cut, and has its record", "[tunnels][stop]") {
+  auto limits = quick();
+  limits.drain = 100ms;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  const auto tunnel = bench.tunnel();
+  REQUIRE(bench.carrier.put(tunnel));
+  auto client = co_await bench.dial(tunnel);
+  auto target = co_await bench.taken();
+  bench.stop_carrier_soon();
+  const auto bad = co_await read_error(client);
+  CHECK(bad == asio::error::connection_reset);
+  co_await bench.finish();
+  CHECK(bench.book.ended("relay_stopped") == 1);
+}
+
+ASYNC_TEST_CASE("one organisation alone gets half of the places for connections", "[tunnels]") {
+  auto limits = quick();
+  limits.connections = 4;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  const auto greedy = bench.tunnel();
+  auto other = bench.tunnel();
+  other.org = OrgId("org_B");
+  REQUIRE(bench.carrier.put(greedy));
+  REQUIRE(bench.carrier.put(other));
+  std::list<tcp::socket> sockets;
+  for (int n = 0; n < 2; ++n) {
+    sockets.push_back(co_await bench.dial(greedy));
+    sockets.push_back(co_await bench.taken());
+  }
+  const bool away = co_await bench.turned_away(greedy);
+  CHECK(away);
+  const bool ended = co_await bench.ended("too_many");
+  REQUIRE(ended);
+  CHECK_THAT(bench.record("too_many").detail, Catch::Contains("2 of this organisation"));
+  sockets.push_back(co_await bench.dial(other));
+  const bool taken_in = co_await bench.ended("no_agent");  // of its own
+  CHECK(taken_in);
   co_await bench.finish();
 }
 

@@ -92,7 +92,8 @@ TunnelBench::TunnelBench(asio::any_io_executor executor, tunnels::CarrierLimits 
       link(executor),
       carrier(executor, {book, agents, clock, log, metrics}, std::move(places), limits),
       target(executor, {asio::ip::address_v4::loopback(), 0}),
-      tasks(executor, rethrow) {
+      tasks(executor, rethrow),
+      running(executor, rethrow) {
   link.agent_options.serves = {"tunnel/1", "reach/1"};
   link.agent.owner.work = [this](link::Session& session) { return agent.work(session); };
 }
@@ -104,16 +105,20 @@ asio::awaitable<void> TunnelBench::start() {
   agents.session = link.relay.session.get();
   const auto loaded = co_await carrier.load();
   REQUIRE(loaded);
-  tasks.spawn("carrier", carrier.run());
+  running.spawn("carrier", carrier.run());
 }
 
 asio::awaitable<void> TunnelBench::stop_carrier() {
-  tasks.stop();
-  co_await tasks.join();
+  running.stop();
+  co_await running.join();
 }
+
+void TunnelBench::stop_carrier_soon() { running.stop(); }
 
 asio::awaitable<void> TunnelBench::finish() {
   co_await stop_carrier();
+  tasks.stop();
+  co_await tasks.join();
   link.agent.session->stop("test is over");
   co_await link.join();
 }

@@ -67,6 +67,7 @@ struct TunnelBench {
   boost::asio::awaitable<void> start();
   boost::asio::awaitable<void> finish();
   boost::asio::awaitable<void> stop_carrier();
+  void stop_carrier_soon();  // its run() ends later
   boost::asio::awaitable<bool> until(std::function<bool()> holds) { return link.until(std::move(holds)); }
 
   // A tunnel to the target, or to `host`, with a listener of its own; not put.
@@ -91,6 +92,7 @@ struct TunnelBench {
   tunnels::Carrier carrier;
   tcp::acceptor target;
   TaskGroup tasks;
+  TaskGroup running;  // the carrier alone
 
  private:
   boost::asio::awaitable<boost::system::error_code> connect(tcp::socket& socket, store::Tunnel to, std::string from);

@@ -20,7 +20,7 @@ struct Desktop {
   explicit Desktop(TunnelBench& on) : bench(on), line(memory_line(on.on)) {}
 
   Result<void> open(const store::Tunnel& tunnel, UserId user = kUser) {
-    auto serve = bench.carrier.session(tunnel, {"192.0.2.7", std::move(user), kToken}, [this] { return ask(); });
+    auto serve = bench.carrier.session(tunnel, {"192.0.2.7", std::move(user), kToken, until}, [this] { return ask(); });
     if (!serve) return std::unexpected(std::move(serve).error());
     bench.tasks.spawn("session", (*serve)(std::move(line.a)));
     end.session = std::make_unique<link::Session>(bench.on, std::move(line.b), patient_options(mux::Side::agent),
@@ -28,7 +28,11 @@ struct Desktop {
     bench.tasks.spawn("workstation", run_endpoint(end));
     return {};
   }
-  asio::awaitable<std::optional<tunnels::Denial>> ask() { co_return denial; }
+  asio::awaitable<Result<std::optional<tunnels::Denial>>> ask() {
+    while (silent) co_await sleep_for(1ms);
+    if (fault) co_return std::unexpected(*fault);
+    co_return denial;
+  }
   asio::awaitable<link::Channel> connect() {
     const bool ready = co_await bench.until([&] { return end.session->proven(); });
     REQUIRE(ready);
@@ -44,6 +48,9 @@ struct Desktop {
   MemoryLine line;
   LinkEndpoint end;
   std::optional<tunnels::Denial> denial;
+  std::optional<Error> fault;
+  bool silent = false;
+  std::optional<WallTime> until;
 };
 
 tunnels::CarrierLimits quick_sessions() {
@@ -167,7 +174,7 @@ ASYNC_TEST_CASE("what ends a session, and cuts what it carries", "[tunnels][sess
                }},
            Row{"removed", "removed", [](auto& bench, auto&, auto& tunnel) { bench.carrier.drop(tunnel.id); }},
            Row{"expired", "expired", [](auto& bench, auto&, auto&) { bench.clock.shift = 2h; }},
-           Row{"stopping", "relay_stopped", [](auto& bench, auto&, auto&) { bench.tasks.stop(); }},
+           Row{"stopping", "relay_stopped", [](auto& bench, auto&, auto&) { bench.stop_carrier_soon(); }},
        }) {
     INFO(row.code);
     TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
@@ -180,16 +187,119 @@ ASYNC_TEST_CASE("what ends a session, and cuts what it carries", "[tunnels][sess
     auto channel = co_await desktop.connect();
     auto target = co_await bench.taken();
     row.happens(bench, desktop, tunnel);
-    if (row.code != "stopping") {  // where the test's own tasks end, too
-      const auto code = co_await desktop.told();
-      CHECK(code == row.code);
-    }
+    const auto code = co_await desktop.told();
+    CHECK(code == row.code);
     const auto bad = co_await read_error(target);
     CHECK(bad == asio::error::connection_reset);
     const bool ended = co_await bench.ended(row.word);
     CHECK(ended);
     co_await bench.finish();
   }
+}
+
+ASYNC_TEST_CASE("who cannot be asked about may go on for a while, and not beyond what was known",
+                "[tunnels][session]") {
+  enum class Store { broken, deaf };
+  for (const auto store : {Store::broken, Store::deaf}) {
+    TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+    co_await bench.start();
+    const auto tunnel = without_listener(bench);
+    REQUIRE(bench.carrier.put(tunnel));
+    Desktop patient(bench), expiring(bench);
+    expiring.until = bench.clock.wall() + 20s;
+    for (auto* desktop : {&patient, &expiring}) {
+      REQUIRE(desktop->open(tunnel));
+      (void)co_await desktop->connect();
+      if (store == Store::broken) desktop->fault = Error{Errc::unavailable, "the disk is away"};
+      desktop->silent = store == Store::deaf;
+    }
+    co_await sleep_for(50ms);  // some questions
+    CHECK_FALSE(expiring.end.end);
+    bench.clock.shift = 21s;
+    auto code = co_await expiring.told();
+    CHECK(code == "revoked");
+    co_await sleep_for(50ms);
+    CHECK_FALSE(patient.end.end);
+    bench.clock.shift = 31s;
+    code = co_await patient.told();
+    CHECK(code == "unavailable");
+    patient.silent = expiring.silent = false;
+    co_await bench.finish();
+  }
+}
+
+ASYNC_TEST_CASE("a session that may go on outlives the time for which one is trusted", "[tunnels][session]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+  co_await bench.start();
+  const auto tunnel = without_listener(bench);
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop desktop(bench);
+  REQUIRE(desktop.open(tunnel));
+  (void)co_await desktop.connect();
+  for (int step = 1; step <= 4; ++step) {
+    bench.clock.shift = step * 20s;
+    co_await sleep_for(50ms);
+    CHECK_FALSE(desktop.end.end);
+  }
+  desktop.end.session->stop("the test is over");
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a session has room for all its channels, whatever the first ones grew to", "[tunnels][session]") {
+  TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
+  co_await bench.start();
+  auto tunnel = without_listener(bench);
+  tunnel.limits.connections = 200;
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop desktop(bench);
+  REQUIRE(desktop.open(tunnel));
+  std::vector<link::Channel> channels;
+  channels.push_back(co_await desktop.connect());
+  auto target = co_await bench.taken();
+  co_await say(channels.front(), std::string(1u << 20, 'x'));
+  auto text = co_await read_until(target, 1u << 20);
+  CHECK(text.size() == 1u << 20);
+  std::vector<tcp::socket> taken;
+  for (int n = 1; n < 128; ++n) {
+    channels.push_back(co_await desktop.connect());
+    taken.push_back(co_await bench.taken());
+  }
+  CHECK(bench.carrier.standing(tunnel).open_connections == 128);
+  desktop.end.session->stop("the test is over");
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a relay that stops tells workstations, and lets what is open go on for the drain time",
+                "[tunnels][session][stop]") {
+  auto limits = quick_sessions();
+  limits.drain = 5s;
+  TunnelBench bench(co_await asio::this_coro::executor, limits);
+  co_await bench.start();
+  const auto tunnel = without_listener(bench);
+  REQUIRE(bench.carrier.put(tunnel));
+  Desktop busy(bench), idle(bench);
+  REQUIRE(busy.open(tunnel));
+  REQUIRE(idle.open(tunnel));
+  auto channel = co_await busy.connect();
+  auto target = co_await bench.taken();
+  const bool ready = co_await bench.until([&] { return idle.end.session->proven(); });
+  REQUIRE(ready);
+  bench.stop_carrier_soon();
+  const auto code = co_await idle.told();
+  CHECK(code == "stopping");
+  const bool draining = co_await bench.until([&] { return busy.end.session->draining(); });
+  CHECK(draining);
+  CHECK_FALSE(busy.end.session->open_channel(tunnel::kConnectionService));
+  co_await say(channel, "the rest");
+  (void)channel.finish();
+  const auto text = co_await read_to_end(target);
+  CHECK(text == "the rest");
+  finish(target);
+  const bool ended = co_await bench.ended("finished");
+  CHECK(ended);
+  const auto how = co_await busy.told();
+  CHECK(how == "drained");
+  co_await bench.finish();
 }
 
 ASYNC_TEST_CASE("a workstation that vanishes leaves its record", "[tunnels][session]") {
