@@ -83,7 +83,7 @@ asio::awaitable<void> Supervisor::Impl::tend(KeptLink& link, Endpoint to) {
   woken.set();
 }
 
-void Supervisor::Impl::stop(std::string message) {
+void Supervisor::Impl::stop(const std::string& message) {
   stopping = true;
   woken.set();
   for (const auto& link : places) {
@@ -91,7 +91,7 @@ void Supervisor::Impl::stop(std::string message) {
   }
 }
 
-void Supervisor::Impl::drain(std::string reason, milliseconds limit) {
+void Supervisor::Impl::drain(const std::string& reason, milliseconds limit) {
   stopping = true;
   woken.set();
   for (const auto& link : places) {
@@ -136,7 +136,8 @@ void Supervisor::Impl::changed(KeptLink& link) {
     status.disowned.clear();
     good = link.address();
     tries = further_tries = 0;
-    if (count(Stage::ready) == 1) further_due = now + milliseconds(static_cast<int>(random() * options.second.count()));
+    if (count(Stage::ready) == 1)
+      further_due = now + std::chrono::duration_cast<milliseconds>(options.second * random());
   } else if (link.hands_over()) {
     replace(link);
   }
@@ -162,8 +163,8 @@ std::vector<LinkFacts> Supervisor::links() const {
   return links;
 }
 
-void Supervisor::stop(std::string message) { impl_->stop(std::move(message)); }
+void Supervisor::stop(const std::string& message) { impl_->stop(message); }
 
-void Supervisor::drain(std::string reason, milliseconds limit) { impl_->drain(std::move(reason), limit); }
+void Supervisor::drain(const std::string& reason, milliseconds limit) { impl_->drain(reason, limit); }
 
 }  // namespace sallyport::agent

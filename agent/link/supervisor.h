@@ -105,9 +105,9 @@ class Supervisor {
 
   const LinkStatus& status() const;
   std::vector<LinkFacts> links() const;  // by number
-  void stop(std::string message);
+  void stop(const std::string& message);
   // Tells the relay on every link, lets the channels end, at the latest after `limit`; then run() returns.
-  void drain(std::string reason, std::chrono::milliseconds limit);
+  void drain(const std::string& reason, std::chrono::milliseconds limit);
 
  private:
   struct Impl;

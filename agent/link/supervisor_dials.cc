@@ -36,6 +36,7 @@ Setback setback_of(const LinkOutcome& outcome) {
     const auto code = outcome.attempt->code;
     return code == Errc::unavailable || code == Errc::timed_out ? Setback::away : Setback::refused;
   }
+  if (!outcome.end) return Setback::away;
   switch (outcome.end->end) {
     case link::LinkEnd::drained:
     case link::LinkEnd::peer_closed:
@@ -159,6 +160,7 @@ void Supervisor::Impl::account(const LinkOutcome& outcome) {
     further.link_was_ready_for(*outcome.ready_for);
   }
   if (outcome.attempt) return attempt_failed(outcome.attempt->message);
+  if (!outcome.end) return;
   auto text = std::string(to_string(outcome.end->end)) + ": " + outcome.end->message;
   if (!stopping) {
     problem("link.lost", std::move(text));

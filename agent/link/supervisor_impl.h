@@ -17,8 +17,8 @@ struct Supervisor::Impl final : LinkGroup {
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> keep_linked();
   boost::asio::awaitable<void> tend(KeptLink& link, Endpoint to);
-  void stop(std::string message);
-  void drain(std::string reason, std::chrono::milliseconds limit);
+  void stop(const std::string& message);
+  void drain(const std::string& reason, std::chrono::milliseconds limit);
 
   // --- when to dial
   void dial_what_is_due();
