@@ -20,9 +20,16 @@ JobsSeat::JobsSeat(JobsSeats& seats, const asio::any_io_executor& executor, Agen
 JobsSeat::~JobsSeat() {
   turn_->make_way = nullptr;
   turn_->left.set();
-  if (turn_->before) return;  // whoever waits for this one waits for those as well
   const auto it = seats_.newest_.find(agent_);
-  if (it != seats_.newest_.end() && it->second == turn_) seats_.newest_.erase(it);
+  // Whoever waits for this one waits for those before as well.
+  if (it == seats_.newest_.end() || it->second != turn_) return;
+  auto before = turn_->before;
+  while (before && before->left.is_set()) before = before->before;
+  if (before) {
+    it->second = std::move(before);
+  } else {
+    seats_.newest_.erase(it);
+  }
 }
 
 asio::awaitable<bool> JobsSeat::taken() {

@@ -12,6 +12,9 @@ namespace sallyport::gateway {
 // Who serves the jobs channel of which agent: one link at a time (docs/protocol.md P13.1). Lives on the relay's loop
 // and outlives every JobsSeat.
 class JobsSeats {
+ public:
+  std::size_t agents() const { return newest_.size(); }  // somebody has the seat, or waits for it
+
  private:
   friend class JobsSeat;
   struct Turn {
