@@ -21,12 +21,13 @@ constexpr auto kIdleHolding = std::chrono::minutes(5);  // there is no lease to 
 }  // namespace
 
 void ReportPump::answer(std::string message) {
+  if (!serving_) return;
   answers_.push_back(std::move(message));
   core_.to_send.set();
 }
 
 asio::awaitable<void> ReportPump::wait_for_room() {
-  while (answers_.size() >= kMaxAnswers) {
+  while (serving_ && answers_.size() >= kMaxAnswers) {
     room_.clear();
     co_await room_.wait();
     // The link has ended, and nobody makes room on it any more.
@@ -68,6 +69,11 @@ void ReportPump::adapt(BootTime::duration took, Load load) {
 }
 
 asio::awaitable<void> ReportPump::serve(Uplink& uplink) {
+  struct Serving {
+    ReportPump& pump;
+    explicit Serving(ReportPump& of) : pump(of) { pump.serving_ = true; }
+    ~Serving() { pump.serving_ = false, pump.room_.set(); }
+  } serving{*this};
   answers_.clear();  // of an earlier link: the relay asks again
   room_.set();
   flight_.clear();

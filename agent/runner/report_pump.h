@@ -24,8 +24,8 @@ class ReportPump {
   ReportPump(EngineCore& core, Hooks hooks) : core_(core), hooks_(std::move(hooks)), room_(core.executor) {}
 
   asio::awaitable<void> serve(Uplink& uplink);
-  void answer(std::string message);
-  asio::awaitable<void> wait_for_room();      // until few answers wait
+  void answer(std::string message);           // lost when nobody serves: the relay asks again on the next link
+  asio::awaitable<void> wait_for_room();      // until few answers wait, or nobody serves
   Result<void> confirmed(std::uint64_t seq);  // Errc::invalid: never sent
   // Until when a lease holds that rests on this Holding; the next one goes out in time to renew it. Already over when
   // nothing proves that it began after a Holding of ours. Errc::invalid: there never was such a Holding.
@@ -53,6 +53,7 @@ class ReportPump {
   EngineCore& core_;
   Hooks hooks_;
   Event room_;
+  bool serving_ = false;
   std::deque<std::string> answers_;
   std::deque<Flight> flight_;
   SentHoldings holdings_;

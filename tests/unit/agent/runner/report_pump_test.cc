@@ -98,7 +98,46 @@ asio::awaitable<void> until_it_rests(PumpRig& rig, const SlowUplink& uplink) {
   }
 }
 
+// Takes nothing, and fails when it is told to.
+class StuckUplink final : public Uplink {
+ public:
+  explicit StuckUplink(const asio::any_io_executor& executor) : fails_(executor) {}
+  asio::awaitable<Result<void>> send(std::string) override {
+    co_await fails_.wait();
+    co_return fail(Errc::cancelled, "the channel was reset by the test");
+  }
+  void break_off() { fails_.set(); }
+
+ private:
+  Event fails_;
+};
+
+asio::awaitable<void> want_room(ReportPump& pump, bool& has_room) {
+  co_await pump.wait_for_room();
+  has_room = true;
+}
+
 }  // namespace
+
+ASYNC_TEST_CASE("nobody waits for room that nobody makes any more", "[pump][bounds]") {
+  const auto executor = co_await asio::this_coro::executor;
+  PumpRig rig(executor, 0);
+  StuckUplink uplink(executor);
+  rig.serving.spawn("serve", rig.pump.serve(uplink));
+  co_await pause(5ms);
+  for (int i = 0; i < 300; ++i) rig.pump.answer("an answer");
+  bool has_room = false;
+  rig.serving.spawn("reader", want_room(rig.pump, has_room));
+  co_await pause(20ms);
+  CHECK_FALSE(has_room);
+  uplink.break_off();
+  co_await until([&] { return has_room; }, "the reader goes on");
+  for (int i = 0; i < 300; ++i) rig.pump.answer("an answer");
+  has_room = false;
+  rig.serving.spawn("reader", want_room(rig.pump, has_room));
+  co_await until([&] { return has_room; }, "there is room where nobody serves");
+  co_await rig.finish();
+}
 
 // 128 KiB in a second, reports of 200 KB, a lease of 30 s: every ten seconds a Holding, whatever is waiting behind it.
 ASYNC_TEST_CASE("a backlog on a slow link never keeps back a Holding", "[pump][lease]") {
