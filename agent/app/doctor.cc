@@ -72,8 +72,8 @@ class Examination {
     for (auto& finding : findings) add(std::move(finding));
   }
   void look_at_network();
-  bool look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
-  void look_at_link(const agent::Endpoint& relay, const std::string& proxy, const agent::WebAddress& web);
+  std::optional<agent::Via> look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
+  void look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web);
   void tell_of_running(const Value& status);
 
   policy::Config config_;
@@ -96,39 +96,40 @@ void Examination::look_at_network() {
                                 .environment = agent::process_environment,
                                 .root_pin = identity_->root.key_pin(),
                                 .host_name = with_valid_utf8(platform::host_name())};
-  const bool met = look_at_ways(journey, *web);
+  const auto via = look_at_ways(journey, *web);
   const auto status = ask_status(config_.agent);
   if (status) return tell_of_running(*status);
-  if (!met) return add({"link", Verdict::skipped, "not looked at: the relay was not reached"});
-  look_at_link(relay, *proxy, *web);
+  if (!via) return add({"link", Verdict::skipped, "not looked at: the relay was not reached"});
+  look_at_link(*via, journey, *web);
 }
 
-// True: a way leads to the relay.
-bool Examination::look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web) {
+// The way that leads to the relay; nothing: none does.
+std::optional<agent::Via> Examination::look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web) {
   doctor::NetworkReport direct;
   std::optional<Finding> second;
   const auto via = via_of(config_.agent.link);
   if (via != agent::Via::websocket) direct = ask(doctor::examine_network(journey, clock_));
   if (via != agent::Via::direct) second = ask(doctor::examine_websocket(journey, web, clock_));
   if (second && via == agent::Via::automatic) doctor::weigh_ways(direct, *second);
-  const bool open = second && second->verdict == Verdict::good;
+  const bool has_second = second && second->verdict == Verdict::good;
+  const bool has_direct = via != agent::Via::websocket && direct.reached;
   if (second) direct.findings.push_back(*std::move(second));
-  const bool met = open || doctor::Report{.findings = direct.findings}.healthy();
   add_all(std::move(direct.findings));
   report_.request = std::move(direct.request);
-  return met;
+  if (has_direct) return agent::Via::direct;
+  return has_second ? std::optional(agent::Via::websocket) : std::nullopt;
 }
 
-void Examination::look_at_link(const agent::Endpoint& relay, const std::string& proxy, const agent::WebAddress& web) {
+void Examination::look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web) {
   const auto lock = platform::StateLock::take(config_.agent.state_dir);
   if (!lock) return add({"link", Verdict::note, lock.error().message});
-  const agent::Dialer dialer(proxy, agent::process_environment);
+  const agent::Dialer dialer(journey.proxy, journey.environment);
   FdSink sink(kStandardError);
   const Log log(sink, clock_, LogLevel::error);
-  agent::Ways ways({dialer, clock_, log}, via_of(config_.agent.link), {}, [] { return 0.5; });
+  agent::Ways ways({dialer, clock_, log}, via, {}, [] { return 0.5; });
   agent::WayTransport transport(ways, identities_, clock_, web);
-  const auto visit = ask(visit_relay(transport, relay, to_json(connection_summary(config_.connections, {})), clock_,
-                                     std::chrono::steady_clock::now() + kForLink));
+  const auto visit = ask(visit_relay(transport, journey.relay, to_json(connection_summary(config_.connections, {})),
+                                     clock_, std::chrono::steady_clock::now() + kForLink));
   if (!visit)
     return add({"link", Verdict::bad, visit.error().message,
                 "ask whoever runs the relay for the reason in its log (link.refused)"});

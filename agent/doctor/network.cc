@@ -185,6 +185,7 @@ awaitable<Result<std::unique_ptr<tls::TlsStream>>> Walk::session() {
 awaitable<bool> Walk::meet_relay() {
   const auto begun = std::chrono::steady_clock::now();
   auto met = co_await session();
+  report_.reached = met.has_value();
   if (met) {
     const auto& facts = (*met)->facts();
     add("tls", Verdict::good,

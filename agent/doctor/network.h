@@ -24,8 +24,9 @@ struct Journey {
 };
 
 struct NetworkReport {
-  Findings findings;    // "proxy", "dns", "route", "tls", "silence", "size", in the order of the journey
-  std::string request;  // see Report
+  Findings findings;     // "proxy", "dns", "route", "tls", "silence", "size", in the order of the journey
+  std::string request;   // see Report
+  bool reached = false;  // the relay has proved itself
 };
 
 // Walks the way to the relay, and says at each step what is there. Shows no certificate of this agent and sends nothing
