@@ -159,13 +159,14 @@ void Entrance::go_away(std::chrono::milliseconds drain) {
 }
 
 void Entrance::cut_sessions(ConnectionEnd why) {
-  const Denial denial =
-      why == ConnectionEnd::relay_stopped
-          ? kStopping
-          : Denial{std::string(to_string(why)), fmt::format("the tunnel \"{}\" {}", tunnel_.name,
-                                                            why == ConnectionEnd::expired  ? "has expired"
-                                                            : why == ConnectionEnd::paused ? "was paused"
-                                                                                           : "was removed")};
+  if (why == ConnectionEnd::relay_stopped) {  // whoever goes away already ends with its last connection
+    for (auto& session : sessions_) session.go_away(kStopping, {});
+    return;
+  }
+  const Denial denial{std::string(to_string(why)), fmt::format("the tunnel \"{}\" {}", tunnel_.name,
+                                                               why == ConnectionEnd::expired  ? "has expired"
+                                                               : why == ConnectionEnd::paused ? "was paused"
+                                                                                              : "was removed")};
   for (auto& session : sessions_) session.cut(denial);
 }
 

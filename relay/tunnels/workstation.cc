@@ -45,6 +45,7 @@ void WorkstationSession::cut(Denial why) {
 }
 
 void WorkstationSession::go_away(Denial why, std::chrono::milliseconds drain) {
+  if (session_ && session_->draining()) return;
   if (!session_ || denied_ || session_->open_channels() == 0) return cut(std::move(why));
   session_->go_away(why.message, drain);
 }

@@ -174,7 +174,7 @@ ASYNC_TEST_CASE("what ends a session, and cuts what it carries", "[tunnels][sess
                }},
            Row{"removed", "removed", [](auto& bench, auto&, auto& tunnel) { bench.carrier.drop(tunnel.id); }},
            Row{"expired", "expired", [](auto& bench, auto&, auto&) { bench.clock.shift = 2h; }},
-           Row{"stopping", "relay_stopped", [](auto& bench, auto&, auto&) { bench.stop_carrier_soon(); }},
+           Row{"drained", "relay_stopped", [](auto& bench, auto&, auto&) { bench.stop_carrier_soon(); }},
        }) {
     INFO(row.code);
     TunnelBench bench(co_await asio::this_coro::executor, quick_sessions());
