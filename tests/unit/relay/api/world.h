@@ -115,7 +115,10 @@ struct World {
   TestPresence presence;
   TestDesk desk;
   std::vector<OrgId> triggers_changed;
-  std::function<Result<api::Services::ServeLink>(const std::string&)> take_link;  // a test gives it
+  // A place for a link that is closed at once, unless a test gives another.
+  std::function<Result<api::Services::ServeLink>(const std::string&)> take_link = [](const std::string&) {
+    return api::Services::ServeLink([](std::unique_ptr<ByteStream>) -> asio::awaitable<void> { co_return; });
+  };
   api::Api api;
 
  private:
