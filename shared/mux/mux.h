@@ -22,7 +22,7 @@ struct MuxLimits {
   std::size_t channels = 1024;               // open at one time, both sides' together
   WriterLimits writer;
 
-  // So much of `received` is for windows of new channels, whatever those that are open have grown to.
+  // So much of `received` is kept for first windows, those of open channels included, whatever they have grown to.
   constexpr std::size_t kept_for_channels() const { return received / 4; }
 };
 
