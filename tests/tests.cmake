@@ -93,6 +93,11 @@ if(TARGET link_tunnels)
   target_sources(link_tunnels PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/shared/tunnel/tunnel_rig.cc
                  unit/shared/link/link_fixture.cc)
 endif()
+sallyport_tests(link identity USES agent/link agent/runner agent/tunnel relay/gateway relay/tunnels relay/store/sqlite TIMEOUT 180)
+if(TARGET link_identity)  # jobs and tunnels over links whose certificates change
+  target_sources(link_identity PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc
+                 unit/agent/runner/job_script.cc link/jobs/working_agent.cc unit/shared/tunnel/tunnel_rig.cc unit/shared/link/link_fixture.cc)
+endif()
 
 sallyport_tests(sim runner USES agent/runner TIMEOUT 300)
 sallyport_tests(sim leases USES agent/runner relay/jobs TIMEOUT 300)

@@ -135,6 +135,7 @@ asio::awaitable<void> tell_status(std::string path, std::function<std::string()>
 struct Runs {
   runner::Engine& engine;
   agent::Supervisor& supervisor;
+  tunnel::TunnelServer& tunnels;
   const platform::ServiceHost& host;
   std::string status_socket;
   std::function<std::string()> status;
@@ -142,7 +143,7 @@ struct Runs {
 };
 
 asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
-  auto& [engine, supervisor, host, status_socket, status, log] = runs;
+  auto& [engine, supervisor, tunnels, host, status_socket, status, log] = runs;
   if (auto started = co_await engine.start(); !started) {
     co_await engine.stop();
     co_return started;
@@ -171,6 +172,7 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
   while (engine.status().outbox.rows > 0 && std::chrono::steady_clock::now() < farewell) co_await sleep_for(kTick);
   supervisor.stop("the agent stops");
   co_await link.join();
+  co_await tunnels.finish();
   housekeeping.stop();
   co_await housekeeping.join();
   log.info("agent.stopped");
@@ -178,14 +180,37 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
 }
 
 // `text` is wiped where it is read.
-asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text, const Clock& clock) {
+asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text,
+                                                  std::optional<crypto::SpiffeId> already, const Clock& clock) {
   SP_CO_TRY(const auto proxy, proxy_text(config.agent.proxy));
-  const agent::Dialer dialer(proxy, agent::process_environment);
+  const agent::Dialer dialer(co_await asio::this_coro::executor, proxy, agent::process_environment);
   FdSink sink(kStandardError);
   const Log log(sink, clock, LogLevel::warn);
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
-  co_return co_await agent::enrol(std::move(text), {platform::host_name(), std::string(kSoftware)}, ways, clock,
+  agent::EnrolSettings settings{platform::host_name(), std::string(kSoftware), std::move(already)};
+  co_return co_await agent::enrol(std::move(text), std::move(settings), ways, clock,
                                   std::chrono::steady_clock::now() + kEnrolTime);
+}
+
+// Nothing: this is no agent yet.
+Result<std::optional<crypto::SpiffeId>> present_agent(const agent::FileIdentityStore& identities,
+                                                      const std::string& file) {
+  const auto present = identities.load();
+  if (present) return present->id;
+  if (!fs::exists(file)) return std::nullopt;
+  return fail(Errc::conflict,
+              fmt::format("{}; remove {} first: a string made for an agent gives it its identity back, any other makes "
+                          "a new agent",
+                          present.error().message, file));
+}
+
+Error with_help(Error error, const crypto::SpiffeId& already, const std::string& file) {
+  if (error.code != Errc::conflict) return error;
+  error.message += fmt::format(
+      ". This is {0} already. For a new certificate of it, make a string with: sallyport agent "
+      "reenrol {0}. To be a new agent, remove {1} first",
+      already.agent.value, file);
+  return error;
 }
 
 }  // namespace
@@ -227,16 +252,19 @@ Result<std::string> proxy_text(const policy::ProxyConfig& proxy) {
 Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock) {
   SP_CHECK(platform::prepare_private_directory(config.agent.state_dir));
   SP_TRY(const auto lock, platform::StateLock::take(config.agent.state_dir));
-  agent::FileIdentityStore identities(identity_file(config).string());
-  if (identities.load() || fs::exists(identity_file(config))) {
-    return fail(Errc::conflict, fmt::format("this agent has an identity already; to enrol anew, remove {}",
-                                            identity_file(config).string()));
-  }
+  const auto file = identity_file(config).string();
+  agent::FileIdentityStore identities(file);
+  SP_TRY(const auto already, present_agent(identities, file));
   asio::io_context loop(1);
-  SP_TRY(const auto enrolled, run_to_end(loop, enrol_by(config, std::move(enrolment_string), clock), "the enrolment"));
-  SP_CHECK(identities.install(enrolled));
-  return fmt::format("{} in group {} of {}, relay {}", enrolled.id.agent.value, enrolled.group, enrolled.id.org.value,
-                     to_string(enrolled.relay));
+  auto enrolled = run_to_end(loop, enrol_by(config, std::move(enrolment_string), already, clock), "the enrolment");
+  if (!enrolled) {
+    if (!already) return std::unexpected(std::move(enrolled).error());
+    return std::unexpected(with_help(std::move(enrolled).error(), *already, file));
+  }
+  SP_CHECK(identities.install(*enrolled));
+  return fmt::format("{} in group {} of {}, relay {}{}", enrolled->id.agent.value, enrolled->group,
+                     enrolled->id.org.value, to_string(enrolled->relay),
+                     already ? "; its certificate is a new one, everything else is as it was" : "");
 }
 
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log) {
@@ -266,7 +294,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   JobsAndTunnels work(jobs, tunnels);
-  const agent::Dialer dialer(proxy, agent::process_environment);
+  const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);
   SP_TRY(auto web, web_address(config, durable.identity));
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
   agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
@@ -293,7 +321,8 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                               .connections = config.connections,
                               .uses = engine.connection_uses()}));
   };
-  const Runs runs{engine, supervisor, host, (fs::path(config.agent.state_dir) / kStatusSocket).string(), status, log};
+  const Runs runs{engine, supervisor, tunnels, host, (fs::path(config.agent.state_dir) / kStatusSocket).string(),
+                  status, log};
   auto outcome = run_to_end(loop, run_until_stopped(runs), "the agent");
   files.join();
   return outcome;

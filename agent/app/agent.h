@@ -17,8 +17,9 @@ namespace sallyport::app {
 // Errors say what is missing or wrong and what to do: not enrolled, state directory in use, journal damaged.
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log);
 
-// Trades an enrolment string for an identity and keeps it in the state directory. Errc::conflict when there is one
-// already.
+// Trades an enrolment string for an identity and keeps it in the state directory. Where there is one already, it gets
+// its next certificate by a string that was made for it, whatever became of the one before; conflict when the string is
+// not for it, or an agent runs on the state directory.
 Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock);
 
 // `relay` of agent.yaml goes before the address learnt at enrolment.

@@ -89,6 +89,12 @@ std::string plural(std::int64_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
+std::string certificate_lines(const Value& status) {
+  const auto end = text_in(status, "certificate_ends_at");
+  if (!is_true(status, "certificate_ended")) return fmt::format("certificate  ends {}\n", end);
+  return fmt::format("certificate  ended {}: if the clock is right, {}\n", end, agent::kHowToEnrolAgain);
+}
+
 std::string link_lines(const Value& link) {
   auto lines = fmt::format("link         {} for {}", text_in(link, "state"), lasting(number_in(link, "for_seconds")));
   const auto add = [&](std::string_view name, std::string_view format) {
@@ -139,6 +145,7 @@ Value status_of(const AgentFigures& figures) {
   for (const auto& facts : figures.links) links.push_back(facts_value(facts, now));
   const auto up = std::chrono::duration_cast<seconds>(figures.clock.wall() - figures.started).count();
   auto connections = connection_summary(figures.connections, figures.uses);
+  const auto certificate_end = identity.chain.front().not_after();
   return Value(ValueMap{
       {Value("version"), Value(SALLYPORT_VERSION)},
       {Value("process"), Value(figures.process)},
@@ -147,7 +154,8 @@ Value status_of(const AgentFigures& figures) {
       {Value("agent"), Value(identity.id.agent.value)},
       {Value("organisation"), Value(identity.id.org.value)},
       {Value("group"), Value(identity.group)},
-      {Value("certificate_ends_at"), Value(rfc3339(identity.chain.front().not_after()))},
+      {Value("certificate_ends_at"), Value(rfc3339(certificate_end))},
+      {Value("certificate_ended"), Value(figures.clock.wall() >= certificate_end)},
       {Value("link"), link_value(figures.link, figures.way, now)},
       {Value("links"), Value(std::move(links))},
       {Value("jobs"), jobs_value(figures.engine)},
@@ -161,7 +169,7 @@ std::string status_text(const Value& status) {
                           text_in(status, "organisation"), text_in(status, "group"));
   text += fmt::format("process      {}, version {}, up for {}\n", number_in(status, "process"),
                       text_in(status, "version"), lasting(number_in(status, "up_seconds")));
-  text += fmt::format("certificate  ends {}\n", text_in(status, "certificate_ends_at"));
+  text += certificate_lines(status);
   if (const auto* link = status.find("link")) text += link_lines(*link);
   for (const auto& facts : list_in(status, "links")) text += facts_line(facts);
   if (const auto* jobs = status.find("jobs")) text += jobs_lines(*jobs);

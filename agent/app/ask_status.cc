@@ -24,6 +24,8 @@ Result<Value> ask_status(const policy::AgentConfig& config) {
     return fail(Errc::not_found, fmt::format("no agent runs on {} ({})", config.state_dir, answer.error().message));
   if (!answer && answer.error().code == Errc::timed_out)
     return fail(Errc::timed_out, fmt::format("the agent on {} does not answer", config.state_dir));
+  if (!answer && answer.error().code == Errc::forbidden)
+    return fail(Errc::forbidden, answer.error().message + "; ask as the user that the agent runs as, or as root");
   if (!answer) return std::unexpected(std::move(answer).error());
   auto status = parse_json(*answer, {.max_bytes = kMostStatus});
   if (status && status->is(Value::Kind::map)) return status;

@@ -74,6 +74,8 @@ class Examination {
   void look_at_network();
   std::optional<agent::Via> look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
   void look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web);
+  asio::awaitable<Result<LinkVisit>> visit_by(agent::Via via, const doctor::Journey& journey,
+                                              const agent::WebAddress& web);
   void tell_of_running(const Value& status);
 
   policy::Config config_;
@@ -120,16 +122,21 @@ std::optional<agent::Via> Examination::look_at_ways(const doctor::Journey& journ
   return has_second ? std::optional(agent::Via::websocket) : std::nullopt;
 }
 
-void Examination::look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web) {
-  const auto lock = platform::StateLock::take(config_.agent.state_dir);
-  if (!lock) return add({"link", Verdict::note, lock.error().message});
-  const agent::Dialer dialer(journey.proxy, journey.environment);
+asio::awaitable<Result<LinkVisit>> Examination::visit_by(agent::Via via, const doctor::Journey& journey,
+                                                         const agent::WebAddress& web) {
+  const agent::Dialer dialer(co_await asio::this_coro::executor, journey.proxy, journey.environment);
   FdSink sink(kStandardError);
   const Log log(sink, clock_, LogLevel::error);
   agent::Ways ways({dialer, clock_, log}, via, {}, [] { return 0.5; });
   agent::WayTransport transport(ways, identities_, clock_, web);
-  const auto visit = ask(visit_relay(transport, journey.relay, to_json(connection_summary(config_.connections, {})),
-                                     clock_, std::chrono::steady_clock::now() + kForLink));
+  co_return co_await visit_relay(transport, journey.relay, to_json(connection_summary(config_.connections, {})), clock_,
+                                 std::chrono::steady_clock::now() + kForLink);
+}
+
+void Examination::look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web) {
+  const auto lock = platform::StateLock::take(config_.agent.state_dir);
+  if (!lock) return add({"link", Verdict::note, lock.error().message});
+  const auto visit = ask(visit_by(via, journey, web));
   if (!visit)
     return add({"link", Verdict::bad, visit.error().message,
                 "ask whoever runs the relay for the reason in its log (link.refused)"});

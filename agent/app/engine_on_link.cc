@@ -49,6 +49,11 @@ void EngineOnLink::on_go_away(link::Session& session, const std::string& reason,
   if (knows(session.peer(), link::kLinks)) channel_.leave(session);
 }
 
+bool EngineOnLink::has_to_report() const {
+  const auto now = engine_.status();
+  return !now.drained || now.outbox.rows > 0;  // what a step came to is on its way to the journal after it has ended
+}
+
 void EngineOnLink::on_state(const agent::LinkStatus& status) {
   if (status.state == agent::LinkState::ready) host_.ready("linked to the relay");
   if (status.state == agent::LinkState::refused) engine_.withdraw_leases();  // its jobs may be elsewhere already

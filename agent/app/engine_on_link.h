@@ -24,6 +24,7 @@ class EngineOnLink final : public agent::LinkWork {
   std::string policy_summary_json() override;
   void on_ping(link::Session& session, std::uint64_t nonce) override;
   void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
+  bool has_to_report() const override;
   void on_state(const agent::LinkStatus& status) override;
 
  private:

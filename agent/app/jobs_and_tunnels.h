@@ -16,6 +16,7 @@ class JobsAndTunnels final : public agent::LinkWork {
   std::string policy_summary_json() override { return jobs_.policy_summary_json(); }
   void on_ping(link::Session& session, std::uint64_t nonce) override { jobs_.on_ping(session, nonce); }
   void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
+  bool has_to_report() const override { return jobs_.has_to_report(); }
   void on_state(const agent::LinkStatus& status) override { jobs_.on_state(status); }
 
  private:

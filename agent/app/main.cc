@@ -11,9 +11,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -50,7 +52,8 @@ Result<Words> parse(std::span<char*> given) {
     const std::string word = given[i];
     if (word.starts_with("--config=")) {
       words.config_dir = word.substr(9);
-    } else if (word == "--config" && i + 1 < given.size()) {
+    } else if (word == "--config") {
+      if (i + 1 == given.size()) return fail(Errc::invalid, "--config needs a directory");
       words.config_dir = given[++i];
     } else if (word == "--help" || word == "-h" || word == "--version") {
       return Words{words.config_dir, {word == "--version" ? "version" : "help"}};
@@ -66,6 +69,12 @@ Result<Words> parse(std::span<char*> given) {
 }
 
 Result<policy::Config> load(const std::string& directory) {
+  std::error_code problem;
+  if (!std::filesystem::is_directory(directory, problem)) {
+    return fail(Errc::not_found, fmt::format("{}: there is no such folder; name that of agent.yaml, connections.yaml "
+                                             "and policy.yaml by --config DIR or SALLYPORT_CONFIG_DIR",
+                                             directory));
+  }
   auto config = policy::load_config(directory);
   if (config) return std::move(*config);
   return std::unexpected(yaml::to_error(config.error()));
@@ -133,7 +142,7 @@ int examine(const Words& words) {
 }
 
 int dispatch(const Words& words) {
-  const std::string word = words.rest.empty() ? "help" : words.rest[0];
+  const std::string word = words.rest.empty() ? "" : words.rest[0];
   Result<void> outcome;
   if (word == "version") {
     fmt::print("sallyport-agent " SALLYPORT_VERSION "\n");

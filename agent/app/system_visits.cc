@@ -41,9 +41,10 @@ Finding found(std::string_view what, const Result<void>& outcome, std::string go
           "jobs that use it fail until it works"};
 }
 
-asio::awaitable<Finding> visit_target(policy::TunnelTarget target, std::chrono::milliseconds patience) {
+asio::awaitable<Finding> visit_target(policy::TunnelTarget target, const agent::Dialer& dialer,
+                                      std::chrono::milliseconds patience) {
   const agent::Endpoint at{target.host, target.port};
-  const auto socket = co_await agent::connect_tcp(at, std::chrono::steady_clock::now() + patience);
+  const auto socket = co_await dialer.dial(at, std::chrono::steady_clock::now() + patience);
   if (socket) co_return Finding{"tunnel", Verdict::good, fmt::format("{} takes connections", to_string(at))};
   co_return Finding{"tunnel", Verdict::note,
                     fmt::format("{} does not answer: {}", to_string(at), socket.error().message),
@@ -84,7 +85,8 @@ doctor::Findings visit_commands(const policy::Policy& policy) {
 asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
                                                        std::chrono::milliseconds patience) {
   doctor::Findings findings;
-  for (const auto& target : policy.tunnels()) findings.push_back(co_await visit_target(target, patience));
+  const agent::Dialer directly(co_await asio::this_coro::executor, "none", agent::process_environment);
+  for (const auto& target : policy.tunnels()) findings.push_back(co_await visit_target(target, directly, patience));
   co_return findings;
 }
 

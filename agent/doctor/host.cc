@@ -56,7 +56,7 @@ Finding examine_certificate(const crypto::Certificate& certificate, const Clock&
     return {"certificate", Verdict::bad, "this agent's certificate is good " + life, "set this machine's clock"};
   if (now >= certificate.not_after())
     return {"certificate", Verdict::bad, "this agent's certificate has ended: it was good " + life,
-            "if the clock is right, the agent was away for too long: enrol it anew"};
+            fmt::format("if the clock is right, the agent was away for too long: {}", agent::kHowToEnrolAgain)};
   if (now + kRenewedByThen >= certificate.not_after())
     return {"certificate", Verdict::note,
             "this agent's certificate ends soon, and should have been renewed: it is good " + life,

@@ -21,8 +21,6 @@ using asio::ip::tcp;
 using std::chrono::milliseconds;
 namespace {
 
-constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMostAddresses = 16;
 constexpr std::size_t kLarge = 12'000;  // several packets, and less than the relay refuses at the first header
 
 SteadyTime after(milliseconds length) { return std::chrono::steady_clock::now() + length; }
@@ -35,18 +33,6 @@ double in_seconds(milliseconds length) { return std::chrono::duration<double>(le
 
 Finding skipped(std::string check, std::string_view because) {
   return {std::move(check), Verdict::skipped, fmt::format("not looked at: {}", because)};
-}
-
-awaitable<Result<std::vector<tcp::endpoint>>> look_up(agent::Endpoint at) {
-  tcp::resolver resolver(co_await asio::this_coro::executor);
-  const auto [bad, found] =
-      co_await resolver.async_resolve(at.host, std::to_string(at.port), tcp::resolver::numeric_service, kAsValue);
-  if (bad) co_return fail(Errc::unavailable, bad.message());
-  std::vector<tcp::endpoint> endpoints;
-  for (const auto& entry : found) {
-    if (endpoints.size() < kMostAddresses) endpoints.push_back(entry.endpoint());
-  }
-  co_return endpoints;
 }
 
 // The address of this machine that the system would go out with; sends nothing.
@@ -67,7 +53,8 @@ std::string listed(const std::vector<tcp::endpoint>& addresses) {
 // One walk to the relay; each step adds what it found, and goes on only where the next one makes sense.
 class Walk {
  public:
-  Walk(Journey journey, const Clock& clock) : journey_(std::move(journey)), clock_(clock) {}
+  Walk(const asio::any_io_executor& executor, Journey journey, const Clock& clock)
+      : journey_(std::move(journey)), clock_(clock), dialer_(executor, journey_.proxy, journey_.environment) {}
 
   awaitable<NetworkReport> run() {
     if (choose_way() && co_await find_addresses() && co_await try_addresses() && co_await meet_relay()) {
@@ -97,6 +84,7 @@ class Walk {
 
   Journey journey_;
   const Clock& clock_;
+  const agent::Dialer dialer_;
   NetworkReport report_;
   std::optional<agent::Proxy> proxy_;
   std::vector<tcp::endpoint> addresses_;  // of the first hop
@@ -126,9 +114,9 @@ bool Walk::choose_way() {
 
 awaitable<bool> Walk::find_addresses() {
   const auto begun = std::chrono::steady_clock::now();
-  auto found = co_await with_timeout(journey_.patience, look_up(first_hop()));
+  auto found = co_await dialer_.look_up(first_hop(), after(journey_.patience));
   if (!found) {
-    add("dns", Verdict::bad, fmt::format("{} has no address: {}", first_hop().host, found.error().message),
+    add("dns", Verdict::bad, found.error().message,
         fmt::format("ask for the name {} to be resolvable on this machine (/etc/resolv.conf, /etc/hosts)",
                     first_hop().host));
     blocked_ = true;
@@ -172,8 +160,7 @@ awaitable<bool> Walk::try_addresses() {
 awaitable<Result<std::unique_ptr<tls::TlsStream>>> Walk::session() {
   refusal_ = {};
   SP_CO_TRY(const auto context, tls::make_enrol_client_context(journey_.root_pin, clock_));
-  const agent::Dialer dialer(journey_.proxy, journey_.environment);
-  SP_CO_TRY(auto socket, co_await dialer.dial(journey_.relay, after(journey_.patience)));
+  SP_CO_TRY(auto socket, co_await dialer_.dial(journey_.relay, after(journey_.patience)));
   SP_CO_CHECK(tls::prepare_socket(socket));
   auto met = co_await tls::connect_tls(std::move(socket), context, journey_.relay.host, after(journey_.patience));
   if (met) co_return std::move(*met);
@@ -287,7 +274,7 @@ awaitable<std::string> Walk::request() const {
 }  // namespace
 
 awaitable<NetworkReport> examine_network(Journey journey, const Clock& clock) {
-  Walk walk(std::move(journey), clock);
+  Walk walk(co_await asio::this_coro::executor, std::move(journey), clock);
   co_return co_await walk.run();
 }
 

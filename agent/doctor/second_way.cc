@@ -36,7 +36,7 @@ Finding good(const agent::WebAddress& web, const agent::Carrier& carrier, const 
 
 asio::awaitable<Finding> examine_websocket(const Journey& journey, agent::WebAddress web, const Clock& clock) {
   const auto deadline = std::chrono::steady_clock::now() + 2 * journey.patience;
-  const agent::Dialer dialer(journey.proxy, journey.environment);
+  const agent::Dialer dialer(co_await asio::this_coro::executor, journey.proxy, journey.environment);
   auto carrier = co_await agent::open_websocket(dialer, web, clock, deadline);
   if (!carrier) co_return bad(web, carrier.error().message);
   const auto context = tls::make_enrol_client_context(journey.root_pin, clock);

@@ -10,6 +10,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace sallyport::agent {
@@ -18,34 +20,16 @@ using asio::ip::tcp;
 namespace {
 
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMostAddresses = 16;
+constexpr std::size_t kLookups = 2;  // at the same time: a name that hangs leaves the way to another one open
 
-asio::awaitable<Result<std::vector<tcp::endpoint>>> look_up(Endpoint to) {
-  tcp::resolver resolver(co_await asio::this_coro::executor);
-  const auto [bad, found] =
-      co_await resolver.async_resolve(to.host, std::to_string(to.port), tcp::resolver::numeric_service, kAsValue);
-  if (bad) co_return fail(Errc::unavailable, fmt::format("looking up {}: {}", to.host, bad.message()));
-  std::vector<tcp::endpoint> endpoints;
-  for (const auto& entry : found) {
-    if (endpoints.size() < kMostAddresses) endpoints.push_back(entry.endpoint());
-  }
-  co_return endpoints;
-}
-
-// Beginning with the address of that number, all of them in turn.
+// Beginning with the address of that number.
 asio::awaitable<Result<tcp::socket>> connect_any(Endpoint to, std::vector<tcp::endpoint> addresses, std::size_t first,
                                                  SteadyTime deadline) {
-  std::string problems;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const auto& address = addresses[(first + i) % addresses.size()];
-    const auto now = std::chrono::steady_clock::now();
-    const auto share = (deadline - now) / static_cast<int>(addresses.size() - i);
-    auto socket = co_await with_deadline(now + share, platform::connect_one(address));
-    if (socket || socket.error().code == Errc::cancelled) co_return socket;
-    problems +=
-        fmt::format("{}{}: {}", problems.empty() ? "" : "; ", address.address().to_string(), socket.error().message);
-  }
-  co_return fail(Errc::unavailable, fmt::format("connecting to {}: {}", to_string(to), problems));
+  if (!addresses.empty())
+    std::ranges::rotate(addresses, addresses.begin() + static_cast<std::ptrdiff_t>(first % addresses.size()));
+  auto socket = co_await platform::connect_first(std::move(addresses), kBetweenAddresses, deadline);
+  if (socket || socket.error().code == Errc::cancelled) co_return socket;
+  co_return in_context("connecting to " + to_string(to), std::move(socket.error()));
 }
 
 asio::awaitable<Result<void>> shake_hands(tcp::socket& socket, const Proxy& proxy, Endpoint target) {
@@ -104,14 +88,19 @@ asio::awaitable<Result<tcp::socket>> attempts(const Way& way, unsigned number) {
 
 }  // namespace
 
-asio::awaitable<Result<tcp::socket>> connect_tcp(Endpoint to, SteadyTime deadline) {
-  SP_CO_TRY(auto addresses, co_await with_deadline(deadline, look_up(to)));
-  co_return co_await connect_any(to, std::move(addresses), 0, deadline);
+Dialer::Dialer(const asio::any_io_executor& executor, std::string proxy, Environment environment,
+               platform::Lookups::Resolve resolve)
+    : proxy_(std::move(proxy)),
+      environment_(std::move(environment)),
+      lookups_(std::make_unique<platform::Lookups>(executor, kLookups, std::move(resolve))) {}
+
+asio::awaitable<Result<std::vector<tcp::endpoint>>> Dialer::look_up(Endpoint at, SteadyTime deadline) const {
+  return lookups_->find(std::move(at.host), at.port, deadline);
 }
 
 asio::awaitable<Result<tcp::socket>> Dialer::dial(Endpoint target, SteadyTime deadline) const {
   SP_CO_TRY(auto proxy, choose_proxy(proxy_, environment_, target));
-  auto addresses = co_await with_deadline(deadline, look_up(proxy ? proxy->at : target));
+  auto addresses = co_await look_up(proxy ? proxy->at : target, deadline);
   if (!addresses && proxy) co_return in_context("the HTTP proxy", std::move(addresses.error()));
   if (!addresses) co_return std::unexpected(std::move(addresses.error()));
   const Way way{std::move(target), std::move(proxy), *std::move(addresses), deadline};

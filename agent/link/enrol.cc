@@ -3,6 +3,7 @@
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
 #include "shared/base/utf8.h"
+#include "shared/crypto/ca.h"
 #include "shared/crypto/signing_request.h"
 #include "shared/link/message_bytes.h"
 #include "shared/mux/frame.h"
@@ -22,6 +23,7 @@ constexpr std::size_t kReadSize = 16u << 10;
 Errc errc_of(const std::string& code) {
   if (code == "csr" || code == "invalid") return Errc::invalid;
   if (code == "overloaded" || code == "unavailable") return Errc::unavailable;
+  if (code == "agent") return Errc::conflict;
   return Errc::unauthenticated;
 }
 
@@ -35,6 +37,7 @@ Result<Bytes> request_frame(const crypto::EnrolmentString& parts, const EnrolSet
   request.set_proof(std::string(as_text(proof)));
   request.set_hostname(settings.hostname);
   request.set_software(settings.software);
+  if (settings.already) request.set_agent_id(settings.already->agent.value);
   Bytes wire;
   mux::append_frame(wire, {mux::kControlChannel, mux::FrameType::control, as_bytes(request.SerializeAsString())});
   return wire;
@@ -86,6 +89,27 @@ asio::awaitable<Result<Identity>> enrol_through(std::unique_ptr<tls::SecureStrea
   co_return outcome;
 }
 
+// An older relay does not read who asks.
+std::unexpected<Error> made_another(const crypto::SpiffeId& id) {
+  return fail(Errc::conflict, fmt::format("the relay has made {} of {} by this string, which this agent is not: it "
+                                          "stays who it is; revoke that one",
+                                          id.agent.value, id.org.value));
+}
+
+// The root of the string, or its successor by its own word: a string may be older than a switch. The handshake has
+// judged their validity in time.
+Result<void> check_root(const v1::EnrolResponse& response, const crypto::Certificate& root, const crypto::Digest& pin) {
+  if (root.key_pin() == pin) return {};
+  if (response.old_root_der().empty())
+    return fail(Errc::unauthenticated, "the root in the answer is not the one the enrolment string names");
+  SP_TRY(auto old_root, crypto::Certificate::from_der(as_bytes(response.old_root_der())));
+  SP_TRY(auto cross, crypto::Certificate::from_der(as_bytes(response.root_cross_der())));
+  if (old_root.key_pin() != pin)
+    return fail(Errc::unauthenticated, "neither root in the answer is the one the enrolment string names");
+  auto fits = crypto::check_succession({std::move(old_root), std::move(cross)}, root);
+  return fits ? Result<void>() : in_context("P7.7: the relay offers another root", fits.error());
+}
+
 }  // namespace
 
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
@@ -96,8 +120,7 @@ Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypt
                             for_terminal(response.error_message(), 500)));
   }
   SP_TRY(auto root, crypto::Certificate::from_der(as_bytes(response.root_der())));
-  if (root.key_pin() != parts.root_pin)
-    return fail(Errc::unauthenticated, "the root in the answer is not the one the enrolment string names");
+  SP_CHECK(check_root(response, root, parts.root_pin));
   SP_TRY(auto leaf, crypto::Certificate::from_der(as_bytes(response.certificate_der())));
   if (response.chain_der_size() != 1) return fail(Errc::invalid, "P7.4: the answer's chain is not one issuer");
   SP_TRY(auto issuer, crypto::Certificate::from_der(as_bytes(response.chain_der(0))));
@@ -121,7 +144,9 @@ asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::E
   SP_CO_TRY(auto key, crypto::PrivateKey::generate());
   SP_CO_TRY(auto request, request_frame(parts, settings, key, exporter));
   SP_CO_TRY(const auto response, co_await ask_relay(stream, std::move(request)));
-  co_return accept_enrolment(response, parts, std::move(key));
+  SP_CO_TRY(auto identity, accept_enrolment(response, parts, std::move(key)));
+  if (settings.already && *settings.already != identity.id) co_return made_another(identity.id);
+  co_return identity;
 }
 
 asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings, const Dialer& dialer,

@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <optional>
 #include <string>
 
 namespace sallyport::v1 {
@@ -20,11 +21,12 @@ namespace sallyport::agent {
 struct EnrolSettings {
   std::string hostname;
   std::string software;
+  std::optional<crypto::SpiffeId> already = {};  // who this agent is: it wants a new certificate, and to stay that
 };
 
 // Trades an enrolment string for an identity (docs/protocol.md P7): expired strings and a relay whose root does not
 // match the pin are refused before anything is sent. The secret never travels. The caller installs the result in its
-// store.
+// store. conflict: the string is not for the agent that this is already.
 boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, EnrolSettings settings,
                                                const Dialer& dialer, const Clock& clock, SteadyTime deadline);
 

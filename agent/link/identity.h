@@ -22,6 +22,11 @@ struct Identity {
   std::string web = {};  // URL of the relay's web API; "" if nobody told
 };
 
+// What to do for an agent whose certificate the relay does not take any more.
+inline constexpr std::string_view kHowToEnrolAgain =
+    "make a string for it with `sallyport agent reenrol NAME`, stop the agent, and give the string to "
+    "`sallyport-agent enrol -`";
+
 // Errc::invalid unless all parts belong together: the certificate is for `key` and names exactly `id`, its issuer
 // signed it, the root signed the issuer. Validity in time is not judged.
 Result<void> check_identity(const Identity& identity);

@@ -118,6 +118,7 @@ asio::awaitable<void> KeptLink::report_ready(link::Session& current) {
 void KeptLink::on_control(link::Session&, const v1::Control& message) {
   if (parts_.renewer && carries_jobs_ && message.has_renew_response())
     parts_.renewer->on_response(message.renew_response());
+  if (parts_.renewer && message.has_renew_now()) parts_.renewer->on_renew_now();  // renewed on the link of the jobs
 }
 
 void KeptLink::on_go_away(link::Session& current, const std::string& reason, milliseconds drain) {

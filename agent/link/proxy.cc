@@ -72,9 +72,14 @@ bool names(std::string_view entry, const Endpoint& target) {
   return host == bare || host.ends_with("." + bare);
 }
 
-std::optional<std::string> first_of(const Environment& environment, std::initializer_list<const char*> names) {
+struct Variable {
+  std::string name;
+  std::string value;
+};
+
+std::optional<Variable> first_of(const Environment& environment, std::initializer_list<const char*> names) {
   for (const auto* name : names) {
-    if (auto value = environment(name); value && !trimmed(*value).empty()) return value;
+    if (auto value = environment(name); value && !trimmed(*value).empty()) return Variable{name, *std::move(value)};
   }
   return std::nullopt;
 }
@@ -87,7 +92,8 @@ Result<Proxy> parse_proxy_url(std::string_view url) {
   if (const auto scheme = url.find("://"); scheme != std::string_view::npos) {
     const auto name = lower(url.substr(0, scheme));
     if (name == "https" || name.starts_with("socks")) {
-      return fail(Errc::invalid, "https:// and socks proxies are not supported; give the URL of an http:// one");
+      return fail(Errc::invalid, fmt::format("{} proxies are not spoken to; give the URL of an http:// one",
+                                             name == "https" ? "https://" : "SOCKS"));
     }
     if (name != "http") return fail(Errc::invalid, "the proxy's URL does not begin with http://");
     url.remove_prefix(scheme + 3);
@@ -129,12 +135,12 @@ Result<std::optional<Proxy>> choose_proxy(const std::string& configured, const E
     if (!proxy) return in_context("proxy of the configuration", std::move(proxy.error()));
     return *std::move(proxy);
   }
-  const auto found = first_of(environment, {"https_proxy", "HTTPS_PROXY"});
+  const auto found = first_of(environment, {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
   if (!found) return std::nullopt;
   const auto exceptions = first_of(environment, {"no_proxy", "NO_PROXY"});
-  if (exceptions && bypasses_proxy(*exceptions, target)) return std::nullopt;
-  auto proxy = parse_proxy_url(*found);
-  if (!proxy) return in_context("https_proxy of the environment", std::move(proxy.error()));
+  if (exceptions && bypasses_proxy(exceptions->value, target)) return std::nullopt;
+  auto proxy = parse_proxy_url(found->value);
+  if (!proxy) return in_context(found->name + " of the environment", std::move(proxy.error()));
   return *std::move(proxy);
 }
 

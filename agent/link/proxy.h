@@ -20,14 +20,15 @@ struct Proxy {
 };
 
 // "http://user:password@proxy.example:3128", or without scheme; the port's default is 3128. User and password may be
-// percent-encoded. https:// proxies are refused with the reason. The text may hold a password: errors never quote it.
+// percent-encoded. https:// and socks proxies are refused with the reason. The text may hold a password: errors never
+// quote it.
 Result<Proxy> parse_proxy_url(std::string_view url);
 
 // A variable of the process's environment.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// The proxy for `target`: `configured` if it is not empty ("none" means directly), else https_proxy or HTTPS_PROXY
-// unless no_proxy or NO_PROXY names the target.
+// The proxy for `target`: `configured` if it is not empty ("none" means directly), else the first that is set of
+// https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY, unless no_proxy or NO_PROXY names the target.
 Result<std::optional<Proxy>> choose_proxy(const std::string& configured, const Environment& environment,
                                           const Endpoint& target);
 

@@ -65,11 +65,12 @@ asio::awaitable<void> Supervisor::Impl::run() {
 
 asio::awaitable<void> Supervisor::Impl::keep_linked() {
   tell();
-  while (!stopping) {
+  while (!stopping && !has_left()) {
     woken.clear();
     dial_what_is_due();
-    co_await woken.wait_until(next_dial());
+    co_await woken.wait_until(leave ? std::min(next_dial(), leave->by) : next_dial());
   }
+  if (!stopping && leave) stop(leave->reason);
   while (std::ranges::any_of(places, [](const auto& link) { return link->session() != nullptr; })) {
     woken.clear();
     co_await woken.wait();
@@ -91,19 +92,26 @@ void Supervisor::Impl::stop(const std::string& message) {
   }
 }
 
+// A link with the jobs that is not proven yet is told when it is: see changed().
 void Supervisor::Impl::drain(const std::string& reason, milliseconds limit) {
-  stopping = true;
+  leave = {reason, parts.clock.steady() + limit};
   woken.set();
   for (const auto& link : places) {
     auto* session = link->session();
     if (session == nullptr) continue;
     if (session->proven()) {
       link->drain(reason, limit);
-    } else {
+    } else if (link.get() != jobs_on) {
       session->stop(reason);
     }
   }
   tell();
+}
+
+bool Supervisor::Impl::has_left() const {
+  if (!leave) return false;
+  const bool linked = std::ranges::any_of(places, [](const auto& link) { return link->session() != nullptr; });
+  return parts.clock.steady() >= leave->by || (!linked && !parts.work.has_to_report());
 }
 
 // --- the jobs
@@ -117,6 +125,7 @@ bool Supervisor::Impl::may_take_jobs(const KeptLink& link) const {
 void Supervisor::Impl::give_jobs_back(KeptLink&) {
   jobs_on = nullptr;
   for (const auto& link : places) link->reconsider_jobs();
+  woken.set();
 }
 
 void Supervisor::Impl::welcomed(KeptLink& link) {
@@ -142,6 +151,9 @@ void Supervisor::Impl::changed(KeptLink& link) {
     replace(link);
   }
   for (const auto& one : places) one->reconsider_jobs();
+  if (leave && link.stage() == Stage::ready)
+    link.drain(leave->reason,
+               std::chrono::duration_cast<milliseconds>(std::max(leave->by - now, SteadyTime::duration::zero())));
   woken.set();
   tell();
 }

@@ -67,6 +67,9 @@ class LinkWork {
   virtual void on_ping(link::Session& session, std::uint64_t nonce) = 0;
   // The relay will end this link; not for drain().
   virtual void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) = 0;
+  // While the agent drains: work that ran, or ran to its end, of which the relay does not know yet. The jobs get a link
+  // again for it when theirs is lost. Default: none.
+  virtual bool has_to_report() const { return false; }
   // For status and readiness; called after every change.
   virtual void on_state(const LinkStatus& status) = 0;
 };
@@ -100,13 +103,14 @@ class Supervisor {
   Supervisor(const boost::asio::any_io_executor& executor, SupervisorOptions options, Parts parts, Random random);
   ~Supervisor();
 
-  // Until stop() or drain() has taken effect on every link, or it is cancelled. Call once.
+  // Until stop() or drain() has taken effect, or it is cancelled. Call once.
   boost::asio::awaitable<void> run();
 
   const LinkStatus& status() const;
   std::vector<LinkFacts> links() const;  // by number
   void stop(const std::string& message);
-  // Tells the relay on every link, lets the channels end, at the latest after `limit`; then run() returns.
+  // Tells the relay on every link, lets the channels end, at the latest after `limit`; then run() returns. A link is
+  // only dialled when the jobs have none and have something to report, and the relay is told on it too.
   void drain(const std::string& reason, std::chrono::milliseconds limit);
 
  private:

@@ -55,6 +55,12 @@ std::size_t Supervisor::Impl::count(Stage stage) const {
       std::ranges::count_if(places, [stage](const auto& link) { return link->stage() == stage; }));
 }
 
+bool Supervisor::Impl::wants_first() const {
+  return leave ? jobs_on == nullptr && parts.work.has_to_report() : count(Stage::ready) == 0;
+}
+
+bool Supervisor::Impl::wants_further() const { return !leave && count(Stage::ready) < wanted(); }
+
 std::uint32_t Supervisor::Impl::wanted() const { return std::clamp(relay_wants, 1u, std::max(options.links, 1u)); }
 
 KeptLink* Supervisor::Impl::free_place() const {
@@ -76,17 +82,17 @@ bool Supervisor::Impl::may_dial() const {
 void Supervisor::Impl::dial_what_is_due() {
   const auto now = parts.clock.steady();
   if (!may_dial()) return;
-  if (count(Stage::ready) == 0) {
+  if (wants_first()) {
     if (now >= first_due) dial(first_address());
-  } else if (count(Stage::ready) < wanted() && now >= further_due) {
+  } else if (wants_further() && now >= further_due) {
     dial(further_address());
   }
 }
 
 SteadyTime Supervisor::Impl::next_dial() const {
   if (!may_dial()) return SteadyTime::max();
-  if (count(Stage::ready) == 0) return first_due;
-  return count(Stage::ready) < wanted() ? further_due : SteadyTime::max();
+  if (wants_first()) return first_due;
+  return wants_further() ? further_due : SteadyTime::max();
 }
 
 void Supervisor::Impl::dial(Endpoint to) {
@@ -141,6 +147,10 @@ void Supervisor::Impl::settle(const LinkOutcome& outcome) {
   if (refusal != nullptr && disowns(*refusal) && (is_final(*refusal) || !others)) status.disowned = refusal->code;
   if (refusal != nullptr && is_final(*refusal)) return park();
   if (stopping) return;
+  if (leave) {
+    come_back_after(outcome);
+    return tell();
+  }
   if (outcome.handed_over || !takes_links()) return tell();
   if (others) {
     ++further_tries;
@@ -159,13 +169,13 @@ void Supervisor::Impl::account(const LinkOutcome& outcome) {
     backoff.link_was_ready_for(*outcome.ready_for);
     further.link_was_ready_for(*outcome.ready_for);
   }
-  if (outcome.attempt) return attempt_failed(outcome.attempt->message);
+  if (outcome.attempt) return attempt_failed(with_advice(outcome.attempt->message));
   if (!outcome.end) return;
   auto text = std::string(to_string(outcome.end->end)) + ": " + outcome.end->message;
-  if (!stopping) {
-    problem("link.lost", std::move(text));
-  } else {
+  if (stopping || (leave && outcome.end->end == link::LinkEnd::drained)) {
     parts.log.info("link.closed", {{"reason", text}});
+  } else {
+    problem("link.lost", outcome.ready_for ? std::move(text) : with_advice(std::move(text)));
   }
 }
 
@@ -209,7 +219,7 @@ LinkState Supervisor::Impl::state() const {
   if (unwanted) return LinkState::refused;
   if (count(Stage::ready) > 0) return LinkState::ready;
   if (count(Stage::dialling) + count(Stage::greeted) > 0) return LinkState::connecting;
-  return count(Stage::draining) > 0 ? LinkState::draining : LinkState::connecting;
+  return leave || count(Stage::draining) > 0 ? LinkState::draining : LinkState::connecting;
 }
 
 void Supervisor::Impl::tell() {
@@ -219,6 +229,13 @@ void Supervisor::Impl::tell() {
   status.failures = backoff.failures();
   status.links = count(Stage::ready);
   parts.work.on_state(status);
+}
+
+// An agent that nobody lets in may have been away for too long.
+std::string Supervisor::Impl::with_advice(std::string text) const {
+  const auto advice = parts.renewer != nullptr ? parts.renewer->advice() : "";
+  if (!advice.empty()) text += "; " + advice;
+  return text;
 }
 
 void Supervisor::Impl::problem(std::string_view event, std::string text) {

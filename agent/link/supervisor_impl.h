@@ -5,6 +5,8 @@
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace sallyport::agent {
@@ -19,12 +21,15 @@ struct Supervisor::Impl final : LinkGroup {
   boost::asio::awaitable<void> tend(KeptLink& link, Endpoint to);
   void stop(const std::string& message);
   void drain(const std::string& reason, std::chrono::milliseconds limit);
+  bool has_left() const;
 
   // --- when to dial
   void dial_what_is_due();
   bool may_dial() const;         // what else is under way lets it
   SteadyTime next_dial() const;  // max(): something must end first
   void dial(Endpoint to);
+  bool wants_first() const;
+  bool wants_further() const;
   std::uint32_t wanted() const;
   std::size_t count(KeptLink::Stage stage) const;
   KeptLink* free_place() const;
@@ -44,6 +49,7 @@ struct Supervisor::Impl final : LinkGroup {
   void park();  // nothing but a restart helps
   void tell();
   LinkState state() const;
+  std::string with_advice(std::string text) const;
   void problem(std::string_view event, std::string text);
   void attempt_failed(std::string text);
   void fault();
@@ -76,6 +82,11 @@ struct Supervisor::Impl final : LinkGroup {
   SteadyTime further_due{};
   LinkStatus status;
   bool unwanted = false;  // the relay wants no link: for now, or for good
+  struct Leave {
+    std::string reason;
+    SteadyTime by;
+  };
+  std::optional<Leave> leave;  // it drains
   bool stopping = false;
   SteadyTime quiet_until{};
 };

@@ -16,6 +16,14 @@
 namespace sallyport::platform {
 namespace {
 
+// Of a directory that this user may not enter or make.
+std::unexpected<Error> shut_out(std::string_view what, const std::string& path, std::string_view advice) {
+  const int code = errno;
+  auto refused = os_fail(code, fmt::format("{} {}", what, path));
+  if (code == EACCES || code == EPERM) refused.error().message += fmt::format("; {} {} {}", advice, ::geteuid(), path);
+  return refused;
+}
+
 Result<struct stat> examine(int fd, const std::string& path) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) return os_fail("examining " + path);
@@ -77,10 +85,16 @@ Result<void> prepare_private_directory(const std::string& path) {
   if (!std::filesystem::exists(path, problem)) {
     const auto parent = std::filesystem::path(path).parent_path();
     if (!parent.empty()) std::filesystem::create_directories(parent, problem);
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("creating the directory " + path);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+      return shut_out("creating the directory", path,
+                      "run this as the user that agent.yaml and what is beside it belong to, or, as root: install -d "
+                      "-m 700 -o");
+    }
   }
   const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory) return os_fail("opening the directory " + path);
+  if (!directory)
+    return shut_out("opening the directory", path,
+                    "run this as the user that it belongs to, or, if this one is to have it, as root: chown -R");
   struct stat info{};
   if (::fstat(directory.get(), &info) != 0) return os_fail("examining " + path);
   if (info.st_uid != ::geteuid()) {

@@ -1,6 +1,7 @@
 #include "agent/platform/tcp_connect.h"
 
 #include "shared/async/event.h"
+#include "shared/async/socket_options.h"
 #include "shared/async/task_group.h"
 
 #include <fmt/format.h>
@@ -89,9 +90,20 @@ Error connect_error(const boost::system::error_code& why) {
   return {short_of ? Errc::exhausted : Errc::unavailable, why.message()};
 }
 
+boost::system::error_code check_peer(tcp::socket& socket) {
+  boost::system::error_code no_local, no_remote, ignored;
+  const auto local = socket.local_endpoint(no_local);
+  const auto remote = socket.remote_endpoint(no_remote);
+  if (no_local || no_remote || local != remote) return {};
+  (void)set_closing(socket, Closing::by_reset);
+  socket.close(ignored);
+  return asio::error::connection_refused;
+}
+
 asio::awaitable<Result<tcp::socket>> connect_one(tcp::endpoint address) {
   tcp::socket socket(co_await asio::this_coro::executor);
-  const auto [bad] = co_await socket.async_connect(address, asio::as_tuple(asio::use_awaitable));
+  auto [bad] = co_await socket.async_connect(address, asio::as_tuple(asio::use_awaitable));
+  if (!bad) bad = check_peer(socket);
   if (bad) co_return std::unexpected(connect_error(bad));
   co_return socket;
 }

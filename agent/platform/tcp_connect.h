@@ -14,6 +14,11 @@ namespace sallyport::platform {
 // What the system said of an attempt: exhausted when this machine has no file or memory left for it, or unavailable.
 Error connect_error(const boost::system::error_code& why);
 
+// For a socket that was just connected: an error when that must not be used. Where nobody listens on a port of this
+// machine that the system also chooses for outgoing connections, an attempt may meet itself and stand, as TCP's
+// simultaneous open (RFC 9293 section 3.5): it is closed by a reset, and was refused.
+boost::system::error_code check_peer(boost::asio::ip::tcp::socket& socket);
+
 // One attempt, for as long as the system takes; end it with a deadline. Errors: connect_error().
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_one(boost::asio::ip::tcp::endpoint address);
 

@@ -81,6 +81,7 @@ asio::awaitable<void> Engine::Impl::drain(SteadyTime deadline) {
   at_rest = true;
   co_await triggers.stop();
   co_await core.tasks.join();
+  drained = true;
   core.parts.log.info("engine.drained");
 }
 
@@ -91,8 +92,13 @@ asio::awaitable<void> Engine::drain(SteadyTime deadline) { return impl_->drain(d
 asio::awaitable<void> Engine::stop() { return impl_->drain(SteadyTime::min()); }
 
 Engine::Status Engine::Impl::status() const {
-  return {relay_jobs(),    local_jobs(),   core.running_steps,
-          triggers.size(), core.suspended, core.parts.journal.outbox_size()};
+  return {relay_jobs(),
+          local_jobs(),
+          core.running_steps,
+          triggers.size(),
+          core.suspended,
+          drained,
+          core.parts.journal.outbox_size()};
 }
 
 Engine::Status Engine::status() const { return impl_->status(); }

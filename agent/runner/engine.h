@@ -101,6 +101,7 @@ class Engine {
     std::size_t running_steps = 0;
     std::size_t watched_recipes = 0;
     bool suspended = false;
+    bool drained = false;  // drain() or stop() has taken effect: nothing is written to the outbox any more
     journal::OutboxSize outbox;
   };
   Status status() const;

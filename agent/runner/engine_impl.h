@@ -74,7 +74,8 @@ struct Engine::Impl {
   std::set<RecipeId> only_known;  // their newest event started no job
   bool unwanted = false;          // by the relay, since the last link ended
   bool settling = false;
-  bool at_rest = false;         // drained
+  bool at_rest = false;         // no step runs any more, and none is to begin
+  bool drained = false;         // and all that was under way has ended
   bool suspension_kept = true;  // what core.suspended says is in the journal, and done
   std::string suspended_why;
   std::uint64_t assignments_revision = 0;

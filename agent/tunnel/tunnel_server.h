@@ -1,17 +1,20 @@
 #pragma once
 
+#include "agent/platform/lookups.h"
 #include "agent/policy/policy.h"
-#include "agent/tunnel/lookups.h"
+#include "agent/tunnel/connection.h"
 #include "agent/tunnel/repeats.h"
 #include "shared/async/task_group.h"
 #include "shared/base/log.h"
 #include "shared/link/session.h"
+#include "shared/tunnel/purpose.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,14 +41,22 @@ class TunnelServer {
   TunnelServer(const boost::asio::any_io_executor& executor, const policy::Policy& policy, const Log& log,
                ServerOptions options = {});
 
-  // A task of the link: until the link ends or it is cancelled. All connections end with it, by a reset.
+  // A task of the link: until the link ends or it is cancelled. With the link its connections end, by a reset; what had
+  // come before is passed on, for 5 s at most, after this has returned. A cancel resets them at once.
   boost::asio::awaitable<void> serve(link::Session& session);
+  // After the last serve(), and before it dies: until the last connection has ended.
+  boost::asio::awaitable<void> finish() { return ending_.join(); }
   std::size_t open() const { return open_; }  // connections and questions, of all links
 
  private:
-  void begin(TaskGroup& connections, link::Incoming incoming);
-  boost::asio::awaitable<void> carry(Target target, link::Channel channel);
-  boost::asio::awaitable<void> answer_reach(Target target, link::Channel channel);
+  struct OfLink;
+
+  static boost::asio::awaitable<void> see_out(std::shared_ptr<OfLink> link);
+  void begin(const std::shared_ptr<OfLink>& link, link::Incoming incoming);
+  void carry(const std::shared_ptr<OfLink>& link, Target target, link::Channel channel);
+  boost::asio::awaitable<void> dial_name(std::shared_ptr<Connection> connection);
+  void over(const Connection& connection, const Result<SpliceOutcome>& outcome);
+  boost::asio::awaitable<void> answer_reach(OfLink& link, Target target, link::Channel channel);
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial(Target target);
   boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> dial_while_wanted(Target target,
                                                                                  const link::Channel& channel);
@@ -56,9 +67,10 @@ class TunnelServer {
   const policy::Policy& policy_;
   const Log& log_;
   ServerOptions options_;
-  Lookups lookups_;
+  platform::Lookups lookups_;
   Repeats repeats_;
   std::size_t open_ = 0;
+  TaskGroup ending_;  // see out the connections of links that have ended
 };
 
 }  // namespace sallyport::tunnel

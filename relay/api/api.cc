@@ -3,6 +3,8 @@
 #include "relay/api/exchange.h"
 #include "relay/api/job_figures.h"
 #include "relay/api/problems.h"
+#include "relay/api/session_ledger.h"
+#include "relay/api/tunnel_lookout.h"
 
 #include <stdexcept>
 
@@ -56,6 +58,8 @@ Api::Api(Services services, ApiOptions options)
       idempotency_(services_),
       refused_(services_.metrics.counter("sallyport_api_forbidden_total", "Calls that role or scope did not allow.")),
       slowed_(services_.metrics.counter("sallyport_api_rate_limited_total", "Calls over a token's rate.")) {
+  services_.lookouts = std::make_shared<TunnelLookouts>();
+  services_.sessions = std::make_shared<SessionLedger>(services_.audit, services_.clock, services_.log);
   make_job_gauges(services_.metrics);
   for (const auto& route : routes()) {
     if (const auto fault = fault_in(route); !fault.empty()) throw std::logic_error(fault);
@@ -101,6 +105,10 @@ asio::awaitable<std::optional<http::Response>> Api::authorise(const http::Reques
   if (is_allowed(*admitted.route, admitted.caller)) co_return std::nullopt;
   refused_.add();
   if (admitted.route->repeat != Repeat::safe) co_await audit_refusal(head, *admitted.route, admitted.caller);
+  if (admitted.route->ledger == SafeCall::told_as_session) {
+    auto facts = facts_of(admitted.caller, "path:" + std::string(admitted.route->pattern), head.peer, head.request_id);
+    co_await services_.sessions->refused(std::move(facts), "no_right");
+  }
   co_return forbidden(*admitted.route);
 }
 

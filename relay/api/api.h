@@ -39,6 +39,7 @@ class Api final : public http::Handler {
   Api(Services services, ApiOptions options = {});
 
   boost::asio::awaitable<http::Admission> admit(const http::RequestHead& head) override;
+  SessionLedger& sessions() { return *services_.sessions; }  // its run() is the relay's to run
 
  private:
   friend class ApiExchange;

@@ -19,14 +19,27 @@ asio::awaitable<Result<Answer>> list_enrolment_tokens(Services& services, Call c
 }
 
 Said made_as(const store::EnrolmentToken& token) {
-  return {"enrolment_token:" + token.id.value,
-          {{Value("group"), Value(token.group.value)},
-           {Value("max_uses"), Value(static_cast<std::int64_t>(token.max_uses))}}};
+  ValueMap detail{{Value("group"), Value(token.group.value)},
+                  {Value("max_uses"), Value(static_cast<std::int64_t>(token.max_uses))}};
+  if (token.agent) detail.emplace(Value("agent"), Value(token.agent->value));
+  return {"enrolment_token:" + token.id.value, std::move(detail)};
+}
+
+asio::awaitable<Result<void>> say_for_whom(Services& services, Call call, identity::TokenOrder& order) {
+  const auto agent = call.text("agent");
+  if (!agent) {
+    SP_CO_TRY(order.group, co_await group_of(services, call));
+    co_return Result<void>();
+  }
+  if (call.text("group") || call.text("group_name"))
+    co_return fail(Errc::invalid, "an agent stays in its group: say agent, or a group for new agents");
+  order.agent = AgentId(*agent);
+  co_return Result<void>();
 }
 
 asio::awaitable<Result<Answer>> create_enrolment_token(Services& services, Call call) {
   identity::TokenOrder order{.created_by = call.caller.user};
-  SP_CO_TRY(order.group, co_await group_of(services, call));
+  SP_CO_CHECK(co_await say_for_whom(services, call, order));
   if (const auto uses = call.integer("max_uses")) order.max_uses = static_cast<std::uint32_t>(*uses);
   if (const auto life = call.duration("expires_in")) {
     order.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
@@ -57,7 +70,8 @@ constexpr std::array kNewFields{id_field("group", kGroupIds, Presence::optional)
                                       .type = FieldType::integer,
                                       .least = 1,
                                       .most = static_cast<std::int64_t>(identity::kMostTokenUses)},
-                                Field{.name = "expires_in", .most = 16, .format = Format::duration}};
+                                Field{.name = "expires_in", .most = 16, .format = Format::duration},
+                                id_field("agent", kAgentIds, Presence::optional)};
 constexpr Schema kNew{"NewEnrolmentToken", kNewFields};
 
 constexpr auto kListQuery = page_query(kEnrolmentIds);

@@ -40,6 +40,13 @@ enum class Repeat {
   once,        // every call makes something new and tells a secret once; Idempotency-Key is refused
 };
 
+// Whether the audit ledger hears of a call that changes nothing.
+enum class SafeCall {
+  untold,
+  told_as_session,  // its refusal for want of a role or scope, bounded in rate; the rest is the handler's
+                    // (SessionLedger)
+};
+
 using RouteHandler = boost::asio::awaitable<Result<Answer>> (*)(Services&, Call);
 
 // The one declaration of a route. Routing, authentication, RBAC, request validation, idempotency, audit, the check of
@@ -58,6 +65,7 @@ struct Route {
   std::string_view response = {};   // schema name in the document; "" when the answer is not one JSON object
   Repeat repeat = Repeat::safe;
   std::string_view audited = {};  // noun.verb; "" exactly for Repeat::safe
+  SafeCall ledger = SafeCall::untold;
   std::size_t body_limit = 64u << 10;
   RouteHandler handler = nullptr;
 };

@@ -133,6 +133,8 @@ void collect(const Schema& schema, const ValueMap& members, const std::string& p
     const auto field = std::ranges::find(schema.fields, name, &Field::name);
     if (field == schema.fields.end()) {
       found.push_back({place.empty() ? "/" : place, fault_of_name(schema, name)});
+    } else if (member.is_null() && field->presence == Presence::clearable) {
+      continue;
     } else if (auto fault = fault_of(*field, member); !fault.empty()) {
       found.push_back({fmt::format("{}/{}", place, name), std::move(fault)});
     } else if (field->members != nullptr) {

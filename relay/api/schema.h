@@ -26,7 +26,7 @@ enum class Format {
   cursor,    // where a page of this list ended; "" is the beginning
 };
 
-enum class Presence { optional, required };
+enum class Presence { optional, required, clearable };  // clearable: may be absent, or null
 
 struct Schema;
 

@@ -26,6 +26,9 @@ class FairPool;
 
 namespace sallyport::api {
 
+class SessionLedger;
+class TunnelLookouts;
+
 // Everything the handlers use; all of it outlives the Api. Built by the composition root.
 struct Services {
   store::Stores stores;
@@ -47,6 +50,9 @@ struct Services {
   // Errc::unavailable: no place, and why. Empty: there are no links here.
   using ServeLink = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier)>;
   std::function<Result<ServeLink>(const std::string& peer)> take_link = {};
+  // The Api's own, made by it.
+  std::shared_ptr<TunnelLookouts> lookouts = {};
+  std::shared_ptr<SessionLedger> sessions = {};
 };
 
 }  // namespace sallyport::api

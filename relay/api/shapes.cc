@@ -114,6 +114,7 @@ Value shape(const store::EnrolmentToken& token, WallTime now) {
   return Object()
       .put("id", token.id)
       .put("group", token.group)
+      .put("agent", token.agent)
       .put("state", to_string(state_at(token, now)))
       .put("max_uses", token.max_uses)
       .put("uses", token.uses)

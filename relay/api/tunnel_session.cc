@@ -3,6 +3,7 @@
 #include "relay/api/api_token.h"
 #include "relay/api/authenticator.h"
 #include "relay/api/services.h"
+#include "relay/api/session_ledger.h"
 
 namespace sallyport::api {
 
@@ -31,19 +32,52 @@ asio::awaitable<Result<std::optional<Denial>>> denial_of(Services& services, Org
   co_return std::optional<Denial>();
 }
 
-}  // namespace
+// Why the tunnel gives no session, for the ledger; "" of what says nothing of the caller.
+std::string_view reason_of(const Error& error, const store::Tunnel& tunnel) {
+  switch (error.code) {
+    case Errc::forbidden: return "forbidden";
+    case Errc::exhausted: return "too_many";
+    case Errc::conflict: return tunnel.status == store::TunnelStatus::paused ? "paused" : "expired";
+    default: return "";
+  }
+}
 
-asio::awaitable<Result<Answer>> open_tunnel_session(Services& services, Call call) {
+Result<tunnels::ServeSession> given(Services& services, const Call& call, const store::Tunnel& tunnel,
+                                    std::optional<WallTime> until) {
   const auto& caller = call.caller;
-  SP_CO_TRY(const auto tunnel, co_await services.stores.tunnels.find(caller.org, call.id<TunnelId>("tunnel")));
-  if (!tunnel.access.lets_in(caller.role, caller.token)) co_return fail(Errc::forbidden, kNotLetIn);
-  SP_CO_TRY(const auto known, co_await services.stores.api_tokens.find(caller.org, caller.token));
   auto still_allowed = [&services, org = caller.org, id = tunnel.id, token = caller.token] {
     return denial_of(services, org, id, token);
   };
-  SP_CO_TRY(auto serve, services.tunnels.session(tunnel, {call.peer, caller.user, caller.token, known.expires_at},
-                                                 std::move(still_allowed)));
-  co_return Answer{http::UpgradeResponse{std::string(tunnel::kSessionProtocol), {}, std::move(serve), {}}};
+  if (!tunnel.access.lets_in(caller.role, caller.token)) return fail(Errc::forbidden, kNotLetIn);
+  return services.tunnels.session(tunnel, {call.peer, caller.user, caller.token, until}, std::move(still_allowed));
+}
+
+// What cannot be recorded is not opened. A session that ended because the relay stops was not taken from anybody.
+asio::awaitable<void> hold(Services& services, SessionFacts facts, tunnels::ServeSession serve,
+                           std::unique_ptr<ByteStream> stream) {
+  if (const auto told = co_await services.sessions->opened(facts); !told) co_return;
+  auto denied = co_await serve(std::move(stream));
+  if (denied && denied->code != "stopping") co_await services.sessions->cut(std::move(facts), std::move(denied->code));
+}
+
+}  // namespace
+
+// The tunnel is read last: whoever changes it from then on finds the session and asks about it.
+asio::awaitable<Result<Answer>> open_tunnel_session(Services& services, Call call) {
+  const auto& caller = call.caller;
+  SP_CO_TRY(const auto known, co_await services.stores.api_tokens.find(caller.org, caller.token));
+  SP_CO_TRY(const auto tunnel, co_await services.stores.tunnels.find(caller.org, call.id<TunnelId>("tunnel")));
+  const auto facts = facts_of(caller, "tunnel:" + tunnel.id.value, call.peer, call.request_id);
+  auto serve = given(services, call, tunnel, known.expires_at);
+  if (!serve) {
+    if (const auto reason = reason_of(serve.error(), tunnel); !reason.empty())
+      co_await services.sessions->refused(facts, std::string(reason));
+    co_return std::unexpected(std::move(serve).error());
+  }
+  auto held = [&services, facts, serve = *std::move(serve)](std::unique_ptr<ByteStream> stream) {
+    return hold(services, facts, serve, std::move(stream));
+  };
+  co_return Answer{http::UpgradeResponse{std::string(tunnel::kSessionProtocol), {}, std::move(held), {}}};
 }
 
 }  // namespace sallyport::api

@@ -60,6 +60,15 @@ Value shape(const domain::TunnelAccess& access) {
   return Object().put("roles", texts(words_of(access))).put("tokens", texts(ids_of(access))).done();
 }
 
+Value shape(const store::TunnelState& state) {
+  return Object()
+      .put("networks", texts(state.networks))
+      .put("access", shape(state.access))
+      .put("limits", shape(state.limits))
+      .put("expires_at", state.expires_at)
+      .done();
+}
+
 Value shape(const store::Tunnel& tunnel, const tunnels::Standing& standing) {
   return Object()
       .put("id", tunnel.id)

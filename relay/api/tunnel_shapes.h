@@ -12,6 +12,7 @@ namespace sallyport::api {
 // With how it stands on this relay now.
 Value shape(const store::Tunnel& tunnel, const tunnels::Standing& standing);
 Value shape(const domain::TunnelAccess& access);
+Value shape(const store::TunnelState& state);  // what people change of it, but for its status
 Value shape(const tunnels::Reach& reach);
 Value shape(const store::TunnelConnection& connection);
 

@@ -5,10 +5,14 @@
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
+#include "relay/api/tunnel_change.h"
 #include "relay/api/tunnel_events.h"
 #include "relay/api/tunnel_session.h"
 #include "relay/api/tunnel_shapes.h"
+#include "relay/api/tunnel_terms.h"
 #include "shared/crypto/new_id.h"
+
+#include <boost/asio/this_coro.hpp>
 
 #include <functional>
 #include <map>
@@ -39,7 +43,7 @@ asio::awaitable<Result<Answer>> list_tunnels(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> get_tunnel(Services& services, Call call) {
   SP_CO_TRY(const auto tunnel, co_await services.stores.tunnels.find(call.caller.org, call.id<TunnelId>("tunnel")));
-  co_return ok(shown(services, tunnel));
+  co_return tunnel_answer(services, tunnel);
 }
 
 asio::awaitable<tunnels::Reach> reach_of(Services& services, store::Tunnel tunnel) {
@@ -88,7 +92,8 @@ asio::awaitable<Result<Answer>> taken_back(Services& services, Call call, Tunnel
 // Made whether or not the target can be reached: what an agent's policy allows changes on its own machine, later too.
 asio::awaitable<Result<Answer>> create_tunnel(Services& services, Call call) {
   auto tunnel = new_tunnel(call, crypto::new_id<TunnelId>(services.clock), services.clock.wall());
-  if (const auto fault = fault_of_end(tunnel); !fault.empty()) co_return unfit("/expires_at", std::string(fault));
+  if (const auto fault = fault_of_end(tunnel.expires_at, tunnel.created_at); !fault.empty())
+    co_return unfit("/expires_at", std::string(fault));
   SP_CO_TRY(tunnel.group, co_await group_of(services, call));
   if (tunnel.listener) {
     auto allowed = services.tunnels.check_listener(*tunnel.listener);
@@ -111,7 +116,7 @@ asio::awaitable<Result<Answer>> change_status(Services& services, Call call, sto
                                                                            status, note_of<>(services, call)));
   static_cast<void>(services.tunnels.put(tunnel));  // before anything else may happen to it
   if (!*call.ticket.stored) SP_CO_CHECK(co_await record_unchanged(services, call));
-  co_return ok(shown(services, tunnel));
+  co_return tunnel_answer(services, tunnel);
 }
 
 asio::awaitable<Result<Answer>> pause_tunnel(Services& services, Call call) {
@@ -167,7 +172,10 @@ asio::awaitable<Result<Answer>> list_tunnel_connections(Services& services, Call
 asio::awaitable<Result<Answer>> live_tunnel(Services& services, Call call) {
   const auto id = call.id<TunnelId>("tunnel");
   SP_CO_CHECK(co_await services.stores.tunnels.find(call.caller.org, id));
-  co_return Answer{http::StreamResponse{{}, watch_tunnel(services, {call.caller, id}), {}}};
+  auto lookout =
+      services.lookouts->of(co_await asio::this_coro::executor,
+                            {services.stores.tunnels, services.tunnels, services.clock}, call.caller.org, id);
+  co_return Answer{http::StreamResponse{{}, watch_tunnel(services, call.caller, std::move(lookout)), {}}};
 }
 
 constexpr std::array<std::string_view, 2> kStatuses{"active", "paused"};
@@ -202,6 +210,18 @@ constexpr std::array kRoutes{
           .path = kTunnelPath,
           .response = "Tunnel",
           .handler = get_tunnel},
+    Route{.id = "change_tunnel",
+          .method = http::Method::patch,
+          .pattern = "/v1/tunnels/{tunnel}",
+          .least_role = domain::Role::editor,
+          .scope = domain::Scope::tunnels_write,
+          .path = kTunnelPath,
+          .body = Body::json,
+          .request = &kTunnelChange,
+          .response = "Tunnel",
+          .repeat = Repeat::idempotent,
+          .audited = "tunnel.change",
+          .handler = change_tunnel},
     Route{.id = "remove_tunnel",
           .method = http::Method::del,
           .pattern = "/v1/tunnels/{tunnel}",
@@ -250,6 +270,7 @@ constexpr std::array kRoutes{
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::tunnels_use,
           .path = kTunnelPath,
+          .ledger = SafeCall::told_as_session,
           .handler = open_tunnel_session},
     Route{.id = "live_tunnel",
           .pattern = "/v1/tunnels/{tunnel}/live",

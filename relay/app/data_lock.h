@@ -3,6 +3,7 @@
 #include "relay/app/settings.h"
 #include "shared/base/result.h"
 
+#include <optional>
 #include <utility>
 
 namespace sallyport::app {
@@ -13,6 +14,9 @@ class DataLock {
  public:
   // The directory must exist. Errc::conflict, with the other process's id and what to do, when somebody else holds it.
   static Result<DataLock> take(const DataDirectory& data);
+
+  // Who holds it, after take() said conflict; nothing when it has not said so.
+  static std::optional<int> holder(const DataDirectory& data);
 
   DataLock(DataLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   DataLock& operator=(DataLock&& other) = delete;

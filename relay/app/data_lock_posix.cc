@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <system_error>
 
 namespace sallyport::app {
@@ -32,10 +33,25 @@ DataLock::~DataLock() {
   if (file_ >= 0) ::close(file_);
 }
 
+std::optional<int> DataLock::holder(const DataDirectory& data) {
+  const int file = ::open(data.lock().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) return std::nullopt;
+  const auto text = holder_of(file);
+  ::close(file);
+  int pid = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  return problem == std::errc() && pid > 1 ? std::optional(pid) : std::nullopt;
+}
+
 Result<DataLock> DataLock::take(const DataDirectory& data) {
   const auto path = data.lock();
   DataLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (lock.file_ < 0) return os_fault("cannot open the lock", path);
+  if (lock.file_ < 0) {
+    const bool shut_out = errno == EACCES || errno == EPERM;
+    auto refused = os_fault("cannot open the lock", path);
+    if (shut_out) refused.error().message += "; run this as the user that the data directory belongs to";
+    return refused;
+  }
   if (::flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return os_fault("cannot lock", path);
     return fail(Errc::conflict,

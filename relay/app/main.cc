@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <span>
@@ -25,6 +26,7 @@ constexpr std::string_view kUsage =
     "usage: sallyport-relay init --data DIR --organisation NAME --owner EMAIL [options]\n"
     "       sallyport-relay serve --data DIR\n"
     "       sallyport-relay token --data DIR --owner EMAIL [--organisation NAME] [--token-file FILE]\n"
+    "       sallyport-relay root show|prepare|switch|retire --data DIR [--force]\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
     "  --api IP:PORT           where the web API listens (default 127.0.0.1:8443)\n"
@@ -34,7 +36,11 @@ constexpr std::string_view kUsage =
     "  --name HOST             a further name or address of this host, for its certificate\n"
     "  --trust-domain NAME     of agents' identities; never changes afterwards (default sallyport.internal)\n"
     "  --token-file FILE       write the owner's token there (mode 0600) instead of to standard output\n\n"
-    "token makes a new API token for an owner, when every other is lost or has ended; the relay must not run.\n";
+    "token makes a new API token for an owner, when every other is lost or has ended; the relay must not run.\n\n"
+    "root changes the deployment's root certificate while relay and agents go on: prepare makes a new one, switch "
+    "takes\n"
+    "it into use, retire ends the old one, once no agent and no organisation's issuing CA is left of it (--force:\n"
+    "in spite of agents that have not changed yet, never of issuing CAs); show tells where it is.\n";
 
 std::vector<std::string> copy_of(std::span<char*> words) { return {words.begin(), words.end()}; }
 
@@ -60,7 +66,7 @@ Result<void> run_init(std::span<char*> words) {
   SP_TRY(const auto token, init(order, clock));
   SP_CHECK(hand_over(order.data, token, token_file));
   fmt::print(stderr,
-             "Relay made in {}.\n"
+             "Relay made in {} (mode 0700: nobody else gets in).\n"
              "  start it       sallyport-relay serve --data {}\n"
              "  log in         sallyport login --relay {} --root {}   (token on standard input)\n",
              order.data.root.string(), order.data.root.string(), order.settings.api_url,
@@ -91,9 +97,17 @@ Result<void> run_serve(std::span<char*> words) {
   return serve(data, settings, clock, Log(sink, clock, settings.log_level));
 }
 
+Result<void> run_root(std::span<char*> words) {
+  SP_TRY(const auto order, root_order(copy_of(words)));
+  const SystemClock clock;
+  SP_TRY(const auto told, change_root(order, clock));
+  fmt::print("{}", told);
+  return {};
+}
+
 // "--version" and "VERB --help" too: what people try first.
 std::string_view word_of(std::span<char*> words) {
-  if (words.empty()) return "help";
+  if (words.empty()) return "";
   const auto asks = [](std::string_view word) { return word == "--help" || word == "-h"; };
   if (std::ranges::any_of(words, asks)) return "--help";
   return std::string_view(words[0]) == "--version" ? "version" : words[0];
@@ -110,6 +124,8 @@ int run(std::span<char*> words) {
     outcome = run_serve(words.subspan(1));
   } else if (word == "token") {
     outcome = run_token(words.subspan(1));
+  } else if (word == "root") {
+    outcome = run_root(words.subspan(1));
   } else {
     fmt::print(words.empty() ? stderr : stdout, "{}", kUsage);
     return word == "help" || word == "--help" ? 0 : 2;
@@ -122,6 +138,7 @@ int run(std::span<char*> words) {
 }  // namespace
 
 int main(int count, char** words) {
+  std::signal(SIGHUP, SIG_IGN);  // until the relay listens to it: whoever changes the deployment may be early
   try {
     return run(std::span(words + 1, static_cast<std::size_t>(count - 1)));
   } catch (const std::exception& e) {

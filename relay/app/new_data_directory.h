@@ -13,8 +13,9 @@ namespace sallyport::app {
 // Blocking.
 class NewDataDirectory {
  public:
-  // Makes the directory (0700) unless it is there. conflict: it holds a relay, or parts of one that were not left by
-  // an unfinished init, or another process holds it; nothing was touched.
+  // Makes the directory unless it is there, and private (0700). conflict: it holds a relay, or parts of one that were
+  // not left by an unfinished init, or anything else but what a file system is made with (lost+found), or another
+  // process holds it; nothing was touched.
   static Result<NewDataDirectory> begin(const DataDirectory& target);
 
   NewDataDirectory(NewDataDirectory&& other) noexcept;

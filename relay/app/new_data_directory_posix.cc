@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr auto kBuilding = ".init";
 constexpr auto kSettings = "relay.yaml";
+constexpr auto kLost = "lost+found";
 // What a relay is made of besides relay.yaml, in the order in which it is put into its place.
 constexpr std::array kParts{"keys", "deployment", "relay.db", "first-owner.token"};
 
@@ -63,6 +64,24 @@ Result<void> refuse_strangers(const fs::path& root) {
   return {};
 }
 
+// A folder of something else is not made private, nor a relay's. What mkfs makes does not count.
+Result<void> refuse_others(const DataDirectory& data) {
+  const auto& root = data.root;
+  const auto lock = data.lock().filename().string();
+  std::error_code problem;
+  if (fs::exists(root / kBuilding, problem) || !fs::exists(root, problem)) return {};
+  if (!fs::is_directory(root, problem)) return fail(Errc::conflict, fmt::format("{} is no directory", root.string()));
+  for (fs::directory_iterator at(root, problem), end; !problem && at != end; at.increment(problem)) {
+    const auto name = at->path().filename().string();
+    if (name == kLost || name == lock) continue;
+    return fail(Errc::conflict, fmt::format("{} is not empty (there is {} in it); nothing was changed: choose a "
+                                            "directory that is empty, or that is not there yet",
+                                            root.string(), name));
+  }
+  if (problem) return fail(Errc::unavailable, fmt::format("looking into {}: {}", root.string(), problem.message()));
+  return {};
+}
+
 void clear(const fs::path& root) {
   std::error_code ignored;
   for (const auto* part : kParts) fs::remove_all(root / part, ignored);
@@ -95,6 +114,7 @@ NewDataDirectory::~NewDataDirectory() {
 Result<NewDataDirectory> NewDataDirectory::begin(const DataDirectory& target) {
   SP_CHECK(refuse_relay(target.root));
   SP_CHECK(refuse_strangers(target.root));
+  SP_CHECK(refuse_others(target));
   SP_CHECK(make_private(target.root));
   SP_TRY(auto lock, DataLock::take(target));
   SP_CHECK(refuse_relay(target.root));  // somebody may have finished since the first look

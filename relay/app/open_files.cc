@@ -8,7 +8,6 @@ namespace sallyport::app {
 namespace {
 constexpr std::size_t kApiPart = 4;       // one of so many parts is the API's
 constexpr std::size_t kSourcePart = 2;    // no address takes more than one of so many parts of the API's
-constexpr std::size_t kGuestPart = 2;     // nor do those who have proved nothing take more of the agents'
 constexpr std::size_t kTunnelPart = 4;    // one of so many parts of what the API leaves is the tunnels'
 constexpr std::size_t kListenerPart = 8;  // and of that, one of so many parts the listeners'
 
@@ -49,7 +48,6 @@ Result<ConnectionLimits> fit_connections(std::size_t open_files, const Connectio
   links.connections = std::min(links.connections, left - tunnels.connections - tunnels.listeners);
   fit_upgraded(limits);
   api.max_per_source = std::min(api.max_per_source, api.max_connections / kSourcePart);
-  links.door.guests = std::min(links.door.guests, links.connections / kGuestPart);
   return limits;
 }
 

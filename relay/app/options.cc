@@ -82,4 +82,21 @@ Result<TokenOrder> token_order(const Options& options) {
   return order;
 }
 
+Result<RootOrder> root_order(const std::vector<std::string>& words) {
+  static constexpr std::array<std::string_view, 4> kSteps{"show", "prepare", "switch", "retire"};
+  static constexpr std::array<std::string_view, 1> kKnown{"data"};
+  const auto step = words.empty() ? kSteps.end() : std::ranges::find(kSteps, words.front());
+  if (step == kSteps.end()) return fail(Errc::invalid, "root needs one of: show, prepare, switch, retire");
+  RootOrder order;
+  order.step = static_cast<RootStep>(step - kSteps.begin());
+  std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (std::erase(rest, "--force") > 0) order.retirement = Retirement::forced;
+  SP_TRY(const auto options, parse_options(rest, kKnown));
+  order.data.root = get(options, "data");
+  if (order.data.root.empty()) return fail(Errc::invalid, "--data is needed");
+  if (order.retirement == Retirement::forced && order.step != RootStep::retire)
+    return fail(Errc::invalid, "--force is for root retire only");
+  return order;
+}
+
 }  // namespace sallyport::app

@@ -1,6 +1,7 @@
 #include "relay/app/relay.h"
 
 #include "relay/api/api.h"
+#include "relay/api/session_ledger.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/database.h"
 #include "relay/app/open_files.h"
@@ -8,7 +9,7 @@
 #include "relay/app/revoked_jobs.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
-#include "relay/identity/deployment.h"
+#include "relay/identity/root_rotation.h"
 #include "relay/identity/upkeep.h"
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
@@ -75,7 +76,8 @@ struct Graph {
 
 Result<tls::ServerContext> link_context(const identity::Deployment& deployed, const Clock& clock) {
   return tls::make_server_context(
-      {deployed.server.certificate, deployed.server.key, deployed.root, deployed.trust_domain}, clock);
+      {deployed.server.certificate, deployed.server.key, deployed.root, deployed.trust_domain, deployed.predecessor},
+      clock);
 }
 
 // When the relay stops, connections through tunnels are cut after the drain time, by the relay itself: then what
@@ -117,7 +119,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, on.envelope, on.clock),
-      enrolments({stores.enrolment_tokens, stores.groups, authority, on.envelope, audit, metrics},
+      enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, on.envelope, audit, metrics},
                  {on.settings.link_address.host, on.settings.link_address.port, on.settings.api_url}, on.clock),
       renewals(authority, stores.certificates, audit, on.clock),
       revocations(stores.agents, stores.certificates, on.clock),
@@ -149,7 +151,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
-              [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); }}) {
+              [this, &clock = on.clock](const identity::Deployment& renewed) { return serve_anew(renewed, clock); },
+              [this] { gateway.lead_agents_to_root(); }}) {
   if (share_one_port(on.settings)) gateway.share_port([this](auto socket) { server.adopt(std::move(socket)); });
 }
 
@@ -164,6 +167,15 @@ asio::awaitable<std::string> stop_signal() {
   asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
   auto [ec, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
   co_return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+// SIGHUP: somebody changed the deployment's files.
+asio::awaitable<void> look_on_signal(asio::signal_set& changed, identity::Upkeep& upkeep) {
+  for (;;) {
+    auto [ec, number] = co_await changed.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ec) co_return;
+    upkeep.look_now();
+  }
 }
 
 ConnectionLimits usual_limits(const Settings& settings) {
@@ -190,6 +202,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto& log = on.log;
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
+  // Before the first look: whatever is changed after it is looked at again.
+  asio::signal_set changed(co_await asio::this_coro::executor, SIGHUP);
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
@@ -205,12 +219,14 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   };
   RevokedJobs revoked(loop, {graph.stores.organisations, graph.stores.agents, graph.dispatcher, graph.assigner, log},
                       graph.revocations);
-  TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault), carrying(loop, fault);
+  TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault), carrying(loop, fault), telling(loop, fault);
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
+  work.spawn("changes", look_on_signal(changed, graph.upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));
+  telling.spawn("session ledger", graph.api.sessions().run());
   edges.spawn("gateway", graph.gateway.run());
   carrying.spawn("tunnels", graph.carrier.run());
   web.spawn("web API", graph.server.run());
@@ -224,6 +240,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   co_await carrying.join();
   co_await edges.join();
   co_await web.join();
+  graph.api.sessions().stop();
+  co_await telling.join();
   work.stop();
   co_await work.join();
   if (!faulty.empty()) co_return fail(Errc::internal, "the " + faulty + " broke off; the log says more");
@@ -237,6 +255,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_CHECK(check_private(data));
   SP_TRY(const auto open_files, raise_open_files());
   SP_TRY(const auto limits, fit_connections(open_files, usual_limits(settings)));
+  SP_CHECK(identity::settle_deployment(data.deployment()));
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));

@@ -7,8 +7,9 @@
 namespace sallyport::app {
 
 // Runs the relay of a data directory until SIGTERM or SIGINT, then stops in order: no new work, links told, what
-// is open through tunnels ended or cut, requests under way answered, database closed. Builds the whole graph of
-// objects; the only place that names concrete classes. Errors say what could not be opened, loaded or listened on.
+// is open through tunnels ended or cut, requests under way answered, database closed. SIGHUP makes it look at the
+// deployment's files at once. Builds the whole graph of objects; the only place that names concrete classes. Errors say
+// what could not be opened, loaded or listened on.
 // Errc::conflict: another process holds the data directory.
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log);
 

@@ -13,9 +13,25 @@ const std::vector<Column> kAgentColumns{{"ID", "id"},
                                         {"LINKED SINCE", "link.since"},
                                         {"SOFTWARE", "software"},
                                         {"LAST SEEN", "last_seen_at"}};
+const std::vector<Column> kLinkColumns{
+    {"LINK FROM", "peer"}, {"SINCE", "since"},     {"ROUND TRIP MS", "round_trip_ms"},
+    {"JOBS", "jobs"},      {"TUNNELS", "tunnels"}, {"DRAINING", "draining"}};
 const std::vector<NameSource> kTokenNames{{"group", "/v1/groups"}};
-const std::vector<Column> kTokenColumns{{"ID", "id"},     {"GROUP", "group_name"},  {"STATE", "state"},
-                                        {"USES", "uses"}, {"MAX USES", "max_uses"}, {"EXPIRES", "expires_at"}};
+const std::vector<Column> kTokenColumns{{"ID", "id"},          {"GROUP", "group_name"},  {"STATE", "state"},
+                                        {"USES", "uses"},      {"MAX USES", "max_uses"}, {"EXPIRES", "expires_at"},
+                                        {"FOR AGENT", "agent"}};
+
+Result<void> show_token(Context& context, const Value& made) {
+  const auto id = text_of(made, "id");
+  SP_CHECK(show_once(context, made, text_of(made, "enrolment_string") + "\n",
+                     {"enrolment token " + id, "sallyport agent token revoke " + id}));
+  if (context.format == Format::table) {
+    context.complain(
+        fmt::format("a secret until {}: on the agent's host run `sallyport-agent enrol -` and paste it there",
+                    text_of(made, "expires_at")));
+  }
+  return {};
+}
 
 int create_token(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
@@ -31,15 +47,18 @@ int create_token(Context& context, const Arguments& arguments) {
                       terminal_safe(group)));
     }
     if (!made) return std::unexpected(made.error());
-    const auto id = text_of(*made, "id");
-    SP_CHECK(show_once(context, *made, text_of(*made, "enrolment_string") + "\n",
-                       {"enrolment token " + id, "sallyport agent token revoke " + id}));
-    if (context.format == Format::table) {
-      context.complain(
-          fmt::format("a secret until {}: on the agent's host run `sallyport-agent enrol -` and paste it there",
-                      text_of(*made, "expires_at")));
-    }
-    return {};
+    return show_token(context, *made);
+  });
+}
+
+int reenrol_agent(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.positional(0)));
+    ValueMap body{{Value("agent"), Value(id)}};
+    if (arguments.has("expires-in")) body.emplace(Value("expires_in"), Value(arguments.get("expires-in")));
+    SP_TRY(const auto made,
+           about(client.post("/v1/enrolment-tokens", Value(std::move(body))), "agent", arguments.positional(0)));
+    return show_token(context, made);
   });
 }
 
@@ -93,9 +112,21 @@ int move_agent(Context& context, const Arguments& arguments) {
   });
 }
 
+// A table below the card; "" when it is not linked.
+std::string links_of(const Value& agent) {
+  const auto* link = agent.find("link");
+  const auto* each = link == nullptr ? nullptr : link->find("each");
+  if (each == nullptr || !each->is(Value::Kind::list) || each->as_list().empty()) return {};
+  return "\n" + table_of(each->as_list(), kLinkColumns);
+}
+
 int show_agent(Context& context, const Arguments& arguments) {
-  return change_agent(context, arguments,
-                      [](Client& client, const std::string& id) { return client.get(fill("/v1/agents/{}", id)); });
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.positional(0)));
+    SP_TRY(const auto agent, about(client.get(fill("/v1/agents/{}", id)), "agent", arguments.positional(0)));
+    context.show(agent, card_of(agent, kAgentColumns) + links_of(agent));
+    return {};
+  });
 }
 
 int create_group(Context& context, const Arguments& arguments) {
@@ -121,7 +152,7 @@ int remove_group(Context& context, const Arguments& arguments) {
 std::vector<Command> agent_commands() {
   return {
       {"agent", "list", {}, {}, "agents and whether they are linked", listing("/v1/agents", kAgentColumns)},
-      {"agent", "show", {"AGENT"}, {}, "one agent, by name or id", show_agent},
+      {"agent", "show", {"AGENT"}, {}, "one agent and its links, by name or id", show_agent},
       {"agent", "rename", {"AGENT", "NAME"}, {}, "give an agent another name", rename_agent},
       {"agent",
        "move",
@@ -135,6 +166,12 @@ std::vector<Command> agent_commands() {
        {},
        "cut an agent off for good; its certificates stop working at once",
        revoke_agent},
+      {"agent",
+       "reenrol",
+       {"AGENT"},
+       {{"expires-in", "DURATION", "such as 30m or 2h (1h)"}},
+       "make a string that gives an agent a new certificate, when it was away for too long; those before stop working",
+       reenrol_agent},
       {"agent",
        "token create",
        {},

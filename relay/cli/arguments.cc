@@ -63,6 +63,10 @@ bool is_short_option(std::string_view word) {
          ((word[1] >= 'a' && word[1] <= 'z') || (word[1] >= 'A' && word[1] <= 'Z'));
 }
 
+bool may_repeat(const Command& command) {
+  return !command.positionals.empty() && command.positionals.back().find("...") != std::string_view::npos;
+}
+
 struct Split {
   std::vector<std::string> positionals;
   Arguments::Options options;
@@ -90,6 +94,8 @@ Result<Split> split(const Command& command, std::span<const std::string> words) 
   Split parts;
   while (!words.empty()) {
     const auto word = long_form(words[0]);
+    if (word == "--" && words.size() == 1 && may_repeat(command))
+      return fail(Errc::invalid, fmt::format("nothing follows --: {} goes there", kind_of(command.positionals.back())));
     if (word == "--") {
       parts.positionals.insert(parts.positionals.end(), words.begin() + 1, words.end());
       break;
@@ -133,8 +139,7 @@ Result<void> check_positionals(const Command& command, const Split& parts) {
       return fail(Errc::invalid, fmt::format("{} is missing", names[i]));
     }
   }
-  const bool repeats = !names.empty() && names.back().find("...") != std::string_view::npos;
-  if (parts.positionals.size() > names.size() && !repeats)
+  if (parts.positionals.size() > names.size() && !may_repeat(command))
     return fail(Errc::invalid, fmt::format("unexpected word '{}'", parts.positionals[names.size()]));
   return {};
 }

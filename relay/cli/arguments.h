@@ -24,6 +24,7 @@ struct Option {
   std::string_view value;  // "NAME"; empty: a flag; ends in "..." when the option may repeat
   std::string_view help;
   Need need = Need::optional;
+  std::string_view place = {};  // of what it sets in the API's body, where that is not "/name": "/limits/connections"
 };
 
 // The words that followed a command, checked against its declaration.

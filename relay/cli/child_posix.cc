@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -34,8 +35,9 @@ Result<pid_t> spawn(std::vector<std::string>& words) {
   pid_t pid = 0;
   const int failed = ::posix_spawnp(&pid, argv[0], nullptr, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return fail(Errc::not_found, fmt::format("cannot run {}: {}", words[0], std::strerror(failed)));
-  return pid;
+  if (failed == 0) return pid;
+  return fail(failed == ENOENT ? Errc::not_found : Errc::forbidden,
+              fmt::format("cannot run {}: {}", words[0], std::strerror(failed)));
 }
 
 }  // namespace

@@ -12,6 +12,23 @@
 
 namespace sallyport::cli {
 
+namespace {
+
+// Lines such as "  /networks: has an entry ..." (error_of() of client.h).
+std::string in_words(std::string message, const std::map<std::string, std::string>& words) {
+  constexpr std::string_view kItem = "\n  ";
+  for (auto at = message.find(kItem); at != std::string::npos; at = message.find(kItem, at + 1)) {
+    const auto begin = at + kItem.size();
+    const auto end = message.find(": ", begin);
+    if (end == std::string::npos) continue;
+    const auto word = words.find(message.substr(begin, end - begin));
+    if (word != words.end()) message.replace(begin, end - begin, word->second);
+  }
+  return message;
+}
+
+}  // namespace
+
 Context::Context()
     : environment([](const char* name) {
         const char* value = std::getenv(name);
@@ -29,7 +46,7 @@ void Context::print(std::string_view text) const {
 void Context::complain(std::string_view text) const { fmt::print(err, "sallyport: {}\n", terminal_safe_lines(text)); }
 
 int Context::fail_with(const Error& error) const {
-  complain(error.message);
+  complain(in_words(error.message, words));
   switch (error.code) {
     case Errc::not_found: return kNotFound;
     case Errc::unauthenticated:

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,7 +25,9 @@ struct Context {
   std::FILE* out = stdout;
   std::FILE* err = stderr;
   Format format = Format::table;
-  std::string relay_option;                             // --relay
+  std::string relay_option;  // --relay
+  std::map<std::string, std::string>
+      words;  // what the command calls a place of the API's body: "/networks" is "--from"
   std::function<std::string(const char*)> environment;  // "" when the variable is not set
 
   std::shared_ptr<const Clock> clock = std::make_shared<const SystemClock>();
@@ -41,7 +44,8 @@ struct Context {
   void print(std::string_view text) const;
   bool can_print() const { return output_error == 0; }
   void complain(std::string_view text) const;  // "sallyport: ..." on err, made safe for a terminal line by line
-  int fail_with(const Error& error) const;     // complains and gives the exit code
+  // Complains, about the command's own words where the relay names places of the body, and gives the exit code.
+  int fail_with(const Error& error) const;
   // JSON or YAML as asked for; else the table or card that `text` makes.
   void show(const Value& value, std::string_view text) const;
   // One of many: a line of JSON, a YAML document, or `text`.

@@ -24,7 +24,13 @@ namespace {
 constexpr int kBacklog = 128;
 
 // Refusals after which the same question gets the same answer.
-constexpr std::array<std::string_view, 6> kFinal{"revoked", "forbidden", "paused", "expired", "removed", "version"};
+struct Final {
+  std::string_view code;
+  Errc means;
+};
+constexpr std::array kFinal{Final{"revoked", Errc::forbidden}, Final{"forbidden", Errc::forbidden},
+                            Final{"paused", Errc::conflict},   Final{"expired", Errc::conflict},
+                            Final{"removed", Errc::not_found}, Final{"version", Errc::conflict}};
 
 bool may_change(Errc code) {
   return code == Errc::unavailable || code == Errc::timed_out || code == Errc::exhausted || code == Errc::internal;
@@ -75,6 +81,18 @@ Result<LocalPort> parse_local_port(std::string_view text) {
   return local;
 }
 
+// One connection, from when it is taken until its end.
+struct OpenTunnel::Place {
+  explicit Place(OpenTunnel& of) : tunnel(of) { ++tunnel.open_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    --tunnel.open_;
+    tunnel.carried_.set();
+  }
+  OpenTunnel& tunnel;
+};
+
 OpenTunnel::OpenTunnel(const asio::any_io_executor& on, Order order, Tell tell, OpenTunnelTimes times)
     : on_(on),
       order_(std::move(order)),
@@ -82,6 +100,7 @@ OpenTunnel::OpenTunnel(const asio::any_io_executor& on, Order order, Tell tell, 
       times_(times),
       acceptor_(on),
       linked_(on),
+      carried_(on),
       over_(on),
       troubles_(times.complain),
       work_(on, [this](const auto& task, const auto& why) { end(fail(Errc::internal, task + ": " + why)); }),
@@ -103,6 +122,32 @@ awaitable<Result<void>> OpenTunnel::run() {
 
 void OpenTunnel::stop() { end({}); }
 
+void OpenTunnel::finish() {
+  if (parting_ || stopping_) return;
+  parting_ = true;
+  work_.spawn("parting", part());
+}
+
+// A session that is away does not come back for those who have gone.
+awaitable<void> OpenTunnel::part() {
+  const auto until = std::chrono::steady_clock::now() + times_.parting;
+  take_waiting();
+  while (open_ > 0 && session_ != nullptr && std::chrono::steady_clock::now() < until) {
+    carried_.clear();
+    co_await carried_.wait_until(until);
+  }
+  if (session_ == nullptr) co_return end({});
+  session_->go_away("it is not needed any more", {});  // what was sent goes out before
+}
+
+// Connections that nobody has accepted yet; no further ones come in.
+void OpenTunnel::take_waiting() {
+  boost::system::error_code failed;
+  acceptor_.non_blocking(true, failed);
+  for (auto socket = acceptor_.accept(failed); !failed; socket = acceptor_.accept(failed)) take(std::move(socket));
+  acceptor_.close(failed);
+}
+
 void OpenTunnel::end(Result<void> outcome) {
   if (!outcome_) outcome_ = std::move(outcome);
   stopping_ = true;
@@ -115,7 +160,7 @@ awaitable<void> OpenTunnel::keep_open() {
   if (auto listening = listen(); !listening) co_return end(std::move(listening));
   work_.spawn("accept", accept_all());
   for (;;) {
-    if (auto held = co_await hold(*std::move(stream)); !held) co_return end(std::move(held));
+    if (auto held = co_await hold(*std::move(stream)); !held || parting_) co_return end(std::move(held));
     stream = co_await connect_again();
     if (!stream) co_return end(std::unexpected(std::move(stream).error()));
   }
@@ -153,8 +198,9 @@ awaitable<Result<void>> OpenTunnel::hold(std::unique_ptr<ByteStream> stream) {
   co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());  // a session disables it
   if (stopping_) co_return fail(Errc::cancelled, "it was stopped");
   const auto* refusal = why.refusal ? &*why.refusal : nullptr;
-  if (refusal != nullptr && std::ranges::find(kFinal, refusal->code) != kFinal.end())
-    co_return fail(refusal->code == "removed" ? Errc::not_found : Errc::forbidden, refusal->message);
+  const auto final = std::ranges::find(kFinal, refusal == nullptr ? std::string() : refusal->code, &Final::code);
+  if (final != kFinal.end()) co_return fail(final->means, refusal->message);
+  if (parting_) co_return Result<void>();
   tell_.trouble(fmt::format("the session with the relay ended ({}); trying again",
                             why.message.empty() ? std::string(link::to_string(why.end)) : why.message));
   co_return Result<void>();
@@ -179,6 +225,7 @@ Result<void> OpenTunnel::listen() {
   auto acceptor = listen_on(on_, {wanted.address, wanted.port});
   if (!acceptor && !wanted.exactly) acceptor = listen_on(on_, {wanted.address, 0});
   if (!acceptor) return std::unexpected(std::move(acceptor).error());
+  SP_CHECK(tunnel::prepare(*acceptor));
   acceptor_ = *std::move(acceptor);
   boost::system::error_code ignored;
   tell_.listening(acceptor_.local_endpoint(ignored));
@@ -188,9 +235,9 @@ Result<void> OpenTunnel::listen() {
 awaitable<void> OpenTunnel::accept_all() {
   Acceptance acceptance(
       [this](const std::string& why, std::uint64_t) { complain("cannot take a connection: " + why); });
-  for (;;) {
+  while (!parting_) {
     auto accepted = co_await acceptance.next(acceptor_);
-    if (accepted) connections_.spawn("connection", carry(std::move(accepted->socket)));
+    if (accepted) take(std::move(accepted->socket));
   }
 }
 
@@ -200,7 +247,11 @@ awaitable<Result<link::Channel>> OpenTunnel::next_channel() {
   co_return session_->open_channel(tunnel::kConnectionService);
 }
 
-awaitable<void> OpenTunnel::carry(tcp::socket socket) {
+void OpenTunnel::take(tcp::socket socket) {
+  connections_.spawn("connection", carry(std::move(socket), std::make_unique<Place>(*this)));
+}
+
+awaitable<void> OpenTunnel::carry(tcp::socket socket, std::unique_ptr<Place>) {
   auto channel = co_await next_channel();
   if (!channel) {
     complain("a connection was refused: " + channel.error().message);

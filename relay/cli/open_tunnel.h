@@ -30,6 +30,7 @@ struct OpenTunnelTimes {
   PatienceTimes patience{std::chrono::milliseconds(500), std::chrono::seconds(30), std::chrono::hours(24 * 365)};
   std::chrono::milliseconds wait{10'000};     // of a local connection while the relay is away
   std::chrono::milliseconds complain{5'000};  // how often one kind of trouble is told
+  std::chrono::milliseconds parting{3'000};   // what connections have to end by themselves after finish()
 };
 
 // A tunnel that is open on this machine: a local port, each connection to it one channel of a session with the relay
@@ -52,6 +53,8 @@ class OpenTunnel final : public link::SessionOwner {
   // Until stop(), or what cannot be mended by trying again: a first connection that fails, and a relay that refuses.
   boost::asio::awaitable<Result<void>> run();
   void stop();
+  // Whoever used it has gone: as stop(), once what they closed has come to its end on the other side, too.
+  void finish();
 
   boost::asio::awaitable<void> serve(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
@@ -65,7 +68,11 @@ class OpenTunnel final : public link::SessionOwner {
   boost::asio::awaitable<Result<void>> hold(std::unique_ptr<ByteStream> stream);
   Result<void> listen();
   boost::asio::awaitable<void> accept_all();
-  boost::asio::awaitable<void> carry(boost::asio::ip::tcp::socket socket);
+  void take_waiting();
+  boost::asio::awaitable<void> part();
+  void take(boost::asio::ip::tcp::socket socket);
+  struct Place;
+  boost::asio::awaitable<void> carry(boost::asio::ip::tcp::socket socket, std::unique_ptr<Place> place);
   boost::asio::awaitable<Result<link::Channel>> next_channel();
   void complain(const std::string& trouble);
   void end(Result<void> outcome);
@@ -80,7 +87,10 @@ class OpenTunnel final : public link::SessionOwner {
   boost::asio::ip::tcp::acceptor acceptor_;
   link::Session* session_ = nullptr;  // while it takes channels
   Event linked_;
+  Event carried_;  // a connection has ended
   Event over_;
+  bool parting_ = false;
+  std::size_t open_ = 0;  // connections
   std::optional<Result<void>> outcome_;
   Seldom troubles_;
   std::string last_trouble_;

@@ -70,6 +70,23 @@ int explain(const Context& context, const std::vector<Command>& commands, const 
   return kUsage;
 }
 
+// "--page-size" sets "/page_size", NAME "/name", unless an option says otherwise.
+std::map<std::string, std::string> words_of(const Command& command) {
+  std::map<std::string, std::string> words;
+  for (const auto positional : command.positionals) {
+    const std::string name(kind_of(positional));
+    std::string place = "/" + name;
+    std::ranges::transform(place, place.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+    words.emplace(std::move(place), name);
+  }
+  for (const auto& option : command.options) {
+    auto place = option.place.empty() ? fmt::format("/{}", option.name) : std::string(option.place);
+    std::ranges::replace(place, '-', '_');
+    words.insert_or_assign(std::move(place), fmt::format("--{}", option.name));
+  }
+  return words;
+}
+
 int run_command(Context& context, const Command& command, std::span<const std::string> words) {
   const auto arguments = parse_arguments(command, words);
   if (!arguments) {
@@ -83,6 +100,7 @@ int run_command(Context& context, const Command& command, std::span<const std::s
   }
   context.format = parse_format(arguments->get("output")).value_or(Format::table);
   context.relay_option = arguments->get("relay");
+  context.words = words_of(command);
   return command.run(context, *arguments);
 }
 

@@ -22,6 +22,20 @@ Errc code_of(CURLcode code) {
   }
 }
 
+// What is known of who answered there instead of the web API; "" when nothing is.
+std::string_view advice_for(CURLcode code, std::string_view reason) {
+  const auto says = [reason](std::string_view words) { return reason.find(words) != std::string_view::npos; };
+  if (says("no application protocol") || says("certificate required"))
+    return "; that is the port for agents: the web API has another one (api.listen in the relay's relay.yaml)";
+  if (says("wrong version number") || says("packet length too long"))
+    return "; what answers there does not speak TLS: is it the port of a relay's web API?";
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    return "; is the root certificate (--root of login, SALLYPORT_ROOT) the root.pem of this relay's deployment, and "
+           "the address one of the names in its certificate?";
+  if (code == CURLE_COULDNT_CONNECT) return "; is that its address, and does it run?";
+  return "";
+}
+
 }  // namespace
 
 void set_transport(void* handle, const Endpoint& endpoint, const std::string& url, char* problem) {
@@ -43,8 +57,8 @@ void set_transport(void* handle, const Endpoint& endpoint, const std::string& ur
 
 Error transport_error(int code, const char* problem, const std::string& url) {
   const auto which = static_cast<CURLcode>(code);
-  const auto reason = *problem != '\0' ? problem : curl_easy_strerror(which);
-  return {code_of(which), fmt::format("cannot talk to {}: {}", url, reason)};
+  const std::string_view reason = *problem != '\0' ? problem : curl_easy_strerror(which);
+  return {code_of(which), fmt::format("cannot talk to {}: {}{}", url, reason, advice_for(which, reason))};
 }
 
 }  // namespace sallyport::cli

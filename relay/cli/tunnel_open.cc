@@ -21,6 +21,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
+constexpr int kNoProgram = 127;  // as shells say it (POSIX, Shell Command Language, Exit Status for Commands)
+constexpr int kNoExecution = 126;
+
 // One `tunnel open`: the tunnel, and the command that is run with it if there is one.
 class Opening {
  public:
@@ -49,7 +52,7 @@ class Opening {
   std::vector<std::string> command_;
   OpenTunnel open_;
   TaskGroup tasks_;
-  Result<int> code_ = int{kDone};
+  int code_ = kDone;
 };
 
 std::string with_places(std::string word, const std::string& host, const std::string& port) {
@@ -102,8 +105,10 @@ asio::awaitable<void> Opening::wait_for_signal() {
 }
 
 asio::awaitable<void> Opening::run_command(std::vector<std::string> words) {
-  code_ = co_await run_child(std::move(words));
-  open_.stop();
+  auto ended = co_await run_child(std::move(words));
+  if (!ended) context_.complain(ended.error().message);
+  code_ = ended.value_or(!ended && ended.error().code == Errc::not_found ? kNoProgram : kNoExecution);
+  open_.finish();
 }
 
 Result<void> check_open(const Arguments& arguments) {

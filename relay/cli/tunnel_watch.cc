@@ -56,6 +56,7 @@ class TunnelFollower final : public Follower {
       return fmt::format("{}  {} open, {}, {}\n", now, cell_of(data.find("open_connections")), bytes_text(data),
                          terminal_safe(text_of(data, "status")));
     }
+    if (name == "more_ended") return fmt::format("{}  {} more ended\n", now, cell_of(data.find("count")));
     if (name == "removed") return fmt::format("{}  the tunnel was removed\n", now);
     const auto from = terminal_safe(text_of(data, "source"));
     if (name == "opened") return fmt::format("{}  opened from {}\n", now, from);

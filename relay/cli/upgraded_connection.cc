@@ -3,6 +3,7 @@
 #include "relay/cli/transport.h"
 #include "relay/cli/upgrade_answer.h"
 #include "shared/async/blocking.h"
+#include "shared/async/socket_options.h"
 #include "shared/async/timeout.h"
 #include "shared/base/text.h"
 #include "shared/base/value.h"
@@ -20,7 +21,8 @@ namespace asio = boost::asio;
 using asio::awaitable;
 namespace {
 
-constexpr std::size_t kTurn = 256u << 10;  // bytes before other work of the loop gets its turn
+constexpr std::size_t kOneRecord = 16u << 10;  // of TLS, which libcurl writes each by itself
+constexpr std::size_t kTurn = 256u << 10;      // bytes before other work of the loop gets its turn
 constexpr std::chrono::seconds kAnswer{10};
 constexpr std::string_view kScheme = "https://";
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
@@ -131,6 +133,8 @@ awaitable<Result<std::size_t>> CurlStream::read_some(std::span<std::byte> into) 
 }
 
 awaitable<Result<void>> CurlStream::write_all(std::span<const std::byte> bytes) {
+  std::optional<Corked> corked;
+  if (bytes.size() > kOneRecord) corked.emplace(socket_);
   while (!bytes.empty()) {
     if (closed_) co_return fail(Errc::cancelled, "the stream was closed");
     std::size_t count = 0;

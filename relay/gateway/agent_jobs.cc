@@ -5,6 +5,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <utility>
+
 namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
@@ -22,10 +24,8 @@ AgentJobs::AgentJobs(const asio::any_io_executor& executor, link::Session& sessi
       who_(std::move(who)),
       over_(executor),
       quieter_(executor),
-      has_outgoing_(executor),
       reports_(executor),
-      health_(executor, {services.connections, services.envelope, services.clock, services.log}, who_.org, who_.agent) {
-}
+      health_({services.connections, services.envelope, services.clock, services.log}, who_.org, who_.agent) {}
 
 asio::awaitable<void> AgentJobs::run(link::Channel channel) {
   co_await asio::this_coro::throw_if_cancelled(false);  // the end of the link must not skip the farewells below
@@ -33,15 +33,17 @@ asio::awaitable<void> AgentJobs::run(link::Channel channel) {
   services_.dispatcher.link_up(*this);
   services_.assigner.link_up(*this);
   TaskGroup tasks(executor_, [this](const std::string& task, const std::string& why) { fault(task, why); });
+  channel_ = &channel;
+  tasks_ = &tasks;
   tasks.spawn("receive", receive_loop(channel));
-  tasks.spawn("send", send_loop(channel));
-  tasks.spawn("record", record_loop());
-  tasks.spawn("health", health_.run());
+  begin_sending();
   co_await over_.wait();
   services_.dispatcher.link_down(*this);
   services_.assigner.link_down(*this);
   tasks.stop();
   co_await tasks.join();
+  tasks_ = nullptr;
+  channel_ = nullptr;
 }
 
 void AgentJobs::fault(const std::string& task, const std::string& why) {
@@ -71,8 +73,10 @@ asio::awaitable<Result<void>> AgentJobs::receive(jobs::FromAgent message, std::s
     co_await services_.dispatcher.answered(*this, std::move(*answer));
   } else if (auto* told = std::get_if<jobs::ReportedUses>(&message)) {
     health_.take(std::move(*told));
+    begin_noting();
   } else {
     co_await reports_.put(std::get<jobs::Report>(std::move(message)), bytes);
+    begin_recording();
   }
   co_return Result<void>();
 }
@@ -103,8 +107,12 @@ asio::awaitable<void> AgentJobs::see_off(link::Channel& channel) {
   over_.set();
 }
 
-asio::awaitable<void> AgentJobs::record_loop() {
-  for (;;) {
+void AgentJobs::begin_recording() {
+  if (!std::exchange(recording_, true)) tasks_->spawn("record", record_waiting());
+}
+
+asio::awaitable<void> AgentJobs::record_waiting() {
+  while (reports_.size() > 0) {
     auto batch = co_await reports_.oldest();
     const auto count = batch.size();
     const auto last = batch.back().seq;
@@ -117,32 +125,41 @@ asio::awaitable<void> AgentJobs::record_loop() {
     (void)post(jobs::ReportsAcked{last});
     quieter_.set();
   }
+  recording_ = false;
+}
+
+void AgentJobs::begin_noting() {
+  if (health_.waiting() > 0 && !std::exchange(noting_, true)) tasks_->spawn("health", note_health());
+}
+
+asio::awaitable<void> AgentJobs::note_health() {
+  co_await health_.run();
+  noting_ = false;
 }
 
 Result<void> AgentJobs::post(jobs::ToAgent message) {
   auto pushed = outgoing_.push(message);
-  if (pushed) has_outgoing_.set();
+  if (pushed) begin_sending();
   if (!pushed && pushed.error().code == Errc::exhausted)
     session_.refuse({"overloaded", pushed.error().message, std::chrono::seconds(1)});
   return pushed;
 }
 
-asio::awaitable<void> AgentJobs::send_loop(link::Channel& channel) {
+void AgentJobs::begin_sending() {
+  if (tasks_ == nullptr || outgoing_.bytes() == 0) return;
+  if (!std::exchange(sending_, true)) tasks_->spawn("send", send_waiting());
+}
+
+asio::awaitable<void> AgentJobs::send_waiting() {
   for (;;) {
     const bool was_full = outgoing_.room_for_jobs() == 0;
     auto message = outgoing_.pop();
-    if (!message) {
-      has_outgoing_.clear();
-      co_await has_outgoing_.wait();
-      continue;
-    }
+    if (!message) break;
     if (was_full && outgoing_.room_for_jobs() > 0) services_.dispatcher.wake();
-    sending_ = true;
-    auto sent = co_await channel.send_message(*std::move(message));
-    sending_ = false;
-    if (!sent) co_return over_.set();
-    quieter_.set();
+    if (auto sent = co_await channel_->send_message(*std::move(message)); !sent) co_return over_.set();
   }
+  sending_ = false;
+  quieter_.set();
 }
 
 }  // namespace sallyport::gateway

@@ -45,8 +45,13 @@ class AgentJobs final : public jobs::AgentLink {
 
  private:
   boost::asio::awaitable<void> receive_loop(link::Channel& channel);
-  boost::asio::awaitable<void> send_loop(link::Channel& channel);
-  boost::asio::awaitable<void> record_loop();
+  // While there is something to send, to store, to note; an idle channel has no task for it.
+  boost::asio::awaitable<void> send_waiting();
+  boost::asio::awaitable<void> record_waiting();
+  boost::asio::awaitable<void> note_health();
+  void begin_sending();
+  void begin_recording();
+  void begin_noting();
   boost::asio::awaitable<Result<void>> receive(jobs::FromAgent message, std::size_t bytes);
   boost::asio::awaitable<Result<void>> take_holding(jobs::Holding holding);
   boost::asio::awaitable<void> see_off(link::Channel& channel);
@@ -57,11 +62,14 @@ class AgentJobs final : public jobs::AgentLink {
   JobServices services_;
   jobs::LinkedAgent who_;
   bool journal_met_ = false;
+  link::Channel* channel_ = nullptr;  // while it runs, as the tasks
+  TaskGroup* tasks_ = nullptr;
   bool sending_ = false;
+  bool recording_ = false;
+  bool noting_ = false;
   Event over_;
   Event quieter_;  // something was stored, or sent
   Outgoing outgoing_;
-  Event has_outgoing_;
   ReportQueue reports_;
   HealthNotes health_;
 };

@@ -11,11 +11,14 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace sallyport::gateway {
 namespace asio = boost::asio;
 namespace {
 
+constexpr std::uint64_t kBulk = 64u << 10;  // bytes in a second or two: keystrokes and queries do not get there
+constexpr std::size_t kMaxSerial = 64;
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr auto kAfterUnknown = std::chrono::minutes(1);  // a database put back knows the certificate again
 constexpr std::string_view kJobsPurpose = "jobs/1";
@@ -61,7 +64,6 @@ AgentSession::AgentSession(const asio::any_io_executor& executor, std::unique_pt
       identity_(identity_of(*stream)),
       who_{identity_.id.org, identity_.id.agent, {}},
       since_(services.clock.wall()),
-      has_renewal_(executor),
       session_(executor, std::move(stream), options(limits), *this, services.clock) {}
 
 asio::awaitable<void> AgentSession::run() {
@@ -90,6 +92,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
     co_return refusal;
   }
   admitted_ = true;
+  next_sighting_ = services_.clock.steady() + limits_.sighting;
   knows_tunnels_ = knows(peer, kTunnels);
   sighting_ = {peer.hostname, peer.software, {}};
   // The others of its process have told the same.
@@ -118,11 +121,10 @@ asio::awaitable<void> AgentSession::note_sighting() {
 }
 
 // Those of many agents at once share a commit of the store.
-asio::awaitable<void> AgentSession::sighting_loop() {
-  for (;;) {
-    co_await sleep_for(limits_.sighting);
-    if (is_alive() && jobs_channels_ > 0) co_await note_sighting();
-  }
+void AgentSession::note_sighting_if_due(SteadyTime now) {
+  if (!admitted_ || now < next_sighting_ || !is_alive() || jobs_channels_ == 0) return;
+  next_sighting_ = now + limits_.sighting;
+  session_.spawn("sighting", note_sighting());
 }
 
 asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldConnection> told) {
@@ -138,9 +140,9 @@ asio::awaitable<Result<void>> AgentSession::note_connections(std::vector<ToldCon
 
 asio::awaitable<void> AgentSession::serve(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);  // the end of the link must not skip the farewells below
+  serving_ = true;
+  lead_to_root();
   TaskGroup tasks(executor_, [this](const std::string& task, const std::string& why) { fault(task, why); });
-  tasks.spawn("renew", renew_loop());
-  tasks.spawn("sighting", sighting_loop());
   while (auto incoming = co_await session.accept_channel()) {
     if (jobs_channels_ > 0 && !knows_links_) {
       session.refuse({"protocol", "P13.1: a second jobs channel", kAfterWrong});
@@ -175,7 +177,8 @@ jobs::LinkFacts AgentSession::facts() const {
           .round_trip = session_.round_trip(),
           .jobs = jobs_channels_ > 0,
           .tunnels = channels - std::min(channels, jobs_channels_),
-          .draining = session_.draining()};
+          .draining = session_.draining(),
+          .bulk = session_.carried_lately() >= kBulk};
 }
 
 void AgentSession::go_away(std::string reason, std::chrono::milliseconds drain) {
@@ -191,22 +194,34 @@ void AgentSession::fault(const std::string& task, const std::string& why) {
 void AgentSession::on_ping(link::Session&, std::uint64_t nonce) { services_.dispatcher.ping(*this, nonce); }
 
 void AgentSession::on_control(link::Session&, const v1::Control& message) {
-  if (!message.has_renew_request() || renewal_) return;
-  const auto csr = as_bytes(message.renew_request().csr_der());
-  renewal_.emplace(csr.begin(), csr.end());
-  has_renewal_.set();
+  if (message.has_renew_done() && !installed_ && message.renew_done().serial().size() <= kMaxSerial)
+    installed_ = message.renew_done().serial();
+  if (message.has_renew_request() && !renewal_) {
+    const auto csr = as_bytes(message.renew_request().csr_der());
+    renewal_.emplace(csr.begin(), csr.end());
+  }
+  if ((installed_ || renewal_) && !std::exchange(renewing_, true)) session_.spawn("renewal", renew_all());
 }
 
-asio::awaitable<void> AgentSession::renew_loop() {
-  for (;;) {
-    if (!renewal_) {
-      has_renewal_.clear();
-      co_await has_renewal_.wait();
-      continue;
-    }
-    co_await renew(*renewal_);
-    renewal_.reset();
+asio::awaitable<void> AgentSession::renew_all() {
+  while (installed_ || renewal_) {
+    if (auto serial = std::exchange(installed_, std::nullopt)) co_await note_installed(*std::move(serial));
+    if (auto csr = std::exchange(renewal_, std::nullopt)) co_await renew(*std::move(csr));
   }
+  renewing_ = false;
+}
+
+void AgentSession::lead_to_root() {
+  if (!serving_ || !services_.renewals.is_of_another_root(identity_)) return;
+  v1::Control control;
+  control.mutable_renew_now();
+  (void)session_.send_control(control);
+}
+
+asio::awaitable<void> AgentSession::note_installed(std::string serial) {
+  const auto noted = co_await services_.admissions.confirm_installed(identity_, std::move(serial));
+  if (!noted)
+    services_.log.warn("agent.renewal_not_noted", {{"agent", who_.agent.value}, {"message", noted.error().message}});
 }
 
 asio::awaitable<void> AgentSession::renew(Bytes csr_der) {
@@ -216,6 +231,10 @@ asio::awaitable<void> AgentSession::renew(Bytes csr_der) {
   if (issued) {
     response.set_certificate_der(std::string(as_text(issued->certificate.der())));
     for (const auto& ca : issued->chain) response.add_chain_der(std::string(as_text(ca.der())));
+    if (const auto& succession = issued->succession) {
+      response.set_root_der(std::string(as_text(succession->root.der())));
+      response.set_root_cross_der(std::string(as_text(succession->before.cross.der())));
+    }
     services_.log.info("agent.renewed", {{"org", who_.org.value}, {"agent", who_.agent.value}});
   } else {
     response.set_error(issued.error().message);

@@ -6,7 +6,6 @@
 #include "relay/identity/admission.h"
 #include "relay/identity/renewal.h"
 #include "relay/store/connections.h"
-#include "shared/async/event.h"
 #include "shared/async/task_group.h"
 #include "shared/link/session.h"
 #include "shared/tls/secure_stream.h"
@@ -44,7 +43,12 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
                std::string address, SessionServices services, const SessionLimits& limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
+  // Asks the agent for a renewal if its certificate is not of the present root. Without effect on a link that is not up
+  // yet, which asks by itself.
+  void lead_to_root();
   void go_away(std::string reason, std::chrono::milliseconds drain);
+  // Stores that its agent lives, if it was not stored for as long as SessionLimits say. Call it now and then.
+  void note_sighting_if_due(SteadyTime now);
 
   // link::SessionOwner
   boost::asio::awaitable<std::optional<link::Refusal>> admit(link::Peer peer) override;
@@ -65,11 +69,11 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
 
  private:
   boost::asio::awaitable<void> carry_jobs(link::Channel channel);
-  boost::asio::awaitable<void> renew_loop();
+  boost::asio::awaitable<void> renew_all();
   boost::asio::awaitable<void> renew(Bytes csr_der);
+  boost::asio::awaitable<void> note_installed(std::string serial);
   boost::asio::awaitable<void> note_peer(link::Peer peer);
   boost::asio::awaitable<void> note_sighting();
-  boost::asio::awaitable<void> sighting_loop();
   boost::asio::awaitable<Result<void>> note_connections(std::vector<ToldConnection> told);
   void fault(const std::string& task, const std::string& why);
 
@@ -88,8 +92,11 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
   std::size_t jobs_channels_ = 0;  // there are, or wait for the one before to end
   store::AgentSighting sighting_;  // what it said of itself
 
-  std::optional<Bytes> renewal_;  // the CSR of a renewal that waits
-  Event has_renewal_;
+  std::optional<Bytes> renewal_;          // the CSR of a renewal that waits
+  std::optional<std::string> installed_;  // the serial that the agent says it holds, until it is noted
+  bool renewing_ = false;                 // renew_all() is at one of them
+  bool serving_ = false;
+  SteadyTime next_sighting_{};
   link::Session session_;
 };
 

@@ -29,7 +29,8 @@ asio::awaitable<Result<v1::EnrolRequest>> read_request(ByteStream& stream) {
     const bool is_request = frame->channel == mux::kControlChannel && frame->type == mux::FrameType::control &&
                             link::parse(request, frame->payload);
     if (!is_request) co_return fail(Errc::invalid, "not an enrolment request");
-    if (request.hostname().size() > kMaxName || request.software().size() > kMaxName) {
+    if (request.hostname().size() > kMaxName || request.software().size() > kMaxName ||
+        request.agent_id().size() > kMaxName) {
       co_return fail(Errc::too_large, "an enrolment request with a name over 255 bytes");
     }
     co_return request;
@@ -55,6 +56,10 @@ v1::EnrolResponse response_of(const identity::Enrolment& outcome) {
   for (const auto& ca : outcome->chain) response.add_chain_der(std::string(as_text(ca.der())));
   response.set_root_der(std::string(as_text(outcome->root.der())));
   response.set_trust_domain(outcome->trust_domain);
+  if (const auto& before = outcome->predecessor) {
+    response.set_old_root_der(std::string(as_text(before->root.der())));
+    response.set_root_cross_der(std::string(as_text(before->cross.der())));
+  }
   return response;
 }
 
@@ -65,18 +70,20 @@ asio::awaitable<Result<void>> answer(tls::SecureStream& stream, const v1::EnrolR
   co_return co_await stream.write_all(frame);
 }
 
-asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string address, identity::Enrolments& enrolments,
-                                       const Log& log, std::chrono::milliseconds time_to_ask) {
-  SP_CO_TRY(auto request, co_await with_timeout(time_to_ask, read_request(stream)));
+asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string address, const EnrolmentDesk& desk) {
+  SP_CO_TRY(auto request, co_await with_timeout(desk.time_to_ask, read_request(stream)));
   SP_CO_TRY(auto exporter,
             stream.export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
   identity::EnrolmentAsk ask{request.token_id(), bytes_of(request.csr_der()), bytes_of(request.proof()),
-                             request.hostname(), request.software(),          address};
-  const auto outcome = co_await enrolments.redeem(std::move(ask), std::move(exporter));
+                             request.hostname(), request.software(),          address,
+                             request.agent_id()};
+  const auto outcome = co_await desk.enrolments.redeem(std::move(ask), std::move(exporter));
   if (outcome) {
-    log.info("agent.enrolled", {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", address}});
+    if (outcome->again) desk.on_again(outcome->org, outcome->agent);
+    desk.log.info(outcome->again ? "agent.reenrolled" : "agent.enrolled",
+                  {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", address}});
   } else {
-    log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", address}});
+    desk.log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", address}});
   }
   co_return co_await answer(stream, response_of(outcome));
 }
@@ -84,10 +91,9 @@ asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string ad
 }  // namespace
 
 asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                      identity::Enrolments& enrolments, const Log& log,
-                                      std::chrono::milliseconds time_to_ask) {
-  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, enrolments, log, time_to_ask));
-  if (!done) log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});
+                                      EnrolmentDesk desk) {
+  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, desk));
+  if (!done) desk.log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});
   co_await stream->finish(std::chrono::steady_clock::now() + kFarewell);
 }
 

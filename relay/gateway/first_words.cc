@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::gateway {
 namespace asio = boost::asio;
@@ -45,41 +46,45 @@ class PeekedLine final : public Line {
     socket_.set_option(asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), error);
     return error;
   }
-  Result<std::size_t> look(Bytes& into);
+  struct Seen {
+    std::size_t bytes = 0;
+    tls::FirstWords words;
+  };
+  Result<Seen> look();
 
   tcp::socket& socket_;
   Caller caller_ = Caller::web;
 };
 
-// 0: nothing is there yet.
-Result<std::size_t> PeekedLine::look(Bytes& into) {
+// Nobody holds memory for what has not come yet.
+Result<PeekedLine::Seen> PeekedLine::look() {
+  std::array<std::byte, tls::kMaxClientHello> begin;
   boost::system::error_code error;
-  const auto size = socket_.receive(asio::buffer(into), tcp::socket::message_peek, error);
-  if (error == asio::error::would_block || error == asio::error::try_again) return std::size_t{0};
+  const auto size = socket_.receive(asio::buffer(begin), tcp::socket::message_peek, error);
+  if (error == asio::error::would_block || error == asio::error::try_again) return Seen{0, tls::MoreNeeded{kLeast}};
   if (error == asio::error::eof) return fail(Errc::unavailable, "the caller closed before it said what it wants");
   if (error) return std::unexpected(broke(error));
-  return size;
+  return Seen{size, tls::read_first_words(std::span(begin).first(size))};
 }
 
 asio::awaitable<Result<void>> PeekedLine::readable() {
   boost::system::error_code error;
   socket_.non_blocking(true, error);
-  Bytes begin(tls::kMaxClientHello);
   for (std::size_t needed = kLeast, seen = 0; !error;) {
     if (error = wake_at(needed); error) break;
     const auto [bad] = co_await socket_.async_wait(tcp::socket::wait_read, asio::as_tuple(asio::use_awaitable));
     if (bad == asio::error::operation_aborted) co_return fail(Errc::cancelled, "cancelled");
     if (error = bad; error) break;
-    SP_CO_TRY(const auto size, look(begin));
-    const auto words = tls::read_first_words(std::span(begin).first(size));
-    const auto* more = std::get_if<tls::MoreNeeded>(&words);
+    SP_CO_TRY(const auto now, look());
+    const auto* more = std::get_if<tls::MoreNeeded>(&now.words);
     if (more == nullptr) {
-      const auto* offered = std::get_if<tls::OfferedProtocols>(&words);
+      const auto* offered = std::get_if<tls::OfferedProtocols>(&now.words);
       caller_ = offered != nullptr && offers_ours(*offered) ? Caller::agent : Caller::web;
       co_return Result<void>();
     }
-    if (size > 0 && size <= seen) co_return fail(Errc::unavailable, "the caller closed in the middle of a ClientHello");
-    seen = size;
+    if (now.bytes > 0 && now.bytes <= seen)
+      co_return fail(Errc::unavailable, "the caller closed in the middle of a ClientHello");
+    seen = now.bytes;
     needed = more->bytes;
   }
   co_return std::unexpected(broke(error));

@@ -32,20 +32,11 @@ std::string text_of(const tcp::socket& socket) {
   return ec ? "unknown" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
 }
 
-constexpr std::size_t kPeoplePart = 4;  // of a shared port at most one of so many places is kept for people at the door
+// Of a shared port so many places are kept for people at the door, and at most one of so many parts of all.
+constexpr std::size_t kPeople = 1'024;
+constexpr std::size_t kPeoplePart = 4;
 
-// One more, as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --count_; }
-
- private:
-  std::size_t& count_;
-};
-
+constexpr int kLooksAtSightings = 30;       // within the time in which each is due once
 constexpr std::string_view kFull = "full";  // why an agent is refused: it has no place
 
 std::string_view reason_of(Errc why_no_turn) {
@@ -57,22 +48,32 @@ std::string_view reason_of(Errc why_no_turn) {
   }
 }
 
+std::unexpected<tls::Refusal> refused(Error why_no_turn) {
+  const auto reason = reason_of(why_no_turn.code);
+  return std::unexpected(tls::Refusal{reason, std::move(why_no_turn)});
+}
+
 }  // namespace
 
 // One of a limited number, given back when it dies.
 class Gateway::Place {
  public:
   explicit Place(Gateway& gateway) : gateway_(&gateway) { ++gateway.open_; }
-  Place(Place&& other) noexcept : gateway_(std::exchange(other.gateway_, nullptr)) {}
+  Place(Place&& other) noexcept : gateway_(std::exchange(other.gateway_, nullptr)), is_proven_(other.is_proven_) {}
   Place& operator=(Place&&) = delete;
   ~Place() {
     if (gateway_ == nullptr) return;
     --gateway_->open_;
+    if (is_proven_) --gateway_->proven_;
     gateway_->door_.knock();
+  }
+  void proved() {
+    if (!std::exchange(is_proven_, true)) ++gateway_->proven_;
   }
 
  private:
   Gateway* gateway_;
+  bool is_proven_ = false;
 };
 
 // A session in the list of those that are told when the relay stops.
@@ -100,7 +101,7 @@ Gateway::Gateway(const asio::any_io_executor& executor, Parts parts, tls::Server
           parts.revocations.subscribe([this](const OrgId& org, const AgentId& agent) { cut_revoked(org, agent); })),
       linked_(parts.metrics.gauge("sallyport_linked_agents", "Agents linked to this relay")),
       links_(parts.metrics.gauge("sallyport_links", "Links of those agents")),
-      door_(executor, limits.door),
+      door_(executor, limits.door, [this] { return limits_.connections - std::min(limits_.connections, proven_); }),
       carried_(limits.carried),
       acceptance_([this](const std::string& why, std::uint64_t times) {
         parts_.sessions.log.error("link.accept_failed", {{"message", why}, {"times", times}});
@@ -142,6 +143,7 @@ std::uint16_t Gateway::port() const { return acceptor_.local_endpoint().port(); 
 
 asio::awaitable<void> Gateway::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  connections_.spawn("sightings", sighting_loop());
   co_await accept_loop();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
@@ -159,7 +161,18 @@ asio::awaitable<void> Gateway::run() {
 // On a shared port those at the door, of whom nobody knows yet who they are, need places when agents have all others.
 std::size_t Gateway::places_of_agents() const {
   if (!web_) return limits_.connections;
-  return limits_.connections - std::min(limits_.door.guests, limits_.connections / kPeoplePart);
+  return limits_.connections - std::min(kPeople, limits_.connections / kPeoplePart);
+}
+
+// Those at the door share what the links have left, so that one source cannot take it all.
+std::optional<tls::Refusal> Gateway::refused_as_agent(Doorway::Guest& guest) {
+  const auto places = places_of_agents();
+  const auto room = places - std::min(places, proven_);
+  if (door_.agents() >= room)
+    return tls::Refusal{kFull, {Errc::exhausted, fmt::format("all {} places for agents are taken", places)}};
+  if (auto joined = guest.join_agents(room); !joined)
+    return tls::Refusal{reason_of(joined.error().code), std::move(joined).error()};
+  return std::nullopt;
 }
 
 asio::awaitable<void> Gateway::accept_loop() {
@@ -173,46 +186,57 @@ asio::awaitable<void> Gateway::accept_loop() {
   }
 }
 
-asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket, SteadyTime deadline) {
-  SocketLine line(socket);
-  if (auto turn = co_await guest.wait_for_turn(line, deadline); !turn) {
-    const auto reason = reason_of(turn.error().code);
-    co_return std::unexpected(tls::Refusal{reason, std::move(turn.error())});
+// One for all sessions, each of which has its own time.
+asio::awaitable<void> Gateway::sighting_loop() {
+  const auto pause =
+      std::max<std::chrono::milliseconds>(limits_.session.sighting / kLooksAtSightings, std::chrono::milliseconds(1));
+  for (;;) {
+    co_await sleep_for(pause);
+    const auto now = parts_.sessions.clock.steady();
+    for (auto* session : sessions_) session->note_sighting_if_due(now);
   }
-  auto handshake = co_await tls::accept_tls(std::move(socket), context_, deadline);
+}
+
+asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp::socket socket) {
+  SocketLine line(socket);
+  if (auto turn = co_await guest.wait_for_turn(line, std::chrono::steady_clock::now() + limits_.turn); !turn)
+    co_return refused(std::move(turn).error());
+  auto handshake =
+      co_await tls::accept_tls(std::move(socket), context_, std::chrono::steady_clock::now() + limits_.handshake);
   guest.handshake_ended();
   co_return handshake;
 }
 
-asio::awaitable<void> Gateway::serve(tcp::socket socket, Place) {
+asio::awaitable<void> Gateway::serve(tcp::socket socket, Place place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
   std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(host_of(socket)));
-  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
-  if (web_) {
-    const auto caller = co_await tell_apart(*guest, socket, deadline);
-    if (!caller) co_return note_refused(address, {reason_of(caller.error().code), caller.error()});
-    if (*caller == Caller::web) co_return web_(std::move(socket));
+  const auto caller = co_await tell_apart(*guest, socket, std::chrono::steady_clock::now() + limits_.handshake);
+  if (!caller) co_return note_refused(address, {reason_of(caller.error().code), caller.error()});
+  if (web_ && *caller == Caller::web) co_return web_(std::move(socket));
+  if (auto refusal = refused_as_agent(*guest)) co_return note_refused(address, *refusal);
+  auto handshake = co_await shake_hands(*guest, std::move(socket));
+  if (!handshake) {
+    guest.reset();
+    co_return co_await turn_away(address, std::move(handshake).error());
   }
-  const Counted agent(agents_);
-  if (agents_ > places_of_agents()) {
-    co_return note_refused(
-        address, {kFull, {Errc::exhausted, fmt::format("all {} places for agents are taken", places_of_agents())}});
-  }
-  auto handshake = co_await shake_hands(*guest, std::move(socket), deadline);
-  if (!handshake) co_return note_refused(address, handshake.error());
-  co_await serve_proven(*std::move(handshake), address, [&guest] { guest.reset(); });
+  if ((*handshake)->facts().protocol == tls::kEnrolProtocol)
+    co_return co_await serve_enrolment_of(*std::move(handshake), address);
+  place.proved();
+  guest.reset();
+  // A task of its own, so that an idle link does not hold what its beginning needed.
+  connections_.spawn("link", serve_link(*std::move(handshake), address, std::move(place)));
 }
 
 asio::awaitable<tls::NestedHandshake> Gateway::shake_hands_inside(Doorway::Guest& guest,
                                                                   std::unique_ptr<ByteStream> carrier) {
-  const auto deadline = std::chrono::steady_clock::now() + limits_.handshake;
+  const auto in = [](std::chrono::milliseconds wait) { return std::chrono::steady_clock::now() + wait; };
   auto held = std::make_unique<HeldBack>(std::move(carrier));
-  if (auto turn = co_await guest.wait_for_turn(*held, deadline); !turn) {
-    const auto reason = reason_of(turn.error().code);
-    co_return std::unexpected(tls::Refusal{reason, std::move(turn.error())});
-  }
-  auto handshake = co_await tls::accept_nested_tls(std::move(held), context_, deadline);
+  if (auto word = co_await guest.wait_for_word(*held, in(limits_.handshake)); !word)
+    co_return refused(std::move(word).error());
+  if (auto turn = co_await guest.wait_for_turn(*held, in(limits_.turn)); !turn)
+    co_return refused(std::move(turn).error());
+  auto handshake = co_await tls::accept_nested_tls(std::move(held), context_, in(limits_.handshake));
   guest.handshake_ended();
   co_return handshake;
 }
@@ -230,32 +254,58 @@ asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier
   std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(peer));
   const auto address = peer + " (websocket)";
   auto handshake = co_await shake_hands_inside(*guest, std::move(carrier));
-  if (!handshake) co_return note_refused(address, handshake.error());
-  co_await serve_proven(*std::move(handshake), address, [&guest, &place] {
+  if (!handshake) {
     guest.reset();
-    place->proved();
-  });
+    co_return co_await turn_away(address, std::move(handshake).error());
+  }
+  if ((*handshake)->facts().protocol == tls::kEnrolProtocol)
+    co_return co_await serve_enrolment_of(*std::move(handshake), address);
+  place->proved();
+  guest.reset();
+  co_await serve_link(*std::move(handshake), address, std::nullopt);
+}
+
+EnrolmentDesk Gateway::desk() {
+  return {parts_.enrolments, parts_.sessions.log, limits_.enrol_request,
+          [this](const OrgId& org, const AgentId& agent) {
+            parts_.sessions.links.cut(org, agent, "quarantined",
+                                      "this agent was enrolled again: this is an old copy of its identity");
+          }};
 }
 
 void Gateway::note_refused(const std::string& address, const tls::Refusal& refusal) {
-  parts_.sessions.log.warn("link.refused",
-                           {{"address", address}, {"reason", refusal.reason}, {"message", refusal.error.message}});
-}
-
-asio::awaitable<void> Gateway::serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                            std::function<void()> proved) {
-  if (stream->facts().protocol == tls::kEnrolProtocol) {
-    co_return co_await serve_enrolment(std::move(stream), address, parts_.enrolments, parts_.sessions.log,
-                                       limits_.enrol_request);
+  const auto& log = parts_.sessions.log;
+  const auto& message = refusal.error.message;
+  if (!refusal.agent) {
+    log.warn("link.refused", {{"address", address}, {"reason", refusal.reason}, {"message", message}});
+  } else {
+    log.warn("link.refused", {{"org", refusal.agent->id.org.value},
+                              {"agent", refusal.agent->id.agent.value},
+                              {"address", address},
+                              {"reason", refusal.reason},
+                              {"message", message}});
   }
-  proved();
-  co_await serve_link(std::move(stream), std::move(address));
 }
 
-asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address) {
+asio::awaitable<void> Gateway::turn_away(std::string address, tls::Refusal refusal) {
+  note_refused(address, refusal);
+  if (refusal.agent) co_await parts_.sessions.admissions.note_expired(*std::move(refusal.agent), std::move(address));
+}
+
+asio::awaitable<void> Gateway::serve_enrolment_of(std::unique_ptr<tls::SecureStream> stream, std::string address) {
+  return serve_enrolment(std::move(stream), std::move(address), desk());
+}
+
+asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address,
+                                          std::optional<Place>) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions, limits_.session);
   const Entry entry(*this, session);
   co_await session.run();
+}
+
+void Gateway::lead_agents_to_root() {
+  for (auto* session : sessions_) session->lead_to_root();
 }
 
 void Gateway::cut_revoked(const OrgId& org, const AgentId& agent) {

@@ -24,11 +24,14 @@ struct GatewayLimits {
   std::size_t connections = 12'000;
   DoorwayLimits door;
   std::size_t carried = 256;                       // links and enrolments that come through the web API
-  std::chrono::milliseconds handshake{10'000};     // from accept to the end of TLS
+  std::chrono::milliseconds handshake{10'000};     // from accept to a whole ClientHello, and from its turn to TLS's end
+  std::chrono::milliseconds turn{20'000};          // from the one to the other: agents wait no longer
   std::chrono::milliseconds enrol_request{5'000};  // from there until an enrolment's request is whole
   std::chrono::milliseconds drain{5'000};          // what links have left when the relay stops; at most an hour
   SessionLimits session;
 };
+
+struct EnrolmentDesk;
 
 // The port agents dial: accepts, shakes hands, tells links from enrolments, and keeps the sessions. Lives on the
 // relay's loop.
@@ -49,6 +52,7 @@ class Gateway {
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;
   void use(tls::ServerContext context) { context_ = std::move(context); }  // for handshakes from now on
+  void lead_agents_to_root();  // asks those for a renewal whose certificates are not of the present root
   // One port for agents and people: from now on a connection that offers no protocol of agents goes to `web`, its first
   // bytes unread. Who it is for is found out at the door; whoever has not said it yet is a guest like any other.
   using Adopt = std::function<void(boost::asio::ip::tcp::socket)>;
@@ -67,19 +71,22 @@ class Gateway {
   class Entry;
 
   boost::asio::awaitable<void> accept_loop();
+  boost::asio::awaitable<void> sighting_loop();
   std::size_t places_of_agents() const;
+  std::optional<tls::Refusal> refused_as_agent(Doorway::Guest& guest);  // nothing: it has its place among them
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Place connection);
-  boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket,
-                                                     SteadyTime deadline);
+  boost::asio::awaitable<tls::Handshake> shake_hands(Doorway::Guest& guest, boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<tls::NestedHandshake> shake_hands_inside(Doorway::Guest& guest,
                                                                   std::unique_ptr<ByteStream> carrier);
+  EnrolmentDesk desk();
   void note_refused(const std::string& address, const tls::Refusal& refusal);
+  boost::asio::awaitable<void> turn_away(std::string address, tls::Refusal refusal);
   using CarriedPlace = std::shared_ptr<CarriedPlaces::Place>;
   boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer, CarriedPlace place);
-  // Who enrols stays a guest to the end: nothing has been proved before. `proved` is called for a link.
-  boost::asio::awaitable<void> serve_proven(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                            std::function<void()> proved);
-  boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address);
+  // Who enrols stays a guest to the end: nothing has been proved before.
+  boost::asio::awaitable<void> serve_enrolment_of(std::unique_ptr<tls::SecureStream> stream, std::string address);
+  boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address,
+                                          std::optional<Place> place);
   void cut_revoked(const OrgId& org, const AgentId& agent);
   void count_links();
 
@@ -95,7 +102,7 @@ class Gateway {
   CarriedPlaces carried_;
   Adopt web_;
   std::size_t open_ = 0;
-  std::size_t agents_ = 0;  // of those, told to be agents on a shared port
+  std::size_t proven_ = 0;  // of those, links
   Acceptance acceptance_;
   std::list<AgentSession*> sessions_;
   TaskGroup connections_;

@@ -28,8 +28,8 @@ bool may_be(const jobs::ReportedUse& use) {
 
 }  // namespace
 
-HealthNotes::HealthNotes(const asio::any_io_executor& executor, Services services, OrgId org, AgentId agent)
-    : services_(services), org_(std::move(org)), agent_(std::move(agent)), has_waiting_(executor) {}
+HealthNotes::HealthNotes(Services services, OrgId org, AgentId agent)
+    : services_(services), org_(std::move(org)), agent_(std::move(agent)) {}
 
 void HealthNotes::take(jobs::ReportedUses told) {
   for (auto& use : told.uses) {
@@ -38,16 +38,10 @@ void HealthNotes::take(jobs::ReportedUses told) {
     auto name = use.connection;
     waiting_.insert_or_assign(std::move(name), std::move(use));
   }
-  if (!waiting_.empty()) has_waiting_.set();
 }
 
 asio::awaitable<void> HealthNotes::run() {
-  for (;;) {
-    if (waiting_.empty()) {
-      has_waiting_.clear();
-      co_await has_waiting_.wait();
-      continue;
-    }
+  while (!waiting_.empty()) {
     if (auto stored = co_await write(std::exchange(waiting_, {})); !stored)
       services_.log.warn("health.not_noted", {{"agent", agent_.value}, {"message", stored.error().message}});
     co_await sleep_for(kPause);

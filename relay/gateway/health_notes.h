@@ -3,7 +3,9 @@
 #include "relay/jobs/wire.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/connections.h"
-#include "shared/async/event.h"
+#include "shared/base/result.h"
+
+#include <boost/asio/awaitable.hpp>
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 
@@ -22,13 +24,13 @@ class HealthNotes {
     const Clock& clock;
     const Log& log;
   };
-  HealthNotes(const boost::asio::any_io_executor& executor, Services services, OrgId org, AgentId agent);
+  HealthNotes(Services services, OrgId org, AgentId agent);
 
   // Keeps what may be a connection's: a name and a class of this form, at most 1,000 names that wait. The rest is
   // dropped.
   void take(jobs::ReportedUses told);
   std::size_t waiting() const { return waiting_.size(); }
-  boost::asio::awaitable<void> run();  // until cancelled
+  boost::asio::awaitable<void> run();  // until nothing waits
 
  private:
   boost::asio::awaitable<Result<void>> write(std::map<std::string, jobs::ReportedUse> told);
@@ -37,7 +39,6 @@ class HealthNotes {
   OrgId org_;
   AgentId agent_;
   std::map<std::string, jobs::ReportedUse> waiting_;  // by connection
-  Event has_waiting_;
 };
 
 }  // namespace sallyport::gateway

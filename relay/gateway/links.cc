@@ -74,11 +74,11 @@ bool Links::is_linked(const OrgId& org, const AgentId& agent) const { return for
 LiveLink* Links::for_tunnels(const OrgId& org, const AgentId& agent) const {
   const auto* links = find(org, agent);
   LiveLink* best = nullptr;
-  std::tuple<bool, bool, std::size_t> least;
+  std::tuple<bool, bool, bool, std::size_t> least;
   for (auto* link : links == nullptr ? OfAgent() : *links) {
     if (!link->carries_tunnels()) continue;
     const auto facts = link->facts();
-    const std::tuple cost{facts.tunnels >= kRoomForTunnels, facts.jobs, facts.tunnels};
+    const std::tuple cost{facts.tunnels >= kRoomForTunnels, facts.bulk, facts.jobs, facts.tunnels};
     if (best != nullptr && cost >= least) continue;
     best = link;
     least = cost;

@@ -4,7 +4,7 @@
 #include "shared/base/result.h"
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -34,7 +34,7 @@ class Outgoing {
  private:
   bool is_full_of_jobs() const { return bytes_ >= kJobsRoom || messages_.size() >= kJobsMessages; }
 
-  std::deque<std::string> messages_;
+  std::list<std::string> messages_;
   std::size_t bytes_ = 0;
   std::size_t job_bytes_ = 8u << 10;  // of the last job
 };

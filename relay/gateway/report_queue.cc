@@ -1,6 +1,7 @@
 #include "relay/gateway/report_queue.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace sallyport::gateway {
 
@@ -22,7 +23,8 @@ asio::awaitable<std::vector<jobs::Report>> ReportQueue::oldest() {
     co_await arrived_.wait();
   }
   std::vector<jobs::Report> batch;
-  for (std::size_t i = 0; i < std::min(reports_.size(), kAtOnce); ++i) batch.push_back(reports_[i].report);
+  batch.reserve(std::min(reports_.size(), kAtOnce));
+  for (const auto& one : reports_ | std::views::take(kAtOnce)) batch.push_back(one.report);
   co_return batch;
 }
 

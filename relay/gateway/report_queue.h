@@ -7,7 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <vector>
 
 namespace sallyport::gateway {
@@ -39,7 +39,7 @@ class ReportQueue {
     std::size_t bytes;
   };
 
-  std::deque<Arrived> reports_;
+  std::list<Arrived> reports_;
   std::size_t bytes_ = 0;
   Event arrived_;
   Event drained_;

@@ -31,7 +31,8 @@ struct Server::Impl {
         options(std::move(chosen)),
         services(shared),
         metrics(shared.metrics),
-        session_services{handler, options.limits, shared.log, shared.clock, metrics, upgraded},
+        places(options.limits),
+        session_services{handler, options.limits, shared.log, shared.clock, metrics, places},
         acceptor(loop),
         acceptance([this](const std::string& why, std::uint64_t times) {
           services.log.warn("http.accept_failed", {{"reason", why}, {"times", times}});
@@ -54,7 +55,7 @@ struct Server::Impl {
   ServerOptions options;
   ServerServices services;
   EdgeMetrics metrics;
-  std::size_t upgraded = 0;
+  Places places;
   SessionServices session_services;
   tcp::acceptor acceptor;
   std::shared_ptr<asio::ssl::context> tls;

@@ -39,6 +39,8 @@ struct Limits {
   // How many may have become something else (UpgradeResponse). They last, and none of them makes room: so that requests
   // always find a place, they share half of all.
   std::size_t max_upgraded() const { return std::max<std::size_t>(1, max_connections / 2); }
+  // Nor do live streams (StreamResponse) make room: they share a quarter of all, and one caller alone has half of that.
+  std::size_t max_streams() const { return std::max<std::size_t>(1, max_connections / 4); }
 };
 
 struct ServerOptions {

@@ -2,10 +2,12 @@
 
 #include "relay/http/body_reader.h"
 #include "relay/http/gate.h"
+#include "relay/http/places.h"
 #include "relay/http/problem.h"
 #include "relay/http/response_text.h"
 #include "relay/http/second_reading.h"
 #include "relay/http/upgrade.h"
+#include "relay/http/upgraded_stream.h"
 #include "shared/async/event.h"
 #include "shared/async/fault.h"
 #include "shared/async/timeout.h"
@@ -15,11 +17,8 @@
 #include <openssl/rand.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
 #include <array>
 
@@ -39,80 +38,6 @@ std::string new_request_id() {
   if (RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), random.size()) != 1) return "unavailable";
   return base64url(random);
 }
-
-using TlsStream = asio::ssl::stream<beast::tcp_stream>;
-
-struct UpgradeFigures {
-  std::uint64_t received = 0;
-  std::uint64_t sent = 0;
-};
-
-// One of those that have become something else.
-class UpgradePlace {
- public:
-  explicit UpgradePlace(const SessionServices& services) : services_(services) {
-    ++services_.upgraded;
-    services_.metrics.upgraded.add(1);
-  }
-  UpgradePlace(const UpgradePlace&) = delete;
-  UpgradePlace& operator=(const UpgradePlace&) = delete;
-  ~UpgradePlace() {
-    --services_.upgraded;
-    services_.metrics.upgraded.add(-1);
-  }
-
- private:
-  const SessionServices& services_;
-};
-
-// What an upgraded connection is to the one who serves it. Lives shorter than what it refers to.
-class UpgradedStream final : public ByteStream {
- public:
-  UpgradedStream(TlsStream& stream, beast::flat_buffer& first, UpgradeFigures& figures)
-      : stream_(stream), first_(first), figures_(figures) {}
-
-  asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) override {
-    if (first_.size() > 0) {
-      const auto count = asio::buffer_copy(asio::buffer(into.data(), into.size()), first_.data());
-      first_.consume(count);
-      if (first_.size() == 0) first_ = {};
-      figures_.received += count;
-      co_return count;
-    }
-    const auto [failed, count] = co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), kNoThrow);
-    figures_.received += count;
-    if (failed == asio::error::eof) co_return std::size_t{0};
-    if (failed) co_return std::unexpected(broken(failed));
-    co_return count;
-  }
-
-  asio::awaitable<Result<void>> write_all(std::span<const std::byte> bytes) override {
-    const auto [failed, count] =
-        co_await asio::async_write(stream_, asio::buffer(bytes.data(), bytes.size()), kNoThrow);
-    figures_.sent += count;
-    if (failed) co_return std::unexpected(broken(failed));
-    co_return Result<void>();
-  }
-
-  void close() noexcept override {
-    closed_ = true;
-    boost::system::error_code ignored;
-    stream_.next_layer().socket().close(ignored);
-  }
-
- private:
-  Error broken(const boost::system::error_code& why) const {
-    if (closed_ || why == asio::error::operation_aborted) {
-      return {Errc::cancelled, "the stream was closed or the operation cancelled"};
-    }
-    return {Errc::unavailable, "the connection broke: " + why.message()};
-  }
-
-  TlsStream& stream_;
-  beast::flat_buffer& first_;
-  UpgradeFigures& figures_;
-  bool closed_ = false;
-};
 
 // A header block, or why there is none. Neither: the connection is over.
 struct Received {
@@ -223,8 +148,7 @@ class BeastSession final : public Session {
     Reply reply = co_await answer(*exchange, Request{head, **std::move(body)});
     if (auto* response = std::get_if<Response>(&reply)) co_return co_await send(head, std::move(*response));
     if (auto* upgrade = std::get_if<UpgradeResponse>(&reply)) co_return co_await change_over(head, std::move(*upgrade));
-    co_await play_stream(head, std::get<StreamResponse>(std::move(reply)));
-    co_return false;
+    co_return co_await play_stream(head, std::get<StreamResponse>(std::move(reply)));
   }
 
   asio::awaitable<Received> receive_head() {
@@ -326,11 +250,11 @@ class BeastSession final : public Session {
       refusal.actor = std::move(upgrade.actor);
       co_return co_await send(head, std::move(refusal));
     }
-    if (services_.upgraded >= services_.limits.max_upgraded()) {
+    if (services_.places.upgraded >= services_.limits.max_upgraded()) {
       services_.metrics.refused_connections.add();
       co_return co_await send(head, no_place(upgrade.actor));
     }
-    upgraded_.emplace(services_);
+    upgraded_.emplace(services_.places, services_.metrics);
     const auto text = upgrade_head_text(upgrade.protocol, upgrade.headers, head.request_id, services_.clock.wall());
     lowest().expires_after(services_.limits.request);
     const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
@@ -356,19 +280,24 @@ class BeastSession final : public Session {
     }
   }
 
-  asio::awaitable<void> play_stream(const RequestHead& head, StreamResponse response) {
+  // False always: no request follows.
+  asio::awaitable<bool> play_stream(const RequestHead& head, StreamResponse response) {
     using namespace asio::experimental::awaitable_operators;
+    if (!services_.places.streams.has_place_for(response.actor)) {
+      services_.metrics.refused_connections.add();
+      co_return co_await send(head, no_place(response.actor));
+    }
+    const StreamPlace place(services_.places, services_.metrics, response.actor);
     const auto text = stream_head_text(response.headers, head.request_id, services_.clock.wall());
     lowest().expires_after(services_.limits.stream_write);
     const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
     record(head, 200, count, response.actor);
-    if (failed || head.method == Method::head) co_return;
-    services_.metrics.streams.add(1);
+    if (failed || head.method == Method::head) co_return false;
     // The reading side starts first, without a deadline: later deadlines then concern writes only.
     co_await (wait_for_close() || pump(*response.events));
-    services_.metrics.streams.add(-1);
     lowest().expires_after(services_.limits.stream_write);
     co_await asio::async_write(stream_, asio::buffer(kLastChunk.data(), kLastChunk.size()), kNoThrow);
+    co_return false;
   }
 
   asio::awaitable<void> wait_for_close() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/http/edge_metrics.h"
+#include "relay/http/places.h"
 #include "relay/http/server.h"
 #include "relay/http/types.h"
 
@@ -20,7 +21,7 @@ struct SessionServices {
   const Log& log;
   const Clock& clock;
   EdgeMetrics& metrics;
-  std::size_t& upgraded;  // connections that have become something else
+  Places& places;
 };
 
 // One accepted connection from handshake to close. Runs on the socket's executor.

@@ -100,7 +100,8 @@ class EventSource {
   virtual boost::asio::awaitable<std::optional<ServerEvent>> next(SteadyTime deadline) = 0;
 };
 
-// A live answer of type text/event-stream; always 200, and the connection's last one.
+// A live answer of type text/event-stream; always 200, and the connection's last one. Where `actor` has as many as
+// Limits::max_streams() leave to one, it is answered with 503 and Retry-After instead.
 struct StreamResponse {
   Headers headers;
   std::unique_ptr<EventSource> events;

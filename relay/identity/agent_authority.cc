@@ -15,8 +15,16 @@ Result<crypto::Authority> root_authority(const Deployment& deployment) {
   return crypto::Authority{deployment.root, std::move(key)};
 }
 
-store::NewCertificate row_of(const crypto::Certificate& certificate, WallTime now) {
-  return {store::Serial(certificate.serial()), now, certificate.not_after()};
+store::NewCertificate row_of(const crypto::Certificate& certificate, const crypto::Certificate& root, WallTime now) {
+  const auto pin = root.key_pin();
+  return {store::Serial(certificate.serial()), now, certificate.not_after(), Bytes(pin.begin(), pin.end())};
+}
+
+// The root that signed the issuing CA; nullptr when it is none of this deployment's.
+const crypto::Certificate* root_above(const crypto::Certificate& issuer, const Deployment& deployment) {
+  if (issuer.signed_by(deployment.root)) return &deployment.root;
+  const auto& before = deployment.predecessor;
+  return before && issuer.signed_by(before->root) ? &before->root : nullptr;
 }
 
 }  // namespace
@@ -26,14 +34,22 @@ awaitable<Result<IssuedCertificate>> AgentAuthority::issue(OrgId org, AgentId ag
   SP_CO_TRY(const auto issuer, co_await authority_of(org));
   const crypto::SpiffeId id{deployment_.trust_domain, org, agent};
   SP_CO_TRY(auto certificate, crypto::issue_agent_certificate(issuer, request, id, lifetime, clock_));
-  auto row = row_of(certificate, clock_.wall());
+  const auto* root = root_above(issuer.certificate, deployment_);
+  if (root == nullptr) co_return fail(Errc::unavailable, "the root was retired meanwhile; try again");
+  auto row = row_of(certificate, *root, clock_.wall());
   co_return IssuedCertificate{std::move(certificate), {issuer.certificate}, std::move(row)};
+}
+
+std::optional<Succession> AgentAuthority::succession() const {
+  if (!deployment_.predecessor) return std::nullopt;
+  return Succession{deployment_.root, *deployment_.predecessor};
 }
 
 awaitable<Result<void>> AgentAuthority::prove_keys() {
   SP_CO_TRY(const auto all, co_await cas_.load_all());
   if (all.empty()) co_return Result<void>();
-  SP_CO_CHECK(co_await authority_of(all.front().org));
+  SP_CO_TRY(auto first, co_await cas_.find(all.front().org));
+  SP_CO_CHECK(co_await open_key(first.org, std::move(first.sealed_private_key)));
   co_return Result<void>();
 }
 
@@ -45,12 +61,19 @@ awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
   }
   if (!found) co_return std::unexpected(std::move(found).error());
   SP_CO_TRY(auto certificate, crypto::Certificate::from_der(found->certificate_der));
-  if (!certificate.signed_by(deployment_.root)) {
-    co_return fail(Errc::internal, "the organisation's issuing CA is not of this deployment's root");
+  if (root_above(certificate, deployment_) == nullptr) {
+    co_return fail(
+        Errc::internal,
+        "the organisation's issuing CA is not of this deployment's root: it is renewed when the relay starts with "
+        "root.key in place");
   }
-  SP_CO_TRY(const auto pem, co_await envelope_.open(key_record(org), found->sealed_private_key));
-  SP_CO_TRY(auto key, crypto::PrivateKey::from_pem(pem));
+  SP_CO_TRY(auto key, co_await open_key(std::move(org), std::move(found->sealed_private_key)));
   co_return crypto::Authority{std::move(certificate), std::move(key)};
+}
+
+awaitable<Result<crypto::PrivateKey>> AgentAuthority::open_key(OrgId org, Bytes sealed) {
+  SP_CO_TRY(const auto pem, co_await envelope_.open(key_record(org), sealed));
+  co_return crypto::PrivateKey::from_pem(pem);
 }
 
 awaitable<Result<store::IssuingCa>> AgentAuthority::fresh_authority(OrgId org) {

@@ -1,80 +1,117 @@
 #include "relay/identity/deployment.h"
 
-#include "relay/identity/private_file.h"
+#include "relay/identity/deployment_files.h"
 
 #include <fmt/format.h>
 
 namespace sallyport::identity {
-namespace {
+namespace files {
 
-constexpr auto kTrustDomainFile = "trust-domain";
-constexpr auto kRootFile = "root.pem";
-constexpr auto kRootKeyFile = "root.key";
-constexpr auto kServerFile = "server.pem";
-
-Result<void> write_server(const std::filesystem::path& directory, const crypto::ServerCertificate& server) {
-  const auto key = server.key.to_pem();
-  auto both = std::string(key.reveal()) + server.certificate.pem();
-  const auto content = Secret::take(both);
-  return replace_file(directory / kServerFile, content.reveal(), Readers::owner);
-}
-
-Result<crypto::ServerCertificate> read_server(const std::filesystem::path& directory) {
-  SP_TRY(const auto pem, read_file(directory / kServerFile, Readers::owner));
-  SP_TRY(auto key, crypto::PrivateKey::from_pem(pem));
-  SP_TRY(auto certificate, crypto::Certificate::from_pem(pem.reveal()));
-  return crypto::ServerCertificate{std::move(certificate), std::move(key)};
-}
-
-Result<std::optional<crypto::PrivateKey>> read_root_key(const std::filesystem::path& directory) {
-  auto pem = read_file(directory / kRootKeyFile, Readers::owner);
-  if (!pem && pem.error().code == Errc::not_found) return std::nullopt;
-  if (!pem) return std::unexpected(std::move(pem).error());
-  SP_TRY(auto key, crypto::PrivateKey::from_pem(*pem));
-  return std::optional(std::move(key));
-}
-
-Result<std::string> read_trust_domain(const std::filesystem::path& directory) {
-  SP_TRY(const auto content, read_file(directory / kTrustDomainFile, Readers::everybody));
-  std::string domain(content.reveal());
-  if (domain.ends_with('\n')) domain.pop_back();
-  if (!crypto::is_trust_domain(domain)) return fail(Errc::invalid, "the file trust-domain is malformed");
-  return domain;
-}
-
-Result<crypto::Certificate> read_root(const std::filesystem::path& directory) {
-  SP_TRY(const auto pem, read_file(directory / kRootFile, Readers::everybody));
+Result<crypto::Certificate> read_certificate(const std::filesystem::path& file) {
+  SP_TRY(const auto pem, read_file(file, Readers::everybody));
   return crypto::Certificate::from_pem(pem.reveal());
 }
 
-Result<void> check(const Deployment& deployment) {
-  const auto& root = deployment.root;
-  const auto& server = deployment.server;
-  if (!root.ca() || !root.signed_by(root)) return fail(Errc::invalid, "root.pem is not a root certificate");
-  if (deployment.root_key && deployment.root_key->public_key_der() != root.public_key_der()) {
-    return fail(Errc::invalid, "root.key is not the key of root.pem");
-  }
-  if (!server.certificate.signed_by(root)) return fail(Errc::invalid, "server.pem is not issued by root.pem");
-  if (server.key.public_key_der() != server.certificate.public_key_der()) {
-    return fail(Errc::invalid, "the key in server.pem is not that of its certificate");
-  }
-  return {};
+Result<crypto::PrivateKey> read_key(const std::filesystem::path& file) {
+  SP_TRY(const auto pem, read_file(file, Readers::owner));
+  return crypto::PrivateKey::from_pem(pem);
 }
 
-Result<Deployment> read_all(const std::filesystem::path& directory) {
-  SP_TRY(auto trust_domain, read_trust_domain(directory));
-  SP_TRY(auto root, read_root(directory));
-  SP_TRY(auto root_key, read_root_key(directory));
-  SP_TRY(auto server, read_server(directory));
-  Deployment deployment{std::move(trust_domain), std::move(root), std::move(root_key), std::move(server)};
-  SP_CHECK(check(deployment));
-  return deployment;
+Result<StoredServer> read_server(const std::filesystem::path& file) {
+  SP_TRY(const auto pem, read_file(file, Readers::owner));
+  SP_TRY(auto key, crypto::PrivateKey::from_pem(pem));
+  SP_TRY(auto chain, crypto::parse_pem_bundle(pem.reveal(), 2));
+  return StoredServer{{std::move(chain.front()), std::move(key)}, chain.size() > 1};
+}
+
+Secret format_server(const crypto::ServerCertificate& server, const std::optional<Predecessor>& before) {
+  const auto key = server.key.to_pem();
+  auto text = std::string(key.reveal()) + server.certificate.pem() + (before ? before->cross.pem() : "");
+  return Secret::take(text);
 }
 
 std::vector<std::string> names_of(const crypto::Certificate& server) {
   std::vector<std::string> names;
   for (auto& alt : server.alt_names()) names.push_back(std::move(alt.text));
   return names;
+}
+
+}  // namespace files
+
+namespace {
+
+Result<std::string> read_trust_domain(const std::filesystem::path& directory) {
+  SP_TRY(const auto content, read_file(directory / files::kTrustDomain, Readers::everybody));
+  std::string domain(content.reveal());
+  if (domain.ends_with('\n')) domain.pop_back();
+  if (!crypto::is_trust_domain(domain)) return fail(Errc::invalid, "the file trust-domain is malformed");
+  return domain;
+}
+
+bool is_key_of(const crypto::PrivateKey& key, const crypto::Certificate& certificate) {
+  return key.public_key_der() == certificate.public_key_der();
+}
+
+// The root that is prepared, or the present one when a switch to it was cut short. A standby that cannot be read is no
+// reason to stop a relay.
+std::optional<crypto::Certificate> read_next(const std::filesystem::path& directory) {
+  auto next = files::read_certificate(directory / files::kNextRoot);
+  return next ? std::optional(*std::move(next)) : std::nullopt;
+}
+
+// An old root that is the present one belongs to a switch that was cut short before it took place.
+Result<std::optional<Predecessor>> read_predecessor(const std::filesystem::path& directory,
+                                                    const crypto::Certificate& root) {
+  SP_TRY(auto old_root, files::if_present(files::read_certificate(directory / files::kOldRoot)));
+  if (!old_root || *old_root == root) return std::nullopt;
+  SP_TRY(auto cross, files::read_certificate(directory / files::kCross));
+  Predecessor before{*std::move(old_root), std::move(cross)};
+  if (auto fits = crypto::check_succession(before, root); !fits)
+    return in_context("old-root.pem and cross.pem", fits.error());
+  return std::optional(std::move(before));
+}
+
+struct Roots {
+  const crypto::Certificate& root;
+  bool unsettled;  // a switch was cut short after it took place: next-root.* are the present root's
+};
+
+Result<std::optional<crypto::PrivateKey>> read_root_key(const std::filesystem::path& directory, const Roots& of) {
+  SP_TRY(auto key, files::if_present(files::read_key(directory / files::kRootKey)));
+  if (key && is_key_of(*key, of.root)) return key;
+  if (of.unsettled) {
+    SP_TRY(auto next, files::if_present(files::read_key(directory / files::kNextRootKey)));
+    if (!next || is_key_of(*next, of.root)) return next;
+  }
+  if (key) return fail(Errc::invalid, "root.key is not the key of root.pem");
+  return std::nullopt;
+}
+
+Result<crypto::ServerCertificate> read_server_of(const std::filesystem::path& directory, const Roots& of) {
+  SP_TRY(auto stored, files::read_server(directory / files::kServer));
+  if (of.unsettled && !stored.server.certificate.signed_by(of.root)) {
+    SP_TRY(stored, files::read_server(directory / files::kNextServer));
+  }
+  const auto& server = stored.server;
+  if (!server.certificate.signed_by(of.root)) return fail(Errc::invalid, "server.pem is not issued by root.pem");
+  if (!is_key_of(server.key, server.certificate)) {
+    return fail(Errc::invalid, "the key in server.pem is not that of its certificate");
+  }
+  return std::move(stored.server);
+}
+
+Result<Deployment> read_all(const std::filesystem::path& directory) {
+  SP_TRY(auto trust_domain, read_trust_domain(directory));
+  SP_TRY(auto root, files::read_certificate(directory / files::kRoot));
+  if (!root.ca() || !root.signed_by(root)) return fail(Errc::invalid, "root.pem is not a root certificate");
+  SP_TRY(auto predecessor, read_predecessor(directory, root));
+  auto next = read_next(directory);
+  const Roots of{root, next && *next == root};
+  SP_TRY(auto root_key, read_root_key(directory, of));
+  SP_TRY(auto server, read_server_of(directory, of));
+  if (of.unsettled) next.reset();
+  return Deployment{std::move(trust_domain), root,           std::move(root_key), std::move(server),
+                    std::move(predecessor),  std::move(next)};
 }
 
 Result<crypto::Authority> root_of(const Deployment& deployment) {
@@ -94,15 +131,15 @@ Result<Deployment> create_deployment(const std::filesystem::path& directory, con
   }
   SP_CHECK(make_private_directory(directory));
   // Written last: a deployment without it was never finished, so nothing can depend on it.
-  if (std::filesystem::exists(directory / kTrustDomainFile)) {
+  if (std::filesystem::exists(directory / files::kTrustDomain)) {
     return fail(Errc::conflict, fmt::format("{} holds a deployment already", directory.string()));
   }
   SP_TRY(auto root, crypto::make_root("Sallyport root " + settings.trust_domain, clock));
   SP_TRY(auto server, crypto::make_server_certificate(root, settings.server_names, clock));
-  SP_CHECK(replace_file(directory / kRootKeyFile, root.key.to_pem().reveal(), Readers::owner));
-  SP_CHECK(replace_file(directory / kRootFile, root.certificate.pem(), Readers::everybody));
-  SP_CHECK(write_server(directory, server));
-  SP_CHECK(replace_file(directory / kTrustDomainFile, settings.trust_domain + "\n", Readers::everybody));
+  SP_CHECK(replace_file(directory / files::kRootKey, root.key.to_pem().reveal(), Readers::owner));
+  SP_CHECK(replace_file(directory / files::kRoot, root.certificate.pem(), Readers::everybody));
+  SP_CHECK(replace_file(directory / files::kServer, files::format_server(server, {}).reveal(), Readers::owner));
+  SP_CHECK(replace_file(directory / files::kTrustDomain, settings.trust_domain + "\n", Readers::everybody));
   return load_deployment(directory);
 }
 
@@ -124,9 +161,13 @@ Result<crypto::ServerCertificate> renew_server_certificate(const std::filesystem
                                                            const Deployment& deployment,
                                                            std::vector<std::string> server_names, const Clock& clock) {
   SP_TRY(const auto root, root_of(deployment));
-  if (server_names.empty()) server_names = names_of(deployment.server.certificate);
+  if (server_names.empty()) server_names = files::names_of(deployment.server.certificate);
   SP_TRY(auto server, crypto::make_server_certificate(root, std::move(server_names), clock));
-  SP_CHECK(write_server(directory, server));
+  SP_TRY(const auto lock, DirectoryLock::take(directory, kNoPatience));
+  SP_TRY(const auto present, files::read_certificate(directory / files::kRoot));
+  if (present != deployment.root) return fail(Errc::conflict, "another root has taken over meanwhile");
+  SP_CHECK(replace_file(directory / files::kServer, files::format_server(server, deployment.predecessor).reveal(),
+                        Readers::owner));
   return server;
 }
 

@@ -52,6 +52,14 @@ std::string agent_name(const EnrolmentAsk& ask, const AgentId& agent) {
   return ask.hostname.empty() ? agent.value : ask.hostname;
 }
 
+// Nothing: the token is for whoever asks.
+std::optional<EnrolmentRefusal> not_for(const store::EnrolmentToken& token, const EnrolmentAsk& ask) {
+  if (ask.agent_id.empty() || (token.agent && token.agent->value == ask.agent_id)) return std::nullopt;
+  return EnrolmentRefusal{"agent", token.agent
+                                       ? "the enrolment token is for another agent"
+                                       : "the enrolment token makes a new agent, and this one is there already"};
+}
+
 AuditRecord audit_record(const EnrolmentAsk& ask, AuditOutcome outcome) {
   AuditRecord record{.actor = "token:" + (crypto::is_id<EnrolmentId>(ask.token_id) ? ask.token_id : "malformed"),
                      .action = "agent.enrol",
@@ -68,6 +76,19 @@ AuditRecord enrolled_record(const EnrolmentAsk& ask, const AgentId& agent, const
   record.detail.emplace("serial", certificate.serial());
   record.detail.emplace("group", group);
   return record;
+}
+
+struct Trust {
+  crypto::Certificate root;
+  std::optional<Predecessor> before;
+};
+
+// The root above a certificate just issued. After a switch, an organisation's CA may be of the old root for a moment.
+Trust trust_of(const IssuedCertificate& issued, const AgentAuthority& authority) {
+  const auto succession = authority.succession();
+  if (!succession) return {authority.root(), std::nullopt};
+  if (issued.chain.front().signed_by(succession->root)) return {succession->root, succession->before};
+  return {succession->before.root, std::nullopt};
 }
 
 }  // namespace
@@ -87,9 +108,11 @@ awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order,
   if (order.max_uses == 0 || order.max_uses > kMostTokenUses) {
     co_return fail(Errc::invalid, "an enrolment token can be used between 1 and 10000 times");
   }
+  if (order.agent && order.max_uses != 1) co_return fail(Errc::invalid, "an enrolment token for an agent is used once");
   if (order.lifetime < std::chrono::minutes(1) || order.lifetime > kLongestTokenLifetime) {
     co_return fail(Errc::invalid, "an enrolment token lives between 1 minute and 7 days");
   }
+  SP_CO_TRY(auto group, co_await group_of(org, order.agent, order.group));
   crypto::EnrolmentString parts;
   parts.relay_host = address_.link_host;
   parts.relay_port = address_.link_port;
@@ -103,14 +126,22 @@ awaitable<Result<MadeToken>> Enrolments::make_token(OrgId org, TokenOrder order,
             co_await ports_.envelope.seal(secret_record(org, parts.token), as_bytes(parts.secret.reveal())));
   store::EnrolmentToken token{.id = parts.token,
                               .org = org,
-                              .group = order.group,
+                              .group = std::move(group),
                               .sealed_secret = std::move(sealed),
                               .max_uses = order.max_uses,
                               .created_by = order.created_by,
                               .created_at = clock_.wall(),
-                              .expires_at = parts.expires};
+                              .expires_at = parts.expires,
+                              .revoked_at = {},
+                              .agent = std::move(order.agent)};
   SP_CO_CHECK(co_await ports_.tokens.add(org, token, store::about(token, std::move(note))));
   co_return MadeToken{std::move(token), std::move(text)};
+}
+
+awaitable<Result<GroupId>> Enrolments::group_of(OrgId org, std::optional<AgentId> agent, GroupId of_others) {
+  if (!agent) co_return of_others;
+  SP_CO_TRY(auto found, co_await ports_.agents.find(std::move(org), *std::move(agent)));
+  co_return std::move(found.group);
 }
 
 awaitable<Enrolment> Enrolments::redeem(EnrolmentAsk ask, Bytes exporter) {
@@ -162,6 +193,7 @@ awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter
   }
   const auto state = store::state_at(*token, clock_.wall());
   if (state != store::EnrolmentState::usable) co_return say(std::unexpected(refusal_for(state)));
+  if (auto wrong = not_for(*token, ask)) co_return say(std::unexpected(*std::move(wrong)));
   if (!is_printable(ask.hostname, kMaxHostname) || !is_printable(ask.software, kMaxSoftware)) {
     co_return say(refused("invalid", "the host name or software version is malformed"));
   }
@@ -171,27 +203,35 @@ awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter
 }
 
 awaitable<Enrolment> Enrolments::enrol(store::EnrolmentToken token, EnrolmentAsk ask, crypto::SigningRequest request) {
-  const auto group = co_await ports_.groups.find(token.org, token.group);
+  const auto group_id = co_await group_of(token.org, token.agent, token.group);
+  if (!group_id) co_return not_now();
+  const auto group = co_await ports_.groups.find(token.org, *group_id);
   if (!group) co_return not_now();
-  const auto agent = crypto::new_id<AgentId>(clock_);
+  const auto agent = token.agent ? *token.agent : crypto::new_id<AgentId>(clock_);
   auto issued = co_await ports_.authority.issue(token.org, agent, std::move(request));
   if (!issued) co_return not_now();
   store::NewAgent row{agent, agent_name(ask, agent), ask.hostname, ask.software};
-  auto note = ports_.audit.note<store::Agent>(token.org, enrolled_record(ask, agent, issued->certificate, group->name));
+  auto record = enrolled_record(ask, agent, issued->certificate, group->name);
+  if (token.agent) record.action = "agent.reenrol";
+  auto note = ports_.audit.note<store::Agent>(token.org, std::move(record));
   auto stored =
       co_await ports_.tokens.redeem(token.org, token.id, clock_.wall(), std::move(row), issued->row, std::move(note));
   if (!stored) co_return std::unexpected(co_await why_not_redeemed(token.id, std::move(stored).error()));
+  auto [root, predecessor] = trust_of(*issued, ports_.authority);
   co_return Enrolled{.org = token.org,
                      .agent = agent,
                      .group = group->name,
                      .certificate = std::move(issued->certificate),
                      .chain = std::move(issued->chain),
-                     .root = ports_.authority.root(),
-                     .trust_domain = ports_.authority.trust_domain()};
+                     .root = std::move(root),
+                     .trust_domain = ports_.authority.trust_domain(),
+                     .predecessor = std::move(predecessor),
+                     .again = token.agent.has_value()};
 }
 
 // The token was good a moment ago: another ask took its last use, or its time ran out meanwhile.
 awaitable<EnrolmentRefusal> Enrolments::why_not_redeemed(EnrolmentId token, Error error) {
+  if (error.code == Errc::forbidden) co_return EnrolmentRefusal{"revoked", "the agent of the token has been revoked"};
   if (error.code != Errc::conflict) co_return not_now().error();
   const auto now = co_await ports_.tokens.find_for_enrolment(std::move(token));
   if (!now) co_return not_now().error();

@@ -31,6 +31,8 @@ struct TokenOrder {
   UserId created_by;
   std::uint32_t max_uses = 1;
   std::chrono::seconds lifetime = kDefaultTokenLifetime;
+  // For this agent, which stays who it is and gets a new certificate; its group goes for `group`, and it is used once.
+  std::optional<AgentId> agent = {};
 };
 
 struct MadeToken {
@@ -45,7 +47,8 @@ struct EnrolmentAsk {
   Bytes proof;
   std::string hostname;
   std::string software;
-  std::string from_address;  // "address:port"; for the audit record and the back-off
+  std::string from_address;   // "address:port"; for the audit record and the back-off
+  std::string agent_id = {};  // who the asker says it is already; "" for nobody
 };
 
 // The fields of an EnrolResponse.
@@ -57,9 +60,13 @@ struct Enrolled {
   std::vector<crypto::Certificate> chain;
   crypto::Certificate root;
   std::string trust_domain;
+  // For strings that pin the root before; `root` is then the one above the certificate, and its word is in here.
+  std::optional<Predecessor> predecessor = {};
+  bool again = false;  // it was there before: its older certificates are old copies from now on
 };
 
-// `code` is the wire's error_code: "unknown", "proof", "expired", "used", "revoked", "csr", "invalid" or "unavailable".
+// `code` is the wire's error_code: "unknown", "proof", "expired", "used", "revoked", "agent", "csr", "invalid" or
+// "unavailable".
 // Everything that a holder of the token id without the secret could learn is "unknown" or "proof".
 struct EnrolmentRefusal {
   std::string_view code;
@@ -74,6 +81,7 @@ class Enrolments {
   struct Ports {
     store::EnrolmentTokens& tokens;
     store::Groups& groups;
+    store::Agents& agents;
     AgentAuthority& authority;
     keys::Envelope& envelope;
     Audit& audit;
@@ -81,13 +89,14 @@ class Enrolments {
   };
   Enrolments(Ports ports, PublicAddress address, const Clock& clock);
 
-  // not_found: no such group; invalid: uses or lifetime out of range.
+  // not_found: no such group or agent; invalid: uses or lifetime out of range; conflict: that agent is revoked.
   boost::asio::awaitable<Result<MadeToken>> make_token(OrgId org, TokenOrder order,
                                                        store::AuditNote<store::EnrolmentToken> note = {});
 
   // `exporter` is crypto::kEnrolmentExporterSize bytes of the TLS session the ask came over, with
   // crypto::kEnrolmentExporterLabel. The token's use, the agent, its certificate and the audit entry are stored in one
-  // transaction: of any number of concurrent asks, exactly max_uses succeed. Every refusal is audited too; but of
+  // transaction: of any number of concurrent asks, exactly max_uses succeed. A token for an agent is for whoever is
+  // that agent already, or nobody yet; any other is for nobody yet ("agent"). Every refusal is audited too; but of
   // tokens that do not exist one in five minutes by source. Those and failed proofs are counted, and block their source
   // for ever longer ("unavailable"): whoever only reaches the port cannot fill the ledger.
   boost::asio::awaitable<Enrolment> redeem(EnrolmentAsk ask, Bytes exporter);
@@ -100,6 +109,7 @@ class Enrolments {
   boost::asio::awaitable<Judged> judge(EnrolmentAsk ask, Bytes exporter);
   boost::asio::awaitable<Enrolment> enrol(store::EnrolmentToken token, EnrolmentAsk ask,
                                           crypto::SigningRequest request);
+  boost::asio::awaitable<Result<GroupId>> group_of(OrgId org, std::optional<AgentId> agent, GroupId of_others);
   boost::asio::awaitable<EnrolmentRefusal> why_not_redeemed(EnrolmentId token, Error error);
 
   Ports ports_;

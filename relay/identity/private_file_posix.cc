@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
+#include <thread>
 
 namespace sallyport::identity {
 namespace {
 
 constexpr std::size_t kMaxFile = 64u << 10;
+constexpr std::chrono::milliseconds kBetweenTries{10};
 
 class Descriptor {
  public:
@@ -65,6 +68,38 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("replacing", path);
   return sync_directory(path.parent_path());
+}
+
+Result<void> FileChanges::replace(const std::filesystem::path& path, std::string_view content, Readers readers) {
+  return replace_file(path, content, readers);
+}
+
+Result<void> FileChanges::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed("renaming", from);
+  return sync_directory(to.parent_path());
+}
+
+Result<void> FileChanges::remove(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("removing", path);
+  return sync_directory(path.parent_path());
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory, std::chrono::milliseconds patience) {
+  DirectoryLock lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.fd_ < 0) return failed("opening", directory);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return failed("locking", directory);
+    if (std::chrono::steady_clock::now() >= until)
+      return fail(Errc::timed_out, "another process changes " + directory.string() + ": try again when it is done");
+    std::this_thread::sleep_for(kBetweenTries);
+  }
+  return lock;
 }
 
 Result<Secret> read_file(const std::filesystem::path& path, Readers readers) {

@@ -15,7 +15,26 @@ AuditRecord audit_record(const tls::PeerIdentity& peer) {
   return record;
 }
 
+// A link may be older than the certificate that its agent holds by now, and its root with it.
+bool may_trust(const tls::PeerIdentity& peer, const std::vector<store::Certificate>& held, const crypto::Digest& root) {
+  return peer.root == root ||
+         std::ranges::any_of(held, [&](const auto& row) { return std::ranges::equal(row.root_pin, root); });
+}
+
 }  // namespace
+
+// An agent takes a new root from nobody but the one it trusts.
+Result<void> Renewals::lead_to_root(IssuedCertificate& issued, const tls::PeerIdentity& peer,
+                                    const std::vector<store::Certificate>& held) const {
+  if (std::ranges::equal(issued.row.root_pin, peer.root)) return {};
+  issued.succession = authority_.succession();
+  if (issued.succession && may_trust(peer, held, issued.succession->before.root.key_pin())) return {};
+  issued.succession.reset();
+  if (may_trust(peer, held, authority_.root().key_pin())) return {};
+  return fail(Errc::unavailable,
+              "the root of the agent's certificate was retired: make an enrolment token for this agent, and enrol it "
+              "again");
+}
 
 awaitable<Result<IssuedCertificate>> Renewals::renew(tls::PeerIdentity peer, Bytes csr_der) {
   auto issued = co_await issue(peer, std::move(csr_der));
@@ -36,7 +55,7 @@ awaitable<void> Renewals::audit_refusal(tls::PeerIdentity peer, Error why) {
 
 awaitable<Result<IssuedCertificate>> Renewals::issue(tls::PeerIdentity peer, Bytes csr_der) {
   SP_CO_TRY(auto request, crypto::SigningRequest::from_der(csr_der));
-  if (request.public_key_der() == peer.certificate.public_key_der()) {
+  if (crypto::sha256(request.public_key_der()) == peer.key) {
     co_return fail(Errc::invalid, "a renewed certificate needs a new key");
   }
   SP_CO_TRY(const auto held, co_await certificates_.of_agent(peer.id.org, peer.id.agent));
@@ -46,6 +65,7 @@ awaitable<Result<IssuedCertificate>> Renewals::issue(tls::PeerIdentity peer, Byt
     co_return fail(Errc::exhausted, "the agent has too many valid certificates; wait until some have expired");
   }
   SP_CO_TRY(auto issued, co_await authority_.issue(peer.id.org, peer.id.agent, std::move(request)));
+  SP_CO_CHECK(lead_to_root(issued, peer, held));
   auto record = audit_record(peer);
   record.detail.emplace("serial", issued.certificate.serial());
   auto note = audit_.note<>(peer.id.org, std::move(record));

@@ -21,11 +21,16 @@ class Renewals {
   // stores the certificate; of refusals with one code the first of a certificate is, and then one every kAuditEvery,
   // which says how many were not (`unsaid`). invalid: the request is no good, or asks for the key that is in use;
   // forbidden: the agent has been revoked.
+  // unavailable: all certificates of the agent are of roots that were retired, so it cannot be led to the present one.
   boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
+  // Whether the agent ought to renew now, because its certificate is not of the present root.
+  bool is_of_another_root(const tls::PeerIdentity& peer) const { return peer.root != authority_.root().key_pin(); }
 
  private:
   boost::asio::awaitable<Result<IssuedCertificate>> issue(tls::PeerIdentity peer, Bytes csr_der);
   boost::asio::awaitable<void> audit_refusal(tls::PeerIdentity peer, Error why);
+  Result<void> lead_to_root(IssuedCertificate& issued, const tls::PeerIdentity& peer,
+                            const std::vector<store::Certificate>& held) const;
 
   AgentAuthority& authority_;
   store::Certificates& certificates_;

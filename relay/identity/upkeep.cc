@@ -1,17 +1,29 @@
 #include "relay/identity/upkeep.h"
 
-#include "shared/async/timeout.h"
+#include "relay/identity/root_rotation.h"
+
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::identity {
 
 using boost::asio::awaitable;
-using std::chrono::hours;
+using std::chrono::seconds;
 
 namespace {
 
 std::int64_t days_until(WallTime end, WallTime now) { return std::chrono::floor<std::chrono::days>(end - now).count(); }
+
+std::optional<crypto::Certificate> old_root_of(const Deployment& deployment) {
+  return deployment.predecessor ? std::optional(deployment.predecessor->root) : std::nullopt;
+}
+
+// The same root, or the one that it certified as its successor.
+bool follows(const Deployment& fresh, const crypto::Certificate& root) {
+  return fresh.root == root || old_root_of(fresh) == root;
+}
 
 }  // namespace
 
@@ -19,6 +31,9 @@ Upkeep::Upkeep(Deployment& deployment, Parts parts)
     : deployment_(deployment),
       parts_(std::move(parts)),
       served_(deployment.server.certificate),
+      root_(deployment.root),
+      old_root_(old_root_of(deployment)),
+      standby_(deployment.standby),
       server_days_(parts_.metrics.gauge("sallyport_server_certificate_days_left",
                                         "Days until the relay's own certificate ends, as of the last look.")),
       issuing_days_(parts_.metrics.gauge("sallyport_issuing_ca_days_left",
@@ -26,29 +41,75 @@ Upkeep::Upkeep(Deployment& deployment, Parts parts)
                                          "ends, as of the last look; while there "
                                          "is none, a new one's.")) {}
 
-awaitable<void> Upkeep::run(hours pause) {
+awaitable<void> Upkeep::run(seconds pause) {
   for (;;) {
-    co_await sleep_for(pause);
+    co_await wait_for_turn(pause);
     pause = co_await check();
   }
 }
 
-awaitable<hours> Upkeep::check() {
-  if (auto read = read_again(); !read) {
-    parts_.log.error("deployment.unreadable", {{"reason", read.error().message}});
-  }
+void Upkeep::look_now() {
+  look_now_ = true;
+  if (woken_ != nullptr) woken_->set();
+}
+
+awaitable<void> Upkeep::wait_for_turn(seconds pause) {
+  Event woken(co_await boost::asio::this_coro::executor);
+  struct Waiting {
+    Upkeep& upkeep;
+    ~Waiting() { upkeep.woken_ = nullptr; }
+  } waiting{*this};
+  woken_ = &woken;
+  if (!look_now_) co_await woken.wait_until(parts_.clock.steady() + pause);
+  look_now_ = false;
+}
+
+awaitable<seconds> Upkeep::check() {
+  const auto read = look_at_directory();
+  co_await tell_of_roots();
   const auto server = co_await check_server();
   const auto issuing = co_await check_issuing_cas();
-  co_return server == Came::failed || issuing == Came::failed ? kUpkeepRetry : kUpkeepInterval;
+  const auto worst = std::max({read, server, issuing});
+  if (worst == Came::busy) co_return kUpkeepBusy;
+  co_return worst == Came::failed ? seconds(kUpkeepRetry) : seconds(kUpkeepInterval);
+}
+
+Upkeep::Came Upkeep::look_at_directory() {
+  const auto read = read_again();
+  if (read) return Came::well;
+  if (read.error().code == Errc::timed_out) return Came::busy;
+  parts_.log.error("deployment.unreadable", {{"reason", read.error().message}});
+  return Came::failed;
 }
 
 Result<void> Upkeep::read_again() {
+  SP_CHECK(settle_deployment(parts_.directory, kNoPatience));
   SP_TRY(auto fresh, load_deployment(parts_.directory));
-  if (fresh.root != deployment_.root || fresh.trust_domain != deployment_.trust_domain) {
-    return fail(Errc::invalid, "root certificate or trust domain were replaced while the relay runs; it keeps its own");
+  if (!follows(fresh, deployment_.root) || fresh.trust_domain != deployment_.trust_domain) {
+    return fail(Errc::invalid,
+                "root certificate or trust domain were replaced while the relay runs, or the root twice between two "
+                "looks; it keeps its own: restart it to take the new ones into use");
   }
   deployment_ = std::move(fresh);
   return {};
+}
+
+awaitable<void> Upkeep::tell_of_roots() {
+  const auto standby = std::exchange(standby_, deployment_.standby);
+  const auto root = std::exchange(root_, deployment_.root);
+  const auto old_root = std::exchange(old_root_, old_root_of(deployment_));
+  roots_changed_ = roots_changed_ || root != root_ || old_root != old_root_;
+  if (standby_ && standby_ != standby) co_await tell("root.prepared", "root.prepare", *standby_);
+  if (root != root_) co_await tell("root.switched", "root.switch", root_);
+  if (old_root && !old_root_) co_await tell("root.retired", "root.retire", *old_root);
+}
+
+awaitable<void> Upkeep::tell(std::string_view event, std::string_view action, crypto::Certificate root) {
+  const auto pin = hex(root.key_pin());
+  parts_.log.info(event, {{"root", root.common_name()}, {"pin", pin}});
+  AuditRecord record{.actor = "system", .action = std::string(action), .target = "root:" + pin};
+  const auto recorded = co_await parts_.audit.record(store::system_ledger(), std::move(record));
+  if (!recorded) parts_.log.error("audit.failed", {{"reason", recorded.error().message}});
 }
 
 Upkeep::Came Upkeep::overdue(std::string_view what, const std::string& of, WallTime end, const Error& why) const {
@@ -56,6 +117,7 @@ Upkeep::Came Upkeep::overdue(std::string_view what, const std::string& of, WallT
                                               {"of", of},
                                               {"days_left", days_until(end, parts_.clock.wall())},
                                               {"reason", why.message}});
+  if (why.code == Errc::timed_out) return Came::busy;
   return deployment_.root_key ? Came::failed : Came::root_offline;
 }
 
@@ -74,9 +136,10 @@ awaitable<Upkeep::Came> Upkeep::check_server() {
       came = overdue("server", "relay", certificate.not_after(), renewed.error());
     }
   }
-  if (certificate != served_) {
+  if (certificate != served_ || roots_changed_) {
     if (auto served = parts_.serve_anew(deployment_); served) {
       served_ = certificate;
+      roots_changed_ = false;
       parts_.log.info("certificate.renewed", {{"certificate", "server"}, {"serial", certificate.serial()}});
     } else {
       parts_.log.error("certificate.not_served", {{"reason", served.error().message}});
@@ -94,6 +157,7 @@ awaitable<Upkeep::Came> Upkeep::check_issuing_cas() {
     co_return Came::failed;
   }
   auto worst = Came::well;
+  bool moved = false;
   auto first_end = parts_.clock.wall() + crypto::kIssuingCaLifetime;  // a new one's
   for (const auto& ca : *all) {
     const auto present = crypto::Certificate::from_der(ca.certificate_der);
@@ -103,13 +167,16 @@ awaitable<Upkeep::Came> Upkeep::check_issuing_cas() {
       continue;
     }
     auto end = present->not_after();
-    if (parts_.clock.wall() >= end - kIssuingCaRenewal) {
+    const bool of_another_root = !present->signed_by(deployment_.root);
+    if (of_another_root || parts_.clock.wall() >= end - kIssuingCaRenewal) {
       const auto came = co_await renew_issuing_ca(ca.org, *present);
       worst = std::max(worst, came);
+      moved = moved || (of_another_root && came == Came::well);
       if (came == Came::well) end = parts_.clock.wall() + crypto::kIssuingCaLifetime;
     }
     first_end = std::min(first_end, end);
   }
+  if (moved && parts_.lead_agents) parts_.lead_agents();
   issuing_days_.set(days_until(first_end, parts_.clock.wall()));
   co_return worst;
 }

@@ -19,6 +19,7 @@ struct LinkFacts {
   bool jobs = false;                                    // it carries the jobs channel
   std::size_t tunnels = 0;                              // connections of tunnels, and questions
   bool draining = false;                                // it ends when those have ended
+  bool bulk = false;                                    // so much goes over it that a small message may have to wait
 };
 
 struct LinkState {

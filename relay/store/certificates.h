@@ -22,12 +22,14 @@ struct Certificate {
   WallTime issued_at;
   WallTime not_after;
   std::optional<WallTime> revoked_at;
+  Bytes root_pin = {};  // empty: issued before it was written down
 };
 
 struct NewCertificate {
   Serial serial;
   WallTime issued_at;
   WallTime not_after;
+  Bytes root_pin = {};  // SHA-256 of the key of the root above it
 };
 
 struct RevokedSerial {

@@ -37,6 +37,38 @@ struct Tunnel {
   std::optional<WallTime> removed_at = {};
 };
 
+// What people change of a tunnel that is there.
+struct TunnelState {
+  std::vector<std::string> networks;
+  domain::TunnelAccess access;
+  domain::TunnelLimits limits;
+  std::optional<WallTime> expires_at;
+  TunnelStatus status = TunnelStatus::active;
+
+  friend bool operator==(const TunnelState&, const TunnelState&) = default;
+};
+inline TunnelState state_of(const Tunnel& tunnel) {
+  return {tunnel.networks, tunnel.access, tunnel.limits, tunnel.expires_at, tunnel.status};
+}
+
+// What is given is changed, each by itself; the rest stays.
+struct TunnelChange {
+  std::optional<std::vector<std::string>> networks = {};  // canonical, not empty
+  std::optional<std::vector<domain::Role>> roles = {};    // as in TunnelAccess
+  std::optional<std::vector<ApiTokenId>> tokens = {};
+  std::optional<std::uint32_t> connections = {};
+  std::optional<std::uint64_t> bytes_per_second = {};
+  std::optional<std::chrono::seconds> idle = {};
+  std::optional<std::optional<WallTime>> expires_at = {};  // given as nothing: no end
+  std::optional<TunnelState> only_if = {};                 // compare-and-set
+};
+TunnelState changed(TunnelState state, const TunnelChange& change);
+
+struct ChangedTunnel {
+  Tunnel now;
+  TunnelState before;  // the same as now: there was nothing to change
+};
+
 struct TunnelFilter {
   std::optional<std::string> name;
   std::optional<TunnelStatus> status;
@@ -76,6 +108,10 @@ class Tunnels {
   virtual awaitable<Result<Page<Tunnel>>> list(OrgId org, TunnelFilter filter, PageQuery page) = 0;  // oldest first
   // Gives the tunnel as it is now. Again: no change, and no note.
   virtual awaitable<Result<Tunnel>> set_status(OrgId org, TunnelId id, TunnelStatus status, AuditNote<> note = {}) = 0;
+  // Without anything to change there is no note. conflict: it is not in the state that the caller expected. not_found:
+  // no such tunnel, or a token that it did not let in before is none of the organisation's.
+  virtual awaitable<Result<ChangedTunnel>> change(OrgId org, TunnelId id, TunnelChange change,
+                                                  AuditNote<ChangedTunnel> note = {}) = 0;
   // Its access records stay. not_found: removed already.
   virtual awaitable<Result<void>> remove(OrgId org, TunnelId id, WallTime now, AuditNote<> note = {}) = 0;
   // System-wide, for the relay's start: every tunnel that is not removed, page by page.

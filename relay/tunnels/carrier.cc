@@ -114,6 +114,7 @@ asio::awaitable<void> Carrier::stop() {
   shared_.accepting = false;
   co_await drain();
   for (const auto& [id, entrance] : entrances_) entrance->shut(ConnectionEnd::relay_stopped);
+  for (changed_.clear(); shared_.connections.taken() > 0; changed_.clear()) co_await changed_.wait();
   co_await shared_.tasks.join();
   records_.close(std::chrono::steady_clock::now() + limits_.farewell);
   co_await writing_.join();
@@ -151,6 +152,11 @@ Standing Carrier::standing(const store::Tunnel& tunnel) const {
 std::vector<store::TunnelConnection> Carrier::open_connections(const TunnelId& tunnel) const {
   const auto at = entrances_.find(tunnel);
   return at == entrances_.end() ? std::vector<store::TunnelConnection>() : at->second->open_connections();
+}
+
+std::shared_ptr<EndedConnections> Carrier::watch(const TunnelId& tunnel) {
+  const auto at = entrances_.find(tunnel);
+  return at == entrances_.end() ? std::make_shared<EndedConnections>() : at->second->watch();
 }
 
 Result<void> Carrier::check_listener(const domain::TunnelListener& listener) const {

@@ -55,6 +55,7 @@ class Carrier final : public Desk {
   void drop(const TunnelId& tunnel) override;
   Standing standing(const store::Tunnel& tunnel) const override;
   std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const override;
+  std::shared_ptr<EndedConnections> watch(const TunnelId& tunnel) override;
   Result<ServeSession> session(const store::Tunnel& tunnel, Opener opener, StillAllowed still_allowed) override;
   Result<void> check_listener(const domain::TunnelListener& listener) const override;
   store::awaitable<Reach> reach(OrgId org, GroupId group, std::optional<AgentId> agent, tunnel::Target target) override;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/tunnels/connection_end.h"
+#include "shared/async/task_group.h"
 
 #include <memory>
 
@@ -11,15 +12,18 @@ namespace sallyport::tunnels {
 class Client {
  public:
   virtual ~Client() = default;
-  // Carries bytes to and from `target` as tunnel::splice does. Call once; both have ended when it returns.
-  virtual boost::asio::awaitable<tunnel::SpliceOutcome> carry(link::Channel& target, tunnel::Flow& flow,
-                                                              tunnel::SpliceLimits limits,
-                                                              tunnel::SpliceStop& stop) = 0;
+  // Carries bytes to and from `target` as tunnel::begin_splice() does, and with its rules. Call once; lives until
+  // `on_end` is called.
+  virtual void carry(link::Channel& target, tunnel::Flow& flow, tunnel::SpliceLimits limits,
+                     tunnel::OnSpliceEnd on_end) = 0;
+  virtual void stop() = 0;  // as Carriage::stop(), after carry()
   // Ends what is not carried: the client sees a reset, and a workstation is told why.
   virtual void refuse(const Ending& why) = 0;
 };
 
+// A socket that is prepared (tunnel::prepare).
 std::unique_ptr<Client> make_client(boost::asio::ip::tcp::socket socket);
-std::unique_ptr<Client> make_client(link::Channel channel);
+// `tasks` outlive it and carry.
+std::unique_ptr<Client> make_client(link::Channel channel, TaskGroup& tasks);
 
 }  // namespace sallyport::tunnels

@@ -34,6 +34,7 @@ std::string_view to_string(ConnectionEnd end) {
     case ConnectionEnd::removed: return "removed";
     case ConnectionEnd::too_many: return "too_many";
     case ConnectionEnd::not_allowed: return "not_allowed";
+    case ConnectionEnd::access_ended: return "access_ended";
     case ConnectionEnd::relay_stopped: return "relay_stopped";
     case ConnectionEnd::failed: return "failed";
   }

@@ -23,15 +23,17 @@ enum class ConnectionEnd {
   removed,            // the tunnel was removed
   too_many,           // more connections at one time than the tunnel, the relay or the agent's link has room for
   not_allowed,        // the client's address is in none of the tunnel's networks
+  access_ended,       // who it belongs to may not use the tunnel any more
   relay_stopped,
   failed,  // a fault in the relay; its log says more
 };
 inline constexpr std::array kConnectionEnds{
-    ConnectionEnd::finished,    ConnectionEnd::client_reset,  ConnectionEnd::target_reset,
-    ConnectionEnd::unreachable, ConnectionEnd::no_agent,      ConnectionEnd::refused_by_policy,
-    ConnectionEnd::link_lost,   ConnectionEnd::idle,          ConnectionEnd::expired,
-    ConnectionEnd::paused,      ConnectionEnd::removed,       ConnectionEnd::too_many,
-    ConnectionEnd::not_allowed, ConnectionEnd::relay_stopped, ConnectionEnd::failed,
+    ConnectionEnd::finished,    ConnectionEnd::client_reset, ConnectionEnd::target_reset,
+    ConnectionEnd::unreachable, ConnectionEnd::no_agent,     ConnectionEnd::refused_by_policy,
+    ConnectionEnd::link_lost,   ConnectionEnd::idle,         ConnectionEnd::expired,
+    ConnectionEnd::paused,      ConnectionEnd::removed,      ConnectionEnd::too_many,
+    ConnectionEnd::not_allowed, ConnectionEnd::access_ended, ConnectionEnd::relay_stopped,
+    ConnectionEnd::failed,
 };
 std::string_view to_string(ConnectionEnd end);
 bool was_carried(ConnectionEnd end);  // false: it was refused, or nothing took it at the other end

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/store/tunnels.h"
+#include "relay/tunnels/ended_connections.h"
 #include "shared/async/byte_stream.h"
 #include "shared/tunnel/purpose.h"
 
@@ -57,15 +58,17 @@ struct Denial {
 // Asks once more; nothing: it may. An error: that cannot be told now.
 using StillAllowed = std::function<store::awaitable<Result<std::optional<Denial>>>()>;
 
-// Serves one workstation's session over its connection, until that ends or must end. Holds the session's place from
-// when it was given on, and as long as a copy of it lives; to be called once.
-using ServeSession = std::function<store::awaitable<void>(std::unique_ptr<ByteStream>)>;
+// Serves one workstation's session over its connection, until that ends or must end; gives why it had to. Holds the
+// session's place from when it was given on, and as long as a copy of it lives; to be called once.
+using ServeSession = std::function<store::awaitable<std::optional<Denial>>(std::unique_ptr<ByteStream>)>;
 
 // What the web API asks of the part that carries tunnels. Used on the relay's loop.
 class Desk {
  public:
   virtual ~Desk() = default;
-  // A tunnel was created, or its status changed: opens its listener, or closes it and cuts what is open. A listener
+  // A tunnel was created or changed: opens its listener, or closes it and cuts what is open, and cuts connections of
+  // those who may use it no longer (`access_ended`); of sessions that is asked at once. Changed limits hold for
+  // connections that begin later. A listener
   // that cannot be opened is Errc::conflict (the address is in use) or Errc::invalid (not an address of this machine,
   // or one that the deployment does not allow) or Errc::exhausted (see check_listener), and is tried again while the
   // tunnel stays active.
@@ -75,6 +78,8 @@ class Desk {
   virtual Standing standing(const store::Tunnel& tunnel) const = 0;
   // Open connections, newest first, as their access records would be written now.
   virtual std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const = 0;
+  // Gets each connection that ends from now on, for as long as somebody holds it; the same for all who watch a tunnel.
+  virtual std::shared_ptr<EndedConnections> watch(const TunnelId& tunnel) = 0;
   // Whether a further listener may be bound there, for asking before a tunnel is stored. Errc::forbidden names what the
   // deployment allows. Errc::exhausted: this relay has no room for another listener, and waiting does not help; the
   // message says what to raise.

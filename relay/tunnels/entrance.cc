@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <ranges>
+#include <utility>
 
 namespace sallyport::tunnels {
 namespace asio = boost::asio;
@@ -25,33 +26,6 @@ std::string text_of(const tcp::endpoint& peer) {
 
 }  // namespace
 
-// A connection's place in the books, given back however its coroutine ends, and when it never begins.
-struct Entrance::Place {
-  Entrance& entrance;
-  Open::iterator at;
-  Ending why{ConnectionEnd::failed, "a fault in the relay"};
-
-  Place(Entrance& of, std::shared_ptr<Passage> passage)
-      : entrance(of), at(of.open_.insert(of.open_.end(), std::move(passage))) {
-    entrance.parts_.connections.take(entrance.tunnel_.org.value);
-    entrance.parts_.figures.open.add(1);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() {
-    const auto passage = *at;
-    entrance.open_.erase(at);
-    entrance.parts_.connections.give_back(entrance.tunnel_.org.value);
-    entrance.parts_.figures.open.add(-1);
-    try {
-      entrance.note_end(*passage, why);
-    } catch (const std::exception&) {
-      entrance.parts_.figures.records_dropped.add();
-    }
-    entrance.parts_.wake();
-  }
-};
-
 // A session's place in the books, from before its connection is there until that has ended.
 struct Entrance::Seat {
   std::shared_ptr<Entrance> entrance;
@@ -61,9 +35,11 @@ struct Entrance::Seat {
 
   Seat(std::shared_ptr<Entrance> of, Opener by, SessionPlaces::Place taken, StillAllowed still_allowed)
       : entrance(std::move(of)), opener(std::move(by)), place(std::move(taken)) {
-    auto take = [this](link::Channel channel) { entrance->welcome(std::move(channel), opener); };
-    at = entrance->sessions_.emplace(entrance->sessions_.end(), entrance->parts_.clock, std::move(take),
-                                     std::move(still_allowed), opener.until, entrance->parts_.session_times);
+    WorkstationSession::Calls calls{[this](link::Channel channel) { entrance->welcome(std::move(channel), opener); },
+                                    std::move(still_allowed),
+                                    [this](const Denial& why) { entrance->let_out(opener.token, why); }};
+    at = entrance->sessions_.emplace(entrance->sessions_.end(), entrance->parts_.clock, std::move(calls), opener.until,
+                                     entrance->parts_.session_times);
   }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
@@ -76,9 +52,10 @@ Entrance::Entrance(asio::any_io_executor executor, EntranceParts& parts, store::
 bool Entrance::is_expired() const { return tunnel_.expires_at && parts_.clock.wall() >= *tunnel_.expires_at; }
 
 Result<void> Entrance::settle(store::Tunnel tunnel) {
-  const bool moved = tunnel.listener != tunnel_.listener;
-  tunnel_ = std::move(tunnel);
-  if (moved) close_listener();
+  const auto before = std::exchange(tunnel_, std::move(tunnel));
+  shut_ = false;
+  if (before.listener != tunnel_.listener) close_listener();
+  hold_to(before);
   if (tunnel_.status == store::TunnelStatus::paused) {
     shut(ConnectionEnd::paused);
     become(EntranceState::paused);
@@ -90,6 +67,26 @@ Result<void> Entrance::settle(store::Tunnel tunnel) {
   }
   if (!tunnel_.listener) become(EntranceState::none);
   return {};
+}
+
+void Entrance::hold_to(const store::Tunnel& before) {
+  if (before.networks != tunnel_.networks) {
+    for (auto& passage : open_) {
+      const auto& [source, opener] = passage.visitor();
+      if (opener || domain::is_in_networks(source, tunnel_.networks)) continue;
+      passage.cut({ConnectionEnd::access_ended, "the tunnel's networks were changed: this address is in none of them"});
+    }
+  }
+  if (before.access == tunnel_.access) return;
+  for (auto& session : sessions_) session.ask_now();
+}
+
+// What goes for one session of the token goes for all of them.
+void Entrance::let_out(const ApiTokenId& token, const Denial& why) {
+  for (auto& passage : open_) {
+    const auto& opener = passage.visitor().opener;
+    if (opener && opener->token == token) passage.cut({ConnectionEnd::access_ended, why.message});
+  }
 }
 
 void Entrance::become(EntranceState state) {
@@ -147,13 +144,15 @@ void Entrance::close_listener() {
 }
 
 void Entrance::shut(ConnectionEnd why) {
+  shut_ = true;
   close_listener();
-  for (const auto& passage : open_) passage->cut({why});
+  for (auto& passage : open_) passage.cut({why});
   cut_sessions(why);
   tell(tally_.take());
 }
 
 void Entrance::go_away(std::chrono::milliseconds drain) {
+  shut_ = true;
   close_listener();
   for (auto& session : sessions_) session.go_away(kStopping, drain);
 }
@@ -184,11 +183,11 @@ void Entrance::look() {
 void Entrance::note_open(SteadyTime now) {
   const bool again = now >= renote_at_;
   if (again) renote_at_ = now + parts_.renote;
-  for (const auto& passage : open_) {
-    count_bytes(*passage);
-    const bool wanted = passage->is_noted() ? again && passage->has_news()
-                                            : passage->is_carried(now, parts_.grace) && tally_.may_begin(now);
-    if (wanted) parts_.records.note(tunnel_.org, passage->noted());
+  for (auto& passage : open_) {
+    count_bytes(passage);
+    const bool wanted = passage.is_noted() ? again && passage.has_news()
+                                           : passage.is_carried(now, parts_.grace) && tally_.may_begin(now);
+    if (wanted) parts_.records.note(tunnel_.org, passage.noted());
   }
 }
 
@@ -204,16 +203,26 @@ Standing Entrance::standing() const {
                     .to_target = ended_.to_channel,
                     .from_target = ended_.from_channel};
   for (const auto& passage : open_) {
-    standing.to_target += passage->flow().to_channel;
-    standing.from_target += passage->flow().from_channel;
+    standing.to_target += passage.flow().to_channel;
+    standing.from_target += passage.flow().from_channel;
   }
   return standing;
 }
 
 std::vector<store::TunnelConnection> Entrance::open_connections() const {
   std::vector<store::TunnelConnection> records;
-  for (const auto& passage : open_ | std::views::reverse) records.push_back(passage->record());
+  for (const auto& passage : open_ | std::views::reverse) records.push_back(passage.record());
   return records;
+}
+
+std::shared_ptr<EndedConnections> Entrance::watch() {
+  auto watched = watched_.lock();
+  if (!watched) watched_ = watched = std::make_shared<EndedConnections>();
+  return watched;
+}
+
+void Entrance::tell_watchers(const store::TunnelConnection& closed) const {
+  if (const auto watched = watched_.lock()) watched->note(closed);
 }
 
 // A fault closes the port and opens it again later: nobody waits at one that is deaf.
@@ -238,39 +247,53 @@ asio::awaitable<void> Entrance::accept_all(tcp::acceptor& from) {
   }
 }
 
-store::TunnelConnection Entrance::begun(Visitor visitor) const {
-  return {.id = crypto::new_id<TunnelConnectionId>(parts_.clock),
-          .tunnel = tunnel_.id,
-          .source = std::move(visitor.source),
-          .user = std::move(visitor.user),
-          .token = std::move(visitor.token),
-          .opened_at = parts_.clock.wall()};
-}
-
 void Entrance::welcome(Accepted accepted) {
   take_in(make_client(std::move(accepted.socket)), {text_of(accepted.peer)});
 }
 
 void Entrance::welcome(link::Channel channel, const Opener& opener) {
-  take_in(make_client(std::move(channel)), {opener.source, opener.user, opener.token});
+  take_in(make_client(std::move(channel), parts_.tasks), {opener.source, std::make_unique<Opener>(opener)});
 }
 
 void Entrance::take_in(std::unique_ptr<Client> client, Visitor visitor) {
   if (!parts_.accepting) return client->refuse({ConnectionEnd::relay_stopped, "the relay is stopping"});
-  if (auto why = refusal_of(visitor)) {
-    client->refuse(*why);
-    parts_.figures.count(why->end);
-    return account(why->end, Passage(begun(std::move(visitor)), {}).record(*why, parts_.clock.wall()));
+  if (const auto why = refusal_of(visitor)) return turn_away(*client, std::move(visitor), *why);
+  auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
+                                      tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));
+  if (!opened) {
+    const bool full = opened.error().code == Errc::exhausted;
+    return turn_away(*client, std::move(visitor),
+                     {full ? ConnectionEnd::too_many : ConnectionEnd::no_agent, opened.error().message});
   }
-  auto passage = std::make_shared<Passage>(begun(std::move(visitor)), parts_.clock.steady());
-  auto place = std::make_unique<Place>(*this, std::move(passage));
+  const auto at = open_.emplace(open_.end(), begin(std::move(visitor)));
+  parts_.connections.take(tunnel_.org.value);
+  parts_.figures.open.add(1);
   parts_.wake();
-  parts_.tasks.spawn("connection", serve(shared_from_this(), std::move(place), std::move(client)));
+  try {
+    at->carry(std::move(client), parts_.placement, *std::move(opened),
+              {tunnel_.limits.idle, tunnel_.limits.bytes_per_second},
+              [self = shared_from_this(), at](const Ending& why) { self->ended(at, why); });
+  } catch (const std::exception& fault) {
+    ended(at, {ConnectionEnd::failed, fault.what()});
+  }
+}
+
+Passage::Begin Entrance::begin(Visitor visitor) const {
+  return {crypto::new_id<TunnelConnectionId>(parts_.clock), tunnel_.id, std::move(visitor), parts_.clock.wall(),
+          parts_.clock.steady()};
+}
+
+void Entrance::turn_away(Client& client, Visitor visitor, const Ending& why) {
+  client.refuse(why);
+  parts_.figures.count(why.end);
+  auto closed = Passage(begin(std::move(visitor))).record(why, parts_.clock.wall());
+  tell_watchers(closed);
+  account(why.end, std::move(closed));
 }
 
 // Who has a session was let in by name, from wherever.
 std::optional<Ending> Entrance::refusal_of(const Visitor& visitor) const {
-  if (!visitor.user && !domain::is_in_networks(visitor.source, tunnel_.networks))
+  if (!visitor.opener && !domain::is_in_networks(visitor.source, tunnel_.networks))
     return Ending{ConnectionEnd::not_allowed, "this address is in none of the tunnel's networks"};
   if (open_.size() >= tunnel_.limits.connections)
     return Ending{ConnectionEnd::too_many,
@@ -294,7 +317,8 @@ Result<ServeSession> Entrance::session(Opener opener, StillAllowed still_allowed
   return [seat = std::move(seat)](std::unique_ptr<ByteStream> stream) { return hold_session(seat, std::move(stream)); };
 }
 
-asio::awaitable<void> Entrance::hold_session(std::shared_ptr<Seat> seat, std::unique_ptr<ByteStream> stream) {
+asio::awaitable<std::optional<Denial>> Entrance::hold_session(std::shared_ptr<Seat> seat,
+                                                              std::unique_ptr<ByteStream> stream) {
   const auto& [source, user, token, until] = seat->opener;
   const auto& self = *seat->entrance;
   const Log& log = self.parts_.log;
@@ -308,6 +332,7 @@ asio::awaitable<void> Entrance::hold_session(std::shared_ptr<Seat> seat, std::un
                                     {"token", token.value},
                                     {"reason", link::to_string(why.end)},
                                     {"message", why.message}});
+  co_return seat->at->denied();
 }
 
 // A connection that has ended without a record.
@@ -331,44 +356,34 @@ void Entrance::note_closed(ConnectionEnd end, store::TunnelConnection closed) {
   parts_.records.note(tunnel_.org, std::move(closed));
 }
 
-asio::awaitable<void> Entrance::serve(std::shared_ptr<Entrance>, std::unique_ptr<Place> place,
-                                      std::unique_ptr<Client> client) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  place->why = co_await carry(**place->at, *client);
+// When it is shut and nobody is left, nothing more comes: what was counted is told at once. Otherwise the minute's
+// bounds hold for who comes next.
+void Entrance::ended(Open::iterator at, const Ending& why) {
+  Open gone;
+  gone.splice(gone.end(), open_, at);
+  parts_.connections.give_back(tunnel_.org.value);
+  parts_.figures.open.add(-1);
+  try {
+    note_end(gone.front(), why);
+    if (open_.empty() && shut_) tell(tally_.take());
+  } catch (const std::exception&) {
+    parts_.figures.records_dropped.add();
+  }
+  parts_.wake();
 }
 
-asio::awaitable<Ending> Entrance::carry(Passage& passage, Client& client) {
-  if (const auto& why = passage.cut_because()) {
-    client.refuse(*why);
-    co_return *why;
-  }
-  auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
-                                      tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));
-  if (!opened) {
-    const bool full = opened.error().code == Errc::exhausted;
-    Ending why{full ? ConnectionEnd::too_many : ConnectionEnd::no_agent, opened.error().message};
-    client.refuse(why);
-    co_return why;
-  }
-  const Placement::Load load(parts_.placement, opened->agent);
-  passage.carried_by(opened->agent);
-  co_return passage.ending(
-      co_await passage.carry(client, opened->channel, {tunnel_.limits.idle, tunnel_.limits.bytes_per_second}));
-}
-
-// When the port is closed and nobody is left, nothing more comes: what was counted is told at once.
 void Entrance::note_end(Passage& passage, const Ending& why) {
   count_bytes(passage);
   ended_.to_channel += passage.flow().to_channel;
   ended_.from_channel += passage.flow().from_channel;
   parts_.figures.count(why.end);
   auto closed = passage.record(why, parts_.clock.wall());
+  tell_watchers(closed);
   if (passage.is_noted()) {
     parts_.records.note(tunnel_.org, std::move(closed));
   } else {
     account(why.end, std::move(closed));
   }
-  if (open_.empty() && !listener_) tell(tally_.take());
 }
 
 void Entrance::count_bytes(Passage& passage) {

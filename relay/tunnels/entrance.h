@@ -39,18 +39,19 @@ struct EntranceParts {
   std::chrono::milliseconds retry;   // of a listener that could not be opened
   std::chrono::milliseconds grace;   // how long a connection may be refused without ever having had a record
   std::chrono::milliseconds renote;  // how often records of open connections are brought up to date
-  TaskGroup tasks;                   // accepting, and every connection
+  TaskGroup tasks;                   // accepting, and connections that join channels
   std::function<void()> wake;        // there is something to look() after
   bool accepting = false;            // listeners take connections, which otherwise wait in the kernel
 };
 
 // One tunnel on this relay: its listener, the sessions of workstations, its open connections and what they carried. Its
-// tasks keep it alive. Lives on the relay's loop.
+// tasks and connections keep it alive. Lives on the relay's loop.
 class Entrance : public std::enable_shared_from_this<Entrance> {
  public:
   Entrance(boost::asio::any_io_executor executor, EntranceParts& parts, store::Tunnel tunnel);
 
-  // Makes it what the tunnel says now: listening, or closed and everything cut. Errors as Desk::put.
+  // Makes it what the tunnel says now: listening, or closed and everything cut; who may use it no longer is cut, and
+  // limits hold for connections from now on. Errors as Desk::put.
   Result<void> settle(store::Tunnel tunnel);
   void begin_accepting();
   // Of Desk::session.
@@ -67,20 +68,17 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
 
   Standing standing() const;
   std::vector<store::TunnelConnection> open_connections() const;  // newest first
+  std::shared_ptr<EndedConnections> watch();                      // of Desk::watch
 
  private:
-  using Open = std::list<std::shared_ptr<Passage>>;
+  using Open = std::list<Passage>;
   using Sessions = std::list<WorkstationSession>;
-  struct Place;
   struct Seat;
-  struct Visitor {  // where a connection comes from
-    std::string source;
-    std::optional<UserId> user = {};
-    std::optional<ApiTokenId> token = {};
-  };
 
   bool is_expired() const;
   void become(EntranceState state);
+  void hold_to(const store::Tunnel& before);
+  void let_out(const ApiTokenId& token, const Denial& why);
   Result<void> open_listener(const domain::TunnelListener& where);
   void not_listening(const std::string& why);
   Result<boost::asio::ip::tcp::acceptor> new_listener(const domain::TunnelListener& where);
@@ -91,25 +89,27 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   void welcome(Accepted accepted);
   void welcome(link::Channel channel, const Opener& opener);
   void take_in(std::unique_ptr<Client> client, Visitor visitor);
+  Passage::Begin begin(Visitor visitor) const;
+  void turn_away(Client& client, Visitor visitor, const Ending& why);
   std::optional<Ending> refusal_of(const Visitor& visitor) const;
-  static boost::asio::awaitable<void> hold_session(std::shared_ptr<Seat> seat, std::unique_ptr<ByteStream> stream);
+  static boost::asio::awaitable<std::optional<Denial>> hold_session(std::shared_ptr<Seat> seat,
+                                                                    std::unique_ptr<ByteStream> stream);
   void cut_sessions(ConnectionEnd why);
   void note_open(SteadyTime now);
   void account(ConnectionEnd end, store::TunnelConnection closed);
   void tell(Tally::Rests rests);
   void note_closed(ConnectionEnd end, store::TunnelConnection closed);
-  boost::asio::awaitable<void> serve(std::shared_ptr<Entrance> self, std::unique_ptr<Place> place,
-                                     std::unique_ptr<Client> client);
-  boost::asio::awaitable<Ending> carry(Passage& passage, Client& client);
+  void ended(Open::iterator at, const Ending& why);
+  void tell_watchers(const store::TunnelConnection& closed) const;
   void note_end(Passage& passage, const Ending& why);
   void count_bytes(Passage& passage);
-  store::TunnelConnection begun(Visitor visitor) const;
 
   boost::asio::any_io_executor executor_;
   EntranceParts& parts_;
   store::Tunnel tunnel_;
   EntranceState state_ = EntranceState::none;
   std::string problem_;
+  bool shut_ = false;  // paused, expired, removed, or the relay stops
   std::shared_ptr<boost::asio::ip::tcp::acceptor> listener_;
   std::optional<SteadyTime> retry_at_;
   Open open_;  // oldest first
@@ -117,6 +117,7 @@ class Entrance : public std::enable_shared_from_this<Entrance> {
   tunnel::Flow ended_;
   SteadyTime renote_at_{};
   Tally tally_;
+  std::weak_ptr<EndedConnections> watched_;  // while somebody does
 };
 
 }  // namespace sallyport::tunnels

@@ -2,6 +2,7 @@
 
 #include "shared/async/socket_options.h"
 #include "shared/tunnel/purpose.h"
+#include "shared/tunnel/splice.h"
 
 #include <fmt/format.h>
 #include <boost/asio/ip/v6_only.hpp>
@@ -41,6 +42,9 @@ Result<tcp::acceptor> listen_on(const asio::any_io_executor& executor, const dom
   if (!problem) acceptor.bind(endpoint, problem);
   if (!problem) acceptor.listen(kBacklog, problem);
   if (problem) return failed(where, problem);
+  if (const auto ready = tunnel::prepare(acceptor); !ready) {
+    return fail(Errc::unavailable, fmt::format("cannot listen on {}: {}", to_string(where), ready.error().message));
+  }
   return acceptor;
 }
 

@@ -7,9 +7,9 @@
 
 namespace sallyport::tunnels {
 
-// Listens on a port of this machine; on an IPv6 address for IPv6 only. Errors say what to do: conflict (somebody has
-// the port), invalid (no address of this machine, or a port that the relay's user may not open), unavailable (the
-// operating system has no room).
+// Listens on a port of this machine, for connections that are prepared (tunnel::prepare); on an IPv6 address for IPv6
+// only. Errors say what to do: conflict (somebody has the port), invalid (no address of this machine, or a port that
+// the relay's user may not open), unavailable (the operating system has no room).
 Result<boost::asio::ip::tcp::acceptor> listen_on(const boost::asio::any_io_executor& executor,
                                                  const domain::TunnelListener& where);
 

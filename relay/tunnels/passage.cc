@@ -5,26 +5,30 @@
 #include <utility>
 
 namespace sallyport::tunnels {
-namespace asio = boost::asio;
+
+void Passage::carry(std::unique_ptr<Client> client, Placement& placement, Placement::Opened by,
+                    tunnel::SpliceLimits limits, std::move_only_function<void(Ending)> on_end) {
+  client_ = std::move(client);
+  load_.emplace(placement, std::move(by.agent));
+  channel_.emplace(std::move(by.channel));
+  client_->carry(*channel_, flow_, limits, [this, told = std::move(on_end)](const auto& outcome) mutable {
+    const bool is_cut = outcome.end == tunnel::SpliceEnd::stopped && why_cut_;
+    told(is_cut ? *std::move(why_cut_) : ending_of(outcome));
+  });
+}
 
 void Passage::cut(Ending why) {
   if (why_cut_) return;
-  why_cut_ = std::move(why);
-  cut_.request();
-}
-
-asio::awaitable<tunnel::SpliceOutcome> Passage::carry(Client& client, link::Channel& channel,
-                                                      tunnel::SpliceLimits limits) {
-  return client.carry(channel, flow_, limits, cut_);
-}
-
-Ending Passage::ending(const tunnel::SpliceOutcome& outcome) const {
-  if (outcome.end != tunnel::SpliceEnd::stopped) return ending_of(outcome);
-  return why_cut_.value_or(Ending{ConnectionEnd::relay_stopped});
+  why_cut_ = std::make_unique<Ending>(std::move(why));
+  client_->stop();
 }
 
 store::TunnelConnection Passage::record() const {
-  auto record = record_;
+  const auto& [source, opener] = begin_.visitor;
+  store::TunnelConnection record{.id = begin_.id, .tunnel = begin_.tunnel, .source = source, .opened_at = begin_.at};
+  if (load_) record.agent = load_->agent();
+  if (opener) record.user = opener->user;
+  if (opener) record.token = opener->token;
   record.to_target = flow_.to_channel;
   record.from_target = flow_.from_channel;
   return record;
@@ -39,7 +43,7 @@ store::TunnelConnection Passage::record(const Ending& ending, WallTime at) const
 }
 
 bool Passage::is_carried(SteadyTime now, std::chrono::milliseconds grace) const {
-  return flow_.from_channel > 0 || now - since_ >= grace;
+  return flow_.from_channel > 0 || now - begin_.now >= grace;
 }
 
 store::TunnelConnection Passage::noted() {

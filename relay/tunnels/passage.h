@@ -3,25 +3,42 @@
 #include "relay/store/tunnels.h"
 #include "relay/tunnels/client.h"
 #include "relay/tunnels/connection_end.h"
+#include "relay/tunnels/desk.h"
+#include "relay/tunnels/placement.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace sallyport::tunnels {
 
-// One connection through a tunnel, from accept to its end. Lives on the relay's loop.
+// Where a connection comes from.
+struct Visitor {
+  std::string source;                              // its address
+  std::unique_ptr<const Opener> opener = nullptr;  // whose session it came through; none: through the listener
+};
+
+// One connection through a tunnel, from accept to its end. Lives on the relay's loop. There are thousands, most of them
+// idle: what they have in common, or have only in the end, is not kept here.
 class Passage {
  public:
-  // `begun` is its access record as it begins, at `now`.
-  Passage(store::TunnelConnection begun, SteadyTime now) : record_(std::move(begun)), since_(now) {}
+  struct Begin {
+    TunnelConnectionId id;
+    const TunnelId& tunnel;  // outlives it
+    Visitor visitor;
+    WallTime at;
+    SteadyTime now;
+  };
+  explicit Passage(Begin begin) : begin_(std::move(begin)) {}
 
-  // Ends it with a reset on both sides, also when it has not been carried yet. The first reason holds.
+  // Until both sides have ended, or it was cut; then calls `on_end`, from the loop. Call once; lives until then.
+  void carry(std::unique_ptr<Client> client, Placement& placement, Placement::Opened by, tunnel::SpliceLimits limits,
+             std::move_only_function<void(Ending)> on_end);
+  // Ends it with a reset on both sides, after carry(). The first reason holds.
   void cut(Ending why);
-  const std::optional<Ending>& cut_because() const { return why_cut_; }
 
-  // Until both sides have ended, or it was cut. Call once. Both are closed when it returns.
-  boost::asio::awaitable<tunnel::SpliceOutcome> carry(Client& client, link::Channel& channel,
-                                                      tunnel::SpliceLimits limits);
-  Ending ending(const tunnel::SpliceOutcome& outcome) const;  // what carry() came to
-
-  void carried_by(AgentId agent) { record_.agent = std::move(agent); }
+  const Visitor& visitor() const { return begin_.visitor; }
   store::TunnelConnection record() const;  // as of now
   store::TunnelConnection record(const Ending& ending, WallTime at) const;
   const tunnel::Flow& flow() const { return flow_; }
@@ -36,13 +53,14 @@ class Passage {
   bool has_news() const;  // bytes since it was noted
 
  private:
-  store::TunnelConnection record_;
+  Begin begin_;
   tunnel::Flow flow_;
   tunnel::Flow counted_;
   std::optional<tunnel::Flow> noted_;
-  SteadyTime since_;
-  tunnel::SpliceStop cut_;
-  std::optional<Ending> why_cut_;
+  std::unique_ptr<Client> client_;
+  std::optional<link::Channel> channel_;
+  std::optional<Placement::Load> load_;
+  std::unique_ptr<Ending> why_cut_;
 };
 
 }  // namespace sallyport::tunnels

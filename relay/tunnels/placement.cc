@@ -17,11 +17,6 @@ Error nobody(const AgentChannels& agents, const Carriers& by) {
 
 }  // namespace
 
-Placement::Load::~Load() {
-  const auto at = placement_.carried_.find(agent_);
-  if (--at->second == 0) placement_.carried_.erase(at);
-}
-
 std::size_t Placement::carried_by(const AgentId& agent) const {
   const auto at = carried_.find(agent);
   return at == carried_.end() ? 0 : at->second;

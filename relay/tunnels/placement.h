@@ -30,16 +30,20 @@ class Placement {
   // One connection on an agent, while it lives.
   class Load {
    public:
-    Load(Placement& placement, AgentId agent) : placement_(placement), agent_(std::move(agent)) {
-      ++placement_.carried_[agent_];
+    Load(Placement& placement, AgentId agent)
+        : placement_(placement), at_(placement.carried_.try_emplace(std::move(agent), 0).first) {
+      ++at_->second;
     }
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
-    ~Load();
+    ~Load() {
+      if (--at_->second == 0) placement_.carried_.erase(at_);
+    }
+    const AgentId& agent() const { return at_->first; }
 
    private:
     Placement& placement_;
-    AgentId agent_;
+    std::map<AgentId, std::size_t>::iterator at_;
   };
   std::size_t carried_by(const AgentId& agent) const;
 

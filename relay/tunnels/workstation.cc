@@ -31,6 +31,7 @@ link::SessionOptions options_for(const link::SessionTimes& times) {
 }  // namespace
 
 asio::awaitable<link::EndReason> WorkstationSession::run(std::unique_ptr<ByteStream> stream) {
+  ask_ = std::make_unique<Event>(co_await asio::this_coro::executor);
   session_ = std::make_unique<link::Session>(co_await asio::this_coro::executor, std::move(stream),
                                              options_for(times_.link), *this, clock_);
   auto why = co_await session_->run();
@@ -42,6 +43,16 @@ void WorkstationSession::cut(Denial why) {
   if (denied_) return;
   denied_ = std::move(why);
   if (session_) session_->refuse(as_refusal(*denied_));
+}
+
+void WorkstationSession::deny(const Denial& why) {
+  if (denied_) return;
+  calls_.denied(why);
+  cut(why);
+}
+
+void WorkstationSession::ask_now() {
+  if (ask_) ask_->set();
 }
 
 void WorkstationSession::go_away(Denial why, std::chrono::milliseconds drain) {
@@ -56,30 +67,37 @@ asio::awaitable<std::optional<link::Refusal>> WorkstationSession::admit(link::Pe
 
 asio::awaitable<void> WorkstationSession::serve(link::Session& session) {
   answered_ = clock_.steady();
-  session.spawn("authority", keep_asking());
   session.spawn("watch", keep_watch());
+  co_await ask();  // what changed since it was let in
+  if (denied_) co_return;
+  session.spawn("authority", keep_asking());
   for (;;) {
     auto incoming = co_await session.accept_channel();
     if (!incoming) co_return;
-    take_(std::move(incoming->channel));
+    calls_.take(std::move(incoming->channel));
   }
 }
 
 asio::awaitable<void> WorkstationSession::keep_asking() {
   for (;;) {
-    co_await sleep_for(times_.check);
-    auto answer = co_await still_allowed_();
-    if (!answer) continue;
-    if (*answer) co_return cut(**std::move(answer));
-    answered_ = clock_.steady();
+    co_await ask_->wait_until(std::chrono::steady_clock::now() + times_.check);
+    co_await ask();
   }
+}
+
+asio::awaitable<void> WorkstationSession::ask() {
+  ask_->clear();
+  const auto answer = co_await calls_.still_allowed();
+  if (!answer) co_return;
+  if (*answer) co_return deny(**answer);
+  answered_ = clock_.steady();
 }
 
 // Fails closed. On its own, for a question may stay without an answer and cannot be taken back.
 asio::awaitable<void> WorkstationSession::keep_watch() {
   for (;;) {
     co_await sleep_for(times_.check);
-    if (until_ && clock_.wall() >= *until_) co_return cut(kExpired);
+    if (until_ && clock_.wall() >= *until_) co_return deny(kExpired);
     if (clock_.steady() - answered_ >= times_.trust) co_return cut(kUnknown);
   }
 }

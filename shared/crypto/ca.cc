@@ -41,7 +41,61 @@ Result<AltName> server_name(std::string name) {
   return AltName{AltName::Kind::dns, std::move(name)};
 }
 
+bool is_same_subject(const Certificate& a, const Certificate& b) {
+  return X509_NAME_cmp(X509_get_subject_name(a.native()), X509_get_subject_name(b.native())) == 0;
+}
+
+bool is_same_key(const Certificate& a, const Certificate& b) { return a.public_key_der() == b.public_key_der(); }
+
+bool is_root(const Certificate& certificate) {
+  return certificate.ca() && certificate.allows_certificate_signing() && certificate.signed_by(certificate);
+}
+
+Result<void> check_different(const Certificate& old_root, const Certificate& root) {
+  if (!is_root(old_root) || !is_root(root))
+    return fail(Errc::invalid, "one of the two roots is not a root certificate");
+  if (is_same_subject(old_root, root)) return fail(Errc::invalid, "the new root has the name of the old one");
+  if (is_same_key(old_root, root)) return fail(Errc::invalid, "the new root has the key of the old one");
+  return {};
+}
+
+Result<void> check_valid(const Certificate& certificate, WallTime now) {
+  if (now > certificate.not_after()) return fail(Errc::invalid, "\"" + certificate.subject() + "\" has expired");
+  if (now < certificate.not_before()) return fail(Errc::invalid, "\"" + certificate.subject() + "\" is not valid yet");
+  return {};
+}
+
 }  // namespace
+
+Result<Certificate> make_cross_certificate(const Authority& old_root, const Certificate& root, const Clock& clock) {
+  SP_CHECK(check_different(old_root.certificate, root));
+  SP_TRY(auto when, validity_below(old_root.certificate, kRootLifetime, clock));
+  when.until = std::min(when.until, root.not_after());
+  CertificateDraft draft;
+  draft.subject("", root.common_name()).valid(when.from, when.until).public_key(X509_get0_pubkey(root.native()));
+  draft.authority(0).key_usage(kSigningUsage);
+  SP_TRY(auto cross, draft.sign(old_root.key.native(), &old_root.certificate));
+  SP_CHECK(check_succession({old_root.certificate, cross}, root));
+  return cross;
+}
+
+Result<void> check_succession(const Predecessor& before, const Certificate& root) {
+  const auto& cross = before.cross;
+  SP_CHECK(check_different(before.root, root));
+  const auto constraint = cross.ca();
+  if (!constraint || constraint->path_length != 0 || !cross.allows_certificate_signing())
+    return fail(Errc::invalid, "the cross certificate is not a CA's with a path length of 0");
+  if (!is_same_subject(cross, root)) return fail(Errc::invalid, "the cross certificate is for another name");
+  if (!is_same_key(cross, root)) return fail(Errc::invalid, "the cross certificate is for another key");
+  if (!cross.signed_by(before.root)) return fail(Errc::invalid, "the cross certificate is not signed by the old root");
+  return {};
+}
+
+Result<void> check_succession(const Predecessor& before, const Certificate& root, WallTime now) {
+  SP_CHECK(check_succession(before, root));
+  for (const auto* certificate : {&before.root, &before.cross, &root}) SP_CHECK(check_valid(*certificate, now));
+  return {};
+}
 
 Result<Authority> make_root(std::string_view name, const Clock& clock) {
   SP_TRY(auto key, PrivateKey::generate());

@@ -36,6 +36,22 @@ struct ServerCertificate {
 // so it may live offline. `name` is for people.
 Result<Authority> make_root(std::string_view name, const Clock& clock);
 
+// The root before another one, and its word for its successor: the successor's subject and key, certified by it.
+struct Predecessor {
+  Certificate root;
+  Certificate cross;
+};
+
+// `old_root`'s word for `root`: a CA certificate with pathlen 0, so it stands above servers' certificates and above no
+// issuing CA. It ends with the first of the two. Refuses a successor with the same subject or key.
+Result<Certificate> make_cross_certificate(const Authority& old_root, const Certificate& root, const Clock& clock);
+// Whether somebody who trusts `before.root` may trust `root` from now on: both are roots of different subjects and
+// keys, and the cross certificate is of exactly the new one's subject and key, of the form above and signed by the old
+// one. Errc::invalid with what is wrong. Validity in time is not judged here.
+Result<void> check_succession(const Predecessor& before, const Certificate& root);
+// The same, and all three are valid at `now`.
+Result<void> check_succession(const Predecessor& before, const Certificate& root, WallTime now);
+
 // A certificate for the relay's own names, each a DNS name or an IP address: serverAuth, 90 days, fresh key.
 Result<ServerCertificate> make_server_certificate(const Authority& root, std::vector<std::string> names,
                                                   const Clock& clock);

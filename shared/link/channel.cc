@@ -186,7 +186,7 @@ Result<void> Channel::finish() const {
 }
 
 void Channel::reset(mux::ResetCode code, std::string_view text, mux::Unsent unsent) const {
-  state_->core->mux.reset(state_->number, code, text, unsent);
+  if (!state_->core->ended.is_set()) state_->core->mux.reset(state_->number, code, text, unsent);
   state_->core->wake_writer();
   if (!state_->waiting) return;
   state_->waiting->readable.set();

@@ -20,9 +20,13 @@ struct ChannelState;
 // channel otherwise.
 class ChannelWatcher {
  public:
+  static constexpr std::size_t kMostPieces = 12;
   virtual ~ChannelWatcher() = default;
-  // Bytes that came while nothing was unread. Gives how many of them it took; the others it finds with peek().
+  // Bytes that came while nothing was unread, in kMostPieces pieces at the most. Gives how many of them it took; the
+  // others it finds with peek().
   virtual std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) = 0;
+  // The same, and nothing follows them: on_readable() is called next.
+  virtual std::size_t on_last_bytes(std::span<const std::span<const std::byte>> bytes) { return on_bytes(bytes); }
   virtual void on_readable() = 0;  // there is something else to peek() at, such as an end
   virtual void on_writable() = 0;  // prepare() may give room again
   virtual void on_broken() = 0;    // the other side has reset the channel, or the link has ended

@@ -47,7 +47,7 @@ std::shared_ptr<ChannelState> LinkCore::attach(mux::ChannelNumber number) {
 void LinkCore::release(mux::ChannelNumber number) {
   attached.erase(number);
   growth.forget(number);
-  mux.release(number);
+  if (!ended.is_set()) mux.release(number);  // the other side learns of the link's end, and of nothing after it
   wake_writer();
   channels_changed.set();
 }
@@ -63,9 +63,15 @@ void LinkCore::end(EndReason reason) {
   }
 }
 
-void LinkCore::hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes) {
+void LinkCore::hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes,
+                         Following following) {
   const auto state = find(number);
-  mux.take_offered(number, bytes, state && state->watcher ? state->watcher->on_bytes(bytes) : 0);
+  std::size_t taken = 0;
+  if (state && state->watcher) {
+    auto& watcher = *state->watcher;
+    taken = following == Following::nothing ? watcher.on_last_bytes(bytes) : watcher.on_bytes(bytes);
+  }
+  mux.take_offered(number, bytes, taken);
 }
 
 void LinkCore::wake_writer() {

@@ -52,7 +52,8 @@ struct LinkCore : std::enable_shared_from_this<LinkCore> {
   // Records the reason if it is the first, and wakes everybody who waits on this link.
   void end(EndReason reason);
   // Bytes of `offered` events of one channel to its watcher.
-  void hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes);
+  enum class Following { perhaps, nothing };
+  void hand_over(mux::ChannelNumber number, std::span<const std::span<const std::byte>> bytes, Following following);
   void wake_writer();   // if there is something to write
   void wake_blocked();  // after a batch was taken
   std::shared_ptr<ChannelState> find(mux::ChannelNumber number) const;

@@ -136,6 +136,8 @@ asio::awaitable<Result<void>> Session::wait_until_proven() {
 
 std::size_t Session::open_channels() const { return impl_->core->mux.open_channels(); }
 
+std::uint64_t Session::carried_lately() const { return impl_->traffic.lately(impl_->clock.steady()); }
+
 void Session::stop(std::string message) { impl_->end(LinkEnd::stopped, std::move(message)); }
 
 void Session::refuse(Refusal refusal) { impl_->end_with_refusal(LinkEnd::refused_peer, std::move(refusal)); }

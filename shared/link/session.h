@@ -141,6 +141,7 @@ class Session {
   boost::asio::awaitable<Result<void>> wait_until_proven();     // fails when the link ended before
   std::optional<std::chrono::milliseconds> round_trip() const;  // of the last one
   std::size_t open_channels() const;
+  std::uint64_t carried_lately() const;  // bytes of the last one to two seconds, both directions together
 
   // --- the end; the first reason wins
   void stop(std::string message);

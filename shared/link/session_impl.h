@@ -4,8 +4,9 @@
 #include "shared/link/control.h"
 #include "shared/link/link_core.h"
 #include "shared/link/session.h"
+#include "shared/link/traffic.h"
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <span>
 
@@ -28,7 +29,7 @@ struct Session::Impl {
   boost::asio::awaitable<void> drain_loop(SteadyTime until);
   boost::asio::awaitable<void> farewell();
   bool take_bytes(std::span<const std::byte> bytes);
-  std::span<std::byte> large_chunk();
+  std::span<std::byte> chunk_of(std::size_t least);
   void rest();  // gives back memory that nobody has needed lately
 
   // --- what arrives (session_dispatch.cc)
@@ -55,7 +56,9 @@ struct Session::Impl {
 
   mux::Batch batch;                    // the writer's
   std::unique_ptr<std::byte[]> chunk;  // the reader's
-  bool much_comes = false;             // it reads, or will read, into `chunk`
+  std::size_t chunk_size = 0;
+  std::size_t wanted_chunk = 0;  // it reads, or will read, into a chunk of at least so much; 0: into its own frame
+  Traffic traffic;
 
   TaskGroup transfer;  // reader and writer: they see the last message off
   TaskGroup work;      // everything else
@@ -64,7 +67,7 @@ struct Session::Impl {
   std::unique_ptr<Offer> hello;  // on the relay, until it is answered
   Event greeted;                 // Hello or Welcome came
   bool working = false;
-  std::deque<Incoming> backlog;
+  std::list<Incoming> backlog;
   Event incoming;
 
   std::uint64_t last_ping = 0;

@@ -14,8 +14,15 @@ namespace sallyport::link {
 namespace asio = boost::asio;
 namespace {
 
+constexpr std::size_t kIdleRead = 512;  // held as long as the link lives
 constexpr std::size_t kSmallRead = 4u << 10;
-constexpr std::size_t kLargeRead = 64u << 10;
+constexpr std::size_t kLargeRead = 128u << 10;
+
+// What so much memory is read into next time, after so many bytes: 0, the least there is, suffices.
+std::size_t chunk_after(std::size_t bytes) {
+  if (bytes < kIdleRead) return 0;
+  return bytes < kSmallRead ? kSmallRead : kLargeRead;
+}
 
 struct SetAtExit {
   Event& event;
@@ -33,9 +40,14 @@ class Offers {
     payloads_[count_++] = payload;
     if (!is_fed(payload)) hand_over();  // it is the mux's own, and gone with its next call
   }
-  void hand_over() {
+  void hand_over(LinkCore::Following following = LinkCore::Following::perhaps) {
     const auto count = std::exchange(count_, 0);
-    if (count > 0) core_.hand_over(channel_, std::span(payloads_).first(count));
+    if (count > 0) core_.hand_over(channel_, std::span(payloads_).first(count), following);
+  }
+  // Before what `next` says happens.
+  void hand_over(const mux::MuxEvent& next) {
+    const bool is_end = next.channel == channel_ && core_.mux.has_finished(channel_);
+    hand_over(is_end ? LinkCore::Following::nothing : LinkCore::Following::perhaps);
   }
 
  private:
@@ -47,7 +59,7 @@ class Offers {
   LinkCore& core_;
   std::span<const std::byte> fed_;
   mux::ChannelNumber channel_ = 0;
-  std::array<std::span<const std::byte>, 8> payloads_;
+  std::array<std::span<const std::byte>, ChannelWatcher::kMostPieces> payloads_;
   std::size_t count_ = 0;
 };
 
@@ -56,28 +68,35 @@ class Offers {
 // With little to read it holds little memory. What fills that is followed by more.
 asio::awaitable<void> Session::Impl::read_loop() {
   SetAtExit gone{silent};
-  std::array<std::byte, kSmallRead> little;
+  std::array<std::byte, kIdleRead> little;
   for (;;) {
-    const auto into = much_comes ? large_chunk() : std::span<std::byte>(little);
+    const auto into = wanted_chunk > 0 ? chunk_of(wanted_chunk) : std::span<std::byte>(little);
     const auto count = co_await stream->read_some(into);
     if (!count) co_return end(LinkEnd::stream_failed, count.error().message);
     if (*count == 0) {
       const auto how = drain_until ? LinkEnd::drained : LinkEnd::peer_closed;
       co_return end(how, "the other side closed the connection");
     }
-    much_comes = *count >= little.size();
+    wanted_chunk = chunk_after(*count);
+    traffic.add(*count, clock.steady());
     // After the end the rest is read and dropped, so that the last message is not lost to a TCP reset.
     if (!core->ended.is_set()) take_bytes(into.first(*count));
   }
 }
 
-std::span<std::byte> Session::Impl::large_chunk() {
-  if (!chunk) chunk = std::make_unique_for_overwrite<std::byte[]>(kLargeRead);
-  return {chunk.get(), kLargeRead};
+std::span<std::byte> Session::Impl::chunk_of(std::size_t size) {
+  if (chunk_size < size) {
+    chunk = std::make_unique_for_overwrite<std::byte[]>(size);
+    chunk_size = size;
+  }
+  return {chunk.get(), chunk_size};
 }
 
 void Session::Impl::rest() {
-  if (!much_comes) chunk.reset();
+  if (wanted_chunk == 0) {
+    chunk.reset();
+    chunk_size = 0;
+  }
   if (batch.empty()) batch.rest();
   core->mux.rest();
 }
@@ -96,7 +115,7 @@ bool Session::Impl::take_bytes(std::span<const std::byte> bytes) {
     if ((*event)->kind == mux::MuxEvent::Kind::offered) {
       offers.add((*event)->channel, (*event)->payload);
     } else {
-      offers.hand_over();
+      offers.hand_over(**event);
       on_event(**event);
     }
   }
@@ -116,6 +135,7 @@ asio::awaitable<void> Session::Impl::write_loop() {
       co_await core->output.wait();
       continue;
     }
+    traffic.add(batch.size(), clock.steady());
     const auto outcome = co_await stream->write_pieces(batch.pieces());
     batch.clear();
     if (!outcome) co_return end(LinkEnd::stream_failed, outcome.error().message);

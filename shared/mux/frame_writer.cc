@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kSmall = 2u << 10;
 // Less than this at the end of a block is no place to read a socket into.
 constexpr std::size_t kLeastRoom = 4u << 10;
+// Of a bulk channel before another has its turn.
+constexpr std::size_t kTurn = 4 * kDataPayload;
 constexpr std::size_t kLargestFlowFrame = kHeaderSize + 4 + kMaxText;
 
 void append_credit(Batch& out, ChannelNumber channel, std::uint32_t bytes) {
@@ -171,8 +173,7 @@ void FrameWriter::take_small(Batch& out, std::size_t end) {
     const auto channel = small_.front();
     auto& next = flows_.at(channel);
     if (next.data.size() > kSmall) {
-      small_.pop_front();
-      bulk_.push_back(channel);
+      bulk_.splice(bulk_.end(), small_, small_.begin());
       continue;
     }
     while (take_data(channel, next, out, end) > 0) {
@@ -183,21 +184,21 @@ void FrameWriter::take_small(Batch& out, std::size_t end) {
   }
 }
 
-// One frame of each channel at a time, until the batch is full.
+// Of each channel as much as the other side writes to a socket at one time, until the batch is full.
 void FrameWriter::take_bulk(Batch& out, std::size_t end) {
   while (!bulk_.empty()) {
     const auto channel = bulk_.front();
     auto& next = flows_.at(channel);
-    const auto taken = take_data(channel, next, out, end);
+    std::size_t turn = 0;
+    for (std::size_t taken = 1; taken > 0 && turn < kTurn; turn += taken) taken = take_data(channel, next, out, end);
     if (next.data.empty()) {
       if (!take_tail(channel, next, out, end)) return;
       bulk_.pop_front();
       flows_.erase(channel);
       continue;
     }
-    if (taken == 0) return;
-    bulk_.pop_front();
-    bulk_.push_back(channel);
+    if (turn == 0) return;
+    bulk_.splice(bulk_.end(), bulk_, bulk_.begin());
   }
 }
 

@@ -5,17 +5,17 @@
 #include "shared/mux/frame.h"
 
 #include <array>
-#include <deque>
+#include <list>
 #include <map>
 #include <string>
 
 namespace sallyport::mux {
 
 struct WriterLimits {
-  std::size_t control = 256u << 10;               // bytes of control messages that wait
-  std::size_t queue = 512u << 10;                 // bytes of data that wait, all channels together
-  std::size_t channel = 128u << 10;               // bytes of data that wait, one channel
-  std::size_t batch = kHeaderSize + kMaxPayload;  // bytes given out for one write, headers included; not less than this
+  std::size_t control = 256u << 10;  // bytes of control messages that wait
+  std::size_t queue = 512u << 10;    // bytes of data that wait, all channels together
+  std::size_t channel = 256u << 10;  // bytes of data that wait, one channel
+  std::size_t batch = 128u << 10;    // bytes given out for one write, headers included; any frame has to fit
 };
 
 // Where the next bytes of a channel may be put: in this order, and then commit() says how many.
@@ -26,8 +26,8 @@ struct WriteRoom {
 };
 
 // What waits to be written on one link, and in which order it goes: control messages first, then whole channels that
-// have little to say, then one data frame per channel and turn, round-robin. Within a channel the order is always open,
-// data, fin. No IO, no clock; who may send how much is the Mux's business.
+// have little to say, then up to four full data frames (64 KiB) per channel and turn, round-robin. Within a channel the
+// order is always open, data, fin. No IO, no clock; who may send how much is the Mux's business.
 class FrameWriter {
  public:
   FrameWriter(BlockPool& blocks, WriterLimits limits) : blocks_(&blocks), limits_(limits) {}
@@ -82,13 +82,14 @@ class FrameWriter {
 
   BlockPool* blocks_;
   WriterLimits limits_;
-  std::deque<Bytes> control_;
+  // Lists, because a deque holds half a KiB while it is empty, as on an idle link all of them are.
+  std::list<Bytes> control_;
   std::size_t control_bytes_ = 0;
   std::map<ChannelNumber, std::uint32_t> credits_;
-  std::deque<Opening> opens_;  // in the order of their numbers, which the peer insists on
-  Flows flows_;                // only channels with something to write
-  std::deque<ChannelNumber> small_;
-  std::deque<ChannelNumber> bulk_;
+  std::list<Opening> opens_;  // in the order of their numbers, which the peer insists on
+  Flows flows_;               // only channels with something to write
+  std::list<ChannelNumber> small_;
+  std::list<ChannelNumber> bulk_;
   std::size_t queued_ = 0;
   // The same blocks are shown until bytes have been put into them.
   std::array<BlockPool::Owned, WriteRoom::kParts> spare_;

@@ -9,6 +9,11 @@ namespace sallyport::mux {
 namespace {
 
 constexpr ChannelNumber kLastNumber = std::numeric_limits<ChannelNumber>::max() - 2;
+constexpr std::uint32_t kWorthAFrame = 256u << 10;  // of credit, whatever the window
+
+// What may be used up before it is granted again. Half a window keeps frames few and a short line busy; on a long line
+// what is not granted is not on its way either, and it is an eighth.
+std::uint32_t most_ungranted(std::uint32_t window) { return std::min(window / 2, std::max(window / 8, kWorthAFrame)); }
 
 std::unexpected<Error> unknown(ChannelNumber number) {
   return fail(Errc::not_found, fmt::format("no channel {} on this link", number));
@@ -194,12 +199,11 @@ std::size_t Mux::largest_window(const Channel& channel) const {
   return limits_.initial_window + (own + free) / 2;
 }
 
-// Credit goes out when half the window is used up: fewer frames, and the sender never stands still on a short line.
 // What was granted cannot be taken back, so a window shrinks by what is not granted again.
 void Mux::give_credit(ChannelNumber number, Channel& channel) {
   if (channel.got_end || channel.discarding) return;
   const auto held = channel.allowed + static_cast<std::uint32_t>(channel.unread.size());
-  if (channel.window - held < channel.window / 2) return;
+  if (channel.window - held < most_ungranted(channel.window)) return;
   const std::size_t wanted = policy_({number, channel.window, channel.consumed, limits_.initial_window});
   const auto most = std::min<std::size_t>(limits_.max_window, largest_window(channel));
   const auto window = static_cast<std::uint32_t>(
@@ -233,6 +237,11 @@ bool Mux::readable(ChannelNumber number) const {
   if (at == channels_.end() || at->second.released) return true;
   const auto& channel = at->second;
   return !channel.unread.empty() || channel.finished || channel.discarding || channel.broken;
+}
+
+bool Mux::has_finished(ChannelNumber number) const {
+  const auto at = channels_.find(number);
+  return at != channels_.end() && at->second.finished;
 }
 
 std::optional<PeerReset> Mux::peer_reset(ChannelNumber number) const {

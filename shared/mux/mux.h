@@ -4,8 +4,8 @@
 #include "shared/mux/frame.h"
 #include "shared/mux/frame_writer.h"
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,8 +26,9 @@ struct MuxLimits {
   constexpr std::size_t kept_for_channels() const { return received / 4; }
 };
 
-// A channel's window. Asked whenever the reader has used up half of it; gives the window it wants from now on. Mux
-// holds it to the limits. The caller may measure time around it; Mux has no clock.
+// A channel's window. Asked whenever the reader has used up half of it, or an eighth of a large one (more than 2 MiB);
+// gives the window it wants from now on. Mux holds it to the limits. The caller may measure time around it; Mux has no
+// clock.
 struct WindowUse {
   ChannelNumber channel = 0;
   std::uint32_t window = 0;
@@ -110,6 +111,7 @@ class Mux {
   void take_offered(ChannelNumber channel, std::span<const std::span<const std::byte>> payloads, std::size_t taken);
   // True when read() would give bytes, an end or a reason.
   bool readable(ChannelNumber channel) const;
+  bool has_finished(ChannelNumber channel) const;  // the peer, whatever is still to be read
   // The peer's reset, also when bytes before it are still to be read.
   std::optional<PeerReset> peer_reset(ChannelNumber channel) const;
   // Breaks off both directions, unless they have ended. What waits to be sent goes or not as `unsent` says, and always
@@ -176,7 +178,7 @@ class Mux {
   FrameReader reader_;
   FrameWriter writer_;
   Channels channels_;
-  std::deque<ChannelNumber> blocked_;  // in the order they were cut short
+  std::list<ChannelNumber> blocked_;  // in the order they were cut short
   std::uint32_t peer_window_ = 0;
   ChannelNumber next_own_;
   ChannelNumber last_peer_ = 0;

@@ -12,9 +12,9 @@
 namespace sallyport::mux {
 
 // Windows that follow the line: a channel gets room for thrice what its reader took within the last round trip, so that
-// the line or the reader sets the pace and not the window. Thrice, because credit goes out when half a window is used
-// up (docs/protocol.md P6.4): a channel that only its window limits may carry little more than half of it in a round
-// trip. A window at most doubles within a round trip. It halves when a quarter of it would do, so that
+// the line or the reader sets the pace and not the window. Thrice, because credit of a small window goes out when half
+// of it is used up (docs/protocol.md P6.4): a channel that only its window limits may carry little more than half of it
+// in a round trip. A window at most doubles within a round trip. It halves when a quarter of it would do, so that
 // channels that stopped using theirs give it back to others. Mux holds it to the limits. Without a measured round trip
 // nothing changes. No clock of its own; not thread-safe.
 class WindowGrowth {

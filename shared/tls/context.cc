@@ -12,6 +12,7 @@ constexpr auto kGroups = "X25519:P-256";
 constexpr auto kSignatures = "ECDSA+SHA256";
 constexpr std::uint64_t kOptions =
     SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE;
+constexpr std::size_t kReadBuffer = 66u << 10;  // four records; only while there is something in it
 constexpr std::uint64_t kModes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN;
 constexpr int kSecurityLevel = 2;  // 112 bits and up
 constexpr long kMaxPeerChainBytes = 32 << 10;
@@ -32,6 +33,7 @@ Result<SslContextOwner> hardened_context(const SSL_METHOD* method) {
   SSL_CTX_set_mode(ssl, kModes);
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_read_ahead(ssl, 1);
+  SSL_CTX_set_default_read_buffer_len(ssl, kReadBuffer);
   SSL_CTX_set_max_cert_list(ssl, kMaxPeerChainBytes);
   SSL_CTX_set_cert_verify_callback(ssl, on_peer_chain, nullptr);
   SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
@@ -84,6 +86,7 @@ Result<SslContextOwner> carrier_context() {
   SSL_CTX_set_mode(ssl, kModes);
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_read_ahead(ssl, 1);
+  SSL_CTX_set_default_read_buffer_len(ssl, kReadBuffer);
   SSL_CTX_set_max_cert_list(ssl, kMaxShownChainBytes);
   SSL_CTX_set_cert_verify_callback(ssl, on_peer_chain, nullptr);
   SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
@@ -94,15 +97,27 @@ Result<SslContextOwner> carrier_context() {
 
 Result<ServerContext> make_server_context(const ServerSettings& settings, const Clock& clock) {
   SP_TRY(auto context, hardened_context(TLS_server_method()));
-  SP_CHECK(show(context.get(), {&settings.certificate, 1}, settings.key));
+  const auto& before = settings.predecessor;
+  std::vector<crypto::Certificate> chain{settings.certificate};
+  if (before) chain.push_back(before->cross);
+  SP_CHECK(show(context.get(), chain, settings.key));
   SP_CHECK(trust(context.get(), settings.root));
+  if (before) SP_CHECK(crypto::check_succession(*before, settings.root));
+  if (before) SP_CHECK(trust(context.get(), before->root));
   if (!settings.certificate.signed_by(settings.root)) {
     return fail(Errc::invalid, "the server certificate is not issued by the root");
   }
   SSL_CTX_set_client_hello_cb(context.get(), on_client_hello, nullptr);
   SSL_CTX_set_alpn_select_cb(context.get(), on_alpn, nullptr);
-  return ServerContext(std::make_shared<ContextCore>(ContextCore{
-      Role::server, clock, std::move(context), make_engine_bio_method(), settings.trust_domain, settings.root, {}}));
+  return ServerContext(std::make_shared<ContextCore>(ContextCore{Role::server,
+                                                                 clock,
+                                                                 std::move(context),
+                                                                 make_engine_bio_method(),
+                                                                 settings.trust_domain,
+                                                                 settings.root,
+                                                                 {},
+                                                                 std::make_unique<KnownChains>(),
+                                                                 before ? std::optional(before->root) : std::nullopt}));
 }
 
 Result<ClientContext> make_link_client_context(const LinkClientSettings& settings, const Clock& clock) {

@@ -2,10 +2,12 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/result.h"
+#include "shared/crypto/ca.h"
 #include "shared/crypto/key.h"
 #include "shared/crypto/x509.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,7 @@ struct ContextCore;
 
 // What one side of a session demands and shows. Immutable and cheap to copy; sessions keep the context they began with,
 // so a renewed certificate is a new context for later sessions. `Clock` must outlive every copy; it judges validity.
+// A server's remembers which chains it has verified: all copies of one belong to one thread.
 //
 // All of them: TLS 1.2 and 1.3 only, ECDHE with AES-GCM or ChaCha20-Poly1305, P-256 certificates, the server's order.
 // No renegotiation, compression, tickets, resumption or early data.
@@ -44,8 +47,11 @@ class ClientContext {
 struct ServerSettings {
   crypto::Certificate certificate;  // issued by `root`
   const crypto::PrivateKey& key;    // used during the call only
-  crypto::Certificate root;         // the one trust anchor for agents
+  crypto::Certificate root;         // the trust anchor for agents
   std::string trust_domain;         // of the agents
+  // While a root takes over from another: agents of both are welcome, and those that trust the old one are shown what
+  // it says of `root`.
+  std::optional<crypto::Predecessor> predecessor = {};
 };
 
 // The relay's side of kLinkProtocol and kEnrolProtocol, chosen by the client's ALPN before a certificate is asked for.

@@ -2,6 +2,7 @@
 
 #include "shared/crypto/openssl.h"
 #include "shared/tls/context.h"
+#include "shared/tls/known_chains.h"
 #include "shared/tls/peer_identity.h"
 
 #include <openssl/ssl.h>
@@ -23,10 +24,12 @@ struct ContextCore {
   Role role;
   const Clock& clock;
   SslContextOwner ssl;
-  BioMethodOwner bio_method;                     // of the engine
-  std::string trust_domain = {};                 // server
-  std::optional<crypto::Certificate> root = {};  // server: shown to agents that enrol
-  crypto::Digest root_pin = {};                  // enrol_client
+  BioMethodOwner bio_method;                         // of the engine
+  std::string trust_domain = {};                     // server
+  std::optional<crypto::Certificate> root = {};      // server: shown to agents that enrol
+  crypto::Digest root_pin = {};                      // enrol_client
+  std::unique_ptr<KnownChains> known = {};           // server
+  std::optional<crypto::Certificate> old_root = {};  // server: as `root`
 };
 
 // What one handshake learns; the callbacks find it through the SSL object's application data.
@@ -37,6 +40,7 @@ struct HandshakeNotes {
   std::optional<Refusal> refusal = {};  // the first reason, more exact than the alert
   std::vector<crypto::Certificate> chain = {};
   std::optional<PeerIdentity> agent = {};
+  std::string expired = {};  // server: what is to be said of a certificate whose time is over
 
   void refuse(std::string_view reason, Errc code, std::string message) {
     if (!refusal) refusal = Refusal{reason, Error{code, std::move(message)}};

@@ -68,7 +68,10 @@ TlsEngine::TlsEngine(std::shared_ptr<const ContextCore> core, std::string host, 
 TlsEngine::Step TlsEngine::handshake() {
   ERR_clear_error();
   const int outcome = SSL_do_handshake(ssl_.get());
-  if (outcome == 1) return agreed_on_protocol() ? Step::done : Step::failed;
+  if (outcome == 1) {
+    if (core_->role == Role::server) drop_shown_chain();
+    return agreed_on_protocol() ? Step::done : Step::failed;
+  }
   if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ) return Step::want_input;
   auto why = take_handshake_refusal(last_input_ == RawInput::Status::end || last_input_ == RawInput::Status::failed);
   if (why.reason == reason::kRefusedByPeer) why.error = with_own_validity(std::move(why.error));
@@ -82,6 +85,12 @@ Error TlsEngine::with_own_validity(Error error) const {
   if (error.code != Errc::unauthenticated || own == nullptr) return error;
   error.message += fmt::format("; ours is {}", validity(crypto::Certificate::share(own), core_->clock));
   return error;
+}
+
+// What the agent sent above its own certificate: OpenSSL would hold it as long as the session lives.
+void TlsEngine::drop_shown_chain() {
+  auto* shown = SSL_get_peer_cert_chain(ssl_.get());
+  while (shown != nullptr && sk_X509_num(shown) > 0) X509_free(sk_X509_pop(shown));
 }
 
 bool TlsEngine::agreed_on_protocol() {

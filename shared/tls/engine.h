@@ -18,7 +18,7 @@ class RawSource {
   virtual RawInput read_raw(std::span<std::byte> into) = 0;
 };
 
-inline constexpr std::size_t kWritePiece = 64u << 10;
+inline constexpr std::size_t kWritePiece = 128u << 10;
 inline constexpr std::size_t kMaxAnswers = 64u << 10;
 
 // One TLS session as a state machine: pulls from `source`, leaves what must be sent in output(). No IO, no waiting. Not
@@ -57,6 +57,7 @@ class TlsEngine {
   Error broken(int outcome);
   Error with_own_validity(Error error) const;
   bool agreed_on_protocol();
+  void drop_shown_chain();
 
   std::shared_ptr<const ContextCore> core_;
   HandshakeNotes notes_;

@@ -2,6 +2,7 @@
 
 #include "shared/async/timeout.h"
 #include "shared/tls/engine.h"
+#include "shared/tls/operation.h"
 
 #include <algorithm>
 #include <utility>
@@ -14,19 +15,6 @@ namespace {
 
 constexpr std::size_t kReadSize = 16u << 10;
 constexpr std::chrono::seconds kLinger{1};  // for an alert to reach the peer
-
-Error cancelled() { return {Errc::cancelled, "the stream was closed or the operation cancelled"}; }
-
-class Busy {
- public:
-  explicit Busy(bool& flag) : flag_(flag) { flag_ = true; }
-  ~Busy() { flag_ = false; }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-
- private:
-  bool& flag_;
-};
 
 // Shared by a stream and its operations under way, so that the owner may die first.
 struct Nested final : RawSource {

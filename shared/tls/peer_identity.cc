@@ -36,7 +36,7 @@ std::expected<PeerIdentity, Refusal> check_agent_chain(std::span<const crypto::C
         reason::kWrongOrganisation,
         fmt::format("the certificate names {} but was issued by the CA of \"{}\"", id->org.value, chain[1].subject()));
   }
-  return PeerIdentity{*std::move(id), leaf.serial(), leaf};
+  return PeerIdentity{*std::move(id), leaf.serial(), leaf.key_pin(), chain[2].key_pin()};
 }
 
 }  // namespace sallyport::tls

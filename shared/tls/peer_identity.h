@@ -15,8 +15,9 @@ namespace sallyport::tls {
 // revoked, generation current) it checks after the handshake.
 struct PeerIdentity {
   crypto::SpiffeId id;
-  std::string serial;  // of the leaf, as Certificate::serial() writes it
-  crypto::Certificate certificate;
+  std::string serial;        // of the leaf, as Certificate::serial() writes it
+  crypto::Digest key;        // the leaf's Certificate::key_pin()
+  crypto::Digest root = {};  // pin of the root above it
 };
 
 // Judges a chain (leaf first, root last) that OpenSSL has already built and verified: the leaf is an end entity for

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "shared/base/result.h"
+#include "shared/crypto/spiffe.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,12 +37,19 @@ inline constexpr std::string_view kOldGeneration = "tls.old_generation";
 inline constexpr std::string_view kUnavailable = "tls.unavailable";  // could not be checked
 }  // namespace reason
 
+// Whose certificate was shown. That the other side holds its key is not proved.
+struct ShownAgent {
+  crypto::SpiffeId id;
+  std::string serial;
+};
+
 struct Refusal {
   std::string_view reason;  // one of the codes above
   Error error;              // for the log: what was wrong with which certificate
   // Clients: who issued the server's certificate, when that was the fault; whoever inspects TLS on the way is named
   // here.
   std::string issuer = {};
+  std::optional<ShownAgent> agent = {};  // servers: when the end of the certificate's time is all that is wrong with it
 };
 
 }  // namespace sallyport::tls

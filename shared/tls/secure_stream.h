@@ -19,8 +19,8 @@ struct SessionFacts {
   std::string version;                          // "TLSv1.3"
   std::string cipher;                           // "TLS_AES_128_GCM_SHA256"
   std::string protocol;                         // the ALPN name both agreed on
-  std::vector<crypto::Certificate> peer_chain;  // verified, leaf first, root last; empty when the peer showed none.
-                                                // Behind a carrier context: as shown, verified by nobody
+  std::vector<crypto::Certificate> peer_chain;  // on clients: verified, leaf first, root last. Behind a carrier
+                                                // context: as shown, verified by nobody
   std::optional<PeerIdentity> agent;            // on the relay's end of a link
 };
 

@@ -2,6 +2,7 @@
 
 #include "shared/async/timeout.h"
 #include "shared/tls/engine.h"
+#include "shared/tls/operation.h"
 #include "shared/tls/socket.h"
 
 #include <boost/asio/buffer.hpp>
@@ -15,10 +16,9 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::size_t kTurn = 128u << 10;   // bytes before other work of the loop gets its turn
+constexpr std::size_t kTurn = 256u << 10;   // bytes before other work of the loop gets its turn
 constexpr std::chrono::seconds kLinger{1};  // for an alert to reach the peer
 
-Error cancelled() { return {Errc::cancelled, "the stream was closed or the operation cancelled"}; }
 Error broke(const boost::system::error_code& why) {
   return {Errc::unavailable, "the connection broke: " + why.message()};
 }
@@ -55,17 +55,6 @@ struct TlsStream::Impl final : RawSource {
 namespace {
 
 using Shared = std::shared_ptr<TlsStream::Impl>;
-
-class Busy {
- public:
-  explicit Busy(bool& flag) : flag_(flag) { flag_ = true; }
-  ~Busy() { flag_ = false; }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-
- private:
-  bool& flag_;
-};
 
 awaitable<Result<void>> wait_for(Shared self, asio::socket_base::wait_type what) {
   if (self->closed || co_await was_cancelled()) co_return std::unexpected(cancelled());

@@ -17,8 +17,8 @@ namespace sallyport::tls {
 
 // TLS over one connected TCP socket, which it owns. Belongs to the socket's executor: use it there only. One read and
 // one write may be under way at a time. A read gives as many records as have arrived and fit; large writes leave in
-// pieces of 64 KiB, and no record holds bytes of two pieces of write_pieces(). A stream that was always ready gives way
-// to other work of its loop every 128 KiB.
+// pieces of 128 KiB, and no record holds bytes of two pieces of write_pieces(). A stream that was always ready gives
+// way to other work of its loop every 256 KiB.
 //
 // read_some: 0 after the peer's close_notify; Errc::unavailable when the connection ended without one (truncation) or
 // broke; Errc::unauthenticated when the peer refused with an alert (with TLS 1.3 an agent learns here that the relay

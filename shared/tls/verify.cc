@@ -147,11 +147,63 @@ int naming_issuer(X509_STORE_CTX* store, HandshakeNotes& notes, int accepted) {
   return accepted;
 }
 
+// Of everything that was sent, in its order.
+crypto::Digest shown_chain(X509_STORE_CTX* store) {
+  crypto::Sha256 digest;
+  auto* sent = X509_STORE_CTX_get0_untrusted(store);
+  for (int i = 0; i < sk_X509_num(sent); ++i) {
+    const auto der = crypto::Certificate::share(sk_X509_value(sent, i)).der();
+    const std::uint64_t size = der.size();
+    digest.update(std::as_bytes(std::span(&size, 1)));
+    digest.update(der);
+  }
+  return digest.finish();
+}
+
+// Nobody asks for the chain again, and OpenSSL would hold it as long as the session lives.
+void drop_built_chain(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  notes.chain.clear();
+  X509_STORE_CTX_set0_verified_chain(store, nullptr);
+}
+
+HandshakeNotes& notes_of(X509_STORE_CTX* store) {
+  return HandshakeNotes::of(
+      static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())));
+}
+
+// A leaf whose time is over is looked at to the end, so that whoever came is named: verify_agent() refuses it then.
+int on_agent_fault(int fine, X509_STORE_CTX* store) {
+  const bool over =
+      X509_STORE_CTX_get_error(store) == X509_V_ERR_CERT_HAS_EXPIRED && X509_STORE_CTX_get_error_depth(store) == 0;
+  if (fine == 1 || !over) return fine;
+  auto& notes = notes_of(store);
+  notes.expired = describe(store, notes.core.clock);
+  return 1;
+}
+
+int refuse_expired(X509_STORE_CTX* store, HandshakeNotes& notes, const PeerIdentity& agent) {
+  notes.refuse(reason::kExpired, Errc::unauthenticated, notes.expired);
+  notes.refusal->agent = ShownAgent{agent.id, agent.serial};
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+  return 0;
+}
+
 int verify_agent(X509_STORE_CTX* store, HandshakeNotes& notes) {
+  auto& known = *notes.core.known;
+  const auto shown = shown_chain(store);
+  if (auto agent = known.find(shown, notes.core.clock.wall())) {
+    notes.agent = *std::move(agent);
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+  }
+  X509_STORE_CTX_set_verify_cb(store, on_agent_fault);
   if (verify_chain(store, notes) != 1) return 0;
   auto agent = check_agent_chain(notes.chain, notes.core.trust_domain);
   if (!agent) return refuse(store, notes, std::move(agent).error());
+  if (!notes.expired.empty()) return refuse_expired(store, notes, *agent);
+  known.remember(shown, *agent, validity_of(notes.chain));
   notes.agent = *std::move(agent);
+  drop_built_chain(store, notes);
   return 1;
 }
 
@@ -161,6 +213,12 @@ int note_shown(X509_STORE_CTX* store, HandshakeNotes& notes) {
   for (int i = 0; i < sk_X509_num(sent); ++i) notes.chain.push_back(crypto::Certificate::share(sk_X509_value(sent, i)));
   X509_STORE_CTX_set_error(store, X509_V_OK);
   return 1;
+}
+
+// After the cross certificate: whoever pins the old root builds its chain by the first that fits.
+bool show_roots(SSL* ssl, const ContextCore& core) {
+  if (!core.root || SSL_add1_chain_cert(ssl, core.root->native()) != 1) return false;
+  return !core.old_root || SSL_add1_chain_cert(ssl, core.old_root->native()) == 1;
 }
 
 }  // namespace
@@ -173,8 +231,7 @@ int on_client_hello(SSL* ssl, int* alert, void*) {
     notes.protocol = kLinkProtocol;  // the context's own demand of a certificate stands
     return SSL_CLIENT_HELLO_SUCCESS;
   }
-  const auto& root = notes.core.root;
-  if (offers(kEnrolProtocol) && root && SSL_add1_chain_cert(ssl, root->native()) == 1) {
+  if (offers(kEnrolProtocol) && show_roots(ssl, notes.core)) {
     notes.protocol = kEnrolProtocol;
     SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
     return SSL_CLIENT_HELLO_SUCCESS;
@@ -194,8 +251,7 @@ int on_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_length, cons
 }
 
 int on_peer_chain(X509_STORE_CTX* store, void*) {
-  const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto& notes = HandshakeNotes::of(ssl);
+  auto& notes = notes_of(store);
   const auto now = unix_ms(notes.core.clock.wall()) / 1000;
   X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(now));
   switch (notes.core.role) {

@@ -37,7 +37,7 @@ class Join {
         timer_(on),
         tasks_(on, [this](const auto& task, const auto& why) { end(SpliceEnd::failed, task + ": " + why); }) {}
 
-  asio::awaitable<SpliceOutcome> run(SpliceStop* stop);
+  asio::awaitable<SpliceOutcome> run(JoinStop* stop);
 
  private:
   asio::awaitable<void> carry(Way& way);
@@ -56,8 +56,8 @@ class Join {
   TaskGroup tasks_;
 };
 
-asio::awaitable<SpliceOutcome> Join::run(SpliceStop* stop) {
-  const SpliceStop::Ear ear(stop, timer_);
+asio::awaitable<SpliceOutcome> Join::run(JoinStop* stop) {
+  const JoinStop::Ear ear(stop, timer_);
   tasks_.spawn("client to target", carry(in_));
   tasks_.spawn("target to client", carry(out_));
   tasks_.spawn("watch over the client", watch(in_));
@@ -152,8 +152,21 @@ void Join::close(const SpliceOutcome& outcome) {
 
 }  // namespace
 
+void JoinStop::request() {
+  requested_ = true;
+  if (timer_) timer_->cancel();
+}
+
+JoinStop::Ear::Ear(JoinStop* stop, asio::steady_timer& timer) : stop_(stop) {
+  if (stop_) stop_->timer_ = &timer;
+}
+
+JoinStop::Ear::~Ear() {
+  if (stop_) stop_->timer_ = nullptr;
+}
+
 asio::awaitable<SpliceOutcome> join(link::Channel& client, link::Channel& target, Flow& flow, SpliceLimits limits,
-                                    SpliceStop* stop) {
+                                    JoinStop* stop) {
   Join work(co_await asio::this_coro::executor, client, target, flow, limits);
   co_return co_await work.run(stop);
 }

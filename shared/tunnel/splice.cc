@@ -1,13 +1,16 @@
 #include "shared/tunnel/splice.h"
 
+#include "shared/async/event.h"
 #include "shared/async/socket_options.h"
-#include "shared/async/timeout.h"
 #include "shared/base/text.h"
 #include "shared/tunnel/pacer.h"
 
 #include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <array>
@@ -52,25 +55,22 @@ struct PendingError {
   void resize(const Protocol&, std::size_t) {}
 };
 
-// One connection. Socket and channel call back here when something can be moved; run() waits for the end and for what
-// time brings. Callbacks under way keep it alive, and do nothing once it is closed.
-class Splice final : public link::ChannelWatcher, public std::enable_shared_from_this<Splice> {
+// One connection. Socket, channel and timer call back here; a callback under way keeps it alive, and does nothing once
+// it is closed. There is a timer only while time can bring something.
+class Splice final : public Carriage, private link::ChannelWatcher, public std::enable_shared_from_this<Splice> {
  public:
-  Splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits)
+  Splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits, OnSpliceEnd on_end)
       : socket_(socket),
         channel_(channel),
         flow_(flow),
         limits_(limits),
         in_{Pacer(limits.bytes_per_second)},
         out_{Pacer(limits.bytes_per_second)},
-        timer_(socket.get_executor()) {}
+        on_end_(std::move(on_end)) {}
 
-  static asio::awaitable<SpliceOutcome> run(std::shared_ptr<Splice> self, SpliceStop* stop);
-
-  std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override;
-  void on_readable() override { move_out(); }
-  void on_writable() override { move_in(); }
-  void on_broken() override;
+  void begin();
+  void stop() override;
+  void fail(std::string why) { end(SpliceEnd::failed, std::move(why)); }
 
  private:
   struct Direction {
@@ -80,17 +80,19 @@ class Splice final : public link::ChannelWatcher, public std::enable_shared_from
     bool posted = false;   // goes on when others have had their turn
     bool waiting = false;  // for the socket
   };
-  struct Closing {  // however the coroutine ends
-    Splice& splice;
-    ~Closing() {
-      splice.closed_ = true;
-      splice.channel_.watch(nullptr);
-    }
-  };
+
+  std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override { return take(bytes, 0); }
+  std::size_t on_last_bytes(std::span<const std::span<const std::byte>> bytes) override {
+    return take(bytes, more_follows());
+  }
+  void on_readable() override { move_out(); }
+  void on_writable() override { move_in(); }
+  void on_broken() override;
 
   void move_in();   // socket to channel
   void move_out();  // channel to socket
-  std::size_t write_socket(std::span<const asio::const_buffer> bytes);
+  std::size_t take(std::span<const std::span<const std::byte>> bytes, tcp::socket::message_flags how);
+  std::size_t write_socket(std::span<const asio::const_buffer> bytes, tcp::socket::message_flags how);
   bool is_idle(const Direction& direction) const;
   bool holds(Direction& direction, std::size_t moved);
   void go_on_later(Direction& direction, void (Splice::*move)());
@@ -98,19 +100,19 @@ class Splice final : public link::ChannelWatcher, public std::enable_shared_from
   void watch_for_reset();
   void look_for_reset();
 
-  Result<void> prepare_socket();
   void socket_input_ended(error_code why);
   void socket_failed(error_code why);
   void channel_output_ended();
   void channel_failed(const Error& why);
   void direction_ended(Direction& direction);
   void end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code = std::nullopt);
-  void close(const SpliceOutcome& outcome);
+  bool has_arrived();
+  void close();
 
   SteadyTime idle_until() const;
   SteadyTime next_look() const;
+  void look_in_time();
   void look_at_time();
-  void look_sooner() { timer_.cancel(); }
 
   tcp::socket& socket_;
   link::Channel& channel_;
@@ -121,66 +123,36 @@ class Splice final : public link::ChannelWatcher, public std::enable_shared_from
   SteadyTime urgent_until_ = SteadyTime::max();
   SteadyTime socket_until_ = SteadyTime::max();   // what came before its reset has to be through
   SteadyTime channel_until_ = SteadyTime::max();  // the same for the channel's
+  SteadyTime wakes_at_ = SteadyTime::max();       // the timer
   bool watching_ = false;                         // for a reset that no read or write would see
+  bool over_ = false;                             // what is left is to close it, when its last bytes have arrived
   bool closed_ = false;
   error_code socket_error_;  // the first one: the system tells it once
-  std::optional<SpliceOutcome> outcome_;
-  asio::steady_timer timer_;
+  SpliceOutcome outcome_;    // once it is over
+  std::unique_ptr<asio::steady_timer> timer_;
+  OnSpliceEnd on_end_;
 };
 
-// What a reset discards has not arrived.
-asio::awaitable<void> await_arrival(tcp::socket& socket, SteadyTime until) {
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  until = std::min(until, steady_now() + kLastBytes);
+void Splice::begin() {
   error_code bad;
-  while (!bad && cancellation.cancelled() == asio::cancellation_type::none && steady_now() < until &&
-         unacknowledged(socket).value_or(0) > 0) {
-    co_await sleep_for(kLook);
-    PendingError pending;
-    socket.get_option(pending, bad);
-    if (pending.number != 0) co_return;
-  }
+  socket_.non_blocking(true, bad);
+  if (bad) return end(SpliceEnd::socket_broken, bad.message());
+  channel_.watch(this);
+  if (channel_.broken()) on_broken();
+  move_out();
+  move_in();
+  look_in_time();
 }
 
-asio::awaitable<SpliceOutcome> Splice::run(std::shared_ptr<Splice> self, SpliceStop* stop) {
-  const Closing closing{*self};
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  const SpliceStop::Ear ear(stop, self->timer_);
-  if (const auto ready = self->prepare_socket(); !ready) self->end(SpliceEnd::socket_broken, ready.error().message);
-  self->channel_.watch(self.get());
-  if (self->channel_.broken()) self->on_broken();
-  self->move_out();
-  self->move_in();
-  while (!self->outcome_ && cancellation.cancelled() == asio::cancellation_type::none && !ear.heard()) {
-    self->timer_.expires_at(self->next_look());
-    co_await self->timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-    self->look_at_time();
-  }
-  auto outcome =
-      self->outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
-  if (outcome.end == SpliceEnd::channel_broken && !self->socket_error_)
-    co_await await_arrival(self->socket_, self->channel_until_);
-  self->close(outcome);
-  co_await asio::this_coro::throw_if_cancelled(throws);
-  co_return outcome;
-}
-
-// Urgent bytes are carried as ordinary ones, so that none is lost. Whatever ends this process before both directions
-// have ended must not look like their end.
-Result<void> Splice::prepare_socket() {
-  error_code ignored;
-  socket_.set_option(tcp::no_delay(true), ignored);
-  socket_.set_option(tcp::socket::out_of_band_inline(true), ignored);
-  socket_.non_blocking(true, ignored);
-  SP_CHECK(set_closing(socket_, sallyport::Closing::by_reset));
-  return set_keep_alive(socket_, kKeepAlive);
+void Splice::stop() {
+  if (closed_) return;
+  if (!over_) outcome_ = {SpliceEnd::stopped, std::nullopt, "it was stopped on this side"};
+  over_ = true;
+  close();
 }
 
 bool Splice::is_idle(const Direction& direction) const {
-  return !closed_ && !outcome_ && !direction.over && !direction.posted && !direction.waiting &&
-         direction.held_until <= steady_now();
+  return !over_ && !direction.over && !direction.posted && !direction.waiting && direction.held_until <= steady_now();
 }
 
 void Splice::move_in() {
@@ -197,7 +169,8 @@ void Splice::move_in() {
     flow_.to_channel += count;
     channel_.commit(count);
     if (holds(in_, count)) return watch_for_reset();
-    if (count < room->size) return wait_for(in_, tcp::socket::wait_read, &Splice::move_in);
+    const bool may_be_all = flow_.to_channel == count && flow_.from_channel > 0;  // an answer: its end goes with it
+    if (count < room->size && !may_be_all) return wait_for(in_, tcp::socket::wait_read, &Splice::move_in);
     moved += count;
     if (moved >= kTurn / 2) return go_on_later(in_, &Splice::move_in);
   }
@@ -210,7 +183,7 @@ void Splice::move_out() {
     if (!*bytes) return;  // on_bytes() and on_readable() go on
     if ((*bytes)->empty()) return channel_output_ended();
     const asio::const_buffer next((*bytes)->data(), out_.pace.chunk((*bytes)->size()));
-    const auto count = write_socket({&next, 1});
+    const auto count = write_socket({&next, 1}, 0);
     channel_.consume(count);
     moved += count;
     if (holds(out_, count)) return;
@@ -218,22 +191,22 @@ void Splice::move_out() {
   }
 }
 
-std::size_t Splice::on_bytes(std::span<const std::span<const std::byte>> bytes) {
+std::size_t Splice::take(std::span<const std::span<const std::byte>> bytes, tcp::socket::message_flags how) {
   if (!is_idle(out_)) return 0;
   if (out_.pace.limits()) {
     go_on_later(out_, &Splice::move_out);
     return 0;
   }
-  std::array<asio::const_buffer, 8> buffers;
+  std::array<asio::const_buffer, kMostPieces> buffers;
   const auto count = std::min(bytes.size(), buffers.size());
   for (std::size_t i = 0; i < count; ++i) buffers[i] = asio::buffer(bytes[i].data(), bytes[i].size());
-  return write_socket(std::span(buffers).first(count));
+  return write_socket(std::span(buffers).first(count), count == bytes.size() ? how : 0);
 }
 
 // What the socket does not take goes when it does.
-std::size_t Splice::write_socket(std::span<const asio::const_buffer> bytes) {
+std::size_t Splice::write_socket(std::span<const asio::const_buffer> bytes, tcp::socket::message_flags how) {
   error_code bad;
-  const auto count = socket_.write_some(bytes, bad);
+  const auto count = socket_.send(bytes, how, bad);
   if (count > 0) last_byte_ = steady_now();
   flow_.from_channel += count;
   if (bad && bad != asio::error::would_block) {
@@ -249,13 +222,13 @@ bool Splice::holds(Direction& direction, std::size_t moved) {
   if (!direction.pace.limits()) return false;
   direction.held_until = direction.pace.spend(moved, last_byte_);
   if (direction.held_until <= last_byte_) return false;
-  look_sooner();
+  look_in_time();
   return true;
 }
 
 void Splice::go_on_later(Direction& direction, void (Splice::*move)()) {
   direction.posted = true;
-  asio::post(timer_.get_executor(), [self = shared_from_this(), &direction, move] {
+  asio::post(socket_.get_executor(), [self = shared_from_this(), &direction, move] {
     direction.posted = false;
     (*self.*move)();
   });
@@ -271,7 +244,7 @@ void Splice::wait_for(Direction& direction, tcp::socket::wait_type what, void (S
 
 // While nobody waits for bytes: with the client's half closed, without credit, or held by the pace.
 void Splice::watch_for_reset() {
-  if (watching_ || closed_ || outcome_ || socket_error_) return;
+  if (watching_ || over_ || socket_error_) return;
   watching_ = true;
   socket_.async_wait(tcp::socket::wait_error, [self = shared_from_this()](error_code) {
     self->watching_ = false;
@@ -280,7 +253,7 @@ void Splice::watch_for_reset() {
 }
 
 void Splice::look_for_reset() {
-  if (closed_ || outcome_ || socket_error_) return;
+  if (over_ || socket_error_) return;
   PendingError pending;
   error_code bad;
   socket_.get_option(pending, bad);
@@ -289,7 +262,7 @@ void Splice::look_for_reset() {
   if (out_.over) return;  // both sides have closed: what is left, move_in() reads
   watching_ = true;
   urgent_until_ = steady_now() + kUrgent;
-  look_sooner();
+  look_in_time();
 }
 
 SteadyTime Splice::idle_until() const {
@@ -297,22 +270,39 @@ SteadyTime Splice::idle_until() const {
 }
 
 SteadyTime Splice::next_look() const {
-  auto at = std::min({idle_until(), urgent_until_, socket_until_, channel_until_});
   const auto now = steady_now();
+  if (over_) return now + kLook;
+  auto at = std::min({idle_until(), urgent_until_, socket_until_, channel_until_});
   for (const auto* direction : {&in_, &out_}) {
     if (direction->held_until > now) at = std::min(at, direction->held_until);
   }
   return at;
 }
 
+// Sees to it that look_at_time() is called when there is something to look at.
+void Splice::look_in_time() {
+  const auto at = closed_ ? SteadyTime::max() : next_look();
+  if (at >= wakes_at_) return;
+  if (!timer_) timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
+  wakes_at_ = at;
+  timer_->expires_at(at);
+  timer_->async_wait([self = shared_from_this()](error_code cancelled) {
+    if (cancelled || self->closed_) return;
+    self->wakes_at_ = SteadyTime::max();
+    self->look_at_time();
+    self->look_in_time();
+  });
+}
+
 void Splice::look_at_time() {
   const auto now = steady_now();
-  if (now >= idle_until()) end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
-  if (now >= socket_until_) end(SpliceEnd::socket_broken, socket_error_.message());
-  if (now >= channel_until_) {
-    const auto why = channel_.broken();
-    channel_failed(why.value_or(Error{}));
+  if (over_) {
+    if (has_arrived()) close();
+    return;
   }
+  if (now >= idle_until()) return end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
+  if (now >= socket_until_) return end(SpliceEnd::socket_broken, socket_error_.message());
+  if (now >= channel_until_) return channel_failed(channel_.broken().value_or(Error{}));
   if (now >= urgent_until_) {
     urgent_until_ = SteadyTime::max();
     watching_ = false;
@@ -324,10 +314,11 @@ void Splice::look_at_time() {
 }
 
 void Splice::on_broken() {
-  if (closed_ || outcome_) return;
-  channel_until_ = std::min(channel_until_, steady_now() + (out_.over ? std::chrono::seconds(0) : kLastBytes));
-  look_sooner();
+  if (over_) return;
+  channel_until_ = std::min(channel_until_, steady_now() + kLastBytes);
+  if (out_.over) return channel_failed(channel_.broken().value_or(Error{}));
   move_out();
+  look_in_time();
 }
 
 void Splice::socket_input_ended(error_code why) {
@@ -343,8 +334,8 @@ void Splice::socket_failed(error_code why) {
   if (why == asio::error::broken_pipe) why = asio::error::connection_reset;  // the same, after the client's end
   if (!socket_error_) socket_error_ = why;
   socket_until_ = std::min(socket_until_, steady_now() + kLastBytes);
-  look_sooner();
-  if (in_.over) end(SpliceEnd::socket_broken, socket_error_.message());
+  if (in_.over) return end(SpliceEnd::socket_broken, socket_error_.message());
+  look_in_time();
 }
 
 void Splice::channel_output_ended() {
@@ -361,26 +352,52 @@ void Splice::channel_failed(const Error& why) {
 
 void Splice::direction_ended(Direction& direction) {
   direction.over = true;
-  if (in_.over && out_.over) end(SpliceEnd::finished, "");
+  if (in_.over && out_.over) return end(SpliceEnd::finished, "");
+  if (auto why = channel_.broken(); why && out_.over) channel_failed(*why);  // it had to come after these bytes
 }
 
 void Splice::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code) {
-  if (outcome_) return;
-  outcome_ = SpliceOutcome{why, code, std::move(detail)};
-  look_sooner();
+  if (over_) return;
+  over_ = true;
+  outcome_ = {why, code, std::move(detail)};
+  if (why != SpliceEnd::channel_broken || socket_error_) return close();
+  channel_until_ = std::min(channel_until_, steady_now() + kLastBytes);
+  if (has_arrived()) return close();
+  look_in_time();
 }
 
-void Splice::close(const SpliceOutcome& outcome) {
+// What a reset of the socket discards has not arrived.
+bool Splice::has_arrived() {
+  PendingError pending;
+  error_code bad;
+  socket_.get_option(pending, bad);
+  return bad || pending.number != 0 || steady_now() >= channel_until_ || unacknowledged(socket_).value_or(0) == 0;
+}
+
+void Splice::close() {
   closed_ = true;
-  if (outcome.end == SpliceEnd::finished) {
-    (void)set_closing(socket_, sallyport::Closing::orderly);
-  } else if (outcome.end == SpliceEnd::socket_broken) {
-    channel_.reset(mux::ResetCode::broken, outcome.detail, mux::Unsent::send);
+  timer_.reset();
+  channel_.watch(nullptr);
+  if (outcome_.end == SpliceEnd::finished) {
+    (void)set_closing(socket_, Closing::orderly);
+  } else if (outcome_.end == SpliceEnd::socket_broken) {
+    channel_.reset(mux::ResetCode::broken, outcome_.detail, mux::Unsent::send);
   } else {
-    channel_.reset(mux::ResetCode::cancelled, outcome.detail);
+    channel_.reset(mux::ResetCode::cancelled, outcome_.detail);
   }
+  const auto executor = socket_.get_executor();
   error_code ignored;
   socket_.close(ignored);
+  asio::post(executor, [self = shared_from_this()] { self->on_end_(std::move(self->outcome_)); });
+}
+
+template <class Socket>
+Result<void> prepare_any(Socket& socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(tcp::socket::out_of_band_inline(true), ignored);
+  SP_CHECK(set_closing(socket, Closing::by_reset));
+  return set_keep_alive(socket, kKeepAlive);
 }
 
 }  // namespace
@@ -397,22 +414,35 @@ std::string_view to_string(SpliceEnd end) {
   return "unknown";
 }
 
-void SpliceStop::request() {
-  requested_ = true;
-  if (timer_) timer_->cancel();
+Result<void> prepare(tcp::socket& socket) { return prepare_any(socket); }
+Result<void> prepare(tcp::acceptor& listener) { return prepare_any(listener); }
+
+std::shared_ptr<Carriage> begin_splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits,
+                                       OnSpliceEnd on_end) {
+  auto splice = std::make_shared<Splice>(socket, channel, flow, limits, std::move(on_end));
+  try {
+    splice->begin();
+  } catch (const std::exception& fault) {
+    splice->fail(fault.what());
+  }
+  return splice;
 }
 
-SpliceStop::Ear::Ear(SpliceStop* stop, boost::asio::steady_timer& timer) : stop_(stop) {
-  if (stop_) stop_->timer_ = &timer;
-}
-
-SpliceStop::Ear::~Ear() {
-  if (stop_) stop_->timer_ = nullptr;
-}
-
-asio::awaitable<SpliceOutcome> splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits,
-                                      SpliceStop* stop) {
-  return Splice::run(std::make_shared<Splice>(socket, channel, flow, limits), stop);
+asio::awaitable<SpliceOutcome> splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits) {
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  std::optional<SpliceOutcome> outcome;
+  Event over(co_await asio::this_coro::executor);
+  const auto carriage = begin_splice(socket, channel, flow, limits, [&](SpliceOutcome why) {
+    outcome = std::move(why);
+    over.set();
+  });
+  while (!outcome) {
+    co_await over.wait();
+    carriage->stop();
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  co_return *std::move(outcome);
 }
 
 }  // namespace sallyport::tunnel

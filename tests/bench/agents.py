@@ -71,12 +71,12 @@ def link_all(agents, options):
     if (state := agents.state())["ready"] != agents.count:
         raise SystemExit(f"bench: agents lost their links while idle: {state}")
     private = {name: memory["Private_Dirty"] for name, memory in (("before", before), ("after", after))}
-    return {"agents": agents.count, "agent_KiB": (private["after"] - private["before"]) / agents.count, "private_MiB": private["after"] / 1024,
+    return {"agents": agents.count, "links": agents.links, "agent_KiB": (private["after"] - private["before"]) / agents.count, "private_MiB": private["after"] / 1024,
             "rss_MiB": after["Rss"] / 1024, "linked_s": linked_in, "link_cpu_ms": link_cpu * 1000 / agents.count,
             "idle_cpu_percent": cpu / options.settle * 100, "enrolled_s": agents.enrolment_seconds}
 
 
-COLUMNS = [("agents", "agents"), ("agent_KiB", "private KiB each"), ("private_MiB", "relay's private MiB"), ("rss_MiB", "resident MiB"), ("enrolled_s", "all enrolled, s"),
+COLUMNS = [("agents", "agents"), ("links", "links each"), ("agent_KiB", "private KiB each"), ("private_MiB", "relay's private MiB"), ("rss_MiB", "resident MiB"), ("enrolled_s", "all enrolled, s"),
            ("linked_s", "all linked, s"), ("link_cpu_ms", "CPU ms for each link"), ("idle_cpu_percent", "CPU % idle"), ("jobs_s", f"{JOBS} jobs, s"),
            ("handshakes_per_s", "handshakes/s"), ("handshakes_per_cpu_s", "for a CPU second")]
 
@@ -84,6 +84,7 @@ COLUMNS = [("agents", "agents"), ("agent_KiB", "private KiB each"), ("private_Mi
 def parse(words):
     parser = argparse.ArgumentParser(prog="./dev bench agents", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", nargs="?", type=int, help="how many agents (default 2000, with --quick 200)")
+    parser.add_argument("--links", type=int, default=1, choices=range(1, 5), help="of each agent (default 1; agents as they are installed keep 2)")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true", help="print markdown")
     options = parser.parse_args(words)
@@ -95,7 +96,7 @@ def parse(words):
 def main(programs, words):
     options = parse(words)
     space.raise_files()
-    agents = crowd.Crowd(programs, options.count)
+    agents = crowd.Crowd(programs, options.count, options.links)
     try:
         print(f"{options.count} agents enrolled", flush=True)
         figures = compare_handshakes(agents, options)

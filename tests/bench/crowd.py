@@ -24,8 +24,8 @@ steps:
 class Process:
     """One load process. It is told a line and answers a line."""
 
-    def __init__(self, program, count, enrolment_string):
-        self.process = subprocess.Popen([program, "crowd", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, program, count, links, enrolment_string):
+        self.process = subprocess.Popen([program, "crowd", str(count), str(links)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process.stdin.write(enrolment_string + "\n")
         self.process.stdin.flush()
 
@@ -47,10 +47,10 @@ class Process:
 
 
 class Crowd:
-    """`count` agents of group dc1, enrolled with one string. The relay is started, the agents are not linked yet."""
+    """`count` agents of group dc1 with so many links each, enrolled with one string. The relay is started, the agents are not linked yet."""
 
-    def __init__(self, programs, count):
-        self.count, self.processes = count, []
+    def __init__(self, programs, count, links=1):
+        self.count, self.links, self.processes = count, links, []
         self.world = World(programs, agents=())
         try:
             self.world.start("relay")
@@ -59,7 +59,7 @@ class Crowd:
             words = ["agent", "token", "create", "--group", "dc1", "--max-uses", str(count), "-o", "json"]
             string = json.loads(self.world.run("sallyport", *words))["enrolment_string"]
             for begin in range(0, count, IN_ONE_PROCESS):
-                self.processes.append(Process(self.world.bin / "bench_agents", min(IN_ONE_PROCESS, count - begin), string))
+                self.processes.append(Process(self.world.bin / "bench_agents", min(IN_ONE_PROCESS, count - begin), links, string))
             self.enrolment_seconds = self.wait_for("enrolled", count, 120 + count / 10)
         except BaseException:
             self.close()

@@ -56,7 +56,9 @@ def make_certificates(folder):
 
 class Tunnel:
     """One tunnel: `entrance` is a port of 127.0.0.1 that leads to `target`; between its halves lies a line of `round_trip_ms`. `wide_entrance` takes a thousand
-    connections at a time, where one link does not."""
+    connections at a time, where one link does not, or `most_channels`."""
+
+    most_channels = 1000
 
     def __init__(self, run, target):
         self.run, self.target = run, target
@@ -78,9 +80,9 @@ class Tunnel:
     def log_end(self):
         return (self.folder / "log").read_text(errors="replace")[-600:] if (self.folder / "log").exists() else "nothing"
 
-    def start(self, *words, kept=None):
+    def start(self, *words, kept=None, env=None):
         log = open(self.folder / "log", "ab")
-        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=env)
         (self.started if kept is None else kept).append(process)
         return process
 
@@ -345,7 +347,25 @@ class SallyportTunnel(Tunnel):
 
 @peer("sallyport")
 class Listener(SallyportTunnel):
-    pass
+    """A TCP port of the relay."""
+
+
+@peer("sallyport open")
+class Workstation(SallyportTunnel):
+    """A port of `sallyport tunnel open`, which carries each connection to the relay over one HTTPS upgrade: a TLS hop and a process more."""
+
+    most_channels = 120  # of the 128 that a session takes
+
+    def open(self):
+        super().open()
+        self.entrance = self.open_session("bench")
+        self.wide_entrance = self.open_session("wide")
+
+    def open_session(self, name):
+        port = free_port()
+        self.start(self.run.bin / "sallyport", "tunnel", "open", name, "--listen", f"127.0.0.1:{port}", env=self.world.env)
+        wait_port(port)
+        return port
 
 
 def missing(names):

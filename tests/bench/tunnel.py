@@ -19,7 +19,7 @@ from gates import VERDICT_HEAD, Gate, judge, medians, missed, number, table, ver
 
 MANY_CHANNELS = 1000
 PHASES = ["pin", "lat", "lat16", "loaded", "conn1", "conn16", "up1", "down1", "up8", "down8"]
-USUAL = ["direct", "HAProxy, plain", "nginx, mutual TLS", "HAProxy, mutual TLS", "ssh -R", "ssh -L", "stunnel", "yamux", "sallyport"]
+USUAL = ["direct", "HAProxy, plain", "nginx, mutual TLS", "HAProxy, mutual TLS", "ssh -R", "ssh -L", "stunnel", "yamux", "sallyport", "sallyport open"]
 FAR = ["ssh -R", "stunnel", "yamux", "sallyport"]  # over a long line
 
 COLUMNS = [("one_MBps", "1 channel MB/s"), ("eight_MBps", "8 channels"), ("one_cpu", "CPU s/GB, 1"), ("eight_cpu", "8"),
@@ -160,6 +160,8 @@ def open_channels(run, tunnel, count):
 
 def hold(run, tunnel, count):
     """Memory of channels that were used once and are idle, by what nine tenths of them add to the first tenth: of fresh processes, where nothing else comes and goes."""
+    count = min(count, tunnel.most_channels)
+
     def resident():
         time.sleep(2)
         return processes.memory(tunnel.wide_pids()).get("Pss", 0)

@@ -8,18 +8,16 @@ binary messages. That the proxy does read what is not protected is proved by a r
 gets no link, and says so.
 """
 import base64
-import hashlib
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
 from kill_loop import World, free_port  # noqa: E402
-from tunnels import EchoServer, cli, tunnel, wait_for, wait_linked  # noqa: E402
+from tunnels import EchoServer, cli, transfer, tunnel, wait_for, wait_linked  # noqa: E402
 
 TRANSFER = 16 << 20
 SEEN = '''
@@ -77,23 +75,6 @@ def is_tls(bytes_):
     return True
 
 
-def transfer(port):
-    block = os.urandom(1 << 20)
-    sent, got = hashlib.sha256(), hashlib.sha256()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-        def send():
-            for _ in range(TRANSFER >> 20):
-                client.sendall(block)
-                sent.update(block)
-            client.shutdown(socket.SHUT_WR)
-        sender = threading.Thread(target=send)
-        sender.start()
-        while data := client.recv(1 << 16):
-            got.update(data)
-        sender.join()
-    return sent.hexdigest() == got.hexdigest()
-
-
 def words_of(string):
     """The secret parts of an enrolment string, raw and as text (docs/protocol.md P7.1)."""
     raw = base64.urlsafe_b64decode(string.removeprefix("spe1.") + "=" * (-len(string.removeprefix("spe1.")) % 4))
@@ -144,7 +125,8 @@ def main():
 
         port, told = tunnel(world, "echo", echo.port)
         assert told["reach"]["allowed"] and told["reach"]["answers"], told
-        assert transfer(port), "the bytes changed on the way"
+        sent, got = transfer(port, TRANSFER)
+        assert sent == got, "the bytes changed on the way"
         run_job(world)
 
         events = log_events(world, "agent")

@@ -7,45 +7,14 @@ links and runs a job, and an operator's CLI works. A client that offers no proto
 Exit code 77, and why, where namespaces cannot be made.
 """
 import json
-import os
 import pathlib
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
-from kill_loop import World, free_port  # noqa: E402
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / folder) for folder in ("faults", "")]
+from kill_loop import World  # noqa: E402
+from support.cell import Cell  # noqa: E402
 from tunnels import wait_for  # noqa: E402
-
-
-def ip(*words):
-    return subprocess.run(["ip", *map(str, words)], capture_output=True, text=True, timeout=30)
-
-
-class Cell:
-    """A network namespace with one wire out of it; the relay is at the other end."""
-
-    def __init__(self):
-        tag = os.getpid() % 60000
-        self.name = f"sp{tag}"
-        self.relay, inside = (f"10.{net}.{tag // 250}.{tag % 250 + 1}" for net in (213, 214))
-        steps = [("netns", "add", self.name), ("link", "add", f"{self.name}a", "type", "veth", "peer", "name", f"{self.name}b"),
-                 ("link", "set", f"{self.name}b", "netns", self.name), ("addr", "add", f"{self.relay}/32", "dev", f"{self.name}a"),
-                 ("link", "set", f"{self.name}a", "up"), ("route", "add", f"{inside}/32", "dev", f"{self.name}a", "src", self.relay)]
-        steps += [("-n", self.name, *words) for words in (
-            ("link", "set", "lo", "up"), ("addr", "add", f"{inside}/32", "dev", f"{self.name}b"), ("link", "set", f"{self.name}b", "up"),
-            ("route", "add", f"{self.relay}/32", "dev", f"{self.name}b", "src", inside), ("route", "add", "blackhole", "default"))]
-        for step in steps:
-            if (done := ip(*step)).returncode != 0:
-                self.close()
-                print(f"SKIPPED: no network namespace here: ip {' '.join(step)}: {done.stderr.strip()}", flush=True)
-                raise SystemExit(77)
-
-    def inside(self, *words):
-        return ["ip", "netns", "exec", self.name, *map(str, words)]
-
-    def close(self):
-        ip("link", "del", f"{self.name}a")
-        ip("netns", "del", self.name)
 
 
 class OnePort(World):

@@ -62,8 +62,8 @@ class EchoServer:
                 self.ended.append("reset" if isinstance(problem, ConnectionResetError) else str(problem))
 
 
-def wait_for(what, is_so):
-    deadline = time.monotonic() + 30
+def wait_for(what, is_so, seconds=30):
+    deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.05)
@@ -102,13 +102,13 @@ def ends(world, name, count):
         time.sleep(0.1)
 
 
-def transfer(port):
-    """Sends and receives at the same time; both sides' hashes."""
+def transfer(port, size):
+    """Sends `size` bytes (whole MiB) to an echo and receives at the same time; the hashes of both."""
     block = os.urandom(1 << 20)
     sent, got = hashlib.sha256(), hashlib.sha256()
-    with socket.create_connection(("127.0.0.1", port)) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         def send():
-            for _ in range(TRANSFER >> 20):
+            for _ in range(size >> 20):
                 client.sendall(block)
                 sent.update(block)
             client.shutdown(socket.SHUT_WR)
@@ -167,9 +167,9 @@ def main():
         assert page.returncode == 0 and "<html" in page.stdout.lower(), page
 
         echo_port, _ = tunnel(world, "echo", echo.port)
-        transfer(echo_port)
+        transfer(echo_port, TRANSFER)
         before = {name: resident(world, name) for name in MOST_GROWTH}
-        sent, got = transfer(echo_port)
+        sent, got = transfer(echo_port, TRANSFER)
         assert sent == got, "the bytes changed on the way"
         grown = {name: resident(world, name) - before[name] for name in MOST_GROWTH}
         assert all(grown[name] < most for name, most in MOST_GROWTH.items()), f"KiB grown: {grown}"
@@ -204,7 +204,7 @@ def main():
         world.wait_ready()
         wait_linked(world)
         assert ends(world, "echo", 4)[0] == "relay_stopped"
-        sent, got = transfer(echo_port)
+        sent, got = transfer(echo_port, TRANSFER)
         assert sent == got, "the bytes changed on the way"
         with socket.create_connection(("127.0.0.1", echo_port)) as client:
             client.sendall(b"and")

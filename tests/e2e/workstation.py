@@ -3,7 +3,7 @@
 
 workstation.py BIN
 psql, ssh, curl and iperf3 as one-liners; a transfer arrives whole in both directions; ends and resets of either side are passed on; access by role and
-token; what cuts a session: a revoked token, a pause; a workstation, an agent or a relay that is killed leaves a right access record, and a relay that
+token; what cuts a session: a revoked token, a pause, a change of who may use it; a workstation, an agent or a relay that is killed leaves a right access record, and a relay that
 comes back is found again; a relay that is told to stop lets what is under way end, and cuts the rest after its drain time.
 """
 import contextlib
@@ -19,7 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from tunnels import EchoServer, WebServer, cli, ends, is_reset, stored_open, transfer, wait_for, wait_linked  # noqa: E402
+from tunnels import TRANSFER, EchoServer, WebServer, cli, ends, is_reset, stored_open, transfer, wait_for, wait_linked  # noqa: E402
 from kill_loop import Postgres, World, free_port, start_pair  # noqa: E402
 
 
@@ -120,7 +120,7 @@ def real_programs(world, sshd, web):
 def iperf(world):
     """Both ways, through both kinds of entrance."""
     listen = free_port()
-    server = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(world.iperf_port)], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(world.iperf_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for("iperf3", lambda: accepts(world.iperf_port))
         make(world, "speed", world.iperf_port, "--listen", f"127.0.0.1:{listen}")
@@ -154,10 +154,54 @@ def cuts(world, echo):
         cli(world, "tunnel", "pause", "echo")
         assert is_reset(client)
     code, err = opened.result()
-    assert code == 4 and "paused" in err, (code, err)
+    assert code == 1 and "paused" in err, (code, err)
     assert ends(world, "echo", 4)[0] == "paused"
     assert "is paused" in cli(world, "tunnel", "open", "echo", good=False)
     cli(world, "tunnel", "resume", "echo")
+
+
+def changes(world, echo):
+    """What is changed cuts who is let in no longer; the rest goes on."""
+    listen = free_port()
+    make(world, "changed", echo.port, "--listen", f"127.0.0.1:{listen}", "--from", "127.0.0.0/8")
+    opened = Opened(world, "changed")
+    inside, outside = (socket.create_connection(("127.0.0.1", listen), source_address=(source, 0)) for source in ("127.0.0.1", "127.0.0.2"))
+    with opened.connect() as client, inside, outside:
+        for one in (client, inside, outside):
+            say_and_hear(one, b"before")
+        cli(world, "tunnel", "update", "changed", "--from", "127.0.0.1", "--connections", "2", "--rate", "1000000")
+        assert is_reset(outside)
+        say_and_hear(client, b"still")
+        cli(world, "tunnel", "update", "changed", "--no-role")
+        assert is_reset(client)
+        say_and_hear(inside, b"still")
+    code, err = opened.result()
+    assert code == 4 and "access" in err, (code, err)
+    assert sorted(ends(world, "changed", 3)) == ["access_ended", "access_ended", "finished"]
+    told = ledger(world, opened.told["tunnel"])
+    assert [event["action"] for event in told] == ["tunnel.create", "tunnel.open", "tunnel.change", "tunnel.change", "tunnel.cut"], told
+    narrower, nobody = told[2]["detail"], told[3]["detail"]
+    assert narrower["networks"] == {"was": ["127.0.0.0/8"], "is": ["127.0.0.1/32"]}, narrower
+    assert narrower["limits"]["is"]["connections"] == 2 and "access" not in narrower, narrower
+    assert nobody["access"]["was"]["roles"] == ["owner", "editor"] and nobody["access"]["is"]["roles"] == [], nobody
+    assert told[4]["detail"]["reason"] == "forbidden", told[4]
+
+
+def ledger(world, tunnel):
+    """What the audit ledger has of a tunnel, oldest first."""
+    rows = cli(world, "audit", "list", "--limit", 200)["items"]
+    return [row["event"] for row in reversed(rows) if row["event"]["target"] == f"tunnel:{tunnel}"]
+
+
+def whole_downloads(world, web):
+    """A program that is done has its connections end as TCP ends them; a program that is not there is told as by a shell."""
+    make(world, "downloads", web.server_port)
+    for _ in range(3):
+        one_liner(world, "downloads", "curl", "-sS", "--noproxy", "*", "http://{host}:{port}/")
+    assert ends(world, "downloads", 3) == ["finished"] * 3, ends(world, "downloads", 3)
+    for words, code in ((["no-such-program-at-all"], 127), (["/etc/hostname"], 126)):
+        ran = subprocess.run([world.bin / "sallyport", "tunnel", "open", "downloads", "--", *words], env=world.env, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == code and "cannot run" in ran.stderr, ran
 
 
 def kills(world, echo):
@@ -266,7 +310,7 @@ def main():
         opened = Opened(world, "echo")
         watch = subprocess.Popen([world.bin / "sallyport", "tunnel", "watch", "echo", "-o", "json"], env=world.env, stdout=subprocess.PIPE, text=True)
         assert json.loads(watch.stdout.readline())["event"] == "figures"
-        sent, got = transfer(opened.port)
+        sent, got = transfer(opened.port, TRANSFER)
         assert sent == got, "the bytes changed on the way"
         assert ends(world, "echo", 1) == ["finished"]
         while not json.loads(watch.stdout.readline())["data"].get("to_target", 0) >= 64 << 20:
@@ -276,6 +320,8 @@ def main():
         code, err = opened.end()
         assert code == 0 and not err, (code, err)
         cuts(world, echo)
+        changes(world, echo)
+        whole_downloads(world, web)
         kills(world, echo)
         access(world)
         stops(world, echo)

@@ -8,6 +8,8 @@
 #include "relay/store/migrations/sqlite_0007_jobs_held.h"
 #include "relay/store/migrations/sqlite_0008_tunnels.h"
 #include "relay/store/migrations/sqlite_0009_tunnel_access.h"
+#include "relay/store/migrations/sqlite_0010_certificate_roots.h"
+#include "relay/store/migrations/sqlite_0011_tokens_for_agents.h"
 
 #include <array>
 
@@ -24,6 +26,8 @@ std::span<const Migration> sqlite_migrations() {
       Migration{7, "jobs held", kSqlite0007JobsHeld},
       Migration{8, "tunnels", kSqlite0008Tunnels},
       Migration{9, "tunnel access", kSqlite0009TunnelAccess},
+      Migration{10, "certificate roots", kSqlite0010CertificateRoots},
+      Migration{11, "tokens for agents", kSqlite0011TokensForAgents},
   };
   return migrations;
 }

@@ -10,15 +10,15 @@ Result<Certificate> add_renewal(Database& db, const OrgId& org, const AgentId& a
   SP_TRY(bool active, db.prepare("select status = 'active' from agents where org = ? and id = ?", org, agent)
                           .one("agent", [](Row row) { return row.integer() != 0; }));
   if (!active) return fail(Errc::forbidden, "the agent is revoked");
-  SP_TRY(std::uint32_t newest,
-         db.prepare("select coalesce(max(generation), 0) from certificates where org = ? and agent = ?", org, agent)
-             .one("agent", [](Row row) { return row.u32(); }));
+  SP_TRY(const std::uint32_t newest, newest_generation(db, org, agent));
   Certificate certificate{.serial = fresh.serial,
                           .org = org,
                           .agent = agent,
                           .generation = newest + 1,
                           .issued_at = fresh.issued_at,
-                          .not_after = fresh.not_after};
+                          .not_after = fresh.not_after,
+                          .revoked_at = {},
+                          .root_pin = fresh.root_pin};
   SP_CHECK(insert_certificate(db, certificate));
   return certificate;
 }
@@ -138,14 +138,20 @@ Certificate read_certificate(Row row) {
           .generation = row.u32(),
           .issued_at = row.time(),
           .not_after = row.time(),
-          .revoked_at = row.maybe_time()};
+          .revoked_at = row.maybe_time(),
+          .root_pin = row.bytes()};
+}
+
+Result<std::uint32_t> newest_generation(Database& db, const OrgId& org, const AgentId& agent) {
+  return db.prepare("select coalesce(max(generation), 0) from certificates where org = ? and agent = ?", org, agent)
+      .one("agent", [](Row row) { return row.u32(); });
 }
 
 Result<void> insert_certificate(Database& db, const Certificate& certificate) {
-  return explain(db.run("insert into certificates (org, serial, agent, generation, issued_at, not_after) "
-                        "values (?, ?, ?, ?, ?, ?)",
+  return explain(db.run("insert into certificates (org, serial, agent, generation, issued_at, not_after, root_pin) "
+                        "values (?, ?, ?, ?, ?, ?, ?)",
                         certificate.org, certificate.serial, certificate.agent, certificate.generation,
-                        certificate.issued_at, certificate.not_after),
+                        certificate.issued_at, certificate.not_after, certificate.root_pin),
                  "a certificate with this serial number exists", "no such agent");
 }
 

@@ -7,7 +7,7 @@ namespace sallyport::store::sqlite {
 namespace {
 
 constexpr std::string_view kColumns =
-    "id, org, group_id, sealed_secret, max_uses, uses, created_by, created_at, expires_at, revoked_at";
+    "id, org, group_id, sealed_secret, max_uses, uses, created_by, created_at, expires_at, revoked_at, agent";
 
 EnrolmentToken read_token(Row row) {
   return {.id = row.id<EnrolmentId>(),
@@ -19,7 +19,8 @@ EnrolmentToken read_token(Row row) {
           .created_by = row.id<UserId>(),
           .created_at = row.time(),
           .expires_at = row.time(),
-          .revoked_at = row.maybe_time()};
+          .revoked_at = row.maybe_time(),
+          .agent = row.maybe_id<AgentId>()};
 }
 
 Result<EnrolmentToken> find_token(Database& db, const OrgId& org, const EnrolmentId& id) {
@@ -45,10 +46,38 @@ struct Redemption {
   NewCertificate certificate;
 };
 
-Result<Agent> redeem_once(Database& db, const Redemption& redemption) {
-  SP_TRY(EnrolmentToken token, find_token(db, redemption.org, redemption.token));
-  SP_CHECK(refuse_unless_usable(token, redemption.now));
-  SP_CHECK(db.run("update enrolment_tokens set uses = uses + 1 where org = ? and id = ?", token.org, token.id));
+Result<void> certify(Database& db, const Redemption& redemption, std::uint32_t generation) {
+  return insert_certificate(db, {.serial = redemption.certificate.serial,
+                                 .org = redemption.org,
+                                 .agent = redemption.agent.id,
+                                 .generation = generation,
+                                 .issued_at = redemption.certificate.issued_at,
+                                 .not_after = redemption.certificate.not_after,
+                                 .revoked_at = {},
+                                 .root_pin = redemption.certificate.root_pin});
+}
+
+Result<Agent> find_active(Database& db, const OrgId& org, const AgentId& id, Errc when_revoked) {
+  SP_TRY(Agent agent,
+         db.prepare(select(kAgentColumns, "from agents where org = ? and id = ?"), org, id).one("agent", read_agent));
+  if (agent.status == AgentStatus::revoked) return fail(when_revoked, "the agent is revoked");
+  return agent;
+}
+
+Result<Agent> enrol_again(Database& db, const Redemption& redemption) {
+  const auto& [org, token, now, fresh, certificate] = redemption;
+  SP_TRY(Agent agent, find_active(db, org, fresh.id, Errc::forbidden));
+  SP_TRY(const std::uint32_t newest, newest_generation(db, org, fresh.id));
+  agent.generation = newest + 1;
+  agent.hostname = fresh.hostname;
+  agent.software = fresh.software;
+  SP_CHECK(db.run("update agents set generation = ?, hostname = ?, software = ? where org = ? and id = ?",
+                  agent.generation, agent.hostname, agent.software, org, agent.id));
+  SP_CHECK(certify(db, redemption, agent.generation));
+  return agent;
+}
+
+Result<Agent> enrol_new(Database& db, const Redemption& redemption, const EnrolmentToken& token) {
   Agent agent{.id = redemption.agent.id,
               .org = token.org,
               .group = token.group,
@@ -57,22 +86,27 @@ Result<Agent> redeem_once(Database& db, const Redemption& redemption) {
               .software = redemption.agent.software,
               .enrolled_at = redemption.now};
   SP_CHECK(insert_agent(db, agent));
-  SP_CHECK(insert_certificate(db, {.serial = redemption.certificate.serial,
-                                   .org = token.org,
-                                   .agent = agent.id,
-                                   .generation = 1,
-                                   .issued_at = redemption.certificate.issued_at,
-                                   .not_after = redemption.certificate.not_after}));
+  SP_CHECK(certify(db, redemption, 1));
   return agent;
+}
+
+Result<Agent> redeem_once(Database& db, const Redemption& redemption) {
+  SP_TRY(const EnrolmentToken token, find_token(db, redemption.org, redemption.token));
+  SP_CHECK(refuse_unless_usable(token, redemption.now));
+  SP_CHECK(db.run("update enrolment_tokens set uses = uses + 1 where org = ? and id = ?", token.org, token.id));
+  if (!token.agent) return enrol_new(db, redemption, token);
+  if (*token.agent != redemption.agent.id) return fail(Errc::internal, "the enrolment token is for another agent");
+  return enrol_again(db, redemption);
 }
 
 Result<void> insert_token(Database& db, const OrgId& org, const EnrolmentToken& token) {
   SP_CHECK(expect_group(db, org, token.group));
+  if (token.agent) SP_CHECK(find_active(db, org, *token.agent, Errc::conflict));
   return explain(
       db.run("insert into enrolment_tokens (id, org, group_id, sealed_secret, max_uses, uses, created_by, created_at, "
-             "expires_at) values (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+             "expires_at, agent) values (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
              token.id, org, token.group, token.sealed_secret, token.max_uses, token.created_by, token.created_at,
-             token.expires_at),
+             token.expires_at, token.agent),
       "an enrolment token with this id exists", "no such agent group");
 }
 

@@ -27,8 +27,9 @@ Agent read_agent(Row row);
 Result<void> insert_agent(Database& db, const Agent& agent);
 
 inline constexpr std::string_view kCertificateColumns =
-    "serial, org, agent, generation, issued_at, not_after, revoked_at";
+    "serial, org, agent, generation, issued_at, not_after, revoked_at, root_pin";
 Certificate read_certificate(Row row);
+Result<std::uint32_t> newest_generation(Database& db, const OrgId& org, const AgentId& agent);  // 0: it has none
 Result<void> insert_certificate(Database& db, const Certificate& certificate);
 
 Result<void> withdraw_assignment(Database& db, const OrgId& org, const RecipeId& recipe);  // nobody watched: no change

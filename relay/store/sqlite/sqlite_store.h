@@ -24,7 +24,7 @@ struct SqliteOptions {
 };
 
 // The embedded engine: one SQLite file (WAL, synchronous=FULL). Writes run on one thread and are committed in groups,
-// each under its own savepoint; reads run on a second connection and thread. No other process may open the file.
+// each under its own savepoint; reads run on a second connection and thread. No other process may write to the file.
 class SqliteStore {
  public:
   // Opens or makes the file and brings its schema up to date. Errc::invalid: the file is newer than this program.

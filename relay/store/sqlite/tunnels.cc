@@ -6,6 +6,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace sallyport::store::sqlite {
 namespace {
 
@@ -96,9 +99,9 @@ Result<void> expect_agent(Database& db, const Tunnel& tunnel) {
   return {};
 }
 
-Result<void> expect_tokens(Database& db, const Tunnel& tunnel) {
-  for (const auto& token : tunnel.access.tokens) {
-    SP_TRY(const bool found, db.prepare("select 1 from api_tokens where org = ? and id = ?", tunnel.org, token).next());
+Result<void> expect_tokens(Database& db, const OrgId& org, const std::vector<ApiTokenId>& tokens) {
+  for (const auto& token : tokens) {
+    SP_TRY(const bool found, db.prepare("select 1 from api_tokens where org = ? and id = ?", org, token).next());
     if (!found) return fail(Errc::not_found, "no such API token");
   }
   return {};
@@ -159,7 +162,7 @@ Result<void> insert_tunnel(Database& db, const Tunnel& tunnel) {
   const auto& listener = tunnel.listener;
   SP_CHECK(expect_group(db, tunnel.org, tunnel.group));
   SP_CHECK(expect_agent(db, tunnel));
-  SP_CHECK(expect_tokens(db, tunnel));
+  SP_CHECK(expect_tokens(db, tunnel.org, tunnel.access.tokens));
   SP_CHECK(expect_room(db, tunnel.org));
   if (listener) {
     SP_CHECK(expect_free(db, tunnel.org, *listener));
@@ -220,6 +223,42 @@ Result<Standing> change_status(Database& db, const OrgId& org, const TunnelId& i
   return Standing{.tunnel = std::move(tunnel), .changed = true};
 }
 
+// Those that `wanted` lets in and `before` does not.
+std::vector<ApiTokenId> new_tokens(const TunnelState& before, const TunnelState& wanted) {
+  std::vector<ApiTokenId> fresh;
+  std::ranges::copy_if(wanted.access.tokens, std::back_inserter(fresh), [&](const auto& token) {
+    return std::ranges::find(before.access.tokens, token) == before.access.tokens.end();
+  });
+  return fresh;
+}
+
+Result<void> put_state(Database& db, const Tunnel& tunnel, const TunnelState& state) {
+  auto put = db.run(
+      "update tunnels set networks = ?, roles = ?, tokens = ?, most_connections = ?, bytes_per_second = ?, idle_ms = "
+      "?, expires_at = ? where org = ? and id = ?",
+      fmt::format("{}", fmt::join(state.networks, " ")), words_of(state.access.roles), words_of(state.access.tokens),
+      state.limits.connections, state.limits.bytes_per_second,
+      std::int64_t{std::chrono::milliseconds(state.limits.idle).count()}, state.expires_at, tunnel.org, tunnel.id);
+  return expect_row(std::move(put), "tunnel");
+}
+
+Result<ChangedTunnel> change_tunnel(Database& db, const OrgId& org, const TunnelId& id, const TunnelChange& change) {
+  SP_TRY(Tunnel tunnel, find_tunnel(db, org, id));
+  const TunnelState before = state_of(tunnel);
+  if (change.only_if && before != *change.only_if) return fail(Errc::conflict, "the tunnel has been changed meanwhile");
+  TunnelState wanted = changed(before, change);
+  if (wanted == before) return ChangedTunnel{.now = std::move(tunnel), .before = before};
+  SP_CHECK(expect_tokens(db, org, new_tokens(before, wanted)));
+  SP_CHECK(put_state(db, tunnel, wanted));
+  tunnel.networks = std::move(wanted.networks);
+  tunnel.access = std::move(wanted.access);
+  tunnel.limits = wanted.limits;
+  tunnel.expires_at = wanted.expires_at;
+  return ChangedTunnel{.now = std::move(tunnel), .before = before};
+}
+
+bool is_changed(const ChangedTunnel& tunnel) { return state_of(tunnel.now) != tunnel.before; }
+
 Result<void> remove_tunnel(Database& db, const OrgId& org, const TunnelId& id, WallTime now) {
   return expect_row(
       db.run("update tunnels set removed_at = ? where org = ? and id = ? and removed_at is null", now, org, id),
@@ -252,6 +291,20 @@ class SqliteTunnels final : public Tunnels {
     }));
     if (stored && noted && standing.changed) *stored = true;
     co_return std::move(standing.tunnel);
+  }
+
+  awaitable<Result<ChangedTunnel>> change(OrgId org, TunnelId id, TunnelChange change,
+                                          AuditNote<ChangedTunnel> note) override {
+    const auto stored = std::move(note.stored);
+    const bool noted = note.entry != nullptr;
+    auto work = [org, id, change = std::move(change), note = std::move(note)](Database& db) -> Result<ChangedTunnel> {
+      SP_TRY(auto tunnel, change_tunnel(db, org, id, change));
+      if (note.entry && is_changed(tunnel)) SP_CHECK(append_note(db, note, tunnel));
+      return tunnel;
+    };
+    SP_CO_TRY(ChangedTunnel tunnel, co_await engine_.write(std::move(work)));
+    if (stored && noted && is_changed(tunnel)) *stored = true;
+    co_return std::move(tunnel);
   }
 
   awaitable<Result<void>> remove(OrgId org, TunnelId id, WallTime now, AuditNote<> note) override {

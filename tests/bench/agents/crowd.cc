@@ -23,8 +23,9 @@ constexpr std::size_t kMostLine = 4'096;
 
 }  // namespace
 
-Crowd::Crowd(const asio::any_io_executor& executor, std::size_t count, const Clock& clock, const Log& log)
-    : executor_(executor), tasks_(executor, [this](const std::string& task, const std::string& why) {
+Crowd::Crowd(const asio::any_io_executor& executor, std::size_t count, std::uint32_t links, const Clock& clock,
+             const Log& log)
+    : executor_(executor), links_(links), tasks_(executor, [this](const std::string& task, const std::string& why) {
         problem_ = fmt::format("{}: {}", task, why);
       }) {
   agents_.reserve(count);
@@ -74,7 +75,7 @@ std::string Crowd::answer(const std::string& line) {
   constexpr std::string_view kLink = "link ";
   if (line.starts_with(kLink)) {
     const auto count = std::strtoull(line.c_str() + kLink.size(), nullptr, 10);
-    for (std::size_t i = 0; i < std::min<std::size_t>(count, agents_.size()); ++i) agents_[i]->link(tasks_);
+    for (std::size_t i = 0; i < std::min<std::size_t>(count, agents_.size()); ++i) agents_[i]->link(tasks_, links_);
   } else if (line.starts_with(kSave)) {
     const auto identity = agents_.front()->identity().load();
     if (!identity || !agent::FileIdentityStore(line.substr(kSave.size())).install(*identity)) problem_ = "not saved";
@@ -83,14 +84,15 @@ std::string Crowd::answer(const std::string& line) {
 }
 
 std::string Crowd::status() const {
-  const auto ready = std::ranges::count_if(agents_, [](const auto& agent) { return agent->is_ready(); });
+  const auto is_ready = [this](const auto& agent) { return agent->links_ready() >= links_; };
+  const auto ready = std::ranges::count_if(agents_, is_ready);
   std::uint64_t jobs = 0;
   std::uint64_t handshakes = 0;
   std::string problem = problem_;
   for (const auto& agent : agents_) {
     jobs += agent->jobs_done();
     handshakes += agent->handshakes();
-    if (problem.empty() && !agent->is_ready()) problem = agent->last_problem();
+    if (problem.empty() && !is_ready(agent)) problem = agent->last_problem();
   }
   return to_json(Value(ValueMap{{Value("agents"), Value(static_cast<std::int64_t>(agents_.size()))},
                                 {Value("enrolled"), Value(static_cast<std::int64_t>(enrolled_))},

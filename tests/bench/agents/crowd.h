@@ -8,8 +8,8 @@
 
 namespace sallyport::bench {
 
-// Many simulated agents in one process. The first line of standard input is an enrolment string, with which all enrol;
-// further lines say what to do, each answered by one line of JSON:
+// Many simulated agents in one process, each of which keeps `links` links. The first line of standard input is an
+// enrolment string, with which all enrol; further lines say what to do, each answered by one line of JSON:
 //   status   {"agents", "enrolled", "ready", "jobs_done", "handshakes",
 //            "problem"}
 //   link N   the first N of those that are enrolled, at once
@@ -17,7 +17,8 @@ namespace sallyport::bench {
 // Ends with its input.
 class Crowd {
  public:
-  Crowd(const boost::asio::any_io_executor& executor, std::size_t count, const Clock& clock, const Log& log);
+  Crowd(const boost::asio::any_io_executor& executor, std::size_t count, std::uint32_t links, const Clock& clock,
+        const Log& log);
 
   boost::asio::awaitable<void> run();
 
@@ -28,6 +29,7 @@ class Crowd {
   std::string status() const;
 
   boost::asio::any_io_executor executor_;
+  std::uint32_t links_;
   std::vector<std::unique_ptr<SimulatedAgent>> agents_;
   std::size_t next_ = 0;  // to enrol
   std::size_t enrolled_ = 0;

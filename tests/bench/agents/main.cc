@@ -20,7 +20,7 @@ using namespace sallyport;
 using namespace sallyport::bench;
 
 constexpr std::string_view kUsage =
-    "usage: bench_agents crowd COUNT                                  enrolment string, then words, on standard input\n"
+    "usage: bench_agents crowd COUNT [LINKS]                          enrolment string, then words, on standard input\n"
     "       bench_agents naive LISTEN IDENTITY                        a plain TLS server to compare with\n"
     "       bench_agents handshakes SERVER IDENTITY SECONDS THREADS   one object of JSON\n";
 constexpr int kStandardError = 2;
@@ -30,12 +30,13 @@ boost::asio::awaitable<Result<void>> run_crowd(Crowd& crowd) {
   co_return Result<void>();
 }
 
-Result<void> crowd(const char* count) {
+Result<void> crowd(const char* count, const char* links) {
   const SystemClock clock;
   FdSink sink(kStandardError);
   const Log log(sink, clock, LogLevel::error);
   boost::asio::io_context loop(1);
-  Crowd agents(loop.get_executor(), std::strtoull(count, nullptr, 10), clock, log);
+  Crowd agents(loop.get_executor(), std::strtoull(count, nullptr, 10),
+               static_cast<std::uint32_t>(std::strtoul(links, nullptr, 10)), clock, log);
   return run_to_end(loop, run_crowd(agents), "the crowd");
 }
 
@@ -51,7 +52,8 @@ Result<void> compare_handshakes(std::span<char*> words) {
 
 Result<void> run(std::span<char*> words) {
   const std::string_view word = words.empty() ? "" : words[0];
-  if (word == "crowd" && words.size() == 2) return crowd(words[1]);
+  if (word == "crowd" && words.size() == 2) return crowd(words[1], "1");
+  if (word == "crowd" && words.size() == 3) return crowd(words[1], words[2]);
   if ((word == "naive" && words.size() == 3) || (word == "handshakes" && words.size() == 5)) {
     return compare_handshakes(words);
   }

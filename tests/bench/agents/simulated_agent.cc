@@ -17,12 +17,13 @@ double random_fraction() {
   return std::uniform_real_distribution<>(0, 1)(generator);
 }
 
-link::SessionOptions session_options(const std::string& name) {
+link::SessionOptions session_options(const std::string& name, std::uint32_t links) {
   link::SessionOptions options;
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
   options.self.hostname = name;
   options.self.capabilities = {"jobs", "renewal", "health"};
+  if (links > 1) options.self.capabilities.emplace_back(link::kLinks);
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
   return options;
@@ -52,7 +53,7 @@ SimulatedAgent::SimulatedAgent(asio::any_io_executor executor, std::string name,
       name_(std::move(name)),
       clock_(clock),
       log_(log),
-      dialer_("none", [](const std::string&) { return std::nullopt; }),
+      dialer_(executor_, "none", [](const std::string&) { return std::nullopt; }),
       transport_(dialer_, identity_, clock) {}
 
 asio::awaitable<Result<void>> SimulatedAgent::enrol(std::string enrolment_string) {
@@ -61,11 +62,13 @@ asio::awaitable<Result<void>> SimulatedAgent::enrol(std::string enrolment_string
   co_return identity_.install(enrolled);
 }
 
-void SimulatedAgent::link(TaskGroup& tasks) {
+void SimulatedAgent::link(TaskGroup& tasks, std::uint32_t links) {
   const auto identity = identity_.load();
   if (!identity || supervisor_) return;
-  supervisor_.emplace(executor_, agent::SupervisorOptions{.relay = identity->relay, .session = session_options(name_)},
-                      agent::Supervisor::Parts{counted_, *this, nullptr, clock_, log_}, random_fraction);
+  supervisor_.emplace(
+      executor_,
+      agent::SupervisorOptions{.relay = identity->relay, .session = session_options(name_, links), .links = links},
+      agent::Supervisor::Parts{counted_, *this, nullptr, clock_, log_}, random_fraction);
   tasks.spawn(name_, supervisor_->run());
 }
 

@@ -39,9 +39,9 @@ class SimulatedAgent final : public agent::LinkWork {
   SimulatedAgent(boost::asio::any_io_executor executor, std::string name, const Clock& clock, const Log& log);
 
   boost::asio::awaitable<Result<void>> enrol(std::string enrolment_string);
-  void link(TaskGroup& tasks);  // from now on, whatever happens; after enrol()
+  void link(TaskGroup& tasks, std::uint32_t links);  // so many, from now on, whatever happens; after enrol()
 
-  bool is_ready() const { return supervisor_ && supervisor_->status().state == agent::LinkState::ready; }
+  std::size_t links_ready() const { return supervisor_ ? supervisor_->status().links : 0; }
   std::string last_problem() const { return supervisor_ ? supervisor_->status().last_problem : ""; }
   std::uint64_t jobs_done() const { return jobs_.jobs_done(); }
   std::uint64_t handshakes() const { return counted_.handshakes(); }

@@ -214,6 +214,13 @@ const Change kChanges[] = {
        CHECK(now.status == (f ? store::TunnelStatus::active : store::TunnelStatus::paused));
        co_return code;
      }},
+    {"tunnels.change",
+     [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
+       const auto tunnel = new_tunnel(w, w.ours);
+       must(co_await w.stores.tunnels.add(w.ours.org, tunnel));
+       co_return code_of(co_await w.stores.tunnels.change(w.ours.org, tunnel.id, {.connections = 7},
+                                                          pick<store::ChangedTunnel>(w, f, std::move(s))));
+     }},
     {"tunnels.remove",
      [](World& w, bool f, std::shared_ptr<bool> s) -> awaitable<Errc> {
        const auto tunnel = new_tunnel(w, w.ours);

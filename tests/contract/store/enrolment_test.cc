@@ -134,3 +134,67 @@ STORE_TEST_CASE("enrolment: another organisation's token does not exist", "[stor
   auto refused = co_await tokens.add(world.ours.org, into_foreign_group);
   CHECK(refusal(refused) == Errc::not_found);
 }
+
+STORE_TEST_CASE("enrolment: a token for an agent gives it its next generation", "[store][enrolment]") {
+  auto& tokens = world.stores.enrolment_tokens;
+  const OrgId org = world.ours.org;
+  const auto first = new_token(world, world.ours, 1);
+  must(co_await tokens.add(org, first));
+  const auto agent = must(co_await tokens.redeem(org, first.id, at_ms(10), new_agent(world), certificate("a1")));
+  must(co_await world.stores.certificates.add(org, agent.id, certificate("a2")));
+  const auto before = must(co_await world.stores.agents.list(org, {}, {}));
+
+  auto again = new_token(world, world.ours, 1);
+  again.agent = agent.id;
+  must(co_await tokens.add(org, again));
+  const auto found = must(co_await tokens.find(org, again.id));
+  CHECK(found.agent == agent.id);
+  store::NewAgent told{.id = agent.id, .name = "ignored", .hostname = "edge.new", .software = "sallyport-agent/0.2.0"};
+  const auto redeemed = must(co_await tokens.redeem(org, again.id, at_ms(20), told, certificate("a3")));
+  CHECK(redeemed.generation == 3);
+  const auto stored = must(co_await world.stores.agents.find(org, agent.id));
+  CHECK(stored.generation == 3);
+  CHECK(stored.name == "edge");
+  CHECK(stored.hostname == "edge.new");
+  CHECK(stored.enrolled_at == at_ms(10));
+  const auto row = must(co_await world.stores.certificates.find(org, Serial("a3")));
+  CHECK(row.generation == 3);
+  const auto old = co_await world.stores.agents.confirm_generation(org, agent.id, 2);
+  CHECK(refusal(old) == Errc::conflict);
+  const auto used = co_await tokens.redeem(org, again.id, at_ms(20), told, certificate("a4"));
+  CHECK(refusal(used) == Errc::conflict);
+  const auto after = must(co_await world.stores.agents.list(org, {}, {}));
+  CHECK(after.items.size() == before.items.size());
+}
+
+STORE_TEST_CASE("enrolment: a token is for an agent that there is, in its organisation, and not revoked",
+                "[store][enrolment][tenancy]") {
+  auto& tokens = world.stores.enrolment_tokens;
+  const auto made = [&](AgentId agent) {
+    auto token = new_token(world, world.ours, 1);
+    token.agent = std::move(agent);
+    return token;
+  };
+  const auto theirs = new_token(world, world.theirs, 1);
+  must(co_await tokens.add(world.theirs.org, theirs));
+  const auto foreign =
+      must(co_await tokens.redeem(world.theirs.org, theirs.id, at_ms(1), new_agent(world), certificate("b1")));
+  for (const auto& absent : {foreign.id, world.id<AgentId>("agt_")}) {
+    const auto refused = co_await tokens.add(world.ours.org, made(absent));
+    CHECK(refusal(refused) == Errc::not_found);
+  }
+  const auto first = new_token(world, world.ours, 1);
+  must(co_await tokens.add(world.ours.org, first));
+  const auto agent =
+      must(co_await tokens.redeem(world.ours.org, first.id, at_ms(1), new_agent(world), certificate("b2")));
+  const auto before = made(agent.id);
+  must(co_await tokens.add(world.ours.org, before));
+  must(co_await world.stores.agents.revoke(world.ours.org, agent.id, at_ms(2)));
+  const auto late = co_await tokens.add(world.ours.org, made(agent.id));
+  CHECK(refusal(late) == Errc::conflict);
+  store::NewAgent told{.id = agent.id, .name = "edge", .hostname = "", .software = ""};
+  const auto redeemed = co_await tokens.redeem(world.ours.org, before.id, at_ms(3), told, certificate("b3"));
+  CHECK(refusal(redeemed) == Errc::forbidden);
+  const auto unused = must(co_await tokens.find(world.ours.org, before.id));
+  CHECK(unused.uses == 0);
+}

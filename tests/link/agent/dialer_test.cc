@@ -72,7 +72,7 @@ asio::awaitable<Result<std::string>> ask(Result<tcp::socket>& socket) {
 
 ASYNC_TEST_CASE("directly, by name", "[link]") {
   Impostor relay(co_await asio::this_coro::executor, "pong");
-  Dialer dialer("", empty_environment);
+  Dialer dialer(co_await asio::this_coro::executor, "", empty_environment);
   auto socket = co_await dialer.dial({"localhost", relay.acceptor.local_endpoint().port()}, in(30s));
   const auto answer = co_await ask(socket);
   REQUIRE(answer);
@@ -81,7 +81,7 @@ ASYNC_TEST_CASE("directly, by name", "[link]") {
 }
 
 ASYNC_TEST_CASE("a relay that is not there", "[link]") {
-  Dialer dialer("", empty_environment);
+  Dialer dialer(co_await asio::this_coro::executor, "", empty_environment);
   const auto socket = co_await dialer.dial({"127.0.0.1", free_port()}, in(30s));
   REQUIRE_FALSE(socket);
   CHECK(socket.error().code == Errc::unavailable);
@@ -95,7 +95,7 @@ ASYNC_TEST_CASE("through a real proxy with authentication", "[link]") {
   Impostor relay(co_await asio::this_coro::executor, "pong");
   const Endpoint target{"127.0.0.1", relay.acceptor.local_endpoint().port()};
   Tinyproxy proxy(target.port);
-  Dialer dialer(proxy.url(), empty_environment);
+  Dialer dialer(co_await asio::this_coro::executor, proxy.url(), empty_environment);
   auto socket = co_await dialer.dial(target, in(30s));
   const auto answer = co_await ask(socket);
   REQUIRE(answer);
@@ -107,8 +107,9 @@ ASYNC_TEST_CASE("through a real proxy named by the environment", "[link]") {
   Impostor relay(co_await asio::this_coro::executor, "pong");
   const Endpoint target{"127.0.0.1", relay.acceptor.local_endpoint().port()};
   Tinyproxy proxy(target.port);
-  Dialer dialer(
-      "", [&](const std::string& name) { return name == "HTTPS_PROXY" ? std::optional(proxy.url()) : std::nullopt; });
+  Dialer dialer(co_await asio::this_coro::executor, "", [&](const std::string& name) {
+    return name == "HTTPS_PROXY" ? std::optional(proxy.url()) : std::nullopt;
+  });
   auto socket = co_await dialer.dial(target, in(30s));
   const auto answer = co_await ask(socket);
   CHECK(answer.has_value());
@@ -135,7 +136,7 @@ ASYNC_TEST_CASE("a real proxy that refuses says why, without the password", "[li
   };
   for (const auto& one : cases) {
     INFO(one.what);
-    Dialer dialer(one.url, empty_environment);
+    Dialer dialer(co_await asio::this_coro::executor, one.url, empty_environment);
     const auto socket = co_await dialer.dial(one.target, in(30s));
     REQUIRE_FALSE(socket);
     CAPTURE(socket.error().message);
@@ -168,7 +169,7 @@ ASYNC_TEST_CASE("what is no proxy is told from one", "[link]") {
     INFO(one.what);
     Impostor impostor(executor, one.greeting);
     impostor.hang_up = one.hang_up;
-    Dialer dialer(impostor.url(), empty_environment);
+    Dialer dialer(executor, impostor.url(), empty_environment);
     const auto socket = co_await dialer.dial({"relay.example", 443}, in(one.code == Errc::timed_out ? 400ms : 30s));
     REQUIRE_FALSE(socket);
     CAPTURE(socket.error().message);
@@ -183,7 +184,7 @@ ASYNC_TEST_CASE("a dial that hangs does not hold up the next one", "[link]") {
   auto executor = co_await asio::this_coro::executor;
   Impostor proxy(executor, "HTTP/1.1 200 OK\r\n\r\n");
   proxy.silent = 1;
-  Dialer dialer(proxy.url(), empty_environment);
+  Dialer dialer(co_await asio::this_coro::executor, proxy.url(), empty_environment);
   const auto begun = std::chrono::steady_clock::now();
   const auto socket = co_await dialer.dial({"relay.example", 443}, in(20s));
   const auto took = std::chrono::steady_clock::now() - begun;
@@ -198,7 +199,7 @@ ASYNC_TEST_CASE("what hangs to the end says so, and a refusal among the later di
   auto executor = co_await asio::this_coro::executor;
   Impostor silent(executor, "never said");
   silent.silent = 10;
-  const auto hung = co_await Dialer(silent.url(), empty_environment).dial({"relay.example", 443}, in(2500ms));
+  const auto hung = co_await Dialer(executor, silent.url(), empty_environment).dial({"relay.example", 443}, in(2500ms));
   REQUIRE_FALSE(hung);
   CHECK(hung.error().code == Errc::timed_out);
   CHECK(hung.error().message.find("did not answer CONNECT in time") != std::string::npos);
@@ -207,7 +208,8 @@ ASYNC_TEST_CASE("what hangs to the end says so, and a refusal among the later di
 
   Impostor refusing(executor, "HTTP/1.1 502 Bad Gateway\r\n\r\n");
   refusing.silent = 1;
-  const auto refused = co_await Dialer(refusing.url(), empty_environment).dial({"relay.example", 443}, in(20s));
+  const auto refused =
+      co_await Dialer(executor, refusing.url(), empty_environment).dial({"relay.example", 443}, in(20s));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Errc::unavailable);
   co_await refusing.finish();

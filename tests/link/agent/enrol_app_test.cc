@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -78,7 +79,61 @@ TEST_CASE("an enrolment that broke off leaves nothing behind and can be run agai
   REQUIRE(outcome);
   CHECK(outcome->find("in group dc1") != std::string::npos);
   CHECK_FALSE(is_empty_of_identities(dir));
-  const auto again = app::enrol_agent(config, text, clock);
-  REQUIRE_FALSE(again);
-  CHECK(again.error().code == Errc::conflict);
+}
+
+namespace {
+
+Result<agent::Identity> identity_in(const TempDir& dir) {
+  return agent::FileIdentityStore(dir.path("state") + "/identity").load();
+}
+
+}  // namespace
+
+TEST_CASE("an agent that is there gets a new certificate and stays who it is, whatever it is given", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  RelayThread relay(pki, clock);
+  const TempDir dir;
+  policy::Config config;
+  config.agent.state_dir = dir.path("state");
+  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
+  const auto text = relay.on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
+  REQUIRE(app::enrol_agent(config, text, clock));
+  const auto first = must(identity_in(dir));
+
+  auto outcome = app::enrol_agent(config, text, clock);  // an older relay makes another agent
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == Errc::conflict);
+  CHECK(outcome.error().message.find("revoke that one") != std::string::npos);
+  CHECK(must(identity_in(dir)).chain == first.chain);
+  relay.on_loop([](TestRelay& there) { there.enrol_error = "agent"; });
+  outcome = app::enrol_agent(config, text, clock);
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().message.find("sallyport agent reenrol " + first.id.agent.value) != std::string::npos);
+  CHECK(outcome.error().message.find("remove " + dir.path("state")) != std::string::npos);
+  CHECK(must(identity_in(dir)).chain == first.chain);
+
+  relay.on_loop([](TestRelay& there) { there.enrol_error.clear(), there.reads_who_asks = true; });
+  outcome = app::enrol_agent(config, text, clock);
+  REQUIRE(outcome);
+  CHECK(outcome->find("a new one") != std::string::npos);
+  const auto second = must(identity_in(dir));
+  CHECK(second.id == first.id);
+  CHECK(second.key.public_key_der() != first.key.public_key_der());
+}
+
+TEST_CASE("a damaged identity is not written over", "[link]") {
+  const SystemClock clock;
+  const TempDir dir;
+  policy::Config config;
+  config.agent.state_dir = dir.path("state");
+  const auto made = app::enrol_agent(config, "spe1.x", clock);  // makes the state directory
+  REQUIRE_FALSE(made);
+  std::ofstream(dir.path("state") + "/identity") << "nothing";
+  std::filesystem::permissions(dir.path("state") + "/identity", std::filesystem::perms(0600));
+  const auto outcome = app::enrol_agent(config, "spe1.x", clock);
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == Errc::conflict);
+  CHECK(outcome.error().message.find("damaged") != std::string::npos);
+  CHECK(outcome.error().message.find("remove " + dir.path("state")) != std::string::npos);
 }

@@ -20,7 +20,7 @@ namespace {
 struct Desk {
   explicit Desk(asio::any_io_executor executor) : relay(executor, pki, clock) {}
   asio::awaitable<Result<Identity>> ask(std::string text, std::string proxy = "none") {
-    const Dialer dialer(std::move(proxy), process_environment);
+    const Dialer dialer(co_await asio::this_coro::executor, std::move(proxy), process_environment);
     EnrolSettings settings{"host-1", "sallyport-agent/test"};
     co_return co_await enrol(std::move(text), std::move(settings), dialer, clock,
                              std::chrono::steady_clock::now() + 20s);

@@ -19,9 +19,9 @@ agent::SupervisorOptions quick_options(agent::Endpoint relay) {
 
 LinkRig::LinkRig(asio::any_io_executor executor, std::string proxy)
     : relay(executor, pki, clock),
-      dialer(std::move(proxy), agent::process_environment),
+      dialer(executor, std::move(proxy), agent::process_environment),
       renewer(
-          identities, {10ms, 2s, 30ms, 100ms}, [] { return 0.5; }, clock, log),
+          identities, {10ms, 2s, 30ms, 100ms, 0ms, 0ms, 500ms}, [] { return 0.5; }, clock, log),
       work(executor),
       tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       supervisor(executor, quick_options(relay.endpoint()), {transport, work, &renewer, clock, log},

@@ -92,6 +92,7 @@ asio::awaitable<void> TestRelay::welcome(tcp::socket socket) {
 }
 
 void TestRelay::Guest::on_control(link::Session& from, const v1::Control& message) {
+  if (message.has_renew_done()) installed.push_back(message.renew_done().serial());
   if (!message.has_renew_request()) return;
   v1::Control answer;
   auto& response = *answer.mutable_renew_response();
@@ -160,7 +161,9 @@ Bytes TestRelay::answer_enrolment(const v1::EnrolRequest& request, const Bytes& 
     response.set_error_message("as the test wishes");
     return control_frame(response.SerializeAsString());
   }
-  const crypto::SpiffeId id{pki_.trust_domain, pki_.org, crypto::new_id<AgentId>(clock_)};
+  const bool known = reads_who_asks && !request.agent_id().empty();
+  const crypto::SpiffeId id{pki_.trust_domain, pki_.org,
+                            known ? AgentId(request.agent_id()) : crypto::new_id<AgentId>(clock_)};
   const auto csr = must(crypto::SigningRequest::from_der(as_bytes(request.csr_der())));
   const auto leaf = must(crypto::issue_agent_certificate(pki_.issuer, csr, id, crypto::kAgentLifetime, clock_));
   response.set_org_id(id.org.value);

@@ -26,7 +26,8 @@ class TestRelay {
     void on_control(link::Session& session, const v1::Control& message) override;
     TestRelay& relay_;
     crypto::SpiffeId id;
-    std::string serial;  // of the certificate the agent showed
+    std::string serial;                  // of the certificate the agent showed
+    std::vector<std::string> installed;  // serials that it said it holds
     std::unique_ptr<link::Session> session;
     std::optional<link::EndReason> end;
   };
@@ -43,6 +44,7 @@ class TestRelay {
   std::string heard;                  // every byte that came out of TLS, of links and enrolments
   std::vector<std::string> refusals;  // of TLS handshakes, by reason
   int enrol_requests = 0;             // that arrived
+  bool reads_who_asks = false;        // gives an agent that is there its own certificate, as present relays do
   std::string enrol_error;            // answer with this code instead of a certificate
   Bytes enrol_garbage;                // answer with these bytes instead
   bool renew_for_other_key = false;   // answers renewals with a certificate for a key of its own

@@ -28,7 +28,7 @@ ASYNC_TEST_CASE("the link goes through a real proxy", "[link]") {
   // The relay's port is known only when it listens: the proxy is started for it, and the dialer made again.
   LinkRig rig(executor);
   Tinyproxy proxy(rig.relay.endpoint().port);
-  rig.dialer = Dialer(proxy.url(), process_environment);
+  rig.dialer = Dialer(co_await asio::this_coro::executor, proxy.url(), process_environment);
   rig.start();
   const bool ready = co_await rig.until_ready();
   CHECK(ready);
@@ -85,6 +85,28 @@ ASYNC_TEST_CASE("two thirds into its life the certificate is renewed, on the run
   REQUIRE(ready);
   CHECK(rig.relay.guests[0].serial == before.chain[0].serial());
   CHECK(rig.relay.guests[1].serial == after.chain[0].serial());
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("what is installed is told to the relay, by the next link when the one it came by has ended",
+                "[link]") {
+  const auto link_ends = GENERATE(false, true);
+  INFO(link_ends);
+  LinkRig rig(co_await asio::this_coro::executor);
+  rig.start();
+  bool ready = co_await rig.until_ready();
+  REQUIRE(ready);
+  rig.clock.advance(std::chrono::hours(21 * 24));
+  const bool renewed = co_await rig.until([&] { return rig.identities.installed == 1; });
+  REQUIRE(renewed);
+  const std::vector serials{must(rig.identities.load()).chain[0].serial()};
+  const std::size_t told = link_ends ? 1 : 0;  // the guest
+  if (link_ends) rig.relay.guests[0].session->stop("cut by the test");
+  const bool heard =
+      co_await rig.until([&] { return rig.relay.guests.size() > told && !rig.relay.guests[told].installed.empty(); });
+  REQUIRE(heard);
+  CHECK(rig.relay.guests[told].installed == serials);
+  if (link_ends) CHECK(rig.relay.guests[0].installed.empty());
   co_await rig.finish();
 }
 

@@ -149,7 +149,7 @@ ASYNC_TEST_CASE("a visit says whether the relay takes this agent, and leaves not
   const auto loop = co_await asio::this_coro::executor;
   Scene scene(loop);
   co_await scene.start();
-  const agent::Dialer dialer("none", no_environment);
+  const agent::Dialer dialer(loop, "none", no_environment);
   KeptIdentity identities;
   must(identities.install(scene.identity()));
   agent::TlsTransport transport(dialer, identities, scene.rig.world.clock);
@@ -185,7 +185,7 @@ TEST_CASE("a certificate is judged by this machine's clock, and the clock by the
   CHECK(verdict() == Verdict::note);
   clock.advance(std::chrono::hours(24 * 5));
   CHECK(verdict() == Verdict::bad);
-  CHECK(has(doctor::examine_certificate(certificate, clock).advice, "enrol it anew"));
+  CHECK(has(doctor::examine_certificate(certificate, clock).advice, "sallyport agent reenrol"));
   clock.advance(std::chrono::hours(-24 * 60));
   CHECK(verdict() == Verdict::bad);
   CHECK(has(doctor::examine_certificate(certificate, clock).advice, "clock"));

@@ -40,10 +40,11 @@ WorkingAgent::WorkingAgent(GatewayRig& rig, runner::test::EngineBench& bench, ag
       bench_(bench),
       log_(lines, rig.world.clock, LogLevel::debug),
       channel_(rig.loop, *bench.engine),
+      dialer_(rig.loop, "none", agent::process_environment),
       transport_(dialer_, identities, rig.world.clock),
       time_(rig.world.clock),
       renewer_(
-          identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, time_, log_),
+          identities, {10ms, 5s, 30ms, 100ms, 0ms, 0ms, 0ms}, [] { return 0.5; }, time_, log_),
       tasks_(rig.loop, [](const auto& task, const auto&) { FAIL_CHECK("a fault in " << task); }),
       supervisor_(rig.loop, options(std::move(relay), bend), {transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {}

@@ -32,6 +32,9 @@ class WorkingAgent final : public agent::LinkWork {
   const agent::LinkStatus& status() const { return supervisor_.status(); }
 
   std::string policy_summary_json() override { return "{}"; }
+  awaitable<void> on_link(link::Session& session) override {
+    return beside ? beside(session) : agent::LinkWork::on_link(session);
+  }
   awaitable<void> on_jobs(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.spawn("pong", answer(session, nonce)); }
   void on_go_away(link::Session& session, const std::string&, std::chrono::milliseconds) override {
@@ -39,6 +42,7 @@ class WorkingAgent final : public agent::LinkWork {
   }
   void on_state(const agent::LinkStatus&) override {}
 
+  std::function<awaitable<void>(link::Session&)> beside;  // what else goes over each link
   LinesSink lines;
   int links = 0;     // that had the jobs
   int in_order = 0;  // jobs channels that ended so
@@ -50,7 +54,7 @@ class WorkingAgent final : public agent::LinkWork {
   runner::test::EngineBench& bench_;
   Log log_;
   runner::JobsChannel channel_;
-  agent::Dialer dialer_{"none", agent::process_environment};
+  agent::Dialer dialer_;
   agent::TlsTransport transport_;
   PassingTime time_;
   agent::Renewer renewer_;

@@ -1,5 +1,10 @@
 // Connections that say nothing, or not enough, at the agents' port: nobody is kept waiting by them.
 #include "tests/link/relay/gateway_rig.h"
+#include "tests/link/relay/hello_text.h"
+
+#include "tests/unit/shared/tls/meeting.h"
+
+#include "shared/tls/engine.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
@@ -86,17 +91,58 @@ ASYNC_TEST_CASE("of one source's silent connections the oldest make room for its
   co_await rig.finish();
 }
 
-ASYNC_TEST_CASE("one source that breaks off its handshakes does not take the places of the others", "[link]") {
-  GatewayRig rig(co_await asio::this_coro::executor, {.handshake = 3s});
+// It is as good as nothing said.
+ASYNC_TEST_CASE("half a hello takes no place of a handshake", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor, {.door = {.handshakes = 2}, .handshake = 3s});
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
   Crowd crowd;
-  co_await crowd.arrive(rig, 200, "127.0.0.2", std::string("\x16\x03\x01", 3));
+  co_await crowd.arrive(rig, 200, "127.0.0.2", hello_text(tls::kLinkProtocol).substr(0, 40));
   const auto took = co_await time_to_link(rig, identity);
   CHECK(took < kSoon);
-  const bool over = co_await rig.until([&] { return crowd.cut() == 200; });  // those in the queue have the same limit
+  const bool over = co_await rig.until([&] { return crowd.cut() == 200; });
   CHECK(over);
   CHECK(rig.lines.has({"link.refused", "tls.timed_out"}));
+  co_await rig.finish();
+}
+
+namespace {
+
+// TLS clients that stop after the relay's first answer.
+awaitable<void> break_off(GatewayRig& rig, std::size_t count, const std::string& from,
+                          std::list<tcp::socket>& sockets) {
+  const SystemClock clock;
+  const auto context = careless_client(clock, "\x0bsallyport/1");
+  struct Nothing final : tls::RawSource {
+    tls::RawInput read_raw(std::span<std::byte>) override { return {}; }
+  } nothing;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& socket = sockets.emplace_back(rig.loop);
+    socket.open(tcp::v4());
+    socket.bind({asio::ip::make_address(from), 0});
+    co_await socket.async_connect({asio::ip::address_v4::loopback(), rig.endpoint().port}, asio::use_awaitable);
+    tls::TlsEngine engine(context.core(), "relay.test", nothing);
+    engine.handshake();
+    const auto hello = engine.output();
+    co_await asio::async_write(socket, asio::buffer(hello.data(), hello.size()), asio::use_awaitable);
+  }
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("one source that breaks off its handshakes does not take the places of the others", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor, {.handshake = 3s, .turn = 5s});
+  co_await rig.start();
+  const auto identity = co_await rig.enrolled();
+  Crowd crowd;
+  co_await break_off(rig, 200, "127.0.0.2", crowd.sockets);
+  const auto took = co_await time_to_link(rig, identity);
+  CHECK(took < kSoon);
+  CHECK(crowd.sockets.size() == 200);  // nobody was turned away for having spoken
+  CHECK_FALSE(rig.lines.has({"tls.crowded"}));
+  const auto is_late = [](const std::string& line) { return mentions({line}, {"link.refused", "tls.timed_out"}); };
+  const bool over = co_await rig.until([&] { return std::ranges::count_if(rig.lines.lines, is_late) == 200; });
+  CHECK(over);
   co_await rig.finish();
 }
 

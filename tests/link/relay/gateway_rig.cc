@@ -1,5 +1,6 @@
 #include "tests/link/relay/gateway_rig.h"
 
+#include "agent/platform/tcp_connect.h"
 #include "proto/sallyport/v1/jobs.pb.h"
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
@@ -105,7 +106,7 @@ awaitable<std::string> GatewayRig::string_for(Tenant of, std::uint32_t max_uses,
 }
 
 awaitable<Result<agent::Identity>> GatewayRig::enrol(std::string text, std::string proxy, const Clock* agents_clock) {
-  const agent::Dialer dialer(std::move(proxy), agent::process_environment);
+  const agent::Dialer dialer(loop, std::move(proxy), agent::process_environment);
   agent::EnrolSettings settings{"host-1", "sallyport-agent/test"};
   co_return co_await agent::enrol(std::move(text), std::move(settings), dialer,
                                   agents_clock ? *agents_clock : world.clock, in(20s));
@@ -114,6 +115,11 @@ awaitable<Result<agent::Identity>> GatewayRig::enrol(std::string text, std::stri
 awaitable<agent::Identity> GatewayRig::enrolled() {
   auto text = co_await string_for(tenant);
   co_return must(co_await enrol(std::move(text)));
+}
+
+awaitable<asio::ip::tcp::socket> GatewayRig::connect() {
+  const asio::ip::tcp::endpoint here(asio::ip::address_v4::loopback(), port_);
+  co_return must(co_await platform::connect_first({here}, 1s, in(5s)));
 }
 
 awaitable<std::size_t> GatewayRig::agents() {
@@ -139,10 +145,10 @@ awaitable<bool> GatewayRig::until(std::function<bool()> holds) {
 RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot)
     : rig_(rig),
       log_(lines, rig.world.clock, LogLevel::debug),
-      dialer_(std::move(proxy), agent::process_environment),
+      dialer_(rig.loop, std::move(proxy), agent::process_environment),
       transport_(dialer_, identities, rig.world.clock),
       renewer_(
-          identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
+          identities, {10ms, 5s, 30ms, 100ms, 20ms, 20ms, 10ms}, [] { return 0.5; }, rig.world.clock, log_),
       has_outgoing_(rig.loop),
       tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       supervisor_(rig.loop, agent_options(identity.relay, boot), {transport_, *this, &renewer_, rig.world.clock, log_},
@@ -209,7 +215,7 @@ awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& r
       protocol == tls::kEnrolProtocol
           ? must(tls::make_enrol_client_context(identity.root.key_pin(), rig.world.clock))
           : must(tls::make_link_client_context({identity.chain, identity.key, identity.root}, rig.world.clock));
-  auto socket = must(co_await agent::connect_tcp(rig.endpoint(), in(5s)));
+  auto socket = co_await rig.connect();
   must(tls::prepare_socket(socket));
   auto stream = co_await tls::connect_tls(std::move(socket), context, "127.0.0.1", in(5s));
   if (!stream) co_return std::unexpected(std::move(stream.error()));

@@ -52,8 +52,9 @@ struct GatewayRig {
                                     std::function<void(crypto::EnrolmentString&)> bend = nullptr);
   awaitable<Result<agent::Identity>> enrol(std::string text, std::string proxy = "none",
                                            const Clock* agents_clock = nullptr);
-  awaitable<agent::Identity> enrolled();  // must succeed
-  awaitable<std::size_t> agents();        // there are
+  awaitable<agent::Identity> enrolled();              // must succeed
+  awaitable<std::size_t> agents();                    // there are
+  awaitable<boost::asio::ip::tcp::socket> connect();  // must succeed
   awaitable<bool> audited(OrgId org, std::initializer_list<std::string_view> words);
   awaitable<bool> until(std::function<bool()> holds);
 

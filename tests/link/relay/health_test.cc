@@ -118,7 +118,7 @@ ASYNC_TEST_CASE("words that are no connection's are dropped, and cost no link", 
 
 ASYNC_TEST_CASE("what waits for the store is the newest word on each name, and bounded", "[link][health]") {
   GatewayRig rig(co_await asio::this_coro::executor);
-  gateway::HealthNotes notes(rig.loop, {rig.world.stores.connections, rig.world.envelope, rig.world.clock, rig.log},
+  gateway::HealthNotes notes({rig.world.stores.connections, rig.world.envelope, rig.world.clock, rig.log},
                              OrgId("org_1"), AgentId("agt_1"));
   for (int i = 0; i < 2'000; ++i) notes.take({{{"c" + std::to_string(i), "failing", "timeout", 1}}});
   CHECK(notes.waiting() == 1'000);

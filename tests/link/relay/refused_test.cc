@@ -19,7 +19,7 @@ constexpr std::string_view kLinkOffer = "\x0bsallyport/1";
 // What the caller hears, in its handshake or by its first read.
 awaitable<std::string> call(GatewayRig& rig, tls::ClientContext context) {
   const auto deadline = std::chrono::steady_clock::now() + 10s;
-  auto socket = must(co_await agent::connect_tcp(rig.endpoint(), deadline));
+  auto socket = co_await rig.connect();
   auto stream = co_await tls::connect_tls(std::move(socket), std::move(context), "127.0.0.1", deadline);
   if (!stream) co_return stream.error().error.message;
   std::byte buffer[16];
@@ -134,7 +134,7 @@ ASYNC_TEST_CASE("a clock that jumped is named by both sides, with what the certi
   KeptIdentity identities;
   must(identities.install(identity));
   const auto real = rig.world.clock.wall();
-  const agent::Dialer dialer("none", agent::process_environment);
+  const agent::Dialer dialer(rig.loop, "none", agent::process_environment);
   for (const auto moved : {24h * 400, -24h * 400}) {
     INFO(moved.count());
     const MovableClock wrong(real + moved);
@@ -209,7 +209,7 @@ ASYNC_TEST_CASE("nobody resumes a session with the gateway", "[link]") {
         must(tls::make_link_client_context({identity.chain, identity.key, identity.root}, rig.world.clock)), version);
     seen.tempt(context);
     for (int i = 0; i < 3; ++i) {
-      auto socket = must(co_await agent::connect_tcp(rig.endpoint(), std::chrono::steady_clock::now() + 5s));
+      auto socket = co_await rig.connect();
       auto stream =
           co_await tls::connect_tls(std::move(socket), context, "127.0.0.1", std::chrono::steady_clock::now() + 5s);
       REQUIRE(stream);

@@ -45,6 +45,7 @@ TunnelAgent::TunnelAgent(GatewayRig& rig, const agent::Identity& identity, polic
     : log_(lines, rig.world.clock, LogLevel::debug),
       policy_(std::move(policy)),
       server_(rig.loop, policy_, log_),
+      dialer_(rig.loop, "none", agent::process_environment),
       transport_(dialer_, identities, rig.world.clock),
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms}, [] { return 0.5; }, rig.world.clock, log_),
@@ -57,6 +58,7 @@ TunnelAgent::TunnelAgent(GatewayRig& rig, const agent::Identity& identity, polic
 awaitable<void> TunnelAgent::finish() {
   supervisor_.stop("test is over");
   co_await tasks_.join();
+  co_await server_.finish();
 }
 
 awaitable<void> TunnelAgent::on_jobs(link::Session& session) {

@@ -32,7 +32,7 @@ class TunnelAgent final : public agent::LinkWork {
   Log log_;
   policy::Policy policy_;
   tunnel::TunnelServer server_;
-  agent::Dialer dialer_{"none", agent::process_environment};
+  agent::Dialer dialer_;
   agent::TlsTransport transport_;
   agent::Renewer renewer_;
   TaskGroup tasks_;

@@ -71,6 +71,18 @@ TEST_CASE("what an agent says of itself is whole, and nothing of it is a setting
   }
 }
 
+TEST_CASE("a certificate whose time is over says so, and what to do", "[app][status]") {
+  Scene scene;
+  const auto link = scene.ready();
+  const auto text = [&] { return app::status_text(app::status_of(scene.figures(link))); };
+  CHECK(text().find("certificate  ends ") != std::string::npos);
+  CHECK(text().find("reenrol") == std::string::npos);
+  scene.clock.advance(31 * 24h);
+  CHECK(app::status_of(scene.figures(link)).find("certificate_ended")->as_bool());
+  CHECK(text().find("certificate  ended ") != std::string::npos);
+  CHECK(text().find("sallyport agent reenrol") != std::string::npos);
+}
+
 TEST_CASE("an agent is linked when a link is ready and the relay has not disowned it", "[app][status]") {
   Scene scene;
   agent::LinkStatus away{.state = agent::LinkState::connecting, .since = scene.clock.steady(), .failures = 4};

@@ -31,6 +31,19 @@ ASYNC_TEST_CASE("the engine stands still while the relay disowns the agent", "[a
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("until an engine that drains is at rest there may be something to report", "[app][link]") {
+  runner::test::EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  const policy::Config config;
+  const platform::ServiceHost host;
+  const EngineOnLink work(co_await asio::this_coro::executor, *bench.engine, config, host, bench.log());
+  REQUIRE(bench.engine->status().outbox.rows == 0);
+  CHECK(work.has_to_report());  // the supervisor is told first
+  co_await bench.engine->drain(std::chrono::steady_clock::now() + std::chrono::seconds(10));
+  CHECK_FALSE(work.has_to_report());
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("Hello names connections and kinds, and the health of those that were used", "[app][link][health]") {
   runner::test::EngineBench bench(co_await asio::this_coro::executor);
   policy::Config config;

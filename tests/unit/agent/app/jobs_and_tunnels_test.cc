@@ -66,6 +66,7 @@ ASYNC_TEST_CASE("tunnels run beside the jobs, to which everything else goes", "[
   CHECK(jobs.pings == 1);
   link.relay.session->stop("test is over");
   co_await link.join();
+  co_await tunnels.finish();
   CHECK_FALSE(jobs.running);
 }
 

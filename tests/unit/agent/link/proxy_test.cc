@@ -89,6 +89,13 @@ TEST_CASE("which proxy a target is reached through", "[link]") {
   CHECK(chosen("http://a", {{"no_proxy", "*"}}, target) == "a:3128");
   CHECK(chosen("ftp://a", {}, target).starts_with("error: proxy of the configuration"));
   CHECK(chosen("", {{"https_proxy", "ftp://a"}}, target).starts_with("error: https_proxy of the environment"));
+  CHECK(chosen("", {{"all_proxy", "http://b"}}, target) == "b:3128");
+  CHECK(chosen("", {{"ALL_PROXY", "http://b"}, {"HTTPS_PROXY", "http://c"}}, target) == "c:3128");
+  CHECK(chosen("", {{"all_proxy", "http://b"}, {"ALL_PROXY", "http://c"}}, target) == "b:3128");
+  CHECK(chosen("", {{"https_proxy", ""}, {"ALL_PROXY", "http://c"}}, target) == "c:3128");
+  CHECK(chosen("", {{"ALL_PROXY", "http://b"}, {"no_proxy", ".example"}}, target) == "direct");
+  CHECK(chosen("", {{"ALL_PROXY", "socks5h://b:1080"}}, target) ==
+        "error: ALL_PROXY of the environment: SOCKS proxies are not spoken to; give the URL of an http:// one");
 }
 
 TEST_CASE("which targets no_proxy names", "[link]") {

@@ -82,6 +82,21 @@ TEST_CASE("a private directory is made, and one that others may write to is refu
   CHECK(refused.error().message.find("chmod 700") != std::string::npos);
 }
 
+TEST_CASE("who may not enter or make the state directory is told what to do", "[platform]") {
+  if (::geteuid() != 0) return;  // only root can be somebody else
+  const test::TempDir dir;
+  ::chmod(dir.path().c_str(), 0711);
+  REQUIRE(prepare_private_directory(dir.path("a")));
+  REQUIRE(::seteuid(65534) == 0);
+  const auto inside = prepare_private_directory(dir.path("a"));
+  const auto made = prepare_private_directory(dir.path("b"));
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE_FALSE(inside);
+  CHECK_THAT(inside.error().message, Catch::EndsWith("chown -R 65534 " + dir.path("a")));
+  REQUIRE_FALSE(made);
+  CHECK_THAT(made.error().message, Catch::EndsWith("install -d -m 700 -o 65534 " + dir.path("b")));
+}
+
 TEST_CASE("a second agent on one state directory is refused with the first one's process id", "[platform]") {
   const test::TempDir dir;
   auto first = StateLock::take(dir.path());

@@ -100,3 +100,21 @@ ASYNC_TEST_CASE("a machine without a file for it does not blame the other end", 
   socket = co_await connect({good.where()}, 1h, 20s);
   CHECK(socket);
 }
+
+ASYNC_TEST_CASE("a connection that met itself was refused, and its port is free for who is to listen there",
+                "[platform]") {
+  const auto on = co_await asio::this_coro::executor;
+  const auto local = at("127.0.0.1", 0);
+  tcp::socket socket(on);
+  socket.open(local.protocol());
+  socket.bind(local);
+  const auto itself = socket.local_endpoint();
+  co_await socket.async_connect(itself, asio::use_awaitable);
+  CHECK(platform::check_peer(socket) == asio::error::connection_refused);
+  CHECK_FALSE(socket.is_open());
+  const tcp::acceptor service(on, itself);
+  tcp::socket other(on);
+  co_await other.async_connect(itself, asio::use_awaitable);
+  CHECK_FALSE(platform::check_peer(other));
+  CHECK(other.is_open());
+}

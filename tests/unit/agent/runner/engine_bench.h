@@ -185,6 +185,15 @@ std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uin
 std::string acked(std::uint64_t seq);
 std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes);
 
+// Steps of a recipe.
+inline const std::string kOne = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";
+inline const std::string kTwo = kOne + "  - {id: b, uses: file.move@1, connection: c, with: {from: x, to: y}}\n";
+
+// For until().
+inline std::function<bool()> finished(EngineBench& bench) {
+  return [&bench] { return bench.uplink->has("job_finished"); };
+}
+
 // Polls until `condition` holds; fails the test after thirty seconds.
 asio::awaitable<void> until(std::function<bool()> condition, std::string what);
 asio::awaitable<void> pause(std::chrono::milliseconds length);

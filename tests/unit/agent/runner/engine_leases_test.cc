@@ -10,10 +10,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kOne = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";
 const std::string kAsks = "holding r0 " + kJob1;
 
-std::function<bool()> finished(EngineBench& bench) {
+std::function<bool()> succeeded(EngineBench& bench) {
   return [&bench] { return bench.uplink->has("job_finished succeeded"); };
 }
 std::function<bool()> asked(EngineBench& bench, std::size_t times) {
@@ -34,7 +33,7 @@ ASYNC_TEST_CASE("a dispatch that lay unread for longer than its lease begins not
   co_await pause(30ms);
   CHECK(bench.list.begun() == 0);
   co_await bench.say(leases(kJob1, 1, 0));
-  co_await until(finished(bench), "the job ends");
+  co_await until(succeeded(bench), "the job ends");
   CHECK(bench.list.begun() == 1);
   co_await bench.close();
 }
@@ -67,7 +66,7 @@ ASYNC_TEST_CASE("the lease of a dispatch counts from the Holding before it, and 
   co_await until([&] { return bench.engine->status().running_steps == 0; }, "it is interrupted");
   bench.list.release();
   co_await bench.say(leases(kJob1, 1, 0));
-  co_await until(finished(bench), "the job ends");
+  co_await until(succeeded(bench), "the job ends");
   co_await bench.close();
 }
 
@@ -113,7 +112,7 @@ ASYNC_TEST_CASE("a lease that names no Holding proves nothing, one that was neve
   CHECK(bench.list.begun() == 0);
   CHECK(bench.uplink->lines_with(kAsks).size() == 1);  // and not asked for without end
   co_await bench.say(leases(kJob1, 1, 0));
-  co_await until(finished(bench), "the job ends");
+  co_await until(succeeded(bench), "the job ends");
   co_await bench.close();
 }
 
@@ -128,7 +127,7 @@ ASYNC_TEST_CASE("a job raised by a dispatch that lay unread waits for its new le
   co_await pause(30ms);
   CHECK(bench.list.begun() == 1);
   co_await bench.say(leases(kJob1, 2, 0));
-  co_await until(finished(bench), "the job ends");
+  co_await until(succeeded(bench), "the job ends");
   CHECK(bench.list.begun() == 2);
   co_await bench.close();
 }
@@ -163,7 +162,7 @@ ASYNC_TEST_CASE("a lease goes on ending while the machine sleeps", "[engine][lea
   co_await bench.say(acked(0));
   co_await until(asked(bench, 1), "the lease is asked for");
   co_await bench.say(leases(kJob1, 1, 0));
-  co_await until(finished(bench), "the job ends");
+  co_await until(succeeded(bench), "the job ends");
   co_await bench.close();
 }
 

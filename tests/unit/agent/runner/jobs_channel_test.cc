@@ -18,8 +18,6 @@ using sallyport::test::LinkEndpoint;
 
 namespace {
 
-const std::string kOne = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";
-
 // The relay's end of the jobs channel: keeps what comes, says what it is told to.
 struct Relay {
   std::optional<link::Incoming> jobs;

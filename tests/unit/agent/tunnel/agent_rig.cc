@@ -44,6 +44,7 @@ asio::awaitable<void> AgentRig::close() {
   link.relay.session->stop("test is over");
   co_await link.join();
   CHECK_FALSE(serving);
+  co_await server.finish();
 }
 
 link::Channel AgentRig::open(const std::string& purpose) {

@@ -95,6 +95,30 @@ ASYNC_TEST_CASE("what the policy allows is dialled and carried, and told in one 
   co_await rig.close();
 }
 
+ASYNC_TEST_CASE("what is open is counted until it ends, however that is", "[tunnel]") {
+  const auto on = co_await asio::this_coro::executor;
+  TestTarget target(on);
+  const SilentTarget silent(on);
+  AgentRig rig(on, {local(target.port()), local(silent.port()), fmt::format("localhost:{}", target.port())});
+  co_await rig.start();
+  std::optional<link::Channel> standing(rig.open("tunnel/1 " + local(target.port())));
+  std::optional<link::Channel> by_name(rig.open(fmt::format("tunnel/1 localhost:{}", target.port())));
+  std::optional<link::Channel> dialling(rig.open("tunnel/1 " + local(silent.port())));
+  std::optional<link::Channel> asking(rig.open("reach/1 " + local(silent.port())));
+  auto one = co_await target.acceptor.async_accept(asio::use_awaitable);
+  auto two = co_await target.acceptor.async_accept(asio::use_awaitable);
+  std::size_t left = 4;
+  for (auto* channel : {&standing, &by_name, &dialling, &asking}) {
+    const bool counted = co_await rig.link.until([&] { return rig.server.open() == left; });
+    CHECK(counted);
+    channel->reset();
+    --left;
+  }
+  const bool none = co_await rig.link.until([&] { return rig.server.open() == 0; });
+  CHECK(none);
+  co_await rig.close();
+}
+
 ASYNC_TEST_CASE("a name is looked up by the agent and has to stand in the policy as a name", "[tunnel]") {
   const auto on = co_await asio::this_coro::executor;
   TestTarget target(on);
@@ -295,6 +319,38 @@ ASYNC_TEST_CASE("the link's end ends what runs, dials and waits", "[tunnel]") {
   char byte = 0;
   const auto [bad, count] = co_await socket.async_read_some(asio::buffer(&byte, 1), kAsValue);
   CHECK(bad == asio::error::connection_reset);
+}
+
+// P14.5: what is on the agent when the link breaks is the target's, however slowly it reads.
+ASYNC_TEST_CASE("what came before the link's end still reaches a slow target", "[tunnel]") {
+  const auto on = co_await asio::this_coro::executor;
+  TestTarget target(on);
+  target.acceptor.set_option(asio::socket_base::receive_buffer_size(4 << 10));
+  AgentRig rig(on, {local(target.port())});
+  co_await rig.start();
+  const auto channel = rig.open("tunnel/1 " + local(target.port()));
+  auto socket = co_await target.acceptor.async_accept(asio::use_awaitable);
+  const Bytes sent(rig.link.agent_options.limits.initial_window, std::byte{7});
+  const auto written = co_await channel.write(sent);
+  REQUIRE(written);
+  const auto barrier = co_await rig.reach("db.internal:5432");  // what was written before it has come
+  CHECK_FALSE(barrier.allowed());
+  CHECK(rig.server.open() == 1);
+  const auto begun = std::chrono::steady_clock::now();
+  rig.link.relay.session->stop("cut");
+  co_await rig.link.join();
+  CHECK(std::chrono::steady_clock::now() - begun < 4s);  // the link does not wait for slow targets
+  std::size_t got = 0;
+  boost::system::error_code bad;
+  for (Bytes chunk(16 << 10); !bad;) {
+    const auto [failed, count] = co_await socket.async_read_some(asio::buffer(chunk), kAsValue);
+    got += count;
+    bad = failed;
+  }
+  CHECK(got == sent.size());
+  CHECK(bad == asio::error::connection_reset);
+  co_await rig.close();
+  CHECK(rig.server.open() == 0);
 }
 
 ASYNC_TEST_CASE("an agent that is out of files says so, and does not blame the target", "[tunnel]") {

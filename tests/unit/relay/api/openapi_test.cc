@@ -69,7 +69,11 @@ void check_limits(const Field& field, const Value& schema, const Value& schemas)
       return;
     case FieldType::text: break;
   }
-  CHECK(text(schema, "type") == "string");
+  if (field.presence == Presence::clearable) {
+    CHECK(at(schema, "type") == Value(ValueList{Value("string"), Value("null")}));
+  } else {
+    CHECK(text(schema, "type") == "string");
+  }
   if (field.format == Format::id) {
     CHECK(text(schema, "pattern").starts_with("^" + std::string(field.among[0])));
   } else if (field.format == Format::cursor) {

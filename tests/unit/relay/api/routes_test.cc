@@ -79,6 +79,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"rerun_job", "{}"},
       {"create_tunnel", fmt::format(R"({{"name":"t{}","group_name":"dc1","target":"db.internal:5432"}})",
                                     std::hash<std::string>()(unique) % 1'000'000)},
+      {"change_tunnel", R"({"limits":{"connections":7}})"},
       {"pause_tunnel", "{}"},
       {"resume_tunnel", "{}"},
       {"check_tunnel", "{}"}};

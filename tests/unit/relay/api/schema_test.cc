@@ -35,6 +35,7 @@ constexpr std::array kFields{
     Field{.name = "at", .format = Format::time},
     Field{.name = "in", .format = Format::duration},
     Field{.name = "limits", .type = FieldType::object, .members = &kInner},
+    Field{.name = "end", .presence = Presence::clearable, .format = Format::time},
     Field{.name = "pairs", .type = FieldType::texts, .least = 1, .most = 3, .fault = even},
 };
 constexpr Schema kSchema{"Thing", kFields};
@@ -52,6 +53,13 @@ std::string fault(std::string_view json) {
 std::string with(std::string_view member) { return R"({"name":"abc",)" + std::string(member) + "}"; }
 
 }  // namespace
+
+TEST_CASE("only what can be cleared may be null", "[api][schema]") {
+  CHECK(fault(with(R"("end":null)")).empty());
+  CHECK(fault(with(R"("end":"2026-01-31T09:30:00Z")")).empty());
+  CHECK(fault(with(R"("end":"never")")) == "/end must be a time such as 2026-01-31T09:30:00Z");
+  CHECK(fault(with(R"("at":null)")) == "/at must be text");
+}
 
 TEST_CASE("what fits is accepted", "[api][schema]") {
   CHECK(fault(R"({"name":"abc"})").empty());

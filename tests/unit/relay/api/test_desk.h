@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,14 @@ class TestDesk final : public tunnels::Desk {
             .problem = {}};
   }
   std::vector<store::TunnelConnection> open_connections(const TunnelId& tunnel) const override {
+    ++looks;
     const auto found = open.find(tunnel);
     return found == open.end() ? std::vector<store::TunnelConnection>() : found->second;
+  }
+  std::shared_ptr<tunnels::EndedConnections> watch(const TunnelId& tunnel) override {
+    auto watched = ended[tunnel].lock();
+    if (!watched) ended[tunnel] = watched = std::make_shared<tunnels::EndedConnections>();
+    return watched;
   }
   Result<void> check_listener(const domain::TunnelListener&) const override {
     return listener_fault ? Result<void>(std::unexpected(*listener_fault)) : Result<void>();
@@ -41,7 +48,10 @@ class TestDesk final : public tunnels::Desk {
     if (session_fault) return std::unexpected(*session_fault);
     openers.push_back(std::move(opener));
     ask = std::move(still_allowed);
-    return [](std::unique_ptr<ByteStream>) -> store::awaitable<void> { co_return; };
+    return [this](std::unique_ptr<ByteStream>) -> store::awaitable<std::optional<tunnels::Denial>> {
+      ++served;
+      co_return cut;
+    };
   }
   store::awaitable<tunnels::Reach> reach(OrgId, GroupId, std::optional<AgentId>, tunnel::Target target) override {
     told.push_back("reach " + tunnel::to_string(target));
@@ -49,11 +59,15 @@ class TestDesk final : public tunnels::Desk {
   }
 
   std::optional<Error> put_fault, listener_fault, session_fault;
+  std::optional<tunnels::Denial> cut;  // how sessions end
+  int served = 0;                      // sessions
   std::vector<tunnels::Opener> openers;
   tunnels::StillAllowed ask;
   std::function<void()> on_put = [] {};
   std::map<TunnelId, tunnels::Standing> standings;
   std::map<TunnelId, std::vector<store::TunnelConnection>> open;
+  std::map<TunnelId, std::weak_ptr<tunnels::EndedConnections>> ended;
+  mutable int looks = 0;  // how often it was asked what is open
   tunnels::Reach answer{.asked = false, .agent = {}, .rule = {}, .detail = "no agent of the group is linked"};
   std::vector<std::string> told;
 };

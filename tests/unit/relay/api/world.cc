@@ -45,7 +45,7 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
       audit(stores.audit_log, clock),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
-      enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit, metrics},
+      enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
                  {"relay.test", 7443, ""}, clock),
       revocations(stores.agents, stores.certificates, clock),
       feed(executor),

@@ -107,6 +107,16 @@ TEST_CASE("a directory that is absent, or whose lock is a link, is refused", "[a
   CHECK_FALSE(std::filesystem::exists(folder.path("elsewhere")));
 }
 
+TEST_CASE("who may not enter the data directory is told what to do", "[app][lock]") {
+  if (::geteuid() != 0) return;  // only root can be somebody else
+  const TempDir folder;
+  REQUIRE(::seteuid(65534) == 0);
+  const auto lock = DataLock::take({folder.path()});
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE_FALSE(lock);
+  CHECK_THAT(lock.error().message, Catch::EndsWith("run this as the user that the data directory belongs to"));
+}
+
 TEST_CASE("init leaves a directory alone that another process holds", "[app][lock]") {
   TempDir folder;
   app::InitOrder order;

@@ -90,6 +90,29 @@ TEST_CASE("a directory that is there may be used, and what else is in it stays",
   CHECK(folder.read("relay/lost+found/x") == "mine");
 }
 
+TEST_CASE("a folder of something else is neither a relay's nor made private", "[app][init]") {
+  for (const std::string other : {"notes.txt", "src/main.c", ".profile"}) {
+    const TempDir folder;
+    folder.write("relay/" + other, "mine");
+    const auto mode = fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec;
+    fs::permissions(folder.path("relay"), mode);
+    const auto refused = init(order_in(folder.path("relay")), kClock);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::conflict);
+    CHECK_THAT(refused.error().message, Catch::Contains("is not empty") && Catch::Contains("nothing was changed"));
+    CHECK(fs::status(folder.path("relay")).permissions() == mode);
+    CHECK(folder.read("relay/" + other) == "mine");
+    CHECK_FALSE(folder.has("relay/relay.lock"));
+  }
+  const TempDir folder;
+  folder.write("relay", "a file");
+  CHECK(init(order_in(folder.path("relay")), kClock).error().code == Errc::conflict);
+  fs::remove(folder.path("relay"));
+  fs::create_directory(folder.path("relay"));  // empty, and the lock of one that failed
+  folder.write("relay/relay.lock", "");
+  CHECK(init(order_in(folder.path("relay")), kClock));
+}
+
 TEST_CASE("an order that fails leaves nothing that hinders the corrected one", "[app][init]") {
   const TempDir folder;
   auto order = order_in(folder.path("relay"));
@@ -217,6 +240,11 @@ TEST_CASE("the program: a wrong word or token file costs nothing, and no token i
   CHECK(relay_program(folder, fmt::format("{} --api localhost:8443", kInit)).code == 2);
   CHECK(relay_program(folder, fmt::format("{} --link 0.0.0.0:8444", kInit)).code == 2);
   CHECK(relay_program(folder, fmt::format("{} --trust-domain BAD_DOMAIN", kInit)).code == 2);
+  const auto wordless = relay_program(folder, "");
+  CHECK(wordless.code == 2);
+  CHECK(wordless.out.empty());
+  CHECK_THAT(wordless.err, Catch::StartsWith("usage: sallyport-relay init"));
+  CHECK(relay_program(folder, "--help").code == 0);
   folder.write("owner.token", "older");
   const auto occupied = relay_program(folder, fmt::format("{} --token-file owner.token", kInit));
   CHECK(occupied.code == 1);

@@ -50,7 +50,7 @@ bool can_run(std::string_view shell) {
 }  // namespace
 
 TEST_CASE("completion goes word by word", "[cli][completion]") {
-  CHECK(offered({"agent", ""}) == Words{"list", "show", "rename", "move", "revoke", "token"});
+  CHECK(offered({"agent", ""}) == Words{"list", "show", "rename", "move", "revoke", "reenrol", "token"});
   CHECK(offered({"agent", "token", ""}) == Words{"create", "list", "revoke"});
   CHECK(offered({"agents", "to"}) == Words{"token"});
   CHECK(offered({"age"}) == Words{"agent"});
@@ -117,7 +117,8 @@ try sallyport recipes apply -f a
 try "sallyport" "it's" ""
 )");
   CHECK_THAT(out, Catch::Contains("-F _sallyport sallyport"));
-  CHECK_THAT(out, Catch::Contains("create|list|revoke|\nlist|show|rename|move|revoke|token|\njson|\nremove|\n"));
+  CHECK_THAT(out,
+             Catch::Contains("create|list|revoke|\nlist|show|rename|move|revoke|reenrol|token|\njson|\nremove|\n"));
   CHECK_THAT(out, Catch::Contains("a file|afile|\n") || Catch::Contains("afile|a file|\n"));
   CHECK_THAT(out, Catch::EndsWith("\n|\n"));
 }

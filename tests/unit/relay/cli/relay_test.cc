@@ -90,6 +90,29 @@ TEST_CASE("connections are listed with what their last use told", "[cli][relay][
   CHECK_THAT(ran.out, Catch::Matches("[^]*share +file +unknown[^]*"));
 }
 
+TEST_CASE("an agent is shown with each of its links", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::viewer);
+  const auto alone = site.run({"agent", "show", "erp-host"});
+  CHECK(alone.code == kDone);
+  CHECK_THAT(alone.out, !Catch::Contains("LINK FROM"));
+  const auto since = site.world.clock.wall();
+  site.on_loop([](World& world, AgentId agent, WallTime at) -> asio::awaitable<void> {
+    world.presence.linked[agent] = {
+        .since = at,
+        .peer = "192.0.2.7",
+        .each = {{.peer = "192.0.2.7", .since = at, .round_trip = std::chrono::milliseconds(12), .jobs = true},
+                 {.peer = "192.0.2.8", .since = at, .tunnels = 3, .draining = true}}};
+    co_return;
+  }(site.world, site.agent, since));
+  const auto shown = site.run({"agent", "show", "erp-host"});
+  CHECK(shown.code == kDone);
+  CHECK_THAT(shown.out, Catch::Contains("LINK FROM") && Catch::Contains("192.0.2.7") && Catch::Contains("192.0.2.8") &&
+                            Catch::Contains(rfc3339(since)));
+  const auto last = shown.out.substr(shown.out.rfind("192.0.2.8"));
+  CHECK_THAT(last, Catch::Contains("false") && Catch::Contains("3") && Catch::Contains("true"));
+}
+
 TEST_CASE("exit codes tell scripts what happened", "[cli][relay]") {
   CliSite site;
   site.login(Role::viewer);
@@ -378,6 +401,20 @@ TEST_CASE("a failure that cannot be run again keeps no other from it", "[cli][re
   CHECK_THAT(ran.err, Catch::Contains(first.value + ": ") && Catch::Contains(second.value + ": ") &&
                           Catch::Contains("2 of 2 failed jobs were not run again"));
   CHECK_THAT(ran.out, Catch::StartsWith("ID"));
+}
+
+TEST_CASE("a string for an agent that is there is made by its name", "[cli][relay]") {
+  CliSite site;
+  site.login(Role::editor);
+  const auto agent = first_of(site.json({"agent", "list"}));
+  const auto ran = site.run({"agent", "reenrol", text_of(agent, "name"), "--expires-in", "30m"});
+  CHECK(ran.code == kDone);
+  CHECK_THAT(only_line(ran.out), Catch::StartsWith("spe1."));
+  CHECK_THAT(ran.err, Catch::Contains("sallyport-agent enrol -"));
+  CHECK_THAT(site.run({"agent", "token", "list"}).out, Catch::Contains(text_of(agent, "id")));
+  const auto none = site.run({"agent", "reenrol", "nobody"});
+  CHECK(none.code == kNotFound);
+  CHECK_THAT(none.err, Catch::Contains("nobody"));
 }
 
 TEST_CASE("an enrolment token is told with the safe way to use it", "[cli][relay]") {

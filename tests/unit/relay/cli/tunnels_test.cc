@@ -169,6 +169,24 @@ TEST_CASE("a check is done only when the target can be reached", "[cli][tunnels]
   CHECK(site.run({"tunnel", "check", "erp-db", "-o", "json"}).code == kFailed);
 }
 
+TEST_CASE("a tunnel that nobody gets into is not reachable, whatever its target does", "[cli][tunnels]") {
+  CliSite site;
+  site.login(Role::editor);
+  REQUIRE(site.run(kCreate).code == kDone);
+  site.on_loop(say(site.world, reached(site.agent)));
+  REQUIRE(site.run({"tunnel", "pause", "erp-db"}).code == kDone);
+  auto checked = site.run({"tunnel", "check", "erp-db"});
+  CHECK(checked.code == kFailed);
+  CHECK_THAT(checked.out,
+             Catch::Contains("and it answers") &&
+                 Catch::EndsWith("the tunnel is paused, nobody gets in: sallyport tunnel resume erp-db\n"));
+  checked = site.run({"tunnel", "check", "erp-db", "-o", "json"});
+  CHECK(checked.code == kFailed);
+  CHECK_THAT(checked.err, Catch::Contains("the tunnel is paused"));
+  REQUIRE(site.run({"tunnel", "resume", "erp-db"}).code == kDone);
+  CHECK(site.run({"tunnel", "check", "erp-db"}).code == kDone);
+}
+
 TEST_CASE("access records tell who came and how it ended, also when the tunnel is gone", "[cli][tunnels]") {
   CliSite site;
   site.login(Role::editor);
@@ -221,7 +239,7 @@ TEST_CASE("a tunnel that the relay refuses says which word is wrong", "[cli][tun
   site.login(Role::editor);
   const auto bad = site.run({"tunnel", "create", "t", "--group", "dc1", "--target", "nowhere", "--listen", "here:1"});
   CHECK(bad.code == kFailed);
-  CHECK_THAT(bad.err, Catch::Contains("/target: is not a target") && Catch::Contains("/listen: must be an address"));
+  CHECK_THAT(bad.err, Catch::Contains("--target: is not a target") && Catch::Contains("--listen: must be an address"));
   site.login(Role::viewer);
   CHECK(site.run(kCreate).code == kNotAllowed);
   CHECK(site.run({"tunnel", "list"}).code == kDone);

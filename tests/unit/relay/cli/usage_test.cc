@@ -61,6 +61,7 @@ TEST_CASE("wrong usage is told before the login is looked for", "[cli][usage]") 
           "--expires takes a duration up to 366d, such as 8h, or a time"},
       Row{{"tunnel", "create", "t", "--group", "g", "--target", "a:1", "--expires", "100000000d"}, "not '100000000d'"},
       Row{{"tunnel", "show"}, "TUNNEL is missing"},
+      Row{{"tunnel", "open", "t", "--"}, "nothing follows --: COMMAND goes there"},
       Row{{"user", "role", "ada@x.test", "boss"}, "takes owner, editor, viewer, not 'boss'"},
       Row{{"organisation", "create", "acme"}, "--owner EMAIL is needed"},
       Row{{"login", "--root", "root.pem"}, "--relay URL is needed"},

@@ -17,7 +17,13 @@ struct FakeLive final : LiveLink {
   const Bytes& boot_id() const override { return boot_; }
   std::uint32_t number() const override { return place; }
   jobs::LinkFacts facts() const override {
-    return {.peer = address, .since = since, .round_trip = {}, .jobs = jobs, .tunnels = tunnels, .draining = false};
+    return {.peer = address,
+            .since = since,
+            .round_trip = {},
+            .jobs = jobs,
+            .tunnels = tunnels,
+            .draining = false,
+            .bulk = bulk};
   }
   void refuse(link::Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool is_alive() const override { return alive; }
@@ -36,6 +42,7 @@ struct FakeLive final : LiveLink {
   WallTime since = from_unix_ms(1'000);
   bool jobs = false;
   std::size_t tunnels = 0;
+  bool bulk = false;
   std::vector<std::string> opened;
   std::vector<link::Refusal> refusals;
 };
@@ -208,13 +215,18 @@ TEST_CASE("a connection of a tunnel goes where the jobs are not, and where there
     std::size_t on_jobs, on_second, on_third;
     bool third_carries;
     char taken;
+    std::string bulk = "";
   };
   const std::vector<Case> cases = {{"all idle", 0, 0, 0, true, '2'},
                                    {"the fewest channels", 0, 5, 4, true, '3'},
                                    {"one drains", 0, 5, 0, false, '2'},
                                    {"one is full", 0, 1'000, 3, true, '3'},
                                    {"only the jobs' link has room", 7, 1'000, 1'000, true, '1'},
-                                   {"none has room: the agent says so", 1'010, 1'000, 1'001, true, '2'}};
+                                   {"none has room: the agent says so", 1'010, 1'000, 1'001, true, '2'},
+                                   {"away from bulk", 0, 1, 3, true, '3', "2"},
+                                   {"to the jobs when bulk is on all others", 0, 1, 3, true, '1', "23"},
+                                   {"bulk everywhere", 0, 3, 1, true, '3', "123"},
+                                   {"away from bulk, but only where there is room", 0, 1, 1'000, true, '2', "12"}};
   for (const auto& one : cases) {
     INFO(one.what);
     Links links;
@@ -223,6 +235,7 @@ TEST_CASE("a connection of a tunnel goes where the jobs are not, and where there
     jobs.jobs = true;
     jobs.tunnels = one.on_jobs, second.tunnels = one.on_second, third.tunnels = one.on_third;
     third.carries = one.third_carries;
+    for (auto* live : {&jobs, &second, &third}) live->bulk = one.bulk.contains(live->address);
     for (auto* live : {&jobs, &second, &third}) REQUIRE_FALSE(links.enter(*live));
     (void)links.open(kOrg, kAgent, "tunnel/1 db:5432");
     std::string taken;

@@ -1,4 +1,5 @@
 #include "relay/identity/upkeep.h"
+#include "relay/identity/root_rotation.h"
 #include "shared/base/json.h"
 #include "tests/unit/relay/identity/world.h"
 
@@ -139,17 +140,40 @@ ASYNC_TEST_CASE("a server certificate that somebody else put there is served", "
   CHECK(world.served == other.certificate);
 }
 
+// What waits for a lock would never end here.
+ASYNC_TEST_CASE("a command that holds the directory does not hold the relay's loop: it looks again in a second",
+                "[identity][upkeep]") {
+  UpkeepWorld world;
+  const auto first = world.served;
+  world.clock.advance(days(70));
+  {
+    const auto held = must(identity::DirectoryLock::take(world.directory(), identity::kNoPatience));
+    const auto next = co_await world.upkeep.check();
+    CHECK(next == identity::kUpkeepBusy);
+    CHECK(world.served == first);
+    CHECK(world.sink.text.find("deployment.unreadable") == std::string::npos);
+    const auto command = identity::settle_deployment(world.directory(), 30ms);
+    REQUIRE_FALSE(command);
+    CHECK(command.error().code == Errc::timed_out);
+    CHECK(command.error().message.find("another process changes") != std::string::npos);
+  }
+  const auto next = co_await world.upkeep.check();
+  CHECK(next == identity::kUpkeepInterval);
+  CHECK_FALSE(world.served == first);
+}
+
 ASYNC_TEST_CASE("a damaged or replaced deployment directory stops nothing", "[identity][upkeep]") {
   UpkeepWorld world;
   const auto root = world.deployment.root;
   std::ofstream(world.directory() / "root.pem") << "not a certificate";
-  co_await world.upkeep.check();
+  const auto next = co_await world.upkeep.check();
+  CHECK(next == identity::kUpkeepRetry);
   CHECK(world.sink.text.find("deployment.unreadable") != std::string::npos);
   std::filesystem::remove_all(world.directory());
   must(identity::create_deployment(world.directory(), {"relay.test", {"relay.test"}}, world.clock));
   co_await world.upkeep.check();
   CHECK(world.deployment.root == root);
-  CHECK(world.sink.text.find("it keeps its own") != std::string::npos);
+  CHECK(world.sink.text.find("it keeps its own: restart it") != std::string::npos);
   CHECK(world.times == 0);
 }
 

@@ -53,7 +53,7 @@ IdentityWorld::IdentityWorld(bool root_online)
       stores(engine->stores()),
       audit(stores.audit_log, clock),
       authority(deployment, stores.issuing_cas, envelope, clock),
-      enrolments({stores.enrolment_tokens, stores.groups, authority, envelope, audit, metrics},
+      enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
                  {"relay.test", 8443, "https://relay.test"}, clock),
       renewals(authority, stores.certificates, audit, clock),
       admissions(stores.agents, stores.certificates, audit, clock),

@@ -15,7 +15,8 @@ TEST_CASE("every end has a word of its own", "[tunnels]") {
   CHECK(words.size() == kConnectionEnds.size());
   CHECK(words == std::set<std::string_view>{"finished", "client_reset", "target_reset", "refused_by_policy",
                                             "unreachable", "no_agent", "link_lost", "idle", "expired", "paused",
-                                            "removed", "too_many", "not_allowed", "relay_stopped", "failed"});
+                                            "removed", "too_many", "not_allowed", "access_ended", "relay_stopped",
+                                            "failed"});
 }
 
 TEST_CASE("which ends are those of connections that were not carried", "[tunnels]") {

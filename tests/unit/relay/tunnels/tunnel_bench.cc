@@ -61,6 +61,7 @@ asio::awaitable<void> StandIn::carry(link::Channel& channel, tunnel::Target targ
   const auto [bad] = co_await socket.async_connect({asio::ip::make_address(target.host), target.port}, kAsValue);
   if (bad) co_return channel.reset(mux::ResetCode::unreachable, to_string(target) + ": " + bad.message());
   tunnel::Flow flow;
+  REQUIRE(tunnel::prepare(socket));
   (void)co_await tunnel::splice(socket, channel, flow, {});
 }
 

@@ -21,6 +21,10 @@ struct TunnelBook final : store::Tunnels {
   Answer<store::Tunnel> set_status(OrgId, TunnelId, store::TunnelStatus, store::AuditNote<>) override {
     co_return absent();
   }
+  Answer<store::ChangedTunnel> change(OrgId, TunnelId, store::TunnelChange,
+                                      store::AuditNote<store::ChangedTunnel>) override {
+    co_return absent();
+  }
   Answer<void> remove(OrgId, TunnelId, WallTime, store::AuditNote<>) override { co_return absent(); }
 
   // Two a page.

@@ -81,7 +81,80 @@ struct Ready {
   LinkPair link;
 };
 
+// Writes down what it is told, and takes all bytes at once.
+struct Listener final : link::ChannelWatcher {
+  using Bytes = std::span<const std::span<const std::byte>>;
+  explicit Listener(const link::Channel& of) : channel(of) { channel.watch(this); }
+  ~Listener() override { channel.watch(nullptr); }
+  std::size_t on_bytes(Bytes bytes) override { return note("bytes ", bytes); }
+  std::size_t on_last_bytes(Bytes bytes) override { return note("last bytes ", bytes); }
+  void on_readable() override {
+    const auto next = channel.peek();
+    heard.emplace_back(next && *next && (*next)->empty() ? "end" : "readable");
+  }
+  void on_writable() override {}
+  void on_broken() override { heard.emplace_back("broken"); }
+  std::size_t note(std::string what, Bytes bytes) {
+    std::size_t size = 0;
+    for (const auto part : bytes) what += as_text(part), size += part.size();
+    heard.push_back(std::move(what));
+    return size;
+  }
+  const link::Channel& channel;
+  std::vector<std::string> heard;
+};
+
 }  // namespace
+
+ASYNC_TEST_CASE("a watcher hears of the end with the last bytes when they come together", "[link]") {
+  using Heard = std::vector<std::string>;
+  struct Row {
+    std::string what;
+    bool at_once;
+    Heard heard;
+  };
+  for (const auto& row : {Row{"together", true, {"last bytes answer", "end"}},
+                          Row{"one after the other", false, {"bytes answer", "end"}}}) {
+    INFO(row.what);
+    Ready test(co_await asio::this_coro::executor);
+    co_await test.start();
+    {
+      const auto first = co_await test.open();
+      const auto second = co_await test.open();
+      Listener listener(test.shelf.taken[0].channel), other(test.shelf.taken[1].channel);
+      const auto sent = co_await first.write(as_bytes("answer"));
+      REQUIRE(sent);
+      if (!row.at_once) {
+        const bool came = co_await test.link.until([&] { return !listener.heard.empty(); });
+        REQUIRE(came);
+      }
+      REQUIRE(first.finish());
+      const auto more = co_await second.write(as_bytes("goes on"));
+      REQUIRE(more);
+      const bool all = co_await test.link.until([&] { return listener.heard.size() == 2 && !other.heard.empty(); });
+      CHECK(all);
+      CHECK(listener.heard == row.heard);
+      CHECK(other.heard == Heard{"bytes goes on"});
+    }
+    co_await test.finish();
+  }
+}
+
+ASYNC_TEST_CASE("bytes before a reset are not the last before an end", "[link]") {
+  Ready test(co_await asio::this_coro::executor);
+  co_await test.start();
+  {
+    const auto ours = co_await test.open();
+    Listener listener(test.shelf.taken[0].channel);
+    const auto sent = co_await ours.write(as_bytes("half"));
+    REQUIRE(sent);
+    ours.reset(mux::ResetCode::broken, "gone", mux::Unsent::send);
+    const bool all = co_await test.link.until([&] { return listener.heard.size() == 2; });
+    CHECK(all);
+    CHECK(listener.heard == std::vector<std::string>{"bytes half", "broken"});
+  }
+  co_await test.finish();
+}
 
 ASYNC_TEST_CASE("a channel arrives with its purpose and ends in halves", "[link]") {
   Ready test(co_await asio::this_coro::executor);

@@ -70,6 +70,7 @@ ASYNC_TEST_CASE("messages go through a channel and come back, larger than every 
   REQUIRE(ready);
   auto channel = link.agent.session->open_channel("echo/1");
   REQUIRE(channel);
+  CHECK(link.agent.session->carried_lately() < 1'000);
   for (const std::size_t size : {0u, 1u, 300'000u, 1u << 20}) {
     const auto sent = co_await channel->send_message(std::string(size, 'm'));
     REQUIRE(sent);
@@ -78,6 +79,8 @@ ASYNC_TEST_CASE("messages go through a channel and come back, larger than every 
     REQUIRE(*back);
     CHECK((*back)->size() == size);
   }
+  CHECK(link.agent.session->carried_lately() > 2u << 20);
+  CHECK(link.relay.session->carried_lately() > 2u << 20);
   const auto too_large = co_await channel->send_message(std::string((1u << 20) + 1, 'm'));
   CHECK(too_large.error().code == Errc::too_large);
   REQUIRE(channel->finish());

@@ -1,6 +1,4 @@
-#include "shared/mux/mux.h"
-
-#include <catch2/catch.hpp>
+#include "tests/unit/shared/mux/mux_pair.h"
 
 #include <algorithm>
 #include <array>
@@ -9,53 +7,6 @@ using namespace sallyport;
 using namespace sallyport::mux;
 
 namespace {
-
-MuxLimits small_limits() {
-  MuxLimits limits;
-  limits.initial_window = 1000;
-  limits.max_window = 4000;
-  limits.received = 5000;
-  limits.channels = 4;
-  return limits;
-}
-
-// Two muxes and the wire between them, which carries all or nothing.
-struct Pair {
-  Mux agent{Side::agent, small_limits()};
-  Mux relay{Side::relay, small_limits()};
-  std::vector<MuxEvent::Kind> seen_by_relay;
-  std::string purpose;
-
-  Pair() {
-    agent.start(1000);
-    relay.start(1000);
-  }
-  static Result<std::vector<MuxEvent>> carry(Mux& from, Mux& to, std::string& purpose) {
-    std::vector<MuxEvent> events;
-    Bytes batch;
-    for (from.take_batch(batch); !batch.empty(); from.take_batch(batch)) {
-      to.feed(batch);
-      for (;;) {
-        SP_TRY(auto event, to.next());
-        if (!event) break;
-        if (event->kind == MuxEvent::Kind::opened) purpose = as_text(event->payload);
-        events.push_back(*event);
-      }
-    }
-    return events;
-  }
-  // Until nothing moves any more.
-  void settle() {
-    for (bool moved = true; moved;) {
-      auto there = carry(agent, relay, purpose);
-      REQUIRE(there);
-      for (auto& event : *there) seen_by_relay.push_back(event.kind);
-      auto back = carry(relay, agent, purpose);
-      REQUIRE(back);
-      moved = agent.has_output() || relay.has_output();
-    }
-  }
-};
 
 std::string read_all(Mux& mux, ChannelNumber channel) {
   std::string text;
@@ -66,13 +17,6 @@ std::string read_all(Mux& mux, ChannelNumber channel) {
     if (!*count || **count == 0) return text;
     text += as_text(std::span(chunk).first(**count));
   }
-}
-
-// 0: the other side finished; absent: nothing there yet.
-std::optional<std::size_t> read(Mux& mux, ChannelNumber channel, std::span<std::byte> into = {}) {
-  const auto count = mux.read(channel, into);
-  REQUIRE(count);
-  return *count;
 }
 
 Bytes frame(ChannelNumber channel, FrameType type, std::string_view payload) {
@@ -120,84 +64,6 @@ TEST_CASE("the agent opens odd numbers and the relay even ones", "[mux]") {
   CHECK(link.relay.open("b") == 4u);
   link.settle();
   CHECK(link.agent.open_channels() == 4);
-}
-
-TEST_CASE("a writer stops at the window and goes on with credit", "[mux]") {
-  Pair link;
-  REQUIRE(link.agent.open("a") == 1u);
-  CHECK(link.agent.write(1, Bytes(3000)) == 1000u);
-  CHECK(link.agent.write(1, Bytes(2000)) == 0u);
-  link.settle();
-  CHECK(link.relay.received() == 1000);
-  Bytes chunk(499);
-  REQUIRE(read(link.relay, 1, chunk) == 499u);
-  link.settle();
-  CHECK(link.agent.write(1, Bytes(2000)) == 0u);  // less than half the window is no credit yet
-  REQUIRE(read(link.relay, 1, std::span(chunk).first(1)) == 1u);
-  link.settle();
-  CHECK(link.agent.write(1, Bytes(2000)) == 500u);
-}
-
-namespace {
-
-// Moves more than any window on each of the channels, so that every window is asked for.
-void use_windows(Pair& link, std::initializer_list<ChannelNumber> channels, int rounds) {
-  for (int round = 0; round < rounds; ++round) {
-    for (const auto channel : channels) {
-      REQUIRE(link.agent.write(channel, Bytes(8000)));
-      link.settle();
-      Bytes chunk(8000);
-      REQUIRE(link.relay.read(channel, chunk));
-      CHECK(link.relay.promised() <= small_limits().received);
-    }
-  }
-}
-
-}  // namespace
-
-TEST_CASE("windows grow as their policy wants, and share what there is to grow into", "[mux]") {
-  auto twice = [](const WindowUse& use) { return use.window * 2; };
-  Pair link;
-  link.relay = Mux(Side::relay, small_limits(), twice);
-  link.relay.start(1000);
-  REQUIRE(link.agent.open("a") == 1u);
-  use_windows(link, {1}, 20);
-  CHECK(link.relay.grown() == 1875);  // half of 5000 without the quarter that is kept
-  REQUIRE(link.agent.open("b") == 3u);
-  use_windows(link, {1, 3}, 20);
-  CHECK(link.relay.grown() >= 1990);  // a third each of 5000 without the two initial windows
-  CHECK(link.relay.grown() <= 2000);
-  REQUIRE(link.agent.open("c") == 5u);  // however far the others have grown
-  link.settle();
-  CHECK(link.relay.open_channels() == 3);
-  REQUIRE(link.agent.write(5, as_bytes("x")) == 1u);
-  link.settle();
-  use_windows(link, {1, 3}, 20);  // they give back
-  CHECK(link.relay.grown() <= 1334);
-  for (const ChannelNumber channel : {1u, 3u}) {
-    link.agent.release(channel);
-    link.relay.release(channel);
-  }
-  link.settle();
-  CHECK(link.relay.grown() == 0);
-  CHECK(link.relay.promised() == 1000);
-}
-
-TEST_CASE("a window shrinks by what is not granted again", "[mux]") {
-  std::uint32_t wish = 4000;
-  Pair link;
-  link.relay = Mux(Side::relay, small_limits(), [&](const WindowUse&) { return wish; });
-  link.relay.start(1000);
-  REQUIRE(link.agent.open("a") == 1u);
-  use_windows(link, {1}, 10);
-  CHECK(link.relay.promised() == 2875);
-  wish = 0;
-  use_windows(link, {1}, 10);
-  CHECK(link.relay.promised() == 1000);  // never less than the initial window
-  CHECK(link.relay.grown() == 0);
-  wish = 4000;
-  use_windows(link, {1}, 10);
-  CHECK(link.relay.promised() == 2875);
 }
 
 TEST_CASE("a reset reaches the other side with its reason, after the bytes that came before", "[mux]") {

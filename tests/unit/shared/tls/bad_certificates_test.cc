@@ -293,6 +293,44 @@ ASYNC_TEST_CASE("an agent outside its certificate's time is refused", "[tls][cer
   co_await expect_all(forge, time_rows(forge));
 }
 
+ASYNC_TEST_CASE("an agent whose time is over is named, and something else that is wrong goes before",
+                "[tls][certificates]") {
+  const MovableClock clock;
+  const Forge forge(clock);
+  const auto expired = [&](const std::function<void(Plan&)>& spoil) {
+    return forge.spoilt([&](Plan& plan) {
+      spoil(plan);
+      plan.from = -48h;
+      plan.until = -1h;
+    });
+  };
+  const auto nothing = [](Plan&) {};
+  auto of_others = forge.good();
+  of_others.from = -48h;
+  of_others.until = -1h;
+  const Row rows[] = {
+      {"only expired", reason::kExpired, expired(nothing)},
+      {"without a name", reason::kBadSan, expired([](Plan& plan) { plan.names.clear(); })},
+      {"for a server", reason::kWrongRole, expired([](Plan& plan) { plan.extended_usage = NID_server_auth; })},
+      {"of no issuer of ours", reason::kWrongCa, {forge.self_signed(of_others)}},
+      {"not valid yet", reason::kNotYetValid, forge.spoilt([](Plan& plan) { plan.from = 1h; })},
+  };
+  for (const auto& row : rows) {
+    INFO(row.what);
+    auto agent =
+        must(tls::make_link_client_context({row.chain, forge.key, forge.pki.root.certificate}, forge.pki.clock));
+    const auto met = co_await meet_to_refuse(relay_context(forge.pki), std::move(agent));
+    REQUIRE_FALSE(met.relay);
+    CHECK(met.relay.error().reason == row.reason);
+    const auto& shown = met.relay.error().agent;
+    REQUIRE(shown.has_value() == (row.reason == reason::kExpired));
+    if (!shown) continue;
+    CHECK(shown->id.agent == forge.agent);
+    CHECK(shown->serial == row.chain.front().serial());
+    CHECK(met.heard.message.find("certificate expired") != std::string::npos);
+  }
+}
+
 ASYNC_TEST_CASE("an agent of another issuer than its organisation's is refused", "[tls][certificates]") {
   const MovableClock clock;
   const Forge forge(clock);

@@ -1,5 +1,6 @@
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
+#include "tests/support/streams.h"
 #include "tests/unit/shared/tls/meeting.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -30,13 +31,6 @@ asio::awaitable<Ends> linked(Version version = Version::tls13) {
   co_return Ends{*std::move(met.relay), *std::move(met.agent)};
 }
 
-Bytes noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  Bytes bytes(size);
-  for (auto& byte : bytes) byte = static_cast<std::byte>(random());
-  return bytes;
-}
-
 asio::awaitable<std::string> write_in_chunks(TlsStream& to, const Bytes& bytes, unsigned seed) {
   std::mt19937 random(seed);
   for (std::size_t at = 0; at < bytes.size();) {
@@ -49,28 +43,10 @@ asio::awaitable<std::string> write_in_chunks(TlsStream& to, const Bytes& bytes, 
   co_return "";
 }
 
-asio::awaitable<Result<Bytes>> read_exactly(TlsStream& from, std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  Bytes all;
-  Bytes buffer(40'000);
-  while (all.size() < size) {
-    auto got = co_await from.read_some(std::span(buffer).first(1 + random() % buffer.size()));
-    if (!got) co_return std::unexpected(got.error());
-    if (*got == 0) co_return fail(Errc::unavailable, "closed early");
-    all.insert(all.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*got));
-  }
-  co_return all;
-}
-
 asio::awaitable<Result<Bytes>> read_then_close(TlsStream& from, std::size_t size) {
   auto got = co_await read_exactly(from, size, 1);
   from.close();
   co_return got;
-}
-
-asio::awaitable<Result<std::size_t>> read_once(TlsStream& from) {
-  std::byte buffer[64];
-  co_return co_await from.read_some(buffer);
 }
 
 asio::awaitable<Result<void>> write_forever(TlsStream& to) {
@@ -89,11 +65,6 @@ asio::awaitable<void> count_until_closed(TlsStream& from, std::size_t& moved) {
     if (!got || *got == 0) co_return;
     moved += *got;
   }
-}
-
-asio::awaitable<void> close_soon(TlsStream& stream) {
-  co_await sleep_for(30ms);
-  stream.close();
 }
 
 // Passes on at most `budget` bytes from one socket to the other, then ends.

@@ -132,7 +132,9 @@ ASYNC_TEST_CASE("a slow reader gets all that came before a reset", "[tunnel]") {
     REQUIRE(reset);
     const auto all = co_await read_slowly(rig.client());
     CHECK(all.size() == last.size());
+    const auto read = std::chrono::steady_clock::now();
     co_await rig.until_over();
+    CHECK(std::chrono::steady_clock::now() - read < 2500ms);
     CHECK(rig.relay.end->end == SpliceEnd::channel_broken);
     flooding.stop();
     co_await flooding.join();

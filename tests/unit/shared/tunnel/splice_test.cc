@@ -115,6 +115,26 @@ ASYNC_TEST_CASE("a half that has ended leaves the other open", "[tunnel]") {
   }
 }
 
+ASYNC_TEST_CASE("an answer whose end comes with it arrives whole, whatever its size", "[tunnel]") {
+  for (const std::size_t size : {1u, 16u << 10, 65'000u, 1u << 20}) {
+    INFO(size << " bytes");
+    TunnelRig rig(co_await asio::this_coro::executor);
+    co_await rig.start();
+    co_await send(rig.client(), "?");
+    const auto question = co_await read_until(rig.target(), 1);
+    CHECK(question == "?");
+    rig.link.tasks.spawn("answer", produce(rig.target(), 3, size));
+    bool same = false;
+    co_await consume(rig.client(), 3, size, same);
+    CHECK(same);
+    finish(rig.client());
+    co_await rig.until_over();
+    CHECK(rig.relay.end->end == SpliceEnd::finished);
+    CHECK(rig.agent.end->end == SpliceEnd::finished);
+    co_await rig.close();
+  }
+}
+
 ASYNC_TEST_CASE("a reset arrives as a reset", "[tunnel]") {
   struct Row {
     std::string what;

@@ -95,6 +95,7 @@ asio::awaitable<void> TunnelRig::start(tunnel::SpliceLimits relay_limits, int ke
     auto pair = co_await connected_pair(kernel_buffers);
     side->far.emplace(std::move(pair.outer));
     side->near.emplace(std::move(pair.inner));
+    REQUIRE(tunnel::prepare(*side->near));
     side->task.spawn("splice", carry(*side));
   }
 }

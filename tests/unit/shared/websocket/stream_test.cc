@@ -3,6 +3,7 @@
 #include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
 #include "tests/support/memory_stream.h"
+#include "tests/support/streams.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -29,30 +30,6 @@ asio::awaitable<Ends> connected() {
   auto line = memory_line(loop);
   co_return Ends{websocket::make_stream(loop, std::move(line.a), Side::client),
                  websocket::make_stream(loop, std::move(line.b), Side::server)};
-}
-
-Bytes noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  Bytes bytes(size);
-  for (auto& byte : bytes) byte = static_cast<std::byte>(random());
-  return bytes;
-}
-
-asio::awaitable<Result<void>> write_it(ByteStream& to, const Bytes& bytes) { co_return co_await to.write_all(bytes); }
-
-asio::awaitable<Result<Bytes>> read_exactly(ByteStream& from, std::size_t size) {
-  Bytes all, buffer(7'000);
-  while (all.size() < size) {
-    SP_CO_TRY(const auto got, co_await from.read_some(buffer));
-    if (got == 0) co_return fail(Errc::unavailable, "closed early");
-    all.insert(all.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got));
-  }
-  co_return all;
-}
-
-asio::awaitable<Result<std::size_t>> read_once(ByteStream& from) {
-  std::byte buffer[256];
-  co_return co_await from.read_some(buffer);
 }
 
 // A server of raw frames at the other end of a client's stream.
@@ -86,11 +63,6 @@ asio::awaitable<RawServer> raw_server() {
   const auto loop = co_await asio::this_coro::executor;
   auto line = memory_line(loop);
   co_return RawServer{std::move(line.b), websocket::make_stream(loop, std::move(line.a), Side::client)};
-}
-
-asio::awaitable<void> close_soon(ByteStream& stream) {
-  co_await sleep_for(20ms);
-  stream.close();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "agent/tunnel/lookups.h"
+#include "agent/platform/lookups.h"
 
 #include "shared/async/event.h"
 
@@ -10,12 +10,11 @@
 #include <deque>
 #include <map>
 
-namespace sallyport::tunnel {
+namespace sallyport::platform {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
-constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMostAtATime = 64;
 constexpr std::size_t kMostAddresses = 16;
 
@@ -42,7 +41,8 @@ Lookups::Addresses Lookups::ask_system(const std::string& host) {
 
 // Outlives Lookups when its handlers do. Each name is in `names`, and until a thread takes it also in `line`.
 struct Lookups::Desk : std::enable_shared_from_this<Desk> {
-  Desk(asio::any_io_executor on, Resolve how) : executor(std::move(on)), resolve(std::move(how)) {}
+  Desk(asio::any_io_executor on, std::size_t at_a_time, Resolve how)
+      : executor(std::move(on)), places(at_a_time), resolve(std::move(how)) {}
 
   bool is_wanted(const std::string& host) const { return !names.at(host).expired(); }
   void drop_unwanted();
@@ -50,6 +50,7 @@ struct Lookups::Desk : std::enable_shared_from_this<Desk> {
   void answered(const std::string& host, Answer& answer, Addresses found);
 
   const asio::any_io_executor executor;
+  const std::size_t places;
   const Resolve resolve;
   asio::thread_pool* threads = nullptr;
   std::size_t busy = 0;
@@ -63,7 +64,7 @@ void Lookups::Desk::drop_unwanted() {
 
 void Lookups::Desk::begin_next() {
   drop_unwanted();
-  while (threads != nullptr && busy < kThreads && !line.empty()) {
+  while (threads != nullptr && busy < places && !line.empty()) {
     const auto host = line.front();
     line.pop_front();
     ++busy;
@@ -85,8 +86,8 @@ void Lookups::Desk::answered(const std::string& host, Answer& answer, Addresses 
   begin_next();
 }
 
-Lookups::Lookups(asio::any_io_executor executor, Resolve resolve)
-    : desk_(std::make_shared<Desk>(std::move(executor), std::move(resolve))) {}
+Lookups::Lookups(asio::any_io_executor executor, std::size_t threads, Resolve resolve)
+    : desk_(std::make_shared<Desk>(std::move(executor), threads, std::move(resolve))) {}
 
 Lookups::~Lookups() {
   desk_->threads = nullptr;
@@ -104,7 +105,7 @@ Result<std::shared_ptr<Lookups::Answer>> Lookups::answer_for(const std::string& 
   if (desk.names.size() >= kMostAtATime) {
     return fail(Errc::exhausted, fmt::format("{} names are being looked up already", kMostAtATime));
   }
-  if (!threads_) desk.threads = &threads_.emplace(kThreads);
+  if (!threads_) desk.threads = &threads_.emplace(desk.places);
   auto answer = std::make_shared<Answer>(desk.executor);
   desk.names[host] = answer;
   desk.line.push_back(host);
@@ -112,23 +113,24 @@ Result<std::shared_ptr<Lookups::Answer>> Lookups::answer_for(const std::string& 
   return answer;
 }
 
-asio::awaitable<Result<std::vector<tcp::endpoint>>> Lookups::find(Target target, SteadyTime deadline) {
+asio::awaitable<Result<std::vector<tcp::endpoint>>> Lookups::find(std::string host, std::uint16_t port,
+                                                                  SteadyTime deadline) {
   boost::system::error_code bad;
-  const auto numeric = asio::ip::make_address(target.host, bad);
-  if (!bad) co_return std::vector{tcp::endpoint(numeric, target.port)};
-  SP_CO_TRY(const auto answer, answer_for(target.host));
+  const auto numeric = asio::ip::make_address(host, bad);
+  if (!bad) co_return std::vector{tcp::endpoint(numeric, port)};
+  SP_CO_TRY(const auto answer, answer_for(host));
   co_await answer->came.wait_until(deadline);
   if (answer->came.is_set()) {
     SP_CO_TRY(const auto addresses, answer->addresses);
     std::vector<tcp::endpoint> endpoints;
     endpoints.reserve(addresses.size());
-    for (const auto& address : addresses) endpoints.emplace_back(address, target.port);
+    for (const auto& address : addresses) endpoints.emplace_back(address, port);
     co_return endpoints;
   }
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
     co_return fail(Errc::cancelled, "cancelled while a name was looked up");
   }
-  co_return fail(Errc::timed_out, fmt::format("looking up {}: no answer in time", target.host));
+  co_return fail(Errc::timed_out, fmt::format("looking up {}: no answer in time", host));
 }
 
-}  // namespace sallyport::tunnel
+}  // namespace sallyport::platform

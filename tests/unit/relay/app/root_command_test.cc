@@ -1,0 +1,202 @@
+#include "relay/app/root_command.h"
+
+#include "relay/app/data_lock.h"
+#include "relay/app/options.h"
+#include "relay/identity/agent_authority.h"
+#include "relay/identity/root_rotation.h"
+#include "relay/keys/local_envelope.h"
+#include "relay/keys/master_key.h"
+#include "relay/store/sqlite/sqlite_store.h"
+#include "shared/crypto/new_id.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/relay/app/made_relay.h"
+
+#include <fmt/format.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+// The root of a relay, changed by commands.
+using namespace sallyport;
+using namespace sallyport::app;
+using namespace sallyport::test;
+
+namespace {
+
+std::string told(const DataDirectory& data, RootStep step, Retirement retirement = Retirement::careful) {
+  const auto outcome = change_root({step, data, retirement}, kClock);
+  return outcome ? *outcome : "refused: " + outcome.error().message;
+}
+
+bool has(const std::string& text, std::string_view words) {
+  INFO(text);
+  CHECK(text.find(words) != std::string::npos);
+  return text.find(words) != std::string::npos;
+}
+
+// The organisation's, as the first enrolment makes it.
+void make_issuing_ca(const DataDirectory& data) {
+  auto database = store::SqliteStore::open({.file = data.database()});
+  REQUIRE(database);
+  const auto stores = (*database)->stores();
+  const auto deployment = identity::load_deployment(data.deployment());
+  keys::LocalEnvelope envelope(*keys::read_key_file(data.master_key()));
+  identity::AgentAuthority authority(*deployment, stores.issuing_cas, envelope, kClock);
+  run([&]() -> boost::asio::awaitable<void> {
+    const auto organisations = co_await stores.organisations.list_all({});
+    REQUIRE(organisations);
+    auto request = crypto::SigningRequest::from_der(*crypto::make_signing_request(*crypto::PrivateKey::generate()));
+    const auto issued =
+        co_await authority.issue(organisations->items.front().id, crypto::new_id<AgentId>(kClock), *std::move(request));
+    CHECK(issued);
+  }());
+}
+
+// What the relay in "relay" says until it is ready, or gives up.
+std::string log_of_start(const TempDir& folder) {
+  const auto program = std::filesystem::absolute(std::getenv("SALLYPORT_BIN")) / "sallyport-relay";
+  const auto command = fmt::format(
+      "cd {} && ({} serve --data relay 2>log & pid=$!; n=0; until grep -q relay.ready log || ! kill -0 $pid || "
+      "[ $n = 300 ]; do n=$((n + 1)); sleep 0.1; done; kill $pid; wait $pid) 2>/dev/null",
+      folder.path(), program.string());
+  CHECK(std::system(command.c_str()) != -1);
+  return folder.read("log");
+}
+
+// Holds the data directory as a relay does, in a process of its own, until SIGHUP comes.
+class Holder {
+ public:
+  explicit Holder(const DataDirectory& data) {
+    sigset_t hup;
+    ::sigemptyset(&hup);
+    ::sigaddset(&hup, SIGHUP);
+    ::sigprocmask(SIG_BLOCK, &hup, nullptr);
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    child_ = ::fork();
+    REQUIRE(child_ >= 0);
+    if (child_ == 0) {
+      const auto lock = DataLock::take(data);
+      const bool said = ::write(ready[1], "r", 1) == 1;
+      const timespec limit{20, 0};
+      ::_exit(lock && said && ::sigtimedwait(&hup, nullptr, &limit) == SIGHUP ? 0 : 1);
+    }
+    char byte = 0;
+    CHECK(::read(ready[0], &byte, 1) == 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    ::sigprocmask(SIG_UNBLOCK, &hup, nullptr);
+  }
+  bool was_told() const {
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+ private:
+  pid_t child_ = -1;
+};
+
+}  // namespace
+
+TEST_CASE("each step says what comes next, and show says where it is", "[app][root]") {
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  has(told(data, RootStep::show), "root prepare begins a rotation");
+  has(told(data, RootStep::switch_over), "refused: nothing to switch to");
+  has(told(data, RootStep::retire), "refused: there is no old root");
+  const auto prepared = told(data, RootStep::prepare);
+  has(prepared, "Sallyport root relay.test 2");
+  has(prepared, "No relay runs here");
+  has(prepared, "next: root switch");
+  has(told(data, RootStep::prepare), "refused: \"Sallyport root relay.test 2\" is prepared already");
+  has(told(data, RootStep::show), "prepared \"Sallyport root relay.test 2\"");
+  const auto switched = told(data, RootStep::switch_over);
+  has(switched, "old-root.key signs nothing any more");
+  has(told(data, RootStep::switch_over), "refused: the switch took place already");
+  const auto shown = told(data, RootStep::show);
+  has(shown, "old      \"Sallyport root relay.test\"");
+  has(shown, "0 active agents and 0 issuing CAs");
+  has(shown, hex(identity::load_deployment(data.deployment())->root.key_pin()));
+  has(told(data, RootStep::retire), "The old root is retired");
+  has(told(data, RootStep::show), "root prepare begins a rotation");
+}
+
+TEST_CASE("whoever runs on the data directory is told to look", "[app][root]") {
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  const Holder relay(data);
+  has(told(data, RootStep::prepare), "was told");
+  CHECK(relay.was_told());
+}
+
+TEST_CASE("a root is not retired by guess: who cannot be counted stops it, also by force", "[app][root]") {
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  told(data, RootStep::prepare);
+  told(data, RootStep::switch_over);
+  std::filesystem::rename(data.database(), folder.path("away"));
+  has(told(data, RootStep::retire), "cannot be counted");
+  CHECK(identity::load_deployment(data.deployment())->predecessor);
+  has(told(data, RootStep::retire, Retirement::forced), "cannot be counted");
+  std::filesystem::rename(folder.path("away"), data.database());
+  has(told(data, RootStep::retire, Retirement::forced), "The old root is retired");
+}
+
+TEST_CASE("no force retires a root that issuing CAs are of, and a relay that was left so starts and renews them",
+          "[app][root]") {
+  const TempDir folder;
+  auto order = order_in(folder.path("relay"));
+  order.settings.api_listen.port = 18453;
+  order.settings.link_listen.port = 18454;
+  REQUIRE(init(order, kClock));
+  const auto& data = order.data;
+  make_issuing_ca(data);
+  told(data, RootStep::prepare);
+  told(data, RootStep::switch_over);
+  has(told(data, RootStep::retire, Retirement::forced), "1 organisations' issuing CAs are of the old root still");
+  CHECK(identity::load_deployment(data.deployment())->predecessor);
+
+  identity::FileChanges changes;
+  REQUIRE(identity::retire_root(data.deployment(), changes));  // as if forced
+  const auto log = log_of_start(folder);
+  has(log, "certificate.renewed");
+  has(log, "relay.ready");
+  has(told(data, RootStep::show), "root prepare begins a rotation");
+}
+
+TEST_CASE("the words of root", "[app][root]") {
+  const auto order = root_order({"switch", "--data", "/d"});
+  REQUIRE(order);
+  CHECK(order->step == RootStep::switch_over);
+  CHECK(order->data.root == "/d");
+  CHECK(order->retirement == Retirement::careful);
+  const auto forced = root_order({"retire", "--force", "--data=/d"});
+  REQUIRE(forced);
+  CHECK(forced->retirement == Retirement::forced);
+  struct Row {
+    std::vector<std::string> words;
+    std::string_view fragment;
+  };
+  const Row rows[] = {
+      {{}, "one of: show"},
+      {{"turn"}, "one of: show"},
+      {{"--data", "/d"}, "one of: show"},
+      {{"show"}, "--data is needed"},
+      {{"switch", "--data", "/d", "--force"}, "for root retire only"},
+      {{"show", "--date", "/d"}, "did you mean --data"},
+  };
+  for (const auto& row : rows) {
+    const auto refused = root_order(row.words);
+    REQUIRE_FALSE(refused);
+    has(refused.error().message, row.fragment);
+  }
+}
+
+TEST_CASE("a directory without a relay has no root", "[app][root]") {
+  const TempDir folder;
+  has(told({folder.path("none")}, RootStep::show), "holds no relay");
+}

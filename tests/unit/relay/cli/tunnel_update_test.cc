@@ -1,0 +1,145 @@
+#include "tests/unit/relay/cli/cli_site.h"
+
+#include "shared/base/json.h"
+
+#include <fmt/format.h>
+#include <catch2/catch.hpp>
+
+// `tunnel update`, and what the relay says of a wrong word in the command's own words.
+using namespace sallyport;
+using namespace sallyport::cli;
+using namespace sallyport::test;
+using domain::Role;
+
+namespace {
+
+const std::vector<std::string> kCreate{"tunnel",
+                                       "create",
+                                       "erp-db",
+                                       "--group",
+                                       "dc1",
+                                       "--target",
+                                       "db:5432",
+                                       "--listen",
+                                       "[::1]:15",
+                                       "--connections",
+                                       "5",
+                                       "--rate",
+                                       "1000",
+                                       "--idle",
+                                       "1m",
+                                       "--expires",
+                                       "2027-06-01T08:00:00Z"};
+
+std::vector<std::string> update(const std::vector<std::string>& words) {
+  std::vector<std::string> all{"tunnel", "update", "erp-db"};
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("what a tunnel is given later changes, and the rest stays", "[cli][tunnels]") {
+  CliSite site;
+  site.login(Role::editor);
+  REQUIRE(site.run(kCreate).code == kDone);
+  struct Row {
+    std::vector<std::string> words;
+    std::string member, is;
+  };
+  for (const auto& row : {
+           Row{{"--from", "10.0.0.0/8", "--from", "::1"}, "networks", R"(["10.0.0.0/8","::1/128"])"},
+           Row{{"--role", "viewer"}, "access", R"({"roles":["viewer"],"tokens":[]})"},
+           Row{{"--no-role"}, "access", R"({"roles":[],"tokens":[]})"},
+           Row{{"--role=owner", "--no-token"}, "access", R"({"roles":["owner"],"tokens":[]})"},
+           Row{{"--connections", "7"}, "limits", R"({"bytes_per_second":1000,"connections":7,"idle_seconds":60})"},
+           Row{{"--no-rate", "--idle", "1500ms"},
+               "limits",
+               R"({"bytes_per_second":0,"connections":7,"idle_seconds":2})"},
+           Row{{"--rate", "5", "--no-idle"}, "limits", R"({"bytes_per_second":5,"connections":7,"idle_seconds":0})"},
+           Row{{"--expires", "2027-07-01T08:00:00Z"}, "expires_at", R"("2027-07-01T08:00:00.000Z")"},
+           Row{{"--no-expires"}, "expires_at", "null"},
+       }) {
+    INFO(fmt::format("{}", fmt::join(row.words, " ")));
+    const auto changed = site.json(update(row.words));
+    CHECK(to_json(*changed.find(row.member)) == row.is);
+    CHECK(text_of(changed, "group_name") == "dc1");
+    CHECK(to_json(*site.json({"tunnel", "show", "erp-db"}).find(row.member)) == row.is);
+  }
+  const auto shown = site.run(update({"--rate", "9"}));
+  CHECK(shown.code == kDone);
+  CHECK_THAT(shown.out, Catch::Contains("BYTES/S       9\n") && Catch::Contains("IDLE SECONDS  no limit\n"));
+}
+
+TEST_CASE("an update that says nothing, or two things at once, is wrong usage", "[cli][tunnels]") {
+  CliSite site;
+  site.login(Role::editor);
+  REQUIRE(site.run(kCreate).code == kDone);
+  struct Row {
+    std::vector<std::string> words;
+    std::string says;
+  };
+  for (const auto& row : {
+           Row{{}, "nothing to change"},
+           Row{{"--rate", "5", "--no-rate"}, "--rate and --no-rate exclude each other"},
+           Row{{"--no-expires", "--expires", "8h"}, "--expires and --no-expires exclude each other"},
+           Row{{"--role", "owner", "--no-role"}, "--role and --no-role exclude each other"},
+           Row{{"--expires", "soon"}, "--expires takes a duration"},
+           Row{{"--idle", "5ms"}, "--idle takes a duration of at least 1s"},
+           Row{{"--connections", "0"}, "--connections takes a whole number from 1 to 1000"},
+           Row{{"--rate", "0"}, "--rate takes a whole number from 1"},
+           Row{{"--no-rate=1"}, "--no-rate takes no value"},
+       }) {
+    const auto ran = site.run(update(row.words));
+    INFO(ran.err);
+    CHECK(ran.code == kUsage);
+    CHECK_THAT(ran.err, Catch::Contains(row.says));
+  }
+}
+
+TEST_CASE("what an update names and is absent is told", "[cli][tunnels][names]") {
+  CliSite site;
+  site.login(Role::editor);
+  REQUIRE(site.run(kCreate).code == kDone);
+  auto ran = site.run({"tunnel", "update", "nope", "--no-rate"});
+  CHECK(ran.code == kNotFound);
+  CHECK_THAT(ran.err, Catch::Contains("there is no tunnel \"nope\""));
+  ran = site.run(update({"--token", "tok_01J0000000000000000000000A"}));
+  CHECK(ran.code == kNotFound);
+  CHECK_THAT(ran.err, Catch::Contains("no such API token"));
+  site.login(Role::viewer);
+  CHECK(site.run(update({"--no-rate"})).code == kNotAllowed);
+}
+
+TEST_CASE("the relay's complaint about the body is one about the command's words", "[cli][tunnels]") {
+  CliSite site;
+  site.login(Role::editor);
+  REQUIRE(site.run(kCreate).code == kDone);
+  struct Row {
+    std::vector<std::string> words;
+    std::string says;
+  };
+  for (const auto& row : {
+           Row{update({"--from", "anywhere"}), "--from: has an entry that is not right"},
+           Row{update({"--token", "x"}), "--token: has an entry that must be the id of an API token"},
+           Row{update({"--rate", "9000000000000"}), "--rate: must be from 0"},
+           Row{update({"--expires", "2020-01-01T00:00:00Z"}), "--expires: must be in the future"},
+           Row{{"tunnel", "create", "T", "--group", "dc1", "--target", "a:1"}, "NAME: must be lower-case"},
+           Row{{"tunnel", "create", "t", "--group", "dc1", "--target", "nowhere"}, "--target: is not a target"},
+           Row{{"group", "create", "No Good"}, "NAME: must be lower-case"},
+       }) {
+    const auto ran = site.run(row.words);
+    INFO(ran.err);
+    CHECK(ran.code == kFailed);
+    CHECK_THAT(ran.err, Catch::Contains("\n  " + row.says));
+    CHECK_THAT(ran.err, !Catch::Contains("\n  /"));
+  }
+}
+
+TEST_CASE("networks of a listener that is not there are refused", "[cli][tunnels]") {
+  CliSite site;
+  site.login(Role::editor);
+  const auto ran = site.run({"tunnel", "create", "t", "--group", "dc1", "--target", "a:1", "--from", "10.0.0.0/8"});
+  CHECK(ran.code == kUsage);
+  CHECK_THAT(ran.err, Catch::Contains("--from is for the tunnel's listener") && Catch::Contains("--listen"));
+}
