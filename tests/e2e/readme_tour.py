@@ -22,6 +22,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+from support.ports import free_port  # noqa: E402
 from support.surroundings import surroundings  # noqa: E402
 
 DEADLINE = 60
@@ -66,12 +67,6 @@ def compare(command, shown, told, forms):
             raise RuntimeError(f"$ {command}\n{told}not as the README shows: {line}")
     if not re.fullmatch(whole, told):
         raise RuntimeError(f"$ {command}\n{told}is more than the README shows")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Tour:

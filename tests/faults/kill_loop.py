@@ -16,7 +16,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -26,6 +25,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.ports import free_port  # noqa: E402
 from support.surroundings import surroundings  # noqa: E402
 
 RECIPE = """
@@ -81,12 +81,6 @@ commands:
     parameters: {{n: {{characters: [digits]}}}}
 """
 DEADLINE = 240  # seconds for everything that is under way to end
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Postgres:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Bad days of the network between an agent and its relay, one after the other, while jobs run and a connection through a tunnel is open.
 
-network.py BIN [EPISODES] [--plant-fault]; 10 episodes without a number; SALLYPORT_SEED replays a run's choices; SALLYPORT_LONG=1 lets episodes be longer than what
-links notice (up to 25 s).
+network.py BIN [EPISODES] [--plant-fault | --part]; 10 episodes without a number; SALLYPORT_SEED replays a run's choices; SALLYPORT_LONG=1 lets episodes be longer than what
+links notice (up to 25 s); SALLYPORT_BESIDE (1) relays with an agent each share the episodes side by side, as parts whose lateness is judged together.
 The agent is in a network namespace at the other end of a wire that loses packets at random, swallows one direction or both, resets every connection, carries 1 Mbit/s
 or delays; and each side stands still for a while (SIGSTOP). After each episode it is measured how long it takes until a new job has succeeded and a new connection through the
 tunnel has answered. Held against the ledgers of kill_loop.py: every job that the API accepted has succeeded, no transactional effect is there twice or missing; and every
@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -217,6 +218,16 @@ def late_ones(took):
     return [f"{len(late)} of {len(took)} episodes took longer than {BACK_WITHIN} s: {', '.join(f'{seconds:.1f}' for seconds in late[:5])}"] if len(late) > len(took) // 100 else []
 
 
+def summary(took):
+    worst = collections.defaultdict(float)
+    for kind, seconds in took:
+        worst[kind] = max(worst[kind], seconds)
+    times = sorted(seconds for _, seconds in took) or [0]
+    p99 = times[max(0, len(times) * 99 // 100 - 1)]
+    return (f"back after {times[len(times) // 2]:.1f} s (median), {p99:.1f} s (p99), {times[-1]:.1f} s at the most; "
+            f"the longest of each: {', '.join(f'{kind} {seconds:.1f} s' for kind, seconds in sorted(worst.items()))}")
+
+
 def live_through(world, episodes, choose, planted):
     jobs, talker = Jobs(world), Talker(world)
     took, found = [], []
@@ -250,14 +261,40 @@ def live_through(world, episodes, choose, planted):
     statuses = outside_statuses(world, {n: jobs.accepted[n] for n in states})
     if planted:
         plant(world)
-    found += faults_in(count_effects(world), states, statuses) + talker.found + late_ones(took)
-    worst = collections.defaultdict(float)
-    for kind, seconds in took:
-        worst[kind] = max(worst[kind], seconds)
-    times = sorted(seconds for _, seconds in took)
-    print(f"{len(states)} jobs, {talker.connections} connections with {talker.bytes >> 10} KiB; back after {times[len(times) // 2]:.1f} s (median), {times[-1]:.1f} s at the most; "
-          f"the longest of each: {', '.join(f'{kind} {seconds:.1f} s' for kind, seconds in sorted(worst.items()))}", flush=True)
+    found += faults_in(count_effects(world), states, statuses) + talker.found
+    if "--part" not in sys.argv:
+        found += late_ones(took)
+    print(f"{len(states)} jobs, {talker.connections} connections with {talker.bytes >> 10} KiB; {summary(took)}", flush=True)
     return found
+
+
+def side_by_side(binaries, episodes, parts):
+    """What is wrong in any of the parts, and with how long it took in all of them."""
+    shares = [len(range(part, episodes, parts)) for part in range(parts)]
+    processes = [subprocess.Popen([sys.executable, __file__, binaries, str(share), "--part"], stdout=subprocess.PIPE, text=True) for share in shares]
+    took, lock = [], threading.Lock()
+
+    def listen(part, output):
+        for line in output:
+            print(f"part {part}: {line}", end="", flush=True)
+            if told := re.fullmatch(r"\d+: (.+) for .* s, back after ([\d.]+) s", line.strip()):
+                with lock:
+                    took.append((told[1], float(told[2])))
+
+    listeners = [threading.Thread(target=listen, args=(part, process.stdout), daemon=True) for part, process in enumerate(processes)]
+    try:
+        for listener in listeners:
+            listener.start()
+        found = [f"part {part} failed" for part, process in enumerate(processes) if process.wait() != 0]
+        for listener in listeners:
+            listener.join()
+    finally:
+        for process in processes:
+            process.terminate()
+    if len(took) != episodes:
+        found.append(f"{len(took)} of {episodes} episodes have been lived through")
+    print(summary(took), flush=True)
+    return found + late_ones(took)
 
 
 def main():
@@ -265,7 +302,12 @@ def main():
     numbers = [int(word) for word in sys.argv[2:] if word.isdigit()]
     episodes = 1 if planted else numbers[0] if numbers else 10
     seed = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 30)))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     print(f"seed {seed}, {episodes} episodes", flush=True)
+    if (parts := int(os.environ.get("SALLYPORT_BESIDE", 1))) > 1 and "--part" not in sys.argv:
+        found = side_by_side(sys.argv[1], episodes, parts)
+        print(*found, sep="\n")
+        return 1 if found else 0
     cell = FaultyCell()
     try:
         world = Apart(sys.argv[1], cell)

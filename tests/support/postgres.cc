@@ -1,11 +1,10 @@
 #include "tests/support/postgres.h"
 
-#include <arpa/inet.h>
+#include "tests/support/free_port.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,19 +21,6 @@ namespace sallyport::test {
 namespace {
 
 const std::string kBinaries = "/usr/lib/postgresql/15/bin/";
-
-std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
-}
 
 // The server refuses to run as root.
 [[noreturn]] void exec_as_server(const std::vector<std::string>& arguments, const std::string& log) {

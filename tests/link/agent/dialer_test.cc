@@ -3,6 +3,7 @@
 #include "shared/async/task_group.h"
 #include "tests/link/agent/tinyproxy.h"
 #include "tests/support/async_test.h"
+#include "tests/support/free_port.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>

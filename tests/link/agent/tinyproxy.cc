@@ -1,5 +1,7 @@
 #include "tests/link/agent/tinyproxy.h"
 
+#include "tests/support/free_port.h"
+
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,8 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const tcp::endpoint kAnyLoopbackPort(boost::asio::ip::address_v4::loopback(), 0);
-
 bool answers(std::uint16_t port) {
   boost::asio::io_context io;
   tcp::socket socket(io);
@@ -28,11 +28,6 @@ bool answers(std::uint16_t port) {
 }
 
 }  // namespace
-
-std::uint16_t free_port() {
-  boost::asio::io_context io;
-  return tcp::acceptor(io, kAnyLoopbackPort).local_endpoint().port();
-}
 
 Tinyproxy::Tinyproxy(std::uint16_t connect_port) : port_(free_port()) {
   const auto config = dir_.write("tinyproxy.conf",

@@ -24,7 +24,4 @@ class Tinyproxy {
   pid_t pid_ = -1;
 };
 
-// A port nobody listens on at the moment.
-std::uint16_t free_port();
-
 }  // namespace sallyport::test

@@ -5,6 +5,7 @@
 #include "tests/link/agent/tinyproxy.h"
 #include "tests/link/doctor/bad_line.h"
 #include "tests/link/relay/gateway_rig.h"
+#include "tests/support/free_port.h"
 
 #include <boost/asio/this_coro.hpp>
 
