@@ -268,10 +268,11 @@ def live_through(world, episodes, choose, planted):
     return found
 
 
-def side_by_side(binaries, episodes, parts):
+def side_by_side(binaries, episodes, parts, seed):
     """What is wrong in any of the parts, and with how long it took in all of them."""
     shares = [len(range(part, episodes, parts)) for part in range(parts)]
-    processes = [subprocess.Popen([sys.executable, __file__, binaries, str(share), "--part"], stdout=subprocess.PIPE, text=True) for share in shares]
+    processes = [subprocess.Popen([sys.executable, __file__, binaries, str(share), "--part"], stdout=subprocess.PIPE, text=True, env={**os.environ, "SALLYPORT_SEED": str(seed + part)})
+                 for part, share in enumerate(shares)]
     took, lock = [], threading.Lock()
 
     def listen(part, output):
@@ -305,7 +306,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     print(f"seed {seed}, {episodes} episodes", flush=True)
     if (parts := int(os.environ.get("SALLYPORT_BESIDE", 1))) > 1 and "--part" not in sys.argv:
-        found = side_by_side(sys.argv[1], episodes, parts)
+        found = side_by_side(sys.argv[1], episodes, parts, seed)
         print(*found, sep="\n")
         return 1 if found else 0
     cell = FaultyCell()
