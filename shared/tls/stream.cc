@@ -17,6 +17,7 @@ using asio::awaitable;
 namespace {
 
 constexpr std::size_t kTurn = 256u << 10;   // bytes before other work of the loop gets its turn
+constexpr std::size_t kLittle = 4u << 10;   // who has sent less has seldom sent more in the meantime
 constexpr std::chrono::seconds kLinger{1};  // for an alert to reach the peer
 
 Error broke(const boost::system::error_code& why) {
@@ -44,7 +45,9 @@ struct TlsStream::Impl final : RawSource {
   std::optional<Error> broken;  // after the bytes that came before it
   TlsEngine engine;
   SessionFacts facts;
-  std::size_t turn = 0;  // bytes since this stream last let others run
+  std::size_t turn = 0;     // bytes since this stream last let others run
+  std::size_t arrived = 0;  // bytes since the socket said that there were some
+  bool drained = false;     // there is nothing to read until it says so again
   bool established = false;
   bool closed = false;
   bool reading = false;
@@ -60,6 +63,10 @@ awaitable<Result<void>> wait_for(Shared self, asio::socket_base::wait_type what)
   if (self->closed || co_await was_cancelled()) co_return std::unexpected(cancelled());
   self->turn = 0;
   const auto [error] = co_await self->socket.async_wait(what, asio::as_tuple(asio::use_awaitable));
+  if (what == asio::socket_base::wait_read) {
+    self->arrived = 0;
+    self->drained = false;
+  }
   if (self->closed || error == asio::error::operation_aborted) co_return std::unexpected(cancelled());
   if (error) co_return std::unexpected(broke(error));
   co_return Result<void>();
@@ -150,8 +157,13 @@ awaitable<Result<void>> end_in_order(Shared self) {
 }  // namespace
 
 RawInput TlsStream::Impl::read_raw(std::span<std::byte> into) {
+  if (drained) return {};
   const auto size = socket.read_some(asio::buffer(into.data(), into.size()), input_error);
-  if (!input_error) return {RawInput::Status::data, size};
+  if (!input_error) {
+    arrived += size;
+    drained = arrived < kLittle && size < into.size();
+    return {RawInput::Status::data, size};
+  }
   if (input_error == asio::error::would_block || input_error == asio::error::try_again) return {};
   return {input_error == asio::error::eof ? RawInput::Status::end : RawInput::Status::failed, 0};
 }
