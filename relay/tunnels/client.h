@@ -1,7 +1,7 @@
 #pragma once
 
 #include "relay/tunnels/connection_end.h"
-#include "shared/async/task_group.h"
+#include "shared/tunnel/splice.h"
 
 #include <memory>
 
@@ -23,7 +23,7 @@ class Client {
 
 // A socket that is prepared (tunnel::prepare).
 std::unique_ptr<Client> make_client(boost::asio::ip::tcp::socket socket);
-// `tasks` outlive it and carry.
-std::unique_ptr<Client> make_client(link::Channel channel, TaskGroup& tasks);
+// A channel that lives on `executor`.
+std::unique_ptr<Client> make_client(const boost::asio::any_io_executor& executor, link::Channel channel);
 
 }  // namespace sallyport::tunnels

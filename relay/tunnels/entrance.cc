@@ -252,7 +252,7 @@ void Entrance::welcome(Accepted accepted) {
 }
 
 void Entrance::welcome(link::Channel channel, const Opener& opener) {
-  take_in(make_client(std::move(channel), parts_.tasks), {opener.source, std::make_unique<Opener>(opener)});
+  take_in(make_client(executor_, std::move(channel)), {opener.source, std::make_unique<Opener>(opener)});
 }
 
 void Entrance::take_in(std::unique_ptr<Client> client, Visitor visitor) {

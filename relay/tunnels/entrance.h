@@ -39,7 +39,7 @@ struct EntranceParts {
   std::chrono::milliseconds retry;   // of a listener that could not be opened
   std::chrono::milliseconds grace;   // how long a connection may be refused without ever having had a record
   std::chrono::milliseconds renote;  // how often records of open connections are brought up to date
-  TaskGroup tasks;                   // accepting, and connections that join channels
+  TaskGroup tasks;                   // accepting
   std::function<void()> wake;        // there is something to look() after
   bool accepting = false;            // listeners take connections, which otherwise wait in the kernel
 };

@@ -1,174 +1,258 @@
 #include "shared/tunnel/join.h"
 
-#include "shared/async/task_group.h"
-#include "shared/async/timeout.h"
 #include "shared/base/text.h"
+#include "shared/tunnel/alarm.h"
 #include "shared/tunnel/pacer.h"
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
-#include <memory>
+#include <algorithm>
 #include <span>
+#include <utility>
 
 namespace sallyport::tunnel {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kBuffer = 32u << 10;
-constexpr std::size_t kTurn = 256u << 10;      // after which others on the loop have theirs
+constexpr std::size_t kTurn = 64u << 10;       // after which others on the loop have theirs
 constexpr std::chrono::seconds kLastBytes{5};  // for what came before a reset, when the reader of it is slow
 
-// One direction: from whom, to whom, and how far it is.
-struct Way {
-  link::Channel& from;
-  link::Channel& to;
-  std::uint64_t& moved;
-  SpliceEnd lost;  // what a reset by `from` comes to
-  bool over = false;
-};
+SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
-class Join {
+std::size_t put(std::span<const std::byte> bytes, const mux::WriteRoom& room) {
+  const auto all = bytes.size();
+  for (const auto part : room.parts) {
+    const auto count = std::min(part.size(), bytes.size());
+    std::ranges::copy(bytes.first(count), part.begin());
+    bytes = bytes.subspan(count);
+  }
+  return all - bytes.size();
+}
+
+// One connection. Both channels and the alarm call back here; a callback under way finds it alive, because its end is
+// told from the loop, and does nothing once it is over.
+class Join final : public Carriage, public std::enable_shared_from_this<Join> {
  public:
-  Join(const asio::any_io_executor& on, link::Channel& client, link::Channel& target, Flow& flow, SpliceLimits limits)
-      : in_{client, target, flow.to_channel, SpliceEnd::socket_broken},
-        out_{target, client, flow.from_channel, SpliceEnd::channel_broken},
+  Join(const asio::any_io_executor& on, link::Channel& client, link::Channel& target, Flow& flow, SpliceLimits limits,
+       OnSpliceEnd on_end)
+      : executor_(on),
         limits_(limits),
-        timer_(on),
-        tasks_(on, [this](const auto& task, const auto& why) { end(SpliceEnd::failed, task + ": " + why); }) {}
+        in_(*this, out_, client, target, flow.to_channel, SpliceEnd::socket_broken),
+        out_(*this, in_, target, client, flow.from_channel, SpliceEnd::channel_broken),
+        on_end_(std::move(on_end)) {}
 
-  asio::awaitable<SpliceOutcome> run(JoinStop* stop);
+  void begin();
+  void stop() override { end(SpliceEnd::stopped, "it was stopped on this side"); }
+  void fail(std::string why) { end(SpliceEnd::failed, std::move(why)); }
 
  private:
-  asio::awaitable<void> carry(Way& way);
-  asio::awaitable<void> watch(Way& way);
-  void broke(const Way& way, const Error& why);
+  // One direction: from whom, to whom, and how far it is. Hears what the channel says that it comes from.
+  struct Way final : link::ChannelWatcher {
+    Way(Join& of, Way& other, link::Channel& source, link::Channel& sink, std::uint64_t& count, SpliceEnd loss)
+        : join(of), back(other), from(source), to(sink), moved(count), lost(loss), pace(of.limits_.bytes_per_second) {}
+
+    std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override { return join.take(*this, bytes); }
+    void on_readable() override { join.move(*this); }
+    void on_writable() override { join.move(back); }
+    void on_broken() override { join.broke(*this); }
+
+    Join& join;
+    Way& back;
+    link::Channel& from;
+    link::Channel& to;
+    std::uint64_t& moved;
+    SpliceEnd lost;  // what a reset by `from` comes to
+    Pacer pace;
+    SteadyTime held_until{};                    // by the pace
+    SteadyTime last_until = SteadyTime::max();  // what came before the reset of `from` has to be through
+    bool over = false;
+    bool posted = false;  // goes on when others have had their turn
+  };
+
+  bool is_idle(const Way& way) const { return !over_ && !way.over && !way.posted && way.held_until <= steady_now(); }
+  void move(Way& way);
+  std::size_t take(Way& way, std::span<const std::span<const std::byte>> pieces);
+  std::size_t pass_on(Way& way, std::span<const std::byte> bytes);
+  bool holds(Way& way, std::size_t count);
+  void go_on_later(Way& way);
+
+  void broke(Way& way);
+  void failed(const Way& way, const Error& why);
   void ended(Way& way);
   void end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code = std::nullopt);
-  void close(const SpliceOutcome& outcome);
-  SteadyTime idle_until() const { return limits_.idle.count() == 0 ? SteadyTime::max() : last_byte_ + limits_.idle; }
+  void close_channels();
 
-  Way in_, out_;
+  SteadyTime idle_until() const { return limits_.idle.count() == 0 ? SteadyTime::max() : last_byte_ + limits_.idle; }
+  SteadyTime next_look() const;
+  void look_in_time();
+  void look_at_time();
+
+  asio::any_io_executor executor_;
   const SpliceLimits limits_;
-  SteadyTime last_byte_ = std::chrono::steady_clock::now();
-  std::optional<SpliceOutcome> outcome_;
-  asio::steady_timer timer_;
-  TaskGroup tasks_;
+  Way in_, out_;
+  SteadyTime last_byte_ = steady_now();
+  Alarm alarm_;
+  bool over_ = false;
+  SpliceOutcome outcome_;  // once it is over
+  OnSpliceEnd on_end_;
 };
 
-asio::awaitable<SpliceOutcome> Join::run(JoinStop* stop) {
-  const JoinStop::Ear ear(stop, timer_);
-  tasks_.spawn("client to target", carry(in_));
-  tasks_.spawn("target to client", carry(out_));
-  tasks_.spawn("watch over the client", watch(in_));
-  tasks_.spawn("watch over the target", watch(out_));
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  while (!outcome_ && cancellation.cancelled() == asio::cancellation_type::none && !ear.heard()) {
-    timer_.expires_at(idle_until());
-    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (std::chrono::steady_clock::now() >= idle_until()) {
-      end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
-    }
+void Join::begin() {
+  for (auto* way : {&in_, &out_}) way->from.watch(way);
+  for (auto* way : {&in_, &out_}) {
+    if (way->from.broken()) broke(*way);
+    move(*way);
   }
-  auto outcome = outcome_.value_or(SpliceOutcome{SpliceEnd::stopped, std::nullopt, "it was stopped on this side"});
-  close(outcome);
-  tasks_.stop();
-  co_await tasks_.join();
-  co_await asio::this_coro::throw_if_cancelled(throws);
-  co_return outcome;
+  look_in_time();
 }
 
-asio::awaitable<void> Join::carry(Way& way) {
-  std::unique_ptr<std::byte[]> buffer;
-  Pacer pace(limits_.bytes_per_second);
-  const auto loop = co_await asio::this_coro::executor;
-  for (std::size_t moved = 0;;) {
-    if (!way.from.readable()) {
-      buffer.reset();
-      if (!co_await way.from.wait_readable()) co_return;
-    }
-    if (moved >= kTurn) {
-      co_await asio::post(loop, asio::use_awaitable);
-      moved = 0;
-    }
-    if (!buffer) buffer = std::make_unique_for_overwrite<std::byte[]>(kBuffer);
-    const std::span<std::byte> into(buffer.get(), pace.chunk(kBuffer));
-    const auto count = co_await way.from.read_some(into);
-    if (!count) co_return broke(way, count.error());
-    if (*count == 0) co_return ended(way);
-    last_byte_ = std::chrono::steady_clock::now();
-    if (!co_await way.to.write(into.first(*count))) co_return;  // its own watch() says why
-    last_byte_ = std::chrono::steady_clock::now();
-    way.moved += *count;
-    moved += *count;
-    if (!pace.limits()) continue;
-    buffer.reset();
-    co_await sleep_until(pace.spend(*count, std::chrono::steady_clock::now()));
+void Join::move(Way& way) {
+  for (std::size_t moved = 0; is_idle(way);) {
+    const auto bytes = way.from.peek();
+    if (!bytes) return failed(way, bytes.error());
+    if (!*bytes) return;  // on_bytes() and on_readable() go on
+    if ((*bytes)->empty()) return ended(way);
+    const auto count = pass_on(way, (*bytes)->first(way.pace.chunk((*bytes)->size())));
+    if (count == 0) return;  // on_writable() goes on, or what has become of `to` is told by the way back
+    way.from.consume(count);
+    moved += count;
+    if (holds(way, count)) return;
+    if (moved >= kTurn) return go_on_later(way);
   }
 }
 
-// A reset is seen here also while carry() waits for credit of the other, or has seen the end of what `from` sends.
-asio::awaitable<void> Join::watch(Way& way) {
-  const auto why = co_await way.from.wait_broken();
-  if (!way.over) co_await sleep_for(kLastBytes);
-  broke(way, why);
+std::size_t Join::take(Way& way, std::span<const std::span<const std::byte>> pieces) {
+  if (!is_idle(way)) return 0;
+  if (way.pace.limits()) {
+    go_on_later(way);
+    return 0;
+  }
+  std::size_t taken = 0;
+  for (const auto bytes : pieces) {
+    const auto count = pass_on(way, bytes);
+    taken += count;
+    if (count < bytes.size()) break;
+  }
+  return taken;
 }
 
-void Join::broke(const Way& way, const Error& why) {
+// As much as there is room for.
+std::size_t Join::pass_on(Way& way, std::span<const std::byte> bytes) {
+  std::size_t passed = 0;
+  while (passed < bytes.size()) {
+    const auto room = way.to.prepare(bytes.size() - passed);
+    if (!room || room->size == 0) break;
+    const auto count = put(bytes.subspan(passed), *room);
+    way.to.commit(count);
+    passed += count;
+  }
+  if (passed > 0) last_byte_ = steady_now();
+  way.moved += passed;
+  return passed;
+}
+
+bool Join::holds(Way& way, std::size_t count) {
+  if (!way.pace.limits()) return false;
+  way.held_until = way.pace.spend(count, last_byte_);
+  if (way.held_until <= last_byte_) return false;
+  look_in_time();
+  return true;
+}
+
+void Join::go_on_later(Way& way) {
+  way.posted = true;
+  asio::post(executor_, [self = shared_from_this(), &way] {
+    way.posted = false;
+    self->move(way);
+  });
+}
+
+// What came before it is still passed on.
+void Join::broke(Way& way) {
+  if (over_) return;
+  if (way.over) return failed(way, way.from.broken().value_or(Error{}));
+  way.last_until = std::min(way.last_until, steady_now() + kLastBytes);
+  move(way);
+  look_in_time();
+}
+
+void Join::failed(const Way& way, const Error& why) {
   if (auto reset = way.from.peer_reset()) return end(way.lost, std::move(reset->text), reset->code);
   end(way.lost, why.message);
 }
 
 void Join::ended(Way& way) {
-  if (!way.to.finish()) return;  // broken, and its own watch() says why
+  if (!way.to.finish()) return;  // broken: the way back tells why
   way.over = true;
-  if (in_.over && out_.over) end(SpliceEnd::finished, "");
+  if (in_.over && out_.over) return end(SpliceEnd::finished, "");
+  if (const auto why = way.from.broken()) failed(way, *why);  // it had to come after these bytes
+}
+
+SteadyTime Join::next_look() const {
+  if (over_) return SteadyTime::max();
+  const auto now = steady_now();
+  auto at = idle_until();
+  for (const auto* way : {&in_, &out_}) {
+    at = std::min(at, way->last_until);
+    if (way->held_until > now) at = std::min(at, way->held_until);
+  }
+  return at;
+}
+
+// Sees to it that look_at_time() is called when there is something to look at.
+void Join::look_in_time() {
+  alarm_.set(executor_, next_look(), [self = shared_from_this()] {
+    self->look_at_time();
+    self->look_in_time();
+  });
+}
+
+void Join::look_at_time() {
+  const auto now = steady_now();
+  if (now >= idle_until()) return end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
+  for (auto* way : {&in_, &out_}) {
+    if (now >= way->last_until) return failed(*way, way->from.broken().value_or(Error{}));
+  }
+  for (auto* way : {&in_, &out_}) move(*way);
 }
 
 void Join::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode> code) {
-  if (outcome_) return;
-  outcome_ = SpliceOutcome{why, code, std::move(detail)};
-  timer_.cancel();
+  if (std::exchange(over_, true)) return;
+  outcome_ = {why, code, std::move(detail)};
+  alarm_.drop();
+  close_channels();
+  asio::post(executor_, [self = shared_from_this()] { self->on_end_(std::move(self->outcome_)); });
 }
 
 // What was handed to a channel before its other end broke off is on its way still.
-void Join::close(const SpliceOutcome& outcome) {
+void Join::close_channels() {
   using enum mux::ResetCode;
-  switch (outcome.end) {
+  for (auto* way : {&in_, &out_}) way->from.watch(nullptr);
+  switch (outcome_.end) {
     case SpliceEnd::finished: return;
-    case SpliceEnd::socket_broken: return in_.to.reset(broken, outcome.detail, mux::Unsent::send);
+    case SpliceEnd::socket_broken: return in_.to.reset(broken, outcome_.detail, mux::Unsent::send);
     case SpliceEnd::channel_broken:
-      return out_.to.reset(outcome.code.value_or(cancelled), outcome.detail, mux::Unsent::send);
+      return out_.to.reset(outcome_.code.value_or(cancelled), outcome_.detail, mux::Unsent::send);
     case SpliceEnd::failed:
     case SpliceEnd::idle:
     case SpliceEnd::stopped: break;
   }
-  const auto code = outcome.end == SpliceEnd::failed ? internal : cancelled;
-  in_.from.reset(code, outcome.detail);
-  in_.to.reset(code, outcome.detail);
+  const auto code = outcome_.end == SpliceEnd::failed ? internal : cancelled;
+  for (auto* way : {&in_, &out_}) way->from.reset(code, outcome_.detail);
 }
 
 }  // namespace
 
-void JoinStop::request() {
-  requested_ = true;
-  if (timer_) timer_->cancel();
-}
-
-JoinStop::Ear::Ear(JoinStop* stop, asio::steady_timer& timer) : stop_(stop) {
-  if (stop_) stop_->timer_ = &timer;
-}
-
-JoinStop::Ear::~Ear() {
-  if (stop_) stop_->timer_ = nullptr;
-}
-
-asio::awaitable<SpliceOutcome> join(link::Channel& client, link::Channel& target, Flow& flow, SpliceLimits limits,
-                                    JoinStop* stop) {
-  Join work(co_await asio::this_coro::executor, client, target, flow, limits);
-  co_return co_await work.run(stop);
+std::shared_ptr<Carriage> begin_join(const asio::any_io_executor& executor, link::Channel& client,
+                                     link::Channel& target, Flow& flow, SpliceLimits limits, OnSpliceEnd on_end) {
+  auto join = std::make_shared<Join>(executor, client, target, flow, limits, std::move(on_end));
+  try {
+    join->begin();
+  } catch (const std::exception& fault) {
+    join->fail(fault.what());
+  }
+  return join;
 }
 
 }  // namespace sallyport::tunnel

@@ -3,12 +3,12 @@
 #include "shared/async/event.h"
 #include "shared/async/socket_options.h"
 #include "shared/base/text.h"
+#include "shared/tunnel/alarm.h"
 #include "shared/tunnel/pacer.h"
 
 #include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -55,8 +55,8 @@ struct PendingError {
   void resize(const Protocol&, std::size_t) {}
 };
 
-// One connection. Socket, channel and timer call back here; a callback under way keeps it alive, and does nothing once
-// it is closed. There is a timer only while time can bring something.
+// One connection. Socket, channel and alarm call back here; a callback under way keeps it alive, and does nothing once
+// it is closed.
 class Splice final : public Carriage, private link::ChannelWatcher, public std::enable_shared_from_this<Splice> {
  public:
   Splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits, OnSpliceEnd on_end)
@@ -123,13 +123,12 @@ class Splice final : public Carriage, private link::ChannelWatcher, public std::
   SteadyTime urgent_until_ = SteadyTime::max();
   SteadyTime socket_until_ = SteadyTime::max();   // what came before its reset has to be through
   SteadyTime channel_until_ = SteadyTime::max();  // the same for the channel's
-  SteadyTime wakes_at_ = SteadyTime::max();       // the timer
   bool watching_ = false;                         // for a reset that no read or write would see
   bool over_ = false;                             // what is left is to close it, when its last bytes have arrived
   bool closed_ = false;
   error_code socket_error_;  // the first one: the system tells it once
   SpliceOutcome outcome_;    // once it is over
-  std::unique_ptr<asio::steady_timer> timer_;
+  Alarm alarm_;
   OnSpliceEnd on_end_;
 };
 
@@ -281,14 +280,9 @@ SteadyTime Splice::next_look() const {
 
 // Sees to it that look_at_time() is called when there is something to look at.
 void Splice::look_in_time() {
-  const auto at = closed_ ? SteadyTime::max() : next_look();
-  if (at >= wakes_at_) return;
-  if (!timer_) timer_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
-  wakes_at_ = at;
-  timer_->expires_at(at);
-  timer_->async_wait([self = shared_from_this()](error_code cancelled) {
-    if (cancelled || self->closed_) return;
-    self->wakes_at_ = SteadyTime::max();
+  if (closed_) return;
+  alarm_.set(socket_.get_executor(), next_look(), [self = shared_from_this()] {
+    if (self->closed_) return;
     self->look_at_time();
     self->look_in_time();
   });
@@ -376,7 +370,7 @@ bool Splice::has_arrived() {
 
 void Splice::close() {
   closed_ = true;
-  timer_.reset();
+  alarm_.drop();
   channel_.watch(nullptr);
   if (outcome_.end == SpliceEnd::finished) {
     (void)set_closing(socket_, Closing::orderly);
