@@ -34,40 +34,23 @@ store::awaitable<Result<void>> Dispatcher::restore() {
 }
 
 store::awaitable<void> Dispatcher::run() {
-  for (;;) {
+  for (SteadyTime tick{};;) {
     work_.clear();
     answer_pings();
-    co_await take_back_lost();
-    co_await take_back_unsent();
-    if (co_await dispatch_round() == Round::done) co_await work_.wait_until(parts_.clock.steady() + kTick);
+    if (const auto now = parts_.clock.steady(); std::exchange(due_, false) || now >= tick) {
+      tick = now + kTick;
+      co_await take_back_lost();
+      co_await take_back_unsent();
+      if (co_await dispatch_round() == Round::more) due_ = true;
+    }
+    if (due_) continue;
+    co_await work_.wait_until(tick);
+    due_ = due_ || !work_.is_set();
   }
-}
-
-bool Dispatcher::has_credit(const Linked& linked) const {
-  return linked.slots > 0 && linked.resumes <= parts_.clock.steady() && linked.claiming < linked.link->room_for_jobs();
-}
-
-std::vector<GroupId> Dispatcher::groups_with_credit() const {
-  std::vector<GroupId> groups;
-  for (const auto& [agent, linked] : links_) {
-    if (has_credit(linked)) groups.push_back(linked.link->who().group);
-  }
-  std::ranges::sort(groups);
-  groups.erase(std::ranges::unique(groups).begin(), groups.end());
-  return groups;
-}
-
-Dispatcher::Linked* Dispatcher::least_loaded(const GroupId& group) {
-  Linked* best = nullptr;
-  for (auto& [agent, linked] : links_) {
-    if (linked.link->who().group != group || !has_credit(linked)) continue;
-    if (best == nullptr || linked.slots > best->slots) best = &linked;
-  }
-  return best;
 }
 
 store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
-  auto groups = groups_with_credit();
+  auto groups = roster_.groups_with_credit(parts_.clock.steady());
   if (groups.empty()) co_return Round::done;
   auto queued = co_await parts_.jobs.next_queued(std::move(groups), kRound);
   if (!queued) {
@@ -79,9 +62,9 @@ store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
   });
   std::size_t claimed = 0;
   for (auto& job : *queued) {
-    Linked* agent = least_loaded(job.group);
+    Linked* agent = roster_.least_loaded(job.group, parts_.clock.steady());
     if (agent == nullptr) continue;
-    --agent->slots;
+    roster_.set_slots(*agent, agent->slots - 1);
     ++agent->claiming;
     const AgentId id = agent->link->who().agent;
     claims.spawn("claim", claim_and_hand_over(std::move(job), id, agent->number, claimed));
@@ -96,8 +79,8 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
   const auto now = parts_.clock.wall();
   auto won = co_await parts_.jobs.claim(job.org, job.id, {agent, job.lease_epoch, now, now + leases_.terms().length});
   if (!won) {  // somebody was faster, or the concurrency limit is reached
-    if (auto* l = linked(agent, link)) {
-      ++l->slots;
+    if (auto* l = roster_.find(agent, link)) {
+      roster_.set_slots(*l, l->slots + 1);
       --l->claiming;
     }
     if (won.error().code != Errc::conflict && won.error().code != Errc::exhausted)
@@ -106,7 +89,7 @@ store::awaitable<void> Dispatcher::claim_and_hand_over(store::Job job, AgentId a
   }
   ++claimed;
   const HeldJob held{{job.org, job.id}, agent, won->job.lease_epoch, {}, {}};
-  const auto* target = linked(agent, link);
+  const auto* target = roster_.find(agent, link);
   const std::uint64_t holding = target == nullptr ? 0 : target->holding;  // before the grant, or it would prove nothing
   leases_.grant(held, parts_.clock.steady());
   co_await hand_over(std::move(*won), held, link, holding);
@@ -118,7 +101,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   being_sent_.insert_or_assign(held.key, std::nullopt);
   auto parcel = co_await parts_.parcels.make(job, leases_.terms().length);
   const auto cancelled = being_sent_.extract(held.key).mapped();
-  auto* target = linked(held.agent, link);
+  auto* target = roster_.find(held.agent, link);
   if (target != nullptr) --target->claiming;
   Result<void> posted;
   if (!parcel) {
@@ -130,7 +113,7 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
     posted = target->link->post(std::move(*parcel));
   }
   if (!posted) {
-    if (target != nullptr && posted.error().code != Errc::exhausted) ++target->slots;
+    if (target != nullptr && posted.error().code != Errc::exhausted) roster_.set_slots(*target, target->slots + 1);
     if (parcel && posted.error().code != Errc::too_large) {
       (void)co_await take_back(held, domain::ReleaseReason::link_lost);
     } else {

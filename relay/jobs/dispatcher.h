@@ -4,6 +4,7 @@
 #include "relay/jobs/feed.h"
 #include "relay/jobs/leases.h"
 #include "relay/jobs/parcel.h"
+#include "relay/jobs/roster.h"
 #include "relay/jobs/sealing.h"
 #include "relay/store/jobs.h"
 #include "shared/async/event.h"
@@ -35,7 +36,11 @@ class Dispatcher {
   store::awaitable<Result<void>> restore();
   // Dispatches and expires until cancelled.
   store::awaitable<void> run();
-  void wake() { work_.set(); }  // a job was queued
+  // A job was queued, or may go to somebody by now.
+  void wake() {
+    due_ = true;
+    work_.set();
+  }
 
   // --- one jobs channel; the link outlives each of these calls
   void link_up(AgentLink& link);
@@ -65,20 +70,7 @@ class Dispatcher {
   const Leases& leases() const { return leases_; }
 
  private:
-  struct Linked {
-    AgentLink* link;
-    std::uint64_t number;  // of the link, never used again: an agent's next link is another one
-    std::uint32_t slots = 0;
-    std::size_t claiming = 0;  // jobs that are being claimed for it and not posted yet
-    SteadyTime since;
-    SteadyTime resumes = {};  // after an answer "busy": no dispatch before this
-    std::chrono::seconds pause{0};
-    bool first_holding = true;
-    std::uint64_t holding = 0;  // the newest that came: what is granted now rests on it
-  };
-
   void answer_pings();
-  bool has_credit(const Linked& linked) const;
   void pause(const AgentId& agent);
   enum class Round { more, done };  // is another round worth its query at once?
   store::awaitable<Round> dispatch_round();
@@ -98,20 +90,16 @@ class Dispatcher {
   store::awaitable<void> repeat_cancels(AgentLink& link);
   store::awaitable<void> take_back_lost();
   store::awaitable<void> take_back_unsent();
-  Linked* least_loaded(const GroupId& group);
-  Linked* linked(const AgentId& agent);
-  Linked* linked(const AgentId& agent, std::uint64_t number);  // nullptr also when it is another link by now
-  std::vector<GroupId> groups_with_credit() const;
 
   boost::asio::any_io_executor executor_;
   Parts parts_;
   Leases leases_;
   Event work_;
-  std::map<AgentId, Linked> links_;
+  bool due_ = true;  // a round of dispatches, before the next tick; not for a ping
+  Roster roster_;
   std::map<PingedLink*, std::uint64_t> pings_;             // the newest of each link that waits for its answer
   std::map<JobKey, std::optional<CancelJob>> being_sent_;  // claimed, but not posted yet; what must follow
   std::vector<HeldJob> unsent_;  // their dispatch could not be put together; tried again after a while
-  std::uint64_t links_seen_ = 0;
 };
 
 }  // namespace sallyport::jobs

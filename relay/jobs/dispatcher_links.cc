@@ -10,54 +10,38 @@ constexpr auto kFirstPause = std::chrono::seconds(1);
 constexpr auto kLongestPause = std::chrono::seconds(30);
 }  // namespace
 
-Dispatcher::Linked* Dispatcher::linked(const AgentId& agent) {
-  const auto it = links_.find(agent);
-  return it == links_.end() ? nullptr : &it->second;
-}
-
-Dispatcher::Linked* Dispatcher::linked(const AgentId& agent, std::uint64_t number) {
-  auto* found = linked(agent);
-  return found != nullptr && found->number == number ? found : nullptr;
-}
-
 void Dispatcher::ping(PingedLink& link, std::uint64_t nonce) {
   pings_.insert_or_assign(&link, nonce);
-  wake();
+  work_.set();
 }
 
 void Dispatcher::answer_pings() {
   for (const auto& [link, nonce] : std::exchange(pings_, {})) link->pong(nonce);
 }
 
-void Dispatcher::link_up(AgentLink& link) {
-  links_.insert_or_assign(link.who().agent,
-                          Linked{.link = &link, .number = ++links_seen_, .since = parts_.clock.steady()});
-}
+void Dispatcher::link_up(AgentLink& link) { roster_.link_up(link, parts_.clock.steady()); }
 
-void Dispatcher::link_down(AgentLink& link) {
-  const auto it = links_.find(link.who().agent);
-  if (it != links_.end() && it->second.link == &link) links_.erase(it);
-}
+void Dispatcher::link_down(AgentLink& link) { roster_.link_down(link); }
 
 void Dispatcher::ready(AgentLink& link, std::uint32_t slots) {
   constexpr std::uint32_t kMostSlots = 1'000;
-  if (auto* l = linked(link.who().agent); l != nullptr && l->link == &link) l->slots = std::min(slots, kMostSlots);
+  if (auto* l = roster_.find(link)) roster_.set_slots(*l, std::min(slots, kMostSlots));
   wake();
 }
 
 // An agent that cannot take what its credit promised, because its disk is full for one, is asked again ever more
 // rarely.
 void Dispatcher::pause(const AgentId& agent) {
-  auto* l = linked(agent);
+  auto* l = roster_.find(agent);
   if (l == nullptr) return;
-  l->slots = 0;
+  roster_.set_slots(*l, 0);
   l->pause = std::clamp<std::chrono::seconds>(l->pause * 2, kFirstPause, kLongestPause);
   l->resumes = parts_.clock.steady() + l->pause;
 }
 
 store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {
-  auto* state = linked(link.who().agent);
-  if (state == nullptr || state->link != &link) co_return;
+  auto* state = roster_.find(link);
+  if (state == nullptr) co_return;
   const bool first = std::exchange(state->first_holding, false);
   const SteadyTime since = state->since;
   state->holding = holding.number;
@@ -101,7 +85,7 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
   if (!held || held->agent != link.who().agent || held->epoch != answer.epoch) co_return;
   if (answer.accepted) {
     leases_.renew(held->agent, key, answer.epoch, parts_.clock.steady());
-    if (auto* l = linked(held->agent)) l->pause = {};
+    if (auto* l = roster_.find(held->agent)) l->pause = {};
     co_return;
   }
   if (answer.error_class == "busy") {
@@ -117,7 +101,7 @@ void Dispatcher::tell_cancelled(const store::Job& job) {
   CancelJob cancel{job.id, job.lease_epoch, "cancelled on request"};
   if (const auto it = being_sent_.find({job.org, job.id}); it != being_sent_.end())
     it->second = std::move(cancel);  // an agent does not know a job before its dispatch
-  else if (auto* l = linked(*job.agent))
+  else if (auto* l = roster_.find(*job.agent))
     (void)l->link->post(std::move(cancel));
 }
 

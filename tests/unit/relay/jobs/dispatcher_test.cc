@@ -177,6 +177,29 @@ JOBS_TEST_CASE("a full round without credit for some is followed by another at o
   CHECK(one->posted.size() == 1);
 }
 
+JOBS_TEST_CASE("a ping is answered without looking for jobs: idle agents cost the store nothing", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto link = world.link(ours);
+  world.connect(*link, 4);
+  world.run();
+  co_await world.rounds();
+  const auto looks = [&] { return std::ranges::count(world.faults.calls, "jobs.next_queued"); };
+  const auto before = looks();
+  const auto begun = std::chrono::steady_clock::now();
+  for (std::uint64_t nonce = 1; nonce <= 50; ++nonce) {
+    world.dispatcher.ping(*link, nonce);
+    const bool answered = co_await world.until([&] { return link->ponged == nonce; });
+    REQUIRE(answered);
+  }
+  const auto ticks = (std::chrono::steady_clock::now() - begun) / 1s + 1;
+  CHECK(looks() - before <= ticks);
+  world.clock.advance(1s);
+  world.dispatcher.ping(*link, 51);
+  const bool ticked = co_await world.until([&] { return looks() - before > ticks; });
+  CHECK(ticked);
+  world.dispatcher.forget(*link);
+}
+
 JOBS_TEST_CASE("pings are answered between rounds, however long the queue is", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   for (int i = 0; i < 100; ++i) co_await world.queue(ours);

@@ -162,6 +162,7 @@ void JobsWorld::run() {
 
 awaitable<void> JobsWorld::rounds() {
   for (int i = 0; i < 2; ++i) {  // pings are answered at the beginning of a round
+    dispatcher.wake();
     dispatcher.ping(probe_, ++nonce_);
     const bool answered = co_await until([&] { return probe_.ponged == nonce_; });
     REQUIRE(answered);
