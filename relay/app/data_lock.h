@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/app/lock_note.h"
 #include "relay/app/settings.h"
 #include "shared/base/result.h"
 
@@ -13,10 +14,11 @@ namespace sallyport::app {
 class DataLock {
  public:
   // The directory must exist. Errc::conflict, with the other process's id and what to do, when somebody else holds it.
-  static Result<DataLock> take(const DataDirectory& data);
+  // `reload`: what this process does on SIGHUP, from now on.
+  static Result<DataLock> take(const DataDirectory& data, Reload reload = Reload::not_offered);
 
-  // Who holds it, after take() said conflict; nothing when it has not said so.
-  static std::optional<int> holder(const DataDirectory& data);
+  // What its holder says of itself, after take() said conflict; nothing when it does not say all of it.
+  static std::optional<LockNote> holder(const DataDirectory& data);
 
   DataLock(DataLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   DataLock& operator=(DataLock&& other) = delete;

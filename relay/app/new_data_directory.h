@@ -15,7 +15,7 @@ class NewDataDirectory {
  public:
   // Makes the directory unless it is there, and private (0700). conflict: it holds a relay, or parts of one that were
   // not left by an unfinished init, or anything else but what a file system is made with (lost+found), or another
-  // process holds it; nothing was touched.
+  // process holds it; forbidden: it is another user's. Nothing was touched then.
   static Result<NewDataDirectory> begin(const DataDirectory& target);
 
   NewDataDirectory(NewDataDirectory&& other) noexcept;

@@ -1,5 +1,7 @@
 #include "relay/app/new_data_directory.h"
 
+#include "relay/app/data_owner.h"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -115,6 +117,7 @@ Result<NewDataDirectory> NewDataDirectory::begin(const DataDirectory& target) {
   SP_CHECK(refuse_relay(target.root));
   SP_CHECK(refuse_strangers(target.root));
   SP_CHECK(refuse_others(target));
+  SP_CHECK(check_owner(target));
   SP_CHECK(make_private(target.root));
   SP_TRY(auto lock, DataLock::take(target));
   SP_CHECK(refuse_relay(target.root));  // somebody may have finished since the first look

@@ -2,6 +2,7 @@
 
 #include "relay/api/api_token.h"
 #include "relay/app/data_lock.h"
+#include "relay/app/data_owner.h"
 #include "relay/app/database.h"
 #include "relay/audit/audit.h"
 #include "shared/async/run.h"
@@ -110,6 +111,7 @@ Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock) {
   if (!std::filesystem::exists(order.data.settings())) {
     return fail(Errc::not_found, fmt::format("{} holds no relay", order.data.root.string()));
   }
+  SP_CHECK(check_owner(order.data));
   SP_TRY(const auto lock, DataLock::take(order.data));
   SP_TRY(auto store, open_database(order.data));
   boost::asio::io_context loop(1);

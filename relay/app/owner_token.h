@@ -17,7 +17,8 @@ struct TokenOrder {
 // A new API token of an owner with all that their role allows, 90 days long: the way in for whoever holds the data
 // directory when every token is lost or has ended. Audited in the organisation's ledger. Blocking; for a relay that
 // does not run. Errors: conflict when a process uses the directory; not_found when there is no relay in it, no such
-// organisation or no such user; invalid when the user is no owner, or one of several organisations.
+// organisation or no such user; invalid when the user is no owner, or one of several organisations; forbidden when the
+// directory is another user's.
 Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock);
 
 }  // namespace sallyport::app

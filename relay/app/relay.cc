@@ -251,7 +251,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
 }  // namespace
 
 Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
-  SP_TRY(const auto lock, DataLock::take(data));
+  SP_TRY(const auto lock, DataLock::take(data, Reload::offered));  // main ignores SIGHUP until run() waits for it
   SP_CHECK(check_private(data));
   SP_TRY(const auto open_files, raise_open_files());
   SP_TRY(const auto limits, fit_connections(open_files, usual_limits(settings)));

@@ -1,13 +1,13 @@
 #include "relay/app/root_command.h"
 
 #include "relay/app/data_lock.h"
+#include "relay/app/data_owner.h"
 #include "relay/identity/root_rotation.h"
 #include "relay/store/sqlite/root_census.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <optional>
 
 namespace sallyport::app {
@@ -28,14 +28,17 @@ class Beside {
   // What becomes of the change.
   std::string tell() const {
     if (lock_) return "No relay runs here; the next one takes it into use as it starts.\n";
-    if (relay_ && ::kill(*relay_, SIGHUP) == 0) return fmt::format("The relay (process {}) was told.\n", *relay_);
+    if (!relay_ || relay_->reload != Reload::offered)
+      return "What runs here does not say that it understands SIGHUP, so it was not told: restart it.\n";
+    if (hang_up(relay_->holder)) return fmt::format("The relay (process {}) was told.\n", relay_->holder.number);
     return "The relay that runs here could not be told: send it SIGHUP, or restart it.\n";
   }
 
  private:
-  Beside(std::optional<DataLock> lock, std::optional<int> relay) : lock_(std::move(lock)), relay_(relay) {}
+  Beside(std::optional<DataLock> lock, std::optional<LockNote> relay)
+      : lock_(std::move(lock)), relay_(std::move(relay)) {}
   std::optional<DataLock> lock_;
-  std::optional<int> relay_;
+  std::optional<LockNote> relay_;
 };
 
 struct Left {
@@ -143,6 +146,7 @@ Result<std::string> retire(const RootOrder& order, const Clock& clock) {
 Result<std::string> change_root(const RootOrder& order, const Clock& clock) {
   if (!std::filesystem::exists(order.data.settings()))
     return fail(Errc::not_found, fmt::format("{} holds no relay", order.data.root.string()));
+  if (order.step != RootStep::show) SP_CHECK(check_owner(order.data));
   switch (order.step) {
     case RootStep::prepare: return prepare(order.data, clock);
     case RootStep::switch_over: return switch_over(order.data, clock);

@@ -113,6 +113,19 @@ TEST_CASE("a folder of something else is neither a relay's nor made private", "[
   CHECK(init(order_in(folder.path("relay")), kClock));
 }
 
+TEST_CASE("a directory of another user does not become a relay that this user cannot start", "[app][init]") {
+  if (::geteuid() != 0) return;  // only root gets that far
+  const TempDir folder;
+  const auto order = order_in(folder.path("relay"));
+  fs::create_directory(order.data.root);
+  REQUIRE(::chown(order.data.root.c_str(), 65534, 65534) == 0);
+  const auto refused = init(order, kClock);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::forbidden);
+  CHECK_THAT(refused.error().message, Catch::Contains("belongs to nobody"));
+  CHECK(fs::is_empty(order.data.root));
+}
+
 TEST_CASE("an order that fails leaves nothing that hinders the corrected one", "[app][init]") {
   const TempDir folder;
   auto order = order_in(folder.path("relay"));

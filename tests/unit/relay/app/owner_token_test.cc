@@ -12,6 +12,7 @@
 #include <catch2/catch.hpp>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -109,6 +110,16 @@ TEST_CASE("who gets no token is told why", "[app][token]") {
   const auto running = DataLock::take(data);
   REQUIRE(running);
   refuses({data, "ada@acme.example", "acme"}, Errc::conflict, "uses the data directory");
+}
+
+TEST_CASE("no token by another user than the relay's, which could not open what that leaves", "[app][token]") {
+  if (::geteuid() != 0) return;  // only root gets that far
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  fs::remove(data.lock());
+  REQUIRE(::chown(data.root.c_str(), 65534, 65534) == 0);
+  refuses({data, "ada@acme.example", "acme"}, Errc::forbidden, "belongs to nobody");
+  CHECK_FALSE(fs::exists(data.lock()));
 }
 
 TEST_CASE("the words of token", "[app][token]") {

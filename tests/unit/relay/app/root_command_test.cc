@@ -18,6 +18,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <utility>
 
 // The root of a relay, changed by commands.
 using namespace sallyport;
@@ -66,39 +68,48 @@ std::string log_of_start(const TempDir& folder) {
   return folder.read("log");
 }
 
-// Holds the data directory as a relay does, in a process of its own, until SIGHUP comes.
+// Holds the data directory as a relay does, in a process of its own.
 class Holder {
  public:
-  explicit Holder(const DataDirectory& data) {
-    sigset_t hup;
-    ::sigemptyset(&hup);
-    ::sigaddset(&hup, SIGHUP);
-    ::sigprocmask(SIG_BLOCK, &hup, nullptr);
+  explicit Holder(const DataDirectory& data, Reload reload = Reload::offered) {
+    ::sigemptyset(&signals_);
+    for (const int signal : {SIGHUP, SIGTERM}) ::sigaddset(&signals_, signal);
+    ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     child_ = ::fork();
     REQUIRE(child_ >= 0);
     if (child_ == 0) {
-      const auto lock = DataLock::take(data);
+      const auto lock = DataLock::take(data, reload);
       const bool said = ::write(ready[1], "r", 1) == 1;
-      const timespec limit{20, 0};
-      ::_exit(lock && said && ::sigtimedwait(&hup, nullptr, &limit) == SIGHUP ? 0 : 1);
+      ::_exit(lock && said && ::sigwaitinfo(&signals_, nullptr) == SIGHUP ? 0 : 1);
     }
     char byte = 0;
     CHECK(::read(ready[0], &byte, 1) == 1);
     ::close(ready[0]);
     ::close(ready[1]);
-    ::sigprocmask(SIG_UNBLOCK, &hup, nullptr);
+    ::sigprocmask(SIG_UNBLOCK, &signals_, nullptr);
   }
-  bool was_told() const {
+  ~Holder() { was_told(); }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+  // Ends it; of two signals that wait, SIGHUP is the first that it takes.
+  bool was_told() {
+    if (child_ <= 0) return false;
     int status = 0;
-    ::waitpid(child_, &status, 0);
+    ::kill(child_, SIGTERM);
+    ::waitpid(std::exchange(child_, -1), &status, 0);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
 
  private:
+  sigset_t signals_;
   pid_t child_ = -1;
 };
+
+void write_note(const DataDirectory& data, const std::string& text) {
+  std::ofstream(data.lock(), std::ios::trunc) << text;
+}
 
 }  // namespace
 
@@ -128,9 +139,76 @@ TEST_CASE("each step says what comes next, and show says where it is", "[app][ro
 TEST_CASE("whoever runs on the data directory is told to look", "[app][root]") {
   const TempDir folder;
   const auto data = made_relay(folder).data;
-  const Holder relay(data);
+  Holder relay(data);
   has(told(data, RootStep::prepare), "was told");
   CHECK(relay.was_told());
+}
+
+TEST_CASE("who does not say that it understands SIGHUP is not sent it", "[app][root]") {
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  {
+    Holder other(data, Reload::not_offered);
+    has(told(data, RootStep::prepare), "was not told: restart it");
+    CHECK_FALSE(other.was_told());
+  }
+  Holder relay(data);
+  const auto note = DataLock::holder(data);
+  REQUIRE(note);
+  const auto number = std::to_string(note->holder.number);
+  for (const auto& text :
+       {number, number + "\n", to_text(*note) + "more", std::string()}) {  // the first: older versions
+    INFO(text);
+    write_note(data, text);
+    has(told(data, RootStep::switch_over), "was not told: restart it");
+    told(data, RootStep::retire);
+    told(data, RootStep::prepare);
+  }
+  CHECK_FALSE(relay.was_told());
+}
+
+TEST_CASE("SIGHUP goes to the very process that holds the directory, or to none", "[app][root]") {
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  Holder relay(data);
+  const auto note = DataLock::holder(data);
+  REQUIRE(note);
+  using Change = void (*)(ProcessMark&);
+  const Change changes[] = {
+      [](ProcessMark& of) { ++of.started; },            // its number was another's before
+      [](ProcessMark& of) { ++of.number_space; },       // another container's
+      [](ProcessMark& of) { of.boot[0] ^= 1; },         // before the last boot
+      [](ProcessMark& of) { of.number = ::getpid(); },  // this test, which would end
+      [](ProcessMark& of) { of.number = 0x3fffffff; },  // nobody's
+  };
+  for (const auto& change : changes) {
+    auto wrong = *note;
+    change(wrong.holder);
+    write_note(data, to_text(wrong));
+    INFO(to_text(wrong));
+    has(told(data, RootStep::prepare), "could not be told: send it SIGHUP, or restart it");
+    for (const auto step : {RootStep::switch_over, RootStep::retire}) told(data, step);
+  }
+  CHECK_FALSE(relay.was_told());
+}
+
+TEST_CASE("a step by another user than the deployment's is refused before it makes anything", "[app][root]") {
+  if (::geteuid() != 0) return;  // only root gets that far
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  std::filesystem::remove(data.lock());
+  REQUIRE(::chown(data.deployment().c_str(), 65534, 65534) == 0);
+  for (const auto step : {RootStep::prepare, RootStep::switch_over, RootStep::retire}) {
+    has(told(data, step), "belongs to nobody, who could not read what is made here now");
+    has(told(data, step), "sudo -u nobody");
+  }
+  CHECK_FALSE(std::filesystem::exists(data.lock()));
+  CHECK_FALSE(std::filesystem::exists(data.deployment() / "next-root.pem"));
+  has(told(data, RootStep::show), "root prepare begins a rotation");
+  REQUIRE(::chown(data.deployment().c_str(), 0, 0) == 0);
+  REQUIRE(::chown(data.root.c_str(), 4'242'424, 0) == 0);
+  has(told(data, RootStep::prepare), "the user with the number 4242424");
+  has(told(data, RootStep::prepare), "sudo -u '#4242424'");
 }
 
 TEST_CASE("a root is not retired by guess: who cannot be counted stops it, also by force", "[app][root]") {
