@@ -212,7 +212,11 @@ asio::awaitable<void> AgentSession::renew_all() {
 }
 
 void AgentSession::lead_to_root() {
-  if (!serving_ || !services_.renewals.is_of_another_root(identity_)) return;
+  if (serving_) session_.spawn("lead to root", ask_for_renewal());
+}
+
+asio::awaitable<void> AgentSession::ask_for_renewal() {
+  if (!co_await services_.renewals.leads_to_root(identity_)) co_return;
   v1::Control control;
   control.mutable_renew_now();
   (void)session_.send_control(control);

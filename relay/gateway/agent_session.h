@@ -43,8 +43,8 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
                std::string address, SessionServices services, const SessionLimits& limits = {});
   boost::asio::awaitable<void> run();
   void stop(std::string message) { session_.stop(std::move(message)); }
-  // Asks the agent for a renewal if its certificate is not of the present root. Without effect on a link that is not up
-  // yet, which asks by itself.
+  // Asks the agent for a renewal if its certificate is not of the present root and the next one will be. Without effect
+  // on a link that is not up yet, which asks by itself.
   void lead_to_root();
   void go_away(std::string reason, std::chrono::milliseconds drain);
   // Stores that its agent lives, if it was not stored for as long as SessionLimits say. Call it now and then.
@@ -69,6 +69,7 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
 
  private:
   boost::asio::awaitable<void> carry_jobs(link::Channel channel);
+  boost::asio::awaitable<void> ask_for_renewal();
   boost::asio::awaitable<void> renew_all();
   boost::asio::awaitable<void> renew(Bytes csr_der);
   boost::asio::awaitable<void> note_installed(std::string serial);

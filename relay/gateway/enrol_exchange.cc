@@ -70,30 +70,34 @@ asio::awaitable<Result<void>> answer(tls::SecureStream& stream, const v1::EnrolR
   co_return co_await stream.write_all(frame);
 }
 
-asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, std::string address, const EnrolmentDesk& desk) {
+asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, Enroller who, const EnrolmentDesk& desk) {
   SP_CO_TRY(auto request, co_await with_timeout(desk.time_to_ask, read_request(stream)));
   SP_CO_TRY(auto exporter,
             stream.export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
-  identity::EnrolmentAsk ask{request.token_id(), bytes_of(request.csr_der()), bytes_of(request.proof()),
-                             request.hostname(), request.software(),          address,
-                             request.agent_id()};
+  identity::EnrolmentAsk ask{.token_id = request.token_id(),
+                             .csr_der = bytes_of(request.csr_der()),
+                             .proof = bytes_of(request.proof()),
+                             .hostname = request.hostname(),
+                             .software = request.software(),
+                             .from_address = who.address,
+                             .source = who.source,
+                             .agent_id = request.agent_id()};
   const auto outcome = co_await desk.enrolments.redeem(std::move(ask), std::move(exporter));
   if (outcome) {
     if (outcome->again) desk.on_again(outcome->org, outcome->agent);
     desk.log.info(outcome->again ? "agent.reenrolled" : "agent.enrolled",
-                  {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", address}});
+                  {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", who.address}});
   } else {
-    desk.log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", address}});
+    desk.log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", who.address}});
   }
   co_return co_await answer(stream, response_of(outcome));
 }
 
 }  // namespace
 
-asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
-                                      EnrolmentDesk desk) {
-  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, address, desk));
-  if (!done) desk.log.warn("agent.enrolment_failed", {{"address", address}, {"message", done.error().message}});
+asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, Enroller who, EnrolmentDesk desk) {
+  auto done = co_await with_timeout(kTimeForAll, exchange(*stream, who, desk));
+  if (!done) desk.log.warn("agent.enrolment_failed", {{"address", who.address}, {"message", done.error().message}});
   co_await stream->finish(std::chrono::steady_clock::now() + kFarewell);
 }
 

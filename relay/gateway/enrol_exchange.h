@@ -6,8 +6,16 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <string>
 
 namespace sallyport::gateway {
+
+// Who comes to enrol, as far as the connection tells.
+struct Enroller {
+  std::string address;  // for people
+  std::string source;   // as source_of() says
+};
 
 struct EnrolmentDesk {
   identity::Enrolments& enrolments;
@@ -20,7 +28,7 @@ struct EnrolmentDesk {
 // One enrolment over a fresh TLS session without client certificate: one request, one answer, end (docs/protocol.md).
 // Everything the caller sends is bounded, and so is the time it takes; its request has to come within `time_to_ask`,
 // for nothing has been proved before and a place is held.
-boost::asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, std::string address,
+boost::asio::awaitable<void> serve_enrolment(std::unique_ptr<tls::SecureStream> stream, Enroller who,
                                              EnrolmentDesk desk);
 
 }  // namespace sallyport::gateway

@@ -36,7 +36,8 @@ std::string text_of(const tcp::socket& socket) {
 constexpr std::size_t kPeople = 1'024;
 constexpr std::size_t kPeoplePart = 4;
 
-constexpr int kLooksAtSightings = 30;       // within the time in which each is due once
+constexpr int kLooksAtSightings = 30;  // within the time in which each is due once
+constexpr auto kStops = "the relay stops";
 constexpr std::string_view kFull = "full";  // why an agent is refused: it has no place
 
 std::string_view reason_of(Errc why_no_turn) {
@@ -147,7 +148,8 @@ asio::awaitable<void> Gateway::run() {
   co_await accept_loop();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  for (auto* session : sessions_) session->go_away("the relay stops", limits_.drain);
+  stopping_ = true;
+  for (auto* session : sessions_) session->go_away(kStops, limits_.drain);
   const auto deadline = std::chrono::steady_clock::now() + limits_.drain;
   while (!sessions_.empty() && std::chrono::steady_clock::now() < deadline) {
     asio::steady_timer tick(executor_, std::chrono::milliseconds(20));
@@ -210,7 +212,8 @@ asio::awaitable<tls::Handshake> Gateway::shake_hands(Doorway::Guest& guest, tcp:
 asio::awaitable<void> Gateway::serve(tcp::socket socket, Place place) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::string address = text_of(socket);
-  std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(host_of(socket)));
+  const std::string source = source_of(host_of(socket));
+  std::optional<Doorway::Guest> guest(std::in_place, door_, source);
   const auto caller = co_await tell_apart(*guest, socket, std::chrono::steady_clock::now() + limits_.handshake);
   if (!caller) co_return note_refused(address, {reason_of(caller.error().code), caller.error()});
   if (web_ && *caller == Caller::web) co_return web_(std::move(socket));
@@ -220,8 +223,9 @@ asio::awaitable<void> Gateway::serve(tcp::socket socket, Place place) {
     guest.reset();
     co_return co_await turn_away(address, std::move(handshake).error());
   }
+  // Who enrols stays a guest to the end: nothing has been proved before.
   if ((*handshake)->facts().protocol == tls::kEnrolProtocol)
-    co_return co_await serve_enrolment_of(*std::move(handshake), address);
+    co_return co_await serve_enrolment(*std::move(handshake), {address, source}, desk());
   place.proved();
   guest.reset();
   // A task of its own, so that an idle link does not hold what its beginning needed.
@@ -251,7 +255,8 @@ Result<Gateway::ServeCarried> Gateway::take_carried(std::string peer) {
 asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer,
                                              CarriedPlace place) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  std::optional<Doorway::Guest> guest(std::in_place, door_, source_of(peer));
+  const std::string source = source_of(peer);
+  std::optional<Doorway::Guest> guest(std::in_place, door_, source);
   const auto address = peer + " (websocket)";
   auto handshake = co_await shake_hands_inside(*guest, std::move(carrier));
   if (!handshake) {
@@ -259,7 +264,7 @@ asio::awaitable<void> Gateway::serve_carried(std::unique_ptr<ByteStream> carrier
     co_return co_await turn_away(address, std::move(handshake).error());
   }
   if ((*handshake)->facts().protocol == tls::kEnrolProtocol)
-    co_return co_await serve_enrolment_of(*std::move(handshake), address);
+    co_return co_await serve_enrolment(*std::move(handshake), {address, source}, desk());
   place->proved();
   guest.reset();
   co_await serve_link(*std::move(handshake), address, std::nullopt);
@@ -292,15 +297,12 @@ asio::awaitable<void> Gateway::turn_away(std::string address, tls::Refusal refus
   if (refusal.agent) co_await parts_.sessions.admissions.note_expired(*std::move(refusal.agent), std::move(address));
 }
 
-asio::awaitable<void> Gateway::serve_enrolment_of(std::unique_ptr<tls::SecureStream> stream, std::string address) {
-  return serve_enrolment(std::move(stream), std::move(address), desk());
-}
-
 asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address,
                                           std::optional<Place>) {
   co_await asio::this_coro::throw_if_cancelled(false);
   AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions, limits_.session);
   const Entry entry(*this, session);
+  if (stopping_) session.go_away(kStops, {});
   co_await session.run();
 }
 

@@ -52,7 +52,7 @@ class Gateway {
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;
   void use(tls::ServerContext context) { context_ = std::move(context); }  // for handshakes from now on
-  void lead_agents_to_root();  // asks those for a renewal whose certificates are not of the present root
+  void lead_agents_to_root();  // asks those for a renewal whom it leads to the present root
   // One port for agents and people: from now on a connection that offers no protocol of agents goes to `web`, its first
   // bytes unread. Who it is for is found out at the door; whoever has not said it yet is a guest like any other.
   using Adopt = std::function<void(boost::asio::ip::tcp::socket)>;
@@ -62,8 +62,8 @@ class Gateway {
   // `peer` is the caller's address. Errc::unavailable: no place, and why.
   using ServeCarried = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream>)>;
   Result<ServeCarried> take_carried(std::string peer);
-  // Accepts until cancelled; then tells every agent that it goes away, and returns when their links have ended, with
-  // those that had work left cut off after the drain time.
+  // Accepts until cancelled; then tells every agent that it goes away, also those whose handshakes end only then, and
+  // returns when their links have ended, with those that had work left cut off after the drain time.
   boost::asio::awaitable<void> run();
 
  private:
@@ -83,8 +83,6 @@ class Gateway {
   boost::asio::awaitable<void> turn_away(std::string address, tls::Refusal refusal);
   using CarriedPlace = std::shared_ptr<CarriedPlaces::Place>;
   boost::asio::awaitable<void> serve_carried(std::unique_ptr<ByteStream> carrier, std::string peer, CarriedPlace place);
-  // Who enrols stays a guest to the end: nothing has been proved before.
-  boost::asio::awaitable<void> serve_enrolment_of(std::unique_ptr<tls::SecureStream> stream, std::string address);
   boost::asio::awaitable<void> serve_link(std::unique_ptr<tls::SecureStream> stream, std::string address,
                                           std::optional<Place> place);
   void cut_revoked(const OrgId& org, const AgentId& agent);
@@ -105,6 +103,7 @@ class Gateway {
   std::size_t proven_ = 0;  // of those, links
   Acceptance acceptance_;
   std::list<AgentSession*> sessions_;
+  bool stopping_ = false;
   TaskGroup connections_;
 };
 

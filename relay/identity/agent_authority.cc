@@ -53,6 +53,12 @@ awaitable<Result<void>> AgentAuthority::prove_keys() {
   co_return Result<void>();
 }
 
+awaitable<Result<bool>> AgentAuthority::signs_for_present_root(OrgId org) {
+  SP_CO_TRY(const auto found, co_await cas_.find(std::move(org)));
+  SP_CO_TRY(const auto certificate, crypto::Certificate::from_der(found.certificate_der));
+  co_return certificate.signed_by(deployment_.root);
+}
+
 awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
   auto found = co_await cas_.find(org);
   if (!found && found.error().code == Errc::not_found) {

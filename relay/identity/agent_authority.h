@@ -43,6 +43,9 @@ class AgentAuthority {
   // chain to a root that is trusted. conflict: it has been replaced already. unavailable: the root key is offline.
   boost::asio::awaitable<Result<void>> renew(OrgId org, crypto::Certificate present, store::AuditNote<> note = {});
 
+  // Whether what issue() makes now is of the present root. unavailable, not_found: the issuing CA cannot be looked at.
+  boost::asio::awaitable<Result<bool>> signs_for_present_root(OrgId org);
+
   const crypto::Certificate& root() const { return deployment_.root; }
   // While a root takes over from another.
   std::optional<Succession> succession() const;

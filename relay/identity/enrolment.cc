@@ -145,15 +145,14 @@ awaitable<Result<GroupId>> Enrolments::group_of(OrgId org, std::optional<AgentId
 }
 
 awaitable<Enrolment> Enrolments::redeem(EnrolmentAsk ask, Bytes exporter) {
-  const auto source = source_of(ask.from_address.substr(0, ask.from_address.rfind(':')));
-  if (const auto wait = back_off_.blocked_for(source, clock_.steady())) {
+  if (const auto wait = back_off_.blocked_for(ask.source, clock_.steady())) {
     blocked_.add();
     co_return refused("unavailable",
                       fmt::format("too many failed enrolments from your address; try again in {} s", wait->count()));
   }
   auto judged = co_await judge(ask, std::move(exporter));
-  if (judged.outcome) back_off_.succeeded(source);
-  if (!judged.outcome && note_refusal(judged.outcome.error(), source) == Telling::audit) {
+  if (judged.outcome) back_off_.succeeded(ask.source);
+  if (!judged.outcome && note_refusal(judged.outcome.error(), ask.source) == Telling::audit) {
     auto record = audit_record(ask, AuditOutcome::refused);
     record.detail.emplace("reason", judged.outcome.error().code);
     static_cast<void>(co_await ports_.audit.record(judged.org, std::move(record)));  // it stays refused either way

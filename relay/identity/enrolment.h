@@ -47,7 +47,8 @@ struct EnrolmentAsk {
   Bytes proof;
   std::string hostname;
   std::string software;
-  std::string from_address;   // "address:port"; for the audit record and the back-off
+  std::string from_address;   // for the audit record
+  std::string source;         // as source_of() says, for the back-off
   std::string agent_id = {};  // who the asker says it is already; "" for nobody
 };
 

@@ -23,6 +23,12 @@ bool may_trust(const tls::PeerIdentity& peer, const std::vector<store::Certifica
 
 }  // namespace
 
+awaitable<bool> Renewals::leads_to_root(tls::PeerIdentity peer) {
+  if (peer.root == authority_.root().key_pin()) co_return false;
+  const auto signs = co_await authority_.signs_for_present_root(peer.id.org);
+  co_return signs && *signs;
+}
+
 // An agent takes a new root from nobody but the one it trusts.
 Result<void> Renewals::lead_to_root(IssuedCertificate& issued, const tls::PeerIdentity& peer,
                                     const std::vector<store::Certificate>& held) const {

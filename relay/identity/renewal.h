@@ -23,8 +23,9 @@ class Renewals {
   // forbidden: the agent has been revoked.
   // unavailable: all certificates of the agent are of roots that were retired, so it cannot be led to the present one.
   boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
-  // Whether the agent ought to renew now, because its certificate is not of the present root.
-  bool is_of_another_root(const tls::PeerIdentity& peer) const { return peer.root != authority_.root().key_pin(); }
+  // Whether a renewal now leads the agent to the present root, of which its certificate is not. While the
+  // organisation's issuing CA cannot follow, for the root's key is offline, one would only be one certificate more.
+  boost::asio::awaitable<bool> leads_to_root(tls::PeerIdentity peer);
 
  private:
   boost::asio::awaitable<Result<IssuedCertificate>> issue(tls::PeerIdentity peer, Bytes csr_der);

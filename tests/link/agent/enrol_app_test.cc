@@ -10,6 +10,7 @@
 #include <boost/asio/use_future.hpp>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -46,78 +47,72 @@ class RelayThread {
   std::thread thread_;
 };
 
-bool is_empty_of_identities(const TempDir& dir) {
-  for (const auto& entry : std::filesystem::directory_iterator(dir.path("state"))) {
-    if (entry.path().filename().string().find("identity") != std::string::npos) return false;
+// A relay, and an agent's host that has a string for it.
+struct Scene {
+  Scene() {
+    config.agent.state_dir = dir.path("state");
+    config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
   }
-  return true;
-}
+  Result<std::string> enrol() const { return app::enrol_agent(config, text, clock); }
+  Result<agent::Identity> identity() const { return agent::FileIdentityStore(dir.path("state") + "/identity").load(); }
+  bool has_identity() const {
+    return std::ranges::any_of(std::filesystem::directory_iterator(dir.path("state")), [](const auto& entry) {
+      return entry.path().filename().string().find("identity") != std::string::npos;
+    });
+  }
+
+  SystemClock clock;
+  Pki pki{clock};
+  RelayThread relay{pki, clock};
+  TempDir dir;
+  policy::Config config;
+  std::string text = relay.on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
+};
 
 }  // namespace
 
 TEST_CASE("an enrolment that broke off leaves nothing behind and can be run again", "[link]") {
-  const SystemClock clock;
-  const Pki pki(clock);
-  RelayThread relay(pki, clock);
-  const TempDir dir;
-  policy::Config config;
-  config.agent.state_dir = dir.path("state");
-  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
-  const auto text = relay.on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
+  Scene scene;
   const std::string header{0, 0, 0, 0, 1, 0, 4, 0};
   for (const auto& said : {header, header + std::string(500, 'x'), std::string("\0\0\0\0\1\0\0\3\xff\xff\xff", 11)}) {
-    relay.on_loop([&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
-    const auto outcome = app::enrol_agent(config, text, clock);
+    scene.relay.on_loop(
+        [&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
+    const auto outcome = scene.enrol();
     REQUIRE_FALSE(outcome);
     CAPTURE(outcome.error().message);
     CHECK(outcome.error().message.find("relay's answer") != std::string::npos);
-    CHECK(outcome.error().message.find(text.substr(5, 20)) == std::string::npos);
-    CHECK(is_empty_of_identities(dir));
+    CHECK(outcome.error().message.find(scene.text.substr(5, 20)) == std::string::npos);
+    CHECK_FALSE(scene.has_identity());
   }
-  relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
-  const auto outcome = app::enrol_agent(config, text, clock);
+  scene.relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
+  const auto outcome = scene.enrol();
   REQUIRE(outcome);
   CHECK(outcome->find("in group dc1") != std::string::npos);
-  CHECK_FALSE(is_empty_of_identities(dir));
+  CHECK(scene.has_identity());
 }
-
-namespace {
-
-Result<agent::Identity> identity_in(const TempDir& dir) {
-  return agent::FileIdentityStore(dir.path("state") + "/identity").load();
-}
-
-}  // namespace
 
 TEST_CASE("an agent that is there gets a new certificate and stays who it is, whatever it is given", "[link]") {
-  const SystemClock clock;
-  const Pki pki(clock);
-  RelayThread relay(pki, clock);
-  const TempDir dir;
-  policy::Config config;
-  config.agent.state_dir = dir.path("state");
-  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
-  const auto text = relay.on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
-  REQUIRE(app::enrol_agent(config, text, clock));
-  const auto first = must(identity_in(dir));
+  Scene scene;
+  REQUIRE(scene.enrol());
+  const auto first = must(scene.identity());
 
-  auto outcome = app::enrol_agent(config, text, clock);  // an older relay makes another agent
+  auto outcome = scene.enrol();  // an older relay makes another agent
   REQUIRE_FALSE(outcome);
   CHECK(outcome.error().code == Errc::conflict);
   CHECK(outcome.error().message.find("revoke that one") != std::string::npos);
-  CHECK(must(identity_in(dir)).chain == first.chain);
-  relay.on_loop([](TestRelay& there) { there.enrol_error = "agent"; });
-  outcome = app::enrol_agent(config, text, clock);
+  CHECK(must(scene.identity()).chain == first.chain);
+  scene.relay.on_loop([](TestRelay& there) { there.enrol_error = "agent"; });
+  outcome = scene.enrol();
   REQUIRE_FALSE(outcome);
   CHECK(outcome.error().message.find("sallyport agent reenrol " + first.id.agent.value) != std::string::npos);
-  CHECK(outcome.error().message.find("remove " + dir.path("state")) != std::string::npos);
-  CHECK(must(identity_in(dir)).chain == first.chain);
+  CHECK(outcome.error().message.find("remove " + scene.dir.path("state")) != std::string::npos);
+  CHECK(must(scene.identity()).chain == first.chain);
 
-  relay.on_loop([](TestRelay& there) { there.enrol_error.clear(), there.reads_who_asks = true; });
-  outcome = app::enrol_agent(config, text, clock);
+  scene.relay.on_loop([](TestRelay& there) { there.enrol_error.clear(), there.reads_who_asks = true; });
+  outcome = scene.enrol();
   REQUIRE(outcome);
   CHECK(outcome->find("a new one") != std::string::npos);
-  const auto second = must(identity_in(dir));
+  const auto second = must(scene.identity());
   CHECK(second.id == first.id);
   CHECK(second.key.public_key_der() != first.key.public_key_der());
 }

@@ -1,10 +1,15 @@
 #include "proto/sallyport/v1/link.pb.h"
+#include "shared/tls/nested.h"
 #include "tests/link/agent/tinyproxy.h"
 #include "tests/link/relay/gateway_rig.h"
+#include "tests/support/memory_stream.h"
 
+#include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 using namespace sallyport;
 using namespace sallyport::test;
@@ -19,7 +24,48 @@ awaitable<void> enrol_once(GatewayRig& rig, std::string text, int& enrolled, int
   if (!outcome && outcome.error().message.find("(used)") != std::string::npos) ++used;
 }
 
+// The answer to an enrolment with a string that nobody made, which comes from `peer` through the web API.
+awaitable<v1::EnrolResponse> answer_over_web(GatewayRig& rig, const agent::Identity& identity, std::string peer) {
+  auto line = memory_line(rig.loop);
+  const auto serve = must(rig.gateway.take_carried(std::move(peer)));
+  rig.tasks.spawn("carried", serve(std::move(line.a)));
+  const auto context = must(tls::make_enrol_client_context(identity.root.key_pin(), rig.world.clock));
+  auto stream =
+      co_await tls::connect_nested_tls(std::move(line.b), context, "127.0.0.1", std::chrono::steady_clock::now() + 10s);
+  if (!stream) throw std::runtime_error(stream.error().error.message);
+  v1::EnrolRequest request;
+  request.set_token_id(crypto::new_id<EnrolmentId>(rig.world.clock).value);
+  must(co_await (*stream)->write_all(frame(0, mux::FrameType::control, request.SerializeAsString())));
+  mux::FrameReader frames;
+  std::array<std::byte, 4096> chunk;
+  for (;;) {
+    const auto size = must(co_await (*stream)->read_some(chunk));
+    if (size == 0) throw std::runtime_error("closed without an answer");
+    frames.feed(std::span(chunk).first(size));
+    v1::EnrolResponse response;
+    const auto next = must(frames.next());
+    if (next && response.ParseFromArray(next->payload.data(), static_cast<int>(next->payload.size())))
+      co_return response;
+  }
+}
+
 }  // namespace
+
+ASYNC_TEST_CASE("garbage through the web API from one IPv6 network blocks all of it, and no other", "[link][limits]") {
+  GatewayRig rig(co_await asio::this_coro::executor);
+  co_await rig.start();
+  rig.world.clock.freeze();
+  const auto identity = co_await rig.enrolled();
+  std::map<std::string, int> codes;
+  for (int host = 1; host <= 20; ++host) {
+    const auto response = co_await answer_over_web(rig, identity, fmt::format("2001:db8:1:2:3:4:{}:7", host));
+    ++codes[response.error_code()];
+  }
+  CHECK(codes == std::map<std::string, int>{{"unknown", 11}, {"unavailable", 9}});
+  const auto elsewhere = co_await answer_over_web(rig, identity, "2001:db8:1:3::1");
+  CHECK(elsewhere.error_code() == "unknown");
+  co_await rig.finish();
+}
 
 ASYNC_TEST_CASE("one string makes an agent that links", "[link]") {
   GatewayRig rig(co_await asio::this_coro::executor);

@@ -117,6 +117,14 @@ awaitable<agent::Identity> GatewayRig::enrolled() {
   co_return must(co_await enrol(std::move(text)));
 }
 
+awaitable<std::unique_ptr<RealAgent>> GatewayRig::linked(const agent::Identity& identity, char boot) {
+  auto agent = std::make_unique<RealAgent>(*this, identity, "none", boot);
+  agent->start();
+  const bool ready = co_await agent->until_ready();
+  REQUIRE(ready);
+  co_return agent;
+}
+
 awaitable<asio::ip::tcp::socket> GatewayRig::connect() {
   const asio::ip::tcp::endpoint here(asio::ip::address_v4::loopback(), port_);
   co_return must(co_await platform::connect_first({here}, 1s, in(5s)));
@@ -211,11 +219,16 @@ awaitable<void> RealAgent::send_loop(link::Channel& channel) {
 
 awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& rig, const agent::Identity& identity,
                                                                    std::string_view protocol) {
+  co_return co_await connect(rig, identity, protocol, co_await rig.connect());
+}
+
+awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& rig, const agent::Identity& identity,
+                                                                   std::string_view protocol,
+                                                                   asio::ip::tcp::socket socket) {
   const auto context =
       protocol == tls::kEnrolProtocol
           ? must(tls::make_enrol_client_context(identity.root.key_pin(), rig.world.clock))
           : must(tls::make_link_client_context({identity.chain, identity.key, identity.root}, rig.world.clock));
-  auto socket = co_await rig.connect();
   must(tls::prepare_socket(socket));
   auto stream = co_await tls::connect_tls(std::move(socket), context, "127.0.0.1", in(5s));
   if (!stream) co_return std::unexpected(std::move(stream.error()));
@@ -231,6 +244,7 @@ void RawAgent::hear(std::span<const std::byte> bytes) {
     if ((*next)->channel != mux::kControlChannel) continue;
     if (!control.ParseFromArray((*next)->payload.data(), static_cast<int>((*next)->payload.size()))) continue;
     heard_.welcomed = heard_.welcomed || control.has_welcome();
+    heard_.sent_away = heard_.sent_away || control.has_go_away();
     if (!control.has_refusal()) continue;
     heard_.refused = true;
     heard_.refusal = control.refusal().code() + ": " + control.refusal().message();
@@ -254,13 +268,20 @@ awaitable<bool> RawAgent::greet(Bytes hello) {
   co_return heard_.welcomed;
 }
 
+awaitable<bool> RawAgent::until_sent_away() {
+  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::sent_away)));
+  co_return heard_.sent_away;
+}
+
 awaitable<Heard> RawAgent::listen() {
   static_cast<void>(co_await with_timeout(10s, take_in(&Heard::closed)));
   stream_->close();
   co_return heard_;
 }
 
-Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
+namespace {
+
+v1::Control hello_control(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
   v1::Control control;
   auto& to = *control.mutable_hello();
   to.set_protocol_min(protocol_min);
@@ -270,6 +291,19 @@ Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_
   to.set_hostname("host-9");
   to.set_boot_id(std::string(16, 'b'));
   to.add_capabilities("jobs");
+  return control;
+}
+
+}  // namespace
+
+Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
+  const auto control = hello_control(protocol_min, protocol_max, window);
+  return frame(0, mux::FrameType::control, control.SerializeAsString());
+}
+
+Bytes hello_knowing(std::string_view capability) {
+  auto control = hello_control(1, 1, 256u << 10);
+  control.mutable_hello()->add_capabilities(std::string(capability));
   return frame(0, mux::FrameType::control, control.SerializeAsString());
 }
 

@@ -18,6 +18,8 @@ class ToRelay;
 // The relay's real gateway and the agent's real link over loopback TLS, and impostors of both.
 namespace sallyport::test {
 
+class RealAgent;
+
 struct LinesSink final : LogSink {
   std::vector<std::string> lines;
   void write(std::string_view line) override { lines.emplace_back(line); }
@@ -52,9 +54,10 @@ struct GatewayRig {
                                     std::function<void(crypto::EnrolmentString&)> bend = nullptr);
   awaitable<Result<agent::Identity>> enrol(std::string text, std::string proxy = "none",
                                            const Clock* agents_clock = nullptr);
-  awaitable<agent::Identity> enrolled();              // must succeed
-  awaitable<std::size_t> agents();                    // there are
-  awaitable<boost::asio::ip::tcp::socket> connect();  // must succeed
+  awaitable<agent::Identity> enrolled();                                                         // must succeed
+  awaitable<std::unique_ptr<RealAgent>> linked(const agent::Identity& identity, char boot = 1);  // must succeed
+  awaitable<std::size_t> agents();                                                               // there are
+  awaitable<boost::asio::ip::tcp::socket> connect();                                             // must succeed
   awaitable<bool> audited(OrgId org, std::initializer_list<std::string_view> words);
   awaitable<bool> until(std::function<bool()> holds);
 
@@ -129,7 +132,8 @@ class RealAgent final : public agent::LinkWork {
 // What the relay says to somebody who speaks frames of his own making.
 struct Heard {
   bool welcomed = false;
-  std::string refusal;  // code and message
+  bool sent_away = false;  // by GoAway
+  std::string refusal;     // code and message
   bool refused = false;
   bool closed = false;
 };
@@ -139,9 +143,14 @@ class RawAgent {
  public:
   static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
                                                                   std::string_view protocol = tls::kLinkProtocol);
+  // Over a connection that it made before.
+  static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
+                                                                  std::string_view protocol,
+                                                                  boost::asio::ip::tcp::socket socket);
   awaitable<void> write(Bytes bytes);
   awaitable<bool> greet(Bytes hello);  // true: the relay said Welcome
-  awaitable<Heard> listen();           // until the relay refuses or closes, ten seconds at most
+  awaitable<bool> until_sent_away();
+  awaitable<Heard> listen();  // until the relay refuses or closes, ten seconds at most
   tls::TlsStream& stream() { return *stream_; }
 
  private:
@@ -155,6 +164,7 @@ class RawAgent {
 };
 
 Bytes hello(std::uint32_t protocol_min = 1, std::uint32_t protocol_max = 1, std::uint32_t window = 256u << 10);
+Bytes hello_knowing(std::string_view capability);  // besides "jobs"
 Bytes frame(mux::ChannelNumber channel, mux::FrameType type, std::string_view payload);
 std::string as_message(const v1::ToRelay& message);  // with its length, for a data frame
 Bytes joined(std::initializer_list<Bytes> parts);

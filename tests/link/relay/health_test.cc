@@ -92,27 +92,24 @@ ASYNC_TEST_CASE("words that are no connection's are dropped, and cost no link", 
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
-  RealAgent agent(rig, identity);
-  agent.start();
-  const bool ready = co_await agent.until_ready();
-  REQUIRE(ready);
-  agent.send(uses({{"", "failing", "timeout"},
-                   {std::string(201, 'a'), "failing", "timeout"},
-                   {"erp db", "failing", "timeout"},
-                   {"erp-db", "splendid", "timeout"},
-                   {"erp-db", "failing", "no route to host 10.0.0.1"},
-                   {"erp-db", "failing", std::string(65, 'a')}}));
-  agent.send(uses({}));
-  agent.send(uses({{"erp-db", "healthy", ""}}));
+  const auto agent = co_await rig.linked(identity);
+  agent->send(uses({{"", "failing", "timeout"},
+                    {std::string(201, 'a'), "failing", "timeout"},
+                    {"erp db", "failing", "timeout"},
+                    {"erp-db", "splendid", "timeout"},
+                    {"erp-db", "failing", "no route to host 10.0.0.1"},
+                    {"erp-db", "failing", std::string(65, 'a')}}));
+  agent->send(uses({}));
+  agent->send(uses({{"erp-db", "healthy", ""}}));
   const bool healthy = co_await becomes(rig, rig.tenant.org, store::ConnectionHealth::healthy);
   CHECK(healthy);
-  CHECK(agent.links == 1);
+  CHECK(agent->links == 1);
 
   std::vector<Use> flood(1'001, Use{"erp-db", "failing", "timeout"});
-  agent.send(uses(flood));
+  agent->send(uses(flood));
   const bool refused = co_await rig.until([&] { return rig.lines.has({"link.lost", "1,000"}); });
   CHECK(refused);
-  co_await agent.finish();
+  co_await agent->finish();
   co_await rig.finish();
 }
 
@@ -135,10 +132,7 @@ ASYNC_TEST_CASE("that a linked agent lives is stored while it lives, and not onl
   GatewayRig rig(co_await asio::this_coro::executor, limits);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
-  RealAgent agent(rig, identity);
-  agent.start();
-  const bool ready = co_await agent.until_ready();
-  REQUIRE(ready);
+  const auto agent = co_await rig.linked(identity);
   rig.world.clock.advance(1h);
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   const auto now = unix_ms(rig.world.clock.wall());
@@ -149,7 +143,7 @@ ASYNC_TEST_CASE("that a linked agent lives is stored while it lives, and not onl
     seen = unix_ms(stored.last_seen_at.value());
   }
   CHECK(seen == now);
-  CHECK(agent.links == 1);
-  co_await agent.finish();
+  CHECK(agent->links == 1);
+  co_await agent->finish();
   co_await rig.finish();
 }

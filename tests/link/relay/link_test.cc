@@ -113,34 +113,28 @@ ASYNC_TEST_CASE("a certificate is renewed over the live link, and its old copy i
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
-  RealAgent agent(rig, identity);
-  agent.start();
-  bool ready = co_await agent.until_ready();
-  REQUIRE(ready);
+  const auto agent = co_await rig.linked(identity);
   rig.world.clock.advance(std::chrono::hours(21 * 24));
-  const bool renewed = co_await rig.until([&] { return agent.identities.installed == 1; });
+  const bool renewed = co_await rig.until([&] { return agent->identities.installed == 1; });
   REQUIRE(renewed);
-  CHECK(agent.links == 1);
-  const auto fresh = must(agent.identities.load());
+  CHECK(agent->links == 1);
+  const auto fresh = must(agent->identities.load());
   CHECK(fresh.id == identity.id);
   CHECK(fresh.chain[0].serial() != identity.chain[0].serial());
   CHECK(fresh.key.public_key_der() != identity.key.public_key_der());
   const bool audited = co_await rig.audited(rig.tenant.org, {"certificate.renew", identity.id.agent.value});
   CHECK(audited);
-  co_await agent.finish();
+  co_await agent->finish();
 
-  RealAgent next(rig, fresh);
-  next.start();
-  ready = co_await next.until_ready();
-  REQUIRE(ready);
+  const auto next = co_await rig.linked(fresh);
   RealAgent thief(rig, identity, "none", 9);
   thief.start();
   const bool refused = co_await rig.until([&] { return says(thief.status(), "old copy"); });
   CHECK(refused);
   CHECK(thief.links == 0);
-  CHECK(next.status().state == LinkState::ready);
+  CHECK(next->status().state == LinkState::ready);
   co_await thief.finish();
-  co_await next.finish();
+  co_await next->finish();
   co_await rig.finish();
 }
 
@@ -195,11 +189,8 @@ ASYNC_TEST_CASE("a certificate of the right issuer that is not on file is refuse
   CHECK(audited);
   must(co_await rig.world.stores.certificates.add(rig.tenant.org, identity.id.agent, issued.row));
   co_await agent.finish();  // it would come again in a minute
-  RealAgent later(rig, identity);
-  later.start();
-  const bool ready = co_await later.until_ready();
-  CHECK(ready);
-  co_await later.finish();
+  const auto later = co_await rig.linked(identity);
+  co_await later->finish();
   co_await rig.finish();
 }
 
@@ -239,14 +230,42 @@ ASYNC_TEST_CASE("a relay that stops tells its agents", "[link]") {
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
-  RealAgent agent(rig, identity);
-  agent.start();
-  const bool ready = co_await agent.until_ready();
-  REQUIRE(ready);
+  const auto agent = co_await rig.linked(identity);
   co_await rig.finish();
-  CHECK(agent.went_away == "the relay stops");
+  CHECK(agent->went_away == "the relay stops");
   CHECK(rig.links.count() == 0);
-  co_await agent.finish();
+  co_await agent->finish();
+}
+
+// Without that it would be linked to a relay that is ending, until that cuts it off.
+ASYNC_TEST_CASE("who ends its handshake while the relay stops is told to come again", "[link]") {
+  GatewayRig rig(co_await asio::this_coro::executor, {.drain = 60s});
+  co_await rig.start();
+  auto on_the_way = co_await rig.connect();
+  const auto identity = co_await rig.enrolled(), late = co_await rig.enrolled();  // accepted after it
+  auto busy = co_await RawAgent::connect(rig, identity);
+  REQUIRE(busy);
+  const bool up = co_await busy->greet(hello_knowing(link::kLinks));
+  REQUIRE(up);
+  co_await busy->write(frame(1, mux::FrameType::open, "jobs/1"));
+  const bool works = co_await rig.until([&] {
+    const auto state = rig.links.link_of(rig.tenant.org, identity.id.agent);
+    return state && state->each.at(0).jobs;
+  });
+  REQUIRE(works);
+
+  TaskGroup stop(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); });
+  stop.spawn("stop", rig.finish());
+  const bool told = co_await busy->until_sent_away();
+  CHECK(told);
+  auto raw = co_await RawAgent::connect(rig, late, tls::kLinkProtocol, std::move(on_the_way));
+  REQUIRE(raw);
+  const bool welcomed = co_await raw->greet(hello());
+  CHECK_FALSE(welcomed);
+  const auto heard = co_await raw->listen();
+  CHECK(heard.refusal == "overloaded: the relay stops");
+  busy->stream().close();
+  co_await stop.join();
 }
 
 // Both limits at one: the next is served when the one before has ended, without a further one having to come.
@@ -257,11 +276,8 @@ ASYNC_TEST_CASE("places under the limits are given back", "[link]") {
   for (int i = 0; i < 3; ++i) {
     const auto silent = co_await rig.connect();
     const auto identity = co_await rig.enrolled();  // has to wait for the end of the silent one's handshake
-    RealAgent agent(rig, identity);
-    agent.start();
-    const bool ready = co_await agent.until_ready();
-    CHECK(ready);
-    co_await agent.finish();
+    const auto agent = co_await rig.linked(identity);
+    co_await agent->finish();
   }
   CHECK(rig.lines.has({"link.refused", "tls.timed_out"}));
   co_await rig.finish();

@@ -74,11 +74,8 @@ ASYNC_TEST_CASE("an agent that was away for two months is refused by name, enrol
   CHECK(generation == 2);
   audited = co_await rig.audited(rig.tenant.org, {"agent.reenrol", "done", name});
   CHECK(audited);
-  RealAgent back(rig, *again);
-  back.start();
-  const bool ready = co_await back.until_ready();
-  CHECK(ready);
-  co_await back.finish();
+  const auto back = co_await rig.linked(*again);
+  co_await back->finish();
   const auto once_more = co_await enrol_as(rig, text, identity.id);
   REQUIRE_FALSE(once_more);
   CHECK(once_more.error().message.find("(used)") != std::string::npos);
@@ -89,32 +86,26 @@ ASYNC_TEST_CASE("what an agent had before it was enrolled again is a copy, linke
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto stolen = co_await rig.enrolled();
-  RealAgent thief(rig, stolen);
-  thief.start();
-  bool ready = co_await thief.until_ready();
-  REQUIRE(ready);
+  const auto thief = co_await rig.linked(stolen);
   const auto again = co_await enrol_as(rig, co_await string_for(rig, stolen.id.agent), std::nullopt);
   REQUIRE(again);
   CHECK(again->id == stolen.id);
   const bool cut =
-      co_await rig.until([&] { return rig.links.count() == 0 && thief.status().disowned == "quarantined"; });
+      co_await rig.until([&] { return rig.links.count() == 0 && thief->status().disowned == "quarantined"; });
   CHECK(cut);
-  RealAgent owner(rig, *again, "none", 2);
-  owner.start();
-  ready = co_await owner.until_ready();
-  CHECK(ready);
-  co_await thief.finish();
+  const auto owner = co_await rig.linked(*again, 2);
+  co_await thief->finish();
 
   RealAgent later(rig, stolen, "none", 3);
   later.start();
   const bool refused = co_await rig.until([&] { return says(later.status(), "old copy"); });
   CHECK(refused);
   CHECK(later.links == 0);
-  CHECK(owner.status().state == LinkState::ready);
+  CHECK(owner->status().state == LinkState::ready);
   const bool audited = co_await rig.audited(rig.tenant.org, {"agent.quarantine", "tls.old_generation"});
   CHECK(audited);
   co_await later.finish();
-  co_await owner.finish();
+  co_await owner->finish();
   co_await rig.finish();
 }
 

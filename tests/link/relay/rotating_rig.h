@@ -18,6 +18,18 @@ struct RotatingRig : GatewayRig {
     must(identity::switch_root(directory(), world.clock, changes));
     co_await upkeep.check();
   }
+  // The issuing CAs stay with the old root until put_root_key_back().
+  awaitable<void> prepare_and_switch_with_root_key_offline() {
+    must(identity::prepare_root(directory(), world.clock, changes));
+    co_await upkeep.check();
+    must(identity::switch_root(directory(), world.clock, changes));
+    std::filesystem::rename(directory() / "root.key", away());
+    co_await upkeep.check();
+  }
+  awaitable<void> put_root_key_back() {
+    std::filesystem::rename(away(), directory() / "root.key");
+    co_await upkeep.check();
+  }
   awaitable<void> retire() {
     must(identity::retire_root(directory(), changes));
     co_await upkeep.check();
@@ -40,6 +52,7 @@ struct RotatingRig : GatewayRig {
     return identity && identity->root == world.deployment.root;
   }
   std::filesystem::path directory() const { return world.folder.path() / "ca"; }
+  std::filesystem::path away() const { return world.folder.path() / "stick"; }
 
   identity::FileChanges changes;
   identity::Upkeep upkeep{

@@ -307,21 +307,22 @@ ASYNC_TEST_CASE("garbage from one source blocks that source and does not fill th
   const auto ours = co_await world.settle("ours");
   const auto parts = co_await world.token(ours);
   const Applicant applicant;
-  const auto try_garbage = [&](std::string address) {
+  const auto try_garbage = [&](std::string source, int port) {
     auto ask = world.ask(parts, applicant);
     ask.token_id = crypto::new_id<EnrolmentId>(world.clock).value;
-    ask.from_address = std::move(address);
+    ask.from_address = source + ":" + std::to_string(port);
+    ask.source = std::move(source);
     return code_of(world, std::move(ask), applicant.exporter);
   };
   std::map<std::string, int> codes;
-  for (int i = 0; i < 100; ++i) ++codes[co_await try_garbage("203.0.113.9:" + std::to_string(40'000 + i))];
+  for (int i = 0; i < 100; ++i) ++codes[co_await try_garbage("203.0.113.9", 40'000 + i)];
   CHECK(codes == std::map<std::string, int>{{"unknown", 11}, {"unavailable", 89}});
   auto told = co_await world.audited(store::system_ledger());
   CHECK(told.size() == 1);
 
   const auto even_good = world.ask(parts, applicant);
   auto from_there = even_good;
-  from_there.from_address = "203.0.113.9:1";
+  from_there.source = "203.0.113.9";
   const auto blocked = co_await world.enrolments.redeem(from_there, applicant.exporter);
   REQUIRE_FALSE(blocked);
   CHECK(blocked.error().code == "unavailable");
@@ -330,7 +331,7 @@ ASYNC_TEST_CASE("garbage from one source blocks that source and does not fill th
   CHECK(elsewhere == "enrolled");
 
   world.clock.advance(std::chrono::minutes(6));
-  const auto later = co_await try_garbage("203.0.113.9:7");
+  const auto later = co_await try_garbage("203.0.113.9", 7);
   CHECK(later == "unknown");
   told = co_await world.audited(store::system_ledger());
   CHECK(told.size() == 2);

@@ -106,10 +106,15 @@ ASYNC_TEST_CASE("without the new root's key the old issuing CAs go on, until it 
   CHECK(world.served == 1);
   const auto between = co_await world.enrol(ours, {});
   CHECK(between.root == old_root);
+  const auto peer = world.peer_of(between);
+  bool leads = co_await world.renewals.leads_to_root(peer);
+  CHECK_FALSE(leads);
   CHECK_FALSE(between.predecessor);
   std::filesystem::rename(away, world.directory() / "root.key");
   co_await world.upkeep.check();
   CHECK(world.led == 1);
+  leads = co_await world.renewals.leads_to_root(peer);
+  CHECK(leads);
   const auto after = co_await world.enrol(ours, {});
   CHECK(after.root == world.deployment.root);
 }
@@ -131,7 +136,8 @@ ASYNC_TEST_CASE("an agent's renewal leads it to the new root, and the census cou
   CHECK(world.census().named.size() == 2);
 
   const auto peer = world.peer_of(agents[0]);
-  CHECK(world.renewals.is_of_another_root(peer));
+  bool leads = co_await world.renewals.leads_to_root(peer);
+  CHECK(leads);
   const auto renewed = co_await world.renew(peer);
   REQUIRE(renewed.succession);
   CHECK(renewed.succession->root == world.deployment.root);
@@ -141,7 +147,8 @@ ASYNC_TEST_CASE("an agent's renewal leads it to the new root, and the census cou
   CHECK(confirmed);
   CHECK(world.census().agents == 2);
   const auto moved = peer_with(renewed, world.deployment.root);
-  CHECK_FALSE(world.renewals.is_of_another_root(moved));
+  leads = co_await world.renewals.leads_to_root(moved);
+  CHECK_FALSE(leads);
   const auto again = co_await world.renew(moved);
   CHECK_FALSE(again.succession);
 

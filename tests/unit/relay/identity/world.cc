@@ -82,7 +82,8 @@ identity::EnrolmentAsk IdentityWorld::ask(const crypto::EnrolmentString& parts, 
           .proof = Bytes(proof.begin(), proof.end()),
           .hostname = "erp1",
           .software = "sallyport-agent/0.1.0",
-          .from_address = "192.0.2.7"};
+          .from_address = "192.0.2.7:40000",
+          .source = "192.0.2.7"};
 }
 
 awaitable<identity::Enrolled> IdentityWorld::enrol(Tenant tenant, const Applicant& applicant) {
