@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace sallyport::cli {
 namespace {
 
@@ -20,7 +23,8 @@ const std::vector<Column> kAuditColumns{{"SEQ", "seq"},
                                         {"ACTOR", "event.actor"},
                                         {"ACTION", "event.action"},
                                         {"TARGET", "event.target"},
-                                        {"OUTCOME", "event.outcome"}};
+                                        {"OUTCOME", "event.outcome"},
+                                        {"REASON", "reason"}};
 
 ValueList words_of(std::string_view text) {
   ValueList words;
@@ -109,6 +113,25 @@ int create_organisation(Context& context, const Arguments& arguments) {
   });
 }
 
+// Puts beside it why something was refused, cut or failed: what the event says, or the code of the answer.
+Value with_reason(const Value& row) {
+  const auto* event = row.find("event");
+  const auto* detail = event == nullptr ? nullptr : event->find("detail");
+  if (detail == nullptr) return row;
+  const auto* reason = detail->find("reason");
+  if (reason == nullptr) reason = detail->find("error");
+  if (reason == nullptr) return row;
+  auto whole = row.as_map();
+  whole.emplace(Value("reason"), *reason);
+  return Value(std::move(whole));
+}
+
+std::string audit_table(const ValueList& events) {
+  ValueList rows;
+  std::ranges::transform(events, std::back_inserter(rows), with_reason);
+  return table_of(rows, kAuditColumns);
+}
+
 int list_audit(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     std::string path = "/v1/audit-events";
@@ -117,7 +140,7 @@ int list_audit(Context& context, const Arguments& arguments) {
       path += fmt::format("{}{}={}", path.contains('?') ? '&' : '?', filter, percent_encode(arguments.get(filter)));
     }
     SP_TRY(const auto events, list_some(client, path, part_of(arguments)));
-    context.show(events, table_of(events.find("items")->as_list(), kAuditColumns));
+    context.show(events, audit_table(events.find("items")->as_list()));
     tell_more(context, events);
     return {};
   });

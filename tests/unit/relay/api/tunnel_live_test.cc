@@ -28,9 +28,24 @@ struct Watcher {
   std::unique_ptr<http::EventSource> events;
 };
 
-asio::awaitable<Watcher> watch(World& world, Tenant tenant, std::string place) {
-  co_return Watcher(world, co_await world.play({"GET", place + "/live", tenant.token(Role::viewer)}));
-}
+// A tunnel in a world whose clock stands.
+struct Scene {
+  explicit Scene(asio::any_io_executor executor) : world(std::move(executor)) {}
+  asio::awaitable<void> begin() {
+    tenant = co_await world.settle("a");
+    made = json_of(co_await world.call(order(tenant)));
+    id = TunnelId(text_of(made, "id"));
+    world.clock.freeze();
+  }
+  asio::awaitable<Watcher> watch() {
+    co_return Watcher(world, co_await world.play({"GET", place_of(made) + "/live", tenant.token(Role::viewer)}));
+  }
+
+  World world;
+  Tenant tenant;
+  Value made;
+  TunnelId id;
+};
 
 store::TunnelConnection ended(store::TunnelConnection one, WallTime at, std::string_view end = "finished") {
   one.closed_at = at;
@@ -43,12 +58,10 @@ store::TunnelConnection ended(store::TunnelConnection one, WallTime at, std::str
 
 ASYNC_TEST_CASE("a tunnel is watched live: figures when they change, connections that open and end",
                 "[api][tunnels][live]") {
-  World world(co_await asio::this_coro::executor);
-  const auto tenant = co_await world.settle("a");
-  const auto made = json_of(co_await world.call(order(tenant)));
-  const TunnelId id(text_of(made, "id"));
-  world.clock.freeze();
-  auto watcher = co_await watch(world, tenant, place_of(made));
+  Scene scene(co_await asio::this_coro::executor);
+  co_await scene.begin();
+  auto& [world, tenant, made, id] = scene;
+  auto watcher = co_await scene.watch();
   auto event = co_await watcher.next();
   CHECK(event.name == "figures");
   CHECK(event.data == R"({"entrance":{"problem":null,"state":"none"},"from_target":0,"open_connections":0,)"
@@ -85,15 +98,13 @@ ASYNC_TEST_CASE("a tunnel is watched live: figures when they change, connections
 }
 
 ASYNC_TEST_CASE("however many watch a tunnel, it is looked at once a second", "[api][tunnels][live]") {
-  World world(co_await asio::this_coro::executor);
-  const auto tenant = co_await world.settle("a");
-  const auto made = json_of(co_await world.call(order(tenant)));
-  const TunnelId id(text_of(made, "id"));
-  world.clock.freeze();
+  Scene scene(co_await asio::this_coro::executor);
+  co_await scene.begin();
+  auto& [world, tenant, made, id] = scene;
   const auto one = connection(world, id);
   world.desk.open[id] = {one};
   std::vector<Watcher> watchers;
-  for (int i = 0; i < 20; ++i) watchers.push_back(co_await watch(world, tenant, place_of(made)));
+  for (int i = 0; i < 20; ++i) watchers.push_back(co_await scene.watch());
   const auto each_gets = [&](std::string_view name) -> asio::awaitable<void> {
     for (auto& watcher : watchers) {
       const auto event = co_await watcher.events->next(world.clock.steady() + std::chrono::hours(1));
@@ -115,7 +126,7 @@ ASYNC_TEST_CASE("however many watch a tunnel, it is looked at once a second", "[
   watchers.erase(watchers.begin(), watchers.begin() + 18);  // each of the others sleeps a second in truth
   co_await each_gets("ended");
   CHECK(world.desk.looks == 2);
-  auto late = co_await watch(world, tenant, place_of(made));  // begins with what stands
+  auto late = co_await scene.watch();  // begins with what stands
   event = co_await late.events->next(world.clock.steady() + std::chrono::hours(1));
   REQUIRE(event);
   CHECK(event->name == "figures");
@@ -123,12 +134,10 @@ ASYNC_TEST_CASE("however many watch a tunnel, it is looked at once a second", "[
 }
 
 ASYNC_TEST_CASE("of a flood of short connections some are told, and the others counted", "[api][tunnels][live]") {
-  World world(co_await asio::this_coro::executor);
-  const auto tenant = co_await world.settle("a");
-  const auto made = json_of(co_await world.call(order(tenant)));
-  const TunnelId id(text_of(made, "id"));
-  world.clock.freeze();
-  auto watcher = co_await watch(world, tenant, place_of(made));
+  Scene scene(co_await asio::this_coro::executor);
+  co_await scene.begin();
+  auto& [world, tenant, made, id] = scene;
+  auto watcher = co_await scene.watch();
   auto event = co_await watcher.next();
   CHECK(event.name == "figures");
   const auto long_lived = connection(world, id);
@@ -154,11 +163,9 @@ ASYNC_TEST_CASE("of a flood of short connections some are told, and the others c
 
 ASYNC_TEST_CASE("who looks away while it looks is replaced by one who waits, and the slow are told to begin again",
                 "[api][tunnels][live]") {
-  World world(co_await asio::this_coro::executor);
-  const auto tenant = co_await world.settle("a");
-  const auto made = json_of(co_await world.call(order(tenant)));
-  const TunnelId id(text_of(made, "id"));
-  world.clock.freeze();
+  Scene scene(co_await asio::this_coro::executor);
+  co_await scene.begin();
+  auto& [world, tenant, made, id] = scene;
   const auto executor = co_await asio::this_coro::executor;
   api::TunnelLookout lookout(executor, {world.stores.tunnels, world.desk, world.clock}, tenant.org, id);
   {

@@ -83,8 +83,19 @@ Value CliSite::json(std::vector<std::string> words, std::string in) const {
   return *value;
 }
 
+void CliSite::settle_recipe(std::string_view name) const {
+  const auto ran = run({"recipes", "apply", "-f", "-", "--activate"}, recipe_yaml(std::string(name)));
+  INFO(ran.err);
+  REQUIRE(ran.code == cli::kDone);
+}
+
 JobId CliSite::start(std::string_view recipe) { return on_loop(start_named(world, tenant, std::string(recipe))); }
 
 void CliSite::finish(const JobId& job, domain::JobState state) { on_loop(play_run(world, tenant, agent, job, state)); }
+
+std::string only_line(const std::string& text) {
+  CHECK(text.ends_with('\n'));
+  return text.substr(0, text.find('\n'));
+}
 
 }  // namespace sallyport::test

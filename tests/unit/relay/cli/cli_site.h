@@ -38,6 +38,7 @@ struct CliSite {
   // The same command with -o json: exit code 0 and exactly one JSON document, or the test fails.
   Value json(std::vector<std::string> words, std::string in = "") const;
 
+  void settle_recipe(std::string_view name) const;        // with one step, active
   JobId start(std::string_view recipe);                   // queued
   void finish(const JobId& job, domain::JobState state);  // an agent has run its only step
 
@@ -48,5 +49,11 @@ struct CliSite {
   Tenant tenant;
   AgentId agent;
 };
+
+// Of a list that the CLI gave as JSON.
+inline const Value& first_of(const Value& list) { return list.find("items")->as_list().at(0); }
+inline std::size_t count_of(const Value& list) { return list.find("items")->as_list().size(); }
+// What a command printed, when that is one line.
+std::string only_line(const std::string& text);
 
 }  // namespace sallyport::test

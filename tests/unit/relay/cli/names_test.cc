@@ -13,20 +13,10 @@ using namespace sallyport::cli;
 using namespace sallyport::test;
 using domain::Role;
 
-namespace {
-
-void settle_recipe(CliSite& site, const std::string& name) {
-  const auto ran = site.run({"recipes", "apply", "-f", "-", "--activate"}, recipe_yaml(name));
-  INFO(ran.err);
-  REQUIRE(ran.code == kDone);
-}
-
-}  // namespace
-
 TEST_CASE("of two things that a command names, the absent one is told", "[cli][names]") {
   CliSite site;
   site.login(Role::owner);
-  settle_recipe(site, "orders");
+  site.settle_recipe("orders");
   const auto recipe = text_of(site.json({"recipes", "show", "orders"}), "id");
   const std::string no_group = "grp_01J0000000000000000000000A", no_agent = "agt_01J0000000000000000000000A",
                     no_recipe = "rcp_01J0000000000000000000000A", no_user = "usr_01J0000000000000000000000A";
@@ -57,16 +47,20 @@ TEST_CASE("of two things that a command names, the absent one is told", "[cli][n
   CHECK(site.run({"agent", "show", "erp-host"}).code == kDone);
 }
 
-TEST_CASE("the jobs of a deleted recipe keep its name", "[cli][names]") {
+TEST_CASE("the jobs of a deleted recipe keep its name and are found by it", "[cli][names]") {
   CliSite site;
   site.login(Role::editor);
-  settle_recipe(site, "orders");
+  site.settle_recipe("orders");
   const auto job = site.start("orders");
   site.finish(job, domain::JobState::succeeded);
   const auto recipe = text_of(site.json({"jobs", "show", job.value}), "recipe");
   REQUIRE(site.run({"recipes", "deactivate", "orders"}).code == kDone);
   REQUIRE(site.run({"recipes", "delete", "orders"}).code == kDone);
-  CHECK_THAT(site.run({"jobs", "list"}).out, Catch::Contains(" orders ") && !Catch::Contains("rcp_"));
+  for (const auto& words : {std::vector<std::string>{"jobs", "list"}, {"jobs", "list", "--recipe", "orders"}}) {
+    const auto listed = site.run(words);
+    CHECK_THAT(listed.out, Catch::Contains(job.value) && Catch::Contains(" orders ") && !Catch::Contains("rcp_"));
+  }
+  CHECK_THAT(site.run({"jobs", "list", "--recipe", "order"}).err, Catch::Contains("there is no recipe"));
   CHECK_THAT(site.run({"jobs", "show", job.value}).out, Catch::Contains("RECIPE       orders\n"));
   const auto listed = site.json({"jobs", "list", "--recipe", recipe});
   REQUIRE(listed.find("items")->as_list().size() == 1);
@@ -123,6 +117,20 @@ TEST_CASE("audit list asks for no more than it shows", "[cli][names][audit]") {
   const auto ran = run_cli({"audit", "list"}, relay.surroundings());
   CHECK(ran.code == kDone);
   CHECK(relay.asked("/v1/audit-events").size() == 1);
+}
+
+TEST_CASE("audit list tells why something was refused, cut or failed", "[cli][names][audit]") {
+  ScriptedRelay relay([](const ScriptedRelay::Asked&, std::size_t) {
+    return text_reply(200, R"({"next":null,"items":[
+      {"seq":4,"event":{"action":"tunnel.cut","outcome":"done","detail":{"reason":"revoked","user":"usr_1"}}},
+      {"seq":3,"event":{"action":"group.create","outcome":"failed","detail":{"error":"conflict"}}},
+      {"seq":2,"event":{"action":"link.open","outcome":"refused","detail":{"reason":"tls.expired","error":"x"}}},
+      {"seq":1,"event":{"action":"group.create","outcome":"done"}}]})");
+  });
+  const auto ran = run_cli({"audit", "list"}, relay.surroundings());
+  CHECK(ran.code == kDone);
+  CHECK_THAT(ran.out, Catch::Matches("SEQ [^\n]* REASON\n"
+                                     "4 [^\n]* revoked\n3 [^\n]* conflict\n2 [^\n]* tls.expired\n1 [^\n]* -\n"));
 }
 
 TEST_CASE("a history tells the day, too", "[cli][names]") {

@@ -8,34 +8,12 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
-#include <thread>
 
 // The CLI against the real API: HTTPS, tokens, store.
 using namespace sallyport;
 using namespace sallyport::cli;
 using namespace sallyport::test;
 using domain::Role;
-
-namespace {
-
-// The file of a recipe with one step, stored and active.
-std::string settle_recipe(CliSite& site, const std::string& name, std::string_view message = "done") {
-  const auto file = site.folder.write(name + ".yaml", recipe_yaml(name, "dc1", message));
-  const auto ran = site.run({"recipes", "apply", "-f", file, "--activate"});
-  INFO(ran.err);
-  REQUIRE(ran.code == kDone);
-  return file;
-}
-
-const Value& first_of(const Value& list) { return list.find("items")->as_list().at(0); }
-std::size_t count_of(const Value& list) { return list.find("items")->as_list().size(); }
-
-std::string only_line(const std::string& text) {
-  CHECK(text.ends_with('\n'));
-  return text.substr(0, text.find('\n'));
-}
-
-}  // namespace
 
 TEST_CASE("a login is kept in a private file, used, and forgotten", "[cli][relay]") {
   CliSite site;
@@ -231,178 +209,6 @@ TEST_CASE("a wrong recipe never reaches the relay and names its file", "[cli][re
   CHECK(count_of(site.json({"recipes", "list"})) == 0);
 }
 
-TEST_CASE("the jobs of a deleted recipe keep its name and are found by it", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto job = only_line(site.run({"jobs", "start", "orders"}).out);
-  site.finish(JobId(job), domain::JobState::failed);
-  REQUIRE(site.run({"recipes", "deactivate", "orders"}).code == 0);
-  REQUIRE(site.run({"recipes", "delete", "orders"}).code == 0);
-  for (const auto& words : {std::vector<std::string>{"jobs", "list"}, {"jobs", "list", "--recipe", "orders"}}) {
-    const auto listed = site.run(words);
-    CHECK_THAT(listed.out, Catch::Contains(job) && Catch::Contains("orders") && !Catch::Contains("rcp_"));
-  }
-  CHECK_THAT(site.run({"jobs", "show", job}).out, Catch::Contains("RECIPE       orders"));
-  CHECK_THAT(site.run({"jobs", "list", "--recipe", "order"}).err, Catch::Contains("there is no recipe"));
-}
-
-TEST_CASE("why a job started late, or again, is shown with the agent that had it before", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto job = site.start("orders");
-  const auto& org = site.tenant.org;
-  auto& jobs = site.world.stores.jobs;
-  CHECK(site.json({"jobs", "show", job.value}).find("taken_back")->as_list().empty());
-  CHECK_THAT(site.run({"jobs", "show", job.value}).out, !Catch::Contains("TAKEN BACK"));
-  const auto at = from_unix_ms(1'700'000'000'000);
-  must(site.on_loop(jobs.claim(org, job, {site.agent, 0, at, at})));
-  must(site.on_loop(jobs.release(org, job, 1, {at, domain::ReleaseReason::holder_lost})));
-  const auto why = fmt::format("taken back from {}: the agent did not renew its lease; it waits for the next agent",
-                               site.agent.value);
-  const auto logged = site.run({"jobs", "log", job.value});
-  CHECK(logged.out ==
-        fmt::format("2023-11-14T22:13:20.000Z  job.taken_back {:24} queued  (holder_lost) {}\n", "", why));
-  const auto shown = site.run({"jobs", "show", job.value});
-  CHECK_THAT(shown.out, Catch::Contains("TAKEN BACK ") && Catch::Contains("holder_lost") && Catch::Contains(why));
-  const auto agent = text_of(site.json({"agent", "show", site.agent.value}), "name");
-  CHECK_THAT(shown.out, Catch::Contains("20.000Z  " + agent + " "));
-  const auto taken = site.json({"jobs", "show", job.value}).find("taken_back")->as_list();
-  REQUIRE(taken.size() == 1);
-  CHECK(text_of(taken[0], "agent") == site.agent.value);
-  CHECK(text_of(taken[0], "agent_name") == agent);
-}
-
-TEST_CASE("jobs are started, listed, shown and cancelled by people who think in names", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto job = only_line(site.run({"jobs", "start", "orders"}).out);
-  REQUIRE(job.starts_with("job_"));
-  const auto listed = site.run({"jobs", "list"});
-  CHECK_THAT(listed.out, Catch::StartsWith("ID") && Catch::Contains("RECIPE") && Catch::Contains(job) &&
-                             Catch::Contains("orders") && !Catch::Contains("rcp_"));
-  site.finish(JobId(job), domain::JobState::failed);
-  const auto shown = site.run({"jobs", "show", job});
-  CHECK_THAT(shown.out, Catch::Contains("RECIPE       orders") && Catch::Contains("VERSION      1") &&
-                            Catch::Contains("AGENT        erp-host") && Catch::Contains("no route to erp") &&
-                            !Catch::Contains("rcp_") && !Catch::Contains("agt_"));
-  const auto value = site.json({"jobs", "show", job});
-  CHECK(text_of(value, "recipe_name") == "orders");
-  CHECK(text_of(value, "recipe").starts_with("rcp_"));
-  CHECK(value.find("steps")->as_list().size() == 1);
-  const auto second = only_line(site.run({"jobs", "start", text_of(value, "recipe")}).out);  // by id
-  CHECK(site.run({"jobs", "cancel", second}).out == second + " cancelled\n");
-  const auto ended = site.run({"jobs", "cancel", second});
-  CHECK(ended.code == kFailed);
-  CHECK_THAT(ended.err, Catch::Contains("the job has ended: cancelled"));
-  CHECK(count_of(site.json({"jobs", "list", "--state", "cancelled"})) == 1);
-  CHECK(count_of(site.json({"jobs", "list", "--recipe", "orders", "--limit", "1"})) == 1);
-  CHECK(count_of(site.json({"jobs", "list", "--agent", "erp-host"})) == 1);
-  for (const auto* priority : {"9", "0"}) {
-    const auto started = site.json({"jobs", "start", "orders", "--priority", priority});
-    CHECK(started.find("priority")->as_int() == priority[0] - '0');
-  }
-  const auto missing = site.run({"jobs", "start", "orders", "--version", "8"});
-  CHECK(missing.code == kNotFound);
-  CHECK_THAT(missing.err, Catch::Contains("no version 8 of it"));
-}
-
-TEST_CASE("a list that was cut says so, and goes on where it was cut", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  for (int i = 0; i < 3; ++i) site.start("orders");
-  const auto cut = site.run({"jobs", "list", "--limit", "2"});
-  CHECK(cut.code == kDone);
-  const auto part = site.json({"jobs", "list", "--limit", "2"});
-  const auto next = text_of(part, "next");
-  CHECK_FALSE(next.empty());
-  CHECK_THAT(cut.err, Catch::Contains("there are more") && Catch::Contains("--cursor " + next));
-  const auto rest = site.json({"jobs", "list", "--cursor", next});
-  CHECK(count_of(rest) == 1);
-  CHECK(rest.find("next")->is_null());
-  CHECK(site.run({"jobs", "list", "--limit", "3"}).err.empty());
-  CHECK(site.json({"groups", "list"}).find("next")->is_null());
-}
-
-TEST_CASE("the same event key starts one job", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto inputs = site.folder.write("inputs.json", "{}");
-  const std::vector<std::string> words{"jobs", "start", "orders", "--event-key", "e1", "--inputs", inputs};
-  const auto first = site.run(words), second = site.run(words);
-  CHECK(first.out == second.out);
-  CHECK(first.err.empty());
-  CHECK(second.code == kDone);
-  CHECK(second.err ==
-        fmt::format("sallyport: nothing new was started: {} has this event key, queued\n", only_line(first.out)));
-  CHECK(count_of(site.json({"jobs", "list"})) == 1);
-  site.folder.write("inputs.json", "{");
-  const auto broken = site.run(words);
-  CHECK(broken.code == kFailed);
-  CHECK_THAT(broken.err, Catch::Contains("inputs.json"));
-}
-
-TEST_CASE("a job is watched to its end", "[cli][relay][watch]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto good = site.start("orders"), bad = site.start("orders");
-  site.finish(good, domain::JobState::succeeded);
-  const auto ended = site.run({"jobs", "watch", good.value});
-  CHECK(ended.code == kDone);
-  CHECK_THAT(ended.out, Catch::Contains("step.started   rows") && Catch::EndsWith(good.value + " succeeded\n"));
-  Ran live;
-  std::thread watcher([&] { live = site.run({"jobs", "watch", bad.value, "-o", "json"}); });
-  site.finish(bad, domain::JobState::failed);
-  watcher.join();
-  CHECK(live.code == kFailed);
-  std::size_t lines = 0;
-  for (std::size_t at = 0, end = 0; (end = live.out.find('\n', at)) != std::string::npos; at = end + 1, ++lines) {
-    INFO(live.out.substr(at, end - at));
-    CHECK(parse_json(live.out.substr(at, end - at)));
-  }
-  CHECK(lines >= 5);  // the job's states and four entries
-  const auto log = site.run({"jobs", "log", bad.value});
-  CHECK(log.code == kDone);
-  CHECK_THAT(log.out, Catch::Contains("job.finished") && Catch::Contains("failed  (connection) no route to erp\n"));
-  CHECK_THAT(live.out, Catch::Contains(R"("error_class":"connection")") && Catch::Contains("no route to erp"));
-}
-
-TEST_CASE("failures are run again, one or all of them, once", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto first = site.start("orders"), second = site.start("orders"), good = site.start("orders");
-  site.finish(first, domain::JobState::failed);
-  site.finish(second, domain::JobState::failed);
-  site.finish(good, domain::JobState::succeeded);
-  const auto one = only_line(site.run({"jobs", "rerun", first.value}).out);
-  CHECK(text_of(site.json({"jobs", "show", one}), "rerun_of") == first.value);
-  const auto rest = site.run({"jobs", "rerun", "--failed", "orders"});
-  CHECK(rest.code == kDone);
-  CHECK_THAT(rest.out, Catch::StartsWith("ID") && Catch::Contains("orders"));
-  CHECK(count_of(site.json({"jobs", "list"})) == 5);  // `second` was run again; `first` was already, `good` need not be
-  CHECK(count_of(site.json({"jobs", "rerun", "--failed", "orders"})) == 0);
-}
-
-TEST_CASE("a failure that cannot be run again keeps no other from it", "[cli][relay]") {
-  CliSite site;
-  site.login(Role::editor);
-  settle_recipe(site, "orders");
-  const auto first = site.start("orders"), second = site.start("orders");
-  site.finish(first, domain::JobState::failed);
-  site.finish(second, domain::JobState::failed);
-  const auto ran = site.run({"jobs", "rerun", "--failed", "orders", "--from", "nowhere"});
-  CHECK(ran.code == kFailed);
-  CHECK_THAT(ran.err, Catch::Contains(first.value + ": ") && Catch::Contains(second.value + ": ") &&
-                          Catch::Contains("2 of 2 failed jobs were not run again"));
-  CHECK_THAT(ran.out, Catch::StartsWith("ID"));
-}
-
 TEST_CASE("a string for an agent that is there is made by its name", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);
@@ -444,7 +250,7 @@ TEST_CASE("people are found by their e-mail addresses", "[cli][relay]") {
 TEST_CASE("every list is a table with headers and a JSON document", "[cli][relay]") {
   CliSite site;
   site.login(Role::owner);
-  settle_recipe(site, "orders");
+  site.settle_recipe("orders");
   site.finish(site.start("orders"), domain::JobState::succeeded);
   for (const auto& command : all_commands()) {
     if (!command.verb.ends_with("list")) continue;

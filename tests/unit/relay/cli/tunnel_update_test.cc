@@ -31,6 +31,26 @@ const std::vector<std::string> kCreate{"tunnel",
                                        "--expires",
                                        "2027-06-01T08:00:00Z"};
 
+// With a tunnel to change.
+struct TunnelSite : CliSite {
+  TunnelSite() {
+    login(Role::editor);
+    REQUIRE(run(kCreate).code == kDone);
+  }
+};
+
+struct Wrong {
+  std::vector<std::string> words;
+  std::string says;
+};
+
+void complains(const CliSite& site, const Wrong& row, Exit code) {
+  const auto ran = site.run(row.words);
+  INFO(fmt::format("{}: {}", fmt::join(row.words, " "), ran.err));
+  CHECK(ran.code == code);
+  CHECK_THAT(ran.err, Catch::Contains(row.says) && !Catch::Contains("\n  /"));
+}
+
 std::vector<std::string> update(const std::vector<std::string>& words) {
   std::vector<std::string> all{"tunnel", "update", "erp-db"};
   all.insert(all.end(), words.begin(), words.end());
@@ -40,9 +60,7 @@ std::vector<std::string> update(const std::vector<std::string>& words) {
 }  // namespace
 
 TEST_CASE("what a tunnel is given later changes, and the rest stays", "[cli][tunnels]") {
-  CliSite site;
-  site.login(Role::editor);
-  REQUIRE(site.run(kCreate).code == kDone);
+  TunnelSite site;
   struct Row {
     std::vector<std::string> words;
     std::string member, is;
@@ -72,35 +90,24 @@ TEST_CASE("what a tunnel is given later changes, and the rest stays", "[cli][tun
 }
 
 TEST_CASE("an update that says nothing, or two things at once, is wrong usage", "[cli][tunnels]") {
-  CliSite site;
-  site.login(Role::editor);
-  REQUIRE(site.run(kCreate).code == kDone);
-  struct Row {
-    std::vector<std::string> words;
-    std::string says;
-  };
+  TunnelSite site;
   for (const auto& row : {
-           Row{{}, "nothing to change"},
-           Row{{"--rate", "5", "--no-rate"}, "--rate and --no-rate exclude each other"},
-           Row{{"--no-expires", "--expires", "8h"}, "--expires and --no-expires exclude each other"},
-           Row{{"--role", "owner", "--no-role"}, "--role and --no-role exclude each other"},
-           Row{{"--expires", "soon"}, "--expires takes a duration"},
-           Row{{"--idle", "5ms"}, "--idle takes a duration of at least 1s"},
-           Row{{"--connections", "0"}, "--connections takes a whole number from 1 to 1000"},
-           Row{{"--rate", "0"}, "--rate takes a whole number from 1"},
-           Row{{"--no-rate=1"}, "--no-rate takes no value"},
+           Wrong{{}, "nothing to change"},
+           Wrong{{"--rate", "5", "--no-rate"}, "--rate and --no-rate exclude each other"},
+           Wrong{{"--no-expires", "--expires", "8h"}, "--expires and --no-expires exclude each other"},
+           Wrong{{"--role", "owner", "--no-role"}, "--role and --no-role exclude each other"},
+           Wrong{{"--expires", "soon"}, "--expires takes a duration"},
+           Wrong{{"--idle", "5ms"}, "--idle takes a duration of at least 1s"},
+           Wrong{{"--connections", "0"}, "--connections takes a whole number from 1 to 1000"},
+           Wrong{{"--rate", "0"}, "--rate takes a whole number from 1"},
+           Wrong{{"--no-rate=1"}, "--no-rate takes no value"},
        }) {
-    const auto ran = site.run(update(row.words));
-    INFO(ran.err);
-    CHECK(ran.code == kUsage);
-    CHECK_THAT(ran.err, Catch::Contains(row.says));
+    complains(site, {update(row.words), row.says}, kUsage);
   }
 }
 
 TEST_CASE("what an update names and is absent is told", "[cli][tunnels][names]") {
-  CliSite site;
-  site.login(Role::editor);
-  REQUIRE(site.run(kCreate).code == kDone);
+  TunnelSite site;
   auto ran = site.run({"tunnel", "update", "nope", "--no-rate"});
   CHECK(ran.code == kNotFound);
   CHECK_THAT(ran.err, Catch::Contains("there is no tunnel \"nope\""));
@@ -112,27 +119,17 @@ TEST_CASE("what an update names and is absent is told", "[cli][tunnels][names]")
 }
 
 TEST_CASE("the relay's complaint about the body is one about the command's words", "[cli][tunnels]") {
-  CliSite site;
-  site.login(Role::editor);
-  REQUIRE(site.run(kCreate).code == kDone);
-  struct Row {
-    std::vector<std::string> words;
-    std::string says;
-  };
+  TunnelSite site;
   for (const auto& row : {
-           Row{update({"--from", "anywhere"}), "--from: has an entry that is not right"},
-           Row{update({"--token", "x"}), "--token: has an entry that must be the id of an API token"},
-           Row{update({"--rate", "9000000000000"}), "--rate: must be from 0"},
-           Row{update({"--expires", "2020-01-01T00:00:00Z"}), "--expires: must be in the future"},
-           Row{{"tunnel", "create", "T", "--group", "dc1", "--target", "a:1"}, "NAME: must be lower-case"},
-           Row{{"tunnel", "create", "t", "--group", "dc1", "--target", "nowhere"}, "--target: is not a target"},
-           Row{{"group", "create", "No Good"}, "NAME: must be lower-case"},
+           Wrong{update({"--from", "anywhere"}), "--from: has an entry that is not right"},
+           Wrong{update({"--token", "x"}), "--token: has an entry that must be the id of an API token"},
+           Wrong{update({"--rate", "9000000000000"}), "--rate: must be from 0"},
+           Wrong{update({"--expires", "2020-01-01T00:00:00Z"}), "--expires: must be in the future"},
+           Wrong{{"tunnel", "create", "T", "--group", "dc1", "--target", "a:1"}, "NAME: must be lower-case"},
+           Wrong{{"tunnel", "create", "t", "--group", "dc1", "--target", "nowhere"}, "--target: is not a target"},
+           Wrong{{"group", "create", "No Good"}, "NAME: must be lower-case"},
        }) {
-    const auto ran = site.run(row.words);
-    INFO(ran.err);
-    CHECK(ran.code == kFailed);
-    CHECK_THAT(ran.err, Catch::Contains("\n  " + row.says));
-    CHECK_THAT(ran.err, !Catch::Contains("\n  /"));
+    complains(site, {row.words, "\n  " + row.says}, kFailed);
   }
 }
 
