@@ -1,12 +1,6 @@
 #include "agent/link/way_choice.h"
 
 namespace sallyport::agent {
-namespace {
-
-// A relay that starts anew is away for a moment; a port that is closed on the way is so for longer.
-constexpr unsigned kTimesAway = 2;
-
-}  // namespace
 
 Way WayChoice::first(SteadyTime now) const {
   if (via_ != Via::automatic) return via_ == Via::direct ? Way::direct : Way::websocket;
@@ -19,12 +13,14 @@ std::optional<Way> WayChoice::after(Way failed, Obstacle why) {
     websocket_until_.reset();
     return Way::direct;
   }
-  if (why == Obstacle::nobody_there && ++nobody_there_ < kTimesAway) return std::nullopt;
+  // A relay that starts anew is away for a moment, and crowded for another; what stands in the way stays.
+  if (why == Obstacle::nobody_there && ++nobody_there_ < times_.tries) return std::nullopt;
+  if (why == Obstacle::silence && ++silences_ < times_.tries) return std::nullopt;
   return Way::websocket;
 }
 
 void WayChoice::worked(Way way, SteadyTime now) {
-  nobody_there_ = 0;
+  nobody_there_ = silences_ = 0;
   if (way == Way::direct) return websocket_until_.reset();
   if (websocket_until_ && now < *websocket_until_) return;
   const auto spread = std::chrono::duration<double>(times_.most - times_.least) * random_();

@@ -17,6 +17,7 @@ std::string_view name_of(Way way) { return way == Way::direct ? "direct" : "webs
 
 // A certificate of ours that is out of date may be a clock's fault, but then the other way fails as well.
 Obstacle obstacle_in(const tls::Refusal& refusal) {
+  if (refusal.reason == tls::reason::kTimedOut) return Obstacle::silence;
   return refusal.reason == tls::reason::kCancelled ? Obstacle::nobody_there : Obstacle::interference;
 }
 
@@ -28,13 +29,13 @@ Obstacle obstacle_in(const Error& dialling) {
 
 }  // namespace
 
-asio::awaitable<Ways::Reached> Ways::go_directly(Endpoint relay, tls::ClientContext context, SteadyTime deadline) {
-  auto socket = co_await parts_.dialer.dial(relay, deadline);
+asio::awaitable<Ways::Reached> Ways::go_directly(Endpoint relay, tls::ClientContext context, Deadlines deadlines) {
+  auto socket = co_await parts_.dialer.dial(relay, deadlines.carrier);
   if (!socket) {
     const auto obstacle = obstacle_in(socket.error());
     co_return std::unexpected(Failure{std::move(socket).error(), obstacle});
   }
-  auto stream = co_await tls::connect_tls(std::move(*socket), context, relay.host, deadline);
+  auto stream = co_await tls::connect_tls(std::move(*socket), context, relay.host, deadlines.session);
   if (stream) co_return *std::move(stream);
   auto& refusal = stream.error();
   if (!refusal.issuer.empty()) note_inspector(refusal.issuer);
@@ -42,11 +43,11 @@ asio::awaitable<Ways::Reached> Ways::go_directly(Endpoint relay, tls::ClientCont
   co_return std::unexpected(Failure{std::move(error).error(), obstacle_in(refusal)});
 }
 
-asio::awaitable<Ways::Reached> Ways::go_inside(Destination to, tls::ClientContext context, SteadyTime deadline) {
+asio::awaitable<Ways::Reached> Ways::go_inside(Destination to, tls::ClientContext context, Deadlines deadlines) {
   const auto web = to.web.value_or(WebAddress{to.relay, ""});
-  auto carrier = co_await open_websocket(parts_.dialer, web, parts_.clock, deadline);
+  auto carrier = co_await open_websocket(parts_.dialer, web, parts_.clock, deadlines.carrier);
   if (!carrier) co_return std::unexpected(Failure{std::move(carrier).error(), Obstacle::nobody_there});
-  auto stream = co_await tls::connect_nested_tls(std::move(carrier->stream), context, to.relay.host, deadline);
+  auto stream = co_await tls::connect_nested_tls(std::move(carrier->stream), context, to.relay.host, deadlines.session);
   if (!stream) {
     auto error = in_context(fmt::format("TLS inside {} ({})", to_string(web), stream.error().reason),
                             std::move(stream.error().error));
@@ -56,17 +57,23 @@ asio::awaitable<Ways::Reached> Ways::go_inside(Destination to, tls::ClientContex
   co_return *std::move(stream);
 }
 
-asio::awaitable<Ways::Reached> Ways::go(Way way, Destination to, tls::ClientContext context, SteadyTime deadline) {
-  if (way == Way::direct) co_return co_await go_directly(std::move(to.relay), std::move(context), deadline);
-  co_return co_await go_inside(std::move(to), std::move(context), deadline);
+asio::awaitable<Ways::Reached> Ways::go(Way way, Destination to, tls::ClientContext context, Deadlines deadlines) {
+  if (way == Way::direct) co_return co_await go_directly(std::move(to.relay), std::move(context), deadlines);
+  co_return co_await go_inside(std::move(to), std::move(context), deadlines);
+}
+
+// Time is kept for the second way, where there is one.
+Ways::Deadlines Ways::first_deadlines(Way way, const Destination& to, SteadyTime begun, SteadyTime deadline) const {
+  if (!to.web || !patient_) return {deadline, deadline};
+  const auto half = begun + (deadline - begun) / 2;
+  return {half, way == Way::direct && choice_.bears_silence() ? deadline : half};
 }
 
 asio::awaitable<Result<std::unique_ptr<tls::SecureStream>>> Ways::reach(Destination to, tls::ClientContext context,
                                                                         SteadyTime deadline) {
   const auto begun = std::chrono::steady_clock::now();
   const auto way = to.web ? choice_.first(begun) : Way::direct;
-  const bool keeps_time = to.web && patient_;
-  auto stream = co_await go(way, to, context, keeps_time ? begun + (deadline - begun) / 2 : deadline);
+  auto stream = co_await go(way, to, context, first_deadlines(way, to, begun, deadline));
   if (stream) {
     worked(way);
     co_return *std::move(stream);
@@ -76,7 +83,7 @@ asio::awaitable<Result<std::unique_ptr<tls::SecureStream>>> Ways::reach(Destinat
   const auto other = cancelled || !to.web ? std::nullopt : choice_.after(way, failure.obstacle);
   if (!other) co_return std::unexpected(std::move(failure.error));
   parts_.log.info("link.way_failed", {{"way", name_of(way)}, {"message", failure.error.message}});
-  auto second = co_await go(*other, std::move(to), std::move(context), deadline);
+  auto second = co_await go(*other, std::move(to), std::move(context), {deadline, deadline});
   if (second) {
     worked(*other);
     co_return *std::move(second);

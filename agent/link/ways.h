@@ -38,8 +38,8 @@ class Ways {
   Ways(Parts parts, Via via, WayTimes times, Random random)
       : parts_(parts), choice_(via, times, std::move(random)), patient_(via == Via::automatic) {}
 
-  // A second way begins at half of the time that is left until `deadline` at the latest. The error is that of the last
-  // way; its message tells of both.
+  // A second way begins at half of the time that is left until `deadline` at the latest, or not at all. The error is
+  // that of the last way; its message tells of both.
   boost::asio::awaitable<Result<std::unique_ptr<tls::SecureStream>>> reach(Destination to, tls::ClientContext context,
                                                                            SteadyTime deadline);
   const WayFacts& facts() const { return facts_; }
@@ -50,10 +50,15 @@ class Ways {
     Obstacle obstacle = Obstacle::nobody_there;
   };
   using Reached = std::expected<std::unique_ptr<tls::SecureStream>, Failure>;
+  struct Deadlines {
+    SteadyTime carrier;  // of what carries the session
+    SteadyTime session;
+  };
 
-  boost::asio::awaitable<Reached> go(Way way, Destination to, tls::ClientContext context, SteadyTime deadline);
-  boost::asio::awaitable<Reached> go_directly(Endpoint relay, tls::ClientContext context, SteadyTime deadline);
-  boost::asio::awaitable<Reached> go_inside(Destination to, tls::ClientContext context, SteadyTime deadline);
+  boost::asio::awaitable<Reached> go(Way way, Destination to, tls::ClientContext context, Deadlines deadlines);
+  boost::asio::awaitable<Reached> go_directly(Endpoint relay, tls::ClientContext context, Deadlines deadlines);
+  boost::asio::awaitable<Reached> go_inside(Destination to, tls::ClientContext context, Deadlines deadlines);
+  Deadlines first_deadlines(Way way, const Destination& to, SteadyTime begun, SteadyTime deadline) const;
   void note_inspector(const std::string& issuer);
   void note_shown(const std::vector<crypto::Certificate>& outside, const tls::SecureStream& inside);
   void worked(Way way);

@@ -31,6 +31,26 @@ TEST_CASE("a relay that is merely away is asked twice before the WebSocket is tr
   CHECK(ways.after(Way::direct, Obstacle::nobody_there) == std::nullopt);
 }
 
+TEST_CASE("a handshake that nobody answers is waited for once, whatever the relay was before", "[link][ways]") {
+  auto ways = choice();
+  ways.after(Way::direct, Obstacle::nobody_there);  // the relay starts anew, and then all its agents come
+  ways.after(Way::direct, Obstacle::nobody_there);
+  CHECK(ways.bears_silence());
+  CHECK(ways.after(Way::direct, Obstacle::silence) == std::nullopt);
+  CHECK_FALSE(ways.bears_silence());
+  CHECK(ways.after(Way::direct, Obstacle::silence) == Way::websocket);
+  ways.worked(Way::direct, kStart);
+  CHECK(ways.bears_silence());
+}
+
+TEST_CASE("whoever has one try takes the other way at once", "[link][ways]") {
+  for (const auto why : {Obstacle::nobody_there, Obstacle::silence}) {
+    WayChoice ways(Via::automatic, {.tries = 1}, [] { return 0.5; });
+    CHECK_FALSE(ways.bears_silence());
+    CHECK(ways.after(Way::direct, why) == Way::websocket);
+  }
+}
+
 TEST_CASE("a WebSocket that was needed goes first for a while, then the direct way is tried again", "[link][ways]") {
   struct Case {
     double random;
