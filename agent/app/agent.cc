@@ -186,7 +186,7 @@ asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, 
   const agent::Dialer dialer(co_await asio::this_coro::executor, proxy, agent::process_environment);
   FdSink sink(kStandardError);
   const Log log(sink, clock, LogLevel::warn);
-  agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
+  agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {.tries = 1}, random_fraction);
   agent::EnrolSettings settings{platform::host_name(), std::string(kSoftware), std::move(already)};
   co_return co_await agent::enrol(std::move(text), std::move(settings), ways, clock,
                                   std::chrono::steady_clock::now() + kEnrolTime);
@@ -261,7 +261,8 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
     if (!already) return std::unexpected(std::move(enrolled).error());
     return std::unexpected(with_help(std::move(enrolled).error(), *already, file));
   }
-  SP_CHECK(identities.install(*enrolled));
+  if (auto installed = identities.install(*enrolled); !installed)
+    return std::unexpected(agent::after_asking(std::move(installed).error(), already));
   return fmt::format("{} in group {} of {}, relay {}{}", enrolled->id.agent.value, enrolled->group,
                      enrolled->id.org.value, to_string(enrolled->relay),
                      already ? "; its certificate is a new one, everything else is as it was" : "");

@@ -84,8 +84,10 @@ asio::awaitable<Result<Identity>> enrol_through(std::unique_ptr<tls::SecureStrea
                                                 SteadyTime deadline) {
   SP_CO_TRY(const auto exporter,
             stream->export_keying_material(crypto::kEnrolmentExporterLabel, crypto::kEnrolmentExporterSize));
+  const auto already = settings.already;
   auto outcome = co_await with_deadline(deadline, enrol_over(*stream, parts, std::move(settings), exporter));
-  if (!outcome && outcome.error().code == Errc::timed_out) co_return no_answer(std::move(outcome).error());
+  if (!outcome && outcome.error().code == Errc::timed_out)
+    co_return std::unexpected(after_asking(no_answer(std::move(outcome).error()).error(), already));
   co_return outcome;
 }
 
@@ -111,6 +113,15 @@ Result<void> check_root(const v1::EnrolResponse& response, const crypto::Certifi
 }
 
 }  // namespace
+
+Error after_asking(Error error, const std::optional<crypto::SpiffeId>& already) {
+  if (!already) return error;
+  error.message += fmt::format(
+      ". The relay may have given {} a new certificate all the same, and has then ended the old one; if the agent is "
+      "refused now: {}",
+      already->agent.value, kHowToEnrolAgain);
+  return error;
+}
 
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
                                   crypto::PrivateKey key) {
@@ -143,9 +154,12 @@ asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::E
                                              EnrolSettings settings, Bytes exporter) {
   SP_CO_TRY(auto key, crypto::PrivateKey::generate());
   SP_CO_TRY(auto request, request_frame(parts, settings, key, exporter));
-  SP_CO_TRY(const auto response, co_await ask_relay(stream, std::move(request)));
-  SP_CO_TRY(auto identity, accept_enrolment(response, parts, std::move(key)));
-  if (settings.already && *settings.already != identity.id) co_return made_another(identity.id);
+  const auto response = co_await ask_relay(stream, std::move(request));
+  if (!response) co_return std::unexpected(after_asking(response.error(), settings.already));
+  auto identity = accept_enrolment(*response, parts, std::move(key));
+  if (!identity && response->error_code().empty())
+    co_return std::unexpected(after_asking(std::move(identity).error(), settings.already));
+  if (identity && settings.already && *settings.already != identity->id) co_return made_another(identity->id);
   co_return identity;
 }
 

@@ -39,6 +39,10 @@ boost::asio::awaitable<Result<Identity>> enrol(std::string enrolment_string, Enr
 boost::asio::awaitable<Result<Identity>> enrol_over(ByteStream& stream, const crypto::EnrolmentString& parts,
                                                     EnrolSettings settings, Bytes exporter);
 
+// The error of an enrolment that came to nothing after the relay was asked. What an agent that was there already has to
+// know besides: that its old certificate may be of no use any more.
+Error after_asking(Error error, const std::optional<crypto::SpiffeId>& already);
+
 // What the agent makes of the relay's answer; `key` is the one the request was for.
 Result<Identity> accept_enrolment(const v1::EnrolResponse& response, const crypto::EnrolmentString& parts,
                                   crypto::PrivateKey key);

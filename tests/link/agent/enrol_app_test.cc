@@ -1,6 +1,7 @@
 // The agent's own enrolment, from the string to the state directory, against a relay that misbehaves first.
 #include "agent/app/agent.h"
 #include "tests/link/agent/test_relay.h"
+#include "tests/support/poor_file_system.h"
 #include "tests/support/temp_dir.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <optional>
 #include <thread>
 
 using namespace sallyport;
@@ -115,6 +117,57 @@ TEST_CASE("an agent that is there gets a new certificate and stays who it is, wh
   const auto second = must(scene.identity());
   CHECK(second.id == first.id);
   CHECK(second.key.public_key_der() != first.key.public_key_der());
+}
+
+TEST_CASE("an enrolment of an agent that is there, and may have cost it its old certificate, says so", "[link]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  RelayThread relay(pki, clock);
+  const TempDir dir;
+  policy::Config config;
+  config.agent.state_dir = dir.path("state");
+  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
+  const auto text = relay.on_loop([](TestRelay& there) {
+    there.reads_who_asks = true;
+    return there.enrolment_string(1h);
+  });
+  REQUIRE(app::enrol_agent(config, text, clock));
+  const auto first = must(identity_in(dir));
+
+  const std::string half{0, 0, 0, 0, 1, 0, 4, 0}, wrong("\0\0\0\0\1\0\0\3\xff\xff\xff", 11);
+  for (const auto& said : {half, wrong}) {
+    relay.on_loop([&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
+    const auto lost = app::enrol_agent(config, text, clock);
+    REQUIRE_FALSE(lost);
+    CHECK_THAT(lost.error().message,
+               Catch::Contains("ended the old one") && Catch::Contains("sallyport agent reenrol"));
+  }
+  relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
+  const auto unkept = on(PoorFileSystem{.rename = EROFS}, [&] { return app::enrol_agent(config, text, clock); });
+  REQUIRE_FALSE(unkept);
+  CHECK_THAT(unkept.error().message,
+             Catch::Contains("ended the old one") && Catch::Contains("sallyport agent reenrol"));
+  CHECK(must(identity_in(dir)).chain == first.chain);
+
+  relay.on_loop([](TestRelay& there) { there.enrol_error = "used"; });
+  const auto refused = app::enrol_agent(config, text, clock);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, !Catch::Contains("ended the old one"));
+}
+
+TEST_CASE("who enrols where the relay's port is closed need not ask twice for the other way", "[link][ways]") {
+  const SystemClock clock;
+  const Pki pki(clock);
+  std::optional<RelayThread> relay(std::in_place, pki, clock);
+  const TempDir dir;
+  policy::Config config;
+  config.agent.state_dir = dir.path("state");
+  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
+  const auto text = relay->on_loop([](TestRelay& there) { return there.enrolment_string(1h); });
+  relay.reset();
+  const auto outcome = app::enrol_agent(config, text, clock);
+  REQUIRE_FALSE(outcome);
+  CHECK_THAT(outcome.error().message, Catch::Contains("direct way: ") && Catch::Contains("websocket way: "));
 }
 
 TEST_CASE("a damaged identity is not written over", "[link]") {
