@@ -48,7 +48,15 @@ Result<void> check_number(std::string_view what, const Range& range, std::string
               fmt::format("{} takes a whole number from {}{}, not '{}'", what, range.least, upto, given));
 }
 
-std::unexpected<Error> unknown_option(const Command& command, std::string_view word) {
+// The words of a program end the command: what looks like an option among them is the program's.
+bool is_of_program(const Command& command, std::size_t positionals) {
+  return positionals >= command.positionals.size() && !command.positionals.empty() &&
+         kind_of(command.positionals.back()) == "COMMAND";
+}
+
+std::unexpected<Error> unknown_option(const Command& command, std::string_view word, std::size_t positionals) {
+  if (is_of_program(command, positionals))
+    return fail(Errc::invalid, fmt::format("unknown option {}; if it is the COMMAND's, that goes behind --", word));
   std::vector<std::string_view> names;
   std::ranges::transform(command.options, std::back_inserter(names), &Option::name);
   std::ranges::transform(kCommon, std::back_inserter(names), &Option::name);
@@ -78,7 +86,7 @@ Result<std::size_t> take_option(const Command& command, std::span<const std::str
   const auto equals = word.find('=');
   const auto name = word.substr(2, equals == std::string_view::npos ? equals : equals - 2);
   const Option* option = find_option(command, name);
-  if (option == nullptr) return unknown_option(command, word.substr(0, equals));
+  if (option == nullptr) return unknown_option(command, word.substr(0, equals), into.positionals.size());
   const bool joined = equals != std::string_view::npos;
   if (option->value.empty()) {
     if (joined) return fail(Errc::invalid, fmt::format("--{} takes no value", name));
@@ -100,7 +108,7 @@ Result<Split> split(const Command& command, std::span<const std::string> words) 
       parts.positionals.insert(parts.positionals.end(), words.begin() + 1, words.end());
       break;
     }
-    if (is_short_option(word)) return unknown_option(command, word);
+    if (is_short_option(word)) return unknown_option(command, word, parts.positionals.size());
     std::size_t used = 1;
     if (word.starts_with("--")) {
       SP_TRY(used, take_option(command, words, parts));

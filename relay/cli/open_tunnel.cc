@@ -198,9 +198,12 @@ awaitable<Result<void>> OpenTunnel::hold(std::unique_ptr<ByteStream> stream) {
   co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());  // a session disables it
   if (stopping_) co_return fail(Errc::cancelled, "it was stopped");
   const auto* refusal = why.refusal ? &*why.refusal : nullptr;
+  if (parting_) {
+    if (refusal != nullptr) tell_.trouble(refusal->message);
+    co_return Result<void>();
+  }
   const auto final = std::ranges::find(kFinal, refusal == nullptr ? std::string() : refusal->code, &Final::code);
   if (final != kFinal.end()) co_return fail(final->means, refusal->message);
-  if (parting_) co_return Result<void>();
   tell_.trouble(fmt::format("the session with the relay ended ({}); trying again",
                             why.message.empty() ? std::string(link::to_string(why.end)) : why.message));
   co_return Result<void>();

@@ -53,7 +53,8 @@ class OpenTunnel final : public link::SessionOwner {
   // Until stop(), or what cannot be mended by trying again: a first connection that fails, and a relay that refuses.
   boost::asio::awaitable<Result<void>> run();
   void stop();
-  // Whoever used it has gone: as stop(), once what they closed has come to its end on the other side, too.
+  // Whoever used it has gone: as stop(), once what they closed has come to its end on the other side, too. What the
+  // relay refuses meanwhile is trouble, and no failure any more.
   void finish();
 
   boost::asio::awaitable<void> serve(link::Session& session) override;
