@@ -70,9 +70,14 @@ void Connection::connected(const tcp::endpoint& to, error_code bad) {
   over(in_context("connecting to " + to_string(target_), std::move(why)));
 }
 
+// Nobody above may take what is thrown here: it may be the loop that calls.
 void Connection::carry() {
   if (auto ready = prepare(socket_); !ready) return over(std::unexpected(std::move(ready).error()));
-  carriage_ = begin_splice(socket_, channel_, flow_, {}, [this](SpliceOutcome outcome) { over(std::move(outcome)); });
+  try {
+    carriage_ = begin_splice(socket_, channel_, flow_, {}, [this](SpliceOutcome outcome) { over(std::move(outcome)); });
+  } catch (const std::exception& fault) {
+    over(std::unexpected(Error{Errc::internal, fault.what()}));
+  }
 }
 
 void Connection::over(Result<SpliceOutcome> outcome) {
