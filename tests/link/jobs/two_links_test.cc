@@ -179,6 +179,29 @@ ASYNC_TEST_CASE("a relay that restarts in mid-job hands over: what was said is c
   co_await site.end();
 }
 
+// The links are cut when the drain has begun; the steps end after that.
+ASYNC_TEST_CASE("an agent that stops and loses its links links again to report, and then leaves", "[link][links]") {
+  Site site(co_await asio::this_coro::executor);
+  co_await site.begin();
+  const bool linked = co_await site.until_linked(2);
+  REQUIRE(linked);
+  co_await site.begin_jobs(3);
+  const auto had = site.agent->links;
+  TaskGroup leaving(site.rig.loop, [](const auto& task, const auto&) { FAIL_CHECK("a fault in " << task); });
+  leaving.spawn("leave", site.agent->leave());
+  const bool drains = co_await site.rig.until([&] { return site.agent->status().state == agent::LinkState::draining; });
+  REQUIRE(drains);
+  for (const auto& one : site.links()) site.line->cut(one.peer);
+  const bool back = co_await site.rig.until([&] { return site.agent->links > had && site.line->connections() >= 3; });
+  CHECK(back);
+  site.bench.command.release();
+  co_await leaving.join();
+  CHECK(site.agent->status().state == agent::LinkState::stopped);
+  CHECK(site.bench.journal->outbox_size().rows == 0);  // all that ran is with the relay
+  CHECK(runs_of(site.bench).repeated == 0);
+  co_await site.end();
+}
+
 ASYNC_TEST_CASE("a relay that wants one link gets one, and so does one that hears of no links", "[link][links]") {
   const bool knows = GENERATE(true, false);
   INFO(knows);

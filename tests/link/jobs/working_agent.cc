@@ -54,6 +54,12 @@ awaitable<void> WorkingAgent::finish() {
   co_await tasks_.join();
 }
 
+awaitable<void> WorkingAgent::leave() {
+  supervisor_.drain("the agent stops", 30s);
+  co_await bench_.engine->drain(std::chrono::steady_clock::now() + 30s);
+  co_await tasks_.join();
+}
+
 awaitable<bool> WorkingAgent::until_ready() {
   return rig_.until([this] { return status().state == agent::LinkState::ready; });
 }

@@ -28,10 +28,15 @@ class WorkingAgent final : public agent::LinkWork {
       Bend bend = [](auto&) {});
   void start() { tasks_.spawn("supervisor", supervisor_.run()); }
   awaitable<void> finish();
+  awaitable<void> leave();  // as an agent that is told to stop: what runs ends and is reported first
   awaitable<bool> until_ready();
   const agent::LinkStatus& status() const { return supervisor_.status(); }
 
   std::string policy_summary_json() override { return "{}"; }
+  bool has_to_report() const override {
+    const auto now = bench_.engine->status();
+    return !now.drained || now.outbox.rows > 0;
+  }
   awaitable<void> on_link(link::Session& session) override {
     return beside ? beside(session) : agent::LinkWork::on_link(session);
   }

@@ -5,7 +5,10 @@
 #include "proto/sallyport/v1/link.pb.h"
 #include "shared/async/timeout.h"
 #include "shared/mux/message.h"
+#include "shared/tls/nested.h"
 #include "shared/tls/socket.h"
+#include "shared/websocket/stream.h"
+#include "tests/support/memory_stream.h"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -117,8 +120,8 @@ awaitable<agent::Identity> GatewayRig::enrolled() {
   co_return must(co_await enrol(std::move(text)));
 }
 
-awaitable<std::unique_ptr<RealAgent>> GatewayRig::linked(const agent::Identity& identity, char boot) {
-  auto agent = std::make_unique<RealAgent>(*this, identity, "none", boot);
+awaitable<std::unique_ptr<RealAgent>> GatewayRig::linked(const agent::Identity& identity, char boot, agent::Way way) {
+  auto agent = std::make_unique<RealAgent>(*this, identity, "none", boot, way);
   agent->start();
   const bool ready = co_await agent->until_ready();
   REQUIRE(ready);
@@ -150,16 +153,31 @@ awaitable<bool> GatewayRig::until(std::function<bool()> holds) {
   co_return holds();
 }
 
-RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot)
+awaitable<Result<std::unique_ptr<ByteStream>>> CarriedTransport::connect(agent::Endpoint relay, SteadyTime deadline) {
+  SP_CO_TRY(const auto identity, identities_.load());
+  SP_CO_TRY(const auto context,
+            tls::make_link_client_context({identity.chain, identity.key, identity.root}, rig_.world.clock));
+  SP_CO_TRY(auto serve, rig_.gateway.take_carried("192.0.2.9"));
+  auto line = memory_line(rig_.loop);
+  rig_.tasks.spawn("carried", serve(websocket::make_stream(rig_.loop, std::move(line.b), websocket::Side::server)));
+  auto stream = co_await tls::connect_nested_tls(
+      websocket::make_stream(rig_.loop, std::move(line.a), websocket::Side::client), context, relay.host, deadline);
+  if (!stream) co_return std::unexpected(std::move(stream.error().error));
+  co_return *std::move(stream);
+}
+
+RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot, agent::Way way)
     : rig_(rig),
       log_(lines, rig.world.clock, LogLevel::debug),
       dialer_(rig.loop, std::move(proxy), agent::process_environment),
-      transport_(dialer_, identities, rig.world.clock),
+      transport_(way == agent::Way::direct ? std::unique_ptr<agent::Transport>(std::make_unique<agent::TlsTransport>(
+                                                 dialer_, identities, rig.world.clock))
+                                           : std::make_unique<CarriedTransport>(rig, identities)),
       renewer_(
           identities, {10ms, 5s, 30ms, 100ms, 20ms, 20ms, 10ms}, [] { return 0.5; }, rig.world.clock, log_),
       has_outgoing_(rig.loop),
       tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
-      supervisor_(rig.loop, agent_options(identity.relay, boot), {transport_, *this, &renewer_, rig.world.clock, log_},
+      supervisor_(rig.loop, agent_options(identity.relay, boot), {*transport_, *this, &renewer_, rig.world.clock, log_},
                   [] { return 0.5; }) {
   must(identities.install(identity));
   identities.installed = 0;

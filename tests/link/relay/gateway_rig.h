@@ -54,10 +54,11 @@ struct GatewayRig {
                                     std::function<void(crypto::EnrolmentString&)> bend = nullptr);
   awaitable<Result<agent::Identity>> enrol(std::string text, std::string proxy = "none",
                                            const Clock* agents_clock = nullptr);
-  awaitable<agent::Identity> enrolled();                                                         // must succeed
-  awaitable<std::unique_ptr<RealAgent>> linked(const agent::Identity& identity, char boot = 1);  // must succeed
-  awaitable<std::size_t> agents();                                                               // there are
-  awaitable<boost::asio::ip::tcp::socket> connect();                                             // must succeed
+  awaitable<agent::Identity> enrolled();  // must succeed
+  awaitable<std::unique_ptr<RealAgent>> linked(const agent::Identity& identity, char boot = 1,
+                                               agent::Way way = agent::Way::direct);  // must succeed
+  awaitable<std::size_t> agents();                                                    // there are
+  awaitable<boost::asio::ip::tcp::socket> connect();                                  // must succeed
   awaitable<bool> audited(OrgId org, std::initializer_list<std::string_view> words);
   awaitable<bool> until(std::function<bool()> holds);
 
@@ -92,10 +93,22 @@ struct GatewayRig {
   std::unique_ptr<TaskGroup> door_;  // of the gateway, or the one after it
 };
 
+// The way inside a WebSocket, without the HTTPS around it: the same frames, the same session inside, the same door.
+class CarriedTransport final : public agent::Transport {
+ public:
+  CarriedTransport(GatewayRig& rig, const agent::IdentityStore& identities) : rig_(rig), identities_(identities) {}
+  awaitable<Result<std::unique_ptr<ByteStream>>> connect(agent::Endpoint relay, SteadyTime deadline) override;
+
+ private:
+  GatewayRig& rig_;
+  const agent::IdentityStore& identities_;
+};
+
 // The agent's real link. Its work speaks the jobs channel: holds nothing, is ready, keeps what it is told.
 class RealAgent final : public agent::LinkWork {
  public:
-  RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy = "none", char boot = 1);
+  RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy = "none", char boot = 1,
+            agent::Way way = agent::Way::direct);
   ~RealAgent() override;
   void start();
   awaitable<void> finish();
@@ -121,7 +134,7 @@ class RealAgent final : public agent::LinkWork {
   GatewayRig& rig_;
   Log log_;
   agent::Dialer dialer_;
-  agent::TlsTransport transport_;
+  std::unique_ptr<agent::Transport> transport_;
   agent::Renewer renewer_;
   std::vector<std::string> outgoing_;
   Event has_outgoing_;

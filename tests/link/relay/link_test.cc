@@ -8,6 +8,7 @@ using namespace sallyport::test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using agent::LinkState;
+using agent::Way;
 
 namespace {
 
@@ -110,10 +111,12 @@ ASYNC_TEST_CASE("the same process coming again takes the place of its older link
 }
 
 ASYNC_TEST_CASE("a certificate is renewed over the live link, and its old copy is of no use afterwards", "[link]") {
+  const auto way = GENERATE(Way::direct, Way::websocket);
+  INFO(static_cast<int>(way));
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
-  const auto agent = co_await rig.linked(identity);
+  const auto agent = co_await rig.linked(identity, 1, way);
   rig.world.clock.advance(std::chrono::hours(21 * 24));
   const bool renewed = co_await rig.until([&] { return agent->identities.installed == 1; });
   REQUIRE(renewed);
@@ -126,8 +129,8 @@ ASYNC_TEST_CASE("a certificate is renewed over the live link, and its old copy i
   CHECK(audited);
   co_await agent->finish();
 
-  const auto next = co_await rig.linked(fresh);
-  RealAgent thief(rig, identity, "none", 9);
+  const auto next = co_await rig.linked(fresh, 1, way);
+  RealAgent thief(rig, identity, "none", 9, way);
   thief.start();
   const bool refused = co_await rig.until([&] { return says(thief.status(), "old copy"); });
   CHECK(refused);

@@ -96,6 +96,8 @@ ASYNC_TEST_CASE("certificates that are not an agent's of this deployment, and wh
 }
 
 ASYNC_TEST_CASE("an agent whose certificate is out of date is told so, and says so", "[link]") {
+  const auto way = GENERATE(agent::Way::direct, agent::Way::websocket);
+  INFO(static_cast<int>(way));
   GatewayRig rig(co_await asio::this_coro::executor);
   co_await rig.start();
   const auto identity = co_await rig.enrolled();
@@ -109,7 +111,7 @@ ASYNC_TEST_CASE("an agent whose certificate is out of date is told so, and says 
     INFO(one.reason);
     rig.lines.lines.clear();
     rig.world.clock.advance(one.moved);
-    RealAgent agent(rig, identity);
+    RealAgent agent(rig, identity, "none", 1, way);
     agent.start();
     const bool logged = co_await rig.until([&] { return rig.lines.has({"link.refused", one.reason}); });
     CHECK(logged);

@@ -158,6 +158,32 @@ ASYNC_TEST_CASE("an agent that cannot send any more ends the channel: no link st
   co_await linked.close();
 }
 
+ASYNC_TEST_CASE("the jobs leave a link in order when the relay ends its direction, too", "[jobs-channel]") {
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  linked.channel->leave(*linked.agent_end.session);
+  co_await until([&] { return linked.relay.closed; }, "the relay sees the end");
+  CHECK_FALSE(linked.outcome);
+  REQUIRE(linked.relay.jobs->channel.finish());
+  co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
+  CHECK(linked.outcome->has_value());
+  co_await linked.close();
+}
+
+ASYNC_TEST_CASE("the jobs leave a link after three seconds although the relay confirms nothing", "[jobs-channel]") {
+  const bool stalled = GENERATE(false, true);
+  Linked linked(co_await asio::this_coro::executor);
+  co_await linked.open();
+  linked.line.a_to_b->stalled = stalled;
+  const auto begun = std::chrono::steady_clock::now();
+  linked.channel->leave(*linked.agent_end.session);
+  co_await until([&] { return linked.outcome.has_value(); }, "the channel ends");
+  CHECK_FALSE(linked.outcome->has_value());
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::seconds(3));  // what is confirmed later is confirmed
+  CHECK_FALSE(linked.agent_end.end);                                           // tunnels may still be on it
+  co_await linked.close();
+}
+
 ASYNC_TEST_CASE("a link that breaks in the middle leaves jobs alone", "[jobs-channel]") {
   Linked linked(co_await asio::this_coro::executor);
   co_await linked.open();
