@@ -12,8 +12,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 namespace {
 
-constexpr int kBacklog = 128;
-
 std::unexpected<Error> failed(const domain::TunnelListener& where, const boost::system::error_code& why) {
   const auto here = to_string(where);
   if (why == asio::error::address_in_use)
@@ -40,7 +38,7 @@ Result<tcp::acceptor> listen_on(const asio::any_io_executor& executor, const dom
   if (!problem) acceptor.set_option(tcp::acceptor::reuse_address(true), problem);
   if (!problem && address.is_v6()) acceptor.set_option(asio::ip::v6_only(true), problem);
   if (!problem) acceptor.bind(endpoint, problem);
-  if (!problem) acceptor.listen(kBacklog, problem);
+  if (!problem) acceptor.listen(tcp::acceptor::max_listen_connections, problem);
   if (problem) return failed(where, problem);
   if (const auto ready = tunnel::prepare(acceptor); !ready) {
     return fail(Errc::unavailable, fmt::format("cannot listen on {}: {}", to_string(where), ready.error().message));

@@ -4,6 +4,9 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
+#include <vector>
+
 using namespace sallyport;
 using namespace sallyport::tunnels;
 using boost::asio::ip::tcp;
@@ -41,6 +44,24 @@ TEST_CASE("an IPv6 listener leaves the IPv4 port to others", "[tunnels]") {
     both = listen_on(loop.get_executor(), {"0.0.0.0", v6->local_endpoint().port()}).has_value();
   }
   CHECK(both);
+}
+
+// Beyond the kernel's queue a client would have to knock again a second later.
+TEST_CASE("a burst of connections finds room while none has been taken yet", "[tunnels]") {
+  constexpr std::size_t kBurst = 400;
+  boost::asio::io_context loop;
+  const auto listener = listen_on(loop.get_executor(), {"127.0.0.1", 0});
+  REQUIRE(listener);
+  std::vector<tcp::socket> clients;
+  clients.reserve(kBurst);
+  std::size_t connected = 0;
+  for (std::size_t i = 0; i < kBurst; ++i) {
+    clients.emplace_back(loop).async_connect(listener->local_endpoint(), [&](const auto& failed) {
+      if (!failed && ++connected == kBurst) loop.stop();
+    });
+  }
+  loop.run_for(std::chrono::seconds(10));
+  CHECK(connected == kBurst);
 }
 
 TEST_CASE("addresses as people write them", "[tunnels]") {
