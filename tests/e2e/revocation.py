@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""How long a revoked agent still has (T4): from the API's answer until its live link and what it carries are cut, agent by agent, while the others go on.
+
+revocation.py BIN [AGENTS]; 8 agents without a number.
+Each agent is linked and carries a connection of a tunnel of its own when it is revoked. Within 5 s that connection is reset, the list shows no link, and the agent says that it is revoked; it
+does not come back, also not as a new process. Nobody else's connection notices.
+"""
+import contextlib
+import pathlib
+import socket
+import sys
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / folder) for folder in ("faults", "e2e")]
+from kill_loop import World, free_port, start_pair  # noqa: E402
+from tunnels import EchoServer, cli, is_reset, wait_for  # noqa: E402
+
+WITHIN = 5  # seconds
+
+
+def linked(world):
+    return {agent["id"] for agent in world.read("/v1/agents")["items"] if agent["link"]}
+
+
+def talk(client):
+    client.settimeout(30)
+    client.sendall(b"still here")
+    assert client.recv(64) == b"still here"
+
+
+def is_cut(client):
+    client.settimeout(WITHIN)
+    with contextlib.suppress(TimeoutError):
+        return is_reset(client)
+
+
+def says_revoked(world, name):
+    return "revoked" in (world.dir / f"{name}.log").read_text(errors="replace")
+
+
+def main():
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 8
+    world = World(sys.argv[1], agents=tuple(f"agent{n}" for n in range(count)))
+    echo, clients, took = EchoServer(), {}, []
+    try:
+        for agent in world.agents:
+            with open(world.dir / agent / "policy.yaml", "a") as policy:
+                policy.write(f'tunnels:\n  - {{target: "127.0.0.1:{echo.port}"}}\n')
+        start_pair(world)
+        wait_for("all links", lambda: len(linked(world)) == count, 60)
+        for agent in linked(world):
+            port = free_port()
+            cli(world, "tunnel", "create", f"to-{agent[-8:].lower()}", "--group", "dc1", "--agent", agent, "--target", f"127.0.0.1:{echo.port}", "--listen", f"127.0.0.1:{port}")
+            clients[agent] = socket.create_connection(("127.0.0.1", port))
+        while clients:
+            for client in clients.values():
+                talk(client)
+            agent, client = clients.popitem()
+            cli(world, "agent", "revoke", agent)
+            begun = time.monotonic()
+            assert is_cut(client), f"after {time.monotonic() - begun:.1f} s the connection of a revoked agent was not reset"
+            wait_for("the end of the link", lambda: agent not in linked(world), WITHIN)
+            took.append(time.monotonic() - begun)
+        wait_for("the word of every agent", lambda: all(says_revoked(world, name) for name in world.agents), WITHIN)
+        world.kill(world.agents[0])
+        (world.dir / f"{world.agents[0]}.log").unlink()
+        world.start(world.agents[0])
+        wait_for("the refusal of one that was started again", lambda: says_revoked(world, world.agents[0]))
+        assert not linked(world)
+        assert max(took) < WITHIN, took
+    finally:
+        world.close()
+    print(f"revocation: {count} live links cut, the last of each seen after {max(took):.2f} s at the most")
+
+
+if __name__ == "__main__":
+    main()
