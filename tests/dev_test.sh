@@ -44,7 +44,7 @@ run ./dev setup
 expect "setup tells each phase where nobody looks at a terminal" says "Fetching the package lists"
 expect "... download" says "Downloading"
 expect "... unpack" says "Unpacking and configuring"
-expect "... and no server that only benchmarks compare with" quiet_about "haproxy"
+expect "... and no server that only benchmarks compare with" quiet_about "stunnel4"
 run script -qec "./dev setup" /dev/null
 expect "on a terminal apt shows its own progress" says "apt-get install -y --no-install-recommends -o Dpkg::Progress-Fancy=1"
 
