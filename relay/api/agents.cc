@@ -54,6 +54,7 @@ Value agent_shape(const Services& services, const store::Agent& agent, const std
       .put("generation", agent.generation)
       .put("enrolled_at", agent.enrolled_at)
       .put("last_seen_at", agent.last_seen_at)
+      .put("certificate_expires_at", agent.certificate_expires_at)
       .put("link", link_shape(services.presence.link_of(agent.org, agent.id)))
       .done();
 }

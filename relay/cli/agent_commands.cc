@@ -12,7 +12,8 @@ const std::vector<Column> kAgentColumns{{"ID", "id"},
                                         {"STATUS", "status"},
                                         {"LINKED SINCE", "link.since"},
                                         {"SOFTWARE", "software"},
-                                        {"LAST SEEN", "last_seen_at"}};
+                                        {"LAST SEEN", "last_seen_at"},
+                                        {"CERTIFICATE EXPIRES", "certificate_expires_at"}};
 const std::vector<Column> kLinkColumns{
     {"LINK FROM", "peer"}, {"SINCE", "since"},     {"ROUND TRIP MS", "round_trip_ms"},
     {"JOBS", "jobs"},      {"TUNNELS", "tunnels"}, {"DRAINING", "draining"}};

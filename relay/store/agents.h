@@ -23,6 +23,8 @@ struct Agent {
   std::uint32_t generation = 1;  // newest certificate generation that has been used on a link
   WallTime enrolled_at;
   std::optional<WallTime> last_seen_at;
+  // Of the certificate with that generation; read only. Nothing: it has none on file.
+  std::optional<WallTime> certificate_expires_at = {};
 };
 
 struct AgentFilter {

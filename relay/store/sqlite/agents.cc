@@ -23,7 +23,7 @@ Result<Page<Agent>> list_agents(Database& db, const OrgId& org, const AgentFilte
 }
 
 Result<Agent> confirm(Database& db, const OrgId& org, const AgentId& id, std::uint32_t generation) {
-  SP_TRY(Agent agent, find_agent(db, org, id));
+  SP_TRY(const Agent agent, find_agent(db, org, id));
   if (agent.status == AgentStatus::revoked) return fail(Errc::forbidden, "the agent is revoked");
   if (generation < agent.generation) {
     return fail(Errc::conflict,
@@ -33,8 +33,7 @@ Result<Agent> confirm(Database& db, const OrgId& org, const AgentId& id, std::ui
   }
   if (generation == agent.generation) return agent;
   SP_CHECK(db.run("update agents set generation = ? where org = ? and id = ?", generation, org, id));
-  agent.generation = generation;
-  return agent;
+  return find_agent(db, org, id);
 }
 
 Result<void> expect_state(const Agent& agent, const std::optional<AgentState>& expected) {
@@ -164,7 +163,8 @@ Agent read_agent(Row row) {
           .status = row.text() == "active" ? AgentStatus::active : AgentStatus::revoked,
           .generation = row.u32(),
           .enrolled_at = row.time(),
-          .last_seen_at = row.maybe_time()};
+          .last_seen_at = row.maybe_time(),
+          .certificate_expires_at = row.maybe_time()};
 }
 
 Result<void> insert_agent(Database& db, const Agent& agent) {

@@ -22,7 +22,9 @@ Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& to
 Result<void> expect_group(Database& db, const OrgId& org, const GroupId& group);
 
 inline constexpr std::string_view kAgentColumns =
-    "id, org, group_id, name, hostname, software, status, generation, enrolled_at, last_seen_at";
+    "id, org, group_id, name, hostname, software, status, generation, enrolled_at, last_seen_at, "
+    "(select c.not_after from certificates c where c.org = agents.org and c.agent = agents.id "
+    "and c.generation = agents.generation)";
 Agent read_agent(Row row);
 Result<void> insert_agent(Database& db, const Agent& agent);
 

@@ -50,6 +50,24 @@ STORE_TEST_CASE("agents: an older certificate generation is an old copy", "[stor
   CHECK(refusal(revoked) == Errc::forbidden);
 }
 
+STORE_TEST_CASE("agents: their certificate's end is that of the newest one that was used", "[store][agents]") {
+  auto& stores = world.stores;
+  const auto& [org, agent] = std::tie(world.ours.org, world.ours.agent);
+  auto found = must(co_await stores.agents.find(org, agent));
+  CHECK_FALSE(found.certificate_expires_at);
+  for (const int end : {1'000, 2'000}) {
+    must(co_await stores.certificates.add(org, agent, {store::Serial(std::to_string(end)), at_ms(1), at_ms(end)}));
+  }
+  found = must(co_await stores.agents.find(org, agent));
+  CHECK(found.certificate_expires_at == at_ms(1'000));
+  auto confirmed = must(co_await stores.agents.confirm_generation(org, agent, 2));
+  CHECK(confirmed.certificate_expires_at == at_ms(2'000));
+  const auto page = must(co_await stores.agents.list(org, {}, {}));
+  CHECK(page.items.at(0).certificate_expires_at == at_ms(2'000));
+  auto foreign = must(co_await stores.agents.find(world.theirs.org, world.theirs.agent));
+  CHECK_FALSE(foreign.certificate_expires_at);
+}
+
 STORE_TEST_CASE("agents: the journal they are known by is changed by compare-and-set", "[store][agents]") {
   using store::JournalMark;
   auto& agents = world.stores.agents;
