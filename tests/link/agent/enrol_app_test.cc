@@ -120,37 +120,29 @@ TEST_CASE("an agent that is there gets a new certificate and stays who it is, wh
 }
 
 TEST_CASE("an enrolment of an agent that is there, and may have cost it its old certificate, says so", "[link]") {
-  const SystemClock clock;
-  const Pki pki(clock);
-  RelayThread relay(pki, clock);
-  const TempDir dir;
-  policy::Config config;
-  config.agent.state_dir = dir.path("state");
-  config.agent.proxy.mode = policy::ProxyConfig::Mode::direct;
-  const auto text = relay.on_loop([](TestRelay& there) {
-    there.reads_who_asks = true;
-    return there.enrolment_string(1h);
-  });
-  REQUIRE(app::enrol_agent(config, text, clock));
-  const auto first = must(identity_in(dir));
+  Scene scene;
+  scene.relay.on_loop([](TestRelay& there) { there.reads_who_asks = true; });
+  REQUIRE(scene.enrol());
+  const auto first = must(scene.identity());
 
   const std::string half{0, 0, 0, 0, 1, 0, 4, 0}, wrong("\0\0\0\0\1\0\0\3\xff\xff\xff", 11);
   for (const auto& said : {half, wrong}) {
-    relay.on_loop([&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
-    const auto lost = app::enrol_agent(config, text, clock);
+    scene.relay.on_loop(
+        [&](TestRelay& there) { there.enrol_garbage.assign(as_bytes(said).begin(), as_bytes(said).end()); });
+    const auto lost = scene.enrol();
     REQUIRE_FALSE(lost);
     CHECK_THAT(lost.error().message,
                Catch::Contains("ended the old one") && Catch::Contains("sallyport agent reenrol"));
   }
-  relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
-  const auto unkept = on(PoorFileSystem{.rename = EROFS}, [&] { return app::enrol_agent(config, text, clock); });
+  scene.relay.on_loop([](TestRelay& there) { there.enrol_garbage.clear(); });
+  const auto unkept = on(PoorFileSystem{.rename = EROFS}, [&] { return scene.enrol(); });
   REQUIRE_FALSE(unkept);
   CHECK_THAT(unkept.error().message,
              Catch::Contains("ended the old one") && Catch::Contains("sallyport agent reenrol"));
-  CHECK(must(identity_in(dir)).chain == first.chain);
+  CHECK(must(scene.identity()).chain == first.chain);
 
-  relay.on_loop([](TestRelay& there) { there.enrol_error = "used"; });
-  const auto refused = app::enrol_agent(config, text, clock);
+  scene.relay.on_loop([](TestRelay& there) { there.enrol_error = "used"; });
+  const auto refused = scene.enrol();
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().message, !Catch::Contains("ended the old one"));
 }
