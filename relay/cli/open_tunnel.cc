@@ -128,11 +128,12 @@ void OpenTunnel::finish() {
   work_.spawn("parting", part());
 }
 
-// A session that is away does not come back for those who have gone.
+// The first session is still waited for; one that is away does not come back for those who have gone.
 awaitable<void> OpenTunnel::part() {
   const auto until = std::chrono::steady_clock::now() + times_.parting;
   take_waiting();
-  while (open_ > 0 && session_ != nullptr && std::chrono::steady_clock::now() < until) {
+  const auto may_carry = [this] { return session_ != nullptr || !was_linked_; };
+  while (open_ > 0 && may_carry() && std::chrono::steady_clock::now() < until) {
     carried_.clear();
     co_await carried_.wait_until(until);
   }
@@ -211,6 +212,7 @@ awaitable<Result<void>> OpenTunnel::hold(std::unique_ptr<ByteStream> stream) {
 
 awaitable<void> OpenTunnel::serve(link::Session& session) {
   session_ = &session;
+  was_linked_ = true;
   linked_.set();
   co_return;
 }

@@ -87,6 +87,7 @@ class OpenTunnel final : public link::SessionOwner {
   std::atomic<bool> stopping_ = false;
   boost::asio::ip::tcp::acceptor acceptor_;
   link::Session* session_ = nullptr;  // while it takes channels
+  bool was_linked_ = false;           // a session has taken some
   Event linked_;
   Event carried_;  // a connection has ended
   Event over_;

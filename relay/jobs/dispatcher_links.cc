@@ -30,13 +30,15 @@ void Dispatcher::ready(AgentLink& link, std::uint32_t slots) {
 }
 
 // An agent that cannot take what its credit promised, because its disk is full for one, is asked again ever more
-// rarely.
+// rarely. What was on its way to it meanwhile says nothing new.
 void Dispatcher::pause(const AgentId& agent) {
   auto* l = roster_.find(agent);
   if (l == nullptr) return;
   roster_.set_slots(*l, 0);
+  const auto now = parts_.clock.steady();
+  if (l->resumes > now) return;
   l->pause = std::clamp<std::chrono::seconds>(l->pause * 2, kFirstPause, kLongestPause);
-  l->resumes = parts_.clock.steady() + l->pause;
+  l->resumes = now + l->pause;
 }
 
 store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {

@@ -126,7 +126,7 @@ class Proxied(World):
         """A fresh agent with a fresh log, with that configuration and that environment."""
         if "agent" in self.processes:
             self.kill("agent")
-            wait_for("the end of the link", lambda: not any(agent["link"] for agent in self.call("GET", "/v1/agents")[1]["items"]))
+        wait_for("the end of the link", lambda: not any(agent["link"] for agent in self.call("GET", "/v1/agents")[1]["items"]))
         self.configure(proxy)
         (self.dir / "agent.log").unlink(missing_ok=True)
         before, self.env = self.env, {**{k: v for k, v in self.env.items() if k.lower() not in ("no_proxy", "https_proxy", "all_proxy")}, **environment}
@@ -161,7 +161,8 @@ def good_logins(world, squid):
         so_far = len(squid.tunnels())
         world.restart_agent(proxy, **environment)
         wait_linked(world)
-        assert [event["way"] for event in log_events(world, "agent") if event["event"] == "link.way"] == ["direct"]
+        ways = [event["way"] for event in log_events(world, "agent") if event["event"] == "link.way"]
+        assert ways == ["direct"], (world.dir / "agent.log").read_text()
         if proxy is configured and not environment:
             report = world.ask_doctor("good", f"through the HTTP proxy 127.0.0.1:{squid.port} (agent.yaml, with a login)")
             assert report["healthy"] and PASSWORD not in json.dumps(report), report

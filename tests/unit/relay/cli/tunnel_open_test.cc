@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Takes one connection, leaves it open, and takes the right away once the program has gone.
+// Takes one connection, leaves it open, and takes the right away once the program has gone. A late one greets then.
 struct Revoker {
   explicit Revoker(std::string pid_file) : pid_file_(std::move(pid_file)) {
     owner_.work = [this](link::Session& session) { return revoke(session); };
@@ -27,9 +27,12 @@ struct Revoker {
   asio::awaitable<void> hold(std::unique_ptr<ByteStream> stream) {
     auto options = patient_options(mux::Side::relay);
     options.serves = {std::string(tunnel::kConnectionService)};
+    while (late && !program_has_gone()) co_await sleep_for(std::chrono::milliseconds(1));
     link::Session session(co_await asio::this_coro::executor, std::move(stream), std::move(options), owner_, clock_);
     co_await session.run();
   }
+
+  bool late = false;
 
  private:
   asio::awaitable<void> revoke(link::Session& session) {
@@ -95,7 +98,9 @@ TEST_CASE("the exit code of a program that had a tunnel is the program's, or a s
 }
 
 TEST_CASE("a tunnel that is refused after its program has ended leaves the program's exit code", "[cli][tunnels]") {
-  const Site site;
+  Site site;
+  site.revoker.late = GENERATE(false, true);
+  INFO("the relay greets when the program has gone: " << site.revoker.late);
   const auto script = "echo $$ > " + site.folder.path("pid") + "; exec 3<>/dev/tcp/{host}/{port}; exit 7";
   const auto ran = site.run({"bash", "-c", script});
   CHECK(ran.code == 7);

@@ -341,6 +341,25 @@ JOBS_TEST_CASE("a busy agent is asked again ever more rarely, until it takes som
   CHECK(link->got<Dispatch>().size() == asked + 1);
 }
 
+JOBS_TEST_CASE("dispatches that find an agent busy at one time are one pause", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  for (int i = 0; i < 8; ++i) co_await world.queue(ours);
+  auto link = world.link(ours);
+  world.connect(*link, 8);
+  world.run();
+  co_await world.rounds();
+  const auto sent = link->got<Dispatch>();
+  REQUIRE(sent.size() == 8);
+  for (const auto& one : sent)
+    co_await world.dispatcher.answered(*link, {one.lease.job, one.lease.epoch, false, "busy", "no slot is free"});
+  world.dispatcher.ready(*link, 8);
+  co_await world.rounds();
+  CHECK(link->got<Dispatch>().size() == 8);
+  world.clock.advance(1s);
+  co_await world.rounds();
+  CHECK(link->got<Dispatch>().size() == 16);
+}
+
 JOBS_TEST_CASE("a job that cannot be sent ends with the reason and returns the credit", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   const auto job = co_await world.queue(ours);
