@@ -42,6 +42,7 @@ void Roster::set_slots(Linked& linked, std::uint32_t slots) {
 
 void Roster::leave_group(Linked& linked) {
   const auto at = groups_.find(linked.group);
+  if (at == groups_.end()) return;
   at->second.erase(&linked);
   if (at->second.empty()) groups_.erase(at);
 }

@@ -28,7 +28,10 @@ class Alarm {
       ring();
     });
   }
-  void drop() { timer_.reset(); }
+  void drop() {
+    rings_at_ = SteadyTime::max();
+    timer_.reset();
+  }
 
  private:
   SteadyTime rings_at_ = SteadyTime::max();

@@ -44,7 +44,16 @@ class Join final : public Carriage, public std::enable_shared_from_this<Join> {
 
   void begin();
   void stop() override { end(SpliceEnd::stopped, "it was stopped on this side"); }
-  void fail(std::string why) { end(SpliceEnd::failed, std::move(why)); }
+  // A fault ends this connection, and no other.
+  template <class Act>
+  auto fenced(Act act) -> decltype(act()) {
+    try {
+      return act();
+    } catch (const std::exception& fault) {
+      end(SpliceEnd::failed, fault.what());
+    }
+    return decltype(act())();
+  }
 
  private:
   // One direction: from whom, to whom, and how far it is. Hears what the channel says that it comes from.
@@ -52,10 +61,18 @@ class Join final : public Carriage, public std::enable_shared_from_this<Join> {
     Way(Join& of, Way& other, link::Channel& source, link::Channel& sink, std::uint64_t& count, SpliceEnd loss)
         : join(of), back(other), from(source), to(sink), moved(count), lost(loss), pace(of.limits_.bytes_per_second) {}
 
-    std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override { return join.take(*this, bytes); }
-    void on_readable() override { join.move(*this); }
-    void on_writable() override { join.move(back); }
-    void on_broken() override { join.broke(*this); }
+    std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override {
+      return join.fenced([&] { return join.take(*this, bytes); });
+    }
+    void on_readable() override {
+      join.fenced([&] { join.move(*this); });
+    }
+    void on_writable() override {
+      join.fenced([&] { join.move(back); });
+    }
+    void on_broken() override {
+      join.fenced([&] { join.broke(*this); });
+    }
 
     Join& join;
     Way& back;
@@ -84,9 +101,9 @@ class Join final : public Carriage, public std::enable_shared_from_this<Join> {
   void close_channels();
 
   SteadyTime idle_until() const { return limits_.idle.count() == 0 ? SteadyTime::max() : last_byte_ + limits_.idle; }
-  SteadyTime next_look() const;
-  void look_in_time();
-  void look_at_time();
+  SteadyTime next_look(SteadyTime now) const;
+  void look_in_time(SteadyTime now);
+  void look_at_time(SteadyTime now);
 
   asio::any_io_executor executor_;
   const SpliceLimits limits_;
@@ -104,7 +121,7 @@ void Join::begin() {
     if (way->from.broken()) broke(*way);
     move(*way);
   }
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 void Join::move(Way& way) {
@@ -156,7 +173,7 @@ bool Join::holds(Way& way, std::size_t count) {
   if (!way.pace.limits()) return false;
   way.held_until = way.pace.spend(count, last_byte_);
   if (way.held_until <= last_byte_) return false;
-  look_in_time();
+  look_in_time(last_byte_);
   return true;
 }
 
@@ -164,7 +181,7 @@ void Join::go_on_later(Way& way) {
   way.posted = true;
   asio::post(executor_, [self = shared_from_this(), &way] {
     way.posted = false;
-    self->move(way);
+    self->fenced([&] { self->move(way); });
   });
 }
 
@@ -174,7 +191,7 @@ void Join::broke(Way& way) {
   if (way.over) return failed(way, way.from.broken().value_or(Error{}));
   way.last_until = std::min(way.last_until, steady_now() + kLastBytes);
   move(way);
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 void Join::failed(const Way& way, const Error& why) {
@@ -189,9 +206,9 @@ void Join::ended(Way& way) {
   if (const auto why = way.from.broken()) failed(way, *why);  // it had to come after these bytes
 }
 
-SteadyTime Join::next_look() const {
+// Whatever is not over by `now`: what is, has been looked at.
+SteadyTime Join::next_look(SteadyTime now) const {
   if (over_) return SteadyTime::max();
-  const auto now = steady_now();
   auto at = idle_until();
   for (const auto* way : {&in_, &out_}) {
     at = std::min(at, way->last_until);
@@ -201,15 +218,17 @@ SteadyTime Join::next_look() const {
 }
 
 // Sees to it that look_at_time() is called when there is something to look at.
-void Join::look_in_time() {
-  alarm_.set(executor_, next_look(), [self = shared_from_this()] {
-    self->look_at_time();
-    self->look_in_time();
+void Join::look_in_time(SteadyTime now) {
+  alarm_.set(executor_, next_look(now), [self = shared_from_this()] {
+    self->fenced([&] {
+      const auto at = steady_now();
+      self->look_at_time(at);
+      self->look_in_time(at);
+    });
   });
 }
 
-void Join::look_at_time() {
-  const auto now = steady_now();
+void Join::look_at_time(SteadyTime now) {
   if (now >= idle_until()) return end(SpliceEnd::idle, fmt::format("no byte for {}", format_duration(limits_.idle)));
   for (auto* way : {&in_, &out_}) {
     if (now >= way->last_until) return failed(*way, way->from.broken().value_or(Error{}));
@@ -247,11 +266,7 @@ void Join::close_channels() {
 std::shared_ptr<Carriage> begin_join(const asio::any_io_executor& executor, link::Channel& client,
                                      link::Channel& target, Flow& flow, SpliceLimits limits, OnSpliceEnd on_end) {
   auto join = std::make_shared<Join>(executor, client, target, flow, limits, std::move(on_end));
-  try {
-    join->begin();
-  } catch (const std::exception& fault) {
-    join->fail(fault.what());
-  }
+  join->fenced([&] { join->begin(); });
   return join;
 }
 

@@ -70,7 +70,16 @@ class Splice final : public Carriage, private link::ChannelWatcher, public std::
 
   void begin();
   void stop() override;
-  void fail(std::string why) { end(SpliceEnd::failed, std::move(why)); }
+  // A fault ends this connection, and no other.
+  template <class Act>
+  auto fenced(Act act) -> decltype(act()) {
+    try {
+      return act();
+    } catch (const std::exception& fault) {
+      end(SpliceEnd::failed, fault.what());
+    }
+    return decltype(act())();
+  }
 
  private:
   struct Direction {
@@ -81,13 +90,21 @@ class Splice final : public Carriage, private link::ChannelWatcher, public std::
     bool waiting = false;  // for the socket
   };
 
-  std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override { return take(bytes, 0); }
-  std::size_t on_last_bytes(std::span<const std::span<const std::byte>> bytes) override {
-    return take(bytes, more_follows());
+  std::size_t on_bytes(std::span<const std::span<const std::byte>> bytes) override {
+    return fenced([&] { return take(bytes, 0); });
   }
-  void on_readable() override { move_out(); }
-  void on_writable() override { move_in(); }
-  void on_broken() override;
+  std::size_t on_last_bytes(std::span<const std::span<const std::byte>> bytes) override {
+    return fenced([&] { return take(bytes, more_follows()); });
+  }
+  void on_readable() override {
+    fenced([&] { move_out(); });
+  }
+  void on_writable() override {
+    fenced([&] { move_in(); });
+  }
+  void on_broken() override {
+    fenced([&] { broke(); });
+  }
 
   void move_in();   // socket to channel
   void move_out();  // channel to socket
@@ -99,6 +116,7 @@ class Splice final : public Carriage, private link::ChannelWatcher, public std::
   void wait_for(Direction& direction, tcp::socket::wait_type what, void (Splice::*move)());
   void watch_for_reset();
   void look_for_reset();
+  void broke();  // the channel
 
   void socket_input_ended(error_code why);
   void socket_failed(error_code why);
@@ -110,9 +128,9 @@ class Splice final : public Carriage, private link::ChannelWatcher, public std::
   void close();
 
   SteadyTime idle_until() const;
-  SteadyTime next_look() const;
-  void look_in_time();
-  void look_at_time();
+  SteadyTime next_look(SteadyTime now) const;
+  void look_in_time(SteadyTime now);
+  void look_at_time(SteadyTime now);
 
   tcp::socket& socket_;
   link::Channel& channel_;
@@ -137,10 +155,10 @@ void Splice::begin() {
   socket_.non_blocking(true, bad);
   if (bad) return end(SpliceEnd::socket_broken, bad.message());
   channel_.watch(this);
-  if (channel_.broken()) on_broken();
+  if (channel_.broken()) broke();
   move_out();
   move_in();
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 void Splice::stop() {
@@ -221,7 +239,7 @@ bool Splice::holds(Direction& direction, std::size_t moved) {
   if (!direction.pace.limits()) return false;
   direction.held_until = direction.pace.spend(moved, last_byte_);
   if (direction.held_until <= last_byte_) return false;
-  look_in_time();
+  look_in_time(last_byte_);
   return true;
 }
 
@@ -229,7 +247,7 @@ void Splice::go_on_later(Direction& direction, void (Splice::*move)()) {
   direction.posted = true;
   asio::post(socket_.get_executor(), [self = shared_from_this(), &direction, move] {
     direction.posted = false;
-    (*self.*move)();
+    self->fenced([&] { (*self.*move)(); });
   });
 }
 
@@ -237,7 +255,7 @@ void Splice::wait_for(Direction& direction, tcp::socket::wait_type what, void (S
   direction.waiting = true;
   socket_.async_wait(what, [self = shared_from_this(), &direction, move](error_code) {
     direction.waiting = false;
-    (*self.*move)();
+    self->fenced([&] { (*self.*move)(); });
   });
 }
 
@@ -247,7 +265,7 @@ void Splice::watch_for_reset() {
   watching_ = true;
   socket_.async_wait(tcp::socket::wait_error, [self = shared_from_this()](error_code) {
     self->watching_ = false;
-    self->look_for_reset();
+    self->fenced([&] { self->look_for_reset(); });
   });
 }
 
@@ -261,15 +279,15 @@ void Splice::look_for_reset() {
   if (out_.over) return;  // both sides have closed: what is left, move_in() reads
   watching_ = true;
   urgent_until_ = steady_now() + kUrgent;
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 SteadyTime Splice::idle_until() const {
   return limits_.idle.count() == 0 ? SteadyTime::max() : last_byte_ + limits_.idle;
 }
 
-SteadyTime Splice::next_look() const {
-  const auto now = steady_now();
+// Whatever is not over by `now`: what is, has been looked at.
+SteadyTime Splice::next_look(SteadyTime now) const {
   if (over_) return now + kLook;
   auto at = std::min({idle_until(), urgent_until_, socket_until_, channel_until_});
   for (const auto* direction : {&in_, &out_}) {
@@ -279,17 +297,19 @@ SteadyTime Splice::next_look() const {
 }
 
 // Sees to it that look_at_time() is called when there is something to look at.
-void Splice::look_in_time() {
+void Splice::look_in_time(SteadyTime now) {
   if (closed_) return;
-  alarm_.set(socket_.get_executor(), next_look(), [self = shared_from_this()] {
+  alarm_.set(socket_.get_executor(), next_look(now), [self = shared_from_this()] {
     if (self->closed_) return;
-    self->look_at_time();
-    self->look_in_time();
+    self->fenced([&] {
+      const auto at = steady_now();
+      self->look_at_time(at);
+      self->look_in_time(at);
+    });
   });
 }
 
-void Splice::look_at_time() {
-  const auto now = steady_now();
+void Splice::look_at_time(SteadyTime now) {
   if (over_) {
     if (has_arrived()) close();
     return;
@@ -307,12 +327,12 @@ void Splice::look_at_time() {
   move_out();
 }
 
-void Splice::on_broken() {
+void Splice::broke() {
   if (over_) return;
   channel_until_ = std::min(channel_until_, steady_now() + kLastBytes);
   if (out_.over) return channel_failed(channel_.broken().value_or(Error{}));
   move_out();
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 void Splice::socket_input_ended(error_code why) {
@@ -329,7 +349,7 @@ void Splice::socket_failed(error_code why) {
   if (!socket_error_) socket_error_ = why;
   socket_until_ = std::min(socket_until_, steady_now() + kLastBytes);
   if (in_.over) return end(SpliceEnd::socket_broken, socket_error_.message());
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 void Splice::channel_output_ended() {
@@ -357,7 +377,7 @@ void Splice::end(SpliceEnd why, std::string detail, std::optional<mux::ResetCode
   if (why != SpliceEnd::channel_broken || socket_error_) return close();
   channel_until_ = std::min(channel_until_, steady_now() + kLastBytes);
   if (has_arrived()) return close();
-  look_in_time();
+  look_in_time(steady_now());
 }
 
 // What a reset of the socket discards has not arrived.
@@ -414,11 +434,7 @@ Result<void> prepare(tcp::acceptor& listener) { return prepare_any(listener); }
 std::shared_ptr<Carriage> begin_splice(tcp::socket& socket, link::Channel& channel, Flow& flow, SpliceLimits limits,
                                        OnSpliceEnd on_end) {
   auto splice = std::make_shared<Splice>(socket, channel, flow, limits, std::move(on_end));
-  try {
-    splice->begin();
-  } catch (const std::exception& fault) {
-    splice->fail(fault.what());
-  }
+  splice->fenced([&] { splice->begin(); });
   return splice;
 }
 
