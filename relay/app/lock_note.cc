@@ -1,10 +1,10 @@
 #include "relay/app/lock_note.h"
 
+#include "relay/app/decimal.h"
+
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
-#include <system_error>
 
 namespace sallyport::app {
 namespace {
@@ -24,12 +24,6 @@ std::optional<std::array<std::string_view, kFields>> fields_of(std::string_view 
   return line.empty() ? std::optional(fields) : std::nullopt;
 }
 
-template <class Number>
-bool read(std::string_view text, Number& number) {
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return problem == std::errc() && end == text.data() + text.size();
-}
-
 }  // namespace
 
 std::string to_text(const LockNote& note) {
@@ -44,8 +38,13 @@ std::optional<LockNote> parse_lock_note(std::string_view text) {
   const auto& [number, started, number_space, boot, reload] = *fields;
   LockNote note{{.boot = std::string(boot)}, reload == kOffered ? Reload::offered : Reload::not_offered};
   auto& holder = note.holder;
+  const auto take = []<class Number>(std::string_view text, Number& into) {
+    const auto value = parse_decimal<Number>(text);
+    into = value.value_or(Number{});
+    return value.has_value();
+  };
   const bool numbers =
-      read(number, holder.number) && read(started, holder.started) && read(number_space, holder.number_space);
+      take(number, holder.number) && take(started, holder.started) && take(number_space, holder.number_space);
   const bool whole = numbers && holder.number > 0 && (reload == kOffered || reload == kNotOffered);
   return whole ? std::optional(note) : std::nullopt;
 }

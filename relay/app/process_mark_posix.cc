@@ -1,15 +1,15 @@
 #include "relay/app/process_mark.h"
 
+#include "relay/app/decimal.h"
+
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
 #include <fstream>
 #include <iterator>
 #include <string_view>
-#include <system_error>
 
 namespace sallyport::app {
 namespace {
@@ -21,13 +21,6 @@ std::string content_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-template <class Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number number{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return problem == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
 struct Stat {
   pid_t number;
   std::uint64_t started;
@@ -36,7 +29,7 @@ struct Stat {
 // The name may hold blanks and parentheses itself.
 std::optional<Stat> stat_of(const std::string& process) {
   const auto text = content_of("/proc/" + process + "/stat");
-  const auto number = number_in<pid_t>(std::string_view(text).substr(0, text.find(' ')));
+  const auto number = parse_decimal<pid_t>(std::string_view(text).substr(0, text.find(' ')));
   const auto name_ends = text.rfind(')');
   if (!number || name_ends == std::string::npos) return std::nullopt;
   auto rest = std::string_view(text).substr(name_ends + 1);
@@ -45,7 +38,7 @@ std::optional<Stat> stat_of(const std::string& process) {
     if (at == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(at + 1);
   }
-  const auto started = number_in<std::uint64_t>(rest.substr(0, rest.find(' ')));
+  const auto started = parse_decimal<std::uint64_t>(rest.substr(0, rest.find(' ')));
   return started ? std::optional(Stat{*number, *started}) : std::nullopt;
 }
 

@@ -198,11 +198,17 @@ void tell_ready(const Ground& on) {
                               {"tunnel_listeners", tunnels.listeners}});
 }
 
+// As before the relay waited for it (main): who is told to look again meanwhile must not be ended by that.
+struct DeafAgain {
+  ~DeafAgain() { std::signal(SIGHUP, SIG_IGN); }
+};
+
 asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto& log = on.log;
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   // Before the first look: whatever is changed after it is looked at again.
+  const DeafAgain to_hang_ups;
   asio::signal_set changed(co_await asio::this_coro::executor, SIGHUP);
   const auto next_upkeep = co_await graph.upkeep.check();
   SP_CO_CHECK(co_await graph.revocations.load());

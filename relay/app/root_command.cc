@@ -29,7 +29,8 @@ class Beside {
   std::string tell() const {
     if (lock_) return "No relay runs here; the next one takes it into use as it starts.\n";
     if (!relay_ || relay_->reload != Reload::offered)
-      return "What runs here does not say that it understands SIGHUP, so it was not told: restart it.\n";
+      return "What runs here does not say that it understands SIGHUP, so it was not told: if it is a relay, restart "
+             "it.\n";
     if (hang_up(relay_->holder)) return fmt::format("The relay (process {}) was told.\n", relay_->holder.number);
     return "The relay that runs here could not be told: send it SIGHUP, or restart it.\n";
   }

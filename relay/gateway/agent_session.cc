@@ -216,7 +216,10 @@ void AgentSession::lead_to_root() {
 }
 
 asio::awaitable<void> AgentSession::ask_for_renewal() {
-  if (!co_await services_.renewals.leads_to_root(identity_)) co_return;
+  const auto leads = co_await services_.renewals.leads_to_root(identity_);
+  if (!leads)
+    services_.log.warn("agent.not_led_to_root", {{"agent", who_.agent.value}, {"message", leads.error().message}});
+  if (!leads || !*leads) co_return;
   v1::Control control;
   control.mutable_renew_now();
   (void)session_.send_control(control);

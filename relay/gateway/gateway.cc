@@ -37,7 +37,7 @@ constexpr std::size_t kPeople = 1'024;
 constexpr std::size_t kPeoplePart = 4;
 
 constexpr int kLooksAtSightings = 30;  // within the time in which each is due once
-constexpr auto kStops = "the relay stops";
+constexpr std::string_view kStops = "the relay stops";
 constexpr std::string_view kFull = "full";  // why an agent is refused: it has no place
 
 std::string_view reason_of(Errc why_no_turn) {
@@ -149,7 +149,7 @@ asio::awaitable<void> Gateway::run() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   stopping_ = true;
-  for (auto* session : sessions_) session->go_away(kStops, limits_.drain);
+  for (auto* session : sessions_) session->go_away(std::string(kStops), limits_.drain);
   const auto deadline = std::chrono::steady_clock::now() + limits_.drain;
   while (!sessions_.empty() && std::chrono::steady_clock::now() < deadline) {
     asio::steady_timer tick(executor_, std::chrono::milliseconds(20));
@@ -302,7 +302,7 @@ asio::awaitable<void> Gateway::serve_link(std::unique_ptr<tls::SecureStream> str
   co_await asio::this_coro::throw_if_cancelled(false);
   AgentSession session(executor_, std::move(stream), std::move(address), parts_.sessions, limits_.session);
   const Entry entry(*this, session);
-  if (stopping_) session.go_away(kStops, {});
+  if (stopping_) session.go_away(std::string(kStops), {});
   co_await session.run();
 }
 

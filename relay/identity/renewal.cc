@@ -23,10 +23,9 @@ bool may_trust(const tls::PeerIdentity& peer, const std::vector<store::Certifica
 
 }  // namespace
 
-awaitable<bool> Renewals::leads_to_root(tls::PeerIdentity peer) {
+awaitable<Result<bool>> Renewals::leads_to_root(tls::PeerIdentity peer) {
   if (peer.root == authority_.root().key_pin()) co_return false;
-  const auto signs = co_await authority_.signs_for_present_root(peer.id.org);
-  co_return signs && *signs;
+  co_return co_await authority_.signs_for_present_root(peer.id.org);
 }
 
 // An agent takes a new root from nobody but the one it trusts.

@@ -25,7 +25,7 @@ class Renewals {
   boost::asio::awaitable<Result<IssuedCertificate>> renew(tls::PeerIdentity peer, Bytes csr_der);
   // Whether a renewal now leads the agent to the present root, of which its certificate is not. While the
   // organisation's issuing CA cannot follow, for the root's key is offline, one would only be one certificate more.
-  boost::asio::awaitable<bool> leads_to_root(tls::PeerIdentity peer);
+  boost::asio::awaitable<Result<bool>> leads_to_root(tls::PeerIdentity peer);
 
  private:
   boost::asio::awaitable<Result<IssuedCertificate>> issue(tls::PeerIdentity peer, Bytes csr_der);

@@ -74,6 +74,7 @@ Result<Agent> enrol_again(Database& db, const Redemption& redemption) {
   SP_CHECK(db.run("update agents set generation = ?, hostname = ?, software = ? where org = ? and id = ?",
                   agent.generation, agent.hostname, agent.software, org, agent.id));
   SP_CHECK(certify(db, redemption, agent.generation));
+  agent.certificate_expires_at = certificate.not_after;
   return agent;
 }
 
@@ -87,6 +88,7 @@ Result<Agent> enrol_new(Database& db, const Redemption& redemption, const Enrolm
               .enrolled_at = redemption.now};
   SP_CHECK(insert_agent(db, agent));
   SP_CHECK(certify(db, redemption, 1));
+  agent.certificate_expires_at = redemption.certificate.not_after;
   return agent;
 }
 

@@ -242,7 +242,7 @@ ASYNC_TEST_CASE("a relay that stops tells its agents", "[link]") {
 
 // Without that it would be linked to a relay that is ending, until that cuts it off.
 ASYNC_TEST_CASE("who ends its handshake while the relay stops is told to come again", "[link]") {
-  GatewayRig rig(co_await asio::this_coro::executor, {.drain = 60s});
+  GatewayRig rig(co_await asio::this_coro::executor, {.handshake = 60s, .drain = 60s});
   co_await rig.start();
   auto on_the_way = co_await rig.connect();
   const auto identity = co_await rig.enrolled(), late = co_await rig.enrolled();  // accepted after it

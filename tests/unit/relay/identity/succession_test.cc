@@ -107,13 +107,13 @@ ASYNC_TEST_CASE("without the new root's key the old issuing CAs go on, until it 
   const auto between = co_await world.enrol(ours, {});
   CHECK(between.root == old_root);
   const auto peer = world.peer_of(between);
-  bool leads = co_await world.renewals.leads_to_root(peer);
+  bool leads = must(co_await world.renewals.leads_to_root(peer));
   CHECK_FALSE(leads);
   CHECK_FALSE(between.predecessor);
   std::filesystem::rename(away, world.directory() / "root.key");
   co_await world.upkeep.check();
   CHECK(world.led == 1);
-  leads = co_await world.renewals.leads_to_root(peer);
+  leads = must(co_await world.renewals.leads_to_root(peer));
   CHECK(leads);
   const auto after = co_await world.enrol(ours, {});
   CHECK(after.root == world.deployment.root);
@@ -136,7 +136,7 @@ ASYNC_TEST_CASE("an agent's renewal leads it to the new root, and the census cou
   CHECK(world.census().named.size() == 2);
 
   const auto peer = world.peer_of(agents[0]);
-  bool leads = co_await world.renewals.leads_to_root(peer);
+  bool leads = must(co_await world.renewals.leads_to_root(peer));
   CHECK(leads);
   const auto renewed = co_await world.renew(peer);
   REQUIRE(renewed.succession);
@@ -147,7 +147,7 @@ ASYNC_TEST_CASE("an agent's renewal leads it to the new root, and the census cou
   CHECK(confirmed);
   CHECK(world.census().agents == 2);
   const auto moved = peer_with(renewed, world.deployment.root);
-  leads = co_await world.renewals.leads_to_root(moved);
+  leads = must(co_await world.renewals.leads_to_root(moved));
   CHECK_FALSE(leads);
   const auto again = co_await world.renew(moved);
   CHECK_FALSE(again.succession);

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <fstream>
 #include <vector>
 
 using namespace sallyport;
@@ -49,6 +50,12 @@ TEST_CASE("an IPv6 listener leaves the IPv4 port to others", "[tunnels]") {
 // Beyond the kernel's queue a client would have to knock again a second later.
 TEST_CASE("a burst of connections finds room while none has been taken yet", "[tunnels]") {
   constexpr std::size_t kBurst = 400;
+  std::size_t most = 0;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> most;
+  if (most < kBurst) {
+    WARN("not tested: the kernel lets nobody queue more than " << most);
+    return;
+  }
   boost::asio::io_context loop;
   const auto listener = listen_on(loop.get_executor(), {"127.0.0.1", 0});
   REQUIRE(listener);
