@@ -86,6 +86,15 @@ LiveLink* Links::for_tunnels(const OrgId& org, const AgentId& agent) const {
   return best;
 }
 
+std::size_t Links::places_left(const OrgId& org, const AgentId& agent) const {
+  const auto* links = find(org, agent);
+  std::size_t left = 0;
+  for (const auto* link : links == nullptr ? OfAgent() : *links) {
+    if (link->carries_tunnels()) left += kRoomForTunnels - std::min(kRoomForTunnels, link->facts().tunnels);
+  }
+  return left;
+}
+
 Result<link::Channel> Links::open(const OrgId& org, const AgentId& agent, std::string_view purpose) {
   auto* link = for_tunnels(org, agent);
   if (link == nullptr) return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or carries no tunnels");

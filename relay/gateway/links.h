@@ -48,6 +48,7 @@ class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
 
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override;
   bool is_linked(const OrgId& org, const AgentId& agent) const override;
+  std::size_t places_left(const OrgId& org, const AgentId& agent) const override;
   // On a link with room over which no bulk goes, which does not carry the agent's jobs, and which has the fewest
   // channels, in this order: a keystroke waits for no bulk while there is another link, and bulk that comes to an idle
   // agent does not stand in the way of what hands out work.

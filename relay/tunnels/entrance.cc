@@ -258,7 +258,7 @@ void Entrance::welcome(link::Channel channel, const Opener& opener) {
 void Entrance::take_in(std::unique_ptr<Client> client, Visitor visitor) {
   if (!parts_.accepting) return client->refuse({ConnectionEnd::relay_stopped, "the relay is stopping"});
   if (const auto why = refusal_of(visitor)) return turn_away(*client, std::move(visitor), *why);
-  auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent},
+  auto opened = parts_.placement.open({tunnel_.org, tunnel_.group, tunnel_.agent, tunnel_.id},
                                       tunnel::purpose_of(tunnel::kTunnelService, {tunnel_.host, tunnel_.port}));
   if (!opened) {
     const bool full = opened.error().code == Errc::exhausted;

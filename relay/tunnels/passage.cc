@@ -9,7 +9,7 @@ namespace sallyport::tunnels {
 void Passage::carry(std::unique_ptr<Client> client, Placement& placement, Placement::Opened by,
                     tunnel::SpliceLimits limits, std::move_only_function<void(Ending)> on_end) {
   client_ = std::move(client);
-  load_.emplace(placement, std::move(by.agent));
+  load_.emplace(placement, std::move(by.agent), begin_.tunnel);
   channel_.emplace(std::move(by.channel));
   client_->carry(*channel_, flow_, limits, [this, told = std::move(on_end)](const auto& outcome) mutable {
     const bool is_cut = outcome.end == tunnel::SpliceEnd::stopped && why_cut_;

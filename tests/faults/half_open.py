@@ -2,8 +2,8 @@
 """Five thousand connections that say nothing, or half a word, at each door of a relay that is at work: a tunnel's entrance, the agents' port and the web API's.
 
 half_open.py BIN [--plant-fault]
-At a tunnel's entrance as many as the tunnel may have are carried to its target and end by its idle limit; the others are refused. At the agents' port a third is silent, a third says half
-a ClientHello, and a third a whole one and nothing more. Meanwhile another tunnel's open connection answers and takes new ones, the agent's link stays, another agent links, the API
+At a tunnel's entrance as many as one tunnel may have on an agent with one link are carried to its target and end by its idle limit; the others are refused. At the agents' port a third is silent, a third says half
+a ClientHello, and a third a whole one and nothing more. Meanwhile another tunnel's open connection, through the same agent, answers and it takes new ones, the agent's link stays, another agent links, the API
 answers. Afterwards those at the entrance and the agents' port were closed by the relay, every connection to the tunnel is accounted for by its reason, the crowd's place is free again, and a
 second crowd costs no memory that the first had not.
 --plant-fault kills the agent while the crowd is there, and succeeds only if that is found. Exit code 77, and why, where so many files cannot be open.
@@ -26,7 +26,7 @@ from kill_loop import World, free_port, start_pair, tell  # noqa: E402
 from tunnels import EchoServer, cli, wait_for, wait_linked  # noqa: E402
 
 CROWD = 5000
-CARRIED = 900
+CARRIED = 875  # of the 1,000 places of the agent's link; a few fewer while others have theirs
 PER_ADDRESS = 125
 IDLE = 3  # seconds
 GONE_WITHIN = 60
@@ -179,17 +179,20 @@ def main():
         for agent in world.agents:
             with open(world.dir / agent / "policy.yaml", "a") as policy:
                 policy.write(f'tunnels:\n  - {{target: "127.0.0.1:{echo.port}"}}\n')
+            with open(world.dir / agent / "agent.yaml", "a") as settings:
+                settings.write("link: {count: 1}\n")
         world.env["ASAN_OPTIONS"] = "quarantine_size_mb=4"
         start_pair(world, started=("agent",))
         wait_linked(world)
         ports = {name: free_port() for name in ("crowded", "calm")}
-        for name, more in (("crowded", ("--connections", CARRIED, "--idle", f"{IDLE}s")), ("calm", ())):
+        for name, more in (("crowded", ("--connections", 1000, "--idle", f"{IDLE}s")), ("calm", ())):
             cli(world, "tunnel", "create", name, "--group", "dc1", "--target", f"127.0.0.1:{echo.port}", "--listen", f"127.0.0.1:{ports[name]}", *more)
         by = Bystanders(world, ports["calm"])
         entrance = at_an_entrance(world, by, ports["crowded"], planted)
         doors = at_the_other_doors(world, by)
         ends = accounted(world)
-        assert ends == {"idle": 2 * CARRIED, "too_many": 2 * (CROWD - CARRIED), "finished": 2}, ends
+        assert 2 * (CARRIED - 5) <= ends["idle"] <= 2 * CARRIED, ends
+        assert ends == {"idle": ends["idle"], "too_many": 2 * CROWD - ends["idle"], "finished": 2}, ends
     except (AssertionError, OSError) as fault:
         if planted:
             print(f"planted fault found: {fault!r}")

@@ -244,6 +244,19 @@ TEST_CASE("a connection of a tunnel goes where the jobs are not, and where there
   }
 }
 
+TEST_CASE("an agent has the places that its links have left which carry tunnels", "[gateway][links]") {
+  Links links;
+  FakeLive jobs(kOrg, 1, "1"), second(kOrg, 1, "2"), drains(kOrg, 1, "3");
+  second.place = 1, drains.place = 2;
+  drains.carries = false;
+  for (auto* live : {&jobs, &second, &drains}) REQUIRE_FALSE(links.enter(*live));
+  CHECK(links.places_left(kOrg, kAgent) == 2'000);
+  jobs.tunnels = 1'001, second.tunnels = 990;
+  CHECK(links.places_left(kOrg, kAgent) == 10);
+  CHECK(links.places_left(kOther, kAgent) == 0);
+  CHECK(links.places_left(kOrg, AgentId("agt_2")) == 0);
+}
+
 TEST_CASE("a revoked agent is cut from all its links", "[gateway][links]") {
   Links links;
   FakeLive first(kOrg, 1, "1"), second(kOrg, 1, "2");

@@ -187,6 +187,33 @@ ASYNC_TEST_CASE("more connections than there are places are closed at once", "[t
   co_await bench.finish();
 }
 
+ASYNC_TEST_CASE("a tunnel that fills its agent leaves places there for other tunnels", "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  bench.agents.places = 8;
+  const auto greedy = bench.tunnel();
+  const auto other = bench.tunnel();
+  REQUIRE(bench.carrier.put(greedy));
+  REQUIRE(bench.carrier.put(other));
+  std::list<tcp::socket> sockets;
+  for (int n = 0; n < 7; ++n) {
+    sockets.push_back(co_await bench.dial(greedy));
+    sockets.push_back(co_await bench.taken());
+  }
+  const bool away = co_await bench.turned_away(greedy);
+  CHECK(away);
+  const bool ended = co_await bench.ended("too_many");
+  REQUIRE(ended);
+  CHECK_THAT(bench.record("too_many").detail,
+             Catch::Contains("carries 7 connections of this tunnel, and what places it has left (1)"));
+  auto client = co_await bench.dial(other);
+  auto target = co_await bench.taken();
+  co_await send(client, "a word");
+  const auto text = co_await read_until(target, 6);
+  CHECK(text == "a word");
+  co_await bench.finish();
+}
+
 ASYNC_TEST_CASE("one organisation alone gets half of the places for connections", "[tunnels]") {
   auto limits = quick();
   limits.connections = 4;

@@ -14,6 +14,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+const TunnelId kTunnel("tun_1"), kOther("tun_2");
+
 // Three agents of one group on one session.
 struct ThreeAgents final : tunnels::AgentChannels {
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override {
@@ -28,6 +30,9 @@ struct ThreeAgents final : tunnels::AgentChannels {
     return org == kOrg && (std::ranges::find(names, agent) != names.end() || agent == elsewhere);
   }
 
+  std::size_t places_left(const OrgId&, const AgentId&) const override { return left; }
+
+  std::size_t left = 1'000;
   std::vector<AgentId> names{AgentId("agt_1"), AgentId("agt_2"), AgentId("agt_3")};
   AgentId elsewhere{"agt_4"};  // in another group
   std::map<AgentId, Errc> problems;
@@ -47,7 +52,7 @@ ASYNC_TEST_CASE("each connection goes to the agent that carries the fewest", "[t
   for (int n = 0; n < 9; ++n) {
     auto opened = placement.open({kOrg, kGroup}, "tunnel/1 forbidden:1");
     REQUIRE(opened);
-    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent));
+    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent, kTunnel));
   }
   for (const auto& agent : agents.names) CHECK(placement.carried_by(agent) == 3);
   loads.clear();
@@ -58,7 +63,7 @@ ASYNC_TEST_CASE("each connection goes to the agent that carries the fewest", "[t
     auto opened = placement.open({kOrg, kGroup, pinned}, "tunnel/1 forbidden:1");
     REQUIRE(opened);
     CHECK(opened->agent == pinned);
-    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent));
+    loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent, kTunnel));
   }
   loads.clear();
   co_await bench.finish();
@@ -95,5 +100,39 @@ ASYNC_TEST_CASE("when one agent cannot, the next one is asked; when none can, th
   CHECK(agents.tried.empty());
   opened = placement.open({OrgId("org_B"), kGroup}, "tunnel/1 forbidden:1");
   CHECK(opened.error().message.find("no agent of the group") != std::string::npos);
+  co_await bench.finish();
+}
+
+ASYNC_TEST_CASE("a tunnel has seven times as many connections on an agent as that has places left, at most",
+                "[tunnels]") {
+  TunnelBench bench(co_await asio::this_coro::executor);
+  co_await bench.start();
+  ThreeAgents agents;
+  agents.session = bench.link.relay.session.get();
+  agents.names.resize(1);
+  Placement placement(agents);
+  std::vector<std::unique_ptr<Placement::Load>> loads;
+  const auto most_of = [&](const TunnelId& tunnel) {
+    std::size_t taken = 0;
+    for (; agents.left > 0 && taken < 2'000; ++taken, --agents.left) {
+      const auto opened = placement.open({kOrg, kGroup, {}, tunnel}, "tunnel/1 forbidden:1");
+      if (!opened) break;
+      loads.push_back(std::make_unique<Placement::Load>(placement, opened->agent, tunnel));
+    }
+    return taken;
+  };
+  CHECK(most_of(kTunnel) == 875);
+  CHECK(most_of(kOther) == 110);
+  const auto refused = placement.open({kOrg, kGroup, {}, kTunnel}, "tunnel/1 forbidden:1");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::exhausted);
+  CHECK(refused.error().message ==
+        "agent agt_1 carries 875 connections of this tunnel, and what places it has left (15) are for other tunnels");
+  CHECK(most_of(TunnelId("tun_3")) > 0);
+  CHECK(placement.open({kOrg, kGroup}, "reach/1 forbidden:1"));  // a question is nobody's connection
+  agents.names.emplace_back("agt_2");                            // the group grew
+  CHECK(placement.open({kOrg, kGroup, {}, kTunnel}, "tunnel/1 forbidden:1"));
+  loads.clear();
+  CHECK(placement.carried_by(agents.names[0]) == 0);
   co_await bench.finish();
 }

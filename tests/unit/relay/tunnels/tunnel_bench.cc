@@ -73,6 +73,10 @@ bool OneAgent::is_linked(const OrgId& org, const AgentId& agent) const {
   return session != nullptr && org == kOrg && agent == kAgent;
 }
 
+std::size_t OneAgent::places_left(const OrgId& org, const AgentId& agent) const {
+  return is_linked(org, agent) ? places - std::min(places, session->open_channels()) : 0;
+}
+
 Result<link::Channel> OneAgent::open(const OrgId&, const AgentId&, std::string_view purpose) {
   if (full) return fail(Errc::exhausted, "1,024 channels are open");
   if (session == nullptr) return fail(Errc::unavailable, "not linked");

@@ -53,8 +53,10 @@ struct OneAgent final : tunnels::AgentChannels {
   std::vector<AgentId> linked(const OrgId& org, const GroupId& group) const override;
   Result<link::Channel> open(const OrgId& org, const AgentId& agent, std::string_view purpose) override;
   bool is_linked(const OrgId& org, const AgentId& agent) const override;
+  std::size_t places_left(const OrgId& org, const AgentId& agent) const override;
 
   link::Session* session = nullptr;
+  std::size_t places = 1'000;
   bool full = false;
 };
 
