@@ -253,93 +253,9 @@ awaitable<std::expected<RawAgent, tls::Refusal>> RawAgent::connect(GatewayRig& r
   co_return RawAgent(*std::move(stream));
 }
 
-awaitable<void> RawAgent::write(Bytes bytes) { static_cast<void>(co_await stream_->write_all(bytes)); }
-
-void RawAgent::hear(std::span<const std::byte> bytes) {
-  frames_.feed(bytes);
-  for (auto next = frames_.next(); next && *next; next = frames_.next()) {
-    v1::Control control;
-    if ((*next)->channel != mux::kControlChannel) continue;
-    if (!control.ParseFromArray((*next)->payload.data(), static_cast<int>((*next)->payload.size()))) continue;
-    heard_.welcomed = heard_.welcomed || control.has_welcome();
-    heard_.sent_away = heard_.sent_away || control.has_go_away();
-    if (!control.has_refusal()) continue;
-    heard_.refused = true;
-    heard_.refusal = control.refusal().code() + ": " + control.refusal().message();
-  }
-}
-
-// A refusal is the last word: the relay then lingers until this side closes.
-awaitable<Result<void>> RawAgent::take_in(bool Heard::* until) {
-  Bytes chunk(16u << 10);
-  while (!(heard_.*until) && !heard_.refused && !heard_.closed) {
-    const auto count = co_await stream_->read_some(chunk);
-    heard_.closed = !count || *count == 0;
-    if (!heard_.closed) hear(std::span(chunk).first(*count));
-  }
-  co_return Result<void>();
-}
-
-awaitable<bool> RawAgent::greet(Bytes hello) {
-  co_await write(std::move(hello));
-  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::welcomed)));
-  co_return heard_.welcomed;
-}
-
-awaitable<bool> RawAgent::until_sent_away() {
-  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::sent_away)));
-  co_return heard_.sent_away;
-}
-
-awaitable<Heard> RawAgent::listen() {
-  static_cast<void>(co_await with_timeout(10s, take_in(&Heard::closed)));
-  stream_->close();
-  co_return heard_;
-}
-
-namespace {
-
-v1::Control hello_control(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
-  v1::Control control;
-  auto& to = *control.mutable_hello();
-  to.set_protocol_min(protocol_min);
-  to.set_protocol_max(protocol_max);
-  to.set_initial_window(window);
-  to.set_software("hostile/1");
-  to.set_hostname("host-9");
-  to.set_boot_id(std::string(16, 'b'));
-  to.add_capabilities("jobs");
-  return control;
-}
-
-}  // namespace
-
-Bytes hello(std::uint32_t protocol_min, std::uint32_t protocol_max, std::uint32_t window) {
-  const auto control = hello_control(protocol_min, protocol_max, window);
-  return frame(0, mux::FrameType::control, control.SerializeAsString());
-}
-
-Bytes hello_knowing(std::string_view capability) {
-  auto control = hello_control(1, 1, 256u << 10);
-  control.mutable_hello()->add_capabilities(std::string(capability));
-  return frame(0, mux::FrameType::control, control.SerializeAsString());
-}
-
-Bytes frame(mux::ChannelNumber channel, mux::FrameType type, std::string_view payload) {
-  Bytes out;
-  mux::append_frame(out, {channel, type, as_bytes(payload)});
-  return out;
-}
-
 std::string as_message(const v1::ToRelay& message) {
   const auto body = message.SerializeAsString();
   return std::string(as_text(mux::message_prefix(body.size()))) + body;
-}
-
-Bytes joined(std::initializer_list<Bytes> parts) {
-  Bytes all;
-  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
 }
 
 }  // namespace sallyport::test

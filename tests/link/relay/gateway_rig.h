@@ -6,6 +6,7 @@
 #include "shared/async/task_group.h"
 #include "tests/unit/relay/identity/world.h"
 #include "tests/unit/relay/jobs/faulty_stores.h"
+#include "tests/unit/shared/link/raw_peer.h"
 
 #include <functional>
 #include <list>
@@ -142,17 +143,8 @@ class RealAgent final : public agent::LinkWork {
   agent::Supervisor supervisor_;
 };
 
-// What the relay says to somebody who speaks frames of his own making.
-struct Heard {
-  bool welcomed = false;
-  bool sent_away = false;  // by GoAway
-  std::string refusal;     // code and message
-  bool refused = false;
-  bool closed = false;
-};
-
-// An agent with a good certificate and bad manners: writes raw bytes, and listens until the relay closes.
-class RawAgent {
+// An agent with a good certificate and bad manners.
+class RawAgent : public RawPeer {
  public:
   static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
                                                                   std::string_view protocol = tls::kLinkProtocol);
@@ -160,26 +152,11 @@ class RawAgent {
   static awaitable<std::expected<RawAgent, tls::Refusal>> connect(GatewayRig& rig, const agent::Identity& identity,
                                                                   std::string_view protocol,
                                                                   boost::asio::ip::tcp::socket socket);
-  awaitable<void> write(Bytes bytes);
-  awaitable<bool> greet(Bytes hello);  // true: the relay said Welcome
-  awaitable<bool> until_sent_away();
-  awaitable<Heard> listen();  // until the relay refuses or closes, ten seconds at most
-  tls::TlsStream& stream() { return *stream_; }
 
  private:
-  explicit RawAgent(std::unique_ptr<tls::TlsStream> stream) : stream_(std::move(stream)) {}
-  awaitable<Result<void>> take_in(bool Heard::* until);
-  void hear(std::span<const std::byte> bytes);
-
-  std::unique_ptr<tls::TlsStream> stream_;
-  mux::FrameReader frames_;
-  Heard heard_;
+  using RawPeer::RawPeer;
 };
 
-Bytes hello(std::uint32_t protocol_min = 1, std::uint32_t protocol_max = 1, std::uint32_t window = 256u << 10);
-Bytes hello_knowing(std::string_view capability);  // besides "jobs"
-Bytes frame(mux::ChannelNumber channel, mux::FrameType type, std::string_view payload);
 std::string as_message(const v1::ToRelay& message);  // with its length, for a data frame
-Bytes joined(std::initializer_list<Bytes> parts);
 
 }  // namespace sallyport::test

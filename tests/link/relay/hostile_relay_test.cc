@@ -14,12 +14,6 @@ using mux::FrameType;
 
 namespace {
 
-Bytes control(const std::function<void(v1::Control&)>& fill) {
-  v1::Control message;
-  fill(message);
-  return frame(0, FrameType::control, message.SerializeAsString());
-}
-
 Bytes welcome(std::uint32_t protocol = 1, std::uint32_t window = 256u << 10) {
   return control([&](v1::Control& message) {
     auto& to = *message.mutable_welcome();

@@ -248,7 +248,7 @@ ASYNC_TEST_CASE("who ends its handshake while the relay stops is told to come ag
   const auto identity = co_await rig.enrolled(), late = co_await rig.enrolled();  // accepted after it
   auto busy = co_await RawAgent::connect(rig, identity);
   REQUIRE(busy);
-  const bool up = co_await busy->greet(hello_knowing(link::kLinks));
+  const bool up = co_await busy->greet(hello({.capabilities = {"jobs", std::string(link::kLinks)}}));
   REQUIRE(up);
   co_await busy->write(frame(1, mux::FrameType::open, "jobs/1"));
   const bool works = co_await rig.until([&] {
@@ -267,7 +267,7 @@ ASYNC_TEST_CASE("who ends its handshake while the relay stops is told to come ag
   CHECK_FALSE(welcomed);
   const auto heard = co_await raw->listen();
   CHECK(heard.refusal == "overloaded: the relay stops");
-  busy->stream().close();
+  busy->close();
   co_await stop.join();
 }
 
