@@ -239,7 +239,7 @@ Result<void> put_state(Database& db, const Tunnel& tunnel, const TunnelState& st
       fmt::format("{}", fmt::join(state.networks, " ")), words_of(state.access.roles), words_of(state.access.tokens),
       state.limits.connections, state.limits.bytes_per_second,
       std::int64_t{std::chrono::milliseconds(state.limits.idle).count()}, state.expires_at, tunnel.org, tunnel.id);
-  return expect_row(std::move(put), "tunnel");
+  return expect_row(put, "tunnel");
 }
 
 Result<ChangedTunnel> change_tunnel(Database& db, const OrgId& org, const TunnelId& id, const TunnelChange& change) {
