@@ -40,7 +40,7 @@ awaitable<Admitted> Admissions::admit(tls::PeerIdentity peer) {
   co_return admitted;
 }
 
-awaitable<void> Admissions::note_copy(tls::PeerIdentity peer, std::string address) {
+awaitable<void> Admissions::note_copy(const tls::PeerIdentity& peer, std::string address) {
   return audit_refusal(shown_by(peer), {kQuarantine, kSecondProcess, std::move(address)});
 }
 

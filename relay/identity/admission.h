@@ -23,7 +23,7 @@ class Admissions {
   // refused, the agent may come back.
   boost::asio::awaitable<std::expected<store::Agent, tls::Refusal>> admit(tls::PeerIdentity peer);
   // A second process with a certificate that another one has in use was turned away. Audited as often as the above.
-  boost::asio::awaitable<void> note_copy(tls::PeerIdentity peer, std::string address);
+  boost::asio::awaitable<void> note_copy(const tls::PeerIdentity& peer, std::string address);
   // A certificate was shown whose time is over: the agent was away for too long. Audited as often as the above.
   boost::asio::awaitable<void> note_expired(tls::ShownAgent agent, std::string address);
   // The agent of a link says that it holds the certificate of this serial, which makes it the newest that was used: a

@@ -183,7 +183,7 @@ int on_agent_fault(int fine, X509_STORE_CTX* store) {
 
 int refuse_expired(X509_STORE_CTX* store, HandshakeNotes& notes, const PeerIdentity& agent) {
   notes.refuse(reason::kExpired, Errc::unauthenticated, notes.expired);
-  notes.refusal->agent = ShownAgent{agent.id, agent.serial};
+  if (notes.refusal) notes.refusal->agent = ShownAgent{agent.id, agent.serial};
   X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
   return 0;
 }

@@ -23,7 +23,7 @@ Result<Page<Agent>> list_agents(Database& db, const OrgId& org, const AgentFilte
 }
 
 Result<Agent> confirm(Database& db, const OrgId& org, const AgentId& id, std::uint32_t generation) {
-  SP_TRY(const Agent agent, find_agent(db, org, id));
+  SP_TRY(Agent agent, find_agent(db, org, id));
   if (agent.status == AgentStatus::revoked) return fail(Errc::forbidden, "the agent is revoked");
   if (generation < agent.generation) {
     return fail(Errc::conflict,
