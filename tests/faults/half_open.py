@@ -31,7 +31,7 @@ PER_ADDRESS = 125
 IDLE = 3  # seconds
 GONE_WITHIN = 60
 MOST_GROWTH = 16 << 10  # KiB of resident memory, by a second crowd at the entrance
-MOST_FOR_A_CROWD = 64 << 10  # of the relay, by one at each of the other doors
+MOST_FOR_A_CROWD = 256 << 10  # of the relay, while there is one at each of the other doors
 
 
 def client_hello():
@@ -82,10 +82,20 @@ def resident(world, name):
     return int(status.split("VmRSS:")[1].split()[0])
 
 
+def measures_memory(world):
+    """A program that ThreadSanitizer watches has memory of its own for all that it saw."""
+    return b"__tsan_init" not in (world.bin / "sallyport-relay").read_bytes()
+
+
 def answers(client, text=b"still here"):
     client.settimeout(30)
     client.sendall(text)
     return client.recv(64) == text
+
+
+def carries(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as client:
+        return answers(client)
 
 
 def linked(world):
@@ -121,20 +131,38 @@ def accounted(world):
     return ends
 
 
-def at_an_entrance(world, by, port, planted):
-    grown = []
+def at_an_entrance(world, by, port):
+    """KiB grown, and how often more than the crowds asked to be carried."""
+    grown, asked = [], 0
+
+    def carried():
+        nonlocal asked
+        asked += 1
+        return carries(port)
+
     for _ in range(2):
         before = resident(world, "relay"), resident(world, "agent")
         held = crowd(port)
-        if planted:
-            world.kill("agent")
         by.look()
         wait_closed(held)
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            assert answers(client), "the tunnel that was crowded"
+        wait_for("the tunnel that was crowded", carried)
         grown.append((resident(world, "relay") - before[0], resident(world, "agent") - before[1]))
-    assert max(grown[1]) < MOST_GROWTH, grown
-    return grown
+    assert max(grown[1]) < MOST_GROWTH or not measures_memory(world), grown
+    return grown, asked
+
+
+def planted_fault_is_found(world, by, port):
+    held = crowd(port)
+    world.kill("agent")
+    try:
+        by.look()
+        return False
+    except (AssertionError, OSError) as fault:
+        print(f"planted fault found: {fault!r}")
+        return True
+    finally:
+        for one in held:
+            one.close()
 
 
 def at_the_other_doors(world, by):
@@ -147,13 +175,13 @@ def at_the_other_doors(world, by):
     wait_for("an answer of the API", lambda: answered(world))
     world.start("second")
     wait_for("another agent's link", lambda: len(linked(world)) == 2)
+    grown = resident(world, "relay") - before
+    assert grown < MOST_FOR_A_CROWD or not measures_memory(world), grown
     wait_closed(agents)
     by.look()
     for one in people:
         one.close()
     assert answered(world)
-    grown = resident(world, "relay") - before
-    assert grown < MOST_FOR_A_CROWD, grown
     return grown
 
 
@@ -188,21 +216,20 @@ def main():
         for name, more in (("crowded", ("--connections", 1000, "--idle", f"{IDLE}s")), ("calm", ())):
             cli(world, "tunnel", "create", name, "--group", "dc1", "--target", f"127.0.0.1:{echo.port}", "--listen", f"127.0.0.1:{ports[name]}", *more)
         by = Bystanders(world, ports["calm"])
-        entrance = at_an_entrance(world, by, ports["crowded"], planted)
+        if planted:
+            return 0 if planted_fault_is_found(world, by, ports["crowded"]) else 1
+        entrance, asked = at_an_entrance(world, by, ports["crowded"])
         doors = at_the_other_doors(world, by)
         ends = accounted(world)
-        assert 2 * (CARRIED - 5) <= ends["idle"] <= 2 * CARRIED, ends
-        assert ends == {"idle": ends["idle"], "too_many": 2 * CROWD - ends["idle"], "finished": 2}, ends
+        assert set(ends) == {"idle", "too_many", "finished"} and ends.total() == 2 * CROWD + asked, (ends, asked)
+        assert ends["finished"] == 2 and ends["idle"] >= 2 * (CARRIED - 5), ends  # more where the crowd took longer to come than the first of it may be idle
     except (AssertionError, OSError) as fault:
-        if planted:
-            print(f"planted fault found: {fault!r}")
-            return 0
         tell(world, [str(fault)])
         raise
     finally:
         world.close()
     print(f"half open: {CROWD} silent connections at each door, nobody else disturbed; KiB grown at the entrance (relay, agent) {entrance}, at the other doors (relay) {doors}")
-    return 1 if planted else 0
+    return 0
 
 
 if __name__ == "__main__":

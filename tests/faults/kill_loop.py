@@ -278,7 +278,9 @@ def tell(world, found):
     if not found:
         return
     print("\n".join(found[:50]))
-    for name in filter(world.processes.get, ("relay", *world.agents)):
+    for name in ("relay", *world.agents):
+        if not (world.dir / f"{name}.log").exists():  # it was not started
+            continue
         print(f"--- {name}.log, warnings and errors")
         lines = [line for line in (world.dir / f"{name}.log").read_text(errors="replace").splitlines() if '"level":"info"' not in line]
         print("\n".join(lines[-25:]))
