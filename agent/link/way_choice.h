@@ -37,7 +37,7 @@ class WayChoice {
   // The other way, when it is worth trying at once after `failed` did not lead to the relay.
   std::optional<Way> after(Way failed, Obstacle why);
   // Silence would be no reason yet to take the other way: a direct handshake may have all the time there is.
-  bool bears_silence() const { return via_ != Via::automatic || silences_ + 1 < times_.tries; }
+  bool bears_silence() const { return silences_ + 1 < times_.tries; }
   void worked(Way way, SteadyTime now);
 
  private:

@@ -79,6 +79,9 @@ asio::awaitable<Result<std::unique_ptr<tls::SecureStream>>> Ways::reach(Destinat
     co_return *std::move(stream);
   }
   auto failure = std::move(stream).error();
+  // Silent for so long, and only then broken off: the other way has no time left now, and half of it the next time.
+  const bool is_late = std::chrono::steady_clock::now() > begun + (deadline - begun) / 2;
+  if (is_late && failure.obstacle == Obstacle::interference) failure.obstacle = Obstacle::silence;
   const bool cancelled = failure.error.code == Errc::cancelled;
   const auto other = cancelled || !to.web ? std::nullopt : choice_.after(way, failure.obstacle);
   if (!other) co_return std::unexpected(std::move(failure.error));

@@ -19,9 +19,9 @@ namespace {
 constexpr auto kAsValue = asio::as_tuple(asio::use_awaitable);
 constexpr auto kPatience = 2s;
 
-// Takes connections and never says anything, or hangs up at the first word.
+// Takes connections and never says anything, or hangs up at the first word or when more than half of the time is over.
 struct Mute {
-  enum class Then { silence, hang_up };
+  enum class Then { silence, hang_up, hang_up_late };
   Mute(const asio::any_io_executor& executor, Then what)
       : then(what),
         acceptor(executor, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
@@ -41,6 +41,7 @@ struct Mute {
     for (;;) {
       const auto [bad, count] = co_await socket.async_read_some(asio::buffer(chunk), kAsValue);
       if (bad || then == Then::hang_up) co_return;
+      if (then == Then::hang_up_late) co_return co_await sleep_for(kPatience * 3 / 5);
     }
   }
   Endpoint endpoint() const { return {"127.0.0.1", acceptor.local_endpoint().port()}; }
@@ -56,8 +57,8 @@ struct Mute {
 
 // An agent whose relay is mute on the direct way, as one is that is crowded or that somebody stands before.
 struct Wayfarer {
-  explicit Wayfarer(const asio::any_io_executor& executor, WayTimes times = {})
-      : direct(executor, Mute::Then::silence),
+  explicit Wayfarer(const asio::any_io_executor& executor, WayTimes times = {}, Mute::Then then = Mute::Then::silence)
+      : direct(executor, then),
         web(executor, Mute::Then::hang_up),
         dialer(executor, "none", process_environment),
         ways({dialer, clock, log}, Via::automatic, times, [] { return 0.5; }) {}
@@ -96,6 +97,16 @@ ASYNC_TEST_CASE("a handshake that nobody answers is waited for to the end, and l
   const auto second = co_await agent.fail_to_reach();
   CHECK_THAT(second.message, Catch::Contains("tls.timed_out") && Catch::Contains("websocket way"));
   CHECK(agent.direct.accepted == 2);
+  CHECK(agent.web.accepted == 1);
+  co_await agent.finish();
+}
+
+ASYNC_TEST_CASE("a handshake that is broken off late is one that nobody answered", "[link][ways]") {
+  Wayfarer agent(co_await asio::this_coro::executor, {}, Mute::Then::hang_up_late);
+  co_await agent.fail_to_reach();
+  CHECK(agent.web.accepted == 0);
+  const auto second = co_await agent.fail_to_reach();
+  CHECK_THAT(second.message, Catch::Contains("tls.timed_out") && Catch::Contains("websocket way"));
   CHECK(agent.web.accepted == 1);
   co_await agent.finish();
 }
