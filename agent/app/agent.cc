@@ -213,6 +213,16 @@ Error with_help(Error error, const crypto::SpiffeId& already, const std::string&
   return error;
 }
 
+// Of a first enrolment: the relay has made an agent whose key nobody has.
+Error without_files(Error error, const crypto::SpiffeId& made) {
+  error.message += fmt::format(
+      ". The enrolment string is used up, and the relay lists {0}, which can never link: revoke it with \"sallyport "
+      "agent "
+      "revoke {0}\" and enrol with a new string",
+      made.agent.value);
+  return error;
+}
+
 }  // namespace
 
 agent::Via via_of(const policy::LinkConfig& link) {
@@ -261,8 +271,11 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
     if (!already) return std::unexpected(std::move(enrolled).error());
     return std::unexpected(with_help(std::move(enrolled).error(), *already, file));
   }
-  if (auto installed = identities.install(*enrolled); !installed)
-    return std::unexpected(agent::after_asking(std::move(installed).error(), already));
+  if (auto installed = identities.install(*enrolled); !installed) {
+    auto error = std::move(installed).error();
+    return std::unexpected(already ? agent::after_asking(std::move(error), already)
+                                   : without_files(std::move(error), enrolled->id));
+  }
   return fmt::format("{} in group {} of {}, relay {}{}", enrolled->id.agent.value, enrolled->group,
                      enrolled->id.org.value, to_string(enrolled->relay),
                      already ? "; its certificate is a new one, everything else is as it was" : "");

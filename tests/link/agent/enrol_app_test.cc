@@ -147,6 +147,15 @@ TEST_CASE("an enrolment of an agent that is there, and may have cost it its old 
   CHECK_THAT(refused.error().message, !Catch::Contains("ended the old one"));
 }
 
+TEST_CASE("a first enrolment whose files cannot be kept says what the relay is left with", "[link]") {
+  Scene scene;
+  const auto unkept = on(PoorFileSystem{.rename = EROFS}, [&] { return scene.enrol(); });
+  REQUIRE_FALSE(unkept);
+  CHECK_THAT(unkept.error().message, Catch::Contains("used up") && Catch::Contains("sallyport agent revoke agt_") &&
+                                         Catch::Contains("new string"));
+  CHECK_FALSE(scene.has_identity());
+}
+
 TEST_CASE("who enrols where the relay's port is closed need not ask twice for the other way", "[link][ways]") {
   const SystemClock clock;
   const Pki pki(clock);
