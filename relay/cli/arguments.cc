@@ -48,15 +48,16 @@ Result<void> check_number(std::string_view what, const Range& range, std::string
               fmt::format("{} takes a whole number from {}{}, not '{}'", what, range.least, upto, given));
 }
 
-// The words of a program end the command: what looks like an option among them is the program's.
-bool is_of_program(const Command& command, std::size_t positionals) {
-  return positionals >= command.positionals.size() && !command.positionals.empty() &&
-         kind_of(command.positionals.back()) == "COMMAND";
+// Behind the first word of a program, what looks like an option may be the program's, but only a -- makes it so.
+std::string_view program_hint(const Command& command, std::size_t positionals) {
+  const bool may_be = !command.positionals.empty() && positionals >= command.positionals.size() &&
+                      kind_of(command.positionals.back()) == "COMMAND";
+  return may_be ? "; if it is the COMMAND's, that goes behind --" : "";
 }
 
 std::unexpected<Error> unknown_option(const Command& command, std::string_view word, std::size_t positionals) {
-  if (is_of_program(command, positionals))
-    return fail(Errc::invalid, fmt::format("unknown option {}; if it is the COMMAND's, that goes behind --", word));
+  const auto of_program = program_hint(command, positionals);
+  if (!of_program.empty()) return fail(Errc::invalid, fmt::format("unknown option {}{}", word, of_program));
   std::vector<std::string_view> names;
   std::ranges::transform(command.options, std::back_inserter(names), &Option::name);
   std::ranges::transform(kCommon, std::back_inserter(names), &Option::name);
@@ -87,13 +88,15 @@ Result<std::size_t> take_option(const Command& command, std::span<const std::str
   const auto name = word.substr(2, equals == std::string_view::npos ? equals : equals - 2);
   const Option* option = find_option(command, name);
   if (option == nullptr) return unknown_option(command, word.substr(0, equals), into.positionals.size());
+  const auto of_program = program_hint(command, into.positionals.size());
   const bool joined = equals != std::string_view::npos;
   if (option->value.empty()) {
-    if (joined) return fail(Errc::invalid, fmt::format("--{} takes no value", name));
+    if (joined) return fail(Errc::invalid, fmt::format("--{} takes no value{}", name, of_program));
     into.options[std::string(name)] = {""};
     return 1;
   }
-  if (!joined && words.size() < 2) return fail(Errc::invalid, fmt::format("--{} needs {}", name, option->value));
+  if (!joined && words.size() < 2)
+    return fail(Errc::invalid, fmt::format("--{} needs {}{}", name, option->value, of_program));
   into.options[std::string(name)].push_back(joined ? std::string(word.substr(equals + 1)) : words[1]);
   return joined ? 1 : 2;
 }
@@ -154,8 +157,12 @@ Result<void> check_positionals(const Command& command, const Split& parts) {
 
 Result<void> check_options(const Command& command, const Split& parts) {
   for (const auto& [name, values] : parts.options) {
-    for (const auto& value : values)
-      SP_CHECK(check_value("--" + name, kind_of(find_option(command, name)->value), value));
+    for (const auto& value : values) {
+      auto checked = check_value("--" + name, kind_of(find_option(command, name)->value), value);
+      if (checked) continue;
+      checked.error().message += program_hint(command, parts.positionals.size());
+      return checked;
+    }
   }
   for (const auto& option : command.options) {
     if (option.need == Need::required && !parts.options.contains(option.name))
