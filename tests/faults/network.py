@@ -286,12 +286,15 @@ def side_by_side(binaries, episodes, parts, seed):
     try:
         for listener in listeners:
             listener.start()
-        found = [f"part {part} failed" for part, process in enumerate(processes) if process.wait() != 0]
+        codes = [process.wait() for process in processes]
         for listener in listeners:
             listener.join()
     finally:
         for process in processes:
             process.terminate()
+    if set(codes) == {77}:
+        sys.exit(77)
+    found = [f"part {part} failed" for part, code in enumerate(codes) if code != 0]
     if len(took) != episodes:
         found.append(f"{len(took)} of {episodes} episodes have been lived through")
     print(summary(took), flush=True)
@@ -305,7 +308,7 @@ def main():
     seed = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 30)))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     print(f"seed {seed}, {episodes} episodes", flush=True)
-    if (parts := int(os.environ.get("SALLYPORT_BESIDE", 1))) > 1 and "--part" not in sys.argv:
+    if (parts := int(os.environ.get("SALLYPORT_BESIDE", 1))) > 1 and not planted and "--part" not in sys.argv:
         found = side_by_side(sys.argv[1], episodes, parts, seed)
         print(*found, sep="\n")
         return 1 if found else 0
