@@ -66,8 +66,8 @@ store::awaitable<Result<Secret>> make_owner(store::Stores stores, const InitOrde
 }
 
 Result<Secret> make_database(const DataDirectory& data, const InitOrder& order, const Clock& clock) {
+  boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
   SP_TRY(auto store, store::SqliteStore::open({.file = data.database()}));
-  boost::asio::io_context loop(1);
   return run_to_end(loop, make_owner(store->stores(), order, clock), "setting up the database");
 }
 

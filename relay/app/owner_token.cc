@@ -113,8 +113,8 @@ Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock) {
   }
   SP_CHECK(check_owner(order.data));
   SP_TRY(const auto lock, DataLock::take(order.data));
+  boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
   SP_TRY(auto store, open_database(order.data));
-  boost::asio::io_context loop(1);
   return run_to_end(loop, add_token(store->stores(), order, clock), "making the token");
 }
 

@@ -266,10 +266,10 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(auto key, keys::read_key_file(data.master_key()));
   keys::LocalEnvelope envelope(std::move(key));
   SP_TRY(auto context, link_context(deployment, clock));
+  asio::io_context loop(1);  // outlives the database, whose threads post to it
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 
-  asio::io_context loop(1);
   const auto outcome = [&] {
     const Ground ground{data, settings, open_files, limits, *database, deployment, envelope, clock, log};
     Graph graph(loop.get_executor(), ground, std::move(context));

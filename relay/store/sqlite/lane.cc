@@ -31,7 +31,8 @@ boost::asio::awaitable<Result<void>> Lane::submit(Work work) {
     auto busy = asio::prefer(executor, asio::execution::outstanding_work.tracked);
     Call call;
     call.work = std::move(queued);
-    // The mark that keeps the loop busy travels with the handler: nothing here touches the loop once it may have ended.
+    // The mark that keeps the loop busy travels with the handler: the loop runs until the caller was resumed. This
+    // thread may still be leaving post() then, so the loop has to outlive the lane.
     call.resume = [handler = std::move(handler), executor, busy = std::move(busy)](Result<void> outcome) mutable {
       asio::post(executor, [handler = std::move(handler), busy = std::move(busy),
                             outcome = std::move(outcome)]() mutable { std::move(handler)(std::move(outcome)); });
