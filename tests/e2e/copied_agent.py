@@ -34,6 +34,23 @@ def talk(client):
     assert client.recv(64) == b"the original"
 
 
+def carried(port):
+    """A connection that the tunnel carries, once it does: a link has to have been proven before."""
+    clients = []
+
+    def is_there():
+        client = socket.create_connection(("127.0.0.1", port))
+        try:
+            talk(client)
+        except OSError:
+            client.close()
+            return False
+        clients.append(client)
+        return True
+    wait_for("the tunnel", is_there)
+    return clients[0]
+
+
 def start(world):
     """The original, until it has a link; that of a process that was killed may still be in the relay's list."""
     before = len(events(world, "agent", "link.ready"))
@@ -53,8 +70,7 @@ def main():
         port = free_port()
         cli(world, "tunnel", "create", "echo", "--group", "dc1", "--target", f"127.0.0.1:{echo.port}", "--listen", f"127.0.0.1:{port}")
         start(world)
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            talk(client)
+        with carried(port) as client:
             lost = len(events(world, "agent", "link.lost"))
             world.start("copy")
             wait_for("the copy to stand still", lambda: events(world, "copy", "engine.suspended"))
@@ -74,8 +90,7 @@ def main():
         assert refused(world, "tls.old_generation") == ["tls.old_generation", "second_process"]
         assert not events(world, "copy", "link.ready") and links(world) == 0
         start(world)
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            talk(client)
+        carried(port).close()
     finally:
         world.close()
     print("copied agent: refused beside the original and, once that had renewed, also without it; both times in the ledger")

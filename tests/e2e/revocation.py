@@ -12,11 +12,7 @@ import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / folder) for folder in ("faults", "e2e")]
 from kill_loop import World, free_port, start_pair  # noqa: E402
-from tunnels import EchoServer, cli, is_reset, wait_for  # noqa: E402
-
-
-def linked(world):
-    return {agent["id"] for agent in world.read("/v1/agents")["items"] if agent["link"]}
+from tunnels import EchoServer, cli, is_reset, linked, wait_for  # noqa: E402
 
 
 def talk(client):

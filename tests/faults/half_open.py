@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from kill_loop import World, free_port, start_pair, tell  # noqa: E402
-from tunnels import EchoServer, cli, wait_for, wait_linked  # noqa: E402
+from tunnels import EchoServer, cli, linked, wait_for, wait_linked  # noqa: E402
 
 CROWD = 5000
 CARRIED = 875  # of the 1,000 places of the agent's link; a few fewer while others have theirs
@@ -96,10 +96,6 @@ def answers(client, text=b"still here"):
 def carries(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as client:
         return answers(client)
-
-
-def linked(world):
-    return {agent["id"] for agent in world.read("/v1/agents")["items"] if agent["link"]}
 
 
 class Bystanders:
