@@ -2,12 +2,16 @@
 
 #include "shared/async/timeout.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace sallyport::jobs {
 namespace {
 
 constexpr auto kRetry = std::chrono::seconds(5);
+
+bool is_passing(Errc code) { return code == Errc::unavailable || code == Errc::exhausted || code == Errc::timed_out; }
 
 bool watches_locally(const std::string& trigger) { return trigger != "manual@1" && trigger != "manual"; }
 
@@ -25,12 +29,15 @@ store::awaitable<void> Assigner::run() {
     std::set<OrgId> failed;
     while (!dirty_.empty()) {
       const OrgId org = dirty_.extract(dirty_.begin()).value();
+      deciding_ = org;
       auto assigned = co_await assign_all(org);
+      deciding_.reset();
       if (assigned) continue;
       parts_.log.error("assignment.failed", {{"org", org.value}, {"message", assigned.error().message}});
       failed.insert(org);
     }
-    if (failed.empty()) {
+    co_await tell_all_owed();
+    if (failed.empty() && owed_.empty()) {
       co_await work_.wait();
       continue;
     }
@@ -50,6 +57,8 @@ store::awaitable<Result<void>> Assigner::enlist_all() {
 }
 
 store::awaitable<Result<void>> Assigner::assign_all(OrgId org) {
+  arrived_.clear();
+  std::erase_if(waiting_, [&](const auto& one) { return one.first == org; });
   std::set<RecipeId> active;
   store::PageQuery query{.after = "", .limit = store::kMaxPage};
   do {
@@ -62,7 +71,8 @@ store::awaitable<Result<void>> Assigner::assign_all(OrgId org) {
     query.after = page.next;
   } while (!query.after.empty());
   SP_CO_CHECK(co_await withdraw_inactive(org, active));
-  co_await tell_linked(org);
+  // It may have come after its group was read, and before it was known to be waited for.
+  if (std::ranges::any_of(arrived_, [&](const GroupId& group) { return is_waited_for(org, group); })) reconsider(org);
   co_return Result<void>();
 }
 
@@ -76,6 +86,7 @@ store::awaitable<Result<void>> Assigner::assign(OrgId org, const store::RecipeVe
   const bool stays = agent.status == store::AgentStatus::active && group.name == version.run_on;
   if (!stays) co_return co_await hand_to_another(org, version, current);
   if (current.version == version.version) co_return Result<void>();
+  owed_.insert(current.agent);
   co_return co_await parts_.assignments.assign(org, current.agent,
                                                {org, version.recipe, version.version, current.agent});
 }
@@ -86,6 +97,8 @@ store::awaitable<Result<void>> Assigner::hand_to_another(OrgId org, const store:
   if (!group && group.error().code != Errc::not_found) co_return std::unexpected(group.error());
   SP_CO_TRY(const auto chosen, co_await choose(org, group ? std::optional(group->id) : std::nullopt));
   if (!chosen) {
+    waiting_.emplace(org, group ? std::optional(group->id) : std::nullopt);
+    if (current) owed_.insert(current->agent);
     if (current) SP_CO_CHECK(co_await parts_.assignments.withdraw(org, version.recipe));
     parts_.log.warn("assignment.waits", {{"org", org.value},
                                          {"recipe", version.recipe.value},
@@ -95,21 +108,26 @@ store::awaitable<Result<void>> Assigner::hand_to_another(OrgId org, const store:
   }
   std::optional<AgentId> holder;
   if (current) holder = current->agent;
+  if (holder) owed_.insert(*holder);
+  owed_.insert(*chosen);
   parts_.log.info("assignment.made", {{"org", org.value}, {"recipe", version.recipe.value}, {"agent", chosen->value}});
   co_return co_await parts_.assignments.assign(org, holder, {org, version.recipe, version.version, *chosen});
 }
 
 store::awaitable<Result<void>> Assigner::withdraw_inactive(OrgId org, const std::set<RecipeId>& active) {
-  std::vector<RecipeId> withdrawn;
+  std::vector<store::Assignment> withdrawn;
   store::PageQuery query{.after = "", .limit = store::kMaxPage};
   do {
     SP_CO_TRY(const auto page, co_await parts_.assignments.list(org, query));
     for (const auto& assignment : page.items) {
-      if (!active.contains(assignment.recipe)) withdrawn.push_back(assignment.recipe);
+      if (!active.contains(assignment.recipe)) withdrawn.push_back(assignment);
     }
     query.after = page.next;
   } while (!query.after.empty());
-  for (const auto& recipe : withdrawn) SP_CO_CHECK(co_await parts_.assignments.withdraw(org, recipe));
+  for (const auto& assignment : withdrawn) {
+    owed_.insert(assignment.agent);
+    SP_CO_CHECK(co_await parts_.assignments.withdraw(org, assignment.recipe));
+  }
   co_return Result<void>();
 }
 
@@ -134,9 +152,15 @@ store::awaitable<Result<std::optional<AgentId>>> Assigner::choose(OrgId org, std
   co_return best;
 }
 
+bool Assigner::is_waited_for(const OrgId& org, const GroupId& group) const {
+  return waiting_.contains({org, group}) || waiting_.contains({org, std::nullopt});
+}
+
 void Assigner::link_up(AgentLink& link) {
-  links_.insert_or_assign(link.who().agent, Linked{&link, std::nullopt});
-  reconsider(link.who().org);  // it may be the first of its group
+  const LinkedAgent& agent = link.who();
+  links_.insert_or_assign(agent.agent, Linked{&link, std::nullopt});
+  if (deciding_ == agent.org) arrived_.insert(agent.group);
+  if (is_waited_for(agent.org, agent.group)) reconsider(agent.org);
 }
 
 void Assigner::link_down(AgentLink& link) {
@@ -144,12 +168,10 @@ void Assigner::link_down(AgentLink& link) {
   if (it != links_.end() && it->second.link == &link) links_.erase(it);
 }
 
-store::awaitable<void> Assigner::tell_linked(OrgId org) {
-  std::vector<AgentId> agents;
-  for (const auto& [agent, linked] : links_) {
-    if (linked.link->who().org == org) agents.push_back(agent);
-  }
-  for (auto& agent : agents) co_await tell(std::move(agent));  // links come and go meanwhile
+// Those that could not be told for now are owed it still.
+store::awaitable<void> Assigner::tell_all_owed() {
+  const auto owed = std::exchange(owed_, {});
+  for (const auto& agent : owed) co_await tell(agent);
 }
 
 store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revision) {
@@ -158,6 +180,7 @@ store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revis
   if (it == links_.end() || it->second.link != &link) co_return;
   it->second.revision = known_revision;
   co_await tell(agent);
+  if (owed_.contains(agent)) work_.set();
 }
 
 store::awaitable<void> Assigner::tell(AgentId agent) {
@@ -177,6 +200,7 @@ store::awaitable<void> Assigner::tell(AgentId agent) {
   }
   if (posted) co_return;
   now->second.revision = had;
+  if (is_passing(posted.error().code)) owed_.insert(agent);
   parts_.log.error("assignment.not_sent", {{"agent", agent.value}, {"message", posted.error().message}});
 }
 

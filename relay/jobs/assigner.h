@@ -13,7 +13,9 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace sallyport::jobs {
 
@@ -35,7 +37,8 @@ class Assigner {
   Assigner(boost::asio::any_io_executor executor, Parts parts)
       : executor_(std::move(executor)), parts_(parts), work_(executor_) {}
 
-  // Something changed in the organisation: a recipe was (de)activated, an agent enrolled, moved or revoked.
+  // Something changed in the organisation: a recipe was (de)activated, an agent moved or revoked. That one enrolled is
+  // noticed when it links.
   void reconsider(const OrgId& org);
   store::awaitable<void> run();  // until cancelled; begins with every organisation
 
@@ -53,7 +56,8 @@ class Assigner {
   store::awaitable<Result<void>> hand_to_another(OrgId org, const store::RecipeVersionSummary& version,
                                                  std::optional<store::Assignment> current);
   store::awaitable<Result<std::optional<AgentId>>> choose(OrgId org, std::optional<GroupId> group);
-  store::awaitable<void> tell_linked(OrgId org);
+  bool is_waited_for(const OrgId& org, const GroupId& group) const;
+  store::awaitable<void> tell_all_owed();
   store::awaitable<void> tell(AgentId agent);
   store::awaitable<Result<AssignmentSet>> set_of(LinkedAgent agent, std::uint64_t known);
 
@@ -67,6 +71,11 @@ class Assigner {
   Event work_;
   std::set<OrgId> dirty_;
   std::map<AgentId, Linked> links_;
+  std::set<AgentId> owed_;  // whose set changed, or may have: asked for and told once the organisations are done
+  // Recipes of these groups have no agent; no group: it is not there yet. Who links finds here what it may bring.
+  std::set<std::pair<OrgId, std::optional<GroupId>>> waiting_;
+  std::optional<OrgId> deciding_;
+  std::set<GroupId> arrived_;  // groups of agents that linked since that began
 };
 
 }  // namespace sallyport::jobs

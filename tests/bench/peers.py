@@ -289,9 +289,13 @@ class SallyportTunnel(Tunnel):
 
     needs = []
     AGENTS = ("agent", *(f"agent{n}" for n in range(2, 7)))
+    TUNNEL_CONNECTIONS = None
 
     def open(self):
         self.world = world = World(self.run.bin, agents=self.AGENTS)
+        if self.TUNNEL_CONNECTIONS:
+            settings = world.dir / "relay/relay.yaml"
+            settings.write_text(re.sub(r"(?m)^  connections: \d+", f"  connections: {self.TUNNEL_CONNECTIONS}", settings.read_text()))
         self.wide_entrance = free_port()
         if self.run.round_trip_ms:
             self.put_line(world)

@@ -63,8 +63,9 @@ asio::awaitable<Result<void>> SimulatedAgent::enrol(std::string enrolment_string
 }
 
 void SimulatedAgent::link(TaskGroup& tasks, std::uint32_t links) {
+  if (supervisor_) return;
   const auto identity = identity_.load();
-  if (!identity || supervisor_) return;
+  if (!identity) return;
   supervisor_.emplace(
       executor_,
       agent::SupervisorOptions{.relay = identity->relay, .session = session_options(name_, links), .links = links},

@@ -168,6 +168,62 @@ JOBS_TEST_CASE("a set that cannot be sent leaves the link alone and is logged", 
   CHECK(link->posted.size() == 1);
 }
 
+JOBS_TEST_CASE("a set that cannot be sent for now is sent when it can", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  co_await world.add_recipe(ours, watching_recipe("nightly"));
+  auto link = world.link(ours);
+  world.assigner.link_up(*link);
+  start(world);
+  co_await settled(world);
+  link->refuses = Error{Errc::exhausted, "too much waits"};
+  co_await world.assigner.sync(*link, 0);
+  CHECK(world.lines.has("assignment.not_sent"));
+  co_await settled(world);
+  CHECK(link->posted.empty());
+  link->refuses.reset();
+  co_await settled(world);
+  CHECK(link->posted.size() == 1);
+}
+
+// Ten thousand that link one after the other must not ask for ten thousand sets each.
+JOBS_TEST_CASE("an agent that links has its own set read, and nobody else's", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  co_await world.add_recipe(ours, watching_recipe("nightly"));
+  std::vector<std::unique_ptr<FakeLink>> links;
+  links.push_back(world.link(ours));
+  for (int i = 0; i < 3; ++i)
+    links.push_back(world.link(ours, co_await world.add_agent(ours, ours.group), ours.group));
+  start(world);
+  co_await settled(world);
+  world.faults.calls.clear();
+  for (auto& link : links) {
+    world.assigner.link_up(*link);
+    co_await world.assigner.sync(*link, 0);
+    co_await settled(world);
+  }
+  CHECK(std::ranges::count(world.faults.calls, "assignments.of_agent") == 4);
+  CHECK(std::ranges::count(world.faults.calls, "assignments.find") == 0);
+}
+
+JOBS_TEST_CASE("an agent that links after its group was read is not overlooked", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto group = co_await world.add_group(ours, "dc9");
+  const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly", "dc9"));
+  auto link = world.link(ours, ours.agent, group);
+  bool linked = false, moved = false;
+  world.faults.before = [&](std::string_view call) -> awaitable<void> {
+    if (call == "groups.find_by_name" && !std::exchange(linked, true)) world.assigner.link_up(*link);
+    if (call == "assignments.list" && linked && !std::exchange(moved, true))
+      must(co_await world.stores.agents.move(ours.org, ours.agent, {ours.group, group}));
+  };
+  start(world);
+  const bool made = co_await world.until([&] { return world.lines.has("assignment.made"); });
+  CHECK(made);
+  co_await settled(world);
+  const auto watcher = co_await watcher_of(world, ours, recipe);
+  CHECK(watcher == ours.agent);
+}
+
 // A link may end while another agent's set is being read.
 JOBS_TEST_CASE("links that end while their organisation is told are not touched", "[jobs]") {
   const auto ours = co_await world.settle("ours");
@@ -181,8 +237,11 @@ JOBS_TEST_CASE("links that end while their organisation is told are not touched"
     world.assigner.link_up(*link);
     co_await world.assigner.sync(*link, 99);
   }
+  for (const std::string name : {"r1", "r2", "r3", "r4"}) co_await world.add_recipe(ours, watching_recipe(name));
+  world.faults.calls.clear();
   world.faults.before = [&](std::string_view call) -> awaitable<void> {
-    if (call != "assignments.of_agent") co_return;
+    const bool all_made = std::ranges::count(world.faults.calls, "assignments.assign") == 4;
+    if (call != "assignments.of_agent" || !all_made) co_return;
     for (auto& link : links) world.assigner.link_down(*link);
     links.clear();
   };
