@@ -140,7 +140,7 @@ asio::awaitable<Result<Answer>> move_agent(Services& services, Call call) {
   auto moved = co_await services.stores.agents.move(call.caller.org, id, std::move(change), std::move(note));
   if (!moved) co_return co_await refused(services, call, id, std::move(moved).error());
   if (group != before.group) {
-    services.triggers_changed(call.caller.org);
+    services.triggers_changed(call.caller.org, std::nullopt);
     services.presence.relink(call.caller.org, id, "this agent was moved to another group");
   }
   co_return co_await one_agent(services, call.caller.org, id);
@@ -149,7 +149,7 @@ asio::awaitable<Result<Answer>> move_agent(Services& services, Call call) {
 asio::awaitable<Result<Answer>> revoke_agent(Services& services, Call call) {
   const auto id = call.id<AgentId>("agent");
   SP_CO_CHECK(co_await services.revocations.revoke_agent(call.caller.org, id, note_of<>(services, call)));
-  services.triggers_changed(call.caller.org);
+  services.triggers_changed(call.caller.org, std::nullopt);
   co_return co_await one_agent(services, call.caller.org, id);
 }
 

@@ -142,7 +142,7 @@ asio::awaitable<Result<Answer>> switch_version(Services& services, Call call, st
   store::Activation change{before.active_version, wanted, expected_state(call, before)};
   auto after = co_await services.stores.recipes.activate(call.caller.org, id, change, std::move(note));
   if (!after) co_return co_await refused(services, call, id, std::move(after).error());
-  services.triggers_changed(call.caller.org);
+  services.triggers_changed(call.caller.org, std::nullopt);
   co_return recipe_answer(*after);
 }
 
@@ -163,7 +163,9 @@ asio::awaitable<Result<Answer>> remove_recipe(Services& services, Call call) {
   store::RecipeRemoval removal{services.clock.wall(), expected_state(call, before)};
   auto removed = co_await services.stores.recipes.remove(call.caller.org, id, removal, std::move(note));
   if (!removed) co_return co_await refused(services, call, id, std::move(removed).error());
-  services.triggers_changed(call.caller.org);
+  std::optional<AgentId> watched_by;
+  if (removed->watched_by) watched_by = removed->watched_by->agent;
+  services.triggers_changed(call.caller.org, watched_by);
   co_return no_content();
 }
 

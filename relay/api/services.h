@@ -45,7 +45,8 @@ struct Services {
   Metrics& metrics;
   FairPool& recipe_work;  // compiles recipes beside the loop; owners are organisations
   // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
-  std::function<void(const OrgId&)> triggers_changed;
+  // The agent: whose triggers this changed already.
+  std::function<void(const OrgId&, const std::optional<AgentId>&)> triggers_changed;
   // A place for a link that comes as a WebSocket from the address `peer`, as what serves it to its end.
   // Errc::unavailable: no place, and why. Empty: there are no links here.
   using ServeLink = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier)>;

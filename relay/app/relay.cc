@@ -146,7 +146,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
       api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
-           metrics, recipe_work, [this](const OrgId& org) { assigner.reconsider(org); },
+           metrics, recipe_work, [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,

@@ -17,7 +17,8 @@ bool watches_locally(const std::string& trigger) { return trigger != "manual@1" 
 
 }  // namespace
 
-void Assigner::reconsider(const OrgId& org) {
+void Assigner::reconsider(const OrgId& org, const std::optional<AgentId>& changed) {
+  if (changed) owed_.insert(*changed);
   dirty_.insert(org);
   work_.set();
 }
@@ -32,15 +33,12 @@ store::awaitable<void> Assigner::run() {
       deciding_ = org;
       auto assigned = co_await assign_all(org);
       deciding_.reset();
+      co_await tell_owed();
       if (assigned) continue;
       parts_.log.error("assignment.failed", {{"org", org.value}, {"message", assigned.error().message}});
       failed.insert(org);
     }
-    co_await tell_all_owed();
-    if (failed.empty() && owed_.empty()) {
-      co_await work_.wait();
-      continue;
-    }
+    co_await tell_owed();
     co_await work_.wait_until(std::chrono::steady_clock::now() + kRetry);
     dirty_.merge(failed);
   }
@@ -169,7 +167,7 @@ void Assigner::link_down(AgentLink& link) {
 }
 
 // Those that could not be told for now are owed it still.
-store::awaitable<void> Assigner::tell_all_owed() {
+store::awaitable<void> Assigner::tell_owed() {
   const auto owed = std::exchange(owed_, {});
   for (const auto& agent : owed) co_await tell(agent);
 }
@@ -180,7 +178,6 @@ store::awaitable<void> Assigner::sync(AgentLink& link, std::uint64_t known_revis
   if (it == links_.end() || it->second.link != &link) co_return;
   it->second.revision = known_revision;
   co_await tell(agent);
-  if (owed_.contains(agent)) work_.set();
 }
 
 store::awaitable<void> Assigner::tell(AgentId agent) {
@@ -189,8 +186,12 @@ store::awaitable<void> Assigner::tell(AgentId agent) {
   if (!had) co_return;
   auto set = co_await set_of(linked->second.link->who(), *had);
   if (set && set->revision == had) co_return;
-  const auto now = links_.find(agent);  // the link may be gone, another one, or told something newer meanwhile
-  if (now == links_.end() || now->second.revision != had) co_return;
+  const auto now = links_.find(agent);  // the link may be gone, another one, or told something else meanwhile
+  if (now == links_.end()) co_return;
+  if (now->second.revision != had) {
+    owed_.insert(agent);
+    co_return;
+  }
   Result<void> posted;
   if (set) {
     now->second.revision = set->revision;

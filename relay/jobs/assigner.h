@@ -38,8 +38,8 @@ class Assigner {
       : executor_(std::move(executor)), parts_(parts), work_(executor_) {}
 
   // Something changed in the organisation: a recipe was (de)activated, an agent moved or revoked. That one enrolled is
-  // noticed when it links.
-  void reconsider(const OrgId& org);
+  // noticed when it links. `changed`: whose set this changed already.
+  void reconsider(const OrgId& org, const std::optional<AgentId>& changed = {});
   store::awaitable<void> run();  // until cancelled; begins with every organisation
 
   void link_up(AgentLink& link);
@@ -57,7 +57,7 @@ class Assigner {
                                                  std::optional<store::Assignment> current);
   store::awaitable<Result<std::optional<AgentId>>> choose(OrgId org, std::optional<GroupId> group);
   bool is_waited_for(const OrgId& org, const GroupId& group) const;
-  store::awaitable<void> tell_all_owed();
+  store::awaitable<void> tell_owed();
   store::awaitable<void> tell(AgentId agent);
   store::awaitable<Result<AssignmentSet>> set_of(LinkedAgent agent, std::uint64_t known);
 
@@ -71,7 +71,7 @@ class Assigner {
   Event work_;
   std::set<OrgId> dirty_;
   std::map<AgentId, Linked> links_;
-  std::set<AgentId> owed_;  // whose set changed, or may have: asked for and told once the organisations are done
+  std::set<AgentId> owed_;  // whose set changed, or may have: it is read, and the agent told, between organisations
   // Recipes of these groups have no agent; no group: it is not there yet. Who links finds here what it may bring.
   std::set<std::pair<OrgId, std::optional<GroupId>>> waiting_;
   std::optional<OrgId> deciding_;

@@ -64,8 +64,15 @@ Errc errc_of(ResetCode code) {
   return Errc::unavailable;
 }
 
+std::array<std::byte, 4> u32_bytes(std::uint32_t value) {
+  std::array<std::byte, 4> bytes{};
+  for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<std::byte>(value >> (24 - 8 * i));
+  return bytes;
+}
+
 void append_u32(Bytes& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(value >> shift));
+  const auto bytes = u32_bytes(value);
+  out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
 std::uint32_t read_u32(std::span<const std::byte, 4> bytes) {
@@ -74,7 +81,7 @@ std::uint32_t read_u32(std::span<const std::byte, 4> bytes) {
 
 void write_header(std::span<std::byte, kHeaderSize> into, ChannelNumber channel, FrameType type, std::size_t length) {
   const auto put = [&](std::size_t at, std::uint32_t value) {
-    for (std::size_t i = 0; i < 4; ++i) into[at + i] = static_cast<std::byte>(value >> (24 - 8 * i));
+    std::ranges::copy(u32_bytes(value), into.begin() + at);
   };
   put(0, channel);
   put(4, static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(length));

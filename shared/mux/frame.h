@@ -2,6 +2,7 @@
 
 #include "shared/base/value.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -64,7 +65,8 @@ struct Frame {
 void write_header(std::span<std::byte, kHeaderSize> into, ChannelNumber channel, FrameType type, std::size_t length);
 // Appends header and payload, which must fit kMaxPayload.
 void append_frame(Bytes& out, const Frame& frame);
-void append_u32(Bytes& out, std::uint32_t value);             // big-endian
+std::array<std::byte, 4> u32_bytes(std::uint32_t value);  // big-endian
+void append_u32(Bytes& out, std::uint32_t value);
 std::uint32_t read_u32(std::span<const std::byte, 4> bytes);  // big-endian
 
 // Feeds bytes in, takes frames out; refuses a length that its type or `limit` does not allow, and an unknown type,

@@ -14,12 +14,16 @@ constexpr std::size_t kLeastRoom = 4u << 10;
 // Of a bulk channel before another has its turn.
 constexpr std::size_t kTurn = 4 * kDataPayload;
 constexpr std::size_t kLargestFlowFrame = kHeaderSize + 4 + kMaxText;
+constexpr std::size_t kSpareFlows = 8;
 
 void append_credit(Batch& out, ChannelNumber channel, std::uint32_t bytes) {
-  Bytes payload;
-  append_u32(payload, bytes);
+  const auto payload = u32_bytes(bytes);
   out.append({channel, FrameType::credit, payload});
 }
+
+// The first gives up its turn, or has the next one after all others.
+void drop_first(std::vector<ChannelNumber>& turns) { turns.erase(turns.begin()); }
+void rotate(std::vector<ChannelNumber>& turns) { std::ranges::rotate(turns, turns.begin() + 1); }
 
 void append_reset(Batch& out, ChannelNumber channel, ResetCode code, std::string_view text) {
   Bytes payload;
@@ -32,9 +36,22 @@ void append_reset(Batch& out, ChannelNumber channel, ResetCode code, std::string
 }  // namespace
 
 FrameWriter::Flow& FrameWriter::flow(ChannelNumber channel) {
-  const auto [at, added] = flows_.try_emplace(channel, *blocks_);
-  if (added) small_.push_back(channel);
-  return at->second;
+  if (const auto at = flows_.find(channel); at != flows_.end()) return at->second;
+  small_.push_back(channel);
+  if (spare_flows_.empty()) return flows_.try_emplace(channel, *blocks_).first->second;
+  auto node = std::move(spare_flows_.back());
+  spare_flows_.pop_back();
+  node.key() = channel;
+  return flows_.insert(std::move(node)).position->second;
+}
+
+void FrameWriter::end_flow(ChannelNumber channel) {
+  auto node = flows_.extract(channel);
+  if (spare_flows_.size() == kSpareFlows) return;
+  node.mapped().fin = false;
+  node.mapped().reset.reset();
+  node.mapped().reset_text = {};
+  spare_flows_.push_back(std::move(node));
 }
 
 Result<void> FrameWriter::control(std::span<const std::byte> message) {
@@ -107,6 +124,10 @@ void FrameWriter::commit(ChannelNumber channel, std::size_t count) {
 
 void FrameWriter::rest() {
   for (auto& block : spare_) block.reset();
+  spare_flows_ = std::vector<Flows::node_type>();
+  credits_.shrink_to_fit();
+  small_.shrink_to_fit();
+  bulk_.shrink_to_fit();
 }
 
 void FrameWriter::credit(ChannelNumber channel, std::uint32_t bytes) { credits_[channel] += bytes; }
@@ -173,14 +194,15 @@ void FrameWriter::take_small(Batch& out, std::size_t end) {
     const auto channel = small_.front();
     auto& next = flows_.at(channel);
     if (next.data.size() > kSmall) {
-      bulk_.splice(bulk_.end(), small_, small_.begin());
+      drop_first(small_);
+      bulk_.push_back(channel);
       continue;
     }
     while (take_data(channel, next, out, end) > 0) {
     }
     if (!next.data.empty() || !take_tail(channel, next, out, end)) return;
-    small_.pop_front();
-    flows_.erase(channel);
+    drop_first(small_);
+    end_flow(channel);
   }
 }
 
@@ -193,12 +215,12 @@ void FrameWriter::take_bulk(Batch& out, std::size_t end) {
     for (std::size_t taken = 1; taken > 0 && turn < kTurn; turn += taken) taken = take_data(channel, next, out, end);
     if (next.data.empty()) {
       if (!take_tail(channel, next, out, end)) return;
-      bulk_.pop_front();
-      flows_.erase(channel);
+      drop_first(bulk_);
+      end_flow(channel);
       continue;
     }
     if (turn == 0) return;
-    bulk_.splice(bulk_.end(), bulk_, bulk_.begin());
+    rotate(bulk_);
   }
 }
 

@@ -4,10 +4,13 @@
 #include "shared/mux/block.h"
 #include "shared/mux/frame.h"
 
+#include <boost/container/flat_map.hpp>
+
 #include <array>
 #include <list>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace sallyport::mux {
 
@@ -54,7 +57,7 @@ class FrameWriter {
   std::size_t queued(ChannelNumber channel) const;
   std::size_t room() const { return limits_.queue - queued_; }
   std::size_t waiting_channels() const { return flows_.size() + credits_.size() + opens_.size(); }
-  void rest();  // gives up what prepare() keeps at hand
+  void rest();  // gives up what is kept at hand for the next bytes
 
  private:
   struct Flow {
@@ -71,6 +74,7 @@ class FrameWriter {
   using Flows = std::map<ChannelNumber, Flow>;
 
   Flow& flow(ChannelNumber channel);
+  void end_flow(ChannelNumber channel);
   std::size_t room_for(ChannelNumber channel) const;
   void take_control(Batch& out, std::size_t end);
   void take_credits(Batch& out, std::size_t end);
@@ -85,11 +89,12 @@ class FrameWriter {
   // Lists, because a deque holds half a KiB while it is empty, as on an idle link all of them are.
   std::list<Bytes> control_;
   std::size_t control_bytes_ = 0;
-  std::map<ChannelNumber, std::uint32_t> credits_;
+  boost::container::flat_map<ChannelNumber, std::uint32_t> credits_;
   std::list<Opening> opens_;  // in the order of their numbers, which the peer insists on
   Flows flows_;               // only channels with something to write
-  std::list<ChannelNumber> small_;
-  std::list<ChannelNumber> bulk_;
+  std::vector<Flows::node_type> spare_flows_;  // a few that have ended, for those that begin: both happen all the time
+  std::vector<ChannelNumber> small_;           // in the order of their turns, as the next
+  std::vector<ChannelNumber> bulk_;
   std::size_t queued_ = 0;
   // The same blocks are shown until bytes have been put into them.
   std::array<BlockPool::Owned, WriteRoom::kParts> spare_;

@@ -114,7 +114,7 @@ void Mux::take_batch(Bytes& out) {
 std::optional<ChannelNumber> Mux::next_writable() {
   while (!blocked_.empty() && writer_.room() > 0) {
     const auto number = blocked_.front();
-    blocked_.pop_front();
+    blocked_.erase(blocked_.begin());
     const auto at = channels_.find(number);
     if (at == channels_.end() || !at->second.blocked) continue;
     at->second.blocked = false;
@@ -230,6 +230,7 @@ void Mux::drop_window(Channel& channel) {
 void Mux::rest() {
   writer_.rest();
   blocks_->rest();
+  blocked_.shrink_to_fit();
 }
 
 bool Mux::readable(ChannelNumber number) const {

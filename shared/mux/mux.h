@@ -5,11 +5,11 @@
 #include "shared/mux/frame_writer.h"
 
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sallyport::mux {
 
@@ -178,7 +178,7 @@ class Mux {
   FrameReader reader_;
   FrameWriter writer_;
   Channels channels_;
-  std::list<ChannelNumber> blocked_;  // in the order they were cut short
+  std::vector<ChannelNumber> blocked_;  // in the order they were cut short
   std::uint32_t peer_window_ = 0;
   ChannelNumber next_own_;
   ChannelNumber last_peer_ = 0;

@@ -161,7 +161,7 @@ def main(programs, words):
     options = parse(words)
     if "rtt" in options.words:
         space.enter()
-    if space.raise_files() < space.ENOUGH_FILES and options.channels > FEW_FILES_CHANNELS:
+    if space.raise_files() < space.ENOUGH_FILES and options.channels > FEW_FILES_CHANNELS and "channels" in options.words:
         options.channels = FEW_FILES_CHANNELS
         print(f"no more than {FEW_FILES_CHANNELS:,} channels: {space.ENOUGH_FILES:,} open files would be needed for more (ulimit -Hn)")
     work = {"agents": grow_agents, "channels": grow_channels, "rtt": lengthen_line}

@@ -185,6 +185,62 @@ JOBS_TEST_CASE("a set that cannot be sent for now is sent when it can", "[jobs]"
   CHECK(link->posted.size() == 1);
 }
 
+JOBS_TEST_CASE("a set that cannot be read for now is sent when it can", "[jobs][faults]") {
+  const auto ours = co_await world.settle("ours");
+  co_await world.add_recipe(ours, watching_recipe("nightly"));
+  auto link = world.link(ours);
+  world.assigner.link_up(*link);
+  start(world);
+  co_await settled(world);
+  world.faults.refuses = [](std::string_view call) { return call == "assignments.of_agent"; };
+  co_await world.assigner.sync(*link, 0);
+  CHECK(link->posted.empty());
+  world.faults.refuses = nullptr;
+  co_await settled(world);
+  CHECK(link->posted.size() == 1);
+}
+
+JOBS_TEST_CASE("an agent whose recipe was removed is told", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  auto link = world.link(ours);
+  world.assigner.link_up(*link);
+  start(world);
+  co_await settled(world);
+  co_await world.assigner.sync(*link, 0);
+  REQUIRE(link->got<AssignmentSet>().size() == 1);
+  must(co_await world.stores.recipes.activate(ours.org, recipe, {1, std::nullopt}));
+  const auto removed = must(co_await world.stores.recipes.remove(ours.org, recipe, {world.clock.wall(), {}}));
+  REQUIRE(removed.watched_by);
+  CHECK(removed.watched_by->agent == ours.agent);
+  world.assigner.reconsider(ours.org, removed.watched_by->agent);
+  co_await settled(world);
+  REQUIRE(link->got<AssignmentSet>().size() == 2);
+  CHECK(link->got<AssignmentSet>()[1].recipes.empty());
+}
+
+JOBS_TEST_CASE("a recipe that moves to a group without agents is taken away, and waits for its first", "[jobs]") {
+  const auto ours = co_await world.settle("ours");
+  const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly"));
+  auto link = world.link(ours);
+  world.assigner.link_up(*link);
+  start(world);
+  co_await settled(world);
+  co_await world.assigner.sync(*link, 0);
+  co_await world.add_recipe(ours, watching_recipe("nightly", "dc9"));  // no such group yet
+  world.assigner.reconsider(ours.org);
+  co_await settled(world);
+  REQUIRE(link->got<AssignmentSet>().size() == 2);
+  CHECK(link->got<AssignmentSet>()[1].recipes.empty());
+  const auto group = co_await world.add_group(ours, "dc9");
+  const auto first = co_await world.add_agent(ours, group);
+  auto its_link = world.link(ours, first, group);
+  world.assigner.link_up(*its_link);
+  co_await settled(world);
+  const auto watcher = co_await watcher_of(world, ours, recipe);
+  CHECK(watcher == first);
+}
+
 // Ten thousand that link one after the other must not ask for ten thousand sets each.
 JOBS_TEST_CASE("an agent that links has its own set read, and nobody else's", "[jobs]") {
   const auto ours = co_await world.settle("ours");

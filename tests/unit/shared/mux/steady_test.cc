@@ -1,0 +1,75 @@
+#include "tests/support/failing_new.h"
+#include "tests/unit/shared/mux/mux_pair.h"
+
+using namespace sallyport;
+using namespace sallyport::mux;
+
+namespace {
+
+// Everything that `from` has to say, with the batch that a link keeps.
+bool carry(Mux& from, Mux& to, Batch& batch) {
+  batch.clear();
+  from.take_batch(batch);
+  for (const auto piece : batch.pieces()) {
+    to.feed(piece);
+    for (;;) {
+      const auto event = to.next();
+      if (!event) return false;
+      if (!*event) break;
+    }
+  }
+  return true;
+}
+
+std::size_t use_all(Mux& mux, ChannelNumber channel) {
+  std::size_t used = 0;
+  for (auto bytes = mux.peek(channel); bytes && *bytes && !(*bytes)->empty(); bytes = mux.peek(channel)) {
+    used += (*bytes)->size();
+    mux.consume(channel, (*bytes)->size());
+  }
+  return used;
+}
+
+void fill(Mux& mux, ChannelNumber channel) {
+  for (auto room = mux.prepare(channel, kDataPayload); room && room->size > 0; room = mux.prepare(channel, kDataPayload))
+    mux.commit(channel, room->size);
+}
+
+struct Line {
+  Mux agent{Side::agent}, relay{Side::relay};
+  Batch there, back;
+  ChannelNumber bulk = 0, small = 0;
+  std::size_t used = 0;  // bytes, by the relay
+
+  Line() {
+    agent.start(MuxLimits{}.initial_window);
+    relay.start(MuxLimits{}.initial_window);
+    bulk = *agent.open("bulk");
+    small = *agent.open("small");
+  }
+
+  // One turn: as much as credit and queue take on one channel, a word on the other, and the credit for both.
+  bool turn() {
+    static constexpr std::byte kWord[64] = {};
+    fill(agent, bulk);
+    const auto said = agent.write(small, kWord);
+    if (!said || !carry(agent, relay, there)) return false;
+    used += use_all(relay, bulk) + use_all(relay, small);
+    return carry(relay, agent, back);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("frames of channels in use take no memory", "[mux][memory]") {
+  Line line;
+  for (int i = 0; i < 100; ++i) REQUIRE(line.turn());
+  const auto before = line.used;
+  bool carried = true;
+  const test::FailingNew no_memory(0);
+  for (int i = 0; i < 1000 && carried; ++i) carried = line.turn();
+  const bool asked = no_memory.has_failed();
+  CHECK(carried);
+  CHECK_FALSE(asked);
+  CHECK(line.used - before > 1000 * kDataPayload);
+}
