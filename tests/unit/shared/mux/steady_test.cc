@@ -63,7 +63,7 @@ struct Line {
 
 TEST_CASE("frames of channels in use take no memory", "[mux][memory]") {
   Line line;
-  for (int i = 0; i < 100; ++i) REQUIRE(line.turn());
+  for (int i = 0; i < 2000; ++i) REQUIRE(line.turn());  // until both have been granted credit at one time
   const auto before = line.used;
   bool carried = true;
   const test::FailingNew no_memory(0);
