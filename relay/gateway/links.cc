@@ -73,9 +73,10 @@ bool Links::is_linked(const OrgId& org, const AgentId& agent) const { return for
 
 LiveLink* Links::for_tunnels(const OrgId& org, const AgentId& agent) const {
   const auto* links = find(org, agent);
+  if (links == nullptr) return nullptr;
   LiveLink* best = nullptr;
   std::tuple<bool, bool, bool, std::size_t> least;
-  for (auto* link : links == nullptr ? OfAgent() : *links) {
+  for (auto* link : *links) {
     if (!link->carries_tunnels()) continue;
     const auto facts = link->facts();
     const std::tuple cost{facts.tunnels >= kRoomForTunnels, facts.bulk, facts.jobs, facts.tunnels};
@@ -88,8 +89,9 @@ LiveLink* Links::for_tunnels(const OrgId& org, const AgentId& agent) const {
 
 std::size_t Links::places_left(const OrgId& org, const AgentId& agent) const {
   const auto* links = find(org, agent);
+  if (links == nullptr) return 0;
   std::size_t left = 0;
-  for (const auto* link : links == nullptr ? OfAgent() : *links) {
+  for (const auto* link : *links) {
     if (link->carries_tunnels()) left += kRoomForTunnels - std::min(kRoomForTunnels, link->facts().tunnels);
   }
   return left;

@@ -50,18 +50,19 @@ std::optional<Error> Placement::refusal_of(const Carriers& by, const AgentId& ag
 }
 
 Result<Placement::Opened> Placement::open(const Carriers& by, std::string_view purpose) {
-  auto why = nobody(agents_, by);
+  std::optional<Error> why;
   for (auto& agent : candidates(by)) {
     if (auto refusal = refusal_of(by, agent)) {
-      why = *std::move(refusal);
+      why = std::move(refusal);
       continue;
     }
     auto channel = agents_.open(by.org, agent, purpose);
     if (channel) return Opened{std::move(agent), *std::move(channel)};
     if (channel.error().code != Errc::exhausted) continue;
-    why = {Errc::exhausted, fmt::format("the link of agent {} has no room: {}", agent.value, channel.error().message)};
+    why = Error{Errc::exhausted,
+                fmt::format("the link of agent {} has no room: {}", agent.value, channel.error().message)};
   }
-  return std::unexpected(std::move(why));
+  return std::unexpected(why ? *std::move(why) : nobody(agents_, by));
 }
 
 }  // namespace sallyport::tunnels

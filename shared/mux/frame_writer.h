@@ -90,8 +90,8 @@ class FrameWriter {
   std::list<Bytes> control_;
   std::size_t control_bytes_ = 0;
   boost::container::flat_map<ChannelNumber, std::uint32_t> credits_;
-  std::list<Opening> opens_;  // in the order of their numbers, which the peer insists on
-  Flows flows_;               // only channels with something to write
+  std::list<Opening> opens_;                   // in the order of their numbers, which the peer insists on
+  Flows flows_;                                // only channels with something to write
   std::vector<Flows::node_type> spare_flows_;  // a few that have ended, for those that begin: both happen all the time
   std::vector<ChannelNumber> small_;           // in the order of their turns, as the next
   std::vector<ChannelNumber> bulk_;

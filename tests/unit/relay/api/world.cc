@@ -56,7 +56,8 @@ World::World(asio::any_io_executor executor, api::ApiOptions options, std::strin
                    feed, clock, log}),
       recipe_work(executor, {}),
       api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, desk, clock, log,
-                        metrics, recipe_work, [this](const OrgId& org, const std::optional<AgentId>& agent) {
+                        metrics, recipe_work,
+                        [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);
                           triggers_taken_from = agent;
                         },

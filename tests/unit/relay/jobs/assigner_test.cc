@@ -247,8 +247,7 @@ JOBS_TEST_CASE("an agent that links has its own set read, and nobody else's", "[
   co_await world.add_recipe(ours, watching_recipe("nightly"));
   std::vector<std::unique_ptr<FakeLink>> links;
   links.push_back(world.link(ours));
-  for (int i = 0; i < 3; ++i)
-    links.push_back(world.link(ours, co_await world.add_agent(ours, ours.group), ours.group));
+  for (int i = 0; i < 3; ++i) links.push_back(world.link(ours, co_await world.add_agent(ours, ours.group), ours.group));
   start(world);
   co_await settled(world);
   world.faults.calls.clear();

@@ -31,7 +31,8 @@ std::size_t use_all(Mux& mux, ChannelNumber channel) {
 }
 
 void fill(Mux& mux, ChannelNumber channel) {
-  for (auto room = mux.prepare(channel, kDataPayload); room && room->size > 0; room = mux.prepare(channel, kDataPayload))
+  for (auto room = mux.prepare(channel, kDataPayload); room && room->size > 0;
+       room = mux.prepare(channel, kDataPayload))
     mux.commit(channel, room->size);
 }
 
