@@ -9,4 +9,7 @@ namespace sallyport::app {
 // files that nobody else can open. forbidden: names the user to be. Blocking.
 Result<void> check_owner(const DataDirectory& data);
 
+// not_found: no relay was made there. forbidden: this user may not look. Blocking.
+Result<void> expect_relay(const DataDirectory& data);
+
 }  // namespace sallyport::app

@@ -48,4 +48,13 @@ Result<void> check_owner(const DataDirectory& data) {
   return check_one(data.deployment());
 }
 
+Result<void> expect_relay(const DataDirectory& data) {
+  std::error_code problem;
+  if (std::filesystem::exists(data.settings(), problem)) return {};
+  if (!problem) return fail(Errc::not_found, fmt::format("{} holds no relay", data.root.string()));
+  return fail(Errc::forbidden,
+              fmt::format("looking into {}: {}; run this as the user that the data directory belongs to",
+                          data.root.string(), problem.message()));
+}
+
 }  // namespace sallyport::app

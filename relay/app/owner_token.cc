@@ -108,9 +108,7 @@ store::awaitable<Result<Secret>> add_token(store::Stores stores, const TokenOrde
 }  // namespace
 
 Result<Secret> make_owner_token(const TokenOrder& order, const Clock& clock) {
-  if (!std::filesystem::exists(order.data.settings())) {
-    return fail(Errc::not_found, fmt::format("{} holds no relay", order.data.root.string()));
-  }
+  SP_CHECK(expect_relay(order.data));
   SP_CHECK(check_owner(order.data));
   SP_TRY(const auto lock, DataLock::take(order.data));
   boost::asio::io_context loop(1);  // outlives the store, whose threads post to it

@@ -145,8 +145,7 @@ Result<std::string> retire(const RootOrder& order, const Clock& clock) {
 }  // namespace
 
 Result<std::string> change_root(const RootOrder& order, const Clock& clock) {
-  if (!std::filesystem::exists(order.data.settings()))
-    return fail(Errc::not_found, fmt::format("{} holds no relay", order.data.root.string()));
+  SP_CHECK(expect_relay(order.data));
   if (order.step != RootStep::show) SP_CHECK(check_owner(order.data));
   switch (order.step) {
     case RootStep::prepare: return prepare(order.data, clock);

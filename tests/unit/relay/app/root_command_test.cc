@@ -281,3 +281,17 @@ TEST_CASE("a directory without a relay has no root", "[app][root]") {
   const TempDir folder;
   has(told({folder.path("none")}, RootStep::show), "holds no relay");
 }
+
+TEST_CASE("who may not look into a data directory is told whom to be", "[app][root]") {
+  if (::geteuid() != 0) {  // only root can be somebody else
+    WARN("not tested: needs root");
+    return;
+  }
+  const TempDir folder;
+  const auto data = made_relay(folder).data;
+  REQUIRE(::seteuid(65534) == 0);
+  const auto shown = told(data, RootStep::show), prepared = told(data, RootStep::prepare);
+  REQUIRE(::seteuid(0) == 0);
+  has(shown, "run this as the user that the data directory belongs to");
+  has(prepared, "run this as the user that the data directory belongs to");
+}

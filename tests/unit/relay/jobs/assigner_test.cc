@@ -168,24 +168,7 @@ JOBS_TEST_CASE("a set that cannot be sent leaves the link alone and is logged", 
   CHECK(link->posted.size() == 1);
 }
 
-JOBS_TEST_CASE("a set that cannot be sent for now is sent when it can", "[jobs]") {
-  const auto ours = co_await world.settle("ours");
-  co_await world.add_recipe(ours, watching_recipe("nightly"));
-  auto link = world.link(ours);
-  world.assigner.link_up(*link);
-  start(world);
-  co_await settled(world);
-  link->refuses = Error{Errc::exhausted, "too much waits"};
-  co_await world.assigner.sync(*link, 0);
-  CHECK(world.lines.has("assignment.not_sent"));
-  co_await settled(world);
-  CHECK(link->posted.empty());
-  link->refuses.reset();
-  co_await settled(world);
-  CHECK(link->posted.size() == 1);
-}
-
-JOBS_TEST_CASE("a set that cannot be read for now is sent when it can", "[jobs][faults]") {
+JOBS_TEST_CASE("a set that cannot be read or sent for now is sent when it can", "[jobs][faults]") {
   const auto ours = co_await world.settle("ours");
   co_await world.add_recipe(ours, watching_recipe("nightly"));
   auto link = world.link(ours);
@@ -194,8 +177,13 @@ JOBS_TEST_CASE("a set that cannot be read for now is sent when it can", "[jobs][
   co_await settled(world);
   world.faults.refuses = [](std::string_view call) { return call == "assignments.of_agent"; };
   co_await world.assigner.sync(*link, 0);
-  CHECK(link->posted.empty());
+  CHECK(world.lines.has("assignment.not_sent"));
+  link->refuses = Error{Errc::exhausted, "too much waits"};
   world.faults.refuses = nullptr;
+  co_await settled(world);
+  CHECK(world.lines.has("too much waits"));
+  CHECK(link->posted.empty());
+  link->refuses.reset();
   co_await settled(world);
   CHECK(link->posted.size() == 1);
 }
