@@ -194,8 +194,7 @@ awaitable<Result<void>> OpenTunnel::hold(std::unique_ptr<ByteStream> stream) {
   options.self.boot_id = crypto::random_bytes(16);
   link::Session session(on_, std::move(stream), std::move(options), *this, clock_);
   const auto why = co_await session.run();
-  session_ = nullptr;
-  linked_.clear();
+  leave_session();
   co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());  // a session disables it
   if (stopping_) co_return fail(Errc::cancelled, "it was stopped");
   const auto* refusal = why.refusal ? &*why.refusal : nullptr;
@@ -219,8 +218,7 @@ awaitable<void> OpenTunnel::serve(link::Session& session) {
 
 // What is open may end; connections that come meanwhile wait.
 void OpenTunnel::on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds drain) {
-  session_ = nullptr;
-  linked_.clear();
+  leave_session();
   tell_.trouble(fmt::format("{}: connections that are open have {} s to end", reason,
                             std::chrono::duration_cast<std::chrono::seconds>(drain).count()));
 }
@@ -247,9 +245,18 @@ awaitable<void> OpenTunnel::accept_all() {
 }
 
 awaitable<Result<link::Channel>> OpenTunnel::next_channel() {
-  co_await linked_.wait_until(clock_.steady() + times_.wait);
-  if (session_ == nullptr) co_return fail(Errc::unavailable, "the relay is away");
-  co_return session_->open_channel(tunnel::kConnectionService);
+  const auto until = clock_.steady() + times_.wait;
+  for (;;) {
+    co_await linked_.wait_until(until);
+    if (session_ == nullptr) co_return fail(Errc::unavailable, "the relay is away");
+    if (!session_->ended()) co_return session_->open_channel(tunnel::kConnectionService);
+    leave_session();  // it says farewell: who comes now is for the next one
+  }
+}
+
+void OpenTunnel::leave_session() {
+  session_ = nullptr;
+  linked_.clear();
 }
 
 void OpenTunnel::take(tcp::socket socket) {

@@ -75,6 +75,7 @@ class OpenTunnel final : public link::SessionOwner {
   struct Place;
   boost::asio::awaitable<void> carry(boost::asio::ip::tcp::socket socket, std::unique_ptr<Place> place);
   boost::asio::awaitable<Result<link::Channel>> next_channel();
+  void leave_session();
   void complain(const std::string& trouble);
   void end(Result<void> outcome);
 
