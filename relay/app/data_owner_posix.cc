@@ -52,9 +52,10 @@ Result<void> expect_relay(const DataDirectory& data) {
   std::error_code problem;
   if (std::filesystem::exists(data.settings(), problem)) return {};
   if (!problem) return fail(Errc::not_found, fmt::format("{} holds no relay", data.root.string()));
-  return fail(Errc::forbidden,
-              fmt::format("looking into {}: {}; run this as the user that the data directory belongs to",
-                          data.root.string(), problem.message()));
+  const bool shut = problem == std::errc::permission_denied;
+  return fail(shut ? Errc::forbidden : Errc::unavailable,
+              fmt::format("looking into {}: {}{}", data.root.string(), problem.message(),
+                          shut ? "; run this as the user that the data directory belongs to" : ""));
 }
 
 }  // namespace sallyport::app

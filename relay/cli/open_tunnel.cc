@@ -248,9 +248,9 @@ awaitable<Result<link::Channel>> OpenTunnel::next_channel() {
   const auto until = clock_.steady() + times_.wait;
   for (;;) {
     co_await linked_.wait_until(until);
-    if (session_ == nullptr) co_return fail(Errc::unavailable, "the relay is away");
-    if (!session_->ended()) co_return session_->open_channel(tunnel::kConnectionService);
-    leave_session();  // it says farewell: who comes now is for the next one
+    if (session_ != nullptr && !session_->ended()) co_return session_->open_channel(tunnel::kConnectionService);
+    if (session_ != nullptr) leave_session();  // it says farewell: who comes now is for the next one
+    if (stopping_ || clock_.steady() >= until) co_return fail(Errc::unavailable, "the relay is away");
   }
 }
 

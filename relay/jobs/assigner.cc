@@ -41,6 +41,7 @@ store::awaitable<void> Assigner::run() {
     co_await tell_owed();
     co_await work_.wait_until(std::chrono::steady_clock::now() + kRetry);
     dirty_.merge(failed);
+    owed_.merge(std::exchange(later_, {}));
   }
 }
 
@@ -166,7 +167,6 @@ void Assigner::link_down(AgentLink& link) {
   if (it != links_.end() && it->second.link == &link) links_.erase(it);
 }
 
-// Those that could not be told for now are owed it still.
 store::awaitable<void> Assigner::tell_owed() {
   const auto owed = std::exchange(owed_, {});
   for (const auto& agent : owed) co_await tell(agent);
@@ -201,7 +201,7 @@ store::awaitable<void> Assigner::tell(AgentId agent) {
   }
   if (posted) co_return;
   now->second.revision = had;
-  if (is_passing(posted.error().code)) owed_.insert(agent);
+  if (is_passing(posted.error().code)) later_.insert(agent);
   parts_.log.error("assignment.not_sent", {{"agent", agent.value}, {"message", posted.error().message}});
 }
 

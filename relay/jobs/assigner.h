@@ -71,7 +71,8 @@ class Assigner {
   Event work_;
   std::set<OrgId> dirty_;
   std::map<AgentId, Linked> links_;
-  std::set<AgentId> owed_;  // whose set changed, or may have: it is read, and the agent told, between organisations
+  std::set<AgentId> owed_;   // whose set changed, or may have: it is read, and the agent told, between organisations
+  std::set<AgentId> later_;  // those that could not be told for now
   // Recipes of these groups have no agent; no group: it is not there yet. Who links finds here what it may bring.
   std::set<std::pair<OrgId, std::optional<GroupId>>> waiting_;
   std::optional<OrgId> deciding_;

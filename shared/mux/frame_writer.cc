@@ -37,12 +37,19 @@ void append_reset(Batch& out, ChannelNumber channel, ResetCode code, std::string
 
 FrameWriter::Flow& FrameWriter::flow(ChannelNumber channel) {
   if (const auto at = flows_.find(channel); at != flows_.end()) return at->second;
+  // Whatever finds no memory here leaves no turn without a flow.
+  if (small_.size() == small_.capacity()) small_.reserve(std::max<std::size_t>(8, 2 * small_.size()));
+  auto at = flows_.end();
+  if (spare_flows_.empty()) {
+    at = flows_.try_emplace(channel, *blocks_).first;
+  } else {
+    auto node = std::move(spare_flows_.back());
+    spare_flows_.pop_back();
+    node.key() = channel;
+    at = flows_.insert(std::move(node)).position;
+  }
   small_.push_back(channel);
-  if (spare_flows_.empty()) return flows_.try_emplace(channel, *blocks_).first->second;
-  auto node = std::move(spare_flows_.back());
-  spare_flows_.pop_back();
-  node.key() = channel;
-  return flows_.insert(std::move(node)).position->second;
+  return at->second;
 }
 
 void FrameWriter::end_flow(ChannelNumber channel) {
@@ -125,7 +132,7 @@ void FrameWriter::commit(ChannelNumber channel, std::size_t count) {
 void FrameWriter::rest() {
   for (auto& block : spare_) block.reset();
   spare_flows_ = std::vector<Flows::node_type>();
-  credits_.shrink_to_fit();
+  if (credits_.empty()) credits_.shrink_to_fit();  // else it may ask for memory
   small_.shrink_to_fit();
   bulk_.shrink_to_fit();
 }
@@ -194,8 +201,8 @@ void FrameWriter::take_small(Batch& out, std::size_t end) {
     const auto channel = small_.front();
     auto& next = flows_.at(channel);
     if (next.data.size() > kSmall) {
-      drop_first(small_);
       bulk_.push_back(channel);
+      drop_first(small_);
       continue;
     }
     while (take_data(channel, next, out, end) > 0) {

@@ -28,6 +28,15 @@ using namespace sallyport::test;
 
 namespace {
 
+struct AsNobody {
+  AsNobody() { REQUIRE(::seteuid(65534) == 0); }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+  ~AsNobody() {
+    if (::seteuid(0) != 0) std::abort();
+  }
+};
+
 std::string told(const DataDirectory& data, RootStep step, Retirement retirement = Retirement::careful) {
   const auto outcome = change_root({step, data, retirement}, kClock);
   return outcome ? *outcome : "refused: " + outcome.error().message;
@@ -289,9 +298,12 @@ TEST_CASE("who may not look into a data directory is told whom to be", "[app][ro
   }
   const TempDir folder;
   const auto data = made_relay(folder).data;
-  REQUIRE(::seteuid(65534) == 0);
-  const auto shown = told(data, RootStep::show), prepared = told(data, RootStep::prepare);
-  REQUIRE(::seteuid(0) == 0);
+  std::string shown, prepared;
+  {
+    const AsNobody nobody;
+    shown = told(data, RootStep::show);
+    prepared = told(data, RootStep::prepare);
+  }
   has(shown, "run this as the user that the data directory belongs to");
   has(prepared, "run this as the user that the data directory belongs to");
 }

@@ -74,3 +74,29 @@ TEST_CASE("frames of channels in use take no memory", "[mux][memory]") {
   CHECK_FALSE(asked);
   CHECK(line.used - before > 1000 * kDataPayload);
 }
+
+TEST_CASE("a write that finds no memory is the fault of its channel alone", "[mux][memory]") {
+  bool failed = true;
+  for (std::size_t after = 0; failed; ++after) {
+    REQUIRE(after < 20);
+    INFO("after " << after);
+    Line line;
+    {
+      const std::byte word[64] = {};
+      const test::FailingNew no_memory(after);
+      try {
+        (void)line.agent.write(line.small, word);
+      } catch (const std::bad_alloc&) {
+      }
+      failed = no_memory.has_failed();
+    }
+    line.agent.reset(line.small, ResetCode::internal, "no memory");
+    for (int i = 0; i < 3; ++i) {
+      fill(line.agent, line.bulk);
+      REQUIRE(carry(line.agent, line.relay, line.there));
+      CHECK(use_all(line.relay, line.bulk) > 0);
+      REQUIRE(carry(line.relay, line.agent, line.back));
+    }
+    CHECK(line.relay.peer_reset(line.small));
+  }
+}
