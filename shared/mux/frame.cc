@@ -80,7 +80,9 @@ std::uint32_t read_u32(std::span<const std::byte, 4> bytes) {
 }
 
 void write_header(std::span<std::byte, kHeaderSize> into, ChannelNumber channel, FrameType type, std::size_t length) {
-  const auto put = [&](std::size_t at, std::uint32_t value) { std::ranges::copy(u32_bytes(value), into.begin() + at); };
+  const auto put = [&](std::size_t at, std::uint32_t value) {
+    std::ranges::copy(u32_bytes(value), into.subspan(at).begin());
+  };
   put(0, channel);
   put(4, static_cast<std::uint32_t>(type) << 24 | static_cast<std::uint32_t>(length));
 }

@@ -38,7 +38,7 @@ std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId
   return it == linked.end() ? std::nullopt : std::optional(it->second);
 }
 
-World::World(asio::any_io_executor executor, api::ApiOptions options, std::string vfs)
+World::World(const asio::any_io_executor& executor, api::ApiOptions options, std::string vfs)
     : store(must(store::SqliteStore::open({.file = database(), .vfs = std::move(vfs)}))),
       stores(store->stores()),
       envelope(keys::new_master_key()),

@@ -77,7 +77,7 @@ struct Ask {
 };
 
 struct World {
-  explicit World(asio::any_io_executor executor, api::ApiOptions options = {}, std::string vfs = {});
+  explicit World(const asio::any_io_executor& executor, api::ApiOptions options = {}, std::string vfs = {});
   ~World();
 
   asio::awaitable<Tenant> settle(std::string name);

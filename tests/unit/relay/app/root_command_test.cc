@@ -28,6 +28,12 @@ using namespace sallyport::test;
 
 namespace {
 
+LockNote noted(const DataDirectory& data) {
+  const auto note = DataLock::holder(data);
+  if (!note) FAIL("nobody holds the directory");
+  return note.value_or(LockNote());
+}
+
 struct AsNobody {
   AsNobody() { REQUIRE(::seteuid(65534) == 0); }
   AsNobody(const AsNobody&) = delete;
@@ -162,11 +168,10 @@ TEST_CASE("who does not say that it understands SIGHUP is not sent it", "[app][r
     CHECK_FALSE(other.was_told());
   }
   Holder relay(data);
-  const auto note = DataLock::holder(data);
-  REQUIRE(note);
-  const auto number = std::to_string(note->holder.number);
+  const auto note = noted(data);
+  const auto number = std::to_string(note.holder.number);
   for (const auto& text :
-       {number, number + "\n", to_text(*note) + "more", std::string()}) {  // the first: older versions
+       {number, number + "\n", to_text(note) + "more", std::string()}) {  // the first: older versions
     INFO(text);
     write_note(data, text);
     has(told(data, RootStep::switch_over), "was not told: if it is a relay, restart it");
@@ -180,8 +185,7 @@ TEST_CASE("SIGHUP goes to the very process that holds the directory, or to none"
   const TempDir folder;
   const auto data = made_relay(folder).data;
   Holder relay(data);
-  const auto note = DataLock::holder(data);
-  REQUIRE(note);
+  const auto note = noted(data);
   using Change = void (*)(ProcessMark&);
   const Change changes[] = {
       [](ProcessMark& of) { ++of.started; },            // its number was another's before
@@ -191,7 +195,7 @@ TEST_CASE("SIGHUP goes to the very process that holds the directory, or to none"
       [](ProcessMark& of) { of.number = 0x3fffffff; },  // nobody's
   };
   for (const auto& change : changes) {
-    auto wrong = *note;
+    auto wrong = note;
     change(wrong.holder);
     write_note(data, to_text(wrong));
     INFO(to_text(wrong));

@@ -81,15 +81,20 @@ TEST_CASE("a write that finds no memory is the fault of its channel alone", "[mu
     REQUIRE(after < 20);
     INFO("after " << after);
     Line line;
+    bool told = false;
     {
       const std::byte word[64] = {};
       const test::FailingNew no_memory(after);
+      bool threw = false;
       try {
         (void)line.agent.write(line.small, word);
       } catch (const std::bad_alloc&) {
+        threw = true;
       }
       failed = no_memory.has_failed();
+      told = threw == failed;
     }
+    CHECK(told);
     line.agent.reset(line.small, ResetCode::internal, "no memory");
     for (int i = 0; i < 3; ++i) {
       fill(line.agent, line.bulk);
