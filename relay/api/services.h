@@ -44,8 +44,8 @@ struct Services {
   const Log& log;
   Metrics& metrics;
   FairPool& recipe_work;  // compiles recipes beside the loop; owners are organisations
-  // Called after a change that may move local triggers: a recipe was (de)activated, an agent revoked. Never empty.
-  // The agent: whose triggers this changed already.
+  // Called after a change that may move local triggers: a recipe was (de)activated or removed, an agent moved or
+  // revoked. The agent: from which this took one already. Never empty.
   std::function<void(const OrgId&, const std::optional<AgentId>&)> triggers_changed;
   // A place for a link that comes as a WebSocket from the address `peer`, as what serves it to its end.
   // Errc::unavailable: no place, and why. Empty: there are no links here.

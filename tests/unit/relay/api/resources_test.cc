@@ -276,6 +276,18 @@ ASYNC_TEST_CASE("a recipe that is wrong names line, column and rule", "[api][rec
   }
 }
 
+ASYNC_TEST_CASE("who removes a recipe names the agent that watched it", "[api][recipes]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  must(co_await world.stores.assignments.assign(tenant.org, std::nullopt,
+                                                {tenant.org, targets.idle_recipe, 1, targets.agent}));
+  const auto gone =
+      co_await world.call({"DELETE", "/v1/recipes/" + targets.idle_recipe.value, tenant.token(Role::editor)});
+  CHECK(gone.status == 204);
+  CHECK(world.triggers_taken_from == targets.agent);
+}
+
 ASYNC_TEST_CASE("versions can be read, compared, activated, rolled back and deactivated", "[api][recipes]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");

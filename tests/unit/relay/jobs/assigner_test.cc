@@ -25,6 +25,17 @@ awaitable<std::optional<AgentId>> watcher_of(JobsWorld& world, Tenant tenant, Re
 
 void start(JobsWorld& world) { world.tasks.spawn("assigner", world.assigner.run()); }
 
+// The tenant's agent is linked, watches what there is to watch, and has been told so.
+awaitable<std::unique_ptr<FakeLink>> watcher_with_its_set(JobsWorld& world, Tenant tenant) {
+  auto link = world.link(tenant);
+  world.assigner.link_up(*link);
+  start(world);
+  co_await settled(world);
+  co_await world.assigner.sync(*link, 0);
+  REQUIRE(link->got<AssignmentSet>().size() == 1);
+  co_return link;
+}
+
 }  // namespace
 
 JOBS_TEST_CASE("an active recipe with a local trigger has one watcher of its group, a manual one none", "[jobs]") {
@@ -100,12 +111,7 @@ JOBS_TEST_CASE("a new version goes to the same agent, another group to another, 
   const auto group = co_await world.add_group(ours, "dc2");
   const auto second = co_await world.add_agent(ours, group);
   const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly"));
-  auto link = world.link(ours);
-  world.assigner.link_up(*link);
-  start(world);
-  co_await settled(world);
-  co_await world.assigner.sync(*link, 0);
-  REQUIRE(link->got<AssignmentSet>().size() == 1);
+  const auto link = co_await watcher_with_its_set(world, ours);
   CHECK(link->got<AssignmentSet>()[0].recipes.at(0).version == 1);
 
   co_await world.add_recipe(ours, watching_recipe("nightly") + "  - {id: b, uses: log.write@1, with: {text: b}}\n");
@@ -191,12 +197,7 @@ JOBS_TEST_CASE("a set that cannot be read or sent for now is sent when it can", 
 JOBS_TEST_CASE("an agent whose recipe was removed is told", "[jobs]") {
   const auto ours = co_await world.settle("ours");
   const auto recipe = co_await world.add_recipe(ours, watching_recipe("nightly"));
-  auto link = world.link(ours);
-  world.assigner.link_up(*link);
-  start(world);
-  co_await settled(world);
-  co_await world.assigner.sync(*link, 0);
-  REQUIRE(link->got<AssignmentSet>().size() == 1);
+  const auto link = co_await watcher_with_its_set(world, ours);
   must(co_await world.stores.recipes.activate(ours.org, recipe, {1, std::nullopt}));
   const auto removed = must(co_await world.stores.recipes.remove(ours.org, recipe, {world.clock.wall(), {}}));
   const auto watcher = removed.watched_by.value_or(store::TriggerHolder()).agent;
