@@ -20,7 +20,7 @@ constexpr std::chrono::minutes kSweepEvery{10};
 constexpr std::array<std::string_view, 3> kKeptHeaders{"Content-Type", "ETag", "Location"};
 
 keys::RecordIdentity identity_of(const KeyedRequest& request) {
-  return {request.org, "idempotency_keys", "response", request.key};
+  return {request.org, "idempotency_keys", "response", request.key, keys::KeyClass::transient};
 }
 
 std::string kept(const http::Response& response) {

@@ -1,12 +1,11 @@
 #include "relay/app/init.h"
 
 #include "relay/api/api_token.h"
+#include "relay/app/key_ring.h"
 #include "relay/app/new_data_directory.h"
 #include "relay/app/token_file.h"
 #include "relay/audit/audit.h"
 #include "relay/identity/deployment.h"
-#include "relay/identity/private_file.h"
-#include "relay/keys/master_key.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/run.h"
 #include "shared/base/text.h"
@@ -106,8 +105,7 @@ Result<Secret> init(const InitOrder& order, const Clock& clock) {
   SP_CHECK(check(order));
   SP_TRY(auto fresh, NewDataDirectory::begin(order.data));
   const auto& data = fresh.building();
-  SP_CHECK(identity::make_private_directory(data.master_key().parent_path()));
-  SP_CHECK(keys::write_key_file(data.master_key(), keys::new_master_key()));
+  SP_CHECK(make_keys(data, clock));
   SP_TRY(const auto deployment,
          identity::create_deployment(data.deployment(), {order.trust_domain, server_names(order)}, clock));
   SP_TRY(auto token, make_database(data, order, clock));

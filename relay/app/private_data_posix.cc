@@ -25,9 +25,11 @@ Result<void> check_private(const DataDirectory& data) {
     if (!is_open_to_others(path)) return;
     faults.push_back(fmt::format("{} may be read by others: chmod {} {}", path.string(), mode, path.string()));
   };
-  for (const auto& folder : {data.root, data.deployment(), data.master_key().parent_path()}) expect(folder, "700");
-  expect(data.database(), "600");
-  for (const auto* log : {"-wal", "-shm"}) expect(data.database().string() + log, "600");
+  for (const auto& folder : {data.root, data.deployment(), data.keys()}) expect(folder, "700");
+  for (const auto& database : {data.database(), data.key_database()}) {
+    expect(database, "600");
+    for (const auto* log : {"-wal", "-shm"}) expect(database.string() + log, "600");
+  }
   expect(data.first_token(), "600");
   if (faults.empty()) return {};
   return fail(Errc::forbidden, fmt::format("{}", fmt::join(faults, "\n")));

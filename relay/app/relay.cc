@@ -4,6 +4,7 @@
 #include "relay/api/session_ledger.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/database.h"
+#include "relay/app/key_ring.h"
 #include "relay/app/open_files.h"
 #include "relay/app/private_data.h"
 #include "relay/app/revoked_jobs.h"
@@ -13,7 +14,8 @@
 #include "relay/identity/upkeep.h"
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
-#include "relay/keys/local_envelope.h"
+#include "relay/keys/layered_envelope.h"
+#include "relay/keys/shredder.h"
 #include "relay/tunnels/carrier.h"
 #include "shared/async/fair_pool.h"
 #include "shared/async/run.h"
@@ -37,7 +39,7 @@ struct Ground {
   const ConnectionLimits& limits;
   store::SqliteStore& database;
   identity::Deployment& deployment;
-  keys::Envelope& envelope;
+  KeyRing& keys;
   const Clock& clock;
   const Log& log;
 };
@@ -47,6 +49,9 @@ struct Graph {
   Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
+  keys::Hierarchy hierarchy;
+  keys::LayeredEnvelope envelope;
+  keys::Shredder shredder;
   FairPool recipe_work;
   Metrics metrics;
   Audit audit;
@@ -116,36 +121,40 @@ gateway::GatewayLimits gateway_limits(const ConnectionLimits& limits, const Sett
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
+      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, on.clock}),
+      envelope(hierarchy, stores.job_keys),
+      shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log,
+                [&clock = on.clock] { return std::optional(clock.wall()); }}),
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
-      authority(on.deployment, stores.issuing_cas, on.envelope, on.clock),
-      enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, on.envelope, audit, metrics},
+      authority(on.deployment, stores.issuing_cas, envelope, on.clock),
+      enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
                  {on.settings.link_address.host, on.settings.link_address.port, on.settings.api_url}, on.clock),
       renewals(authority, stores.certificates, audit, on.clock),
       revocations(stores.agents, stores.certificates, on.clock),
       admissions(stores.agents, stores.certificates, audit, on.clock),
-      parcels({stores.recipes, stores.history, on.envelope}),
+      parcels({stores.recipes, stores.history, envelope}),
       outlines(stores.recipes),
       feed(loop),
-      dispatcher(loop, {stores.jobs, parcels, on.envelope, feed, on.clock, on.log},
+      dispatcher(loop, {stores.jobs, parcels, envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
-      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, on.envelope, audit,
+      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, envelope, audit,
                       dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, on.envelope, parcels,
+      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels,
                    dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
-                stores.connections, on.envelope, on.clock, on.log},
+                stores.connections, envelope, on.clock, on.log},
                enrolments,
                revocations,
                metrics},
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, on.envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
+      api({stores, envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
            metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),
@@ -230,6 +239,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
+  work.spawn("shredder", graph.shredder.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("changes", look_on_signal(changed, graph.upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));
@@ -264,15 +274,14 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(const auto limits, fit_connections(open_files, usual_limits(settings)));
   SP_CHECK(identity::settle_deployment(data.deployment()));
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
-  SP_TRY(auto key, keys::read_key_file(data.master_key()));
-  keys::LocalEnvelope envelope(std::move(key));
   SP_TRY(auto context, link_context(deployment, clock));
   asio::io_context loop(1);  // outlives the database, whose threads post to it
+  SP_TRY(auto keys, open_keys(data));
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto outcome = [&] {
-    const Ground ground{data, settings, open_files, limits, *database, deployment, envelope, clock, log};
+    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, clock, log};
     Graph graph(loop.get_executor(), ground, std::move(context));
     return run_to_end(loop, run(graph, ground), "the relay");
   }();

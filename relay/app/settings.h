@@ -63,7 +63,10 @@ struct DataDirectory {
   std::filesystem::path deployment() const { return root / "deployment"; }
   std::filesystem::path database() const { return root / "relay.db"; }
   std::filesystem::path lock() const { return root / "relay.lock"; }
-  std::filesystem::path master_key() const { return root / "keys" / "master.key"; }
+  std::filesystem::path keys() const { return root / "keys"; }  // apart from the data: never in its backups
+  std::filesystem::path master_key() const { return keys() / "master.key"; }
+  std::filesystem::path key_database() const { return keys() / "keys.db"; }
+  std::filesystem::path anchor() const { return keys() / "anchor"; }
   std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };
 

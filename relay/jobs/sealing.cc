@@ -6,20 +6,21 @@
 namespace sallyport::jobs {
 
 keys::RecordIdentity trigger_identity(const OrgId& org, const JobId& job) {
-  return {org, "jobs", "trigger", job.value};
+  return {org, "jobs", "trigger", job.value, keys::KeyClass::payload, job};
 }
 
 keys::RecordIdentity error_identity(const OrgId& org, const JobId& job) {
-  return {org, "jobs", "error_message", job.value};
+  return {org, "jobs", "error_message", job.value, keys::KeyClass::logs, job};
 }
 
 keys::RecordIdentity step_identity(const OrgId& org, std::string_view column, const JobId& job, std::string_view path,
                                    std::uint32_t attempt) {
-  return {org, "steps", std::string(column), store::step_record(job, path, attempt)};
+  const auto key = column == "message" ? keys::KeyClass::logs : keys::KeyClass::payload;
+  return {org, "steps", std::string(column), store::step_record(job, path, attempt), key, job};
 }
 
 keys::RecordIdentity log_identity(const OrgId& org, const JobId& job, std::uint64_t epoch, std::uint64_t job_seq) {
-  return {org, "history", "text", store::entry_record(job, epoch, job_seq)};
+  return {org, "history", "text", store::entry_record(job, epoch, job_seq), keys::KeyClass::logs, job};
 }
 
 keys::RecordIdentity connection_identity(const OrgId& org, const AgentId& agent, std::string_view name) {

@@ -86,16 +86,19 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
                                                                   store::AuditNote<store::AddedJob> note) {
   added.job.id = crypto::new_id<JobId>(parts_.clock);
   added.job.created_at = parts_.clock.wall();
-  SP_CO_TRY(added.sealed_trigger,
-            co_await parts_.envelope.seal(trigger_identity(added.job.org, added.job.id), as_bytes(trigger_json)));
   const OrgId org = added.job.org;
+  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, added.job.id, {}));
+  SP_CO_TRY(added.sealed_trigger,
+            co_await parts_.envelope.seal_new(keys, trigger_identity(org, added.job.id), as_bytes(trigger_json)));
   for (const auto& step : kept) {
     SP_CO_TRY(auto output,
-              co_await parts_.envelope.seal(step_identity(org, "output", added.job.id, step.path, step.attempt),
-                                            as_bytes(step.output_json)));
+              co_await parts_.envelope.seal_new(keys,
+                                                step_identity(org, "output", added.job.id, step.path, step.attempt),
+                                                as_bytes(step.output_json)));
     SP_CO_TRY(const auto status, domain::parse_step_status(step.status));
     added.kept.push_back({step.path, step.attempt, status, step.uses, std::move(output)});
   }
+  added.keys = std::move(keys.wrapped);
   SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added), std::move(note)));
   parts_.feed.publish(org, stored.job.recipe, {stored.job.id, 0});
   parts_.dispatcher.wake();

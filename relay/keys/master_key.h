@@ -1,25 +1,25 @@
 #pragma once
 
-#include "relay/keys/sealed_record.h"
+#include "shared/base/result.h"
 #include "shared/base/secret.h"
 
 #include <filesystem>
+#include <optional>
 
 namespace sallyport::keys {
 
-// The key at the top: 32 bytes, from which every record's key is derived.
-struct MasterKey {
-  KeyId id{};
-  Secret key;
-};
+// The master key as a file of 32 random bytes, in clear or under a passphrase (scrypt, RFC 7914, N=2^17 r=8 p=1, and
+// AES-256-GCM). "sallyport-master-key-1 <base64url>\n" or "sallyport-master-key-1-scrypt <base64url>\n".
 
-MasterKey new_master_key();
+// Errc::invalid: open to others (the message is the command to run), not a master key, or damaged. Errc::forbidden: it
+// has a passphrase and that is missing or wrong. Errc::not_found: no such file.
+Result<Secret> read_key_file(const std::filesystem::path& file, const std::optional<Secret>& passphrase);
 
-// Reads what write_key_file wrote. Errc::invalid: not a regular file, not this user's, readable by others (the message
-// is the exact chmod or chown to run), or not a master key. Errc::not_found: no such file.
-Result<MasterKey> read_key_file(const std::filesystem::path& file);
+// What read_key_file does with the text of a file.
+Result<Secret> parse_key_file(const Secret& text, const std::optional<Secret>& passphrase);
 
 // Makes the file with mode 0600 and syncs it and its folder. Errc::conflict: it exists; a key is never overwritten.
-Result<void> write_key_file(const std::filesystem::path& file, const MasterKey& key);
+Result<void> write_key_file(const std::filesystem::path& file, const Secret& key,
+                            const std::optional<Secret>& passphrase);
 
 }  // namespace sallyport::keys

@@ -1,31 +1,48 @@
 #pragma once
 
-#include "shared/base/result.h"
-#include "shared/base/text.h"
+#include "relay/keys/envelope.h"
 
 #include <array>
 #include <cstddef>
 #include <span>
 
+// The bytes of a sealed field, docs/envelope.md; no keys are looked up here.
 namespace sallyport::keys {
 
-// Names the master key a record was sealed under; derived from the key, and no secret.
-using KeyId = std::array<std::byte, 8>;
 using Salt = std::array<std::byte, 32>;
 
-// The outside of a sealed field: version (1 byte, = 1) ‖ key id (8) ‖ salt (32) ‖ body (the AEAD's output).
+// version (1 byte, = 2) ‖ class (1) ‖ global key's version (4) ‖ inner key's number (4) ‖ salt (32) ‖ commitment (32)
+inline constexpr std::size_t kSealedHeaderSize = 74;
+inline constexpr std::size_t kSealedOverhead = kSealedHeaderSize + 32;  // two tags
+
+struct SealHeader {
+  KeyClass key = KeyClass::standing;
+  std::uint32_t global = 0;
+  std::uint32_t inner = 0;  // version of the organisation's key (standing), or the hour (transient); else 0
+  Salt salt{};              // fresh for every record
+};
+
+// 32 bytes each: the one that the class names, and the global key.
+struct SealKeys {
+  std::span<const std::byte> inner;
+  std::span<const std::byte> outer;
+};
+
+// `header.key` is the identity's. The same salt must never be used twice.
+Result<Bytes> seal_record(const SealKeys& keys, const SealHeader& header, const RecordIdentity& identity,
+                          std::span<const std::byte> plaintext);
+
 struct SealedRecord {
-  KeyId key;
-  Salt salt;
-  std::span<const std::byte> header;  // the first three, as they were read: authenticated with the body
+  SealHeader header;
+  std::span<const std::byte> head;        // the header as it was read, up to and with the salt
+  std::span<const std::byte> commitment;  // 32 bytes
   std::span<const std::byte> body;
 };
 
-inline constexpr std::size_t kSealedHeaderSize = 41;
-
-Bytes write_header(const KeyId& key, const Salt& salt);
-
-// Splits without copying; the spans point into `sealed`. Errc::invalid: too short, or another version.
+// Splits without copying; the spans point into `sealed`. Errc::invalid: too short, another version, no such class.
 Result<SealedRecord> split_sealed(std::span<const std::byte> sealed);
+
+// Errc::invalid: not these keys, not this record, or changed.
+Result<Secret> open_record(const SealKeys& keys, const SealedRecord& record, const RecordIdentity& identity);
 
 }  // namespace sallyport::keys

@@ -3,6 +3,7 @@
 #include "relay/domain/job_state.h"
 #include "relay/domain/release.h"
 #include "relay/store/audit_note.h"
+#include "relay/store/job_keys.h"
 #include "relay/store/page.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -59,6 +60,7 @@ struct KeptStep {
 struct NewJob {
   Job job;
   Bytes sealed_trigger = {};  // by the envelope: table "jobs", column "trigger", record = the job's id
+  std::vector<JobKey> keys = {};  // under which these and all that follows are sealed
   std::vector<KeptStep> kept = {};
   // Not when as many unfinished jobs of (recipe, concurrency_key) as its limit are there already.
   bool only_with_room = false;

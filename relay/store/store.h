@@ -11,6 +11,7 @@
 #include "relay/store/health.h"
 #include "relay/store/history.h"
 #include "relay/store/idempotency_keys.h"
+#include "relay/store/job_keys.h"
 #include "relay/store/jobs.h"
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
@@ -33,6 +34,7 @@ struct Stores {
   Recipes& recipes;
   Assignments& assignments;
   Jobs& jobs;
+  JobKeys& job_keys;
   History& history;
   Tunnels& tunnels;
   IdempotencyKeys& idempotency_keys;

@@ -14,5 +14,6 @@ struct Migration {
 
 // From 1 without gaps.
 std::span<const Migration> sqlite_migrations();
+std::span<const Migration> sqlite_key_migrations();  // of the keys' own database
 
 }  // namespace sallyport::store

@@ -1,3 +1,4 @@
+#include "relay/store/migrations/keys_0001_initial.h"
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
@@ -10,6 +11,7 @@
 #include "relay/store/migrations/sqlite_0009_tunnel_access.h"
 #include "relay/store/migrations/sqlite_0010_certificate_roots.h"
 #include "relay/store/migrations/sqlite_0011_tokens_for_agents.h"
+#include "relay/store/migrations/sqlite_0012_job_keys.h"
 
 #include <array>
 
@@ -28,7 +30,13 @@ std::span<const Migration> sqlite_migrations() {
       Migration{9, "tunnel access", kSqlite0009TunnelAccess},
       Migration{10, "certificate roots", kSqlite0010CertificateRoots},
       Migration{11, "tokens for agents", kSqlite0011TokensForAgents},
+      Migration{12, "job keys", kSqlite0012JobKeys},
   };
+  return migrations;
+}
+
+std::span<const Migration> sqlite_key_migrations() {
+  static constexpr std::array migrations = {Migration{1, "initial", kKeys0001Initial}};
   return migrations;
 }
 

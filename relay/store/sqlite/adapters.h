@@ -21,6 +21,7 @@ std::unique_ptr<Connections> make_connections(Engine& engine);
 std::unique_ptr<Recipes> make_recipes(Engine& engine);
 std::unique_ptr<Assignments> make_assignments(Engine& engine);
 std::unique_ptr<Jobs> make_jobs(Engine& engine);
+std::unique_ptr<JobKeys> make_job_keys(Engine& engine);
 std::unique_ptr<History> make_history(Engine& engine);
 std::unique_ptr<Tunnels> make_tunnels(Engine& engine);
 std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);

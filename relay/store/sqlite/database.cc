@@ -57,6 +57,11 @@ Bytes Row::bytes() {
   return data ? Bytes(data, data + size) : Bytes();
 }
 
+std::optional<std::int64_t> Row::maybe_integer() {
+  if (is_null()) return skip(), std::nullopt;
+  return integer();
+}
+
 std::optional<std::uint32_t> Row::maybe_u32() {
   if (is_null()) return skip(), std::nullopt;
   return u32();

@@ -34,6 +34,7 @@ class Row {
   T id() {
     return T(text());
   }
+  std::optional<std::int64_t> maybe_integer();
   std::optional<std::uint32_t> maybe_u32();
   std::optional<WallTime> maybe_time();
   std::optional<Bytes> maybe_bytes();

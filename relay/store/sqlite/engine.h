@@ -2,6 +2,8 @@
 
 #include "relay/store/sqlite/lane.h"
 
+#include <atomic>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -21,6 +23,9 @@ class Engine {
   boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> read(F work) {
     return on(reads_, std::move(work));
   }
+  // Whatever was written goes from the log into the file, and the log is emptied, after a write that comes and that no
+  // reader is in the way of.
+  void empty_log_soon() { *empty_log_ = true; }
 
  private:
   template <class F>
@@ -35,6 +40,7 @@ class Engine {
     co_return outcome;
   }
 
+  std::shared_ptr<std::atomic<bool>> empty_log_ = std::make_shared<std::atomic<bool>>(false);
   Lane writes_;
   Lane reads_;
 };

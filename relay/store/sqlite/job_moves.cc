@@ -89,6 +89,14 @@ std::unexpected<Error> fenced(const Job& job) {
 
 }  // namespace
 
+static Result<void> keep_keys(Database& db, const OrgId& org, const NewJob& fresh) {
+  for (const auto& key : fresh.keys) {
+    SP_CHECK(db.run("insert into job_keys (org, kind, hours, hour, job, wrapped) values (?, ?, ?, ?, ?, ?)", org,
+                    key.lane.kind, key.lane.hours, key.hour, fresh.job.id, key.wrapped));
+  }
+  return {};
+}
+
 // Results that a re-run takes over, in the order in which they were given.
 static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fresh) {
   std::uint64_t place = 0;
@@ -124,6 +132,7 @@ Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   SP_CHECK(insert_job(db, org, fresh.job));
   SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
                   fresh.sealed_trigger));
+  SP_CHECK(keep_keys(db, org, fresh));
   SP_CHECK(keep_steps(db, org, fresh));
   SP_CHECK(keep_request(db, org, fresh));
   if (!fresh.job.event_key.empty() && !fresh.job.rerun_of) {

@@ -1,3 +1,4 @@
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/running_job.h"
@@ -95,7 +96,7 @@ ASYNC_TEST_CASE("a long history is told whole, in batches", "[api][jobs][watch]"
   const auto run = co_await run_job(world, co_await world.settle("a"));
   std::vector<store::HistoryEntry> entries;
   for (std::uint64_t seq = 1; seq <= 250; ++seq) {
-    auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, seq), "line");
+    auto text = co_await seal(world, jobs::log_identity(run.tenant.org, run.job, 1, seq), "line");
     entries.push_back({seq, world.clock.wall(), store::StepLog{"rows", "info", std::move(text)}});
   }
   must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));

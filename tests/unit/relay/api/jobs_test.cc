@@ -136,7 +136,7 @@ ASYNC_TEST_CASE("steps show payloads to those who may see them and to nobody els
 ASYNC_TEST_CASE("a payload whose key is gone is said to be unreadable", "[api][jobs][payload]") {
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto elsewhere = co_await seal(world, run.tenant.org, "steps", "output", "another record", R"({"x":1})");
+  auto elsewhere = co_await seal(world, jobs::step_identity(run.tenant.org, "output", run.job, "another", 1), R"({"x":1})");
   co_await report(world, run, 1, store::StepStarted{"rows", 1, "sql.query@1", std::nullopt});
   co_await report(world, run, 2,
                   store::StepFinished{
@@ -204,7 +204,8 @@ ASYNC_TEST_CASE("why a job and its steps failed is told to all who may read jobs
 ASYNC_TEST_CASE("a message that does not open is said to be unreadable, and hides nothing else", "[api][jobs]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
-  keys::LocalEnvelope other(keys::new_master_key());
+  const TempDir elsewhere;
+  KeyRing others(co_await asio::this_coro::executor, elsewhere.path(), world.clock, world.stores.job_keys);
   const auto good = co_await run_job(world, tenant), changed = co_await run_job(world, tenant),
              moved = co_await run_job(world, tenant), keyless = co_await run_job(world, tenant);
   co_await fail_with(world, good, std::nullopt, co_await sealed_error(world, good, "told"));
@@ -213,7 +214,7 @@ ASYNC_TEST_CASE("a message that does not open is said to be unreadable, and hide
   co_await fail_with(world, changed, bytes, bytes);
   co_await fail_with(world, moved, std::nullopt, co_await sealed_error(world, good, "told"));
   const auto identity = jobs::error_identity(tenant.org, keyless.job);
-  auto foreign = must(co_await jobs::seal_error(other, identity, "told"));
+  auto foreign = must(co_await jobs::seal_error(others.envelope, identity, "told"));
   co_await fail_with(world, keyless, foreign, foreign);
 
   const auto listed = co_await world.call({"GET", "/v1/jobs?state=failed", tenant.token(Role::viewer)});
@@ -250,8 +251,7 @@ ASYNC_TEST_CASE("an answer holds a bounded amount of payload", "[api][jobs][payl
   const auto large = to_json(Value(std::string(5u << 20, 'x')));
   for (std::uint64_t i = 0; i < 2; ++i) {
     const auto path = "s" + std::to_string(i);
-    const auto record = store::step_record(run.job, path, 1);
-    auto output = co_await seal(world, run.tenant.org, "steps", "output", record, large);
+    auto output = co_await seal(world, jobs::step_identity(run.tenant.org, "output", run.job, path, 1), large);
     co_await report(world, run, 2 * i + 1, store::StepStarted{path, 1, "file.read@1", std::nullopt});
     co_await report(
         world, run, 2 * i + 2,
@@ -303,7 +303,7 @@ ASYNC_TEST_CASE("events are read in order and from where one left off", "[api][j
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
   co_await report(world, run, 1, store::JobStarted{});
-  auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, 2), "log-canary");
+  auto text = co_await seal(world, jobs::log_identity(run.tenant.org, run.job, 1, 2), "log-canary");
   co_await report(world, run, 2, store::StepLog{"rows", "info", std::move(text)});
   const auto place = "/v1/jobs/" + run.job.value + "/events";
   const auto all = json_of(co_await world.call({"GET", place, run.tenant.token(Role::viewer)}));
@@ -322,7 +322,7 @@ ASYNC_TEST_CASE("log text that the caller may not see is not read for them", "[a
   std::vector<store::HistoryEntry> entries;
   for (std::uint64_t seq = 1; seq <= 40; ++seq) {
     const std::string line(64u << 10, 'x');
-    auto text = co_await seal(world, run.tenant.org, "history", "text", store::entry_record(run.job, 1, seq), line);
+    auto text = co_await seal(world, jobs::log_identity(run.tenant.org, run.job, 1, seq), line);
     entries.push_back({seq, world.clock.wall(), store::StepLog{"rows", "info", std::move(text)}});
   }
   must(co_await world.stores.history.append(run.tenant.org, run.job, 1, std::move(entries)));

@@ -1,5 +1,6 @@
 #include "tests/unit/relay/api/running_job.h"
 
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -10,9 +11,8 @@ namespace sallyport::test {
 
 using namespace std::chrono_literals;
 
-asio::awaitable<Bytes> seal(World& world, OrgId org, std::string table, std::string column, std::string record,
-                            std::string text) {
-  co_return must(co_await world.envelope.seal({org, table, column, record}, as_bytes(text)));
+asio::awaitable<Bytes> seal(World& world, keys::RecordIdentity identity, std::string text) {
+  co_return must(co_await world.envelope.seal(std::move(identity), as_bytes(text)));
 }
 
 asio::awaitable<Running> run_job(World& world, Tenant tenant) {
@@ -29,9 +29,9 @@ asio::awaitable<void> report(World& world, Running run, std::uint64_t seq, declt
 }
 
 asio::awaitable<void> report_step(World& world, Running run, std::uint64_t seq, std::string output) {
-  const auto record = store::step_record(run.job, "rows", 1);
-  auto input = co_await seal(world, run.tenant.org, "steps", "input", record, R"({"query":"input-canary"})");
-  auto sealed = co_await seal(world, run.tenant.org, "steps", "output", record, std::move(output));
+  const auto named = [&](const char* column) { return jobs::step_identity(run.tenant.org, column, run.job, "rows", 1); };
+  auto input = co_await seal(world, named("input"), R"({"query":"input-canary"})");
+  auto sealed = co_await seal(world, named("output"), std::move(output));
   co_await report(world, run, seq, store::StepStarted{"rows", 1, "sql.query@1", std::move(input)});
   co_await report(
       world, run, seq + 1,
@@ -69,8 +69,8 @@ asio::awaitable<void> run_items(World& world, Running run, std::size_t count) {
     const auto path = fmt::format("each[{}]", item);
     std::optional<Bytes> output;
     if (item % 2 == 0) {
-      const auto record = store::step_record(run.job, path, 1);
-      output = co_await seal(world, run.tenant.org, "steps", "output", record, to_json(Value(std::string(1'022, 'x'))));
+      auto identity = jobs::step_identity(run.tenant.org, "output", run.job, path, 1);
+      output = co_await seal(world, std::move(identity), to_json(Value(std::string(1'022, 'x'))));
     }
     batch.push_back({item + 1, world.clock.wall(),
                      store::StepFinished{.path = path, .attempt = 1, .sealed_output = std::move(output)}});

@@ -20,8 +20,7 @@ struct Running {
 // A job that an agent holds under epoch 1.
 asio::awaitable<Running> run_job(World& world, Tenant tenant);
 
-asio::awaitable<Bytes> seal(World& world, OrgId org, std::string table, std::string column, std::string record,
-                            std::string text);
+asio::awaitable<Bytes> seal(World& world, keys::RecordIdentity identity, std::string text);
 asio::awaitable<void> report(World& world, Running run, std::uint64_t seq, decltype(store::HistoryEntry::what) what);
 // The step "rows" begins and succeeds: two reports.
 asio::awaitable<void> report_step(World& world, Running run, std::uint64_t seq, std::string output);

@@ -41,7 +41,8 @@ std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId
 World::World(const asio::any_io_executor& executor, api::ApiOptions options, std::string vfs)
     : store(must(store::SqliteStore::open({.file = database(), .vfs = std::move(vfs)}))),
       stores(store->stores()),
-      envelope(keys::new_master_key()),
+      ring(executor, folder.path(), clock, stores.job_keys),
+      envelope(ring.envelope),
       audit(stores.audit_log, clock),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),

@@ -3,9 +3,9 @@
 #include "relay/api/api.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/jobs/service.h"
-#include "relay/keys/local_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/fair_pool.h"
+#include "tests/support/key_ring.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/relay/api/test_desk.h"
@@ -100,7 +100,8 @@ struct World {
   Metrics metrics;
   std::unique_ptr<store::SqliteStore> store;
   store::Stores stores;
-  keys::LocalEnvelope envelope;
+  KeyRing ring;
+  keys::Envelope& envelope;
   Audit audit;
   identity::Deployment deployment;
   identity::AgentAuthority authority;

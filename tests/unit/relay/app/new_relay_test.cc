@@ -2,6 +2,7 @@
 #include "relay/app/token_file.h"
 #include "relay/identity/deployment.h"
 #include "relay/keys/master_key.h"
+#include "shared/crypto/aead.h"
 #include "tests/unit/relay/app/made_relay.h"
 
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ namespace {
 void check_whole(const DataDirectory& data) {
   CHECK(load_settings(data.settings()));
   CHECK(identity::load_deployment(data.deployment()));
-  CHECK(keys::read_key_file(data.master_key()));
+  CHECK(keys::read_key_file(data.master_key(), std::nullopt));
   CHECK(fs::file_size(data.database()) > 0);
   CHECK_FALSE(fs::exists(data.root / ".init"));
   CHECK((fs::status(data.root).permissions() & fs::perms::mask) == fs::perms::owner_all);
@@ -189,7 +190,7 @@ TEST_CASE("who is killed at any stage leaves nothing that hinders the next", "[a
     killed([&] {
       const auto fresh = NewDataDirectory::begin(order.data);
       fs::create_directory(fresh->building().master_key().parent_path());
-      const auto written = keys::write_key_file(fresh->building().master_key(), keys::new_master_key());
+      const auto written = keys::write_key_file(fresh->building().master_key(), crypto::new_aead_key(), std::nullopt);
       ::raise(SIGKILL);
     });
     CHECK(folder.has("relay/.init/keys/master.key"));

@@ -5,7 +5,8 @@
 #include "relay/identity/agent_authority.h"
 #include "relay/identity/root_rotation.h"
 #include "relay/keys/local_envelope.h"
-#include "relay/keys/master_key.h"
+#include "relay/app/key_ring.h"
+#include "relay/keys/layered_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/crypto/new_id.h"
 #include "tests/support/async_test.h"
@@ -60,7 +61,12 @@ void make_issuing_ca(const DataDirectory& data) {
   REQUIRE(database);
   const auto stores = (*database)->stores();
   const auto deployment = identity::load_deployment(data.deployment());
-  keys::LocalEnvelope envelope(*keys::read_key_file(data.master_key()));
+  auto ring = open_keys(data);
+  REQUIRE(ring);
+  boost::asio::io_context loop;
+  keys::Hierarchy hierarchy(loop.get_executor(),
+                            {ring->store->keys(), *ring->provider, ring->anchor, *ring->memory, kClock});
+  keys::LayeredEnvelope envelope(hierarchy, stores.job_keys);
   identity::AgentAuthority authority(*deployment, stores.issuing_cas, envelope, kClock);
   run([&]() -> boost::asio::awaitable<void> {
     const auto organisations = co_await stores.organisations.list_all({});

@@ -1,3 +1,4 @@
+#include "relay/jobs/sealing.h"
 #include "relay/cli/step_table.h"
 #include "shared/base/json.h"
 #include "tests/unit/relay/cli/cli_site.h"
@@ -38,7 +39,7 @@ asio::awaitable<JobId> run_items(CliSite& site, JobId job, std::size_t count) {
       end.status = domain::StepStatus::failed;
       end.error_class = "exit:3";
       end.sealed_output = must(co_await world.envelope.seal(
-          {site.tenant.org, "steps", "output", store::step_record(job, end.path, 1)}, as_bytes(kGave)));
+          jobs::step_identity(site.tenant.org, "output", job, end.path, 1), as_bytes(kGave)));
     }
     entries.push_back({item + 1, now, std::move(end)});
   }

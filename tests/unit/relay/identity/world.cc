@@ -37,6 +37,15 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+awaitable<Result<keys::NewJobKeys>> TestEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention) {
+  co_return keys::NewJobKeys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
+}
+
+awaitable<Result<Bytes>> TestEnvelope::seal_new(const keys::NewJobKeys&, keys::RecordIdentity identity,
+                                         std::span<const std::byte> plaintext) {
+  return seal(std::move(identity), plaintext);
+}
+
 awaitable<Result<Bytes>> TestEnvelope::seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) {
   if (broken) co_return fail(Errc::unavailable, "planted: no key");
   co_return crypto::seal(key_, plaintext, associated(identity));

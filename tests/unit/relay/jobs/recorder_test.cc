@@ -1,7 +1,7 @@
 #include "relay/jobs/sealing.h"
-#include "relay/keys/local_envelope.h"
 #include "shared/base/utf8.h"
 #include "tests/support/canary.h"
+#include "tests/support/key_ring.h"
 #include "tests/unit/relay/jobs/world.h"
 
 #include <algorithm>
@@ -88,7 +88,7 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
   CHECK(input.reveal() == R"({"text":"a"})");
   const auto events = must(co_await world.stores.history.events(ours.org, job, {})).items;
   REQUIRE(events.size() == 5);
-  const auto text = must(co_await world.envelope.open({ours.org, "history", "text", store::entry_record(job, 1, 3)},
+  const auto text = must(co_await world.envelope.open(log_identity(ours.org, job, 1, 3),
                                                       *events[2].sealed_text));
   CHECK(text.reveal() == "a line");
   const auto news = co_await watcher->next(std::chrono::steady_clock::now() + 1s);
@@ -141,7 +141,8 @@ JOBS_TEST_CASE("why a step and a job failed is sealed for its record, and bounde
 JOBS_TEST_CASE("the words of a failure are nowhere in the database's files", "[jobs][canary]") {
   const Canary canary("canary-c4e1/\"words\"&=\xc3\xbc"), control("control-c4e1/\"words\"&=\xc3\xbc");
   const auto ours = co_await world.settle("ours");
-  keys::LocalEnvelope envelope(keys::new_master_key());
+  KeyRing ring(co_await asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys);
+  auto& envelope = ring.envelope;
   Recorder recorder(co_await asio::this_coro::executor,
                     {world.agents, world.jobs, world.history, world.outlines, world.assignments, envelope, world.audit,
                      world.dispatcher, world.feed, world.clock, world.log});

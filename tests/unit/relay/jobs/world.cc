@@ -17,6 +17,15 @@ std::string label_of(const keys::RecordIdentity& identity) {
 
 }  // namespace
 
+awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention) {
+  co_return keys::NewJobKeys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
+}
+
+awaitable<Result<Bytes>> PlainEnvelope::seal_new(const keys::NewJobKeys&, keys::RecordIdentity identity,
+                                         std::span<const std::byte> plaintext) {
+  return seal(std::move(identity), plaintext);
+}
+
 awaitable<Result<Bytes>> PlainEnvelope::seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) {
   if (broken) co_return fail(*broken, "planted: no key");
   const auto text = label_of(identity) + std::string(as_text(plaintext)) + ".";

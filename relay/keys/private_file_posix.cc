@@ -1,5 +1,4 @@
-#include "relay/keys/master_key.h"
-#include "relay/keys/master_key_text.h"
+#include "relay/keys/private_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -32,28 +31,28 @@ std::unexpected<Error> system_error(const std::filesystem::path& file, std::stri
 
 Result<void> check_ownership(const std::filesystem::path& file, int fd) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0) return system_error(file, "cannot examine the master key", Errc::invalid);
+  if (::fstat(fd, &status) != 0) return system_error(file, "cannot examine the file", Errc::invalid);
   if (!S_ISREG(status.st_mode)) {
-    return fail(Errc::invalid, fmt::format("{}: the master key must be a regular file", file.string()));
+    return fail(Errc::invalid, fmt::format("{}: the file must be a regular file", file.string()));
   }
   if (status.st_uid != ::geteuid()) {
-    return fail(Errc::invalid, fmt::format("{}: the master key belongs to another user: run: chown {} {}",
+    return fail(Errc::invalid, fmt::format("{}: the file belongs to another user: run: chown {} {}",
                                            file.string(), ::geteuid(), file.string()));
   }
   if ((status.st_mode & 0077) != 0) {
-    return fail(Errc::invalid, fmt::format("{}: the master key is open to other users (mode {:04o}): run: chmod 600 {}",
+    return fail(Errc::invalid, fmt::format("{}: the file is open to other users (mode {:04o}): run: chmod 600 {}",
                                            file.string(), status.st_mode & 07777, file.string()));
   }
   return {};
 }
 
-Result<Secret> read_whole(const std::filesystem::path& file, int fd) {
-  std::string buffer(kMaxKeyFileSize, '\0');
+Result<Secret> read_whole(const std::filesystem::path& file, int fd, std::size_t most) {
+  std::string buffer(most, '\0');
   std::size_t size = 0;
   while (size < buffer.size()) {
     const ssize_t got = ::read(fd, buffer.data() + size, buffer.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error(file, "cannot read the master key", Errc::invalid);
+    if (got < 0) return system_error(file, "cannot read the file", Errc::invalid);
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
@@ -61,14 +60,15 @@ Result<Secret> read_whole(const std::filesystem::path& file, int fd) {
   return Secret::take(buffer);
 }
 
-Result<void> write_whole(const std::filesystem::path& file, int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(fd, text.data(), text.size());
+Result<void> write_at(const std::filesystem::path& file, int fd, off_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), offset);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return system_error(file, "cannot write the master key", Errc::unavailable);
-    text.remove_prefix(static_cast<std::size_t>(put));
+    if (put < 0) return system_error(file, "cannot write the file", Errc::unavailable);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += put;
   }
-  if (::fsync(fd) != 0) return system_error(file, "cannot store the master key", Errc::unavailable);
+  if (::fsync(fd) != 0) return system_error(file, "cannot store the file", Errc::unavailable);
   return {};
 }
 
@@ -81,27 +81,30 @@ Result<void> sync_folder_of(const std::filesystem::path& file) {
 
 }  // namespace
 
-Result<MasterKey> read_key_file(const std::filesystem::path& file) {
+Result<Secret> read_private_file(const std::filesystem::path& file, std::size_t most) {
   const Descriptor fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (fd.get() < 0) {
-    return system_error(file, "cannot open the master key", errno == ENOENT ? Errc::not_found : Errc::invalid);
+    return system_error(file, "cannot open the file", errno == ENOENT ? Errc::not_found : Errc::invalid);
   }
   SP_CHECK(check_ownership(file, fd.get()));
-  SP_TRY(Secret text, read_whole(file, fd.get()));
-  auto key = parse_key_file(text);
-  if (!key) return in_context(file.string(), key.error());
-  return key;
+  return read_whole(file, fd.get(), most);
 }
 
-Result<void> write_key_file(const std::filesystem::path& file, const MasterKey& key) {
+Result<void> write_new_private_file(const std::filesystem::path& file, std::span<const std::byte> bytes) {
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (fd.get() < 0) {
-    return system_error(file, "cannot make the master key", errno == EEXIST ? Errc::conflict : Errc::unavailable);
+    return system_error(file, "cannot make the file", errno == EEXIST ? Errc::conflict : Errc::unavailable);
   }
-  auto written = write_whole(file, fd.get(), format_key_file(key).reveal());
+  auto written = write_at(file, fd.get(), 0, bytes);
   if (written) written = sync_folder_of(file);
   if (!written) ::unlink(file.c_str());
   return written;
+}
+
+Result<void> overwrite(const std::filesystem::path& file, std::size_t offset, std::span<const std::byte> bytes) {
+  const Descriptor fd(::open(file.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.get() < 0) return system_error(file, "cannot open the file", Errc::unavailable);
+  return write_at(file, fd.get(), static_cast<off_t>(offset), bytes);
 }
 
 }  // namespace sallyport::keys

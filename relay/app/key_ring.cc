@@ -1,0 +1,35 @@
+#include "relay/app/key_ring.h"
+
+#include "relay/identity/private_file.h"
+#include "relay/keys/file_provider.h"
+#include "relay/keys/hierarchy.h"
+#include "relay/keys/master_key.h"
+#include "shared/async/run.h"
+#include "shared/crypto/aead.h"
+
+#include <boost/asio/io_context.hpp>
+
+namespace sallyport::app {
+
+Result<void> make_keys(const DataDirectory& data, const Clock& clock) {
+  SP_CHECK(identity::make_private_directory(data.keys()));
+  Secret master = crypto::new_aead_key();
+  SP_CHECK(keys::write_key_file(data.master_key(), master, std::nullopt));
+  SP_CHECK(keys::Anchor::make(data.anchor()));
+  keys::FileProvider provider(data.master_key(), std::move(master));
+  boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
+  SP_TRY(auto store, store::SqliteKeyStore::open({.file = data.key_database()}));
+  return run_to_end(loop, keys::Hierarchy::found(store->keys(), provider, clock), "setting up the keys");
+}
+
+Result<KeyRing> open_keys(const DataDirectory& data) {
+  SP_TRY(auto memory, keys::LockedMemory::make());
+  SP_TRY(auto master, keys::read_key_file(data.master_key(), std::nullopt));
+  auto provider = std::make_unique<keys::FileProvider>(data.master_key(), std::move(master));
+  SP_TRY(auto store,
+         store::SqliteKeyStore::open({.file = data.key_database(), .when_absent = store::WhenAbsent::refuse}));
+  SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, store->epoch_at_open()));
+  return KeyRing{std::move(memory), std::move(provider), std::move(store), std::move(anchor)};
+}
+
+}  // namespace sallyport::app

@@ -1,0 +1,225 @@
+#include "relay/keys/hierarchy.h"
+
+#include "relay/keys/key_wrap.h"
+#include "shared/crypto/aead.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace sallyport::keys {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kMostFailures = 1'000;
+
+std::string lane_name(const OrgId& org, const store::RetentionLane& lane) {
+  return fmt::format("{}/{}/{}", org.value, lane.kind, lane.hours);
+}
+
+std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store::Hour hour) {
+  return fmt::format("hour/{}/{}", lane_name(org, lane), hour);
+}
+
+std::string tenant_name(const OrgId& org, std::uint32_t version) {
+  return fmt::format("tenant/{}/{}", org.value, version);
+}
+
+std::string global_name(std::uint32_t version) { return fmt::format("global/{}", version); }
+
+std::unexpected<Error> shredded() {
+  return fail(Errc::not_found, "its retention has ended: the key of that hour is shredded");
+}
+
+// The newest, or the one asked for.
+Result<store::KeyVersion> choose(std::vector<store::KeyVersion> keys, std::uint32_t version, std::string_view what) {
+  if (version == 0 && !keys.empty()) return std::move(keys.back());
+  const auto found = std::ranges::find(keys, version, &store::KeyVersion::version);
+  if (found != keys.end()) return std::move(*found);
+  return fail(Errc::unavailable, fmt::format("version {} of {} is not in keys.db: put back the keys.db that belongs to "
+                                             "this database",
+                                             version, what));
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> Hierarchy::found(store::KeyStore& store, Provider& provider, const Clock& clock) {
+  store::KeyVersion first{.version = 1, .under = 0, .wrapped = {}, .created_at = clock.wall()};
+  SP_CO_TRY(first.wrapped, co_await provider.wrap(global_name(first.version), crypto::new_aead_key()));
+  co_return co_await store.add_global_key(std::move(first));
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::held(std::string name, Fetch fetch) {
+  for (;;) {
+    if (auto key = cache_.find(name, now())) co_return *std::move(key);
+    if (const auto failed = failures_.find(name); failed != failures_.end() && failed->second.until > now()) {
+      co_return std::unexpected(failed->second.error);
+    }
+    const auto flying = flights_.find(name);
+    if (flying == flights_.end()) break;
+    const auto flight = flying->second;
+    co_await flight->done.wait();
+    if (flight->outcome) co_return *flight->outcome;
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return fail(Errc::cancelled, "no longer needed");
+  }
+  const auto flight = std::make_shared<Flight>(executor_);
+  flights_.emplace(name, flight);
+  // Whoever waits goes on also when this one is cancelled in the middle: then one of them fetches.
+  struct Landing {
+    Hierarchy& keys;
+    const std::string& name;
+    Flight& flight;
+    ~Landing() {
+      keys.flights_.erase(name);
+      flight.done.set();
+    }
+  } landing{*this, name, *flight};
+  auto outcome = co_await fetch();
+  if (outcome) {
+    cache_.keep(name, *outcome);
+  } else if (outcome.error().code != Errc::not_found && failures_.size() < kMostFailures) {
+    failures_.insert_or_assign(name, Failure{outcome.error(), now() + kFailureLife});
+  }
+  flight->outcome = outcome;
+  co_return outcome;
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::global(std::uint32_t version) {
+  return held(global_name(version), [this, version] { return fetch_global(version); });
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) {
+  SP_CO_TRY(auto versions, co_await parts_.store.global_keys());
+  SP_CO_TRY(auto chosen, choose(std::move(versions), version, "the global key"));
+  const auto until = now() + kKeyLife;  // from before it was asked for
+  SP_CO_TRY(const Secret plain, co_await parts_.provider.unwrap(global_name(chosen.version), chosen.wrapped));
+  if (plain.size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");
+  SP_CO_TRY(LockedKey key, parts_.memory.take());
+  std::ranges::copy(as_bytes(plain.reveal()), key.writable().begin());
+  co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, chosen.version};
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::tenant(OrgId org, std::uint32_t version) {
+  auto name = tenant_name(org, version);
+  return held(std::move(name), [this, org = std::move(org), version] { return fetch_tenant(org, version); });
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_t version) {
+  SP_CO_TRY(auto versions, co_await parts_.store.tenant_keys(org));
+  if (versions.empty() && version == 0) {
+    SP_CO_TRY(auto first, co_await make_tenant(org));
+    versions.push_back(std::move(first));
+  }
+  SP_CO_TRY(const auto chosen, choose(std::move(versions), version, "the key of organisation " + org.value));
+  SP_CO_TRY(const HeldKey above, co_await global(chosen.under));
+  auto key =
+      unwrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, chosen.version), chosen.wrapped);
+  if (!key) co_return in_context("the key of organisation " + org.value, std::move(key).error());
+  co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until, chosen.version};
+}
+
+asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org) {
+  SP_CO_TRY(const HeldKey above, co_await global());
+  SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
+  store::KeyVersion made{.version = 1, .under = above.version, .wrapped = {}, .created_at = parts_.clock.wall()};
+  SP_CO_TRY(made.wrapped,
+            wrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, made.version), key));
+  SP_CO_CHECK(co_await parts_.store.add_tenant_key(std::move(org), made));
+  co_return made;
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
+  auto name = hour_name(org, lane, hour);
+  return held(std::move(name), [this, org = std::move(org), lane = std::move(lane), hour] {
+    return fetch_hour(org, lane, hour);
+  });
+}
+
+asio::awaitable<Result<Hierarchy::HourKey>> Hierarchy::hour_for_writing(OrgId org, store::RetentionLane lane,
+                                                                        store::Hour hour) {
+  auto key = co_await held(hour_name(org, lane, hour), [this, org, lane, hour] { return make_hour(org, lane, hour); });
+  if (key) co_return HourKey{*std::move(key), hour};
+  if (key.error().code != Errc::not_found) co_return std::unexpected(std::move(key).error());
+  SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
+  const auto first = row ? row->position : hour;
+  key = co_await held(hour_name(org, lane, first), [this, org, lane, first] { return make_hour(org, lane, first); });
+  if (!key) co_return std::unexpected(std::move(key).error());
+  co_return HourKey{*std::move(key), first};
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
+  SP_CO_TRY(auto wrapped, co_await parts_.store.hour_key(org, lane, hour));
+  if (!wrapped) co_return shredded();
+  co_return co_await open_hour(std::move(org), std::move(lane), hour, *std::move(wrapped));
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::RetentionLane lane, store::Hour hour,
+                                                      store::HourKey wrapped) {
+  SP_CO_TRY(const HeldKey above, co_await tenant(org, wrapped.under));
+  SP_CO_TRY(auto from, co_await ratchet(org, lane));
+  if (!from || hour < from->position) co_return shredded();
+  SP_CO_TRY(const LockedKey at, advance(std::move(from->key), hour - from->position));
+  auto key = unwrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), wrapped.wrapped);
+  if (!key) co_return in_context("the key of " + hour_name(org, lane, hour), std::move(key).error());
+  co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until};
+}
+
+asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
+  SP_CO_TRY(const HeldKey above, co_await tenant(org));
+  for (;;) {
+    SP_CO_TRY(auto there, co_await parts_.store.hour_key(org, lane, hour));
+    if (there) co_return co_await open_hour(org, lane, hour, *std::move(there));
+    SP_CO_TRY(auto from, co_await ratchet(org, lane));
+    if (from && hour < from->position) co_return shredded();
+    store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};
+    if (!from) {
+      SP_CO_TRY(LockedKey first, random_key(parts_.memory));
+      SP_CO_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()},
+                                      fmt::format("ratchet/{}/{}", lane_name(org, lane), hour), first));
+      fresh.first = store::Ratchet{org, lane, hour, std::move(sealed)};
+      fresh.epoch = parts_.anchor.epoch();
+      from = OpenRatchet{hour, std::move(first)};
+    }
+    SP_CO_TRY(const LockedKey at, advance(std::move(from->key), hour - from->position));
+    SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
+    SP_CO_TRY(fresh.key.wrapped, wrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), key));
+    auto added = co_await parts_.store.add_hour_key(org, std::move(fresh));
+    if (added) co_return co_await open_hour(org, lane, hour, *std::move(added));
+    if (added.error().code != Errc::conflict) co_return std::unexpected(std::move(added).error());
+  }
+}
+
+// Of the anchor as it is: what was read before it turned is read again.
+asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratchet(OrgId org,
+                                                                                  store::RetentionLane lane) {
+  for (;;) {
+    co_await still_.wait();
+    const auto epoch = parts_.anchor.epoch();
+    SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
+    if (!still_.is_set() || parts_.anchor.epoch() != epoch) continue;
+    if (!row) co_return std::nullopt;
+    auto key = unwrap_key(parts_.memory, {parts_.anchor.key().bytes()},
+                          fmt::format("ratchet/{}/{}", lane_name(org, lane), row->position), row->sealed);
+    if (!key) co_return in_context("the ratchet of " + lane_name(org, lane), std::move(key).error());
+    co_return OpenRatchet{row->position, *std::move(key)};
+  }
+}
+
+Result<LockedKey> Hierarchy::advance(LockedKey from, store::Hour steps) {
+  for (store::Hour step = 0; step < steps; ++step) {
+    SP_TRY(from, next_key(parts_.memory, from));
+  }
+  return from;
+}
+
+void Hierarchy::sweep() {
+  cache_.forget_expired(now());
+  std::erase_if(failures_, [this](const auto& failure) { return failure.second.until <= now(); });
+}
+
+}  // namespace sallyport::keys

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "relay/keys/anchor.h"
+#include "relay/keys/key_cache.h"
+#include "relay/keys/provider.h"
+#include "relay/store/key_store.h"
+#include "shared/async/event.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace sallyport::keys {
+
+// How long a key may be used after where the one at the top is kept gave it: so a revocation counts within 300 s, with
+// the sweep's 30.
+inline constexpr std::chrono::seconds kKeyLife{270};
+inline constexpr std::chrono::seconds kKeySweep{30};
+inline constexpr std::chrono::seconds kFailureLife{5};  // a key that could not be had is not asked for again at once
+
+// The global key, unwrapped by the provider; under it each organisation's master key; under that and the lane's ratchet
+// a key for each hour (docs/envelope.md, docs/keys.md). Unwraps what is asked for, makes what is made lazily, and keeps
+// keys unwrapped for kKeyLife. One executor.
+//
+// Errors of all: those of Provider::unwrap; not_found: shredded.
+class Hierarchy {
+ public:
+  // The first global key of a new store. Errc::conflict: it has one.
+  static boost::asio::awaitable<Result<void>> found(store::KeyStore& store, Provider& provider, const Clock& clock);
+
+  struct Parts {
+    store::KeyStore& store;
+    Provider& provider;
+    Anchor& anchor;
+    LockedMemory& memory;
+    const Clock& clock;
+  };
+  struct HourKey {
+    HeldKey key;
+    store::Hour hour = 0;
+  };
+
+  Hierarchy(const boost::asio::any_io_executor& executor, Parts parts)
+      : parts_(parts), executor_(executor), still_(executor) {
+    still_.set();
+  }
+
+  boost::asio::awaitable<Result<HeldKey>> global(std::uint32_t version = 0);  // 0: the newest
+  // 0: the newest; the first is made when it is asked for.
+  boost::asio::awaitable<Result<HeldKey>> tenant(OrgId org, std::uint32_t version = 0);
+  boost::asio::awaitable<Result<HeldKey>> hour(OrgId org, store::RetentionLane lane, store::Hour hour);
+  // The key for what is written at that hour; of a lane that was shredded beyond it (a clock went back) that of its
+  // first hour.
+  boost::asio::awaitable<Result<HourKey>> hour_for_writing(OrgId org, store::RetentionLane lane, store::Hour hour);
+
+  // Any key below: what is held by that name, or what `fetch` gives, which runs once for all who ask meanwhile.
+  using Fetch = std::function<boost::asio::awaitable<Result<HeldKey>>()>;
+  boost::asio::awaitable<Result<HeldKey>> held(std::string name, Fetch fetch);
+
+  // Makes the lanes' keys before these hours unrecoverable: with it they are shredded.
+  struct Shred {
+    OrgId org;
+    store::RetentionLane lane;
+    store::Hour before = 0;
+  };
+  boost::asio::awaitable<Result<void>> shred(std::vector<Shred> shreds);
+
+  // Forgets what has been held for too long; asks to be called every kKeySweep.
+  void sweep();
+  LockedMemory& memory() { return parts_.memory; }
+  const Clock& clock() const { return parts_.clock; }
+
+ private:
+  struct Flight {
+    explicit Flight(const boost::asio::any_io_executor& executor) : done(executor) {}
+    Event done;
+    std::optional<Result<HeldKey>> outcome;
+  };
+  struct Failure {
+    Error error;
+    SteadyTime until;
+  };
+  struct OpenRatchet {
+    store::Hour position = 0;
+    LockedKey key;
+  };
+
+  boost::asio::awaitable<Result<HeldKey>> fetch_global(std::uint32_t version);
+  boost::asio::awaitable<Result<HeldKey>> fetch_tenant(OrgId org, std::uint32_t version);
+  boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(OrgId org);
+  boost::asio::awaitable<Result<HeldKey>> fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
+  boost::asio::awaitable<Result<HeldKey>> make_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
+  boost::asio::awaitable<Result<HeldKey>> open_hour(OrgId org, store::RetentionLane lane, store::Hour hour,
+                                                    store::HourKey wrapped);
+  boost::asio::awaitable<Result<std::optional<OpenRatchet>>> ratchet(OrgId org, store::RetentionLane lane);
+  Result<LockedKey> advance(LockedKey from, store::Hour steps);
+  boost::asio::awaitable<Result<void>> turn(std::vector<Shred> shreds);
+  boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, std::vector<Shred> shreds);
+  void forget(const std::vector<Shred>& shreds);
+  SteadyTime now() const { return parts_.clock.steady(); }
+
+  Parts parts_;
+  boost::asio::any_io_executor executor_;
+  Event still_;  // the anchor does not turn
+  KeyCache cache_{10'000};
+  std::map<std::string, std::shared_ptr<Flight>> flights_;
+  std::map<std::string, Failure> failures_;
+};
+
+}  // namespace sallyport::keys

@@ -1,0 +1,42 @@
+#include "relay/keys/key_cache.h"
+
+namespace sallyport::keys {
+
+std::optional<HeldKey> KeyCache::find(std::string_view name, SteadyTime now) {
+  const auto it = by_name_.find(name);
+  if (it == by_name_.end()) return std::nullopt;
+  if (it->second->key.until <= now) {
+    forget(it->second);
+    return std::nullopt;
+  }
+  by_use_.splice(by_use_.begin(), by_use_, it->second);
+  return it->second->key;
+}
+
+void KeyCache::keep(std::string name, HeldKey key) {
+  if (const auto it = by_name_.find(name); it != by_name_.end()) forget(it->second);
+  if (by_name_.size() >= most_) forget(std::prev(by_use_.end()));
+  by_use_.push_front({std::move(name), std::move(key)});
+  by_name_.emplace(by_use_.front().name, by_use_.begin());
+}
+
+void KeyCache::forget_expired(SteadyTime now) {
+  for (auto it = by_use_.begin(); it != by_use_.end();) {
+    const auto entry = it++;
+    if (entry->key.until <= now) forget(entry);
+  }
+}
+
+void KeyCache::forget_prefix(std::string_view prefix) {
+  for (auto it = by_use_.begin(); it != by_use_.end();) {
+    const auto entry = it++;
+    if (entry->name.starts_with(prefix)) forget(entry);
+  }
+}
+
+void KeyCache::forget(Entries::iterator entry) {
+  by_name_.erase(entry->name);
+  by_use_.erase(entry);
+}
+
+}  // namespace sallyport::keys

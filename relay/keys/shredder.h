@@ -1,0 +1,57 @@
+#pragma once
+
+#include "relay/keys/hierarchy.h"
+#include "relay/store/job_keys.h"
+#include "shared/base/log.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+namespace sallyport::keys {
+
+// Deletes what its time is over: first the keys, so that it is unreadable wherever it was copied to, then the rows, and
+// gives the space back. An hour's key goes as soon as the hour's end and the lane's length are over; keys of jobs that
+// ended later, or still run, move to a later hour's key before. One executor.
+class Shredder {
+ public:
+  struct Parts {
+    store::KeyStore& store;
+    store::JobKeys& job_keys;
+    Hierarchy& keys;
+    const Clock& clock;
+    const Log& log;
+    // What time it is at the earliest: a clock that jumped is not believed. Nothing: not known now.
+    std::function<std::optional<WallTime>()> believed;
+    // The lane's length as it is now, when it has been shortened since: hours. Empty: never shortened.
+    std::function<boost::asio::awaitable<Result<std::uint32_t>>(OrgId, store::RetentionLane)> hours_now = {};
+    // Called when the disk is full: makes room, if it can. Empty: it cannot.
+    std::function<bool()> make_room = {};
+  };
+  struct Tally {
+    std::size_t hours = 0;  // keys of so many hours are gone
+    std::size_t jobs = 0;   // what so many jobs had
+  };
+
+  explicit Shredder(Parts parts) : parts_(std::move(parts)) {}
+
+  boost::asio::awaitable<void> run();  // a pass every kPause, and sweeps the keys in memory
+  // Everything that is due at `now`. An organisation whose keys cannot be had keeps what has to move first; the rest is
+  // shredded. The error is the first of those.
+  boost::asio::awaitable<Result<Tally>> pass(WallTime now);
+
+  static constexpr std::chrono::seconds kPause{20};
+
+ private:
+  boost::asio::awaitable<void> pass_and_tell(WallTime now);
+  boost::asio::awaitable<Result<std::optional<Hierarchy::Shred>>> due(store::LaneState lane, WallTime now);
+  boost::asio::awaitable<Result<void>> move_late(OrgId org, store::RetentionLane lane, store::Hour last, WallTime now);
+  boost::asio::awaitable<Result<store::MovedJobKey>> moved(OrgId org, store::RetentionLane lane, store::LateJobKey late,
+                                                           WallTime now);
+  boost::asio::awaitable<Result<std::size_t>> purge(OrgId org, store::RetentionLane lane, store::Hour before);
+  boost::asio::awaitable<Result<std::size_t>> purge_all(WallTime now);
+
+  Parts parts_;
+};
+
+}  // namespace sallyport::keys

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "relay/store/job_keys.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace sallyport::store {
+
+// One version of a key, wrapped by the one above it.
+struct KeyVersion {
+  std::uint32_t version = 0;  // from 1
+  std::uint32_t under = 0;    // version of the global key that wraps it; 0: where the key at the top is kept
+  Bytes wrapped;
+  WallTime created_at;
+};
+
+// How far the keys of a lane have been shredded: hours before `position` have no key any more. `sealed` is the secret
+// from which those of `position` and later can be unwrapped, under the anchor of its epoch (relay/keys/anchor.h).
+struct Ratchet {
+  OrgId org;
+  RetentionLane lane;
+  Hour position = 0;
+  Bytes sealed;
+};
+
+struct HourKey {
+  std::uint32_t under = 0;  // version of the organisation's key
+  Bytes wrapped;
+};
+
+struct NewHourKey {
+  RetentionLane lane;
+  Hour hour = 0;
+  HourKey key;
+  std::optional<Ratchet> first = {};  // of a lane that has none yet
+  std::uint64_t epoch = 0;            // of the anchor under which `first` is sealed
+};
+
+// From one epoch of the anchor to the next: every ratchet, sealed anew.
+struct Turn {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::vector<Ratchet> ratchets;
+};
+
+// A lane with the oldest hour that has a key; none: all are shredded.
+struct LaneState {
+  OrgId org;
+  RetentionLane lane;
+  Hour position = 0;
+  std::optional<Hour> oldest;
+};
+
+// The keys' own database, apart from the data. Wrapped keys only. System-wide where no organisation comes first.
+class KeyStore {
+ public:
+  virtual ~KeyStore() = default;
+  virtual awaitable<Result<std::vector<KeyVersion>>> global_keys() = 0;  // oldest first
+  virtual awaitable<Result<void>> add_global_key(KeyVersion key) = 0;    // conflict: the version is there
+  virtual awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) = 0;
+  virtual awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) = 0;
+
+  virtual awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) = 0;
+  virtual awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) = 0;
+  // The key of that hour from now on: the one that is there already, or this. conflict: the anchor has turned, the lane
+  // has a ratchet already, or the hour is shredded.
+  virtual awaitable<Result<HourKey>> add_hour_key(OrgId org, NewHourKey key) = 0;
+
+  virtual awaitable<Result<std::uint64_t>> epoch() = 0;  // of the anchor; 0 in a new store
+  virtual awaitable<Result<std::vector<Ratchet>>> ratchets() = 0;
+  virtual awaitable<Result<std::vector<LaneState>>> lanes() = 0;
+  // In one transaction the ratchets of `turn` and its epoch, and every hour key before its lane's position is removed.
+  // conflict: the epoch is not `turn.from`, or a ratchet came in meanwhile.
+  virtual awaitable<Result<void>> turn(Turn turn) = 0;
+};
+
+}  // namespace sallyport::store

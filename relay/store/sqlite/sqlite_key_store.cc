@@ -1,0 +1,189 @@
+#include "relay/store/sqlite/sqlite_key_store.h"
+
+#include "relay/store/sqlite/engine.h"
+#include "relay/store/sqlite/opening.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store {
+
+using sqlite::Database;
+using sqlite::Engine;
+using sqlite::expect_row;
+using sqlite::explain;
+using sqlite::Row;
+
+namespace {
+
+KeyVersion read_version(Row row) {
+  const auto version = row.u32();
+  const auto under = row.u32();
+  auto wrapped = row.bytes();
+  return {version, under, std::move(wrapped), row.time()};
+}
+
+Ratchet read_ratchet(Row row) {
+  auto org = row.id<OrgId>();
+  auto kind = row.text();
+  const auto hours = row.u32();
+  const Hour position = row.integer();
+  return {std::move(org), {std::move(kind), hours}, position, row.bytes()};
+}
+
+Result<std::uint64_t> read_epoch(Database& db) {
+  return db.prepare("select epoch from anchor").one("anchor", [](Row row) { return row.u64(); });
+}
+
+Result<void> expect_epoch(Database& db, std::uint64_t expected) {
+  SP_TRY(const auto epoch, read_epoch(db));
+  if (epoch == expected) return {};
+  return fail(Errc::conflict, "the anchor of the keys has turned meanwhile");
+}
+
+Result<std::optional<HourKey>> find_hour_key(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour) {
+  return db
+      .prepare("select under, wrapped from hour_keys where org = ? and kind = ? and hours = ? and hour = ?", org, lane.kind,
+               lane.hours, hour)
+      .maybe([](Row row) {
+        const auto under = row.u32();
+        return HourKey{under, row.bytes()};
+      });
+}
+
+Result<std::optional<Ratchet>> find_ratchet(Database& db, const OrgId& org, const RetentionLane& lane) {
+  return db
+      .prepare("select org, kind, hours, position, sealed from ratchets where org = ? and kind = ? and hours = ?", org,
+               lane.kind, lane.hours)
+      .maybe(read_ratchet);
+}
+
+Result<void> insert_ratchet(Database& db, const Ratchet& ratchet, std::uint64_t epoch) {
+  SP_CHECK(expect_epoch(db, epoch));
+  return explain(db.run("insert into ratchets (org, kind, hours, position, sealed) values (?, ?, ?, ?, ?)", ratchet.org,
+                        ratchet.lane.kind, ratchet.lane.hours, ratchet.position, ratchet.sealed),
+                 "the lane has a ratchet already", "no such lane");
+}
+
+Result<HourKey> add_hour(Database& db, const OrgId& org, const NewHourKey& key) {
+  SP_TRY(auto there, find_hour_key(db, org, key.lane, key.hour));
+  if (there) return *std::move(there);
+  if (key.first) SP_CHECK(insert_ratchet(db, *key.first, key.epoch));
+  SP_TRY(const auto ratchet, find_ratchet(db, org, key.lane));
+  if (!ratchet || key.hour < ratchet->position) return fail(Errc::conflict, "the keys of that hour are shredded");
+  SP_CHECK(db.run("insert into hour_keys (org, kind, hours, hour, under, wrapped) values (?, ?, ?, ?, ?, ?)", org,
+                  key.lane.kind, key.lane.hours, key.hour, key.key.under, key.key.wrapped));
+  return key.key;
+}
+
+Result<void> turn_to(Database& db, const Turn& turn) {
+  SP_CHECK(expect_epoch(db, turn.from));
+  for (const auto& ratchet : turn.ratchets) {
+    SP_CHECK(expect_row(db.run("update ratchets set position = ?, sealed = ? where org = ? and kind = ? and hours = ?",
+                               ratchet.position, ratchet.sealed, ratchet.org, ratchet.lane.kind, ratchet.lane.hours),
+                        "ratchet"));
+    SP_CHECK(db.run("delete from hour_keys where org = ? and kind = ? and hours = ? and hour < ?", ratchet.org,
+                    ratchet.lane.kind, ratchet.lane.hours, ratchet.position));
+  }
+  SP_TRY(const auto known,
+         db.prepare("select count(*) from ratchets").one("ratchets", [](Row row) { return row.u64(); }));
+  if (known != turn.ratchets.size()) return fail(Errc::conflict, "a lane came in meanwhile");
+  SP_CHECK(db.run("update anchor set epoch = ?", turn.to));
+  return {};
+}
+
+Result<std::vector<LaneState>> all_lanes(Database& db) {
+  return db
+      .prepare(
+          "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = "
+          "r.kind and h.hours = r.hours) from ratchets r order by org, kind, hours")
+      .all([](Row row) {
+        auto org = row.id<OrgId>();
+        auto kind = row.text();
+        const auto hours = row.u32();
+        const Hour position = row.integer();
+        return LaneState{std::move(org), {std::move(kind), hours}, position, row.maybe_integer()};
+      });
+}
+
+Result<void> add_version(const Result<std::int64_t>& inserted) {
+  return explain(inserted, "this version of the key is there already", "no such key");
+}
+
+}  // namespace
+
+struct SqliteKeyStore::Impl final : KeyStore {
+  Impl(Database writer, Database reader, sqlite::LaneLimits limits)
+      : engine(std::move(writer), std::move(reader), limits) {}
+
+  awaitable<Result<std::vector<KeyVersion>>> global_keys() override {
+    return engine.read([](Database& db) {
+      return db.prepare("select version, 0, wrapped, created_at from global_keys order by version").all(read_version);
+    });
+  }
+
+  awaitable<Result<void>> add_global_key(KeyVersion key) override {
+    return engine.write([key = std::move(key)](Database& db) {
+      return add_version(db.run("insert into global_keys (version, wrapped, created_at) values (?, ?, ?)", key.version,
+                                key.wrapped, key.created_at));
+    });
+  }
+
+  awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) override {
+    return engine.read([org](Database& db) {
+      return db.prepare("select version, under, wrapped, created_at from tenant_keys where org = ? order by version", org)
+          .all(read_version);
+    });
+  }
+
+  awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
+    return engine.write([org, key = std::move(key)](Database& db) {
+      return add_version(db.run("insert into tenant_keys (org, version, under, wrapped, created_at) values (?, ?, ?, ?, ?)",
+                                org, key.version, key.under, key.wrapped, key.created_at));
+    });
+  }
+
+  awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) override {
+    return engine.read([org, lane](Database& db) { return find_ratchet(db, org, lane); });
+  }
+
+  awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) override {
+    return engine.read([org, lane, hour](Database& db) { return find_hour_key(db, org, lane, hour); });
+  }
+
+  awaitable<Result<HourKey>> add_hour_key(OrgId org, NewHourKey key) override {
+    return engine.write([org, key = std::move(key)](Database& db) { return add_hour(db, org, key); });
+  }
+
+  awaitable<Result<std::uint64_t>> epoch() override { return engine.read(read_epoch); }
+
+  awaitable<Result<std::vector<Ratchet>>> ratchets() override {
+    return engine.read([](Database& db) {
+      return db.prepare("select org, kind, hours, position, sealed from ratchets").all(read_ratchet);
+    });
+  }
+
+  awaitable<Result<std::vector<LaneState>>> lanes() override { return engine.read(all_lanes); }
+
+  awaitable<Result<void>> turn(Turn turn) override {
+    engine.empty_log_soon();
+    return engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); });
+  }
+
+  Engine engine;
+};
+
+Result<std::unique_ptr<SqliteKeyStore>> SqliteKeyStore::open(const SqliteOptions& options) {
+  SP_TRY(auto writer, sqlite::open_writer(options, sqlite_key_migrations()));
+  SP_TRY(auto reader, sqlite::open_reader(options));
+  SP_TRY(const auto epoch, read_epoch(reader));
+  const sqlite::LaneLimits limits{
+      .max_queued = options.max_queued, .max_batch = options.max_batch, .read_time = options.read_time};
+  return std::unique_ptr<SqliteKeyStore>(
+      new SqliteKeyStore(std::make_unique<Impl>(std::move(writer), std::move(reader), limits), epoch));
+}
+
+SqliteKeyStore::SqliteKeyStore(std::unique_ptr<Impl> impl, std::uint64_t epoch)
+    : impl_(std::move(impl)), epoch_(epoch) {}
+SqliteKeyStore::~SqliteKeyStore() = default;
+KeyStore& SqliteKeyStore::keys() { return *impl_; }
+
+}  // namespace sallyport::store

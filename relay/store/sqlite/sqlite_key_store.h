@@ -1,0 +1,29 @@
+#pragma once
+
+#include "relay/store/key_store.h"
+#include "relay/store/sqlite/sqlite_store.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace sallyport::store {
+
+// keys.db: a SQLite file of its own, so that what is copied with the data is never what opens it.
+class SqliteKeyStore {
+ public:
+  // As SqliteStore::open.
+  static Result<std::unique_ptr<SqliteKeyStore>> open(const SqliteOptions& options);
+  // Waits for the calls under way, refuses the rest. Must come before the end of its callers' loops.
+  ~SqliteKeyStore();
+
+  KeyStore& keys();
+  std::uint64_t epoch_at_open() const { return epoch_; }  // of the anchor
+
+ private:
+  struct Impl;
+  SqliteKeyStore(std::unique_ptr<Impl> impl, std::uint64_t epoch);
+  std::unique_ptr<Impl> impl_;
+  std::uint64_t epoch_;
+};
+
+}  // namespace sallyport::store
