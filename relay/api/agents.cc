@@ -161,7 +161,6 @@ constexpr Schema kChange{"AgentChange", kChangeFields};
 constexpr std::array kMoveFields{id_field("group", kGroupIds, Presence::optional),
                                  Field{.name = "group_name", .least = 1, .most = 63}};
 constexpr Schema kMove{"AgentMove", kMoveFields};
-constexpr Schema kNothing{"Nothing", {}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_agents",

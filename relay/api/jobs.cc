@@ -134,7 +134,6 @@ constexpr std::array kNewFields{
 constexpr Schema kNew{"NewJob", kNewFields};
 constexpr std::array kRerunFields{Field{.name = "from_step", .least = 1, .most = 256}};
 constexpr Schema kRerun{"Rerun", kRerunFields};
-constexpr Schema kNothing{"Nothing", {}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_jobs",

@@ -35,8 +35,9 @@ store::AuditNote<Came...> note_of(const Services& services, const Call& call, Sa
   return note;
 }
 
-// The row of a call that found everything as it wants it: there is no change that could take it along.
-inline boost::asio::awaitable<Result<void>> record_unchanged(Services& services, const Call& call) {
+// The row of a call when no change of the store could take it along: it found everything as it wants it, or changes
+// something else (then the row comes first, so that nothing is changed that the ledger does not have).
+inline boost::asio::awaitable<Result<void>> record_apart(Services& services, const Call& call) {
   SP_CO_CHECK(co_await services.audit.record(call.ticket.ledger, call.ticket.record));
   *call.ticket.stored = true;
   co_return Result<void>{};

@@ -178,7 +178,6 @@ constexpr Schema kText{"RecipeText", kTextFields};
 constexpr std::array kActivationFields{Field{
     .name = "version", .type = FieldType::integer, .presence = Presence::required, .least = 1, .most = 1'000'000'000}};
 constexpr Schema kActivation{"Activation", kActivationFields};
-constexpr Schema kNothing{"Nothing", {}};
 constexpr std::array<std::string_view, 2> kRemoved{"without", "with"};
 constexpr std::array kListQuery{cursor_field(kRecipeIds), kLimit, Field{.name = "name", .most = 63},
                                 Field{.name = "removed", .among = kRemoved}};

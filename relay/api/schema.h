@@ -51,6 +51,8 @@ struct Schema {
   std::span<const Field> fields;
 };
 
+inline constexpr Schema kNothing{"Nothing", {}};  // a body that may be absent or {}
+
 using Violations = std::vector<http::ProblemItem>;
 inline constexpr std::size_t kMostViolations = 20;
 

@@ -24,6 +24,10 @@ namespace sallyport {
 class FairPool;
 }
 
+namespace sallyport::keys {
+class Custodian;
+}
+
 namespace sallyport::api {
 
 class SessionLedger;
@@ -33,6 +37,7 @@ class TunnelLookouts;
 struct Services {
   store::Stores stores;
   keys::Envelope& envelope;
+  keys::Custodian& keys;
   Audit& audit;
   identity::Enrolments& enrolments;
   identity::Revocations& revocations;

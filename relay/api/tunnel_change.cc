@@ -73,7 +73,7 @@ asio::awaitable<Result<Answer>> change_tunnel(Services& services, Call call) {
   auto changed = co_await services.stores.tunnels.change(call.caller.org, id, std::move(change), std::move(note));
   if (!changed) co_return co_await refused(services, call, id, std::move(changed).error());
   static_cast<void>(services.tunnels.put(changed->now));  // before anything else may happen to it
-  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_unchanged(services, call));
+  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_apart(services, call));
   co_return tunnel_answer(services, changed->now);
 }
 

@@ -115,7 +115,7 @@ asio::awaitable<Result<Answer>> change_status(Services& services, Call call, sto
   SP_CO_TRY(const auto tunnel, co_await services.stores.tunnels.set_status(call.caller.org, call.id<TunnelId>("tunnel"),
                                                                            status, note_of<>(services, call)));
   static_cast<void>(services.tunnels.put(tunnel));  // before anything else may happen to it
-  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_unchanged(services, call));
+  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_apart(services, call));
   co_return tunnel_answer(services, tunnel);
 }
 
@@ -182,7 +182,6 @@ constexpr std::array<std::string_view, 2> kStatuses{"active", "paused"};
 constexpr std::array kListQuery{cursor_field(kTunnelIds), kLimit, Field{.name = "name", .most = 63},
                                 Field{.name = "status", .among = kStatuses}};
 constexpr auto kConnectionsQuery = page_query(kTunnelConnectionIds);
-constexpr Schema kNothing{"Nothing", {}};
 
 constexpr std::array kRoutes{
     Route{.id = "list_tunnels",

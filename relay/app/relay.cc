@@ -14,6 +14,7 @@
 #include "relay/identity/upkeep.h"
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
+#include "relay/keys/custodian.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/keys/shredder.h"
 #include "relay/tunnels/carrier.h"
@@ -52,8 +53,9 @@ struct Graph {
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
   keys::Shredder shredder;
-  FairPool recipe_work;
   Metrics metrics;
+  keys::Custodian custodian;
+  FairPool recipe_work;
   Audit audit;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;
@@ -125,6 +127,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       envelope(hierarchy, stores.job_keys),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log,
                 [&clock = on.clock] { return std::optional(clock.wall()); }}),
+      custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, on.clock, on.log, metrics}),
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),
@@ -154,7 +157,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
+      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
            metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),
@@ -240,6 +243,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
   work.spawn("shredder", graph.shredder.run());
+  work.spawn("custodian", graph.custodian.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("changes", look_on_signal(changed, graph.upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));

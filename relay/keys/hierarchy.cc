@@ -1,5 +1,6 @@
 #include "relay/keys/hierarchy.h"
 
+#include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 #include "shared/crypto/aead.h"
 
@@ -16,20 +17,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMostFailures = 1'000;
-
-std::string lane_name(const OrgId& org, const store::RetentionLane& lane) {
-  return fmt::format("{}/{}/{}", org.value, lane.kind, lane.hours);
-}
-
-std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store::Hour hour) {
-  return fmt::format("hour/{}/{}", lane_name(org, lane), hour);
-}
-
-std::string tenant_name(const OrgId& org, std::uint32_t version) {
-  return fmt::format("tenant/{}/{}", org.value, version);
-}
-
-std::string global_name(std::uint32_t version) { return fmt::format("global/{}", version); }
 
 std::unexpected<Error> shredded() {
   return fail(Errc::not_found, "its retention has ended: the key of that hour is shredded");
@@ -97,11 +84,18 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) 
   SP_CO_TRY(auto versions, co_await parts_.store.global_keys());
   SP_CO_TRY(auto chosen, choose(std::move(versions), version, "the global key"));
   const auto until = now() + kKeyLife;  // from before it was asked for
-  SP_CO_TRY(const Secret plain, co_await parts_.provider.unwrap(global_name(chosen.version), chosen.wrapped));
+  const auto number = chosen.version;
+  SP_CO_TRY(auto key, co_await unwrap_global(std::move(chosen)));
+  co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, number};
+}
+
+asio::awaitable<Result<LockedKey>> Hierarchy::unwrap_global(store::KeyVersion version) {
+  SP_CO_TRY(const Secret plain,
+            co_await parts_.provider.unwrap(global_name(version.version), std::move(version.wrapped)));
   if (plain.size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");
   SP_CO_TRY(LockedKey key, parts_.memory.take());
   std::ranges::copy(as_bytes(plain.reveal()), key.writable().begin());
-  co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, chosen.version};
+  co_return key;
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::tenant(OrgId org, std::uint32_t version) {
@@ -112,7 +106,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::tenant(OrgId org, std::uint32_t vers
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_t version) {
   SP_CO_TRY(auto versions, co_await parts_.store.tenant_keys(org));
   if (versions.empty() && version == 0) {
-    SP_CO_TRY(auto first, co_await make_tenant(org));
+    SP_CO_TRY(auto first, co_await make_tenant(org, 1));
     versions.push_back(std::move(first));
   }
   SP_CO_TRY(const auto chosen, choose(std::move(versions), version, "the key of organisation " + org.value));
@@ -123,10 +117,10 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_
   co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until, chosen.version};
 }
 
-asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org) {
+asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org, std::uint32_t version) {
   SP_CO_TRY(const HeldKey above, co_await global());
   SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
-  store::KeyVersion made{.version = 1, .under = above.version, .wrapped = {}, .created_at = parts_.clock.wall()};
+  store::KeyVersion made{.version = version, .under = above.version, .wrapped = {}, .created_at = parts_.clock.wall()};
   SP_CO_TRY(made.wrapped,
             wrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, made.version), key));
   SP_CO_CHECK(co_await parts_.store.add_tenant_key(std::move(org), made));
@@ -180,7 +174,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
     if (!from) {
       SP_CO_TRY(LockedKey first, random_key(parts_.memory));
       SP_CO_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()},
-                                      fmt::format("ratchet/{}/{}", lane_name(org, lane), hour), first));
+                                      ratchet_name(org, lane, hour), first));
       fresh.first = store::Ratchet{org, lane, hour, std::move(sealed)};
       fresh.epoch = parts_.anchor.epoch();
       from = OpenRatchet{hour, std::move(first)};
@@ -204,8 +198,8 @@ asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratche
     if (!still_.is_set() || parts_.anchor.epoch() != epoch) continue;
     if (!row) co_return std::nullopt;
     auto key = unwrap_key(parts_.memory, {parts_.anchor.key().bytes()},
-                          fmt::format("ratchet/{}/{}", lane_name(org, lane), row->position), row->sealed);
-    if (!key) co_return in_context("the ratchet of " + lane_name(org, lane), std::move(key).error());
+                          ratchet_name(org, lane, row->position), row->sealed);
+    if (!key) co_return in_context(ratchet_name(org, lane, row->position), std::move(key).error());
     co_return OpenRatchet{row->position, *std::move(key)};
   }
 }

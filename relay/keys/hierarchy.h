@@ -70,6 +70,15 @@ class Hierarchy {
   };
   boost::asio::awaitable<Result<void>> shred(std::vector<Shred> shreds);
 
+  // A new version; what is written from now on is sealed under it. Whatever is under older ones stays readable. Their
+  // numbers.
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_global();
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_tenant(OrgId org);
+  // Wraps organisations' keys that are under an older global key under the newest, at most `limit`. How many there were.
+  boost::asio::awaitable<Result<std::size_t>> rewrap_tenants(std::size_t limit);
+  // Wraps every global key by another provider, which is to be used from the next start.
+  boost::asio::awaitable<Result<std::size_t>> rewrap_globals(Provider& next);
+
   // Forgets what has been held for too long; asks to be called every kKeySweep.
   void sweep();
   LockedMemory& memory() { return parts_.memory; }
@@ -91,8 +100,9 @@ class Hierarchy {
   };
 
   boost::asio::awaitable<Result<HeldKey>> fetch_global(std::uint32_t version);
+  boost::asio::awaitable<Result<LockedKey>> unwrap_global(store::KeyVersion version);
   boost::asio::awaitable<Result<HeldKey>> fetch_tenant(OrgId org, std::uint32_t version);
-  boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(OrgId org);
+  boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(OrgId org, std::uint32_t version);
   boost::asio::awaitable<Result<HeldKey>> fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   boost::asio::awaitable<Result<HeldKey>> make_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   boost::asio::awaitable<Result<HeldKey>> open_hour(OrgId org, store::RetentionLane lane, store::Hour hour,

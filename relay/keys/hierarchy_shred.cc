@@ -1,4 +1,5 @@
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 
 #include <boost/asio/post.hpp>
@@ -16,11 +17,6 @@ namespace {
 
 constexpr std::size_t kRatchetsAtOnce = 128;  // sealed anew before others have a turn
 constexpr int kTries = 8;
-
-std::string ratchet_purpose(const store::Ratchet& ratchet) {
-  return fmt::format("ratchet/{}/{}/{}/{}", ratchet.org.value, ratchet.lane.kind, ratchet.lane.hours,
-                     ratchet.position);
-}
 
 }  // namespace
 
@@ -50,19 +46,19 @@ asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next,
   std::size_t done = 0;
   for (auto& ratchet : turn.ratchets) {
     if (++done % kRatchetsAtOnce == 0) co_await asio::post(executor_, asio::use_awaitable);
-    SP_CO_TRY(auto key, unwrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_purpose(ratchet), ratchet.sealed));
+    SP_CO_TRY(auto key, unwrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(ratchet.org, ratchet.lane, ratchet.position), ratchet.sealed));
     if (const auto to = before.find({ratchet.org, ratchet.lane}); to != before.end() && to->second > ratchet.position) {
       SP_CO_TRY(key, advance(std::move(key), to->second - ratchet.position));
       ratchet.position = to->second;
     }
-    SP_CO_TRY(ratchet.sealed, wrap_key(parts_.memory, {next.bytes()}, ratchet_purpose(ratchet), key));
+    SP_CO_TRY(ratchet.sealed, wrap_key(parts_.memory, {next.bytes()}, ratchet_name(ratchet.org, ratchet.lane, ratchet.position), key));
   }
   co_return turn;
 }
 
 void Hierarchy::forget(const std::vector<Shred>& shreds) {
   for (const auto& one : shreds) {
-    cache_.forget_prefix(fmt::format("hour/{}/{}/{}/", one.org.value, one.lane.kind, one.lane.hours));
+    cache_.forget_prefix(hour_prefix(one.org, one.lane));
     cache_.forget_prefix(fmt::format("job/{}/", one.org.value));
   }
 }

@@ -6,7 +6,7 @@ std::optional<HeldKey> KeyCache::find(std::string_view name, SteadyTime now) {
   const auto it = by_name_.find(name);
   if (it == by_name_.end()) return std::nullopt;
   if (it->second->key.until <= now) {
-    forget(it->second);
+    drop(it->second);
     return std::nullopt;
   }
   by_use_.splice(by_use_.begin(), by_use_, it->second);
@@ -14,8 +14,8 @@ std::optional<HeldKey> KeyCache::find(std::string_view name, SteadyTime now) {
 }
 
 void KeyCache::keep(std::string name, HeldKey key) {
-  if (const auto it = by_name_.find(name); it != by_name_.end()) forget(it->second);
-  if (by_name_.size() >= most_) forget(std::prev(by_use_.end()));
+  if (const auto it = by_name_.find(name); it != by_name_.end()) drop(it->second);
+  if (by_name_.size() >= most_) drop(std::prev(by_use_.end()));
   by_use_.push_front({std::move(name), std::move(key)});
   by_name_.emplace(by_use_.front().name, by_use_.begin());
 }
@@ -23,18 +23,22 @@ void KeyCache::keep(std::string name, HeldKey key) {
 void KeyCache::forget_expired(SteadyTime now) {
   for (auto it = by_use_.begin(); it != by_use_.end();) {
     const auto entry = it++;
-    if (entry->key.until <= now) forget(entry);
+    if (entry->key.until <= now) drop(entry);
   }
+}
+
+void KeyCache::forget(std::string_view name) {
+  if (const auto it = by_name_.find(name); it != by_name_.end()) drop(it->second);
 }
 
 void KeyCache::forget_prefix(std::string_view prefix) {
   for (auto it = by_use_.begin(); it != by_use_.end();) {
     const auto entry = it++;
-    if (entry->name.starts_with(prefix)) forget(entry);
+    if (entry->name.starts_with(prefix)) drop(entry);
   }
 }
 
-void KeyCache::forget(Entries::iterator entry) {
+void KeyCache::drop(Entries::iterator entry) {
   by_name_.erase(entry->name);
   by_use_.erase(entry);
 }

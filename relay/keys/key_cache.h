@@ -30,6 +30,7 @@ class KeyCache {
   std::optional<HeldKey> find(std::string_view name, SteadyTime now);
   void keep(std::string name, HeldKey key);
   void forget_expired(SteadyTime now);
+  void forget(std::string_view name);
   void forget_prefix(std::string_view prefix);
   std::size_t size() const { return by_name_.size(); }
 
@@ -39,7 +40,7 @@ class KeyCache {
     HeldKey key;
   };
   using Entries = std::list<Entry>;
-  void forget(Entries::iterator entry);
+  void drop(Entries::iterator entry);
 
   std::size_t most_;
   Entries by_use_;  // the newest first

@@ -1,5 +1,6 @@
 #include "relay/keys/layered_envelope.h"
 
+#include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 #include "relay/keys/sealed_record.h"
 #include "shared/crypto/random.h"
@@ -48,10 +49,6 @@ std::string_view to_string(KeyClass key) {
   return "";
 }
 
-std::string job_key_purpose(const OrgId& org, const JobId& job, const store::RetentionLane& lane) {
-  return fmt::format("job/{}/{}/{}/{}", org.value, job.value, lane.kind, lane.hours);
-}
-
 asio::awaitable<Result<NewJobKeys>> LayeredEnvelope::make_job_keys(OrgId org, JobId job, JobRetention retention) {
   NewJobKeys keys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
   const auto hour = store::hour_of(keys_.clock().wall());
@@ -66,7 +63,7 @@ asio::awaitable<Result<void>> LayeredEnvelope::add_job_key(NewJobKeys& keys, Loc
                                                            store::Hour hour) {
   SP_CO_TRY(const auto above, co_await keys_.hour_for_writing(keys.org, lane, hour));
   SP_CO_TRY(key, random_key(keys_.memory()));
-  SP_CO_TRY(auto wrapped, wrap_key(keys_.memory(), {above.key.key->bytes()}, job_key_purpose(keys.org, keys.job, lane), key));
+  SP_CO_TRY(auto wrapped, wrap_key(keys_.memory(), {above.key.key->bytes()}, job_key_name(keys.org, keys.job, lane), key));
   keys.wrapped.push_back({std::move(lane), above.hour, std::move(wrapped)});
   co_return Result<void>();
 }
@@ -159,7 +156,7 @@ asio::awaitable<Result<HeldKey>> LayeredEnvelope::fetch_job_key(OrgId org, JobId
       continue;
     }
     if (!above) co_return std::unexpected(std::move(above).error());
-    auto key = unwrap_key(keys_.memory(), {above->key->bytes()}, job_key_purpose(org, job, row->lane), row->wrapped);
+    auto key = unwrap_key(keys_.memory(), {above->key->bytes()}, job_key_name(org, job, row->lane), row->wrapped);
     if (!key) co_return in_context("the key of job " + job.value, std::move(key).error());
     co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above->until};
   }

@@ -34,7 +34,4 @@ class LayeredEnvelope final : public Envelope {
   store::JobKeys& job_keys_;
 };
 
-// To what a job's wrapped key is bound; its hour is not part of it, for it moves.
-std::string job_key_purpose(const OrgId& org, const JobId& job, const store::RetentionLane& lane);
-
 }  // namespace sallyport::keys

@@ -1,5 +1,6 @@
 #include "relay/keys/shredder.h"
 
+#include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 #include "relay/keys/layered_envelope.h"
 
@@ -94,7 +95,7 @@ asio::awaitable<Result<void>> Shredder::move_late(OrgId org, store::RetentionLan
 asio::awaitable<Result<store::MovedJobKey>> Shredder::moved(OrgId org, store::RetentionLane lane,
                                                             store::LateJobKey late, WallTime now) {
   auto& memory = parts_.keys.memory();
-  const auto purpose = job_key_purpose(org, late.job, lane);
+  const auto purpose = job_key_name(org, late.job, lane);
   SP_CO_TRY(const auto from, co_await parts_.keys.hour(org, lane, late.hour));
   SP_CO_TRY(const auto to,
             co_await parts_.keys.hour_for_writing(org, lane, store::hour_of(late.finished_at.value_or(now))));
@@ -119,7 +120,10 @@ asio::awaitable<Result<std::size_t>> Shredder::purge_all(WallTime now) {
     SP_CO_TRY(const auto gone, co_await parts_.job_keys.remove_jobs(org, now - kJobRecord, kJobsAtOnce));
     records += gone;
   }
-  if (jobs + records > 0) SP_CO_CHECK(co_await parts_.job_keys.reclaim());
+  bool more = jobs + records > 0;
+  while (more) {
+    SP_CO_TRY(more, co_await parts_.job_keys.reclaim());
+  }
   co_return jobs;
 }
 

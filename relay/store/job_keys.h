@@ -62,8 +62,8 @@ class JobKeys {
   // Jobs without keys that ended before that time go with their steps and the memory of their events; at most `limit`.
   // How many there were.
   virtual awaitable<Result<std::size_t>> remove_jobs(OrgId org, WallTime before, std::size_t limit) = 0;
-  // Gives free pages back to the file system, a bounded number at a time, and empties the log.
-  virtual awaitable<Result<void>> reclaim() = 0;
+  // Gives free pages back to the file system, a bounded number at a time; true: there are more. Empties the log soon.
+  virtual awaitable<Result<bool>> reclaim() = 0;
 };
 
 }  // namespace sallyport::store

@@ -16,6 +16,11 @@ struct KeyVersion {
   WallTime created_at;
 };
 
+struct TenantKey {
+  OrgId org;
+  KeyVersion key;
+};
+
 // How far the keys of a lane have been shredded: hours before `position` have no key any more. `sealed` is the secret
 // from which those of `position` and later can be unwrapped, under the anchor of its epoch (relay/keys/anchor.h).
 struct Ratchet {
@@ -51,6 +56,7 @@ struct LaneState {
   RetentionLane lane;
   Hour position = 0;
   std::optional<Hour> oldest;
+  std::uint64_t keys = 0;  // that there are
 };
 
 // The keys' own database, apart from the data. Wrapped keys only. System-wide where no organisation comes first.
@@ -61,6 +67,12 @@ class KeyStore {
   virtual awaitable<Result<void>> add_global_key(KeyVersion key) = 0;    // conflict: the version is there
   virtual awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) = 0;
   virtual awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) = 0;
+  // The same key, wrapped anew by where the key at the top is kept.
+  virtual awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) = 0;
+  // Keys of any organisation under a global key before `version`; at most `limit`.
+  virtual awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit) = 0;
+  // The same key under another version of the global key. conflict: it is not under `from` any more.
+  virtual awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) = 0;
 
   virtual awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) = 0;
   virtual awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) = 0;
@@ -71,6 +83,7 @@ class KeyStore {
   virtual awaitable<Result<std::uint64_t>> epoch() = 0;  // of the anchor; 0 in a new store
   virtual awaitable<Result<std::vector<Ratchet>>> ratchets() = 0;
   virtual awaitable<Result<std::vector<LaneState>>> lanes() = 0;
+  virtual awaitable<Result<std::vector<LaneState>>> lanes_of(OrgId org) = 0;
   // In one transaction the ratchets of `turn` and its epoch, and every hour key before its lane's position is removed.
   // conflict: the epoch is not `turn.from`, or a ratchet came in meanwhile.
   virtual awaitable<Result<void>> turn(Turn turn) = 0;

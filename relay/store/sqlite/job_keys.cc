@@ -93,6 +93,12 @@ Result<std::size_t> remove_old_jobs(Database& db, const OrgId& org, WallTime bef
   return old.size();
 }
 
+Result<bool> give_pages_back(Database& db) {
+  SP_CHECK(db.script("pragma incremental_vacuum(1000)"));
+  SP_TRY(const auto left, db.prepare("pragma freelist_count").one("count", [](Row row) { return row.integer(); }));
+  return left > 0;
+}
+
 class SqliteJobKeys final : public JobKeys {
  public:
   explicit SqliteJobKeys(Engine& engine) : engine_(engine) {}
@@ -118,9 +124,9 @@ class SqliteJobKeys final : public JobKeys {
     return engine_.write([org, before, limit](Database& db) { return remove_old_jobs(db, org, before, limit); });
   }
 
-  awaitable<Result<void>> reclaim() override {
+  awaitable<Result<bool>> reclaim() override {
     engine_.empty_log_soon();
-    return engine_.write([](Database& db) { return db.script("pragma incremental_vacuum(1000)"); });
+    return engine_.write(give_pages_back);
   }
 
  private:

@@ -90,18 +90,27 @@ Result<void> turn_to(Database& db, const Turn& turn) {
   return {};
 }
 
+constexpr std::string_view kLanes =
+    "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = r.kind "
+    "and h.hours = r.hours), (select count(*) from hour_keys h where h.org = r.org and h.kind = r.kind and h.hours = "
+    "r.hours) from ratchets r ";
+
+LaneState read_lane(Row row) {
+  auto org = row.id<OrgId>();
+  auto kind = row.text();
+  const auto hours = row.u32();
+  const Hour position = row.integer();
+  const auto oldest = row.maybe_integer();
+  return {std::move(org), {std::move(kind), hours}, position, oldest, row.u64()};
+}
+
 Result<std::vector<LaneState>> all_lanes(Database& db) {
-  return db
-      .prepare(
-          "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = "
-          "r.kind and h.hours = r.hours) from ratchets r order by org, kind, hours")
-      .all([](Row row) {
-        auto org = row.id<OrgId>();
-        auto kind = row.text();
-        const auto hours = row.u32();
-        const Hour position = row.integer();
-        return LaneState{std::move(org), {std::move(kind), hours}, position, row.maybe_integer()};
-      });
+  return db.prepare(std::string(kLanes) + "order by org, kind, hours").all(read_lane);
+}
+
+TenantKey read_tenant_key(Row row) {
+  auto org = row.id<OrgId>();
+  return {std::move(org), read_version(row)};
 }
 
 Result<void> add_version(const Result<std::int64_t>& inserted) {
@@ -141,6 +150,31 @@ struct SqliteKeyStore::Impl final : KeyStore {
     });
   }
 
+  awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) override {
+    return engine.write([version, wrapped = std::move(wrapped)](Database& db) {
+      return expect_row(db.run("update global_keys set wrapped = ? where version = ?", wrapped, version), "global key");
+    });
+  }
+
+  awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit) override {
+    return engine.read([version, limit](Database& db) {
+      return db
+          .prepare("select org, version, under, wrapped, created_at from tenant_keys where under < ? limit ?", version,
+                   std::uint64_t{limit})
+          .all(read_tenant_key);
+    });
+  }
+
+  awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) override {
+    return engine.write([key = std::move(key), from](Database& db) -> Result<void> {
+      SP_TRY(const auto changed,
+             db.run("update tenant_keys set under = ?, wrapped = ? where org = ? and version = ? and under = ?",
+                    key.key.under, key.key.wrapped, key.org, key.key.version, from));
+      if (changed == 0) return fail(Errc::conflict, "the key is wrapped otherwise meanwhile");
+      return {};
+    });
+  }
+
   awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) override {
     return engine.read([org, lane](Database& db) { return find_ratchet(db, org, lane); });
   }
@@ -162,6 +196,12 @@ struct SqliteKeyStore::Impl final : KeyStore {
   }
 
   awaitable<Result<std::vector<LaneState>>> lanes() override { return engine.read(all_lanes); }
+
+  awaitable<Result<std::vector<LaneState>>> lanes_of(OrgId org) override {
+    return engine.read([org](Database& db) {
+      return db.prepare(std::string(kLanes) + "where org = ? order by kind, hours", org).all(read_lane);
+    });
+  }
 
   awaitable<Result<void>> turn(Turn turn) override {
     engine.empty_log_soon();

@@ -43,6 +43,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       stores(store->stores()),
       ring(executor, folder.path(), clock, stores.job_keys),
       envelope(ring.envelope),
+      custodian({ring.store->keys(), ring.provider, ring.hierarchy, clock, log, metrics}),
       audit(stores.audit_log, clock),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
@@ -56,7 +57,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels, dispatcher,
                    feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, audit, enrolments, revocations, job_service, feed, presence, desk, clock, log,
+      api(api::Services{stores, envelope, custodian, audit, enrolments, revocations, job_service, feed, presence, desk, clock, log,
                         metrics, recipe_work,
                         [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);

@@ -3,6 +3,7 @@
 #include "relay/api/api.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/jobs/service.h"
+#include "relay/keys/custodian.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/fair_pool.h"
 #include "tests/support/key_ring.h"
@@ -102,6 +103,7 @@ struct World {
   store::Stores stores;
   KeyRing ring;
   keys::Envelope& envelope;
+  keys::Custodian custodian;
   Audit audit;
   identity::Deployment deployment;
   identity::AgentAuthority authority;

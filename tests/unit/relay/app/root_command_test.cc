@@ -4,7 +4,6 @@
 #include "relay/app/options.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/identity/root_rotation.h"
-#include "relay/keys/local_envelope.h"
 #include "relay/app/key_ring.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
@@ -13,6 +12,7 @@
 #include "tests/unit/relay/app/made_relay.h"
 
 #include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>

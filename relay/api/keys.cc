@@ -1,0 +1,117 @@
+#include "relay/api/notes.h"
+#include "relay/api/replies.h"
+#include "relay/api/resources.h"
+#include "relay/api/services.h"
+#include "relay/keys/custodian.h"
+
+#include <string>
+
+namespace sallyport::api {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+WallTime start_of(store::Hour hour) { return from_unix_ms(hour * kHourMs); }
+
+Value shape_versions(const std::vector<keys::VersionFacts>& versions) {
+  ValueList list;
+  for (const auto& one : versions) {
+    list.push_back(Object().put("version", one.version).put("created_at", one.created_at).done());
+  }
+  return Value(std::move(list));
+}
+
+Value shape(const store::LaneState& lane) {
+  return Object()
+      .put("class", Value(lane.lane.kind))
+      .put("retention_hours", lane.lane.hours)
+      .put("keys", lane.keys)
+      .put("oldest_hour", lane.oldest ? std::optional(start_of(*lane.oldest)) : std::nullopt)
+      .put("shredded_before", start_of(lane.position))
+      .done();
+}
+
+Value shape(const keys::OrganisationKeys& keys) {
+  ValueList lanes;
+  for (const auto& lane : keys.lanes) lanes.push_back(shape(lane));
+  return Object().put("versions", shape_versions(keys.versions)).put("lanes", Value(std::move(lanes))).done();
+}
+
+Value shape(const keys::DeploymentKeys& keys) {
+  return Object()
+      .put("provider", Value(keys.provider))
+      .put("versions", shape_versions(keys.versions))
+      .put("shreddings", keys.epoch)
+      .put("organisations_to_rewrap", std::uint64_t{keys.waiting})
+      .done();
+}
+
+asio::awaitable<Result<Answer>> get_keys(Services& services, Call call) {
+  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
+  co_return ok(shape(keys));
+}
+
+asio::awaitable<Result<Answer>> get_platform_keys(Services& services, Call) {
+  SP_CO_TRY(const auto keys, co_await services.keys.of_deployment());
+  co_return ok(shape(keys));
+}
+
+asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
+  SP_CO_CHECK(co_await record_apart(services, call));
+  SP_CO_CHECK(co_await services.keys.rotate_organisation(call.caller.org));
+  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
+  co_return ok(shape(keys));
+}
+
+asio::awaitable<Result<Answer>> rotate_platform_keys(Services& services, Call call) {
+  SP_CO_CHECK(co_await record_apart(services, call));
+  SP_CO_CHECK(co_await services.keys.rotate_deployment());
+  SP_CO_TRY(const auto keys, co_await services.keys.of_deployment());
+  co_return ok(shape(keys));
+}
+
+constexpr std::array kRoutes{
+    Route{.id = "get_keys",
+          .pattern = "/v1/keys",
+          .least_role = domain::Role::viewer,
+          .scope = domain::Scope::organisation_read,
+          .response = "OrganisationKeys",
+          .handler = get_keys},
+    Route{.id = "rotate_keys",
+          .method = http::Method::post,
+          .pattern = "/v1/keys/rotate",
+          .least_role = domain::Role::owner,
+          .scope = domain::Scope::organisation_write,
+          .body = Body::json,
+          .request = &kNothing,
+          .response = "OrganisationKeys",
+          .repeat = Repeat::keyed,
+          .audited = "keys.rotate",
+          .handler = rotate_keys},
+    Route{.id = "get_platform_keys",
+          .pattern = "/v1/platform/keys",
+          .reach = Reach::platform,
+          .scope = domain::Scope::platform_read,
+          .response = "DeploymentKeys",
+          .handler = get_platform_keys},
+    Route{.id = "rotate_platform_keys",
+          .method = http::Method::post,
+          .pattern = "/v1/platform/keys/rotate",
+          .reach = Reach::platform,
+          .scope = domain::Scope::platform_write,
+          .body = Body::json,
+          .request = &kNothing,
+          .response = "DeploymentKeys",
+          .repeat = Repeat::keyed,
+          .audited = "keys.rotate",
+          .handler = rotate_platform_keys},
+};
+
+}  // namespace
+
+std::span<const Route> key_routes() { return kRoutes; }
+
+}  // namespace sallyport::api

@@ -1,0 +1,75 @@
+#include "relay/keys/custodian.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace sallyport::keys {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 100;
+constexpr std::size_t kMostCounted = 1'000;
+constexpr std::chrono::seconds kPause{60};
+
+std::vector<VersionFacts> facts_of(const std::vector<store::KeyVersion>& versions) {
+  std::vector<VersionFacts> facts;
+  facts.reserve(versions.size());
+  for (const auto& key : versions) facts.push_back({key.version, key.under, key.created_at});
+  return facts;
+}
+
+}  // namespace
+
+asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) {
+  SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
+  SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(std::move(org)));
+  co_return OrganisationKeys{facts_of(versions), std::move(lanes)};
+}
+
+asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
+  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
+  SP_CO_TRY(const auto epoch, co_await parts_.store.epoch());
+  const auto newest = versions.empty() ? 0 : versions.back().version;
+  SP_CO_TRY(const auto waiting, co_await parts_.store.tenant_keys_before(newest, kMostCounted));
+  co_return DeploymentKeys{parts_.provider.describe(), facts_of(versions), epoch, waiting.size()};
+}
+
+asio::awaitable<void> Custodian::run() {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (;;) {
+    const auto more = co_await look();
+    if (!more) parts_.log.error("keys.not_tended", {{"reason", more.error().message}});
+    if (more.value_or(false)) continue;
+    pause.expires_after(kPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<Result<bool>> Custodian::look() {
+  SP_CO_CHECK(co_await mind_age());
+  SP_CO_TRY(const auto wrapped, co_await parts_.keys.rewrap_tenants(kAtOnce));
+  if (wrapped > 0) parts_.log.info("keys.rewrapped", {{"organisations", wrapped}});
+  co_return wrapped == kAtOnce;
+}
+
+asio::awaitable<Result<void>> Custodian::mind_age() {
+  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
+  if (versions.empty()) co_return Result<void>();
+  const auto age = parts_.clock.wall() - versions.back().created_at;
+  const auto days = std::chrono::floor<std::chrono::days>(age).count();
+  parts_.metrics.gauge("sallyport_global_key_age_days", "Days since the newest version of the global key was made.")
+      .set(days);
+  if (age >= kGlobalKeyLife) {
+    SP_CO_TRY(const auto version, co_await parts_.keys.rotate_global());
+    parts_.log.info("keys.rotated", {{"global_version", version}, {"reason", "age"}});
+  } else if (age >= kGlobalKeyAlarm) {
+    parts_.log.warn("keys.rotation_due", {{"age_days", days}, {"at_days", std::int64_t{kGlobalKeyLife.count()}}});
+  }
+  co_return Result<void>();
+}
+
+}  // namespace sallyport::keys

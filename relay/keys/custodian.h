@@ -1,0 +1,69 @@
+#pragma once
+
+#include "relay/keys/hierarchy.h"
+#include "shared/base/log.h"
+#include "shared/base/metrics.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sallyport::keys {
+
+inline constexpr std::chrono::days kGlobalKeyAlarm{335};  // this old, somebody should have a look
+inline constexpr std::chrono::days kGlobalKeyLife{365};   // then the next version is made
+
+struct VersionFacts {
+  std::uint32_t version = 0;
+  std::uint32_t under = 0;
+  WallTime created_at;
+};
+
+// What can be told of keys without one: no key, wrapped or not, is in it.
+struct OrganisationKeys {
+  std::vector<VersionFacts> versions;  // oldest first; none: nothing was sealed yet
+  std::vector<store::LaneState> lanes;
+};
+struct DeploymentKeys {
+  std::string provider;
+  std::vector<VersionFacts> versions;
+  std::uint64_t epoch = 0;  // how often the anchor has turned
+  std::size_t waiting = 0;  // organisations' keys still under an older version (at most 1,000 are counted)
+};
+
+// Tells of the keys, makes new versions on request and in time, and wraps what is under an older one under the newest
+// in the background: whatever cuts it short, it goes on where it was. One executor.
+class Custodian {
+ public:
+  struct Parts {
+    store::KeyStore& store;
+    Provider& provider;
+    Hierarchy& keys;
+    const Clock& clock;
+    const Log& log;
+    Metrics& metrics;
+  };
+  explicit Custodian(Parts parts) : parts_(parts) {}
+
+  boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
+  boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org) {
+    return parts_.keys.rotate_tenant(std::move(org));
+  }
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_deployment() { return parts_.keys.rotate_global(); }
+
+  boost::asio::awaitable<void> run();
+  // One look: a new version when the newest is kGlobalKeyLife old, and a batch of what is to be wrapped anew. true:
+  // there may be more to wrap.
+  boost::asio::awaitable<Result<bool>> look();
+
+ private:
+  boost::asio::awaitable<Result<void>> mind_age();
+
+  Parts parts_;
+};
+
+}  // namespace sallyport::keys

@@ -1,0 +1,68 @@
+#include "relay/keys/hierarchy.h"
+#include "relay/keys/key_names.h"
+#include "relay/keys/key_wrap.h"
+#include "shared/crypto/aead.h"
+
+#include <algorithm>
+
+// New versions of keys, and keys that are wrapped anew. Each step is one write: whoever is cut short goes on.
+namespace sallyport::keys {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::uint32_t newest(const std::vector<store::KeyVersion>& versions) {
+  return versions.empty() ? 0 : versions.back().version;
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_global() {
+  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
+  store::KeyVersion next{.version = newest(versions) + 1, .under = 0, .wrapped = {}, .created_at = clock().wall()};
+  SP_CO_TRY(next.wrapped, co_await parts_.provider.wrap(global_name(next.version), crypto::new_aead_key()));
+  const auto version = next.version;
+  SP_CO_CHECK(co_await parts_.store.add_global_key(std::move(next)));
+  cache_.forget(global_name(0));
+  co_return version;
+}
+
+asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_tenant(OrgId org) {
+  SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
+  SP_CO_TRY(const auto next, co_await make_tenant(org, newest(versions) + 1));
+  cache_.forget(tenant_name(org, 0));
+  co_return next.version;
+}
+
+asio::awaitable<Result<std::size_t>> Hierarchy::rewrap_tenants(std::size_t limit) {
+  SP_CO_TRY(const auto to, co_await global());
+  SP_CO_TRY(auto old, co_await parts_.store.tenant_keys_before(to.version, limit));
+  for (auto& [org, key] : old) {
+    const auto from = key.under;
+    const auto name = tenant_name(org, key.version);
+    SP_CO_TRY(const auto above, co_await global(from));
+    SP_CO_TRY(const auto plain, unwrap_key(parts_.memory, {above.key->bytes()}, name, key.wrapped));
+    SP_CO_TRY(key.wrapped, wrap_key(parts_.memory, {to.key->bytes()}, name, plain));
+    key.under = to.version;
+    SP_CO_CHECK(co_await parts_.store.rewrap_tenant_key({org, std::move(key)}, from));
+  }
+  co_return old.size();
+}
+
+asio::awaitable<Result<std::size_t>> Hierarchy::rewrap_globals(Provider& next) {
+  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
+  for (const auto& version : versions) {
+    const auto name = global_name(version.version);
+    auto plain = co_await parts_.provider.unwrap(name, version.wrapped);
+    if (!plain && plain.error().code == Errc::invalid && (co_await next.unwrap(name, version.wrapped)).has_value()) {
+      continue;  // an earlier try was cut short behind it
+    }
+    if (!plain) co_return std::unexpected(std::move(plain).error());
+    SP_CO_TRY(auto wrapped, co_await next.wrap(name, *std::move(plain)));
+    SP_CO_CHECK(co_await parts_.store.rewrap_global_key(version.version, std::move(wrapped)));
+  }
+  co_return versions.size();
+}
+
+}  // namespace sallyport::keys

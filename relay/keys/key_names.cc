@@ -1,0 +1,29 @@
+#include "relay/keys/key_names.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::keys {
+
+std::string global_name(std::uint32_t version) { return fmt::format("global/{}", version); }
+
+std::string tenant_name(const OrgId& org, std::uint32_t version) {
+  return fmt::format("tenant/{}/{}", org.value, version);
+}
+
+std::string ratchet_name(const OrgId& org, const store::RetentionLane& lane, store::Hour position) {
+  return fmt::format("ratchet/{}/{}/{}/{}", org.value, lane.kind, lane.hours, position);
+}
+
+std::string hour_prefix(const OrgId& org, const store::RetentionLane& lane) {
+  return fmt::format("hour/{}/{}/{}/", org.value, lane.kind, lane.hours);
+}
+
+std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store::Hour hour) {
+  return fmt::format("{}{}", hour_prefix(org, lane), hour);
+}
+
+std::string job_key_name(const OrgId& org, const JobId& job, const store::RetentionLane& lane) {
+  return fmt::format("job/{}/{}/{}/{}", org.value, job.value, lane.kind, lane.hours);
+}
+
+}  // namespace sallyport::keys

@@ -1,0 +1,123 @@
+#include "tests/contract/store/entries.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+using namespace sallyport::store;
+
+namespace {
+
+const RetentionLane kPayload{"payload", 2}, kLogs{"logs", 4};
+const Hour kHour = hour_of(at_ms(0));
+constexpr std::int64_t kHourMs = 3'600'000;
+
+// With keys of both classes under that hour, a trigger, and a step with input, output and words.
+awaitable<Job> kept_job(World& world, Tenant tenant, Hour hour) {
+  auto fresh = world.new_job(tenant, "event " + std::to_string(world.made));
+  fresh.job.state = domain::JobState::running;
+  fresh.job.agent = tenant.agent;
+  fresh.sealed_trigger = bytes_of("trigger");
+  fresh.keys = {{kPayload, hour, bytes_of("payload key")}, {kLogs, hour, bytes_of("logs key")}};
+  const auto added = must(co_await world.stores.jobs.add(tenant.org, std::move(fresh)));
+  must(co_await world.stores.history.append(
+      tenant.org, added.job.id, 0,
+      {step_started(1, "a"), step_finished(2, "a", domain::StepStatus::failed)}));
+  co_return added.job;
+}
+
+awaitable<void> finish(World& world, Job job, WallTime at) {
+  must(co_await world.stores.jobs.finish(job.org, job.id, 0, {domain::JobState::failed, at, {"timeout", bytes_of("words"), ""}}));
+}
+
+awaitable<std::size_t> count_of(World& world, Job job) {
+  co_return must(co_await world.stores.job_keys.find(job.org, job.id)).size();
+}
+
+}  // namespace
+
+STORE_TEST_CASE("job keys: they come with the job, and are of its organisation alone", "[store][keys]") {
+  const auto job = co_await kept_job(world, world.ours, kHour);
+  const auto keys = must(co_await world.stores.job_keys.find(world.ours.org, job.id));
+  REQUIRE(keys.size() == 2);
+  const auto payload = std::ranges::find(keys, kPayload, &JobKey::lane);
+  REQUIRE(payload != keys.end());
+  CHECK(payload->hour == kHour);
+  CHECK(payload->wrapped == bytes_of("payload key"));
+  const auto theirs = must(co_await world.stores.job_keys.find(world.theirs.org, job.id));
+  CHECK(theirs.empty());
+}
+
+STORE_TEST_CASE("job keys: late are those of jobs that run or ended after the hour", "[store][keys]") {
+  const auto ended = co_await kept_job(world, world.ours, kHour), later = co_await kept_job(world, world.ours, kHour),
+             running = co_await kept_job(world, world.ours, kHour), foreign = co_await kept_job(world, world.theirs, kHour);
+  const auto end_of_hour = from_unix_ms((kHour + 1) * kHourMs);
+  co_await finish(world, ended, end_of_hour - std::chrono::milliseconds(1));
+  co_await finish(world, later, end_of_hour);
+  const auto late = must(co_await world.stores.job_keys.late(world.ours.org, kPayload, kHour, 10));
+  REQUIRE(late.size() == 2);
+  for (const auto& key : late) {
+    CHECK((key.job == later.id || key.job == running.id));
+    CHECK(key.finished_at.has_value() == (key.job == later.id));
+  }
+  must(co_await world.stores.job_keys.move(world.ours.org, kPayload, {{later.id, kHour, kHour + 1, bytes_of("moved")},
+                                                                      {running.id, kHour - 1, kHour + 9, bytes_of("stale")}}));
+  const auto left = must(co_await world.stores.job_keys.late(world.ours.org, kPayload, kHour, 10));
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].job == running.id);
+  CHECK(left[0].wrapped == bytes_of("payload key"));
+  const auto theirs = must(co_await world.stores.job_keys.late(world.theirs.org, kPayload, kHour, 10));
+  REQUIRE(theirs.size() == 1);
+  CHECK(theirs[0].job == foreign.id);
+}
+
+STORE_TEST_CASE("job keys: what is purged takes with it what it sealed, and no more", "[store][keys]") {
+  const auto job = co_await kept_job(world, world.ours, kHour), next = co_await kept_job(world, world.ours, kHour + 1),
+             foreign = co_await kept_job(world, world.theirs, kHour);
+  for (const auto& one : {job, next, foreign}) co_await finish(world, one, at_ms(5'000));
+  auto gone = must(co_await world.stores.job_keys.purge(world.ours.org, kPayload, kHour, 10));
+  CHECK(gone == 1);
+  const auto trigger = co_await world.stores.jobs.sealed_trigger(world.ours.org, job.id);
+  CHECK(refusal(trigger) == Errc::not_found);
+  auto payloads = must(co_await world.stores.history.payloads(world.ours.org, job.id, {{"a", 1}}));
+  CHECK_FALSE(payloads[0].sealed_input);
+  CHECK_FALSE(payloads[0].sealed_output);
+  auto steps = must(co_await world.stores.history.steps(world.ours.org, job.id, {}, {})).items;
+  CHECK(steps[0].sealed_message);
+  auto events = must(co_await world.stores.history.events(world.ours.org, job.id, {})).items;
+  CHECK_FALSE(events.empty());
+
+  gone = must(co_await world.stores.job_keys.purge(world.ours.org, kLogs, kHour, 10));
+  CHECK(gone == 1);
+  steps = must(co_await world.stores.history.steps(world.ours.org, job.id, {}, {})).items;
+  CHECK_FALSE(steps[0].sealed_message);
+  CHECK(steps[0].error_class == "connection");
+  events = must(co_await world.stores.history.events(world.ours.org, job.id, {})).items;
+  CHECK(events.empty());
+  const auto stored = must(co_await world.stores.jobs.find(world.ours.org, job.id));
+  CHECK_FALSE(stored.error.sealed_message);
+  for (const auto& other : {next, foreign}) {
+    payloads = must(co_await world.stores.history.payloads(other.org, other.id, {{"a", 1}}));
+    CHECK(payloads[0].sealed_output);
+    const auto keys = co_await count_of(world, other);
+    CHECK(keys == 2);
+  }
+}
+
+STORE_TEST_CASE("job keys: jobs without keys go when they are old, and their events are new again", "[store][keys]") {
+  const auto job = co_await kept_job(world, world.ours, kHour), keyed = co_await kept_job(world, world.ours, kHour);
+  for (const auto& one : {job, keyed}) co_await finish(world, one, at_ms(5'000));
+  must(co_await world.stores.job_keys.purge(world.ours.org, kPayload, kHour, 10));
+  must(co_await world.stores.job_keys.purge(world.ours.org, kLogs, kHour, 1));
+  const bool first_left = co_await count_of(world, job) == 1;
+  const auto& gone = first_left ? keyed : job;
+  const auto& kept = first_left ? job : keyed;
+  auto removed = must(co_await world.stores.job_keys.remove_jobs(world.ours.org, at_ms(5'000), 10));
+  CHECK(removed == 0);
+  removed = must(co_await world.stores.job_keys.remove_jobs(world.ours.org, at_ms(5'001), 10));
+  CHECK(removed == 1);
+  const auto found = co_await world.stores.jobs.find(world.ours.org, gone.id);
+  CHECK(refusal(found) == Errc::not_found);
+  must(co_await world.stores.jobs.find(world.ours.org, kept.id));
+  auto again = world.new_job(world.ours, gone.event_key);
+  const auto added = must(co_await world.stores.jobs.add(world.ours.org, std::move(again)));
+  CHECK(added.outcome == AddOutcome::added);
+}

@@ -1,0 +1,126 @@
+#include "tests/unit/relay/keys/world.h"
+
+using namespace sallyport;
+using namespace sallyport::keys;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+
+ASYNC_TEST_CASE("data is readable until its time is over, to the second, and then no more", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  world.clock.pass(10min);
+  const auto job = co_await world.start(org, {.payload_hours = 2, .logs_hours = 5});
+  co_await world.finish(job);  // in hour 0: its data until the end of hour 2, its words until the end of hour 5
+  world.clock.pass(2h + 49min + 59s);
+  auto tally = co_await world.shred();
+  CHECK(tally.hours == 0);
+  auto data = co_await world.read(job);
+  CHECK(data.starts_with("data of"));
+  world.clock.pass(1s);
+  tally = co_await world.shred();
+  CHECK(tally.hours == 1);
+  CHECK(tally.jobs == 1);
+  data = co_await world.read(job);
+  CHECK(data == "not_found");
+  auto words = co_await world.words(job);
+  CHECK(words.starts_with("words of"));
+  const auto trigger = co_await world.stores.jobs.sealed_trigger(org, job.job);
+  CHECK(!trigger);
+  world.clock.pass(3h);
+  tally = co_await world.shred();
+  words = co_await world.words(job);
+  CHECK(words == "not_found");
+  const auto still = co_await world.stores.jobs.find(org, job.job);
+  CHECK(still);  // that it ran is known for longer
+  world.clock.pass(46 * 24h);
+  co_await world.shred();
+  const auto gone = co_await world.stores.jobs.find(org, job.job);
+  CHECK(!gone);
+}
+
+ASYNC_TEST_CASE("the clock starts at the job's end: who runs for long keeps its data, and nobody else's", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  const auto longer = co_await world.start(org, retention), brief = co_await world.start(org, retention);
+  co_await world.finish(brief);
+  world.clock.pass(30h);  // the first one still runs
+  co_await world.shred();
+  auto of_longer = co_await world.read(longer), of_brief = co_await world.read(brief);
+  CHECK(of_longer.starts_with("data of"));
+  CHECK(of_brief == "not_found");
+  world.clock.pass(10min);
+  co_await world.finish(longer);  // in hour 30
+  for (int minutes = 10; minutes < 120; minutes += 10) {
+    of_longer = co_await world.read(longer);
+    INFO(minutes);
+    CHECK(of_longer.starts_with("data of"));
+    world.clock.pass(10min);
+    co_await world.shred();
+  }
+  of_longer = co_await world.read(longer);
+  CHECK(of_longer == "not_found");
+}
+
+ASYNC_TEST_CASE("what has not ended is never shredded, one organisation's trouble is not another's", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto ours = co_await world.settle("ours"), theirs = co_await world.settle("theirs");
+  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  const auto running = co_await world.start(ours, retention), ended = co_await world.start(theirs, retention);
+  co_await world.finish(ended);
+  world.clock.pass(2h);
+  world.provider.broken = Errc::forbidden;  // so the running job's key cannot move
+  world.ring.hierarchy.sweep();
+  const auto done = co_await world.shredder.pass(world.clock.wall());
+  REQUIRE(!done);
+  CHECK(done.error().code == Errc::forbidden);
+  world.provider.broken.reset();
+  world.clock.pass(kFailureLife);
+  const auto of_running = co_await world.read(running), of_ended = co_await world.read(ended);
+  CHECK(of_running.starts_with("data of"));
+  CHECK(of_ended == "not_found");
+  co_await world.shred();
+  const auto after = co_await world.read(running);
+  CHECK(after.starts_with("data of"));
+}
+
+ASYNC_TEST_CASE("a clock that went back does not keep jobs from starting", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  co_await world.start(org, retention);
+  world.clock.jump = -24h;
+  const auto job = co_await world.start(org, retention);
+  const auto data = co_await world.read(job);
+  CHECK(data.starts_with("data of"));
+  co_await world.shred();
+  const auto still = co_await world.read(job);
+  CHECK(still.starts_with("data of"));
+}
+
+ASYNC_TEST_CASE("space comes back when data is gone", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto file = world.folder / "relay.db";
+  for (int i = 0; i < 30; ++i) {
+    const auto job = co_await world.start(org, {.payload_hours = 1, .logs_hours = 1});
+    auto keys = must(co_await world.stores.job_keys.find(org, job.job));
+    const RecordIdentity identity{org, "steps", "output", job.job.value + "/a/1", KeyClass::payload, job.job};
+    const auto large = must(co_await world.ring.envelope.seal(identity, Bytes(100'000)));
+    std::vector<store::HistoryEntry> entries{{1, world.clock.wall(), store::JobStarted{}}};
+    store::StepFinished end{.path = "a", .attempt = 1};
+    end.sealed_output = large;
+    entries.push_back({2, world.clock.wall(), std::move(end)});
+    must(co_await world.stores.history.append(org, job.job, 0, std::move(entries)));
+    co_await world.finish(job);
+  }
+  const auto size = [&] { return std::filesystem::file_size(file) + std::filesystem::file_size(file.string() + "-wal"); };
+  const auto before = size();
+  CHECK(before > 3'000'000);
+  world.clock.pass(3h);
+  co_await world.shred();
+  for (int tries = 0; tries < 500 && size() > before / 4; ++tries) {
+    must(co_await world.stores.groups.add(org, {GroupId("grp_" + std::to_string(tries)), org, std::to_string(tries), {}}));
+  }
+  CHECK(size() < before / 4);
+}
