@@ -60,6 +60,7 @@ asio::awaitable<Result<Answer>> get_platform_keys(Services& services, Call) {
 }
 
 asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
+  call.ticket.record.target = "organisation:" + call.caller.org.value;
   SP_CO_CHECK(co_await record_apart(services, call));
   SP_CO_CHECK(co_await services.keys.rotate_organisation(call.caller.org));
   SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
@@ -67,6 +68,7 @@ asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> rotate_platform_keys(Services& services, Call call) {
+  call.ticket.record.target = "key:global";
   SP_CO_CHECK(co_await record_apart(services, call));
   SP_CO_CHECK(co_await services.keys.rotate_deployment());
   SP_CO_TRY(const auto keys, co_await services.keys.of_deployment());

@@ -64,6 +64,8 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"rename_organisation", fmt::format(R"({{"name":"r{}"}})", unique)},
       {"add_user", fmt::format(R"({{"name":"N","email":"{}@y.test","role":"viewer"}})", unique)},
       {"change_user_role", R"({"role":"editor"})"},
+      {"rotate_keys", "{}"},
+      {"rotate_platform_keys", "{}"},
       {"create_token", R"({"name":"t"})"},
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},
@@ -95,7 +97,7 @@ Ask ask_for(const Route& route, const Targets& targets, std::string token) {
 }
 
 // Every row of every table but the ledgers', as text.
-std::string everything_in(const std::filesystem::path& file) {
+std::string rows_of_file(const std::filesystem::path& file) {
   using namespace store::sqlite;
   auto database = must(Database::open(file, Access::read_only));
   const auto columns =
@@ -113,6 +115,10 @@ std::string everything_in(const std::filesystem::path& file) {
     for (auto& row : must(database.prepare(query).all([](Row r) { return r.text(); }))) all += table + row + "\n";
   }
   return all;
+}
+
+std::string everything_in(const World& world) {
+  return rows_of_file(world.database()) + rows_of_file(world.folder / "keys.db");
 }
 
 struct Played {
@@ -383,13 +389,13 @@ ASYNC_TEST_CASE("a change that cannot be recorded does not happen, on every rout
     const auto targets = co_await world.make_targets(tenant);
     const auto& able = route.reach == Reach::platform ? admin : tenant.token(Role::owner);
     co_await world.call({"GET", "/v1/whoami", able});  // the token's last use is noted now, not during the call
-    const auto before = everything_in(world.database());
+    const auto before = everything_in(world);
     BrokenLedger broken(world.database());
     const auto played = co_await play(world, ask_for(route, targets, able));
     INFO(route.id << ": " << played.body);
     CHECK(played.status == 500);
     CHECK(played.body.find("not_audited") == std::string::npos);  // nobody is told that it may have had its effect
-    CHECK(everything_in(world.database()) == before);
+    CHECK(everything_in(world) == before);
   }
   CHECK(world.sink.text.find("audit.failed") != std::string::npos);
   BrokenLedger broken(world.database());
@@ -410,14 +416,14 @@ static asio::awaitable<void> fail_at_every_database_operation() {
     int failures = 0;
     auto targets = co_await world.make_targets(tenant);
     for (std::uint64_t operation = 1; operation < 100; ++operation) {
-      const auto before = everything_in(world.database());
+      const auto before = everything_in(world);
       world.news();
       vfs.fail_at(operation, kind);
       const auto played = co_await play(world, ask_for(route, targets, able));
       const bool failed = vfs.has_failed();
       vfs.heal();
       const auto news = world.news();
-      const bool changed = everything_in(world.database()) != before;
+      const bool changed = everything_in(world) != before;
       const auto done =
           std::ranges::count_if(news, [](const Seen& s) { return text_of(s.event, "outcome") == "done"; });
       INFO(route.id << " with operation " << operation << " failing: " << played.body);

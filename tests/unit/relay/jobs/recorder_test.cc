@@ -143,6 +143,7 @@ JOBS_TEST_CASE("the words of a failure are nowhere in the database's files", "[j
   const auto ours = co_await world.settle("ours");
   KeyRing ring(co_await asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys);
   auto& envelope = ring.envelope;
+  world.envelope.real = &envelope;
   Recorder recorder(co_await asio::this_coro::executor,
                     {world.agents, world.jobs, world.history, world.outlines, world.assignments, envelope, world.audit,
                      world.dispatcher, world.feed, world.clock, world.log});

@@ -17,22 +17,26 @@ std::string label_of(const keys::RecordIdentity& identity) {
 
 }  // namespace
 
-awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention) {
+awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention retention) {
+  if (real != nullptr) co_return co_await real->make_job_keys(std::move(org), std::move(job), retention);
   co_return keys::NewJobKeys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
 }
 
-awaitable<Result<Bytes>> PlainEnvelope::seal_new(const keys::NewJobKeys&, keys::RecordIdentity identity,
-                                         std::span<const std::byte> plaintext) {
+awaitable<Result<Bytes>> PlainEnvelope::seal_new(const keys::NewJobKeys& keys, keys::RecordIdentity identity,
+                                                  std::span<const std::byte> plaintext) {
+  if (real != nullptr) return real->seal_new(keys, std::move(identity), plaintext);
   return seal(std::move(identity), plaintext);
 }
 
 awaitable<Result<Bytes>> PlainEnvelope::seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) {
+  if (real != nullptr) co_return co_await real->seal(std::move(identity), plaintext);
   if (broken) co_return fail(*broken, "planted: no key");
   const auto text = label_of(identity) + std::string(as_text(plaintext)) + ".";
   co_return Bytes(as_bytes(text).begin(), as_bytes(text).end());
 }
 
 awaitable<Result<Secret>> PlainEnvelope::open(keys::RecordIdentity identity, std::span<const std::byte> sealed) {
+  if (real != nullptr) co_return co_await real->open(std::move(identity), sealed);
   if (broken) co_return fail(*broken, "planted: no key");
   const auto label = label_of(identity);
   const auto text = as_text(sealed);

@@ -1,0 +1,115 @@
+#include "tests/unit/relay/keys/world.h"
+
+#include "relay/keys/custodian.h"
+
+using namespace sallyport;
+using namespace sallyport::keys;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Rotating : KeysWorld {
+  using KeysWorld::KeysWorld;
+  Metrics metrics;
+  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, clock, log, metrics}};
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("what was sealed before a rotation opens after it, what is sealed after it is under the new keys",
+                "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const RecordIdentity standing{org, "issuing_cas", "private_key", org.value};
+  const auto before = must(co_await world.ring.envelope.seal(standing, as_bytes("before")));
+  const auto job = co_await world.start(org);
+  const auto global = must(co_await world.ring.hierarchy.rotate_global());
+  const auto tenant = must(co_await world.ring.hierarchy.rotate_tenant(org));
+  CHECK(global == 2);
+  CHECK(tenant == 2);
+  const auto after = must(co_await world.ring.envelope.seal(standing, as_bytes("after")));
+  CHECK(before[5] == std::byte{1});  // version of the global key
+  CHECK(before[9] == std::byte{1});  // version of the organisation's
+  CHECK(after[5] == std::byte{2});
+  CHECK(after[9] == std::byte{2});
+  const auto old = must(co_await world.ring.envelope.open(standing, before));
+  CHECK(old.reveal() == "before");
+  const auto fresh = must(co_await world.ring.envelope.open(standing, after));
+  CHECK(fresh.reveal() == "after");
+  const auto data = co_await world.read(job);
+  CHECK(data.starts_with("data of"));
+  const auto next = co_await world.start(org);
+  const auto of_next = co_await world.read(next);
+  CHECK(of_next.starts_with("data of"));
+}
+
+ASYNC_TEST_CASE("organisations' keys come under the newest global key, a batch at a time, whatever cuts it short",
+                "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  std::vector<KeptJob> jobs;
+  for (int i = 0; i < 7; ++i) jobs.push_back(co_await world.start(co_await world.settle("o" + std::to_string(i))));
+  must(co_await world.custodian.rotate_deployment());
+  auto facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.waiting == 7);
+  CHECK(facts.versions.size() == 2);
+  const auto first = must(co_await world.ring.hierarchy.rewrap_tenants(3));
+  CHECK(first == 3);
+  // Another process goes on, as after a kill.
+  KeyRing again(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
+                &world.provider);
+  auto rest = must(co_await again.hierarchy.rewrap_tenants(100));
+  CHECK(rest == 4);
+  rest = must(co_await again.hierarchy.rewrap_tenants(100));
+  CHECK(rest == 0);
+  facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.waiting == 0);
+  world.clock.pass(kKeyLife);
+  for (const auto& job : jobs) {
+    const auto data = co_await world.read(job);
+    CHECK(data.starts_with("data of"));
+  }
+}
+
+ASYNC_TEST_CASE("the global key is told of at 335 days and made anew at 365", "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  co_await world.settle("ours");
+  must(co_await world.custodian.look());
+  CHECK(world.lines.find("keys.rotation_due") == std::string::npos);
+  world.clock.pass(kGlobalKeyAlarm - 1s);
+  must(co_await world.custodian.look());
+  CHECK(world.lines.find("keys.rotation_due") == std::string::npos);
+  world.clock.pass(1s);
+  must(co_await world.custodian.look());
+  CHECK(world.lines.find("keys.rotation_due") != std::string::npos);
+  CHECK(world.metrics.prometheus().find("sallyport_global_key_age_days 335") != std::string::npos);
+  auto facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.versions.size() == 1);
+  world.clock.pass(kGlobalKeyLife - kGlobalKeyAlarm);
+  must(co_await world.custodian.look());
+  facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.versions.size() == 2);
+  must(co_await world.custodian.look());
+  facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.versions.size() == 2);
+}
+
+ASYNC_TEST_CASE("the deployment's keys move to another master key, also in two tries", "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  const auto job = co_await world.start(co_await world.settle("ours"));
+  must(co_await world.custodian.rotate_deployment());
+  FileProvider next(world.folder / "next.key", Secret::take(std::string(32, 'n')));
+  const auto versions = must(co_await world.ring.store->keys().global_keys());
+  auto plain = must(co_await world.provider.unwrap("global/1", versions[0].wrapped));
+  auto moved = must(co_await next.wrap("global/1", std::move(plain)));
+  must(co_await world.ring.store->keys().rewrap_global_key(1, std::move(moved)));  // the first try came this far
+  const auto count = must(co_await world.ring.hierarchy.rewrap_globals(next));
+  CHECK(count == 2);
+  KeyRing again(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys, &next);
+  const RecordIdentity identity{job.org, "jobs", "trigger", job.job.value, KeyClass::payload, job.job};
+  const auto data = must(co_await again.envelope.open(identity, job.trigger));
+  CHECK(data.reveal().starts_with("data of"));
+  world.clock.pass(kKeyLife);
+  const auto by_old = co_await world.read(job);
+  CHECK(by_old == "invalid");
+}
