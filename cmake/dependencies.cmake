@@ -10,12 +10,18 @@ pkg_check_modules(LIBPQ REQUIRED libpq)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(P11 REQUIRED p11-kit-1)
 find_package(Catch2 2.13 REQUIRED)
 
 # libpq is loaded while the program runs (agent/connectors/sql/libpq.h): its headers only.
 add_library(libpq_headers INTERFACE)
 add_library(libpq::headers ALIAS libpq_headers)
 target_include_directories(libpq_headers SYSTEM INTERFACE ${LIBPQ_INCLUDE_DIRS})
+
+# Modules of PKCS#11 are loaded while the program runs (relay/keys/providers/pkcs11_module.h): the standard's header only.
+add_library(pkcs11_headers INTERFACE)
+add_library(pkcs11::headers ALIAS pkcs11_headers)
+target_include_directories(pkcs11_headers SYSTEM INTERFACE ${P11_INCLUDE_DIRS})
 
 # Asio and Beast, their non-template code compiled once, in shared/async and relay/http.
 add_library(asio INTERFACE)

@@ -55,6 +55,7 @@ sallyport_module(relay/store USES shared/base shared/async shared/crypto relay/d
 sallyport_module(relay/store/migrations USES shared/base)
 sallyport_module(relay/store/sqlite USES relay/store relay/store/migrations shared/crypto PkgConfig::SQLITE)
 sallyport_module(relay/keys USES relay/store shared/base shared/async shared/crypto)
+sallyport_module(relay/keys/providers USES relay/keys shared/base shared/async shared/crypto PkgConfig::CURL pkcs11::headers)
 sallyport_module(relay/audit USES shared/base shared/crypto relay/store)
 sallyport_module(relay/identity USES shared/base shared/crypto shared/tls relay/store relay/keys relay/audit)
 sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/store relay/domain relay/keys relay/audit)

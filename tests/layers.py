@@ -16,7 +16,8 @@ ONLY_IN = {
     r"openssl/ssl\.h": ["shared/tls", "relay/http"],
     r"sqlite3\.h": ["relay/store/sqlite", "agent/journal", "agent/connectors/sql"],
     r"libpq-fe\.h": ["relay/store/postgres", "agent/connectors/sql"],
-    r"curl/curl\.h": ["relay/cli", "agent/connectors"],
+    r"curl/curl\.h": ["relay/cli", "relay/keys/providers", "agent/connectors"],
+    r"p11-kit/": ["relay/keys/providers"],
     r"yaml\.h": ["shared/recipe"],
     r"Catch2|catch2/": ["tests"],
 }
@@ -97,6 +98,7 @@ def self_test(root):
         "relay/api/bad.cc": "boost/beast/http.hpp", "agent/link/bad.cc": "openssl/ssl.h", "relay/jobs/bad.cc": "sqlite3.h",
         "shared/base/json_bad.h": "nlohmann/json.hpp", "relay/store/sqlite/bad.cc": "relay/http/types.h", "agent/app/bad.cc": "tests/support/async_test.h",
         "agent/connectors/sql/bad.cc": "poll.h", "agent/platform/bad.h": "sys/stat.h", "shared/base/bad.cc": "unistd.h", "agent/runner/posix_bad.cc": "signal.h",
+        "relay/keys/bad.cc": "curl/curl.h", "relay/jobs/bad.cc": "p11-kit/pkcs11.h",
     }
     missed = []
     for name, include in planted.items():

@@ -30,6 +30,7 @@ if(TARGET unit_agent_app)  # the link's work over an engine of the runner's own 
 endif()
 sallyport_tests(unit relay/domain USES relay/domain)
 sallyport_tests(unit relay/keys USES relay/keys relay/store/sqlite)
+sallyport_tests(unit relay/keys/providers USES relay/keys/providers)
 sallyport_tests(unit relay/audit USES relay/audit relay/store/sqlite)
 sallyport_tests(unit relay/identity USES relay/identity relay/store/sqlite)
 sallyport_tests(unit relay/jobs USES relay/jobs relay/store/sqlite)

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "shared/base/clock.h"
+#include "shared/base/result.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace sallyport::keys {
+
+struct CallLimits {
+  std::size_t waiting = 64;  // calls beside the one that runs
+  std::chrono::milliseconds deadline{10'000};
+};
+
+// A thread on which the blocking calls to one provider take turns. The caller goes on at its deadline at the latest,
+// whatever the call does: so a library that hangs costs this thread and nothing else. Every run() has ended before it
+// dies; its callers' executors are not touched once they have gone on.
+class CallThread {
+ public:
+  // One call, as the thread sees it.
+  class Call {
+   public:
+    SteadyTime deadline() const { return deadline_; }
+    // Nobody waits for it any more: it ends as soon as it can.
+    bool given_up() const { return given_up_.load(std::memory_order_relaxed); }
+
+   private:
+    friend class CallThread;
+    SteadyTime deadline_;
+    std::atomic<bool> given_up_ = false;
+  };
+  template <class T>
+  using Work = std::move_only_function<Result<T>(const Call&)>;
+
+  CallThread(std::string provider, CallLimits limits);  // `provider`: who it is, for messages
+  // Tells the call that runs to give up and waits for its end, at most until its deadline and a second more. A thread
+  // that hangs even then is left behind, with what its call owns: `work` must own all that it uses.
+  ~CallThread();
+  CallThread(const CallThread&) = delete;
+  CallThread& operator=(const CallThread&) = delete;
+
+  // What `work` gives. Errors: exhausted (too many wait; not begun), timed_out, cancelled, unavailable (a call before
+  // this one hangs for more than a second after its deadline).
+  template <class T>
+  boost::asio::awaitable<Result<T>> run(Work<T> work) {
+    auto outcome = std::make_shared<std::optional<Result<T>>>();
+    SP_CO_CHECK(co_await perform(
+        [outcome, work = std::move(work)](const Call& call) mutable { outcome->emplace(work(call)); }));
+    if (!*outcome) co_return fail(Errc::internal, provider_ + ": the call broke off");
+    co_return *std::move(*outcome);
+  }
+
+ private:
+  struct State;
+  struct Turn;
+  class Waiter;
+  boost::asio::awaitable<Result<void>> perform(std::move_only_function<void(const Call&)> work);
+
+  const std::string provider_;
+  const CallLimits limits_;
+  std::shared_ptr<State> state_;  // with the thread, which may outlive this
+};
+
+}  // namespace sallyport::keys
