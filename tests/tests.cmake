@@ -55,6 +55,7 @@ if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion
   add_dependencies(unit_relay_cli sallyport)
 endif()
 
+sallyport_tests(contract keys USES relay/keys/providers TIMEOUT 300)
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
 sallyport_tests(contract connectors/file USES agent/connectors/file)
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)

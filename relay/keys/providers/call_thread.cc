@@ -86,16 +86,13 @@ class CallThread::Waiter {
     std::erase(state_.waiting, turn_);
   }
 
-  Result<void> line_up(const std::string& provider, const CallLimits& limits,
-                       std::move_only_function<void(const Call&)> work) {
+  Result<void> line_up(const CallLimits& limits, std::move_only_function<void(const Call&)> work) {
     const std::lock_guard lock(state_.mutex);
     if (state_.hangs()) {
-      return fail(Errc::unavailable,
-                  provider + " has not come back from an earlier call; if it never does, restart the relay");
+      return fail(Errc::unavailable, "it has not come back from an earlier call; if it never does, restart the relay");
     }
     if (state_.waiting.size() >= limits.waiting) {
-      return fail(Errc::exhausted,
-                  fmt::format("{}: {} calls are waiting already; try again later", provider, state_.waiting.size()));
+      return fail(Errc::exhausted, fmt::format("{} calls are waiting already; try again later", state_.waiting.size()));
     }
     turn_->work = std::move(work);
     turn_->call.deadline_ = std::chrono::steady_clock::now() + limits.deadline;
@@ -110,8 +107,7 @@ class CallThread::Waiter {
   std::shared_ptr<Turn> turn_;
 };
 
-CallThread::CallThread(std::string provider, CallLimits limits)
-    : provider_(std::move(provider)), limits_(limits), state_(std::make_shared<State>()) {
+CallThread::CallThread(CallLimits limits) : limits_(limits), state_(std::make_shared<State>()) {
   state_->thread = std::thread([state = state_] { state->serve(); });
 }
 
@@ -134,12 +130,12 @@ asio::awaitable<Result<void>> CallThread::perform(std::move_only_function<void(c
   const auto executor = co_await asio::this_coro::executor;
   Event done(executor);
   Waiter waiter(*state_, done, executor);
-  SP_CO_CHECK(waiter.line_up(provider_, limits_, std::move(work)));
+  SP_CO_CHECK(waiter.line_up(limits_, std::move(work)));
   co_await done.wait_until(waiter.deadline());
   if (done.is_set()) co_return Result<void>();
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) co_return fail(Errc::cancelled, "cancelled");
-  co_return fail(Errc::timed_out, fmt::format("{} has not answered within {} ms", provider_, limits_.deadline.count()));
+  co_return fail(Errc::timed_out, fmt::format("no answer within {} ms", limits_.deadline.count()));
 }
 
 }  // namespace sallyport::keys

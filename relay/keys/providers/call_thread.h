@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 namespace sallyport::keys {
@@ -40,7 +39,7 @@ class CallThread {
   template <class T>
   using Work = std::move_only_function<Result<T>(const Call&)>;
 
-  CallThread(std::string provider, CallLimits limits);  // `provider`: who it is, for messages
+  explicit CallThread(CallLimits limits);
   // Tells the call that runs to give up and waits for its end, at most until its deadline and a second more. A thread
   // that hangs even then is left behind, with what its call owns: `work` must own all that it uses.
   ~CallThread();
@@ -54,7 +53,7 @@ class CallThread {
     auto outcome = std::make_shared<std::optional<Result<T>>>();
     SP_CO_CHECK(co_await perform(
         [outcome, work = std::move(work)](const Call& call) mutable { outcome->emplace(work(call)); }));
-    if (!*outcome) co_return fail(Errc::internal, provider_ + ": the call broke off");
+    if (!*outcome) co_return fail(Errc::internal, "the call broke off");
     co_return *std::move(*outcome);
   }
 
@@ -64,7 +63,6 @@ class CallThread {
   class Waiter;
   boost::asio::awaitable<Result<void>> perform(std::move_only_function<void(const Call&)> work);
 
-  const std::string provider_;
   const CallLimits limits_;
   std::shared_ptr<State> state_;  // with the thread, which may outlive this
 };

@@ -34,7 +34,7 @@ CallThread::Work<int> gives(int number) {
 }
 
 boost::asio::awaitable<void> keep(CallThread& calls, CallThread::Work<int> work, std::vector<Result<int>>& into) {
-  auto result = co_await calls.run<int>(std::move(work));
+  auto result = co_await calls.run(std::move(work));
   into.push_back(std::move(result));
 }
 
@@ -43,7 +43,7 @@ void no_fault(const std::string& task, const std::string& why) { FAIL(task << ":
 }  // namespace
 
 ASYNC_TEST_CASE("calls take turns on another thread, and their results come home", "[keys][call_thread]") {
-  CallThread calls("the provider", kLong);
+  CallThread calls(kLong);
   const auto home = std::this_thread::get_id();
   std::thread::id first, second;
   auto one = co_await calls.run<int>([&first](const CallThread::Call&) -> Result<int> {
@@ -64,10 +64,10 @@ ASYNC_TEST_CASE("calls take turns on another thread, and their results come home
 
 ASYNC_TEST_CASE("the caller goes on at its deadline though the call hangs", "[keys][call_thread]") {
   Gate gate;
-  CallThread calls("the provider", kShort);
+  CallThread calls(kShort);
   auto hanging = co_await calls.run<int>(gate.work());
   REQUIRE(!hanging);
-  CHECK(hanging.error() == Error{Errc::timed_out, "the provider has not answered within 50 ms"});
+  CHECK(hanging.error() == Error{Errc::timed_out, "no answer within 50 ms"});
   auto behind = co_await calls.run<int>(gives(2));  // waits its turn in vain
   REQUIRE(!behind);
   CHECK(behind.error().code == Errc::timed_out);
@@ -82,7 +82,7 @@ ASYNC_TEST_CASE("the caller goes on at its deadline though the call hangs", "[ke
 
 ASYNC_TEST_CASE("no more wait than may", "[keys][call_thread]") {
   Gate gate;
-  CallThread calls("the provider", kLong);
+  CallThread calls(kLong);
   std::vector<Result<int>> results;
   TaskGroup group(co_await boost::asio::this_coro::executor, no_fault);
   group.spawn("running", keep(calls, gate.work(), results));
@@ -93,7 +93,7 @@ ASYNC_TEST_CASE("no more wait than may", "[keys][call_thread]") {
   co_await sleep_for(0ms);
   auto refused = co_await calls.run<int>(gives(4));
   REQUIRE(!refused);
-  CHECK(refused.error() == Error{Errc::exhausted, "the provider: 2 calls are waiting already; try again later"});
+  CHECK(refused.error() == Error{Errc::exhausted, "2 calls are waiting already; try again later"});
   gate.open.set_value();
   co_await group.join();
   CHECK(results == std::vector<Result<int>>{1, 2, 3});
@@ -101,7 +101,7 @@ ASYNC_TEST_CASE("no more wait than may", "[keys][call_thread]") {
 
 ASYNC_TEST_CASE("a cancelled caller gives its place back, and its call is not begun", "[keys][call_thread]") {
   Gate gate;
-  CallThread calls("the provider", kLong);
+  CallThread calls(kLong);
   std::vector<Result<int>> results, given_up;
   bool begun = false;
   const auto executor = co_await boost::asio::this_coro::executor;
@@ -130,7 +130,7 @@ ASYNC_TEST_CASE("a cancelled caller gives its place back, and its call is not be
 }
 
 ASYNC_TEST_CASE("a call learns that nobody waits for it", "[keys][call_thread]") {
-  CallThread calls("the provider", kShort);
+  CallThread calls(kShort);
   auto learned = std::make_shared<std::promise<bool>>();
   auto noticed = learned->get_future();
   auto result = co_await calls.run<int>([learned](const CallThread::Call& call) -> Result<int> {
@@ -143,10 +143,10 @@ ASYNC_TEST_CASE("a call learns that nobody waits for it", "[keys][call_thread]")
 }
 
 ASYNC_TEST_CASE("what throws is an error, and the thread goes on", "[keys][call_thread]") {
-  CallThread calls("the provider", kLong);
+  CallThread calls(kLong);
   auto broken = co_await calls.run<int>([](const CallThread::Call&) -> Result<int> { throw std::bad_alloc(); });
   REQUIRE(!broken);
-  CHECK(broken.error() == Error{Errc::internal, "the provider: the call broke off"});
+  CHECK(broken.error() == Error{Errc::internal, "the call broke off"});
   auto after = co_await calls.run<int>(gives(2));
   CHECK(after == 2);
 }
@@ -159,7 +159,7 @@ TEST_CASE("a thread that hangs is left behind with what its call owns", "[keys][
   auto last_words = gone->get_future();
   test::run([](std::shared_ptr<Gate> hangs, std::shared_ptr<int> data,
                std::shared_ptr<std::promise<int>> said) -> boost::asio::awaitable<void> {
-    CallThread calls("the provider", kShort);
+    CallThread calls(kShort);
     auto result = co_await calls.run<int>([hangs, data, said](const CallThread::Call&) -> Result<int> {
       hangs->opened.wait();
       said->set_value(*data);
