@@ -13,6 +13,7 @@ namespace {
 
 constexpr JsonLimits kLimits{.max_bytes = kMaxHttpsAnswer, .max_depth = 8};
 constexpr std::size_t kShown = 200;
+constexpr char kMark = '\x7f';
 
 std::unexpected<Error> not_understood(std::string why) {
   return fail(Errc::unavailable, "the answer is not understood: " + std::move(why));
@@ -76,12 +77,13 @@ Result<Value> parse_answer(std::string_view text) {
 Result<Secret> take_secret(const Secret& answer, std::span<const std::string_view> path) {
   Scratch scratch(answer.reveal());
   const auto place = member_text(scratch.text, path.back());
-  if (!place) return not_understood(fmt::format("it has no {}", path.back()));
+  const bool markable = answer.reveal().find(kMark) == std::string_view::npos;
+  if (!place || place->empty() || !markable) return not_understood(fmt::format("it has no {}", path.back()));
   const std::string_view text(place->data(), place->size());
   SP_TRY(Secret secret, decoded(text));
   wipe(place->data(), place->size());
-  // What stands there now is unlike anything that the parser could find elsewhere.
-  const std::string mark(place->size(), '*');
+  // A mark that stands nowhere else tells where it was.
+  const std::string mark(place->size(), kMark);
   std::ranges::copy(mark, place->begin());
   SP_TRY(const Value rest, parse_answer(scratch.text));
   const auto* there = find(rest, path);

@@ -1,0 +1,91 @@
+#include "relay/keys/providers/vault_transit.h"
+
+#include "relay/keys/providers/framed_key.h"
+#include "relay/keys/providers/https_call.h"
+#include "relay/keys/providers/limits.h"
+#include "relay/keys/providers/threaded_provider.h"
+#include "relay/keys/providers/vault_answer.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::keys {
+namespace {
+
+// Names that lead to a place of the API: no "..", no empty part.
+Result<void> check_path(std::string_view what, std::string_view path) {
+  SP_CHECK(check_name(what, path, 200, "-_./"));
+  const auto whole = fmt::format("/{}/", path);
+  if (whole.find("//") == whole.npos && whole.find("/./") == whole.npos && whole.find("/../") == whole.npos) return {};
+  return fail(Errc::invalid,
+              fmt::format("{} must be names parted by single slashes, and none of them \".\" or \"..\"", what));
+}
+
+Result<void> check(const VaultTransitConfig& config) {
+  SP_CHECK(check_https_origin("the address of Vault", config.address));
+  SP_CHECK(check_path("the mount of Vault's Transit engine", config.mount));
+  SP_CHECK(check_name("the key of Vault's Transit engine", config.key, 200, "-_"));
+  SP_CHECK(check_word("Vault's token", config.token.reveal(), 2048));
+  if (!config.name_space.empty()) SP_CHECK(check_path("the namespace of Vault", config.name_space));
+  SP_CHECK(check_ca_file(config.ca_file));
+  return check_deadline(config.deadline);
+}
+
+// {"<name>":"<bytes, in base64>"}, without a copy of them left behind.
+Secret body_with(std::string_view name, std::string_view text) {
+  std::string json;
+  json.reserve(name.size() + text.size() + 8);
+  json.append("{\"").append(name).append("\":\"").append(text).append("\"}");
+  return Secret::take(json);
+}
+
+class VaultTransit final : public BlockingProvider {
+ public:
+  explicit VaultTransit(VaultTransitConfig config) : config_(std::move(config)), https_(config_.ca_file) {}
+
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const CallThread::Call& call) override {
+    const Secret frame = frame_key(purpose, key);
+    const Secret text = Secret::take(base64(as_bytes(frame.reveal())));
+    SP_TRY(const auto answer, post("encrypt", body_with("plaintext", text.reveal()), call));
+    return read_transit_encrypt(answer);
+  }
+
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const CallThread::Call& call) override {
+    SP_TRY(const auto ciphertext, unpack_ciphertext(wrapped));
+    SP_TRY(const auto answer, post("decrypt", body_with("ciphertext", ciphertext), call));
+    SP_TRY(const Secret frame, read_transit_decrypt(answer));
+    return unframe_key(purpose, frame);
+  }
+
+  std::string describe() const override {
+    const auto& space = config_.name_space;
+    return fmt::format("Vault Transit key {}/{}{}{} at {}", config_.mount, config_.key,
+                       space.empty() ? "" : " of namespace ", space, config_.address);
+  }
+
+ private:
+  Result<HttpsAnswer> post(std::string_view action, Secret body, const CallThread::Call& call) {
+    HttpsRequest request;
+    request.url = fmt::format("{}/v1/{}/{}/{}", config_.address, config_.mount, action, config_.key);
+    request.headers.push_back(Secret::take("Content-Type: application/json"));
+    std::string token;
+    token.reserve(16 + config_.token.size());
+    request.headers.push_back(Secret::take(token.append("X-Vault-Token: ").append(config_.token.reveal())));
+    if (!config_.name_space.empty())
+      request.headers.push_back(Secret::take("X-Vault-Namespace: " + config_.name_space));
+    request.body = std::move(body);
+    return https_.post(request, call);
+  }
+
+  const VaultTransitConfig config_;
+  HttpsClient https_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Provider>> make_vault_transit(VaultTransitConfig config) {
+  SP_CHECK(check(config));
+  const auto deadline = config.deadline;
+  return on_a_thread(std::make_shared<VaultTransit>(std::move(config)), {.deadline = deadline});
+}
+
+}  // namespace sallyport::keys
