@@ -56,6 +56,12 @@ if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion
 endif()
 
 sallyport_tests(contract keys USES relay/keys/providers TIMEOUT 300)
+if(TARGET contract_keys)  # SoftHSM, with faults in front of it
+  add_library(faulty_pkcs11 MODULE support/faulty_pkcs11/faulty_pkcs11.cc)
+  target_link_libraries(faulty_pkcs11 PRIVATE pkcs11::headers)
+  target_compile_definitions(contract_keys PRIVATE FAULTY_PKCS11="$<TARGET_FILE:faulty_pkcs11>")
+  add_dependencies(contract_keys faulty_pkcs11)
+endif()
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
 sallyport_tests(contract connectors/file USES agent/connectors/file)
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)

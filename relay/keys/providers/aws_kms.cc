@@ -72,7 +72,7 @@ class AwsKms final : public BlockingProvider {
     auto signature = authorization(request, date, {config_.region, "kms"}, config_.credentials);
     HttpsRequest sent{.url = endpoint_ + "/", .headers = {}, .body = {}};
     for (auto& [name, value] : request.headers) {
-      sent.headers.push_back(Secret::take(name + ": " + value));
+      sent.headers.push_back(Secret::take(fmt::format("{}: {}", name, value)));
       wipe(value.data(), value.size());
     }
     sent.headers.push_back(Secret::take("authorization: " + signature));

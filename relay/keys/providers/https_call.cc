@@ -122,7 +122,7 @@ Result<HttpsAnswer> HttpsClient::post(const HttpsRequest& request, const CallThr
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &call);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.reveal().data());
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.reveal().begin());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &received);
   const auto code = curl_easy_perform(handle);

@@ -29,11 +29,11 @@ std::optional<std::span<char>> member_text(std::string& json, std::string_view n
   const auto skip_spaces = [&] {
     while (at < json.size() && is_space(json[at])) ++at;
   };
-  const auto take = [&](char c) { return at < json.size() && json[at] == c && ++at != 0; };
-  skip_spaces();
-  if (!take(':')) return std::nullopt;
-  skip_spaces();
-  if (!take('"')) return std::nullopt;
+  for (const char wanted : {':', '"'}) {
+    skip_spaces();
+    if (at >= json.size() || json[at] != wanted) return std::nullopt;
+    ++at;
+  }
   const auto end = json.find_first_of("\"\\", at);
   if (end == json.npos || json[end] == '\\') return std::nullopt;
   return std::span(json).subspan(at, end - at);

@@ -100,7 +100,7 @@ std::string amz_date(WallTime at) {
 std::string canonical_request(const SignedRequest& request) {
   const auto headers = canonical_headers(request);
   std::string lines;
-  for (const auto& [name, value] : headers) lines += name + ":" + value + "\n";
+  for (const auto& [name, value] : headers) lines.append(name).append(":").append(value).append("\n");
   return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, canonical_path(request.path), canonical_query(request),
                      lines, names_of(headers), hex(crypto::sha256(request.body)));
 }

@@ -182,12 +182,13 @@ TEST_CASE("AWS KMS: who it is, and where it is unless that is said", "[keys][aws
     auto config = place.config();
     config.region = region;
     config.endpoint = "";
-    CHECK(must(keys::make_aws_kms(std::move(config), place.clock))->describe() ==
-          std::string("AWS KMS key alias/main at ") + endpoint);
+    const auto provider = must(keys::make_aws_kms(std::move(config), place.clock));
+    CHECK(provider->describe() == std::string("AWS KMS key alias/main at ") + endpoint);
   }
   for (const char* endpoint : {"https://[::1]:8443", "https://vpce-1.kms.eu-central-1.vpce.amazonaws.com"}) {
     auto config = place.config();
     config.endpoint = endpoint;
-    CHECK(keys::make_aws_kms(std::move(config), place.clock));
+    const auto provider = keys::make_aws_kms(std::move(config), place.clock);
+    CHECK(provider);
   }
 }

@@ -34,8 +34,8 @@ std::unique_ptr<Place> pkcs11_place();
 // A new one of each kind, for every run of the test.
 inline std::unique_ptr<Place> any_place() {
   using Make = std::unique_ptr<Place> (*)();
-  const auto [name, make] =
-      GENERATE(table<std::string, Make>({{"AWS KMS", aws_place}, {"Vault Transit", vault_place}}));
+  const auto [name, make] = GENERATE(
+      table<std::string, Make>({{"AWS KMS", aws_place}, {"Vault Transit", vault_place}, {"PKCS#11", pkcs11_place}}));
   UNSCOPED_INFO(name);
   return make();
 }

@@ -257,6 +257,6 @@ TEST_CASE("whatever is signed changes the signature", "[keys][sigv4]") {
 }
 
 TEST_CASE("times are written as x-amz-date wants them", "[keys][sigv4]") {
-  CHECK(amz_date(*parse_rfc3339("2015-08-30T12:36:00.000Z")) == kDate);
-  CHECK(amz_date(*parse_rfc3339("2031-01-02T03:04:05.999Z")) == "20310102T030405Z");
+  CHECK(amz_date(from_unix_ms(1'440'938'160'000)) == kDate);
+  CHECK(amz_date(from_unix_ms(1'925'089'445'999)) == "20310102T030405Z");
 }

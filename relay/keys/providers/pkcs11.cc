@@ -1,0 +1,152 @@
+#include "relay/keys/providers/pkcs11.h"
+
+#include "relay/keys/providers/limits.h"
+#include "relay/keys/providers/pkcs11_token.h"
+#include "relay/keys/providers/threaded_provider.h"
+#include "shared/base/utf8.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace sallyport::keys {
+namespace {
+
+constexpr std::size_t kMaxTokenLabel = 32;  // the standard's field
+constexpr std::size_t kMaxKeyLabel = 128;
+constexpr std::size_t kMaxPin = 255;
+
+Result<void> check_label(std::string_view what, std::string_view label, std::size_t most) {
+  if (!label.empty() && label.size() <= most && is_valid_utf8(label) && !steers_text(label)) return {};
+  return fail(Errc::invalid, fmt::format("{} must be 1 to {} bytes of text", what, most));
+}
+
+Result<void> check(const Pkcs11Config& config) {
+  if (!std::filesystem::path(config.module).is_absolute()) {
+    return fail(Errc::invalid, "the PKCS#11 module must be given by its whole path");
+  }
+  SP_CHECK(check_label("the token's label", config.token, kMaxTokenLabel));
+  SP_CHECK(check_label("the key's label", config.key, kMaxKeyLabel));
+  if (config.pin.empty() || config.pin.size() > kMaxPin) {
+    return fail(Errc::invalid, fmt::format("the token's PIN must have 1 to {} bytes", kMaxPin));
+  }
+  return check_deadline(config.deadline);
+}
+
+std::string name_of(const Pkcs11Config& config) {
+  return fmt::format("PKCS#11 key {} of token {} ({})", config.key, config.token, config.module);
+}
+
+class Pkcs11 final : public BlockingProvider {
+ public:
+  Pkcs11(Pkcs11Config config, std::shared_ptr<Pkcs11Module> module)
+      : config_(std::move(config)), module_(std::move(module)) {}
+
+  ~Pkcs11() override {
+    if (!open_) return;
+    if (auto use = module_->use(std::chrono::steady_clock::now())) close(*use);
+  }
+
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const CallThread::Call& call) override {
+    return attempt_twice<Bytes>(call, [&](Pkcs11Module::Use& use, const Open& open) {
+      return seal_in_token(use, open.session, open.key, purpose, key.reveal());
+    });
+  }
+
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const CallThread::Call& call) override {
+    return attempt_twice<Secret>(call, [&](Pkcs11Module::Use& use, const Open& open) {
+      return open_in_token(use, open.session, open.key, purpose, wrapped);
+    });
+  }
+
+  std::string describe() const override { return name_of(config_); }
+
+ private:
+  struct Open {
+    TokenSession session;
+    CK_OBJECT_HANDLE key;
+  };
+
+  template <class T, class Work>
+  Result<T> attempt_twice(const CallThread::Call& call, Work work) {
+    auto outcome = attempt<T>(call, work);
+    if (!outcome && outcome.error().lost() && !call.given_up()) {
+      Pkcs11Module::restart(module_, call.deadline());
+      outcome = attempt<T>(call, work);
+    }
+    if (!outcome) return std::unexpected(std::move(outcome).error().error);
+    return *std::move(outcome);
+  }
+
+  template <class T, class Work>
+  CkResult<T> attempt(const CallThread::Call& call, Work& work) {
+    if (refused_) return std::unexpected(*refused_);
+    SP_TRY(auto use, module_->use(call.deadline()));
+    SP_TRY(const Open open, opened(use));
+    auto outcome = work(use, open);
+    if (!outcome && outcome.error().lost()) close(use);
+    return outcome;
+  }
+
+  CkResult<Open> opened(Pkcs11Module::Use& use) {
+    if (open_ && open_->session.generation == use.generation()) return *open_;
+    open_.reset();
+    auto session = open_token(use, config_.token, config_.pin, Access::read);
+    if (!session) {
+      if (session.error().pin_refused()) refused_ = session.error();
+      return std::unexpected(std::move(session).error());
+    }
+    auto key = find_key(use, *session, config_.key);
+    open_ = Open{*session, key ? *key : CK_INVALID_HANDLE};
+    if (key) return *open_;
+    close(use);
+    return std::unexpected(std::move(key).error());
+  }
+
+  void close(Pkcs11Module::Use& use) {
+    if (open_ && open_->session.generation == use.generation()) use->C_CloseSession(open_->session.handle);
+    open_.reset();
+  }
+
+  const Pkcs11Config config_;
+  const std::shared_ptr<Pkcs11Module> module_;
+  std::optional<Open> open_;
+  std::optional<CkError> refused_;  // of the PIN, for good
+};
+
+CkResult<> make_key(Pkcs11Module::Use& use, const TokenSession& session, const std::string& label) {
+  const auto known = find_key(use, session, label);
+  if (known || known.error().error.code == Errc::invalid) {
+    return ck_fail(Errc::conflict, "the token has a key with this label already");
+  }
+  if (known.error().error.code != Errc::not_found) return std::unexpected(known.error());
+  return generate_key(use, session, label);
+}
+
+CkResult<> make_key(const Pkcs11Config& config, const std::shared_ptr<Pkcs11Module>& module) {
+  SP_TRY(auto use, module->use(std::chrono::steady_clock::now() + config.deadline));
+  SP_TRY(const auto session, open_token(use, config.token, config.pin, Access::write));
+  auto made = make_key(use, session, config.key);
+  use->C_CloseSession(session.handle);
+  return made;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Provider>> make_pkcs11(Pkcs11Config config) {
+  SP_CHECK(check(config));
+  SP_TRY(auto module, Pkcs11Module::load(config.module));
+  const auto deadline = config.deadline;
+  return on_a_thread(std::make_shared<Pkcs11>(std::move(config), std::move(module)), {.deadline = deadline});
+}
+
+Result<void> make_pkcs11_key(const Pkcs11Config& config) {
+  SP_CHECK(check(config));
+  SP_TRY(const auto module, Pkcs11Module::load(config.module));
+  auto made = make_key(config, module);
+  if (!made) return in_context(name_of(config), std::move(made).error().error);
+  return {};
+}
+
+}  // namespace sallyport::keys
