@@ -65,8 +65,8 @@ sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
 sallyport_module(relay/api USES shared/websocket relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
-sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/audit
-                 relay/store/sqlite relay/http)
+sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
+                 shared/recipe relay/store/sqlite relay/http)
 sallyport_program(sallyport-relay relay/app)
 
 sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/link shared/tunnel

@@ -1,5 +1,6 @@
 #include "relay/app/key_ring.h"
 
+#include "relay/app/key_provider.h"
 #include "relay/identity/private_file.h"
 #include "relay/keys/file_provider.h"
 #include "relay/keys/hierarchy.h"
@@ -22,10 +23,9 @@ Result<void> make_keys(const DataDirectory& data, const Clock& clock) {
   return run_to_end(loop, keys::Hierarchy::found(store->keys(), provider, clock), "setting up the keys");
 }
 
-Result<KeyRing> open_keys(const DataDirectory& data) {
+Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings, const Clock& clock) {
   SP_TRY(auto memory, keys::LockedMemory::make());
-  SP_TRY(auto master, keys::read_key_file(data.master_key(), std::nullopt));
-  auto provider = std::make_unique<keys::FileProvider>(data.master_key(), std::move(master));
+  SP_TRY(auto provider, make_provider(data, settings, clock));
   SP_TRY(auto store,
          store::SqliteKeyStore::open({.file = data.key_database(), .when_absent = store::WhenAbsent::refuse}));
   SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, store->epoch_at_open()));

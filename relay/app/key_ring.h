@@ -21,6 +21,7 @@ struct KeyRing {
 // The folder keys/ of a new data directory: master key, keys.db with the first global key, anchor.
 Result<void> make_keys(const DataDirectory& data, const Clock& clock);
 
-Result<KeyRing> open_keys(const DataDirectory& data);
+// Reads what it needs to ask where the master key is kept; nobody is asked yet.
+Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings, const Clock& clock);
 
 }  // namespace sallyport::app

@@ -1,4 +1,5 @@
 #include "relay/app/init.h"
+#include "relay/app/key_command.h"
 #include "relay/app/options.h"
 #include "relay/app/owner_token.h"
 #include "relay/app/relay.h"
@@ -27,6 +28,9 @@ constexpr std::string_view kUsage =
     "       sallyport-relay serve --data DIR\n"
     "       sallyport-relay token --data DIR --owner EMAIL [--organisation NAME] [--token-file FILE]\n"
     "       sallyport-relay root show|prepare|switch|retire --data DIR [--force]\n"
+    "       sallyport-relay keys rewrap --data DIR --from OLD-RELAY.YAML\n"
+    "       sallyport-relay keys protect --data DIR --passphrase-file FILE\n"
+    "       sallyport-relay keys create --data DIR\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
     "  --api IP:PORT           where the web API listens (default 127.0.0.1:8443)\n"
@@ -40,7 +44,12 @@ constexpr std::string_view kUsage =
     "root changes the deployment's root certificate while relay and agents go on: prepare makes a new one, switch "
     "takes\n"
     "it into use, retire ends the old one, once no agent and no organisation's issuing CA is left of it (--force:\n"
-    "in spite of agents that have not changed yet, never of issuing CAs); show tells where it is.\n";
+    "in spite of agents that have not changed yet, never of issuing CAs); show tells where it is.\n\n"
+    "keys is for the master key (docs/operations/master-key.md): rewrap takes the one that relay.yaml names into use "
+    "after\n"
+    "the one of an older relay.yaml, protect gives the key's file a passphrase, create makes a key in a PKCS#11 "
+    "token.\n"
+    "The relay must not run.\n";
 
 std::vector<std::string> copy_of(std::span<char*> words) { return {words.begin(), words.end()}; }
 
@@ -105,6 +114,34 @@ Result<void> run_root(std::span<char*> words) {
   return {};
 }
 
+Result<void> run_keys(std::span<char*> words) {
+  static constexpr std::string_view kKnown[] = {"data", "from", "passphrase-file"};
+  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect or create");
+  const std::string_view verb = words[0];
+  SP_TRY(const auto options, parse_options(copy_of(words.subspan(1)), kKnown));
+  const auto needed = [&](std::string_view name) -> Result<std::string> {
+    auto value = get(options, name);
+    if (value.empty()) return fail(Errc::invalid, fmt::format("--{} is needed", name));
+    return value;
+  };
+  SP_TRY(const auto root, needed("data"));
+  const DataDirectory data{root};
+  const SystemClock clock;
+  Result<std::string> told = fail(Errc::invalid, fmt::format("keys has no word '{}'", verb));
+  if (verb == "rewrap") {
+    SP_TRY(const auto from, needed("from"));
+    told = rewrap_keys(data, from, clock);
+  } else if (verb == "protect") {
+    SP_TRY(const auto file, needed("passphrase-file"));
+    told = protect_key(data, file);
+  } else if (verb == "create") {
+    told = create_key(data);
+  }
+  if (!told) return std::unexpected(std::move(told).error());
+  fmt::print("{}", *told);
+  return {};
+}
+
 // "--version" and "VERB --help" too: what people try first.
 std::string_view word_of(std::span<char*> words) {
   if (words.empty()) return "";
@@ -126,6 +163,8 @@ int run(std::span<char*> words) {
     outcome = run_token(words.subspan(1));
   } else if (word == "root") {
     outcome = run_root(words.subspan(1));
+  } else if (word == "keys") {
+    outcome = run_keys(words.subspan(1));
   } else {
     fmt::print(words.empty() ? stderr : stdout, "{}", kUsage);
     return word == "help" || word == "--help" ? 0 : 2;

@@ -146,8 +146,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       on.log}),
       recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, envelope, audit,
                       dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels,
-                   dispatcher, feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels, dispatcher,
+                   feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, envelope, on.clock, on.log},
@@ -157,8 +157,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock, on.log,
-           metrics, recipe_work,
+      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock,
+           on.log, metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
@@ -280,7 +280,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto context, link_context(deployment, clock));
   asio::io_context loop(1);  // outlives the database, whose threads post to it
-  SP_TRY(auto keys, open_keys(data));
+  SP_TRY(auto keys, open_keys(data, settings.keys, clock));
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 

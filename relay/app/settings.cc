@@ -142,6 +142,11 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
         inside.integer("connections", kTunnelConnections).value_or(settings.tunnel_connections));
     inside.finish();
   }
+  if (const auto* keys = fields.mapping("keys")) {
+    FieldReader inside(*keys, report, "`keys`");
+    settings.keys = read_key_settings(inside);
+    inside.finish();
+  }
   if (const auto level = fields.choice("log_level", kLevels)) {
     settings.log_level = static_cast<LogLevel>(std::ranges::find(kLevels, *level) - kLevels.begin());
   }

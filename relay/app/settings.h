@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/app/key_settings.h"
 #include "relay/domain/tunnel.h"
 #include "shared/base/log.h"
 #include "shared/base/result.h"
@@ -40,6 +41,7 @@ struct Settings {
   std::vector<std::string> tunnel_networks = domain::default_listen_networks();  // where tunnels may listen (CIDR)
   domain::PortRange tunnel_ports = domain::kDefaultListenPorts;                  // and on which ports
   std::uint32_t tunnel_connections = 5'000;                                      // of all tunnels together
+  KeySettings keys;                                                              // where the master key is kept
 };
 
 // Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port

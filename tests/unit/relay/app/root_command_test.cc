@@ -1,10 +1,10 @@
 #include "relay/app/root_command.h"
 
 #include "relay/app/data_lock.h"
+#include "relay/app/key_ring.h"
 #include "relay/app/options.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/identity/root_rotation.h"
-#include "relay/app/key_ring.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/crypto/new_id.h"
@@ -61,7 +61,7 @@ void make_issuing_ca(const DataDirectory& data) {
   REQUIRE(database);
   const auto stores = (*database)->stores();
   const auto deployment = identity::load_deployment(data.deployment());
-  auto ring = open_keys(data);
+  auto ring = open_keys(data, {}, kClock);
   REQUIRE(ring);
   boost::asio::io_context loop;
   keys::Hierarchy hierarchy(loop.get_executor(),

@@ -1,0 +1,97 @@
+#include "relay/app/key_command.h"
+
+#include "relay/app/data_lock.h"
+#include "relay/app/data_owner.h"
+#include "relay/app/key_provider.h"
+#include "relay/app/key_ring.h"
+#include "relay/keys/hierarchy.h"
+#include "relay/keys/master_key.h"
+#include "relay/keys/private_file.h"
+#include "relay/keys/providers/pkcs11.h"
+#include "shared/async/run.h"
+
+#include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
+
+#include <array>
+#include <system_error>
+
+namespace sallyport::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<DataLock> take(const DataDirectory& data) {
+  SP_CHECK(expect_relay(data));
+  SP_CHECK(check_owner(data));
+  return DataLock::take(data);
+}
+
+std::unexpected<Error> failed(std::string_view what, const fs::path& file, std::error_code problem) {
+  return fail(Errc::unavailable, fmt::format("{} {}: {}", what, file.string(), problem.message()));
+}
+
+// `fresh` becomes `file`; what `file` was is overwritten. At every moment one of the two is a whole file at its place.
+Result<void> put_in_place(const fs::path& fresh, const fs::path& file) {
+  const fs::path old = file.string() + ".old";
+  std::error_code problem;
+  fs::remove(old, problem);
+  fs::create_hard_link(file, old, problem);
+  if (problem) return failed("keeping", file, problem);
+  fs::rename(fresh, file, problem);
+  if (problem) return failed("replacing", file, problem);
+  const auto size = fs::file_size(old, problem);
+  if (problem) return failed("wiping", old, problem);
+  SP_CHECK(keys::overwrite(old, 0, Bytes(size)));
+  fs::remove(old, problem);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> rewrap_keys(const DataDirectory& data, const fs::path& from, const Clock& clock) {
+  SP_TRY(const auto lock, take(data));
+  SP_TRY(const auto before, load_settings(from));
+  SP_TRY(const auto after, load_settings(data.settings()));
+  SP_TRY(auto next, make_provider(data, after.keys, clock));
+  boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
+  SP_TRY(auto ring, open_keys(data, before.keys, clock));
+  keys::Hierarchy hierarchy(loop.get_executor(),
+                            {ring.store->keys(), *ring.provider, ring.anchor, *ring.memory, clock});
+  SP_TRY(const auto count, run_to_end(loop, hierarchy.rewrap_globals(*next), "wrapping the global keys"));
+  return fmt::format("{} version{} of the global key wrapped by {}; {} is not needed any more\n", count,
+                     count == 1 ? "" : "s", next->describe(), ring.provider->describe());
+}
+
+Result<std::string> create_key(const DataDirectory& data) {
+  SP_CHECK(expect_relay(data));
+  SP_TRY(const auto settings, load_settings(data.settings()));
+  const auto* token = std::get_if<Pkcs11KeySettings>(&settings.keys);
+  if (token == nullptr) return fail(Errc::invalid, "relay.yaml names no PKCS#11 token: make the key where it is kept");
+  SP_TRY(auto pin, read_secret_file(token->pin_file));
+  SP_CHECK(keys::make_pkcs11_key({token->module, token->token, token->key, std::move(pin)}));
+  return fmt::format("key {} made in token {}: AES, 256 bits, not extractable\n", token->key, token->token);
+}
+
+Result<std::string> protect_key(const DataDirectory& data, const std::string& passphrase_file) {
+  SP_TRY(const auto lock, take(data));
+  SP_TRY(const auto settings, load_settings(data.settings()));
+  const auto* file = std::get_if<FileKeySettings>(&settings.keys);
+  if (file == nullptr) return fail(Errc::invalid, "the master key is not kept in a file (keys in relay.yaml)");
+  std::optional<Secret> old;
+  if (!file->passphrase_file.empty()) {
+    SP_TRY(old, read_secret_file(file->passphrase_file));
+  }
+  SP_TRY(const auto key, keys::read_key_file(data.master_key(), old));
+  SP_TRY(std::optional<Secret> passphrase, read_secret_file(passphrase_file));
+  const fs::path fresh = data.master_key().string() + ".new";
+  std::error_code ignored;
+  fs::remove(fresh, ignored);
+  SP_CHECK(keys::write_key_file(fresh, key, passphrase));
+  SP_CHECK(put_in_place(fresh, data.master_key()));
+  return fmt::format(
+      "the master key has a passphrase; write into relay.yaml:\nkeys:\n  file: {{passphrase_file: {}}}\n",
+      passphrase_file);
+}
+
+}  // namespace sallyport::app

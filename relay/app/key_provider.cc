@@ -1,0 +1,103 @@
+#include "relay/app/key_provider.h"
+
+#include "relay/keys/file_provider.h"
+#include "relay/keys/master_key.h"
+#include "relay/keys/private_file.h"
+#include "relay/keys/providers/aws_kms.h"
+#include "relay/keys/providers/pkcs11.h"
+#include "relay/keys/providers/vault_transit.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
+
+namespace sallyport::app {
+namespace {
+
+constexpr std::size_t kMostSecret = 8'192;
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+using Made = Result<std::unique_ptr<keys::Provider>>;
+
+struct Maker {
+  const DataDirectory& data;
+  const Clock& clock;
+
+  Made operator()(const FileKeySettings& settings) const {
+    std::optional<Secret> passphrase;
+    if (!settings.passphrase_file.empty()) {
+      SP_TRY(passphrase, read_secret_file(settings.passphrase_file));
+    }
+    SP_TRY(auto key, keys::read_key_file(data.master_key(), passphrase));
+    return std::make_unique<keys::FileProvider>(data.master_key(), std::move(key));
+  }
+
+  Made operator()(const Pkcs11KeySettings& settings) const {
+    SP_TRY(auto pin, read_secret_file(settings.pin_file));
+    return keys::make_pkcs11({settings.module, settings.token, settings.key, std::move(pin)});
+  }
+
+  Made operator()(const AwsKmsKeySettings& settings) const {
+    SP_TRY(const auto text, keys::read_private_file(settings.credentials_file, kMostSecret));
+    auto credentials = parse_aws_credentials(text.reveal());
+    if (!credentials) return in_context(settings.credentials_file, std::move(credentials).error());
+    return keys::make_aws_kms(
+        {settings.region, settings.key, *std::move(credentials), settings.endpoint, settings.ca_file}, clock);
+  }
+
+  Made operator()(const VaultKeySettings& settings) const {
+    SP_TRY(auto token, read_secret_file(settings.token_file));
+    return keys::make_vault_transit(
+        {settings.address, settings.mount, settings.key, std::move(token), settings.name_space, settings.ca_file});
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<keys::Provider>> make_provider(const DataDirectory& data, const KeySettings& settings,
+                                                      const Clock& clock) {
+  auto made = std::visit(Maker{data, clock}, settings);
+  if (!made) return in_context("keys (relay.yaml)", std::move(made).error());
+  return made;
+}
+
+Result<Secret> read_secret_file(const std::string& file) {
+  SP_TRY(const Secret content, keys::read_private_file(file, kMostSecret));
+  auto text = content.reveal();
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.empty()) return fail(Errc::invalid, file + ": is empty");
+  return Secret::take(std::string(text));
+}
+
+Result<keys::AwsCredentials> parse_aws_credentials(std::string_view text) {
+  keys::AwsCredentials found;
+  bool inside = false;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = trimmed(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (line.starts_with('[') && std::exchange(inside, true)) break;
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || line.starts_with('#')) continue;
+    const auto name = trimmed(line.substr(0, equals));
+    std::string value(trimmed(line.substr(equals + 1)));
+    if (name == "aws_access_key_id")
+      found.access_key_id = std::move(value);
+    else if (name == "aws_secret_access_key")
+      found.secret_access_key = Secret::take(value);
+    else if (name == "aws_session_token")
+      found.session_token = Secret::take(value);
+  }
+  if (found.access_key_id.empty() || found.secret_access_key.empty()) {
+    return fail(Errc::invalid, "its first profile needs aws_access_key_id and aws_secret_access_key");
+  }
+  return found;
+}
+
+}  // namespace sallyport::app

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "relay/app/settings.h"
+#include "relay/keys/provider.h"
+#include "relay/keys/providers/sigv4.h"
+
+#include <memory>
+#include <string_view>
+
+namespace sallyport::app {
+
+// What keeps the master key, as the settings say. Reads the secrets for it; nobody is asked yet.
+Result<std::unique_ptr<keys::Provider>> make_provider(const DataDirectory& data, const KeySettings& settings,
+                                                      const Clock& clock);
+
+// One secret from a file of mode 0600, without the line break at its end.
+Result<Secret> read_secret_file(const std::string& file);
+
+// "aws_access_key_id = ..." and so on, of the first profile in the text. Errc::invalid: what is missing.
+Result<keys::AwsCredentials> parse_aws_credentials(std::string_view text);
+
+}  // namespace sallyport::app

@@ -1,0 +1,77 @@
+#include "relay/app/key_settings.h"
+
+#include "shared/recipe/fields.h"
+
+#include <array>
+#include <string_view>
+
+namespace sallyport::app {
+namespace {
+
+using yaml::FieldReader;
+using yaml::Need;
+
+std::string needed(FieldReader& fields, std::string_view name) {
+  return fields.text(name, Need::required).value_or("");
+}
+std::string optional(FieldReader& fields, std::string_view name) { return fields.text(name).value_or(""); }
+
+KeySettings read_file(FieldReader& fields) { return FileKeySettings{optional(fields, "passphrase_file")}; }
+
+KeySettings read_pkcs11(FieldReader& fields) {
+  Pkcs11KeySettings settings;
+  settings.module = needed(fields, "module");
+  settings.token = needed(fields, "token");
+  settings.key = needed(fields, "key");
+  settings.pin_file = needed(fields, "pin_file");
+  return settings;
+}
+
+KeySettings read_aws_kms(FieldReader& fields) {
+  AwsKmsKeySettings settings;
+  settings.region = needed(fields, "region");
+  settings.key = needed(fields, "key");
+  settings.credentials_file = needed(fields, "credentials_file");
+  settings.endpoint = optional(fields, "endpoint");
+  settings.ca_file = optional(fields, "ca_file");
+  return settings;
+}
+
+KeySettings read_vault(FieldReader& fields) {
+  VaultKeySettings settings;
+  settings.address = needed(fields, "address");
+  settings.key = needed(fields, "key");
+  settings.token_file = needed(fields, "token_file");
+  settings.mount = fields.text("mount").value_or("transit");
+  settings.name_space = optional(fields, "namespace");
+  settings.ca_file = optional(fields, "ca_file");
+  return settings;
+}
+
+struct Kind {
+  std::string_view name;
+  KeySettings (*read)(FieldReader&);
+};
+constexpr std::array kKinds{Kind{"file", read_file}, Kind{"pkcs11", read_pkcs11}, Kind{"aws_kms", read_aws_kms},
+                            Kind{"vault", read_vault}};
+
+}  // namespace
+
+KeySettings read_key_settings(FieldReader& fields) {
+  KeySettings settings;
+  bool found = false;
+  for (const auto& kind : kKinds) {
+    const auto* node = fields.mapping(kind.name);
+    if (node == nullptr) continue;
+    if (std::exchange(found, true)) {
+      fields.problem(kind.name, "bad-keys", "the master key is kept in one place: give one of them");
+      continue;
+    }
+    FieldReader inside(*node, fields.report(), "`" + std::string(kind.name) + "`");
+    settings = kind.read(inside);
+    inside.finish();
+  }
+  return settings;
+}
+
+}  // namespace sallyport::app
