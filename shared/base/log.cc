@@ -1,6 +1,7 @@
 #include "shared/base/log.h"
 
 #include "shared/base/json.h"
+#include "shared/base/log_fields.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -36,7 +37,11 @@ void Log::write(LogLevel level, std::string_view event, Fields fields) const {
     line += ',';
     append_json_string(line, field.name);
     line += ':';
-    std::visit(AppendValue{line}, field.value);
+    if (class_of_log_field(field.name) == FieldClass::secret) {
+      append_json_string(line, "***");
+    } else {
+      std::visit(AppendValue{line}, field.value);
+    }
   }
   line += '}';
   sink_.write(line);

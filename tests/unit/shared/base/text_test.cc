@@ -71,23 +71,3 @@ TEST_CASE("a secret is wiped from its source and moves without a copy", "[base]"
   static_assert(!std::is_copy_constructible_v<Secret> &&
                 !std::is_constructible_v<LogField, const char*, const Secret&>);
 }
-
-namespace {
-struct Lines final : LogSink {
-  void write(std::string_view line) override { text = line; }
-  std::string text;
-};
-struct FixedClock final : Clock {
-  SteadyTime steady() const override { return {}; }
-  WallTime wall() const override { return from_unix_ms(0); }
-};
-}  // namespace
-
-TEST_CASE("a log line is one JSON object whatever its values hold", "[base]") {
-  Lines lines;
-  FixedClock clock;
-  Log(lines, clock).warn("link.lost", {{"reason", "a \"b\"\n\xFF"}, {"after_ms", 15}, {"known", true}});
-  CHECK(lines.text ==
-        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"warn\",\"event\":\"link.lost\",\"reason\":\"a "
-        "\\\"b\\\"\\n\xEF\xBF\xBD\",\"after_ms\":15,\"known\":true}");
-}
