@@ -4,7 +4,7 @@
 
 namespace sallyport::store {
 
-inline constexpr std::string_view kSqlite0012JobKeys = R"sql(
+inline constexpr std::string_view kSqlite0013JobKeys = R"sql(
 
 create table job_keys (
   org     text    not null,
