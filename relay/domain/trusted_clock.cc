@@ -1,0 +1,80 @@
+#include "relay/domain/trusted_clock.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sallyport::domain {
+
+std::string_view to_string(ClockStanding standing) {
+  switch (standing) {
+    case ClockStanding::unknown: return "unknown";
+    case ClockStanding::agreed: return "agreed";
+    case ClockStanding::ahead: return "ahead";
+    case ClockStanding::behind: return "behind";
+  }
+  return "";
+}
+
+TrustedClock::TrustedClock(std::optional<SavedClock> saved, ClockTerms terms)
+    : terms_(terms), believed_(std::move(saved)) {
+  if (believed_) reference_ = {believed_->believed, believed_->since_boot};
+}
+
+std::optional<WallTime> TrustedClock::judge(const ClockSample& sample) {
+  go_on_from(sample);
+  if (const auto told = confirmed(sample)) {
+    believe(sample, *told);
+  } else if (believed_) {
+    believe_steady(sample);
+  }
+  return believed_ ? std::optional(believed_->believed) : std::nullopt;
+}
+
+void TrustedClock::confirm(const ClockSample& sample) { believe(sample, sample.wall); }
+
+std::optional<SavedClock> TrustedClock::to_save() const { return believed_; }
+
+// In another boot nobody knows how long the machine was off, and another machine may have been up for long: time has
+// not gone backwards, that is all.
+void TrustedClock::go_on_from(const ClockSample& sample) {
+  const bool began = std::exchange(sampled_, true);
+  if (!believed_) return;
+  const bool same_boot = began || (!sample.boot.empty() && sample.boot == believed_->boot);
+  if (same_boot && sample.since_boot >= believed_->since_boot) return;
+  reference_ = {believed_->believed, sample.since_boot};
+}
+
+// The earliest of clocks that agree, so that each of them alone would have to be wrong together with all others.
+std::optional<WallTime> TrustedClock::confirmed(const ClockSample& sample) const {
+  if (!sample.kernel && !sample.agents) return std::nullopt;
+  WallTime earliest = sample.wall;
+  for (const auto& opinion : {sample.kernel, sample.agents}) {
+    if (!opinion) continue;
+    if (std::chrono::abs(*opinion - sample.wall) > terms_.agreement) return std::nullopt;
+    earliest = std::min(earliest, *opinion);
+  }
+  return earliest;
+}
+
+// Clocks that agree are not equal: for their differences alone nothing goes back.
+void TrustedClock::believe(const ClockSample& sample, WallTime told) {
+  WallTime now = told;
+  if (believed_ && told >= believed_->believed - terms_.agreement) now = std::max(told, believed_->believed);
+  reference_ = {told, sample.since_boot};
+  believed_ = {now, sample.since_boot, sample.boot};
+  standing_ = ClockStanding::agreed;
+}
+
+// The clock since boot may be fast itself, so it counts for as much less.
+void TrustedClock::believe_steady(const ClockSample& sample) {
+  const auto passed = sample.since_boot - reference_->since_boot;
+  const auto drift = passed * terms_.drift_ppm / 1'000'000;
+  const auto ahead = sample.wall - (reference_->wall + passed);
+  const bool agrees = std::chrono::abs(ahead) <= terms_.step + drift;
+  standing_ = agrees ? ClockStanding::agreed : ahead > ahead.zero() ? ClockStanding::ahead : ClockStanding::behind;
+  const WallTime steady = reference_->wall + passed - drift;
+  const WallTime now = agrees ? std::min(sample.wall, steady) : steady;
+  believed_ = {std::max(now, believed_->believed), sample.since_boot, sample.boot};
+}
+
+}  // namespace sallyport::domain
