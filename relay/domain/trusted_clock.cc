@@ -24,8 +24,8 @@ std::optional<WallTime> TrustedClock::judge(const ClockSample& sample) {
   go_on_from(sample);
   if (const auto told = confirmed(sample)) {
     believe(sample, *told);
-  } else if (believed_) {
-    believe_steady(sample);
+  } else if (believed_ && reference_) {
+    believe_steady(sample, believed_->believed, *reference_);
   }
   return believed_ ? std::optional(believed_->believed) : std::nullopt;
 }
@@ -66,15 +66,15 @@ void TrustedClock::believe(const ClockSample& sample, WallTime told) {
 }
 
 // The clock since boot may be fast itself, so it counts for as much less.
-void TrustedClock::believe_steady(const ClockSample& sample) {
-  const auto passed = sample.since_boot - reference_->since_boot;
+void TrustedClock::believe_steady(const ClockSample& sample, WallTime least, Mark from) {
+  const auto passed = sample.since_boot - from.since_boot;
   const auto drift = passed * terms_.drift_ppm / 1'000'000;
-  const auto ahead = sample.wall - (reference_->wall + passed);
+  const auto ahead = sample.wall - (from.wall + passed);
   const bool agrees = std::chrono::abs(ahead) <= terms_.step + drift;
   standing_ = agrees ? ClockStanding::agreed : ahead > ahead.zero() ? ClockStanding::ahead : ClockStanding::behind;
-  const WallTime steady = reference_->wall + passed - drift;
+  const WallTime steady = from.wall + passed - drift;
   const WallTime now = agrees ? std::min(sample.wall, steady) : steady;
-  believed_ = {std::max(now, believed_->believed), sample.since_boot, sample.boot};
+  believed_ = {std::max(now, least), sample.since_boot, sample.boot};
 }
 
 }  // namespace sallyport::domain

@@ -70,7 +70,7 @@ class TrustedClock {
 
   void go_on_from(const ClockSample& sample);
   void believe(const ClockSample& sample, WallTime told);
-  void believe_steady(const ClockSample& sample);
+  void believe_steady(const ClockSample& sample, WallTime least, Mark from);
   std::optional<WallTime> confirmed(const ClockSample& sample) const;
 
   ClockTerms terms_;
