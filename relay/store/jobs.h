@@ -2,6 +2,7 @@
 
 #include "relay/domain/job_state.h"
 #include "relay/domain/release.h"
+#include "relay/domain/retention.h"
 #include "relay/store/audit_note.h"
 #include "relay/store/job_keys.h"
 #include "relay/store/page.h"
@@ -45,7 +46,8 @@ struct Job {
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   JobError error;
-  std::string recipe_name = {};  // of a removed recipe too; read only
+  domain::JobRetention retention = {};  // in effect when it was made: never more later
+  std::string recipe_name = {};         // of a removed recipe too; read only
 };
 
 // A step that a re-run takes over from the job before it: never run again.

@@ -15,6 +15,7 @@
 #include "relay/store/jobs.h"
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
+#include "relay/store/retentions.h"
 #include "relay/store/tunnels.h"
 #include "relay/store/users.h"
 
@@ -37,6 +38,7 @@ struct Stores {
   JobKeys& job_keys;
   History& history;
   Tunnels& tunnels;
+  Retentions& retentions;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
   Health& health;

@@ -11,6 +11,7 @@
 #include "relay/store/migrations/sqlite_0009_tunnel_access.h"
 #include "relay/store/migrations/sqlite_0010_certificate_roots.h"
 #include "relay/store/migrations/sqlite_0011_tokens_for_agents.h"
+#include "relay/store/migrations/sqlite_0012_retention.h"
 #include "relay/store/migrations/sqlite_0013_job_keys.h"
 
 #include <array>
@@ -30,6 +31,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{9, "tunnel access", kSqlite0009TunnelAccess},
       Migration{10, "certificate roots", kSqlite0010CertificateRoots},
       Migration{11, "tokens for agents", kSqlite0011TokensForAgents},
+      Migration{12, "retention", kSqlite0012Retention},
       Migration{13, "job keys", kSqlite0013JobKeys},
   };
   return migrations;

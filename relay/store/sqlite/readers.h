@@ -40,7 +40,8 @@ inline constexpr std::string_view kJobColumns =
     "id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, lease_epoch, lease_until, "
     "run_number, rerun_of, concurrency_key, concurrency_limit, cancel_requested_at, created_at, dispatched_at, "
     "started_at, "
-    "finished_at, error_class, sealed_error_message, failed_step, held_before, "
+    "finished_at, error_class, sealed_error_message, failed_step, held_before, payload_hours, "
+    "logs_hours, "
     "(select r.name from recipes r where r.org = jobs.org and r.id = jobs.recipe)";
 Job read_job(Row row);
 Result<Job> find_job(Database& db, const OrgId& org, const JobId& id);

@@ -25,6 +25,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<JobKeys> job_keys = sqlite::make_job_keys(engine);
   std::unique_ptr<History> history = sqlite::make_history(engine);
   std::unique_ptr<Tunnels> tunnels = sqlite::make_tunnels(engine);
+  std::unique_ptr<Retentions> retentions = sqlite::make_retentions(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
   std::unique_ptr<Health> health = sqlite::make_health(engine);
@@ -58,6 +59,7 @@ Stores SqliteStore::stores() {
           .job_keys = *impl_->job_keys,
           .history = *impl_->history,
           .tunnels = *impl_->tunnels,
+          .retentions = *impl_->retentions,
           .idempotency_keys = *impl_->idempotency_keys,
           .audit_log = *impl_->audit_log,
           .health = *impl_->health};

@@ -144,6 +144,7 @@ static awaitable<void> read_schema_1(SqliteStore& store) {
   CHECK(job.error.error_class == "connection");
   CHECK(job.error.failed_step == "rows");
   CHECK(!job.error.sealed_message);
+  CHECK(job.retention == domain::JobRetention{});
   auto steps = must(co_await store.stores().history.steps(org, job.id, {}, {.limit = 1'000})).items;
   REQUIRE(steps.size() == 200);
   CHECK(steps[7].error_class == "connection");
