@@ -6,6 +6,7 @@
 #include "relay/jobs/agent_presence.h"
 #include "relay/jobs/job_feed.h"
 #include "relay/jobs/job_service.h"
+#include "relay/jobs/retention_rules.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/store.h"
 #include "relay/tunnels/desk.h"
@@ -42,6 +43,7 @@ struct Services {
   identity::Enrolments& enrolments;
   identity::Revocations& revocations;
   jobs::JobService& jobs;
+  jobs::RetentionRules& retention;
   jobs::JobFeed& feed;
   jobs::AgentPresence& presence;
   tunnels::Desk& tunnels;

@@ -64,6 +64,7 @@ struct Graph {
   identity::Admissions admissions;
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
+  jobs::RetentionRules retention;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;
@@ -138,16 +139,17 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       admissions(stores.agents, stores.certificates, audit, on.clock),
       parcels({stores.recipes, stores.history, envelope}),
       outlines(stores.recipes),
+      retention(stores.retentions, on.clock),
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
-      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, stores.assignments, envelope, audit,
-                      dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, outlines, stores.history, stores.groups, envelope, parcels, dispatcher,
-                   feed, on.clock, on.log}),
+      recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, retention, stores.assignments, envelope,
+                      audit, dispatcher, feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
+                   parcels, dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, envelope, on.clock, on.log},
@@ -157,7 +159,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, feed, links, carrier, on.clock,
+      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, retention, feed, links, carrier, on.clock,
            on.log, metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),

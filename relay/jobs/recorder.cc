@@ -136,6 +136,8 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
   job.created_at = at_latest_now(from_unix_ms(report.at_ms));
   job.started_at = job.created_at;
   if (outline) note_rules(job, **outline, start.trigger_json);
+  const auto asked = outline ? asked_of(**outline) : domain::AskedRetention();
+  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(agent.org, asked));
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 

@@ -3,6 +3,7 @@
 #include "relay/audit/audit.h"
 #include "relay/jobs/dispatcher.h"
 #include "relay/jobs/outlines.h"
+#include "relay/jobs/retention_rules.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/agents.h"
 #include "relay/store/assignments.h"
@@ -20,6 +21,7 @@ class Recorder {
     store::Jobs& jobs;
     store::History& history;
     RecipeOutlines& outlines;
+    RetentionRules& retention;
     store::Assignments& assignments;
     keys::Envelope& envelope;
     Audit& audit;

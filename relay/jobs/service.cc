@@ -65,6 +65,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.priority = request.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
+  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(org, asked_of(recipe)));
   const bool skips = recipe.concurrency && recipe.concurrency->conflict() == recipe::OnConflict::skip;
   store::NewJob fresh{.job = std::move(job),
                       .only_with_room = skips,
@@ -160,6 +161,7 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.rerun_of = old.id;
   job.concurrency_key = old.concurrency_key;
   job.concurrency_limit = old.concurrency_limit;
+  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(org, domain::as_asked(old.retention)));
   store::NewJob fresh{.job = std::move(job), .request_key = std::move(request.request_key), .most_queued = kMaxQueued};
   SP_CO_TRY(auto queued,
             co_await queue(std::move(fresh), std::string(trigger.reveal()), std::move(kept), std::move(note)));

@@ -3,6 +3,7 @@
 #include "relay/jobs/dispatcher.h"
 #include "relay/jobs/job_service.h"
 #include "relay/jobs/outlines.h"
+#include "relay/jobs/retention_rules.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/groups.h"
 #include "relay/store/history.h"
@@ -17,6 +18,7 @@ class StoredJobService final : public JobService {
     store::Jobs& jobs;
     store::Recipes& recipes;
     RecipeOutlines& outlines;
+    RetentionRules& retention;
     store::History& history;
     store::Groups& groups;
     keys::Envelope& envelope;

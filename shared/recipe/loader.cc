@@ -19,7 +19,8 @@ using yaml::Node;
 
 constexpr yaml::DurationRange kRetentionRange{std::chrono::hours(1), std::chrono::hours(24 * 3650)};
 constexpr std::size_t kCanonicalGrowth = 4;  // escapes and repeated quotes against the YAML it came from
-constexpr std::array<std::string_view, 6> kOutline{"recipe", "run_on", "inputs", "vars", "concurrency", "priority"};
+constexpr std::array<std::string_view, 7> kOutline{"recipe",    "run_on",      "inputs",  "vars",
+                                                   "retention", "concurrency", "priority"};
 constexpr std::array<std::string_view, 2> kStepOutline{"id", "on_failure"};
 
 class RecipeReader {
@@ -54,6 +55,7 @@ class RecipeReader {
     if (const auto* inputs = fields_.mapping("inputs")) read_inputs(*inputs);
     if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
     made.trigger.uses = fields_.text("trigger", Need::required).value_or("");
+    if (const auto* retention = fields_.mapping("retention")) made.retention = read_retention(*retention);
     if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
     made.priority = fields_.integer("priority", {0, kMaxPriority});
     if (const auto* steps = fields_.sequence("steps", Need::required)) {
@@ -151,6 +153,8 @@ class RecipeReader {
       made.payload = fields.duration("payload", kRetentionRange);
     }
     made.logs = fields.duration("logs", kRetentionRange);
+    made.payload_at = fields.at("payload");
+    made.logs_at = fields.at("logs");
     fields.finish();
     return made;
   }

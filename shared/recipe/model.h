@@ -57,6 +57,8 @@ struct Input {
 struct Retention {
   std::optional<milliseconds> payload;
   std::optional<milliseconds> logs;
+  yaml::Position payload_at;
+  yaml::Position logs_at;
 };
 
 enum class OnConflict { queue, skip };

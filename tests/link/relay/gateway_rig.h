@@ -72,6 +72,7 @@ struct GatewayRig {
   FaultyHistory history;
   jobs::ParcelMaker parcels;
   sallyport::jobs::RecipeOutlines outlines;
+  sallyport::jobs::RetentionRules retention;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;

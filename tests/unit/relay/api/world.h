@@ -112,6 +112,7 @@ struct World {
   jobs::LocalJobFeed feed;
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
+  jobs::RetentionRules retention;
   jobs::Dispatcher dispatcher;
   jobs::StoredJobService job_service;
   FairPool recipe_work;

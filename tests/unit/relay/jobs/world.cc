@@ -67,12 +67,14 @@ JobsWorld::JobsWorld(asio::any_io_executor executor)
       feed(executor),
       parcels({stores.recipes, history, envelope}),
       outlines(stores.recipes),
+      retention(stores.retentions, clock),
       dispatcher(executor, {jobs, parcels, envelope, feed, clock, log}),
       journals({agents, dispatcher, audit, log}),
       assigner(executor, {stores.organisations, stores.recipes, groups, stores.agents, assignments, parcels, log}),
-      recorder(executor, {agents, jobs, history, outlines, assignments, envelope, audit, dispatcher, feed, clock, log}),
-      service(
-          {jobs, stores.recipes, outlines, history, stores.groups, envelope, parcels, dispatcher, feed, clock, log}),
+      recorder(executor, {agents, jobs, history, outlines, retention, assignments, envelope, audit, dispatcher, feed,
+                          clock, log}),
+      service({jobs, stores.recipes, outlines, retention, history, stores.groups, envelope, parcels, dispatcher, feed,
+               clock, log}),
       tasks(executor, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       probe_({OrgId("org_probe"), AgentId("agt_probe"), GroupId("grp_probe")}) {}
 

@@ -123,6 +123,7 @@ struct JobsWorld {
   sallyport::jobs::LocalJobFeed feed;
   sallyport::jobs::ParcelMaker parcels;
   sallyport::jobs::RecipeOutlines outlines;
+  sallyport::jobs::RetentionRules retention;
   sallyport::jobs::Dispatcher dispatcher;
   sallyport::jobs::Journals journals;
   sallyport::jobs::Assigner assigner;

@@ -1,0 +1,37 @@
+#include "relay/jobs/retention_rules.h"
+
+namespace sallyport::jobs {
+namespace {
+
+std::optional<domain::Hours> hours_of(const std::optional<recipe::milliseconds>& written) {
+  return written ? std::optional(domain::to_hours(*written)) : std::nullopt;
+}
+
+}  // namespace
+
+domain::AskedRetention asked_of(const recipe::Recipe& recipe) {
+  return {.payload = hours_of(recipe.retention.payload), .logs = hours_of(recipe.retention.logs)};
+}
+
+store::awaitable<Result<domain::RetentionLevels>> RetentionRules::levels(OrgId org) {
+  if (const auto it = kept_.find(org); it != kept_.end() && clock_.steady() < it->second.until)
+    co_return it->second.levels;
+  const auto asked = forgotten_;
+  SP_CO_TRY(const auto found, co_await retentions_.find(org));
+  if (asked != forgotten_) co_return found;  // perhaps read before the change that made it forget
+  if (kept_.size() >= kMaxRetentionsKept) kept_.clear();
+  kept_.insert_or_assign(std::move(org), Kept{found, clock_.steady() + kRetentionKeptFor});
+  co_return found;
+}
+
+store::awaitable<Result<domain::JobRetention>> RetentionRules::in_effect(OrgId org, domain::AskedRetention asked) {
+  SP_CO_TRY(const auto limits, co_await levels(std::move(org)));
+  co_return domain::effective(limits, asked);
+}
+
+void RetentionRules::forget() {
+  kept_.clear();
+  ++forgotten_;
+}
+
+}  // namespace sallyport::jobs
