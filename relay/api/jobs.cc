@@ -3,6 +3,7 @@
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
+#include "relay/api/retention_shapes.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
 #include "shared/recipe/model.h"
@@ -79,7 +80,10 @@ asio::awaitable<Result<Answer>> list_jobs(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> get_job(Services& services, Call call) {
   SP_CO_TRY(const auto job, co_await services.stores.jobs.find(call.caller.org, call.id<JobId>("job")));
-  co_return ok(co_await shown(services, call, job));
+  SP_CO_TRY(const auto kept, co_await services.retention.in_effect(job.org, domain::as_asked(job.retention)));
+  auto value = (co_await shown(services, call, job)).as_map();
+  value.emplace(Value("retention"), job_retention_shape(job, kept, services.clock.wall()));
+  co_return ok(Value(std::move(value)));
 }
 
 asio::awaitable<Result<Answer>> cancel_job(Services& services, Call call) {
@@ -160,7 +164,7 @@ constexpr std::array kRoutes{
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::jobs_read,
           .path = kJobPath,
-          .response = "Job",
+          .response = "JobWithRetention",
           .handler = get_job},
     Route{.id = "cancel_job",
           .method = http::Method::post,

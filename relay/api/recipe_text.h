@@ -21,7 +21,8 @@ struct CheckedRecipe {
   std::string canonical;
   Bytes sha256;  // of `canonical`
 };
-// Parses, compiles and checks beside the loop: up to a second of CPU (docs/decisions/0011). Errc::exhausted: the
+// Parses, compiles and checks beside the loop: up to a second of CPU (docs/decisions/0011); with what the organisation
+// allows of retention. Errc::exhausted: the
 // organisation, or all together, have as many waiting as they may.
 boost::asio::awaitable<Result<std::expected<CheckedRecipe, recipe::Problems>>> check_recipe(Services& services,
                                                                                             OrgId org,

@@ -62,6 +62,8 @@ std::string body_of(const Route& route, const Targets& targets) {
   const std::map<std::string_view, std::string> bodies = {
       {"create_organisation", fmt::format(R"({{"name":"o{}","owner_name":"A","owner_email":"a@b.test"}})", unique)},
       {"rename_organisation", fmt::format(R"({{"name":"r{}"}})", unique)},
+      {"set_retention", R"({"payload":"45d","shorten":"confirmed"})"},
+      {"set_platform_retention", R"({"payload":"90d","shorten":"confirmed"})"},
       {"add_user", fmt::format(R"({{"name":"N","email":"{}@y.test","role":"viewer"}})", unique)},
       {"change_user_role", R"({"role":"editor"})"},
       {"rotate_keys", "{}"},
