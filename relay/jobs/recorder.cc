@@ -144,7 +144,7 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
 store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store::Job job, std::string trigger_json) {
   const JobId id = job.id;
   store::NewJob added{std::move(job), {}, {}};
-  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(agent.org, id, {}));
+  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(agent.org, id, added.job.retention));
   SP_CO_TRY(added.sealed_trigger,
             co_await parts_.envelope.seal_new(keys, trigger_identity(agent.org, id), as_bytes(trigger_json)));
   added.keys = std::move(keys.wrapped);

@@ -88,7 +88,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
   added.job.id = crypto::new_id<JobId>(parts_.clock);
   added.job.created_at = parts_.clock.wall();
   const OrgId org = added.job.org;
-  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, added.job.id, {}));
+  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, added.job.id, added.job.retention));
   SP_CO_TRY(added.sealed_trigger,
             co_await parts_.envelope.seal_new(keys, trigger_identity(org, added.job.id), as_bytes(trigger_json)));
   for (const auto& step : kept) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/domain/retention.h"
 #include "relay/keys/locked_memory.h"
 #include "relay/store/job_keys.h"
 #include "shared/base/ids.h"
@@ -38,12 +39,6 @@ struct RecordIdentity {
   JobId job = {};  // of payload and logs: whose key
 };
 
-// How long what belongs to a job can be read after the hour of its end.
-struct JobRetention {
-  std::uint32_t payload_hours = 45 * 24;  // 0: no payload of it may be kept
-  std::uint32_t logs_hours = 14 * 24;
-};
-
 // The keys of a job that is not in the store yet. `wrapped` goes there with the job; without it nothing that was sealed
 // under them opens again.
 struct NewJobKeys {
@@ -60,7 +55,8 @@ struct NewJobKeys {
 class Envelope {
  public:
   virtual ~Envelope() = default;
-  virtual boost::asio::awaitable<Result<NewJobKeys>> make_job_keys(OrgId org, JobId job, JobRetention retention) = 0;
+  virtual boost::asio::awaitable<Result<NewJobKeys>> make_job_keys(OrgId org, JobId job,
+                                                                           domain::JobRetention retention) = 0;
   // `plaintext` stays with the caller and alive until the coroutine ends.
   virtual boost::asio::awaitable<Result<Bytes>> seal(RecordIdentity identity, std::span<const std::byte> plaintext) = 0;
   // The same for a job that is not stored yet. `keys` stays with the caller, too.

@@ -20,6 +20,10 @@ const store::RetentionLane kTransientLane{"transient", kTransientHours};
 
 std::string name_of(const RecordIdentity& identity) { return identity.table + "." + identity.column; }
 
+store::RetentionLane lane_of(KeyClass kind, domain::Hours kept) {
+  return {std::string(to_string(kind)), static_cast<std::uint32_t>(kept.count())};
+}
+
 Result<Bytes> seal_under(std::span<const std::byte> inner, std::uint32_t number, const HeldKey& outer,
                          const RecordIdentity& identity, std::span<const std::byte> plaintext) {
   SealHeader header{.key = identity.key, .global = outer.version, .inner = number};
@@ -49,13 +53,13 @@ std::string_view to_string(KeyClass key) {
   return "";
 }
 
-asio::awaitable<Result<NewJobKeys>> LayeredEnvelope::make_job_keys(OrgId org, JobId job, JobRetention retention) {
+asio::awaitable<Result<NewJobKeys>> LayeredEnvelope::make_job_keys(OrgId org, JobId job, domain::JobRetention retention) {
   NewJobKeys keys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
   const auto hour = store::hour_of(keys_.clock().wall());
-  if (retention.payload_hours > 0) {
-    SP_CO_CHECK(co_await add_job_key(keys, keys.payload, {"payload", retention.payload_hours}, hour));
+  if (retention.payload > domain::kKeptNever) {
+    SP_CO_CHECK(co_await add_job_key(keys, keys.payload, lane_of(KeyClass::payload, retention.payload), hour));
   }
-  SP_CO_CHECK(co_await add_job_key(keys, keys.logs, {"logs", retention.logs_hours}, hour));
+  SP_CO_CHECK(co_await add_job_key(keys, keys.logs, lane_of(KeyClass::logs, retention.logs), hour));
   co_return keys;
 }
 

@@ -58,8 +58,8 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope, parcels,
                    dispatcher, feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, custodian, audit, enrolments, revocations, job_service, retention, feed, presence, desk,
-                        clock, log, metrics, recipe_work,
+      api(api::Services{stores, envelope, custodian, audit, enrolments, revocations, job_service, retention, feed,
+                        presence, desk, clock, log, metrics, recipe_work,
                         [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);
                           triggers_taken_from = agent;

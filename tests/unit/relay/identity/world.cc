@@ -37,7 +37,7 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-awaitable<Result<keys::NewJobKeys>> TestEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention) {
+awaitable<Result<keys::NewJobKeys>> TestEnvelope::make_job_keys(OrgId org, JobId job, domain::JobRetention) {
   co_return keys::NewJobKeys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
 }
 

@@ -33,7 +33,7 @@ class TempFolder {
 
 class TestEnvelope final : public keys::Envelope {
  public:
-  awaitable<Result<keys::NewJobKeys>> make_job_keys(OrgId org, JobId job, keys::JobRetention retention) override;
+  awaitable<Result<keys::NewJobKeys>> make_job_keys(OrgId org, JobId job, domain::JobRetention retention) override;
   awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) override;
   awaitable<Result<Bytes>> seal_new(const keys::NewJobKeys& keys, keys::RecordIdentity identity,
                                     std::span<const std::byte> plaintext) override;

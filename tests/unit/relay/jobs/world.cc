@@ -17,7 +17,7 @@ std::string label_of(const keys::RecordIdentity& identity) {
 
 }  // namespace
 
-awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobId job, keys::JobRetention retention) {
+awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobId job, domain::JobRetention retention) {
   if (real != nullptr) co_return co_await real->make_job_keys(std::move(org), std::move(job), retention);
   co_return keys::NewJobKeys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
 }

@@ -158,7 +158,7 @@ ASYNC_TEST_CASE("shred_forensic: every version of every file and today's keys re
   std::vector<KeptJob> all;
   for (int hour = 0; hour < 8; ++hour) {
     for (const auto& org : {ours, theirs}) {
-      all.push_back(co_await world.start(org, {.payload_hours = 2, .logs_hours = 4}));
+      all.push_back(co_await world.start(org, {.payload = 2h, .logs = 4h}));
       attacker.keep(world.folder.path());
       if (hour % 2 == 0) co_await world.finish(all.back());
       attacker.keep(world.folder.path());

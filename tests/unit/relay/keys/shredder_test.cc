@@ -9,7 +9,7 @@ ASYNC_TEST_CASE("data is readable until its time is over, to the second, and the
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours");
   world.clock.pass(10min);
-  const auto job = co_await world.start(org, {.payload_hours = 2, .logs_hours = 5});
+  const auto job = co_await world.start(org, {.payload = 2h, .logs = 5h});
   co_await world.finish(job);  // in hour 0: its data until the end of hour 2, its words until the end of hour 5
   world.clock.pass(2h + 49min + 59s);
   auto tally = co_await world.shred();
@@ -41,7 +41,7 @@ ASYNC_TEST_CASE("data is readable until its time is over, to the second, and the
 ASYNC_TEST_CASE("the clock starts at the job's end: who runs for long keeps its data, and nobody else's", "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours");
-  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
   const auto longer = co_await world.start(org, retention), brief = co_await world.start(org, retention);
   co_await world.finish(brief);
   world.clock.pass(30h);  // the first one still runs
@@ -65,7 +65,7 @@ ASYNC_TEST_CASE("the clock starts at the job's end: who runs for long keeps its 
 ASYNC_TEST_CASE("what has not ended is never shredded, one organisation's trouble is not another's", "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto ours = co_await world.settle("ours"), theirs = co_await world.settle("theirs");
-  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
   const auto running = co_await world.start(ours, retention), ended = co_await world.start(theirs, retention);
   co_await world.finish(ended);
   world.clock.pass(2h);
@@ -87,7 +87,7 @@ ASYNC_TEST_CASE("what has not ended is never shredded, one organisation's troubl
 ASYNC_TEST_CASE("a clock that went back does not keep jobs from starting", "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours");
-  const JobRetention retention{.payload_hours = 1, .logs_hours = 1};
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
   co_await world.start(org, retention);
   world.clock.jump = -24h;
   const auto job = co_await world.start(org, retention);
@@ -103,7 +103,7 @@ ASYNC_TEST_CASE("space comes back when data is gone", "[keys][shred]") {
   const auto org = co_await world.settle("ours");
   const auto file = world.folder / "relay.db";
   for (int i = 0; i < 30; ++i) {
-    const auto job = co_await world.start(org, {.payload_hours = 1, .logs_hours = 1});
+    const auto job = co_await world.start(org, {.payload = 1h, .logs = 1h});
     auto keys = must(co_await world.stores.job_keys.find(org, job.job));
     const RecordIdentity identity{org, "steps", "output", job.job.value + "/a/1", KeyClass::payload, job.job};
     const auto large = must(co_await world.ring.envelope.seal(identity, Bytes(100'000)));
