@@ -104,7 +104,7 @@ asio::awaitable<Result<Answer>> settled(Services& services, Call call, Result<st
     co_return changed_meanwhile("retention");
   if (!changed) co_return std::unexpected(std::move(changed).error());
   services.retention.forget();
-  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_unchanged(services, call));
+  if (!*call.ticket.stored) SP_CO_CHECK(co_await record_apart(services, call));
   co_return answer_of(shown, changed->now);
 }
 

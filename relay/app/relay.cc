@@ -122,12 +122,23 @@ gateway::GatewayLimits gateway_limits(const ConnectionLimits& limits, const Sett
   return links;
 }
 
+// A lane's length now: an organisation may have shortened what it was made with.
+asio::awaitable<Result<std::uint32_t>> hours_now(jobs::RetentionRules& rules, OrgId org, store::RetentionLane lane) {
+  const auto kind = domain::parse_retention_class(lane.kind);
+  if (!kind) co_return lane.hours;
+  SP_CO_TRY(const auto levels, co_await rules.levels(std::move(org)));
+  co_return static_cast<std::uint32_t>(domain::effective(*kind, levels).count());
+}
+
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
       hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, on.clock}),
       envelope(hierarchy, stores.job_keys),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log,
-                [&clock = on.clock] { return std::optional(clock.wall()); }}),
+                [&clock = on.clock] { return std::optional(clock.wall()); },
+                [this](OrgId org, store::RetentionLane lane) {
+                  return hours_now(retention, std::move(org), std::move(lane));
+                }}),
       custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, on.clock, on.log, metrics}),
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),

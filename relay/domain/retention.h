@@ -14,8 +14,8 @@ namespace sallyport::domain {
 
 // Data that is kept equally long.
 enum class RetentionClass : std::uint8_t {
-  payload,      // triggers, inputs and outputs of steps, messages of errors
-  logs,         // log lines of jobs
+  payload,      // triggers, inputs and outputs of steps
+  logs,         // log lines of jobs, messages of errors
   server_logs,  // of the relay itself
   audit,        // audit ledgers
   archive,      // masked records that were put into the archive

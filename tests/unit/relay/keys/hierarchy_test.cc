@@ -131,7 +131,7 @@ KEYS_TEST_CASE("a key of another deployment's master is refused, and so is a for
 
 KEYS_TEST_CASE("an anchor and a keys.db of different moments are refused", "[keys][anchor]") {
   const auto org = co_await world.settle("ours");
-  const auto job = co_await world.start(org, {.payload_hours = 1, .logs_hours = 1});
+  const auto job = co_await world.start(org, {.payload = 1h, .logs = 1h});
   co_await world.finish(job);
   const TempDir kept;
   std::filesystem::copy(world.folder / "anchor", kept / "anchor");

@@ -51,7 +51,7 @@ awaitable<OrgId> KeysWorld::settle(std::string name) {
   co_return org;
 }
 
-awaitable<KeptJob> KeysWorld::start(OrgId org, keys::JobRetention retention) {
+awaitable<KeptJob> KeysWorld::start(OrgId org, domain::JobRetention retention) {
   store::NewJob fresh{.job = models_.at(org)};
   fresh.job.id = crypto::new_id<JobId>(clock);
   fresh.job.created_at = clock.wall();

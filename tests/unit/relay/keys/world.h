@@ -60,7 +60,7 @@ struct KeysWorld {
 
   awaitable<OrgId> settle(std::string name);
   // Started now.
-  awaitable<KeptJob> start(OrgId org, keys::JobRetention retention = {});
+  awaitable<KeptJob> start(OrgId org, domain::JobRetention retention = {});
   awaitable<void> finish(KeptJob job);
   awaitable<std::string> read(KeptJob job);   // its data: "data", or the error's code
   awaitable<std::string> words(KeptJob job);  // the same of its words
