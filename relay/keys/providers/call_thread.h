@@ -53,8 +53,9 @@ class CallThread {
     auto outcome = std::make_shared<std::optional<Result<T>>>();
     SP_CO_CHECK(co_await perform(
         [outcome, work = std::move(work)](const Call& call) mutable { outcome->emplace(work(call)); }));
-    if (!outcome->has_value()) co_return fail(Errc::internal, "the call broke off");
-    co_return std::move(*outcome).value();
+    std::optional<Result<T>>& result = *outcome;
+    if (!result) co_return fail(Errc::internal, "the call broke off");
+    co_return *std::move(result);
   }
 
  private:
