@@ -60,7 +60,12 @@ Value inputs_json(const Recipe& recipe) {
 }
 
 Value retention_json(const Retention& retention) {
-  return Object().duration("payload", retention.payload).duration("logs", retention.logs).take();
+  Object made;
+  if (retention.payload == milliseconds(0))
+    made.text("payload", kKeepNothing);
+  else
+    made.duration("payload", retention.payload);
+  return made.duration("logs", retention.logs).take();
 }
 
 Value concurrency_json(const Concurrency& concurrency) {

@@ -146,9 +146,7 @@ class RecipeReader {
     const auto* payload = node.find("payload");
     if (payload != nullptr && payload->is_text() && payload->text == kKeepNothing) {
       fields.any("payload");
-      fields.problem("payload", "not-kept-yet",
-                     "`payload: none` is a promise that this version cannot keep: it stores inputs and outputs, "
-                     "sealed, for as long as the job; leave it out");
+      made.payload = milliseconds(0);
     } else {
       made.payload = fields.duration("payload", kRetentionRange);
     }

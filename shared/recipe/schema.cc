@@ -116,7 +116,9 @@ Value input_schema() {
 
 Value retention_schema() {
   Properties retention;
-  retention.add("payload", ref("duration"), "inputs and outputs").add("logs", ref("duration"), "log lines");
+  const auto payload =
+      object({{"anyOf", Value(ValueList{ref("duration"), object({{"const", Value(kKeepNothing)}})})}});
+  retention.add("payload", payload, "inputs and outputs").add("logs", ref("duration"), "log lines");
   return retention.closed({});
 }
 

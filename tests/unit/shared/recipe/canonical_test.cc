@@ -63,6 +63,20 @@ TEST_CASE("a recipe survives storing", "[recipe]") {
   }
 }
 
+TEST_CASE("zero retention survives storing, and a start sees it", "[recipe][outline]") {
+  const auto recipe = loaded(test::recipe_with_steps("  - {id: a, uses: log.write@1, with: {text: x}}\n") +
+                             "retention: {payload: none, logs: 2h}\n");
+  CHECK(recipe.retention.payload == milliseconds(0));
+  const auto canonical = to_canonical(recipe);
+  CHECK(canonical.find(R"("retention":{"logs":"2h","payload":"none"})") != std::string::npos);
+  const auto again = recipe_from_canonical(canonical);
+  REQUIRE(again.has_value());
+  CHECK(*again == recipe);
+  const auto outline = outline_from_canonical(canonical);
+  REQUIRE(outline.has_value());
+  CHECK(outline->retention.payload == milliseconds(0));
+}
+
 TEST_CASE("what is written differently but means the same has the same form", "[recipe]") {
   const auto base = loaded(test::kFullRecipe);
   const auto same = [&](std::string_view what, std::string_view with) {
@@ -145,6 +159,8 @@ TEST_CASE("the outline of a stored recipe holds what a start takes, and nothing 
   CHECK(outline->trigger.with == Value(ValueMap{}));
   CHECK(outline->vars == recipe.vars);
   CHECK(outline->priority == recipe.priority);
+  CHECK(outline->retention.payload == recipe.retention.payload);
+  CHECK(outline->retention.logs == recipe.retention.logs);
   REQUIRE(outline->concurrency.has_value());
   CHECK(outline->concurrency->limit == recipe.concurrency->limit);
   CHECK(outline->concurrency->conflict() == recipe.concurrency->conflict());

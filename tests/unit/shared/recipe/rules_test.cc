@@ -67,9 +67,8 @@ TEST_CASE("problems of a recipe's settings", "[recipe][rules]") {
       {"priority: 10", "5:11: `priority` must be from 0 to 9 [out-of-range]"},
       {"priority: high", "5:11: `priority` must be an integer, not text [wrong-type]"},
       {"retention: {payload: 5m}", "5:22: `payload` must be from 1h to 3650d [out-of-range]"},
-      {"retention: {payload: none}",
-       "5:22: `payload: none` is a promise that this version cannot keep: it stores inputs and outputs, sealed, for as "
-       "long as the job; leave it out [not-kept-yet]"},
+      {"retention: {payload: None}",
+       "5:22: `payload` must be a duration: `250ms`, `5s`, `10m`, `2h` or `14d` [bad-duration]"},
       {"retention: {payload: never}",
        "5:22: `payload` must be a duration: `250ms`, `5s`, `10m`, `2h` or `14d` [bad-duration]"},
       {"retention: {logs: none}",
