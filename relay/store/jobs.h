@@ -22,6 +22,10 @@ struct JobError {
   std::string failed_step;
 };
 
+// What triggers, steps and logs of a job say: stored, sealed; or, by its recipe's wish, never stored (zero retention).
+enum class Payload { kept, none };
+constexpr std::string_view to_string(Payload payload) { return payload == Payload::kept ? "kept" : "none"; }
+
 struct Job {
   JobId id;  // unique in the organisation; made by the agent when a local trigger started the job
   OrgId org;
@@ -31,14 +35,14 @@ struct Job {
   std::optional<AgentId> agent;  // who holds it, or held it last
   domain::JobState state = domain::JobState::queued;
   std::string trigger_kind;             // "manual", "api", "schedule", "file.watch", "rerun"
-  std::string event_key;                // "" = no de-duplication
+  std::string event_key;                // "" = no de-duplication; a fingerprint without payload
   std::int32_t priority = 0;            // higher goes first
   std::uint64_t lease_epoch = 0;        // fencing token; 0 while no relay lease was given
   std::optional<WallTime> lease_until;  // for people only: the truth is the dispatcher's monotonic clock
   std::uint32_t run_number = 1;
   bool held_before = false;  // by an agent that was lost: steps without a result may have begun there
   std::optional<JobId> rerun_of;
-  std::string concurrency_key;
+  std::string concurrency_key;          // as event_key
   std::uint32_t concurrency_limit = 0;  // most active jobs of (recipe, concurrency_key); 0 = no limit
   std::optional<WallTime> cancel_requested_at;
   WallTime created_at;
@@ -48,6 +52,7 @@ struct Job {
   JobError error;
   domain::JobRetention retention = {};  // in effect when it was made: never more later
   std::string recipe_name = {};         // of a removed recipe too; read only
+  Payload payload = Payload::kept;
 };
 
 // A step that a re-run takes over from the job before it: never run again.
@@ -61,7 +66,9 @@ struct KeptStep {
 
 struct NewJob {
   Job job;
-  Bytes sealed_trigger = {};  // by the envelope: table "jobs", column "trigger", record = the job's id
+  // By the envelope: table "jobs", column "trigger", record = the job's id. Without payload there must be none, and no
+  // kept steps.
+  Bytes sealed_trigger = {};
   std::vector<JobKey> keys = {};  // under which these and all that follows are sealed
   std::vector<KeptStep> kept = {};
   // Not when as many unfinished jobs of (recipe, concurrency_key) as its limit are there already.
@@ -106,7 +113,7 @@ struct Claim {
 
 struct ClaimedJob {
   Job job;
-  Bytes sealed_trigger;
+  Bytes sealed_trigger;  // empty without payload
 };
 
 struct Release {
@@ -137,7 +144,7 @@ class Jobs {
   // claim on request_key.
   virtual awaitable<Result<AddedJob>> add(OrgId org, NewJob job, AuditNote<AddedJob> note = {}) = 0;
   virtual awaitable<Result<Job>> find(OrgId org, JobId id) = 0;
-  virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;
+  virtual awaitable<Result<Bytes>> sealed_trigger(OrgId org, JobId id) = 0;  // not_found also without payload
   virtual awaitable<Result<Page<Job>>> list(OrgId org, JobFilter filter, PageQuery page) = 0;  // newest first
   // Unfinished jobs of the agent, dispatched or running, oldest first, at most 1,000.
   virtual awaitable<Result<std::vector<Job>>> holding(OrgId org, AgentId agent) = 0;
@@ -161,6 +168,8 @@ class Jobs {
   // System-wide, for metrics: of each group for which jobs wait; the longest waiting first, at most 1,000.
   virtual awaitable<Result<std::vector<Queue>>> queues() = 0;
   virtual awaitable<Result<Page<Job>>> active_all(PageQuery page) = 0;  // system-wide, to rebuild leases at start
+  // System-wide, to end at start what waits for nothing; oldest first.
+  virtual awaitable<Result<std::vector<Job>>> queued_without_payload(std::size_t limit) = 0;
   virtual awaitable<Result<std::vector<StateCount>>> unfinished_counts() = 0;  // system-wide, for metrics
 };
 

@@ -13,6 +13,7 @@
 #include "relay/store/migrations/sqlite_0011_tokens_for_agents.h"
 #include "relay/store/migrations/sqlite_0012_retention.h"
 #include "relay/store/migrations/sqlite_0013_job_keys.h"
+#include "relay/store/migrations/sqlite_0014_zero_retention.h"
 
 #include <array>
 
@@ -33,6 +34,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{11, "tokens for agents", kSqlite0011TokensForAgents},
       Migration{12, "retention", kSqlite0012Retention},
       Migration{13, "job keys", kSqlite0013JobKeys},
+      Migration{14, "zero retention", kSqlite0014ZeroRetention},
   };
   return migrations;
 }

@@ -27,12 +27,13 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
   SP_CHECK(explain(
       db.run("insert into jobs (id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, "
              "lease_epoch, run_number, rerun_of, concurrency_key, concurrency_limit, created_at, dispatched_at, "
-             "started_at, payload_hours, logs_hours, error_class, failed_step) "
-             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
+             "started_at, payload_hours, logs_hours, payload, error_class, failed_step) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
              job.id, org, job.recipe, job.version, job.group, job.agent, domain::to_string(job.state), job.trigger_kind,
              job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
              job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at,
-             std::int64_t{job.retention.payload.count()}, std::int64_t{job.retention.logs.count()}),
+             std::int64_t{job.retention.payload.count()}, std::int64_t{job.retention.logs.count()},
+             to_string(job.payload)),
       "a job with this id exists", "no such recipe version or agent group"));
   return follow_move(db, job, std::nullopt, job.state);
 }
@@ -111,6 +112,16 @@ static Result<void> keep_steps(Database& db, const OrgId& org, const NewJob& fre
   return {};
 }
 
+static Result<void> keep_payload(Database& db, const OrgId& org, const NewJob& fresh) {
+  if (fresh.job.payload == Payload::none) {
+    if (fresh.sealed_trigger.empty() && fresh.kept.empty()) return {};
+    return fail(Errc::internal, "a job without payload comes with some");
+  }
+  SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
+                  fresh.sealed_trigger));
+  return keep_steps(db, org, fresh);
+}
+
 Result<void> find_room(Database& db, const OrgId& org, const Job& job) {
   SP_TRY(const auto active, count_active(db, org, job.recipe, job.concurrency_key));
   SP_TRY(const auto queued,
@@ -131,10 +142,8 @@ Result<AddedJob> add_job(Database& db, const OrgId& org, const NewJob& fresh) {
   if (fresh.only_with_room) SP_CHECK(find_room(db, org, fresh.job));
   SP_CHECK(check_queue(db, org, fresh));
   SP_CHECK(insert_job(db, org, fresh.job));
-  SP_CHECK(db.run("insert into job_triggers (org, job, sealed_trigger) values (?, ?, ?)", org, fresh.job.id,
-                  fresh.sealed_trigger));
   SP_CHECK(keep_keys(db, org, fresh));
-  SP_CHECK(keep_steps(db, org, fresh));
+  SP_CHECK(keep_payload(db, org, fresh));
   SP_CHECK(keep_request(db, org, fresh));
   if (!fresh.job.event_key.empty() && !fresh.job.rerun_of) {
     SP_CHECK(db.run("insert into job_events (org, recipe, event_key, job, created_at) values (?, ?, ?, ?, ?)", org,
@@ -156,10 +165,14 @@ Result<ClaimedJob> claim_job(Database& db, const OrgId& org, const JobId& id, co
              "dispatched_at = ? where org = ? and id = ?",
              claim.agent, claim.lease_until, claim.at, org, id));
   SP_CHECK(follow_move(db, job, job.state, JobState::dispatched));
-  SP_TRY(Bytes trigger, db.prepare("select sealed_trigger from job_triggers where org = ? and job = ?", org, id)
-                            .one("job", [](Row row) { return row.bytes(); }));
-  SP_TRY(Job claimed, find_job(db, org, id));
-  return ClaimedJob{std::move(claimed), std::move(trigger)};
+  ClaimedJob claimed;
+  if (job.payload == Payload::kept) {
+    SP_TRY(claimed.sealed_trigger,
+           db.prepare("select sealed_trigger from job_triggers where org = ? and job = ?", org, id)
+               .one("job", [](Row row) { return row.bytes(); }));
+  }
+  SP_TRY(claimed.job, find_job(db, org, id));
+  return claimed;
 }
 
 Result<Job> release_job(Database& db, const OrgId& org, const JobId& id, std::uint64_t epoch, const Release& release) {

@@ -116,6 +116,15 @@ Result<Page<Job>> all_active_jobs(Database& db, const PageQuery& page) {
                  });
 }
 
+Result<std::vector<Job>> next_without_payload(Database& db, std::size_t limit) {
+  return db
+      .prepare(select(kJobColumns,
+                      "from jobs indexed by jobs_queued_without_payload where state = 'queued' and payload = 'none' "
+                      "order by id limit ?"),
+               limit)
+      .all(read_job);
+}
+
 Result<std::vector<StateCount>> count_unfinished(Database& db) {
   return db
       .prepare(

@@ -68,6 +68,10 @@ class SqliteJobs final : public Jobs {
     return engine_.read([page](Database& db) { return all_active_jobs(db, page); });
   }
 
+  awaitable<Result<std::vector<Job>>> queued_without_payload(std::size_t limit) override {
+    return engine_.read([limit](Database& db) { return next_without_payload(db, limit); });
+  }
+
   awaitable<Result<std::vector<StateCount>>> unfinished_counts() override { return engine_.read(count_unfinished); }
 
  private:

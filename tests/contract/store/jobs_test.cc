@@ -37,6 +37,52 @@ STORE_TEST_CASE("jobs: everything that was given comes back", "[store][jobs]") {
   CHECK(trigger == fresh.sealed_trigger);
 }
 
+STORE_TEST_CASE("jobs: one without payload has no trigger data, and takes none", "[store][jobs]") {
+  auto& jobs = world.stores.jobs;
+  const auto& org = world.ours.org;
+  auto fresh = world.new_job(world.ours, "");
+  fresh.job.payload = store::Payload::none;
+  for (const auto& [trigger, kept] : {std::pair(Bytes{std::byte{1}}, std::vector<store::KeptStep>{}),
+                                      std::pair(Bytes{}, std::vector<store::KeptStep>{{"a", 1, {}, "", {}}})}) {
+    fresh.sealed_trigger = trigger;
+    fresh.kept = kept;
+    const auto refused = co_await jobs.add(org, fresh);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == Errc::internal);
+  }
+  fresh.kept.clear();
+  must(co_await jobs.add(org, fresh));
+  CHECK(must(co_await jobs.find(org, fresh.job.id)).payload == store::Payload::none);
+  const auto trigger = co_await jobs.sealed_trigger(org, fresh.job.id);
+  CHECK(trigger.error().code == Errc::not_found);
+  const auto claimed = must(co_await jobs.claim(org, fresh.job.id, {world.ours.agent, 0, at_ms(5), at_ms(6)}));
+  CHECK(claimed.job.payload == store::Payload::none);
+  CHECK(claimed.sealed_trigger.empty());
+}
+
+STORE_TEST_CASE("jobs: those that wait without payload, of all organisations, oldest first", "[store][jobs]") {
+  auto& jobs = world.stores.jobs;
+  std::vector<JobId> waiting;
+  for (const auto& tenant : {world.ours, world.theirs, world.ours}) {
+    co_await world.queue_job(tenant);
+    auto fresh = world.new_job(tenant, "");
+    fresh.job.payload = store::Payload::none;
+    fresh.sealed_trigger.clear();
+    must(co_await jobs.add(tenant.org, fresh));
+    waiting.push_back(fresh.job.id);
+  }
+  const auto ids_of = [](const std::vector<store::Job>& found) {
+    std::vector<JobId> ids;
+    for (const auto& job : found) ids.push_back(job.id);
+    return ids;
+  };
+  CHECK(ids_of(must(co_await jobs.queued_without_payload(10))) == waiting);
+  CHECK(must(co_await jobs.queued_without_payload(2)).size() == 2);
+  must(co_await jobs.claim(world.ours.org, waiting[0], {world.ours.agent, 0, at_ms(5), at_ms(6)}));
+  must(co_await jobs.finish(world.theirs.org, waiting[1], 0, {JobState::failed, at_ms(7), {}}));
+  CHECK(ids_of(must(co_await jobs.queued_without_payload(10))) == std::vector{waiting[2]});
+}
+
 STORE_TEST_CASE("jobs: a re-run brings results along that nobody runs again", "[store][jobs]") {
   auto fresh = world.new_job(world.ours, "");
   fresh.kept = {{"rows", 2, domain::StepStatus::succeeded, "csv.read@1", Bytes{std::byte{7}}},

@@ -118,6 +118,9 @@ class FaultyJobs final : public store::Jobs {
   awaitable<Result<store::Page<store::Job>>> active_all(store::PageQuery page) override {
     return plan_.pass("jobs.active_all", real_.active_all(std::move(page)));
   }
+  awaitable<Result<std::vector<store::Job>>> queued_without_payload(std::size_t limit) override {
+    return plan_.pass("jobs.queued_without_payload", real_.queued_without_payload(limit));
+  }
   awaitable<Result<std::vector<store::StateCount>>> unfinished_counts() override {
     return plan_.pass("jobs.unfinished_counts", real_.unfinished_counts());
   }
