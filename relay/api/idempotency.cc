@@ -58,7 +58,9 @@ KeyedRequest keyed_request(const Caller& caller, std::string_view key, const htt
 }
 
 asio::awaitable<Result<Claimed>> Idempotency::claim(KeyedRequest request) {
-  store::IdempotentRequest claim{request.key, request.request_hash, services_.clock.wall()};
+  SP_CO_TRY(const auto print,
+            co_await services_.fingerprints.of(request.org, "request", std::string(as_text(request.request_hash))));
+  store::IdempotentRequest claim{request.key, Bytes(print.begin(), print.end()), services_.clock.wall()};
   auto claimed = co_await services_.stores.idempotency_keys.claim(request.org, std::move(claim));
   if (!claimed && claimed.error().code == Errc::conflict) {
     co_return http::to_response({422, "idempotency_key", "This Idempotency-Key was used for another request.", {}});

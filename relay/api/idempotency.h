@@ -17,7 +17,7 @@ bool is_idempotency_key(std::string_view text);
 struct KeyedRequest {
   OrgId org;
   std::string key;     // of this token alone: "tok_...:" and what the caller sent
-  Bytes request_hash;  // of method, path and body
+  Bytes request_hash;  // of method, path and body; only its fingerprint is stored, for a body may be easy to guess
 };
 KeyedRequest keyed_request(const Caller& caller, std::string_view key, const http::Request& request);
 

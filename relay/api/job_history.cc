@@ -102,10 +102,15 @@ asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
   const auto job = call.id<JobId>("job");
-  SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(call.caller.org, job));
-  PayloadReader reader(services, payload_access(call.caller));
-  auto value = co_await reader.read_json(jobs::trigger_identity(call.caller.org, job), std::move(sealed));
-  co_return ok(Object().put("trigger", std::move(value)).done());
+  const auto& org = call.caller.org;
+  SP_CO_TRY(const auto found, co_await services.stores.jobs.find(org, job));
+  Value value;
+  if (found.payload == store::Payload::kept) {
+    SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(org, job));
+    PayloadReader reader(services, payload_access(call.caller));
+    value = co_await reader.read_json(jobs::trigger_identity(org, job), std::move(sealed));
+  }
+  co_return ok(Object().put("trigger", std::move(value)).put("payload", store::to_string(found.payload)).done());
 }
 
 constexpr std::array<std::string_view, 2> kPayloads{"with", "without"};

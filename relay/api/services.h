@@ -8,6 +8,7 @@
 #include "relay/jobs/job_service.h"
 #include "relay/jobs/retention_rules.h"
 #include "relay/keys/envelope.h"
+#include "relay/keys/fingerprints.h"
 #include "relay/store/store.h"
 #include "relay/tunnels/desk.h"
 #include "shared/async/byte_stream.h"
@@ -39,6 +40,7 @@ struct Services {
   store::Stores stores;
   keys::Envelope& envelope;
   keys::Custodian& keys;
+  keys::Fingerprints& fingerprints;
   Audit& audit;
   identity::Enrolments& enrolments;
   identity::Revocations& revocations;

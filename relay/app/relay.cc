@@ -17,6 +17,7 @@
 #include "relay/keys/custodian.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/keys/shredder.h"
+#include "relay/keys/tenant_fingerprints.h"
 #include "relay/tunnels/carrier.h"
 #include "shared/async/fair_pool.h"
 #include "shared/async/run.h"
@@ -52,6 +53,7 @@ struct Graph {
   store::Stores stores;
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
+  keys::TenantFingerprints fingerprints;
   keys::Shredder shredder;
   Metrics metrics;
   keys::Custodian custodian;
@@ -62,6 +64,7 @@ struct Graph {
   identity::Renewals renewals;
   identity::Revocations revocations;
   identity::Admissions admissions;
+  jobs::VolatilePayloads memory;
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
   jobs::RetentionRules retention;
@@ -134,6 +137,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
     : stores(on.database.stores()),
       hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, on.clock}),
       envelope(hierarchy, stores.job_keys),
+      fingerprints(hierarchy),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log,
                 [&clock = on.clock] { return std::optional(clock.wall()); },
                 [this](OrgId org, store::RetentionLane lane) {
@@ -148,19 +152,19 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       renewals(authority, stores.certificates, audit, on.clock),
       revocations(stores.agents, stores.certificates, on.clock),
       admissions(stores.agents, stores.certificates, audit, on.clock),
-      parcels({stores.recipes, stores.history, envelope}),
+      parcels({stores.recipes, stores.history, envelope, memory}),
       outlines(stores.recipes),
       retention(stores.retentions, on.clock),
       feed(loop),
-      dispatcher(loop, {stores.jobs, parcels, envelope, feed, on.clock, on.log},
+      dispatcher(loop, {stores.jobs, parcels, memory, envelope, feed, on.clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       on.log}),
       recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, retention, stores.assignments, envelope,
-                      audit, dispatcher, feed, on.clock, on.log}),
-      job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope, parcels,
-                   dispatcher, feed, on.clock, on.log}),
+                      fingerprints, audit, dispatcher, feed, on.clock, on.log}),
+      job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
+                   fingerprints, memory, parcels, dispatcher, feed, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, envelope, on.clock, on.log},
@@ -170,7 +174,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, custodian, audit, enrolments, revocations, job_service, retention, feed, links, carrier,
+      api({stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service, retention, feed, links, carrier,
            on.clock, on.log, metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),

@@ -29,6 +29,7 @@ const std::vector<Column> kJobCard{{"ID", "id"},
                                    {"RECIPE", "recipe_name"},
                                    {"VERSION", "version"},
                                    {"TRIGGER", "trigger"},
+                                   {"PAYLOAD", "payload"},
                                    {"AGENT", "agent_name"},
                                    {"RUN", "run_number"},
                                    {"RE-RUN OF", "rerun_of"},
@@ -168,6 +169,13 @@ std::string table_of_taken_back(const ValueList& rows) {
   return rows.empty() ? "" : "\n" + table_of(rows, kTakenBackColumns);
 }
 
+// For people, what `payload` means.
+Value card_values(ValueMap job) {
+  if (auto payload = job.find(Value("payload")); payload != job.end() && payload->second == Value("none"))
+    payload->second = Value("not kept (zero retention): no inputs, outputs or texts, and no re-run");
+  return Value(std::move(job));
+}
+
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
@@ -178,8 +186,8 @@ int show(Context& context, const Arguments& arguments) {
       StepTable steps;
       SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
       SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
-      context.print(card_of(Value(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) + steps.left_out() +
-                    table_of_taken_back(taken) + outputs);
+      context.print(card_of(card_values(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) +
+                    steps.left_out() + table_of_taken_back(taken) + outputs);
       return {};
     }
     ValueList steps;

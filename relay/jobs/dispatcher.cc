@@ -1,6 +1,7 @@
 #include "relay/jobs/dispatcher.h"
 
 #include "relay/jobs/sealing.h"
+#include "relay/jobs/zero_retention.h"
 #include "shared/async/task_group.h"
 
 #include <fmt/format.h>
@@ -30,7 +31,7 @@ store::awaitable<Result<void>> Dispatcher::restore() {
     }
     query.after = page.next;
   } while (!query.after.empty());
-  co_return Result<void>();
+  co_return co_await end_all_forgotten();
 }
 
 store::awaitable<void> Dispatcher::run() {
@@ -138,6 +139,8 @@ store::awaitable<void> Dispatcher::not_sendable(HeldJob held, Error why) {
     (void)co_await give_up(held, {"too_large", why.message + "; re-run the job"});
   else if (why.code == Errc::internal)
     (void)co_await give_up(held, {"damaged", why.message});
+  else if (why.code == Errc::not_found)
+    (void)co_await give_up(held, {std::string(kZeroRetention), why.message});
   else if (const auto current = leases_.find(held.key))
     unsent_.push_back(*current);
 }
@@ -169,8 +172,11 @@ store::awaitable<Result<void>> Dispatcher::take_back(HeldJob held, domain::Relea
                                      {"state", domain::to_string(released->state)},
                                      {"reason", domain::to_string(reason)}});
   parts_.feed.publish(held.key.org, released->recipe, {held.key.job, 0});
+  if (domain::is_final(released->state)) parts_.memory.forget(held.key);
+  Result<void> outcome;
+  if (is_forgotten(*released)) co_await end_forgotten(*std::move(released), outcome);
   wake();
-  co_return Result<void>();
+  co_return outcome;
 }
 
 // Ends a job that no agent can go on with. Its message may be an agent's, with values in it: it is not logged.
@@ -186,6 +192,7 @@ store::awaitable<Result<void>> Dispatcher::give_up(HeldJob held, Fault why) {
   }
   leases_.end(held.key, held.epoch);
   if (!ended) co_return Result<void>();
+  parts_.memory.forget(held.key);
   parts_.log.warn("job.given_up", {{"job", held.key.job.value}, {"agent", held.agent.value}, {"class", error_class}});
   parts_.feed.publish(held.key.org, ended->recipe, {held.key.job, 0});
   wake();  // a place under a concurrency limit may be free

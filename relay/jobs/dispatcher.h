@@ -24,6 +24,7 @@ class Dispatcher {
   struct Parts {
     store::Jobs& jobs;
     ParcelMaker& parcels;
+    VolatilePayloads& memory;
     keys::Envelope& envelope;
     LocalJobFeed& feed;
     const Clock& clock;
@@ -32,7 +33,8 @@ class Dispatcher {
 
   Dispatcher(const boost::asio::any_io_executor& executor, Parts parts, LeaseTerms terms = {});
 
-  // Before run(): gives every active job of the store a full lease, so that its agent has time to come back.
+  // Before run(): gives every active job of the store a full lease, so that its agent has time to come back, and ends
+  // those that wait for an agent and whose payload an earlier relay had in its memory.
   store::awaitable<Result<void>> restore();
   // Dispatches and expires until cancelled.
   store::awaitable<void> run();
@@ -76,6 +78,10 @@ class Dispatcher {
   store::awaitable<Round> dispatch_round();
   store::awaitable<void> claim_and_hand_over(store::Job job, AgentId agent, std::uint64_t link, std::size_t& claimed);
   store::awaitable<void> hand_over(store::ClaimedJob job, HeldJob held, std::uint64_t link, std::uint64_t holding);
+  store::awaitable<Result<void>> end_all_forgotten();
+  store::awaitable<void> end_forgotten(store::Job job, Result<void>& outcome);
+  bool is_forgotten(const store::Job& job) const;
+  store::awaitable<Fault> tellable(HeldJob held, Fault why);
   store::awaitable<void> not_sendable(HeldJob held, Error why);
   store::awaitable<Result<void>> take_back(HeldJob held, domain::ReleaseReason reason);
   // Why an agent goes on with none of its jobs.

@@ -95,7 +95,8 @@ store::awaitable<void> Dispatcher::answered(AgentLink& link, DispatchAnswer answ
     (void)co_await take_back(*held, domain::ReleaseReason::busy);
     co_return;
   }
-  (void)co_await give_up(*held, {std::move(answer.error_class), std::move(answer.message)});
+  auto why = co_await tellable(*held, {std::move(answer.error_class), std::move(answer.message)});
+  (void)co_await give_up(*held, std::move(why));
 }
 
 void Dispatcher::tell_cancelled(const store::Job& job) {
@@ -115,6 +116,7 @@ void Dispatcher::tell_fenced(AgentLink& link, const JobId& job, std::uint64_t ep
 
 void Dispatcher::job_ended(const store::Job& job) {
   leases_.end({job.org, job.id}, job.lease_epoch);
+  parts_.memory.forget({job.org, job.id});
   wake();  // a place under a concurrency limit may be free
 }
 

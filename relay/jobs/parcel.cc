@@ -1,6 +1,7 @@
 #include "relay/jobs/parcel.h"
 
 #include "relay/jobs/sealing.h"
+#include "relay/jobs/zero_retention.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -53,6 +54,8 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
   std::vector<CompletedStep> done;
   SP_CO_TRY(const auto steps, co_await parts_.history.completed(job.org, job.id, kMaxDone));
   for (const auto& step : steps) {
+    if (job.payload == store::Payload::none && step.status != domain::StepStatus::skipped)
+      co_return fail(Errc::not_found, result_forgotten(step.path));
     CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null", step.uses};
     if (!step.sealed_output.empty()) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
@@ -76,6 +79,18 @@ store::awaitable<Result<std::string>> ParcelMaker::open_output(const store::Job&
   co_return std::string(output->reveal());
 }
 
+store::awaitable<Result<std::string>> ParcelMaker::trigger_of(const store::ClaimedJob& claimed) {
+  const auto& job = claimed.job;
+  if (job.payload == store::Payload::none) {
+    const auto* held = parts_.memory.find({job.org, job.id});
+    if (held == nullptr) co_return fail(Errc::not_found, trigger_forgotten(job));
+    co_return std::string(held->reveal());
+  }
+  const auto trigger = co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger);
+  if (!trigger) co_return damaged("opening the trigger data", trigger.error());
+  co_return std::string(trigger->reveal());
+}
+
 store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& claimed,
                                                      std::chrono::milliseconds lease_length) {
   const auto& job = claimed.job;
@@ -87,9 +102,7 @@ store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& cl
   parcel.run_number = job.run_number;
   parcel.held_before = job.held_before;
   SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
-  const auto trigger = co_await parts_.envelope.open(trigger_identity(job.org, job.id), claimed.sealed_trigger);
-  if (!trigger) co_return damaged("opening the trigger data", trigger.error());
-  parcel.trigger_json = trigger->reveal();
+  SP_CO_TRY(parcel.trigger_json, co_await trigger_of(claimed));
   SP_CO_TRY(parcel.done, co_await completed(job));
   co_return parcel;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/jobs/volatile_payloads.h"
 #include "relay/jobs/wire.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/history.h"
@@ -27,14 +28,16 @@ class ParcelMaker {
     store::Recipes& recipes;
     store::History& history;
     keys::Envelope& envelope;
+    const VolatilePayloads& memory;
   };
 
   explicit ParcelMaker(Parts parts) : parts_(parts) {}
 
   // Errc::invalid: what an earlier holder completed was not kept whole (masked, secret, or a body on that agent), so
-  // nobody else can go on with it. Errc::internal: a stored payload does not open. Others may pass.
+  // nobody else can go on with it. Errc::internal: a stored payload does not open. Errc::not_found: what is kept
+  // nowhere (store::Payload::none) is not here any more. Others may pass.
   store::awaitable<Result<Dispatch>> make(const store::ClaimedJob& claimed, std::chrono::milliseconds lease_length);
-  // The results that nobody has to compute again. Errc::invalid as above.
+  // The results that nobody has to compute again. Errc::invalid and not_found as above.
   store::awaitable<Result<std::vector<CompletedStep>>> completed(const store::Job& job);
   store::awaitable<Result<std::string>> recipe_json(OrgId org, RecipeId recipe, std::uint32_t version);
   std::size_t kept_bytes() const { return kept_bytes_; }  // of recipes; at most kMaxRecipeCache
@@ -48,6 +51,7 @@ class ParcelMaker {
   };
 
   void keep(VersionKey key, const std::string& json);
+  store::awaitable<Result<std::string>> trigger_of(const store::ClaimedJob& claimed);
   store::awaitable<Result<std::string>> open_output(const store::Job& job, const store::KeptStep& step);
 
   Parts parts_;

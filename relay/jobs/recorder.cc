@@ -2,6 +2,7 @@
 
 #include "relay/jobs/concurrency.h"
 #include "relay/jobs/sealing.h"
+#include "relay/jobs/zero_retention.h"
 #include "shared/async/task_group.h"
 #include "shared/base/json.h"
 
@@ -91,17 +92,20 @@ store::awaitable<void> Recorder::record_batch(AgentLink& link, Batch batch, Resu
 }
 
 store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) {
-  std::vector<store::HistoryEntry> entries;
-  for (auto& report : batch.reports) {
+  for (const auto& report : batch.reports) {
     if (batch.epoch == 0 && std::holds_alternative<ReportedJobStart>(report.what)) {
       SP_CO_CHECK(co_await adopt_local_job(agent, batch.job, report));
     }
-    SP_CO_TRY(auto entry, co_await entry_of(agent.org, batch.job, std::move(report)));
-    entries.push_back(std::move(entry));
   }
   SP_CO_TRY(const auto job, co_await parts_.jobs.find(agent.org, batch.job));
   if (job.agent != agent.agent) co_return fail(Errc::conflict, "another agent holds this job");
-  for (auto& entry : entries) entry.at = at_latest_now(entry.at);
+  std::vector<store::HistoryEntry> entries;
+  for (auto& report : batch.reports) {
+    if (job.payload == store::Payload::none) drop_payload(report);
+    SP_CO_TRY(auto entry, co_await entry_of(agent.org, batch.job, std::move(report)));
+    entry.at = at_latest_now(entry.at);
+    entries.push_back(std::move(entry));
+  }
   SP_CO_TRY(const auto stored, co_await parts_.history.append(agent.org, batch.job, batch.epoch, std::move(entries)));
   if (stored.stored > 0) parts_.feed.publish(agent.org, stored.job.recipe, {batch.job, 0});
   if (domain::is_final(stored.job.state)) parts_.dispatcher.job_ended(stored.job);
@@ -135,9 +139,13 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
                  .event_key = start.event_key};
   job.created_at = at_latest_now(from_unix_ms(report.at_ms));
   job.started_at = job.created_at;
+  // What a recipe that is not understood any more says of its payload is not known: then none is kept.
+  job.payload = outline ? payload_of(**outline) : store::Payload::none;
   if (outline) note_rules(job, **outline, start.trigger_json);
   const auto asked = outline ? asked_of(**outline) : domain::AskedRetention();
-  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(agent.org, asked));
+  SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(agent.org, asked));
+  keep_for(job, kept);
+  SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 
@@ -145,8 +153,10 @@ store::awaitable<Result<void>> Recorder::add_local_job(LinkedAgent agent, store:
   const JobId id = job.id;
   store::NewJob added{std::move(job), {}, {}};
   SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(agent.org, id, added.job.retention));
-  SP_CO_TRY(added.sealed_trigger,
-            co_await parts_.envelope.seal_new(keys, trigger_identity(agent.org, id), as_bytes(trigger_json)));
+  if (added.job.payload == store::Payload::kept) {
+    SP_CO_TRY(added.sealed_trigger,
+              co_await parts_.envelope.seal_new(keys, trigger_identity(agent.org, id), as_bytes(trigger_json)));
+  }
   added.keys = std::move(keys.wrapped);
   SP_CO_TRY(const auto outcome, co_await parts_.jobs.add(agent.org, std::move(added)));
   if (outcome.job.id != id) co_return fail(Errc::conflict, "this event has started another job already");

@@ -5,6 +5,7 @@
 #include "relay/jobs/outlines.h"
 #include "relay/jobs/retention_rules.h"
 #include "relay/keys/envelope.h"
+#include "relay/keys/fingerprints.h"
 #include "relay/store/agents.h"
 #include "relay/store/assignments.h"
 #include "relay/store/history.h"
@@ -13,7 +14,8 @@
 
 namespace sallyport::jobs {
 
-// Turns agents' reports into history: seals payloads, appends, tells watchers. Lives on the relay's loop.
+// Turns agents' reports into history: seals payloads, or drops them where none is to be kept, appends, tells watchers.
+// Lives on the relay's loop.
 class Recorder {
  public:
   struct Parts {
@@ -24,6 +26,7 @@ class Recorder {
     RetentionRules& retention;
     store::Assignments& assignments;
     keys::Envelope& envelope;
+    keys::Fingerprints& fingerprints;
     Audit& audit;
     Dispatcher& dispatcher;
     LocalJobFeed& feed;

@@ -2,6 +2,7 @@
 
 #include "relay/jobs/concurrency.h"
 #include "relay/jobs/sealing.h"
+#include "relay/jobs/zero_retention.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
 
@@ -18,6 +19,10 @@ constexpr std::string_view kHolderLost = "holder_lost";
 constexpr std::string_view kCancelledInDoubt =
     "the agent that ran the job was lost in the middle of a step, and the job was cancelled before another agent took "
     "it over: whether that step had its effect is not known. Look at its target before you re-run the job";
+
+constexpr std::string_view kNotRunAgain =
+    "the recipe keeps no payload (retention: {payload: none}): nothing is left of what the job worked with, so that it "
+    "cannot be run again; start the recipe anew";
 
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
@@ -63,9 +68,12 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.trigger_kind = "manual";
   job.event_key = request.event_key;
   job.priority = request.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
+  job.payload = payload_of(recipe);
   if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
   SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
-  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(org, asked_of(recipe)));
+  SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(org, asked_of(recipe)));
+  keep_for(job, kept);
+  SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
   const bool skips = recipe.concurrency && recipe.concurrency->conflict() == recipe::OnConflict::skip;
   store::NewJob fresh{.job = std::move(job),
                       .only_with_room = skips,
@@ -82,15 +90,26 @@ store::awaitable<Result<store::Group>> StoredJobService::group_of(OrgId org, Rec
                              recipe->name, recipe->run_on));
 }
 
+store::awaitable<Result<VolatilePayloads::Place>> StoredJobService::put_trigger(store::NewJob& added,
+                                                                                const keys::NewJobKeys& keys,
+                                                                                std::string trigger_json) {
+  const auto& job = added.job;
+  if (job.payload == store::Payload::none)
+    co_return parts_.memory.hold({job.org, job.id}, Secret::take(std::move(trigger_json)));
+  SP_CO_TRY(added.sealed_trigger,
+            co_await parts_.envelope.seal_new(keys, trigger_identity(job.org, job.id), as_bytes(trigger_json)));
+  co_return VolatilePayloads::Place();
+}
+
 store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob added, std::string trigger_json,
                                                                   std::vector<CompletedStep> kept,
                                                                   store::AuditNote<store::AddedJob> note) {
   added.job.id = crypto::new_id<JobId>(parts_.clock);
   added.job.created_at = parts_.clock.wall();
   const OrgId org = added.job.org;
-  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, added.job.id, added.job.retention));
-  SP_CO_TRY(added.sealed_trigger,
-            co_await parts_.envelope.seal_new(keys, trigger_identity(org, added.job.id), as_bytes(trigger_json)));
+  const JobId id = added.job.id;
+  SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, id, added.job.retention));
+  SP_CO_TRY(auto place, co_await put_trigger(added, keys, std::move(trigger_json)));
   for (const auto& step : kept) {
     SP_CO_TRY(auto output,
               co_await parts_.envelope.seal_new(keys,
@@ -101,6 +120,7 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
   }
   added.keys = std::move(keys.wrapped);
   SP_CO_TRY(auto stored, co_await parts_.jobs.add(org, std::move(added), std::move(note)));
+  if (stored.job.id == id) place.keep();  // else an earlier job stands for this start
   parts_.feed.publish(org, stored.job.recipe, {stored.job.id, 0});
   parts_.dispatcher.wake();
   co_return stored;
@@ -112,7 +132,10 @@ store::awaitable<Result<store::Job>> StoredJobService::cancel(OrgId org, JobId i
   order.if_in_doubt = co_await seal_fault({parts_.envelope, parts_.log}, org, id,
                                           {std::string(kHolderLost), std::string(kCancelledInDoubt)});
   SP_CO_TRY(auto job, co_await parts_.jobs.request_cancel(org, id, std::move(order), std::move(note)));
-  if (domain::is_active(job.state)) parts_.dispatcher.tell_cancelled(job);
+  if (domain::is_active(job.state))
+    parts_.dispatcher.tell_cancelled(job);
+  else
+    parts_.dispatcher.job_ended(job);
   parts_.feed.publish(org, job.recipe, {id, 0});
   co_return job;
 }
@@ -143,6 +166,7 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   SP_CO_TRY(const auto old, co_await parts_.jobs.find(org, request.job));
   if (!domain::is_final(old.state))
     co_return fail(Errc::conflict, "the job has not ended yet; cancel it first or wait");
+  if (old.payload == store::Payload::none) co_return fail(Errc::conflict, std::string(kNotRunAgain));
   SP_CO_TRY(const auto sealed, co_await parts_.jobs.sealed_trigger(org, request.job));
   SP_CO_TRY(const auto trigger, co_await parts_.envelope.open(trigger_identity(org, request.job), sealed));
   std::vector<CompletedStep> kept;
@@ -161,7 +185,8 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.rerun_of = old.id;
   job.concurrency_key = old.concurrency_key;
   job.concurrency_limit = old.concurrency_limit;
-  SP_CO_TRY(job.retention, co_await parts_.retention.in_effect(org, domain::as_asked(old.retention)));
+  SP_CO_TRY(const auto keep, co_await parts_.retention.in_effect(org, domain::as_asked(old.retention)));
+  keep_for(job, keep);
   store::NewJob fresh{.job = std::move(job), .request_key = std::move(request.request_key), .most_queued = kMaxQueued};
   SP_CO_TRY(auto queued,
             co_await queue(std::move(fresh), std::string(trigger.reveal()), std::move(kept), std::move(note)));

@@ -4,7 +4,9 @@
 #include "relay/jobs/job_service.h"
 #include "relay/jobs/outlines.h"
 #include "relay/jobs/retention_rules.h"
+#include "relay/jobs/volatile_payloads.h"
 #include "relay/keys/envelope.h"
+#include "relay/keys/fingerprints.h"
 #include "relay/store/groups.h"
 #include "relay/store/history.h"
 #include "relay/store/recipes.h"
@@ -22,6 +24,8 @@ class StoredJobService final : public JobService {
     store::History& history;
     store::Groups& groups;
     keys::Envelope& envelope;
+    keys::Fingerprints& fingerprints;
+    VolatilePayloads& memory;
     ParcelMaker& parcels;
     Dispatcher& dispatcher;
     LocalJobFeed& feed;
@@ -41,6 +45,9 @@ class StoredJobService final : public JobService {
  private:
   // Errc::conflict: the group that the recipe runs on is not there.
   store::awaitable<Result<store::Group>> group_of(OrgId org, RecipeOutlines::Outline recipe);
+  // Sealed for the store, or, of a job without payload, held in memory: then its place is kept when the job is there.
+  store::awaitable<Result<VolatilePayloads::Place>> put_trigger(store::NewJob& added, const keys::NewJobKeys& keys,
+                                                                  std::string trigger_json);
   // `added` lacks its id, its time and its payloads.
   store::awaitable<Result<store::AddedJob>> queue(store::NewJob added, std::string trigger_json,
                                                   std::vector<CompletedStep> kept,

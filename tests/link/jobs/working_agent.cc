@@ -79,8 +79,8 @@ awaitable<void> WorkingAgent::answer(link::Session& session, std::uint64_t nonce
 Orders::Orders(GatewayRig& rig)
     : rig_(rig),
       service_({rig.world.stores.jobs, rig.world.stores.recipes, rig.outlines, rig.retention, rig.history,
-                rig.world.stores.groups, rig.world.envelope, rig.parcels, rig.dispatcher, rig.feed, rig.world.clock,
-                rig.log}) {}
+                rig.world.stores.groups, rig.world.envelope, rig.fingerprints, rig.memory, rig.parcels, rig.dispatcher,
+                rig.feed, rig.world.clock, rig.log}) {}
 
 awaitable<void> Orders::prepare() {
   const auto canonical = recipe::to_canonical(recipe::load_recipe(std::string(kRecipe)).value());

@@ -3,6 +3,7 @@
 #include "agent/link/enrol.h"
 #include "agent/link/supervisor.h"
 #include "relay/gateway/gateway.h"
+#include "tests/support/fixed_fingerprints.h"
 #include "shared/async/task_group.h"
 #include "tests/unit/relay/identity/world.h"
 #include "tests/unit/relay/jobs/faulty_stores.h"
@@ -70,6 +71,8 @@ struct GatewayRig {
   Metrics metrics;
   FaultPlan faults;
   FaultyHistory history;
+  FixedFingerprints fingerprints;
+  jobs::VolatilePayloads memory;
   jobs::ParcelMaker parcels;
   sallyport::jobs::RecipeOutlines outlines;
   sallyport::jobs::RetentionRules retention;

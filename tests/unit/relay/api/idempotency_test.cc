@@ -103,7 +103,9 @@ asio::awaitable<std::string> claim_key(World& world, OrgId org, Ask ask, std::st
   request.head.target = ask.target;
   request.body = ask.body;
   const auto keyed = api::keyed_request(caller, key, request);
-  must(co_await world.stores.idempotency_keys.claim(org, {keyed.key, keyed.request_hash, world.clock.wall()}));
+  const auto print = must(co_await world.fingerprints.of(org, "request", std::string(as_text(keyed.request_hash))));
+  must(co_await world.stores.idempotency_keys.claim(
+      org, {keyed.key, Bytes(print.begin(), print.end()), world.clock.wall()}));
   co_return keyed.key;
 }
 

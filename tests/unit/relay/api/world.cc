@@ -51,15 +51,15 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                  {"relay.test", 7443, ""}, clock),
       revocations(stores.agents, stores.certificates, clock),
       feed(executor),
-      parcels({stores.recipes, stores.history, envelope}),
+      parcels({stores.recipes, stores.history, envelope, memory}),
       outlines(stores.recipes),
       retention(stores.retentions, clock),
-      dispatcher(executor, {stores.jobs, parcels, envelope, feed, clock, log}),
-      job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope, parcels,
-                   dispatcher, feed, clock, log}),
+      dispatcher(executor, {stores.jobs, parcels, memory, envelope, feed, clock, log}),
+      job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
+                   fingerprints, memory, parcels, dispatcher, feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, custodian, audit, enrolments, revocations, job_service, retention, feed,
-                        presence, desk, clock, log, metrics, recipe_work,
+      api(api::Services{stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service,
+                        retention, feed, presence, desk, clock, log, metrics, recipe_work,
                         [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);
                           triggers_taken_from = agent;

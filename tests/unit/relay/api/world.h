@@ -6,6 +6,7 @@
 #include "relay/keys/custodian.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/fair_pool.h"
+#include "tests/support/fixed_fingerprints.h"
 #include "tests/support/key_ring.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
@@ -104,12 +105,14 @@ struct World {
   KeyRing ring;
   keys::Envelope& envelope;
   keys::Custodian custodian;
+  FixedFingerprints fingerprints;
   Audit audit;
   identity::Deployment deployment;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;
   identity::Revocations revocations;
   jobs::LocalJobFeed feed;
+  jobs::VolatilePayloads memory;
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
   jobs::RetentionRules retention;

@@ -146,7 +146,7 @@ JOBS_TEST_CASE("the words of a failure are nowhere in the database's files", "[j
   world.envelope.real = &envelope;
   Recorder recorder(co_await asio::this_coro::executor,
                     {world.agents, world.jobs, world.history, world.outlines, world.retention, world.assignments,
-                     envelope, world.audit, world.dispatcher, world.feed, world.clock, world.log});
+                     envelope, world.fingerprints, world.audit, world.dispatcher, world.feed, world.clock, world.log});
   auto link = world.link(ours);
   const auto job = co_await held_job(world, ours, *link);
   auto reports = whole_run(job, 1);

@@ -4,6 +4,7 @@
 #include "relay/jobs/journals.h"
 #include "relay/jobs/recorder.h"
 #include "relay/jobs/service.h"
+#include "tests/support/fixed_fingerprints.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/task_group.h"
 #include "tests/support/async_test.h"
@@ -119,6 +120,8 @@ struct JobsWorld {
   FaultyGroups groups;
   FaultyAuditLog audit_log;
   PlainEnvelope envelope;
+  FixedFingerprints fingerprints;
+  sallyport::jobs::VolatilePayloads memory;
   Audit audit;
   sallyport::jobs::LocalJobFeed feed;
   sallyport::jobs::ParcelMaker parcels;
