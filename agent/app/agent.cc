@@ -281,7 +281,7 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
                      already ? "; its certificate is a new one, everything else is as it was" : "");
 }
 
-Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log) {
+Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log, Redactor& redactor) {
   const auto host = platform::ServiceHost::from_environment();
   std::signal(SIGPIPE, SIG_IGN);
   SP_TRY(auto durable, open_durable(config));
@@ -303,6 +303,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                             .clock = clock,
                             .boot_clock = boot_clock,
                             .log = log,
+                            .redactor = &redactor,
                             .connections = names_of(config.connections)};
   runner::Engine engine(loop.get_executor(), std::move(parts), engine_options(config.agent.limits));
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);

@@ -6,6 +6,7 @@
 #include "agent/policy/config.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/redactor.h"
 #include "shared/base/result.h"
 
 #include <string>
@@ -15,7 +16,8 @@ namespace sallyport::app {
 // Runs the enrolled agent until SIGTERM or SIGINT, then drains: takes no new job, lets running steps end or stops them
 // at the deadline, tells the relay. Builds the whole graph of objects; the only place that names concrete classes.
 // Errors say what is missing or wrong and what to do: not enrolled, state directory in use, journal damaged.
-Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log);
+// `redactor`: what the log writes through, if anything.
+Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log, Redactor& redactor);
 
 // Trades an enrolment string for an identity and keeps it in the state directory. Where there is one already, it gets
 // its next certificate by a string that was made for it, whatever became of the one before; conflict when the string is

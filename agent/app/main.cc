@@ -5,6 +5,8 @@
 #include "agent/connectors/sql/database.h"
 
 #include "shared/base/json.h"
+#include "shared/base/redactor.h"
+#include "shared/base/undumpable.h"
 
 #include <fmt/format.h>
 
@@ -94,10 +96,13 @@ Result<void> enrol(const Words& words) {
 }
 
 Result<void> run(const Words& words) {
+  SP_CHECK(become_undumpable());
   SP_TRY(const auto config, load(words.config_dir));
   const SystemClock clock;
-  FdSink sink(kStandardError);
-  return app::run_agent(config, clock, Log(sink, clock, config.agent.log_level));
+  Redactor redactor;
+  FdSink standard_error(kStandardError);
+  RedactingSink sink(standard_error, redactor);
+  return app::run_agent(config, clock, Log(sink, clock, config.agent.log_level), redactor);
 }
 
 // What a connection needs of this machine, beside its settings.

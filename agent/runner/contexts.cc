@@ -24,8 +24,9 @@ Value error_value(const connectors::StepError& error) {
 
 expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& job, const Value& trigger) {
   expr::Activation names;
-  names.bind("trigger", trigger);
-  names.bind("inputs", inputs_of(recipe, trigger));
+  const auto mask = recipe::trigger_mask(recipe);
+  names.bind("trigger", mask.labelled(trigger));
+  names.bind("inputs", mask.below("inputs").labelled(inputs_of(recipe, trigger)));
   names.bind("vars", Value(recipe.vars));
   names.bind("recipe",
              Value(ValueMap{{"name", recipe.name}, {"version", Value(static_cast<std::int64_t>(job.recipe_version))}}));
@@ -43,12 +44,26 @@ Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const 
   names_.bind("steps", Value(steps_));
 }
 
-void Contexts::set_step(const std::string& id, const Outcome& outcome) {
+void Contexts::set_step(const std::string& id, const Outcome& outcome, const recipe::Mask& mask) {
+  lost_.erase(id);
+  if (outcome.output_lost) lost_.emplace(id, recipe::Mask{.everything = true, .paths = {}}.under("output").under(id));
+  if (outcome.parts_lost) lost_.emplace(id, mask.under("output").under(id));
   ValueMap step{{"status", std::string(to_string(outcome.status))},
                 {"error", outcome.error ? error_value(*outcome.error) : Value()}};
   if (!outcome.output_lost) step.emplace("output", outcome.output);
   steps_.insert_or_assign(Value(id), Value(std::move(step)));
   names_.bind("steps", Value(steps_));
+}
+
+std::optional<std::string> Contexts::lost(std::span<const expr::Reference> references) const {
+  for (const auto& reference : references) {
+    if (reference.path.front() != "steps") continue;
+    const auto place = std::span(reference.path).subspan(1);
+    for (const auto& [id, mask] : lost_) {
+      if (mask.touches(place)) return id;
+    }
+  }
+  return std::nullopt;
 }
 
 void Contexts::set_error(const std::string& step, const connectors::StepError& error) {

@@ -4,6 +4,9 @@
 #include "agent/runner/outcome.h"
 #include "shared/expr/expr.h"
 
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace sallyport::runner {
@@ -15,8 +18,12 @@ class Contexts {
   Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger);
 
   // Until then a step is `not_run`, which on_failure of the recipe can ask.
-  void set_step(const std::string& id, const Outcome& outcome);
+  // `mask`: of its output, where the outcome has lost parts.
+  void set_step(const std::string& id, const Outcome& outcome, const recipe::Mask& mask);
   void set_error(const std::string& step, const connectors::StepError& error);
+
+  // The step whose output the expression may name and that is not there any more; nullopt: nothing is missing.
+  std::optional<std::string> lost(std::span<const expr::Reference> references) const;
 
   // Cheap copies; the caller adds `item` and `secrets`.
   const expr::Activation& names() const { return names_; }
@@ -24,6 +31,7 @@ class Contexts {
  private:
   expr::Activation names_;
   ValueMap steps_;
+  std::map<std::string, recipe::Mask> lost_;  // of `steps`, by the id of the step
 };
 
 // The names an event has before there is a job: for `dedupe` and concurrency keys.

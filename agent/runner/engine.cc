@@ -27,7 +27,7 @@ asio::awaitable<Result<void>> Engine::Impl::start() {
   SP_CO_TRY(const auto unfinished, co_await core.parts.journal.unfinished());
   for (const JobId& job : unfinished) {
     SP_CO_TRY(const auto found, co_await core.parts.journal.find(job));
-    if (found) add(job, found->epoch);
+    if (found) add(job, found->epoch, std::make_shared<JobMemory>());
   }
   if (!unfinished.empty()) core.parts.log.info("jobs.resumed", {{"count", unfinished.size()}});
   SP_CO_TRY(auto assigned, co_await core.parts.journal.assignments());

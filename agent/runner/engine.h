@@ -51,6 +51,7 @@ struct EngineParts {
   const Clock& clock;
   const platform::BootClock& boot_clock;
   const Log& log;
+  Redactor* redactor = nullptr;                         // that the log knows, too; empty: one for reports alone
   std::set<std::string, std::less<>> connections = {};  // of the configuration: whose health is told
 };
 

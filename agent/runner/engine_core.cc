@@ -20,6 +20,7 @@ EngineCore::EngineCore(const asio::any_io_executor& on, EngineParts given, Engin
       local_slots(options.slots, [this](const JobId& job) { wake_job(job); }),
       workers(options.workers, [this](const JobId& job) { wake_job(job); }),
       tasks(on, log_fault(parts.log)),
+      redactor(parts.redactor != nullptr ? *parts.redactor : own_redactor),
       health(parts.connections),
       to_send(on),
       still(on) {
@@ -46,7 +47,7 @@ asio::awaitable<Result<void>> EngineCore::commit(journal::Batch batch) {
 }
 
 journal::AddReport EngineCore::report_of(const JobId& job, const report::Body& body) const {
-  return {job, wire::encode_body(body, parts.clock.wall())};
+  return {job, wire::encode_body(report::redacted(body, redactor), parts.clock.wall())};
 }
 
 void EngineCore::log_event(const JobId& job, const report::AgentEvent& event) const {

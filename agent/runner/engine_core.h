@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/journal/memory_spool.h"
 #include "agent/runner/concurrency.h"
 #include "agent/runner/connection_health.h"
 #include "agent/runner/engine.h"
@@ -27,6 +28,9 @@ struct EngineCore {
   PlaceLine workers;       // whoever posts a step to the pool has a place
   TaskGroup tasks;
   RecipeCache recipes;
+  journal::MemorySpool memory;  // bodies that must be on no disk
+  Redactor own_redactor;
+  Redactor& redactor;  // knows the secrets that running jobs use
   ConcurrencyGate gate;
   ConnectionHealth health;
   Event to_send;  // there may be something for the relay

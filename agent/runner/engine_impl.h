@@ -28,7 +28,8 @@ struct Engine::Impl {
   asio::awaitable<wire::Answer> judge(const wire::Dispatch& dispatch);
   asio::awaitable<wire::Answer> judge_held(const wire::Dispatch& dispatch, std::shared_ptr<JobTask> task);
   asio::awaitable<wire::Answer> judge_new(const wire::Dispatch& dispatch);
-  asio::awaitable<Result<void>> store_new(const wire::Dispatch& dispatch, const recipe::Recipe& recipe);
+  asio::awaitable<Result<std::shared_ptr<JobMemory>>> store_new(const wire::Dispatch& dispatch,
+                                                                const recipe::Recipe& recipe);
   asio::awaitable<Result<void>> raise(const wire::Dispatch& dispatch, journal::Batch batch);
   asio::awaitable<void> drop(wire::Lease fenced);
   asio::awaitable<void> accepted(JobId job);
@@ -44,7 +45,7 @@ struct Engine::Impl {
   asio::awaitable<Result<void>> go_on();
 
   // --- engine_jobs.cc: the jobs there are
-  std::shared_ptr<JobTask> add(const JobId& job, std::uint64_t epoch);
+  std::shared_ptr<JobTask> add(const JobId& job, std::uint64_t epoch, std::shared_ptr<JobMemory> memory);
   std::shared_ptr<JobTask> find(const JobId& job) const;
   asio::awaitable<void> run_job(std::shared_ptr<JobTask> task);
   asio::awaitable<void> attempt(std::shared_ptr<JobTask> task);

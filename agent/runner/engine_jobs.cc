@@ -1,6 +1,7 @@
 #include "agent/runner/contexts.h"
 #include "agent/runner/engine_impl.h"
 #include "shared/base/json.h"
+#include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
 
 #include <algorithm>
@@ -16,6 +17,13 @@ constexpr auto kLongestPause = std::chrono::minutes(1);
 // "file.watch@1" is told as "file.watch".
 std::string kind_of(const std::string& uses) { return uses.substr(0, uses.find('@')); }
 
+// Keys are kept and shown in clear: one made of data that is masked, or not to be kept, is told as a digest.
+std::string told_key(const WatchedRecipe& watched, const std::string& key) {
+  const auto& trigger = watched.recipe->trigger;
+  if (watched.recipe->keeps_payload() && (trigger.dedupe || trigger.mask.nothing())) return key;
+  return "sha256:" + hex(crypto::sha256(watched.id.value + "\n" + key));
+}
+
 Value with_kind(const Value& data, const std::string& kind) {
   ValueMap map = data.is(Value::Kind::map) ? data.as_map() : ValueMap{};
   map.try_emplace("kind", kind);
@@ -24,8 +32,14 @@ Value with_kind(const Value& data, const std::string& kind) {
 
 }  // namespace
 
-std::shared_ptr<JobTask> Engine::Impl::add(const JobId& job, std::uint64_t epoch) {
-  auto task = std::make_shared<JobTask>(core, job, epoch);
+// Takes out of the record what is not to be kept.
+std::shared_ptr<JobMemory> memory_of(const recipe::Recipe& recipe, journal::Job& job) {
+  if (recipe.keeps_payload()) return std::make_shared<JobMemory>();
+  return std::make_shared<JobMemory>(std::exchange(job.trigger_json, std::string()));
+}
+
+std::shared_ptr<JobTask> Engine::Impl::add(const JobId& job, std::uint64_t epoch, std::shared_ptr<JobMemory> memory) {
+  auto task = std::make_shared<JobTask>(core, job, epoch, std::move(memory));
   jobs.insert_or_assign(job, task);
   core.tasks.spawn("job", run_job(task));
   return task;
@@ -54,7 +68,7 @@ asio::awaitable<void> Engine::Impl::run_job(std::shared_ptr<JobTask> task) {
     if (task->settled() || core.draining) co_return task->leave_lines();
     core.parts.log.warn("job.taken_up_again", {{"job", task->id().value}, {"in_ms", pause.count()}});
     co_await task->rest(pause);
-    auto next = std::make_shared<JobTask>(core, task->id(), task->epoch());
+    auto next = std::make_shared<JobTask>(core, task->id(), task->epoch(), task->memory());
     next->inherit(*task);
     jobs.insert_or_assign(task->id(), next);
     task = std::move(next);
@@ -86,6 +100,7 @@ Result<std::string> Engine::Impl::event_key(const WatchedRecipe& watched, const 
 // offers it again.
 asio::awaitable<void> Engine::Impl::pass_over(std::shared_ptr<const WatchedRecipe> watched, std::string why,
                                               journal::Batch besides) {
+  if (!watched->recipe->keeps_payload()) why = "more is not told, because the recipe keeps nothing";
   auto& told = passed_over[watched->id];
   if (std::exchange(told, why) != why) {
     co_await core.tell(
@@ -118,8 +133,10 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
     co_return connectors::StepResult<void>();
   }
   passed_over.erase(watched->id);
-  job.event_key_json = to_json(Value(*key));
-  const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, *key, kind};
+  const auto told = told_key(*watched, *key);
+  auto memory = memory_of(*watched->recipe, job);
+  job.event_key_json = to_json(Value(told));
+  const report::JobStarted started{job.recipe, job.recipe_version, job.trigger_json, told, kind};
   journal::Batch batch = besides;
   batch.emplace_back(journal::RecordEvent{watched->id, *key, job.accepted_at});
   batch.emplace_back(journal::AcceptJob{job, {}});
@@ -127,7 +144,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
   const auto committed = co_await core.commit(std::move(batch));
   if (committed) {
     core.parts.log.info("job.started", {{"job", job.id.value}, {"recipe", watched->recipe->name}, {"trigger", kind}});
-    add(job.id, 0);
+    add(job.id, 0, std::move(memory));
     only_known.erase(watched->id);
     co_return connectors::StepResult<void>();
   }

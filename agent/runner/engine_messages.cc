@@ -103,16 +103,17 @@ asio::awaitable<wire::Answer> Engine::Impl::judge_new(const wire::Dispatch& disp
     const auto raised = co_await raise(dispatch, {});
     co_return raised ? yes(dispatch) : no(dispatch, "busy", raised.error().message);
   }
-  const auto stored = co_await store_new(dispatch, **recipe);
+  auto stored = co_await store_new(dispatch, **recipe);
   if (!stored) co_return no(dispatch, "busy", stored.error().message);
   core.parts.log.info(
       "job.accepted",
       {{"job", dispatch.lease.job.value}, {"recipe", (*recipe)->name}, {"epoch", dispatch.lease.epoch}});
-  add(dispatch.lease.job, dispatch.lease.epoch);
+  add(dispatch.lease.job, dispatch.lease.epoch, *std::move(stored));
   co_return yes(dispatch);
 }
 
-asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& dispatch, const recipe::Recipe& recipe) {
+asio::awaitable<Result<std::shared_ptr<JobMemory>>> Engine::Impl::store_new(const wire::Dispatch& dispatch,
+                                                                            const recipe::Recipe& recipe) {
   const WallTime now = core.parts.clock.wall();
   const std::string kind = recipe.trigger.uses.substr(0, recipe.trigger.uses.find('@'));
   journal::Job job{.id = dispatch.lease.job,
@@ -125,10 +126,12 @@ asio::awaitable<Result<void>> Engine::Impl::store_new(const wire::Dispatch& disp
                    .recipe_json = dispatch.recipe_json,
                    .trigger_json = dispatch.trigger_json,
                    .event_key_json = to_json(Value(dispatch.event_key))};
+  auto memory = memory_of(recipe, job);
   journal::Batch batch;
   batch.emplace_back(journal::AcceptJob{job, done_of(dispatch, now)});
   batch.emplace_back(core.report_of(job.id, started_by(dispatch, kind)));
-  co_return co_await core.commit(std::move(batch));
+  SP_CO_CHECK(co_await core.commit(std::move(batch)));
+  co_return memory;
 }
 
 asio::awaitable<Result<void>> Engine::Impl::raise(const wire::Dispatch& dispatch, journal::Batch batch) {

@@ -74,6 +74,7 @@ Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::Stor
       job(stored.job),
       ports(std::move(asked)),
       replay(stored),
+      memory(ports.memory ? ports.memory : std::make_shared<JobMemory>()),
       contexts(*recipe, job, agent, trigger_of(job)),
       now(at),
       deadline(job_deadline(*recipe, stored, at)),
@@ -139,7 +140,10 @@ bool Execution::Impl::begin_next() {
     fail_job({JobStatus::failed, {{"internal"}, past.error().message, {}}, path});
     return true;
   }
-  if (*past) return adopt(step, path, **past);
+  if (*past) {
+    const auto outcome = recalled(step, {path, kNoItem, 1}, **past);
+    if (!is_read_again(step, outcome)) return adopt(step, path, outcome);
+  }
   notice_ending();
   if (ending) {
     break_off(step, path);
@@ -150,10 +154,37 @@ bool Execution::Impl::begin_next() {
   return true;
 }
 
+// What the journal says, completed by what this process still knows.
+Outcome Execution::Impl::recalled(const recipe::Step& step, const journal::StepRun& run, Outcome outcome) const {
+  if (const Outcome* kept = memory->outcome_of(run.path, run.item)) {
+    outcome = *kept;
+  } else if (outcome.told) {
+    return without_masked(std::move(outcome), mask_of(step, run));
+  }
+  return outcome;
+}
+
+// What it gave was masked, is needed, and can be had again without any effect.
+bool Execution::Impl::is_read_again(const recipe::Step& step, const Outcome& outcome) const {
+  const auto* action = recipe::find_action(step.uses);
+  const bool lost = outcome.status == StepStatus::succeeded && (outcome.output_lost || outcome.parts_lost);
+  return lost && !step.foreach && action != nullptr && action->effect != recipe::Effect::write && is_harmless(action) &&
+         recipe->may_name_output(step.id);
+}
+
+StepResult<void> Execution::Impl::nothing_lost(std::string_view where,
+                                               std::span<const expr::Reference> references) const {
+  const auto step = contexts.lost(references);
+  if (!step) return {};
+  return connectors::step_fail("output_lost", std::string(where) + ": what step " + *step +
+                                                  " gave is masked: it was only in memory, and the agent that had it "
+                                                  "was stopped or lost since");
+}
+
 // Takes over what the journal says, without a word to anybody: it was all said before.
 bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome) {
   if (step.stop && outcome.status == StepStatus::succeeded) {
-    contexts.set_step(step.id, outcome);
+    contexts.set_step(step.id, outcome, {});
     stop_here(*step.stop, path);
   } else {
     conclude(step, path, outcome);
@@ -173,6 +204,7 @@ void Execution::Impl::break_off(const recipe::Step& step, const std::string& pat
 
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
   if (!step.condition || replay.began(path, kNoItem)) return true;
+  SP_CHECK(nothing_lost("`if`", step.condition->program.references()));
   const auto value = expr::evaluate(step.condition->program, contexts.names(), kCarryOnly);
   const Label label = value ? value->label() : label_of_names(step.condition->program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`if`"));
@@ -204,6 +236,7 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
 }
 
 StepResult<Value> Execution::Impl::over_what(const recipe::Foreach& foreach) const {
+  SP_CHECK(nothing_lost("`foreach`", foreach.over.program.references()));
   auto source = expr::evaluate(foreach.over.program, contexts.names(), kCarryOnly);
   const Label label = source ? source->label() : label_of_names(foreach.over.program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`foreach`"));
@@ -233,7 +266,7 @@ void Execution::Impl::begin_loop(const recipe::Foreach& foreach, const std::stri
 void Execution::Impl::recall_results(const std::string& path) {
   for (std::int64_t item = 0; item < kKeptResults && current->loop->has_taken(item); ++item) {
     const auto past = replay.final_of(path, item);
-    if (past && *past) current->loop->remember(item, **past);
+    if (past && *past) current->loop->remember(item, recalled(*current->step, {path, item, 1}, **past));
   }
 }
 
@@ -249,7 +282,7 @@ void Execution::Impl::stop_here(const recipe::Stop& stop, const std::string& pat
 
 // A step has ended: on to the next one, or to the job's end.
 void Execution::Impl::conclude(const recipe::Step& step, const std::string& path, const Outcome& outcome) {
-  contexts.set_step(step.id, outcome);
+  contexts.set_step(step.id, outcome, mask_of(step, {path, kNoItem, 1}));
   current.reset();
   const bool carries_on = outcome.status == StepStatus::failed && step.failure() == recipe::OnFailure::go_on;
   if (outcome.status == StepStatus::succeeded || outcome.status == StepStatus::skipped || carries_on) {

@@ -3,6 +3,7 @@
 #include "agent/connectors/connector.h"
 #include "agent/journal/records.h"
 #include "agent/policy/secret_rule.h"
+#include "agent/runner/job_memory.h"
 #include "agent/runner/report.h"
 #include "shared/base/clock.h"
 #include "shared/base/secret.h"
@@ -30,7 +31,7 @@ struct AgentFacts {
 // Gives the local secret that `secrets.<name>` of a step stands for, if the local policy lets the step have it.
 using SecretSource = std::function<connectors::StepResult<Secret>(const policy::SecretUse&)>;
 
-// What the state machine asks while it decides; both answer at once.
+// What the state machine asks while it decides; all answer at once.
 struct ExecutionPorts {
   // connectors::Action::keeps_ledger of the named action; false when there is no such action.
   std::function<bool(std::string_view uses, std::string_view connection, const Value& arguments)> keeps_ledger;
@@ -38,6 +39,7 @@ struct ExecutionPorts {
   // Asked right before a RunStep or PullItem is handed out: true when a worker is kept for it. False: next() is to be
   // called again when one is free. Empty: there is always one.
   std::function<bool()> worker;
+  std::shared_ptr<JobMemory> memory;  // of this job; empty: a new one
 };
 
 // Whether a new effect may begin: no while the lease has ended, the agent drains or the outbox is full.
@@ -53,6 +55,7 @@ struct RunStep {
   std::string idempotency_key;
   bool repeated = false;                    // an earlier run with this key was broken off, and may have come some way
   std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts; a worker is kept for it
+  bool in_memory = false;                   // the bodies that it makes are to be on no disk
   SteadyTime latest;                        // a little after the job's own limit, which interrupts it
 };
 // Give item `index` of a body; nothing behind its last one.
@@ -89,8 +92,9 @@ struct Turn {
 //
 // A step whose records are complete is never run again. An intent without a done record is in doubt: run again with the
 // same idempotency key when the catalogue says that is safe or that the target keeps a ledger; otherwise `on_in_doubt`
-// decides, and never a silent repeat. The idempotency key of a step run depends on the job, the path and the item only:
-// it is the same for every attempt, every lease and every agent.
+// decides, and never a silent repeat. What was masked is in no journal: after a crash a step that only reads is run
+// again for it, and whoever names that of another one fails with class output_lost. The idempotency key of a step run
+// depends on the job, the path and the item only: it is the same for every attempt, every lease and every agent.
 class Execution {
  public:
   // Without leave to act no new effect begins; results are taken all the same.

@@ -34,7 +34,8 @@ struct OpenRun {
   bool ledger = true;                        // every run so far whose end nobody knows kept one
   std::optional<StepError> told_doubt = {};  // by its action, and no run since has settled it
   std::uint32_t doubts = 0;                  // how often its action told one
-  Label label = Label::none;                 // of its arguments
+  Label label = Label::none;                 // of what it makes: that of its arguments
+  Label telling = Label::none;               // of its failures: that of its arguments, its mask included
 };
 
 // How the items of a body are read: one at a time. Reading has no effect, so that nothing of this is in the journal.
@@ -81,6 +82,9 @@ struct Execution::Impl {
   Turn next(Now now);
   bool advance();
   bool begin_next();
+  Outcome recalled(const recipe::Step& step, const journal::StepRun& run, Outcome outcome) const;
+  bool is_read_again(const recipe::Step& step, const Outcome& outcome) const;
+  StepResult<void> nothing_lost(std::string_view where, std::span<const expr::Reference> references) const;
   bool adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome);
   void begin(const recipe::Step& step, const std::string& path);
   void break_off(const recipe::Step& step, const std::string& path);
@@ -108,6 +112,7 @@ struct Execution::Impl {
   bool open_item(std::int64_t index);
   void read_item(std::int64_t index);
   bool close_loop();
+  Outcome loop_outcome(const Value& output) const;
   bool say_what_is_open();
   bool wind_down();
   Outcome cut_short(const OpenRun& run) const;
@@ -153,6 +158,7 @@ struct Execution::Impl {
   journal::Job job;
   ExecutionPorts ports;
   Replay replay;
+  std::shared_ptr<JobMemory> memory;
   Contexts contexts;
   Now now;
   SteadyTime deadline;  // of the phase
@@ -171,6 +177,12 @@ struct Execution::Impl {
 
 StepError invalid_at(std::string_view where, const std::string& what);
 StepError doubt();
-inline Label mask_of(const recipe::Step& step) { return step.mask ? Label::masked : Label::none; }
+// Of what a step with a mask says when it fails: it may quote what is masked.
+inline Label telling_mask(const recipe::Step& step) { return step.mask.nothing() ? Label::none : Label::masked; }
+// Of the output that the record of this run holds.
+inline recipe::Mask mask_of(const recipe::Step& step, const journal::StepRun& run) {
+  const bool whole_loop = step.foreach && run.item == journal::kNoItem;
+  return recipe::output_mask(step, whole_loop ? recipe::OutputOf::loop : recipe::OutputOf::run);
+}
 
 }  // namespace sallyport::runner

@@ -50,7 +50,9 @@ void Execution::Impl::launch(OpenRun& run) {
     if (run.doubtful && !is_harmless(action) && !decide_doubt(run)) return;
     return settle(run, Outcome::failure(std::move(arguments).error()));
   }
-  run.label = deep_label(*arguments) | mask_of(*current->step);
+  run.label = deep_label(*arguments);
+  run.telling = run.label | telling_mask(*current->step);
+  *arguments = current->step->mask.below("input").labelled(*arguments);
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
   run.repeated |= run.doubtful;
   if (current->step->uses == kWait) return start_wait(run, *arguments);
@@ -79,15 +81,16 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
   if (action == nullptr) return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
   expr::Activation names = contexts.names();
   if (run.id.item != kNoItem) names.bind("item", run.item);
+  for (const auto& use : step.with.uses()) SP_CHECK(nothing_lost("`with`", std::span(&use.reference, 1)));
   SP_CHECK(bind_secrets(step, names));
   const auto given = step.with.evaluate(names, {.secrets = expr::SecretUse::carry_only});
   if (!given) {
     const auto& [path, problem] = given.error();
     const std::string where = path.empty() ? "`with`" : "`with." + path + "`";
-    return std::unexpected(tellable(invalid_at(where, expr::to_string(problem)), problem.label | mask_of(step)));
+    return std::unexpected(tellable(invalid_at(where, expr::to_string(problem)), problem.label | telling_mask(step)));
   }
   auto bound = recipe::bind_arguments(*action, step.with, *given);
-  if (!bound) return std::unexpected(tellable(invalid_at("`with`", bound.error().front().message), mask_of(step)));
+  if (!bound) return std::unexpected(tellable(invalid_at("`with`", bound.error().front().message), telling_mask(step)));
   return *std::move(bound);
 }
 
@@ -129,9 +132,10 @@ void Execution::Impl::start_wait(OpenRun& run, const Value& arguments) {
 }
 
 void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
-  report_started(run, shown(arguments.with_label(run.label)));
-  const Value text = redacted(arguments.with_label(run.label));
-  const std::string line = text.is(Value::Kind::map) ? text.find("text")->as_string() : text.as_string();
+  const Value told = redacted(arguments.with_label(run.label));
+  report_started(run, shown(told));
+  const Value* text = told.find("text");
+  const std::string line = text != nullptr ? text->as_string() : told.as_string();
   report_log(run.id, arguments.find("level")->as_string(), line);
   end_run(run.id.item, Outcome::success(Value()));
 }
@@ -142,7 +146,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
   intent.ledger = run.ledger;
   run.repeats = run.ledger || is_harmless(&info);
   record_intent(std::move(intent));
-  report_started(run, shown(arguments.with_label(mask_of(*current->step))));
+  report_started(run, shown(arguments));
   if (!std::exchange(run.announced, false) && run.doubtful) {
     report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
   }
@@ -154,6 +158,8 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
                  .idempotency_key = idempotency_key(job.id, run.id),
                  .repeated = run.repeated,
                  .time_limit = current->step->time_limit(),
+                 .in_memory = !recipe->keeps_payload() || has(run.label, Label::masked) ||
+                              !mask_of(*current->step, run.id).nothing(),
                  .latest = stop_first()};
   run.stage = Stage::running;
   run.interrupted = false;

@@ -97,7 +97,7 @@ bool Execution::Impl::open_item(std::int64_t item) {
   }
   if (*past) {
     loop.take();
-    loop.complete(item, **past);
+    loop.complete(item, recalled(*current->step, {current->path, item, 1}, **past));
     return true;
   }
   if (!loop.is_body()) {
@@ -131,6 +131,15 @@ bool Execution::Impl::say_what_is_open() {
   return false;
 }
 
+// Without results when some are gone: nobody is to take what is left of them for all there was.
+Outcome Execution::Impl::loop_outcome(const Value& output) const {
+  const auto mask = recipe::output_mask(*current->step, recipe::OutputOf::loop);
+  if (!current->loop->results_lost()) return Outcome::success(mask.labelled(output));
+  Outcome outcome = Outcome::success(recipe::Mask{.everything = true, .paths = {}}.under("results").without(output));
+  outcome.parts_lost = true;
+  return outcome;
+}
+
 // The whole foreach ends when all items have, or when one has failed and no other is under way.
 bool Execution::Impl::close_loop() {
   auto& loop = *current->loop;
@@ -144,8 +153,8 @@ bool Execution::Impl::close_loop() {
     const bool doubtful = error->error_class() == "in_doubt";
     turn.forget.push_back({current->path, kNoItem, 1});
     outcome = {doubtful ? StepStatus::in_doubt : StepStatus::failed, Value(), error};
-  } else if (auto output = settled(loop.output()); output) {
-    outcome = Outcome::success(*std::move(output));
+  } else if (const auto output = settled(loop.output(), loop.results_label()); output) {
+    outcome = loop_outcome(*output);
   } else {
     const Value all = loop.output();
     turn.forget.push_back({current->path, kNoItem, 1});

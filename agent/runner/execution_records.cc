@@ -76,7 +76,10 @@ void Execution::Impl::record_intent(journal::Intent intent) {
 
 void Execution::Impl::record_done(const journal::StepRun& run, const Outcome& outcome,
                                   std::optional<WallTime> retry_at) {
-  turn.changes.push_back(journal::AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(outcome)}});
+  const auto kept = recipe->keeps_payload() ? without_masked(outcome, mask_of(*current->step, run)) : bare(outcome);
+  const bool is_less = kept.output_lost || kept.parts_lost || !recipe->keeps_payload();
+  if (is_less && !retry_at && run.item < kKeptResults) memory->keep(run, outcome);
+  turn.changes.push_back(journal::AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(kept)}});
 }
 
 void Execution::Impl::report_started(OpenRun& run, const std::string& input_json) {

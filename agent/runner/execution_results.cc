@@ -32,12 +32,13 @@ void Execution::Impl::take(Result result) {
   if (it == current->runs.end() || it->second.id != result.run || it->second.stage != Stage::running) return;
   OpenRun& run = it->second;
   if (result.result) {
-    auto output = settled(result.result->value);
-    settle(run, output ? Outcome::success(output->with_label(run.label))
-                       : Outcome::failure(tellable(std::move(output).error(), run.label)));
+    const auto& given = result.result->value;
+    auto output = settled(given, deep_label(given) | run.label);
+    settle(run, output ? Outcome::success(mask_of(*current->step, run.id).labelled(*output))
+                       : Outcome::failure(tellable(std::move(output).error(), run.telling)));
     return;
   }
-  StepError error = tellable(std::move(result.result).error(), run.label);
+  StepError error = tellable(std::move(result.result).error(), run.telling);
   if (const auto& told = run.told_doubt; told && is_unreached(error)) {
     error.classes.insert(error.classes.begin(), "in_doubt");
     error.message = told->message;
@@ -54,7 +55,7 @@ void Execution::Impl::take(Result result) {
   }
   run.told_doubt.reset();
   Outcome failed = Outcome::failure(error);
-  failed.output = failed.output.with_label(run.label);
+  failed.output = mask_of(*current->step, run.id).labelled(failed.output.with_label(run.label));
   settle(run, failed);
 }
 
@@ -97,7 +98,7 @@ void Execution::Impl::take(Pulled pulled) {
   if (!pulled.item) {
     const bool broken_off = pulled.item.error().error_class() == "cancelled" && current->reading.interrupted;
     if (broken_off) return;
-    const Label label = loop.label() | mask_of(*current->step);
+    const Label label = loop.label() | telling_mask(*current->step);
     auto error = tellable(std::move(pulled.item).error(), label);
     error.message.insert(0, "reading item " + std::to_string(pulled.index) + ": ");
     if (!read_later(error)) loop.fail(std::move(error));

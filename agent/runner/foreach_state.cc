@@ -90,6 +90,7 @@ bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
 void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
   if (index >= kKeptResults) return;
   if (std::cmp_less_equal(results_.size(), index)) results_.resize(static_cast<std::size_t>(index) + 1);
+  results_lost_ |= outcome.output_lost || outcome.parts_lost;
   results_[static_cast<std::size_t>(index)] = outcome.status == StepStatus::succeeded ? outcome.output : Value();
 }
 
@@ -108,6 +109,12 @@ journal::Progress ForeachState::progress_at(const std::string& path) const {
     --counter;
   }
   return progress;
+}
+
+Label ForeachState::results_label() const {
+  Label label = Label::none;
+  for (const auto& result : results_) label = label | result.label();
+  return label;
 }
 
 Value ForeachState::output() const {

@@ -41,6 +41,9 @@ class ForeachState {
   bool all_complete() const { return size_ && complete_below_ == *size_; }
   const std::optional<connectors::StepError>& first_error() const { return first_error_; }  // when it fails the step
   void fail(connectors::StepError error);  // the first counts, but a doubt more than what is certain
+  // What the items gave has no label in it; this is the label of all of it.
+  Label results_label() const;
+  bool results_lost() const { return results_lost_; }  // some were in memory only, and are not there any more
   // {count, failed, results}: the outputs of the first kKeptResults items, null for a failed or skipped one.
   Value output() const;
   std::int64_t concurrency() const { return spec_->concurrency; }
@@ -61,6 +64,7 @@ class ForeachState {
   std::map<std::int64_t, journal::StepStatus> ahead_;  // complete, with an incomplete one before it
   std::int64_t succeeded_ = 0, failed_ = 0, skipped_ = 0;
   ValueList results_;
+  bool results_lost_ = false;
   std::optional<connectors::StepError> first_error_;
 };
 

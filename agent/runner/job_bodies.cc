@@ -28,6 +28,49 @@ class SpoolBytes final : public connectors::ByteReader {
   std::unique_ptr<journal::SpoolReader> reader_;
 };
 
+class MemoryBytes final : public connectors::ByteReader {
+ public:
+  explicit MemoryBytes(std::shared_ptr<const journal::MemorySpool::Chunks> chunks) : chunks_(std::move(chunks)) {}
+
+  StepResult<std::size_t> read(std::span<std::byte> into) override {
+    while (chunk_ < chunks_->size() && given_ == (*chunks_)[chunk_].size()) ++chunk_, given_ = 0;
+    if (chunk_ == chunks_->size()) return std::size_t{0};
+    const auto rest = as_bytes((*chunks_)[chunk_].reveal()).subspan(given_);
+    const auto count = std::min(rest.size(), into.size());
+    std::copy_n(rest.begin(), count, into.begin());
+    given_ += count;
+    return count;
+  }
+
+ private:
+  std::shared_ptr<const journal::MemorySpool::Chunks> chunks_;
+  std::size_t chunk_ = 0, given_ = 0;
+};
+
+Handle spooled(ValueMap attributes, std::string name, std::uint64_t size, const std::string& media_type) {
+  attributes.insert_or_assign("name", Value(std::move(name)));
+  attributes.insert_or_assign("size", Value(static_cast<std::int64_t>(size)));
+  attributes.insert_or_assign("media_type", Value(media_type));
+  return Handle{std::string(kSpool), std::move(attributes)};
+}
+
+class MemoryBody final : public connectors::BodyWriter {
+ public:
+  MemoryBody(journal::MemorySpool& spool, const JobId& job, std::string media_type)
+      : writer_(spool, job), media_type_(std::move(media_type)) {}
+
+  StepResult<void> write(std::span<const std::byte> bytes) override {
+    return connectors::to_step(writer_.write(bytes));
+  }
+  StepResult<Handle> commit(ValueMap attributes) override {
+    return spooled(std::move(attributes), writer_.commit(), writer_.size(), media_type_);
+  }
+
+ private:
+  journal::MemorySpool::Writer writer_;
+  std::string media_type_;
+};
+
 class SpoolBody final : public connectors::BodyWriter {
  public:
   SpoolBody(std::unique_ptr<journal::SpoolWriter> writer, std::string media_type)
@@ -39,10 +82,7 @@ class SpoolBody final : public connectors::BodyWriter {
 
   StepResult<Handle> commit(ValueMap attributes) override {
     SP_TRY(std::string name, connectors::to_step(writer_->commit()));
-    attributes.insert_or_assign("name", Value(std::move(name)));
-    attributes.insert_or_assign("size", Value(static_cast<std::int64_t>(writer_->size())));
-    attributes.insert_or_assign("media_type", Value(media_type_));
-    return Handle{std::string(kSpool), std::move(attributes)};
+    return spooled(std::move(attributes), std::move(name), writer_->size(), media_type_);
   }
 
  private:
@@ -84,7 +124,11 @@ StepResult<std::unique_ptr<connectors::ByteReader>> JobBodies::open_bytes(const 
   const auto name = handle.attributes.find(Value("name"));
   if (name == handle.attributes.end() || !name->second.is(Value::Kind::string))
     return step_fail("invalid", "a spooled body without a name");
-  SP_TRY(auto reader, connectors::to_step(spool_.read(job_, name->second.as_string())));
+  if (journal::MemorySpool::names(name->second.as_string())) {
+    SP_TRY(auto chunks, connectors::to_step(spools_.memory.read(job_, name->second.as_string())));
+    return std::make_unique<MemoryBytes>(std::move(chunks));
+  }
+  SP_TRY(auto reader, connectors::to_step(spools_.disk.read(job_, name->second.as_string())));
   return std::make_unique<SpoolBytes>(std::move(reader));
 }
 
@@ -96,8 +140,19 @@ StepResult<std::unique_ptr<connectors::RowReader>> JobBodies::open_rows(const Ha
 }
 
 StepResult<std::unique_ptr<connectors::BodyWriter>> JobBodies::new_spool(std::string media_type) {
-  SP_TRY(auto writer, connectors::to_step(spool_.create(job_)));
+  return new_body(std::move(media_type), Kept::on_disk);
+}
+
+StepResult<std::unique_ptr<connectors::BodyWriter>> JobBodies::new_body(std::string media_type, Kept kept) {
+  if (kept == Kept::in_memory) return std::make_unique<MemoryBody>(spools_.memory, job_, std::move(media_type));
+  SP_TRY(auto writer, connectors::to_step(spools_.disk.create(job_)));
   return std::make_unique<SpoolBody>(std::move(writer), std::move(media_type));
+}
+
+Result<void> JobBodies::remove(const std::string& name) {
+  if (!journal::MemorySpool::names(name)) return spools_.disk.remove(job_, name);
+  spools_.memory.remove(job_, name);
+  return {};
 }
 
 StepResult<std::unique_ptr<connectors::ByteReader>> RunBodies::open_bytes(const Handle& handle) {
@@ -109,7 +164,7 @@ StepResult<std::unique_ptr<connectors::RowReader>> RunBodies::open_rows(const Ha
 }
 
 StepResult<std::unique_ptr<connectors::BodyWriter>> RunBodies::new_spool(std::string media_type) {
-  SP_TRY(auto body, job_->new_spool(std::move(media_type)));
+  SP_TRY(auto body, job_->new_body(std::move(media_type), kept_));
   return std::make_unique<NotedBody>(std::move(body), made_);
 }
 

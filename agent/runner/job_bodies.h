@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/connectors/bodies.h"
+#include "agent/journal/memory_spool.h"
 #include "agent/journal/spool.h"
 #include "shared/base/clock.h"
 #include "shared/base/ids.h"
@@ -13,30 +14,38 @@
 
 namespace sallyport::runner {
 
+struct Spools {
+  journal::Spool& disk;
+  journal::MemorySpool& memory;
+};
+enum class Kept { on_disk, in_memory };
+
 // The bodies one job may use: the openers of the composition root by kind, and the job's own spool. A handle says what
 // it wants to be, but only the opener decides what it gets: handles also come back from the relay. Thread-safe as far
 // as the openers are.
 class JobBodies final : public connectors::Bodies {
  public:
-  JobBodies(JobId job, journal::Spool& spool, const std::vector<connectors::HandleOpener*>& openers)
-      : job_(std::move(job)), spool_(spool), openers_(openers) {}
+  JobBodies(JobId job, Spools spools, const std::vector<connectors::HandleOpener*>& openers)
+      : job_(std::move(job)), spools_(spools), openers_(openers) {}
 
   connectors::StepResult<std::unique_ptr<connectors::ByteReader>> open_bytes(const Handle& handle) override;
   connectors::StepResult<std::unique_ptr<connectors::RowReader>> open_rows(const Handle& handle) override;
   connectors::StepResult<std::unique_ptr<connectors::BodyWriter>> new_spool(std::string media_type) override;
+  connectors::StepResult<std::unique_ptr<connectors::BodyWriter>> new_body(std::string media_type, Kept kept);
+  Result<void> remove(const std::string& name);  // nothing there is fine
 
  private:
   connectors::StepResult<connectors::HandleOpener*> opener_of(const Handle& handle) const;
 
   JobId job_;
-  journal::Spool& spool_;
+  Spools spools_;
   const std::vector<connectors::HandleOpener*>& openers_;
 };
 
 // The same for one run of a step, and remembers what it made. For one thread at a time.
 class RunBodies final : public connectors::Bodies {
  public:
-  explicit RunBodies(std::shared_ptr<JobBodies> job) : job_(std::move(job)) {}
+  RunBodies(std::shared_ptr<JobBodies> job, Kept kept) : job_(std::move(job)), kept_(kept) {}
 
   connectors::StepResult<std::unique_ptr<connectors::ByteReader>> open_bytes(const Handle& handle) override;
   connectors::StepResult<std::unique_ptr<connectors::RowReader>> open_rows(const Handle& handle) override;
@@ -45,6 +54,7 @@ class RunBodies final : public connectors::Bodies {
 
  private:
   std::shared_ptr<JobBodies> job_;
+  Kept kept_;
   std::vector<std::string> made_;
 };
 

@@ -110,9 +110,13 @@ struct JobTask::Running {
 asio::awaitable<void> JobTask::run_step(std::shared_ptr<JobTask> self, RunStep step, std::stop_token stop) {
   const Running running(*self);
   const BootTime lease_end = is_local() ? BootTime::max() : lease_end_;
-  RunBodies bodies(bodies_);
+  RunBodies bodies(bodies_, step.in_memory ? Kept::in_memory : Kept::on_disk);
   auto outcome = co_await run_blocking(core_.pool, Work{core_, id_, bodies, step, std::move(stop), lease_end});
   if (!bodies.made().empty()) std::ranges::copy(bodies.made(), std::back_inserter(made_[step.path]));
+  if (outcome && !*outcome) {
+    auto& message = outcome->error().message;
+    if (auto redacted = core_.redactor.redact(message)) message = *std::move(redacted);
+  }
   if (outcome) {
     if (core_.health.note(step.connection, *outcome, core_.parts.clock.wall())) core_.to_send.set();
     execution_->on_step_result(step.run, *std::move(outcome));
@@ -152,7 +156,7 @@ asio::awaitable<void> JobTask::forget(std::vector<journal::StepRun> runs) {
   for (const auto& run : runs) std::ranges::move(take_made_by(run), std::back_inserter(names));
   if (names.empty()) co_return;
   const auto removed = co_await run_blocking(core_.pool, [this, &names]() -> Result<void> {
-    for (const auto& name : names) SP_CHECK(core_.parts.spool.remove(id_, name));
+    for (const auto& name : names) SP_CHECK(bodies_->remove(name));
     return {};
   });
   if (!removed) core_.parts.log.warn("spool.left_over", {{"job", id_.value}, {"why", removed.error().message}});

@@ -4,6 +4,9 @@
 #include "shared/async/blocking.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
+#include "shared/recipe/catalogue.h"
+
+#include <algorithm>
 
 #include <utility>
 
@@ -12,12 +15,13 @@ namespace {
 constexpr auto kAwakeCheck = std::chrono::seconds(1);
 }  // namespace
 
-JobTask::JobTask(EngineCore& core, JobId id, std::uint64_t epoch)
+JobTask::JobTask(EngineCore& core, JobId id, std::uint64_t epoch, std::shared_ptr<JobMemory> memory)
     : core_(core),
       id_(std::move(id)),
       epoch_(epoch),
       changed_(core.executor),
-      bodies_(std::make_shared<JobBodies>(id_, core.parts.spool, core_.parts.openers)) {}
+      memory_(std::move(memory)),
+      bodies_(std::make_shared<JobBodies>(id_, Spools{core_.parts.spool, core_.memory}, core_.parts.openers)) {}
 
 void JobTask::cancel(std::string reason) {
   if (!cancel_) cancel_ = std::move(reason);
@@ -92,6 +96,7 @@ asio::awaitable<Result<void>> JobTask::load() {
   epoch_ = stored.job.epoch;
   SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json));
   stored.job.recipe_json.clear();
+  if (memory_->trigger_json()) stored.job.trigger_json = *memory_->trigger_json();
   job_ = stored.job;
   stored_ = std::move(stored);
   co_return Result<void>();
@@ -101,7 +106,11 @@ asio::awaitable<Result<void>> JobTask::load() {
 asio::awaitable<bool> JobTask::load_patiently() {
   for (;;) {
     const auto loaded = co_await load();
-    if (loaded) co_return true;
+    if (loaded && (recipe_->keeps_payload() || memory_->trigger_json())) co_return true;
+    if (loaded) {
+      co_await end_without_payload();
+      co_return false;
+    }
     const auto& why = loaded.error();
     core_.parts.log.error("job.unreadable", {{"job", id_.value}, {"why", why.message}});
     gone_ = why.code == Errc::not_found;
@@ -109,6 +118,29 @@ asio::awaitable<bool> JobTask::load_patiently() {
     if (gone_ || why.code == Errc::invalid || fenced_ || core_.draining) co_return false;
     co_await sleep_for(core_.options.disk_retry);
   }
+}
+
+// What began and has no end may have happened: nobody can find out any more.
+bool JobTask::effect_in_doubt() const {
+  return std::ranges::any_of(stored_.intents, [&](const journal::Intent& intent) {
+    const auto dot = intent.run.path.rfind('.');
+    const auto* step = recipe_->find_step(std::string_view(intent.run.path).substr(dot + 1));  // npos + 1 is 0
+    const auto* action = step == nullptr ? nullptr : recipe::find_action(step->uses);
+    const bool is_loop = step != nullptr && step->foreach && intent.run.item == journal::kNoItem;
+    const bool harmless = is_loop || (action != nullptr && action->repeat == recipe::Repeat::safe);
+    return !harmless && std::ranges::none_of(stored_.done, [&](const auto& done) { return done.run == intent.run; });
+  });
+}
+
+asio::awaitable<void> JobTask::end_without_payload() {
+  const bool doubt = effect_in_doubt();
+  co_await end_at_once(
+      doubt ? JobStatus::in_doubt : JobStatus::failed, "zero_retention",
+      std::string("its recipe keeps nothing (`payload: none`): what it worked with was only in memory, "
+                  "and the agent that had it was stopped or lost; ") +
+          (doubt ? "a step had begun, and nobody can know whether its effect happened: look at the "
+                   "target"
+                 : "start it again"));
 }
 
 void JobTask::prepare() {
@@ -122,8 +154,16 @@ ExecutionPorts JobTask::ports() {
     const auto* action = core_.find_action(uses);
     return action != nullptr && action->keeps_ledger(connection, arguments);
   };
-  ports.secret = core_.parts.secret;
+  if (core_.parts.secret) {
+    ports.secret = [this](const policy::SecretUse& use) -> connectors::StepResult<Secret> {
+      SP_TRY(Secret secret, core_.parts.secret(use));
+      const auto known = core_.redactor.add(id_.value, secret);
+      if (!known) return connectors::step_fail("too_large", known.error().message);
+      return secret;
+    };
+  }
   ports.worker = [this] { return take_worker(); };
+  ports.memory = memory_;
   return ports;
 }
 
@@ -233,8 +273,10 @@ asio::awaitable<void> JobTask::work() {
 asio::awaitable<bool> JobTask::keep(const Turn& turn) {
   journal::Batch batch = turn.changes;
   for (const auto& body : turn.reports) {
-    if (const auto* event = std::get_if<report::AgentEvent>(&body)) core_.log_event(id_, *event);
-    batch.emplace_back(core_.report_of(id_, body));
+    const auto told = recipe_->keeps_payload() ? std::optional(body) : report::without_payload(body);
+    if (!told) continue;
+    if (const auto* event = std::get_if<report::AgentEvent>(&*told)) core_.log_event(id_, *event);
+    batch.emplace_back(core_.report_of(id_, *told));
   }
   if (batch.empty()) co_return true;
   co_return co_await write(std::move(batch));
@@ -279,6 +321,8 @@ asio::awaitable<void> JobTask::abandon() {
 
 asio::awaitable<void> JobTask::clean_up() {
   readers_.clear();
+  core_.memory.remove_job(id_);
+  core_.redactor.forget(id_.value);
   const auto removed = co_await run_blocking(core_.pool, [this] { return core_.parts.spool.remove_job(id_); });
   if (!removed) core_.parts.log.warn("spool.left_over", {{"job", id_.value}, {"why", removed.error().message}});
 }

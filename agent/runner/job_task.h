@@ -15,7 +15,8 @@ namespace sallyport::runner {
 // the pool and waiting. It is in the journal already when it is made. Lives on the engine's executor.
 class JobTask : public std::enable_shared_from_this<JobTask> {
  public:
-  JobTask(EngineCore& core, JobId id, std::uint64_t epoch);
+  // `memory`: also what a task before this one kept there.
+  JobTask(EngineCore& core, JobId id, std::uint64_t epoch, std::shared_ptr<JobMemory> memory);
 
   // From the journal to the job's end, to its being abandoned, or to a point where the engine drains. It may also end
   // before, without settled(), or by an exception: then a new task takes the job up from the journal again.
@@ -38,6 +39,7 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
 
   const JobId& id() const { return id_; }
   std::uint64_t epoch() const { return epoch_; }
+  const std::shared_ptr<JobMemory>& memory() const { return memory_; }
   bool is_local() const { return epoch_ == 0; }
   bool is_fenced() const { return fenced_; }
   bool settled() const { return over_ || gone_; }
@@ -45,6 +47,8 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
  private:
   asio::awaitable<Result<void>> load();
   asio::awaitable<bool> load_patiently();
+  asio::awaitable<void> end_without_payload();
+  bool effect_in_doubt() const;
   void prepare();
   asio::awaitable<bool> wait_for_turn();
   asio::awaitable<bool> queue(recipe::Concurrency rule);
@@ -92,9 +96,13 @@ class JobTask : public std::enable_shared_from_this<JobTask> {
   std::optional<ConcurrencyGate::Key> gate_key_;
   bool has_slot_ = false;  // of core_.local_slots
   std::unique_ptr<Execution> execution_;
+  std::shared_ptr<JobMemory> memory_;
   std::shared_ptr<JobBodies> bodies_;
   std::map<std::string, std::shared_ptr<ItemReader>> readers_;
   std::map<std::string, std::vector<std::string>> made_;  // bodies in the spool, by the path of their step
 };
+
+// What a new job has in memory only; its record is without it from then on.
+std::shared_ptr<JobMemory> memory_of(const recipe::Recipe& recipe, journal::Job& job);
 
 }  // namespace sallyport::runner

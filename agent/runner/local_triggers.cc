@@ -18,9 +18,16 @@ connectors::TriggerSource* source_of(const EngineCore& core, std::string_view us
   return it == core.parts.triggers.end() ? nullptr : *it;
 }
 
+// A source's words quote what it looks at: names of files.
+std::string tellable(const WatchedRecipe& watched, std::string message) {
+  const bool may_be_told = watched.recipe->trigger.mask.nothing() && watched.recipe->keeps_payload();
+  if (may_be_told || message.empty()) return message;
+  return "its trigger has trouble; more is not told, because the recipe masks what starts it, or keeps none of it";
+}
+
 report::AgentEvent trouble_with(const WatchedRecipe& watched, const connectors::StepError& error) {
   const char* kind = error.error_class() == "policy" ? "policy.refused" : "trigger.failed";
-  return {kind, error.rule, "recipe " + watched.recipe->name + ": " + error.message};
+  return {kind, error.rule, "recipe " + watched.recipe->name + ": " + tellable(watched, error.message)};
 }
 
 }  // namespace
@@ -77,6 +84,7 @@ asio::awaitable<void> LocalTriggers::begin(journal::Assignment assignment) {
 
 asio::awaitable<void> LocalTriggers::tell_trouble(std::shared_ptr<const WatchedRecipe> watched,
                                                   connectors::TriggerSource::Concern concern, std::string message) {
+  message = tellable(*watched, std::move(message));
   core_.parts.log.warn(message.empty() ? "trigger.recovered" : "trigger.waits",
                        {{"recipe", watched->recipe->name}, {"why", message}});
   if (message.empty() || concern != connectors::TriggerSource::Concern::passed_over) co_return;

@@ -71,7 +71,7 @@ connectors::StepError error_from(const Value& map) {
 
 }  // namespace
 
-connectors::StepResult<Value> settled(const Value& output) {
+connectors::StepResult<Value> settled(const Value& output, Label label) {
   const std::string text = stored_json(output);
   if (text.size() > kMaxOutputBytes) {
     return connectors::step_fail("too_large", "the step ran, but what it gave is " + std::to_string(text.size()) +
@@ -81,7 +81,7 @@ connectors::StepResult<Value> settled(const Value& output) {
   }
   auto back = parse_stored_json(text);
   if (!back) return connectors::step_fail("internal", "the step gave a value that cannot be stored");
-  return back->with_label(deep_label(output));
+  return back->with_label(label);
 }
 
 connectors::StepError tellable(connectors::StepError error, Label label) {
@@ -92,10 +92,31 @@ connectors::StepError tellable(connectors::StepError error, Label label) {
   return error;
 }
 
+Outcome without_masked(Outcome outcome, const recipe::Mask& mask) {
+  if (has(outcome.output.label(), Label::masked)) {
+    outcome.output = Value();
+    outcome.output_lost = true;
+  } else if (const Value rest = mask.without(outcome.output); rest != outcome.output) {
+    outcome.output = rest;
+    outcome.parts_lost = true;
+  }
+  return outcome;
+}
+
+Outcome bare(const Outcome& outcome) {
+  Outcome made{.status = outcome.status, .output = {}, .error = outcome.error};
+  if (made.error) made.error->message.clear();
+  made.output_lost = outcome.output_lost || !outcome.output.is_null();
+  made.doubted = outcome.doubted;
+  return made;
+}
+
 std::string encode_outcome(const Outcome& outcome) {
   ValueMap map{{"output", outcome.output}};
   if (outcome.output.label() != Label::none) map.emplace("label", static_cast<std::int64_t>(outcome.output.label()));
   if (outcome.output_lost) map.emplace("lost", true);
+  if (outcome.parts_lost) map.emplace("parts_lost", true);
+  if (outcome.told) map.emplace("told", true);
   if (outcome.doubted) map.emplace("doubted", true);
   if (outcome.error) map.emplace("error", error_value(*outcome.error));
   return stored_json(Value(std::move(map)));
@@ -111,6 +132,8 @@ Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json) 
     outcome.output = outcome.output.with_label(static_cast<Label>(label->as_int() & 3));
   }
   outcome.output_lost = map->find("lost") != nullptr;
+  outcome.parts_lost = map->find("parts_lost") != nullptr;
+  outcome.told = map->find("told") != nullptr;
   outcome.doubted = map->find("doubted") != nullptr;
   if (const Value* error = map->find("error")) outcome.error = error_from(*error);
   const bool went_well = status == StepStatus::succeeded || status == StepStatus::skipped;
@@ -120,6 +143,7 @@ Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json) 
 
 std::string outcome_from_relay(std::string_view output_json) {
   Outcome outcome;
+  outcome.told = true;
   auto output = parse_stored_json(output_json.empty() ? "null" : output_json);
   outcome.output_lost = !output || output_json == kRedacted;
   if (!outcome.output_lost) outcome.output = *std::move(output);

@@ -3,6 +3,7 @@
 #include "agent/connectors/step_error.h"
 #include "agent/journal/records.h"
 #include "shared/base/value.h"
+#include "shared/recipe/mask.h"
 
 #include <optional>
 #include <string>
@@ -14,22 +15,25 @@ namespace sallyport::runner {
 // most wire::kMaxReport tells it, and a Dispatch after a failover brings it back (docs/recipes.md, Sizes).
 inline constexpr std::size_t kMaxOutputBytes = 256u << 10;
 
-// The value as it comes back from the journal, so that a resumed job sees what a running one sees. Class too_large over
-// kMaxOutputBytes, internal when it holds what JSON cannot.
-connectors::StepResult<Value> settled(const Value& output);
+// The value as it comes back from the journal, so that a resumed job sees what a running one sees, with this label as a
+// whole. Class too_large over kMaxOutputBytes, internal when it holds what JSON cannot.
+connectors::StepResult<Value> settled(const Value& output, Label label);
 
 // How a step, or one attempt of it, ended.
 struct Outcome {
   journal::StepStatus status = journal::StepStatus::succeeded;
-  Value output;  // labelled when it came from labelled arguments or a masked step; may be there of failed, too
+  Value output;  // labelled where it came from labelled arguments or is masked; may be there of failed, too
   std::optional<connectors::StepError> error;  // of failed, cancelled and in_doubt
-  bool output_lost = false;                    // an earlier holder only told that there was one
-  bool doubted = false;  // of failed and tried again: a run before it was broken off, and may have come some way
+  bool output_lost = false;  // there was one, but it was masked, or an earlier holder only told that there was one
+  bool parts_lost = false;   // the same of what the step's mask names; the rest is there
+  bool told = false;         // by the relay: what is masked is in it as "***"
+  bool doubted = false;      // of failed and tried again: a run before it was broken off, and may have come some way
 
   static Outcome success(Value output) { return {journal::StepStatus::succeeded, std::move(output), std::nullopt}; }
   static Outcome skipped() { return {journal::StepStatus::skipped, Value(), std::nullopt}; }
   static Outcome failure(connectors::StepError error) {
-    Value output = settled(std::exchange(error.output, Value())).value_or(Value());
+    Value output = settled(error.output, deep_label(error.output)).value_or(Value());
+    error.output = Value();
     return {journal::StepStatus::failed, std::move(output), std::move(error)};
   }
 };
@@ -38,6 +42,12 @@ struct Outcome {
 // arguments (a server's text, a path): of a step with secret or masked values only the classes and the local policy's
 // rule are kept, with words that belong to the class. What it said goes nowhere.
 connectors::StepError tellable(connectors::StepError error, Label label);
+
+// What the journal may hold of it: nothing that is masked. `mask`: of the output.
+Outcome without_masked(Outcome outcome, const recipe::Mask& mask);
+
+// What the journal may hold of it when nothing of its job is to be kept: status, classes, rule.
+Outcome bare(const Outcome& outcome);
 
 // The form in the journal (`Done::result_json`), and back; a broken one is Errc::invalid.
 std::string encode_outcome(const Outcome& outcome);

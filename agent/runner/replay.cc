@@ -25,6 +25,7 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
   Past past;
   const auto done = done_.find({path, item});
   const std::optional<WallTime> retry_at = done == done_.end() ? std::nullopt : done->second.retry_at;
+  if (done != done_.end() && !retry_at) past.attempt = done->second.run.attempt + 1;
   if (retry_at) {
     past.attempt = done->second.run.attempt + 1;
     past.wake_at = retry_at;

@@ -28,6 +28,7 @@ class Replay {
 
   // The end of a step run, if it has one.
   Result<std::optional<Outcome>> final_of(const std::string& path, std::int64_t item) const;
+  // Of a run that has ended: as if it is to be done again.
   Past past_of(const std::string& path, std::int64_t item) const;
   bool began(const std::string& path, std::int64_t item) const;
   bool began_below(const std::string& prefix) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "shared/base/ids.h"
+#include "shared/base/redactor.h"
 
 #include <cstdint>
 #include <optional>
@@ -53,5 +54,10 @@ struct AgentEvent {
 };
 
 using Body = std::variant<JobStarted, StepStarted, StepFinished, StepLog, JobFinished, AgentEvent>;
+
+// The same without the secrets that are in use, whatever form they have in it.
+Body redacted(Body body, const Redactor& redactor);
+// What is told of a job that keeps nothing: what ran and how it ended, in words of its own; nullopt: nothing.
+std::optional<Body> without_payload(Body body);
 
 }  // namespace sallyport::runner::report

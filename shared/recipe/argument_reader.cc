@@ -129,6 +129,17 @@ Argument read_with(const yaml::Node* with, const ActionInfo& action, Roots allow
   return made;
 }
 
+namespace {
+
+std::vector<MaskRoot> mask_roots(const TriggerInfo* trigger) {
+  std::vector<MaskRoot> roots{{"inputs"}};
+  if (trigger == nullptr) return {};
+  for (const auto& one : trigger->data) roots.push_back({one.name});
+  return roots;
+}
+
+}  // namespace
+
 Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   Trigger made;
   made.at = node.at;
@@ -138,6 +149,7 @@ Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   const auto* with = fields.mapping("with");
   reading.trigger = find_trigger(made.uses);
   if (const auto* dedupe = fields.text_node("dedupe")) made.dedupe = reading.text(*dedupe, kEventRoots);
+  made.mask = read_mask(fields, mask_roots(reading.trigger));
   fields.finish();
   if (made.uses.empty()) return made;
   const auto* info = reading.trigger;

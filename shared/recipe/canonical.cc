@@ -6,6 +6,13 @@
 namespace sallyport::recipe {
 namespace {
 
+Value mask_json(const Mask& mask) {
+  if (mask.everything) return Value(true);
+  ValueList paths;
+  for (const auto& path : mask.paths) paths.emplace_back(path_text(path));
+  return Value(std::move(paths));
+}
+
 // A JSON object under construction that leaves out what was not written.
 class Object {
  public:
@@ -32,6 +39,7 @@ class Object {
   Object& map(std::string_view name, Value value) {
     return value.as_map().empty() ? *this : put(name, std::move(value));
   }
+  Object& mask(const Mask& value) { return value.nothing() ? *this : put("mask", mask_json(value)); }
   Value take() { return Value(std::move(members_)); }
 
  private:
@@ -44,6 +52,7 @@ Value trigger_json(const Trigger& trigger) {
       .text("connection", trigger.connection)
       .map("with", trigger.with)
       .pattern("dedupe", trigger.dedupe)
+      .mask(trigger.mask)
       .take();
 }
 
@@ -53,6 +62,7 @@ Value inputs_json(const Recipe& recipe) {
     Object one;
     one.put("type", Value(kInputTypes.spell(input.type))).text("description", input.description);
     if (input.required) one.put("required", Value(true));
+    if (input.mask) one.put("mask", Value(true));
     if (input.fallback) one.put("default", *input.fallback);
     all.put(name, one.take());
   }
@@ -104,7 +114,7 @@ Value step_json(const Step& step) {
   if (step.condition) made.put("if", Value(step.condition->source()));
   if (step.foreach) made.put("foreach", foreach_json(*step.foreach));
   made.map("with", step.with.source());
-  if (step.mask) made.put("mask", Value(true));
+  made.mask(step.mask);
   if (step.retry) made.put("retry", retry_json(*step.retry));
   made.duration("timeout", step.timeout)
       .word("on_failure", kOnFailure, step.on_failure)

@@ -44,6 +44,8 @@ class RecipeReader {
     fields_.finish();
     made.inputs = std::move(reading_.inputs);
     made.vars = std::move(reading_.vars);
+    check_key(made, made.trigger.dedupe, "trigger", "dedupe");
+    if (made.concurrency) check_key(made, made.concurrency->key, "concurrency", "key");
     return made;
   }
 
@@ -55,7 +57,7 @@ class RecipeReader {
     if (const auto* inputs = fields_.mapping("inputs")) read_inputs(*inputs);
     if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
     made.trigger.uses = fields_.text("trigger", Need::required).value_or("");
-    if (const auto* retention = fields_.mapping("retention")) made.retention = read_retention(*retention);
+    made.trigger.mask = read_mask(fields_, {});
     if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
     made.priority = fields_.integer("priority", {0, kMaxPriority});
     if (const auto* steps = fields_.sequence("steps", Need::required)) {
@@ -114,6 +116,7 @@ class RecipeReader {
     FieldReader fields(node, reading_.report, "an input");
     made.type = kInputTypes.meaning(fields.choice("type", kInputTypes.all(), Need::required).value_or("any"));
     made.required = fields.boolean("required").value_or(false);
+    made.mask = fields.boolean("mask").value_or(false);
     made.description = fields.text("description").value_or("");
     if (const auto* fallback = fields.any("default")) {
       made.fallback = yaml::to_value(*fallback);
@@ -175,6 +178,25 @@ class RecipeReader {
     return std::nullopt;
   }
 
+  // The relay keeps keys in clear, and shows them.
+  void check_key(const Recipe& made, const std::optional<expr::Template>& key, std::string_view holder,
+                 std::string_view name) {
+    const auto mask = trigger_mask(made);
+    if (!key || mask.nothing() ||
+        !std::ranges::any_of(key->references(), [&](const expr::Reference& one) { return touches(mask, one.path); }))
+      return;
+    const auto* node = fields_.node().find(holder)->find(name);
+    reading_.report.add(node->at, "masked-key",
+                        fmt::format("`{}` uses what is masked, and is kept and shown in clear: let it depend on "
+                                    "something else",
+                                    name));
+  }
+
+  static bool touches(const Mask& mask, const std::vector<std::string>& path) {
+    if (path.front() == "inputs") return mask.touches(path);
+    return path.front() == "trigger" && mask.touches(std::span(path).subspan(1));
+  }
+
   Reading& reading_;
   FieldReader fields_;
 };
@@ -192,6 +214,8 @@ Value outline_of(const Value& root) {
   const auto* trigger = root.find("trigger");
   const auto* uses = trigger == nullptr ? nullptr : trigger->find("uses");
   if (uses != nullptr) outline.emplace(Value("trigger"), *uses);
+  const auto* mask = trigger == nullptr ? nullptr : trigger->find("mask");
+  if (mask != nullptr) outline.emplace(Value("mask"), *mask);
   const auto* steps = root.find("steps");
   if (steps == nullptr || !steps->is(Value::Kind::list)) return Value(std::move(outline));
   ValueList outlines;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace sallyport::recipe {
 namespace {
@@ -49,6 +50,19 @@ milliseconds Retry::delay(std::uint32_t attempts) const {
   return std::min(wait, most);
 }
 
+Mask trigger_mask(const Recipe& recipe) {
+  Mask mask = recipe.trigger.mask;
+  for (const auto& [name, input] : recipe.inputs) {
+    if (input.mask) mask.paths.push_back({"inputs", name});
+  }
+  return mask;
+}
+
+Mask output_mask(const Step& step, OutputOf what) {
+  const Mask mask = step.mask.below("output");
+  return what == OutputOf::loop && !mask.everything ? mask.under("results") : mask;
+}
+
 const Step* Recipe::find_step(std::string_view id) const {
   for (const auto* list : {&steps, &on_failure}) {
     const auto it = std::ranges::find(*list, id, &Step::id);
@@ -59,30 +73,42 @@ const Step* Recipe::find_step(std::string_view id) const {
 
 namespace {
 
-// steps.<id>.output.results and whatever holds it; `steps[...]` may be any step.
-bool names_results(const expr::Reference& reference, std::string_view id) {
-  const auto& path = reference.path;
-  const auto matches = [&](std::size_t at, std::string_view name) { return path.size() <= at || path[at] == name; };
-  return matches(0, "steps") && matches(1, id) && matches(2, "output") && matches(3, "results");
+// What an expression may name: members of `steps`, from the id on.
+using Place = std::span<const std::string_view>;
+
+// The place and whatever holds it; `steps[...]` may be any step.
+bool names(const expr::Reference& reference, Place place) {
+  if (reference.path.front() != "steps") return false;
+  const auto path = std::span(reference.path).subspan(1);
+  const auto common = std::min(path.size(), place.size());
+  return std::ranges::equal(path.first(common), place.first(common));
 }
 
-bool any_names_results(std::span<const expr::Reference> references, std::string_view id) {
-  return std::ranges::any_of(references, [&](const auto& one) { return names_results(one, id); });
+bool any_names(std::span<const expr::Reference> references, Place place) {
+  return std::ranges::any_of(references, [&](const auto& one) { return names(one, place); });
 }
 
-bool step_names_results(const Step& step, std::string_view id) {
+bool step_names(const Step& step, Place place) {
   const auto uses = step.with.uses();
-  return std::ranges::any_of(uses, [&](const auto& use) { return names_results(use.reference, id); }) ||
-         (step.condition && any_names_results(step.condition->program.references(), id)) ||
-         (step.foreach && any_names_results(step.foreach->over.program.references(), id)) ||
-         (step.stop && step.stop->message && any_names_results(step.stop->message->references(), id));
+  return std::ranges::any_of(uses, [&](const auto& use) { return names(use.reference, place); }) ||
+         (step.condition && any_names(step.condition->program.references(), place)) ||
+         (step.foreach && any_names(step.foreach->over.program.references(), place)) ||
+         (step.stop && step.stop->message && any_names(step.stop->message->references(), place));
+}
+
+bool any_step_names(const Recipe& recipe, Place place) {
+  const auto does = [&](const Step& step) { return step_names(step, place); };
+  return std::ranges::any_of(recipe.steps, does) || std::ranges::any_of(recipe.on_failure, does);
 }
 
 }  // namespace
 
 bool Recipe::may_name_results(std::string_view id) const {
-  const auto names = [&](const Step& step) { return step_names_results(step, id); };
-  return std::ranges::any_of(steps, names) || std::ranges::any_of(on_failure, names);
+  return any_step_names(*this, std::array{id, std::string_view("output"), std::string_view("results")});
+}
+
+bool Recipe::may_name_output(std::string_view id) const {
+  return any_step_names(*this, std::array{id, std::string_view("output")});
 }
 
 bool operator==(const Recipe& a, const Recipe& b) { return to_canonical(a) == to_canonical(b); }

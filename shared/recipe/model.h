@@ -2,6 +2,7 @@
 
 #include "shared/base/value.h"
 #include "shared/recipe/argument.h"
+#include "shared/recipe/mask.h"
 #include "shared/recipe/problem.h"
 
 #include <chrono>
@@ -42,6 +43,7 @@ struct Trigger {
   std::string connection;                // empty when it takes none
   Value with = Value(ValueMap{});        // as written; bind_arguments() gives it complete
   std::optional<expr::Template> dedupe;  // may use trigger, inputs, vars, recipe
+  Mask mask;                             // of its data
   yaml::Position at;
 };
 
@@ -49,6 +51,7 @@ enum class InputType { text, integer, number, boolean, list, map, any };
 struct Input {
   InputType type = InputType::text;
   bool required = false;
+  bool mask = false;
   std::optional<Value> fallback;  // `default`
   std::string description;
 };
@@ -113,7 +116,7 @@ struct Step {
   std::optional<Expression> condition;  // `if`
   std::optional<Foreach> foreach;
   Argument with;
-  bool mask = false;
+  Mask mask;  // its paths begin with `input` or `output`
   std::optional<Retry> retry;
   std::optional<milliseconds> timeout;  // of one attempt
   std::optional<OnFailure> on_failure;
@@ -141,11 +144,20 @@ struct Recipe {
   std::vector<Step> on_failure;  // run when the job fails; `error` holds {step, class, message}
 
   milliseconds time_limit() const { return timeout.value_or(kDefaultJobTimeout); }
+  // False (`payload: none`): what its jobs work with is on no disk.
+  bool keeps_payload() const { return retention.payload != milliseconds(0); }
   std::int64_t rank() const { return priority.value_or(kDefaultPriority); }
   const Step* find_step(std::string_view id) const;  // in steps and on_failure
   // True when an expression may name what the items of this step with `foreach` gave.
   bool may_name_results(std::string_view id) const;
+  bool may_name_output(std::string_view id) const;  // the same of what the step gave
 };
+
+// What is masked of the data that starts a job: by the trigger, and as `inputs` by their own declarations.
+Mask trigger_mask(const Recipe& recipe);
+// What is masked of a step's output; of the whole output of a `foreach`, whose `results` hold those of its items.
+enum class OutputOf { run, loop };
+Mask output_mask(const Step& step, OutputOf what);
 
 // The same recipe: equal canonical forms.
 bool operator==(const Recipe& a, const Recipe& b);

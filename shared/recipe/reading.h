@@ -96,6 +96,14 @@ struct ConnectionNeed {
 };
 void check_connection(yaml::FieldReader& fields, ConnectionNeed need, Reading& reading);
 
+// Which members a path of `mask` may begin with, each with its own members; without members it may have any.
+struct MaskRoot {
+  std::string_view name;
+  std::vector<std::string_view> members = {};
+};
+// The field `mask`: true, false, or a list of paths.
+Mask read_mask(yaml::FieldReader& fields, std::span<const MaskRoot> roots);
+
 Trigger read_trigger(const yaml::Node& node, Reading& reading);
 // The `with` of an action. `step` is where to point when it is missing altogether.
 Argument read_with(const yaml::Node* with, const ActionInfo& action, Roots allowed, Reading& reading,

@@ -6,6 +6,8 @@
 #include "shared/recipe/schema_parts.h"
 #include "shared/recipe/words.h"
 
+#include <fmt/format.h>
+
 namespace sallyport::recipe {
 namespace {
 
@@ -39,6 +41,15 @@ Value definitions() {
   });
 }
 
+Value mask_schema(std::string_view first) {
+  const auto path = fmt::format("^{}(\\.[A-Za-z0-9_-]{{1,{}}}){{0,{}}}$", first, kMaxMaskMember, kMaxMaskDepth - 1);
+  const auto paths = object({{"type", "array"},
+                             {"minItems", 1},
+                             {"maxItems", static_cast<std::int64_t>(kMaxMaskPaths)},
+                             {"items", text(path)}});
+  return object({{"anyOf", Value(ValueList{object({{"type", "boolean"}}), paths})}});
+}
+
 Value trigger_schema() {
   Properties trigger;
   ValueList names;
@@ -50,7 +61,8 @@ Value trigger_schema() {
   trigger.add("uses", object({{"enum", Value(std::move(names))}}), "what starts the recipe")
       .add("connection", ref("name"), "a connection of the agent")
       .add("with", object({{"type", "object"}}), "settings of the trigger, all literal")
-      .add("dedupe", ref("expression"), "key of the event: the same key again starts nothing");
+      .add("dedupe", ref("expression"), "key of the event: the same key again starts nothing")
+      .add("mask", mask_schema("[A-Za-z0-9_-]{1,64}"), "what of its data nobody is shown");
   return trigger.closed({"uses"}, Value(std::move(cases)));
 }
 
@@ -97,7 +109,7 @@ Value step_schema() {
       .add("connection", ref("name"), "a connection of the agent")
       .add("with", object({{"type", "object"}}), "arguments of the action")
       .add("foreach", foreach_schema(), "runs the action once for each item")
-      .add("mask", object({{"type", "boolean"}}), "input and output are neither shown nor stored")
+      .add("mask", mask_schema("(input|output)"), "what of input and output is neither shown nor stored")
       .add("retry", retry_schema(), "tries a failed step again")
       .add("timeout", ref("duration"), "of one attempt")
       .add("on_failure", all_words(kOnFailure.all()), "whether the job goes on")
@@ -110,6 +122,7 @@ Value input_schema() {
   input.add("type", all_words(kInputTypes.all()), "what may be given")
       .add("required", object({{"type", "boolean"}}), "a start without it is refused")
       .add("default", object({}), "used when it is not given")
+      .add("mask", object({{"type", "boolean"}}), "nobody is shown what was given")
       .add("description", object({{"type", "string"}}), "for people");
   return input.closed({"type"});
 }

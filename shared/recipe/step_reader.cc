@@ -1,3 +1,4 @@
+#include "shared/recipe/check.h"
 #include "shared/recipe/reading.h"
 #include "shared/recipe/words.h"
 
@@ -85,6 +86,15 @@ Stop read_stop(const Node& node, Roots allowed, Reading& reading) {
   return made;
 }
 
+std::vector<MaskRoot> mask_roots(const ActionInfo* action) {
+  MaskRoot input{"input"}, output{"output"};
+  if (action != nullptr) {
+    input.members = names_of(action->fields);
+    for (const auto& one : action->output) output.members.push_back(one.name);
+  }
+  return {std::move(input), std::move(output)};
+}
+
 class StepReader {
  public:
   StepReader(const Node& node, Roots allowed, Reading& reading)
@@ -119,7 +129,8 @@ class StepReader {
     made.connection = fields_.text("connection").value_or("");
     with_ = fields_.mapping("with");
     if (const auto* over = fields_.any("foreach")) made.foreach = read_foreach(*over, allowed_, reading_);
-    made.mask = fields_.boolean("mask").value_or(false);
+    const auto* uses = node_.find("uses");
+    made.mask = read_mask(fields_, mask_roots(uses != nullptr ? find_action(uses->text) : nullptr));
     if (const auto* retry = fields_.mapping("retry")) made.retry = read_retry(*retry, reading_);
     made.timeout = fields_.duration("timeout", kTimeouts);
     if (const auto word = fields_.choice("on_failure", kOnFailure.all())) made.on_failure = kOnFailure.meaning(*word);

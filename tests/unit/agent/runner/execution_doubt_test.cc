@@ -481,7 +481,7 @@ steps:
   SECTION("a masked output is missing, not replaced by asterisks") {
     earlier(R"("***")");
     CHECK(job.finished == JobStatus::failed);
-    CHECK(job.end().error_class == "invalid");
+    CHECK(job.end().error_class == "output_lost");
     CHECK(job.ran.empty());
   }
 }

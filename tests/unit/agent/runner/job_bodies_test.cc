@@ -74,9 +74,10 @@ struct Place {
   std::unique_ptr<journal::Spool> spool =
       journal::Spool::open(dir / "spool", journal::test::test_key(), {}, {.max_total = 1u << 20, .max_body = 100'000})
           .value();
+  journal::MemorySpool memory{1u << 20};
   CountingRows rows;
   std::vector<connectors::HandleOpener*> openers{&rows};
-  std::shared_ptr<JobBodies> bodies = std::make_shared<JobBodies>(JobId("job_1"), *spool, openers);
+  std::shared_ptr<JobBodies> bodies = std::make_shared<JobBodies>(JobId("job_1"), Spools{*spool, memory}, openers);
 };
 
 std::string read_all(connectors::ByteReader& reader) {
@@ -114,7 +115,7 @@ TEST_CASE("a spooled body of another job is not there", "[bodies][secrecy]") {
   auto writer = place.bodies->new_spool("text/plain");
   const auto handle = (*writer)->commit({});
   REQUIRE(handle);
-  JobBodies other(JobId("job_2"), *place.spool, place.openers);
+  JobBodies other(JobId("job_2"), Spools{*place.spool, place.memory}, place.openers);
   CHECK(other.open_bytes(*handle).error().error_class() == "not_found");
 }
 

@@ -1,6 +1,5 @@
 #include "relay/jobs/zero_retention.h"
 
-#include "relay/keys/local_envelope.h"
 #include "shared/base/json.h"
 #include "tests/support/canary.h"
 #include "tests/unit/relay/jobs/world.h"

@@ -213,3 +213,33 @@ TEST_CASE("an outline of what is no recipe is refused, whatever it is", "[recipe
     CHECK(outline.error().front().rule == one.rule);
   }
 }
+
+TEST_CASE("masks survive storing, and stand in the outline", "[recipe][mask]") {
+  const auto recipe = loaded(
+      "recipe: r\nrun_on: g\ninputs: {card: {type: text, mask: true}, day: {type: text}}\n"
+      "trigger: {uses: file.watch@1, connection: c, with: {path: x}, mask: [file.name]}\n"
+      "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}, mask: [input.path, output.files.path]}\n"
+      "  - {id: b, uses: file.list@1, connection: c, with: {path: x}, mask: false}\n");
+  const auto canonical = to_canonical(recipe);
+  CHECK(canonical.find(R"("mask":["input.path","output.files.path"])") != std::string::npos);
+  CHECK(canonical.find("false") == std::string::npos);
+  const auto again = recipe_from_canonical(canonical);
+  REQUIRE(again);
+  CHECK(*again == recipe);
+  CHECK(again->steps[0].mask == Mask{false, {{"input", "path"}, {"output", "files", "path"}}});
+  const auto outline = outline_from_canonical(canonical);
+  REQUIRE(outline);
+  CHECK(trigger_mask(*outline) == Mask{false, {{"file", "name"}, {"inputs", "card"}}});
+  CHECK(trigger_mask(*outline) == trigger_mask(recipe));
+}
+
+TEST_CASE("a recipe that keeps nothing says so in its canonical form", "[recipe][retention]") {
+  const auto base = replaced(test::kOrdersRecipe, "payload: 14d", "payload: none");
+  const auto recipe = loaded(base);
+  CHECK_FALSE(recipe.keeps_payload());
+  const auto canonical = to_canonical(recipe);
+  CHECK(canonical.find(R"("retention":{"payload":"none"})") != std::string::npos);
+  CHECK_FALSE(recipe_from_canonical(canonical).value().keeps_payload());
+  CHECK(loaded(test::kOrdersRecipe).keeps_payload());
+  CHECK(loaded(replaced(test::kOrdersRecipe, "retention: {payload: 14d}", "timeout: 1h")).keeps_payload());
+}

@@ -35,7 +35,7 @@ TEST_CASE("the recipe of the architecture loads into the model", "[recipe]") {
   CHECK(upsert.uses == "sql.execute@1");
   CHECK(upsert.foreach->over.source() == "steps.rows.output.batches");
   CHECK(upsert.foreach->concurrency == 1);
-  CHECK(upsert.mask);
+  CHECK(upsert.mask == Mask{.everything = true, .paths = {}});
   CHECK(upsert.retry->max == 5);
   CHECK(upsert.retry->initial == 2s);
   CHECK(upsert.retry->on == std::vector<std::string>{"connection", "timeout", "sqlstate:40001"});

@@ -156,7 +156,7 @@ TEST_CASE("problems of a trigger", "[recipe][rules]") {
       {"{uses: file.watch@1, connection: s, with: {path: in}, dedupe: \"${{ has(trigger.file.sha) }}\"}",
        "3:81: `trigger.file` has no `sha` [unknown-name]"},
       {"{uses: manual@1, deduplicate: 1}",
-       "3:27: unknown key `deduplicate` in `trigger`; known are uses, connection, with, dedupe [unknown-key]"},
+       "3:27: unknown key `deduplicate` in `trigger`; known are uses, connection, with, dedupe, mask [unknown-key]"},
   };
   for (const auto& [trigger, problem] : cases) {
     INFO(trigger);
@@ -210,7 +210,7 @@ TEST_CASE("problems of a step", "[recipe][rules]") {
       {"  - {id: a, uses: json.parse@1, with: {text: x, source: \"${{ inputs.x }}\"}}\n",
        "7:39: `json.parse@1` needs exactly one of source, text [missing-field]"},
       {"  - {id: a, uses: log.write@1, with: {text: x}, mask: 'yes'}\n",
-       "7:55: `mask` must be true or false, not text [wrong-type]"},
+       "7:55: `mask` must be true, false or a list of paths, not text [wrong-type]"},
       {"  - {id: a, uses: log.write@1, with: {text: x}, timeout: 0s}\n",
        "7:58: `timeout` must be from 1s to 30d [out-of-range]"},
       {"  - {id: a, uses: log.write@1, with: {text: x}, on_failure: ignore}\n",
@@ -491,4 +491,63 @@ TEST_CASE("no value of a recipe appears in a problem", "[recipe][rules]") {
                                           "hunter2}, retry: {max: hunter2}}\n"));
   CHECK(problems.find("hunter2") == std::string::npos);
   CHECK(problems.find("[wrong-type]") != std::string::npos);
+}
+
+TEST_CASE("problems of a mask", "[recipe][rules][mask]") {
+  check_steps({
+      {"  - {id: a, uses: sql.query@1, connection: c, with: {statement: x}, mask: [input.params.card, output.rows]}\n",
+       ""},
+      {"  - {id: a, uses: log.write@1, with: {text: x}, mask: []}\n",
+       "7:55: `mask` is empty: leave it out, or name paths [missing-field]"},
+      {"  - {id: a, uses: log.write@1, with: {text: x}, mask: [1]}\n",
+       "7:56: a path of `mask` must be text, not an integer [wrong-type]"},
+      {"  - {id: a, uses: log.write@1, with: {text: x}, mask: [inputs.text]}\n",
+       "7:56: a path of `mask` begins with one of input, output, not with `inputs` (did you mean `input`?) "
+       "[unknown-name]"},
+      {"  - {id: a, uses: log.write@1, with: {text: x}, mask: [input.txt]}\n",
+       "7:56: `input` goes on with one of text, level, not with `txt` (did you mean `text`?) [unknown-name]"},
+      {"  - {id: a, uses: file.list@1, connection: c, with: {path: x}, mask: [output.file]}\n",
+       "7:71: `output` goes on with one of files, count, more, skipped, not with `file` (did you mean `files`?) "
+       "[unknown-name]"},
+      {"  - {id: a, uses: log.write@1, with: {text: x}, mask: [input, input.text]}\n",
+       "7:63: `input.text` is masked by another path already, or holds one that is [bad-mask]"},
+      {"  - {id: s, stop: {status: failed}, mask: [output]}\n",
+       "7:37: `mask` has no meaning in a step with `stop` [conflicting-keys]"},
+  });
+  for (const std::string bad : {"input..text", "input.", ".input", "input.a b", "input[0]", "${{ vars.x }}",
+                                "input.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p"}) {
+    INFO(bad);
+    const auto told = problems_of(
+        test::recipe_with_steps("  - {id: a, uses: log.write@1, with: {text: x}, mask: ['" + bad + "']}\n"));
+    CHECK(told.starts_with("r:7:56: a path of `mask` is 1 to 16 names with `.` between them"));
+    CHECK(told.ends_with("[bad-mask]"));
+  }
+}
+
+TEST_CASE("problems of the mask of a trigger and of inputs", "[recipe][rules][mask]") {
+  const std::string head = "recipe: r\nrun_on: g\ninputs: {card: {type: text, mask: true}, day: {type: text}}\n";
+  const auto with = [&](std::string_view trigger) {
+    return problems_of(fmt::format("{}trigger: {}\n{}", head, trigger, kSteps));
+  };
+  CHECK(with("{uses: file.watch@1, connection: c, with: {path: x}, mask: [file.name, inputs.day]}") == "no problem");
+  CHECK(with("{uses: manual@1, mask: [file.name]}") ==
+        "r:4:34: a path of `mask` begins with one of inputs, not with `file` [unknown-name]");
+  CHECK(with("{uses: manual@1, mask: 1}") ==
+        "r:4:33: `mask` must be true, false or a list of paths, not an integer [wrong-type]");
+
+  const auto key = [](std::string_view name) {
+    return fmt::format(
+        "`{}` uses what is masked, and is kept and shown in clear: let it depend on something else "
+        "[masked-key]",
+        name);
+  };
+  const std::string watch = "{uses: file.watch@1, connection: c, with: {path: x}, ";
+  CHECK(with(watch + "mask: [file.name], dedupe: '${{ trigger.file.sha256 }}'}") == "no problem");
+  CHECK(with(watch + "mask: [file.name], dedupe: '${{ trigger.file.name }}'}") == "r:4:90: " + key("dedupe"));
+  CHECK(with(watch + "mask: [file.name], dedupe: '${{ trigger.file }}'}") == "r:4:90: " + key("dedupe"));
+  CHECK(with(watch + "mask: true, dedupe: '${{ trigger.file.sha256 }}'}") == "r:4:83: " + key("dedupe"));
+  CHECK(with("{uses: manual@1, dedupe: '${{ inputs.card }}'}") == "r:4:35: " + key("dedupe"));
+  CHECK(with("{uses: manual@1, dedupe: '${{ trigger.inputs.day }}'}") == "no problem");
+  CHECK(with("{uses: manual@1}\nconcurrency: {key: '${{ inputs.card }}'}") == "r:5:20: " + key("key"));
+  CHECK(with("{uses: manual@1}\nconcurrency: {key: '${{ inputs.day }}'}") == "no problem");
 }
