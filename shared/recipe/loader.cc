@@ -58,6 +58,7 @@ class RecipeReader {
     if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
     made.trigger.uses = fields_.text("trigger", Need::required).value_or("");
     made.trigger.mask = read_mask(fields_, {});
+    if (const auto* retention = fields_.mapping("retention")) made.retention = read_retention(*retention);
     if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
     made.priority = fields_.integer("priority", {0, kMaxPriority});
     if (const auto* steps = fields_.sequence("steps", Need::required)) {
