@@ -87,7 +87,7 @@ class JobEvents final : public http::EventSource {
     const auto& org = watch_.caller.org;
     SP_CO_TRY(const auto job, co_await services_.stores.jobs.find(org, watch_.job));
     PayloadReader reader(services_, payload_access(watch_.caller));
-    if (auto text = to_json(co_await job_shape(reader, job)); text != last_job_) {
+    if (auto text = to_json(co_await job_shape(services_, reader, job)); text != last_job_) {
       last_job_ = text;
       ready_.push_back({"", "job", std::move(text)});
     }

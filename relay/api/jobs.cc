@@ -3,7 +3,6 @@
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
-#include "relay/api/retention_shapes.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
 #include "shared/recipe/model.h"
@@ -28,7 +27,7 @@ asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call
 
 asio::awaitable<Value> shown(Services& services, const Call& call, store::Job job) {
   PayloadReader reader(services, payload_access(call.caller));
-  co_return co_await job_shape(reader, std::move(job));
+  co_return co_await job_shape(services, reader, std::move(job));
 }
 
 Said started(const store::AddedJob& added) {
@@ -74,16 +73,13 @@ asio::awaitable<Result<Answer>> list_jobs(Services& services, Call call) {
   SP_CO_TRY(auto page, co_await services.stores.jobs.list(call.caller.org, filter, call.page()));
   PayloadReader reader(services, payload_access(call.caller));
   ValueList items;
-  for (auto& job : page.items) items.push_back(co_await job_shape(reader, std::move(job)));
+  for (auto& job : page.items) items.push_back(co_await job_shape(services, reader, std::move(job)));
   co_return ok(page_value(std::move(items), page.next));
 }
 
 asio::awaitable<Result<Answer>> get_job(Services& services, Call call) {
   SP_CO_TRY(const auto job, co_await services.stores.jobs.find(call.caller.org, call.id<JobId>("job")));
-  SP_CO_TRY(const auto kept, co_await services.retention.in_effect(job.org, domain::as_asked(job.retention)));
-  auto value = (co_await shown(services, call, job)).as_map();
-  value.emplace(Value("retention"), job_retention_shape(job, kept, services.clock.wall()));
-  co_return ok(Value(std::move(value)));
+  co_return ok(co_await shown(services, call, job));
 }
 
 asio::awaitable<Result<Answer>> cancel_job(Services& services, Call call) {
@@ -164,7 +160,7 @@ constexpr std::array kRoutes{
           .least_role = domain::Role::viewer,
           .scope = domain::Scope::jobs_read,
           .path = kJobPath,
-          .response = "JobWithRetention",
+          .response = "Job",
           .handler = get_job},
     Route{.id = "cancel_job",
           .method = http::Method::post,

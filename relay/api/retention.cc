@@ -52,7 +52,8 @@ RetentionLimits limits_of(const Call& call, RetentionLevel level) {
 std::optional<Answer> refuse_too_long(const RetentionLevels& before, const RetentionLimits& wanted) {
   for (const auto one : domain::kRetentionClasses) {
     const auto allowed = domain::allowed_by(before.platform, one);
-    if (!wanted[one] || *wanted[one] <= allowed || wanted[one] == before.organisation[one]) continue;
+    const auto& asked = wanted[one];
+    if (!asked || *asked <= allowed || asked == before.organisation[one]) continue;
     return unfit(
         fmt::format("/{}", domain::to_string(one)),
         fmt::format("must be at most {}: the platform keeps nothing longer", domain::format_retention(allowed)));
@@ -109,6 +110,7 @@ asio::awaitable<Result<Answer>> settled(Services& services, Call call, Result<st
 }
 
 asio::awaitable<Result<Answer>> set_retention(Services& services, Call call) {
+  call.ticket.record.target = "organisation:" + call.caller.org.value;
   SP_CO_TRY(const auto before, co_await services.stores.retentions.find(call.caller.org));
   if (is_other_tag(call, before.organisation)) co_return changed_meanwhile("retention");
   const RetentionLevels after{before.platform, limits_of(call, RetentionLevel::organisation)};
@@ -121,6 +123,7 @@ asio::awaitable<Result<Answer>> set_retention(Services& services, Call call) {
 }
 
 asio::awaitable<Result<Answer>> set_platform_retention(Services& services, Call call) {
+  call.ticket.record.target = "platform";
   SP_CO_TRY(const auto before, co_await services.stores.retentions.find_platform());
   if (is_other_tag(call, before)) co_return changed_meanwhile("retention");
   const auto wanted = limits_of(call, RetentionLevel::platform);

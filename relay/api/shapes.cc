@@ -1,6 +1,7 @@
 #include "relay/api/shapes.h"
 
 #include "relay/api/replies.h"
+#include "relay/api/retention_shapes.h"
 #include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 
@@ -149,7 +150,8 @@ Value shape(const store::RecipeVersionSummary& version) {
       .done();
 }
 
-boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job) {
+boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reader, store::Job job) {
+  const auto kept = co_await services.retention.in_effect(job.org, domain::as_asked(job.retention));
   auto error = co_await error_shape(reader, job);
   co_return Object()
       .put("id", job.id)
@@ -170,6 +172,7 @@ boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job) {
       .put("dispatched_at", job.dispatched_at)
       .put("started_at", job.started_at)
       .put("finished_at", job.finished_at)
+      .put("retention", job_retention_shape(job, kept.value_or(job.retention), services.clock.wall()))
       .put("error", std::move(error))
       .done();
 }

@@ -17,7 +17,7 @@ Value shape(const store::RecipeVersionSummary& version);
 Value shape(const store::AuditRow& row);
 Value shape(const store::AuditVerdict& verdict);
 // With their sealed messages, opened.
-boost::asio::awaitable<Value> job_shape(PayloadReader& reader, store::Job job);
+boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reader, store::Job job);
 boost::asio::awaitable<Value> connection_shape(PayloadReader& reader, store::Connection connection);
 
 std::string_view to_string(store::AgentStatus status);

@@ -185,7 +185,7 @@ ASYNC_TEST_CASE("a job tells how long its data is kept, by the rules of its maki
   const auto job = co_await world.start(tenant, recipe);
   const auto retention_of = [&]() -> asio::awaitable<std::string> {
     const auto answer = co_await world.call({.target = "/v1/jobs/" + job.value, .token = owner});
-    CHECK(misfit("JobWithRetention", json_of(answer)) == "");
+    CHECK(misfit("Job", json_of(answer)) == "");
     co_return to_json(*json_of(answer).find("retention")->find("payload"));
   };
   CHECK(co_await retention_of() == R"({"expired":false,"expires_at":null,"kept":"2h"})");
