@@ -1,5 +1,6 @@
 #include "relay/app/process_mark.h"
 
+#include "relay/app/boot_id.h"
 #include "relay/app/decimal.h"
 
 #include <sys/stat.h>
@@ -40,12 +41,6 @@ std::optional<Stat> stat_of(const std::string& process) {
   }
   const auto started = parse_decimal<std::uint64_t>(rest.substr(0, rest.find(' ')));
   return started ? std::optional(Stat{*number, *started}) : std::nullopt;
-}
-
-std::string boot_id() {
-  auto text = content_of("/proc/sys/kernel/random/boot_id");
-  if (text.ends_with('\n')) text.pop_back();
-  return text;
 }
 
 }  // namespace
