@@ -180,6 +180,7 @@ Result<Answer> Client::send(Call call) {
   answer.status = static_cast<unsigned>(status);
   answer.content_type = type != nullptr ? type : "";
   answer.request_id = header_of(handle, "X-Request-Id");
+  answer.tag = header_of(handle, "ETag");
   if (answer.status >= 400) return problem_of(answer);
   return answer;
 }

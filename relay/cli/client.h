@@ -34,6 +34,7 @@ struct Answer {
   unsigned status = 0;
   std::string content_type;
   std::string request_id;  // in the relay's log
+  std::string tag;         // of the state it shows (ETag); empty: it has none
   std::string body;
 };
 

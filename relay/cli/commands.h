@@ -12,6 +12,7 @@ std::vector<Command> expression_commands();  // offline
 std::vector<Command> agent_commands();       // agents, agent tokens, groups, connections
 std::vector<Command> access_commands();      // organisations, users, API tokens, audit
 std::vector<Command> key_commands();
+std::vector<Command> retention_commands();
 std::vector<Command> recipe_commands();
 std::vector<Command> job_commands();
 std::vector<Command> tunnel_commands();
