@@ -4,6 +4,7 @@
 #include "relay/app/owner_token.h"
 #include "relay/app/relay.h"
 #include "relay/app/token_file.h"
+#include "shared/base/undumpable.h"
 
 #include <fmt/format.h>
 
@@ -100,6 +101,7 @@ Result<void> run_serve(std::span<char*> words) {
   SP_TRY(const auto options, parse_options(copy_of(words), kKnown));
   const DataDirectory data{get(options, "data")};
   if (data.root.empty()) return fail(Errc::invalid, "--data is needed");
+  SP_CHECK(become_undumpable());
   SP_TRY(const auto settings, load_settings(data.settings()));
   const SystemClock clock;
   FdSink sink(STDERR_FILENO);
