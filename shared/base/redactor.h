@@ -19,7 +19,7 @@ namespace sallyport {
 // without ASCII. The first wall are labels (value.h), which know where a value came from; this one knows what it looks
 // like, and finds it also where no label went. It does not find a part of a secret, nor one that was changed otherwise.
 //
-// Thread-safe. Finding nothing takes about a nanosecond a byte, whatever the number of secrets.
+// Thread-safe. Finding nothing takes about two nanoseconds a byte, with one secret and with 512.
 class Redactor {
  public:
   // Shorter ones are not searched for: three bytes stand in every tenth line by chance, and hiding them there would

@@ -1,6 +1,8 @@
 #include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
+#include "shared/crypto/digest.h"
+#include "shared/crypto/new_id.h"
 #include "tests/unit/relay/api/response_schema.h"
 #include "tests/unit/relay/api/running_job.h"
 
@@ -73,6 +75,66 @@ ASYNC_TEST_CASE("a start's priority is its own, 0 too, or else the recipe's", "[
     CHECK(answer.status == 422);
     CHECK(answer.body.find("/priority") != std::string::npos);
   }
+}
+
+namespace {
+
+// As it is, whether this program takes it or not.
+asio::awaitable<RecipeId> store_recipe(World& world, Tenant tenant, std::string name, std::string canonical) {
+  const auto digest = crypto::sha256(canonical);
+  store::NewRecipeVersion version{.id_if_new = crypto::new_id<RecipeId>(world.clock),
+                                  .name = std::move(name),
+                                  .run_on = "dc1",
+                                  .trigger = "manual",
+                                  .source_yaml = canonical,
+                                  .canonical_json = canonical,
+                                  .sha256 = Bytes(digest.begin(), digest.end()),
+                                  .created_by = tenant.users.at(Role::owner),
+                                  .created_at = world.clock.wall()};
+  co_return must(co_await world.stores.recipes.apply(tenant.org, std::move(version))).recipe.id;
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("what a recipe masks of its trigger is shown to nobody, and all of it when the recipe cannot be read",
+                "[api][jobs][mask]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto yaml =
+      recipe_yaml("masked") + "inputs: {card: {type: text, mask: true}, person: {type: map}, day: {type: text}}\n";
+  const auto with_path = std::string(yaml).replace(yaml.find("manual@1"), 8, "manual@1, mask: [inputs.person.email]");
+  const auto recipe = co_await world.apply_recipe(tenant, "masked", with_path);
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  const auto owner = tenant.token(Role::owner);
+  const auto started = co_await world.call(
+      {"POST", "/v1/jobs", owner,
+       R"({"recipe_name":"masked","inputs":{"card":"canary","person":{"email":"canary","name":"ann"},"day":"friday"}})"});
+  REQUIRE(started.status == 202);
+  CHECK(started.body.find("canary") == std::string::npos);
+  const auto id = text_of(json_of(started), "id");
+  const auto trigger = "/v1/jobs/" + id + "/trigger";
+  const auto seen = co_await world.call({"GET", trigger, owner});
+  CHECK(to_json(*json_of(seen).find("trigger")) ==
+        R"({"inputs":{"card":"***","day":"friday","person":{"email":"***","name":"ann"}},"kind":"manual"})");
+
+  // The store keeps all of it, for running the job again.
+  const auto sealed = must(co_await world.stores.jobs.sealed_trigger(tenant.org, JobId(id)));
+  const auto plain = must(co_await world.envelope.open(jobs::trigger_identity(tenant.org, JobId(id)), sealed));
+  CHECK(plain.reveal().find("canary") != std::string_view::npos);
+
+  // A version of a later program: what it masks is not known here.
+  auto later = must(co_await world.stores.recipes.version(tenant.org, recipe, 1)).canonical_json;
+  later.replace(later.find("inputs.person.email"), 19, "inputs[0]");
+  auto job = must(co_await world.stores.jobs.find(tenant.org, JobId(id)));
+  job.recipe = co_await store_recipe(world, tenant, "later", later);
+  const JobId other = crypto::new_id<JobId>(world.clock);
+  job.id = other;
+  auto resealed =
+      must(co_await world.envelope.seal(jobs::trigger_identity(tenant.org, other), as_bytes(plain.reveal())));
+  must(co_await world.stores.jobs.add(tenant.org, {.job = job, .sealed_trigger = std::move(resealed)}));
+  const auto hidden = co_await world.call({"GET", "/v1/jobs/" + other.value + "/trigger", owner});
+  CHECK(hidden.status == 200);
+  CHECK(to_json(*json_of(hidden).find("trigger")) == R"("***")");
 }
 
 ASYNC_TEST_CASE("jobs are filtered, cancelled and run again", "[api][jobs]") {
