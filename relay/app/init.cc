@@ -1,6 +1,7 @@
 #include "relay/app/init.h"
 
 #include "relay/api/api_token.h"
+#include "relay/app/believed_clock.h"
 #include "relay/app/key_ring.h"
 #include "relay/app/new_data_directory.h"
 #include "relay/app/token_file.h"
@@ -106,6 +107,7 @@ Result<Secret> init(const InitOrder& order, const Clock& clock) {
   SP_TRY(auto fresh, NewDataDirectory::begin(order.data));
   const auto& data = fresh.building();
   SP_CHECK(make_keys(data, clock));
+  SP_CHECK(BelievedClock::confirm(data.clock()));
   SP_TRY(const auto deployment,
          identity::create_deployment(data.deployment(), {order.trust_domain, server_names(order)}, clock));
   SP_TRY(auto token, make_database(data, order, clock));

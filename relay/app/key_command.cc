@@ -1,5 +1,6 @@
 #include "relay/app/key_command.h"
 
+#include "relay/app/believed_clock.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/data_owner.h"
 #include "relay/app/key_provider.h"
@@ -92,6 +93,12 @@ Result<std::string> protect_key(const DataDirectory& data, const std::string& pa
   return fmt::format(
       "the master key has a passphrase; write into relay.yaml:\nkeys:\n  file: {{passphrase_file: {}}}\n",
       passphrase_file);
+}
+
+Result<std::string> confirm_clock(const DataDirectory& data) {
+  SP_TRY(const auto lock, take(data));
+  SP_CHECK(BelievedClock::confirm(data.clock()));
+  return std::string("this machine's clock is believed from here on\n");
 }
 
 }  // namespace sallyport::app

@@ -19,4 +19,7 @@ Result<std::string> create_key(const DataDirectory& data);
 // settings name that file from then on.
 Result<std::string> protect_key(const DataDirectory& data, const std::string& passphrase_file);
 
+// `sallyport-relay keys confirm-clock`: an operator's word that this machine's clock is right.
+Result<std::string> confirm_clock(const DataDirectory& data);
+
 }  // namespace sallyport::app

@@ -31,7 +31,7 @@ constexpr std::string_view kUsage =
     "       sallyport-relay root show|prepare|switch|retire --data DIR [--force]\n"
     "       sallyport-relay keys rewrap --data DIR --from OLD-RELAY.YAML\n"
     "       sallyport-relay keys protect --data DIR --passphrase-file FILE\n"
-    "       sallyport-relay keys create --data DIR\n"
+    "       sallyport-relay keys create|confirm-clock --data DIR\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
     "  --api IP:PORT           where the web API listens (default 127.0.0.1:8443)\n"
@@ -50,6 +50,7 @@ constexpr std::string_view kUsage =
     "after\n"
     "the one of an older relay.yaml, protect gives the key's file a passphrase, create makes a key in a PKCS#11 "
     "token.\n"
+    "confirm-clock says that this machine's clock is right where nothing else does (NTP): expired data goes by it.\n"
     "The relay must not run.\n";
 
 std::vector<std::string> copy_of(std::span<char*> words) { return {words.begin(), words.end()}; }
@@ -118,7 +119,7 @@ Result<void> run_root(std::span<char*> words) {
 
 Result<void> run_keys(std::span<char*> words) {
   static constexpr std::string_view kKnown[] = {"data", "from", "passphrase-file"};
-  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect or create");
+  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect, create or confirm-clock");
   const std::string_view verb = words[0];
   SP_TRY(const auto options, parse_options(copy_of(words.subspan(1)), kKnown));
   const auto needed = [&](std::string_view name) -> Result<std::string> {
@@ -138,6 +139,8 @@ Result<void> run_keys(std::span<char*> words) {
     told = protect_key(data, file);
   } else if (verb == "create") {
     told = create_key(data);
+  } else if (verb == "confirm-clock") {
+    told = confirm_clock(data);
   }
   if (!told) return std::unexpected(std::move(told).error());
   fmt::print("{}", *told);

@@ -2,6 +2,7 @@
 
 #include "relay/api/api.h"
 #include "relay/api/session_ledger.h"
+#include "relay/app/believed_clock.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/database.h"
 #include "relay/app/key_ring.h"
@@ -54,6 +55,7 @@ struct Graph {
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
   keys::TenantFingerprints fingerprints;
+  BelievedClock believed;
   keys::Shredder shredder;
   Metrics metrics;
   keys::Custodian custodian;
@@ -138,8 +140,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, on.clock}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
-      shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log,
-                [&clock = on.clock] { return std::optional(clock.wall()); },
+      believed(on.data.clock(), on.log),
+      shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
                   return hours_now(retention, std::move(org), std::move(lane));
                 }}),
@@ -174,8 +176,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service, retention, feed, links, carrier,
-           on.clock, on.log, metrics, recipe_work,
+      api({stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service, retention, feed,
+           links, carrier, on.clock, on.log, metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const std::string& peer) { return gateway.take_carried(peer); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),

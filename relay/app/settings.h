@@ -68,6 +68,7 @@ struct DataDirectory {
   std::filesystem::path keys() const { return root / "keys"; }  // apart from the data: never in its backups
   std::filesystem::path master_key() const { return keys() / "master.key"; }
   std::filesystem::path key_database() const { return keys() / "keys.db"; }
+  std::filesystem::path clock() const { return root / "clock"; }  // the time that was believed last
   std::filesystem::path anchor() const { return keys() / "anchor"; }
   std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };

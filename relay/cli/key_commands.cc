@@ -14,9 +14,8 @@ const std::vector<Column> kLaneColumns{{"CLASS", "class"},
                                        {"HOURS WITH A KEY", "keys"},
                                        {"OLDEST", "oldest_hour"},
                                        {"SHREDDED BEFORE", "shredded_before"}};
-const std::vector<Column> kPlatformColumns{{"MASTER KEY", "provider"},
-                                           {"SHREDDINGS", "shreddings"},
-                                           {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"}};
+const std::vector<Column> kPlatformColumns{
+    {"MASTER KEY", "provider"}, {"SHREDDINGS", "shreddings"}, {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"}};
 
 ValueList rows_of(const Value& keys, std::string_view member) {
   const Value* rows = keys.find(member);
@@ -59,13 +58,29 @@ auto rotating(std::string path, TextOf text) {
 
 std::vector<Command> key_commands() {
   return {
-      {"keys", "show", {}, {}, "versions and hours of the organisation's keys, never a key",
+      {"keys",
+       "show",
+       {},
+       {},
+       "versions and hours of the organisation's keys, never a key",
        showing_keys("/v1/keys", organisation_text)},
-      {"keys", "rotate", {}, {}, "make a new version of the organisation's master key",
+      {"keys",
+       "rotate",
+       {},
+       {},
+       "make a new version of the organisation's master key",
        rotating("/v1/keys/rotate", organisation_text)},
-      {"keys platform", "show", {}, {}, "where the master key is, and versions of the global key (platform admin)",
+      {"keys platform",
+       "show",
+       {},
+       {},
+       "where the master key is, and versions of the global key (platform admin)",
        showing_keys("/v1/platform/keys", platform_text)},
-      {"keys platform", "rotate", {}, {}, "make a new version of the global key (platform admin)",
+      {"keys platform",
+       "rotate",
+       {},
+       {},
+       "make a new version of the global key (platform admin)",
        rotating("/v1/platform/keys/rotate", platform_text)},
   };
 }

@@ -111,10 +111,9 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::queue(store::NewJob 
   SP_CO_TRY(auto keys, co_await parts_.envelope.make_job_keys(org, id, added.job.retention));
   SP_CO_TRY(auto place, co_await put_trigger(added, keys, std::move(trigger_json)));
   for (const auto& step : kept) {
-    SP_CO_TRY(auto output,
-              co_await parts_.envelope.seal_new(keys,
-                                                step_identity(org, "output", added.job.id, step.path, step.attempt),
-                                                as_bytes(step.output_json)));
+    SP_CO_TRY(auto output, co_await parts_.envelope.seal_new(
+                               keys, step_identity(org, "output", added.job.id, step.path, step.attempt),
+                               as_bytes(step.output_json)));
     SP_CO_TRY(const auto status, domain::parse_step_status(step.status));
     added.kept.push_back({step.path, step.attempt, status, step.uses, std::move(output)});
   }

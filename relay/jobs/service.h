@@ -47,7 +47,7 @@ class StoredJobService final : public JobService {
   store::awaitable<Result<store::Group>> group_of(OrgId org, RecipeOutlines::Outline recipe);
   // Sealed for the store, or, of a job without payload, held in memory: then its place is kept when the job is there.
   store::awaitable<Result<VolatilePayloads::Place>> put_trigger(store::NewJob& added, const keys::NewJobKeys& keys,
-                                                                  std::string trigger_json);
+                                                                std::string trigger_json);
   // `added` lacks its id, its time and its payloads.
   store::awaitable<Result<store::AddedJob>> queue(store::NewJob added, std::string trigger_json,
                                                   std::vector<CompletedStep> kept,

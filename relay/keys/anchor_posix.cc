@@ -76,9 +76,9 @@ Result<Anchor> Anchor::open(const std::filesystem::path& file, LockedMemory& mem
   Anchor anchor(file, memory);
   SP_TRY(auto own, read_slot(memory, bytes.subspan(slot_of(epoch) * kSlot, kSlot)));
   if (!own || own->epoch != epoch) {
-    return fail(Errc::invalid,
-                file.string() + ": the anchor of the keys is not of the same moment as keys.db: one of the two was "
-                                "restored, replaced or damaged. Put both back as they were at one moment");
+    return fail(Errc::invalid, file.string() +
+                                   ": the anchor of the keys is not of the same moment as keys.db: one of the two was "
+                                   "restored, replaced or damaged. Put both back as they were at one moment");
   }
   anchor.epoch_ = epoch;
   anchor.key_ = std::move(own->key);

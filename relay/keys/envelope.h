@@ -56,7 +56,7 @@ class Envelope {
  public:
   virtual ~Envelope() = default;
   virtual boost::asio::awaitable<Result<NewJobKeys>> make_job_keys(OrgId org, JobId job,
-                                                                           domain::JobRetention retention) = 0;
+                                                                   domain::JobRetention retention) = 0;
   // `plaintext` stays with the caller and alive until the coroutine ends.
   virtual boost::asio::awaitable<Result<Bytes>> seal(RecordIdentity identity, std::span<const std::byte> plaintext) = 0;
   // The same for a job that is not stored yet. `keys` stays with the caller, too.

@@ -111,8 +111,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_
   }
   SP_CO_TRY(const auto chosen, choose(std::move(versions), version, "the key of organisation " + org.value));
   SP_CO_TRY(const HeldKey above, co_await global(chosen.under));
-  auto key =
-      unwrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, chosen.version), chosen.wrapped);
+  auto key = unwrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, chosen.version), chosen.wrapped);
   if (!key) co_return in_context("the key of organisation " + org.value, std::move(key).error());
   co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until, chosen.version};
 }
@@ -121,17 +120,15 @@ asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org, std
   SP_CO_TRY(const HeldKey above, co_await global());
   SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
   store::KeyVersion made{.version = version, .under = above.version, .wrapped = {}, .created_at = parts_.clock.wall()};
-  SP_CO_TRY(made.wrapped,
-            wrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, made.version), key));
+  SP_CO_TRY(made.wrapped, wrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, made.version), key));
   SP_CO_CHECK(co_await parts_.store.add_tenant_key(std::move(org), made));
   co_return made;
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
   auto name = hour_name(org, lane, hour);
-  return held(std::move(name), [this, org = std::move(org), lane = std::move(lane), hour] {
-    return fetch_hour(org, lane, hour);
-  });
+  return held(std::move(name),
+              [this, org = std::move(org), lane = std::move(lane), hour] { return fetch_hour(org, lane, hour); });
 }
 
 asio::awaitable<Result<Hierarchy::HourKey>> Hierarchy::hour_for_writing(OrgId org, store::RetentionLane lane,
@@ -173,15 +170,16 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};
     if (!from) {
       SP_CO_TRY(LockedKey first, random_key(parts_.memory));
-      SP_CO_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()},
-                                      ratchet_name(org, lane, hour), first));
+      SP_CO_TRY(auto sealed,
+                wrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, hour), first));
       fresh.first = store::Ratchet{org, lane, hour, std::move(sealed)};
       fresh.epoch = parts_.anchor.epoch();
       from = OpenRatchet{hour, std::move(first)};
     }
     SP_CO_TRY(const LockedKey at, advance(std::move(from->key), hour - from->position));
     SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
-    SP_CO_TRY(fresh.key.wrapped, wrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), key));
+    SP_CO_TRY(fresh.key.wrapped,
+              wrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), key));
     auto added = co_await parts_.store.add_hour_key(org, std::move(fresh));
     if (added) co_return co_await open_hour(org, lane, hour, *std::move(added));
     if (added.error().code != Errc::conflict) co_return std::unexpected(std::move(added).error());
@@ -197,8 +195,8 @@ asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratche
     SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
     if (!still_.is_set() || parts_.anchor.epoch() != epoch) continue;
     if (!row) co_return std::nullopt;
-    auto key = unwrap_key(parts_.memory, {parts_.anchor.key().bytes()},
-                          ratchet_name(org, lane, row->position), row->sealed);
+    auto key =
+        unwrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, row->position), row->sealed);
     if (!key) co_return in_context(ratchet_name(org, lane, row->position), std::move(key).error());
     co_return OpenRatchet{row->position, *std::move(key)};
   }

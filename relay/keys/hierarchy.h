@@ -74,7 +74,8 @@ class Hierarchy {
   // numbers.
   boost::asio::awaitable<Result<std::uint32_t>> rotate_global();
   boost::asio::awaitable<Result<std::uint32_t>> rotate_tenant(OrgId org);
-  // Wraps organisations' keys that are under an older global key under the newest, at most `limit`. How many there were.
+  // Wraps organisations' keys that are under an older global key under the newest, at most `limit`. How many there
+  // were.
   boost::asio::awaitable<Result<std::size_t>> rewrap_tenants(std::size_t limit);
   // Wraps every global key by another provider, which is to be used from the next start.
   boost::asio::awaitable<Result<std::size_t>> rewrap_globals(Provider& next);

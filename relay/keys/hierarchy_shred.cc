@@ -2,9 +2,9 @@
 #include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 
+#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -46,12 +46,14 @@ asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next,
   std::size_t done = 0;
   for (auto& ratchet : turn.ratchets) {
     if (++done % kRatchetsAtOnce == 0) co_await asio::post(executor_, asio::use_awaitable);
-    SP_CO_TRY(auto key, unwrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(ratchet.org, ratchet.lane, ratchet.position), ratchet.sealed));
+    SP_CO_TRY(auto key, unwrap_key(parts_.memory, {parts_.anchor.key().bytes()},
+                                   ratchet_name(ratchet.org, ratchet.lane, ratchet.position), ratchet.sealed));
     if (const auto to = before.find({ratchet.org, ratchet.lane}); to != before.end() && to->second > ratchet.position) {
       SP_CO_TRY(key, advance(std::move(key), to->second - ratchet.position));
       ratchet.position = to->second;
     }
-    SP_CO_TRY(ratchet.sealed, wrap_key(parts_.memory, {next.bytes()}, ratchet_name(ratchet.org, ratchet.lane, ratchet.position), key));
+    SP_CO_TRY(ratchet.sealed,
+              wrap_key(parts_.memory, {next.bytes()}, ratchet_name(ratchet.org, ratchet.lane, ratchet.position), key));
   }
   co_return turn;
 }

@@ -54,8 +54,7 @@ Result<LockedKey> unwrap_key(LockedMemory& memory, Parents parents, std::string_
   if (wrapped.size() != kWrappedSize || wrapped[0] != kVersion) return fail(Errc::invalid, "not a wrapped key");
   SP_TRY(LockedKey under, memory.take());
   SP_CHECK(wrapping_key(under, parents, wrapped.subspan(1, kSaltSize)));
-  auto opened =
-      crypto::open_bare(under.bytes(), kNonce, wrapped.subspan(1 + kSaltSize), as_bytes(purpose));
+  auto opened = crypto::open_bare(under.bytes(), kNonce, wrapped.subspan(1 + kSaltSize), as_bytes(purpose));
   if (!opened) return fail(Errc::invalid, "the wrapped key was changed, or is wrapped under another one");
   SP_TRY(LockedKey key, memory.take());
   std::ranges::copy(as_bytes(opened->reveal()), key.writable().begin());

@@ -53,7 +53,8 @@ std::string_view to_string(KeyClass key) {
   return "";
 }
 
-asio::awaitable<Result<NewJobKeys>> LayeredEnvelope::make_job_keys(OrgId org, JobId job, domain::JobRetention retention) {
+asio::awaitable<Result<NewJobKeys>> LayeredEnvelope::make_job_keys(OrgId org, JobId job,
+                                                                   domain::JobRetention retention) {
   NewJobKeys keys{.org = std::move(org), .job = std::move(job), .wrapped = {}, .payload = {}, .logs = {}};
   const auto hour = store::hour_of(keys_.clock().wall());
   if (retention.payload > domain::kKeptNever) {
@@ -67,7 +68,8 @@ asio::awaitable<Result<void>> LayeredEnvelope::add_job_key(NewJobKeys& keys, Loc
                                                            store::Hour hour) {
   SP_CO_TRY(const auto above, co_await keys_.hour_for_writing(keys.org, lane, hour));
   SP_CO_TRY(key, random_key(keys_.memory()));
-  SP_CO_TRY(auto wrapped, wrap_key(keys_.memory(), {above.key.key->bytes()}, job_key_name(keys.org, keys.job, lane), key));
+  SP_CO_TRY(auto wrapped,
+            wrap_key(keys_.memory(), {above.key.key->bytes()}, job_key_name(keys.org, keys.job, lane), key));
   keys.wrapped.push_back({std::move(lane), above.hour, std::move(wrapped)});
   co_return Result<void>();
 }
@@ -149,7 +151,8 @@ asio::awaitable<Result<HeldKey>> LayeredEnvelope::fetch_job_key(OrgId org, JobId
   std::optional<store::Hour> before;
   for (;;) {
     SP_CO_TRY(const auto rows, co_await job_keys_.find(org, job));
-    const auto row = std::ranges::find(rows, to_string(kind), [](const store::JobKey& key) { return std::string_view(key.lane.kind); });
+    const auto row = std::ranges::find(rows, to_string(kind),
+                                       [](const store::JobKey& key) { return std::string_view(key.lane.kind); });
     if (row == rows.end()) {
       co_return fail(Errc::not_found, fmt::format("the {} of this job have no key: their retention has ended",
                                                   kind == KeyClass::logs ? "logs" : "data"));

@@ -12,7 +12,8 @@ class LayeredEnvelope final : public Envelope {
  public:
   LayeredEnvelope(Hierarchy& keys, store::JobKeys& job_keys) : keys_(keys), job_keys_(job_keys) {}
 
-  boost::asio::awaitable<Result<NewJobKeys>> make_job_keys(OrgId org, JobId job, domain::JobRetention retention) override;
+  boost::asio::awaitable<Result<NewJobKeys>> make_job_keys(OrgId org, JobId job,
+                                                           domain::JobRetention retention) override;
   boost::asio::awaitable<Result<Bytes>> seal(RecordIdentity identity, std::span<const std::byte> plaintext) override;
   boost::asio::awaitable<Result<Bytes>> seal_new(const NewJobKeys& keys, RecordIdentity identity,
                                                  std::span<const std::byte> plaintext) override;

@@ -3,8 +3,8 @@
 #include "relay/keys/private_file.h"
 #include "shared/base/text.h"
 #include "shared/crypto/aead.h"
-#include "shared/crypto/scrypt.h"
 #include "shared/crypto/random.h"
+#include "shared/crypto/scrypt.h"
 
 #include <string_view>
 

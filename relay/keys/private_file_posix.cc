@@ -36,8 +36,8 @@ Result<void> check_ownership(const std::filesystem::path& file, int fd) {
     return fail(Errc::invalid, fmt::format("{}: the file must be a regular file", file.string()));
   }
   if (status.st_uid != ::geteuid()) {
-    return fail(Errc::invalid, fmt::format("{}: the file belongs to another user: run: chown {} {}",
-                                           file.string(), ::geteuid(), file.string()));
+    return fail(Errc::invalid, fmt::format("{}: the file belongs to another user: run: chown {} {}", file.string(),
+                                           ::geteuid(), file.string()));
   }
   if ((status.st_mode & 0077) != 0) {
     return fail(Errc::invalid, fmt::format("{}: the file is open to other users (mode {:04o}): run: chmod 600 {}",

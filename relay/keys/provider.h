@@ -13,7 +13,8 @@ namespace sallyport::keys {
 inline constexpr std::size_t kMaxWrapped = 256;  // bytes of a key that a provider is given to wrap
 
 // Where the key at the top is kept, the deployment's or an organisation's own: a file, a PKCS#11 token, AWS KMS,
-// Vault Transit. What it wraps is a key; the key that wraps stays there. Every call ends within 10 s. Calls may overlap.
+// Vault Transit. What it wraps is a key; the key that wraps stays there. Every call ends within 10 s. Calls may
+// overlap.
 class Provider {
  public:
   virtual ~Provider() = default;

@@ -73,9 +73,9 @@ void put_field(Bytes& out, std::span<const std::byte> field) {
 Bytes associated_data(const RecordIdentity& identity, std::span<const std::byte> head) {
   Bytes data;
   put_field(data, head);
-  for (const std::string_view part : {std::string_view(identity.org.value), std::string_view(identity.table),
-                                      std::string_view(identity.column), std::string_view(identity.record),
-                                      std::string_view(identity.job.value)}) {
+  for (const std::string_view part :
+       {std::string_view(identity.org.value), std::string_view(identity.table), std::string_view(identity.column),
+        std::string_view(identity.record), std::string_view(identity.job.value)}) {
     put_field(data, as_bytes(part));
   }
   return data;
@@ -92,7 +92,9 @@ Bytes write_head(const SealHeader& header) {
   return head;
 }
 
-std::unexpected<Error> stranger() { return fail(Errc::invalid, "the sealed field was changed, or is another record's"); }
+std::unexpected<Error> stranger() {
+  return fail(Errc::invalid, "the sealed field was changed, or is another record's");
+}
 
 }  // namespace
 

@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kJobsAtOnce = 50;           // in one transaction, so that others are not kept waiting
+constexpr std::size_t kJobsAtOnce = 50;            // in one transaction, so that others are not kept waiting
 constexpr std::chrono::hours kJobRecord{45 * 24};  // a job is known at least as long, and so is its event
 
 bool is_of_jobs(const store::RetentionLane& lane) { return lane.kind != to_string(KeyClass::transient); }

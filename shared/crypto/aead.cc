@@ -132,8 +132,7 @@ Result<void> hkdf_sha256(std::span<const std::byte> input, std::span<const std::
   params[count++] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name.data(), 0);
   const auto add = [&](const char* name, std::span<const std::byte> bytes) {
     if (bytes.empty()) return;  // libcrypto takes an empty parameter for a mistake
-    params[count++] =
-        OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
+    params[count++] = OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()), bytes.size());
   };
   add(OSSL_KDF_PARAM_KEY, input);
   add(OSSL_KDF_PARAM_SALT, salt);

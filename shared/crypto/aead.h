@@ -26,8 +26,8 @@ Result<Bytes> seal(const Secret& key, std::span<const std::byte> plaintext, std:
 // The plaintext, or Errc::invalid when key, associated data or bytes differ from what was sealed (never told apart).
 Result<Secret> open(const Secret& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
 
-// For formats of their own: ciphertext ‖ tag (16) under a key of 32 bytes and a nonce of 12, which the caller never uses
-// twice under one key.
+// For formats of their own: ciphertext ‖ tag (16) under a key of 32 bytes and a nonce of 12, which the caller never
+// uses twice under one key.
 Result<Bytes> seal_bare(std::span<const std::byte> key, std::span<const std::byte> nonce,
                         std::span<const std::byte> plaintext, std::span<const std::byte> associated);
 Result<Secret> open_bare(std::span<const std::byte> key, std::span<const std::byte> nonce,

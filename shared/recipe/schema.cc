@@ -129,8 +129,7 @@ Value input_schema() {
 
 Value retention_schema() {
   Properties retention;
-  const auto payload =
-      object({{"anyOf", Value(ValueList{ref("duration"), object({{"const", Value(kKeepNothing)}})})}});
+  const auto payload = object({{"anyOf", Value(ValueList{ref("duration"), object({{"const", Value(kKeepNothing)}})})}});
   retention.add("payload", payload, "inputs and outputs").add("logs", ref("duration"), "log lines");
   return retention.closed({});
 }

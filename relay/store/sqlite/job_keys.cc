@@ -113,7 +113,8 @@ class SqliteJobKeys final : public JobKeys {
   }
 
   awaitable<Result<void>> move(OrgId org, RetentionLane lane, std::vector<MovedJobKey> moved) override {
-    return engine_.write([org, lane, moved = std::move(moved)](Database& db) { return move_keys(db, org, lane, moved); });
+    return engine_.write(
+        [org, lane, moved = std::move(moved)](Database& db) { return move_keys(db, org, lane, moved); });
   }
 
   awaitable<Result<std::size_t>> purge(OrgId org, RetentionLane lane, Hour last, std::size_t limit) override {

@@ -15,8 +15,8 @@ namespace {
 Result<void> make_private_file(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) {
-    return fail(Errc::invalid, fmt::format("{}: cannot open the database: {}", file.string(),
-                                           std::generic_category().message(errno)));
+    return fail(Errc::invalid,
+                fmt::format("{}: cannot open the database: {}", file.string(), std::generic_category().message(errno)));
   }
   ::close(fd);
   return {};
@@ -26,8 +26,8 @@ Result<void> expect_content(const std::filesystem::path& file) {
   std::error_code problem;
   const auto size = std::filesystem::file_size(file, problem);
   if (!problem && size > 0) return {};
-  return fail(Errc::not_found, fmt::format("{}: the database is {}", file.string(),
-                                           problem ? problem.message() : std::string("empty")));
+  return fail(Errc::not_found,
+              fmt::format("{}: the database is {}", file.string(), problem ? problem.message() : std::string("empty")));
 }
 
 // Brings the schema up to date. A migration may take away what must not stay: neither free pages nor the log keep it.
@@ -42,8 +42,7 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options, st
   SP_TRY(std::string mode,
          database.prepare("pragma journal_mode = wal").one("mode", [](Row row) { return row.text(); }));
   if (mode != "wal") {
-    return fail(Errc::invalid,
-                "the database needs a local file system: write-ahead logging is not possible here");
+    return fail(Errc::invalid, "the database needs a local file system: write-ahead logging is not possible here");
   }
   SP_CHECK(database.script(
       "pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma secure_delete = on;"
@@ -59,7 +58,8 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options, st
 Result<Database> open_writer(const SqliteOptions& options, std::span<const Migration> migrations) {
   SP_CHECK(options.when_absent == WhenAbsent::make ? make_private_file(options.file) : expect_content(options.file));
   SP_TRY(Database database, Database::open(options.file, Access::read_write, options.vfs));
-  if (auto ready = prepare_writer(database, options, migrations); !ready) return in_context(options.file.string(), ready.error());
+  if (auto ready = prepare_writer(database, options, migrations); !ready)
+    return in_context(options.file.string(), ready.error());
   return database;
 }
 

@@ -41,8 +41,8 @@ Result<void> expect_epoch(Database& db, std::uint64_t expected) {
 
 Result<std::optional<HourKey>> find_hour_key(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour) {
   return db
-      .prepare("select under, wrapped from hour_keys where org = ? and kind = ? and hours = ? and hour = ?", org, lane.kind,
-               lane.hours, hour)
+      .prepare("select under, wrapped from hour_keys where org = ? and kind = ? and hours = ? and hour = ?", org,
+               lane.kind, lane.hours, hour)
       .maybe([](Row row) {
         const auto under = row.u32();
         return HourKey{under, row.bytes()};
@@ -138,15 +138,17 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) override {
     return engine.read([org](Database& db) {
-      return db.prepare("select version, under, wrapped, created_at from tenant_keys where org = ? order by version", org)
+      return db
+          .prepare("select version, under, wrapped, created_at from tenant_keys where org = ? order by version", org)
           .all(read_version);
     });
   }
 
   awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
     return engine.write([org, key = std::move(key)](Database& db) {
-      return add_version(db.run("insert into tenant_keys (org, version, under, wrapped, created_at) values (?, ?, ?, ?, ?)",
-                                org, key.version, key.under, key.wrapped, key.created_at));
+      return add_version(
+          db.run("insert into tenant_keys (org, version, under, wrapped, created_at) values (?, ?, ?, ?, ?)", org,
+                 key.version, key.under, key.wrapped, key.created_at));
     });
   }
 

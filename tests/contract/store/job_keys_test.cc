@@ -18,14 +18,14 @@ awaitable<Job> kept_job(World& world, Tenant tenant, Hour hour) {
   fresh.sealed_trigger = bytes_of("trigger");
   fresh.keys = {{kPayload, hour, bytes_of("payload key")}, {kLogs, hour, bytes_of("logs key")}};
   const auto added = must(co_await world.stores.jobs.add(tenant.org, std::move(fresh)));
-  must(co_await world.stores.history.append(
-      tenant.org, added.job.id, 0,
-      {step_started(1, "a"), step_finished(2, "a", domain::StepStatus::failed)}));
+  must(co_await world.stores.history.append(tenant.org, added.job.id, 0,
+                                            {step_started(1, "a"), step_finished(2, "a", domain::StepStatus::failed)}));
   co_return added.job;
 }
 
 awaitable<void> finish(World& world, Job job, WallTime at) {
-  must(co_await world.stores.jobs.finish(job.org, job.id, 0, {domain::JobState::failed, at, {"timeout", bytes_of("words"), ""}}));
+  must(co_await world.stores.jobs.finish(job.org, job.id, 0,
+                                         {domain::JobState::failed, at, {"timeout", bytes_of("words"), ""}}));
 }
 
 awaitable<std::size_t> count_of(World& world, Job job) {
@@ -48,7 +48,8 @@ STORE_TEST_CASE("job keys: they come with the job, and are of its organisation a
 
 STORE_TEST_CASE("job keys: late are those of jobs that run or ended after the hour", "[store][keys]") {
   const auto ended = co_await kept_job(world, world.ours, kHour), later = co_await kept_job(world, world.ours, kHour),
-             running = co_await kept_job(world, world.ours, kHour), foreign = co_await kept_job(world, world.theirs, kHour);
+             running = co_await kept_job(world, world.ours, kHour),
+             foreign = co_await kept_job(world, world.theirs, kHour);
   const auto end_of_hour = from_unix_ms((kHour + 1) * kHourMs);
   co_await finish(world, ended, end_of_hour - std::chrono::milliseconds(1));
   co_await finish(world, later, end_of_hour);
@@ -58,8 +59,9 @@ STORE_TEST_CASE("job keys: late are those of jobs that run or ended after the ho
     CHECK((key.job == later.id || key.job == running.id));
     CHECK(key.finished_at.has_value() == (key.job == later.id));
   }
-  must(co_await world.stores.job_keys.move(world.ours.org, kPayload, {{later.id, kHour, kHour + 1, bytes_of("moved")},
-                                                                      {running.id, kHour - 1, kHour + 9, bytes_of("stale")}}));
+  must(co_await world.stores.job_keys.move(
+      world.ours.org, kPayload,
+      {{later.id, kHour, kHour + 1, bytes_of("moved")}, {running.id, kHour - 1, kHour + 9, bytes_of("stale")}}));
   const auto left = must(co_await world.stores.job_keys.late(world.ours.org, kPayload, kHour, 10));
   REQUIRE(left.size() == 1);
   CHECK(left[0].job == running.id);

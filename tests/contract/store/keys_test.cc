@@ -39,7 +39,8 @@ ASYNC_TEST_CASE("keys: versions are kept in order, each once, each organisation'
   REQUIRE(globals.size() == 2);
   CHECK(globals[1].version == 2);
   CHECK(globals[1].wrapped == bytes_of("global"));
-  const auto ours = must(co_await keys.store.tenant_keys(kOurs)), theirs = must(co_await keys.store.tenant_keys(kTheirs));
+  const auto ours = must(co_await keys.store.tenant_keys(kOurs)),
+             theirs = must(co_await keys.store.tenant_keys(kTheirs));
   REQUIRE(ours.size() == 2);
   CHECK(ours[1].under == 2);
   CHECK(theirs.empty());
@@ -48,7 +49,8 @@ ASYNC_TEST_CASE("keys: versions are kept in order, each once, each organisation'
 ASYNC_TEST_CASE("keys: the first key of an hour stays, a lane has one ratchet", "[store][keys]") {
   Keys keys;
   co_await keys.add(kOurs, kPayload, 10, "first");
-  const auto second = must(co_await keys.store.add_hour_key(kOurs, {.lane = kPayload, .hour = 10, .key = {1, bytes_of("second")}}));
+  const auto second =
+      must(co_await keys.store.add_hour_key(kOurs, {.lane = kPayload, .hour = 10, .key = {1, bytes_of("second")}}));
   CHECK(second.wrapped == bytes_of("first"));
   NewHourKey twice{.lane = kPayload, .hour = 11, .key = {1, bytes_of("x")}};
   twice.first = Ratchet{kOurs, kPayload, 11, bytes_of("another")};
@@ -58,12 +60,14 @@ ASYNC_TEST_CASE("keys: the first key of an hour stays, a lane has one ratchet", 
   const auto early = co_await keys.store.add_hour_key(kOurs, {.lane = kPayload, .hour = 9, .key = {1, bytes_of("x")}});
   REQUIRE(!early);
   CHECK(early.error().code == Errc::conflict);
-  const auto foreign = must(co_await keys.store.hour_key(kTheirs, kPayload, 10)), other = must(co_await keys.store.hour_key(kOurs, kLogs, 10));
+  const auto foreign = must(co_await keys.store.hour_key(kTheirs, kPayload, 10)),
+             other = must(co_await keys.store.hour_key(kOurs, kLogs, 10));
   CHECK(!foreign);
   CHECK(!other);
 }
 
-ASYNC_TEST_CASE("keys: a turn moves all ratchets and removes the keys before them, or changes nothing", "[store][keys]") {
+ASYNC_TEST_CASE("keys: a turn moves all ratchets and removes the keys before them, or changes nothing",
+                "[store][keys]") {
   Keys keys;
   for (Hour hour = 10; hour < 14; ++hour) co_await keys.add(kOurs, kPayload, hour, "key");
   co_await keys.add(kTheirs, kPayload, 10, "key");

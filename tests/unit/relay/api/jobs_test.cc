@@ -198,7 +198,8 @@ ASYNC_TEST_CASE("steps show payloads to those who may see them and to nobody els
 ASYNC_TEST_CASE("a payload whose key is gone is said to be unreadable", "[api][jobs][payload]") {
   World world(co_await asio::this_coro::executor);
   const auto run = co_await run_job(world, co_await world.settle("a"));
-  auto elsewhere = co_await seal(world, jobs::step_identity(run.tenant.org, "output", run.job, "another", 1), R"({"x":1})");
+  auto elsewhere =
+      co_await seal(world, jobs::step_identity(run.tenant.org, "output", run.job, "another", 1), R"({"x":1})");
   co_await report(world, run, 1, store::StepStarted{"rows", 1, "sql.query@1", std::nullopt});
   co_await report(world, run, 2,
                   store::StepFinished{

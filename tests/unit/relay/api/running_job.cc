@@ -29,7 +29,9 @@ asio::awaitable<void> report(World& world, Running run, std::uint64_t seq, declt
 }
 
 asio::awaitable<void> report_step(World& world, Running run, std::uint64_t seq, std::string output) {
-  const auto named = [&](const char* column) { return jobs::step_identity(run.tenant.org, column, run.job, "rows", 1); };
+  const auto named = [&](const char* column) {
+    return jobs::step_identity(run.tenant.org, column, run.job, "rows", 1);
+  };
   auto input = co_await seal(world, named("input"), R"({"query":"input-canary"})");
   auto sealed = co_await seal(world, named("output"), std::move(output));
   co_await report(world, run, seq, store::StepStarted{"rows", 1, "sql.query@1", std::move(input)});

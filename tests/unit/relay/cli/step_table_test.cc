@@ -1,5 +1,5 @@
-#include "relay/jobs/sealing.h"
 #include "relay/cli/step_table.h"
+#include "relay/jobs/sealing.h"
 #include "shared/base/json.h"
 #include "tests/unit/relay/cli/cli_site.h"
 

@@ -42,7 +42,7 @@ awaitable<Result<keys::NewJobKeys>> TestEnvelope::make_job_keys(OrgId org, JobId
 }
 
 awaitable<Result<Bytes>> TestEnvelope::seal_new(const keys::NewJobKeys&, keys::RecordIdentity identity,
-                                         std::span<const std::byte> plaintext) {
+                                                std::span<const std::byte> plaintext) {
   return seal(std::move(identity), plaintext);
 }
 

@@ -88,8 +88,7 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
   CHECK(input.reveal() == R"({"text":"a"})");
   const auto events = must(co_await world.stores.history.events(ours.org, job, {})).items;
   REQUIRE(events.size() == 5);
-  const auto text = must(co_await world.envelope.open(log_identity(ours.org, job, 1, 3),
-                                                      *events[2].sealed_text));
+  const auto text = must(co_await world.envelope.open(log_identity(ours.org, job, 1, 3), *events[2].sealed_text));
   CHECK(text.reveal() == "a line");
   const auto news = co_await watcher->next(std::chrono::steady_clock::now() + 1s);
   CHECK(std::holds_alternative<JobChange>(news));

@@ -23,7 +23,7 @@ awaitable<Result<keys::NewJobKeys>> PlainEnvelope::make_job_keys(OrgId org, JobI
 }
 
 awaitable<Result<Bytes>> PlainEnvelope::seal_new(const keys::NewJobKeys& keys, keys::RecordIdentity identity,
-                                                  std::span<const std::byte> plaintext) {
+                                                 std::span<const std::byte> plaintext) {
   if (real != nullptr) return real->seal_new(keys, std::move(identity), plaintext);
   return seal(std::move(identity), plaintext);
 }

@@ -15,9 +15,9 @@ ASYNC_TEST_CASE("a fingerprint is the same for the same text, purpose and organi
     std::string org, purpose, text;
   };
   const std::vector<Case> cases = {
-      {"org_a", "event key", "order-17"},  {"org_b", "event key", "order-17"}, {"org_a", "concurrency key", "order-17"},
-      {"org_a", "event key", "order-18"},  {"org_a", "event key", ""},         {"org_a", "event keyo", "rder-17"},
-      {"org_a", "", "event keyorder-17"},  {"org_ae", "vent key", "order-17"},
+      {"org_a", "event key", "order-17"}, {"org_b", "event key", "order-17"}, {"org_a", "concurrency key", "order-17"},
+      {"org_a", "event key", "order-18"}, {"org_a", "event key", ""},         {"org_a", "event keyo", "rder-17"},
+      {"org_a", "", "event keyorder-17"}, {"org_ae", "vent key", "order-17"},
   };
   std::set<Fingerprint> seen;
   for (const auto& one : cases) {

@@ -8,12 +8,12 @@ using namespace sallyport::test;
 using namespace std::chrono_literals;
 
 #define KEYS_TEST_CASE(...) SP_KEYS_TEST_(INTERNAL_CATCH_UNIQUE_NAME(keys_test_), __VA_ARGS__)
-#define SP_KEYS_TEST_(function, ...)                           \
-  static awaitable<void> function(KeysWorld& world);           \
-  ASYNC_TEST_CASE(__VA_ARGS__) {                               \
+#define SP_KEYS_TEST_(function, ...)                            \
+  static awaitable<void> function(KeysWorld& world);            \
+  ASYNC_TEST_CASE(__VA_ARGS__) {                                \
     KeysWorld world(co_await boost::asio::this_coro::executor); \
-    co_await function(world);                                  \
-  }                                                            \
+    co_await function(world);                                   \
+  }                                                             \
   static awaitable<void> function(KeysWorld& world)
 
 namespace {
@@ -68,8 +68,9 @@ KEYS_TEST_CASE("keys are asked for once by however many, and again when their ti
   CHECK(world.provider.calls == 2);
 }
 
-KEYS_TEST_CASE("key_revoked: nothing is read or written after 300 s, whatever was read last, and all when it is restored",
-               "[keys][hierarchy]") {
+KEYS_TEST_CASE(
+    "key_revoked: nothing is read or written after 300 s, whatever was read last, and all when it is restored",
+    "[keys][hierarchy]") {
   const auto org = co_await world.settle("ours");
   const auto job = co_await world.start(org);
   world.clock.pass(200s);

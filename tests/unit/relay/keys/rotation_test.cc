@@ -105,7 +105,8 @@ ASYNC_TEST_CASE("the deployment's keys move to another master key, also in two t
   must(co_await world.ring.store->keys().rewrap_global_key(1, std::move(moved)));  // the first try came this far
   const auto count = must(co_await world.ring.hierarchy.rewrap_globals(next));
   CHECK(count == 2);
-  KeyRing again(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys, &next);
+  KeyRing again(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
+                &next);
   const RecordIdentity identity{job.org, "jobs", "trigger", job.job.value, KeyClass::payload, job.job};
   const auto data = must(co_await again.envelope.open(identity, job.trigger));
   CHECK(data.reveal().starts_with("data of"));

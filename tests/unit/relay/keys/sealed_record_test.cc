@@ -125,8 +125,8 @@ TEST_CASE("another implementation seals to the same bytes", "[keys][envelope][ve
     const auto text = [&](const char* name) { return vector.find(name)->as_string(); };
     const auto bytes = [&](const char* name) { return must(from_hex(text(name))); };
     INFO(text("class"));
-    const RecordIdentity identity{OrgId(text("org")), text("table"),           text("column"),
-                                  text("record"),     kClasses.at(text("class")), JobId(text("job"))};
+    const RecordIdentity identity{OrgId(text("org")),         text("table"),     text("column"), text("record"),
+                                  kClasses.at(text("class")), JobId(text("job"))};
     SealHeader header{.key = identity.key,
                       .global = static_cast<std::uint32_t>(vector.find("global")->as_int()),
                       .inner = static_cast<std::uint32_t>(vector.find("inner")->as_int())};

@@ -86,7 +86,8 @@ class Attacker {
       return 0;
     }));
     const auto hours = must(db.prepare("select org, kind, hours, hour, under, wrapped from hour_keys").all([](Row row) {
-      WrappedHour key{.org = row.text(), .kind = row.text(), .hours = row.integer(), .hour = row.integer(), .wrapped = {}};
+      WrappedHour key{
+          .org = row.text(), .kind = row.text(), .hours = row.integer(), .hour = row.integer(), .wrapped = {}};
       key.under = row.u32();
       key.wrapped = row.bytes();
       return key;
@@ -105,7 +106,12 @@ class Attacker {
   void open_jobs(const std::filesystem::path& copy) {
     auto db = database(copy / "relay.db");
     const auto jobs = must(db.prepare("select org, kind, hours, hour, job, wrapped from job_keys").all([](Row row) {
-      WrappedJob key{.org = row.text(), .kind = row.text(), .hours = row.integer(), .hour = row.integer(), .job = row.text(), .wrapped = {}};
+      WrappedJob key{.org = row.text(),
+                     .kind = row.text(),
+                     .hours = row.integer(),
+                     .hour = row.integer(),
+                     .job = row.text(),
+                     .wrapped = {}};
       key.wrapped = row.bytes();
       return key;
     }));
@@ -113,7 +119,8 @@ class Attacker {
       const auto hour = hours_.find({fmt::format("{}/{}/{}", job.org, job.kind, job.hours), job.hour});
       if (hour == hours_.end() || job.kind != "payload") continue;
       const store::RetentionLane lane{job.kind, static_cast<std::uint32_t>(job.hours)};
-      auto key = unwrap_key(memory_, {hour->second.bytes()}, job_key_name(OrgId(job.org), JobId(job.job), lane), job.wrapped);
+      auto key =
+          unwrap_key(memory_, {hour->second.bytes()}, job_key_name(OrgId(job.org), JobId(job.job), lane), job.wrapped);
       if (key) jobs_.insert_or_assign(job.job, *std::move(key));
     }
   }

@@ -38,7 +38,8 @@ ASYNC_TEST_CASE("data is readable until its time is over, to the second, and the
   CHECK(!gone);
 }
 
-ASYNC_TEST_CASE("the clock starts at the job's end: who runs for long keeps its data, and nobody else's", "[keys][shred]") {
+ASYNC_TEST_CASE("the clock starts at the job's end: who runs for long keeps its data, and nobody else's",
+                "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours");
   const domain::JobRetention retention{.payload = 1h, .logs = 1h};
@@ -114,13 +115,16 @@ ASYNC_TEST_CASE("space comes back when data is gone", "[keys][shred]") {
     must(co_await world.stores.history.append(org, job.job, 0, std::move(entries)));
     co_await world.finish(job);
   }
-  const auto size = [&] { return std::filesystem::file_size(file) + std::filesystem::file_size(file.string() + "-wal"); };
+  const auto size = [&] {
+    return std::filesystem::file_size(file) + std::filesystem::file_size(file.string() + "-wal");
+  };
   const auto before = size();
   CHECK(before > 3'000'000);
   world.clock.pass(3h);
   co_await world.shred();
   for (int tries = 0; tries < 500 && size() > before / 4; ++tries) {
-    must(co_await world.stores.groups.add(org, {GroupId("grp_" + std::to_string(tries)), org, std::to_string(tries), {}}));
+    must(co_await world.stores.groups.add(org,
+                                          {GroupId("grp_" + std::to_string(tries)), org, std::to_string(tries), {}}));
   }
   CHECK(size() < before / 4);
 }

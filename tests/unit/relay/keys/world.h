@@ -17,7 +17,9 @@ using boost::asio::awaitable;
 class MovedClock final : public Clock {
  public:
   SteadyTime steady() const override { return SteadyTime(std::chrono::hours(1)) + passed_; }
-  WallTime wall() const override { return wall_ + std::chrono::duration_cast<std::chrono::milliseconds>(passed_) + jump; }
+  WallTime wall() const override {
+    return wall_ + std::chrono::duration_cast<std::chrono::milliseconds>(passed_) + jump;
+  }
   void pass(std::chrono::seconds by) { passed_ += by; }
   std::chrono::milliseconds jump{0};
 

@@ -1,0 +1,102 @@
+#include "relay/app/believed_clock.h"
+
+#include "relay/app/clock_sources.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <system_error>
+
+namespace sallyport::app {
+namespace {
+
+constexpr std::string_view kPrefix = "sallyport-clock-1 ";
+constexpr std::size_t kMostBoot = 64;
+constexpr std::chrono::seconds kSaveEvery{60};
+
+std::optional<domain::SavedClock> load(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text(kPrefix.size() + kMostBoot + 64, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return parse_saved_clock(text);
+}
+
+Result<void> store(const std::filesystem::path& file, const domain::SavedClock& clock) {
+  const std::filesystem::path fresh = file.string() + ".new";
+  {
+    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+    out << format_saved_clock(clock);
+    if (!out.flush()) return fail(Errc::unavailable, fmt::format("cannot write {}", fresh.string()));
+  }
+  std::error_code problem;
+  std::filesystem::rename(fresh, file, problem);
+  if (problem) return fail(Errc::unavailable, fmt::format("cannot write {}: {}", file.string(), problem.message()));
+  return {};
+}
+
+std::optional<std::int64_t> number(std::string_view& text) {
+  std::int64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end == text.data() + text.size() || *end != ' ') return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
+  return value;
+}
+
+}  // namespace
+
+std::optional<domain::SavedClock> parse_saved_clock(std::string_view text) {
+  if (!text.starts_with(kPrefix) || !text.ends_with('\n')) return std::nullopt;
+  text = text.substr(kPrefix.size(), text.size() - kPrefix.size() - 1);
+  const auto believed = number(text);
+  const auto since_boot = believed ? number(text) : std::nullopt;
+  if (!since_boot || text.size() > kMostBoot || text.find_first_of(" \n") != std::string_view::npos)
+    return std::nullopt;
+  return domain::SavedClock{from_unix_ms(*believed), std::chrono::milliseconds(*since_boot), std::string(text)};
+}
+
+std::string format_saved_clock(const domain::SavedClock& clock) {
+  return fmt::format("{}{} {} {}\n", kPrefix, unix_ms(clock.believed), clock.since_boot.count(), clock.boot);
+}
+
+BelievedClock::BelievedClock(std::filesystem::path file, const Log& log)
+    : file_(std::move(file)), log_(log), clock_(load(file_)) {}
+
+std::optional<WallTime> BelievedClock::now() {
+  const auto sample = sample_clocks();
+  if (!sample) return std::nullopt;
+  const auto believed = clock_.judge(*sample);
+  tell();
+  if (believed) save();
+  return believed;
+}
+
+void BelievedClock::tell() {
+  const auto standing = clock_.standing();
+  if (std::exchange(told_, standing) == standing) return;
+  if (standing == domain::ClockStanding::agreed) {
+    log_.info("clock.agreed");
+  } else {
+    log_.warn("clock.not_believed", {{"clock", domain::to_string(standing)}});
+  }
+}
+
+void BelievedClock::save() {
+  const auto now = clock_.to_save();
+  if (!now || (saved_ && now->boot == saved_->boot && now->since_boot - saved_->since_boot < kSaveEvery)) return;
+  if (auto stored = store(file_, *now); !stored) log_.warn("clock.not_saved", {{"reason", stored.error().message}});
+  saved_ = now;
+}
+
+Result<void> BelievedClock::confirm(const std::filesystem::path& file) {
+  const auto sample = sample_clocks();
+  if (!sample) return fail(Errc::unavailable, "this machine does not tell the time since its boot");
+  domain::TrustedClock clock(load(file));
+  clock.confirm(*sample);
+  const auto saved = clock.to_save();
+  if (!saved) return fail(Errc::internal, "a confirmed clock is not believed");
+  return store(file, *saved);
+}
+
+}  // namespace sallyport::app

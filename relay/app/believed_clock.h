@@ -1,0 +1,38 @@
+#pragma once
+
+#include "relay/domain/trusted_clock.h"
+#include "shared/base/log.h"
+
+#include <filesystem>
+#include <optional>
+
+namespace sallyport::app {
+
+// The clock by which expired data is destroyed (decision 0032), with this machine's clocks under it and a file over
+// restarts: "sallyport-clock-1 <believed, ms> <since boot, ms> <boot>\n". Blocks for the file now and then.
+class BelievedClock {
+ public:
+  // A file that is not there, or not one of these: nothing is believed until a second opinion is heard.
+  BelievedClock(std::filesystem::path file, const Log& log);
+
+  // To be asked every few seconds.
+  std::optional<WallTime> now();
+
+  // An operator's word that the wall clock is right: at `init`, and by `sallyport-relay keys confirm-clock`.
+  static Result<void> confirm(const std::filesystem::path& file);
+
+ private:
+  void tell();
+  void save();
+
+  std::filesystem::path file_;
+  const Log& log_;
+  domain::TrustedClock clock_;
+  std::optional<domain::ClockStanding> told_;
+  std::optional<domain::SavedClock> saved_;
+};
+
+std::optional<domain::SavedClock> parse_saved_clock(std::string_view text);
+std::string format_saved_clock(const domain::SavedClock& clock);
+
+}  // namespace sallyport::app
