@@ -39,7 +39,7 @@ def self_test(root, promises):
     assert not faults(root, promises), "the page as it is must be without fault"
     planted = {
         "a missing file": promises.replace("tests/faults/failover.py", "tests/faults/fail_over.py"),
-        "a renamed test": promises.replace("a sealed field opens nowhere else", "a sealed field opens everywhere"),
+        "a renamed test": promises.replace("every bit of a sealed field counts", "no bit of a sealed field counts"),
         "a line without a test": promises + "\n- everything else is fine too\n",
         "an empty page": "",
     }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace sallyport::app {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "relay/domain/trusted_clock.h"
 #include "shared/base/log.h"
+#include "shared/base/result.h"
 
 #include <filesystem>
 #include <optional>

@@ -22,7 +22,7 @@ constexpr auto kBuilding = ".init";
 constexpr auto kSettings = "relay.yaml";
 constexpr auto kLost = "lost+found";
 // What a relay is made of besides relay.yaml, in the order in which it is put into its place.
-constexpr std::array kParts{"keys", "deployment", "relay.db", "first-owner.token"};
+constexpr std::array kParts{"keys", "deployment", "relay.db", "clock", "first-owner.token"};
 
 std::unexpected<Error> failed(std::string_view what, const fs::path& path) {
   return fail(Errc::unavailable, fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(errno)));

@@ -192,7 +192,9 @@ awaitable<Result<std::unique_ptr<ByteStream>>> upgrade(UpgradeTools tools, std::
   SP_CO_TRY(auto connected, co_await run_blocking(tools.pool, [&] { return connect(tools.endpoint, tools.stop); }));
   auto stream = std::make_unique<CurlStream>(on, std::move(connected));
   SP_CO_TRY(const auto answer, co_await with_timeout(kAnswer, exchange(*stream, tools.endpoint, path, protocol)));
-  if (answer.status != 101) co_return std::unexpected(error_of({answer.status, "", answer.request_id, answer.body}));
+  if (answer.status != 101)
+    co_return std::unexpected(
+        error_of({.status = answer.status, .request_id = answer.request_id, .body = answer.body}));
   co_return std::move(stream);
 }
 

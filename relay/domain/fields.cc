@@ -137,6 +137,9 @@ constexpr auto kFields = std::to_array<Field>({
     {"jobs", "lease_until", public_, job, clear, logs},
     {"jobs", "run_number", public_, job, clear, logs},
     {"jobs", "held_before", public_, job, clear, logs},
+    {"jobs", "payload_hours", public_, job, clear, logs},
+    {"jobs", "logs_hours", public_, job, clear, logs},
+    {"jobs", "payload", public_, job, clear, logs},
     {"jobs", "rerun_of", public_, job, clear, logs},
     {"jobs", "concurrency_key", sensitive, job_payload, clear, logs},
     {"jobs", "concurrency_limit", public_, job, clear, logs},
@@ -269,6 +272,13 @@ constexpr auto kFields = std::to_array<Field>({
     {"schema_migrations", "name", public_, operational, clear, standing},
 
     // keys.db
+    {"platform_retention", "class", public_, operational, clear, standing},
+    {"platform_retention", "hours", public_, operational, clear, standing},
+
+    {"organisation_retention", "org", public_, organisation, clear, standing},
+    {"organisation_retention", "class", public_, organisation, clear, standing},
+    {"organisation_retention", "hours", public_, organisation, clear, standing},
+
     {"global_keys", "version", public_, key_material, clear, standing},
     {"global_keys", "wrapped", secret, key_material, wrapped, standing},
     {"global_keys", "created_at", public_, key_material, clear, standing},

@@ -156,7 +156,8 @@ def cuts(world, echo):
     code, err = opened.result()
     assert code == 1 and "paused" in err, (code, err)
     assert ends(world, "echo", 4)[0] == "paused"
-    assert "is paused" in cli(world, "tunnel", "open", "echo", good=False)
+    refused = cli(world, "tunnel", "open", "echo", good=False)
+    assert "is paused" in refused, refused
     cli(world, "tunnel", "resume", "echo")
 
 

@@ -129,9 +129,11 @@ ASYNC_TEST_CASE("what a recipe masks of its trigger is shown to nobody, and all 
   job.recipe = co_await store_recipe(world, tenant, "later", later);
   const JobId other = crypto::new_id<JobId>(world.clock);
   job.id = other;
+  auto keys = must(co_await world.envelope.make_job_keys(tenant.org, other, {}));
   auto resealed =
-      must(co_await world.envelope.seal(jobs::trigger_identity(tenant.org, other), as_bytes(plain.reveal())));
-  must(co_await world.stores.jobs.add(tenant.org, {.job = job, .sealed_trigger = std::move(resealed)}));
+      must(co_await world.envelope.seal_new(keys, jobs::trigger_identity(tenant.org, other), as_bytes(plain.reveal())));
+  must(co_await world.stores.jobs.add(
+      tenant.org, {.job = job, .sealed_trigger = std::move(resealed), .keys = std::move(keys.wrapped)}));
   const auto hidden = co_await world.call({"GET", "/v1/jobs/" + other.value + "/trigger", owner});
   CHECK(hidden.status == 200);
   CHECK(to_json(*json_of(hidden).find("trigger")) == R"("***")");

@@ -133,10 +133,10 @@ TEST_CASE("a log that writes through it has no secrets in its lines", "[redactor
   RedactingSink sink(lines, redactor);
   const SystemClock clock;
   const Log log(sink, clock);
-  log.info("thing.happened", {{"why", kOdd}, {"who", "nobody"}});
+  log.info("thing.happened", {{"why", kOdd}, {"reason", "nobody"}});
   CHECK(lines.text.find("s3cr3t") == std::string::npos);
   CHECK(lines.text.find(R"("why":"***")") != std::string::npos);
-  CHECK(lines.text.find(R"("who":"nobody")") != std::string::npos);
+  CHECK(lines.text.find(R"("reason":"nobody")") != std::string::npos);
 }
 
 // Its figure stands in docs/operations/privacy.md; run it in the release preset.
