@@ -154,7 +154,7 @@ JOBS_TEST_CASE("keys of such jobs compare as they did, and say nothing", "[jobs]
   const auto again = must(co_await world.service.start(ours.org, order_for(zero, "k", "order-17"), kActor));
   CHECK(again.outcome == store::AddOutcome::duplicate);
   CHECK(again.job.id == first.job.id);
-  CHECK(world.memory.held().jobs == 1);  // of the first
+  CHECK(world.memory.held().jobs == 1);               // of the first
   world.clock.advance(std::chrono::milliseconds(1));  // whoever was first comes first
   const auto same = must(co_await world.service.start(ours.org, order_for(zero, "k", "order-18"), kActor));
   const auto other = must(co_await world.service.start(ours.org, order_for(zero, "l", ""), kActor));
