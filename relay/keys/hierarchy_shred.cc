@@ -34,7 +34,12 @@ asio::awaitable<Result<void>> Hierarchy::shred(std::vector<Shred> shreds) {
 asio::awaitable<Result<void>> Hierarchy::turn(std::vector<Shred> shreds) {
   SP_CO_TRY(LockedKey next, parts_.anchor.prepare());
   SP_CO_TRY(auto turn, co_await next_turn(next, std::move(shreds)));
-  SP_CO_CHECK(co_await parts_.store.turn(std::move(turn)));
+  const auto to = turn.to;
+  const auto turned = co_await parts_.store.turn(std::move(turn));
+  if (!turned) {
+    const auto epoch = co_await parts_.store.epoch();  // a write may be told to have failed and stand all the same
+    if (epoch.value_or(to - 1) != to) co_return turned;
+  }
   co_return parts_.anchor.settle(std::move(next));
 }
 

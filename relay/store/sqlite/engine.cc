@@ -11,10 +11,12 @@ class Checkpoints {
   explicit Checkpoints(std::shared_ptr<std::atomic<bool>> empty_log) : empty_log_(std::move(empty_log)) {}
 
   void operator()(Database& database) {
-    if (*empty_log_ && empty(database)) {
-      *empty_log_ = false;
-      moved_at_ = 0;
-      return;
+    if (empty_log_->exchange(false)) {  // whoever asks from here on asks for the next time
+      if (empty(database)) {
+        moved_at_ = 0;
+        return;
+      }
+      *empty_log_ = true;
     }
     const int pages = database.wal_pages();
     if (pages < moved_at_) moved_at_ = 0;  // SQLite began the log anew

@@ -23,9 +23,12 @@ class Engine {
   boost::asio::awaitable<std::invoke_result_t<const F&, Database&>> read(F work) {
     return on(reads_, std::move(work));
   }
-  // Whatever was written goes from the log into the file, and the log is emptied, after a write that comes and that no
-  // reader is in the way of.
-  void empty_log_soon() { *empty_log_ = true; }
+  // What has been written goes from the log into the file, and the log is emptied: right after this, or after the first
+  // write that no reader is in the way of.
+  boost::asio::awaitable<Result<void>> empty_log() {
+    *empty_log_ = true;
+    return write([](Database&) { return Result<void>(); });
+  }
 
  private:
   template <class F>

@@ -126,8 +126,9 @@ class SqliteJobKeys final : public JobKeys {
   }
 
   awaitable<Result<bool>> reclaim() override {
-    engine_.empty_log_soon();
-    return engine_.write(give_pages_back);
+    SP_CO_TRY(const bool more, co_await engine_.write(give_pages_back));
+    SP_CO_CHECK(co_await engine_.empty_log());
+    co_return more;
   }
 
  private:

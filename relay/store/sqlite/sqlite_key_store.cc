@@ -206,8 +206,9 @@ struct SqliteKeyStore::Impl final : KeyStore {
   }
 
   awaitable<Result<void>> turn(Turn turn) override {
-    engine.empty_log_soon();
-    return engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); });
+    SP_CO_CHECK(co_await engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); }));
+    [[maybe_unused]] const auto emptied = co_await engine.empty_log();  // the turn stands whatever comes of it
+    co_return Result<void>();
   }
 
   Engine engine;
