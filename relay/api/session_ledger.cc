@@ -32,9 +32,10 @@ asio::awaitable<void> SessionLedger::cut(SessionFacts facts, std::string reason)
 
 asio::awaitable<void> SessionLedger::run() {
   over_.emplace(co_await asio::this_coro::executor);
-  while (!over_->is_set()) {
+  for (bool last = false; !last;) {
     co_await over_->wait_until(std::chrono::steady_clock::now() + bounds_.look);
-    co_await tell_rests(over_->is_set() ? SteadyTime::max() : clock_.steady());
+    last = over_->is_set();  // whoever stops it in the middle of a round gets one more
+    co_await tell_rests(last ? SteadyTime::max() : clock_.steady());
   }
 }
 

@@ -26,10 +26,15 @@ Result<void> make_keys(const DataDirectory& data, const Clock& clock) {
 Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings, const Clock& clock) {
   SP_TRY(auto memory, keys::LockedMemory::make());
   SP_TRY(auto provider, make_provider(data, settings, clock));
-  SP_TRY(auto store,
-         store::SqliteKeyStore::open({.file = data.key_database(), .when_absent = store::WhenAbsent::refuse}));
-  SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, store->epoch_at_open()));
-  return KeyRing{std::move(memory), std::move(provider), std::move(store), std::move(anchor)};
+  auto store = store::SqliteKeyStore::open({.file = data.key_database(), .when_absent = store::WhenAbsent::refuse});
+  if (!store && store.error().code == Errc::not_found) {
+    return fail(Errc::not_found, store.error().message +
+                                     ": put it back, with the anchor of the same moment; a directory made before there "
+                                     "was a keys.db cannot be opened, make a new one");
+  }
+  if (!store) return std::unexpected(std::move(store).error());
+  SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, (*store)->epoch_at_open()));
+  return KeyRing{std::move(memory), std::move(provider), *std::move(store), std::move(anchor)};
 }
 
 }  // namespace sallyport::app
