@@ -32,6 +32,10 @@ asio::awaitable<Result<void>> Hierarchy::shred(std::vector<Shred> shreds) {
 }
 
 asio::awaitable<Result<void>> Hierarchy::turn(std::vector<Shred> shreds) {
+  SP_CO_TRY(const auto stands, co_await parts_.store.epoch());
+  if (stands != parts_.anchor.epoch()) {  // then the other slot holds the key that counts: it must not be overwritten
+    co_return fail(Errc::internal, "keys.db has turned further than this relay knows: restart it");
+  }
   SP_CO_TRY(LockedKey next, parts_.anchor.prepare());
   SP_CO_TRY(auto turn, co_await next_turn(next, std::move(shreds)));
   const auto to = turn.to;

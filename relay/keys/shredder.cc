@@ -34,11 +34,7 @@ asio::awaitable<void> Shredder::run() {
 }
 
 asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
-  auto done = co_await pass(now);
-  if (!done && done.error().code == Errc::unavailable && parts_.make_room && parts_.make_room()) {
-    parts_.log.warn("keys.room_made", {{"reason", done.error().message}});
-    done = co_await pass(now);
-  }
+  const auto done = co_await pass(now);
   if (!done) {
     parts_.log.error("keys.not_shredded", {{"reason", done.error().message}});
   } else if (done->hours + done->jobs > 0) {

@@ -25,8 +25,6 @@ class Shredder {
     std::function<std::optional<WallTime>()> believed;
     // The lane's length as it is now, when it has been shortened since: hours. Empty: never shortened.
     std::function<boost::asio::awaitable<Result<std::uint32_t>>(OrgId, store::RetentionLane)> hours_now = {};
-    // Called when the disk is full: makes room, if it can. Empty: it cannot.
-    std::function<bool()> make_room = {};
   };
   struct Tally {
     std::size_t hours = 0;  // keys of so many hours are gone

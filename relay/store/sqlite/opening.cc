@@ -38,7 +38,8 @@ Result<void> bring_up_to_date(Database& database, std::span<const Migration> mig
 }
 
 Result<void> prepare_writer(Database& database, const SqliteOptions& options, std::span<const Migration> migrations) {
-  SP_CHECK(database.script("pragma auto_vacuum = incremental"));  // counts for a new file, and from the next vacuum
+  // Incremental: for a new file, and for others from their next vacuum.
+  SP_CHECK(database.script("pragma busy_timeout = 5000; pragma auto_vacuum = incremental"));
   SP_TRY(std::string mode,
          database.prepare("pragma journal_mode = wal").one("mode", [](Row row) { return row.text(); }));
   if (mode != "wal") {
@@ -46,7 +47,7 @@ Result<void> prepare_writer(Database& database, const SqliteOptions& options, st
   }
   SP_CHECK(database.script(
       "pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma secure_delete = on;"
-      "pragma busy_timeout = 5000; pragma journal_size_limit = 67108864;"));
+      "pragma journal_size_limit = 67108864;"));
   SP_CHECK(bring_up_to_date(database, migrations));
   SP_CHECK(database.script("pragma foreign_keys = on"));
   if (options.max_pages > 0) SP_CHECK(database.script(fmt::format("pragma max_page_count = {}", options.max_pages)));

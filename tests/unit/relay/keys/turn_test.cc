@@ -1,0 +1,87 @@
+#include "tests/unit/relay/keys/world.h"
+
+using namespace sallyport;
+using namespace sallyport::keys;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using store::Hour;
+using store::KeyVersion;
+using store::RetentionLane;
+
+namespace {
+
+// Says that a turn has failed although it stands, and for a while not even where it is.
+class LyingStore final : public store::KeyStore {
+ public:
+  explicit LyingStore(store::KeyStore& real) : real_(real) {}
+  awaitable<Result<std::vector<KeyVersion>>> global_keys() override { return real_.global_keys(); }
+  awaitable<Result<void>> add_global_key(KeyVersion key) override { return real_.add_global_key(std::move(key)); }
+  awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) override { return real_.tenant_keys(org); }
+  awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
+    return real_.add_tenant_key(org, std::move(key));
+  }
+  awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) override {
+    return real_.rewrap_global_key(version, std::move(wrapped));
+  }
+  awaitable<Result<std::vector<store::TenantKey>>> tenant_keys_before(std::uint32_t version,
+                                                                      std::size_t limit) override {
+    return real_.tenant_keys_before(version, limit);
+  }
+  awaitable<Result<void>> rewrap_tenant_key(store::TenantKey key, std::uint32_t from) override {
+    return real_.rewrap_tenant_key(std::move(key), from);
+  }
+  awaitable<Result<std::optional<store::Ratchet>>> ratchet(OrgId org, RetentionLane lane) override {
+    return real_.ratchet(org, lane);
+  }
+  awaitable<Result<std::optional<store::HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) override {
+    return real_.hour_key(org, lane, hour);
+  }
+  awaitable<Result<store::HourKey>> add_hour_key(OrgId org, store::NewHourKey key) override {
+    return real_.add_hour_key(org, std::move(key));
+  }
+  awaitable<Result<std::uint64_t>> epoch() override {
+    if (turned_ && silent) co_return fail(Errc::unavailable, "planted: nothing can be read");
+    co_return co_await real_.epoch();
+  }
+  awaitable<Result<std::vector<store::Ratchet>>> ratchets() override { return real_.ratchets(); }
+  awaitable<Result<std::vector<store::LaneState>>> lanes() override { return real_.lanes(); }
+  awaitable<Result<std::vector<store::LaneState>>> lanes_of(OrgId org) override { return real_.lanes_of(org); }
+  awaitable<Result<void>> turn(store::Turn turn) override {
+    must(co_await real_.turn(std::move(turn)));
+    turned_ = true;
+    co_return fail(Errc::unavailable, "planted: it is said to have failed");
+  }
+  bool silent = false;
+
+ private:
+  store::KeyStore& real_;
+  bool turned_ = false;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a turn that is said to have failed and stands loses no key, whatever is tried then",
+                "[keys][anchor]") {
+  const bool silent = GENERATE(false, true);
+  INFO("where it stands cannot be read: " << silent);
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  LyingStore lying(world.ring.store->keys());
+  lying.silent = silent;
+  Hierarchy keys(co_await boost::asio::this_coro::executor,
+                 {lying, world.provider, world.ring.anchor, *world.ring.memory, world.clock});
+  const auto first = co_await keys.shred({});
+  CHECK(first.has_value() == !silent);
+  lying.silent = false;
+  if (silent) {
+    const auto again = co_await keys.shred({});
+    REQUIRE(!again);
+    CHECK(again.error().message.find("restart") != std::string::npos);
+  }
+  KeyRing next(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
+               &world.provider);
+  const RecordIdentity identity{org, "jobs", "trigger", job.job.value, KeyClass::payload, job.job};
+  const auto data = must(co_await next.envelope.open(identity, job.trigger));
+  CHECK(data.reveal() == "data of " + job.job.value);
+}
