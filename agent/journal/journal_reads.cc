@@ -18,11 +18,13 @@ struct SealedJob {
   std::optional<Bytes> cancel;
 };
 
+Payload payload_of(std::int64_t no_payload) { return no_payload == 0 ? Payload::of_recipe : Payload::none; }
+
 Result<SealedJob> read_job(Database& db, const JobId& id) {
   std::optional<SealedJob> found;
   SP_CHECK(db.each(
       "SELECT epoch, recipe, recipe_version, run_number, trigger_kind, accepted_ms, recipe_json, trigger_json, "
-      "event_key, cancel, held_before "
+      "event_key, cancel, held_before, no_payload "
       "FROM jobs WHERE id = ? AND state = 0",
       [&](const Row& row) {
         Job job;
@@ -32,6 +34,7 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
         job.recipe_version = static_cast<std::uint32_t>(row.integer(2));
         job.run_number = static_cast<std::uint32_t>(row.integer(3));
         job.held_before = row.integer(10) != 0;
+        job.payload = payload_of(row.integer(11));
         job.trigger_kind = row.text(4);
         job.accepted_at = from_unix_ms(row.integer(5));
         std::optional<Bytes> cancel;
@@ -178,12 +181,13 @@ Result<StoredAssignments> Journal::assignments() {
                                 [&](const Row& row) { stored.revision = static_cast<std::uint64_t>(row.integer(0)); }));
   SP_CHECK(impl_->database.each("SELECT value FROM counters WHERE name = 'suspended'",
                                 [&](const Row& row) { stored.suspended = row.integer(0) != 0; }));
-  SP_CHECK(
-      impl_->database.each("SELECT recipe, version, recipe_json FROM assignments ORDER BY recipe", [&](const Row& row) {
+  SP_CHECK(impl_->database.each(
+      "SELECT recipe, version, recipe_json, no_payload FROM assignments ORDER BY recipe", [&](const Row& row) {
         const std::string recipe = row.text(0);
         auto json = impl_->sealer.open("", {"assignments", recipe}, row.blob(2));
         if (json) {
-          stored.recipes.push_back({RecipeId(recipe), static_cast<std::uint32_t>(row.integer(1)), *std::move(json)});
+          stored.recipes.push_back({RecipeId(recipe), static_cast<std::uint32_t>(row.integer(1)), *std::move(json),
+                                    payload_of(row.integer(3))});
         } else {
           opened = std::unexpected(std::move(json).error());
         }

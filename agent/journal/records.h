@@ -56,6 +56,9 @@ struct Progress {
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
+// none: nothing of a job's payload may be on a disk, whatever its recipe says: its organisation keeps none.
+enum class Payload { of_recipe, none };
+
 struct Job {
   JobId id;
   std::uint64_t epoch = 0;  // 0: started by a local trigger, the agent's own
@@ -65,6 +68,7 @@ struct Job {
   bool held_before = false;  // by an agent that was lost: a step without a record here may have begun there
   std::string trigger_kind;  // "schedule", "file.watch"; empty for the relay's
   WallTime accepted_at;
+  Payload payload = Payload::of_recipe;
   std::string recipe_json;
   std::string trigger_json;
   std::string event_key_json;
@@ -136,6 +140,7 @@ struct Assignment {
   RecipeId recipe;
   std::uint32_t version = 0;
   std::string recipe_json;
+  Payload payload = Payload::of_recipe;
   friend bool operator==(const Assignment&, const Assignment&) = default;
 };
 struct ReplaceAssignments {

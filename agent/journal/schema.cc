@@ -5,7 +5,7 @@
 namespace sallyport::journal {
 namespace {
 
-constexpr std::int64_t kSchema = 3;
+constexpr std::int64_t kSchema = 4;
 constexpr std::int64_t kApplicationId = 0x53504a31;  // "SPJ1"
 
 constexpr const char* kTables = R"sql(
@@ -70,6 +70,12 @@ ALTER TABLE intents ADD COLUMN ledger INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 3;
 )sql";
 
+constexpr const char* kFourth = R"sql(
+ALTER TABLE jobs ADD COLUMN no_payload INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE assignments ADD COLUMN no_payload INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 4;
+)sql";
+
 Result<std::int64_t> number(Database& database, const char* sql) {
   std::int64_t value = 0;
   SP_CHECK(database.each(sql, [&](const Row& row) { value = row.integer(0); }));
@@ -96,6 +102,7 @@ Result<void> bring_up_to_date(Database& database, std::int64_t version) {
   if (version < 1) made = database.script(kTables);
   if (made && version < 2) made = database.script(kSecond);
   if (made && version < 3) made = database.script(kThird);
+  if (made && version < 4) made = database.script(kFourth);
   if (made) made = database.script("COMMIT");
   if (!made && database.in_transaction()) std::ignore = database.script("ROLLBACK");
   return made;

@@ -125,6 +125,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                    .recipe_version = watched->version,
                    .trigger_kind = kind,
                    .accepted_at = core.parts.clock.wall(),
+                   .payload = watched->payload,
                    .recipe_json = watched->json,
                    .trigger_json = stored_json(trigger)};
   const auto key = event_key(*watched, job, event, trigger);

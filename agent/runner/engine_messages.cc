@@ -89,7 +89,7 @@ asio::awaitable<wire::Answer> Engine::Impl::judge_held(const wire::Dispatch& dis
 asio::awaitable<wire::Answer> Engine::Impl::judge_new(const wire::Dispatch& dispatch) {
   if (relay_jobs() > 2 * static_cast<std::size_t>(core.options.slots))
     co_return no(dispatch, "busy", "no slot is free");
-  const auto recipe = core.recipes.get(dispatch.recipe_json);
+  const auto recipe = core.recipes.get(dispatch.recipe_json, dispatch.payload);
   if (!recipe) co_return no(dispatch, "invalid", recipe.error().message);
   if (!parse_stored_json(dispatch.trigger_json)) co_return no(dispatch, "invalid", "the trigger's data is not JSON");
   const auto found = co_await core.parts.journal.find(dispatch.lease.job);
@@ -123,6 +123,7 @@ asio::awaitable<Result<std::shared_ptr<JobMemory>>> Engine::Impl::store_new(cons
                    .run_number = std::max(dispatch.run_number, 1u),
                    .held_before = dispatch.held_before,
                    .accepted_at = now,
+                   .payload = dispatch.payload,
                    .recipe_json = dispatch.recipe_json,
                    .trigger_json = dispatch.trigger_json,
                    .event_key_json = to_json(Value(dispatch.event_key))};

@@ -94,7 +94,7 @@ asio::awaitable<void> JobTask::run() {
 asio::awaitable<Result<void>> JobTask::load() {
   SP_CO_TRY(auto stored, co_await core_.parts.journal.load(id_));
   epoch_ = stored.job.epoch;
-  SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json));
+  SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json, stored.job.payload));
   stored.job.recipe_json.clear();
   if (memory_->trigger_json()) stored.job.trigger_json = *memory_->trigger_json();
   job_ = stored.job;
@@ -136,8 +136,9 @@ asio::awaitable<void> JobTask::end_without_payload() {
   const bool doubt = effect_in_doubt();
   co_await end_at_once(
       doubt ? JobStatus::in_doubt : JobStatus::failed, "zero_retention",
-      std::string("its recipe keeps nothing (`payload: none`): what it worked with was only in memory, "
-                  "and the agent that had it was stopped or lost; ") +
+      std::string(
+          "its recipe or its organisation keeps nothing (`payload: none`): what it worked with was only in memory, "
+          "and the agent that had it was stopped or lost; ") +
           (doubt ? "a step had begun, and nobody can know whether its effect happened: look at the "
                    "target"
                  : "start it again"));

@@ -57,7 +57,7 @@ asio::awaitable<void> LocalTriggers::end(Watch watch) {
 }
 
 asio::awaitable<void> LocalTriggers::begin(journal::Assignment assignment) {
-  auto recipe = core_.recipes.get(assignment.recipe_json);
+  auto recipe = core_.recipes.get(assignment.recipe_json, assignment.payload);
   if (!recipe) {
     co_await core_.tell({"trigger.failed", "", "recipe " + assignment.recipe.value + ": " + recipe.error().message});
     co_return;
@@ -72,7 +72,7 @@ asio::awaitable<void> LocalTriggers::begin(journal::Assignment assignment) {
     co_return;
   }
   auto watched = std::make_shared<const WatchedRecipe>(
-      WatchedRecipe{assignment.recipe, assignment.version, assignment.recipe_json, *recipe});
+      WatchedRecipe{assignment.recipe, assignment.version, assignment.recipe_json, assignment.payload, *recipe});
   Watch watch{std::move(assignment), std::make_unique<TaskGroup>(core_.executor, log_fault(core_.parts.log))};
   if (source != nullptr) {
     watch.tasks->spawn("trigger", watch_source(watched, *source, *std::move(arguments)));

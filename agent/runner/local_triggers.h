@@ -17,6 +17,7 @@ struct WatchedRecipe {
   RecipeId id;
   std::uint32_t version = 0;
   std::string json;
+  journal::Payload payload = journal::Payload::of_recipe;
   std::shared_ptr<const recipe::Recipe> recipe;
 };
 

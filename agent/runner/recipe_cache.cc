@@ -6,17 +6,20 @@
 
 namespace sallyport::runner {
 
-Result<std::shared_ptr<const recipe::Recipe>> RecipeCache::get(const std::string& recipe_json) {
-  const auto it = std::ranges::find(recent_, recipe_json, &Entry::text);
+Result<std::shared_ptr<const recipe::Recipe>> RecipeCache::get(const std::string& recipe_json,
+                                                               journal::Payload payload) {
+  const auto it = std::ranges::find_if(
+      recent_, [&](const Entry& entry) { return entry.payload == payload && entry.text == recipe_json; });
   auto recipe = it == recent_.end() ? nullptr : it->used.lock();
   if (!recipe) {
     auto loaded = recipe::recipe_from_canonical(recipe_json);
     if (!loaded)
       return fail(Errc::invalid, "the recipe is not one this agent understands: " + loaded.error().front().message);
+    if (payload == journal::Payload::none) loaded->retention.payload = std::chrono::milliseconds(0);
     recipe = std::make_shared<const recipe::Recipe>(*std::move(loaded));
   }
   if (it != recent_.end()) recent_.erase(it);
-  recent_.push_front({recipe_json, recipe, recipe});
+  recent_.push_front({recipe_json, payload, recipe, recipe});
   keep_recent();
   return recipe;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/journal/records.h"
 #include "shared/base/result.h"
 #include "shared/recipe/model.h"
 
@@ -14,12 +15,14 @@ namespace sallyport::runner {
 class RecipeCache {
  public:
   explicit RecipeCache(std::size_t limit = 64u << 10) : limit_(limit) {}
-  // Errc::invalid with the first problem when this agent does not accept the text.
-  Result<std::shared_ptr<const recipe::Recipe>> get(const std::string& recipe_json);
+  // With `none` it is the recipe that keeps no payload. Errc::invalid with the first problem when this agent does not
+  // accept the text.
+  Result<std::shared_ptr<const recipe::Recipe>> get(const std::string& recipe_json, journal::Payload payload);
 
  private:
   struct Entry {
     std::string text;
+    journal::Payload payload;
     std::weak_ptr<const recipe::Recipe> used;
     std::shared_ptr<const recipe::Recipe> kept;  // null: gone when no job uses it any more
   };

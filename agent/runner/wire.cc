@@ -34,6 +34,8 @@ Lease lease_of(const std::string& job, std::uint64_t epoch, std::uint32_t ms) {
   return {JobId(job), epoch, std::min<std::chrono::milliseconds>(std::chrono::milliseconds(ms), kMaxLease)};
 }
 
+journal::Payload payload_of(bool none) { return none ? journal::Payload::none : journal::Payload::of_recipe; }
+
 Result<ToAgent> read(const v1::Dispatch& from) {
   if (!is_job(from.job_id()) || !is_recipe(from.recipe_id())) return broken("an id that is none");
   if (from.lease_epoch() == 0) return broken("a dispatch without an epoch");
@@ -47,6 +49,7 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   to.event_key = from.event_key();
   to.run_number = from.run_number();
   to.held_before = from.held_before();
+  to.payload = payload_of(from.no_payload());
   if (from.done_size() > kMaxListed) {
     to.problem = kTooManySteps;
     return to;
@@ -83,7 +86,8 @@ Result<ToAgent> read(const v1::Assignments& from) {
   to.revision = from.revision();
   for (const auto& one : from.recipes()) {
     if (!is_recipe(one.recipe_id())) return broken("an id that is none");
-    to.recipes.push_back({RecipeId(one.recipe_id()), one.recipe_version(), one.recipe_json()});
+    to.recipes.push_back(
+        {RecipeId(one.recipe_id()), one.recipe_version(), one.recipe_json(), payload_of(one.no_payload())});
   }
   return to;
 }

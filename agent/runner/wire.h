@@ -41,6 +41,7 @@ struct Dispatch {
   std::vector<CompletedStep> done;
   std::uint32_t run_number = 1;
   bool held_before = false;
+  journal::Payload payload = journal::Payload::of_recipe;
   std::string problem;  // not empty: why this agent cannot take it, whatever it knows of the job
 };
 struct CancelJob {

@@ -119,6 +119,7 @@ asio::awaitable<Result<Answer>> set_retention(Services& services, Call call) {
   auto note = note_of<store::ChangedRetention>(services, call, {}, what_changed);
   auto changed = co_await services.stores.retentions.set(
       call.caller.org, {.wanted = after.organisation, .only_if = before.organisation}, std::move(note));
+  if (changed) services.retention_changed(call.caller.org);
   co_return co_await settled(services, std::move(call), std::move(changed), organisation_shape(after));
 }
 

@@ -56,6 +56,8 @@ struct Services {
   // Called after a change that may move local triggers: a recipe was (de)activated or removed, an agent moved or
   // revoked. The agent: from which this took one already. Never empty.
   std::function<void(const OrgId&, const std::optional<AgentId>&)> triggers_changed;
+  // Called after an organisation set how long it keeps data. Never empty.
+  std::function<void(const OrgId&)> retention_changed;
   // A place for a link that comes as a WebSocket from the address `peer`, as what serves it to its end.
   // Errc::unavailable: no place, and why. Empty: there are no links here.
   using ServeLink = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier)>;

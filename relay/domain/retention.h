@@ -79,6 +79,10 @@ struct JobRetention {
 Hours allowed_by(const RetentionLimits& platform, RetentionClass one);
 // The shortest of those that are set.
 Hours effective(RetentionClass one, const RetentionLevels& levels, std::optional<Hours> recipe = std::nullopt);
+// Whether a recipe's jobs may have any.
+inline bool keeps_payload(const RetentionLevels& levels) {
+  return effective(RetentionClass::payload, levels) != Hours(0);
+}
 // Of a new job by what its recipe asks for, and of an old one by what it got: later limits may take from it.
 JobRetention effective(const RetentionLevels& levels, const AskedRetention& asked);
 inline AskedRetention as_asked(const JobRetention& got) { return {got.payload, got.logs}; }

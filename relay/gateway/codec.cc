@@ -29,6 +29,7 @@ class Encode {
     to->set_event_key(in.event_key);
     to->set_run_number(in.run_number);
     to->set_held_before(in.held_before);
+    to->set_no_payload(in.payload == store::Payload::none);
     size_ = in.recipe_json.size() + in.trigger_json.size();
     for (const auto& step : in.done) {
       if (is_full(step.path.size() + step.output_json.size())) to = dispatch_of(in);
@@ -60,6 +61,7 @@ class Encode {
       assigned.set_recipe_id(recipe.recipe.value);
       assigned.set_recipe_version(recipe.version);
       assigned.set_recipe_json(recipe.recipe_json);
+      assigned.set_no_payload(recipe.payload == store::Payload::none);
     }
   }
 

@@ -23,6 +23,13 @@ void Assigner::reconsider(const OrgId& org, const std::optional<AgentId>& change
   work_.set();
 }
 
+void Assigner::tell_all(const OrgId& org) {
+  for (const auto& [agent, linked] : links_) {
+    if (linked.link->who().org == org) owed_.insert(agent);
+  }
+  work_.set();
+}
+
 store::awaitable<void> Assigner::run() {
   while (!co_await enlist_all()) co_await sleep_for(kRetry);
   for (;;) {
@@ -210,9 +217,11 @@ store::awaitable<Result<AssignmentSet>> Assigner::set_of(LinkedAgent agent, std:
   SP_CO_TRY(const auto stored, co_await parts_.assignments.of_agent(agent.org, agent.agent));
   AssignmentSet set{stored.revision, {}};
   if (stored.revision == known) co_return set;
+  SP_CO_TRY(const auto levels, co_await parts_.retentions.find(agent.org));
+  const auto payload = domain::keeps_payload(levels) ? store::Payload::kept : store::Payload::none;
   for (const auto& assignment : stored.assignments) {
     SP_CO_TRY(auto json, co_await parts_.parcels.recipe_json(agent.org, assignment.recipe, assignment.version));
-    set.recipes.push_back({assignment.recipe, assignment.version, std::move(json)});
+    set.recipes.push_back({assignment.recipe, assignment.version, std::move(json), payload});
   }
   co_return set;
 }

@@ -7,6 +7,7 @@
 #include "relay/store/groups.h"
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
+#include "relay/store/retentions.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
 
@@ -31,6 +32,7 @@ class Assigner {
     store::Agents& agents;
     store::Assignments& assignments;
     ParcelMaker& parcels;
+    store::Retentions& retentions;
     const Log& log;
   };
 
@@ -40,6 +42,8 @@ class Assigner {
   // Something changed in the organisation: a recipe was (de)activated, an agent moved or revoked. That one enrolled is
   // noticed when it links. `changed`: whose set this changed already.
   void reconsider(const OrgId& org, const std::optional<AgentId>& changed = {});
+  // The sets of all of the organisation's agents changed already.
+  void tell_all(const OrgId& org);
   store::awaitable<void> run();  // until cancelled; begins with every organisation
 
   void link_up(AgentLink& link);

@@ -101,6 +101,7 @@ store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& cl
   parcel.event_key = job.event_key;
   parcel.run_number = job.run_number;
   parcel.held_before = job.held_before;
+  parcel.payload = job.payload;
   SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
   SP_CO_TRY(parcel.trigger_json, co_await trigger_of(claimed));
   SP_CO_TRY(parcel.done, co_await completed(job));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/jobs.h"
 #include "shared/base/ids.h"
 #include "shared/base/secret.h"
 
@@ -41,6 +42,7 @@ struct Dispatch {
   std::vector<CompletedStep> done;
   std::uint32_t run_number = 1;
   bool held_before = false;  // a step that is not done may have begun with a holder that was lost
+  store::Payload payload = store::Payload::kept;
 };
 
 struct CancelJob {
@@ -63,6 +65,7 @@ struct AssignedRecipe {
   RecipeId recipe;
   std::uint32_t version = 0;
   std::string recipe_json;
+  store::Payload payload = store::Payload::kept;
 };
 
 struct AssignmentSet {

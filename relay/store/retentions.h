@@ -24,6 +24,7 @@ class Retentions {
   virtual ~Retentions() = default;
   virtual awaitable<Result<domain::RetentionLimits>> find_platform() = 0;  // system-wide
   virtual awaitable<Result<domain::RetentionLevels>> find(OrgId org) = 0;  // not_found: no such organisation
+  // With a change of whether payload is kept at all the sets of the organisation's agents change (store::Assignments).
   // Without anything to change there is no note. conflict: it is not what the caller saw. invalid: a class that this
   // level may not set, or no whole number of hours that it may be.
   virtual awaitable<Result<ChangedRetention>> set(OrgId org, RetentionChange change,

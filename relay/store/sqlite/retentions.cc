@@ -84,12 +84,22 @@ Result<ChangedRetention> change_platform(Database& db, const RetentionChange& ch
       [&](RetentionClass one, Hours kept) { return put_platform(db, one, kept); });
 }
 
+// Agents are told whether they may keep payload with the recipes that are assigned to them.
+Result<void> raise_assignment_revisions(Database& db, const OrgId& org) {
+  SP_CHECK(db.run("update assignment_revisions set revision = revision + 1 where org = ?", org));
+  return {};
+}
+
 Result<ChangedRetention> change_organisation(Database& db, const OrgId& org, const RetentionChange& change) {
   SP_CHECK(expect_fit(RetentionLevel::organisation, change.wanted));
   SP_TRY(const auto before, limits_of(db, org));
-  return replace(
-      before, change, [&] { return db.run("delete from organisation_retention where org = ?", org); },
-      [&](RetentionClass one, Hours kept) { return put(db, org, one, kept); });
+  SP_TRY(const auto changed,
+         replace(
+             before, change, [&] { return db.run("delete from organisation_retention where org = ?", org); },
+             [&](RetentionClass one, Hours kept) { return put(db, org, one, kept); }));
+  if (domain::keeps_payload({.organisation = changed.before}) != domain::keeps_payload({.organisation = changed.now}))
+    SP_CHECK(raise_assignment_revisions(db, org));
+  return changed;
 }
 
 bool is_changed(const ChangedRetention& retention) { return retention.now != retention.before; }

@@ -69,6 +69,31 @@ STORE_TEST_CASE("retention: organisations do not see each other's", "[store][ret
   CHECK(refusal(set_absent) == Errc::not_found);
 }
 
+STORE_TEST_CASE("retention: an organisation that keeps no payload from now on changes the sets of its agents",
+                "[store][retention][assignments]") {
+  auto& retentions = world.stores.retentions;
+  auto& assignments = world.stores.assignments;
+  const auto revision = [&](Tenant side) -> awaitable<std::uint64_t> {
+    co_return must(co_await assignments.of_agent(side.org, side.agent)).revision;
+  };
+  for (const auto* side : {&world.ours, &world.theirs})
+    must(co_await assignments.assign(side->org, std::nullopt, {side->org, side->recipe, 1, side->agent}));
+  const auto ours = co_await revision(world.ours), theirs = co_await revision(world.theirs);
+  auto now = ours;
+  const auto less = limits({{kPayload, 1h}}), none = limits({{kPayload, domain::kKeptNever}});
+  must(co_await retentions.set(world.ours.org, {less, {}}));
+  now = co_await revision(world.ours);
+  CHECK(now == ours);
+  must(co_await retentions.set(world.ours.org, {none, less}));
+  now = co_await revision(world.ours);
+  CHECK(now == ours + 1);
+  must(co_await retentions.set(world.ours.org, {{}, none}));
+  now = co_await revision(world.ours);
+  CHECK(now == ours + 2);
+  now = co_await revision(world.theirs);
+  CHECK(now == theirs);
+}
+
 STORE_TEST_CASE("retention: who saw another state changes nothing", "[store][retention]") {
   auto& retentions = world.stores.retentions;
   const auto first = limits({{kPayload, 24h}});

@@ -51,7 +51,7 @@ GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
       dispatcher(on, {world.stores.jobs, parcels, memory, world.envelope, feed, world.clock, log}),
       journals({world.stores.agents, dispatcher, world.audit, log}),
       assigner(on, {world.stores.organisations, world.stores.recipes, world.stores.groups, world.stores.agents,
-                    world.stores.assignments, parcels, log}),
+                    world.stores.assignments, parcels, world.stores.retentions, log}),
       jobs(world.stores.jobs, faults),
       recorder(on, {world.stores.agents, jobs, history, outlines, retention, world.stores.assignments, world.envelope,
                     fingerprints, world.audit, dispatcher, feed, world.clock, log}),

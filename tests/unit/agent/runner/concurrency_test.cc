@@ -54,34 +54,41 @@ TEST_CASE("equal recipe texts share one compiled recipe, and few bytes are kept"
   const auto text = [](int number) {
     return canonical("steps:\n  - {id: a, uses: log.write@1, with: {text: \"" + std::to_string(number) + "\"}}\n");
   };
+  constexpr auto kOfRecipe = journal::Payload::of_recipe;
   RecipeCache cache(2 * text(1).size());
   const auto is_kept = [&](int number, const std::weak_ptr<const recipe::Recipe>& before) {
-    return cache.get(text(number)).value() == before.lock();
+    return cache.get(text(number), kOfRecipe).value() == before.lock();
   };
-  std::weak_ptr<const recipe::Recipe> first = cache.get(text(1)).value();
+  std::weak_ptr<const recipe::Recipe> first = cache.get(text(1), kOfRecipe).value();
   CHECK(is_kept(1, first));
-  REQUIRE(cache.get(text(2)));
+  REQUIRE(cache.get(text(2), kOfRecipe));
   CHECK(is_kept(1, first));
-  SECTION("what no job uses goes, the least recently used first") {
-    REQUIRE(cache.get(text(3)));
+  SECTION("where no payload may be kept it is another recipe") {
+    const auto none = cache.get(text(1), journal::Payload::none).value();
+    CHECK_FALSE(none->keeps_payload());
     CHECK(is_kept(1, first));
-    REQUIRE((cache.get(text(2)) && cache.get(text(3))));
+    CHECK(first.lock()->keeps_payload());
+  }
+  SECTION("what no job uses goes, the least recently used first") {
+    REQUIRE(cache.get(text(3), kOfRecipe));
+    CHECK(is_kept(1, first));
+    REQUIRE((cache.get(text(2), kOfRecipe) && cache.get(text(3), kOfRecipe)));
     CHECK(first.expired());
   }
   SECTION("what a job uses is shared, however many came after it") {
     const auto used = first.lock();
-    for (int number = 2; number < 10; ++number) REQUIRE(cache.get(text(number)));
+    for (int number = 2; number < 10; ++number) REQUIRE(cache.get(text(number), kOfRecipe));
     CHECK(is_kept(1, first));
   }
   SECTION("one that is larger than all that is kept lives as long as its jobs") {
     RecipeCache small(10);
-    auto job = small.get(text(1)).value();
+    auto job = small.get(text(1), kOfRecipe).value();
     const std::weak_ptr<const recipe::Recipe> large = job;
-    CHECK(small.get(text(1)).value() == job);
+    CHECK(small.get(text(1), kOfRecipe).value() == job);
     job.reset();
     CHECK(large.expired());
   }
-  const auto bad = cache.get("{}");
+  const auto bad = cache.get("{}", kOfRecipe);
   REQUIRE_FALSE(bad);
   CHECK(bad.error().code == Errc::invalid);
 }

@@ -266,6 +266,7 @@ std::string dispatch(const std::string& recipe_json, DispatchOptions options) {
   body->set_recipe_json(recipe_json);
   body->set_trigger_json(options.trigger_json);
   body->set_run_number(1);
+  body->set_no_payload(options.payload == journal::Payload::none);
   for (const auto& [path, output] : options.done) {
     auto* step = body->add_done();
     step->set_path(path);
@@ -305,7 +306,7 @@ std::string acked(std::uint64_t seq) {
   return message.SerializeAsString();
 }
 
-std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes) {
+std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes, journal::Payload payload) {
   v1::ToAgent message;
   auto* body = message.mutable_assignments();
   body->set_revision(revision);
@@ -314,6 +315,7 @@ std::string assignments(std::uint64_t revision, const std::vector<std::string>& 
     one->set_recipe_id(kRecipe1.substr(0, kRecipe1.size() - 1) + std::to_string(i + 1));
     one->set_recipe_version(1);
     one->set_recipe_json(recipes[i]);
+    one->set_no_payload(payload == journal::Payload::none);
   }
   return message.SerializeAsString();
 }

@@ -176,14 +176,17 @@ struct DispatchOptions {
   std::uint64_t holding = 0;                                   // 0: the newest one when it is said
   std::vector<std::pair<std::string, std::string>> done = {};  // path, output JSON
   std::string trigger_json = R"({"kind":"manual","inputs":{}})";
+  journal::Payload payload = journal::Payload::of_recipe;
 };
+
 std::string canonical(const std::string& steps, const std::string& head = "trigger: {uses: manual@1}\n");
 std::string dispatch(const std::string& recipe_json, DispatchOptions options = {});
 std::string cancel(const std::string& job, std::uint64_t epoch);
 std::string leases(const std::string& job, std::uint64_t renewed_epoch, std::uint64_t fenced_epoch,
                    std::uint32_t lease_ms = 60'000, std::uint64_t holding = 0);
 std::string acked(std::uint64_t seq);
-std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes);
+std::string assignments(std::uint64_t revision, const std::vector<std::string>& recipes,
+                        journal::Payload payload = journal::Payload::of_recipe);
 
 // Steps of a recipe.
 inline const std::string kOne = "steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n";

@@ -55,13 +55,16 @@ std::string sent(const EngineBench& bench) {
 ASYNC_TEST_CASE("a job that keeps nothing works in memory, and its journal and reports are without its data",
                 "[engine][retention]") {
   const bool keeps = GENERATE(false, true);  // positive control: what is kept is found
+  const auto payload = GENERATE(journal::Payload::of_recipe, journal::Payload::none);
+  if (keeps && payload == journal::Payload::none) co_return;
   EngineBench bench(co_await asio::this_coro::executor);
   gives_canaries(bench);
   bench.move.hold();
   co_await bench.open();
   co_await bench.link_up();
-  const auto head = kInputs + (keeps ? "trigger: {uses: manual@1}\n" : kNothing);
-  co_await bench.say(dispatch(canonical(kSteps + kMove, head), {.trigger_json = kTrigger}));
+  const bool of_recipe = !keeps && payload == journal::Payload::of_recipe;
+  const auto head = kInputs + (of_recipe ? kNothing : "trigger: {uses: manual@1}\n");
+  co_await bench.say(dispatch(canonical(kSteps + kMove, head), {.trigger_json = kTrigger, .payload = payload}));
   co_await until([&] { return bench.move.begun() == 1; }, "the last step runs");
   bench.move.release();
   co_await until(finished(bench), "the job ends");
@@ -76,14 +79,16 @@ ASYNC_TEST_CASE("a job that keeps nothing works in memory, and its journal and r
 ASYNC_TEST_CASE("a job that keeps nothing ends when its process does, and says what is known",
                 "[engine][retention][restart]") {
   const bool doubtful = GENERATE(false, true);
+  const auto payload = GENERATE(journal::Payload::of_recipe, journal::Payload::none);
   EngineBench bench(co_await asio::this_coro::executor);
   gives_canaries(bench);
   bench.move.hold();
   bench.command.hold();
   co_await bench.open();
   co_await bench.link_up();
-  co_await bench.say(
-      dispatch(canonical(kSteps + (doubtful ? kCommand : kMove), kInputs + kNothing), {.trigger_json = kTrigger}));
+  const auto head = kInputs + (payload == journal::Payload::none ? "trigger: {uses: manual@1}\n" : kNothing);
+  co_await bench.say(dispatch(canonical(kSteps + (doubtful ? kCommand : kMove), head),
+                              {.trigger_json = kTrigger, .payload = payload}));
   co_await until([&] { return bench.move.begun() + bench.command.begun() == 1; }, "the last step runs");
   co_await bench.close();
   CHECK(journaled(bench).find("canary") == std::string::npos);
@@ -94,7 +99,7 @@ ASYNC_TEST_CASE("a job that keeps nothing ends when its process does, and says w
   co_await until(finished(bench), "the job ends");
   CHECK(bench.uplink->has(doubtful ? "job_finished in_doubt" : "job_finished failed"));
   CHECK(sent(bench).find("zero_retention") != std::string::npos);
-  CHECK(sent(bench).find("its recipe keeps nothing") != std::string::npos);
+  CHECK(sent(bench).find("its recipe or its organisation keeps nothing") != std::string::npos);
   CHECK(bench.move.begun() + bench.command.begun() == 1);
   co_await bench.close();
 }
@@ -118,6 +123,28 @@ ASYNC_TEST_CASE("what a trigger says of masked data is not told, and the key tha
   CHECK((sent(bench).find("canary-key") == std::string::npos) == masked);
   CHECK((sent(bench).find("sha256:") != std::string::npos) == masked);
   co_await bench.close();
+}
+
+ASYNC_TEST_CASE("where an organisation keeps nothing a local trigger's event is in no file and no report, also later",
+                "[engine][retention][triggers]") {
+  const auto payload = GENERATE(journal::Payload::none, journal::Payload::of_recipe);  // of_recipe: positive control
+  const bool keeps = payload == journal::Payload::of_recipe;
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  const auto watching = canonical(kOne, "trigger: {uses: file.watch@1, connection: share, with: {path: in}}\n");
+  co_await bench.say(assignments(1, {watching}, payload));
+  bench.trigger.happen("one.csv", "canary-one");
+  co_await until([&] { return bench.trigger.taken == 1; }, "the first is taken");
+  co_await bench.close();
+  co_await bench.open();  // what was assigned is known from the journal
+  bench.trigger.happen("two.csv", "canary-two");
+  co_await until([&] { return bench.trigger.taken == 2; }, "the second is taken");
+  co_await until([&] { return bench.engine->status().local_jobs == 0; }, "the jobs end");
+  co_await bench.link_up();
+  co_await until(finished(bench), "the relay hears");
+  CHECK((sent(bench).find("canary-") != std::string::npos) == keeps);
+  co_await bench.close();
+  CHECK((journaled(bench).find("canary-") != std::string::npos) == keeps);
 }
 
 ASYNC_TEST_CASE("a secret that an action repeats is taken out of errors and reports", "[engine][secret][redactor]") {

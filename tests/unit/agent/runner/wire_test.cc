@@ -66,6 +66,11 @@ TEST_CASE("messages of the relay become plain values", "[wire]") {
   const auto assigned = std::get<wire::Assignments>(*decode(assignments(2, {"{}", "[]"})));
   CHECK(assigned.revision == 2);
   CHECK(assigned.recipes.at(1).recipe_json == "[]");
+  CHECK(assigned.recipes.at(1).payload == journal::Payload::of_recipe);
+  CHECK(body.payload == journal::Payload::of_recipe);
+  constexpr auto kNone = journal::Payload::none;
+  CHECK(std::get<wire::Dispatch>(*decode(dispatch("{}", {.payload = kNone}))).payload == kNone);
+  CHECK(std::get<wire::Assignments>(*decode(assignments(2, {"{}"}, kNone))).recipes.at(0).payload == kNone);
 }
 
 TEST_CASE("what is unknown or broken is refused", "[wire][bad-input]") {

@@ -61,6 +61,7 @@ ASYNC_TEST_CASE("what an organisation keeps is the platform's until it sets less
   REQUIRE(rows.size() == 1);
   CHECK(text_of(rows[0].event, "action") == "retention.set");
   CHECK(detail_of(rows[0]).find(R"("payload":{"is":"30d","was":null})") != std::string::npos);
+  CHECK(world.retention_changed == std::vector<OrgId>{tenant.org});
 
   const auto none = co_await world.call(put(kOurs, owner, R"({"payload":"none","logs":null,"shorten":"confirmed"})"));
   CHECK(term(none, "payload") == "none/45d/none");

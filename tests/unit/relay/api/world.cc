@@ -64,6 +64,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                           triggers_changed.push_back(org);
                           triggers_taken_from = agent;
                         },
+                        [this](const OrgId& org) { retention_changed.push_back(org); },
                         [this](const std::string& peer) { return take_link(peer); }},
           options) {}
 

@@ -122,6 +122,7 @@ struct World {
   TestPresence presence;
   TestDesk desk;
   std::vector<OrgId> triggers_changed;
+  std::vector<OrgId> retention_changed;
   std::optional<AgentId> triggers_taken_from;  // by the last change
   // A place for a link that is closed at once, unless a test gives another.
   std::function<Result<api::Services::ServeLink>(const std::string&)> take_link = [](const std::string&) {

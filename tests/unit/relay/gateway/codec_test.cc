@@ -60,6 +60,10 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   CHECK(got.trigger_json() == "{\"kind\":\"manual\"}");
   CHECK(got.event_key() == "key");
   CHECK(got.run_number() == 5);
+  CHECK_FALSE(got.no_payload());
+  auto without = dispatch;
+  without.payload = store::Payload::none;
+  CHECK(sent(without).dispatch().no_payload());
   REQUIRE(got.done_size() == 2);
   CHECK(got.done(1).path() == "b[3]");
   CHECK(got.done(1).attempt() == 2);
@@ -73,9 +77,13 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   CHECK(leases.renewed(0).lease_ms() == 5'000);
   CHECK(leases.fenced(0).job_id() == "b");
   CHECK(sent(jobs::ReportsAcked{~std::uint64_t{0}}).acked().seq() == ~std::uint64_t{0});
-  const auto set = sent(jobs::AssignmentSet{11, {{RecipeId("r"), 3, "{}"}}}).assignments();
+  const auto set =
+      sent(jobs::AssignmentSet{11, {{RecipeId("r"), 3, "{}"}, {RecipeId("s"), 1, "{}", store::Payload::none}}})
+          .assignments();
   CHECK(set.revision() == 11);
   CHECK(set.recipes(0).recipe_version() == 3);
+  CHECK_FALSE(set.recipes(0).no_payload());
+  CHECK(set.recipes(1).no_payload());
   CHECK(sent(jobs::AssignmentSet{12, {}}).has_assignments());
 }
 

@@ -358,3 +358,25 @@ JOBS_TEST_CASE("an assignment that has to move is not withdrawn for a store that
   watcher = co_await watcher_of(world, ours, recipe);
   CHECK(watcher == second);
 }
+
+JOBS_TEST_CASE("agents are told with their recipes whether they may keep payload, and when that changes",
+               "[jobs][retention]") {
+  const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
+  co_await world.add_recipe(ours, watching_recipe("nightly"));
+  co_await world.add_recipe(other, watching_recipe("nightly"));
+  auto theirs = world.link(other);
+  world.assigner.link_up(*theirs);
+  const auto link = co_await watcher_with_its_set(world, ours);
+  co_await world.assigner.sync(*theirs, 0);
+  CHECK(link->got<AssignmentSet>().back().recipes.at(0).payload == store::Payload::kept);
+  domain::RetentionLimits none;
+  none[domain::RetentionClass::payload] = domain::kKeptNever;
+  must(co_await world.stores.retentions.set(ours.org, {.wanted = none, .only_if = {}}));
+  world.assigner.tell_all(ours.org);
+  co_await settled(world);
+  const auto sets = link->got<AssignmentSet>();
+  REQUIRE(sets.size() == 2);
+  CHECK(sets.back().revision > sets.front().revision);
+  CHECK(sets.back().recipes.at(0).payload == store::Payload::none);
+  CHECK(theirs->got<AssignmentSet>().size() == 1);
+}
