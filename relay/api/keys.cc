@@ -24,11 +24,12 @@ Value shape_versions(const std::vector<keys::VersionFacts>& versions) {
   return Value(std::move(list));
 }
 
-Value shape(const store::LaneState& lane) {
+Value shape(const store::CountedLane& counted) {
+  const auto& lane = counted.state;
   return Object()
       .put("class", Value(lane.lane.kind))
       .put("retention_hours", lane.lane.hours)
-      .put("keys", lane.keys)
+      .put("keys", counted.keys)
       .put("oldest_hour", lane.oldest ? std::optional(start_of(*lane.oldest)) : std::nullopt)
       .put("shredded_before", start_of(lane.position))
       .done();

@@ -68,9 +68,16 @@ std::optional<WallTime> BelievedClock::now() {
   const auto sample = sample_clocks();
   if (!sample) return std::nullopt;
   const auto believed = clock_.judge(*sample);
+  last_ = believed;
+  last_at_ = std::chrono::steady_clock::now();
   tell();
   if (believed) save();
   return believed;
+}
+
+std::optional<WallTime> BelievedClock::since_last() const {
+  if (!last_) return std::nullopt;
+  return *last_ + std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - last_at_);
 }
 
 void BelievedClock::tell() {

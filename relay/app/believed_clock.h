@@ -4,6 +4,7 @@
 #include "shared/base/log.h"
 #include "shared/base/result.h"
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 
@@ -18,6 +19,8 @@ class BelievedClock {
 
   // To be asked every few seconds.
   std::optional<WallTime> now();
+  // What the last now() would be by now; costs next to nothing.
+  std::optional<WallTime> since_last() const;
 
   // An operator's word that the wall clock is right: at `init`, and by `sallyport-relay keys confirm-clock`.
   static Result<void> confirm(const std::filesystem::path& file);
@@ -31,6 +34,8 @@ class BelievedClock {
   domain::TrustedClock clock_;
   std::optional<domain::ClockStanding> told_;
   std::optional<domain::SavedClock> saved_;
+  std::optional<WallTime> last_;
+  std::chrono::steady_clock::time_point last_at_;
 };
 
 std::optional<domain::SavedClock> parse_saved_clock(std::string_view text);

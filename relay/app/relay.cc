@@ -18,6 +18,7 @@
 #include "relay/keys/custodian.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/keys/shredder.h"
+#include "relay/keys/sound_clock.h"
 #include "relay/keys/tenant_fingerprints.h"
 #include "relay/tunnels/carrier.h"
 #include "shared/async/fair_pool.h"
@@ -52,10 +53,11 @@ struct Graph {
   Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
+  BelievedClock believed;
+  keys::SoundClock clock;
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
   keys::TenantFingerprints fingerprints;
-  BelievedClock believed;
   keys::Shredder shredder;
   Metrics metrics;
   keys::Custodian custodian;
@@ -137,10 +139,12 @@ asio::awaitable<Result<std::uint32_t>> hours_now(jobs::RetentionRules& rules, Or
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
-      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, on.clock}),
+      believed(on.data.clock(), on.log),
+      clock(on.clock, [this] { return believed.since_last(); }),
+      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
+                       [this] { return clock.earliest(); }}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
-      believed(on.data.clock(), on.log),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
                   return hours_now(retention, std::move(org), std::move(lane));
@@ -158,15 +162,15 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       outlines(stores.recipes),
       retention(stores.retentions, on.clock),
       feed(loop),
-      dispatcher(loop, {stores.jobs, parcels, memory, envelope, feed, on.clock, on.log},
+      dispatcher(loop, {stores.jobs, parcels, memory, envelope, feed, clock, on.log},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
                       stores.retentions, on.log}),
       recorder(loop, {stores.agents, stores.jobs, stores.history, outlines, retention, stores.assignments, envelope,
-                      fingerprints, audit, dispatcher, feed, on.clock, on.log}),
+                      fingerprints, audit, dispatcher, feed, clock, on.log}),
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
-                   fingerprints, memory, parcels, dispatcher, feed, on.clock, on.log}),
+                   fingerprints, memory, parcels, dispatcher, feed, clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
                 stores.connections, envelope, on.clock, on.log},
@@ -244,6 +248,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const DeafAgain to_hang_ups;
   asio::signal_set changed(co_await asio::this_coro::executor, SIGHUP);
   const auto next_upkeep = co_await graph.upkeep.check();
+  static_cast<void>(graph.believed.now());  // before anything is written by it
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
   SP_CO_CHECK(co_await graph.carrier.load());

@@ -175,6 +175,9 @@ constexpr auto kFields = std::to_array<Field>({
     {"job_keys", "hour", public_, job, clear, logs},
     {"job_keys", "job", public_, job, clear, logs},
     {"job_keys", "wrapped", secret, key_material, wrapped, logs},
+    {"bare_jobs", "finished_at", public_, job, clear, logs},
+    {"bare_jobs", "org", public_, job, clear, logs},
+    {"bare_jobs", "job", public_, job, clear, logs},
 
     {"job_events", "org", public_, job, clear, standing},
     {"job_events", "recipe", public_, job, clear, standing},

@@ -103,7 +103,7 @@ store::awaitable<Result<void>> Recorder::append(LinkedAgent agent, Batch batch) 
   for (auto& report : batch.reports) {
     if (job.payload == store::Payload::none) drop_payload(report);
     SP_CO_TRY(auto entry, co_await entry_of(agent.org, batch.job, std::move(report)));
-    entry.at = at_latest_now(entry.at);
+    entry.at = std::max(at_latest_now(entry.at), job.created_at);
     entries.push_back(std::move(entry));
   }
   SP_CO_TRY(const auto stored, co_await parts_.history.append(agent.org, batch.job, batch.epoch, std::move(entries)));

@@ -9,7 +9,8 @@ namespace sallyport::keys {
 
 // The one secret that is never copied and only moves forward: what is sealed under it (the ratchets of keys.db) is
 // beyond recall once it has turned, also for who kept every version of every other file. A file of two slots, each
-// checksummed, written in place and synced: a write that is cut short leaves the other slot. Blocks. One process.
+// checksummed and in a block of its own, written in place and synced: a write that is cut short leaves the other slot.
+// Blocks. One process.
 //
 // To turn: prepare() the next one, which is durable beside the present one; commit what is sealed under it; settle().
 class Anchor {
@@ -26,7 +27,7 @@ class Anchor {
   Result<LockedKey> prepare();
   // `next` is the key from now on; then forget_old().
   Result<void> settle(LockedKey next);
-  // Overwrites what is not of epoch(). Again after it failed.
+  // Overwrites what is not of epoch(), when that has not been done.
   Result<void> forget_old();
 
  private:
@@ -36,6 +37,7 @@ class Anchor {
   LockedMemory* memory_;
   std::uint64_t epoch_ = 0;
   LockedKey key_;
+  bool old_is_there_ = true;
 };
 
 }  // namespace sallyport::keys

@@ -12,7 +12,7 @@ namespace sallyport::keys {
 namespace {
 
 constexpr std::string_view kMagic = "sallyport-anchor";  // 16 bytes
-constexpr std::size_t kSlot = 512;                       // a disk's sector: written whole or not at all, as a rule
+constexpr std::size_t kSlot = 4096;                      // a block of disk and page cache: no write touches both slots
 constexpr std::size_t kSigned = 16 + 8 + kKeySize;       // magic ‖ epoch ‖ key, then SHA-256 of them
 
 using Slot = std::array<std::byte, kSlot>;
@@ -88,6 +88,7 @@ Result<Anchor> Anchor::open(const std::filesystem::path& file, LockedMemory& mem
 
 Result<LockedKey> Anchor::prepare() {
   SP_TRY(LockedKey next, random_key(*memory_));
+  old_is_there_ = true;
   SP_CHECK(put_slot(file_, epoch_ + 1, next));
   return next;
 }
@@ -98,6 +99,11 @@ Result<void> Anchor::settle(LockedKey next) {
   return forget_old();
 }
 
-Result<void> Anchor::forget_old() { return overwrite(file_, slot_of(epoch_ + 1) * kSlot, Slot{}); }
+Result<void> Anchor::forget_old() {
+  if (!old_is_there_) return {};
+  SP_CHECK(overwrite(file_, slot_of(epoch_ + 1) * kSlot, Slot{}));
+  old_is_there_ = false;
+  return {};
+}
 
 }  // namespace sallyport::keys

@@ -25,7 +25,7 @@ struct VersionFacts {
 // What can be told of keys without one: no key, wrapped or not, is in it.
 struct OrganisationKeys {
   std::vector<VersionFacts> versions;  // oldest first; none: nothing was sealed yet
-  std::vector<store::LaneState> lanes;
+  std::vector<store::CountedLane> lanes;
 };
 struct DeploymentKeys {
   std::string provider;

@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -17,6 +19,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMostFailures = 1'000;
+constexpr store::Hour kMostSteps = 20 * 366 * 24;  // of a ratchet: the longest retention, twice
+constexpr store::Hour kStepsAtOnce = 500;          // before others have a turn
 
 std::unexpected<Error> shredded() {
   return fail(Errc::not_found, "its retention has ended: the key of that hour is shredded");
@@ -67,6 +71,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::held(std::string name, Fetch fetch) 
     }
   } landing{*this, name, *flight};
   auto outcome = co_await fetch();
+  if (!outcome && outcome.error().code == Errc::cancelled) co_return outcome;  // of this caller alone
   if (outcome) {
     cache_.keep(name, *outcome);
   } else if (outcome.error().code != Errc::not_found && failures_.size() < kMostFailures) {
@@ -154,7 +159,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::Retentio
   SP_CO_TRY(const HeldKey above, co_await tenant(org, wrapped.under));
   SP_CO_TRY(auto from, co_await ratchet(org, lane));
   if (!from || hour < from->position) co_return shredded();
-  SP_CO_TRY(const LockedKey at, advance(std::move(from->key), hour - from->position));
+  SP_CO_TRY(const LockedKey at, co_await advance(std::move(from->key), hour - from->position));
   auto key = unwrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), wrapped.wrapped);
   if (!key) co_return in_context("the key of " + hour_name(org, lane, hour), std::move(key).error());
   co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until};
@@ -169,14 +174,10 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
     if (from && hour < from->position) co_return shredded();
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};
     if (!from) {
-      SP_CO_TRY(LockedKey first, random_key(parts_.memory));
-      SP_CO_TRY(auto sealed,
-                wrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, hour), first));
-      fresh.first = store::Ratchet{org, lane, hour, std::move(sealed)};
+      SP_CO_TRY(fresh.first, new_ratchet(org, lane, hour, from));
       fresh.epoch = parts_.anchor.epoch();
-      from = OpenRatchet{hour, std::move(first)};
     }
-    SP_CO_TRY(const LockedKey at, advance(std::move(from->key), hour - from->position));
+    SP_CO_TRY(const LockedKey at, co_await advance(std::move(from->key), hour - from->position));
     SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
     SP_CO_TRY(fresh.key.wrapped,
               wrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), key));
@@ -190,10 +191,10 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
 asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratchet(OrgId org,
                                                                                   store::RetentionLane lane) {
   for (;;) {
-    co_await still_.wait();
+    co_await anchor_rests_.wait();
     const auto epoch = parts_.anchor.epoch();
     SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
-    if (!still_.is_set() || parts_.anchor.epoch() != epoch) continue;
+    if (!anchor_rests_.is_set() || parts_.anchor.epoch() != epoch) continue;
     if (!row) co_return std::nullopt;
     auto key =
         unwrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, row->position), row->sealed);
@@ -202,11 +203,28 @@ asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratche
   }
 }
 
-Result<LockedKey> Hierarchy::advance(LockedKey from, store::Hour steps) {
-  for (store::Hour step = 0; step < steps; ++step) {
-    SP_TRY(from, next_key(parts_.memory, from));
+// A lane begins no later than it can be: were it to begin at an hour that a clock ahead of time shows, all that is
+// written until then would live as long as what is written at that hour.
+Result<store::Ratchet> Hierarchy::new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
+                                              std::optional<OpenRatchet>& opened) {
+  const auto position = std::min(hour, parts_.earliest ? store::hour_of(parts_.earliest()) : hour);
+  SP_TRY(LockedKey first, random_key(parts_.memory));
+  SP_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, position), first));
+  opened = OpenRatchet{position, std::move(first)};
+  return store::Ratchet{org, lane, position, std::move(sealed)};
+}
+
+asio::awaitable<Result<LockedKey>> Hierarchy::advance(LockedKey from, store::Hour steps) {
+  if (steps > kMostSteps) {
+    co_return fail(Errc::unavailable,
+                   "the clock of this host is decades away from the time when its keys were made: "
+                   "set it right, then run \"sallyport-relay keys confirm-clock\"");
   }
-  return from;
+  for (store::Hour step = 0; step < steps; ++step) {
+    if (step % kStepsAtOnce == kStepsAtOnce - 1) co_await asio::post(executor_, asio::use_awaitable);
+    SP_CO_TRY(from, next_key(parts_.memory, from));
+  }
+  co_return from;
 }
 
 void Hierarchy::sweep() {

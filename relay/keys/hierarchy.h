@@ -39,6 +39,7 @@ class Hierarchy {
     Anchor& anchor;
     LockedMemory& memory;
     const Clock& clock;
+    std::function<WallTime()> earliest = {};  // what time it is at the earliest; empty: `clock` is right
   };
   struct HourKey {
     HeldKey key;
@@ -46,8 +47,8 @@ class Hierarchy {
   };
 
   Hierarchy(const boost::asio::any_io_executor& executor, Parts parts)
-      : parts_(parts), executor_(executor), still_(executor) {
-    still_.set();
+      : parts_(parts), executor_(executor), anchor_rests_(executor) {
+    anchor_rests_.set();
   }
 
   boost::asio::awaitable<Result<HeldKey>> global(std::uint32_t version = 0);  // 0: the newest
@@ -62,13 +63,16 @@ class Hierarchy {
   using Fetch = std::function<boost::asio::awaitable<Result<HeldKey>>()>;
   boost::asio::awaitable<Result<HeldKey>> held(std::string name, Fetch fetch);
 
-  // Makes the lanes' keys before these hours unrecoverable: with it they are shredded.
+  // Makes the lanes' keys before these hours unrecoverable: with it they are shredded. How many hours had one. Lanes
+  // that had none before are forgotten.
   struct Shred {
     OrgId org;
     store::RetentionLane lane;
     store::Hour before = 0;
   };
-  boost::asio::awaitable<Result<void>> shred(std::vector<Shred> shreds);
+  boost::asio::awaitable<Result<std::size_t>> shred(std::vector<Shred> shreds);
+  // Again, when the anchor before this one could not be overwritten.
+  Result<void> forget_old_anchor();
 
   // A new version; what is written from now on is sealed under it. Whatever is under older ones stays readable. Their
   // numbers.
@@ -109,15 +113,17 @@ class Hierarchy {
   boost::asio::awaitable<Result<HeldKey>> open_hour(OrgId org, store::RetentionLane lane, store::Hour hour,
                                                     store::HourKey wrapped);
   boost::asio::awaitable<Result<std::optional<OpenRatchet>>> ratchet(OrgId org, store::RetentionLane lane);
-  Result<LockedKey> advance(LockedKey from, store::Hour steps);
-  boost::asio::awaitable<Result<void>> turn(std::vector<Shred> shreds);
+  Result<store::Ratchet> new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
+                                     std::optional<OpenRatchet>& opened);
+  boost::asio::awaitable<Result<LockedKey>> advance(LockedKey from, store::Hour steps);
+  boost::asio::awaitable<Result<std::size_t>> turn(std::vector<Shred> shreds);
   boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, std::vector<Shred> shreds);
   void forget(const std::vector<Shred>& shreds);
   SteadyTime now() const { return parts_.clock.steady(); }
 
   Parts parts_;
   boost::asio::any_io_executor executor_;
-  Event still_;  // the anchor does not turn
+  Event anchor_rests_;  // it does not turn
   KeyCache cache_{10'000};
   std::map<std::string, std::shared_ptr<Flight>> flights_;
   std::map<std::string, Failure> failures_;

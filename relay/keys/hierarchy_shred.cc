@@ -2,11 +2,11 @@
 #include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 
-#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <set>
 
 // How the anchor turns.
 namespace sallyport::keys {
@@ -18,20 +18,31 @@ namespace {
 constexpr std::size_t kRatchetsAtOnce = 128;  // sealed anew before others have a turn
 constexpr int kTries = 8;
 
+// Whoever needs a ratchet waits meanwhile.
+class Turning {
+ public:
+  explicit Turning(Event& anchor_rests) : anchor_rests_(anchor_rests) { anchor_rests_.clear(); }
+  ~Turning() { anchor_rests_.set(); }
+  Turning(const Turning&) = delete;
+  Turning& operator=(const Turning&) = delete;
+
+ private:
+  Event& anchor_rests_;
+};
+
 }  // namespace
 
-asio::awaitable<Result<void>> Hierarchy::shred(std::vector<Shred> shreds) {
-  still_.clear();
-  Result<void> done = fail(Errc::conflict, "lanes came in all the time");
-  for (int tries = 0; tries < kTries && !done && done.error().code == Errc::conflict; ++tries) {
-    done = co_await turn(shreds);
+asio::awaitable<Result<std::size_t>> Hierarchy::shred(std::vector<Shred> shreds) {
+  const Turning turning(anchor_rests_);
+  Result<std::size_t> hours = fail(Errc::conflict, "lanes came in all the time");
+  for (int tries = 0; tries < kTries && !hours && hours.error().code == Errc::conflict; ++tries) {
+    hours = co_await turn(shreds);
   }
-  still_.set();
   forget(shreds);
-  co_return done;
+  co_return hours;
 }
 
-asio::awaitable<Result<void>> Hierarchy::turn(std::vector<Shred> shreds) {
+asio::awaitable<Result<std::size_t>> Hierarchy::turn(std::vector<Shred> shreds) {
   SP_CO_TRY(const auto stands, co_await parts_.store.epoch());
   if (stands != parts_.anchor.epoch()) {  // then the other slot holds the key that counts: it must not be overwritten
     co_return fail(Errc::internal, "keys.db has turned further than this relay knows: restart it");
@@ -39,18 +50,30 @@ asio::awaitable<Result<void>> Hierarchy::turn(std::vector<Shred> shreds) {
   SP_CO_TRY(LockedKey next, parts_.anchor.prepare());
   SP_CO_TRY(auto turn, co_await next_turn(next, std::move(shreds)));
   const auto to = turn.to;
-  const auto turned = co_await parts_.store.turn(std::move(turn));
+  auto turned = co_await parts_.store.turn(std::move(turn));
   if (!turned) {
     const auto epoch = co_await parts_.store.epoch();  // a write may be told to have failed and stand all the same
     if (epoch.value_or(to - 1) != to) co_return turned;
   }
-  co_return parts_.anchor.settle(std::move(next));
+  SP_CO_CHECK(parts_.anchor.settle(std::move(next)));
+  co_return turned.value_or(0);
+}
+
+Result<void> Hierarchy::forget_old_anchor() {
+  if (!anchor_rests_.is_set()) return {};
+  return parts_.anchor.forget_old();
 }
 
 asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next, std::vector<Shred> shreds) {
   store::Turn turn{.from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}};
+  SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
+  for (const auto& lane : lanes) {
+    if (!lane.oldest) turn.ended.push_back({lane.org, lane.lane});
+  }
+  const std::set<store::LaneId> ended(turn.ended.begin(), turn.ended.end());
   SP_CO_TRY(turn.ratchets, co_await parts_.store.ratchets());
-  std::map<std::pair<OrgId, store::RetentionLane>, store::Hour> before;
+  std::erase_if(turn.ratchets, [&](const auto& ratchet) { return ended.contains({ratchet.org, ratchet.lane}); });
+  std::map<store::LaneId, store::Hour> before;
   for (const auto& one : shreds) before[{one.org, one.lane}] = one.before;
   std::size_t done = 0;
   for (auto& ratchet : turn.ratchets) {
@@ -58,7 +81,7 @@ asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next,
     SP_CO_TRY(auto key, unwrap_key(parts_.memory, {parts_.anchor.key().bytes()},
                                    ratchet_name(ratchet.org, ratchet.lane, ratchet.position), ratchet.sealed));
     if (const auto to = before.find({ratchet.org, ratchet.lane}); to != before.end() && to->second > ratchet.position) {
-      SP_CO_TRY(key, advance(std::move(key), to->second - ratchet.position));
+      SP_CO_TRY(key, co_await advance(std::move(key), to->second - ratchet.position));
       ratchet.position = to->second;
     }
     SP_CO_TRY(ratchet.sealed,
@@ -68,10 +91,12 @@ asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next,
 }
 
 void Hierarchy::forget(const std::vector<Shred>& shreds) {
+  std::set<std::string, std::less<>> prefixes;
   for (const auto& one : shreds) {
-    cache_.forget_prefix(hour_prefix(one.org, one.lane));
-    cache_.forget_prefix(fmt::format("job/{}/", one.org.value));
+    prefixes.insert(hour_prefix(one.org, one.lane));
+    prefixes.insert(job_prefix(one.org));
   }
+  cache_.forget_if([&](std::string_view name) { return prefixes.contains(prefix_of(name)); });
 }
 
 }  // namespace sallyport::keys

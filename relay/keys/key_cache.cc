@@ -31,10 +31,10 @@ void KeyCache::forget(std::string_view name) {
   if (const auto it = by_name_.find(name); it != by_name_.end()) drop(it->second);
 }
 
-void KeyCache::forget_prefix(std::string_view prefix) {
+void KeyCache::forget_if(const std::function<bool(std::string_view name)>& goes) {
   for (auto it = by_use_.begin(); it != by_use_.end();) {
     const auto entry = it++;
-    if (entry->name.starts_with(prefix)) drop(entry);
+    if (goes(entry->name)) drop(entry);
   }
 }
 

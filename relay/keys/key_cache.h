@@ -3,6 +3,7 @@
 #include "relay/keys/locked_memory.h"
 #include "shared/base/clock.h"
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ class KeyCache {
   void keep(std::string name, HeldKey key);
   void forget_expired(SteadyTime now);
   void forget(std::string_view name);
-  void forget_prefix(std::string_view prefix);
+  void forget_if(const std::function<bool(std::string_view name)>& goes);
   std::size_t size() const { return by_name_.size(); }
 
  private:

@@ -22,6 +22,14 @@ std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store:
   return fmt::format("{}{}", hour_prefix(org, lane), hour);
 }
 
+std::string job_prefix(const OrgId& org) { return fmt::format("job/{}/", org.value); }
+
+std::string_view prefix_of(std::string_view name) {
+  if (name.starts_with("hour/")) return name.substr(0, name.rfind('/') + 1);
+  if (name.starts_with("job/")) return name.substr(0, name.find('/', 4) + 1);
+  return name;
+}
+
 std::string job_key_name(const OrgId& org, const JobId& job, const store::RetentionLane& lane) {
   return fmt::format("job/{}/{}/{}/{}", org.value, job.value, lane.kind, lane.hours);
 }

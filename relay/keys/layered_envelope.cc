@@ -139,7 +139,7 @@ asio::awaitable<Result<SharedKey>> LayeredEnvelope::inner_to_open(const RecordId
 }
 
 asio::awaitable<Result<SharedKey>> LayeredEnvelope::job_key(OrgId org, JobId job, KeyClass kind) {
-  auto name = fmt::format("job/{}/{}/{}", org.value, job.value, to_string(kind));
+  auto name = fmt::format("{}{}/{}", job_prefix(org), job.value, to_string(kind));
   SP_CO_TRY(auto held, co_await keys_.held(std::move(name), [this, org = std::move(org), job = std::move(job), kind] {
     return fetch_job_key(org, job, kind);
   }));

@@ -8,7 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 namespace sallyport::keys {
 
@@ -16,10 +16,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kJobsAtOnce = 50;            // in one transaction, so that others are not kept waiting
+constexpr std::size_t kKeysAtOnce = 50;            // moved in one transaction,
+constexpr std::size_t kRowsAtOnce = 1'000;         // or changed, so that others are not kept waiting
 constexpr std::chrono::hours kJobRecord{45 * 24};  // a job is known at least as long, and so is its event
 
 bool is_of_jobs(const store::RetentionLane& lane) { return lane.kind != to_string(KeyClass::transient); }
+
+// The first of several.
+void note(Result<void>& trouble, Result<void> outcome) {
+  if (trouble && !outcome) trouble = std::move(outcome);
+}
 
 }  // namespace
 
@@ -34,34 +40,55 @@ asio::awaitable<void> Shredder::run() {
 }
 
 asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
-  const auto done = co_await pass(now);
-  if (!done) {
-    parts_.log.error("keys.not_shredded", {{"reason", done.error().message}});
-  } else if (done->hours + done->jobs > 0) {
-    parts_.log.info("keys.shredded", {{"hours", done->hours}, {"jobs", done->jobs}});
+  Tally tally;
+  const auto done = co_await work_through(now, tally);
+  if (!done) parts_.log.error("keys.not_shredded", {{"reason", done.error().message}});
+  if (tally.hours + tally.jobs > 0) {
+    parts_.log.info("keys.shredded", {{"hours", tally.hours}, {"jobs", tally.jobs}});
   }
 }
 
 asio::awaitable<Result<Shredder::Tally>> Shredder::pass(WallTime now) {
-  SP_CO_TRY(auto lanes, co_await parts_.store.lanes());
-  Result<void> trouble;
-  std::vector<Hierarchy::Shred> shreds;
-  for (auto& lane : lanes) {
-    auto shred = co_await due(std::move(lane), now);
-    if (!shred && trouble) trouble = std::unexpected(shred.error());
-    if (shred && *shred) shreds.push_back(**std::move(shred));
-  }
   Tally tally;
-  if (!shreds.empty()) {
-    tally.hours = shreds.size();
-    SP_CO_CHECK(co_await parts_.keys.shred(std::move(shreds)));
-  }
-  SP_CO_TRY(tally.jobs, co_await purge_all(now));
-  if (!trouble) co_return std::unexpected(std::move(trouble).error());
+  SP_CO_CHECK(co_await work_through(now, tally));
   co_return tally;
 }
 
-asio::awaitable<Result<std::optional<Hierarchy::Shred>>> Shredder::due(store::LaneState lane, WallTime now) {
+// Whatever goes wrong in one part, the others have their turn.
+asio::awaitable<Result<void>> Shredder::work_through(WallTime now, Tally& tally) {
+  Result<void> trouble = parts_.keys.forget_old_anchor();
+  SP_CO_CHECK(co_await remember_lanes());
+  note(trouble, co_await purge(tally));
+  SP_CO_TRY(auto lanes, co_await all_due(now));
+  std::vector<Hierarchy::Shred> at_once;
+  for (const auto& lane : lanes) {
+    if (!lane.moves) at_once.push_back(lane.shred);
+  }
+  note(trouble, co_await shred(std::move(at_once), tally));
+  std::vector<Hierarchy::Shred> moved_before;
+  for (auto& lane : lanes) {
+    if (!lane.moves) continue;
+    auto moved = co_await move_late(lane.shred, now);
+    if (moved) moved_before.push_back(std::move(lane.shred));
+    note(trouble, std::move(moved));
+  }
+  note(trouble, co_await shred(std::move(moved_before), tally));
+  note(trouble, co_await purge(tally));
+  note(trouble, co_await remove_jobs(now));
+  co_return trouble;
+}
+
+asio::awaitable<Result<std::vector<Shredder::Due>>> Shredder::all_due(WallTime now) {
+  SP_CO_TRY(auto lanes, co_await parts_.store.lanes());
+  std::vector<Due> all;
+  for (auto& lane : lanes) {
+    SP_CO_TRY(auto one, co_await due(std::move(lane), now));
+    if (one) all.push_back(*std::move(one));
+  }
+  co_return all;
+}
+
+asio::awaitable<Result<std::optional<Shredder::Due>>> Shredder::due(store::LaneState lane, WallTime now) {
   if (!lane.oldest) co_return std::nullopt;
   auto hours = lane.lane.hours;
   if (parts_.hours_now) {
@@ -70,66 +97,110 @@ asio::awaitable<Result<std::optional<Hierarchy::Shred>>> Shredder::due(store::La
   }
   const store::Hour last = store::hour_of(now) - 1 - static_cast<store::Hour>(hours);
   if (*lane.oldest > last) co_return std::nullopt;
-  if (is_of_jobs(lane.lane)) SP_CO_CHECK(co_await move_late(lane.org, lane.lane, last, now));
-  co_return Hierarchy::Shred{std::move(lane.org), std::move(lane.lane), last + 1};
+  Due due{.shred = {lane.org, lane.lane, last + 1}};
+  if (is_of_jobs(lane.lane)) {
+    SP_CO_TRY(const auto late, co_await parts_.job_keys.late(lane.org, lane.lane, last, {}, 1));
+    due.moves = !late.empty();
+  }
+  co_return due;
 }
 
-asio::awaitable<Result<void>> Shredder::move_late(OrgId org, store::RetentionLane lane, store::Hour last,
-                                                  WallTime now) {
+asio::awaitable<Result<void>> Shredder::shred(std::vector<Hierarchy::Shred> shreds, Tally& tally) {
+  if (shreds.empty()) co_return Result<void>();
+  for (const auto& one : shreds) {
+    if (is_of_jobs(one.lane)) unpurged_.insert({one.org, one.lane});
+  }
+  SP_CO_TRY(const auto hours, co_await parts_.keys.shred(std::move(shreds)));
+  tally.hours += hours;
+  co_return Result<void>();
+}
+
+// A key that is damaged keeps nobody: what it sealed is unreadable already.
+asio::awaitable<Result<void>> Shredder::move_late(Hierarchy::Shred from, WallTime now) {
+  const store::LaneId lane{from.org, from.lane};
+  store::JobKeyPlace behind;
   for (;;) {
-    SP_CO_TRY(auto late, co_await parts_.job_keys.late(org, lane, last, kJobsAtOnce));
+    SP_CO_TRY(auto late, co_await parts_.job_keys.late(lane.org, lane.lane, from.before - 1, behind, kKeysAtOnce));
     if (late.empty()) co_return Result<void>();
+    behind = late.back().at;
     std::vector<store::MovedJobKey> moves;
     for (auto& key : late) {
-      SP_CO_TRY(auto move, co_await moved(org, lane, std::move(key), now));
-      moves.push_back(std::move(move));
+      const JobId job = key.at.job;
+      auto move = co_await moved(lane, std::move(key), now);
+      if (move) {
+        moves.push_back(*std::move(move));
+      } else if (move.error().code == Errc::invalid) {
+        tell_damaged(lane, job, move.error());
+      } else {
+        co_return in_context("keys of " + lane.org.value, std::move(move).error());
+      }
     }
-    SP_CO_CHECK(co_await parts_.job_keys.move(org, lane, std::move(moves)));
+    SP_CO_CHECK(co_await parts_.job_keys.move(lane.org, lane.lane, std::move(moves)));
   }
 }
 
-asio::awaitable<Result<store::MovedJobKey>> Shredder::moved(OrgId org, store::RetentionLane lane,
-                                                            store::LateJobKey late, WallTime now) {
+asio::awaitable<Result<store::MovedJobKey>> Shredder::moved(store::LaneId lane, store::LateJobKey late, WallTime now) {
   auto& memory = parts_.keys.memory();
-  const auto purpose = job_key_name(org, late.job, lane);
-  SP_CO_TRY(const auto from, co_await parts_.keys.hour(org, lane, late.hour));
-  SP_CO_TRY(const auto to,
-            co_await parts_.keys.hour_for_writing(org, lane, store::hour_of(late.finished_at.value_or(now))));
+  const auto purpose = job_key_name(lane.org, late.at.job, lane.lane);
+  SP_CO_TRY(const auto from, co_await parts_.keys.hour(lane.org, lane.lane, late.at.hour));
+  const auto end = std::min(late.finished_at.value_or(now), now);
+  SP_CO_TRY(const auto to, co_await parts_.keys.hour_for_writing(lane.org, lane.lane, store::hour_of(end)));
   SP_CO_TRY(const auto key, unwrap_key(memory, {from.key->bytes()}, purpose, late.wrapped));
   SP_CO_TRY(auto wrapped, wrap_key(memory, {to.key.key->bytes()}, purpose, key));
-  co_return store::MovedJobKey{std::move(late.job), late.hour, to.hour, std::move(wrapped)};
+  store::MovedJobKey moved{std::move(late.at), to.hour, std::move(wrapped)};
+  if (late.finished_at && *late.finished_at > now) moved.ended_at = now;
+  co_return moved;
 }
 
-// Also what an earlier pass left when it was cut short.
-asio::awaitable<Result<std::size_t>> Shredder::purge_all(WallTime now) {
+void Shredder::tell_damaged(const store::LaneId& lane, const JobId& job, const Error& error) const {
+  parts_.log.error("keys.job_key_damaged",
+                   {{"org", lane.org.value}, {"job", job.value}, {"class", lane.lane.kind}, {"reason", error.message}});
+}
+
+// What an earlier process left when it was cut short.
+asio::awaitable<Result<void>> Shredder::remember_lanes() {
+  if (remembered_) co_return Result<void>();
   SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
-  std::size_t jobs = 0;
-  std::set<OrgId> orgs;
   for (const auto& lane : lanes) {
-    if (!is_of_jobs(lane.lane)) continue;
-    orgs.insert(lane.org);
-    SP_CO_TRY(const auto gone, co_await purge(lane.org, lane.lane, lane.position));
-    jobs += gone;
+    if (is_of_jobs(lane.lane)) unpurged_.insert({lane.org, lane.lane});
   }
-  std::size_t records = 0;
-  for (const auto& org : orgs) {
-    SP_CO_TRY(const auto gone, co_await parts_.job_keys.remove_jobs(org, now - kJobRecord, kJobsAtOnce));
-    records += gone;
-  }
-  bool more = jobs + records > 0;
-  while (more) {
-    SP_CO_TRY(more, co_await parts_.job_keys.reclaim());
-  }
-  co_return jobs;
+  remembered_ = true;
+  co_return Result<void>();
 }
 
-asio::awaitable<Result<std::size_t>> Shredder::purge(OrgId org, store::RetentionLane lane, store::Hour before) {
-  std::size_t all = 0;
-  for (;;) {
-    SP_CO_TRY(const auto gone, co_await parts_.job_keys.purge(org, lane, before - 1, kJobsAtOnce));
-    all += gone;
-    if (gone < kJobsAtOnce) co_return all;
+asio::awaitable<Result<void>> Shredder::purge(Tally& tally) {
+  Result<void> trouble;
+  for (auto lane = unpurged_.begin(); lane != unpurged_.end();) {
+    const auto gone = co_await purge_lane(*lane);
+    if (!gone) note(trouble, std::unexpected(gone.error()));
+    tally.jobs += gone.value_or(0);
+    reclaims_ = reclaims_ || gone.value_or(1) > 0;
+    lane = gone ? unpurged_.erase(lane) : std::next(lane);
   }
+  co_return trouble;
+}
+
+asio::awaitable<Result<std::size_t>> Shredder::purge_lane(store::LaneId lane) {
+  SP_CO_TRY(const auto ratchet, co_await parts_.store.ratchet(lane.org, lane.lane));
+  if (!ratchet) co_return std::size_t{0};
+  std::size_t jobs = 0;
+  for (;;) {
+    SP_CO_TRY(const auto gone, co_await parts_.job_keys.purge(lane.org, lane.lane, ratchet->position - 1, kRowsAtOnce));
+    jobs += gone.jobs;
+    if (!gone.more) co_return jobs;
+  }
+}
+
+asio::awaitable<Result<void>> Shredder::remove_jobs(WallTime now) {
+  for (bool more = true; more;) {
+    SP_CO_TRY(const auto gone, co_await parts_.job_keys.remove_jobs(now - kJobRecord, kRowsAtOnce));
+    more = gone.more;
+    reclaims_ = reclaims_ || gone.jobs > 0;
+  }
+  while (reclaims_) {
+    SP_CO_TRY(reclaims_, co_await parts_.job_keys.reclaim());
+  }
+  co_return Result<void>();
 }
 
 }  // namespace sallyport::keys

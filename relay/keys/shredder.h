@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 
 namespace sallyport::keys {
 
@@ -34,22 +35,35 @@ class Shredder {
   explicit Shredder(Parts parts) : parts_(std::move(parts)) {}
 
   boost::asio::awaitable<void> run();  // a pass every kPause, and sweeps the keys in memory
-  // Everything that is due at `now`. An organisation whose keys cannot be had keeps what has to move first; the rest is
-  // shredded. The error is the first of those.
+  // Everything that is due at `now`: at once where nothing has to move before, then the rest, of which an organisation
+  // whose keys cannot be had keeps its. The error is the first there was.
   boost::asio::awaitable<Result<Tally>> pass(WallTime now);
 
   static constexpr std::chrono::seconds kPause{20};
 
  private:
+  struct Due {
+    Hierarchy::Shred shred;
+    bool moves = false;  // keys of jobs that ended later, or still run, are among them
+  };
+
   boost::asio::awaitable<void> pass_and_tell(WallTime now);
-  boost::asio::awaitable<Result<std::optional<Hierarchy::Shred>>> due(store::LaneState lane, WallTime now);
-  boost::asio::awaitable<Result<void>> move_late(OrgId org, store::RetentionLane lane, store::Hour last, WallTime now);
-  boost::asio::awaitable<Result<store::MovedJobKey>> moved(OrgId org, store::RetentionLane lane, store::LateJobKey late,
-                                                           WallTime now);
-  boost::asio::awaitable<Result<std::size_t>> purge(OrgId org, store::RetentionLane lane, store::Hour before);
-  boost::asio::awaitable<Result<std::size_t>> purge_all(WallTime now);
+  boost::asio::awaitable<Result<void>> work_through(WallTime now, Tally& tally);
+  boost::asio::awaitable<Result<std::vector<Due>>> all_due(WallTime now);
+  boost::asio::awaitable<Result<std::optional<Due>>> due(store::LaneState lane, WallTime now);
+  boost::asio::awaitable<Result<void>> shred(std::vector<Hierarchy::Shred> shreds, Tally& tally);
+  boost::asio::awaitable<Result<void>> move_late(Hierarchy::Shred from, WallTime now);
+  boost::asio::awaitable<Result<store::MovedJobKey>> moved(store::LaneId lane, store::LateJobKey late, WallTime now);
+  void tell_damaged(const store::LaneId& lane, const JobId& job, const Error& error) const;
+  boost::asio::awaitable<Result<void>> remember_lanes();
+  boost::asio::awaitable<Result<void>> purge(Tally& tally);
+  boost::asio::awaitable<Result<std::size_t>> purge_lane(store::LaneId lane);
+  boost::asio::awaitable<Result<void>> remove_jobs(WallTime now);
 
   Parts parts_;
+  bool remembered_ = false;
+  std::set<store::LaneId> unpurged_;  // rows of shredded hours may be there
+  bool reclaims_ = true;              // there may be space to give back
 };
 
 }  // namespace sallyport::keys

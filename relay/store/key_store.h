@@ -21,6 +21,13 @@ struct TenantKey {
   KeyVersion key;
 };
 
+struct LaneId {
+  OrgId org;
+  RetentionLane lane;
+
+  friend auto operator<=>(const LaneId&, const LaneId&) = default;
+};
+
 // How far the keys of a lane have been shredded: hours before `position` have no key any more. `sealed` is the secret
 // from which those of `position` and later can be unwrapped, under the anchor of its epoch (relay/keys/anchor.h).
 struct Ratchet {
@@ -48,6 +55,7 @@ struct Turn {
   std::uint64_t from = 0;
   std::uint64_t to = 0;
   std::vector<Ratchet> ratchets;
+  std::vector<LaneId> ended = {};  // lanes without keys: theirs go
 };
 
 // A lane with the oldest hour that has a key; none: all are shredded.
@@ -56,6 +64,9 @@ struct LaneState {
   RetentionLane lane;
   Hour position = 0;
   std::optional<Hour> oldest;
+};
+struct CountedLane {
+  LaneState state;
   std::uint64_t keys = 0;  // that there are
 };
 
@@ -83,10 +94,11 @@ class KeyStore {
   virtual awaitable<Result<std::uint64_t>> epoch() = 0;  // of the anchor; 0 in a new store
   virtual awaitable<Result<std::vector<Ratchet>>> ratchets() = 0;
   virtual awaitable<Result<std::vector<LaneState>>> lanes() = 0;
-  virtual awaitable<Result<std::vector<LaneState>>> lanes_of(OrgId org) = 0;
+  virtual awaitable<Result<std::vector<CountedLane>>> lanes_of(OrgId org) = 0;
   // In one transaction the ratchets of `turn` and its epoch, and every hour key before its lane's position is removed.
-  // conflict: the epoch is not `turn.from`, or a ratchet came in meanwhile.
-  virtual awaitable<Result<void>> turn(Turn turn) = 0;
+  // How many those were. conflict: the epoch is not `turn.from`, a ratchet came in meanwhile, or an ended lane has
+  // keys.
+  virtual awaitable<Result<std::size_t>> turn(Turn turn) = 0;
 };
 
 }  // namespace sallyport::store

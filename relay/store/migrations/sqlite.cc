@@ -14,6 +14,7 @@
 #include "relay/store/migrations/sqlite_0012_retention.h"
 #include "relay/store/migrations/sqlite_0013_job_keys.h"
 #include "relay/store/migrations/sqlite_0014_zero_retention.h"
+#include "relay/store/migrations/sqlite_0015_bare_jobs.h"
 
 #include <array>
 
@@ -35,6 +36,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{12, "retention", kSqlite0012Retention},
       Migration{13, "job keys", kSqlite0013JobKeys},
       Migration{14, "zero retention", kSqlite0014ZeroRetention},
+      Migration{15, "bare jobs", kSqlite0015BareJobs},
   };
   return migrations;
 }

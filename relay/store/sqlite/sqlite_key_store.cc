@@ -74,38 +74,68 @@ Result<HourKey> add_hour(Database& db, const OrgId& org, const NewHourKey& key) 
   return key.key;
 }
 
-Result<void> turn_to(Database& db, const Turn& turn) {
+Result<std::size_t> put_ratchet(Database& db, const Ratchet& ratchet) {
+  SP_CHECK(expect_row(db.run("update ratchets set position = ?, sealed = ? where org = ? and kind = ? and hours = ?",
+                             ratchet.position, ratchet.sealed, ratchet.org, ratchet.lane.kind, ratchet.lane.hours),
+                      "ratchet"));
+  SP_TRY(const auto gone, db.run("delete from hour_keys where org = ? and kind = ? and hours = ? and hour < ?",
+                                 ratchet.org, ratchet.lane.kind, ratchet.lane.hours, ratchet.position));
+  return static_cast<std::size_t>(gone);
+}
+
+Result<void> forget_lane(Database& db, const OrgId& org, const RetentionLane& lane) {
+  SP_TRY(const auto keys, db.prepare("select count(*) from hour_keys where org = ? and kind = ? and hours = ?", org,
+                                     lane.kind, lane.hours)
+                              .one("keys", [](Row row) { return row.u64(); }));
+  if (keys > 0) return fail(Errc::conflict, "the lane has keys by now");
+  SP_CHECK(db.run("delete from ratchets where org = ? and kind = ? and hours = ?", org, lane.kind, lane.hours));
+  return {};
+}
+
+Result<std::size_t> turn_to(Database& db, const Turn& turn) {
   SP_CHECK(expect_epoch(db, turn.from));
+  std::size_t gone = 0;
   for (const auto& ratchet : turn.ratchets) {
-    SP_CHECK(expect_row(db.run("update ratchets set position = ?, sealed = ? where org = ? and kind = ? and hours = ?",
-                               ratchet.position, ratchet.sealed, ratchet.org, ratchet.lane.kind, ratchet.lane.hours),
-                        "ratchet"));
-    SP_CHECK(db.run("delete from hour_keys where org = ? and kind = ? and hours = ? and hour < ?", ratchet.org,
-                    ratchet.lane.kind, ratchet.lane.hours, ratchet.position));
+    SP_TRY(const auto hours, put_ratchet(db, ratchet));
+    gone += hours;
+  }
+  for (const auto& [org, lane] : turn.ended) {
+    SP_CHECK(forget_lane(db, org, lane));
   }
   SP_TRY(const auto known,
          db.prepare("select count(*) from ratchets").one("ratchets", [](Row row) { return row.u64(); }));
   if (known != turn.ratchets.size()) return fail(Errc::conflict, "a lane came in meanwhile");
   SP_CHECK(db.run("update anchor set epoch = ?", turn.to));
-  return {};
+  return gone;
 }
 
-constexpr std::string_view kLanes =
-    "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = r.kind "
-    "and h.hours = r.hours), (select count(*) from hour_keys h where h.org = r.org and h.kind = r.kind and h.hours = "
-    "r.hours) from ratchets r ";
-
-LaneState read_lane(Row row) {
+LaneState read_lane(Row& row) {
   auto org = row.id<OrgId>();
   auto kind = row.text();
   const auto hours = row.u32();
   const Hour position = row.integer();
-  const auto oldest = row.maybe_integer();
-  return {std::move(org), {std::move(kind), hours}, position, oldest, row.u64()};
+  return {std::move(org), {std::move(kind), hours}, position, row.maybe_integer()};
 }
 
 Result<std::vector<LaneState>> all_lanes(Database& db) {
-  return db.prepare(std::string(kLanes) + "order by org, kind, hours").all(read_lane);
+  return db
+      .prepare(
+          "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = "
+          "r.kind and h.hours = r.hours) from ratchets r")
+      .all([](Row row) { return read_lane(row); });
+}
+
+Result<std::vector<CountedLane>> counted_lanes(Database& db, const OrgId& org) {
+  return db
+      .prepare(
+          "select r.org, r.kind, r.hours, position, min(h.hour), count(h.hour) from ratchets r left join hour_keys h "
+          "on h.org = r.org and h.kind = r.kind and h.hours = r.hours where r.org = ? group by r.kind, r.hours "
+          "order by r.kind, r.hours",
+          org)
+      .all([](Row row) {
+        auto lane = read_lane(row);
+        return CountedLane{std::move(lane), row.u64()};
+      });
 }
 
 TenantKey read_tenant_key(Row row) {
@@ -199,16 +229,15 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::vector<LaneState>>> lanes() override { return engine.read(all_lanes); }
 
-  awaitable<Result<std::vector<LaneState>>> lanes_of(OrgId org) override {
-    return engine.read([org](Database& db) {
-      return db.prepare(std::string(kLanes) + "where org = ? order by kind, hours", org).all(read_lane);
-    });
+  awaitable<Result<std::vector<CountedLane>>> lanes_of(OrgId org) override {
+    return engine.read([org](Database& db) { return counted_lanes(db, org); });
   }
 
-  awaitable<Result<void>> turn(Turn turn) override {
-    SP_CO_CHECK(co_await engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); }));
+  awaitable<Result<std::size_t>> turn(Turn turn) override {
+    SP_CO_TRY(const auto gone,
+              co_await engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); }));
     [[maybe_unused]] const auto emptied = co_await engine.empty_log();  // the turn stands whatever comes of it
-    co_return Result<void>();
+    co_return gone;
   }
 
   Engine engine;

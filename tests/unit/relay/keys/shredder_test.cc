@@ -99,6 +99,95 @@ ASYNC_TEST_CASE("a clock that went back does not keep jobs from starting", "[key
   CHECK(still.starts_with("data of"));
 }
 
+ASYNC_TEST_CASE("what is written while the clock is wrong does not expire early, and what is written later not late",
+                "[keys][shred][clock]") {
+  const auto jump = GENERATE(std::chrono::milliseconds(-24h), std::chrono::milliseconds(24h * 365));
+  INFO("jump " << jump.count());
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const domain::JobRetention retention{.payload = 2h, .logs = 2h};
+  world.clock.jump = jump;
+  const auto job = co_await world.start(org, retention);  // the lane begins with it
+  co_await world.finish(job);
+  co_await world.shred();
+  world.clock.jump = 0s;
+  const auto later = co_await world.start(org, retention);
+  co_await world.finish(later);
+  for (const auto pass : {0s, std::chrono::seconds(2h), std::chrono::seconds(59min + 59s)}) {
+    world.clock.pass(pass);
+    co_await world.shred();
+    for (const auto& one : {job, later}) {
+      const auto data = co_await world.read(one);
+      CHECK(data.starts_with("data of"));
+    }
+  }
+  world.clock.pass(1s);
+  co_await world.shred();
+  const auto late = co_await world.read(later);
+  CHECK(late == "not_found");
+}
+
+ASYNC_TEST_CASE("an end that a clock ahead of time wrote down counts as now when it is looked at",
+                "[keys][shred][clock]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org, {.payload = 2h, .logs = 2h});
+  world.clock.jump = 24h * 365;
+  co_await world.finish(job);
+  world.clock.jump = 0s;
+  world.clock.pass(3h);
+  co_await world.shred();
+  const auto kept = co_await world.read(job);
+  CHECK(kept.starts_with("data of"));
+  world.clock.pass(3h);
+  co_await world.shred();
+  const auto gone = co_await world.read(job);
+  CHECK(gone == "not_found");
+}
+
+ASYNC_TEST_CASE("a job's key that is damaged is told of, and keeps nothing else from going", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
+  const auto damaged = co_await world.start(org, retention), running = co_await world.start(org, retention),
+             ended = co_await world.start(org, retention);
+  co_await world.finish(ended);
+  const auto keys = must(co_await world.stores.job_keys.find(org, damaged.job));
+  for (const auto& key : keys) {
+    auto wrong = key.wrapped;
+    wrong.back() ^= std::byte{1};
+    must(co_await world.stores.job_keys.move(org, key.lane, {{{key.hour, damaged.job}, key.hour, wrong}}));
+  }
+  world.clock.pass(3h);
+  const auto tally = co_await world.shred();
+  CHECK(tally.hours == 2);
+  CHECK(world.lines.find("keys.job_key_damaged") != std::string::npos);
+  CHECK(world.lines.find(damaged.job.value) != std::string::npos);
+  auto data = co_await world.read(running);
+  CHECK(data.starts_with("data of"));
+  data = co_await world.read(ended);
+  CHECK(data == "not_found");
+}
+
+ASYNC_TEST_CASE("a lane that has no key any more is forgotten, and begins anew", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours"), other = co_await world.settle("other");
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
+  co_await world.finish(co_await world.start(org, retention));
+  world.clock.pass(3h);
+  co_await world.shred();
+  auto lanes = must(co_await world.ring.store->keys().lanes_of(org));
+  CHECK(lanes.size() == 2);
+  co_await world.finish(co_await world.start(other, retention));
+  world.clock.pass(3h);
+  co_await world.shred();
+  lanes = must(co_await world.ring.store->keys().lanes_of(org));
+  CHECK(lanes.empty());
+  const auto again = co_await world.start(org, retention);
+  const auto data = co_await world.read(again);
+  CHECK(data.starts_with("data of"));
+}
+
 ASYNC_TEST_CASE("space comes back when data is gone", "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours");

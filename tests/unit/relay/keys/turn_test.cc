@@ -45,8 +45,8 @@ class LyingStore final : public store::KeyStore {
   }
   awaitable<Result<std::vector<store::Ratchet>>> ratchets() override { return real_.ratchets(); }
   awaitable<Result<std::vector<store::LaneState>>> lanes() override { return real_.lanes(); }
-  awaitable<Result<std::vector<store::LaneState>>> lanes_of(OrgId org) override { return real_.lanes_of(org); }
-  awaitable<Result<void>> turn(store::Turn turn) override {
+  awaitable<Result<std::vector<store::CountedLane>>> lanes_of(OrgId org) override { return real_.lanes_of(org); }
+  awaitable<Result<std::size_t>> turn(store::Turn turn) override {
     must(co_await real_.turn(std::move(turn)));
     turned_ = true;
     co_return fail(Errc::unavailable, "planted: it is said to have failed");

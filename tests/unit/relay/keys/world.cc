@@ -22,9 +22,9 @@ keys::RecordIdentity words_of(const KeptJob& job) {
 KeysWorld::KeysWorld(const asio::any_io_executor& executor)
     : store(must(store::SqliteStore::open({.file = folder / "relay.db"}))),
       stores(store->stores()),
-      ring(executor, folder.path(), clock, stores.job_keys, &provider),
+      ring(executor, folder.path(), sound, stores.job_keys, &provider, [this] { return sound.earliest(); }),
       shredder({ring.store->keys(), stores.job_keys, ring.hierarchy, clock, log,
-                [this] { return std::optional(clock.wall()); }}) {}
+                [this] { return std::optional(true_time()); }}) {}
 
 awaitable<OrgId> KeysWorld::settle(std::string name) {
   const auto org = crypto::new_id<OrgId>(clock);
@@ -54,7 +54,7 @@ awaitable<OrgId> KeysWorld::settle(std::string name) {
 awaitable<KeptJob> KeysWorld::start(OrgId org, domain::JobRetention retention) {
   store::NewJob fresh{.job = models_.at(org)};
   fresh.job.id = crypto::new_id<JobId>(clock);
-  fresh.job.created_at = clock.wall();
+  fresh.job.created_at = sound.wall();
   KeptJob job{org, fresh.job.id, {}, {}};
   auto keys = must(co_await ring.envelope.make_job_keys(org, job.job, retention));
   job.trigger = must(co_await ring.envelope.seal_new(keys, data_of(job), as_bytes("data of " + job.job.value)));
@@ -66,7 +66,7 @@ awaitable<KeptJob> KeysWorld::start(OrgId org, domain::JobRetention retention) {
 }
 
 awaitable<void> KeysWorld::finish(KeptJob job) {
-  must(co_await stores.jobs.request_cancel(job.org, job.job, {clock.wall(), {}}));
+  must(co_await stores.jobs.request_cancel(job.org, job.job, {sound.wall(), {}}));
 }
 
 awaitable<std::string> KeysWorld::read(KeptJob job) {
@@ -77,6 +77,6 @@ awaitable<std::string> KeysWorld::words(KeptJob job) {
   co_return said(co_await ring.envelope.open(words_of(job), job.words));
 }
 
-awaitable<keys::Shredder::Tally> KeysWorld::shred() { co_return must(co_await shredder.pass(clock.wall())); }
+awaitable<keys::Shredder::Tally> KeysWorld::shred() { co_return must(co_await shredder.pass(true_time())); }
 
 }  // namespace sallyport::test

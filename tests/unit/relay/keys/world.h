@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/shredder.h"
+#include "relay/keys/sound_clock.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "tests/support/key_ring.h"
 #include "tests/support/temp_dir.h"
@@ -67,9 +68,11 @@ struct KeysWorld {
   awaitable<std::string> read(KeptJob job);   // its data: "data", or the error's code
   awaitable<std::string> words(KeptJob job);  // the same of its words
   awaitable<keys::Shredder::Tally> shred();
+  WallTime true_time() const { return clock.wall() - clock.jump; }
 
   TempDir folder;
-  MovedClock clock;
+  MovedClock clock;  // its jumps are not believed
+  keys::SoundClock sound{clock, [this] { return std::optional(true_time()); }};
   BreakableProvider provider{folder / "master.key"};
   std::unique_ptr<store::SqliteStore> store;
   store::Stores stores;
