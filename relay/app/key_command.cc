@@ -32,20 +32,29 @@ std::unexpected<Error> failed(std::string_view what, const fs::path& file, std::
   return fail(Errc::unavailable, fmt::format("{} {}: {}", what, file.string(), problem.message()));
 }
 
-// `fresh` becomes `file`; what `file` was is overwritten. At every moment one of the two is a whole file at its place.
-Result<void> put_in_place(const fs::path& fresh, const fs::path& file) {
-  const fs::path old = file.string() + ".old";
+// Overwrites it and takes it away, when it is there.
+Result<void> destroy(const fs::path& file) {
   std::error_code problem;
-  fs::remove(old, problem);
-  fs::create_hard_link(file, old, problem);
-  if (problem) return failed("keeping", file, problem);
-  fs::rename(fresh, file, problem);
-  if (problem) return failed("replacing", file, problem);
-  const auto size = fs::file_size(old, problem);
-  if (problem) return failed("wiping", old, problem);
-  SP_CHECK(keys::overwrite(old, 0, Bytes(size)));
-  fs::remove(old, problem);
+  if (!fs::exists(file, problem)) return {};
+  const auto size = fs::file_size(file, problem);
+  if (problem) return failed("wiping", file, problem);
+  SP_CHECK(keys::overwrite(file, 0, Bytes(size)));
+  fs::remove(file, problem);
+  if (problem) return failed("removing", file, problem);
   return {};
+}
+
+fs::path former(const fs::path& file) { return file.string() + ".old"; }
+fs::path coming(const fs::path& file) { return file.string() + ".new"; }
+
+// What comes becomes `file`, and what `file` was is overwritten. At every moment one of them is whole at its place.
+Result<void> put_in_place(const fs::path& file) {
+  std::error_code problem;
+  fs::create_hard_link(file, former(file), problem);
+  if (problem) return failed("keeping", file, problem);
+  fs::rename(coming(file), file, problem);
+  if (problem) return failed("replacing", file, problem);
+  return destroy(former(file));
 }
 
 }  // namespace
@@ -85,11 +94,10 @@ Result<std::string> protect_key(const DataDirectory& data, const std::string& pa
   }
   SP_TRY(const auto key, keys::read_key_file(data.master_key(), old));
   SP_TRY(std::optional<Secret> passphrase, read_secret_file(passphrase_file));
-  const fs::path fresh = data.master_key().string() + ".new";
-  std::error_code ignored;
-  fs::remove(fresh, ignored);
-  SP_CHECK(keys::write_key_file(fresh, key, passphrase));
-  SP_CHECK(put_in_place(fresh, data.master_key()));
+  const auto& place = data.master_key();
+  for (const auto& rest : {former(place), coming(place)}) SP_CHECK(destroy(rest));  // of a run that was cut short
+  SP_CHECK(keys::write_key_file(coming(place), key, passphrase));
+  SP_CHECK(put_in_place(place));
   return fmt::format(
       "the master key has a passphrase; write into relay.yaml:\nkeys:\n  file: {{passphrase_file: {}}}\n",
       passphrase_file);

@@ -34,8 +34,9 @@ struct Maker {
     if (!settings.passphrase_file.empty()) {
       SP_TRY(passphrase, read_secret_file(settings.passphrase_file));
     }
-    SP_TRY(auto key, keys::read_key_file(data.master_key(), passphrase));
-    return std::make_unique<keys::FileProvider>(data.master_key(), std::move(key));
+    SP_TRY(const auto key, keys::read_key_file(data.master_key(), passphrase));
+    SP_TRY(auto provider, keys::FileProvider::make(data.master_key(), key));
+    return std::make_unique<keys::FileProvider>(std::move(provider));
   }
 
   Made operator()(const Pkcs11KeySettings& settings) const {

@@ -17,7 +17,7 @@ Result<void> make_keys(const DataDirectory& data, const Clock& clock) {
   Secret master = crypto::new_aead_key();
   SP_CHECK(keys::write_key_file(data.master_key(), master, std::nullopt));
   SP_CHECK(keys::Anchor::make(data.anchor()));
-  keys::FileProvider provider(data.master_key(), std::move(master));
+  SP_TRY(keys::FileProvider provider, keys::FileProvider::make(data.master_key(), master));
   boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
   SP_TRY(auto store, store::SqliteKeyStore::open({.file = data.key_database()}));
   return run_to_end(loop, keys::Hierarchy::found(store->keys(), provider, clock), "setting up the keys");

@@ -149,7 +149,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                 [this](OrgId org, store::RetentionLane lane) {
                   return hours_now(retention, std::move(org), std::move(lane));
                 }}),
-      custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, on.clock, on.log, metrics}),
+      custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, [this] { return believed.since_last(); }, on.log,
+                 metrics}),
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),

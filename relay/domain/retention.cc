@@ -93,7 +93,7 @@ bool shortens(const RetentionLevels& before, const RetentionLevels& after) {
 
 std::optional<WallTime> expiry_of(WallTime ended, Hours kept) {
   if (kept == kKeptNever) return std::nullopt;
-  return WallTime(std::chrono::ceil<Hours>(ended.time_since_epoch() + kept));
+  return WallTime(std::chrono::floor<Hours>(ended.time_since_epoch()) + Hours(1) + kept);
 }
 
 }  // namespace sallyport::domain

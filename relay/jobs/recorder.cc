@@ -11,6 +11,9 @@
 namespace sallyport::jobs {
 namespace {
 
+// The agent made the event's key of the trigger's data, and tells its digest: data that is easy to guess is told by it.
+bool tells_masked(const recipe::Recipe& recipe) { return !recipe.trigger.mask.nothing() && !recipe.trigger.dedupe; }
+
 // An end that is no end (or a word this relay does not know) is a failure, never a success.
 domain::StepStatus end_of_step(const std::string& text) {
   const auto status = domain::parse_step_status(text);
@@ -146,6 +149,9 @@ store::awaitable<Result<void>> Recorder::adopt_local_job(LinkedAgent agent, JobI
   SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(agent.org, asked));
   keep_for(job, kept);
   SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
+  if (job.payload == store::Payload::kept && tells_masked(**outline)) {
+    SP_CO_CHECK(co_await hide_event_key(parts_.fingerprints, job));
+  }
   co_return co_await add_local_job(std::move(agent), std::move(job), std::move(start.trigger_json));
 }
 

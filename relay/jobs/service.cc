@@ -186,6 +186,7 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.concurrency_limit = old.concurrency_limit;
   SP_CO_TRY(const auto keep, co_await parts_.retention.in_effect(org, domain::as_asked(old.retention)));
   keep_for(job, keep);
+  SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
   store::NewJob fresh{.job = std::move(job), .request_key = std::move(request.request_key), .most_queued = kMaxQueued};
   SP_CO_TRY(auto queued,
             co_await queue(std::move(fresh), std::string(trigger.reveal()), std::move(kept), std::move(note)));

@@ -41,9 +41,13 @@ void drop_payload(Report& report) {
   }
 }
 
+store::awaitable<Result<void>> hide_event_key(keys::Fingerprints& fingerprints, store::Job& job) {
+  return hide(fingerprints, job, "event key", job.event_key);
+}
+
 store::awaitable<Result<void>> hide_keys(keys::Fingerprints& fingerprints, store::Job& job) {
   if (job.payload == store::Payload::kept) co_return Result<void>();
-  SP_CO_CHECK(co_await hide(fingerprints, job, "event key", job.event_key));
+  SP_CO_CHECK(co_await hide_event_key(fingerprints, job));
   co_return co_await hide(fingerprints, job, "concurrency key", job.concurrency_key);
 }
 

@@ -20,6 +20,8 @@ void drop_payload(Report& report);
 // An event's key and that of a concurrency limit may be made of payload: such a job's are replaced by fingerprints,
 // which compare as they do. Errc::unavailable: the organisation's key is not here.
 store::awaitable<Result<void>> hide_keys(keys::Fingerprints& fingerprints, store::Job& job);
+// The same of the event's key alone, whatever is kept: it is made of data that the recipe masks.
+store::awaitable<Result<void>> hide_event_key(keys::Fingerprints& fingerprints, store::Job& job);
 
 inline constexpr std::string_view kZeroRetention = "zero_retention";  // the class of what ends for want of its payload
 

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kAtOnce = 100;
 constexpr std::size_t kMostCounted = 1'000;
 constexpr std::chrono::seconds kPause{60};
+constexpr std::chrono::days kDay{1};
 
 std::vector<VersionFacts> facts_of(const std::vector<store::KeyVersion>& versions) {
   std::vector<VersionFacts> facts;
@@ -59,15 +60,20 @@ asio::awaitable<Result<bool>> Custodian::look() {
 asio::awaitable<Result<void>> Custodian::mind_age() {
   SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
   if (versions.empty()) co_return Result<void>();
-  const auto age = parts_.clock.wall() - versions.back().created_at;
+  const auto now = parts_.believed();
+  if (!now) co_return Result<void>();
+  const auto made_at = versions.back().created_at;
+  const bool is_strange = made_at > *now + kDay;  // by a clock that was ahead: how old it is nobody knows
+  const auto age = is_strange ? std::chrono::milliseconds(kGlobalKeyLife) : *now - made_at;
   const auto days = std::chrono::floor<std::chrono::days>(age).count();
   parts_.metrics.gauge("sallyport_global_key_age_days", "Days since the newest version of the global key was made.")
       .set(days);
   if (age >= kGlobalKeyLife) {
     SP_CO_TRY(const auto version, co_await parts_.keys.rotate_global());
     parts_.log.info("keys.rotated", {{"global_version", version}, {"reason", "age"}});
-  } else if (age >= kGlobalKeyAlarm) {
+  } else if (age >= kGlobalKeyAlarm && told_days_ != days) {
     parts_.log.warn("keys.rotation_due", {{"age_days", days}, {"at_days", std::int64_t{kGlobalKeyLife.count()}}});
+    told_days_ = days;
   }
   co_return Result<void>();
 }

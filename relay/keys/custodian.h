@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,7 +43,8 @@ class Custodian {
     store::KeyStore& store;
     Provider& provider;
     Hierarchy& keys;
-    const Clock& clock;
+    // What time it is at the earliest; nothing: not known now, and nothing is too old.
+    std::function<std::optional<WallTime>()> believed;
     const Log& log;
     Metrics& metrics;
   };
@@ -64,6 +66,7 @@ class Custodian {
   boost::asio::awaitable<Result<void>> mind_age();
 
   Parts parts_;
+  std::optional<std::int64_t> told_days_;  // the alarm comes once a day
 };
 
 }  // namespace sallyport::keys

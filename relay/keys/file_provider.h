@@ -1,23 +1,30 @@
 #pragma once
 
+#include "relay/keys/locked_memory.h"
 #include "relay/keys/provider.h"
 
 #include <filesystem>
+#include <memory>
 
 namespace sallyport::keys {
 
-// The master key in a file (master_key.h), read once. Never suspends.
+// The master key of a file (master_key.h), which is read once and stays in locked memory. Never suspends.
 class FileProvider final : public Provider {
  public:
-  FileProvider(std::filesystem::path file, Secret key) : file_(std::move(file)), key_(std::move(key)) {}
+  // Errc::invalid: not 32 bytes. Errc::exhausted: no memory may be locked.
+  static Result<FileProvider> make(std::filesystem::path file, const Secret& key);
 
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override;
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override;
   std::string describe() const override { return "file " + file_.string(); }
 
  private:
+  FileProvider(std::filesystem::path file, std::unique_ptr<LockedMemory> memory, LockedKey key)
+      : file_(std::move(file)), memory_(std::move(memory)), key_(std::move(key)) {}
+
   std::filesystem::path file_;
-  Secret key_;
+  std::unique_ptr<LockedMemory> memory_;  // outlives the key in it
+  LockedKey key_;
 };
 
 }  // namespace sallyport::keys

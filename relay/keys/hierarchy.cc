@@ -207,7 +207,7 @@ asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratche
 // written until then would live as long as what is written at that hour.
 Result<store::Ratchet> Hierarchy::new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
                                               std::optional<OpenRatchet>& opened) {
-  const auto position = std::min(hour, parts_.earliest ? store::hour_of(parts_.earliest()) : hour);
+  const auto position = std::min(hour, store::hour_of(earliest()));
   SP_TRY(LockedKey first, random_key(parts_.memory));
   SP_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, position), first));
   opened = OpenRatchet{position, std::move(first)};

@@ -120,6 +120,7 @@ class Hierarchy {
   boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, std::vector<Shred> shreds);
   void forget(const std::vector<Shred>& shreds);
   SteadyTime now() const { return parts_.clock.steady(); }
+  WallTime earliest() const { return parts_.earliest ? parts_.earliest() : clock().wall(); }
 
   Parts parts_;
   boost::asio::any_io_executor executor_;

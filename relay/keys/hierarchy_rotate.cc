@@ -20,7 +20,7 @@ std::uint32_t newest(const std::vector<store::KeyVersion>& versions) {
 
 asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_global() {
   SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
-  store::KeyVersion next{.version = newest(versions) + 1, .under = 0, .wrapped = {}, .created_at = clock().wall()};
+  store::KeyVersion next{.version = newest(versions) + 1, .under = 0, .wrapped = {}, .created_at = earliest()};
   SP_CO_TRY(next.wrapped, co_await parts_.provider.wrap(global_name(next.version), crypto::new_aead_key()));
   const auto version = next.version;
   SP_CO_CHECK(co_await parts_.store.add_global_key(std::move(next)));

@@ -52,7 +52,11 @@ Result<Secret> read_whole(const std::filesystem::path& file, int fd, std::size_t
   while (size < buffer.size()) {
     const ssize_t got = ::read(fd, buffer.data() + size, buffer.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error(file, "cannot read the file", Errc::invalid);
+    if (got < 0) {
+      const auto problem = system_error(file, "cannot read the file", Errc::invalid);
+      wipe(buffer.data(), buffer.size());
+      return problem;
+    }
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }

@@ -17,9 +17,10 @@ boost::asio::awaitable<Result<Fingerprint>> TenantFingerprints::of(OrgId org, st
   SP_CO_CHECK(co_await keys_.tenant(org));  // an organisation that has no key yet gets its first
   SP_CO_TRY(const auto first, co_await keys_.tenant(org, 1));
   std::string derived(crypto::kAeadKeySize, '\0');
-  SP_CO_CHECK(crypto::hkdf_sha256(first.key->bytes(), {}, as_bytes(kInfo),
-                                  std::span(reinterpret_cast<std::byte*>(derived.data()), derived.size())));
+  const auto made = crypto::hkdf_sha256(first.key->bytes(), {}, as_bytes(kInfo),
+                                        std::span(reinterpret_cast<std::byte*>(derived.data()), derived.size()));
   const Secret key = Secret::take(derived);
+  SP_CO_CHECK(made);
   co_return crypto::hmac_sha256(key, {as_bytes(purpose), kBetween, as_bytes(text)});
 }
 

@@ -86,22 +86,32 @@ Result<Secret> decrypt(CipherContext context, std::span<const std::byte> sealed)
 
 Secret new_aead_key() { return random_secret(kAeadKeySize); }
 
-Result<Bytes> seal(const Secret& key, std::span<const std::byte> plaintext, std::span<const std::byte> associated) {
-  SP_CHECK(check_sizes(as_bytes(key.reveal()), plaintext.size(), associated.size()));
+Result<Bytes> seal(std::span<const std::byte> key, std::span<const std::byte> plaintext,
+                   std::span<const std::byte> associated) {
+  SP_CHECK(check_sizes(key, plaintext.size(), associated.size()));
   Bytes sealed(kSealOverhead + plaintext.size());
   sealed[0] = kFormat;
   const auto nonce = std::span(sealed).subspan(1, kAeadNonceSize);
   fill_random(nonce);
-  SP_TRY(auto context, begin(kEncrypt, as_bytes(key.reveal()), nonce, associated));
+  SP_TRY(auto context, begin(kEncrypt, key, nonce, associated));
   SP_CHECK(encrypt(std::move(context), plaintext, std::span(sealed).subspan(1 + kAeadNonceSize)));
   return sealed;
 }
 
-Result<Secret> open(const Secret& key, std::span<const std::byte> sealed, std::span<const std::byte> associated) {
-  SP_CHECK(check_sizes(as_bytes(key.reveal()), sealed.size(), associated.size()));
+Result<Bytes> seal(const Secret& key, std::span<const std::byte> plaintext, std::span<const std::byte> associated) {
+  return seal(as_bytes(key.reveal()), plaintext, associated);
+}
+
+Result<Secret> open(std::span<const std::byte> key, std::span<const std::byte> sealed,
+                    std::span<const std::byte> associated) {
+  SP_CHECK(check_sizes(key, sealed.size(), associated.size()));
   if (sealed.size() < kSealOverhead || sealed[0] != kFormat) return fail(Errc::invalid, "not sealed data of format 1");
-  SP_TRY(auto context, begin(kDecrypt, as_bytes(key.reveal()), sealed.subspan(1, kAeadNonceSize), associated));
+  SP_TRY(auto context, begin(kDecrypt, key, sealed.subspan(1, kAeadNonceSize), associated));
   return decrypt(std::move(context), sealed.subspan(1 + kAeadNonceSize));
+}
+
+Result<Secret> open(const Secret& key, std::span<const std::byte> sealed, std::span<const std::byte> associated) {
+  return open(as_bytes(key.reveal()), sealed, associated);
 }
 
 Result<Bytes> seal_bare(std::span<const std::byte> key, std::span<const std::byte> nonce,
@@ -148,8 +158,10 @@ Result<Secret> hkdf_sha256(const Secret& input, std::span<const std::byte> salt,
                            std::size_t length) {
   std::string derived(length, '\0');
   const std::span out(reinterpret_cast<std::byte*>(derived.data()), derived.size());
-  SP_CHECK(hkdf_sha256(as_bytes(input.reveal()), salt, info, out));
-  return Secret::take(derived);
+  const auto made = hkdf_sha256(as_bytes(input.reveal()), salt, info, out);
+  Secret secret = Secret::take(derived);
+  SP_CHECK(made);
+  return secret;
 }
 
 }  // namespace sallyport::crypto

@@ -21,9 +21,13 @@ Secret new_aead_key();
 // is authenticated; a format with key commitment would be 2. At most 2^32 messages under one key: derive a key per
 // record (hkdf_sha256) where that could be exceeded. `associated` is bound, not stored.
 // A key that is not 32 bytes long is Errc::internal.
+Result<Bytes> seal(std::span<const std::byte> key, std::span<const std::byte> plaintext,
+                   std::span<const std::byte> associated);
 Result<Bytes> seal(const Secret& key, std::span<const std::byte> plaintext, std::span<const std::byte> associated);
 
 // The plaintext, or Errc::invalid when key, associated data or bytes differ from what was sealed (never told apart).
+Result<Secret> open(std::span<const std::byte> key, std::span<const std::byte> sealed,
+                    std::span<const std::byte> associated);
 Result<Secret> open(const Secret& key, std::span<const std::byte> sealed, std::span<const std::byte> associated);
 
 // For formats of their own: ciphertext ‖ tag (16) under a key of 32 bytes and a nonce of 12, which the caller never

@@ -19,7 +19,7 @@ struct KeyRing {
   KeyRing(const boost::asio::any_io_executor& executor, const std::filesystem::path& folder, const Clock& clock,
           store::JobKeys& job_keys, keys::Provider* other = nullptr, std::function<WallTime()> earliest = {})
       : memory(must(keys::LockedMemory::make())),
-        own_provider(folder / "master.key", fixed_key()),
+        own_provider(must(keys::FileProvider::make(folder / "master.key", fixed_key()))),
         provider(other != nullptr ? *other : own_provider),
         store(must(store::SqliteKeyStore::open({.file = folder / "keys.db"}))),
         anchor(found(folder, clock)),

@@ -236,7 +236,10 @@ struct SqliteKeyStore::Impl final : KeyStore {
   awaitable<Result<std::size_t>> turn(Turn turn) override {
     SP_CO_TRY(const auto gone,
               co_await engine.write([turn = std::move(turn)](Database& db) { return turn_to(db, turn); }));
-    [[maybe_unused]] const auto emptied = co_await engine.empty_log();  // the turn stands whatever comes of it
+    // The turn stands whatever comes of these.
+    [[maybe_unused]] const auto smaller =
+        co_await engine.write([](Database& db) { return db.script("pragma incremental_vacuum(1000)"); });
+    [[maybe_unused]] const auto emptied = co_await engine.empty_log();
     co_return gone;
   }
 

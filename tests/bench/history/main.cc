@@ -74,7 +74,7 @@ class Bench {
         store_(must(store::SqliteStore::open({.file = folder / "relay.db"}))),
         stores_(store_->stores()),
         memory_(must(keys::LockedMemory::make())),
-        provider_(folder / "master.key", crypto::new_aead_key()),
+        provider_(must(keys::FileProvider::make(folder / "master.key", crypto::new_aead_key()))),
         keys_(must(store::SqliteKeyStore::open({.file = folder / "keys.db"}))),
         anchor_(made(folder / "anchor")),
         hierarchy_(loop_, {keys_->keys(), provider_, anchor_, *memory_, clock_}),

@@ -94,10 +94,24 @@ JOBS_TEST_CASE("reports become history, with payloads sealed for their place", "
   CHECK(std::holds_alternative<JobChange>(news));
 }
 
+JOBS_TEST_CASE("what an agent with a clock in the past tells has not happened before the job was made",
+               "[jobs][clock]") {
+  const auto ours = co_await world.settle("ours");
+  auto link = world.link(ours);
+  const auto job = co_await held_job(world, ours, *link);
+  auto reports = whole_run(job, 1);
+  const auto made = world.clock.wall();
+  for (auto& one : reports) one.at_ms = unix_ms(made) - 86'400'000;
+  world.clock.advance(10ms);
+  must(co_await world.recorder.record(*link, std::move(reports)));
+  CHECK((co_await world.job(ours, job)).finished_at == made);
+}
+
 JOBS_TEST_CASE("what an agent with a clock in the future tells has happened by now", "[jobs][clock]") {
   const auto ours = co_await world.settle("ours");
   auto link = world.link(ours);
   const auto job = co_await held_job(world, ours, *link);
+  world.clock.advance(10ms);
   auto reports = whole_run(job, 1);
   const auto now = world.clock.wall();
   for (auto& one : reports) one.at_ms = unix_ms(now) + 40LL * 86'400'000;

@@ -4,6 +4,7 @@
 #include "tests/support/canary.h"
 #include "tests/unit/relay/jobs/world.h"
 
+#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -167,6 +168,38 @@ JOBS_TEST_CASE("keys of such jobs compare as they did, and say nothing", "[jobs]
       std::array{(co_await world.job(ours, first.job.id)).state, (co_await world.job(ours, same.job.id)).state,
                  (co_await world.job(ours, other.job.id)).state};
   CHECK(states == std::array{JobState::dispatched, JobState::queued, JobState::dispatched});
+}
+
+JOBS_TEST_CASE("the digest of a masked event is kept as a fingerprint, for it may be easy to guess", "[jobs][mask]") {
+  const bool masks = GENERATE(true, false);
+  const auto ours = co_await world.settle("ours");
+  const auto mask = masks ? ", mask: [file.name]" : "";
+  const auto recipe = co_await world.add_recipe(
+      ours, fmt::format("recipe: w\nrun_on: dc1\ntrigger: {{uses: file.watch@1, connection: c, with: {{path: in}}{}}}\n"
+                        "steps:\n  - {{id: a, uses: log.write@1, with: {{text: a}}}}\n",
+                        mask));
+  must(co_await world.stores.assignments.assign(ours.org, std::nullopt, {ours.org, recipe, 1, ours.agent}));
+  auto link = world.link(ours);
+  const JobId job("job_01J9Z3AAAAAAAAAAAAAAAAAAA7");
+  must(co_await world.recorder.record(
+      *link, {report(job, 0, 1, ReportedJobStart{recipe, 1, "{}", "sha256:abc", "file.watch"})}));
+  const auto stored = must(co_await world.stores.jobs.find(ours.org, job));
+  CHECK(stored.event_key.starts_with("hmac:") == masks);
+  CHECK((stored.event_key == "sha256:abc") != masks);
+}
+
+JOBS_TEST_CASE("a job that is run again where nothing is kept any more tells no key", "[jobs][zero-retention]") {
+  const auto ours = co_await world.settle("ours");
+  const auto first =
+      must(co_await world.service.start(ours.org, order_for(ours.recipe, "x", "order-17"), kActor)).job.id;
+  must(co_await world.service.cancel(ours.org, first, kActor));
+  domain::RetentionLimits none;
+  none[domain::RetentionClass::payload] = domain::kKeptNever;
+  must(co_await world.stores.retentions.set(ours.org, {.wanted = none, .only_if = {}}));
+  world.retention.forget();
+  const auto again = must(co_await world.service.rerun(ours.org, {first, ""}, kActor));
+  CHECK(again.payload == Payload::none);
+  CHECK_THAT(again.event_key, Catch::StartsWith("hmac:"));
 }
 
 JOBS_TEST_CASE("a start that fails leaves nothing in memory", "[jobs][zero-retention][faults]") {

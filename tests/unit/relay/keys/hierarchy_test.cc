@@ -114,7 +114,7 @@ KEYS_TEST_CASE("a provider that is down is not asked by everybody at once", "[ke
 KEYS_TEST_CASE("a key of another deployment's master is refused, and so is a foreign keys.db", "[keys][hierarchy]") {
   const auto org = co_await world.settle("ours");
   const auto job = co_await world.start(org);
-  FileProvider stranger(world.folder / "master.key", Secret::take(std::string(32, 'x')));
+  auto stranger = must(FileProvider::make(world.folder / "master.key", Secret::take(std::string(32, 'x'))));
   KeyRing mistaken(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
                    &stranger);
   const RecordIdentity identity{org, "jobs", "trigger", job.job.value, KeyClass::payload, job.job};

@@ -12,7 +12,8 @@ namespace {
 struct Rotating : KeysWorld {
   using KeysWorld::KeysWorld;
   Metrics metrics;
-  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, clock, log, metrics}};
+  Custodian custodian{
+      {ring.store->keys(), provider, ring.hierarchy, [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 
 }  // namespace
@@ -94,11 +95,33 @@ ASYNC_TEST_CASE("the global key is told of at 335 days and made anew at 365", "[
   CHECK(facts.versions.size() == 2);
 }
 
+ASYNC_TEST_CASE("a clock that is ahead makes no key old, and one that nobody confirms makes none young",
+                "[keys][rotate][clock]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  Metrics metrics;
+  Custodian custodian({world.ring.store->keys(), world.provider, world.ring.hierarchy,
+                       [&] { return std::optional(world.true_time()); }, world.log, metrics});
+  world.clock.jump = 2 * kGlobalKeyLife;
+  must(co_await custodian.look());
+  must(co_await custodian.rotate_deployment());
+  auto facts = must(co_await custodian.of_deployment());
+  REQUIRE(facts.versions.size() == 2);
+  CHECK(facts.versions.back().created_at <= world.true_time());
+  must(co_await world.ring.store->keys().add_global_key(
+      {.version = 3,
+       .under = 0,
+       .wrapped = Bytes(8),
+       .created_at = world.clock.wall()}));  // as one of a restored store
+  must(co_await custodian.look());
+  facts = must(co_await custodian.of_deployment());
+  CHECK(facts.versions.size() == 4);
+}
+
 ASYNC_TEST_CASE("the deployment's keys move to another master key, also in two tries", "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
   const auto job = co_await world.start(co_await world.settle("ours"));
   must(co_await world.custodian.rotate_deployment());
-  FileProvider next(world.folder / "next.key", Secret::take(std::string(32, 'n')));
+  auto next = must(FileProvider::make(world.folder / "next.key", Secret::take(std::string(32, 'n'))));
   const auto versions = must(co_await world.ring.store->keys().global_keys());
   auto plain = must(co_await world.provider.unwrap("global/1", versions[0].wrapped));
   auto moved = must(co_await next.wrap("global/1", std::move(plain)));

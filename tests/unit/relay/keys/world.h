@@ -32,7 +32,8 @@ class MovedClock final : public Clock {
 // A file provider that can be revoked and slow down to nothing.
 class BreakableProvider final : public keys::Provider {
  public:
-  explicit BreakableProvider(std::filesystem::path file) : real_(std::move(file), KeyRing::fixed_key()) {}
+  explicit BreakableProvider(std::filesystem::path file)
+      : real_(must(keys::FileProvider::make(std::move(file), KeyRing::fixed_key()))) {}
   awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override {
     if (broken) co_return fail(*broken, "planted: the key at the top cannot be had");
     co_return co_await real_.wrap(std::move(purpose), std::move(key));
