@@ -4,13 +4,29 @@
 #include "relay/identity/private_file.h"
 #include "relay/keys/file_provider.h"
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/key_names.h"
+#include "relay/keys/key_wrap.h"
 #include "relay/keys/master_key.h"
+#include "relay/keys/private_file.h"
 #include "shared/async/run.h"
 #include "shared/crypto/aead.h"
 
+#include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
+#include <system_error>
+
 namespace sallyport::app {
+
+store::awaitable<Result<bool>> opens_ratchets(store::KeyStore& store, keys::LockedMemory& memory,
+                                              const keys::LockedKey& anchor) {
+  SP_CO_TRY(const auto ratchets, co_await store.ratchets());
+  co_return std::ranges::all_of(ratchets, [&](const auto& one) {
+    return keys::unwrap_key(memory, {anchor.bytes()}, keys::ratchet_name(one.org, one.lane, one.position), one.sealed)
+        .has_value();
+  });
+}
 
 Result<void> make_keys(const DataDirectory& data, const Clock& clock) {
   SP_CHECK(identity::make_private_directory(data.keys()));
@@ -35,6 +51,36 @@ Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings
   if (!store) return std::unexpected(std::move(store).error());
   SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, (*store)->epoch_at_open()));
   return KeyRing{std::move(memory), std::move(provider), *std::move(store), std::move(anchor)};
+}
+
+store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
+  SP_CO_TRY(const bool own, co_await opens_ratchets(keys.store->keys(), *keys.memory, keys.anchor.key()));
+  if (own) co_return Result<void>();
+  co_return fail(Errc::invalid,
+                 data.anchor().string() +
+                     ": the anchor of the keys is not the one of keys.db, but of another deployment or "
+                     "moment. Put back the one that was there; without it: sallyport-relay keys restore");
+}
+
+Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
+  const auto folder = key_backup_folder(data, settings);
+  if (settings.key_backups.directory.empty()) SP_CHECK(identity::make_private_directory(folder));
+  std::error_code problem;
+  const auto is_in = [&](const std::filesystem::path& outer) {
+    const auto beyond = std::filesystem::weakly_canonical(folder, problem)
+                            .lexically_relative(std::filesystem::weakly_canonical(outer, problem));
+    return !beyond.empty() && *beyond.begin() != "..";
+  };
+  if (is_in(data.root) && !is_in(data.keys())) {
+    return fail(Errc::invalid,
+                fmt::format("{}: backups of keys.db among the data would be copied with it, and keys that "
+                            "are copied with what they open protect nothing: name another directory "
+                            "(keys.backups in relay.yaml)",
+                            folder.string()));
+  }
+  auto usable = keys::expect_private_folder(folder);
+  if (!usable) return in_context("keys.backups in relay.yaml", std::move(usable).error());
+  return folder;
 }
 
 }  // namespace sallyport::app

@@ -48,6 +48,9 @@ KeySettings read_vault(FieldReader& fields) {
   return settings;
 }
 
+constexpr yaml::DurationRange kKeeps{std::chrono::hours(1), std::chrono::days(30)};
+constexpr yaml::DurationRange kPauses{std::chrono::seconds(10), std::chrono::hours(24)};
+
 struct Kind {
   std::string_view name;
   KeySettings (*read)(FieldReader&);
@@ -71,6 +74,20 @@ KeySettings read_key_settings(FieldReader& fields) {
     settings = kind.read(inside);
     inside.finish();
   }
+  return settings;
+}
+
+KeyBackupSettings read_key_backups(FieldReader& fields) {
+  KeyBackupSettings settings;
+  const auto* node = fields.mapping("backups");
+  if (node == nullptr) return settings;
+  FieldReader inside(*node, fields.report(), "`backups`");
+  settings.directory = optional(inside, "directory");
+  if (!settings.directory.empty() && !settings.directory.starts_with('/'))
+    inside.problem("directory", "bad-directory", "a directory is named from / on");
+  settings.keep = inside.duration("keep", kKeeps).value_or(settings.keep);
+  settings.every = inside.duration("every", kPauses).value_or(settings.every);
+  inside.finish();
   return settings;
 }
 

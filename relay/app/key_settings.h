@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <variant>
 
@@ -25,9 +26,17 @@ struct VaultKeySettings {
   std::string address, mount, key, name_space, ca_file, token_file;
 };
 
+// `keys.backups`: copies of keys.db (docs/keys.md).
+struct KeyBackupSettings {
+  std::string directory;  // "": keys/backups
+  std::chrono::milliseconds keep{std::chrono::days(7)};
+  std::chrono::milliseconds every{std::chrono::minutes(5)};
+};
+
 using KeySettings = std::variant<FileKeySettings, Pkcs11KeySettings, AwsKmsKeySettings, VaultKeySettings>;
 
 // Of the mapping `keys`: one of file, pkcs11, aws_kms, vault; none is a file without a passphrase.
 KeySettings read_key_settings(yaml::FieldReader& fields);
+KeyBackupSettings read_key_backups(yaml::FieldReader& fields);
 
 }  // namespace sallyport::app

@@ -1,5 +1,6 @@
 #include "relay/app/init.h"
 #include "relay/app/key_command.h"
+#include "relay/app/key_restore.h"
 #include "relay/app/options.h"
 #include "relay/app/owner_token.h"
 #include "relay/app/relay.h"
@@ -31,6 +32,7 @@ constexpr std::string_view kUsage =
     "       sallyport-relay root show|prepare|switch|retire --data DIR [--force]\n"
     "       sallyport-relay keys rewrap --data DIR --from OLD-RELAY.YAML\n"
     "       sallyport-relay keys protect --data DIR --passphrase-file FILE\n"
+    "       sallyport-relay keys restore --data DIR [--backup FILE] [--accept-loss]\n"
     "       sallyport-relay keys create|confirm-clock --data DIR\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
@@ -50,6 +52,8 @@ constexpr std::string_view kUsage =
     "after\n"
     "the one of an older relay.yaml, protect gives the key's file a passphrase, create makes a key in a PKCS#11 "
     "token.\n"
+    "restore puts the newest backup of keys.db, or the one that is named, in its place, and says what cannot be read\n"
+    "then; --accept-loss also when that is all data of jobs.\n"
     "confirm-clock says that this machine's clock is right where nothing else does (NTP): expired data goes by it.\n"
     "The relay must not run.\n";
 
@@ -118,10 +122,12 @@ Result<void> run_root(std::span<char*> words) {
 }
 
 Result<void> run_keys(std::span<char*> words) {
-  static constexpr std::string_view kKnown[] = {"data", "from", "passphrase-file"};
-  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect, create or confirm-clock");
+  static constexpr std::string_view kKnown[] = {"data", "from", "passphrase-file", "backup"};
+  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect, restore, create or confirm-clock");
   const std::string_view verb = words[0];
-  SP_TRY(const auto options, parse_options(copy_of(words.subspan(1)), kKnown));
+  auto rest = copy_of(words.subspan(1));
+  const auto loss = verb == "restore" && std::erase(rest, "--accept-loss") > 0 ? Loss::accepted : Loss::refused;
+  SP_TRY(const auto options, parse_options(rest, kKnown));
   const auto needed = [&](std::string_view name) -> Result<std::string> {
     auto value = get(options, name);
     if (value.empty()) return fail(Errc::invalid, fmt::format("--{} is needed", name));
@@ -137,6 +143,8 @@ Result<void> run_keys(std::span<char*> words) {
   } else if (verb == "protect") {
     SP_TRY(const auto file, needed("passphrase-file"));
     told = protect_key(data, file);
+  } else if (verb == "restore") {
+    told = restore_keys(data, get(options, "backup"), loss, clock);
   } else if (verb == "create") {
     told = create_key(data);
   } else if (verb == "confirm-clock") {

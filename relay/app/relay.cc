@@ -2,6 +2,7 @@
 
 #include "relay/api/api.h"
 #include "relay/api/session_ledger.h"
+#include "relay/app/ballast.h"
 #include "relay/app/believed_clock.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/database.h"
@@ -15,6 +16,7 @@
 #include "relay/identity/upkeep.h"
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
+#include "relay/keys/backups.h"
 #include "relay/keys/custodian.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/keys/shredder.h"
@@ -44,6 +46,7 @@ struct Ground {
   store::SqliteStore& database;
   identity::Deployment& deployment;
   KeyRing& keys;
+  const std::filesystem::path& key_backups;
   const Clock& clock;
   const Log& log;
 };
@@ -53,13 +56,15 @@ struct Graph {
   Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
 
   store::Stores stores;
+  Metrics metrics;
   BelievedClock believed;
   keys::SoundClock clock;
+  keys::Backups backups;
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
   keys::TenantFingerprints fingerprints;
+  Ballast ballast;
   keys::Shredder shredder;
-  Metrics metrics;
   keys::Custodian custodian;
   FairPool recipe_work;
   Audit audit;
@@ -97,6 +102,7 @@ Result<tls::ServerContext> link_context(const identity::Deployment& deployed, co
 
 // When the relay stops, connections through tunnels are cut after the drain time, by the relay itself: then what
 // carried them may go.
+constexpr std::uintmax_t kMiB = 1u << 20;
 constexpr std::chrono::seconds kLinksLonger{1};
 constexpr std::chrono::seconds kUpgradedLonger{3};  // links and sessions that came over HTTPS, with their farewells
 
@@ -141,16 +147,22 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
     : stores(on.database.stores()),
       believed(on.data.clock(), on.log),
       clock(on.clock, [this] { return believed.since_last(); }),
+      backups(loop, {on.keys.store->copies(), on.clock, on.log, metrics, [this] { return believed.now(); }},
+              {on.key_backups, on.settings.key_backups.keep, on.settings.key_backups.every}),
       hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
-                       [this] { return clock.earliest(); }}),
+                       [this] { return clock.earliest(); }, [this] { return backups.catch_up(); }}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
+      ballast(
+          {{"keys", on.data.key_database(), 4 * kMiB, 64 * kMiB}, {"data", on.data.database(), 20 * kMiB, 20 * kMiB}},
+          on.log, metrics),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
                   return hours_now(retention, std::move(org), std::move(lane));
-                }}),
+                },
+                &ballast}),
       custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, [this] { return believed.since_last(); }, on.log,
-                 metrics}),
+                 metrics, &ballast}),
       recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),
@@ -244,6 +256,7 @@ struct DeafAgain {
 asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto& log = on.log;
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
+  SP_CO_CHECK(co_await prove_anchor(on.keys, on.data));
   SP_CO_CHECK(co_await graph.authority.prove_keys());
   // Before the first look: whatever is changed after it is looked at again.
   const DeafAgain to_hang_ups;
@@ -268,6 +281,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("dispatcher", graph.dispatcher.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("revoked jobs", revoked.run());
+  work.spawn("key backups", graph.backups.run());
   work.spawn("shredder", graph.shredder.run());
   work.spawn("custodian", graph.custodian.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
@@ -306,12 +320,13 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(auto deployment, identity::load_deployment(data.deployment()));
   SP_TRY(auto context, link_context(deployment, clock));
   asio::io_context loop(1);  // outlives the database, whose threads post to it
+  SP_TRY(const auto key_backups, open_key_backups(data, settings));
   SP_TRY(auto keys, open_keys(data, settings.keys, clock));
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto outcome = [&] {
-    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, clock, log};
+    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, key_backups, clock, log};
     Graph graph(loop.get_executor(), ground, std::move(context));
     return run_to_end(loop, run(graph, ground), "the relay");
   }();

@@ -145,6 +145,7 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   if (const auto* keys = fields.mapping("keys")) {
     FieldReader inside(*keys, report, "`keys`");
     settings.keys = read_key_settings(inside);
+    settings.key_backups = read_key_backups(inside);
     inside.finish();
   }
   if (const auto level = fields.choice("log_level", kLevels)) {
@@ -289,6 +290,11 @@ std::string settings_text(const Settings& settings) {
       format_duration(settings.link_drain), format_duration(settings.lease), format_duration(settings.failover),
       fmt::join(networks, ", "), yaml_text(domain::to_string(settings.tunnel_ports)), settings.tunnel_connections,
       kLevels[static_cast<std::size_t>(settings.log_level)]);
+}
+
+std::filesystem::path key_backup_folder(const DataDirectory& data, const Settings& settings) {
+  if (settings.key_backups.directory.empty()) return data.keys() / "backups";
+  return settings.key_backups.directory;
 }
 
 }  // namespace sallyport::app

@@ -42,6 +42,7 @@ struct Settings {
   domain::PortRange tunnel_ports = domain::kDefaultListenPorts;                  // and on which ports
   std::uint32_t tunnel_connections = 5'000;                                      // of all tunnels together
   KeySettings keys;                                                              // where the master key is kept
+  KeyBackupSettings key_backups;
 };
 
 // Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port
@@ -72,5 +73,8 @@ struct DataDirectory {
   std::filesystem::path anchor() const { return keys() / "anchor"; }
   std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };
+
+// Where backups of keys.db go.
+std::filesystem::path key_backup_folder(const DataDirectory& data, const Settings& settings);
 
 }  // namespace sallyport::app

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 namespace sallyport::keys {
 
@@ -15,11 +16,19 @@ namespace sallyport::keys {
 // To turn: prepare() the next one, which is durable beside the present one; commit what is sealed under it; settle().
 class Anchor {
  public:
-  // Makes the file (mode 0600) at epoch 0. Errc::conflict: it is there.
-  static Result<void> make(const std::filesystem::path& file);
+  // Makes the file (mode 0600). Errc::conflict: it is there.
+  static Result<void> make(const std::filesystem::path& file, std::uint64_t epoch = 0);
   // Takes the slot of `epoch` and overwrites the other one, which a crash left. Errc::not_found: no such file.
   // Errc::invalid: neither slot is of that epoch: the keys' database and the anchor are not of the same moment.
   static Result<Anchor> open(const std::filesystem::path& file, LockedMemory& memory, std::uint64_t epoch);
+
+  struct Slot {
+    std::uint64_t epoch = 0;
+    LockedKey key;
+  };
+  // The slots that are whole, the newest last; changes nothing. None: there is no anchor in the file. Errc::not_found:
+  // no such file.
+  static Result<std::vector<Slot>> look(const std::filesystem::path& file, LockedMemory& memory);
 
   std::uint64_t epoch() const { return epoch_; }
   const LockedKey& key() const { return key_; }

@@ -15,17 +15,12 @@ constexpr std::string_view kMagic = "sallyport-anchor";  // 16 bytes
 constexpr std::size_t kSlot = 4096;                      // a block of disk and page cache: no write touches both slots
 constexpr std::size_t kSigned = 16 + 8 + kKeySize;       // magic ‖ epoch ‖ key, then SHA-256 of them
 
-using Slot = std::array<std::byte, kSlot>;
-
-struct SlotContent {
-  std::uint64_t epoch = 0;
-  LockedKey key;
-};
+using SlotBytes = std::array<std::byte, kSlot>;
 
 std::size_t slot_of(std::uint64_t epoch) { return epoch % 2; }
 
-Slot write_slot(std::uint64_t epoch, const LockedKey& key) {
-  Slot slot{};
+SlotBytes write_slot(std::uint64_t epoch, const LockedKey& key) {
+  SlotBytes slot{};
   auto end = std::ranges::copy(as_bytes(kMagic), slot.begin()).out;
   for (int shift = 56; shift >= 0; shift -= 8) *end++ = static_cast<std::byte>(epoch >> shift);
   std::ranges::copy(key.bytes(), end);
@@ -34,12 +29,12 @@ Slot write_slot(std::uint64_t epoch, const LockedKey& key) {
   return slot;
 }
 
-Result<std::optional<SlotContent>> read_slot(LockedMemory& memory, std::span<const std::byte> slot) {
+Result<std::optional<Anchor::Slot>> read_slot(LockedMemory& memory, std::span<const std::byte> slot) {
   const auto digest = crypto::sha256(slot.first(kSigned));
   const bool whole = std::ranges::equal(slot.first(kMagic.size()), as_bytes(kMagic)) &&
                      std::ranges::equal(slot.subspan(kSigned, digest.size()), digest);
   if (!whole) return std::nullopt;
-  SlotContent content;
+  Anchor::Slot content;
   for (const std::byte byte : slot.subspan(kMagic.size(), 8)) {
     content.epoch = content.epoch << 8 | std::to_integer<std::uint64_t>(byte);
   }
@@ -49,7 +44,7 @@ Result<std::optional<SlotContent>> read_slot(LockedMemory& memory, std::span<con
 }
 
 Result<void> put_slot(const std::filesystem::path& file, std::uint64_t epoch, const LockedKey& key) {
-  Slot slot = write_slot(epoch, key);
+  SlotBytes slot = write_slot(epoch, key);
   auto written = overwrite(file, slot_of(epoch) * kSlot, slot);
   wipe(slot.data(), slot.size());
   return written;
@@ -57,29 +52,39 @@ Result<void> put_slot(const std::filesystem::path& file, std::uint64_t epoch, co
 
 }  // namespace
 
-Result<void> Anchor::make(const std::filesystem::path& file) {
+Result<void> Anchor::make(const std::filesystem::path& file, std::uint64_t epoch) {
   SP_TRY(const auto memory, LockedMemory::make());
   SP_TRY(const LockedKey fresh, random_key(*memory));
   std::array<std::byte, 2 * kSlot> both{};
-  Slot slot = write_slot(0, fresh);
-  std::ranges::copy(slot, both.begin());
+  SlotBytes slot = write_slot(epoch, fresh);
+  std::ranges::copy(slot, both.begin() + static_cast<std::ptrdiff_t>(slot_of(epoch) * kSlot));
   auto made = write_new_private_file(file, both);
   wipe(slot.data(), slot.size());
   wipe(both.data(), both.size());
   return made;
 }
 
+Result<std::vector<Anchor::Slot>> Anchor::look(const std::filesystem::path& file, LockedMemory& memory) {
+  SP_TRY(const Secret text, read_private_file(file, 2 * kSlot + 1));
+  std::vector<Slot> slots;
+  if (text.size() != 2 * kSlot) return slots;
+  for (const std::size_t at : {std::size_t{0}, kSlot}) {
+    SP_TRY(auto slot, read_slot(memory, as_bytes(text.reveal()).subspan(at, kSlot)));
+    if (slot && slot_of(slot->epoch) * kSlot == at) slots.push_back(*std::move(slot));
+  }
+  std::ranges::sort(slots, {}, &Slot::epoch);
+  return slots;
+}
+
 Result<Anchor> Anchor::open(const std::filesystem::path& file, LockedMemory& memory, std::uint64_t epoch) {
-  SP_TRY(Secret text, read_private_file(file, 2 * kSlot));
-  if (text.size() != 2 * kSlot) return fail(Errc::invalid, file.string() + ": not an anchor of keys");
-  const auto bytes = as_bytes(text.reveal());
-  Anchor anchor(file, memory);
-  SP_TRY(auto own, read_slot(memory, bytes.subspan(slot_of(epoch) * kSlot, kSlot)));
-  if (!own || own->epoch != epoch) {
+  SP_TRY(auto slots, look(file, memory));
+  const auto own = std::ranges::find(slots, epoch, &Slot::epoch);
+  if (own == slots.end()) {
     return fail(Errc::invalid, file.string() +
                                    ": the anchor of the keys is not of the same moment as keys.db: one of the two was "
                                    "restored, replaced or damaged. Put both back as they were at one moment");
   }
+  Anchor anchor(file, memory);
   anchor.epoch_ = epoch;
   anchor.key_ = std::move(own->key);
   SP_CHECK(anchor.forget_old());  // what a turn that was cut short left
@@ -101,7 +106,7 @@ Result<void> Anchor::settle(LockedKey next) {
 
 Result<void> Anchor::forget_old() {
   if (!old_is_there_) return {};
-  SP_CHECK(overwrite(file_, slot_of(epoch_ + 1) * kSlot, Slot{}));
+  SP_CHECK(overwrite(file_, slot_of(epoch_ + 1) * kSlot, SlotBytes{}));
   old_is_there_ = false;
   return {};
 }

@@ -42,7 +42,8 @@ asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
 asio::awaitable<void> Custodian::run() {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   for (;;) {
-    const auto more = co_await look();
+    auto more = co_await look();
+    if (!more && parts_.reserve != nullptr && parts_.reserve->release()) more = co_await look();
     if (!more) parts_.log.error("keys.not_tended", {{"reason", more.error().message}});
     if (more.value_or(false)) continue;
     pause.expires_after(kPause);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/reserve.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
 
@@ -47,6 +48,7 @@ class Custodian {
     std::function<std::optional<WallTime>()> believed;
     const Log& log;
     Metrics& metrics;
+    Reserve* reserve = nullptr;  // for a disk that is full
   };
   explicit Custodian(Parts parts) : parts_(parts) {}
 

@@ -40,6 +40,9 @@ class Hierarchy {
     LockedMemory& memory;
     const Clock& clock;
     std::function<WallTime()> earliest = {};  // what time it is at the earliest; empty: `clock` is right
+    // After each turn of the anchor, while keys.db and the old anchor are still there: then a backup can be made that
+    // belongs to the new one.
+    std::function<boost::asio::awaitable<void>()> before_forgetting = {};
   };
   struct HourKey {
     HeldKey key;

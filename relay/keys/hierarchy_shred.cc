@@ -55,6 +55,7 @@ asio::awaitable<Result<std::size_t>> Hierarchy::turn(std::vector<Shred> shreds) 
     const auto epoch = co_await parts_.store.epoch();  // a write may be told to have failed and stand all the same
     if (epoch.value_or(to - 1) != to) co_return turned;
   }
+  if (parts_.before_forgetting) co_await parts_.before_forgetting();
   SP_CO_CHECK(parts_.anchor.settle(std::move(next)));
   co_return turned.value_or(0);
 }

@@ -20,4 +20,11 @@ Result<void> write_new_private_file(const std::filesystem::path& file, std::span
 // In place: what stood there is gone as far as the file system and the disk write in place.
 Result<void> overwrite(const std::filesystem::path& file, std::size_t offset, std::span<const std::byte> bytes);
 
+// `file` takes the place of `place`, which may be there, in the same file system; durable when this returns.
+Result<void> put_in_place(const std::filesystem::path& file, const std::filesystem::path& place);
+
+// not_found: no such folder. forbidden: it is not this user's, or others get in (the message is what to run). A link is
+// no folder.
+Result<void> expect_private_folder(const std::filesystem::path& folder);
+
 }  // namespace sallyport::keys

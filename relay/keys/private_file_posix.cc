@@ -111,4 +111,26 @@ Result<void> overwrite(const std::filesystem::path& file, std::size_t offset, st
   return write_at(file, fd.get(), static_cast<off_t>(offset), bytes);
 }
 
+Result<void> put_in_place(const std::filesystem::path& file, const std::filesystem::path& place) {
+  if (::rename(file.c_str(), place.c_str()) != 0) return system_error(place, "cannot put in place", Errc::unavailable);
+  return sync_folder_of(place);
+}
+
+Result<void> expect_private_folder(const std::filesystem::path& folder) {
+  struct stat status{};
+  if (::lstat(folder.c_str(), &status) != 0) {
+    return system_error(folder, "cannot use the folder", errno == ENOENT ? Errc::not_found : Errc::unavailable);
+  }
+  if (!S_ISDIR(status.st_mode)) return fail(Errc::invalid, fmt::format("{}: not a folder", folder.string()));
+  if (status.st_uid != ::geteuid()) {
+    return fail(Errc::forbidden, fmt::format("{}: the folder belongs to another user: run: chown {} {}",
+                                             folder.string(), ::geteuid(), folder.string()));
+  }
+  if ((status.st_mode & 0077) != 0) {
+    return fail(Errc::forbidden, fmt::format("{}: others get into the folder (mode {:04o}): run: chmod 700 {}",
+                                             folder.string(), status.st_mode & 07777, folder.string()));
+  }
+  return {};
+}
+
 }  // namespace sallyport::keys

@@ -16,8 +16,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kKeysAtOnce = 50;            // moved in one transaction,
-constexpr std::size_t kRowsAtOnce = 1'000;         // or changed, so that others are not kept waiting
 constexpr std::chrono::hours kJobRecord{45 * 24};  // a job is known at least as long, and so is its event
 
 bool is_of_jobs(const store::RetentionLane& lane) { return lane.kind != to_string(KeyClass::transient); }
@@ -41,7 +39,13 @@ asio::awaitable<void> Shredder::run() {
 
 asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
   Tally tally;
-  const auto done = co_await work_through(now, tally);
+  auto done = co_await work_through(now, tally);
+  if (!done && parts_.reserve != nullptr && parts_.reserve->release()) {
+    pieces_ = {.keys = 1, .rows = 1};  // small transactions need little room in the log
+    done = co_await work_through(now, tally);
+    pieces_ = {};
+  }
+  if (done && parts_.reserve != nullptr) parts_.reserve->refill();
   if (!done) parts_.log.error("keys.not_shredded", {{"reason", done.error().message}});
   if (tally.hours + tally.jobs > 0) {
     parts_.log.info("keys.shredded", {{"hours", tally.hours}, {"jobs", tally.jobs}});
@@ -120,7 +124,7 @@ asio::awaitable<Result<void>> Shredder::move_late(Hierarchy::Shred from, WallTim
   const store::LaneId lane{from.org, from.lane};
   store::JobKeyPlace behind;
   for (;;) {
-    SP_CO_TRY(auto late, co_await parts_.job_keys.late(lane.org, lane.lane, from.before - 1, behind, kKeysAtOnce));
+    SP_CO_TRY(auto late, co_await parts_.job_keys.late(lane.org, lane.lane, from.before - 1, behind, pieces_.keys));
     if (late.empty()) co_return Result<void>();
     behind = late.back().at;
     std::vector<store::MovedJobKey> moves;
@@ -185,7 +189,7 @@ asio::awaitable<Result<std::size_t>> Shredder::purge_lane(store::LaneId lane) {
   if (!ratchet) co_return std::size_t{0};
   std::size_t jobs = 0;
   for (;;) {
-    SP_CO_TRY(const auto gone, co_await parts_.job_keys.purge(lane.org, lane.lane, ratchet->position - 1, kRowsAtOnce));
+    SP_CO_TRY(const auto gone, co_await parts_.job_keys.purge(lane.org, lane.lane, ratchet->position - 1, pieces_.rows));
     jobs += gone.jobs;
     if (!gone.more) co_return jobs;
   }
@@ -193,7 +197,7 @@ asio::awaitable<Result<std::size_t>> Shredder::purge_lane(store::LaneId lane) {
 
 asio::awaitable<Result<void>> Shredder::remove_jobs(WallTime now) {
   for (bool more = true; more;) {
-    SP_CO_TRY(const auto gone, co_await parts_.job_keys.remove_jobs(now - kJobRecord, kRowsAtOnce));
+    SP_CO_TRY(const auto gone, co_await parts_.job_keys.remove_jobs(now - kJobRecord, pieces_.rows));
     more = gone.more;
     reclaims_ = reclaims_ || gone.jobs > 0;
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/reserve.h"
 #include "relay/store/job_keys.h"
 #include "shared/base/log.h"
 
@@ -26,6 +27,7 @@ class Shredder {
     std::function<std::optional<WallTime>()> believed;
     // The lane's length as it is now, when it has been shortened since: hours. Empty: never shortened.
     std::function<boost::asio::awaitable<Result<std::uint32_t>>(OrgId, store::RetentionLane)> hours_now = {};
+    Reserve* reserve = nullptr;  // for a disk that is full
   };
   struct Tally {
     std::size_t hours = 0;  // keys of so many hours are gone
@@ -42,6 +44,11 @@ class Shredder {
   static constexpr std::chrono::seconds kPause{20};
 
  private:
+  // Of one transaction, so that others are not kept waiting.
+  struct Pieces {
+    std::size_t keys = 50;  // that move
+    std::size_t rows = 1'000;
+  };
   struct Due {
     Hierarchy::Shred shred;
     bool moves = false;  // keys of jobs that ended later, or still run, are among them
@@ -61,6 +68,7 @@ class Shredder {
   boost::asio::awaitable<Result<void>> remove_jobs(WallTime now);
 
   Parts parts_;
+  Pieces pieces_;
   bool remembered_ = false;
   std::set<store::LaneId> unpurged_;  // rows of shredded hours may be there
   bool reclaims_ = true;              // there may be space to give back

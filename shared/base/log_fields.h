@@ -77,6 +77,7 @@ inline constexpr auto kLogFields = std::to_array<LogFieldClass>({
     {"recipes", FieldClass::public_, "how many"},
     {"record", FieldClass::public_, "table and column of a sealed field"},
     {"relay", FieldClass::sensitive, "the relay's address"},
+    {"released", FieldClass::public_, "whether space that was held back is free"},
     {"reported_seq", FieldClass::public_, "a position in a journal"},
     {"request_id", FieldClass::public_, "of an HTTP request"},
     {"revision", FieldClass::public_, "of an agent's assignments"},

@@ -150,6 +150,16 @@ Result<void> Database::script(const std::string& sql) {
   return std::unexpected(to_error(code, sqlite3_errmsg(handle_.get())));
 }
 
+Result<void> Database::copy_into(Database& copy) {
+  sqlite3_backup* backup = sqlite3_backup_init(copy.handle_.get(), "main", handle_.get(), "main");
+  if (backup != nullptr) {
+    sqlite3_backup_step(backup, -1);
+    if (sqlite3_backup_finish(backup) == SQLITE_OK) return {};
+  }
+  sqlite3* of = copy.handle_.get();
+  return std::unexpected(to_error(sqlite3_extended_errcode(of), sqlite3_errmsg(of)));
+}
+
 void Database::give_up_at(SteadyTime deadline) {
   constexpr int kStepsBetweenLooks = 10'000;
   if (!deadline_) {

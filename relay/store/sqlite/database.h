@@ -148,6 +148,9 @@ class Database {
   void run_quietly(std::string_view sql) { [[maybe_unused]] auto ignored = run(sql); }
   Result<void> script(const std::string& sql);  // several statements, no parameters
 
+  // Every page of it as of now, in place of what `copy` holds.
+  Result<void> copy_into(Database& copy);
+
   // Statements that still run then fail with Errc::timed_out. Holds until the next call.
   void give_up_at(SteadyTime deadline);
   bool in_transaction() const;

@@ -1,6 +1,7 @@
 #include "relay/store/sqlite/sqlite_key_store.h"
 
 #include "relay/store/sqlite/engine.h"
+#include "relay/store/sqlite/key_copies.h"
 #include "relay/store/sqlite/opening.h"
 #include "relay/store/sqlite/rows.h"
 
@@ -143,6 +144,19 @@ TenantKey read_tenant_key(Row row) {
   return {std::move(org), read_version(row)};
 }
 
+Result<std::uint64_t> remove_lanes(Database& db, std::uint64_t epoch) {
+  SP_TRY(const auto hours, db.run("delete from hour_keys"));
+  SP_CHECK(db.run("delete from ratchets"));
+  SP_CHECK(db.run("update anchor set epoch = ?", epoch));
+  return static_cast<std::uint64_t>(hours);
+}
+
+Result<void> find_damage(Database& db) {
+  SP_TRY(const auto found, db.prepare("pragma integrity_check(1)").one("check", [](Row row) { return row.text(); }));
+  if (found == "ok") return {};
+  return fail(Errc::internal, "it is damaged (" + found + ")");
+}
+
 Result<void> add_version(const Result<std::int64_t>& inserted) {
   return explain(inserted, "this version of the key is there already", "no such key");
 }
@@ -150,8 +164,8 @@ Result<void> add_version(const Result<std::int64_t>& inserted) {
 }  // namespace
 
 struct SqliteKeyStore::Impl final : KeyStore {
-  Impl(Database writer, Database reader, sqlite::LaneLimits limits)
-      : engine(std::move(writer), std::move(reader), limits) {}
+  Impl(Database writer, Database reader, Database copied, sqlite::LaneLimits limits)
+      : engine(std::move(writer), std::move(reader), limits), copies(sqlite::make_key_copies(std::move(copied))) {}
 
   awaitable<Result<std::vector<KeyVersion>>> global_keys() override {
     return engine.read([](Database& db) {
@@ -244,21 +258,30 @@ struct SqliteKeyStore::Impl final : KeyStore {
   }
 
   Engine engine;
+  std::unique_ptr<KeyCopies> copies;
 };
 
 Result<std::unique_ptr<SqliteKeyStore>> SqliteKeyStore::open(const SqliteOptions& options) {
   SP_TRY(auto writer, sqlite::open_writer(options, sqlite_key_migrations()));
   SP_TRY(auto reader, sqlite::open_reader(options));
+  SP_TRY(auto copied, sqlite::open_reader(options));
   SP_TRY(const auto epoch, read_epoch(reader));
   const sqlite::LaneLimits limits{
       .max_queued = options.max_queued, .max_batch = options.max_batch, .read_time = options.read_time};
-  return std::unique_ptr<SqliteKeyStore>(
-      new SqliteKeyStore(std::make_unique<Impl>(std::move(writer), std::move(reader), limits), epoch));
+  return std::unique_ptr<SqliteKeyStore>(new SqliteKeyStore(
+      std::make_unique<Impl>(std::move(writer), std::move(reader), std::move(copied), limits), epoch));
 }
 
 SqliteKeyStore::SqliteKeyStore(std::unique_ptr<Impl> impl, std::uint64_t epoch)
     : impl_(std::move(impl)), epoch_(epoch) {}
 SqliteKeyStore::~SqliteKeyStore() = default;
 KeyStore& SqliteKeyStore::keys() { return *impl_; }
+KeyCopies& SqliteKeyStore::copies() { return *impl_->copies; }
+
+awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch) {
+  return impl_->engine.write([epoch](Database& db) { return remove_lanes(db, epoch); });
+}
+
+awaitable<Result<void>> SqliteKeyStore::check() { return impl_->engine.read(find_damage); }
 
 }  // namespace sallyport::store

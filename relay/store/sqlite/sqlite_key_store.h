@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/store/key_copies.h"
 #include "relay/store/key_store.h"
 #include "relay/store/sqlite/sqlite_store.h"
 
@@ -17,6 +18,12 @@ class SqliteKeyStore {
   ~SqliteKeyStore();
 
   KeyStore& keys();
+  KeyCopies& copies();
+  // Of a keys.db whose ratchets no anchor opens any more: without lanes and hours' keys, at `epoch`. How many hours'
+  // keys there were.
+  awaitable<Result<std::uint64_t>> begin_lanes_anew(std::uint64_t epoch);
+  // internal: SQLite finds it damaged.
+  awaitable<Result<void>> check();
   std::uint64_t epoch_at_open() const { return epoch_; }  // of the anchor
 
  private:

@@ -225,3 +225,16 @@ TEST_CASE("people and agents share one port, or have one each", "[app]") {
   CHECK_FALSE(share_one_port(*apart));
   CHECK(load("api:\n  listen: 127.0.0.1:9000\nlink:\n  listen: 127.0.0.1:9001\n"));
 }
+
+TEST_CASE("backups of keys.db have their place, time and pace", "[app]") {
+  const auto settings = load("keys:\n  backups: {directory: /srv/keys, keep: 3d, every: 1m}\n");
+  REQUIRE(settings);
+  CHECK(settings->key_backups.directory == "/srv/keys");
+  CHECK(settings->key_backups.keep == 72h);
+  CHECK(settings->key_backups.every == 1min);
+  CHECK(load("{}\n")->key_backups.keep == 168h);
+  CHECK_FALSE(load("keys:\n  backups: {directory: keys}\n"));
+  CHECK_FALSE(load("keys:\n  backups: {keep: 31d}\n"));
+  CHECK_FALSE(load("keys:\n  backups: {every: 1s}\n"));
+  CHECK_FALSE(load("keys:\n  backups: {kept: 1d}\n"));
+}

@@ -1,5 +1,6 @@
 #include "tests/unit/relay/keys/world.h"
 
+#include "relay/keys/backups.h"
 #include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 #include "relay/keys/sealed_record.h"
@@ -44,19 +45,27 @@ class Attacker {
  public:
   explicit Attacker(LockedMemory& memory) : memory_(memory) {}
 
-  // Takes a copy of all files but the anchor.
+  // Takes a copy of all files but the anchor, and of every backup of the keys.
   void keep(const std::filesystem::path& folder) {
     const auto copy = folder_ / std::to_string(++copies_);
     std::filesystem::create_directory(copy);
     for (const auto& file : std::filesystem::directory_iterator(folder)) {
-      if (file.path().filename() != "anchor") std::filesystem::copy(file, copy / file.path().filename());
+      if (file.is_regular_file() && file.path().filename() != "anchor")
+        std::filesystem::copy(file, copy / file.path().filename());
+    }
+    for (const auto& file : std::filesystem::directory_iterator(folder / "backups")) {
+      std::filesystem::copy(file, folder_ / file.path().filename().string(),
+                            std::filesystem::copy_options::skip_existing);
+      backups_.insert(file.path().filename().string());
     }
   }
+  std::size_t backups() const { return backups_.size(); }
 
   // The jobs whose data is read with this anchor and global key, from all that was kept.
   std::set<std::string> reads(const LockedKey& anchor, const SharedKey& global) {
     std::set<std::string> read;
-    for (int copy = 1; copy <= copies_; ++copy) open_keys(folder_ / std::to_string(copy), anchor, global);
+    for (int copy = 1; copy <= copies_; ++copy) open_keys(folder_ / std::to_string(copy) / "keys.db", anchor, global);
+    for (const auto& backup : backups_) open_keys(folder_ / backup, anchor, global);
     for (int copy = 1; copy <= copies_; ++copy) open_jobs(folder_ / std::to_string(copy));
     for (int copy = 1; copy <= copies_; ++copy) open_data(folder_ / std::to_string(copy), global, read);
     return read;
@@ -65,8 +74,8 @@ class Attacker {
  private:
   Database database(const std::filesystem::path& file) { return must(Database::open(file, Access::read_write)); }
 
-  void open_keys(const std::filesystem::path& copy, const LockedKey& anchor, const SharedKey& global) {
-    auto db = database(copy / "keys.db");
+  void open_keys(const std::filesystem::path& keys, const LockedKey& anchor, const SharedKey& global) {
+    auto db = database(keys);
     must(db.prepare("select org, version, wrapped from tenant_keys").all([&](Row row) {
       const auto org = row.text();
       const auto version = row.u32();
@@ -144,6 +153,7 @@ class Attacker {
   LockedMemory& memory_;
   TempDir folder_;
   int copies_ = 0;
+  std::set<std::string> backups_;
   std::map<std::pair<std::string, std::uint32_t>, LockedKey> tenants_;
   std::map<std::pair<std::string, std::int64_t>, LockedKey> ratchets_, hours_;
   std::map<std::string, LockedKey> jobs_;
@@ -163,6 +173,12 @@ ASYNC_TEST_CASE("shred_forensic: every version of every file and today's keys re
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto memory = must(LockedMemory::make());
   Attacker attacker(*memory);
+  std::filesystem::create_directory(world.folder / "backups");
+  std::filesystem::permissions(world.folder / "backups", std::filesystem::perms::owner_all);
+  Metrics metrics;
+  Backups backups(co_await boost::asio::this_coro::executor,
+                  {world.ring.store->copies(), world.clock, world.log, metrics, [&] { return world.clock.wall(); }},
+                  {.folder = world.folder / "backups", .keep = std::chrono::days(7), .every = 1h});
   const auto ours = co_await world.settle("ours"), theirs = co_await world.settle("theirs");
   const auto old_anchor = [&] {
     auto copy = must(memory->take());
@@ -177,8 +193,10 @@ ASYNC_TEST_CASE("shred_forensic: every version of every file and today's keys re
       if (hour % 2 == 0) co_await world.finish(all.back());
       attacker.keep(world.folder.path());
     }
+    must(co_await backups.make());
     world.clock.pass(1h);
     co_await world.shred();
+    must(co_await backups.make());
     co_await let_logs_be_emptied(world, ours);
     attacker.keep(world.folder.path());
   }
@@ -190,6 +208,7 @@ ASYNC_TEST_CASE("shred_forensic: every version of every file and today's keys re
   CHECK(live.size() == 10);  // those that still run, and those that ended within the last two hours
   const auto global = must(co_await world.ring.hierarchy.global());
 
+  CHECK(attacker.backups() == 16);
   CHECK(attacker.reads(world.ring.anchor.key(), global.key) == live);
   const auto with_old = attacker.reads(old_anchor, global.key);  // the control: the one thing that must not be kept
   CHECK(with_old.size() > live.size());

@@ -217,3 +217,24 @@ ASYNC_TEST_CASE("space comes back when data is gone", "[keys][shred]") {
   }
   CHECK(size() < before / 4);
 }
+
+ASYNC_TEST_CASE("jobs whose hour's key was lost with a keys.db hold up nobody", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const domain::JobRetention retention{.payload = 2h, .logs = 2h};
+  const auto lost = co_await world.start(org, retention);
+  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch()));
+  KeyRing anew(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
+               &world.provider);
+  Shredder shredder({anew.store->keys(), world.stores.job_keys, anew.hierarchy, world.clock, world.log,
+                     [&] { return std::optional(world.clock.wall()); }});
+  const auto hour = store::hour_of(world.clock.wall());
+  must(co_await anew.hierarchy.hour_for_writing(org, {"payload", 2}, hour));  // another key of the same hour
+  world.clock.pass(4h);
+  const auto tally = must(co_await shredder.pass(world.clock.wall()));
+  CHECK(tally.hours == 1);
+  world.clock.pass(4h);  // it never ended, so it is moved on; with nobody to end it, it stays a job without data
+  must(co_await shredder.pass(world.clock.wall()));
+  const auto data = co_await world.read(lost);
+  CHECK(data != "data of " + lost.job.value);
+}

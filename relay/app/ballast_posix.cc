@@ -1,0 +1,87 @@
+#include "relay/app/ballast.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace sallyport::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kProbe = 1u << 20;  // less than that is left: full
+
+// Blocks of its own, so that they are there when they are needed. The errno; 0: done.
+int take_space(const fs::path& file, std::uintmax_t size) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  const int problem = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  ::close(fd);
+  if (problem != 0) ::unlink(file.c_str());
+  return problem;
+}
+
+// Asks for space instead of counting it: quotas count, too.
+bool is_full(const fs::path& folder) {
+  const auto probe = folder / ".room";
+  const int problem = take_space(probe, kProbe);
+  ::unlink(probe.c_str());
+  return problem == ENOSPC || problem == EDQUOT;
+}
+
+std::uintmax_t size_or_nothing(const fs::path& file) {
+  std::error_code problem;
+  const auto size = fs::file_size(file, problem);
+  return problem ? 0 : size;
+}
+
+bool has_room(const fs::path& folder, std::uintmax_t size) {
+  struct statvfs facts{};
+  return ::statvfs(folder.c_str(), &facts) == 0 && facts.f_bavail * facts.f_frsize >= size;
+}
+
+}  // namespace
+
+Ballast::Ballast(std::vector<Place> places, const Log& log, Metrics& metrics)
+    : places_(std::move(places)), log_(log), metrics_(metrics) {
+  for (const auto& place : places_) tell(place, false);
+  refill();
+}
+
+bool Ballast::release() {
+  bool released = false;
+  for (const auto& place : places_) {
+    if (!is_full(place.database.parent_path())) continue;
+    const bool held = ::unlink(file_of(place.database).c_str()) == 0;
+    released |= held;
+    log_.error("disk.full", {{"path", place.database.parent_path().string()}, {"released", held}});
+    tell(place, true);
+  }
+  return released;
+}
+
+void Ballast::refill() {
+  for (const auto& place : places_) {
+    const auto file = file_of(place.database);
+    const auto size = std::clamp(size_or_nothing(place.database), place.least, place.most);
+    const auto held = size_or_nothing(file);
+    if (held >= size) continue;
+    if (!has_room(place.database.parent_path(), 2 * (size - held)) || take_space(file, size) != 0) continue;
+    if (held == 0) log_.info("disk.has_room", {{"path", place.database.parent_path().string()}});
+    tell(place, false);
+  }
+}
+
+void Ballast::tell(const Place& place, bool full) {
+  metrics_
+      .gauge("sallyport_disk_full", "1 while a disk of the relay is full and what was held back on it is in use.",
+             {{"disk", place.name}})
+      .set(full ? 1 : 0);
+}
+
+}  // namespace sallyport::app

@@ -1,0 +1,226 @@
+#include "relay/app/key_restore.h"
+
+#include "relay/app/key_ring.h"
+#include "relay/keys/backups.h"
+#include "relay/keys/layered_envelope.h"
+#include "relay/store/sqlite/sqlite_store.h"
+#include "shared/crypto/new_id.h"
+#include "tests/support/async_test.h"
+#include "tests/support/pki.h"
+#include "tests/unit/relay/app/made_relay.h"
+
+#include <fstream>
+
+using namespace sallyport;
+using namespace sallyport::app;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using store::RetentionLane;
+namespace fs = std::filesystem;
+
+namespace {
+
+const RetentionLane kLane{"payload", 24};
+
+// What was sealed before keys.db is lost: a standing field, and the key of an hour.
+struct Sealed {
+  OrgId org;
+  Bytes standing, hour_key;
+};
+
+// A relay whose keys are used, offline.
+struct Site {
+  Site() : data(made_relay(folder).data), settings(must(load_settings(data.settings()))) {}
+
+  // Runs `body(hierarchy, envelope, backups)` on the relay's keys as they are.
+  template <class Body>
+  void with_keys(Body body) {
+    run(opened(std::move(body)));
+  }
+  Sealed seal() {
+    Sealed sealed{.org = crypto::new_id<OrgId>(kClock), .standing = {}, .hour_key = {}};
+    with_keys([&](auto& keys, auto& envelope, auto&) -> awaitable<void> {
+      sealed.standing = must(co_await envelope.seal(identity(sealed), as_bytes("standing")));
+      const auto key = must(co_await keys.hour_for_writing(sealed.org, kLane, kHour));
+      sealed.hour_key.assign(key.key.key->bytes().begin(), key.key.key->bytes().end());
+    });
+    return sealed;
+  }
+  keys::Backup back_up() {
+    keys::Backup made;
+    with_keys([&](auto&, auto&, auto& backups) -> awaitable<void> { made = must(co_await backups.make()); });
+    return made;
+  }
+  void turn() {
+    with_keys([](auto& keys, auto&, auto&) -> awaitable<void> { must(co_await keys.shred({})); });
+  }
+  bool reads_standing(const Sealed& sealed) {
+    bool read = false;
+    with_keys([&](auto&, auto& envelope, auto&) -> awaitable<void> {
+      const auto opened = co_await envelope.open(identity(sealed), sealed.standing);
+      read = opened && opened->reveal() == "standing";
+    });
+    return read;
+  }
+  bool has_hour(const Sealed& sealed) {
+    bool has = false;
+    with_keys([&](auto& keys, auto&, auto&) -> awaitable<void> {
+      const auto key = co_await keys.hour(sealed.org, kLane, kHour);
+      has = key && std::ranges::equal(key->key->bytes(), sealed.hour_key);
+    });
+    return has;
+  }
+  fs::path file(const keys::Backup& backup) const { return data.keys() / "backups" / keys::backup_name(backup); }
+  void lose_keys() const {
+    for (const auto* log : {"", "-wal", "-shm"}) fs::remove(data.key_database().string() + log);
+  }
+  Result<std::string> restore(const fs::path& from = {}, Loss loss = Loss::refused) const {
+    return restore_keys(data, from, loss, kClock);
+  }
+
+  static constexpr store::Hour kHour = 490'000;
+  TempDir folder;
+  DataDirectory data;
+  Settings settings;
+
+ private:
+  static keys::RecordIdentity identity(const Sealed& sealed) {
+    return {sealed.org, "issuing_cas", "private_key", sealed.org.value};
+  }
+  template <class Body>
+  awaitable<void> opened(Body body) {
+    const auto on = co_await boost::asio::this_coro::executor;
+    const auto shelf = must(open_key_backups(data, settings));
+    auto ring = must(open_keys(data, settings.keys, kClock));
+    const auto database = must(store::SqliteStore::open({.file = data.database()}));
+    const auto stores = database->stores();
+    FdSink sink(2);
+    const Log log(sink, kClock, LogLevel::error);
+    Metrics metrics;
+    keys::Hierarchy hierarchy(on, {ring.store->keys(), *ring.provider, ring.anchor, *ring.memory, kClock});
+    keys::LayeredEnvelope envelope(hierarchy, stores.job_keys);
+    keys::Backups backups(on, {ring.store->copies(), kClock, log, metrics, [] { return std::optional(kClock.wall()); }},
+                          {shelf, 1h, 1h});
+    co_await body(hierarchy, envelope, backups);
+  }
+};
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("the newest backup gives back every key, whatever became of keys.db", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  site.turn();
+  site.back_up();
+  const bool damaged = GENERATE(false, true);
+  site.lose_keys();
+  if (damaged) std::ofstream(site.data.key_database()) << "no database";
+  const auto told = must(site.restore());
+  CHECK(contains(told, "Every hour that relay.db needs has its key"));
+  CHECK(fs::exists(site.data.key_database().string() + ".replaced") == damaged);
+  CHECK(site.reads_standing(sealed));
+  CHECK(site.has_hour(sealed));
+  CHECK_FALSE(fs::exists(site.data.key_database().string() + ".restored"));
+}
+
+TEST_CASE("a backup of before the last turn gives back standing fields alone, once that is accepted", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  const auto old = site.file(site.back_up());
+  site.turn();
+  site.lose_keys();
+  const auto refused = site.restore(old);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::conflict);
+  CHECK(contains(refused.error().message, "is of epoch 0, and the anchor is of epoch 1"));
+  CHECK_FALSE(fs::exists(site.data.key_database()));
+  const auto told = must(site.restore(old, Loss::accepted));
+  CHECK(contains(told, "without the keys of hours"));
+  CHECK(site.reads_standing(sealed));
+  CHECK_FALSE(site.has_hour(sealed));
+  CHECK(fs::exists(old));
+  site.turn();  // and it goes on
+}
+
+TEST_CASE("a new anchor is made only when it is lost and that is accepted, and no older backup belongs to it",
+          "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  const auto backup = site.file(site.back_up());
+  fs::remove(site.data.anchor());
+  const auto refused = site.restore();
+  REQUIRE_FALSE(refused);
+  CHECK(contains(refused.error().message, "there is no anchor"));
+  must(site.restore(backup, Loss::accepted));
+  CHECK(site.reads_standing(sealed));
+  CHECK_FALSE(site.has_hour(sealed));
+  fs::remove(site.data.key_database().string() + ".replaced");
+  CHECK_FALSE(site.restore(backup));
+}
+
+TEST_CASE("an anchor of the same epoch that is another one is not taken for the backup's", "[app][keys]") {
+  Site site;
+  site.seal();
+  site.back_up();
+  fs::remove(site.data.anchor());
+  must(keys::Anchor::make(site.data.anchor()));
+  CHECK_FALSE(site.restore());
+}
+
+TEST_CASE("what is no backup of this relay is refused and changes nothing", "[app][keys]") {
+  Site site, other;
+  site.seal();
+  other.seal();
+  const auto own = site.file(site.back_up()), foreign = other.file(other.back_up());
+  const auto before = fs::last_write_time(site.data.key_database());
+  const auto torn = site.folder / "torn.db";
+  fs::copy(own, torn);
+  fs::resize_file(torn, fs::file_size(torn) / 2);
+  const auto text = site.folder.write("text.db", "no database at all");
+  const auto empty = site.folder.write("empty.db", "");
+  for (const auto& file : {foreign, torn, fs::path(text), fs::path(empty), site.folder / "absent.db"}) {
+    for (const auto loss : {Loss::refused, Loss::accepted}) {
+      INFO(file);
+      const auto refused = site.restore(file, loss);
+      REQUIRE_FALSE(refused);
+      CHECK(contains(refused.error().message, file.string()));
+      CHECK(fs::last_write_time(site.data.key_database()) == before);
+    }
+  }
+  CHECK(contains(site.restore(foreign).error().message, "was not wrapped by"));
+}
+
+TEST_CASE("a restore keeps what there was, once, and goes on where it was cut short", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  site.back_up();
+  must(site.restore());
+  const auto again = site.restore();
+  REQUIRE_FALSE(again);
+  CHECK(contains(again.error().message, "from an earlier restore"));
+  site.lose_keys();  // as after a kill in the middle
+  must(site.restore());
+  CHECK(site.has_hour(sealed));
+}
+
+TEST_CASE("backups of keys lie apart from the data, in a folder of this user alone", "[app][keys]") {
+  Site site;
+  CHECK(must(open_key_backups(site.data, site.settings)) == site.data.keys() / "backups");
+  site.settings.key_backups.directory = (site.data.root / "backups").string();
+  fs::create_directory(site.data.root / "backups");
+  const auto among = open_key_backups(site.data, site.settings);
+  REQUIRE_FALSE(among);
+  CHECK(contains(among.error().message, "among the data"));
+  site.settings.key_backups.directory = site.folder.path("elsewhere");
+  const auto absent = open_key_backups(site.data, site.settings);
+  REQUIRE_FALSE(absent);
+  CHECK(absent.error().code == Errc::not_found);
+  fs::create_directory(site.folder / "elsewhere");
+  fs::permissions(site.folder / "elsewhere", fs::perms::owner_all | fs::perms::others_read);
+  CHECK_FALSE(open_key_backups(site.data, site.settings));
+  fs::permissions(site.folder / "elsewhere", fs::perms::owner_all);
+  CHECK(open_key_backups(site.data, site.settings));
+}

@@ -1,0 +1,186 @@
+#include "relay/keys/backups.h"
+
+#include "shared/async/task_group.h"
+#include "tests/unit/relay/keys/world.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+using namespace sallyport;
+using namespace sallyport::keys;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+const WallTime kNoon = WallTime(std::chrono::hours(490'020));
+
+// Backups of a world's keys, in a folder beside them.
+struct BackedUp : KeysWorld {
+  explicit BackedUp(const asio::any_io_executor& executor) : KeysWorld(executor), on(executor) {
+    fs::create_directory(shelf);
+    fs::permissions(shelf, fs::perms::owner_all);
+  }
+  std::vector<Backup> there() const {
+    std::vector<Backup> found;
+    for (const auto& file : fs::directory_iterator(shelf)) {
+      if (file.path().filename().string().starts_with("keys.db.new")) continue;  // one that is being made
+      const auto one = parse_backup_name(file.path().filename().string());
+      INFO(file.path());
+      REQUIRE(one);
+      found.push_back(*one);
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+
+  asio::any_io_executor on;
+  fs::path shelf = folder / "backups";
+  Metrics metrics;
+  std::optional<WallTime> believed = clock.wall();
+  Backups backups{on,
+                  {ring.store->copies(), clock, log, metrics, [this] { return believed; }},
+                  {.folder = shelf, .keep = std::chrono::days(7), .every = 10ms}};
+};
+
+}  // namespace
+
+TEST_CASE("a backup's name tells its epoch and time, and no other name is one", "[keys][backup]") {
+  const Backup backup{12, kNoon};
+  CHECK(parse_backup_name(backup_name(backup)) == backup);
+  for (const auto* other :
+       {"", "keys.db", "keys-.db", "keys-12.db", "keys-12-.db", "keys-x-2026-01-31T09.30.00.123Z.db",
+        "keys-012-2026-01-31T09.30.00.123Z.db", "keys-12-2026-01-31T09:30:00.123Z.db",
+        "keys-12-2026-01-31T09.30.00.123Z.db.new", "keys-12-2026-01-31T09.30.00.123Z.db-wal",
+        "keys-99999999999999999999999-2026-01-31T09.30.00.123Z.db"}) {
+    INFO(other);
+    CHECK_FALSE(parse_backup_name(other));
+  }
+}
+
+TEST_CASE("the newest backup is kept for good, one more and the last of each day for their time", "[keys][backup]") {
+  std::vector<Backup> all;
+  for (int hour = 0; hour < 24 * 10; ++hour) all.push_back({static_cast<std::uint64_t>(hour), kNoon + hour * 1h});
+  const auto now = all.back().at;
+  const auto gone = superfluous(all, now, std::chrono::days(7));
+  CHECK(all.size() - gone.size() == 2 + 7);  // two of the newest, and the last of the seven days before
+  CHECK(std::ranges::find(gone, all.back()) == gone.end());
+  CHECK(std::ranges::none_of(gone, [&](const auto& one) { return one == all[all.size() - 2]; }));
+  CHECK(superfluous({all.back()}, now + 1000h, 1h).empty());
+  CHECK(superfluous({all[0], all[1]}, now + 1000h, 1h) == std::vector{all[0]});
+  const Backup from_a_wrong_clock{3, now + std::chrono::days(365)};
+  CHECK(superfluous({from_a_wrong_clock, all.back()}, now, std::chrono::days(7)) == std::vector{from_a_wrong_clock});
+}
+
+ASYNC_TEST_CASE("a backup is whole, private, without a log, and holds no anchor", "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  const auto job = co_await world.start(co_await world.settle("ours"));
+  const auto made = must(co_await world.backups.make());
+  const auto file = world.shelf / backup_name(made);
+  CHECK(made.epoch == 0);
+  CHECK(world.there() == std::vector{made});
+  struct stat facts{};
+  REQUIRE(::stat(file.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777) == 0600);
+
+  auto memory = must(LockedMemory::make());
+  CHECK(must(Anchor::look(world.folder / "anchor", *memory)).size() == 1);
+  CHECK(must(Anchor::look(file, *memory)).empty());
+  const TempDir elsewhere;
+  fs::copy(file, elsewhere / "keys.db");
+  fs::copy(world.folder / "anchor", elsewhere / "anchor");
+  KeyRing restored(co_await asio::this_coro::executor, elsewhere.path(), world.clock, world.stores.job_keys,
+                   &world.provider);
+  const auto data = must(co_await restored.envelope.open(
+      {job.org, "jobs", "trigger", job.job.value, KeyClass::payload, job.job}, job.trigger));
+  CHECK(data.reveal() == "data of " + job.job.value);
+}
+
+ASYNC_TEST_CASE(
+    "while the relay runs a backup follows what is written, and comes in each turn before the old anchor goes",
+    "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  TaskGroup running(world.on, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
+  running.spawn("backups", world.backups.run());
+  std::size_t slots_then = 0;
+  std::uint64_t epoch_then = 0;
+  Hierarchy keys(world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory,
+                            world.clock, [&]() -> awaitable<void> {
+                              co_await world.backups.catch_up();
+                              slots_then = must(Anchor::look(world.folder / "anchor", *world.ring.memory)).size();
+                              epoch_then = world.there().back().epoch;
+                            }});
+  must(co_await keys.shred({}));
+  CHECK(slots_then == 2);
+  CHECK(epoch_then == 1);
+  CHECK(must(Anchor::look(world.folder / "anchor", *world.ring.memory)).size() == 1);
+
+  const auto before = world.there().back();
+  must(co_await world.ring.hierarchy.rotate_tenant(org));
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  Event pause(world.on);
+  while (world.there().back() == before && std::chrono::steady_clock::now() < deadline)
+    co_await pause.wait_until(std::chrono::steady_clock::now() + 5ms);
+  const auto after = world.there().back();
+  CHECK(after > before);
+  co_await pause.wait_until(std::chrono::steady_clock::now() + 100ms);
+  CHECK(world.there().back() == after);  // nothing was written since
+  running.stop();
+  co_await running.join();
+}
+
+ASYNC_TEST_CASE("what was erased is in no backup once they were renewed", "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  co_await world.settle("ours");
+  for (int i = 0; i < 3; ++i) {
+    must(co_await world.backups.make());
+    world.believed = *world.believed + 24h;
+  }
+  CHECK(world.there().size() == 3);
+  const auto idle = co_await world.backups.renew();
+  CHECK_FALSE(idle);  // nobody makes one
+  const auto made = must(co_await world.backups.make());
+  CHECK(world.there() == std::vector{made});
+}
+
+ASYNC_TEST_CASE("a folder that others get into, or that is gone, takes no backup, and the turn goes on",
+                "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  const auto job = co_await world.start(co_await world.settle("ours"));
+  fs::permissions(world.shelf, fs::perms::group_read, fs::perm_options::add);
+  const auto open = co_await world.backups.make();
+  REQUIRE_FALSE(open);
+  CHECK(open.error().message.find("chmod 700") != std::string::npos);
+  fs::remove(world.shelf);
+  const auto absent = co_await world.backups.make();
+  REQUIRE_FALSE(absent);
+  CHECK(absent.error().code == Errc::not_found);
+
+  TaskGroup running(world.on, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
+  running.spawn("backups", world.backups.run());
+  Hierarchy keys(world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory,
+                            world.clock, [&] { return world.backups.catch_up(); }});
+  must(co_await keys.shred({}));
+  CHECK(world.ring.anchor.epoch() == 1);
+  CHECK(world.lines.find("keys.backup_failed") != std::string::npos);
+  const auto data = co_await world.read(job);
+  CHECK(data == "data of " + job.job.value);
+  running.stop();
+  co_await running.join();
+}
+
+ASYNC_TEST_CASE("a backup that was cut short is made anew, and one of a relay whose clock went back is not the newest",
+                "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  {
+    std::ofstream(world.shelf / "keys.db.new") << "half";
+  }
+  const auto first = must(co_await world.backups.make());
+  world.believed = *world.believed - 48h;
+  const auto second = must(co_await world.backups.make());
+  CHECK(second > first);
+  CHECK(world.there() == std::vector{second});  // the first is from days ahead
+}
