@@ -164,9 +164,11 @@ class World:
         self.processes[name].send_signal(signal.SIGKILL)
         self.processes[name].wait()
 
+    def context(self):
+        return ssl.create_default_context(cafile=self.root)
+
     def call(self, method, path, body=None):
-        context = ssl.create_default_context(cafile=self.root)
-        connection = http.client.HTTPSConnection("127.0.0.1", self.api, context=context, timeout=10)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.api, context=self.context(), timeout=10)
         try:
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
