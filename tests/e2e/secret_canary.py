@@ -11,17 +11,16 @@ Nor is a masked value that a later step's error quotes. Positive control: the sa
 The words with which a job fails are told to who may read the job, and are in none of the relay's files. Positive control: a job's event
 key, which the relay keeps in clear, is found there.
 """
-import base64
 import json
 import os
 import pathlib
 import secrets
 import sys
 import time
-import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from faults.kill_loop import World, start_pair  # noqa: E402
+from support.canaries import everything_on_disk, expect_forms_known, files_of_relay, where  # noqa: E402
 
 CONNECTIONS = """version: 1
 connections:
@@ -60,30 +59,6 @@ steps:
 RULE = "policy.yaml:11 secrets.token.commands"
 
 
-def forms(text):
-    raw = text.encode()
-    found = {"raw": raw, "JSON": json.dumps(text, ensure_ascii=False)[1:-1].encode(), "JSON in ASCII": json.dumps(text)[1:-1].encode(),
-             "URL": urllib.parse.quote(text, safe="").encode(), "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode()}
-    for before in range(3):
-        inner = base64.b64encode(b"x" * before + raw)[(before * 8 + 5) // 6:(before + len(raw)) * 8 // 6]
-        found[f"base64 at {before}"] = inner
-        found[f"base64url at {before}"] = inner.translate(bytes.maketrans(b"+/", b"-_"))
-    return found
-
-
-def where(text, places):
-    return sorted(f"{place}: {form}" for place, content in places.items() for form, bytes_ in forms(text).items() if bytes_ in content)
-
-
-def everything_on_disk(world):
-    places = {}
-    for root in (world.dir / "relay", world.dir / "agent/state"):
-        places.update({str(path.relative_to(world.dir)): path.read_bytes() for path in root.rglob("*") if path.is_file()})
-    for name in ("relay.log", "agent.log"):
-        places[name] = (world.dir / name).read_bytes()
-    return places
-
-
 def wait_for_refusal(world):
     """The ledger is written after the job's history."""
     deadline = time.monotonic() + 10
@@ -99,10 +74,6 @@ def everything(world, job):
     for output in ("table", "json"):
         places[f"jobs show -o {output}"] = world.run("sallyport", "jobs", "show", job, "-o", output).encode()
     return places
-
-
-def files_of_relay(world):
-    return {place: content for place, content in everything_on_disk(world).items() if place.startswith("relay")}
 
 
 def run_job(world, value, **more):
@@ -155,8 +126,7 @@ def faults_in_words(world, words, key):
 def main():
     secret, plain, words, key = (f"{name}-{secrets.token_urlsafe(12)}+/\"&=ü" for name in ("s3cr3t", "plain", "words", "key"))
     masked = f"masked-{secrets.token_urlsafe(12)}"
-    for name, form in forms(secret).items():
-        assert where(secret, {"planted": b"before" + form + b"after"}), f"the search does not know the form {name}"
+    expect_forms_known(secret)
     world = World(sys.argv[1])
     try:
         (world.dir / "agent/policy.yaml").write_text(POLICY.replace("@DIR@", str(world.dir)))

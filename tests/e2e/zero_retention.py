@@ -13,8 +13,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from e2e.secret_canary import forms, where  # noqa: E402
 from faults.kill_loop import World, start_pair  # noqa: E402
+from support.canaries import expect_forms_known, files_of_relay, where  # noqa: E402
 
 POLICY = """version: 1
 actions: [file.watch@1, command.run@1, log.write@1]
@@ -50,11 +50,6 @@ steps:
   - {id: said, uses: log.write@1, with: {text: "${{ trigger.file.name }}"}}
 """
 FINAL = ("succeeded", "failed", "cancelled", "timed_out", "in_doubt", "dead")
-
-
-def files_of_relay(world):
-    places = {str(path.relative_to(world.dir)): path.read_bytes() for path in (world.dir / "relay").rglob("*") if path.is_file()}
-    return places | {"relay.log": (world.dir / "relay.log").read_bytes()}
 
 
 def start_job(world, recipe, value):
@@ -174,8 +169,7 @@ def run(world, canaries, control):
 def main():
     canaries = {name: f"canary-{secrets.token_urlsafe(12)}+\"&=ü" for name in ("a finished job", "a job cut off", "a waiting job", "a file")}
     control = f"control-{secrets.token_urlsafe(12)}+\"&=ü"
-    for name, form in forms(control).items():
-        assert where(control, {"planted": b"before" + form + b"after"}), f"the search does not know the form {name}"
+    expect_forms_known(control)
     world = World(sys.argv[1])
     try:
         (world.dir / "watched/in").mkdir(parents=True)
