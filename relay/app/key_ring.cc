@@ -45,12 +45,19 @@ Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings
   auto store = store::SqliteKeyStore::open({.file = data.key_database(), .when_absent = store::WhenAbsent::refuse});
   if (!store && store.error().code == Errc::not_found) {
     return fail(Errc::not_found, store.error().message +
-                                     ": put it back, with the anchor of the same moment; a directory made before there "
-                                     "was a keys.db cannot be opened, make a new one");
+                                     ": put it back, with the anchor of the same moment, or run sallyport-relay keys "
+                                     "restore; a directory made before there was a keys.db cannot be opened, make a "
+                                     "new one");
   }
   if (!store) return std::unexpected(std::move(store).error());
-  SP_TRY(auto anchor, keys::Anchor::open(data.anchor(), *memory, (*store)->epoch_at_open()));
-  return KeyRing{std::move(memory), std::move(provider), *std::move(store), std::move(anchor)};
+  auto anchor = keys::Anchor::open(data.anchor(), *memory, (*store)->epoch_at_open());
+  if (!anchor && anchor.error().code == Errc::not_found) {
+    return fail(Errc::not_found, anchor.error().message +
+                                     ": put the anchor back. When it is lost for good, so is what was sealed for jobs; "
+                                     "sallyport-relay keys restore --accept-loss brings back the rest");
+  }
+  if (!anchor) return std::unexpected(std::move(anchor).error());
+  return KeyRing{std::move(memory), std::move(provider), *std::move(store), *std::move(anchor)};
 }
 
 store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
