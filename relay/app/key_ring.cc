@@ -70,7 +70,7 @@ store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
 }
 
 Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
-  const auto folder = key_backup_folder(data, settings);
+  auto folder = key_backup_folder(data, settings);
   if (settings.key_backups.directory.empty()) SP_CHECK(identity::make_private_directory(folder));
   std::error_code problem;
   const auto is_in = [&](const std::filesystem::path& outer) {

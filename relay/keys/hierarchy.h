@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace sallyport::keys {
 
@@ -50,7 +51,7 @@ class Hierarchy {
   };
 
   Hierarchy(const boost::asio::any_io_executor& executor, Parts parts)
-      : parts_(parts), executor_(executor), anchor_rests_(executor) {
+      : parts_(std::move(parts)), executor_(executor), anchor_rests_(executor) {
     anchor_rests_.set();
   }
 
