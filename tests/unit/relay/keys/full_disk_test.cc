@@ -64,7 +64,7 @@ class Disk {
   TempDir folder_;
   MovedClock clock_;
   std::unique_ptr<LockedMemory> memory_ = must(LockedMemory::make());
-  FileProvider provider_{folder_ / "master.key", KeyRing::fixed_key()};
+  FileProvider provider_ = must(FileProvider::make(folder_ / "master.key", KeyRing::fixed_key()));
 
  public:
   FailingVfs vfs;
