@@ -4,9 +4,8 @@
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
-#include "relay/jobs/outlines.h"
+#include "relay/api/trigger_mask.h"
 #include "relay/jobs/sealing.h"
-#include "shared/recipe/model.h"
 
 namespace sallyport::api {
 
@@ -102,15 +101,6 @@ asio::awaitable<Result<Answer>> list_events(Services& services, Call call) {
   co_return ok(Object().put("items", Value(std::move(items))).put("after", last).done());
 }
 
-// What the recipe masks of its trigger's data; all of it when the recipe cannot say.
-asio::awaitable<recipe::Mask> trigger_mask_of(Services& services, const store::Job& job) {
-  jobs::RecipeOutlines outlines(services.stores.recipes);
-  const auto outline = co_await outlines.find(job.org, job.recipe, job.version);
-  if (outline) co_return recipe::trigger_mask(**outline);
-  services.log.error("trigger.hidden", {{"job", job.id.value}, {"reason", outline.error().message}});
-  co_return recipe::Mask{.everything = true, .paths = {}};
-}
-
 asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
   const auto job = call.id<JobId>("job");
   const auto& org = call.caller.org;
@@ -120,7 +110,8 @@ asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
     SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(org, job));
     PayloadReader reader(services, payload_access(call.caller));
     value = co_await reader.read_json(jobs::trigger_identity(org, job), std::move(sealed));
-    const auto mask = co_await trigger_mask_of(services, found);
+    jobs::RecipeOutlines outlines(services.stores.recipes);
+    const auto mask = co_await trigger_mask_of(services, outlines, found);
     value = redacted(mask.labelled(value));
   }
   co_return ok(Object().put("trigger", std::move(value)).put("payload", store::to_string(found.payload)).done());

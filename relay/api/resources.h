@@ -11,6 +11,8 @@ std::span<const Route> link_routes();  // agents that come through HTTPS
 std::span<const Route> meta_routes();  // health, metrics, documents, whoami
 std::span<const Route> organisation_routes();
 std::span<const Route> key_routes();
+std::span<const Route> erasure_routes();
+std::span<const Route> export_routes();
 std::span<const Route> retention_routes();
 std::span<const Route> user_routes();
 std::span<const Route> token_routes();

@@ -26,6 +26,11 @@ namespace sallyport {
 class FairPool;
 }
 
+namespace sallyport::erasure {
+class Eraser;
+class Receipts;
+}  // namespace sallyport::erasure
+
 namespace sallyport::keys {
 class Custodian;
 }
@@ -40,6 +45,8 @@ struct Services {
   store::Stores stores;
   keys::Envelope& envelope;
   keys::Custodian& keys;
+  erasure::Eraser& eraser;
+  erasure::Receipts& receipts;
   keys::Fingerprints& fingerprints;
   Audit& audit;
   identity::Enrolments& enrolments;

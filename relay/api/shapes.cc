@@ -178,7 +178,7 @@ boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reade
 }
 
 Value shape(const store::AuditRow& row) {
-  const auto event = parse_json(row.event.json);
+  const auto event = parse_json(store::whole_json(row.event));
   return Object()
       .put("seq", row.seq)
       .put("id", row.event.id)
@@ -193,6 +193,7 @@ Value shape(const store::AuditVerdict& verdict) {
   return Object()
       .put("intact", Value(!verdict.bad_seq.has_value()))
       .put("rows", verdict.rows)
+      .put("erased_texts", verdict.erased)
       .put("bad_seq", verdict.bad_seq)
       .put("reason", verdict.reason)
       .done();

@@ -4,6 +4,7 @@
 #include "relay/api/resources.h"
 #include "relay/api/services.h"
 #include "relay/api/shapes.h"
+#include "relay/api/user_notes.h"
 #include "shared/crypto/new_id.h"
 
 namespace sallyport::api {
@@ -35,8 +36,9 @@ asio::awaitable<Result<Answer>> add_user(Services& services, Call call) {
   co_return created("/v1/users/" + user.id.value, shape(user));
 }
 
-// A row of its own for each enrolment token that is revoked with its maker, as if somebody had called for it.
-store::AuditNote<store::UserChange> note_with_tokens(const Services& services, const Call& call, Said said = {}) {
+}  // namespace
+
+store::AuditNote<store::UserChange> note_with_tokens(const Services& services, const Call& call, Said said) {
   auto note = note_of<store::UserChange>(services, call, std::move(said));
   AuditRecord record = call.ticket.record;
   record.action = "enrolment_token.revoke";
@@ -49,6 +51,8 @@ store::AuditNote<store::UserChange> note_with_tokens(const Services& services, c
       });
   return note;
 }
+
+namespace {
 
 asio::awaitable<Result<Answer>> change_role(Services& services, Call call) {
   SP_CO_TRY(const auto role, domain::parse_role(call.required_text("role")));

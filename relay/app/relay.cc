@@ -9,7 +9,9 @@
 #include "relay/app/key_ring.h"
 #include "relay/app/open_files.h"
 #include "relay/app/private_data.h"
+#include "relay/app/quieten.h"
 #include "relay/app/revoked_jobs.h"
+#include "relay/erasure/eraser.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
 #include "relay/identity/root_rotation.h"
@@ -86,6 +88,8 @@ struct Graph {
   gateway::Links links;
   gateway::Gateway gateway;
   tunnels::Carrier carrier;
+  erasure::Receipts receipts;
+  erasure::Eraser eraser;
   api::Api api;
   http::Server server;
   identity::Upkeep upkeep;
@@ -193,7 +197,13 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      api({stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service, retention, feed,
+      receipts(stores.erasures, envelope, on.clock),
+      eraser(loop, {stores.erasures, stores.job_keys, hierarchy, receipts, audit, on.clock, on.log,
+                    [this](OrgId org) {
+                      return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
+                                     std::move(org));
+                    }}),
+      api({stores, envelope, custodian, eraser, receipts, fingerprints, audit, enrolments, revocations, job_service, retention, feed,
            links, carrier, on.clock, on.log, metrics, recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const OrgId& org) { assigner.tell_all(org); },
@@ -284,6 +294,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("key backups", graph.backups.run());
   work.spawn("shredder", graph.shredder.run());
   work.spawn("custodian", graph.custodian.run());
+  work.spawn("eraser", graph.eraser.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("changes", look_on_signal(changed, graph.upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));

@@ -15,6 +15,8 @@ std::vector<Command> key_commands();
 std::vector<Command> retention_commands();
 std::vector<Command> recipe_commands();
 std::vector<Command> job_commands();
+std::vector<Command> history_commands();
+std::vector<Command> erase_commands();  // erase, export
 std::vector<Command> tunnel_commands();
 
 std::vector<Command> all_commands();

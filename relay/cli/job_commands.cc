@@ -1,4 +1,5 @@
 #include "relay/cli/commands.h"
+#include "relay/cli/job_views.h"
 #include "relay/cli/job_watch.h"
 #include "relay/cli/requests.h"
 #include "relay/cli/step_table.h"
@@ -47,11 +48,15 @@ const std::vector<Column> kStepColumns{{"STEP", "path"},         {"ATTEMPT", "at
 const std::vector<Column> kTakenBackColumns{
     {"TAKEN BACK", "at"}, {"FROM AGENT", "agent_name"}, {"CLASS", "error_class"}, {"MESSAGE", "message"}};
 
+}  // namespace
+
 Result<std::string> job_id(const Arguments& arguments) { return checked_id("job", "job_", arguments.positional(0)); }
 
-Result<Value> ask_job(Client& client, const std::string& id, std::string_view below = "") {
+Result<Value> ask_job(Client& client, const std::string& id, std::string_view below) {
   return about(client.get(fill("/v1/jobs/{}", id).append(below)), "job", id);
 }
+
+namespace {
 
 // A job that began to exist: its id for people; with --watch its life follows.
 int tell_started(Context& context, Client& client, const Value& job, const Arguments& arguments) {
@@ -112,6 +117,8 @@ int start(Context& context, const Arguments& arguments) {
   return asked != kDone ? asked : code;
 }
 
+}  // namespace
+
 void show_jobs(const Context& context, Client& client, const Value& jobs) {
   auto rows = jobs.find("items")->as_list();
   add_names(client, rows, kJobNames);
@@ -130,6 +137,8 @@ Result<std::string> recipe_id_of(Client& client, const std::string& name_or_id) 
   if (items.empty()) return id;
   return text_of(items.back(), "id");
 }
+
+namespace {
 
 int list(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
@@ -176,41 +185,55 @@ Value card_values(ValueMap job) {
   return Value(std::move(job));
 }
 
+}  // namespace
+
+Result<void> show_job(const Context& context, Client& client, const std::string& id,
+                      const std::function<std::string(const Value&)>& more) {
+  SP_TRY(auto job, ask_job(client, id));
+  auto whole = with_names(client, std::move(job), kJobNames).as_map();
+  SP_TRY(auto taken, taken_back(client, id));
+  if (context.format == Format::table) {
+    StepTable steps;
+    SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
+    SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
+    context.print(card_of(card_values(whole), kJobCard) + (more ? more(Value(whole)) : "") + "\n" +
+                  table_of(steps.rows(), kStepColumns) + steps.left_out() + table_of_taken_back(taken) + outputs);
+    return {};
+  }
+  ValueList steps;
+  SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { steps.push_back(step); }));
+  whole.emplace(Value("steps"), Value(std::move(steps)));
+  whole.emplace(Value("taken_back"), Value(std::move(taken)));
+  context.show(Value(std::move(whole)), "");
+  return {};
+}
+
+Result<void> each_event(const Context& context, Client& client, const std::string& id,
+                        const std::function<void(const Value& event)>& take) {
+  std::int64_t after = 0;
+  for (;;) {
+    SP_TRY(const auto page, ask_job(client, id, fmt::format("/events?limit=1000&after={}", after)));
+    const auto& items = page.find("items")->as_list();
+    for (const auto& event : items) take(event);
+    const Value* last = page.find("after");
+    if (!context.can_print() || items.empty() || last == nullptr || !last->is(Value::Kind::int64)) return {};
+    after = last->as_int();
+  }
+}
+
+namespace {
+
 int show(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
-    SP_TRY(auto job, ask_job(client, id));
-    auto whole = with_names(client, std::move(job), kJobNames).as_map();
-    SP_TRY(auto taken, taken_back(client, id));
-    if (context.format == Format::table) {
-      StepTable steps;
-      SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
-      SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
-      context.print(card_of(card_values(whole), kJobCard) + "\n" + table_of(steps.rows(), kStepColumns) +
-                    steps.left_out() + table_of_taken_back(taken) + outputs);
-      return {};
-    }
-    ValueList steps;
-    SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { steps.push_back(step); }));
-    whole.emplace(Value("steps"), Value(std::move(steps)));
-    whole.emplace(Value("taken_back"), Value(std::move(taken)));
-    context.show(Value(std::move(whole)), "");
-    return {};
+    return show_job(context, client, id);
   });
 }
 
 int logs(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
-    std::int64_t after = 0;
-    for (;;) {
-      SP_TRY(const auto page, ask_job(client, id, fmt::format("/events?limit=1000&after={}", after)));
-      const auto& items = page.find("items")->as_list();
-      for (const auto& event : items) context.show_line(event, history_line(event));
-      const Value* last = page.find("after");
-      if (!context.can_print() || items.empty() || last == nullptr || !last->is(Value::Kind::int64)) return {};
-      after = last->as_int();
-    }
+    return each_event(context, client, id, [&](const Value& event) { context.show_line(event, history_line(event)); });
   });
 }
 

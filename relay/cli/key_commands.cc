@@ -1,5 +1,6 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
+#include "shared/base/json.h"
 
 #include <fmt/format.h>
 
@@ -58,6 +59,12 @@ auto rotating(std::string path, TextOf text) {
 
 std::vector<Command> key_commands() {
   return {
+      {"keys",
+       "receipt",
+       {},
+       {},
+       "a signed receipt of what was destroyed because its time was over, as JSON",
+       showing_keys("/v1/keys/receipt", [](const Value& receipt) { return to_pretty_json(receipt) + "\n"; })},
       {"keys",
        "show",
        {},

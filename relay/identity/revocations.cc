@@ -34,8 +34,14 @@ bool Revocations::is_revoked(const store::Serial& serial) const { return serials
 
 awaitable<Result<void>> Revocations::revoke_agent(OrgId org, AgentId agent, store::AuditNote<> note) {
   SP_CO_CHECK(co_await agents_.revoke(org, agent, clock_.wall(), std::move(note)));
+  co_return co_await tell_revoked(std::move(org), {std::move(agent)});
+}
+
+awaitable<Result<void>> Revocations::tell_revoked(OrgId org, std::vector<AgentId> agents) {
   const auto loaded = co_await load();
-  for (const auto& tell : subscribers_) tell(org, agent);
+  for (const auto& agent : agents) {
+    for (const auto& tell : subscribers_) tell(org, agent);
+  }
   co_return loaded;
 }
 

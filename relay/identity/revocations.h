@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <set>
+#include <vector>
 
 namespace sallyport::identity {
 
@@ -43,6 +44,9 @@ class Revocations {
   // Revokes the agent and all its certificates, durable when it returns; then tells subscribers, so that they cut its
   // links. not_found: no such agent in this organisation.
   boost::asio::awaitable<Result<void>> revoke_agent(OrgId org, AgentId agent, store::AuditNote<> note = {});
+
+  // The same for agents that are revoked in the store already.
+  boost::asio::awaitable<Result<void>> tell_revoked(OrgId org, std::vector<AgentId> agents);
 
   // Called on this object's executor. A subscriber must not throw, nor subscribe or unsubscribe within the call.
   [[nodiscard]] Subscription subscribe(OnRevoked callback);

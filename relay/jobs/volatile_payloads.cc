@@ -55,6 +55,13 @@ void VolatilePayloads::forget(const JobKey& job) {
   triggers_.erase(it);
 }
 
+void VolatilePayloads::forget_all(const OrgId& org) {
+  for (auto it = triggers_.lower_bound({org, JobId()}); it != triggers_.end() && it->first.org == org;) {
+    const auto job = (it++)->first;
+    forget(job);
+  }
+}
+
 VolatilePayloads::Share VolatilePayloads::held(const OrgId& org) const {
   const auto it = by_organisation_.find(org);
   return it == by_organisation_.end() ? Share{0, 0} : it->second;

@@ -77,6 +77,9 @@ class Hierarchy {
   boost::asio::awaitable<Result<std::size_t>> shred(std::vector<Shred> shreds);
   // Again, when the anchor before this one could not be overwritten.
   Result<void> forget_old_anchor();
+  // Makes every key of the organisation unrecoverable, and it never gets one again: reading and writing of it is
+  // Errc::forbidden or not_found from then on. Again: what the first time destroyed.
+  boost::asio::awaitable<Result<store::ErasedKeys>> erase(OrgId org);
 
   // A new version; what is written from now on is sealed under it. Whatever is under older ones stays readable. Their
   // numbers.
@@ -120,8 +123,14 @@ class Hierarchy {
   Result<store::Ratchet> new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
                                      std::optional<OpenRatchet>& opened);
   boost::asio::awaitable<Result<LockedKey>> advance(LockedKey from, store::Hour steps);
-  boost::asio::awaitable<Result<std::size_t>> turn(std::vector<Shred> shreds);
-  boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, std::vector<Shred> shreds);
+  // What the anchor turns for.
+  struct Reason {
+    std::vector<Shred> shreds = {};
+    std::optional<OrgId> erased = {};
+  };
+  boost::asio::awaitable<Result<std::size_t>> turn_until_done(Reason why);
+  boost::asio::awaitable<Result<std::size_t>> turn(Reason why);
+  boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, Reason why);
   void forget(const std::vector<Shred>& shreds);
   SteadyTime now() const { return parts_.clock.steady(); }
   WallTime earliest() const { return parts_.earliest ? parts_.earliest() : clock().wall(); }

@@ -3,6 +3,7 @@
 #include "relay/keys/key_wrap.h"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -33,22 +34,44 @@ class Turning {
 }  // namespace
 
 asio::awaitable<Result<std::size_t>> Hierarchy::shred(std::vector<Shred> shreds) {
-  const Turning turning(anchor_rests_);
-  Result<std::size_t> hours = fail(Errc::conflict, "lanes came in all the time");
-  for (int tries = 0; tries < kTries && !hours && hours.error().code == Errc::conflict; ++tries) {
-    hours = co_await turn(shreds);
-  }
+  const auto hours = co_await turn_until_done({.shreds = shreds});
   forget(shreds);
   co_return hours;
 }
 
-asio::awaitable<Result<std::size_t>> Hierarchy::turn(std::vector<Shred> shreds) {
+asio::awaitable<Result<store::ErasedKeys>> Hierarchy::erase(OrgId org) {
+  SP_CO_TRY(auto erased, co_await parts_.store.erased(org));
+  if (!erased) {
+    SP_CO_CHECK(co_await turn_until_done({.erased = org}));
+    SP_CO_TRY(erased, co_await parts_.store.erased(org));
+  }
+  cache_.forget_if([&](std::string_view name) { return organisation_of(name) == org.value; });
+  if (!erased) co_return fail(Errc::internal, "keys.db does not say that the organisation is erased");
+  co_return *erased;
+}
+
+// One turn at a time: who comes meanwhile waits for it.
+asio::awaitable<Result<std::size_t>> Hierarchy::turn_until_done(Reason why) {
+  while (!anchor_rests_.is_set()) {
+    co_await anchor_rests_.wait();
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return fail(Errc::cancelled, "no longer needed");
+  }
+  const Turning turning(anchor_rests_);
+  Result<std::size_t> hours = fail(Errc::conflict, "lanes came in all the time");
+  for (int tries = 0; tries < kTries && !hours && hours.error().code == Errc::conflict; ++tries) {
+    hours = co_await turn(why);
+  }
+  co_return hours;
+}
+
+asio::awaitable<Result<std::size_t>> Hierarchy::turn(Reason why) {
   SP_CO_TRY(const auto stands, co_await parts_.store.epoch());
   if (stands != parts_.anchor.epoch()) {  // then the other slot holds the key that counts: it must not be overwritten
     co_return fail(Errc::internal, "keys.db has turned further than this relay knows: restart it");
   }
   SP_CO_TRY(LockedKey next, parts_.anchor.prepare());
-  SP_CO_TRY(auto turn, co_await next_turn(next, std::move(shreds)));
+  SP_CO_TRY(auto turn, co_await next_turn(next, std::move(why)));
   const auto to = turn.to;
   auto turned = co_await parts_.store.turn(std::move(turn));
   if (!turned) {
@@ -65,17 +88,19 @@ Result<void> Hierarchy::forget_old_anchor() {
   return parts_.anchor.forget_old();
 }
 
-asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next, std::vector<Shred> shreds) {
-  store::Turn turn{.from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}};
+asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next, Reason why) {
+  store::Turn turn{.from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}, .erased = why.erased};
   SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
   for (const auto& lane : lanes) {
-    if (!lane.oldest) turn.ended.push_back({lane.org, lane.lane});
+    if (!lane.oldest && lane.org != why.erased) turn.ended.push_back({lane.org, lane.lane});
   }
   const std::set<store::LaneId> ended(turn.ended.begin(), turn.ended.end());
   SP_CO_TRY(turn.ratchets, co_await parts_.store.ratchets());
-  std::erase_if(turn.ratchets, [&](const auto& ratchet) { return ended.contains({ratchet.org, ratchet.lane}); });
+  std::erase_if(turn.ratchets, [&](const auto& ratchet) {
+    return ratchet.org == why.erased || ended.contains({ratchet.org, ratchet.lane});
+  });
   std::map<store::LaneId, store::Hour> before;
-  for (const auto& one : shreds) before[{one.org, one.lane}] = one.before;
+  for (const auto& one : why.shreds) before[{one.org, one.lane}] = one.before;
   std::size_t done = 0;
   for (auto& ratchet : turn.ratchets) {
     if (++done % kRatchetsAtOnce == 0) co_await asio::post(executor_, asio::use_awaitable);

@@ -30,6 +30,12 @@ std::string_view prefix_of(std::string_view name) {
   return name;
 }
 
+std::string_view organisation_of(std::string_view name) {
+  const auto begin = name.find('/');
+  const auto end = begin == std::string_view::npos ? begin : name.find('/', begin + 1);
+  return end == std::string_view::npos ? "" : name.substr(begin + 1, end - begin - 1);
+}
+
 std::string job_key_name(const OrgId& org, const JobId& job, const store::RetentionLane& lane) {
   return fmt::format("job/{}/{}/{}/{}", org.value, job.value, lane.kind, lane.hours);
 }

@@ -18,6 +18,8 @@ std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store:
 std::string job_prefix(const OrgId& org);  // of keys of jobs, as they are held
 // hour_prefix or job_prefix of a name that begins with one; else the name.
 std::string_view prefix_of(std::string_view name);
+// Whose a key is: of tenant, hour and job names; else "".
+std::string_view organisation_of(std::string_view name);
 // Its hour is not part of it, for it moves.
 std::string job_key_name(const OrgId& org, const JobId& job, const store::RetentionLane& lane);
 

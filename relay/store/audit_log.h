@@ -7,17 +7,35 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace sallyport::store {
 
 // The ledger of events that belong to no organisation: start-up, enrolment with an unknown token.
 inline OrgId system_ledger() { return OrgId("system"); }
 
+// A member of an event's detail that lies beside its row, because it may have to be erased. The row has its commitment
+// under "apart", so that the ledger verifies with it and without it.
+struct AuditText {
+  std::string member;
+  UserId person;     // whom it tells of; empty: of nobody who is known
+  Bytes salt;        // 32 random bytes: a commitment tells nothing of a text that is gone
+  std::string json;  // canonical
+};
+// base64url(SHA-256) over a fixed label, salt, member and JSON, each with its length.
+std::string commitment_of(const AuditText& text);
+
 struct AuditEvent {
   EventId id;
   WallTime at;
   std::string json;  // canonical JSON (RFC 8785) with at least the string members actor, action, target, outcome
+  std::vector<AuditText> texts = {};
 };
+// The event's JSON with its texts in their places in `detail`, and without their commitments.
+std::string whole_json(const AuditEvent& event);
+// Why the texts do not fit the row; "" when they do. `erased` counts those that are not there.
+std::string fault_of_texts(const AuditEvent& event, std::uint64_t& erased);
 
 struct AuditRow {
   std::uint64_t seq = 0;  // from 1 without gaps, per organisation
@@ -33,6 +51,7 @@ struct AuditFilter {
 
 struct AuditVerdict {
   std::uint64_t rows = 0;                // checked
+  std::uint64_t erased = 0;              // texts of these rows that are not kept any more
   std::optional<std::uint64_t> bad_seq;  // the first row that does not fit; nothing = the chain is whole
   std::string reason;
 };
@@ -49,7 +68,7 @@ class AuditLog {
   virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter,
                                                  PageQuery page) = 0;  // by time, newest first
   // Walks the whole chain and compares its end with the head that is kept apart: edited, deleted, reordered and cut-off
-  // rows are found.
+  // rows are found, and texts that were edited. A text that is not there is counted.
   virtual awaitable<Result<AuditVerdict>> verify(OrgId org) = 0;
 };
 

@@ -50,12 +50,22 @@ struct NewHourKey {
   std::uint64_t epoch = 0;            // of the anchor under which `first` is sealed
 };
 
-// From one epoch of the anchor to the next: every ratchet, sealed anew.
+// From one epoch of the anchor to the next: every ratchet, sealed anew, but those of an organisation that is erased.
 struct Turn {
   std::uint64_t from = 0;
   std::uint64_t to = 0;
   std::vector<Ratchet> ratchets;
   std::vector<LaneId> ended = {};  // lanes without keys: theirs go
+  std::optional<OrgId> erased = {};
+};
+
+// What an erased organisation had of keys when they were destroyed.
+struct ErasedKeys {
+  std::uint64_t versions = 0;  // of its own key
+  std::uint64_t lanes = 0;     // and so many ratchets
+  std::uint64_t hours = 0;     // hours' keys
+  std::uint64_t epoch_before = 0;
+  std::uint64_t epoch_after = 0;
 };
 
 // A lane with the oldest hour that has a key; none: all are shredded.
@@ -96,9 +106,10 @@ class KeyStore {
   virtual awaitable<Result<std::vector<LaneState>>> lanes() = 0;
   virtual awaitable<Result<std::vector<CountedLane>>> lanes_of(OrgId org) = 0;
   // In one transaction the ratchets of `turn` and its epoch, and every hour key before its lane's position is removed.
-  // How many those were. conflict: the epoch is not `turn.from`, a ratchet came in meanwhile, or an ended lane has
-  // keys.
+  // How many those were. Of an erased organisation every key goes, and it never gets one again: forbidden.
+  // conflict: the epoch is not `turn.from`, a ratchet came in meanwhile, or an ended lane has keys.
   virtual awaitable<Result<std::size_t>> turn(Turn turn) = 0;
+  virtual awaitable<Result<std::optional<ErasedKeys>>> erased(OrgId org) = 0;  // nothing: it is not erased
 };
 
 }  // namespace sallyport::store

@@ -7,6 +7,8 @@
 #include "relay/store/certificates.h"
 #include "relay/store/connections.h"
 #include "relay/store/enrolment_tokens.h"
+#include "relay/store/erasures.h"
+#include "relay/store/extracts.h"
 #include "relay/store/groups.h"
 #include "relay/store/health.h"
 #include "relay/store/history.h"
@@ -41,6 +43,8 @@ struct Stores {
   Retentions& retentions;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
+  Erasures& erasures;
+  Extracts& extracts;
   Health& health;
 };
 

@@ -1,4 +1,5 @@
 #include "relay/store/migrations/keys_0001_initial.h"
+#include "relay/store/migrations/keys_0003_erased_organisations.h"
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
@@ -15,6 +16,7 @@
 #include "relay/store/migrations/sqlite_0013_job_keys.h"
 #include "relay/store/migrations/sqlite_0014_zero_retention.h"
 #include "relay/store/migrations/sqlite_0015_bare_jobs.h"
+#include "relay/store/migrations/sqlite_0016_erasure.h"
 
 #include <array>
 
@@ -37,12 +39,17 @@ std::span<const Migration> sqlite_migrations() {
       Migration{13, "job keys", kSqlite0013JobKeys},
       Migration{14, "zero retention", kSqlite0014ZeroRetention},
       Migration{15, "bare jobs", kSqlite0015BareJobs},
+      Migration{16, "erasure", kSqlite0016Erasure},
   };
   return migrations;
 }
 
 std::span<const Migration> sqlite_key_migrations() {
-  static constexpr std::array migrations = {Migration{1, "initial", kKeys0001Initial}};
+  static constexpr std::array migrations = {
+      Migration{1, "initial", kKeys0001Initial},
+      Migration{2, "reserved", "select 1"},
+      Migration{3, "erased organisations", kKeys0003ErasedOrganisations},
+  };
   return migrations;
 }
 

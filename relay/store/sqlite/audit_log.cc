@@ -23,6 +23,23 @@ AuditRow read_row(Row row) {
           .hash = row.bytes()};
 }
 
+AuditText read_text(Row row) {
+  return {.member = row.text(),
+          .person = row.maybe_id<UserId>().value_or(UserId()),
+          .salt = row.bytes(),
+          .json = row.text()};
+}
+
+Result<void> add_texts(Database& db, const OrgId& org, std::vector<AuditRow>& rows) {
+  for (auto& row : rows) {
+    SP_TRY(row.event.texts, db.prepare("select member, person, salt, json from audit_texts where org = ? and seq = ? "
+                                       "order by member",
+                                       org, row.seq)
+                                .all(read_text));
+  }
+  return {};
+}
+
 Result<Head> read_head(Database& db, const OrgId& org) {
   SP_TRY(auto head, db.prepare("select seq, hash from audit_heads where org = ?", org).maybe([](Row row) {
     return Head{.seq = row.u64(), .hash = row.bytes()};
@@ -39,9 +56,13 @@ Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilt
   if (filter.action) where += " and action = ?4";
   if (filter.since) where += " and at >= ?5";
   where += " order by at desc, seq desc limit ?6";
-  return page_of(
-      db.prepare(select(kColumns, where), org, before.at, before.id, filter.action, filter.since, one_more(limit)),
-      limit, read_row, [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); });
+  SP_TRY(auto rows,
+         page_of(
+             db.prepare(select(kColumns, where), org, before.at, before.id, filter.action, filter.since,
+                        one_more(limit)),
+             limit, read_row, [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); }));
+  SP_CHECK(add_texts(db, org, rows.items));
+  return rows;
 }
 
 // Some rows after a point of the chain, with the head as it was at the same moment.
@@ -56,15 +77,16 @@ Result<Stretch> read_stretch(Database& db, const OrgId& org, std::uint64_t after
   SP_TRY(stretch.rows, db.prepare(select(kColumns, "from audit_rows where org = ? and seq > ? order by seq limit ?"),
                                   org, after, static_cast<std::uint64_t>(kRowsPerRead))
                            .all(read_row));
+  SP_CHECK(add_texts(db, org, stretch.rows));
   return stretch;
 }
 
 // Why `row` does not follow `end`; empty when it does.
-std::string fault_of(const AuditRow& row, const Head& end) {
+std::string fault_of(const AuditRow& row, const Head& end, std::uint64_t& erased) {
   if (row.seq != end.seq + 1) return "a row before it is missing";
   if (row.previous_hash != end.hash) return "it does not continue the row before it";
   if (row.hash != chain_hash(row.previous_hash, row.seq, row.event)) return "its content was changed";
-  return {};
+  return fault_of_texts(row.event, erased);
 }
 
 class SqliteAuditLog final : public AuditLog {
@@ -87,7 +109,7 @@ class SqliteAuditLog final : public AuditLog {
       auto stretch = co_await engine_.read([org, after](Database& db) { return read_stretch(db, org, after); });
       if (!stretch) co_return std::unexpected(stretch.error());
       for (AuditRow& row : stretch->rows) {
-        if (auto fault = fault_of(row, end); !fault.empty()) {
+        if (auto fault = fault_of(row, end, verdict.erased); !fault.empty()) {
           verdict.bad_seq = row.seq;
           verdict.reason = std::move(fault);
           co_return verdict;
@@ -120,6 +142,11 @@ Result<AuditRow> append_audit_row(Database& db, const OrgId& ledger, const Audit
       db.run("insert into audit_heads (org, seq, hash) values (?, ?, ?) "
              "on conflict (org) do update set seq = excluded.seq, hash = excluded.hash",
              ledger, row.seq, row.hash));
+  for (const AuditText& text : event.texts) {
+    SP_CHECK(db.run("insert into audit_texts (org, seq, member, person, salt, json) values (?, ?, ?, ?, ?, ?)", ledger,
+                    row.seq, text.member, text.person.empty() ? std::nullopt : std::optional(text.person), text.salt,
+                    text.json));
+  }
   return row;
 }
 

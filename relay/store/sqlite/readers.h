@@ -16,6 +16,8 @@ namespace sallyport::store::sqlite {
 inline constexpr std::string_view kUserColumns = "u.id, u.org, u.name, u.email, u.role, u.platform, u.created_at";
 User read_user(Row& row);
 Result<void> insert_user(Database& db, const OrgId& org, const User& user);
+// As Users::remove; nothing: there is no such user.
+Result<std::optional<UserChange>> remove_user_if_any(Database& db, const OrgId& org, const UserId& id, WallTime now);
 Result<void> insert_api_token(Database& db, const OrgId& org, const ApiToken& token);
 
 // not_found: there is no such group, or it is removed, so that nothing new may come into it.

@@ -57,8 +57,43 @@ Result<std::optional<Ratchet>> find_ratchet(Database& db, const OrgId& org, cons
       .maybe(read_ratchet);
 }
 
+Result<std::optional<ErasedKeys>> find_erased(Database& db, const OrgId& org) {
+  return db
+      .prepare("select versions, lanes, hours, epoch_before, epoch_after from erased_organisations where org = ?", org)
+      .maybe([](Row row) {
+        return ErasedKeys{.versions = row.u64(),
+                          .lanes = row.u64(),
+                          .hours = row.u64(),
+                          .epoch_before = row.u64(),
+                          .epoch_after = row.u64()};
+      });
+}
+
+// The schema refuses it too; this says so.
+Result<void> expect_not_erased(Database& db, const OrgId& org) {
+  SP_TRY(const auto erased, find_erased(db, org));
+  if (!erased) return {};
+  return fail(Errc::forbidden, "the organisation is erased and gets no key any more");
+}
+
+Result<std::uint64_t> remove_all(Database& db, std::string_view table, const OrgId& org) {
+  SP_TRY(const auto gone, db.run(fmt::format("delete from {} where org = ?", table), org));
+  return static_cast<std::uint64_t>(gone);
+}
+
+Result<void> erase_keys(Database& db, const OrgId& org, const Turn& turn) {
+  SP_TRY(const auto hours, remove_all(db, "hour_keys", org));
+  SP_TRY(const auto lanes, remove_all(db, "ratchets", org));
+  SP_TRY(const auto versions, remove_all(db, "tenant_keys", org));
+  return explain(db.run("insert into erased_organisations (org, versions, lanes, hours, epoch_before, epoch_after) "
+                        "values (?, ?, ?, ?, ?, ?)",
+                        org, versions, lanes, hours, turn.from, turn.to),
+                 "the keys of this organisation are destroyed already", "no such organisation");
+}
+
 Result<void> insert_ratchet(Database& db, const Ratchet& ratchet, std::uint64_t epoch) {
   SP_CHECK(expect_epoch(db, epoch));
+  SP_CHECK(expect_not_erased(db, ratchet.org));
   return explain(db.run("insert into ratchets (org, kind, hours, position, sealed) values (?, ?, ?, ?, ?)", ratchet.org,
                         ratchet.lane.kind, ratchet.lane.hours, ratchet.position, ratchet.sealed),
                  "the lane has a ratchet already", "no such lane");
@@ -96,6 +131,7 @@ Result<void> forget_lane(Database& db, const OrgId& org, const RetentionLane& la
 Result<std::size_t> turn_to(Database& db, const Turn& turn) {
   SP_CHECK(expect_epoch(db, turn.from));
   std::size_t gone = 0;
+  if (turn.erased) SP_CHECK(erase_keys(db, *turn.erased, turn));
   for (const auto& ratchet : turn.ratchets) {
     SP_TRY(const auto hours, put_ratchet(db, ratchet));
     gone += hours;
@@ -189,7 +225,8 @@ struct SqliteKeyStore::Impl final : KeyStore {
   }
 
   awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
-    return engine.write([org, key = std::move(key)](Database& db) {
+    return engine.write([org, key = std::move(key)](Database& db) -> Result<void> {
+      SP_CHECK(expect_not_erased(db, org));
       return add_version(
           db.run("insert into tenant_keys (org, version, under, wrapped, created_at) values (?, ?, ?, ?, ?)", org,
                  key.version, key.under, key.wrapped, key.created_at));
@@ -245,6 +282,10 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::vector<CountedLane>>> lanes_of(OrgId org) override {
     return engine.read([org](Database& db) { return counted_lanes(db, org); });
+  }
+
+  awaitable<Result<std::optional<ErasedKeys>>> erased(OrgId org) override {
+    return engine.read([org](Database& db) { return find_erased(db, org); });
   }
 
   awaitable<Result<std::size_t>> turn(Turn turn) override {

@@ -28,6 +28,8 @@ struct SqliteStore::Impl {
   std::unique_ptr<Retentions> retentions = sqlite::make_retentions(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
+  std::unique_ptr<Erasures> erasures = sqlite::make_erasures(engine);
+  std::unique_ptr<Extracts> extracts = sqlite::make_extracts(engine);
   std::unique_ptr<Health> health = sqlite::make_health(engine);
 };
 
@@ -62,6 +64,8 @@ Stores SqliteStore::stores() {
           .retentions = *impl_->retentions,
           .idempotency_keys = *impl_->idempotency_keys,
           .audit_log = *impl_->audit_log,
+          .erasures = *impl_->erasures,
+          .extracts = *impl_->extracts,
           .health = *impl_->health};
 }
 

@@ -125,6 +125,13 @@ Result<void> insert_user(Database& db, const OrgId& org, const User& user) {
       "a user with this e-mail address exists", "no such organisation");
 }
 
+Result<std::optional<UserChange>> remove_user_if_any(Database& db, const OrgId& org, const UserId& id, WallTime now) {
+  auto removed = remove_user(db, org, id, now);
+  if (removed) return *std::move(removed);
+  if (removed.error().code == Errc::not_found) return std::nullopt;
+  return std::unexpected(std::move(removed).error());
+}
+
 std::unique_ptr<Users> make_users(Engine& engine) { return std::make_unique<SqliteUsers>(engine); }
 
 }  // namespace sallyport::store::sqlite

@@ -32,8 +32,15 @@ T absent() {
 Targets absent_targets() {
   return {absent<UserId>(),      absent<ApiTokenId>(), absent<GroupId>(),  absent<AgentId>(),
           absent<EnrolmentId>(), absent<RecipeId>(),   absent<RecipeId>(), absent<JobId>(),
-          absent<JobId>(),       absent<TunnelId>(),   absent<TunnelId>()};
+          absent<JobId>(),       absent<TunnelId>(),   absent<TunnelId>(), absent<OrgId>(),
+          absent<ErasureId>()};
 }
+
+// What would end the callers themselves has tests of its own (erasure_test.cc).
+bool ends_its_caller(const Route& route) { return route.id == "erase_own_organisation"; }
+
+// Changes nothing but the ledger, which has to hear of it.
+bool only_tells(const Route& route) { return route.audited.ends_with(".export"); }
 
 std::string path_of(const Route& route, const Targets& targets) {
   const std::map<std::string_view, std::string> values = {
@@ -45,6 +52,8 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"recipe", route.id == "remove_recipe" ? targets.idle_recipe.value : targets.recipe.value},
       {"version", "1"},
       {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value},
+      {"organisation", targets.organisation.value},
+      {"erasure", targets.erasure.value},
       {"tunnel", route.id == "resume_tunnel" ? targets.paused_tunnel.value : targets.tunnel.value}};
   std::string path(route.pattern);
   for (const auto name : api::parameters_of(route.pattern)) {
@@ -68,6 +77,11 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"change_user_role", R"({"role":"editor"})"},
       {"rotate_keys", "{}"},
       {"rotate_platform_keys", "{}"},
+      {"erase_user", R"({"confirm":"erase"})"},
+      {"erase_own_organisation", R"({"confirm":"erase","name":"a"})"},
+      {"erase_organisation", fmt::format(R"({{"confirm":"erase","name":"{}"}})", targets.organisation.value)},
+      {"export_organisation", "{}"},
+      {"export_user", "{}"},
       {"create_token", R"({"name":"t"})"},
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},
@@ -106,7 +120,7 @@ std::string rows_of_file(const std::filesystem::path& file) {
       must(database
                .prepare("select m.name, group_concat('quote(\"' || c.name || '\")', ' || '','' || ') "
                         "from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and "
-                        "m.name not in ('audit_rows', 'audit_heads', 'sqlite_sequence') group by m.name")
+                        "m.name not in ('audit_rows', 'audit_heads', 'audit_texts', 'sqlite_sequence') group by m.name")
                .all([](Row row) {
                  auto table = row.text();
                  return std::pair(std::move(table), row.text());
@@ -221,6 +235,7 @@ static asio::awaitable<void> answer_exactly_the_roles() {
                                                                             {Role::owner, tenant.token(Role::owner)}};
   auto targets = co_await world.make_targets(tenant);
   for (const auto& route : api::routes()) {
+    if (ends_its_caller(route)) continue;
     for (const auto& [role, token] : callers) {
       if (route.repeat != Repeat::safe) targets = co_await world.make_targets(tenant);
       const auto played = co_await play(world, ask_for(route, targets, token));
@@ -325,7 +340,7 @@ ASYNC_TEST_CASE("every change leaves exactly one audit row, done, failed or refu
   const auto tenant = co_await world.settle("a");
   const auto admin = co_await world.platform_token();
   for (const auto& route : api::routes()) {
-    if (route.reach == Reach::open) continue;
+    if (route.reach == Reach::open || ends_its_caller(route)) continue;
     const bool platform = route.reach == Reach::platform;
     const auto targets = co_await world.make_targets(tenant);
     const auto& able = platform ? admin : tenant.token(Role::owner);
@@ -387,7 +402,7 @@ ASYNC_TEST_CASE("a change that cannot be recorded does not happen, on every rout
   const auto tenant = co_await world.settle("a");
   const auto admin = co_await world.platform_token();
   for (const auto& route : api::routes()) {
-    if (route.repeat == Repeat::safe) continue;
+    if (route.repeat == Repeat::safe || ends_its_caller(route)) continue;
     const auto targets = co_await world.make_targets(tenant);
     const auto& able = route.reach == Reach::platform ? admin : tenant.token(Role::owner);
     co_await world.call({"GET", "/v1/whoami", able});  // the token's last use is noted now, not during the call
@@ -412,7 +427,7 @@ static asio::awaitable<void> fail_at_every_database_operation() {
   const auto tenant = co_await world.settle("a");
   const auto admin = co_await world.platform_token();
   for (const auto& route : api::routes()) {
-    if (route.repeat == Repeat::safe) continue;
+    if (route.repeat == Repeat::safe || ends_its_caller(route) || only_tells(route)) continue;
     const auto& able = route.reach == Reach::platform ? admin : tenant.token(Role::owner);
     co_await world.call({"GET", "/v1/whoami", able});
     int failures = 0;

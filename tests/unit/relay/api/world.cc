@@ -23,14 +23,24 @@ identity::Deployment make_deployment(const Clock& clock) {
 
 std::vector<Seen> World::news() {
   auto database = must(store::sqlite::Database::open(this->database(), store::sqlite::Access::read_only));
-  auto rows =
-      must(database.prepare("select rowid, org, json from audit_rows where rowid > ? order by rowid", last_row_seen_)
-               .all([this](store::sqlite::Row row) {
-                 last_row_seen_ = row.integer();
-                 auto ledger = row.id<OrgId>();
-                 return Seen{std::move(ledger), must(parse_json(row.text()))};
-               }));
-  return rows;
+  std::vector<Seen> news;
+  std::map<std::int64_t, store::AuditEvent> events;
+  must(database
+           .prepare("select r.rowid, r.org, r.json, coalesce(t.member, ''), coalesce(t.json, '') from audit_rows r left "
+                    "join audit_texts t on t.org = r.org and t.seq = r.seq where r.rowid > ? order by r.rowid",
+                    last_row_seen_)
+           .all([&](store::sqlite::Row row) {
+             const auto number = row.integer();
+             auto ledger = row.id<OrgId>();
+             if (number != std::exchange(last_row_seen_, number)) news.push_back({std::move(ledger), Value()});
+             auto& event = events[number];
+             event.json = row.text();
+             store::AuditText text{.member = row.text(), .person = {}, .salt = {}, .json = row.text()};
+             if (!text.member.empty()) event.texts.push_back(std::move(text));
+             news.back().event = must(parse_json(store::whole_json(event)));
+             return 0;
+           }));
+  return news;
 }
 
 std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId& agent) const {
@@ -46,6 +56,12 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       custodian({ring.store->keys(), ring.provider, ring.hierarchy, [this] { return std::optional(clock.wall()); }, log,
                  metrics}),
       audit(stores.audit_log, clock),
+      receipts(stores.erasures, envelope, clock),
+      eraser(executor, {stores.erasures, stores.job_keys, ring.hierarchy, receipts, audit, clock, log,
+                        [this](OrgId org) -> asio::awaitable<Result<void>> {
+                          quietened.push_back(std::move(org));
+                          co_return Result<void>();
+                        }}),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
@@ -59,7 +75,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
                    fingerprints, memory, parcels, dispatcher, feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, custodian, fingerprints, audit, enrolments, revocations, job_service,
+      api(api::Services{stores, envelope, custodian, eraser, receipts, fingerprints, audit, enrolments, revocations, job_service,
                         retention, feed, presence, desk, clock, log, metrics, recipe_work,
                         [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);
@@ -192,6 +208,12 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   must(co_await job_service.cancel(org, made.ended_job, {"test"}));
   made.tunnel = co_await add_tunnel(tenant, name, store::TunnelStatus::active);
   made.paused_tunnel = co_await add_tunnel(tenant, name + "-paused", store::TunnelStatus::paused);
+  made.organisation = crypto::new_id<OrgId>(clock);
+  must(co_await stores.organisations.add({made.organisation, made.organisation.value, clock.wall()}));
+  const auto gone = crypto::new_id<UserId>(clock);
+  must(co_await stores.users.add(
+      org, {.id = gone, .org = org, .name = "gone", .email = name + "@gone.test", .created_at = clock.wall()}));
+  made.erasure = must(co_await eraser.begin_person(org, gone, "system", {})).id;
   co_return made;
 }
 

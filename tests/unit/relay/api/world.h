@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/api/api.h"
+#include "relay/erasure/eraser.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/custodian.h"
@@ -67,6 +68,8 @@ struct Targets {
   JobId ended_job;
   TunnelId tunnel;
   TunnelId paused_tunnel;
+  OrgId organisation;  // named like its id, and empty
+  ErasureId erasure;   // of another user, begun
 };
 
 struct Ask {
@@ -107,6 +110,9 @@ struct World {
   keys::Custodian custodian;
   FixedFingerprints fingerprints;
   Audit audit;
+  erasure::Receipts receipts;
+  std::vector<OrgId> quietened;
+  erasure::Eraser eraser;  // its run() is nobody's: look() goes on with what was begun
   identity::Deployment deployment;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;

@@ -51,8 +51,33 @@ ASYNC_TEST_CASE("a record becomes one canonical row", "[audit]") {
   const store::AuditEvent& event = log.events[0].second;
   CHECK(is_ulid(event.id.value, "evt_"));
   CHECK(event.at == clock.wall());
-  CHECK(event.json == R"({"action":"agent.enrol","actor":"user:usr_1","detail":{"count":2,"reason":"expired"},)"
-                      R"("outcome":"refused","request_id":"req-1","target":"agent:agt_1"})");
+  REQUIRE(event.texts.size() == 1);
+  CHECK(event.json == R"({"action":"agent.enrol","actor":"user:usr_1","apart":{"reason":")" +
+                          store::commitment_of(event.texts[0]) + R"("},"detail":{"count":2},)" +
+                          R"("outcome":"refused","request_id":"req-1","target":"agent:agt_1"})");
+  CHECK(store::whole_json(event) ==
+        R"({"action":"agent.enrol","actor":"user:usr_1","detail":{"count":2,"reason":"expired"},)"
+        R"("outcome":"refused","request_id":"req-1","target":"agent:agt_1"})");
+}
+
+ASYNC_TEST_CASE("texts lie beside the row, and where a person called from is theirs", "[audit][erasure]") {
+  NotedLog log;
+  FixedClock clock;
+  Audit audit(log, clock);
+  AuditRecord record = minimal("agent.rename");
+  record.detail = {{"from", "192.0.2.7"}, {"user", "usr_1"}, {"name", "Ada's agent"}, {"role", "owner"}, {"unsaid", 3}};
+  REQUIRE(co_await audit.record(OrgId("org_a"), record));
+  REQUIRE(co_await audit.record(OrgId("org_a"), record));
+  const auto& event = log.events.at(0).second;
+  for (const char* text : {"192.0.2.7", "Ada"}) CHECK(event.json.find(text) == std::string::npos);
+  REQUIRE(event.texts.size() == 2);
+  CHECK(event.texts[0].member == "from");
+  CHECK(event.texts[0].person == UserId("usr_1"));
+  CHECK(event.texts[0].json == R"("192.0.2.7")");
+  CHECK(event.texts[1].member == "name");
+  CHECK(event.texts[1].person.empty());
+  // The same text again has another commitment: nobody can try which address it was.
+  CHECK(store::commitment_of(event.texts[0]) != store::commitment_of(log.events.at(1).second.texts[0]));
 }
 
 ASYNC_TEST_CASE("secret and masked details are not written", "[audit]") {
@@ -64,7 +89,7 @@ ASYNC_TEST_CASE("secret and masked details are not written", "[audit]") {
                    {"nested", ValueMap{{"row", Value("canary-2").with_label(Label::masked)}}}};
   auto recorded = co_await audit.record(OrgId("org_a"), record);
   REQUIRE(recorded);
-  const std::string& json = log.events.at(0).second.json;
+  const std::string json = store::whole_json(log.events.at(0).second);
   CHECK(json.find("canary") == std::string::npos);
   CHECK(json.find("***") != std::string::npos);
 }

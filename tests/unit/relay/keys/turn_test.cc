@@ -51,6 +51,7 @@ class LyingStore final : public store::KeyStore {
     turned_ = true;
     co_return fail(Errc::unavailable, "planted: it is said to have failed");
   }
+  awaitable<Result<std::optional<store::ErasedKeys>>> erased(OrgId org) override { return real_.erased(org); }
   bool silent = false;
 
  private:

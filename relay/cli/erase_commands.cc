@@ -1,0 +1,176 @@
+#include "relay/cli/commands.h"
+#include "relay/cli/requests.h"
+#include "shared/base/json.h"
+#include "shared/crypto/digest.h"
+#include "shared/crypto/signed_document.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::cli {
+namespace {
+
+constexpr std::size_t kMostReceipt = 1u << 20;
+constexpr int kMostAsked = 600;  // once a second
+const std::vector<Column> kErasureCard{{"ERASURE", "id"},       {"OF", "subject"},        {"ORGANISATION", "organisation"},
+                                       {"PERSON", "person"},    {"STATE", "state"},       {"ASKED", "asked_at"},
+                                       {"FINISHED", "finished_at"}};
+
+// Every page of an export as lines, the last of which says how many there were and what they hash to: an export that
+// was cut short has none.
+Result<void> export_pages(const Context& context, Client& client, const std::string& path) {
+  crypto::Sha256 digest;
+  std::uint64_t lines = 0;
+  const auto print = [&](const Value& value) {
+    const auto line = to_json(value) + "\n";
+    digest.update(as_bytes(line));
+    ++lines;
+    context.print(line);
+  };
+  std::string cursor;
+  do {
+    const auto order = cursor.empty() ? ValueMap() : ValueMap{{Value("cursor"), Value(cursor)}};
+    SP_TRY(const auto page, client.post(path, Value(order)));
+    if (cursor.empty()) print(Value(ValueMap{{Value("manifest"), *page.find("manifest")}}));
+    for (const auto& item : page.find("items")->as_list()) print(item);
+    cursor = text_of(page, "next");
+  } while (!cursor.empty() && context.can_print());
+  context.print(to_json(Value(ValueMap{{Value("end"), Value(ValueMap{{Value("lines"), Value(lines)},
+                                                                      {Value("sha256"), Value(hex(digest.finish()))}})}})) +
+                "\n");
+  return {};
+}
+
+Result<std::string> user_id(Client& client, std::string_view email_or_id) {
+  return id_of(client, "user", "usr_", "/v1/users", email_or_id, "email");
+}
+
+int export_organisation(Context& context, const Arguments&) {
+  return with_client(context,
+                     [&](Client& client) { return export_pages(context, client, "/v1/organisation/export"); });
+}
+
+int export_person(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, user_id(client, arguments.positional(0)));
+    return about(export_pages(context, client, fill("/v1/users/{}/export", id)), "user", id);
+  });
+}
+
+// A receipt is what a program wants of it, and what is kept.
+void show_erasure(const Context& context, const Value& erasure) {
+  const auto* receipt = erasure.find("receipt");
+  const bool has_receipt = receipt != nullptr && receipt->is(Value::Kind::map);
+  context.show(erasure, card_of(erasure, kErasureCard) + (has_receipt ? "\n" + to_pretty_json(*receipt) + "\n" : ""));
+}
+
+Result<void> follow_erasure(const Context& context, Client& client, Value erasure) {
+  const auto id = text_of(erasure, "id");
+  for (int asked = 0; asked < kMostAsked && text_of(erasure, "state") == "erasing"; ++asked) {
+    context.pause(std::chrono::seconds(1));
+    SP_TRY(erasure, client.get(fill("/v1/erasures/{}", id)));
+  }
+  show_erasure(context, erasure);
+  if (text_of(erasure, "state") == "erased") return {};
+  return fail(Errc::timed_out, fmt::format("it goes on; see \"sallyport erase show {}\"", id));
+}
+
+int erase_person(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, user_id(client, arguments.positional(0)));
+    const Value order(ValueMap{{Value("confirm"), Value(arguments.get("confirm"))}});
+    SP_TRY(auto erasure, about(client.post(fill("/v1/users/{}/erase", id), order), "user", id));
+    return follow_erasure(context, client, std::move(erasure));
+  });
+}
+
+int erase_organisation(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    const Value order(ValueMap{{Value("confirm"), Value(arguments.get("confirm"))},
+                               {Value("name"), Value(arguments.positional(0))}});
+    const auto path = arguments.has("id") ? fill("/v1/organisations/{}/erase", arguments.get("id"))
+                                          : std::string("/v1/organisation/erase");
+    SP_TRY(auto erasure, about(client.post(path, order), "organisation", arguments.get("id")));
+    return follow_erasure(context, client, std::move(erasure));
+  });
+}
+
+int show_one(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto id, checked_id("erasure", "era_", arguments.positional(0)));
+    SP_TRY(const auto erasure, about(client.get(fill("/v1/erasures/{}", id)), "erasure", id));
+    show_erasure(context, erasure);
+    return {};
+  });
+}
+
+int show_key(Context& context, const Arguments&) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto key, client.get("/v1/receipt-key"));
+    context.show(key, text_of(key, "public_key"));
+    return {};
+  });
+}
+
+// As `erase show` and `erase person` print it with -o json, or the receipt alone.
+Result<Value> receipt_in(const std::string& text) {
+  SP_TRY(auto value, parse_json(text));
+  const auto* receipt = value.find("receipt");
+  return receipt != nullptr && receipt->find("signature") != nullptr ? *receipt : value;
+}
+
+Result<void> verify_receipt(const Context& context, const Arguments& arguments) {
+  SP_TRY(const auto text, read_input(context, std::string(arguments.positional(0)), kMostReceipt));
+  SP_TRY(const auto pem, read_file(arguments.get("key"), kMostReceipt));
+  SP_TRY(const auto key, crypto::public_key_from_pem(pem));
+  SP_TRY(const auto receipt, receipt_in(text));
+  SP_TRY(const auto document, crypto::check_document(key, crypto::kReceiptKind, receipt));
+  context.show(document, to_pretty_json(document) + "\n" + fmt::format("genuine: signed with {}\n", crypto::key_id(key)));
+  return {};
+}
+
+int verify(Context& context, const Arguments& arguments) {
+  const auto done = verify_receipt(context, arguments);
+  return done ? kDone : context.fail_with(done.error());
+}
+
+}  // namespace
+
+std::vector<Command> erase_commands() {
+  const Option confirm{"confirm", "erase", "the word that confirms it: there is no way back", Need::required};
+  return {
+      {"erase",
+       "person",
+       {"USER"},
+       {confirm},
+       "erase all that tells of a person, by e-mail address or id; prints the receipt (owner)",
+       erase_person},
+      {"erase",
+       "organisation",
+       {"NAME"},
+       {confirm, {"id", "ORGANISATION", "another organisation than the login's (platform admin)"}},
+       "erase the organisation of the login, keys first; prints the receipt (owner)",
+       erase_organisation},
+      {"erase", "show", {"ERASURE"}, {}, "how far an erasure is, and its receipt", show_one},
+      {"erase", "key", {}, {}, "the public key of receipts, as PEM", show_key},
+      {"erase",
+       "verify",
+       {"FILE"},
+       {{"key", "FILE", "the public key that \"erase key\" gave", Need::required}},
+       "check a receipt, offline (- reads standard input)",
+       verify},
+      {"export",
+       "organisation",
+       {},
+       {},
+       "all that is kept of the organisation, a line of JSON each (owner)",
+       export_organisation},
+      {"export",
+       "person",
+       {"USER"},
+       {},
+       "all that is known of a person, by e-mail address or id, a line of JSON each (owner)",
+       export_person},
+  };
+}
+
+}  // namespace sallyport::cli

@@ -1,0 +1,118 @@
+#include "relay/erasure/eraser.h"
+
+#include "relay/erasure/receipt.h"
+#include "shared/base/json.h"
+#include "shared/crypto/new_id.h"
+
+#include <fmt/format.h>
+
+namespace sallyport::erasure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 500;  // in one transaction, so that others are not kept waiting
+
+}  // namespace
+
+store::Erasure Eraser::order(store::ErasedSubject subject, OrgId org, std::string asked_by) const {
+  return {.id = crypto::new_id<ErasureId>(parts_.clock),
+          .subject = subject,
+          .org = std::move(org),
+          .person = {},
+          .asked_by = std::move(asked_by),
+          .asked_at = parts_.clock.wall()};
+}
+
+asio::awaitable<Result<store::Erasure>> Eraser::begin_person(OrgId org, UserId person, std::string asked_by,
+                                                             store::AuditNote<store::UserChange> note) {
+  auto erasure = order(store::ErasedSubject::person, std::move(org), std::move(asked_by));
+  erasure.person = std::move(person);
+  SP_CO_TRY([[maybe_unused]] const auto removed, co_await parts_.store.begin_person(erasure, std::move(note)));
+  work_.set();
+  co_return erasure;
+}
+
+asio::awaitable<Result<store::Erasure>> Eraser::begin_organisation(OrgId org, std::string asked_by,
+                                                                   store::AuditNote<> note) {
+  auto erasure = order(store::ErasedSubject::organisation, std::move(org), std::move(asked_by));
+  SP_CO_CHECK(co_await parts_.store.begin_organisation(erasure, std::move(note)));
+  work_.set();
+  co_return erasure;
+}
+
+asio::awaitable<void> Eraser::run() {
+  for (;;) {
+    work_.clear();
+    if (co_await look()) {
+      co_await work_.wait();
+    } else {
+      co_await work_.wait_until(std::chrono::steady_clock::now() + kAgain);
+    }
+  }
+}
+
+asio::awaitable<bool> Eraser::look() {
+  const auto open = co_await parts_.store.unfinished();
+  if (!open) {
+    parts_.log.error("erasure.waits", {{"reason", open.error().message}});
+    co_return false;
+  }
+  bool all = true;
+  for (const auto& erasure : *open) {
+    const auto done = co_await complete(erasure);
+    if (!done) parts_.log.error("erasure.waits", {{"erasure", erasure.id.value}, {"reason", done.error().message}});
+    all = all && done.has_value();
+  }
+  co_return all;
+}
+
+asio::awaitable<Result<void>> Eraser::complete(store::Erasure erasure) {
+  if (erasure.subject == store::ErasedSubject::organisation) {
+    SP_CO_CHECK(co_await parts_.quieten(erasure.org));
+    SP_CO_CHECK(co_await destroy_keys(erasure));
+  }
+  SP_CO_CHECK(co_await erase_rows(erasure));
+  co_return co_await give_receipt(std::move(erasure));
+}
+
+asio::awaitable<Result<void>> Eraser::destroy_keys(store::Erasure& erasure) {
+  SP_CO_TRY(const auto destroyed, co_await parts_.keys.erase(erasure.org));
+  erasure.keys = keys_json(destroyed);
+  co_return co_await parts_.store.note_keys(erasure.id, erasure.keys);
+}
+
+asio::awaitable<Result<void>> Eraser::erase_rows(store::Erasure erasure) {
+  for (std::size_t gone = 1; gone > 0;) {
+    SP_CO_TRY(gone, co_await parts_.store.erase_some(erasure, kRowsAtOnce));
+  }
+  for (bool more = true; more;) {
+    SP_CO_TRY(more, co_await parts_.job_keys.reclaim());
+  }
+  co_return Result<void>();
+}
+
+// The ledgers hear of it first, so that their heads in the receipt are behind it. Cut short in between, they hear of it
+// twice.
+asio::awaitable<Result<void>> Eraser::give_receipt(store::Erasure erasure) {
+  const auto target = erasure.subject == store::ErasedSubject::person ? "user:" + erasure.person.value
+                                                                      : "organisation:" + erasure.org.value;
+  const AuditRecord record{.actor = "system",
+                           .action = fmt::format("{}.erased", to_string(erasure.subject)),
+                           .target = target,
+                           .detail = {{Value("erasure"), Value(erasure.id.value)}}};
+  for (const auto& ledger : {erasure.org, store::system_ledger()}) {
+    SP_CO_CHECK(co_await parts_.audit.record(ledger, record));
+  }
+  Outcome outcome{.erasure = erasure, .rows = {}, .finished_at = parts_.clock.wall(), .ledger = {}, .system_ledger = {}};
+  SP_CO_TRY(outcome.rows, co_await parts_.store.rows(erasure.id));
+  SP_CO_TRY(outcome.ledger, co_await parts_.store.head(erasure.org));
+  SP_CO_TRY(outcome.system_ledger, co_await parts_.store.head(store::system_ledger()));
+  SP_CO_TRY(const auto receipt, co_await parts_.receipts.sign(receipt_of(outcome)));
+  SP_CO_CHECK(co_await parts_.store.finish(erasure.id, outcome.finished_at, to_json(receipt)));
+  parts_.log.info("erasure.done", {{"erasure", erasure.id.value}, {"subject", to_string(erasure.subject)}});
+  co_return Result<void>();
+}
+
+}  // namespace sallyport::erasure

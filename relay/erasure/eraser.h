@@ -1,0 +1,57 @@
+#pragma once
+
+#include "relay/audit/audit.h"
+#include "relay/erasure/receipts.h"
+#include "relay/keys/hierarchy.h"
+#include "relay/store/erasures.h"
+#include "relay/store/job_keys.h"
+#include "shared/async/event.h"
+#include "shared/base/log.h"
+
+#include <functional>
+
+namespace sallyport::erasure {
+
+// Erases people and organisations. What begins one is a transaction of the store, in which everybody of an organisation
+// loses access; the rest is done by run(), in small transactions, and by the next relay where this one was cut short:
+// first what goes on of the organisation is stopped, then its keys are destroyed, then rows go, space is given back,
+// and the receipt is written. One executor; the parts outlive it.
+class Eraser {
+ public:
+  struct Parts {
+    store::Erasures& store;
+    store::JobKeys& job_keys;  // gives space back
+    keys::Hierarchy& keys;
+    Receipts& receipts;
+    Audit& audit;
+    const Clock& clock;
+    const Log& log;
+    // Stops what this relay does for the organisation: links, jobs, tunnels. Never empty; called again after a failure.
+    std::function<boost::asio::awaitable<Result<void>>(OrgId)> quieten;
+  };
+  Eraser(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
+
+  // Errors: those of Erasures::begin_person and begin_organisation. When they return it has begun and cannot be undone.
+  boost::asio::awaitable<Result<store::Erasure>> begin_person(OrgId org, UserId person, std::string asked_by,
+                                                              store::AuditNote<store::UserChange> note);
+  boost::asio::awaitable<Result<store::Erasure>> begin_organisation(OrgId org, std::string asked_by,
+                                                                    store::AuditNote<> note);
+
+  boost::asio::awaitable<void> run();  // until cancelled
+  // Goes on with all that is not finished; false: something could not be, and is to be tried again.
+  boost::asio::awaitable<bool> look();
+
+  static constexpr std::chrono::seconds kAgain{5};
+
+ private:
+  store::Erasure order(store::ErasedSubject subject, OrgId org, std::string asked_by) const;
+  boost::asio::awaitable<Result<void>> complete(store::Erasure erasure);
+  boost::asio::awaitable<Result<void>> destroy_keys(store::Erasure& erasure);
+  boost::asio::awaitable<Result<void>> erase_rows(store::Erasure erasure);
+  boost::asio::awaitable<Result<void>> give_receipt(store::Erasure erasure);
+
+  Parts parts_;
+  Event work_;
+};
+
+}  // namespace sallyport::erasure

@@ -1,0 +1,192 @@
+#include "relay/api/opened_row.h"
+#include "relay/domain/fields.h"
+#include "relay/jobs/sealing.h"
+#include "shared/base/json.h"
+#include "shared/crypto/signed_document.h"
+#include "tests/support/async_test.h"
+#include "tests/unit/relay/api/response_schema.h"
+#include "tests/unit/relay/api/world.h"
+
+#include <fmt/format.h>
+
+using namespace sallyport;
+using namespace sallyport::test;
+using domain::Role;
+
+namespace {
+
+asio::awaitable<Value> erasure_of(World& world, std::string id) {
+  const auto answer = co_await world.call({"GET", "/v1/erasures/" + id});
+  CHECK(answer.status == 200);
+  co_return json_of(answer);
+}
+
+// The document of a receipt that the deployment's public key verifies, as who keeps both would see it.
+asio::awaitable<Value> genuine(World& world, Value receipt) {
+  const auto key = json_of(co_await world.call({"GET", "/v1/receipt-key"}));
+  const auto public_key = must(crypto::public_key_from_pem(text_of(key, "public_key")));
+  co_return must(crypto::check_document(public_key, crypto::kReceiptKind, receipt));
+}
+
+std::string erase_body(std::string_view name) { return fmt::format(R"({{"confirm":"erase","name":"{}"}})", name); }
+
+asio::awaitable<std::string> whole_export(World& world, std::string path, std::string token, int limit) {
+  std::string all, cursor;
+  do {
+    const auto body = to_json(Value(ValueMap{{Value("cursor"), Value(cursor)}, {Value("limit"), Value(limit)}}));
+    const auto answer = co_await world.call({"POST", path, token, body});
+    REQUIRE(answer.status == 200);
+    const auto page = json_of(answer);
+    CHECK(misfit("ExportPage", page) == "");
+    CHECK(page.find("manifest")->is_null() == !cursor.empty());
+    for (const auto& item : page.find("items")->as_list()) all += to_json(item) + "\n";
+    cursor = text_of(page, "next");
+  } while (!cursor.empty());
+  co_return all;
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("a person is erased, and a receipt without their texts says so", "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto& owner = tenant.token(Role::owner);
+  const auto editor = tenant.users.at(Role::editor);
+  co_await world.call({"POST", "/v1/groups", tenant.token(Role::editor), R"({"name":"by-editor"})"});
+  const auto path = "/v1/users/" + editor.value + "/erase";
+  CHECK((co_await world.call({"POST", path, owner, "{}"})).status == 422);
+  const auto begun = co_await world.call({"POST", path, owner, R"({"confirm":"erase"})"});
+  REQUIRE(begun.status == 202);
+  CHECK(text_of(json_of(begun), "state") == "erasing");
+  CHECK((co_await world.call({"GET", "/v1/whoami", tenant.token(Role::editor)})).status == 401);
+  CHECK(co_await world.eraser.look());
+  const auto erasure = co_await erasure_of(world, text_of(json_of(begun), "id"));
+  CHECK(text_of(erasure, "state") == "erased");
+  const auto document = co_await genuine(world, *erasure.find("receipt"));
+  CHECK(text_of(document, "person") == editor.value);
+  CHECK(document.find("rows")->find("users")->as_int() == 1);
+  CHECK(document.find("rows")->find("audit_texts")->as_int() == 1);
+  CHECK(to_json(erasure).find("editor@a.test") == std::string::npos);
+  CHECK((co_await world.call({"POST", path, owner, R"({"confirm":"erase"})"})).status == 404);
+  const auto verdict = json_of(co_await world.call({"GET", "/v1/audit-events/verify", owner}));
+  CHECK(verdict.find("intact")->as_bool());
+  CHECK(verdict.find("erased_texts")->as_int() == 1);
+  const auto group = json_of(co_await world.call({"GET", "/v1/audit-events?action=group.create", owner}));
+  const auto& event = *group.find("items")->as_list().at(0).find("event");
+  CHECK(event.find("detail")->find("from") == nullptr);
+  CHECK(event.find("detail")->find("user")->as_string() == editor.value);
+  CHECK((co_await world.call({"POST", "/v1/users/" + tenant.users.at(Role::owner).value + "/erase", owner,
+                              R"({"confirm":"erase"})"}))
+            .status == 409);
+}
+
+ASYNC_TEST_CASE("an organisation is erased by its owner who says its name, keys first, and nobody gets in any more",
+                "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("gone");
+  const auto other = co_await world.settle("stays");
+  const auto targets = co_await world.make_targets(tenant);
+  co_await world.make_targets(other);
+  const auto& owner = tenant.token(Role::owner);
+  const std::string path = "/v1/organisation/erase";
+  for (const auto role : {Role::viewer, Role::editor})
+    CHECK((co_await world.call({"POST", path, tenant.token(role), erase_body("gone")})).status == 403);
+  CHECK((co_await world.call({"POST", path, "", erase_body("gone")})).status == 401);
+  CHECK((co_await world.call({"POST", path, owner, erase_body("stays")})).status == 422);
+  CHECK((co_await world.call({"POST", path, owner, R"({"name":"gone"})"})).status == 422);
+  CHECK((co_await world.call({"GET", "/v1/whoami", owner})).status == 200);
+  world.news();
+  const auto begun = co_await world.call({"POST", path, owner, erase_body("gone")});
+  REQUIRE(begun.status == 202);
+  const auto news = world.news();
+  REQUIRE(news.size() == 1);
+  CHECK(text_of(news[0].event, "action") == "organisation.erase");
+  CHECK(news[0].ledger == tenant.org);
+  CHECK((co_await world.call({"GET", "/v1/whoami", owner})).status == 401);
+  CHECK(co_await world.eraser.look());
+  CHECK(world.quietened == std::vector<OrgId>{tenant.org});
+  const auto erasure = co_await erasure_of(world, text_of(json_of(begun), "id"));
+  const auto document = co_await genuine(world, *erasure.find("receipt"));
+  CHECK(document.find("keys")->find("hours")->as_int() > 0);
+  CHECK(document.find("rows")->find("jobs")->as_int() == 2);
+  CHECK(text_of(document, "key_backups_until") > text_of(document, "finished_at"));
+  CHECK(!co_await world.stores.organisations.find(tenant.org));
+  CHECK(!must(co_await world.stores.audit_log.verify(tenant.org)).bad_seq);
+  CHECK((co_await world.call({"GET", "/v1/whoami", other.token(Role::owner)})).status == 200);
+  CHECK(items_of(co_await world.call({"GET", "/v1/jobs", other.token(Role::owner)})).size() == 2);
+  CHECK(world.sink.text.find("erasure.done") != std::string::npos);
+  CHECK(co_await world.eraser.look());
+  CHECK(world.quietened.size() == 1);  // what is finished is left alone
+}
+
+ASYNC_TEST_CASE("the organisation of a platform admin cannot be erased", "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto admin = co_await world.platform_token();
+  const auto mine = json_of(co_await world.call({"GET", "/v1/organisation", admin}));
+  const auto refused = co_await world.call(
+      {"POST", "/v1/organisations/" + text_of(mine, "id") + "/erase", admin, erase_body("platform")});
+  CHECK(refused.status == 409);
+  CHECK((co_await world.call({"GET", "/v1/whoami", admin})).status == 200);
+}
+
+ASYNC_TEST_CASE("an export has all that the owner may see, in pages, each told to the ledger", "[api][export]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto other = co_await world.settle("b");
+  const auto targets = co_await world.make_targets(tenant);
+  co_await world.make_targets(other);
+  const auto& owner = tenant.token(Role::owner);
+  world.news();
+  const auto whole = co_await whole_export(world, "/v1/organisation/export", owner, 200);
+  CHECK(world.news().size() == 1);
+  for (const auto& text : {targets.job.value, targets.tunnel.value, std::string("owner@a.test"),
+                           std::string("db.internal"), std::string(R"("trigger":{"inputs":{})")})
+    CHECK(whole.find(text) != std::string::npos);
+  for (const auto& text : {other.org.value, std::string("@b.test"), std::string("secret_hash"),
+                           std::string("sealed_"), std::string("$unreadable")})
+    CHECK(whole.find(text) == std::string::npos);
+  const auto of_editor = co_await whole_export(
+      world, "/v1/users/" + tenant.users.at(Role::editor).value + "/export", owner, 1);
+  CHECK(of_editor.find("editor@a.test") != std::string::npos);
+  CHECK(of_editor.find("owner@a.test") == std::string::npos);
+}
+
+ASYNC_TEST_CASE("what a recipe masks of its trigger is in no export", "[api][export][mask]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const std::string yaml =
+      "recipe: masked\nrun_on: dc1\ntrigger: {uses: manual@1}\ninputs:\n  card: {type: text, mask: true}\n  name: {type: "
+      "text}\nsteps:\n  - id: done\n    stop: {status: succeeded, message: done}\n";
+  const auto recipe = co_await world.apply_recipe(tenant, "masked", yaml);
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  const ValueMap inputs{{Value("card"), Value("4111-canary")}, {Value("name"), Value("shown-canary")}};
+  must(co_await world.job_service.start(
+      tenant.org, {.recipe = recipe, .version = std::nullopt, .inputs = Value(inputs), .event_key = ""}, {"test"}));
+  const auto whole = co_await whole_export(world, "/v1/organisation/export", tenant.token(Role::owner), 200);
+  CHECK(whole.find("shown-canary") != std::string::npos);
+  CHECK(whole.find("4111-canary") == std::string::npos);
+}
+
+TEST_CASE("whatever is sealed in an export can be opened for it", "[api][export][fields]") {
+  for (const auto& table : store::extract_of_organisation()) {
+    for (const auto& column : table.columns) {
+      const auto* field = domain::find_field(table.table, column);
+      if (field->kept != domain::Kept::sealed) continue;
+      INFO(field->record);
+      CHECK(api::RowOpener::knows(field->record));
+    }
+  }
+  CHECK_FALSE(api::RowOpener::knows("issuing_cas.private_key"));
+}
+
+ASYNC_TEST_CASE("a signed receipt tells what was shredded of an organisation", "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  co_await world.make_targets(tenant);
+  const auto receipt = json_of(co_await world.call({"GET", "/v1/keys/receipt", tenant.token(Role::viewer)}));
+  const auto document = co_await genuine(world, receipt);
+  CHECK(text_of(document, "organisation") == tenant.org.value);
+  CHECK(document.find("lanes")->as_list().size() >= 2);
+  const auto again = json_of(co_await world.call({"GET", "/v1/keys/receipt", tenant.token(Role::viewer)}));
+  CHECK(text_of(again, "key") == text_of(receipt, "key"));
+}
