@@ -23,9 +23,14 @@ std::uint64_t number_in(const ValueMap& cells, std::string_view column) {
   return static_cast<std::uint64_t>(cells.at(Value(column)).as_int());
 }
 
-keys::RecordIdentity step_of(const OrgId& org, std::string_view column, const ValueMap& cells) {
-  return jobs::step_identity(org, column, JobId(text_in(cells, "job")), text_in(cells, "path"),
-                             static_cast<std::uint32_t>(number_in(cells, "attempt")));
+struct Attempt {
+  JobId job;
+  std::string path;
+  std::uint32_t number = 0;
+};
+Attempt attempt_in(const ValueMap& cells) {
+  return {JobId(text_in(cells, "job")), text_in(cells, "path"),
+          static_cast<std::uint32_t>(number_in(cells, "attempt"))};
 }
 
 std::optional<Bytes> bytes_of(const Value& cell) {
@@ -51,11 +56,12 @@ asio::awaitable<ValueMap> RowOpener::open(store::Extracted row) {
 asio::awaitable<Value> RowOpener::open_cell(std::string_view record, const ValueMap& cells,
                                             std::optional<Bytes> sealed) {
   if (record == "jobs.trigger") co_return co_await open_trigger(JobId(text_in(cells, "job")), std::move(sealed));
-  if (record == "steps.input" || record == "steps.output") {
-    co_return co_await reader_.read_json(step_of(org_, record.substr(6), cells), std::move(sealed));
-  }
-  if (record == "steps.message") {
-    co_return co_await reader_.read_message(step_of(org_, "message", cells), std::move(sealed));
+  if (record.starts_with("steps.")) {
+    const auto column = record.substr(std::string_view("steps.").size());
+    const auto step = attempt_in(cells);
+    auto identity = jobs::step_identity(org_, column, step.job, step.path, step.number);
+    if (column == "message") co_return co_await reader_.read_message(std::move(identity), std::move(sealed));
+    co_return co_await reader_.read_json(std::move(identity), std::move(sealed));
   }
   if (record == "history.text") {
     co_return co_await reader_.read_text(jobs::log_identity(org_, JobId(text_in(cells, "job")),

@@ -1,0 +1,135 @@
+#include "shared/base/json.h"
+#include "shared/crypto/digest.h"
+#include "tests/unit/relay/cli/cli_site.h"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <sstream>
+
+// `export`, `erase` and `history`.
+using namespace sallyport;
+using namespace sallyport::cli;
+using namespace sallyport::test;
+using domain::Role;
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// A machine on which somebody erases while the command waits.
+Surroundings erasing(CliSite& site) {
+  auto machine = site.machine();
+  machine.tune = [&site](Context& context) {
+    context.pause = [&site](std::chrono::milliseconds) { site.on_loop(site.world.eraser.look()); };
+  };
+  return machine;
+}
+
+void write(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
+
+}  // namespace
+
+TEST_CASE("an export is lines of JSON, the last of which fits all before it", "[cli][export]") {
+  CliSite site;
+  site.login(Role::owner);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"export", "organisation"}, {"export", "person", "editor@acme.test"}}) {
+    const auto ran = site.run(words);
+    REQUIRE(ran.code == kDone);
+    auto lines = lines_of(ran.out);
+    REQUIRE(lines.size() > 3);
+    const auto end = *must(parse_json(lines.back())).find("end");
+    lines.pop_back();
+    CHECK(end.find("lines")->as_int() == static_cast<std::int64_t>(lines.size()));
+    std::string before;
+    for (const auto& line : lines) before += line + "\n";
+    CHECK(text_of(end, "sha256") == hex(crypto::sha256(before)));
+    CHECK(must(parse_json(lines.front())).find("manifest") != nullptr);
+    CHECK_THAT(before, Catch::Contains("editor@acme.test"));
+  }
+  CHECK(site.run({"export", "person", "nobody@acme.test"}).code == kNotFound);
+  site.login(Role::editor);
+  CHECK(site.run({"export", "organisation"}).code == kNotAllowed);
+}
+
+TEST_CASE("a person is erased with a word that confirms it, and the receipt is verified offline", "[cli][erasure]") {
+  CliSite site;
+  site.login(Role::owner);
+  CHECK(site.run({"erase", "person", "editor@acme.test"}).code == kUsage);
+  CHECK(site.run({"erase", "person", "editor@acme.test", "--confirm", "yes"}).code != kDone);
+  const auto erased = run_cli({"erase", "person", "editor@acme.test", "--confirm", "erase", "-o", "json"}, erasing(site));
+  REQUIRE(erased.code == kDone);
+  const auto erasure = must(parse_json(erased.out));
+  CHECK(text_of(erasure, "state") == "erased");
+  const auto receipt = site.folder.path("receipt.json"), key = site.folder.path("key.pem");
+  write(receipt, erased.out);
+  write(key, site.run({"erase", "key"}).out);
+  const auto verified = run_cli({"erase", "verify", receipt.string(), "--key", key.string()});
+  CHECK(verified.code == kDone);
+  CHECK_THAT(verified.out, Catch::Contains("genuine: signed with"));
+  auto edited = erased.out;
+  edited.replace(edited.find("\"users\":1"), 9, "\"users\":2");
+  write(receipt, edited);
+  CHECK(run_cli({"erase", "verify", receipt.string(), "--key", key.string()}).code == kFailed);
+  const auto shown = site.run({"erase", "show", text_of(erasure, "id")});
+  CHECK_THAT(shown.out, Catch::Contains("erased") && Catch::Contains("signature"));
+  CHECK(site.run({"user", "list"}).out.find("editor@acme.test") == std::string::npos);
+}
+
+TEST_CASE("an owner erases the organisation by its name, and gets the receipt without a token", "[cli][erasure]") {
+  CliSite site;
+  site.login(Role::owner);
+  CHECK(site.run({"erase", "organisation", "another", "--confirm", "erase"}).code == kFailed);
+  const auto erased = run_cli({"erase", "organisation", "acme", "--confirm", "erase"}, erasing(site));
+  CHECK(erased.code == kDone);
+  CHECK_THAT(erased.out, Catch::Contains("erased") && Catch::Contains("anchor_after"));
+  CHECK(site.run({"jobs", "list"}).code == kNotAllowed);
+}
+
+TEST_CASE("an erasure that goes on is told with the command that asks for it", "[cli][erasure]") {
+  CliSite site;
+  site.login(Role::owner);
+  auto machine = site.machine();
+  machine.tune = [](Context& context) { context.pause = [](std::chrono::milliseconds) {}; };
+  const auto ran = run_cli({"erase", "person", "editor@acme.test", "--confirm", "erase"}, machine);
+  CHECK(ran.code == kFailed);
+  CHECK_THAT(ran.err, Catch::Contains("sallyport erase show era_"));
+}
+
+TEST_CASE("the history is of jobs that have ended, with where their time went and until when they are kept",
+          "[cli][history]") {
+  CliSite site;
+  site.login(Role::owner);
+  site.settle_recipe("orders");
+  const auto ended = site.start("orders");
+  site.finish(ended, domain::JobState::failed);
+  const auto waiting = site.start("orders");
+  const auto list = site.json({"history", "list"});
+  REQUIRE(count_of(list) == 1);
+  CHECK(text_of(first_of(list), "id") == ended.value);
+  CHECK(count_of(site.json({"history", "list", "--state", "succeeded"})) == 0);
+  CHECK(count_of(site.json({"history", "list", "--recipe", "orders", "--until", "2100-01-01T00:00:00Z"})) == 1);
+  CHECK(count_of(site.json({"history", "list", "--until", "2001-01-01T00:00:00Z"})) == 0);
+  CHECK(count_of(site.json({"history", "list", "--since", "2100-01-01T00:00:00Z"})) == 0);
+  const auto shown = site.run({"history", "show", ended.value});
+  CHECK(shown.code == kDone);
+  CHECK_THAT(shown.out, Catch::Contains("WAITED") && Catch::Contains("UNTIL") && Catch::Contains("rows"));
+  const auto lines = lines_of(site.run({"history", "export", ended.value}).out);
+  REQUIRE(lines.size() == 6);  // the job, its step and four events
+  CHECK(must(parse_json(lines[0])).find("job") != nullptr);
+  CHECK(must(parse_json(lines[1])).find("step") != nullptr);
+  CHECK(must(parse_json(lines[5])).find("event") != nullptr);
+}
+
+TEST_CASE("what was shredded is told in a signed receipt", "[cli][keys]") {
+  CliSite site;
+  site.login(Role::viewer);
+  const auto receipt = site.json({"keys", "receipt"});
+  CHECK(text_of(*receipt.find("document"), "organisation") == site.tenant.org.value);
+}
