@@ -71,7 +71,7 @@ Result<void> follow_erasure(const Context& context, Client& client, Value erasur
   }
   show_erasure(context, erasure);
   if (text_of(erasure, "state") == "erased") return {};
-  return fail(Errc::timed_out, fmt::format("it goes on; see \"sallyport erase show {}\"", id));
+  return fail(Errc::conflict, fmt::format("it goes on; see \"sallyport erase show {}\"", id));
 }
 
 int erase_person(Context& context, const Arguments& arguments) {

@@ -12,7 +12,7 @@ ASYNC_TEST_CASE("the keys of an organisation go with a turn of the anchor, and i
   const auto other = co_await world.start(stays);
   const RecordIdentity standing{gone, "connections", "detail", "a/b"};
   const auto sealed = must(co_await world.ring.envelope.seal(standing, as_bytes("detail")));
-  REQUIRE(co_await world.read(job) == "data");  // control, and its keys are in memory now
+  REQUIRE((co_await world.read(job)).starts_with("data"));  // control, and its keys are in memory now
   auto& keys = world.ring.hierarchy;
   const auto epoch = world.ring.anchor.epoch();
   const auto erased = must(co_await keys.erase(gone));
@@ -22,13 +22,13 @@ ASYNC_TEST_CASE("the keys of an organisation go with a turn of the anchor, and i
   CHECK(erased.epoch_before == epoch);
   CHECK(erased.epoch_after == epoch + 1);
   CHECK(world.ring.anchor.epoch() == epoch + 1);
-  CHECK(co_await world.read(job) != "data");
-  CHECK(co_await world.words(job) != "words");
+  CHECK(!(co_await world.read(job)).starts_with("data"));
+  CHECK(!(co_await world.words(job)).starts_with("words"));
   CHECK(!co_await world.ring.envelope.open(standing, sealed));
   CHECK(!co_await world.ring.envelope.seal(standing, as_bytes("again")));
   CHECK(!co_await world.ring.envelope.make_job_keys(gone, JobId("job_new"), {}));
   CHECK(!co_await keys.rotate_tenant(gone));
-  CHECK(co_await world.read(other) == "data");
+  CHECK((co_await world.read(other)).starts_with("data"));
   const auto again = must(co_await keys.erase(gone));  // as after a crash
   CHECK(again.hours == erased.hours);
   CHECK(world.ring.anchor.epoch() == epoch + 1);
@@ -51,14 +51,14 @@ ASYNC_TEST_CASE("an old copy of keys.db is worthless for an erased organisation'
   };
   copy(old);
   must(co_await world.ring.hierarchy.erase(gone));
-  std::filesystem::create_directory(world.folder / "control");
-  std::filesystem::copy(old, world.folder / "control", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy(old, world.folder / "control", std::filesystem::copy_options::recursive);
   // With the anchor of the same moment the copy opens it: the control. With today's anchor nothing opens.
   KeyRing control(co_await asio::this_coro::executor, world.folder / "control", world.clock, world.stores.job_keys,
                   &world.provider);
   const auto read = [&](KeyRing& ring) -> awaitable<bool> {
     const auto opened = co_await ring.envelope.open({gone, "jobs", "trigger", job.job.value, KeyClass::payload, job.job},
                                                     job.trigger);
+    if (!opened) UNSCOPED_INFO(opened.error().message);
     co_return opened.has_value();
   };
   CHECK(co_await read(control));
