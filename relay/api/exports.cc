@@ -60,10 +60,10 @@ asio::awaitable<Result<Answer>> export_rows(Services& services, Call call, std::
   }
   const auto of = person ? "user:" + person->value : "organisation:" + org.value;
   auto answer = page_value(std::move(items), page.next).as_map();
-  answer.emplace(Value("manifest"), !cursor.empty() ? Value()
-                                                    : manifest_of(of, services.clock.wall(),
-                                                                  person ? store::extract_of_person()
-                                                                         : store::extract_of_organisation()));
+  answer.emplace(Value("manifest"),
+                 !cursor.empty() ? Value()
+                                 : manifest_of(of, services.clock.wall(),
+                                               person ? store::extract_of_person() : store::extract_of_organisation()));
   co_return ok(Value(std::move(answer)));
 }
 

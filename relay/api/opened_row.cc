@@ -64,9 +64,9 @@ asio::awaitable<Value> RowOpener::open_cell(std::string_view record, const Value
     co_return co_await reader_.read_json(std::move(identity), std::move(sealed));
   }
   if (record == "history.text") {
-    co_return co_await reader_.read_text(jobs::log_identity(org_, JobId(text_in(cells, "job")),
-                                                            number_in(cells, "epoch"), number_in(cells, "job_seq")),
-                                         std::move(sealed));
+    co_return co_await reader_.read_text(
+        jobs::log_identity(org_, JobId(text_in(cells, "job")), number_in(cells, "epoch"), number_in(cells, "job_seq")),
+        std::move(sealed));
   }
   if (record == "jobs.error_message") {
     co_return co_await reader_.read_message(jobs::error_identity(org_, JobId(text_in(cells, "id"))), std::move(sealed));

@@ -32,11 +32,11 @@ bool is_noun_verb(std::string_view action) {
   return dot != std::string_view::npos && is_word(action.substr(0, dot)) && is_word(action.substr(dot + 1));
 }
 
-// Members of a detail that are words of this program, or ids: they stay as long as the row. Whatever is not here, and no
-// number or truth, may be somebody's text and lies apart.
+// Members of a detail that are words of this program, or ids: they stay as long as the row. Whatever is not here, and
+// no number or truth, may be somebody's text and lies apart.
 constexpr auto kOwnWords = std::to_array<std::string_view>(
-    {"agent", "audit", "because", "erasure", "error", "for_user", "found", "from_group", "last_at", "logs", "old_serial", "payload",
-     "recipe", "role", "serial", "server_logs", "session_of", "to_group", "user"});
+    {"agent", "audit", "because", "erasure", "error", "for_user", "found", "from_group", "last_at", "logs",
+     "old_serial", "payload", "recipe", "role", "serial", "server_logs", "session_of", "to_group", "user"});
 // Those of them that tell of who called.
 constexpr auto kPersonal = std::to_array<std::string_view>({"address", "from"});
 

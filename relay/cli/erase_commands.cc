@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t kMostReceipt = 1u << 20;
 constexpr int kMostAsked = 600;  // once a second
-const std::vector<Column> kErasureCard{{"ERASURE", "id"},       {"OF", "subject"},        {"ORGANISATION", "organisation"},
-                                       {"PERSON", "person"},    {"STATE", "state"},       {"ASKED", "asked_at"},
+const std::vector<Column> kErasureCard{{"ERASURE", "id"},          {"OF", "subject"},  {"ORGANISATION", "organisation"},
+                                       {"PERSON", "person"},       {"STATE", "state"}, {"ASKED", "asked_at"},
                                        {"FINISHED", "finished_at"}};
 
 // Every page of an export as lines, the last of which says how many there were and what they hash to: an export that
@@ -34,9 +34,10 @@ Result<void> export_pages(const Context& context, Client& client, const std::str
     for (const auto& item : page.find("items")->as_list()) print(item);
     cursor = text_of(page, "next");
   } while (!cursor.empty() && context.can_print());
-  context.print(to_json(Value(ValueMap{{Value("end"), Value(ValueMap{{Value("lines"), Value(lines)},
-                                                                      {Value("sha256"), Value(hex(digest.finish()))}})}})) +
-                "\n");
+  context.print(
+      to_json(Value(ValueMap{{Value("end"), Value(ValueMap{{Value("lines"), Value(lines)},
+                                                           {Value("sha256"), Value(hex(digest.finish()))}})}})) +
+      "\n");
   return {};
 }
 
@@ -45,8 +46,7 @@ Result<std::string> user_id(Client& client, std::string_view email_or_id) {
 }
 
 int export_organisation(Context& context, const Arguments&) {
-  return with_client(context,
-                     [&](Client& client) { return export_pages(context, client, "/v1/organisation/export"); });
+  return with_client(context, [&](Client& client) { return export_pages(context, client, "/v1/organisation/export"); });
 }
 
 int export_person(Context& context, const Arguments& arguments) {
@@ -85,8 +85,8 @@ int erase_person(Context& context, const Arguments& arguments) {
 
 int erase_organisation(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    const Value order(ValueMap{{Value("confirm"), Value(arguments.get("confirm"))},
-                               {Value("name"), Value(arguments.positional(0))}});
+    const Value order(
+        ValueMap{{Value("confirm"), Value(arguments.get("confirm"))}, {Value("name"), Value(arguments.positional(0))}});
     const auto path = arguments.has("id") ? fill("/v1/organisations/{}/erase", arguments.get("id"))
                                           : std::string("/v1/organisation/erase");
     SP_TRY(auto erasure, about(client.post(path, order), "organisation", arguments.get("id")));
@@ -124,7 +124,8 @@ Result<void> verify_receipt(const Context& context, const Arguments& arguments) 
   SP_TRY(const auto key, crypto::public_key_from_pem(pem));
   SP_TRY(const auto receipt, receipt_in(text));
   SP_TRY(const auto document, crypto::check_document(key, crypto::kReceiptKind, receipt));
-  context.show(document, to_pretty_json(document) + "\n" + fmt::format("genuine: signed with {}\n", crypto::key_id(key)));
+  context.show(document,
+               to_pretty_json(document) + "\n" + fmt::format("genuine: signed with {}\n", crypto::key_id(key)));
   return {};
 }
 

@@ -105,7 +105,8 @@ asio::awaitable<Result<void>> Eraser::give_receipt(store::Erasure erasure) {
   for (const auto& ledger : {erasure.org, store::system_ledger()}) {
     SP_CO_CHECK(co_await parts_.audit.record(ledger, record));
   }
-  Outcome outcome{.erasure = erasure, .rows = {}, .finished_at = parts_.clock.wall(), .ledger = {}, .system_ledger = {}};
+  Outcome outcome{
+      .erasure = erasure, .rows = {}, .finished_at = parts_.clock.wall(), .ledger = {}, .system_ledger = {}};
   SP_CO_TRY(outcome.rows, co_await parts_.store.rows(erasure.id));
   SP_CO_TRY(outcome.ledger, co_await parts_.store.head(erasure.org));
   SP_CO_TRY(outcome.system_ledger, co_await parts_.store.head(store::system_ledger()));

@@ -52,7 +52,7 @@ class VolatilePayloads {
   const Secret* find(const JobKey& job) const;  // nullptr: it is not here; else good until forget()
   void forget(const JobKey& job);               // the job has ended; once more does nothing
 
-  void forget_all(const OrgId& org);            // the organisation is erased
+  void forget_all(const OrgId& org);  // the organisation is erased
 
   Share held() const { return all_; }
   Share held(const OrgId& org) const;

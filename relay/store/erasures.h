@@ -92,8 +92,8 @@ class Erasures {
   // Its tokens and enrolment tokens go, its agents and their certificates are revoked. not_found: no such organisation.
   // conflict: it is being erased already, or a platform admin is of it.
   virtual awaitable<Result<void>> begin_organisation(Erasure erasure, AuditNote<> note = {}) = 0;
-  virtual awaitable<Result<Erasure>> find(ErasureId id) = 0;                // system-wide
-  virtual awaitable<Result<std::vector<Erasure>>> unfinished() = 0;         // system-wide; oldest first
+  virtual awaitable<Result<Erasure>> find(ErasureId id) = 0;         // system-wide
+  virtual awaitable<Result<std::vector<Erasure>>> unfinished() = 0;  // system-wide; oldest first
   virtual awaitable<Result<void>> note_keys(ErasureId id, std::string keys) = 0;
   // Removes or blanks at most `limit` rows, those that others refer to last; how many there were. 0: all are gone.
   virtual awaitable<Result<std::size_t>> erase_some(Erasure erasure, std::size_t limit) = 0;

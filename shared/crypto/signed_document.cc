@@ -35,8 +35,8 @@ Result<Value> check_document(std::span<const std::byte> public_key, std::string_
     return fail(Errc::invalid, "not a signed document: it needs the members document, key and signature");
   }
   if (key->as_string() != key_id(public_key)) {
-    return fail(Errc::invalid, "signed with the key " + key->as_string().substr(0, 64) + ", not with " +
-                                   key_id(public_key));
+    return fail(Errc::invalid,
+                "signed with the key " + key->as_string().substr(0, 64) + ", not with " + key_id(public_key));
   }
   SP_TRY(const auto bytes, from_base64url(signature->as_string()));
   SP_CHECK(check_signature(public_key, as_bytes(signed_text(kind, *document)), bytes));

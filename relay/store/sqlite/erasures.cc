@@ -26,17 +26,18 @@ Erasure read_erasure(Row row) {
 }
 
 Result<void> insert_erasure(Database& db, const Erasure& erasure) {
-  return explain(db.run("insert into erasures (id, subject, org, person, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)",
-                        erasure.id, to_string(erasure.subject), erasure.org, erasure.person, erasure.asked_by,
-                        erasure.asked_at),
-                 "the organisation is being erased, or was", "no such organisation");
+  return explain(
+      db.run("insert into erasures (id, subject, org, person, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)",
+             erasure.id, to_string(erasure.subject), erasure.org, erasure.person, erasure.asked_by, erasure.asked_at),
+      "the organisation is being erased, or was", "no such organisation");
 }
 
 Result<void> add_count(Database& db, const ErasureId& id, std::string_view table, std::int64_t amount) {
   if (amount == 0) return {};
-  SP_CHECK(db.run("insert into erased_rows (erasure, table_name, amount) values (?, ?, ?) on conflict (erasure, "
-                  "table_name) do update set amount = amount + excluded.amount",
-                  id, table, amount));
+  SP_CHECK(
+      db.run("insert into erased_rows (erasure, table_name, amount) values (?, ?, ?) on conflict (erasure, "
+             "table_name) do update set amount = amount + excluded.amount",
+             id, table, amount));
   return {};
 }
 
@@ -58,8 +59,8 @@ Result<UserChange> begin_with_person(Database& db, const Erasure& erasure) {
   SP_CHECK(insert_erasure(db, erasure));
   for (const auto& trace : person_traces()) {
     if (trace.table == "users") break;
-    SP_TRY(const auto gone, db.run(fmt::format("delete from {} where {}", trace.table, trace.where), erasure.org,
-                                   erasure.person));
+    SP_TRY(const auto gone,
+           db.run(fmt::format("delete from {} where {}", trace.table, trace.where), erasure.org, erasure.person));
     SP_CHECK(add_count(db, erasure.id, trace.table, gone));
   }
   SP_TRY(auto removed, remove_user_if_any(db, erasure.org, erasure.person, erasure.asked_at));
@@ -68,17 +69,18 @@ Result<UserChange> begin_with_person(Database& db, const Erasure& erasure) {
 }
 
 Result<void> keep_platform_admins(Database& db, const OrgId& org) {
-  SP_TRY(const auto admins, db.prepare("select count(*) from users where org = ? and platform = 'admin'", org)
-                                .one("users", [](Row row) { return row.integer(); }));
+  SP_TRY(const auto admins,
+         db.prepare("select count(*) from users where org = ? and platform = 'admin'", org).one("users", [](Row row) {
+           return row.integer();
+         }));
   if (admins == 0) return {};
   return fail(Errc::conflict,
               "a platform admin is of this organisation: it is the deployment's own, or they must leave it first");
 }
 
 Result<void> begin_with_organisation(Database& db, const Erasure& erasure) {
-  SP_CHECK(db.prepare("select 1 from organisations where id = ?", erasure.org).one("organisation", [](Row) {
-    return 0;
-  }));
+  SP_CHECK(
+      db.prepare("select 1 from organisations where id = ?", erasure.org).one("organisation", [](Row) { return 0; }));
   SP_CHECK(keep_platform_admins(db, erasure.org));
   SP_CHECK(insert_erasure(db, erasure));
   for (const std::string_view table : {"api_tokens", "enrolment_tokens"}) {
@@ -103,10 +105,11 @@ Result<std::size_t> erase_of_organisation(Database& db, const Erasure& erasure, 
     const bool organisations = table.name == "organisations";
     if (is_left(table.name) || !(organisations || table.has_column("org"))) continue;
     const std::string_view by = organisations ? "id" : "org";
-    SP_TRY(const auto gone,
-           db.run(fmt::format("delete from {0} where {1} = ?1 and ({2}) in (select {2} from {0} where {1} = ?1 limit ?2)",
-                              table.name, by, fmt::join(table.key, ", ")),
-                  erasure.org, std::uint64_t{limit - all}));
+    SP_TRY(
+        const auto gone,
+        db.run(fmt::format("delete from {0} where {1} = ?1 and ({2}) in (select {2} from {0} where {1} = ?1 limit ?2)",
+                           table.name, by, fmt::join(table.key, ", ")),
+               erasure.org, std::uint64_t{limit - all}));
     SP_CHECK(add_count(db, erasure.id, table.name, gone));
     all += static_cast<std::size_t>(gone);
     if (all >= limit) return all;
@@ -118,8 +121,8 @@ Result<std::int64_t> erase_trace(Database& db, const Table& table, const PersonT
                                  std::size_t limit) {
   const auto key = fmt::format("{}", fmt::join(table.key, ", "));
   const auto still = trace.fate == Fate::blanked ? fmt::format(" and {} <> ''", trace.blanked) : std::string();
-  const auto some = fmt::format("where ({0}) in (select {0} from {1} where {2}{3} limit ?3)", key, trace.table,
-                                trace.where, still);
+  const auto some =
+      fmt::format("where ({0}) in (select {0} from {1} where {2}{3} limit ?3)", key, trace.table, trace.where, still);
   return db.run(trace.fate == Fate::blanked ? fmt::format("update {} set {} = '' {}", trace.table, trace.blanked, some)
                                             : fmt::format("delete from {} {}", trace.table, some),
                 erasure.org, erasure.person, std::uint64_t{limit});
@@ -210,8 +213,9 @@ class SqliteErasures final : public Erasures {
   awaitable<Result<std::optional<ReceiptKey>>> receipt_key() override {
     return engine_.read([](Database& db) {
       return db
-          .prepare("select id, public_key, sealed_private_key, created_at from receipt_keys order by created_at desc "
-                   "limit 1")
+          .prepare(
+              "select id, public_key, sealed_private_key, created_at from receipt_keys order by created_at desc "
+              "limit 1")
           .maybe(read_receipt_key);
     });
   }

@@ -73,7 +73,8 @@ ReadRow read_row(Row row, const ExtractTable& what, const Table& table) {
 std::string query_of(const ExtractTable& what, const Table& table, bool from_start) {
   std::string columns;
   for (const auto* list : {&table.key, &what.columns}) {
-    for (const auto& column : *list) columns += fmt::format("{}typeof({}), {}", columns.empty() ? "" : ", ", column, column);
+    for (const auto& column : *list)
+      columns += fmt::format("{}typeof({}), {}", columns.empty() ? "" : ", ", column, column);
   }
   std::string marks;
   for (std::size_t i = 0; i < table.key.size(); ++i) marks += fmt::format("{}?{}", i == 0 ? "" : ", ", i + 3);
@@ -107,7 +108,8 @@ struct Gathering {
 };
 
 // From a place in one table until it ends or the page is full; true: it is full.
-Result<bool> gather(Database& db, Gathering& into, const ExtractTable& what, const Table& table, const ValueList& after) {
+Result<bool> gather(Database& db, Gathering& into, const ExtractTable& what, const Table& table,
+                    const ValueList& after) {
   auto statement = db.prepare(query_of(what, table, after.empty()), into.org, into.person);
   if (!after.empty()) SP_CHECK(bind_key(statement, after, table.key.size()));
   ValueList last = after;

@@ -16,9 +16,7 @@ struct Table {
   std::vector<std::string> key;      // columns of its primary key, in order
   std::vector<std::string> parents;  // tables that its rows refer to
 
-  bool has_column(std::string_view column) const {
-    return std::ranges::find(columns, column) != columns.end();
-  }
+  bool has_column(std::string_view column) const { return std::ranges::find(columns, column) != columns.end(); }
 };
 
 // Every table of the schema, each before those that it refers to: so rows can be deleted in this order.

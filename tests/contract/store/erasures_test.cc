@@ -15,8 +15,8 @@
 
 using namespace sallyport;
 using namespace sallyport::test;
-using store::Erasure;
 using store::ErasedSubject;
+using store::Erasure;
 
 namespace {
 
@@ -39,12 +39,12 @@ store::AuditEvent call_of(World& world, const UserId& person, std::string from) 
   store::AuditEvent event{.id = world.id<EventId>("evt_"), .at = at_ms(world.made), .json = {}};
   event.texts.push_back(
       {.member = "from", .person = person, .salt = crypto::random_bytes(32), .json = canonical_json(Value(from))});
-  event.json = canonical_json(Value(ValueMap{
-      {Value("action"), Value("job.start")},
-      {Value("actor"), Value("token:tok_x")},
-      {Value("apart"), Value(ValueMap{{Value("from"), Value(store::commitment_of(event.texts[0]))}})},
-      {Value("outcome"), Value("done")},
-      {Value("target"), Value("")}}));
+  event.json = canonical_json(
+      Value(ValueMap{{Value("action"), Value("job.start")},
+                     {Value("actor"), Value("token:tok_x")},
+                     {Value("apart"), Value(ValueMap{{Value("from"), Value(store::commitment_of(event.texts[0]))}})},
+                     {Value("outcome"), Value("done")},
+                     {Value("target"), Value("")}}));
   return event;
 }
 
@@ -234,13 +234,15 @@ STORE_TEST_CASE("export: an organisation in pages of any size is the same, and o
   co_await fill(world, world.ours);
   co_await fill(world, world.theirs);
   const auto whole = co_await everything(world, world.ours.org);
-  for (const std::size_t limit : {1u, 2u, 7u}) CHECK(co_await everything(world, world.ours.org, std::nullopt, limit) == whole);
+  for (const std::size_t limit : {1u, 2u, 7u})
+    CHECK(co_await everything(world, world.ours.org, std::nullopt, limit) == whole);
   CHECK(whole.find("ada@x.test") != std::string::npos);
   CHECK(whole.find("192.0.2.9") != std::string::npos);
   for (const auto& foreign : {world.theirs.org.value, world.theirs.owner.value, world.theirs.agent.value})
     CHECK(whole.find(foreign) == std::string::npos);
   for (const char* cursor : {"x", "users/x", "nothing/W10", "users/WzFd.", "users/W1tdXQ"})
-    CHECK(refusal(co_await world.stores.extracts.rows(world.ours.org, std::nullopt, {.after = cursor})) == Errc::invalid);
+    CHECK(refusal(co_await world.stores.extracts.rows(world.ours.org, std::nullopt, {.after = cursor})) ==
+          Errc::invalid);
 }
 
 STORE_TEST_CASE("export: a person's is theirs alone", "[store][export]") {
@@ -270,10 +272,15 @@ static std::set<std::string> not_covered(const std::vector<store::ExtractTable>&
   return missing;
 }
 
-TEST_CASE("every column about a person is in the export of a person and of an organisation", "[store][export][fields]") {
+TEST_CASE("every column about a person is in the export of a person and of an organisation",
+          "[store][export][fields]") {
   CHECK(not_covered(store::extract_of_person()) == std::set<std::string>{});
   CHECK(not_covered(store::extract_of_organisation()) == std::set<std::string>{});
-  const domain::Field diary{"agents", "keeper", FieldClass::sensitive, domain::About::person, domain::Kept::clear,
+  const domain::Field diary{"agents",
+                            "keeper",
+                            FieldClass::sensitive,
+                            domain::About::person,
+                            domain::Kept::clear,
                             domain::Retention::standing};
   CHECK(not_covered(store::extract_of_person(), diary) == std::set<std::string>{"agents.keeper"});
 }
@@ -345,9 +352,10 @@ TEST_CASE("after its erasure no table has a row of an organisation, but those th
   CHECK(tables.size() > 20);
   CHECK(std::ranges::count_if(tables, [](const auto& one) { return one.second > 0; }) > 12);
   CHECK(with_rows == left);
-  must(database.script(fmt::format("insert into job_events (org, recipe, event_key, job, created_at) values ('{}', 'r', "
-                                   "'e', 'j', 0)",
-                                   erased.value)));
+  must(
+      database.script(fmt::format("insert into job_events (org, recipe, event_key, job, created_at) values ('{}', 'r', "
+                                  "'e', 'j', 0)",
+                                  erased.value)));
   CHECK(count("job_events") == 1);  // control: a row that was left would be seen
 }
 
@@ -360,8 +368,9 @@ TEST_CASE("an edited row, and an edited text, are found after an erasure", "[sto
   const auto verdict_after = [&](const std::string& sql) {
     {
       auto database = must(store::sqlite::Database::open(folder / "relay.db", store::sqlite::Access::read_write));
-      must(database.script("drop trigger if exists audit_rows_are_not_edited;"
-                           "drop trigger if exists nothing_is_told_of_the_erased;"));
+      must(
+          database.script("drop trigger if exists audit_rows_are_not_edited;"
+                          "drop trigger if exists nothing_is_told_of_the_erased;"));
       must(database.script(sql));
     }
     auto store = must(store::SqliteStore::open({.file = folder / "relay.db"}));
@@ -371,9 +380,10 @@ TEST_CASE("an edited row, and an edited text, are found after an erasure", "[sto
     return verdict;
   };
   CHECK(!verdict_after("select 1").bad_seq);
-  const auto put = fmt::format("insert into audit_texts (org, seq, member, salt, json) select org, seq, 'from', "
-                               "zeroblob(32), '\"192.0.2.1\"' from audit_rows where org = '{}' limit 1",
-                               erased.value);
+  const auto put = fmt::format(
+      "insert into audit_texts (org, seq, member, salt, json) select org, seq, 'from', "
+      "zeroblob(32), '\"192.0.2.1\"' from audit_rows where org = '{}' limit 1",
+      erased.value);
   const auto planted = verdict_after(put);
   CHECK(planted.bad_seq == 1u);
   CHECK(planted.reason == "a text beside it was changed");

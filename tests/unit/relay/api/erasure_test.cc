@@ -75,8 +75,8 @@ ASYNC_TEST_CASE("a person is erased, and a receipt without their texts says so",
   const auto& event = *group.find("items")->as_list().at(0).find("event");
   CHECK(event.find("detail")->find("from") == nullptr);
   CHECK(event.find("detail")->find("user")->as_string() == editor.value);
-  CHECK((co_await world.call({"POST", "/v1/users/" + tenant.users.at(Role::owner).value + "/erase", owner,
-                              R"({"confirm":"erase"})"}))
+  CHECK((co_await world.call(
+             {"POST", "/v1/users/" + tenant.users.at(Role::owner).value + "/erase", owner, R"({"confirm":"erase"})"}))
             .status == 409);
 }
 
@@ -142,11 +142,11 @@ ASYNC_TEST_CASE("an export has all that the owner may see, in pages, each told t
   for (const auto& text : {targets.job.value, targets.tunnel.value, std::string("owner@a.test"),
                            std::string("db.internal"), std::string(R"("trigger":{"inputs":{})")})
     CHECK(whole.find(text) != std::string::npos);
-  for (const auto& text : {other.org.value, std::string("@b.test"), std::string("secret_hash"),
-                           std::string("sealed_"), std::string("$unreadable")})
+  for (const auto& text : {other.org.value, std::string("@b.test"), std::string("secret_hash"), std::string("sealed_"),
+                           std::string("$unreadable")})
     CHECK(whole.find(text) == std::string::npos);
-  const auto of_editor = co_await whole_export(
-      world, "/v1/users/" + tenant.users.at(Role::editor).value + "/export", owner, 1);
+  const auto of_editor =
+      co_await whole_export(world, "/v1/users/" + tenant.users.at(Role::editor).value + "/export", owner, 1);
   CHECK(of_editor.find("editor@a.test") != std::string::npos);
   CHECK(of_editor.find("owner@a.test") == std::string::npos);
 }
@@ -155,7 +155,8 @@ ASYNC_TEST_CASE("what a recipe masks of its trigger is in no export", "[api][exp
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
   const std::string yaml =
-      "recipe: masked\nrun_on: dc1\ntrigger: {uses: manual@1}\ninputs:\n  card: {type: text, mask: true}\n  name: {type: "
+      "recipe: masked\nrun_on: dc1\ntrigger: {uses: manual@1}\ninputs:\n  card: {type: text, mask: true}\n  name: "
+      "{type: "
       "text}\nsteps:\n  - id: done\n    stop: {status: succeeded, message: done}\n";
   const auto recipe = co_await world.apply_recipe(tenant, "masked", yaml);
   must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));

@@ -30,10 +30,9 @@ T absent() {
 }
 
 Targets absent_targets() {
-  return {absent<UserId>(),      absent<ApiTokenId>(), absent<GroupId>(),  absent<AgentId>(),
-          absent<EnrolmentId>(), absent<RecipeId>(),   absent<RecipeId>(), absent<JobId>(),
-          absent<JobId>(),       absent<TunnelId>(),   absent<TunnelId>(), absent<OrgId>(),
-          absent<ErasureId>()};
+  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(),  absent<AgentId>(), absent<EnrolmentId>(),
+          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),    absent<JobId>(),   absent<TunnelId>(),
+          absent<TunnelId>(), absent<OrgId>(),      absent<ErasureId>()};
 }
 
 // What would end the callers themselves has tests of its own (erasure_test.cc).

@@ -25,21 +25,22 @@ std::vector<Seen> World::news() {
   auto database = must(store::sqlite::Database::open(this->database(), store::sqlite::Access::read_only));
   std::vector<Seen> news;
   std::map<std::int64_t, store::AuditEvent> events;
-  must(database
-           .prepare("select r.rowid, r.org, r.json, coalesce(t.member, ''), coalesce(t.json, '') from audit_rows r left "
-                    "join audit_texts t on t.org = r.org and t.seq = r.seq where r.rowid > ? order by r.rowid",
-                    last_row_seen_)
-           .all([&](store::sqlite::Row row) {
-             const auto number = row.integer();
-             auto ledger = row.id<OrgId>();
-             if (number != std::exchange(last_row_seen_, number)) news.push_back({std::move(ledger), Value()});
-             auto& event = events[number];
-             event.json = row.text();
-             store::AuditText text{.member = row.text(), .person = {}, .salt = {}, .json = row.text()};
-             if (!text.member.empty()) event.texts.push_back(std::move(text));
-             news.back().event = must(parse_json(store::whole_json(event)));
-             return 0;
-           }));
+  must(
+      database
+          .prepare("select r.rowid, r.org, r.json, coalesce(t.member, ''), coalesce(t.json, '') from audit_rows r left "
+                   "join audit_texts t on t.org = r.org and t.seq = r.seq where r.rowid > ? order by r.rowid",
+                   last_row_seen_)
+          .all([&](store::sqlite::Row row) {
+            const auto number = row.integer();
+            auto ledger = row.id<OrgId>();
+            if (number != std::exchange(last_row_seen_, number)) news.push_back({std::move(ledger), Value()});
+            auto& event = events[number];
+            event.json = row.text();
+            store::AuditText text{.member = row.text(), .person = {}, .salt = {}, .json = row.text()};
+            if (!text.member.empty()) event.texts.push_back(std::move(text));
+            news.back().event = must(parse_json(store::whole_json(event)));
+            return 0;
+          }));
   return news;
 }
 
@@ -75,8 +76,24 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
                    fingerprints, memory, parcels, dispatcher, feed, clock, log}),
       recipe_work(executor, {}),
-      api(api::Services{stores, envelope, custodian, eraser, receipts, fingerprints, audit, enrolments, revocations, job_service,
-                        retention, feed, presence, desk, clock, log, metrics, recipe_work,
+      api(api::Services{stores,
+                        envelope,
+                        custodian,
+                        eraser,
+                        receipts,
+                        fingerprints,
+                        audit,
+                        enrolments,
+                        revocations,
+                        job_service,
+                        retention,
+                        feed,
+                        presence,
+                        desk,
+                        clock,
+                        log,
+                        metrics,
+                        recipe_work,
                         [this](const OrgId& org, const std::optional<AgentId>& agent) {
                           triggers_changed.push_back(org);
                           triggers_taken_from = agent;

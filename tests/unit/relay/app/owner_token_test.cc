@@ -53,7 +53,7 @@ boost::asio::awaitable<void> check_token(store::Stores stores, std::string_view 
   auto rows = co_await stores.audit_log.list(found->token.org, {.action = "token.create", .since = {}}, {});
   REQUIRE(rows);
   REQUIRE(rows->items.size() == 1);
-  const auto row = parse_json(rows->items[0].event.json);
+  const auto row = parse_json(store::whole_json(rows->items[0].event));
   REQUIRE(row);
   CHECK(row->find("actor")->as_string() == "system");
   CHECK(row->find("target")->as_string() == "token:" + presented->id.value);

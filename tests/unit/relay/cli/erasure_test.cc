@@ -63,7 +63,8 @@ TEST_CASE("a person is erased with a word that confirms it, and the receipt is v
   site.login(Role::owner);
   CHECK(site.run({"erase", "person", "editor@acme.test"}).code == kUsage);
   CHECK(site.run({"erase", "person", "editor@acme.test", "--confirm", "yes"}).code != kDone);
-  const auto erased = run_cli({"erase", "person", "editor@acme.test", "--confirm", "erase", "-o", "json"}, erasing(site));
+  const auto erased =
+      run_cli({"erase", "person", "editor@acme.test", "--confirm", "erase", "-o", "json"}, erasing(site));
   REQUIRE(erased.code == kDone);
   const auto erasure = must(parse_json(erased.out));
   CHECK(text_of(erasure, "state") == "erased");

@@ -112,7 +112,7 @@ tls::PeerIdentity IdentityWorld::peer_of(const identity::Enrolled& enrolled) con
 awaitable<std::vector<std::string>> IdentityWorld::audited(OrgId org) {
   const auto page = must(co_await stores.audit_log.list(std::move(org), {}, {.limit = 200}));
   std::vector<std::string> events;
-  for (const auto& row : page.items) events.push_back(row.event.json);
+  for (const auto& row : page.items) events.push_back(store::whole_json(row.event));
   co_return events;
 }
 

@@ -45,7 +45,7 @@ awaitable<JobId> held_job(JobsWorld& world, Tenant tenant, FakeLink& link) {
 awaitable<std::vector<std::string>> audited(JobsWorld& world, OrgId org) {
   const auto page = must(co_await world.stores.audit_log.list(std::move(org), {}, {.limit = 200}));
   std::vector<std::string> events;
-  for (const auto& row : page.items) events.push_back(row.event.json);
+  for (const auto& row : page.items) events.push_back(store::whole_json(row.event));
   co_return events;
 }
 

@@ -95,3 +95,16 @@ TEST_CASE("what does not fit is refused, and whose share is full is said", "[job
     CHECK(payloads.hold(key(one.org, 3), data(100)).has_value());
   }
 }
+
+TEST_CASE("an organisation that is erased leaves nothing in memory, and others all of theirs", "[jobs][erasure]") {
+  VolatilePayloads payloads;
+  for (const char* org : {"a", "b", "c"}) {
+    for (int job = 0; job < 3; ++job) payloads.hold(key(org, job), data(10)).value().keep();
+  }
+  payloads.forget_all(OrgId("b"));
+  payloads.forget_all(OrgId("nobody"));
+  CHECK(payloads.held(OrgId("b")).bytes == 0);
+  CHECK(payloads.find(key("b", 1)) == nullptr);
+  for (const char* org : {"a", "c"}) CHECK(payloads.held(OrgId(org)).jobs == 3);
+  CHECK(payloads.held().jobs == 6);
+}

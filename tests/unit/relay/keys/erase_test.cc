@@ -56,13 +56,14 @@ ASYNC_TEST_CASE("an old copy of keys.db is worthless for an erased organisation'
   KeyRing control(co_await asio::this_coro::executor, world.folder / "control", world.clock, world.stores.job_keys,
                   &world.provider);
   const auto read = [&](KeyRing& ring) -> awaitable<bool> {
-    const auto opened = co_await ring.envelope.open({gone, "jobs", "trigger", job.job.value, KeyClass::payload, job.job},
-                                                    job.trigger);
+    const auto opened =
+        co_await ring.envelope.open({gone, "jobs", "trigger", job.job.value, KeyClass::payload, job.job}, job.trigger);
     if (!opened) UNSCOPED_INFO(opened.error().message);
     co_return opened.has_value();
   };
   CHECK(co_await read(control));
-  std::filesystem::copy_file(world.folder / "anchor", old / "anchor", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(world.folder / "anchor", old / "anchor",
+                             std::filesystem::copy_options::overwrite_existing);
   auto memory = must(LockedMemory::make());
   auto store = must(store::SqliteKeyStore::open({.file = old / "keys.db"}));
   CHECK(!Anchor::open(old / "anchor", *memory, store->epoch_at_open()));
