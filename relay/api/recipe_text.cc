@@ -26,6 +26,7 @@ recipe::Problems kept_too_long(const recipe::Recipe& recipe, const domain::Reten
   const auto asked = jobs::asked_of(recipe);
   look(domain::RetentionClass::payload, asked.payload, recipe.retention.payload_at);
   look(domain::RetentionClass::logs, asked.logs, recipe.retention.logs_at);
+  look(domain::RetentionClass::archive, asked.archive, recipe.retention.archive_at);
   return report.take();
 }
 

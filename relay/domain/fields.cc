@@ -140,6 +140,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"jobs", "payload_hours", public_, job, clear, logs},
     {"jobs", "logs_hours", public_, job, clear, logs},
     {"jobs", "payload", public_, job, clear, logs},
+    {"jobs", "archive_hours", public_, job, clear, archive},
     {"jobs", "rerun_of", public_, job, clear, logs},
     {"jobs", "concurrency_key", sensitive, job_payload, clear, logs},
     {"jobs", "concurrency_limit", public_, job, clear, logs},
@@ -274,9 +275,29 @@ constexpr auto kFields = std::to_array<Field>({
     {"audit_texts", "salt", public_, organisation, clear, audit},
     {"audit_texts", "json", sensitive, person, clear, audit},
 
+    {"archive_places", "org", public_, organisation, clear, standing},
+    {"archive_places", "place", public_, organisation, clear, standing},
+    {"archive_places", "set_at", public_, organisation, clear, standing},
+
+    {"archive_outbox", "org", public_, job, clear, payload},
+    {"archive_outbox", "job", public_, job, clear, payload},
+    {"archive_outbox", "due_at", public_, job, clear, payload},
+    {"archive_outbox", "failures", public_, job, clear, payload},
+
+    {"archive_records", "org", public_, job, clear, archive},
+    {"archive_records", "job", public_, job, clear, archive},
+    {"archive_records", "place", public_, job, clear, archive},
+    {"archive_records", "object", public_, job, clear, archive},
+    {"archive_records", "hours", public_, job, clear, archive},
+    {"archive_records", "hour", public_, job, clear, archive},
+    {"archive_records", "size", public_, job, clear, archive},
+    {"archive_records", "archived_at", public_, job, clear, archive},
+
     {"audit_heads", "org", public_, organisation, clear, audit},
     {"audit_heads", "seq", public_, organisation, clear, audit},
     {"audit_heads", "hash", public_, organisation, clear, audit},
+    {"audit_heads", "cut_seq", public_, organisation, clear, audit},
+    {"audit_heads", "cut_hash", public_, organisation, clear, audit},
 
     {"erasures", "id", public_, operational, clear, standing},
     {"erasures", "subject", public_, operational, clear, standing},
@@ -383,6 +404,7 @@ std::string_view to_string(Retention retention) {
     case logs: return "logs";
     case server_logs: return "server logs";
     case audit: return "audit";
+    case archive: return "archive";
     case transient: return "transient";
   }
   return "";

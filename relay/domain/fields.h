@@ -35,6 +35,7 @@ enum class Retention {
   logs,         // from the job's end
   server_logs,  // from when it was written
   audit,        // from when it was written
+  archive,      // from the job's end
   transient,    // a day at most, or as long as what it counts
 };
 

@@ -52,7 +52,7 @@ bool may_set(RetentionLevel level, RetentionClass one) {
     case RetentionLevel::organisation: return one != RetentionClass::server_logs;
     case RetentionLevel::recipe: break;
   }
-  return one == RetentionClass::payload || one == RetentionClass::logs;
+  return one == RetentionClass::payload || one == RetentionClass::logs || one == RetentionClass::archive;
 }
 
 Result<Hours> parse_retention(RetentionLevel level, RetentionClass one, std::string_view text) {
@@ -83,7 +83,14 @@ Hours effective(RetentionClass one, const RetentionLevels& levels, std::optional
 
 JobRetention effective(const RetentionLevels& levels, const AskedRetention& asked) {
   return {.payload = effective(RetentionClass::payload, levels, asked.payload),
-          .logs = effective(RetentionClass::logs, levels, asked.logs)};
+          .logs = effective(RetentionClass::logs, levels, asked.logs),
+          .archive = asked.archive ? effective(RetentionClass::archive, levels, asked.archive) : kKeptNever};
+}
+
+AskedRetention as_asked(const JobRetention& got) {
+  return {.payload = got.payload,
+          .logs = got.logs,
+          .archive = got.archive == kKeptNever ? std::nullopt : std::optional(got.archive)};
 }
 
 bool shortens(const RetentionLevels& before, const RetentionLevels& after) {

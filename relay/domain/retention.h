@@ -68,10 +68,12 @@ struct RetentionLevels {
 struct AskedRetention {
   std::optional<Hours> payload;
   std::optional<Hours> logs;
+  std::optional<Hours> archive;  // nothing: not archived
 };
 struct JobRetention {
   Hours payload = default_retention(RetentionClass::payload);
   Hours logs = default_retention(RetentionClass::logs);
+  Hours archive = kKeptNever;  // of its record in the archive
 
   friend bool operator==(const JobRetention&, const JobRetention&) = default;
 };
@@ -85,7 +87,7 @@ inline bool keeps_payload(const RetentionLevels& levels) {
 }
 // Of a new job by what its recipe asks for, and of an old one by what it got: later limits may take from it.
 JobRetention effective(const RetentionLevels& levels, const AskedRetention& asked);
-inline AskedRetention as_asked(const JobRetention& got) { return {got.payload, got.logs}; }
+AskedRetention as_asked(const JobRetention& got);
 
 // Whether any class is kept for less than before.
 bool shortens(const RetentionLevels& before, const RetentionLevels& after);

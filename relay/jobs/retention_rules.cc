@@ -10,7 +10,9 @@ std::optional<domain::Hours> hours_of(const std::optional<recipe::milliseconds>&
 }  // namespace
 
 domain::AskedRetention asked_of(const recipe::Recipe& recipe) {
-  return {.payload = hours_of(recipe.retention.payload), .logs = hours_of(recipe.retention.logs)};
+  return {.payload = hours_of(recipe.retention.payload),
+          .logs = hours_of(recipe.retention.logs),
+          .archive = hours_of(recipe.retention.archive)};
 }
 
 store::awaitable<Result<domain::RetentionLevels>> RetentionRules::levels(OrgId org) {

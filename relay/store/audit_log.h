@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sallyport::store {
@@ -44,6 +45,16 @@ struct AuditRow {
   Bytes hash;
 };
 
+// The last row that was cut off at a ledger's old end when its retention was over; 0: none was.
+struct AuditCut {
+  std::uint64_t seq = 0;
+  Bytes hash = Bytes(32);
+
+  friend bool operator==(const AuditCut&, const AuditCut&) = default;
+};
+// The event that tells of a cut: detail.seq and detail.hash (hexadecimal) are those of the cut.
+inline constexpr std::string_view kLedgerCut = "ledger.cut";
+
 struct AuditFilter {
   std::optional<std::string> action;
   std::optional<WallTime> since;
@@ -51,6 +62,7 @@ struct AuditFilter {
 
 struct AuditVerdict {
   std::uint64_t rows = 0;                // checked
+  std::uint64_t first_seq = 1;           // rows before it were cut off when their retention was over
   std::uint64_t erased = 0;              // texts of these rows that are not kept any more
   std::optional<std::uint64_t> bad_seq;  // the first row that does not fit; nothing = the chain is whole
   std::string reason;
@@ -60,15 +72,17 @@ struct AuditVerdict {
 // format.
 Bytes chain_hash(std::span<const std::byte> previous_hash, std::uint64_t seq, const AuditEvent& event);
 
-// Append-only, one hash chain per organisation. It has no update and no delete.
+// Append-only, one hash chain per organisation. It has no update and no delete; what is too old is cut off
+// (audit_cuts.h).
 class AuditLog {
  public:
   virtual ~AuditLog() = default;
   virtual awaitable<Result<AuditRow>> append(OrgId org, AuditEvent event) = 0;
   virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter,
                                                  PageQuery page) = 0;  // by time, newest first
-  // Walks the whole chain and compares its end with the head that is kept apart: edited, deleted, reordered and cut-off
-  // rows are found, and texts that were edited. A text that is not there is counted.
+  // Walks the whole chain from where it was cut off, and compares its end with the head that is kept apart: edited,
+  // deleted, reordered and cut-off rows are found, texts that were edited, and a cut that the chain itself does not tell
+  // of. A text that is not there is counted.
   virtual awaitable<Result<AuditVerdict>> verify(OrgId org) = 0;
 };
 

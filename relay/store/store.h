@@ -2,7 +2,9 @@
 
 #include "relay/store/agents.h"
 #include "relay/store/api_tokens.h"
+#include "relay/store/archive.h"
 #include "relay/store/assignments.h"
+#include "relay/store/audit_cuts.h"
 #include "relay/store/audit_log.h"
 #include "relay/store/certificates.h"
 #include "relay/store/connections.h"
@@ -45,6 +47,8 @@ struct Stores {
   AuditLog& audit_log;
   Erasures& erasures;
   Extracts& extracts;
+  AuditCuts& audit_cuts;
+  Archive& archive;
   Health& health;
 };
 

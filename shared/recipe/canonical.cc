@@ -75,7 +75,7 @@ Value retention_json(const Retention& retention) {
     made.text("payload", kKeepNothing);
   else
     made.duration("payload", retention.payload);
-  return made.duration("logs", retention.logs).take();
+  return made.duration("logs", retention.logs).duration("archive", retention.archive).take();
 }
 
 Value concurrency_json(const Concurrency& concurrency) {

@@ -155,8 +155,12 @@ class RecipeReader {
       made.payload = fields.duration("payload", kRetentionRange);
     }
     made.logs = fields.duration("logs", kRetentionRange);
+    made.archive = fields.duration("archive", kRetentionRange);
+    if (made.archive && made.payload == milliseconds(0))
+      fields.problem("archive", "conflicting-keys", "nothing is archived of jobs with `payload: none`");
     made.payload_at = fields.at("payload");
     made.logs_at = fields.at("logs");
+    made.archive_at = fields.at("archive");
     fields.finish();
     return made;
   }

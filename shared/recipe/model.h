@@ -60,8 +60,10 @@ struct Input {
 struct Retention {
   std::optional<milliseconds> payload;
   std::optional<milliseconds> logs;
+  std::optional<milliseconds> archive;  // nothing: not archived
   yaml::Position payload_at;
   yaml::Position logs_at;
+  yaml::Position archive_at;
 };
 
 enum class OnConflict { queue, skip };

@@ -29,6 +29,8 @@ std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine);
 std::unique_ptr<Erasures> make_erasures(Engine& engine);
 std::unique_ptr<Extracts> make_extracts(Engine& engine);
+std::unique_ptr<AuditCuts> make_audit_cuts(Engine& engine);
+std::unique_ptr<Archive> make_archive(Engine& engine);
 std::unique_ptr<Health> make_health(Engine& engine);
 
 }  // namespace sallyport::store::sqlite

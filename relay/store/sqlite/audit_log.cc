@@ -1,27 +1,15 @@
 #include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/audit_chain.h"
 #include "relay/store/sqlite/noted.h"
 #include "relay/store/sqlite/readers.h"
 #include "relay/store/sqlite/rows.h"
 
-#include <cstdlib>
+#include <algorithm>
 
 namespace sallyport::store::sqlite {
 namespace {
 
 constexpr std::size_t kRowsPerRead = 500;
-constexpr std::string_view kColumns = "seq, id, at, json, previous_hash, hash";
-
-struct Head {
-  std::uint64_t seq = 0;
-  Bytes hash = Bytes(32);
-};
-
-AuditRow read_row(Row row) {
-  return {.seq = row.u64(),
-          .event = {.id = row.id<EventId>(), .at = row.time(), .json = row.text()},
-          .previous_hash = row.bytes(),
-          .hash = row.bytes()};
-}
 
 AuditText read_text(Row row) {
   return {.member = row.text(),
@@ -40,13 +28,6 @@ Result<void> add_texts(Database& db, const OrgId& org, std::vector<AuditRow>& ro
   return {};
 }
 
-Result<Head> read_head(Database& db, const OrgId& org) {
-  SP_TRY(auto head, db.prepare("select seq, hash from audit_heads where org = ?", org).maybe([](Row row) {
-    return Head{.seq = row.u64(), .hash = row.bytes()};
-  }));
-  return head.value_or(Head{});
-}
-
 Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
   SP_TRY(const TimeCursor before, read_time_cursor(page.after));
@@ -56,37 +37,94 @@ Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilt
   if (filter.action) where += " and action = ?4";
   if (filter.since) where += " and at >= ?5";
   where += " order by at desc, seq desc limit ?6";
-  SP_TRY(auto rows, page_of(db.prepare(select(kColumns, where), org, before.at, before.id, filter.action, filter.since,
-                                       one_more(limit)),
-                            limit, read_row,
-                            [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); }));
+  SP_TRY(
+      auto rows,
+      page_of(
+          db.prepare(select(kAuditColumns, where), org, before.at, before.id, filter.action, filter.since, one_more(limit)),
+          limit, read_audit_row, [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); }));
   SP_CHECK(add_texts(db, org, rows.items));
   return rows;
 }
 
-// Some rows after a point of the chain, with the head as it was at the same moment.
+// Some rows after a point of the chain, or after the cut if that is further, with the head as it was at the same
+// moment.
 struct Stretch {
   std::vector<AuditRow> rows;
-  Head head;
+  AuditHead head;
+  std::optional<AuditCut> told;  // by the last event of a cut among the rows
 };
+
+// What an event says may be anything when somebody forged it: that is no cut.
+AuditCut cut_of(const std::optional<std::int64_t>& seq, const std::optional<Bytes>& hash) {
+  const auto bytes = hash ? from_hex(as_text(*hash)) : fail(Errc::invalid, "no hash");
+  return {static_cast<std::uint64_t>(seq.value_or(0)), bytes.value_or(Bytes())};
+}
+
+Result<std::optional<AuditCut>> last_cut_told(Database& db, const OrgId& org, std::uint64_t after, std::uint64_t last) {
+  return db
+      .prepare(
+          "select cast(json ->> '$.detail.seq' as integer), cast(json ->> '$.detail.hash' as blob) from audit_rows "
+          "where org = ? and seq > ? and seq <= ? and action = ? order by seq desc limit 1",
+          org, after, last, kLedgerCut)
+      .maybe([](Row row) {
+        const auto seq = row.maybe_integer();
+        return cut_of(seq, row.maybe_bytes());
+      });
+}
 
 Result<Stretch> read_stretch(Database& db, const OrgId& org, std::uint64_t after) {
   Stretch stretch;
-  SP_TRY(stretch.head, read_head(db, org));
-  SP_TRY(stretch.rows, db.prepare(select(kColumns, "from audit_rows where org = ? and seq > ? order by seq limit ?"),
-                                  org, after, static_cast<std::uint64_t>(kRowsPerRead))
-                           .all(read_row));
+  SP_TRY(stretch.head, read_audit_head(db, org));
+  after = std::max(after, stretch.head.cut.seq);
+  SP_TRY(stretch.rows, audit_rows_after(db, org, after, kRowsPerRead));
   SP_CHECK(add_texts(db, org, stretch.rows));
+  if (!stretch.rows.empty()) {
+    SP_TRY(stretch.told, last_cut_told(db, org, after, stretch.rows.back().seq));
+  }
   return stretch;
 }
 
-// Why `row` does not follow `end`; empty when it does.
-std::string fault_of(const AuditRow& row, const Head& end, std::uint64_t& erased) {
-  if (row.seq != end.seq + 1) return "a row before it is missing";
-  if (row.previous_hash != end.hash) return "it does not continue the row before it";
-  if (row.hash != chain_hash(row.previous_hash, row.seq, row.event)) return "its content was changed";
-  return fault_of_texts(row.event, erased);
-}
+// Walks a chain stretch by stretch, while it may be cut off behind the walker.
+class Walk {
+ public:
+  std::uint64_t at() const { return end_.seq; }
+
+  // false: the walk is over.
+  bool take(Stretch stretch) {
+    if (stretch.head.cut.seq > end_.seq) begin_at(stretch.head.cut);
+    for (AuditRow& row : stretch.rows) {
+      auto fault = chain_fault(row, end_);
+      if (fault.empty()) fault = fault_of_texts(row.event, verdict_.erased);
+      if (!fault.empty()) return blame(row.seq, std::move(fault));
+      end_ = {row.seq, std::move(row.hash)};
+      ++verdict_.rows;
+    }
+    if (stretch.told) told_ = *std::move(stretch.told);
+    return stretch.rows.size() == kRowsPerRead || judge_end(stretch.head);
+  }
+  AuditVerdict verdict() && { return std::move(verdict_); }
+
+ private:
+  void begin_at(const AuditCut& cut) {
+    end_ = cut;
+    verdict_.first_seq = cut.seq + 1;
+  }
+  bool judge_end(const AuditHead& head) {
+    if (end_ != head.end) return blame(end_.seq + 1, "the end of the ledger was cut off or replaced");
+    if (told_ != head.cut)
+      return blame(head.cut.seq + 1, "rows before it are missing, and no event says that they were cut off");
+    return false;
+  }
+  bool blame(std::uint64_t seq, std::string reason) {
+    verdict_.bad_seq = seq;
+    verdict_.reason = std::move(reason);
+    return false;
+  }
+
+  AuditCut end_;
+  AuditCut told_;
+  AuditVerdict verdict_;
+};
 
 class SqliteAuditLog final : public AuditLog {
  public:
@@ -101,28 +139,14 @@ class SqliteAuditLog final : public AuditLog {
   }
 
   awaitable<Result<AuditVerdict>> verify(OrgId org) override {
-    AuditVerdict verdict;
-    Head end;
-    while (true) {
-      const std::uint64_t after = end.seq;
+    Walk walk;
+    for (bool more = true; more;) {
+      const std::uint64_t after = walk.at();
       auto stretch = co_await engine_.read([org, after](Database& db) { return read_stretch(db, org, after); });
       if (!stretch) co_return std::unexpected(stretch.error());
-      for (AuditRow& row : stretch->rows) {
-        if (auto fault = fault_of(row, end, verdict.erased); !fault.empty()) {
-          verdict.bad_seq = row.seq;
-          verdict.reason = std::move(fault);
-          co_return verdict;
-        }
-        end = {row.seq, std::move(row.hash)};
-        ++verdict.rows;
-      }
-      if (stretch->rows.size() == kRowsPerRead) continue;
-      if (end.seq != stretch->head.seq || end.hash != stretch->head.hash) {
-        verdict.bad_seq = end.seq + 1;
-        verdict.reason = "the end of the ledger was cut off or replaced";
-      }
-      co_return verdict;
+      more = walk.take(*std::move(stretch));
     }
+    co_return std::move(walk).verdict();
   }
 
  private:
@@ -130,24 +154,6 @@ class SqliteAuditLog final : public AuditLog {
 };
 
 }  // namespace
-
-Result<AuditRow> append_audit_row(Database& db, const OrgId& ledger, const AuditEvent& event) {
-  SP_TRY(Head head, read_head(db, ledger));
-  AuditRow row{.seq = head.seq + 1, .event = event, .previous_hash = head.hash, .hash = {}};
-  row.hash = chain_hash(row.previous_hash, row.seq, event);
-  SP_CHECK(db.run("insert into audit_rows (org, seq, id, at, json, previous_hash, hash) values (?, ?, ?, ?, ?, ?, ?)",
-                  ledger, row.seq, event.id, event.at, event.json, row.previous_hash, row.hash));
-  SP_CHECK(
-      db.run("insert into audit_heads (org, seq, hash) values (?, ?, ?) "
-             "on conflict (org) do update set seq = excluded.seq, hash = excluded.hash",
-             ledger, row.seq, row.hash));
-  for (const AuditText& text : event.texts) {
-    SP_CHECK(db.run("insert into audit_texts (org, seq, member, person, salt, json) values (?, ?, ?, ?, ?, ?)", ledger,
-                    row.seq, text.member, text.person.empty() ? std::nullopt : std::optional(text.person), text.salt,
-                    text.json));
-  }
-  return row;
-}
 
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine) { return std::make_unique<SqliteAuditLog>(engine); }
 

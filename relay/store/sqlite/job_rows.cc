@@ -27,7 +27,9 @@ Job read_job(Row row) {
           .finished_at = row.maybe_time(),
           .error = {.error_class = row.text(), .sealed_message = row.maybe_bytes(), .failed_step = row.text()}};
   job.held_before = row.integer() != 0;
-  job.retention = {.payload = domain::Hours(row.integer()), .logs = domain::Hours(row.integer())};
+  job.retention = {.payload = domain::Hours(row.integer()),
+                   .logs = domain::Hours(row.integer()),
+                   .archive = domain::Hours(row.integer())};
   job.payload = row.text() == to_string(Payload::kept) ? Payload::kept : Payload::none;
   job.recipe_name = row.text();
   return job;

@@ -30,6 +30,8 @@ struct SqliteStore::Impl {
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
   std::unique_ptr<Erasures> erasures = sqlite::make_erasures(engine);
   std::unique_ptr<Extracts> extracts = sqlite::make_extracts(engine);
+  std::unique_ptr<AuditCuts> audit_cuts = sqlite::make_audit_cuts(engine);
+  std::unique_ptr<Archive> archive = sqlite::make_archive(engine);
   std::unique_ptr<Health> health = sqlite::make_health(engine);
 };
 
@@ -66,6 +68,8 @@ Stores SqliteStore::stores() {
           .audit_log = *impl_->audit_log,
           .erasures = *impl_->erasures,
           .extracts = *impl_->extracts,
+          .audit_cuts = *impl_->audit_cuts,
+          .archive = *impl_->archive,
           .health = *impl_->health};
 }
 

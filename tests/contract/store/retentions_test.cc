@@ -149,9 +149,9 @@ STORE_TEST_CASE("retention: a change and its entry are stored together, and what
 STORE_TEST_CASE("jobs: what a job's data is kept for is in its row", "[store][jobs][retention]") {
   auto& jobs = world.stores.jobs;
   auto fresh = world.new_job(world.ours, "a");
-  fresh.job.retention = {.payload = domain::kKeptNever, .logs = 7h};
+  fresh.job.retention = {.payload = domain::kKeptNever, .logs = 7h, .archive = 100h};
   const auto added = must(co_await jobs.add(world.ours.org, fresh)).job;
-  CHECK(added.retention == domain::JobRetention{.payload = domain::kKeptNever, .logs = 7h});
+  CHECK(added.retention == domain::JobRetention{.payload = domain::kKeptNever, .logs = 7h, .archive = 100h});
   CHECK(must(co_await jobs.find(world.ours.org, added.id)).retention == added.retention);
   CHECK(must(co_await jobs.list(world.ours.org, {}, {})).items.at(0).retention == added.retention);
   const auto usual = must(co_await jobs.add(world.ours.org, world.new_job(world.ours, "b"))).job;

@@ -422,6 +422,67 @@ TEST_CASE("a tampered ledger is found, with its first bad row", "[store][sqlite]
   }
 }
 
+// Rows 1 to 600 are cut off, the event of it is row 703.
+static awaitable<void> cut_some(SqliteStore& store, OrgId org) {
+  auto& cuts = store.stores().audit_cuts;
+  const auto due = must(co_await cuts.due(org, at_ms(600), 1'000));
+  REQUIRE(due);
+  CHECK(due->cut.seq == 600);
+  CHECK(!due->bad_seq);
+  const std::string told = R"({"action":"ledger.cut","detail":{"hash":")" + hex(due->cut.hash) + R"(","seq":600}})";
+  store::AuditNote<> note{[=] { return store::AuditEntry{org, {EventId("evt_cut"), at_ms(900), told}}; }, nullptr};
+  must(co_await cuts.cut(org, due->cut, std::move(note)));
+  must(co_await cuts.remove(org, 1'000));
+}
+
+TEST_CASE("a ledger that was cut off is verified from there, and tampering with the cut is found",
+          "[store][sqlite][audit][retention]") {
+  struct Tampering {
+    const char* what;
+    const char* sql;
+    std::optional<std::uint64_t> bad_seq;
+  };
+  const Tampering rows[] = {
+      {"untouched (control)", "select 1", std::nullopt},
+      {"removed without a cut", "delete from audit_rows where seq = 601", 602},
+      {"edited behind the cut", "update audit_rows set json = replace(json, '650', '651') where seq = 651", 651},
+      {"cut moved on, rows gone",
+       "update audit_heads set cut_seq = 610, cut_hash = (select hash from audit_rows where seq = 610); "
+       "delete from audit_rows where seq <= 610",
+       611},
+      {"cut moved on and all but the head gone",
+       "update audit_heads set cut_seq = seq, cut_hash = hash; delete from audit_rows", 704},
+      {"cut moved back", "update audit_heads set cut_seq = 599", 601},
+      {"cut forgotten", "update audit_heads set cut_seq = 0, cut_hash = zeroblob(32)", 601},
+      {"its hash changed", "update audit_heads set cut_hash = zeroblob(32)", 601},
+      {"its event changed", "update audit_rows set json = replace(json, '600', '500') where seq = 703", 703},
+      {"the end cut off with the event", "delete from audit_rows where seq = 703", 703},
+  };
+  TempFolder folder;
+  const OrgId org("org_audited");
+  {
+    auto store = open_store(folder / "relay.db");
+    run(audit_some(*store, org, 702));
+    run(cut_some(*store, org));
+  }
+  for (const Tampering& row : rows) {
+    INFO(row.what);
+    std::filesystem::copy_file(folder / "relay.db", folder / "copy.db",
+                               std::filesystem::copy_options::overwrite_existing);
+    {
+      auto database = must(Database::open(folder / "copy.db", Access::read_write));
+      CHECK(!database.script("delete from audit_rows where seq = 601"));  // the schema itself refuses
+      must(database.script("drop trigger audit_rows_are_not_edited; drop trigger audit_rows_are_not_deleted"));
+      must(database.script(row.sql));
+    }
+    store::AuditVerdict verdict;
+    run(verify_into(*open_store(folder / "copy.db"), org, verdict));
+    INFO(verdict.reason);
+    CHECK(verdict.bad_seq == row.bad_seq);
+    CHECK(verdict.reason.empty() == !row.bad_seq.has_value());
+  }
+}
+
 static awaitable<void> close_one_connection(SqliteStore& store) {
   World world(std::make_unique<BorrowedEngine>(store));
   co_await world.furnish();

@@ -77,7 +77,7 @@ TEST_CASE("a level sets what is its own", "[domain][retention]") {
   for (const auto one : kRetentionClasses) {
     CHECK(may_set(RetentionLevel::platform, one));
     CHECK(may_set(RetentionLevel::organisation, one) == (one != RetentionClass::server_logs));
-    CHECK(may_set(RetentionLevel::recipe, one) == (one == kPayload || one == kLogs));
+    CHECK(may_set(RetentionLevel::recipe, one) == (one == kPayload || one == kLogs || one == RetentionClass::archive));
   }
 }
 
@@ -107,6 +107,12 @@ TEST_CASE("a limit that is lowered later takes from what jobs got, one that is r
           "[domain][retention]") {
   const JobRetention got = effective(RetentionLevels{}, AskedRetention{.payload = 30 * 24h});
   CHECK(got == JobRetention{.payload = 30 * 24h, .logs = 14 * 24h});
+  const JobRetention archived = effective(RetentionLevels{}, AskedRetention{.archive = 730 * 24h});
+  CHECK(archived.archive == 730 * 24h);
+  RetentionLevels shorter;
+  shorter.organisation[RetentionClass::archive] = 100h;
+  CHECK(effective(shorter, as_asked(archived)).archive == 100h);
+  CHECK(effective(shorter, as_asked(got)).archive == kKeptNever);  // who asks for none gets none
   const RetentionLevels lowered{.organisation = payload_of(2h)};
   CHECK(effective(lowered, as_asked(got)) == JobRetention{.payload = 2h, .logs = 14 * 24h});
   const RetentionLevels raised{.platform = payload_of(kMostRetention), .organisation = payload_of(100 * 24h)};

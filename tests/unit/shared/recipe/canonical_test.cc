@@ -233,6 +233,15 @@ TEST_CASE("masks survive storing, and stand in the outline", "[recipe][mask]") {
   CHECK(trigger_mask(*outline) == trigger_mask(recipe));
 }
 
+TEST_CASE("what is archived is in the canonical form and in the outline", "[recipe][retention][outline]") {
+  const auto recipe = loaded(replaced(test::kOrdersRecipe, "payload: 14d", "payload: 14d, archive: 730d"));
+  CHECK(recipe.retention.archive == std::chrono::hours(730 * 24));
+  const auto canonical = to_canonical(recipe);
+  CHECK(canonical.find(R"("retention":{"archive":"730d","payload":"14d"})") != std::string::npos);
+  CHECK(recipe_from_canonical(canonical).value().retention.archive == recipe.retention.archive);
+  CHECK_FALSE(loaded(test::kOrdersRecipe).retention.archive);
+}
+
 TEST_CASE("a recipe that keeps nothing says so in its canonical form", "[recipe][retention]") {
   const auto base = replaced(test::kOrdersRecipe, "payload: 14d", "payload: none");
   const auto recipe = loaded(base);

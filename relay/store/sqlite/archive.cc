@@ -1,0 +1,142 @@
+#include "relay/store/archive.h"
+
+#include "relay/store/sqlite/adapters.h"
+#include "relay/store/sqlite/noted.h"
+#include "relay/store/sqlite/readers.h"
+#include "relay/store/sqlite/rows.h"
+
+namespace sallyport::store::sqlite {
+namespace {
+
+constexpr std::string_view kColumns = "job, place, object, hours, hour, size, archived_at";
+
+ArchivedRecord read_record(Row row) {
+  return {.job = row.id<JobId>(),
+          .place = row.text(),
+          .object = row.text(),
+          .hours = row.u32(),
+          .hour = row.integer(),
+          .size = row.u64(),
+          .archived_at = row.time()};
+}
+
+std::uint64_t read_count(Row row) { return row.u64(); }
+
+Result<std::string> place_of(Database& db, const OrgId& org) {
+  SP_TRY(auto place,
+         db.prepare("select place from archive_places where org = ?", org).maybe([](Row row) { return row.text(); }));
+  return std::move(place).value_or("");
+}
+
+Result<ChangedPlace> put_place(Database& db, const OrgId& org, const std::string& place, WallTime at) {
+  SP_CHECK(db.prepare("select 1 from organisations where id = ?", org).one("organisation", [](Row) { return 0; }));
+  SP_TRY(auto before, place_of(db, org));
+  SP_CHECK(db.run("delete from archive_places where org = ?", org));
+  if (!place.empty())
+    SP_CHECK(db.run("insert into archive_places (org, place, set_at) values (?, ?, ?)", org, place, at));
+  return ChangedPlace{std::move(before), place};
+}
+
+Result<void> take_out(Database& db, const OrgId& org, const JobId& job) {
+  SP_CHECK(db.run("delete from archive_outbox where org = ? and job = ?", org, job));
+  return {};
+}
+
+Result<void> put_record(Database& db, const OrgId& org, const ArchivedRecord& record) {
+  SP_CHECK(take_out(db, org, record.job));
+  SP_CHECK(
+      db.run("insert or replace into archive_records (org, job, place, object, hours, hour, size, archived_at) values "
+             "(?, ?, ?, ?, ?, ?, ?, ?)",
+             org, record.job, record.place, record.object, record.hours, record.hour, record.size, record.archived_at));
+  return {};
+}
+
+class SqliteArchive final : public Archive {
+ public:
+  explicit SqliteArchive(Engine& engine) : engine_(engine) {}
+
+  awaitable<Result<std::string>> place(OrgId org) override {
+    return engine_.read([org](Database& db) { return place_of(db, org); });
+  }
+  awaitable<Result<ChangedPlace>> set_place(OrgId org, std::string place, WallTime at,
+                                            AuditNote<ChangedPlace> note) override {
+    return write_noted(
+        engine_, [org, place, at](Database& db) { return put_place(db, org, place, at); }, std::move(note));
+  }
+
+  awaitable<Result<std::vector<WaitingRecord>>> due(WallTime now, std::size_t limit) override {
+    return engine_.read([now, limit](Database& db) {
+      return db
+          .prepare("select org, job, failures from archive_outbox where due_at <= ? order by due_at limit ?", now,
+                   std::uint64_t{limit})
+          .all([](Row row) {
+            return WaitingRecord{.org = row.id<OrgId>(), .job = row.id<JobId>(), .failures = row.u32()};
+          });
+    });
+  }
+  awaitable<Result<std::uint64_t>> count_waiting() override {
+    return engine_.read(
+        [](Database& db) { return db.prepare("select count(*) from archive_outbox").one("count", read_count); });
+  }
+  awaitable<Result<std::uint64_t>> count_waiting(OrgId org) override {
+    return engine_.read([org](Database& db) {
+      return db.prepare("select count(*) from archive_outbox where org = ?", org).one("count", read_count);
+    });
+  }
+  awaitable<Result<void>> put_off(OrgId org, JobId job, WallTime until) override {
+    return engine_.write([org, job, until](Database& db) -> Result<void> {
+      SP_CHECK(db.run("update archive_outbox set due_at = ?, failures = failures + 1 where org = ? and job = ?", until,
+                      org, job));
+      return {};
+    });
+  }
+  awaitable<Result<void>> settle(OrgId org, ArchivedRecord record) override {
+    return engine_.write([org, record = std::move(record)](Database& db) { return put_record(db, org, record); });
+  }
+  awaitable<Result<void>> give_up(OrgId org, JobId job, AuditNote<> note) override {
+    return write_noted(engine_, [org, job](Database& db) { return take_out(db, org, job); }, std::move(note));
+  }
+
+  awaitable<Result<Page<ArchivedRecord>>> list(OrgId org, PageQuery page) override {
+    return engine_.read([org, page](Database& db) {
+      const auto limit = page.bounded_limit();
+      return page_of(db.prepare(select(kColumns,
+                                       "from archive_records where org = ? and job < ? order by job desc "
+                                       "limit ?"),
+                                org, or_end(page.after), one_more(limit)),
+                     limit, read_record, [](const ArchivedRecord& last) { return last.job.value; });
+    });
+  }
+  awaitable<Result<ArchivedRecord>> find(OrgId org, JobId job) override {
+    return engine_.read([org, job](Database& db) {
+      return db.prepare(select(kColumns, "from archive_records where org = ? and job = ?"), org, job)
+          .one("archived job", read_record);
+    });
+  }
+  awaitable<Result<std::vector<ArchivedRecord>>> before(OrgId org, std::uint32_t hours, Hour before,
+                                                        std::size_t limit) override {
+    return engine_.read([org, hours, before, limit](Database& db) {
+      return db
+          .prepare(select(kColumns,
+                          "from archive_records where org = ? and hours = ? and hour < ? order by hour "
+                          "limit ?"),
+                   org, hours, before, std::uint64_t{limit})
+          .all(read_record);
+    });
+  }
+  awaitable<Result<void>> remove(OrgId org, JobId job) override {
+    return engine_.write([org, job](Database& db) -> Result<void> {
+      SP_CHECK(db.run("delete from archive_records where org = ? and job = ?", org, job));
+      return {};
+    });
+  }
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Archive> make_archive(Engine& engine) { return std::make_unique<SqliteArchive>(engine); }
+
+}  // namespace sallyport::store::sqlite
