@@ -60,14 +60,16 @@ sallyport_module(relay/audit USES shared/base shared/crypto relay/store)
 sallyport_module(relay/erasure USES shared/base shared/async shared/crypto relay/store relay/keys relay/audit)
 sallyport_module(relay/identity USES shared/base shared/crypto shared/tls relay/store relay/keys relay/audit)
 sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/store relay/domain relay/keys relay/audit)
+sallyport_module(relay/archive USES shared/base shared/async shared/crypto shared/recipe relay/store relay/domain relay/keys relay/keys/providers
+                 relay/audit relay/jobs)
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
 sallyport_module(relay/gateway USES shared/link shared/tls proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
 sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
 sallyport_module(relay/api USES shared/websocket relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
-                 relay/erasure shared/recipe)
+                 relay/erasure relay/archive shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
-                 relay/erasure shared/recipe relay/store/sqlite relay/http)
+                 relay/erasure relay/archive shared/recipe relay/store/sqlite relay/http)
 sallyport_program(sallyport-relay relay/app)
 
 sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/link shared/tunnel

@@ -23,6 +23,7 @@ enum class KeyClass : std::uint8_t {
   payload = 1,    // the job's key for its data
   logs = 2,       // the job's key for what is said about it
   transient = 3,  // the hour's key: kTransientHours
+  archive = 4,    // the hour's key of the record's own time in the archive; not for fields of the store
 };
 std::string_view to_string(KeyClass key);
 

@@ -49,6 +49,7 @@ std::string_view to_string(KeyClass key) {
     case KeyClass::payload: return "payload";
     case KeyClass::logs: return "logs";
     case KeyClass::transient: return "transient";
+    case KeyClass::archive: return "archive";
   }
   return "";
 }
@@ -106,6 +107,7 @@ asio::awaitable<Result<LayeredEnvelope::Inner>> LayeredEnvelope::inner_to_seal(c
       SP_CO_TRY(auto key, co_await job_key(identity.org, identity.job, identity.key));
       co_return Inner{std::move(key), 0};
     }
+    case KeyClass::archive: break;
   }
   co_return fail(Errc::internal, "no such class of keys");
 }

@@ -115,7 +115,7 @@ Result<Bytes> seal_record(const SealKeys& keys, const SealHeader& header, const 
 Result<SealedRecord> split_sealed(std::span<const std::byte> sealed) {
   if (sealed.size() < kSealedOverhead) return fail(Errc::invalid, "not a sealed field: too short");
   if (sealed[0] != kVersion) return fail(Errc::invalid, "not a sealed field of a version this program knows");
-  if (sealed[1] > static_cast<std::byte>(KeyClass::transient)) {
+  if (sealed[1] > static_cast<std::byte>(KeyClass::archive)) {
     return fail(Errc::invalid, "sealed under a key of a class this program does not know");
   }
   SealedRecord record;

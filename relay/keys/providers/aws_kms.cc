@@ -77,7 +77,7 @@ class AwsKms final : public BlockingProvider {
     }
     sent.headers.push_back(Secret::take("authorization: " + signature));
     sent.body = std::move(body);
-    return https_.post(sent, call);
+    return https_.perform(sent, call);
   }
 
   const AwsKmsConfig config_;

@@ -29,17 +29,18 @@ using Headers = std::unique_ptr<curl_slist, CurlDeleter>;
 
 // What came, in memory that never moves, so that no copy of it is left behind.
 struct Received {
-  Received() { bytes.reserve(kMaxHttpsAnswer); }
+  explicit Received(std::size_t at_most) : most(at_most) { bytes.reserve(at_most); }
   Received(const Received&) = delete;
   Received& operator=(const Received&) = delete;
   ~Received() { wipe(bytes.data(), bytes.size()); }
+  std::size_t most;
   std::string bytes;
 };
 
 std::size_t take_body(char* data, std::size_t, std::size_t count, void* into) {
-  auto& received = static_cast<Received*>(into)->bytes;
-  if (received.size() + count > kMaxHttpsAnswer) return 0;
-  received.append(data, count);
+  auto& received = *static_cast<Received*>(into);
+  if (received.bytes.size() + count > received.most) return 0;
+  received.bytes.append(data, count);
   return count;
 }
 
@@ -66,14 +67,26 @@ std::string_view advice_for(CURLcode code) {
   return "";
 }
 
-Error error_of(CURLcode code, const char* problem) {
+Error error_of(CURLcode code, const char* problem, std::size_t most) {
   const std::string_view reason = *problem != '\0' ? problem : curl_easy_strerror(code);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return {Errc::timed_out, "no answer in time"};
     case CURLE_ABORTED_BY_CALLBACK: return {Errc::cancelled, "nobody waits for the call any more"};
     case CURLE_WRITE_ERROR:
-      return {Errc::unavailable, fmt::format("the answer has more than {} bytes", kMaxHttpsAnswer)};
+      return {Errc::unavailable, fmt::format("the answer has more than {} bytes", most)};
     default: return {Errc::unavailable, fmt::format("{}{}", reason, advice_for(code))};
+  }
+}
+
+void set_method(CURL* handle, const HttpsRequest& request) {
+  if (request.method == HttpsMethod::get) {
+    curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
+  } else if (request.method == HttpsMethod::remove) {
+    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "DELETE");
+  } else {
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.reveal().begin());
+    if (request.method == HttpsMethod::put) curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "PUT");
   }
 }
 
@@ -98,12 +111,12 @@ HttpsClient::HttpsClient(std::string ca_file) {
 
 HttpsClient::~HttpsClient() = default;
 
-Result<HttpsAnswer> HttpsClient::post(const HttpsRequest& request, const CallThread::Call& call) {
+Result<HttpsAnswer> HttpsClient::perform(const HttpsRequest& request, const CallThread::Call& call) {
   using std::chrono::milliseconds;
   auto* handle = impl_->handle.get();
   const auto headers = header_list(request.headers);
   const auto left = std::chrono::duration_cast<milliseconds>(call.deadline() - std::chrono::steady_clock::now());
-  Received received;
+  Received received(request.most_answer);
   std::array<char, CURL_ERROR_SIZE> problem{};
   curl_easy_reset(handle);
   curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
@@ -121,12 +134,11 @@ Result<HttpsAnswer> HttpsClient::post(const HttpsRequest& request, const CallThr
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, stop_if_given_up);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &call);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.reveal().begin());
+  set_method(handle, request);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &received);
   const auto code = curl_easy_perform(handle);
-  if (code != CURLE_OK) return std::unexpected(error_of(code, problem.data()));
+  if (code != CURLE_OK) return std::unexpected(error_of(code, problem.data(), received.most));
   HttpsAnswer answer;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
   answer.body = Secret::take(received.bytes);

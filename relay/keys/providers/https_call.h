@@ -12,10 +12,14 @@ namespace sallyport::keys {
 
 inline constexpr std::size_t kMaxHttpsAnswer = 64u << 10;
 
+enum class HttpsMethod { post, put, get, remove };
+
 struct HttpsRequest {
+  HttpsMethod method = HttpsMethod::post;
   std::string url;
   std::vector<Secret> headers;  // whole lines: "X-Vault-Token: ..."
   Secret body;
+  std::size_t most_answer = kMaxHttpsAnswer;
 };
 
 struct HttpsAnswer {
@@ -23,7 +27,7 @@ struct HttpsAnswer {
   Secret body;
 };
 
-// Blocking POST over HTTPS on libcurl, one at a time, over one connection as long as it lasts; through the proxy of the
+// Blocking calls over HTTPS on libcurl, one at a time, over one connection as long as it lasts; through the proxy of the
 // environment (https_proxy, no_proxy). TLS 1.2 at least, the certificate checked; no redirect is followed.
 // Ours of what was sent and received is wiped; what libcurl and libssl copied into buffers of theirs is not.
 class HttpsClient {
@@ -36,8 +40,8 @@ class HttpsClient {
 
   // Until the call's deadline. Any status is an answer. Errors: timed_out, cancelled (the call was given up),
   // unavailable (with the reason: no connection, a certificate that is not trusted, a longer answer than
-  // kMaxHttpsAnswer).
-  Result<HttpsAnswer> post(const HttpsRequest& request, const CallThread::Call& call);
+  // the request takes).
+  Result<HttpsAnswer> perform(const HttpsRequest& request, const CallThread::Call& call);
 
  private:
   struct Impl;

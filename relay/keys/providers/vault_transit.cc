@@ -73,7 +73,7 @@ class VaultTransit final : public BlockingProvider {
     if (!config_.name_space.empty())
       request.headers.push_back(Secret::take("X-Vault-Namespace: " + config_.name_space));
     request.body = std::move(body);
-    return https_.post(request, call);
+    return https_.perform(request, call);
   }
 
   const VaultTransitConfig config_;

@@ -55,6 +55,7 @@ awaitable<KeptJob> KeysWorld::start(OrgId org, domain::JobRetention retention) {
   store::NewJob fresh{.job = models_.at(org)};
   fresh.job.id = crypto::new_id<JobId>(clock);
   fresh.job.created_at = sound.wall();
+  fresh.job.retention = retention;
   KeptJob job{org, fresh.job.id, {}, {}};
   auto keys = must(co_await ring.envelope.make_job_keys(org, job.job, retention));
   job.trigger = must(co_await ring.envelope.seal_new(keys, data_of(job), as_bytes("data of " + job.job.value)));

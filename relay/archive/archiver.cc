@@ -1,0 +1,205 @@
+#include "relay/archive/archiver.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace sallyport::archive {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kRemovedAtOnce = 100;
+constexpr unsigned kPassesBetweenRemovals = 30;
+
+std::chrono::seconds delay_after(std::uint32_t failures) {
+  const auto doubled = Archiver::kFirstDelay * (std::int64_t{1} << std::min(failures, 10u));
+  return std::min<std::chrono::seconds>(doubled, Archiver::kLongestDelay);
+}
+
+asio::awaitable<void> remove_and_tell(Archiver& archiver, const Log& log) {
+  const auto gone = co_await archiver.remove_ended();
+  if (!gone) log.error("archive.not_removed", {{"reason", gone.error().message}});
+  if (gone && *gone > 0) log.info("archive.removed", {{"jobs", *gone}});
+}
+
+}  // namespace
+
+std::string object_name(const store::Job& job) {
+  return fmt::format("{}/{:%Y/%m/%d}/{}.sallyport", job.org.value,
+                     std::chrono::floor<std::chrono::days>(job.finished_at.value_or(job.created_at)), job.id.value);
+}
+
+Archiver::Archiver(Parts parts)
+    : parts_(std::move(parts)),
+      waiting_(parts_.metrics.gauge("sallyport_archive_waiting", "Records of jobs that wait for their archive.")),
+      archived_(parts_.metrics.counter("sallyport_archived_total", "Records of jobs put into an archive.")),
+      failures_(parts_.metrics.counter("sallyport_archive_failures_total", "Tries to archive a record that failed.")),
+      given_up_(parts_.metrics.counter("sallyport_not_archived_total", "Records that came into no archive.")) {}
+
+asio::awaitable<void> Archiver::run() {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (unsigned round = 0;; ++round) {
+    co_await pass();
+    if (round % kPassesBetweenRemovals == 0) co_await remove_and_tell(*this, parts_.log);
+    pause.expires_after(kPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> Archiver::pass() {
+  for (bool more = true; more;) {
+    const auto done = co_await archive_due();
+    if (!done) parts_.log.error("archive.failed", {{"reason", done.error().message}});
+    more = done.value_or(0) == kAtOnce;
+  }
+  if (const auto waiting = co_await parts_.archive.count_waiting()) waiting_.set(static_cast<std::int64_t>(*waiting));
+}
+
+std::string Archiver::trouble_at(std::string_view place) const {
+  const auto found = trouble_.find(place);
+  return found == trouble_.end() ? "" : found->second;
+}
+
+std::vector<std::string> Archiver::places() const {
+  std::vector<std::string> names;
+  for (const auto& [name, place] : parts_.places) names.push_back(name);
+  return names;
+}
+
+void Archiver::note(const std::string& place, std::string trouble) {
+  auto& known = trouble_[place];
+  if (known == trouble) return;
+  if (!trouble.empty()) parts_.log.error("archive.waits", {{"reason", trouble}});
+  if (trouble.empty() && !known.empty()) parts_.log.info("archive.works", {{"target", place}});
+  known = std::move(trouble);
+}
+
+Result<Place*> Archiver::place(std::string_view name) const {
+  const auto found = parts_.places.find(name);
+  if (found == parts_.places.end())
+    return fail(Errc::unavailable, fmt::format("relay.yaml has no archive \"{}\" any more", name));
+  return found->second.get();
+}
+
+asio::awaitable<Result<std::size_t>> Archiver::archive_due() {
+  SP_CO_TRY(const auto due, co_await parts_.archive.due(parts_.clock.wall(), kAtOnce));
+  std::size_t settled = 0;
+  std::set<std::string> broken;  // in this pass: one place that does not answer holds up no other
+  for (const auto& waiting : due) {
+    const auto done = co_await archive_one(waiting, broken);
+    if (done) {
+      ++settled;
+    } else {
+      SP_CO_CHECK(co_await put_off(waiting));
+    }
+  }
+  co_return settled;
+}
+
+asio::awaitable<Result<void>> Archiver::archive_one(store::WaitingRecord waiting, std::set<std::string>& broken) {
+  const auto job = co_await parts_.jobs.find(waiting.org, waiting.job);
+  if (!job && job.error().code == Errc::not_found) co_return co_await give_up(waiting, "the job is gone");
+  if (!job) co_return std::unexpected(job.error());
+  if (data_is_gone(*job)) co_return co_await give_up(waiting, "the retention of its data has ended");
+  SP_CO_TRY(const auto place, co_await parts_.archive.place(waiting.org));
+  if (place.empty()) co_return co_await give_up(waiting, "the organisation has no archive any more");
+  if (broken.contains(place)) co_return fail(Errc::unavailable, trouble_at(place));
+  SP_CO_TRY(auto object, co_await make_object(*job));
+  store::ArchivedRecord record{.job = job->id,
+                               .place = place,
+                               .object = object_name(*job),
+                               .hours = static_cast<std::uint32_t>(job->retention.archive.count()),
+                               .hour = object.hour,
+                               .size = object.bytes.size(),
+                               .archived_at = parts_.clock.wall()};
+  if (auto put = co_await put_object(record, std::move(object.bytes)); !put) {
+    broken.insert(place);
+    co_return put;
+  }
+  SP_CO_CHECK(co_await parts_.archive.settle(job->org, std::move(record)));
+  archived_.add();
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<SealedObject>> Archiver::make_object(const store::Job& job) {
+  const auto ended = store::hour_of(job.finished_at.value_or(parts_.clock.wall()));
+  const auto hours = static_cast<std::uint32_t>(job.retention.archive.count());
+  SP_CO_TRY(auto text, co_await parts_.records.make(job));
+  auto sealed = co_await seal_object(parts_.keys, job.org, job.id, hours, ended, as_bytes(text));
+  wipe(text.data(), text.size());
+  co_return sealed;
+}
+
+asio::awaitable<Result<void>> Archiver::put_object(const store::ArchivedRecord& record, Bytes bytes) {
+  const auto to = place(record.place);
+  Result<void> put;
+  if (to) {
+    put = co_await (*to)->put(record.object, std::move(bytes));
+  } else {
+    put = std::unexpected(to.error());
+  }
+  note(record.place, put ? "" : put.error().message);
+  co_return put;
+}
+
+bool Archiver::data_is_gone(const store::Job& job) const {
+  const auto now = parts_.believed();
+  if (!now || !job.finished_at) return false;
+  const auto expiry = domain::expiry_of(*job.finished_at, job.retention.payload);
+  return !expiry || *expiry <= *now;
+}
+
+asio::awaitable<Result<void>> Archiver::give_up(store::WaitingRecord waiting, std::string reason) {
+  given_up_.add();
+  parts_.log.error("archive.given_up", {{"org", waiting.org.value}, {"job", waiting.job.value}, {"reason", reason}});
+  AuditRecord record{.actor = "system", .action = "job.not_archived", .target = "job:" + waiting.job.value};
+  record.outcome = AuditOutcome::failed;
+  record.detail = {{"reason", std::move(reason)}};
+  co_return co_await parts_.archive.give_up(waiting.org, waiting.job,
+                                            parts_.audit.note(waiting.org, std::move(record)));
+}
+
+asio::awaitable<Result<void>> Archiver::put_off(store::WaitingRecord waiting) {
+  failures_.add();
+  const auto until = parts_.clock.wall() + delay_after(waiting.failures);
+  co_return co_await parts_.archive.put_off(std::move(waiting.org), std::move(waiting.job), until);
+}
+
+asio::awaitable<Result<std::size_t>> Archiver::remove_ended() {
+  SP_CO_TRY(const auto lanes, co_await parts_.key_store.lanes());
+  std::size_t gone = 0;
+  Result<void> trouble;
+  for (const auto& lane : lanes) {
+    if (lane.lane != archive_lane(lane.lane.hours)) continue;
+    SP_CO_TRY(const auto ended,
+              co_await parts_.archive.before(lane.org, lane.lane.hours, lane.position, kRemovedAtOnce));
+    for (const auto& record : ended) {
+      const auto from = place(record.place);
+      Result<void> done;
+      if (from) {
+        done = co_await (*from)->remove(record.object);
+      } else {
+        done = std::unexpected(from.error());
+      }
+      if (done) done = co_await parts_.archive.remove(lane.org, record.job);
+      if (done) ++gone;
+      if (!done && trouble) trouble = std::move(done);
+    }
+  }
+  if (!trouble) co_return std::unexpected(std::move(trouble).error());
+  co_return gone;
+}
+
+asio::awaitable<Result<Secret>> Archiver::read(OrgId org, JobId job) {
+  SP_CO_TRY(const auto record, co_await parts_.archive.find(org, job));
+  SP_CO_TRY(auto* const from, place(record.place));
+  SP_CO_TRY(auto object, co_await from->get(record.object));
+  co_return co_await open_object(parts_.keys, std::move(org), std::move(job), std::move(object));
+}
+
+}  // namespace sallyport::archive

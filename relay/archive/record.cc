@@ -1,0 +1,186 @@
+#include "relay/archive/record.h"
+
+#include "relay/jobs/sealing.h"
+#include "shared/base/json.h"
+#include "shared/recipe/model.h"
+
+namespace sallyport::archive {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr JsonLimits kStoredLimits{.max_bytes = 64u << 20, .max_depth = 64};
+
+// Members that say nothing are left out.
+class Object {
+ public:
+  Object& put(std::string_view name, Value value) {
+    if (!value.is_null()) members_.emplace(Value(name), std::move(value));
+    return *this;
+  }
+  Object& text(std::string_view name, const std::string& value) {
+    return put(name, value.empty() ? Value() : Value(value));
+  }
+  Object& time(std::string_view name, const std::optional<WallTime>& at) {
+    return put(name, at ? Value(rfc3339(*at)) : Value());
+  }
+  Value done() { return Value(std::move(members_)); }
+
+ private:
+  ValueMap members_;
+};
+
+Value mark(std::string_view name, std::string_view why) { return Value(ValueMap{{Value(name), Value(why)}}); }
+
+// Whether a later try may open it.
+bool may_pass(Errc code) { return code != Errc::not_found && code != Errc::invalid; }
+
+Value job_shape(const store::Job& job, Value message) {
+  return Object()
+      .text("id", job.id.value)
+      .text("organisation", job.org.value)
+      .text("recipe", job.recipe.value)
+      .text("recipe_name", job.recipe_name)
+      .put("version", Value(std::int64_t{job.version}))
+      .text("group", job.group.value)
+      .text("agent", job.agent ? job.agent->value : "")
+      .text("state", std::string(domain::to_string(job.state)))
+      .text("trigger", job.trigger_kind)
+      .put("runs", Value(std::int64_t{job.run_number}))
+      .text("rerun_of", job.rerun_of ? job.rerun_of->value : "")
+      .time("created_at", job.created_at)
+      .time("started_at", job.started_at)
+      .time("finished_at", job.finished_at)
+      .text("error_class", job.error.error_class)
+      .put("message", std::move(message))
+      .text("failed_step", job.error.failed_step)
+      .done();
+}
+
+}  // namespace
+
+struct RecordMaker::Draft {
+  std::string text;
+  std::int64_t steps = 0, events = 0, left_out = 0;
+
+  bool has_room(std::size_t bytes) const { return text.size() + bytes <= kMostRecord; }
+  void line(std::string_view name, Value value) {
+    text += canonical_json(Value(ValueMap{{Value(name), std::move(value)}}));
+    text += '\n';
+  }
+};
+
+asio::awaitable<Result<Value>> RecordMaker::open(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
+  if (!sealed || sealed->empty()) co_return Value();
+  const auto plain = co_await parts_.envelope.open(std::move(identity), *sealed);
+  if (plain) co_return Value(plain->reveal());
+  if (may_pass(plain.error().code)) co_return std::unexpected(plain.error());
+  co_return mark("$unreadable", plain.error().code == Errc::not_found ? "its retention has ended" : "it was changed");
+}
+
+asio::awaitable<Result<Value>> RecordMaker::open_json(keys::RecordIdentity identity, std::optional<Bytes> sealed) {
+  SP_CO_TRY(auto text, co_await open(std::move(identity), std::move(sealed)));
+  if (!text.is(Value::Kind::string)) co_return text;
+  auto value = parse_shown_json(text.as_string(), kStoredLimits);
+  co_return value ? *std::move(value) : mark("$unreadable", "it is no JSON");
+}
+
+// All of it is masked when the recipe cannot say.
+asio::awaitable<Result<Value>> RecordMaker::trigger_of(const store::Job& job) {
+  auto sealed = co_await parts_.jobs.sealed_trigger(job.org, job.id);
+  if (!sealed && sealed.error().code == Errc::not_found) co_return mark("$unreadable", "its retention has ended");
+  if (!sealed) co_return std::unexpected(std::move(sealed).error());
+  SP_CO_TRY(const auto value, co_await open_json(jobs::trigger_identity(job.org, job.id), *std::move(sealed)));
+  const auto outline = co_await parts_.outlines.find(job.org, job.recipe, job.version);
+  const auto mask = outline ? recipe::trigger_mask(**outline) : recipe::Mask{.everything = true, .paths = {}};
+  co_return redacted(mask.labelled(value));
+}
+
+asio::awaitable<Result<void>> RecordMaker::add_step(Draft& draft, const store::Job& job, store::Step step) {
+  const auto identity = [&](std::string_view column) {
+    return jobs::step_identity(job.org, column, job.id, step.path, step.attempt);
+  };
+  SP_CO_TRY(auto message, co_await open(identity("message"), std::move(step.sealed_message)));
+  Value input, output;
+  if (!draft.has_room(step.payload_bytes)) {
+    input = output = mark("$omitted", "the record would be too large");
+    ++draft.left_out;
+  } else if (step.payload_bytes > 0) {
+    SP_CO_TRY(auto payloads, co_await parts_.history.payloads(job.org, job.id, {{step.path, step.attempt}}));
+    SP_CO_TRY(input, co_await open_json(identity("input"), std::move(payloads.at(0).sealed_input)));
+    SP_CO_TRY(output, co_await open_json(identity("output"), std::move(payloads.at(0).sealed_output)));
+  }
+  ++draft.steps;
+  draft.line("step", Object()
+                         .text("path", step.path)
+                         .put("attempt", Value(std::int64_t{step.attempt}))
+                         .text("status", std::string(domain::to_string(step.status)))
+                         .text("uses", step.uses)
+                         .time("started_at", step.started_at)
+                         .time("finished_at", step.finished_at)
+                         .text("error_class", step.error_class)
+                         .put("message", std::move(message))
+                         .put("input", std::move(input))
+                         .put("output", std::move(output))
+                         .done());
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> RecordMaker::add_steps(Draft& draft, const store::Job& job) {
+  store::PageQuery query;
+  do {
+    SP_CO_TRY(auto page, co_await parts_.history.steps(job.org, job.id, {}, query));
+    for (auto& step : page.items) SP_CO_CHECK(co_await add_step(draft, job, std::move(step)));
+    query.after = page.next;
+  } while (!query.after.empty());
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> RecordMaker::add_events(Draft& draft, const store::Job& job) {
+  store::EventQuery query;
+  for (bool more = true; more;) {
+    SP_CO_TRY(auto events, co_await parts_.history.events(job.org, job.id, query));
+    for (auto& event : events.items) {
+      query.after_seq = event.seq;
+      const auto size = event.sealed_text ? event.sealed_text->size() : 0;
+      Value text = mark("$omitted", "the record would be too large");
+      if (draft.has_room(size)) {
+        SP_CO_TRY(text, co_await open(jobs::log_identity(job.org, job.id, event.epoch, event.job_seq),
+                                      std::move(event.sealed_text)));
+      } else {
+        ++draft.left_out;
+      }
+      ++draft.events;
+      draft.line("event", Object()
+                              .put("seq", Value(static_cast<std::int64_t>(event.seq)))
+                              .time("at", event.at)
+                              .text("kind", event.kind)
+                              .text("path", event.path)
+                              .text("status", event.status)
+                              .put("text", std::move(text))
+                              .done());
+    }
+    more = events.more;
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::string>> RecordMaker::make(store::Job job) {
+  Draft draft;
+  SP_CO_TRY(auto message, co_await open(jobs::error_identity(job.org, job.id), job.error.sealed_message));
+  draft.line("job", job_shape(job, std::move(message)));
+  SP_CO_TRY(auto trigger, co_await trigger_of(job));
+  draft.line("trigger", std::move(trigger));
+  SP_CO_CHECK(co_await add_steps(draft, job));
+  SP_CO_CHECK(co_await add_events(draft, job));
+  draft.line("end", Object()
+                        .put("format", Value("sallyport-archive-1"))
+                        .put("steps", Value(draft.steps))
+                        .put("events", Value(draft.events))
+                        .put("left_out", Value(draft.left_out))
+                        .done());
+  co_return std::move(draft.text);
+}
+
+}  // namespace sallyport::archive

@@ -1,0 +1,208 @@
+#include "relay/archive/directory_place.h"
+#include "relay/archive/s3_place.h"
+#include "tests/contract/keys/key_server.h"
+#include "tests/support/async_test.h"
+#include "tests/support/temp_dir.h"
+
+#include <sys/stat.h>
+
+#include <set>
+
+using namespace sallyport;
+using namespace sallyport::archive;
+using namespace std::chrono_literals;
+
+namespace {
+
+const SystemClock kClock;
+
+keys::AwsCredentials credentials(std::string secret = "secret-access-key-of-the-test") {
+  return {"AKIATESTONLY", Secret::take(std::move(secret)), {}};
+}
+
+S3Config config_of(const test::KeyServer& server) {
+  S3Config config{.endpoint = server.url(),
+                  .region = "eu-central-1",
+                  .bucket = "archive",
+                  .prefix = "sallyport/",
+                  .ca_file = server.ca_file()};
+  config.credentials = [] { return Result<keys::AwsCredentials>(credentials()); };
+  config.deadline = 10s;
+  return config;
+}
+
+std::unique_ptr<Place> place_of(Result<std::unique_ptr<Place>> made) {
+  if (!made) FAIL(made.error().message);
+  return *std::move(made);
+}
+
+// A place of each kind, with what it needs.
+struct Any {
+  Any() {
+    const int kind = GENERATE(0, 1, 2);
+    if (kind == 0) {
+      place = place_of(make_directory_place(dir.path("archive")));
+      return;
+    }
+    server = std::make_unique<test::KeyServer>("s3_server.py");
+    auto config = config_of(*server);
+    if (kind == 2) {
+      config.style = BucketStyle::host;
+      config.endpoint.replace(config.endpoint.find("127.0.0.1"), 9, "localhost");
+    }
+    place = place_of(make_s3_place(std::move(config), kClock));
+  }
+  test::TempDir dir;
+  std::unique_ptr<test::KeyServer> server;
+  std::unique_ptr<Place> place;
+};
+
+Bytes bytes_of(std::string_view text) { return Bytes(as_bytes(text).begin(), as_bytes(text).end()); }
+const std::string kName = "org_1/2026/01/31/job_1.sallyport";
+
+}  // namespace
+
+ASYNC_TEST_CASE("every place gives back what was put there, and forgets what is removed", "[archive][contract]") {
+  Any any;
+  INFO(any.place->describe());
+  auto none = co_await any.place->get(kName);
+  REQUIRE(!none);
+  CHECK(none.error().code == Errc::not_found);
+  for (const std::string& text : {std::string("first"), std::string("second"), std::string(3'000'000, '\0')}) {
+    const auto put = co_await any.place->put(kName, bytes_of(text));
+    REQUIRE(put);
+    const auto got = co_await any.place->get(kName);
+    REQUIRE(got);
+    CHECK(*got == bytes_of(text));
+  }
+  auto removed = co_await any.place->remove(kName);
+  CHECK(removed);
+  removed = co_await any.place->remove(kName);
+  CHECK(removed);
+  none = co_await any.place->get(kName);
+  REQUIRE(!none);
+  CHECK(none.error().code == Errc::not_found);
+}
+
+ASYNC_TEST_CASE("a directory is its owner's alone, and holds whole objects only", "[archive][contract]") {
+  test::TempDir dir;
+  const std::filesystem::path root = dir.path("archive");
+  const auto place = place_of(make_directory_place(root));
+  const auto put = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(put);
+  struct stat facts{};
+  for (const auto& [path, mode] : {std::pair<std::filesystem::path, mode_t>{root, 0700},
+                                   {root / "org_1", 0700},
+                                   {root / "org_1/2026/01/31", 0700},
+                                   {root / kName, 0600}}) {
+    INFO(path.string());
+    REQUIRE(::stat(path.c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == mode);
+  }
+  std::ofstream(root / (kName + ".unfinished")) << "what a crash left";
+  const auto again = co_await place->put(kName, bytes_of("y"));
+  REQUIRE(again);
+  CHECK(!std::filesystem::exists(root / (kName + ".unfinished")));
+  const auto removed = co_await place->remove(kName);
+  REQUIRE(removed);
+  CHECK(!std::filesystem::exists(root / "org_1"));  // empty folders go, too
+  CHECK(std::filesystem::exists(root));
+}
+
+TEST_CASE("a directory that others may read, or that is none, is refused", "[archive][contract]") {
+  test::TempDir dir;
+  std::filesystem::create_directory(dir.path("open"));
+  ::chmod(dir.path("open").c_str(), 0755);
+  const auto open = make_directory_place(dir.path("open"));
+  REQUIRE(!open);
+  CHECK(open.error().message.find("chmod 700") != std::string::npos);
+  CHECK(!make_directory_place(dir.write("file", "x")));
+  CHECK(!make_directory_place("relative"));
+}
+
+ASYNC_TEST_CASE("what a bucket refuses is told with its code and no secret", "[archive][contract][s3]") {
+  test::KeyServer server("s3_server.py");
+  const auto place = place_of(make_s3_place(config_of(server), kClock));
+  struct Case {
+    const char* mode;
+    const char* code;
+    Errc errc;
+  };
+  for (const Case& one :
+       {Case{"revoked", "InvalidAccessKeyId", Errc::forbidden}, Case{"denied", "AccessDenied", Errc::forbidden},
+        Case{"no_bucket", "NoSuchBucket", Errc::unavailable}, Case{"slow_down", "SlowDown", Errc::unavailable}}) {
+    INFO(one.mode);
+    server.control(std::string(R"({"mode":")") + one.mode + "\"}");
+    const auto put = co_await place->put(kName, bytes_of("x"));
+    REQUIRE(!put);
+    CHECK(put.error().code == one.errc);
+    CHECK(put.error().message.find(one.code) != std::string::npos);
+    CHECK(put.error().message.find("secret-access") == std::string::npos);
+  }
+  server.heal();
+  const auto put = co_await place->put(kName, bytes_of("x"));
+  CHECK(put);
+}
+
+ASYNC_TEST_CASE("a bucket takes nothing with a wrong signature, and new credentials count at once",
+                "[archive][contract][s3]") {
+  test::KeyServer server("s3_server.py");
+  auto config = config_of(server);
+  auto secret = std::make_shared<std::string>("not-the-secret");
+  config.credentials = [secret] { return Result<keys::AwsCredentials>(credentials(*secret)); };
+  const auto place = place_of(make_s3_place(std::move(config), kClock));
+  auto put = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(!put);
+  CHECK(put.error().message.find("SignatureDoesNotMatch") != std::string::npos);
+  *secret = "secret-access-key-of-the-test";
+  put = co_await place->put(kName, bytes_of("x"));
+  CHECK(put);
+  auto other = config_of(server);
+  other.region = "us-east-1";
+  const auto elsewhere = place_of(make_s3_place(std::move(other), kClock));
+  put = co_await elsewhere->put(kName, bytes_of("x"));
+  CHECK(!put);
+}
+
+ASYNC_TEST_CASE("a bucket that does not answer costs a deadline", "[archive][contract][s3][faults]") {
+  test::KeyServer server("s3_server.py");
+  auto config = config_of(server);
+  config.deadline = 1s;
+  const auto place = place_of(make_s3_place(std::move(config), kClock));
+  server.control(R"({"mode":"delay","seconds":600})");
+  const auto slow = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(!slow);
+  CHECK(slow.error().code == Errc::timed_out);
+  server.control(R"({"mode":"cut"})");
+  const auto cut = co_await place->put(kName, bytes_of("x"));
+  CHECK(!cut);
+  server.stop();
+  const auto down = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(!down);
+  CHECK(down.error().code == Errc::unavailable);
+}
+
+TEST_CASE("a bucket's configuration is checked before anybody is asked", "[archive][contract][s3]") {
+  const S3Config good{.region = "eu-central-1", .bucket = "archive"};
+  CHECK(make_s3_place(good, kClock));
+  CHECK((*make_s3_place(good, kClock))->describe() == "bucket archive at https://s3.eu-central-1.amazonaws.com");
+  using Spoil = void (*)(S3Config&);
+  for (const Spoil spoil :
+       {Spoil([](S3Config& one) { one.bucket = "a/b"; }), Spoil([](S3Config& one) { one.bucket = ""; }),
+        Spoil([](S3Config& one) { one.region = "eu central"; }),
+        Spoil([](S3Config& one) { one.endpoint = "http://bucket.example"; }),
+        Spoil([](S3Config& one) { one.endpoint = "https://a.example/path"; }),
+        Spoil([](S3Config& one) { one.prefix = "a?b"; }), Spoil([](S3Config& one) { one.ca_file = "/nowhere"; })}) {
+    auto bad = good;
+    spoil(bad);
+    CHECK(!make_s3_place(bad, kClock));
+  }
+}
+
+TEST_CASE("the code of an error is found in what S3 answers", "[archive][s3]") {
+  CHECK(s3_error_code("<Error><Code>NoSuchKey</Code><Message>x</Message></Error>") == "NoSuchKey");
+  CHECK(s3_error_code("") == "");
+  CHECK(s3_error_code("<html>no</html>") == "");
+  CHECK(s3_error_code("<Code>a\nb</Code>") == "a");
+  CHECK(s3_error_code("<Code>" + std::string(500, 'a')).size() == 64);
+}

@@ -1,0 +1,257 @@
+#include "relay/archive/archiver.h"
+
+#include "relay/archive/directory_place.h"
+#include "tests/unit/relay/keys/world.h"
+
+using namespace sallyport;
+using namespace sallyport::archive;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A directory that can be out of order.
+class BreakablePlace final : public Place {
+ public:
+  explicit BreakablePlace(const std::filesystem::path& root) : real_(must(make_directory_place(root))) {}
+  awaitable<Result<void>> put(std::string name, Bytes object) override {
+    ++puts;
+    if (broken) co_return fail(*broken, "planted: the archive is out of order");
+    co_return co_await real_->put(std::move(name), std::move(object));
+  }
+  awaitable<Result<Bytes>> get(std::string name) override { return real_->get(std::move(name)); }
+  awaitable<Result<void>> remove(std::string name) override {
+    if (broken) co_return fail(*broken, "planted: the archive is out of order");
+    co_return co_await real_->remove(std::move(name));
+  }
+  std::string describe() const override { return "planted"; }
+  std::optional<Errc> broken;
+  int puts = 0;
+
+ private:
+  std::unique_ptr<Place> real_;
+};
+
+constexpr domain::JobRetention kArchived{.payload = 4h, .logs = 4h, .archive = 48h};
+
+struct Bench : KeysWorld {
+  explicit Bench(const asio::any_io_executor& executor) : KeysWorld(executor) {
+    auto made = std::make_unique<BreakablePlace>(root);
+    place = made.get();
+    places.emplace("local", std::move(made));
+  }
+  awaitable<OrgId> settle_with_archive(std::string name) {
+    const auto org = co_await settle(std::move(name));
+    must(co_await stores.archive.set_place(org, "local", clock.wall()));
+    co_return org;
+  }
+  awaitable<KeptJob> end_one(OrgId org, domain::JobRetention retention = kArchived) {
+    const auto job = co_await start(org, retention);
+    co_await finish(job);
+    co_return job;
+  }
+  awaitable<std::size_t> pass() { co_return must(co_await archiver.archive_due()); }
+  awaitable<std::uint64_t> waiting() { co_return must(co_await stores.archive.count_waiting()); }
+  awaitable<std::string> read_back(KeptJob job) {
+    const auto read = co_await archiver.read(job.org, job.job);
+    co_return read ? std::string(read->reveal()) : std::string(to_string(read.error().code));
+  }
+  awaitable<std::size_t> told(OrgId org) {
+    const auto rows = must(co_await stores.audit_log.list(org, {.action = "job.not_archived"}, {}));
+    co_return rows.items.size();
+  }
+  std::vector<std::filesystem::path> objects() const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& one : std::filesystem::recursive_directory_iterator(root))
+      if (one.is_regular_file()) files.push_back(one.path());
+    return files;
+  }
+
+  std::filesystem::path root = folder / "archive";
+  BreakablePlace* place = nullptr;
+  Places places;
+  jobs::RecipeOutlines outlines{stores.recipes};
+  RecordMaker records{{stores.jobs, stores.history, outlines, ring.envelope}};
+  Audit audit{stores.audit_log, clock};
+  Metrics metrics;
+  Archiver archiver{{stores.archive, stores.jobs, ring.store->keys(), records, ring.hierarchy, places, audit, clock,
+                     log, metrics, [this] { return std::optional(clock.wall()); }}};
+};
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+ASYNC_TEST_CASE("the record of a job that has ended is in the archive, sealed, and comes back", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto job = co_await bench.end_one(org);
+  auto done = co_await bench.pass();
+  CHECK(done == 1);
+  REQUIRE(bench.objects().size() == 1);
+  const auto text = content_of(bench.objects()[0]);
+  CHECK(text.starts_with("sallyport-archive\x01"));
+  CHECK(text.find("sallyport-archive-1") == std::string::npos);  // what is in it is not to be seen
+  CHECK(text.find(job.job.value) == std::string::npos);
+  const auto record = co_await bench.read_back(job);
+  CHECK(record.starts_with("{\"job\":"));
+  CHECK(record.find(job.job.value) != std::string::npos);
+  CHECK(record.find("sallyport-archive-1") != std::string::npos);
+  done = co_await bench.pass();
+  CHECK(done == 0);
+  const auto list = must(co_await bench.stores.archive.list(org, {}));
+  REQUIRE(list.items.size() == 1);
+  CHECK(list.items[0].hours == 48);
+  CHECK(list.items[0].size == text.size());
+}
+
+ASYNC_TEST_CASE("only what recipe and organisation want is archived", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto with = co_await bench.settle_with_archive("with"), without = co_await bench.settle("without");
+  co_await bench.end_one(with, {.payload = 4h, .logs = 4h});
+  co_await bench.end_one(without);
+  const auto running = co_await bench.start(with, kArchived);
+  auto waiting = co_await bench.waiting();
+  CHECK(waiting == 0);
+  co_await bench.finish(running);
+  waiting = co_await bench.waiting();
+  CHECK(waiting == 1);  // control
+}
+
+ASYNC_TEST_CASE("what cannot be archived now waits longer and longer, and is archived when it can be", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto job = co_await bench.end_one(org), other = co_await bench.end_one(org);
+  bench.place->broken = Errc::forbidden;
+  auto done = co_await bench.pass();
+  CHECK(done == 0);
+  CHECK(bench.place->puts == 1);  // a place that does not work is tried once in a pass
+  CHECK(bench.archiver.trouble_at("local") == "planted: the archive is out of order");
+  CHECK(bench.lines.find("archive.waits") != std::string::npos);
+  done = co_await bench.pass();
+  CHECK(bench.place->puts == 1);  // not its turn yet
+  bench.clock.pass(5s);
+  done = co_await bench.pass();
+  CHECK(bench.place->puts == 2);
+  bench.place->broken.reset();
+  bench.clock.pass(9s);
+  done = co_await bench.pass();
+  CHECK(done == 0);
+  bench.clock.pass(1s);
+  done = co_await bench.pass();
+  CHECK(done == 2);
+  CHECK(bench.archiver.trouble_at("local").empty());
+  CHECK(bench.lines.find("archive.works") != std::string::npos);
+  for (const auto& one : {job, other}) {
+    const auto record = co_await bench.read_back(one);
+    CHECK(record.starts_with("{\"job\":"));
+  }
+  const auto told = co_await bench.told(org);
+  CHECK(told == 0);
+}
+
+ASYNC_TEST_CASE("what is not archived before its data is gone is told of in the ledger", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  co_await bench.end_one(org);
+  bench.place->broken = Errc::unavailable;
+  for (int i = 0; i < 40; ++i) {
+    co_await bench.pass();
+    bench.clock.pass(600s);
+  }
+  auto waiting = co_await bench.waiting();
+  CHECK(waiting == 0);
+  auto told = co_await bench.told(org);
+  CHECK(told == 1);
+  CHECK(bench.lines.find("archive.given_up") != std::string::npos);
+  co_await bench.end_one(org);
+  must(co_await bench.stores.archive.set_place(org, "", bench.clock.wall()));  // what waits is told of, too
+  co_await bench.pass();
+  waiting = co_await bench.waiting();
+  CHECK(waiting == 0);
+  told = co_await bench.told(org);
+  CHECK(told == 2);
+}
+
+ASYNC_TEST_CASE("a key that cannot be had now makes records wait, those of others do not", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto job = co_await bench.end_one(org);
+  bench.clock.pass(keys::kKeyLife);
+  bench.ring.hierarchy.sweep();
+  bench.provider.broken = Errc::forbidden;
+  auto done = co_await bench.pass();
+  CHECK(done == 0);
+  CHECK(bench.place->puts == 0);
+  bench.provider.broken.reset();
+  bench.clock.pass(5s);
+  done = co_await bench.pass();
+  CHECK(done == 1);
+}
+
+ASYNC_TEST_CASE("when a record's time is over no copy of it can be read, and the object goes", "[archive][retention]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto job = co_await bench.end_one(org);
+  const auto later = co_await bench.end_one(org, {.payload = 4h, .logs = 4h, .archive = 72h});
+  co_await bench.pass();
+  const auto found = must(co_await bench.stores.archive.find(org, job.job));
+  const auto copy = content_of(bench.root / found.object);
+  bench.clock.pass(48h + 59min + 59s);
+  co_await bench.shred();
+  auto record = co_await bench.read_back(job);
+  CHECK(record.starts_with("{\"job\":"));  // to the second
+  auto gone = must(co_await bench.archiver.remove_ended());
+  CHECK(gone == 0);
+  bench.clock.pass(1s);
+  co_await bench.shred();
+  record = co_await bench.read_back(job);
+  CHECK(record == "not_found");
+  bench.place->broken = Errc::unavailable;
+  const auto not_yet = co_await bench.archiver.remove_ended();
+  CHECK(!not_yet);
+  bench.place->broken.reset();
+  gone = must(co_await bench.archiver.remove_ended());
+  CHECK(gone == 1);
+  CHECK(bench.objects().size() == 1);
+  const Bytes old(as_bytes(copy).begin(), as_bytes(copy).end());
+  auto opened = co_await open_object(bench.ring.hierarchy, org, job.job, old);
+  REQUIRE(!opened);
+  CHECK(opened.error().code == Errc::not_found);
+  record = co_await bench.read_back(later);
+  CHECK(record.starts_with("{\"job\":"));
+}
+
+ASYNC_TEST_CASE("an object opens for its own job of its own organisation only, and unchanged", "[archive]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto ours = co_await bench.settle_with_archive("ours"), theirs = co_await bench.settle_with_archive("theirs");
+  const auto job = co_await bench.end_one(ours), other = co_await bench.end_one(ours);
+  const auto foreign = co_await bench.end_one(theirs);
+  co_await bench.pass();
+  const auto found = must(co_await bench.stores.archive.find(ours, job.job));
+  const auto text = content_of(bench.root / found.object);
+  Bytes object(as_bytes(text).begin(), as_bytes(text).end());
+  auto opened = co_await open_object(bench.ring.hierarchy, ours, job.job, object);
+  CHECK(opened);  // control
+  opened = co_await open_object(bench.ring.hierarchy, ours, other.job, object);
+  CHECK(!opened);
+  opened = co_await open_object(bench.ring.hierarchy, theirs, foreign.job, object);
+  CHECK(!opened);
+  for (std::size_t at = 0; at < std::min<std::size_t>(object.size(), 140); ++at) {
+    INFO(at);
+    auto changed = object;
+    changed[at] ^= std::byte{1};
+    opened = co_await open_object(bench.ring.hierarchy, ours, job.job, std::move(changed));
+    CHECK(!opened);
+  }
+  for (const std::size_t size : {0u, 16u, 22u, 90u}) {
+    opened = co_await open_object(bench.ring.hierarchy, ours, job.job, Bytes(object.begin(), object.begin() + size));
+    CHECK(!opened);
+  }
+  const auto hidden = co_await bench.archiver.read(theirs, job.job);
+  REQUIRE(!hidden);
+  CHECK(hidden.error().code == Errc::not_found);
+}
