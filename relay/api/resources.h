@@ -14,6 +14,7 @@ std::span<const Route> key_routes();
 std::span<const Route> erasure_routes();
 std::span<const Route> export_routes();
 std::span<const Route> retention_routes();
+std::span<const Route> archive_routes();
 std::span<const Route> user_routes();
 std::span<const Route> token_routes();
 std::span<const Route> group_routes();

@@ -35,6 +35,10 @@ namespace sallyport::keys {
 class Custodian;
 }
 
+namespace sallyport::archive {
+class Archiver;
+}
+
 namespace sallyport::api {
 
 class SessionLedger;
@@ -48,6 +52,7 @@ struct Services {
   erasure::Eraser& eraser;
   erasure::Receipts& receipts;
   keys::Fingerprints& fingerprints;
+  archive::Archiver& archive;
   Audit& audit;
   identity::Enrolments& enrolments;
   identity::Revocations& revocations;

@@ -193,6 +193,7 @@ Value shape(const store::AuditVerdict& verdict) {
   return Object()
       .put("intact", Value(!verdict.bad_seq.has_value()))
       .put("rows", verdict.rows)
+      .put("first_seq", verdict.first_seq)
       .put("erased_texts", verdict.erased)
       .put("bad_seq", verdict.bad_seq)
       .put("reason", verdict.reason)

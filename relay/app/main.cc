@@ -109,8 +109,18 @@ Result<void> run_serve(std::span<char*> words) {
   SP_CHECK(become_undumpable());
   SP_TRY(const auto settings, load_settings(data.settings()));
   const SystemClock clock;
-  FdSink sink(STDERR_FILENO);
-  return serve(data, settings, clock, Log(sink, clock, settings.log_level));
+  FdSink standard_error(STDERR_FILENO);
+  LogFiles files({data.logs(), settings.logs.most_per_hour}, clock, standard_error);
+  BothSinks both(standard_error, files);
+  const auto serve_with = [&](LogSink& sink) {
+    return serve(data, settings, clock, Log(sink, clock, settings.log_level), files);
+  };
+  switch (settings.logs.to) {
+    case LogSettings::To::both: return serve_with(both);
+    case LogSettings::To::files: return serve_with(files);
+    case LogSettings::To::standard_error: break;
+  }
+  return serve_with(standard_error);
 }
 
 Result<void> run_root(std::span<char*> words) {

@@ -25,7 +25,7 @@ Result<void> check_private(const DataDirectory& data) {
     if (!is_open_to_others(path)) return;
     faults.push_back(fmt::format("{} may be read by others: chmod {} {}", path.string(), mode, path.string()));
   };
-  for (const auto& folder : {data.root, data.deployment(), data.keys()}) expect(folder, "700");
+  for (const auto& folder : {data.root, data.deployment(), data.keys(), data.logs()}) expect(folder, "700");
   for (const auto& database : {data.database(), data.key_database()}) {
     expect(database, "600");
     for (const auto* log : {"-wal", "-shm"}) expect(database.string() + log, "600");

@@ -2,6 +2,7 @@
 
 #include "relay/api/api.h"
 #include "relay/api/session_ledger.h"
+#include "relay/app/archive_places.h"
 #include "relay/app/ballast.h"
 #include "relay/app/believed_clock.h"
 #include "relay/app/data_lock.h"
@@ -11,6 +12,8 @@
 #include "relay/app/private_data.h"
 #include "relay/app/quieten.h"
 #include "relay/app/revoked_jobs.h"
+#include "relay/archive/archiver.h"
+#include "relay/audit/ledger_cutter.h"
 #include "relay/erasure/eraser.h"
 #include "relay/gateway/gateway.h"
 #include "relay/http/server.h"
@@ -49,8 +52,10 @@ struct Ground {
   identity::Deployment& deployment;
   KeyRing& keys;
   const std::filesystem::path& key_backups;
+  archive::Places& archives;
   const Clock& clock;
   const Log& log;
+  LogFiles& log_files;
 };
 
 // Everything of a running relay, in the order it is built; later members use earlier ones.
@@ -79,6 +84,9 @@ struct Graph {
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
   jobs::RetentionRules retention;
+  LedgerCutter ledger_cutter;
+  archive::RecordMaker records;
+  archive::Archiver archiver;
   jobs::LocalJobFeed feed;
   jobs::Dispatcher dispatcher;
   jobs::Journals journals;
@@ -147,6 +155,17 @@ asio::awaitable<Result<std::uint32_t>> hours_now(jobs::RetentionRules& rules, Or
   co_return static_cast<std::uint32_t>(domain::effective(*kind, levels).count());
 }
 
+// How long a ledger is kept; what is left of an erased organisation as long as the platform says.
+asio::awaitable<Result<domain::Hours>> ledger_hours(store::Retentions& retentions, OrgId ledger) {
+  if (ledger != store::system_ledger()) {
+    const auto levels = co_await retentions.find(std::move(ledger));
+    if (levels) co_return domain::effective(domain::RetentionClass::audit, *levels);
+    if (levels.error().code != Errc::not_found) co_return std::unexpected(levels.error());
+  }
+  SP_CO_TRY(const auto platform, co_await retentions.find_platform());
+  co_return domain::allowed_by(platform, domain::RetentionClass::audit);
+}
+
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
       believed(on.data.clock(), on.log),
@@ -178,6 +197,11 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       parcels({stores.recipes, stores.history, envelope, memory}),
       outlines(stores.recipes),
       retention(stores.retentions, on.clock),
+      ledger_cutter({stores.audit_cuts, stores.job_keys, audit, on.log, [this] { return believed.now(); },
+                     [this](OrgId ledger) { return ledger_hours(stores.retentions, std::move(ledger)); }}),
+      records({stores.jobs, stores.history, outlines, envelope}),
+      archiver({stores.archive, stores.jobs, on.keys.store->keys(), records, hierarchy, on.archives, audit, on.clock,
+                on.log, metrics, [this] { return believed.now(); }}),
       feed(loop),
       dispatcher(loop, {stores.jobs, parcels, memory, envelope, feed, clock, on.log},
                  {on.settings.lease, on.settings.failover}),
@@ -209,6 +233,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
            eraser,
            receipts,
            fingerprints,
+           archiver,
            audit,
            enrolments,
            revocations,
@@ -279,6 +304,16 @@ struct DeafAgain {
   ~DeafAgain() { std::signal(SIGHUP, SIG_IGN); }
 };
 
+asio::awaitable<Result<domain::Hours>> server_log_hours(store::Retentions& retentions) {
+  SP_CO_TRY(const auto platform, co_await retentions.find_platform());
+  co_return domain::allowed_by(platform, domain::RetentionClass::server_logs);
+}
+
+LogKeeping log_keeping(Graph& graph, const Ground& on) {
+  return {on.log_files, on.log, graph.metrics, [&graph] { return graph.believed.now(); },
+          [&graph] { return server_log_hours(graph.stores.retentions); }};
+}
+
 asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto& log = on.log;
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
@@ -309,6 +344,9 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("revoked jobs", revoked.run());
   work.spawn("key backups", graph.backups.run());
   work.spawn("shredder", graph.shredder.run());
+  work.spawn("log files", keep_logs_in_time(log_keeping(graph, on)));
+  work.spawn("archiver", graph.archiver.run());
+  work.spawn("ledger cutter", graph.ledger_cutter.run());
   work.spawn("custodian", graph.custodian.run());
   work.spawn("eraser", graph.eraser.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
@@ -338,7 +376,8 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
 
 }  // namespace
 
-Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log) {
+Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log,
+                   LogFiles& files) {
   SP_TRY(const auto lock, DataLock::take(data, Reload::offered));  // main ignores SIGHUP until run() waits for it
   SP_CHECK(check_private(data));
   SP_TRY(const auto open_files, raise_open_files());
@@ -349,11 +388,12 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   asio::io_context loop(1);  // outlives the database, whose threads post to it
   SP_TRY(const auto key_backups, open_key_backups(data, settings));
   SP_TRY(auto keys, open_keys(data, settings.keys, clock));
+  SP_TRY(auto archives, make_archives(settings.archives, clock));
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto outcome = [&] {
-    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, key_backups, clock, log};
+    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, key_backups, archives, clock, log, files};
     Graph graph(loop.get_executor(), ground, std::move(context));
     return run_to_end(loop, run(graph, ground), "the relay");
   }();

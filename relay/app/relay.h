@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/app/settings.h"
+#include "relay/app/log_files.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 
@@ -11,6 +12,8 @@ namespace sallyport::app {
 // deployment's files at once. Builds the whole graph of objects; the only place that names concrete classes. Errors say
 // what could not be opened, loaded or listened on.
 // Errc::conflict: another process holds the data directory.
-Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log);
+// Ends what is in `files` in time, whether `log` writes there or not.
+Result<void> serve(const DataDirectory& data, const Settings& settings, const Clock& clock, const Log& log,
+                   LogFiles& files);
 
 }  // namespace sallyport::app

@@ -21,6 +21,8 @@ namespace {
 using yaml::FieldReader;
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> kLogPlaces{"both", "files", "stderr"};
+constexpr yaml::IntegerRange kLogMebibytes{1, 4'096};
 constexpr std::size_t kMaxFile = 64u << 10;
 // A lease must outlive a few of the agent's heartbeats, and fit into the wire's 32 bits of milliseconds.
 constexpr yaml::DurationRange kLeases{std::chrono::seconds(10), std::chrono::hours(1)};
@@ -146,6 +148,15 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
     FieldReader inside(*keys, report, "`keys`");
     settings.keys = read_key_settings(inside);
     settings.key_backups = read_key_backups(inside);
+    inside.finish();
+  }
+  if (const auto* archives = fields.mapping("archives")) settings.archives = read_archive_settings(*archives, report);
+  if (const auto* logs = fields.mapping("logs")) {
+    FieldReader inside(*logs, report, "`logs`");
+    if (const auto to = inside.choice("to", kLogPlaces))
+      settings.logs.to = static_cast<LogSettings::To>(std::ranges::find(kLogPlaces, *to) - kLogPlaces.begin());
+    if (const auto most = inside.integer("mib_per_hour", kLogMebibytes))
+      settings.logs.most_per_hour = static_cast<std::uint64_t>(*most) << 20;
     inside.finish();
   }
   if (const auto level = fields.choice("log_level", kLevels)) {

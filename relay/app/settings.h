@@ -1,6 +1,8 @@
 #pragma once
 
+#include "relay/app/archive_settings.h"
 #include "relay/app/key_settings.h"
+#include "relay/app/log_settings.h"
 #include "relay/domain/tunnel.h"
 #include "shared/base/log.h"
 #include "shared/base/result.h"
@@ -36,6 +38,8 @@ struct Settings {
   std::uint32_t links_per_agent = 2;
   std::chrono::milliseconds link_drain{5'000};  // what links have left when the relay stops
   LogLevel log_level = LogLevel::info;
+  LogSettings logs;
+  ArchiveSettings archives;  // that organisations may choose from
   std::chrono::milliseconds lease{60'000};
   std::chrono::milliseconds failover{60'000};
   std::vector<std::string> tunnel_networks = domain::default_listen_networks();  // where tunnels may listen (CIDR)
@@ -65,6 +69,7 @@ struct DataDirectory {
   std::filesystem::path settings() const { return root / "relay.yaml"; }
   std::filesystem::path deployment() const { return root / "deployment"; }
   std::filesystem::path database() const { return root / "relay.db"; }
+  std::filesystem::path logs() const { return root / "logs"; }
   std::filesystem::path lock() const { return root / "relay.lock"; }
   std::filesystem::path keys() const { return root / "keys"; }  // apart from the data: never in its backups
   std::filesystem::path master_key() const { return keys() / "master.key"; }

@@ -151,7 +151,8 @@ int verify_audit(Context& context, const Arguments&) {
     SP_TRY(const auto verdict, client.get("/v1/audit-events/verify"));
     const Value* intact = verdict.find("intact");
     if (intact != nullptr && intact->is(Value::Kind::boolean) && intact->as_bool()) {
-      context.show(verdict, fmt::format("intact: {} audit events\n", cell_of(verdict.find("rows"))));
+      context.show(verdict, fmt::format("intact: {} audit events, from event {} on\n", cell_of(verdict.find("rows")),
+                                        cell_of(verdict.find("first_seq"))));
       return {};
     }
     context.show(verdict, "");

@@ -13,6 +13,7 @@ std::vector<Command> agent_commands();       // agents, agent tokens, groups, co
 std::vector<Command> access_commands();      // organisations, users, API tokens, audit
 std::vector<Command> key_commands();
 std::vector<Command> retention_commands();
+std::vector<Command> archive_commands();
 std::vector<Command> recipe_commands();
 std::vector<Command> job_commands();
 std::vector<Command> history_commands();

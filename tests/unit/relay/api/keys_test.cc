@@ -12,10 +12,11 @@ ASYNC_TEST_CASE("an organisation sees its keys' versions and hours, and makes a 
   auto keys = json_of(co_await world.call({"GET", "/v1/keys", ours.token(Role::viewer)}));
   REQUIRE(keys.find("versions")->as_list().size() == 1);
   const auto lanes = keys.find("lanes")->as_list();
-  REQUIRE(lanes.size() == 2);
-  CHECK(text_of(lanes[0], "class") == "logs");
-  CHECK(lanes[0].find("keys")->as_int() == 1);
-  CHECK(lanes[1].find("retention_hours")->as_int() == 45 * 24);
+  REQUIRE(lanes.size() == 3);
+  CHECK(text_of(lanes[0], "class") == "archive");
+  CHECK(text_of(lanes[1], "class") == "logs");
+  CHECK(lanes[1].find("keys")->as_int() == 1);
+  CHECK(lanes[2].find("retention_hours")->as_int() == 45 * 24);
 
   const auto rotated = co_await world.call({"POST", "/v1/keys/rotate", ours.token(Role::owner), "{}"});
   CHECK(rotated.status == 200);

@@ -71,6 +71,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"create_organisation", fmt::format(R"({{"name":"o{}","owner_name":"A","owner_email":"a@b.test"}})", unique)},
       {"rename_organisation", fmt::format(R"({{"name":"r{}"}})", unique)},
       {"set_retention", R"({"payload":"45d","shorten":"confirmed"})"},
+      {"set_archive", R"({"place":"local"})"},
       {"set_platform_retention", R"({"payload":"90d","shorten":"confirmed"})"},
       {"add_user", fmt::format(R"({{"name":"N","email":"{}@y.test","role":"viewer"}})", unique)},
       {"change_user_role", R"({"role":"editor"})"},
@@ -393,7 +394,7 @@ ASYNC_TEST_CASE("every list refuses a cursor that is not its own, all in the sam
       if (one != own) CHECK(played.body.find("is not a cursor of this list") != std::string::npos);
     }
   }
-  CHECK(lists == 15);
+  CHECK(lists == 16);
 }
 
 ASYNC_TEST_CASE("a change that cannot be recorded does not happen, on every route", "[api][audit]") {

@@ -49,6 +49,32 @@ std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId
   return it == linked.end() ? std::nullopt : std::optional(it->second);
 }
 
+namespace {
+
+// An archive in memory.
+class MemoryPlace final : public archive::Place {
+ public:
+  asio::awaitable<Result<void>> put(std::string name, Bytes object) override {
+    objects_.insert_or_assign(std::move(name), std::move(object));
+    co_return Result<void>();
+  }
+  asio::awaitable<Result<Bytes>> get(std::string name) override {
+    const auto found = objects_.find(name);
+    if (found == objects_.end()) co_return fail(Errc::not_found, "no such object");
+    co_return found->second;
+  }
+  asio::awaitable<Result<void>> remove(std::string name) override {
+    objects_.erase(name);
+    co_return Result<void>();
+  }
+  std::string describe() const override { return "memory"; }
+
+ private:
+  std::map<std::string, Bytes> objects_;
+};
+
+}  // namespace
+
 World::World(const asio::any_io_executor& executor, api::ApiOptions options, std::string vfs)
     : store(must(store::SqliteStore::open({.file = database(), .vfs = std::move(vfs)}))),
       stores(store->stores()),
@@ -71,6 +97,9 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       feed(executor),
       parcels({stores.recipes, stores.history, envelope, memory}),
       outlines(stores.recipes),
+      records({stores.jobs, stores.history, outlines, envelope}),
+      archiver({stores.archive, stores.jobs, ring.store->keys(), records, ring.hierarchy, places, audit, clock, log,
+                metrics, [this] { return std::optional(clock.wall()); }}),
       retention(stores.retentions, clock),
       dispatcher(executor, {stores.jobs, parcels, memory, envelope, feed, clock, log}),
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
@@ -82,6 +111,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         eraser,
                         receipts,
                         fingerprints,
+                        archiver,
                         audit,
                         enrolments,
                         revocations,
@@ -100,7 +130,9 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         },
                         [this](const OrgId& org) { retention_changed.push_back(org); },
                         [this](const std::string& peer) { return take_link(peer); }},
-          options) {}
+          options) {
+  places.emplace("local", std::make_unique<MemoryPlace>());
+}
 
 World::~World() = default;
 
@@ -193,6 +225,19 @@ asio::awaitable<TunnelId> World::add_tunnel(Tenant tenant, std::string name, sto
   co_return id;
 }
 
+asio::awaitable<void> World::archive_job(OrgId org, JobId job, std::string record) {
+  const auto hour = store::hour_of(clock.wall());
+  auto object = must(co_await archive::seal_object(ring.hierarchy, org, job, 48, hour, as_bytes(record)));
+  must(co_await stores.archive.settle(org, {.job = job,
+                                            .place = "local",
+                                            .object = job.value,
+                                            .hours = 48,
+                                            .hour = object.hour,
+                                            .size = object.bytes.size(),
+                                            .archived_at = clock.wall()}));
+  must(co_await places.at("local")->put(job.value, std::move(object.bytes)));
+}
+
 asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   Targets made{.user = crypto::new_id<UserId>(clock),
                .token = crypto::new_id<ApiTokenId>(clock),
@@ -223,6 +268,7 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   made.job = co_await start(tenant, made.recipe);
   made.ended_job = co_await start(tenant, made.recipe);
   must(co_await job_service.cancel(org, made.ended_job, {"test"}));
+  co_await archive_job(org, made.job, "{}\n");
   made.tunnel = co_await add_tunnel(tenant, name, store::TunnelStatus::active);
   made.paused_tunnel = co_await add_tunnel(tenant, name + "-paused", store::TunnelStatus::paused);
   made.organisation = crypto::new_id<OrgId>(clock);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/api/api.h"
+#include "relay/archive/archiver.h"
 #include "relay/erasure/eraser.h"
 #include "relay/identity/agent_authority.h"
 #include "relay/jobs/service.h"
@@ -90,6 +91,7 @@ struct World {
   asio::awaitable<Targets> make_targets(Tenant tenant);
   asio::awaitable<RecipeId> apply_recipe(Tenant tenant, std::string name, std::string yaml);
   asio::awaitable<JobId> start(Tenant tenant, RecipeId recipe);
+  asio::awaitable<void> archive_job(OrgId org, JobId job, std::string record);
   asio::awaitable<TunnelId> add_tunnel(Tenant tenant, std::string name, store::TunnelStatus status);
 
   asio::awaitable<http::Reply> play(Ask ask);
@@ -121,6 +123,9 @@ struct World {
   jobs::VolatilePayloads memory;
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
+  archive::RecordMaker records;
+  archive::Places places;  // "local", in memory
+  archive::Archiver archiver;
   jobs::RetentionRules retention;
   jobs::Dispatcher dispatcher;
   jobs::StoredJobService job_service;

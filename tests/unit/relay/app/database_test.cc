@@ -33,7 +33,8 @@ void refuses(const Result<T>& result, Errc code, std::string_view says) {
 
 Result<void> serve(const InitOrder& order) {
   NoSink sink;
-  return app::serve(order.data, order.settings, kClock, Log(sink, kClock, LogLevel::error));
+  app::LogFiles files({order.data.logs(), 1u << 20}, kClock, sink);
+  return app::serve(order.data, order.settings, kClock, Log(sink, kClock, LogLevel::error), files);
 }
 
 boost::asio::awaitable<void> ask_whether_inhabited(store::Stores stores, DataDirectory data, Result<void>& answer) {

@@ -30,6 +30,24 @@ TEST_CASE("an empty relay.yaml has the defaults", "[app]") {
   CHECK(settings->tunnel_connections == 5'000);
   CHECK(settings->tunnel_ports == domain::PortRange{1024, 65535});
   CHECK(settings->log_level == LogLevel::info);
+  CHECK(settings->logs.to == LogSettings::To::both);
+  CHECK(settings->logs.most_per_hour == 64u << 20);
+}
+
+TEST_CASE("where the log goes is read", "[app][log]") {
+  const std::pair<const char*, LogSettings::To> places[] = {{"both", LogSettings::To::both},
+                                                            {"files", LogSettings::To::files},
+                                                            {"stderr", LogSettings::To::standard_error}};
+  for (const auto& [name, to] : places) {
+    const auto settings = load("logs:\n  to: " + std::string(name) + "\n  mib_per_hour: 2\n");
+    REQUIRE(settings);
+    CHECK(settings->logs.to == to);
+    CHECK(settings->logs.most_per_hour == 2u << 20);
+  }
+  for (const auto* wrong : {"logs: {to: syslog}\n", "logs: {mib_per_hour: 0}\n", "logs: {keep: 30d}\n"}) {
+    INFO(wrong);
+    CHECK(!load(wrong));
+  }
 }
 
 TEST_CASE("every setting is read", "[app]") {
