@@ -1,6 +1,7 @@
 sallyport_tests(unit shared/base USES shared/base)
 sallyport_tests(unit shared/async USES shared/async)
 sallyport_tests(unit shared/crypto USES shared/crypto)
+sallyport_tests(unit shared/sealing USES shared/sealing)
 sallyport_tests(unit shared/tls USES shared/tls)
 sallyport_tests(unit shared/mux USES shared/mux)
 sallyport_tests(unit shared/link USES shared/link)
