@@ -91,6 +91,27 @@ constexpr auto kFields = std::to_array<Field>({
     {"connections", "checked_at", public_, agent, clear, standing},
     {"connections", "sealed_detail", secret, agent, sealed, standing, "connections.detail"},
 
+    {"sealing_keys", "org", public_, agent, clear, standing},
+    {"sealing_keys", "agent", public_, agent, clear, standing},
+    {"sealing_keys", "generation", public_, agent, clear, standing},
+    {"sealing_keys", "statement", public_, agent, clear, standing},
+    {"sealing_keys", "said_at", public_, agent, clear, standing},
+
+    {"system_keys", "org", public_, organisation, clear, standing},
+    {"system_keys", "name", sensitive, organisation, clear, standing},
+    {"system_keys", "group_id", public_, organisation, clear, standing},
+    {"system_keys", "version", public_, organisation, clear, standing},
+    {"system_keys", "value_names", sensitive, organisation, clear, standing},
+    {"system_keys", "set_by", sensitive, person, clear, standing},
+    {"system_keys", "set_at", public_, organisation, clear, standing},
+
+    {"system_key_copies", "org", public_, agent, clear, standing},
+    {"system_key_copies", "name", sensitive, agent, clear, standing},
+    {"system_key_copies", "agent", public_, agent, clear, standing},
+    {"system_key_copies", "generation", public_, agent, clear, standing},
+    {"system_key_copies", "sealed_copy", secret, key_material, sealed, standing, "system_keys.copy"},
+    {"system_key_copies", "held", public_, agent, clear, standing},
+
     {"recipes", "org", public_, recipe, clear, standing},
     {"recipes", "id", public_, recipe, clear, standing},
     {"recipes", "name", sensitive, recipe, clear, standing},

@@ -20,6 +20,7 @@
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
 #include "relay/store/retentions.h"
+#include "relay/store/system_keys.h"
 #include "relay/store/tunnels.h"
 #include "relay/store/users.h"
 
@@ -43,6 +44,7 @@ struct Stores {
   History& history;
   Tunnels& tunnels;
   Retentions& retentions;
+  SystemKeys& system_keys;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
   Erasures& erasures;

@@ -17,6 +17,7 @@
 #include "relay/store/migrations/sqlite_0014_zero_retention.h"
 #include "relay/store/migrations/sqlite_0015_bare_jobs.h"
 #include "relay/store/migrations/sqlite_0016_erasure.h"
+#include "relay/store/migrations/sqlite_0017_system_keys.h"
 #include "relay/store/migrations/sqlite_0018_archive.h"
 
 #include <array>
@@ -41,7 +42,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{14, "zero retention", kSqlite0014ZeroRetention},
       Migration{15, "bare jobs", kSqlite0015BareJobs},
       Migration{16, "erasure", kSqlite0016Erasure},
-      Migration{17, "reserved 17", ""},
+      Migration{17, "system keys", kSqlite0017SystemKeys},
       Migration{18, "archive", kSqlite0018Archive},
   };
   return migrations;

@@ -53,6 +53,8 @@ constexpr std::array kTenants{
     Tenant{"select name from tunnels indexed by tunnels_by_group where removed_at is null and org = ?1 and group_id = "
            "?2 limit 1",
            "tunnel \"{}\" goes through it: remove it"},
+    Tenant{"select name from system_keys where org = ?1 and group_id = ?2 limit 1",
+           "system key \"{}\" is sealed to its agents: remove it"},
 };
 
 Result<void> refuse_while_in_use(Database& db, const Group& group, WallTime now) {
