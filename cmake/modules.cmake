@@ -32,7 +32,7 @@ sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfi
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)
 sallyport_module(agent/vault USES shared/base agent/platform)
-sallyport_module(agent/policy USES shared/base shared/recipe agent/platform agent/vault)
+sallyport_module(agent/policy USES shared/base shared/recipe shared/sealing agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/connectors USES shared/base shared/async agent/policy agent/vault agent/platform)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
@@ -43,9 +43,10 @@ sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE li
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
+sallyport_module(agent/system_keys USES shared/sealing shared/link shared/base proto agent/link agent/vault agent/platform)
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/link agent/platform)
-sallyport_module(agent/app USES agent/doctor agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
+sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
                  agent/connectors/sql)
 sallyport_program(sallyport-agent agent/app)
@@ -64,15 +65,15 @@ sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/st
 sallyport_module(relay/archive USES shared/base shared/async shared/crypto shared/recipe relay/store relay/domain relay/keys relay/keys/providers
                  relay/audit relay/jobs)
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
-sallyport_module(relay/gateway USES shared/link shared/tls proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
+sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
 sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
-sallyport_module(relay/api USES shared/websocket relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+sallyport_module(relay/api USES shared/websocket shared/sealing relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  relay/erasure relay/archive shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
                  relay/erasure relay/archive shared/recipe relay/store/sqlite relay/http)
 sallyport_program(sallyport-relay relay/app)
 
-sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/link shared/tunnel
+sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/sealing shared/link shared/tunnel
                  PkgConfig::CURL)
 sallyport_program(sallyport relay/cli)

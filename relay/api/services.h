@@ -74,6 +74,8 @@ struct Services {
   // Errc::unavailable: no place, and why. Empty: there are no links here.
   using ServeLink = std::function<boost::asio::awaitable<void>(std::unique_ptr<ByteStream> carrier)>;
   std::function<Result<ServeLink>(const std::string& peer)> take_link = {};
+  // Called after a system key of the group changed. Empty: there are no links here.
+  std::function<void(const OrgId&, const GroupId&)> system_keys_changed = {};
   // The Api's own, made by it.
   std::shared_ptr<TunnelLookouts> lookouts = {};
   std::shared_ptr<SessionLedger> sessions = {};

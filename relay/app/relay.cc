@@ -94,6 +94,7 @@ struct Graph {
   jobs::Recorder recorder;
   jobs::StoredJobService job_service;
   gateway::Links links;
+  gateway::KeyCourier courier;
   gateway::Gateway gateway;
   tunnels::Carrier carrier;
   erasure::Receipts receipts;
@@ -212,9 +213,10 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       fingerprints, audit, dispatcher, feed, clock, on.log}),
       job_service({stores.jobs, stores.recipes, outlines, retention, stores.history, stores.groups, envelope,
                    fingerprints, memory, parcels, dispatcher, feed, clock, on.log}),
+      courier(loop, {links, stores.system_keys, envelope, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
-                stores.connections, envelope, on.clock, on.log},
+                stores.connections, envelope, courier, on.clock, on.log},
                enrolments,
                revocations,
                metrics},
@@ -248,7 +250,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
            recipe_work,
            [this](const OrgId& org, const std::optional<AgentId>& changed) { assigner.reconsider(org, changed); },
            [this](const OrgId& org) { assigner.tell_all(org); },
-           [this](const std::string& peer) { return gateway.take_carried(peer); }}),
+           [this](const std::string& peer) { return gateway.take_carried(peer); },
+           [this](const OrgId& org, const GroupId& group) { courier.visit_group(org, group); }}),
       server(loop, server_options(on.data, on.settings, on.limits.api), api, {on.log, on.clock, metrics}),
       upkeep(on.deployment,
              {on.data.deployment(), stores.issuing_cas, authority, audit, on.log, metrics, on.clock,
@@ -347,6 +350,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("log files", keep_logs_in_time(log_keeping(graph, on)));
   work.spawn("archiver", graph.archiver.run());
   work.spawn("ledger cutter", graph.ledger_cutter.run());
+  work.spawn("system keys", graph.courier.run());
   work.spawn("custodian", graph.custodian.run());
   work.spawn("eraser", graph.eraser.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));

@@ -30,7 +30,8 @@ link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
-  options.self.capabilities = {"jobs", "renewal", "health", std::string(kTunnels), std::string(link::kLinks)};
+  options.self.capabilities = {
+      "jobs", "renewal", "health", std::string(kTunnels), std::string(link::kLinks), std::string(kSystemKeys)};
   options.self.links = limits.links;
   options.self.addresses = limits.addresses;
   options.serves = {std::string(kJobsPurpose)};
@@ -94,6 +95,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
   admitted_ = true;
   next_sighting_ = services_.clock.steady() + limits_.sighting;
   knows_tunnels_ = knows(peer, kTunnels);
+  knows_system_keys_ = knows(peer, kSystemKeys);
   sighting_ = {peer.hostname, peer.software, {}};
   // The others of its process have told the same.
   if (services_.links.is_only(*this)) co_await note_peer(std::move(peer));
@@ -142,6 +144,7 @@ asio::awaitable<void> AgentSession::serve(link::Session& session) {
   co_await asio::this_coro::throw_if_cancelled(false);  // the end of the link must not skip the farewells below
   serving_ = true;
   lead_to_root();
+  services_.courier.visit(who_.org, who_.agent);
   TaskGroup tasks(executor_, [this](const std::string& task, const std::string& why) { fault(task, why); });
   while (auto incoming = co_await session.accept_channel()) {
     if (jobs_channels_ > 0 && !knows_links_) {
@@ -229,6 +232,7 @@ asio::awaitable<void> AgentSession::note_installed(std::string serial) {
   const auto noted = co_await services_.admissions.confirm_installed(identity_, std::move(serial));
   if (!noted)
     services_.log.warn("agent.renewal_not_noted", {{"agent", who_.agent.value}, {"message", noted.error().message}});
+  services_.courier.visit(who_.org, who_.agent);  // it signs its sealing key with the new one
 }
 
 asio::awaitable<void> AgentSession::renew(Bytes csr_der) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/gateway/agent_jobs.h"
+#include "relay/gateway/key_courier.h"
 #include "relay/gateway/links.h"
 #include "relay/gateway/peer_summary.h"
 #include "relay/identity/admission.h"
@@ -24,6 +25,7 @@ struct SessionServices {
   store::Agents& agents;
   store::Connections& connections;
   keys::Envelope& envelope;
+  KeyCourier& courier;
   const Clock& clock;
   const Log& log;
 };
@@ -65,6 +67,9 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
   void refuse(link::Refusal refusal) override { session_.refuse(std::move(refusal)); }
   bool is_alive() const override { return !session_.ended() && session_.proven(); }
   bool carries_tunnels() const override { return knows_tunnels_ && is_alive() && !session_.draining(); }
+  bool carries_system_keys() const override {
+    return knows_system_keys_ && serving_ && !session_.ended() && !session_.draining();
+  }
   Result<link::Channel> open_channel(std::string_view purpose) override { return session_.open_channel(purpose); }
 
  private:
@@ -90,6 +95,7 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
   bool admitted_ = false;
   bool knows_tunnels_ = false;  // the agent, as the next
   bool knows_links_ = false;
+  bool knows_system_keys_ = false;
   std::size_t jobs_channels_ = 0;  // there are, or wait for the one before to end
   store::AgentSighting sighting_;  // what it said of itself
 

@@ -1,5 +1,7 @@
 #include "relay/gateway/links.h"
 
+#include "relay/gateway/key_courier.h"
+
 #include <algorithm>
 #include <tuple>
 
@@ -101,6 +103,30 @@ Result<link::Channel> Links::open(const OrgId& org, const AgentId& agent, std::s
   auto* link = for_tunnels(org, agent);
   if (link == nullptr) return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or carries no tunnels");
   return link->open_channel(purpose);
+}
+
+LiveLink* Links::for_keys(const OrgId& org, const AgentId& agent) const {
+  const auto* links = find(org, agent);
+  if (links == nullptr) return nullptr;
+  const auto found = std::ranges::find_if(*links, &LiveLink::carries_system_keys);
+  return found == links->end() ? nullptr : *found;
+}
+
+std::vector<AgentId> Links::knowing_system_keys(const OrgId& org, const GroupId& group) const {
+  std::vector<AgentId> agents;
+  const auto members = groups_.find(group);
+  if (members == groups_.end()) return agents;
+  for (const auto& [agent, links] : members->second) {
+    if (knows_system_keys(org, agent)) agents.push_back(agent);
+  }
+  return agents;
+}
+
+Result<link::Channel> Links::open_for_keys(const OrgId& org, const AgentId& agent) {
+  auto* link = for_keys(org, agent);
+  if (link == nullptr)
+    return fail(Errc::unavailable, "agent " + agent.value + " is not linked, or takes no system keys");
+  return link->open_channel(kSystemKeysPurpose);
 }
 
 std::optional<jobs::LinkState> Links::link_of(const OrgId& org, const AgentId& agent) const {

@@ -26,6 +26,8 @@ class LiveLink {
   virtual bool is_alive() const = 0;
   // It takes channels of tunnels now: both sides know them, and the link is not going away.
   virtual bool carries_tunnels() const = 0;
+  // The agent takes system keys on it.
+  virtual bool carries_system_keys() const { return false; }
   virtual Result<link::Channel> open_channel(std::string_view purpose) = 0;
 };
 
@@ -54,12 +56,18 @@ class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
   // agent does not stand in the way of what hands out work.
   Result<link::Channel> open(const OrgId& org, const AgentId& agent, std::string_view purpose) override;
 
+  // Whether the agent takes system keys, those of a group that do, and a channel for them on one of its links.
+  bool knows_system_keys(const OrgId& org, const AgentId& agent) const { return for_keys(org, agent) != nullptr; }
+  std::vector<AgentId> knowing_system_keys(const OrgId& org, const GroupId& group) const;
+  Result<link::Channel> open_for_keys(const OrgId& org, const AgentId& agent);
+
   JobsSeats& seats() { return seats_; }
 
  private:
   using OfAgent = std::vector<LiveLink*>;  // oldest first, never empty
   const OfAgent* find(const OrgId& org, const AgentId& agent) const;
   LiveLink* for_tunnels(const OrgId& org, const AgentId& agent) const;
+  LiveLink* for_keys(const OrgId& org, const AgentId& agent) const;
   void refuse(const OrgId& org, const AgentId& agent, const link::Refusal& refusal);
   void forget(LiveLink& link);
 

@@ -26,11 +26,15 @@ tls::ServerContext context_of(IdentityWorld& world) {
 
 SteadyTime in(std::chrono::milliseconds length) { return std::chrono::steady_clock::now() + length; }
 
-agent::SupervisorOptions agent_options(agent::Endpoint relay, char boot) {
+agent::SupervisorOptions agent_options(agent::Endpoint relay, char boot, const ServedPurpose& served) {
   agent::SupervisorOptions options;
   options.relay = std::move(relay);
   options.session.side = mux::Side::agent;
   options.session.self.capabilities = {"jobs", "renewal", "health"};
+  if (!served.capability.empty()) {
+    options.session.self.capabilities.push_back(served.capability);
+    options.session.serves.push_back(served.purpose);
+  }
   options.session.self.software = "sallyport-agent/test";
   options.session.self.hostname = "host-1";
   options.session.self.boot_id = Bytes(16, std::byte(boot));
@@ -55,13 +59,14 @@ GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
       jobs(world.stores.jobs, faults),
       recorder(on, {world.stores.agents, jobs, history, outlines, retention, world.stores.assignments, world.envelope,
                     fingerprints, world.audit, dispatcher, feed, world.clock, log}),
+      courier(on, {links, world.stores.system_keys, world.envelope, world.clock, log}),
       gateway(on, parts(), context_of(world), limits),
       tasks(on, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       limits_(limits) {}
 
 gateway::Gateway::Parts GatewayRig::parts() {
   return {{links, world.admissions, world.renewals, dispatcher, journals, recorder, assigner, world.stores.agents,
-           world.stores.connections, world.envelope, world.clock, log},
+           world.stores.connections, world.envelope, courier, world.clock, log},
           world.enrolments,
           world.revocations,
           metrics};
@@ -73,6 +78,7 @@ awaitable<void> GatewayRig::start() {
   must(gateway.listen("127.0.0.1", 0));
   tasks.spawn("dispatcher", dispatcher.run());
   tasks.spawn("assigner", assigner.run());
+  tasks.spawn("system keys", courier.run());
   port_ = gateway.port();
   open(gateway);
 }
@@ -167,8 +173,10 @@ awaitable<Result<std::unique_ptr<ByteStream>>> CarriedTransport::connect(agent::
   co_return *std::move(stream);
 }
 
-RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot, agent::Way way)
+RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy, char boot, agent::Way way,
+                     ServedPurpose served)
     : rig_(rig),
+      served_(std::move(served)),
       log_(lines, rig.world.clock, LogLevel::debug),
       dialer_(rig.loop, std::move(proxy), agent::process_environment),
       transport_(way == agent::Way::direct ? std::unique_ptr<agent::Transport>(std::make_unique<agent::TlsTransport>(
@@ -178,8 +186,8 @@ RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::stri
           identities, {10ms, 5s, 30ms, 100ms, 20ms, 20ms, 10ms}, [] { return 0.5; }, rig.world.clock, log_),
       has_outgoing_(rig.loop),
       tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
-      supervisor_(rig.loop, agent_options(identity.relay, boot), {*transport_, *this, &renewer_, rig.world.clock, log_},
-                  [] { return 0.5; }) {
+      supervisor_(rig.loop, agent_options(identity.relay, boot, served_),
+                  {*transport_, *this, &renewer_, rig.world.clock, log_}, [] { return 0.5; }) {
   must(identities.install(identity));
   identities.installed = 0;
 }
@@ -200,6 +208,11 @@ awaitable<bool> RealAgent::until_ready() {
 void RealAgent::send(const v1::ToRelay& message) {
   outgoing_.push_back(message.SerializeAsString());
   has_outgoing_.set();
+}
+
+awaitable<void> RealAgent::on_link(link::Session& session) {
+  if (!served_.serve) co_return;
+  while (auto incoming = co_await session.accept_channel()) co_await served_.serve(std::move(incoming->channel));
 }
 
 awaitable<void> RealAgent::on_jobs(link::Session& session) {

@@ -83,6 +83,7 @@ struct GatewayRig {
   FaultyJobs jobs;
   sallyport::jobs::Recorder recorder;
   gateway::Links links;
+  gateway::KeyCourier courier;
   gateway::Gateway gateway;
   Tenant tenant;
   TaskGroup tasks;
@@ -109,11 +110,18 @@ class CarriedTransport final : public agent::Transport {
   const agent::IdentityStore& identities_;
 };
 
+// What an agent serves besides jobs: a capability, and what it does with a channel that the relay opens.
+struct ServedPurpose {
+  std::string capability;  // "": nothing
+  std::string purpose;
+  std::function<awaitable<void>(link::Channel)> serve;
+};
+
 // The agent's real link. Its work speaks the jobs channel: holds nothing, is ready, keeps what it is told.
 class RealAgent final : public agent::LinkWork {
  public:
   RealAgent(GatewayRig& rig, const agent::Identity& identity, std::string proxy = "none", char boot = 1,
-            agent::Way way = agent::Way::direct);
+            agent::Way way = agent::Way::direct, ServedPurpose served = {});
   ~RealAgent() override;
   void start();
   awaitable<void> finish();
@@ -122,6 +130,7 @@ class RealAgent final : public agent::LinkWork {
   void send(const v1::ToRelay& message);
 
   std::string policy_summary_json() override { return R"({"connections":[{"name":"erp-db","kind":"sql"}]})"; }
+  awaitable<void> on_link(link::Session& session) override;
   awaitable<void> on_jobs(link::Session& session) override;
   void on_ping(link::Session& session, std::uint64_t nonce) override { session.pong(nonce); }
   void on_go_away(link::Session&, const std::string& reason, std::chrono::milliseconds) override { went_away = reason; }
@@ -137,6 +146,7 @@ class RealAgent final : public agent::LinkWork {
   awaitable<void> send_loop(link::Channel& channel);
 
   GatewayRig& rig_;
+  ServedPurpose served_;
   Log log_;
   agent::Dialer dialer_;
   std::unique_ptr<agent::Transport> transport_;

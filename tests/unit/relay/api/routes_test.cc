@@ -30,9 +30,9 @@ T absent() {
 }
 
 Targets absent_targets() {
-  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(),  absent<AgentId>(), absent<EnrolmentId>(),
-          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),    absent<JobId>(),   absent<TunnelId>(),
-          absent<TunnelId>(), absent<OrgId>(),      absent<ErasureId>()};
+  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(),   absent<AgentId>(), absent<EnrolmentId>(),
+          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),     absent<JobId>(),   absent<TunnelId>(),
+          absent<TunnelId>(), absent<OrgId>(),      absent<ErasureId>(), "absent"};
 }
 
 // What would end the callers themselves has tests of its own (erasure_test.cc).
@@ -53,12 +53,14 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value},
       {"organisation", targets.organisation.value},
       {"erasure", targets.erasure.value},
+      {"system_key", targets.system_key + (route.id == "set_system_key" ? "-new" : "")},
       {"tunnel", route.id == "resume_tunnel" ? targets.paused_tunnel.value : targets.tunnel.value}};
   std::string path(route.pattern);
   for (const auto name : api::parameters_of(route.pattern)) {
     const auto placeholder = "{" + std::string(name) + "}";
     path.replace(path.find(placeholder), placeholder.size(), values.at(name));
   }
+  if (route.id == "list_sealing_keys") return path + "?group=" + targets.group.value;
   return path + (route.id == "diff_recipe_versions" ? "?from=1&to=2" : "");
 }
 
@@ -82,6 +84,8 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"erase_organisation", fmt::format(R"({{"confirm":"erase","name":"{}"}})", targets.organisation.value)},
       {"export_organisation", "{}"},
       {"export_user", "{}"},
+      {"set_system_key",
+       fmt::format(R"({{"group":"{}","version":1,"values":["password"],"sealed":{{}}}})", targets.group.value)},
       {"create_token", R"({"name":"t"})"},
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},

@@ -129,7 +129,8 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                           triggers_taken_from = agent;
                         },
                         [this](const OrgId& org) { retention_changed.push_back(org); },
-                        [this](const std::string& peer) { return take_link(peer); }},
+                        [this](const std::string& peer) { return take_link(peer); },
+                        [this](const OrgId&, const GroupId& group) { system_keys_changed.push_back(group); }},
           options) {
   places.emplace("local", std::make_unique<MemoryPlace>());
 }
@@ -277,6 +278,16 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   must(co_await stores.users.add(
       org, {.id = gone, .org = org, .name = "gone", .email = name + "@gone.test", .created_at = clock.wall()}));
   made.erasure = must(co_await eraser.begin_person(org, gone, "system", {})).id;
+  made.system_key = name;
+  must(co_await stores.system_keys.put(org,
+                                       {.org = org,
+                                        .name = name,
+                                        .group = tenant.group,
+                                        .version = 1,
+                                        .values = {"password"},
+                                        .set_by = made.user,
+                                        .set_at = clock.wall()},
+                                       {}));
   co_return made;
 }
 

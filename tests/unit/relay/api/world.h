@@ -71,6 +71,7 @@ struct Targets {
   TunnelId paused_tunnel;
   OrgId organisation;  // named like its id, and empty
   ErasureId erasure;   // of another user, begun
+  std::string system_key;
 };
 
 struct Ask {
@@ -134,6 +135,7 @@ struct World {
   TestDesk desk;
   std::vector<OrgId> triggers_changed;
   std::vector<OrgId> retention_changed;
+  std::vector<GroupId> system_keys_changed;
   std::optional<AgentId> triggers_taken_from;  // by the last change
   // A place for a link that is closed at once, unless a test gives another.
   std::function<Result<api::Services::ServeLink>(const std::string&)> take_link = [](const std::string&) {
