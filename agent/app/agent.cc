@@ -19,7 +19,9 @@
 #include "agent/platform/service_host.h"
 #include "agent/platform/state_lock.h"
 #include "agent/runner/engine.h"
-#include "agent/vault/vault.h"
+#include "agent/system_keys/key_channel.h"
+#include "agent/system_keys/system_key_vault.h"
+#include "agent/vault/redacting_vault.h"
 #include "shared/async/run.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
@@ -65,14 +67,23 @@ std::set<std::string, std::less<>> names_of(const policy::Connections& connectio
 
 fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
 
+std::string sealing_keys_file(const policy::Config& config) {
+  return (fs::path(config.agent.state_dir) / "sealing-keys").string();
+}
+
 link::SessionOptions session_options() {
   link::SessionOptions options;
   options.side = mux::Side::agent;
   options.self.software = kSoftware;
   options.self.hostname = with_valid_utf8(platform::host_name());
-  options.self.capabilities = {"jobs", "renewal", "health", std::string(tunnel::kCapability),
-                               std::string(link::kLinks)};
+  options.self.capabilities = {"jobs",
+                               "renewal",
+                               "health",
+                               std::string(tunnel::kCapability),
+                               std::string(link::kLinks),
+                               std::string(agent::kSystemKeysCapability)};
   options.serves = tunnel::services();
+  options.serves.emplace_back(agent::kSystemKeysPurpose);
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
   return options;
@@ -281,6 +292,19 @@ Result<std::string> enrol_agent(const policy::Config& config, std::string enrolm
                      already ? "; its certificate is a new one, everything else is as it was" : "");
 }
 
+Result<std::string> sealing_key_fingerprint(const policy::Config& config) {
+  SP_TRY(const auto keys, agent::SealingKeys::load(sealing_keys_file(config)));
+  return fmt::format("{} (generation {})", sealing::fingerprint_of(keys.newest_key().public_point()), keys.newest());
+}
+
+Result<std::string> renew_sealing_key(const policy::Config& config, const Clock& clock) {
+  SP_CHECK(platform::prepare_private_directory(config.agent.state_dir));
+  SP_TRY(const auto lock, platform::StateLock::take(config.agent.state_dir));
+  SP_TRY(auto keys, agent::SealingKeys::load(sealing_keys_file(config)));
+  SP_CHECK(keys.renew(clock.wall()));
+  return sealing_key_fingerprint(config);
+}
+
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log, Redactor& redactor) {
   const auto host = platform::ServiceHost::from_environment();
   std::signal(SIGPIPE, SIG_IGN);
@@ -289,7 +313,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
 
   asio::io_context loop(1);
   asio::thread_pool files(1);
-  const vault::LocalVault vault;
+  SP_TRY(const auto system_keys, agent::SystemKeys::open(config.agent.state_dir, durable.identities, clock, log));
+  const agent::SystemKeyVault sources(*system_keys);
+  const vault::RedactingVault vault(sources, redactor);
   Toolbox toolbox({config.connections, config.policy, vault, clock, log}, files);
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
@@ -308,6 +334,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   runner::Engine engine(loop.get_executor(), std::move(parts), engine_options(config.agent.limits));
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
+  tunnels.also_serve(std::string(agent::kSystemKeysPurpose), [&](link::Channel channel) {
+    return agent::take_system_keys(*system_keys, log, std::move(channel));
+  });
   JobsAndTunnels work(jobs, tunnels);
   const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);
   SP_TRY(auto web, web_address(config, durable.identity));

@@ -24,6 +24,12 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
 // not for it, or an agent runs on the state directory.
 Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock);
 
+// The fingerprint of the agent's newest sealing key, for people to compare (docs/operations/system-keys.md).
+// not_found: it has none yet.
+Result<std::string> sealing_key_fingerprint(const policy::Config& config);
+// Makes the next one, which the agent offers when it links. conflict: an agent runs on the state directory.
+Result<std::string> renew_sealing_key(const policy::Config& config, const Clock& clock);
+
 // `relay` of agent.yaml goes before the address learnt at enrolment.
 agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity);
 

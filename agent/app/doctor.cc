@@ -14,6 +14,7 @@
 #include "agent/link/ways.h"
 #include "agent/platform/host_name.h"
 #include "agent/platform/state_lock.h"
+#include "agent/system_keys/system_key_vault.h"
 #include "shared/async/run.h"
 #include "shared/base/json.h"
 #include "shared/base/utf8.h"
@@ -59,7 +60,7 @@ class Examination {
     add(doctor::examine_identity(identity_, identity_file().string()));
     if (identity_) add(doctor::examine_certificate(identity_->chain.front(), clock_));
     look_at_network();
-    add_all(visit_connections(config_, kForSystem));
+    look_at_connections();
     add_all(visit_commands(config_.policy));
     add_all(ask(visit_tunnel_targets(config_.policy, kForSystem)));
     return std::move(report_);
@@ -71,6 +72,7 @@ class Examination {
   void add_all(doctor::Findings findings) {
     for (auto& finding : findings) add(std::move(finding));
   }
+  void look_at_connections();
   void look_at_network();
   std::optional<agent::Via> look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
   void look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web);
@@ -84,6 +86,27 @@ class Examination {
   Result<agent::Identity> identity_;
   doctor::Report report_;
 };
+
+// What is sealed to this agent is opened as the agent would.
+void Examination::look_at_connections() {
+  FdSink sink(kStandardError);
+  const Log log(sink, clock_, LogLevel::warn);
+  const auto keys =
+      agent::SystemKeys::open(config_.agent.state_dir, identities_, clock_, log, agent::SystemKeys::WhenAbsent::leave);
+  if (!keys) {
+    if (identity_) add({"system keys", Verdict::bad, keys.error().message});
+    return add_all(visit_connections(config_, vault::LocalVault(), kForSystem));
+  }
+  for (const auto& fact : (*keys)->facts()) {
+    if (fact.opens) {
+      add({"system key", Verdict::good, fmt::format("{} opens (version {})", fact.name, fact.version)});
+    } else {
+      add({"system key", Verdict::bad, fmt::format("{} does not open with this agent's sealing keys", fact.name),
+           fmt::format("set it again: sallyport system-keys set {}", fact.name)});
+    }
+  }
+  add_all(visit_connections(config_, agent::SystemKeyVault(**keys), kForSystem));
+}
 
 void Examination::look_at_network() {
   if (!identity_)

@@ -35,6 +35,8 @@ constexpr std::string_view kUsage =
     "       sallyport-agent doctor [--json]  what is in the agent's way, from its files to the relay and its systems; "
     "exit "
     "code 0 when nothing is\n"
+    "       sallyport-agent sealing-key show|renew  the fingerprint of what system keys are sealed to; make the next "
+    "one\n"
     "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
     "       sallyport-agent version\n\n"
     "options: --config DIR   where the three files are (default: SALLYPORT_CONFIG_DIR, else /etc/sallyport)\n";
@@ -122,6 +124,15 @@ Result<void> check(const Words& words) {
   return {};
 }
 
+Result<void> sealing_key(const Words& words) {
+  SP_TRY(const auto config, load(words.config_dir));
+  const SystemClock clock;
+  SP_TRY(const auto text,
+         words.rest[1] == "renew" ? app::renew_sealing_key(config, clock) : app::sealing_key_fingerprint(config));
+  fmt::print("{}\n", text);
+  return {};
+}
+
 int tell(const Error& error) {
   fmt::print(stderr, "sallyport-agent: {}\n", error.message);
   return 1;
@@ -159,6 +170,8 @@ int dispatch(const Words& words) {
     return status(words);
   } else if (word == "doctor" && words.rest.size() == 1) {
     return examine(words);
+  } else if (word == "sealing-key" && words.rest.size() == 2 && (words.rest[1] == "show" || words.rest[1] == "renew")) {
+    outcome = sealing_key(words);
   } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {
     outcome = check(words);
   } else {

@@ -4,7 +4,6 @@
 #include "agent/link/dialer.h"
 #include "agent/platform/beneath.h"
 #include "agent/platform/process.h"
-#include "agent/vault/vault.h"
 #include "shared/async/timeout.h"
 
 #include <fmt/format.h>
@@ -24,8 +23,7 @@ Result<void> visit(const policy::FileConnection& file) {
   return {};
 }
 
-Result<void> visit(const policy::SqlConnection& settings, const sql::CallLimits& limits) {
-  const vault::LocalVault vault;
+Result<void> visit(const policy::SqlConnection& settings, const vault::Vault& vault, const sql::CallLimits& limits) {
   const auto* server = std::get_if<policy::PostgresConnection>(&settings.server);
   if (server != nullptr) SP_CHECK(sql::check_postgres_client());
   const auto database = server != nullptr ? sql::make_postgres(*server, vault)
@@ -53,7 +51,8 @@ asio::awaitable<Finding> visit_target(policy::TunnelTarget target, const agent::
 
 }  // namespace
 
-doctor::Findings visit_connections(const policy::Config& config, std::chrono::milliseconds patience) {
+doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
+                                   std::chrono::milliseconds patience) {
   doctor::Findings findings;
   for (const auto& [name, connection] : config.connections) {
     const auto what = fmt::format("{} ({})", name, connection.kind());
@@ -61,7 +60,7 @@ doctor::Findings visit_connections(const policy::Config& config, std::chrono::mi
       findings.push_back(found(what, visit(*file), what + " can be entered"));
     } else if (const auto* settings = connection.sql()) {
       const sql::CallLimits limits{std::chrono::steady_clock::now() + patience, {}};
-      findings.push_back(found(what, visit(*settings, limits), what + " takes this agent's login"));
+      findings.push_back(found(what, visit(*settings, vault, limits), what + " takes this agent's login"));
     }
   }
   return findings;

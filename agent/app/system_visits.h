@@ -2,6 +2,7 @@
 
 #include "agent/doctor/finding.h"
 #include "agent/policy/config.h"
+#include "agent/vault/vault.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -12,7 +13,8 @@ namespace sallyport::app {
 // What the configuration names on this machine and around it, each as the agent would meet it: connections are opened
 // (and nothing is read or written through them), commands have to be programs that this user may run, targets of
 // tunnels have to take a connection. Blocks for up to `patience` for each connection.
-doctor::Findings visit_connections(const policy::Config& config, std::chrono::milliseconds patience);
+doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
+                                   std::chrono::milliseconds patience);
 doctor::Findings visit_commands(const policy::Policy& policy);
 boost::asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
                                                               std::chrono::milliseconds patience);

@@ -20,7 +20,7 @@ ProxyConfig read_proxy(const yaml::Node& node, yaml::Report& report, std::string
   const auto mode = fields.choice("mode", kProxyModes);
   const auto url = fields.text("url");
   proxy.user = fields.text("user").value_or("");
-  proxy.password = read_secret_ref(fields, "password", directory);
+  proxy.password = read_local_secret_ref(fields, "password", directory);
   fields.finish();
   if (mode && url) fields.problem("mode", "both-sources", "give either `mode` or `url`");
   if (mode == "direct") proxy.mode = ProxyConfig::Mode::direct;

@@ -1,5 +1,7 @@
 #include "agent/policy/reading.h"
 
+#include "shared/sealing/credentials.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +11,8 @@
 
 namespace sallyport::policy {
 namespace {
+
+using Source = vault::SecretRef::Source;
 
 struct SizeUnit {
   std::string_view name;
@@ -60,8 +64,7 @@ std::optional<std::uint64_t> read_size(yaml::FieldReader& fields, std::string_vi
   return size;
 }
 
-vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory) {
-  using Source = vault::SecretRef::Source;
+vault::SecretRef read_local_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory) {
   if (fields.any(key) != nullptr) {
     fields.problem(key, "inline-secret",
                    fmt::format("a secret must not stand in this file, which is copied and backed up: write it to a "
@@ -76,6 +79,26 @@ vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& k
   if (file) return {Source::file, resolve_path(*file, directory)};
   if (variable) return {Source::environment, *variable};
   return {};
+}
+
+vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory) {
+  auto local = read_local_secret_ref(fields, key, directory);
+  const auto system_key = key + "_system_key";
+  const auto named = fields.text(system_key);
+  if (!named) return local;
+  if (local) {
+    fields.problem(system_key, "both-sources",
+                   fmt::format("give one of `{0}_file`, `{0}_env` and `{0}_system_key`", key));
+  }
+  const auto where = named->contains('/') ? *named : *named + "/password";
+  const auto [name, value] = vault::split_system_key(where);
+  if (!sealing::is_key_name(name) || !sealing::is_key_name(value)) {
+    fields.problem(system_key, "bad-name",
+                   fmt::format("`{}` must be the name of a system key, or name/value: lower-case letters, digits and "
+                               "inner hyphens, a letter first, at most 64",
+                               system_key));
+  }
+  return {Source::system_key, where};
 }
 
 bool is_config_name(std::string_view name) {

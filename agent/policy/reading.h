@@ -25,6 +25,8 @@ std::optional<std::uint64_t> read_size(yaml::FieldReader& fields, std::string_vi
 
 // `<key>_file` or `<key>_env`. Reports `<key>` itself (a secret must not stand in a file that people copy around), and
 // both at once.
+vault::SecretRef read_local_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory);
+// The same, or `<key>_system_key`: "KEY", whose value `password` it is, or "KEY/VALUE".
 vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory);
 
 // ^[a-z][a-z0-9_-]{0,62}$: connections, commands, tunnels.

@@ -40,7 +40,7 @@ class RuleReader {
     SecretRule rule{
         .name = member_.key, .source = read_secret_ref(fields_, "value", place_.directory), .at = member_.at};
     if (!rule.source && fields_.any("value") == nullptr)
-      fields_.problem("value_file", "missing-field", "a secret needs `value_file` or `value_env`");
+      fields_.problem("value_file", "missing-field", "a secret needs `value_file`, `value_env` or `value_system_key`");
     rule.actions = list("actions", yaml::Need::required).value_or(SecretRule::List{});
     for (const auto& pattern : rule.actions.names) check_action(pattern);
     rule.connections = list("connections", yaml::Need::optional);

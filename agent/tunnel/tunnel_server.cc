@@ -122,6 +122,8 @@ void TunnelServer::begin(const std::shared_ptr<OfLink>& link, link::Incoming inc
   const auto space = std::min(incoming.purpose.find(' '), incoming.purpose.size());
   const std::string_view service = std::string_view(incoming.purpose).substr(0, space);
   const std::string_view rest = std::string_view(incoming.purpose).substr(space);
+  if (const auto other = others_.find(incoming.purpose); other != others_.end())
+    return link->tasks.spawn("other", other->second(std::move(incoming.channel)));
   auto target = parse_target(rest.starts_with(' ') ? rest.substr(1) : rest);
   if (!target) {
     if (repeats_.is_new("bad_purpose")) log_.warn("tunnel.bad_purpose", {{"why", target.error().message}});

@@ -14,6 +14,8 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +43,11 @@ class TunnelServer {
   TunnelServer(const boost::asio::any_io_executor& executor, const policy::Policy& policy, const Log& log,
                ServerOptions options = {});
 
+  // Another purpose that the relay opens channels for on the same links, and what serves one of them: a task of the
+  // link, which keeps no exception. Before the first serve().
+  using ServeOther = std::function<boost::asio::awaitable<void>(link::Channel channel)>;
+  void also_serve(std::string purpose, ServeOther serve) { others_.emplace(std::move(purpose), std::move(serve)); }
+
   // A task of the link: until the link ends or it is cancelled. With the link its connections end, by a reset; what had
   // come before is passed on, for 5 s at most, after this has returned. A cancel resets them at once.
   boost::asio::awaitable<void> serve(link::Session& session);
@@ -67,6 +74,7 @@ class TunnelServer {
   const policy::Policy& policy_;
   const Log& log_;
   ServerOptions options_;
+  std::map<std::string, ServeOther, std::less<>> others_;
   platform::Lookups lookups_;
   Repeats repeats_;
   std::size_t open_ = 0;

@@ -1,6 +1,7 @@
 #include "agent/platform/secret_file.h"
 #include "agent/vault/vault.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace sallyport::vault {
@@ -24,11 +25,17 @@ Result<Secret> from_environment(const std::string& name) {
 
 }  // namespace
 
+std::pair<std::string_view, std::string_view> split_system_key(std::string_view where) {
+  const auto slash = std::min(where.find('/'), where.size());
+  return {where.substr(0, slash), where.substr(std::min(slash + 1, where.size()))};
+}
+
 std::string to_string(const SecretRef& ref) {
   switch (ref.source) {
     case SecretRef::Source::none: return "none";
     case SecretRef::Source::file: return "file " + ref.where;
     case SecretRef::Source::environment: return "environment variable " + ref.where;
+    case SecretRef::Source::system_key: return "system key " + ref.where;
   }
   return "none";
 }
@@ -37,6 +44,7 @@ Result<Secret> LocalVault::resolve(const SecretRef& ref) const {
   switch (ref.source) {
     case SecretRef::Source::file: return from_file(ref.where);
     case SecretRef::Source::environment: return from_environment(ref.where);
+    case SecretRef::Source::system_key: return fail(Errc::not_found, to_string(ref) + " cannot be had here");
     case SecretRef::Source::none: break;
   }
   return fail(Errc::not_found, "no secret is configured");

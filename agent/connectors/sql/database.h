@@ -66,6 +66,8 @@ class Database {
   virtual ~Database() = default;
   virtual policy::SqlDialect dialect() const = 0;
   virtual StepResult<std::unique_ptr<Connection>> connect(const CallLimits& limits) = 0;
+  // Another number once connect() logs in by other credentials: connections from before are not to be used again.
+  virtual std::uint64_t credentials() const { return 0; }
 };
 
 // SQLite's authorizer holds every statement to `verbs` a second time, by what it really does. Values and rows over 64

@@ -8,19 +8,32 @@ Pool::Lease::~Lease() {
   if (!connection_) return;
   connection_->rollback();
   if (connection_->is_usable()) {
-    pool_->give_back(std::move(connection_));
+    pool_->give_back(std::move(connection_), credentials_);
   } else {
     connection_.reset();
     pool_->free_place();
   }
 }
 
-void Pool::give_back(std::unique_ptr<Connection> connection) {
+void Pool::give_back(std::unique_ptr<Connection> connection, std::uint64_t credentials) {
   {
     const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(connection));
+    if (credentials == credentials_) {
+      idle_.push_back(std::move(connection));
+    } else {
+      --open_;
+    }
   }
   freed_.notify_one();
+  connection.reset();
+}
+
+Pool::Idle Pool::take_outdated() {
+  const auto now = database_->credentials();
+  if (now == credentials_) return {};
+  credentials_ = now;
+  open_ -= static_cast<std::uint32_t>(idle_.size());
+  return std::exchange(idle_, {});
 }
 
 void Pool::free_place() {
@@ -40,6 +53,7 @@ StepResult<Pool::Lease> Pool::acquire(const CallLimits& limits) {
     return step_fail(
         "timeout",
         "every connection to the database stayed in use until the deadline; `pool` in connections.yaml allows more");
+  const auto outdated = take_outdated();
   if (idle_.empty()) {
     ++open_;
     lock.unlock();
@@ -47,20 +61,22 @@ StepResult<Pool::Lease> Pool::acquire(const CallLimits& limits) {
   }
   auto connection = std::move(idle_.back());
   idle_.pop_back();
+  const auto credentials = credentials_;
   lock.unlock();
-  if (connection->is_usable()) return Lease(*this, std::move(connection), true);
+  if (connection->is_usable()) return Lease(*this, std::move(connection), true, credentials);
   connection.reset();
   return open_new(limits);
 }
 
 // The caller has counted the place already.
 StepResult<Pool::Lease> Pool::open_new(const CallLimits& limits) {
+  const auto credentials = database_->credentials();  // before: what changes meanwhile makes it outdated
   auto connection = database_->connect(limits);
   if (!connection) {
     free_place();
     return std::unexpected(without_settings(log_, name_, "connecting to", std::move(connection).error()));
   }
-  return Lease(*this, *std::move(connection), false);
+  return Lease(*this, *std::move(connection), false, credentials);
 }
 
 StepResult<Pool::Lease> Pool::begin(Access access, const CallLimits& limits) {

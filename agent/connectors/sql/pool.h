@@ -22,8 +22,8 @@ class Pool {
   // One connection for one step; goes back when this dies, or is closed if it is no longer usable.
   class Lease {
    public:
-    Lease(Pool& pool, std::unique_ptr<Connection> connection, bool reused)
-        : pool_(&pool), connection_(std::move(connection)), reused_(reused) {}
+    Lease(Pool& pool, std::unique_ptr<Connection> connection, bool reused, std::uint64_t credentials)
+        : pool_(&pool), connection_(std::move(connection)), reused_(reused), credentials_(credentials) {}
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease();
@@ -35,6 +35,7 @@ class Pool {
     Pool* pool_;
     std::unique_ptr<Connection> connection_;
     bool reused_;
+    std::uint64_t credentials_;  // with which it was opened
   };
 
   // A connection with an open transaction. Waits for a free place until the deadline (class "timeout"). A pooled
@@ -45,7 +46,9 @@ class Pool {
  private:
   StepResult<Lease> acquire(const CallLimits& limits);
   StepResult<Lease> open_new(const CallLimits& limits);
-  void give_back(std::unique_ptr<Connection> connection);
+  void give_back(std::unique_ptr<Connection> connection, std::uint64_t credentials);
+  using Idle = std::vector<std::unique_ptr<Connection>>;
+  Idle take_outdated();  // to be closed outside of the mutex
   void free_place();
 
   std::string name_;
@@ -54,8 +57,9 @@ class Pool {
   const Log& log_;
   std::mutex mutex_;
   std::condition_variable_any freed_;
-  std::vector<std::unique_ptr<Connection>> idle_;
-  std::uint32_t open_ = 0;  // idle and leased
+  Idle idle_;                      // all opened with these:
+  std::uint64_t credentials_ = 0;  // Database::credentials()
+  std::uint32_t open_ = 0;         // idle and leased
 };
 
 // The pools of all connections of kind "sql". Built once; outlives the actions.

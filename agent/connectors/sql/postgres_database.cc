@@ -12,6 +12,7 @@ class PostgresDatabase final : public Database {
   StepResult<std::unique_ptr<Connection>> connect(const CallLimits& limits) override {
     return connect_postgres(settings_, vault_, limits);
   }
+  std::uint64_t credentials() const override { return vault_.version_of(settings_.password); }
 
  private:
   policy::PostgresConnection settings_;

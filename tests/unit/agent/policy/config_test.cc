@@ -95,6 +95,23 @@ TEST_CASE("three good files load, relative paths from their folder", "[policy][c
   CHECK(config->connections.at("local").sql()->effect_ledger);
 }
 
+TEST_CASE("a connection says by itself that its password is a system key", "[policy][config][secret]") {
+  const auto source_of = [](const std::string& named) {
+    const auto read = parse_connections(
+        "connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: " + named +
+            "}}",
+        "connections.yaml", "/");
+    REQUIRE(read);
+    return std::get<PostgresConnection>(read->at("a").sql()->server).password;
+  };
+  using Source = vault::SecretRef::Source;
+  CHECK(source_of("erp-db") == vault::SecretRef{Source::system_key, "erp-db/password"});
+  CHECK(source_of("erp-db/token") == vault::SecretRef{Source::system_key, "erp-db/token"});
+  // The relay is reached through the proxy: its password cannot come from there.
+  CHECK(agent_problems("proxy: {url: \"http://p:1\", user: u, password_system_key: p}").find("password_system_key") !=
+        std::string::npos);
+}
+
 TEST_CASE("every fault of every file is told in one go", "[policy][config]") {
   const Files files;
   files.dir.write("agent.yaml", "state_dri: x");
@@ -194,6 +211,13 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
       {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_env: A, password_file: "
        "b}}",
        "both-sources"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_env: A, "
+       "password_system_key: b}}",
+       "both-sources"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: B_1}}",
+       "must be the name of a system key"},
+      {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: b/}}",
+       "must be the name of a system key"},
   };
   for (const auto& row : table) {
     INFO(row.text);
