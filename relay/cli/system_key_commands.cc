@@ -105,6 +105,17 @@ Result<void> set_key(Context& context, Client& client, const Arguments& argument
   return {};
 }
 
+int list_keys(Context& context, const Arguments&) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto list, client.get("/v1/system-keys"));
+    const auto* items = list.find("items");
+    auto rows = items != nullptr && items->is(Value::Kind::list) ? items->as_list() : ValueList();
+    add_names(client, rows, kNames);
+    context.show(list, table_of(rows, kColumns));
+    return {};
+  });
+}
+
 int show_key(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto plain,
@@ -133,12 +144,7 @@ int remove_key(Context& context, const Arguments& arguments) {
 
 std::vector<Command> system_key_commands() {
   return {
-      {"system-keys",
-       "list",
-       {},
-       {},
-       "names and versions of system keys, never a value",
-       listing("/v1/system-keys", kColumns, kNames)},
+      {"system-keys", "list", {}, {}, "names and versions of system keys, never a value", list_keys},
       {"system-keys", "show", {"NAME"}, {}, "which agents have a system key, and which lack it", show_key},
       {"system-keys",
        "set",

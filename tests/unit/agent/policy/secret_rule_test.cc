@@ -86,7 +86,8 @@ TEST_CASE("a secret is a reference", "[policy][secret]") {
 
 TEST_CASE("what is wrong with a secret's rule is told", "[policy][secret][bad-input]") {
   CHECK(problems("{value_env: T, actions: [sql.query@1]}") == "none");
-  CHECK(problems("{actions: [sql.query@1]}").find("`value_file`, `value_env` or `value_system_key`") != std::string::npos);
+  CHECK(problems("{actions: [sql.query@1]}").find("`value_file`, `value_env` or `value_system_key`") !=
+        std::string::npos);
   CHECK(problems("{value_env: T}").find("[missing-field]") != std::string::npos);
   CHECK(problems("{value_env: T, value_file: t, actions: []}").find("[both-sources]") != std::string::npos);
   CHECK(problems("{value_env: T, actions: [query]}").find("[bad-action]") != std::string::npos);
