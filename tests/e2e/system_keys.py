@@ -209,7 +209,7 @@ def faults_after_removal(world):
 
 def main():
     world = World(sys.argv[1], server=Postgres, agents=AGENTS)
-    old, new, plain = ("".join(secrets.choice("abc/+ äöü\"=") for _ in range(6)) + secrets.token_hex(16) for _ in range(3))
+    old, new, plain = ("c" + "".join(secrets.choice("abc/+ äöü\"=") for _ in range(6)) + secrets.token_hex(16) for _ in range(3))
     found = ["not finished"]
     try:
         prepare(world, old)
