@@ -228,7 +228,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                     [this](OrgId org) {
                       return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
                                      std::move(org));
-                    }}),
+                    },
+                    [this] { return backups.renew(); }}),
       api({stores,
            envelope,
            custodian,
@@ -397,7 +398,8 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto outcome = [&] {
-    const Ground ground{data, settings, open_files, limits, *database, deployment, keys, key_backups, archives, clock, log, files};
+    const Ground ground{data, settings,    open_files, limits, *database, deployment,
+                        keys, key_backups, archives,   clock,  log,       files};
     Graph graph(loop.get_executor(), ground, std::move(context));
     return run_to_end(loop, run(graph, ground), "the relay");
   }();

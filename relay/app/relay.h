@@ -1,7 +1,7 @@
 #pragma once
 
-#include "relay/app/settings.h"
 #include "relay/app/log_files.h"
+#include "relay/app/settings.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 

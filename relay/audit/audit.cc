@@ -35,15 +35,15 @@ bool is_noun_verb(std::string_view action) {
 // Members of a detail that are words of this program, or ids: they stay as long as the row. Whatever is not here, and
 // no number or truth, may be somebody's text and lies apart.
 constexpr auto kOwnWords = std::to_array<std::string_view>(
-    {"agent", "audit", "because", "erasure", "error", "for_user", "found", "from_group", "hash", "last_at", "logs",
-     "old_serial", "payload", "recipe", "role", "serial", "server_logs", "session_of", "to_group", "user"});
+    {"agent",      "audit",  "because",     "erasure",    "error",      "for_user", "found",
+     "from_group", "hash",   "last_at",     "logs",       "old_serial", "payload",  "recipe",
+     "role",       "serial", "server_logs", "session_of", "to_group",   "user"});
 // Those of them that tell of who called.
 constexpr auto kPersonal = std::to_array<std::string_view>({"address", "from"});
 
 bool stays(const Value& name, const Value& value) {
   return value.is(Value::Kind::boolean) || value.is(Value::Kind::int64) || value.is(Value::Kind::uint64) ||
-         value.is_null() ||
-         std::ranges::find(kOwnWords, name.as_string()) != kOwnWords.end();
+         value.is_null() || std::ranges::find(kOwnWords, name.as_string()) != kOwnWords.end();
 }
 
 UserId caller_of(const AuditRecord& record) {

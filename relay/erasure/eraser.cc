@@ -79,6 +79,7 @@ asio::awaitable<Result<void>> Eraser::complete(store::Erasure erasure) {
 
 asio::awaitable<Result<void>> Eraser::destroy_keys(store::Erasure& erasure) {
   SP_CO_TRY(const auto destroyed, co_await parts_.keys.erase(erasure.org));
+  if (parts_.renew_key_backups) SP_CO_CHECK(co_await parts_.renew_key_backups());
   erasure.keys = keys_json(destroyed);
   co_return co_await parts_.store.note_keys(erasure.id, erasure.keys);
 }

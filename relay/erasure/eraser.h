@@ -28,6 +28,8 @@ class Eraser {
     const Log& log;
     // Stops what this relay does for the organisation: links, jobs, tunnels. Never empty; called again after a failure.
     std::function<boost::asio::awaitable<Result<void>>(OrgId)> quieten;
+    // Makes the backups of keys anew, so that none holds what was destroyed. Empty: there are none.
+    std::function<boost::asio::awaitable<Result<void>>()> renew_key_backups = {};
   };
   Eraser(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
 

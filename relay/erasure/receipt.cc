@@ -23,12 +23,13 @@ Value tables_left() {
   return Value(std::move(left));
 }
 
-Value shape(const store::LaneState& lane) {
+Value shape(const store::CountedLane& counted) {
+  const auto& lane = counted.state;
   constexpr std::int64_t kHourMs = 3'600'000;
   return Value(ValueMap{{Value("class"), Value(lane.lane.kind)},
                         {Value("retention_hours"), number(lane.lane.hours)},
                         {Value("destroyed_before"), Value(rfc3339(from_unix_ms(lane.position * kHourMs)))},
-                        {Value("hours_left"), number(lane.keys)}});
+                        {Value("hours_left"), number(counted.keys)}});
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ Value receipt_of(const Outcome& outcome) {
 }
 
 Value shredding_receipt(const OrgId& org, WallTime at, std::uint64_t epoch,
-                        const std::vector<store::LaneState>& lanes) {
+                        const std::vector<store::CountedLane>& lanes) {
   ValueList told;
   for (const auto& lane : lanes) told.push_back(shape(lane));
   return Value(ValueMap{{Value("receipt"), Value("shredding")},

@@ -89,7 +89,8 @@ Result<void> Hierarchy::forget_old_anchor() {
 }
 
 asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next, Reason why) {
-  store::Turn turn{.from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}, .erased = why.erased};
+  store::Turn turn{
+      .from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}, .erased = why.erased};
   SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
   for (const auto& lane : lanes) {
     if (!lane.oldest && lane.org != why.erased) turn.ended.push_back({lane.org, lane.lane});

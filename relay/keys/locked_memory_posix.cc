@@ -30,7 +30,8 @@ LockedMemory::~LockedMemory() {
 }
 
 Result<void> LockedMemory::grow() {
-  if (chunks_.size() * (kChunk / kKeySize) >= most_keys_) return fail(Errc::exhausted, "too many keys are in use at once: try again; more relays share the work");
+  if (chunks_.size() * (kChunk / kKeySize) >= most_keys_)
+    return fail(Errc::exhausted, "too many keys are in use at once: try again; more relays share the work");
   void* const at = ::mmap(nullptr, kChunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return fail(Errc::exhausted, "no memory for keys");
   if (::mlock2(at, kChunk, 0) != 0 || ::madvise(at, kChunk, MADV_DONTDUMP) != 0) {

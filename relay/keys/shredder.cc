@@ -189,7 +189,8 @@ asio::awaitable<Result<std::size_t>> Shredder::purge_lane(store::LaneId lane) {
   if (!ratchet) co_return std::size_t{0};
   std::size_t jobs = 0;
   for (;;) {
-    SP_CO_TRY(const auto gone, co_await parts_.job_keys.purge(lane.org, lane.lane, ratchet->position - 1, pieces_.rows));
+    SP_CO_TRY(const auto gone,
+              co_await parts_.job_keys.purge(lane.org, lane.lane, ratchet->position - 1, pieces_.rows));
     jobs += gone.jobs;
     if (!gone.more) co_return jobs;
   }

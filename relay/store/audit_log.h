@@ -81,8 +81,8 @@ class AuditLog {
   virtual awaitable<Result<Page<AuditRow>>> list(OrgId org, AuditFilter filter,
                                                  PageQuery page) = 0;  // by time, newest first
   // Walks the whole chain from where it was cut off, and compares its end with the head that is kept apart: edited,
-  // deleted, reordered and cut-off rows are found, texts that were edited, and a cut that the chain itself does not tell
-  // of. A text that is not there is counted.
+  // deleted, reordered and cut-off rows are found, texts that were edited, and a cut that the chain itself does not
+  // tell of. A text that is not there is counted.
   virtual awaitable<Result<AuditVerdict>> verify(OrgId org) = 0;
 };
 

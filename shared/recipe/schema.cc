@@ -130,7 +130,8 @@ Value input_schema() {
 Value retention_schema() {
   Properties retention;
   const auto payload = object({{"anyOf", Value(ValueList{ref("duration"), object({{"const", Value(kKeepNothing)}})})}});
-  retention.add("payload", payload, "inputs and outputs").add("logs", ref("duration"), "log lines")
+  retention.add("payload", payload, "inputs and outputs")
+      .add("logs", ref("duration"), "log lines")
       .add("archive", ref("duration"), "records of jobs, in the organisation's archive");
   return retention.closed({});
 }

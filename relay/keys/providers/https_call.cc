@@ -72,8 +72,7 @@ Error error_of(CURLcode code, const char* problem, std::size_t most) {
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return {Errc::timed_out, "no answer in time"};
     case CURLE_ABORTED_BY_CALLBACK: return {Errc::cancelled, "nobody waits for the call any more"};
-    case CURLE_WRITE_ERROR:
-      return {Errc::unavailable, fmt::format("the answer has more than {} bytes", most)};
+    case CURLE_WRITE_ERROR: return {Errc::unavailable, fmt::format("the answer has more than {} bytes", most)};
     default: return {Errc::unavailable, fmt::format("{}{}", reason, advice_for(code))};
   }
 }

@@ -27,9 +27,9 @@ struct HttpsAnswer {
   Secret body;
 };
 
-// Blocking calls over HTTPS on libcurl, one at a time, over one connection as long as it lasts; through the proxy of the
-// environment (https_proxy, no_proxy). TLS 1.2 at least, the certificate checked; no redirect is followed.
-// Ours of what was sent and received is wiped; what libcurl and libssl copied into buffers of theirs is not.
+// Blocking calls over HTTPS on libcurl, one at a time, over one connection as long as it lasts; through the proxy of
+// the environment (https_proxy, no_proxy). TLS 1.2 at least, the certificate checked; no redirect is followed. Ours of
+// what was sent and received is wiped; what libcurl and libssl copied into buffers of theirs is not.
 class HttpsClient {
  public:
   // `ca_file`: PEM of the only authorities that are trusted; empty: the system's.

@@ -37,11 +37,10 @@ Result<Page<AuditRow>> list_rows(Database& db, const OrgId& org, const AuditFilt
   if (filter.action) where += " and action = ?4";
   if (filter.since) where += " and at >= ?5";
   where += " order by at desc, seq desc limit ?6";
-  SP_TRY(
-      auto rows,
-      page_of(
-          db.prepare(select(kAuditColumns, where), org, before.at, before.id, filter.action, filter.since, one_more(limit)),
-          limit, read_audit_row, [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); }));
+  SP_TRY(auto rows, page_of(db.prepare(select(kAuditColumns, where), org, before.at, before.id, filter.action,
+                                       filter.since, one_more(limit)),
+                            limit, read_audit_row,
+                            [](const AuditRow& row) { return time_cursor(row.event.at, std::to_string(row.seq)); }));
   SP_CHECK(add_texts(db, org, rows.items));
   return rows;
 }

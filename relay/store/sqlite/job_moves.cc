@@ -33,8 +33,7 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
              job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
              job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at,
              std::int64_t{job.retention.payload.count()}, std::int64_t{job.retention.logs.count()},
-             std::int64_t{job.retention.archive.count()},
-             to_string(job.payload)),
+             std::int64_t{job.retention.archive.count()}, to_string(job.payload)),
       "a job with this id exists", "no such recipe version or agent group"));
   return follow_move(db, job, std::nullopt, job.state);
 }

@@ -353,9 +353,10 @@ TEST_CASE("a journal of the first schema is brought up to date with everything i
   }
   {
     auto raw = Database::open(dir / "journal.db", "");
-    REQUIRE(raw->script("DROP TABLE departed; ALTER TABLE intents DROP COLUMN ledger; "
-                       "ALTER TABLE jobs DROP COLUMN no_payload; ALTER TABLE assignments DROP COLUMN no_payload; "
-                       "PRAGMA user_version = 1"));
+    REQUIRE(
+        raw->script("DROP TABLE departed; ALTER TABLE intents DROP COLUMN ledger; "
+                    "ALTER TABLE jobs DROP COLUMN no_payload; ALTER TABLE assignments DROP COLUMN no_payload; "
+                    "PRAGMA user_version = 1"));
   }
   auto journal = must_open(options_in(dir));
   const auto stored = journal->load(JobId("job_1"));

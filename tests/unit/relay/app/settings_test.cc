@@ -35,9 +35,8 @@ TEST_CASE("an empty relay.yaml has the defaults", "[app]") {
 }
 
 TEST_CASE("where the log goes is read", "[app][log]") {
-  const std::pair<const char*, LogSettings::To> places[] = {{"both", LogSettings::To::both},
-                                                            {"files", LogSettings::To::files},
-                                                            {"stderr", LogSettings::To::standard_error}};
+  const std::pair<const char*, LogSettings::To> places[] = {
+      {"both", LogSettings::To::both}, {"files", LogSettings::To::files}, {"stderr", LogSettings::To::standard_error}};
   for (const auto& [name, to] : places) {
     const auto settings = load("logs:\n  to: " + std::string(name) + "\n  mib_per_hour: 2\n");
     REQUIRE(settings);
