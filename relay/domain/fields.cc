@@ -359,6 +359,17 @@ constexpr auto kFields = std::to_array<Field>({
     {"tenant_keys", "under", public_, key_material, clear, standing},
     {"tenant_keys", "wrapped", secret, key_material, wrapped, standing},
     {"tenant_keys", "created_at", public_, key_material, clear, standing},
+    {"tenant_keys", "own", public_, key_material, clear, standing},
+
+    {"own_keys", "org", public_, key_material, clear, standing},
+    {"own_keys", "version", public_, key_material, clear, standing},
+    {"own_keys", "kind", public_, key_material, clear, standing},
+    {"own_keys", "place", public_, key_material, clear, standing},
+    {"own_keys", "credentials", secret, key_material, wrapped, standing},
+    {"own_keys", "wrapped", secret, key_material, wrapped, standing},
+    {"own_keys", "attached_at", public_, key_material, clear, standing},
+    {"own_keys", "refused_since", public_, key_material, clear, standing},
+    {"own_keys", "reason", public_, key_material, clear, standing},
 
     {"ratchets", "org", public_, key_material, clear, standing},
     {"ratchets", "kind", public_, key_material, clear, standing},

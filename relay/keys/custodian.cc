@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::keys {
 
@@ -53,9 +54,11 @@ asio::awaitable<void> Custodian::run() {
 
 asio::awaitable<Result<bool>> Custodian::look() {
   SP_CO_CHECK(co_await mind_age());
-  SP_CO_TRY(const auto wrapped, co_await parts_.keys.rewrap_tenants(kAtOnce));
-  if (wrapped > 0) parts_.log.info("keys.rewrapped", {{"organisations", wrapped}});
-  co_return wrapped == kAtOnce;
+  SP_CO_TRY(auto done, co_await parts_.keys.rewrap_tenants(kAtOnce, std::exchange(rewrapped_to_, {})));
+  if (done.keys > 0) parts_.log.info("keys.rewrapped", {{"organisations", done.keys}});
+  const bool more = done.next.has_value();
+  if (more) rewrapped_to_ = *std::move(done.next);
+  co_return more;
 }
 
 asio::awaitable<Result<void>> Custodian::mind_age() {

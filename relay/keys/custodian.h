@@ -61,7 +61,7 @@ class Custodian {
 
   boost::asio::awaitable<void> run();
   // One look: a new version when the newest is kGlobalKeyLife old, and a batch of what is to be wrapped anew. true:
-  // there may be more to wrap.
+  // there may be more to wrap. What cannot be had is passed over until a look begins at the first again.
   boost::asio::awaitable<Result<bool>> look();
 
  private:
@@ -69,6 +69,7 @@ class Custodian {
 
   Parts parts_;
   std::optional<std::int64_t> told_days_;  // the alarm comes once a day
+  store::TenantKeyPlace rewrapped_to_;
 };
 
 }  // namespace sallyport::keys

@@ -88,7 +88,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::global(std::uint32_t version) {
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) {
   SP_CO_TRY(auto versions, co_await parts_.store.global_keys());
   SP_CO_TRY(auto chosen, choose(std::move(versions), version, "the global key"));
-  const auto until = now() + kKeyLife;  // from before it was asked for
+  const auto until = now() + parts_.life;  // from before it was asked for
   const auto number = chosen.version;
   SP_CO_TRY(auto key, co_await unwrap_global(std::move(chosen)));
   co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, number};
@@ -115,17 +115,21 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_
     versions.push_back(std::move(first));
   }
   SP_CO_TRY(const auto chosen, choose(std::move(versions), version, "the key of organisation " + org.value));
-  SP_CO_TRY(const HeldKey above, co_await global(chosen.under));
-  auto key = unwrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, chosen.version), chosen.wrapped);
+  SP_CO_TRY(const auto above, co_await parents_of(org, chosen.under, chosen.own));
+  auto key = unwrap_under(above, tenant_name(org, chosen.version), chosen.wrapped);
   if (!key) co_return in_context("the key of organisation " + org.value, std::move(key).error());
-  co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), above.until, chosen.version};
+  const auto until = above.attachment ? std::min(above.global.until, above.attachment->until) : above.global.until;
+  co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), until, chosen.version};
 }
 
 asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org, std::uint32_t version) {
-  SP_CO_TRY(const HeldKey above, co_await global());
+  SP_CO_TRY(const auto own, co_await parts_.store.own_key(org));
+  SP_CO_TRY(const auto above, co_await parents_of(org, 0, own ? own->version : 0));
   SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
-  store::KeyVersion made{.version = version, .under = above.version, .wrapped = {}, .created_at = parts_.clock.wall()};
-  SP_CO_TRY(made.wrapped, wrap_key(parts_.memory, {above.key->bytes()}, tenant_name(org, made.version), key));
+  store::KeyVersion made{
+      .version = version, .under = above.global.version, .wrapped = {}, .created_at = parts_.clock.wall()};
+  if (own) made.own = own->version;
+  SP_CO_TRY(made.wrapped, wrap_under(above, tenant_name(org, made.version), key));
   SP_CO_CHECK(co_await parts_.store.add_tenant_key(std::move(org), made));
   co_return made;
 }
@@ -229,6 +233,7 @@ asio::awaitable<Result<LockedKey>> Hierarchy::advance(LockedKey from, store::Hou
 
 void Hierarchy::sweep() {
   cache_.forget_expired(now());
+  attachments_.sweep(now());
   std::erase_if(failures_, [this](const auto& failure) { return failure.second.until <= now(); });
 }
 

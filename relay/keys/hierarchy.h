@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/anchor.h"
+#include "relay/keys/attachment_keys.h"
 #include "relay/keys/key_cache.h"
 #include "relay/keys/provider.h"
 #include "relay/store/key_store.h"
@@ -24,11 +25,12 @@ inline constexpr std::chrono::seconds kKeyLife{270};
 inline constexpr std::chrono::seconds kKeySweep{30};
 inline constexpr std::chrono::seconds kFailureLife{5};  // a key that could not be had is not asked for again at once
 
-// The global key, unwrapped by the provider; under it each organisation's master key; under that and the lane's ratchet
-// a key for each hour (docs/envelope.md, docs/keys.md). Unwraps what is asked for, makes what is made lazily, and keeps
+// The global key, unwrapped by the provider; under it, and under the key of its attachment where it has attached a key
+// of its own, each organisation's master key; under that and the lane's ratchet a key for each hour (docs/envelope.md,
+// docs/keys.md). Unwraps what is asked for, makes what is made lazily, and keeps
 // keys unwrapped for kKeyLife. One executor.
 //
-// Errors of all: those of Provider::unwrap; not_found: shredded.
+// Errors of all: those of Provider::unwrap; not_found: shredded; unavailable: also what AttachmentKeys says.
 class Hierarchy {
  public:
   // The first global key of a new store. Errc::conflict: it has one.
@@ -44,6 +46,7 @@ class Hierarchy {
     // After each turn of the anchor, while keys.db and the old anchor are still there: then a backup can be made that
     // belongs to the new one.
     std::function<boost::asio::awaitable<void>()> before_forgetting = {};
+    std::chrono::seconds life = kKeyLife;  // at most that
   };
   struct HourKey {
     HeldKey key;
@@ -85,15 +88,32 @@ class Hierarchy {
   // numbers.
   boost::asio::awaitable<Result<std::uint32_t>> rotate_global();
   boost::asio::awaitable<Result<std::uint32_t>> rotate_tenant(OrgId org);
-  // Wraps organisations' keys that are under an older global key under the newest, at most `limit`. How many there
-  // were.
-  boost::asio::awaitable<Result<std::size_t>> rewrap_tenants(std::size_t limit);
+  // Wraps organisations' keys that are under an older global key under the newest: of a batch of at most `limit`, those
+  // that can be had.
+  struct Rewrapped {
+    std::size_t keys = 0;
+    std::optional<store::TenantKeyPlace> next;  // where the next batch begins; nothing: that was the last
+  };
+  boost::asio::awaitable<Result<Rewrapped>> rewrap_tenants(std::size_t limit, store::TenantKeyPlace after = {});
+  // Wraps every version of the organisation's key under the newest global key and the key of `to`, or under the global
+  // key alone, and makes a version that was never wrapped in another way. `from` is the key of the attachment that
+  // stands, `row` what is stored of `to`. conflict: another one stands.
+  struct Attached {
+    HeldKey key;
+    store::OwnKey row;
+  };
+  boost::asio::awaitable<Result<void>> change_attachment(OrgId org, std::optional<HeldKey> from,
+                                                         std::optional<Attached> to);
+  AttachmentKeys& attachments() { return attachments_; }
+  // All keys of the organisation that are in memory, but the attachment's.
+  void forget(const OrgId& org);
   // Wraps every global key by another provider, which is to be used from the next start.
   boost::asio::awaitable<Result<std::size_t>> rewrap_globals(Provider& next);
 
   // Forgets what has been held for too long; asks to be called every kKeySweep.
   void sweep();
   LockedMemory& memory() { return parts_.memory; }
+  std::chrono::seconds life() const { return parts_.life; }
   const Clock& clock() const { return parts_.clock; }
 
  private:
@@ -113,6 +133,18 @@ class Hierarchy {
 
   boost::asio::awaitable<Result<HeldKey>> fetch_global(std::uint32_t version);
   boost::asio::awaitable<Result<LockedKey>> unwrap_global(store::KeyVersion version);
+  struct TenantParents {
+    HeldKey global;
+    std::optional<HeldKey> attachment;
+  };
+  boost::asio::awaitable<Result<TenantParents>> parents_of(const OrgId& org, std::uint32_t global, std::uint32_t own);
+  Result<Bytes> wrap_under(const TenantParents& above, std::string_view name, const LockedKey& key);
+  Result<LockedKey> unwrap_under(const TenantParents& above, std::string_view name, const Bytes& wrapped);
+  boost::asio::awaitable<Result<void>> rewrap_tenant(store::TenantKey key, const HeldKey& to);
+  boost::asio::awaitable<Result<std::vector<store::KeyVersion>>> wrapped_anew(OrgId org,
+                                                                              std::vector<store::KeyVersion> versions,
+                                                                              std::optional<HeldKey> from,
+                                                                              TenantParents to);
   boost::asio::awaitable<Result<HeldKey>> fetch_tenant(OrgId org, std::uint32_t version);
   boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(OrgId org, std::uint32_t version);
   boost::asio::awaitable<Result<HeldKey>> fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
@@ -139,6 +171,7 @@ class Hierarchy {
   boost::asio::any_io_executor executor_;
   Event anchor_rests_;  // it does not turn
   KeyCache cache_{10'000};
+  AttachmentKeys attachments_;
   std::map<std::string, std::shared_ptr<Flight>> flights_;
   std::map<std::string, Failure> failures_;
 };

@@ -35,19 +35,32 @@ asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_tenant(OrgId org) {
   co_return next.version;
 }
 
-asio::awaitable<Result<std::size_t>> Hierarchy::rewrap_tenants(std::size_t limit) {
+// What cannot be had now, because its organisation's own key is refused, stays where it is and keeps nobody waiting.
+asio::awaitable<Result<Hierarchy::Rewrapped>> Hierarchy::rewrap_tenants(std::size_t limit,
+                                                                        store::TenantKeyPlace after) {
   SP_CO_TRY(const auto to, co_await global());
-  SP_CO_TRY(auto old, co_await parts_.store.tenant_keys_before(to.version, limit));
-  for (auto& [org, key] : old) {
-    const auto from = key.under;
-    const auto name = tenant_name(org, key.version);
-    SP_CO_TRY(const auto above, co_await global(from));
-    SP_CO_TRY(const auto plain, unwrap_key(parts_.memory, {above.key->bytes()}, name, key.wrapped));
-    SP_CO_TRY(key.wrapped, wrap_key(parts_.memory, {to.key->bytes()}, name, plain));
-    key.under = to.version;
-    SP_CO_CHECK(co_await parts_.store.rewrap_tenant_key({org, std::move(key)}, from));
+  SP_CO_TRY(auto old, co_await parts_.store.tenant_keys_before(to.version, limit, std::move(after)));
+  Rewrapped done;
+  if (old.size() == limit) done.next = store::TenantKeyPlace{old.back().org, old.back().key.version};
+  for (auto& key : old) {
+    if (key.key.own != 0 && !attachments_.find(key.org, key.key.own, now())) continue;
+    const auto rewrapped = co_await rewrap_tenant(std::move(key), to);
+    if (!rewrapped && rewrapped.error().code == Errc::conflict) continue;  // it was attached or detached meanwhile
+    SP_CO_CHECK(rewrapped);
+    ++done.keys;
   }
-  co_return old.size();
+  co_return done;
+}
+
+asio::awaitable<Result<void>> Hierarchy::rewrap_tenant(store::TenantKey key, const HeldKey& to) {
+  const auto from = key.key.under;
+  const auto name = tenant_name(key.org, key.key.version);
+  SP_CO_TRY(auto above, co_await parents_of(key.org, from, key.key.own));
+  SP_CO_TRY(const auto plain, unwrap_under(above, name, key.key.wrapped));
+  above.global = to;
+  SP_CO_TRY(key.key.wrapped, wrap_under(above, name, plain));
+  key.key.under = to.version;
+  co_return co_await parts_.store.rewrap_tenant_key(std::move(key), from);
 }
 
 asio::awaitable<Result<std::size_t>> Hierarchy::rewrap_globals(Provider& next) {

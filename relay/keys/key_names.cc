@@ -10,6 +10,14 @@ std::string tenant_name(const OrgId& org, std::uint32_t version) {
   return fmt::format("tenant/{}/{}", org.value, version);
 }
 
+std::string attachment_name(const OrgId& org, std::uint32_t version) {
+  return fmt::format("attachment/{}/{}", org.value, version);
+}
+
+std::string credentials_name(const OrgId& org, std::uint32_t version) {
+  return fmt::format("credentials/{}/{}", org.value, version);
+}
+
 std::string ratchet_name(const OrgId& org, const store::RetentionLane& lane, store::Hour position) {
   return fmt::format("ratchet/{}/{}/{}/{}", org.value, lane.kind, lane.hours, position);
 }

@@ -12,6 +12,9 @@ namespace sallyport::keys {
 
 std::string global_name(std::uint32_t version);
 std::string tenant_name(const OrgId& org, std::uint32_t version);
+// The key of an organisation's attachment, and the credentials for where its own key is kept.
+std::string attachment_name(const OrgId& org, std::uint32_t version);
+std::string credentials_name(const OrgId& org, std::uint32_t version);
 std::string ratchet_name(const OrgId& org, const store::RetentionLane& lane, store::Hour position);
 std::string hour_prefix(const OrgId& org, const store::RetentionLane& lane);
 std::string hour_name(const OrgId& org, const store::RetentionLane& lane, store::Hour hour);

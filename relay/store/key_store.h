@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace sallyport::store {
@@ -14,6 +15,7 @@ struct KeyVersion {
   std::uint32_t under = 0;    // version of the global key that wraps it; 0: where the key at the top is kept
   Bytes wrapped;
   WallTime created_at;
+  std::uint32_t own = 0;  // of an organisation's key: version of the attachment whose key wraps it too; 0: none does
 };
 
 struct TenantKey {
@@ -26,6 +28,36 @@ struct LaneId {
   RetentionLane lane;
 
   friend auto operator<=>(const LaneId&, const LaneId&) = default;
+};
+
+// Where an organisation's key stands in the order of all of them.
+struct TenantKeyPlace {
+  OrgId org;
+  std::uint32_t version = 0;
+};
+
+// The key of its own that an organisation has attached.
+struct OwnKey {
+  std::uint32_t version = 0;  // of the attachment, from 1; no later one has it again
+  std::string kind;
+  std::string place;  // which key that is, as JSON; no credentials
+  Bytes credentials;  // for it, sealed; empty: it needs none
+  Bytes wrapped;      // the attachment's key, by the organisation's own
+  WallTime attached_at;
+  std::optional<WallTime> refused_since = {};  // it could not be had when it was asked for last, and why
+  std::string reason = {};
+};
+struct AttachedKey {
+  OrgId org;
+  OwnKey key;
+};
+
+// From one attachment to another, or to none.
+struct OwnKeyChange {
+  std::uint32_t from = 0;        // version of the one that stands; 0: none
+  std::optional<OwnKey> to;      // nothing: detached
+  std::vector<KeyVersion> keys;  // every version of the organisation's key, wrapped anew, and new ones after them
+  std::size_t known = 0;         // how many of them there are already
 };
 
 // How far the keys of a lane have been shredded: hours before `position` have no key any more. `sealed` is the secret
@@ -87,13 +119,26 @@ class KeyStore {
   virtual awaitable<Result<std::vector<KeyVersion>>> global_keys() = 0;  // oldest first
   virtual awaitable<Result<void>> add_global_key(KeyVersion key) = 0;    // conflict: the version is there
   virtual awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) = 0;
+  // conflict: the version is there, or another attachment's key than the one that stands wraps it.
   virtual awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) = 0;
   // The same key, wrapped anew by where the key at the top is kept.
   virtual awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) = 0;
-  // Keys of any organisation under a global key before `version`; at most `limit`.
-  virtual awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit) = 0;
-  // The same key under another version of the global key. conflict: it is not under `from` any more.
+  // Keys of any organisation under a global key before `version`, in order from the one after `after`; at most `limit`.
+  virtual awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit,
+                                                                       TenantKeyPlace after = {}) = 0;
+  // The same key under another version of the global key. conflict: it is not under `from` any more, or another
+  // attachment's key wraps it by now.
   virtual awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) = 0;
+
+  virtual awaitable<Result<std::vector<AttachedKey>>> own_keys() = 0;  // of all organisations that have one
+  virtual awaitable<Result<std::optional<OwnKey>>> own_key(OrgId org) = 0;
+  virtual awaitable<Result<std::uint32_t>> last_own_key(OrgId org) = 0;  // version, attached or not; 0: never one
+  // In one transaction. conflict: another attachment stands than `from`, or the organisation's key has another number
+  // of versions than `known`.
+  virtual awaitable<Result<void>> change_own_key(OrgId org, OwnKeyChange change) = 0;
+  // Whether it could be had. Nothing, when another one is attached by now.
+  virtual awaitable<Result<void>> note_own_key(OrgId org, std::uint32_t version, std::optional<WallTime> refused_since,
+                                               std::string reason) = 0;
 
   virtual awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) = 0;
   virtual awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) = 0;

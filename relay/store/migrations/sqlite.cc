@@ -1,4 +1,5 @@
 #include "relay/store/migrations/keys_0001_initial.h"
+#include "relay/store/migrations/keys_0002_own_keys.h"
 #include "relay/store/migrations/keys_0003_erased_organisations.h"
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
@@ -51,7 +52,7 @@ std::span<const Migration> sqlite_migrations() {
 std::span<const Migration> sqlite_key_migrations() {
   static constexpr std::array migrations = {
       Migration{1, "initial", kKeys0001Initial},
-      Migration{2, "reserved", "select 1"},
+      Migration{2, "own keys", kKeys0002OwnKeys},
       Migration{3, "erased organisations", kKeys0003ErasedOrganisations},
   };
   return migrations;

@@ -19,7 +19,8 @@ KeyVersion read_version(Row row) {
   const auto version = row.u32();
   const auto under = row.u32();
   auto wrapped = row.bytes();
-  return {version, under, std::move(wrapped), row.time()};
+  const auto created_at = row.time();
+  return {version, under, std::move(wrapped), created_at, row.u32()};
 }
 
 Ratchet read_ratchet(Row row) {
@@ -197,6 +198,73 @@ Result<void> add_version(const Result<std::int64_t>& inserted) {
   return explain(inserted, "this version of the key is there already", "no such key");
 }
 
+Result<void> insert_tenant_key(Database& db, const OrgId& org, const KeyVersion& key) {
+  return add_version(
+      db.run("insert into tenant_keys (org, version, under, wrapped, created_at, own) values (?, ?, ?, ?, ?, ?)", org,
+             key.version, key.under, key.wrapped, key.created_at, key.own));
+}
+
+constexpr std::string_view kOwnKey =
+    "version, kind, place, credentials, wrapped, attached_at, refused_since, reason";
+
+OwnKey read_own_key(Row& row) {
+  OwnKey key{.version = row.u32(),
+             .kind = row.text(),
+             .place = row.text(),
+             .credentials = row.maybe_bytes().value_or(Bytes()),
+             .wrapped = row.bytes(),
+             .attached_at = row.time(),
+             .refused_since = row.maybe_time()};
+  key.reason = row.text();
+  return key;
+}
+
+Result<std::optional<OwnKey>> find_own_key(Database& db, const OrgId& org) {
+  return db
+      .prepare("select " + std::string(kOwnKey) + " from own_keys where org = ? and kind is not null", org)
+      .maybe([](Row row) { return read_own_key(row); });
+}
+
+Result<void> expect_attachment(Database& db, const OrgId& org, std::uint32_t version) {
+  SP_TRY(const auto stands, find_own_key(db, org));
+  if ((stands ? stands->version : 0) == version) return {};
+  return fail(Errc::conflict, "the organisation's own key was attached or detached meanwhile");
+}
+
+Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<OwnKey>& key) {
+  if (!key) {
+    return expect_row(db.run("update own_keys set kind = null, place = null, credentials = null, wrapped = null, "
+                             "attached_at = null, refused_since = null, reason = '' where org = ?",
+                             org),
+                      "attached key");
+  }
+  SP_CHECK(db.run("insert into own_keys (org, version, kind, place, credentials, wrapped, attached_at) "
+                  "values (?, ?, ?, ?, ?, ?, ?) on conflict (org) do update set version = excluded.version, kind = "
+                  "excluded.kind, place = excluded.place, credentials = excluded.credentials, wrapped = "
+                  "excluded.wrapped, attached_at = excluded.attached_at, refused_since = null, reason = ''",
+                  org, key->version, key->kind, key->place, key->credentials, key->wrapped, key->attached_at));
+  return {};
+}
+
+Result<void> change_attachment(Database& db, const OrgId& org, const OwnKeyChange& change) {
+  SP_CHECK(expect_attachment(db, org, change.from));
+  SP_TRY(const auto known, db.prepare("select count(*) from tenant_keys where org = ?", org).one("keys", [](Row row) {
+    return row.u64();
+  }));
+  if (known != change.known) return fail(Errc::conflict, "the organisation's key has a new version meanwhile");
+  for (std::size_t i = 0; i < change.keys.size(); ++i) {
+    const auto& key = change.keys[i];
+    if (i >= change.known) {
+      SP_CHECK(insert_tenant_key(db, org, key));
+      continue;
+    }
+    SP_CHECK(expect_row(db.run("update tenant_keys set under = ?, wrapped = ?, own = ? where org = ? and version = ?",
+                               key.under, key.wrapped, key.own, org, key.version),
+                        "organisation's key"));
+  }
+  return write_own_key(db, org, change.to);
+}
+
 }  // namespace
 
 struct SqliteKeyStore::Impl final : KeyStore {
@@ -205,7 +273,7 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::vector<KeyVersion>>> global_keys() override {
     return engine.read([](Database& db) {
-      return db.prepare("select version, 0, wrapped, created_at from global_keys order by version").all(read_version);
+      return db.prepare("select version, 0, wrapped, created_at, 0 from global_keys order by version").all(read_version);
     });
   }
 
@@ -219,7 +287,7 @@ struct SqliteKeyStore::Impl final : KeyStore {
   awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) override {
     return engine.read([org](Database& db) {
       return db
-          .prepare("select version, under, wrapped, created_at from tenant_keys where org = ? order by version", org)
+          .prepare("select version, under, wrapped, created_at, own from tenant_keys where org = ? order by version", org)
           .all(read_version);
     });
   }
@@ -227,9 +295,8 @@ struct SqliteKeyStore::Impl final : KeyStore {
   awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
     return engine.write([org, key = std::move(key)](Database& db) -> Result<void> {
       SP_CHECK(expect_not_erased(db, org));
-      return add_version(
-          db.run("insert into tenant_keys (org, version, under, wrapped, created_at) values (?, ?, ?, ?, ?)", org,
-                 key.version, key.under, key.wrapped, key.created_at));
+      SP_CHECK(expect_attachment(db, org, key.own));
+      return insert_tenant_key(db, org, key);
     });
   }
 
@@ -239,11 +306,13 @@ struct SqliteKeyStore::Impl final : KeyStore {
     });
   }
 
-  awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit) override {
-    return engine.read([version, limit](Database& db) {
+  awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit,
+                                                               TenantKeyPlace after) override {
+    return engine.read([version, limit, after = std::move(after)](Database& db) {
       return db
-          .prepare("select org, version, under, wrapped, created_at from tenant_keys where under < ? limit ?", version,
-                   std::uint64_t{limit})
+          .prepare("select org, version, under, wrapped, created_at, own from tenant_keys where under < ? and "
+                   "(org, version) > (?, ?) order by org, version limit ?",
+                   version, after.org, after.version, std::uint64_t{limit})
           .all(read_tenant_key);
     });
   }
@@ -251,9 +320,49 @@ struct SqliteKeyStore::Impl final : KeyStore {
   awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) override {
     return engine.write([key = std::move(key), from](Database& db) -> Result<void> {
       SP_TRY(const auto changed,
-             db.run("update tenant_keys set under = ?, wrapped = ? where org = ? and version = ? and under = ?",
-                    key.key.under, key.key.wrapped, key.org, key.key.version, from));
+             db.run("update tenant_keys set under = ?, wrapped = ? where org = ? and version = ? and under = ? and "
+                    "own = ?",
+                    key.key.under, key.key.wrapped, key.org, key.key.version, from, key.key.own));
       if (changed == 0) return fail(Errc::conflict, "the key is wrapped otherwise meanwhile");
+      return {};
+    });
+  }
+
+  awaitable<Result<std::vector<AttachedKey>>> own_keys() override {
+    return engine.read([](Database& db) {
+      return db.prepare("select org, " + std::string(kOwnKey) + " from own_keys where kind is not null")
+          .all([](Row row) {
+            auto org = row.id<OrgId>();
+            return AttachedKey{std::move(org), read_own_key(row)};
+          });
+    });
+  }
+
+  awaitable<Result<std::optional<OwnKey>>> own_key(OrgId org) override {
+    return engine.read([org](Database& db) { return find_own_key(db, org); });
+  }
+
+  awaitable<Result<std::uint32_t>> last_own_key(OrgId org) override {
+    return engine.read([org](Database& db) -> Result<std::uint32_t> {
+      SP_TRY(const auto last, db.prepare("select version from own_keys where org = ?", org).maybe([](Row row) {
+        return row.u32();
+      }));
+      return last.value_or(0);
+    });
+  }
+
+  awaitable<Result<void>> change_own_key(OrgId org, OwnKeyChange change) override {
+    SP_CO_CHECK(co_await engine.write(
+        [org, change = std::move(change)](Database& db) { return change_attachment(db, org, change); }));
+    [[maybe_unused]] const auto emptied = co_await engine.empty_log();  // of how the keys were wrapped before
+    co_return Result<void>();
+  }
+
+  awaitable<Result<void>> note_own_key(OrgId org, std::uint32_t version, std::optional<WallTime> refused_since,
+                                       std::string reason) override {
+    return engine.write([org, version, refused_since, reason = std::move(reason)](Database& db) -> Result<void> {
+      SP_CHECK(db.run("update own_keys set refused_since = ?, reason = ? where org = ? and version = ?", refused_since,
+                      reason, org, version));
       return {};
     });
   }

@@ -23,9 +23,19 @@ class LyingStore final : public store::KeyStore {
   awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) override {
     return real_.rewrap_global_key(version, std::move(wrapped));
   }
-  awaitable<Result<std::vector<store::TenantKey>>> tenant_keys_before(std::uint32_t version,
-                                                                      std::size_t limit) override {
-    return real_.tenant_keys_before(version, limit);
+  awaitable<Result<std::vector<store::TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit,
+                                                                      store::TenantKeyPlace after) override {
+    return real_.tenant_keys_before(version, limit, std::move(after));
+  }
+  awaitable<Result<std::vector<store::AttachedKey>>> own_keys() override { return real_.own_keys(); }
+  awaitable<Result<std::optional<store::OwnKey>>> own_key(OrgId org) override { return real_.own_key(std::move(org)); }
+  awaitable<Result<std::uint32_t>> last_own_key(OrgId org) override { return real_.last_own_key(std::move(org)); }
+  awaitable<Result<void>> change_own_key(OrgId org, store::OwnKeyChange change) override {
+    return real_.change_own_key(std::move(org), std::move(change));
+  }
+  awaitable<Result<void>> note_own_key(OrgId org, std::uint32_t version, std::optional<WallTime> since,
+                                       std::string reason) override {
+    return real_.note_own_key(std::move(org), version, since, std::move(reason));
   }
   awaitable<Result<void>> rewrap_tenant_key(store::TenantKey key, std::uint32_t from) override {
     return real_.rewrap_tenant_key(std::move(key), from);

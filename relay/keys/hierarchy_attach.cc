@@ -1,0 +1,85 @@
+#include "relay/keys/hierarchy.h"
+#include "relay/keys/key_names.h"
+#include "relay/keys/key_wrap.h"
+
+#include <fmt/format.h>
+
+// The second key above an organisation's, and how it comes and goes.
+namespace sallyport::keys {
+
+namespace asio = boost::asio;
+
+asio::awaitable<Result<Hierarchy::TenantParents>> Hierarchy::parents_of(const OrgId& org, std::uint32_t global,
+                                                                        std::uint32_t own) {
+  TenantParents above;
+  if (own != 0) {  // first, because it is known at once
+    SP_CO_TRY(above.attachment, attachments_.find(org, own, now()));
+  }
+  SP_CO_TRY(above.global, co_await this->global(global));
+  co_return above;
+}
+
+Result<Bytes> Hierarchy::wrap_under(const TenantParents& above, std::string_view name, const LockedKey& key) {
+  if (!above.attachment) return wrap_key(parts_.memory, {above.global.key->bytes()}, name, key);
+  return wrap_key(parts_.memory, {above.global.key->bytes(), above.attachment->key->bytes()}, name, key);
+}
+
+Result<LockedKey> Hierarchy::unwrap_under(const TenantParents& above, std::string_view name, const Bytes& wrapped) {
+  if (!above.attachment) return unwrap_key(parts_.memory, {above.global.key->bytes()}, name, wrapped);
+  return unwrap_key(parts_.memory, {above.global.key->bytes(), above.attachment->key->bytes()}, name, wrapped);
+}
+
+asio::awaitable<Result<void>> Hierarchy::change_attachment(OrgId org, std::optional<HeldKey> from,
+                                                           std::optional<Attached> to) {
+  store::OwnKeyChange change;
+  change.from = from ? from->version : 0;
+  TenantParents above;
+  SP_CO_TRY(above.global, co_await global());
+  if (to) {
+    above.attachment = std::move(to->key);
+    change.to = std::move(to->row);
+  }
+  SP_CO_TRY(auto versions, co_await parts_.store.tenant_keys(org));
+  change.known = versions.size();
+  SP_CO_TRY(change.keys, co_await wrapped_anew(org, std::move(versions), std::move(from), std::move(above)));
+  SP_CO_CHECK(co_await parts_.store.change_own_key(org, std::move(change)));
+  forget(org);
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(
+    OrgId org, std::vector<store::KeyVersion> versions, std::optional<HeldKey> from, TenantParents to) {
+  const std::uint32_t own = to.attachment ? to.attachment->version : 0;
+  for (auto& version : versions) {
+    const auto name = tenant_name(org, version.version);
+    if (version.own != (from ? from->version : 0)) {
+      co_return fail(Errc::conflict, "the organisation's own key was attached or detached meanwhile");
+    }
+    TenantParents above;
+    SP_CO_TRY(above.global, co_await global(version.under));
+    above.attachment = from;
+    SP_CO_TRY(const auto plain, unwrap_under(above, name, version.wrapped));
+    SP_CO_TRY(version.wrapped, wrap_under(to, name, plain));
+    version.under = to.global.version;
+    version.own = own;
+  }
+  SP_CO_TRY(const LockedKey fresh, random_key(parts_.memory));
+  store::KeyVersion next{.version = versions.empty() ? 1 : versions.back().version + 1,
+                         .under = to.global.version,
+                         .wrapped = {},
+                         .created_at = parts_.clock.wall(),
+                         .own = own};
+  SP_CO_TRY(next.wrapped, wrap_under(to, tenant_name(org, next.version), fresh));
+  versions.push_back(std::move(next));
+  co_return versions;
+}
+
+void Hierarchy::forget(const OrgId& org) {
+  for (const auto* kind : {"tenant", "hour", "job"}) {
+    const auto prefix = fmt::format("{}/{}/", kind, org.value);
+    cache_.forget_prefix(prefix);
+    std::erase_if(failures_, [&](const auto& failure) { return failure.first.starts_with(prefix); });
+  }
+}
+
+}  // namespace sallyport::keys
