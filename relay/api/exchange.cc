@@ -1,6 +1,7 @@
 #include "relay/api/exchange.h"
 
 #include "relay/api/problems.h"
+#include "relay/keys/custodian.h"
 #include "shared/async/timeout.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -183,7 +184,10 @@ http::Reply ApiExchange::failed(const Error& error, const std::string& request_i
                                             {"code", to_string(error.code)},
                                             {"reason", error.message}});
   }
-  auto response = http::to_response(to_problem(error));
+  auto problem = to_problem(error);
+  if (error.code == Errc::unavailable && !api_.services_.keys.own().usable(admitted_.caller.org))
+    problem.code = "organisation_key_unavailable";
+  auto response = http::to_response(problem);
   if (response.status == 429) response.headers.set("Retry-After", "1");
   if (response.status == 503) response.headers.set("Retry-After", "10");
   return response;

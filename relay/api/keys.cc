@@ -1,3 +1,4 @@
+#include "relay/api/key_shapes.h"
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
@@ -12,47 +13,17 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-
-WallTime start_of(store::Hour hour) { return from_unix_ms(hour * kHourMs); }
-
-Value shape_versions(const std::vector<keys::VersionFacts>& versions) {
-  ValueList list;
-  for (const auto& one : versions) {
-    list.push_back(Object().put("version", one.version).put("created_at", one.created_at).done());
-  }
-  return Value(std::move(list));
-}
-
-Value shape(const store::CountedLane& counted) {
-  const auto& lane = counted.state;
-  return Object()
-      .put("class", Value(lane.lane.kind))
-      .put("retention_hours", lane.lane.hours)
-      .put("keys", counted.keys)
-      .put("oldest_hour", lane.oldest ? std::optional(start_of(*lane.oldest)) : std::nullopt)
-      .put("shredded_before", start_of(lane.position))
-      .done();
-}
-
-Value shape(const keys::OrganisationKeys& keys) {
-  ValueList lanes;
-  for (const auto& lane : keys.lanes) lanes.push_back(shape(lane));
-  return Object().put("versions", shape_versions(keys.versions)).put("lanes", Value(std::move(lanes))).done();
-}
-
 Value shape(const keys::DeploymentKeys& keys) {
   return Object()
       .put("provider", Value(keys.provider))
-      .put("versions", shape_versions(keys.versions))
+      .put("versions", versions_shape(keys.versions))
       .put("shreddings", keys.epoch)
       .put("organisations_to_rewrap", std::uint64_t{keys.waiting})
       .done();
 }
 
 asio::awaitable<Result<Answer>> get_keys(Services& services, Call call) {
-  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
-  co_return ok(shape(keys));
+  co_return co_await show_keys(services, call.caller.org);
 }
 
 asio::awaitable<Result<Answer>> get_platform_keys(Services& services, Call) {
@@ -64,8 +35,7 @@ asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
   call.ticket.record.target = "organisation:" + call.caller.org.value;
   SP_CO_CHECK(co_await record_apart(services, call));
   SP_CO_CHECK(co_await services.keys.rotate_organisation(call.caller.org));
-  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
-  co_return ok(shape(keys));
+  co_return co_await show_keys(services, call.caller.org);
 }
 
 asio::awaitable<Result<Answer>> rotate_platform_keys(Services& services, Call call) {

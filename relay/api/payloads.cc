@@ -14,6 +14,7 @@ constexpr JsonLimits kStoredLimits{.max_bytes = 64u << 20, .max_depth = 64};
 
 std::string_view reason_of(Errc code) {
   if (code == Errc::invalid) return "it was changed, or belongs to another record";
+  if (code == Errc::unavailable) return "its key cannot be had now: look at `sallyport keys show`";
   return "it is sealed under a key that this relay does not have now";
 }
 

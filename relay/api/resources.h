@@ -11,6 +11,7 @@ std::span<const Route> link_routes();  // agents that come through HTTPS
 std::span<const Route> meta_routes();  // health, metrics, documents, whoami
 std::span<const Route> organisation_routes();
 std::span<const Route> key_routes();
+std::span<const Route> own_key_routes();
 std::span<const Route> erasure_routes();
 std::span<const Route> export_routes();
 std::span<const Route> retention_routes();

@@ -18,14 +18,7 @@ std::string optional(FieldReader& fields, std::string_view name) { return fields
 
 KeySettings read_file(FieldReader& fields) { return FileKeySettings{optional(fields, "passphrase_file")}; }
 
-KeySettings read_pkcs11(FieldReader& fields) {
-  Pkcs11KeySettings settings;
-  settings.module = needed(fields, "module");
-  settings.token = needed(fields, "token");
-  settings.key = needed(fields, "key");
-  settings.pin_file = needed(fields, "pin_file");
-  return settings;
-}
+KeySettings read_pkcs11(FieldReader& fields) { return read_pkcs11_settings(fields); }
 
 KeySettings read_aws_kms(FieldReader& fields) {
   AwsKmsKeySettings settings;
@@ -59,6 +52,15 @@ constexpr std::array kKinds{Kind{"file", read_file}, Kind{"pkcs11", read_pkcs11}
                             Kind{"vault", read_vault}};
 
 }  // namespace
+
+Pkcs11KeySettings read_pkcs11_settings(FieldReader& fields) {
+  Pkcs11KeySettings settings;
+  settings.module = needed(fields, "module");
+  settings.token = needed(fields, "token");
+  settings.key = needed(fields, "key");
+  settings.pin_file = needed(fields, "pin_file");
+  return settings;
+}
 
 KeySettings read_key_settings(FieldReader& fields) {
   KeySettings settings;

@@ -38,5 +38,6 @@ using KeySettings = std::variant<FileKeySettings, Pkcs11KeySettings, AwsKmsKeySe
 // Of the mapping `keys`: one of file, pkcs11, aws_kms, vault; none is a file without a passphrase.
 KeySettings read_key_settings(yaml::FieldReader& fields);
 KeyBackupSettings read_key_backups(yaml::FieldReader& fields);
+Pkcs11KeySettings read_pkcs11_settings(yaml::FieldReader& fields);
 
 }  // namespace sallyport::app

@@ -9,6 +9,7 @@
 #include "relay/app/database.h"
 #include "relay/app/key_ring.h"
 #include "relay/app/open_files.h"
+#include "relay/app/own_key_places.h"
 #include "relay/app/private_data.h"
 #include "relay/app/quieten.h"
 #include "relay/app/revoked_jobs.h"
@@ -24,6 +25,7 @@
 #include "relay/keys/backups.h"
 #include "relay/keys/custodian.h"
 #include "relay/keys/layered_envelope.h"
+#include "relay/keys/own_keys.h"
 #include "relay/keys/shredder.h"
 #include "relay/keys/sound_clock.h"
 #include "relay/keys/tenant_fingerprints.h"
@@ -72,9 +74,11 @@ struct Graph {
   keys::TenantFingerprints fingerprints;
   Ballast ballast;
   keys::Shredder shredder;
+  Audit audit;
+  OwnKeyPlaces own_key_places;
+  keys::OwnKeys own_keys;
   keys::Custodian custodian;
   FairPool recipe_work;
-  Audit audit;
   identity::AgentAuthority authority;
   identity::Enrolments enrolments;
   identity::Renewals renewals;
@@ -167,14 +171,32 @@ asio::awaitable<Result<domain::Hours>> ledger_hours(store::Retentions& retention
   co_return domain::allowed_by(platform, domain::RetentionClass::audit);
 }
 
+struct OwnKeyListeners {
+  Audit& audit;
+  jobs::Dispatcher& dispatcher;
+  const Log& log;
+};
+
+// That an organisation's own key was refused, or is there again, stands in its ledger.
+asio::awaitable<void> tell_of_own_key(OwnKeyListeners to, OrgId org, keys::OwnKeys::Came came, std::string reason) {
+  const bool refused = came == keys::OwnKeys::Came::refused;
+  if (!refused) to.dispatcher.readable_again(org);
+  AuditRecord record{
+      .actor = "system", .action = refused ? "keys.refused" : "keys.restored", .target = "organisation:" + org.value};
+  if (refused) record.detail.emplace(Value("reason"), Value(std::move(reason)));
+  const auto recorded = co_await to.audit.record(std::move(org), std::move(record));
+  if (!recorded) to.log.error("audit.failed", {{"reason", recorded.error().message}});
+}
+
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
       believed(on.data.clock(), on.log),
       clock(on.clock, [this] { return believed.since_last(); }),
       backups(loop, {on.keys.store->copies(), on.clock, on.log, metrics, [this] { return believed.now(); }},
               {on.key_backups, on.settings.key_backups.keep, on.settings.key_backups.every}),
-      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
-                       [this] { return clock.earliest(); }, [this] { return backups.catch_up(); }}),
+      hierarchy(loop,
+                {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
+                 [this] { return clock.earliest(); }, [this] { return backups.catch_up(); }, on.settings.key_cache}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
       ballast(
@@ -185,10 +207,15 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                   return hours_now(retention, std::move(org), std::move(lane));
                 },
                 &ballast}),
-      custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, [this] { return believed.since_last(); }, on.log,
-                 metrics, &ballast}),
-      recipe_work(loop, {}),
       audit(stores.audit_log, on.clock),
+      own_key_places(on.settings.organisation_keys, on.clock),
+      own_keys(loop, {on.keys.store->keys(), hierarchy, own_key_places, on.clock, on.log, metrics,
+                      [this, &log = on.log](OrgId org, keys::OwnKeys::Came came, std::string reason) {
+                        return tell_of_own_key({audit, dispatcher, log}, std::move(org), came, std::move(reason));
+                      }}),
+      custodian({on.keys.store->keys(), *on.keys.provider, hierarchy, own_keys,
+                 [this] { return believed.since_last(); }, on.log, metrics, &ballast}),
+      recipe_work(loop, {}),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
                  {on.settings.link_address.host, on.settings.link_address.port, on.settings.api_url}, on.clock),
@@ -204,7 +231,9 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       archiver({stores.archive, stores.jobs, on.keys.store->keys(), records, hierarchy, on.archives, audit, on.clock,
                 on.log, metrics, [this] { return believed.now(); }}),
       feed(loop),
-      dispatcher(loop, {stores.jobs, parcels, memory, envelope, feed, clock, on.log},
+      dispatcher(loop,
+                 {stores.jobs, parcels, memory, envelope, feed, clock, on.log,
+                  [this](const OrgId& org) { return own_keys.usable(org); }},
                  {on.settings.lease, on.settings.failover}),
       journals({stores.agents, dispatcher, audit, on.log}),
       assigner(loop, {stores.organisations, stores.recipes, stores.groups, stores.agents, stores.assignments, parcels,
@@ -318,11 +347,23 @@ LogKeeping log_keeping(Graph& graph, const Ground& on) {
           [&graph] { return server_log_hours(graph.stores.retentions); }};
 }
 
+constexpr std::chrono::seconds kOwnKeysPatience{2};  // so that as a rule no organisation has to wait for its own key
+
+// Where every organisation's own key is away, the global key alone is proof that the master key is the right one.
+asio::awaitable<Result<void>> prove_keys(Graph& graph) {
+  const auto proven = co_await graph.authority.prove_keys();
+  if (proven || proven.error().code != Errc::unavailable) co_return proven;
+  SP_CO_CHECK(co_await graph.hierarchy.global());
+  co_return Result<void>();
+}
+
 asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   const auto& log = on.log;
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
   SP_CO_CHECK(co_await prove_anchor(on.keys, on.data));
-  SP_CO_CHECK(co_await graph.authority.prove_keys());
+  SP_CO_CHECK(co_await graph.own_keys.load());
+  co_await graph.own_keys.meet(kOwnKeysPatience);
+  SP_CO_CHECK(co_await prove_keys(graph));
   // Before the first look: whatever is changed after it is looked at again.
   const DeafAgain to_hang_ups;
   asio::signal_set changed(co_await asio::this_coro::executor, SIGHUP);
@@ -354,6 +395,7 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   work.spawn("system keys", graph.courier.run());
   work.spawn("custodian", graph.custodian.run());
   work.spawn("eraser", graph.eraser.run());
+  work.spawn("own keys", graph.own_keys.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("changes", look_on_signal(changed, graph.upkeep));
   work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));

@@ -30,6 +30,7 @@ constexpr yaml::DurationRange kFailovers{std::chrono::seconds(1), std::chrono::h
 constexpr std::size_t kMostAddresses = 8;
 constexpr yaml::IntegerRange kLinksPerAgent{1, 4};
 constexpr yaml::DurationRange kDrains{std::chrono::seconds(0), std::chrono::hours(1)};
+constexpr yaml::DurationRange kKeyCaches{std::chrono::seconds(1), std::chrono::seconds(270)};
 constexpr yaml::IntegerRange kTunnelConnections{1, 100'000};
 constexpr std::string_view kScheme = "https://";
 
@@ -146,6 +147,8 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
   }
   if (const auto* keys = fields.mapping("keys")) {
     FieldReader inside(*keys, report, "`keys`");
+    settings.key_cache =
+        std::chrono::floor<std::chrono::seconds>(inside.duration("cache", kKeyCaches).value_or(settings.key_cache));
     settings.keys = read_key_settings(inside);
     settings.key_backups = read_key_backups(inside);
     inside.finish();
@@ -157,6 +160,11 @@ Settings read(const yaml::Node& root, yaml::Report& report) {
       settings.logs.to = static_cast<LogSettings::To>(std::ranges::find(kLogPlaces, *to) - kLogPlaces.begin());
     if (const auto most = inside.integer("mib_per_hour", kLogMebibytes))
       settings.logs.most_per_hour = static_cast<std::uint64_t>(*most) << 20;
+    inside.finish();
+  }
+  if (const auto* keys = fields.mapping("organisation_keys")) {
+    FieldReader inside(*keys, report, "`organisation_keys`");
+    settings.organisation_keys = read_organisation_keys(inside);
     inside.finish();
   }
   if (const auto level = fields.choice("log_level", kLevels)) {

@@ -3,6 +3,7 @@
 #include "relay/app/archive_settings.h"
 #include "relay/app/key_settings.h"
 #include "relay/app/log_settings.h"
+#include "relay/app/organisation_key_settings.h"
 #include "relay/domain/tunnel.h"
 #include "shared/base/log.h"
 #include "shared/base/result.h"
@@ -47,6 +48,8 @@ struct Settings {
   std::uint32_t tunnel_connections = 5'000;                                      // of all tunnels together
   KeySettings keys;                                                              // where the master key is kept
   KeyBackupSettings key_backups;
+  std::chrono::seconds key_cache{270};        // how long an unwrapped key is used
+  OrganisationKeySettings organisation_keys;  // where organisations may keep keys of their own
 };
 
 // Whether anybody could dial the addresses that this relay gives away: no 0.0.0.0, an https URL of a host, not one port

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
 
 namespace sallyport::cli {
@@ -23,10 +24,34 @@ ValueList rows_of(const Value& keys, std::string_view member) {
   return rows != nullptr && rows->is(Value::Kind::list) ? rows->as_list() : ValueList();
 }
 
+const std::vector<Column> kOwnColumns{{"OWN KEY", "kind"},
+                                      {"ATTACHED", "attached_at"},
+                                      {"STATE", "state"},
+                                      {"SINCE", "refused_since"},
+                                      {"REASON", "reason"}};
+
+constexpr std::string_view kPlace = "place.";
+const std::vector<Column> kPlaceColumns{
+    {"REGION", "place.region"}, {"ENDPOINT", "place.endpoint"},   {"ADDRESS", "place.address"},
+    {"MOUNT", "place.mount"},   {"NAMESPACE", "place.namespace"}, {"KEY", "place.key"},
+    {"NAME", "place.name"}};
+
+// Kind, state, and what names the key.
+std::string own_text(const Value& keys) {
+  const auto* own = keys.find("own");
+  if (own == nullptr || own->is_null()) return "";
+  auto columns = kOwnColumns;
+  const auto* place = own->find("place");
+  for (const auto& column : kPlaceColumns) {
+    if (place != nullptr && place->find(column.member.substr(kPlace.size())) != nullptr) columns.push_back(column);
+  }
+  return "\n" + card_of(*own, columns);
+}
+
 std::string organisation_text(const Value& keys) {
   const auto versions = rows_of(keys, "versions");
-  if (versions.empty()) return "nothing of this organisation was sealed yet: it has no key\n";
-  return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns);
+  if (versions.empty()) return "nothing of this organisation was sealed yet: it has no key\n" + own_text(keys);
+  return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns) + own_text(keys);
 }
 
 std::string platform_text(const Value& keys) {
@@ -55,6 +80,63 @@ auto rotating(std::string path, TextOf text) {
   };
 }
 
+constexpr std::string_view kOwn = "/v1/keys/own";
+constexpr std::size_t kMostCredentials = 12'000;
+constexpr std::array<std::string_view, 7> kPlaceOptions{"region", "key",       "endpoint", "address",
+                                                        "mount",  "namespace", "name"};
+
+int attach(Context& context, const Arguments& arguments) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    ValueMap body{{Value("kind"), Value(arguments.positional(0))}};
+    for (const auto name : kPlaceOptions) {
+      if (arguments.has(name)) body.emplace(Value(name), Value(arguments.get(name)));
+    }
+    if (arguments.has("credentials")) {
+      SP_TRY(auto text, read_input(context, arguments.get("credentials"), kMostCredentials));
+      body.emplace(Value("credentials"), Value(std::move(text)));
+    }
+    SP_TRY(const auto keys, client.put(std::string(kOwn), Value(std::move(body))));
+    context.show(keys, organisation_text(keys));
+    return {};
+  });
+}
+
+int detach(Context& context, const Arguments&) {
+  return with_client(context, [&](Client& client) -> Result<void> {
+    SP_TRY(const auto keys, client.remove(std::string(kOwn) + "?confirm=confirmed"));
+    context.show(keys, organisation_text(keys));
+    return {};
+  });
+}
+
+Command attach_command() {
+  return {"keys",
+          "attach",
+          {"aws_kms|vault|pkcs11|file"},
+          {{"region", "REGION", "of AWS KMS, such as eu-central-1"},
+           {"key", "KEY", "its id, ARN or alias in AWS KMS, or its name in Vault"},
+           {"endpoint", "ADDRESS", "of AWS KMS, when it is not the region's own"},
+           {"address", "ADDRESS", "of Vault: https://host[:port]"},
+           {"mount", "PATH", "of Vault's Transit engine (transit)"},
+           {"namespace", "PATH", "of Vault Enterprise"},
+           {"name", "NAME", "what the relay's operator calls the token's key or the file"},
+           {"credentials", "FILE", "as the AWS CLI writes it, or Vault's token; - is standard input"}},
+          "protect the organisation's keys with a key of its own (owner)",
+          attach,
+          {},
+          "The key is proven first; when it cannot be used, nothing changes. While it is revoked nothing\n"
+          "of the organisation is read or written. When it is gone for good, so is all that it protects."};
+}
+
+Command detach_command() {
+  return {"keys",
+          "detach",
+          {},
+          {{"confirm", "", "yes, from then on the relay's operator alone can read it", Need::required}},
+          "go on without the organisation's own key, which is needed for it once more (owner)",
+          detach};
+}
+
 }  // namespace
 
 std::vector<Command> key_commands() {
@@ -77,6 +159,8 @@ std::vector<Command> key_commands() {
        {},
        "make a new version of the organisation's master key",
        rotating("/v1/keys/rotate", organisation_text)},
+      attach_command(),
+      detach_command(),
       {"keys",
        "platform show",
        {},

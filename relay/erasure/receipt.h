@@ -26,7 +26,8 @@ Value receipt_of(const Outcome& outcome);
 
 // What was shredded of an organisation because its time was over, as far as it is known now: of each lane all before
 // its position.
-Value shredding_receipt(const OrgId& org, WallTime at, std::uint64_t epoch, const std::vector<store::CountedLane>& lanes);
+Value shredding_receipt(const OrgId& org, WallTime at, std::uint64_t epoch,
+                        const std::vector<store::CountedLane>& lanes);
 
 // Kept with the erasure until its receipt is written.
 std::string keys_json(const store::ErasedKeys& keys);

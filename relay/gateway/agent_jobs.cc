@@ -112,12 +112,14 @@ void AgentJobs::begin_recording() {
 }
 
 asio::awaitable<void> AgentJobs::record_waiting() {
+  std::string told;  // why the last try failed
   while (reports_.size() > 0) {
     auto batch = co_await reports_.oldest();
     const auto count = batch.size();
     const auto last = batch.back().seq;
     if (auto recorded = co_await services_.recorder.record(*this, std::move(batch)); !recorded) {
-      services_.log.error("report.not_stored", {{"agent", who_.agent.value}, {"message", recorded.error().message}});
+      const bool is_news = std::exchange(told, recorded.error().message) != recorded.error().message;
+      if (is_news) services_.log.error("report.not_stored", {{"agent", who_.agent.value}, {"message", told}});
       co_await sleep_for(kStoreRetry);
       continue;
     }

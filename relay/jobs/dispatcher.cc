@@ -51,7 +51,7 @@ store::awaitable<void> Dispatcher::run() {
 }
 
 store::awaitable<Dispatcher::Round> Dispatcher::dispatch_round() {
-  auto groups = roster_.groups_with_credit(parts_.clock.steady());
+  auto groups = roster_.groups_with_credit(parts_.clock.steady(), parts_.readable);
   if (groups.empty()) co_return Round::done;
   auto queued = co_await parts_.jobs.next_queued(std::move(groups), kRound);
   if (!queued) {
@@ -204,6 +204,7 @@ store::awaitable<void> Dispatcher::take_back_lost() {
   for (auto& held : leases_.lost(now)) {
     const auto current = leases_.find(held.key);
     if (!current || current->epoch != held.epoch || current->ends != held.ends) continue;  // renewed meanwhile
+    if (!is_readable(held.key.org)) continue;
     (void)co_await take_back(held, domain::ReleaseReason::holder_lost);
   }
 }
@@ -214,7 +215,8 @@ store::awaitable<void> Dispatcher::take_back_unsent() {
     const auto current = leases_.find(held.key);
     if (!current || current->epoch != held.epoch) continue;
     const bool early = held.granted > before;
-    if (early || !co_await take_back(held, domain::ReleaseReason::not_sendable)) unsent_.push_back(std::move(held));
+    if (early || !is_readable(held.key.org) || !co_await take_back(held, domain::ReleaseReason::not_sendable))
+      unsent_.push_back(std::move(held));
   }
 }
 

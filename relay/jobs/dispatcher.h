@@ -12,6 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <functional>
 #include <map>
 
 namespace sallyport::jobs {
@@ -29,6 +30,9 @@ class Dispatcher {
     LocalJobFeed& feed;
     const Clock& clock;
     const Log& log;
+    // Whether what is sealed of an organisation can be read now. Where it cannot, its jobs stay as they are: none is
+    // given out, none is taken back. Empty: it always can.
+    std::function<bool(const OrgId&)> readable = {};
   };
 
   Dispatcher(const boost::asio::any_io_executor& executor, Parts parts, LeaseTerms terms = {});
@@ -43,6 +47,10 @@ class Dispatcher {
     due_ = true;
     work_.set();
   }
+
+  // What is sealed of the organisation can be read again. Its agents may not have been heard meanwhile, so their leases
+  // begin anew.
+  void readable_again(const OrgId& org);
 
   // --- one jobs channel; the link outlives each of these calls
   void link_up(AgentLink& link);
@@ -72,6 +80,7 @@ class Dispatcher {
   const Leases& leases() const { return leases_; }
 
  private:
+  bool is_readable(const OrgId& org) const { return !parts_.readable || parts_.readable(org); }
   void answer_pings();
   void pause(const AgentId& agent);
   enum class Round { more, done };  // is another round worth its query at once?

@@ -41,6 +41,11 @@ void Dispatcher::pause(const AgentId& agent) {
   l->resumes = now + l->pause;
 }
 
+void Dispatcher::readable_again(const OrgId& org) {
+  leases_.prolong(org, parts_.clock.steady());
+  wake();
+}
+
 store::awaitable<void> Dispatcher::holding(AgentLink& link, Holding holding) {
   auto* state = roster_.find(link);
   if (state == nullptr) co_return;

@@ -16,6 +16,12 @@ void Leases::restore(HeldJob held, std::chrono::milliseconds told, SteadyTime no
   keep(std::move(held));
 }
 
+void Leases::prolong(const OrgId& org, SteadyTime now) {
+  for (auto it = held_.lower_bound({org, JobId()}); it != held_.end() && it->first.org == org; ++it) {
+    it->second.ends = std::max(it->second.ends, now + terms_.length);
+  }
+}
+
 void Leases::keep(HeldJob held) {
   auto [it, added] = held_.try_emplace(held.key, held);
   if (!added && it->second.epoch <= held.epoch) it->second = std::move(held);

@@ -47,6 +47,7 @@ class Leases {
   // After a restart: what its agent was told before still stands, also when it was more than the terms give now.
   void restore(HeldJob held, std::chrono::milliseconds told, SteadyTime now);
   Verdict renew(const AgentId& agent, const JobKey& job, std::uint64_t epoch, SteadyTime now);
+  void prolong(const OrgId& org, SteadyTime now);    // all of the organisation, for a whole term from now
   void keep(HeldJob held);                           // as it was: what was to end did not
   void end(const JobKey& job, std::uint64_t epoch);  // the job finished or was released; a newer epoch stays
 

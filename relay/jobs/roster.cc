@@ -55,10 +55,11 @@ Linked* Roster::first_with_credit(const Group& group, SteadyTime now) {
   return nullptr;
 }
 
-std::vector<GroupId> Roster::groups_with_credit(SteadyTime now) const {
+std::vector<GroupId> Roster::groups_with_credit(SteadyTime now, const May& may) const {
   std::vector<GroupId> groups;
   for (const auto& [id, group] : groups_) {
-    if (first_with_credit(group, now) != nullptr) groups.push_back(id);
+    const auto* linked = first_with_credit(group, now);
+    if (linked != nullptr && (!may || may(linked->link->who().org))) groups.push_back(id);
   }
   return groups;
 }

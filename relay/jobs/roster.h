@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
@@ -38,7 +39,9 @@ class Roster {
   Linked* find(const AgentId& agent, std::uint64_t number);  // nullptr also when it is another link by now
   void set_slots(Linked& linked, std::uint32_t slots);
 
-  std::vector<GroupId> groups_with_credit(SteadyTime now) const;
+  // Of organisations that `may` be given work; empty: of all.
+  using May = std::function<bool(const OrgId&)>;
+  std::vector<GroupId> groups_with_credit(SteadyTime now, const May& may = {}) const;
   Linked* least_loaded(const GroupId& group, SteadyTime now) const;
 
  private:

@@ -8,28 +8,31 @@ constexpr std::string_view kNotAsked = "the organisation's own key was not asked
 }  // namespace
 
 void AttachmentKeys::hold(const OrgId& org, HeldKey key) {
-  entries_.insert_or_assign(org, Entry{std::move(key), {Errc::unavailable, std::string(kNotAsked)}});
+  const auto version = key.version;
+  entries_.insert_or_assign({org, version}, Entry{std::move(key), {}});
 }
 
-void AttachmentKeys::refuse(const OrgId& org, Error why) {
-  entries_.insert_or_assign(org, Entry{std::nullopt, std::move(why)});
+void AttachmentKeys::refuse(const OrgId& org, std::uint32_t version, Error why) {
+  entries_.insert_or_assign({org, version}, Entry{std::nullopt, std::move(why)});
 }
 
-void AttachmentKeys::fail_later(const OrgId& org, Error why) { entries_[org].why = std::move(why); }
+void AttachmentKeys::fail_later(const OrgId& org, std::uint32_t version, Error why) {
+  entries_[{org, version}].why = std::move(why);
+}
 
-void AttachmentKeys::forget(const OrgId& org) { entries_.erase(org); }
+void AttachmentKeys::forget(const OrgId& org, std::uint32_t version) { entries_.erase({org, version}); }
 
 Result<HeldKey> AttachmentKeys::find(const OrgId& org, std::uint32_t version, SteadyTime now) const {
-  const auto entry = entries_.find(org);
+  const auto entry = entries_.find({org, version});
   if (entry == entries_.end()) return fail(Errc::unavailable, std::string(kNotAsked));
   const auto& key = entry->second.key;
-  if (key && key->version == version && key->until > now) return *key;
+  if (key && key->until > now) return *key;
   const auto& why = entry->second.why;
   return fail(Errc::unavailable, why.message.empty() ? std::string(kNotAsked) : why.message);
 }
 
 void AttachmentKeys::sweep(SteadyTime now) {
-  for (auto& [org, entry] : entries_) {
+  for (auto& [place, entry] : entries_) {
     if (entry.key && entry.key->until <= now) entry.key.reset();
   }
 }

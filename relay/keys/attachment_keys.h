@@ -5,6 +5,7 @@
 #include "shared/base/result.h"
 
 #include <map>
+#include <utility>
 
 namespace sallyport::keys {
 
@@ -14,11 +15,11 @@ namespace sallyport::keys {
 class AttachmentKeys {
  public:
   void hold(const OrgId& org, HeldKey key);  // its version is the attachment's
-  // Whatever was held is forgotten.
-  void refuse(const OrgId& org, Error why);
-  // What was held is good until its time is over, then this is why there is none.
-  void fail_later(const OrgId& org, Error why);
-  void forget(const OrgId& org);
+  // What was held of it is forgotten.
+  void refuse(const OrgId& org, std::uint32_t version, Error why);
+  // What was held of it is good until its time is over, then this is why there is none.
+  void fail_later(const OrgId& org, std::uint32_t version, Error why);
+  void forget(const OrgId& org, std::uint32_t version);
 
   // Errc::unavailable: it cannot be had, and why.
   Result<HeldKey> find(const OrgId& org, std::uint32_t version, SteadyTime now) const;
@@ -29,7 +30,7 @@ class AttachmentKeys {
     std::optional<HeldKey> key;
     Error why;
   };
-  std::map<OrgId, Entry> entries_;
+  std::map<std::pair<OrgId, std::uint32_t>, Entry> entries_;  // of one organisation two, while it changes its key
 };
 
 }  // namespace sallyport::keys

@@ -28,8 +28,8 @@ std::vector<VersionFacts> facts_of(const std::vector<store::KeyVersion>& version
 
 asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) {
   SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
-  SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(std::move(org)));
-  co_return OrganisationKeys{facts_of(versions), std::move(lanes)};
+  SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(org));
+  co_return OrganisationKeys{facts_of(versions), std::move(lanes), parts_.own.facts(org)};
 }
 
 asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {

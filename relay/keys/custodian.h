@@ -1,6 +1,6 @@
 #pragma once
 
-#include "relay/keys/hierarchy.h"
+#include "relay/keys/own_keys.h"
 #include "relay/keys/reserve.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
@@ -28,6 +28,7 @@ struct VersionFacts {
 struct OrganisationKeys {
   std::vector<VersionFacts> versions;  // oldest first; none: nothing was sealed yet
   std::vector<store::CountedLane> lanes;
+  std::optional<OwnKeyFacts> own;  // what it has attached
 };
 struct DeploymentKeys {
   std::string provider;
@@ -44,6 +45,7 @@ class Custodian {
     store::KeyStore& store;
     Provider& provider;
     Hierarchy& keys;
+    OwnKeys& own;
     // What time it is at the earliest; nothing: not known now, and nothing is too old.
     std::function<std::optional<WallTime>()> believed;
     const Log& log;
@@ -58,6 +60,8 @@ class Custodian {
     return parts_.keys.rotate_tenant(std::move(org));
   }
   boost::asio::awaitable<Result<std::uint32_t>> rotate_deployment() { return parts_.keys.rotate_global(); }
+
+  OwnKeys& own() { return parts_.own; }  // to attach and detach
 
   boost::asio::awaitable<void> run();
   // One look: a new version when the newest is kGlobalKeyLife old, and a batch of what is to be wrapped anew. true:

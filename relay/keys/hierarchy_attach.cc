@@ -47,8 +47,10 @@ asio::awaitable<Result<void>> Hierarchy::change_attachment(OrgId org, std::optio
   co_return Result<void>();
 }
 
-asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(
-    OrgId org, std::vector<store::KeyVersion> versions, std::optional<HeldKey> from, TenantParents to) {
+asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(OrgId org,
+                                                                                std::vector<store::KeyVersion> versions,
+                                                                                std::optional<HeldKey> from,
+                                                                                TenantParents to) {
   const std::uint32_t own = to.attachment ? to.attachment->version : 0;
   for (auto& version : versions) {
     const auto name = tenant_name(org, version.version);

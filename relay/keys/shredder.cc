@@ -46,7 +46,9 @@ asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
     pieces_ = {};
   }
   if (done && parts_.reserve != nullptr) parts_.reserve->refill();
-  if (!done) parts_.log.error("keys.not_shredded", {{"reason", done.error().message}});
+  const auto trouble = done ? std::string() : done.error().message;
+  const bool is_news = std::exchange(told_, trouble) != trouble;
+  if (!done && is_news) parts_.log.error("keys.not_shredded", {{"reason", trouble}});
   if (tally.hours + tally.jobs > 0) {
     parts_.log.info("keys.shredded", {{"hours", tally.hours}, {"jobs", tally.jobs}});
   }
@@ -69,16 +71,28 @@ asio::awaitable<Result<void>> Shredder::work_through(WallTime now, Tally& tally)
     if (!lane.moves) at_once.push_back(lane.shred);
   }
   note(trouble, co_await shred(std::move(at_once), tally));
-  std::vector<Hierarchy::Shred> moved_before;
+  note(trouble, co_await shred_moved(std::move(lanes), now, tally));
+  note(trouble, co_await purge(tally));
+  note(trouble, co_await remove_jobs(now));
+  co_return trouble;
+}
+
+// What cannot move keeps its hour and those after it.
+asio::awaitable<Result<void>> Shredder::shred_moved(std::vector<Due> lanes, WallTime now, Tally& tally) {
+  Result<void> trouble;
+  std::vector<Hierarchy::Shred> shreds;
   for (auto& lane : lanes) {
     if (!lane.moves) continue;
     auto moved = co_await move_late(lane.shred, now);
-    if (moved) moved_before.push_back(std::move(lane.shred));
+    if (!moved) {
+      SP_CO_TRY(const auto stays,
+                co_await parts_.job_keys.late(lane.shred.org, lane.shred.lane, lane.shred.before - 1, {}, 1));
+      if (!stays.empty()) lane.shred.before = stays.front().at.hour;
+    }
+    if (lane.oldest < lane.shred.before) shreds.push_back(std::move(lane.shred));
     note(trouble, std::move(moved));
   }
-  note(trouble, co_await shred(std::move(moved_before), tally));
-  note(trouble, co_await purge(tally));
-  note(trouble, co_await remove_jobs(now));
+  note(trouble, co_await shred(std::move(shreds), tally));
   co_return trouble;
 }
 
@@ -101,7 +115,7 @@ asio::awaitable<Result<std::optional<Shredder::Due>>> Shredder::due(store::LaneS
   }
   const store::Hour last = store::hour_of(now) - 1 - static_cast<store::Hour>(hours);
   if (*lane.oldest > last) co_return std::nullopt;
-  Due due{.shred = {lane.org, lane.lane, last + 1}};
+  Due due{.shred = {lane.org, lane.lane, last + 1}, .oldest = *lane.oldest};
   if (is_of_jobs(lane.lane)) {
     SP_CO_TRY(const auto late, co_await parts_.job_keys.late(lane.org, lane.lane, last, {}, 1));
     due.moves = !late.empty();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <string>
 
 namespace sallyport::keys {
 
@@ -37,8 +38,9 @@ class Shredder {
   explicit Shredder(Parts parts) : parts_(std::move(parts)) {}
 
   boost::asio::awaitable<void> run();  // a pass every kPause, and sweeps the keys in memory
-  // Everything that is due at `now`: at once where nothing has to move before, then the rest, of which an organisation
-  // whose keys cannot be had keeps its. The error is the first there was.
+  // Everything that is due at `now`: at once where nothing has to move before, then the rest. An organisation whose
+  // keys cannot be had keeps the hours from the first on whose jobs' keys have to move. The error is the first there
+  // was.
   boost::asio::awaitable<Result<Tally>> pass(WallTime now);
 
   static constexpr std::chrono::seconds kPause{20};
@@ -51,6 +53,7 @@ class Shredder {
   };
   struct Due {
     Hierarchy::Shred shred;
+    store::Hour oldest = 0;
     bool moves = false;  // keys of jobs that ended later, or still run, are among them
   };
 
@@ -59,6 +62,7 @@ class Shredder {
   boost::asio::awaitable<Result<std::vector<Due>>> all_due(WallTime now);
   boost::asio::awaitable<Result<std::optional<Due>>> due(store::LaneState lane, WallTime now);
   boost::asio::awaitable<Result<void>> shred(std::vector<Hierarchy::Shred> shreds, Tally& tally);
+  boost::asio::awaitable<Result<void>> shred_moved(std::vector<Due> lanes, WallTime now, Tally& tally);
   boost::asio::awaitable<Result<void>> move_late(Hierarchy::Shred from, WallTime now);
   boost::asio::awaitable<Result<store::MovedJobKey>> moved(store::LaneId lane, store::LateJobKey late, WallTime now);
   void tell_damaged(const store::LaneId& lane, const JobId& job, const Error& error) const;
@@ -72,6 +76,7 @@ class Shredder {
   bool remembered_ = false;
   std::set<store::LaneId> unpurged_;  // rows of shredded hours may be there
   bool reclaims_ = true;              // there may be space to give back
+  std::string told_;                  // why the last pass could not shred all
 };
 
 }  // namespace sallyport::keys

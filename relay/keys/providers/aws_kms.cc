@@ -88,11 +88,16 @@ class AwsKms final : public BlockingProvider {
 
 }  // namespace
 
-Result<std::unique_ptr<Provider>> make_aws_kms(AwsKmsConfig config, const Clock& clock) {
+Result<std::shared_ptr<BlockingProvider>> make_blocking_aws_kms(AwsKmsConfig config, const Clock& clock) {
   SP_CHECK(check(config));
   auto endpoint = config.endpoint.empty() ? regional_endpoint(config.region) : config.endpoint;
+  return std::make_shared<AwsKms>(std::move(config), std::move(endpoint), clock);
+}
+
+Result<std::unique_ptr<Provider>> make_aws_kms(AwsKmsConfig config, const Clock& clock) {
   const auto deadline = config.deadline;
-  return on_a_thread(std::make_shared<AwsKms>(std::move(config), std::move(endpoint), clock), {.deadline = deadline});
+  SP_TRY(auto provider, make_blocking_aws_kms(std::move(config), clock));
+  return on_a_thread(std::move(provider), {.deadline = deadline});
 }
 
 }  // namespace sallyport::keys

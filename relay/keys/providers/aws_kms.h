@@ -9,6 +9,8 @@
 
 namespace sallyport::keys {
 
+class BlockingProvider;
+
 struct AwsKmsConfig {
   std::string region;          // "eu-central-1"
   std::string key;             // id or ARN of a symmetric key, or "alias/..."
@@ -23,5 +25,7 @@ struct AwsKmsConfig {
 // `clock` outlives the provider; AWS refuses signatures of clocks that are 5 min off. Errc::invalid: what is wrong with
 // `config`; nobody is asked yet.
 Result<std::unique_ptr<Provider>> make_aws_kms(AwsKmsConfig config, const Clock& clock);
+// The same, for whoever has threads for it.
+Result<std::shared_ptr<BlockingProvider>> make_blocking_aws_kms(AwsKmsConfig config, const Clock& clock);
 
 }  // namespace sallyport::keys

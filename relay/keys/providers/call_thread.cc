@@ -126,6 +126,11 @@ CallThread::~CallThread() {
   ended ? thread.join() : thread.detach();
 }
 
+bool CallThread::is_stuck() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->hangs();
+}
+
 asio::awaitable<Result<void>> CallThread::perform(std::move_only_function<void(const Call&)> work) {
   const auto executor = co_await asio::this_coro::executor;
   Event done(executor);

@@ -46,6 +46,9 @@ class CallThread {
   CallThread(const CallThread&) = delete;
   CallThread& operator=(const CallThread&) = delete;
 
+  // A call hangs for more than a second after its deadline: every further one is refused.
+  bool is_stuck() const;
+
   // What `work` gives. Errors: exhausted (too many wait; not begun), timed_out, cancelled, unavailable (a call before
   // this one hangs for more than a second after its deadline).
   template <class T>

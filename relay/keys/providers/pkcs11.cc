@@ -134,11 +134,16 @@ CkResult<> make_key(const Pkcs11Config& config, const std::shared_ptr<Pkcs11Modu
 
 }  // namespace
 
-Result<std::unique_ptr<Provider>> make_pkcs11(Pkcs11Config config) {
+Result<std::shared_ptr<BlockingProvider>> make_blocking_pkcs11(Pkcs11Config config) {
   SP_CHECK(check(config));
   SP_TRY(auto module, Pkcs11Module::load(config.module));
+  return std::make_shared<Pkcs11>(std::move(config), std::move(module));
+}
+
+Result<std::unique_ptr<Provider>> make_pkcs11(Pkcs11Config config) {
   const auto deadline = config.deadline;
-  return on_a_thread(std::make_shared<Pkcs11>(std::move(config), std::move(module)), {.deadline = deadline});
+  SP_TRY(auto provider, make_blocking_pkcs11(std::move(config)));
+  return on_a_thread(std::move(provider), {.deadline = deadline});
 }
 
 Result<void> make_pkcs11_key(const Pkcs11Config& config) {

@@ -8,6 +8,8 @@
 
 namespace sallyport::keys {
 
+class BlockingProvider;
+
 struct Pkcs11Config {
   std::string module;  // path of the maker's library: "/usr/lib/softhsm/libsofthsm2.so"
   std::string token;   // its label
@@ -24,6 +26,8 @@ struct Pkcs11Config {
 // hangs (call_thread.h). Errors: invalid: what is wrong with `config`; not_found: there is no such library. The token
 // is not asked yet.
 Result<std::unique_ptr<Provider>> make_pkcs11(Pkcs11Config config);
+// The same, for whoever has threads for it.
+Result<std::shared_ptr<BlockingProvider>> make_blocking_pkcs11(Pkcs11Config config);
 
 // Makes the key in the token: AES, 256 bits, not extractable. Blocks. Errors: conflict: the label is taken; and those
 // of a Provider.

@@ -82,10 +82,15 @@ class VaultTransit final : public BlockingProvider {
 
 }  // namespace
 
-Result<std::unique_ptr<Provider>> make_vault_transit(VaultTransitConfig config) {
+Result<std::shared_ptr<BlockingProvider>> make_blocking_vault_transit(VaultTransitConfig config) {
   SP_CHECK(check(config));
+  return std::make_shared<VaultTransit>(std::move(config));
+}
+
+Result<std::unique_ptr<Provider>> make_vault_transit(VaultTransitConfig config) {
   const auto deadline = config.deadline;
-  return on_a_thread(std::make_shared<VaultTransit>(std::move(config)), {.deadline = deadline});
+  SP_TRY(auto provider, make_blocking_vault_transit(std::move(config)));
+  return on_a_thread(std::move(provider), {.deadline = deadline});
 }
 
 }  // namespace sallyport::keys

@@ -8,6 +8,8 @@
 
 namespace sallyport::keys {
 
+class BlockingProvider;
+
 struct VaultTransitConfig {
   std::string address;            // "https://host[:port]"
   std::string mount = "transit";  // where the engine is mounted
@@ -23,5 +25,7 @@ struct VaultTransitConfig {
 // nothing that they wrapped. The token is used as it is, and neither renewed nor looked up. Errc::invalid: what is
 // wrong with `config`; nobody is asked yet.
 Result<std::unique_ptr<Provider>> make_vault_transit(VaultTransitConfig config);
+// The same, for whoever has threads for it.
+Result<std::shared_ptr<BlockingProvider>> make_blocking_vault_transit(VaultTransitConfig config);
 
 }  // namespace sallyport::keys

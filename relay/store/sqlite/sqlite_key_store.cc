@@ -86,6 +86,7 @@ Result<void> erase_keys(Database& db, const OrgId& org, const Turn& turn) {
   SP_TRY(const auto hours, remove_all(db, "hour_keys", org));
   SP_TRY(const auto lanes, remove_all(db, "ratchets", org));
   SP_TRY(const auto versions, remove_all(db, "tenant_keys", org));
+  SP_CHECK(remove_all(db, "own_keys", org));
   return explain(db.run("insert into erased_organisations (org, versions, lanes, hours, epoch_before, epoch_after) "
                         "values (?, ?, ?, ?, ?, ?)",
                         org, versions, lanes, hours, turn.from, turn.to),
@@ -204,8 +205,7 @@ Result<void> insert_tenant_key(Database& db, const OrgId& org, const KeyVersion&
              key.version, key.under, key.wrapped, key.created_at, key.own));
 }
 
-constexpr std::string_view kOwnKey =
-    "version, kind, place, credentials, wrapped, attached_at, refused_since, reason";
+constexpr std::string_view kOwnKey = "version, kind, place, credentials, wrapped, attached_at, refused_since, reason";
 
 OwnKey read_own_key(Row& row) {
   OwnKey key{.version = row.u32(),
@@ -220,8 +220,7 @@ OwnKey read_own_key(Row& row) {
 }
 
 Result<std::optional<OwnKey>> find_own_key(Database& db, const OrgId& org) {
-  return db
-      .prepare("select " + std::string(kOwnKey) + " from own_keys where org = ? and kind is not null", org)
+  return db.prepare("select " + std::string(kOwnKey) + " from own_keys where org = ? and kind is not null", org)
       .maybe([](Row row) { return read_own_key(row); });
 }
 
@@ -238,11 +237,12 @@ Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<O
                              org),
                       "attached key");
   }
-  SP_CHECK(db.run("insert into own_keys (org, version, kind, place, credentials, wrapped, attached_at) "
-                  "values (?, ?, ?, ?, ?, ?, ?) on conflict (org) do update set version = excluded.version, kind = "
-                  "excluded.kind, place = excluded.place, credentials = excluded.credentials, wrapped = "
-                  "excluded.wrapped, attached_at = excluded.attached_at, refused_since = null, reason = ''",
-                  org, key->version, key->kind, key->place, key->credentials, key->wrapped, key->attached_at));
+  SP_CHECK(
+      db.run("insert into own_keys (org, version, kind, place, credentials, wrapped, attached_at) "
+             "values (?, ?, ?, ?, ?, ?, ?) on conflict (org) do update set version = excluded.version, kind = "
+             "excluded.kind, place = excluded.place, credentials = excluded.credentials, wrapped = "
+             "excluded.wrapped, attached_at = excluded.attached_at, refused_since = null, reason = ''",
+             org, key->version, key->kind, key->place, key->credentials, key->wrapped, key->attached_at));
   return {};
 }
 
@@ -273,7 +273,8 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::vector<KeyVersion>>> global_keys() override {
     return engine.read([](Database& db) {
-      return db.prepare("select version, 0, wrapped, created_at, 0 from global_keys order by version").all(read_version);
+      return db.prepare("select version, 0, wrapped, created_at, 0 from global_keys order by version")
+          .all(read_version);
     });
   }
 
@@ -287,7 +288,8 @@ struct SqliteKeyStore::Impl final : KeyStore {
   awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) override {
     return engine.read([org](Database& db) {
       return db
-          .prepare("select version, under, wrapped, created_at, own from tenant_keys where org = ? order by version", org)
+          .prepare("select version, under, wrapped, created_at, own from tenant_keys where org = ? order by version",
+                   org)
           .all(read_version);
     });
   }
@@ -310,9 +312,10 @@ struct SqliteKeyStore::Impl final : KeyStore {
                                                                TenantKeyPlace after) override {
     return engine.read([version, limit, after = std::move(after)](Database& db) {
       return db
-          .prepare("select org, version, under, wrapped, created_at, own from tenant_keys where under < ? and "
-                   "(org, version) > (?, ?) order by org, version limit ?",
-                   version, after.org, after.version, std::uint64_t{limit})
+          .prepare(
+              "select org, version, under, wrapped, created_at, own from tenant_keys where under < ? and "
+              "(org, version) > (?, ?) order by org, version limit ?",
+              version, after.org, after.version, std::uint64_t{limit})
           .all(read_tenant_key);
     });
   }
@@ -344,9 +347,8 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<std::uint32_t>> last_own_key(OrgId org) override {
     return engine.read([org](Database& db) -> Result<std::uint32_t> {
-      SP_TRY(const auto last, db.prepare("select version from own_keys where org = ?", org).maybe([](Row row) {
-        return row.u32();
-      }));
+      SP_TRY(const auto last,
+             db.prepare("select version from own_keys where org = ?", org).maybe([](Row row) { return row.u32(); }));
       return last.value_or(0);
     });
   }

@@ -26,3 +26,84 @@ ASYNC_TEST_CASE("an organisation sees its keys' versions and hours, and makes a 
   const auto refused = co_await world.call({"POST", "/v1/keys/rotate", ours.token(Role::editor), "{}"});
   CHECK(refused.status == 403);
 }
+
+ASYNC_TEST_CASE("an owner attaches the organisation's own key; no answer and no log has its credentials",
+                "[api][keys][own]") {
+  World world(co_await asio::this_coro::executor);
+  const auto ours = co_await world.settle("a");
+  co_await run_job(world, ours);
+  const auto put = [&](std::string body, Role role = Role::owner) {
+    return world.call({"PUT", "/v1/keys/own", ours.token(role), std::move(body)});
+  };
+  auto answer = co_await put(R"({"kind":"file","name":"one"})", Role::editor);
+  CHECK(answer.status == 403);
+  answer = co_await put(R"({"kind":"file"})");
+  CHECK(answer.status == 422);
+  CHECK(answer.body.find("/name") != std::string::npos);
+  answer = co_await put(R"({"kind":"file","name":"one","region":"eu-central-1"})");
+  CHECK(answer.status == 422);
+  answer = co_await put(R"({"kind":"vault","address":"https://127.0.0.1:8200","key":"k"})");
+  CHECK(answer.status == 422);
+  CHECK(answer.body.find("/credentials") != std::string::npos);
+  world.key_places.kept.at("one").broken = Errc::forbidden;
+  answer = co_await put(R"({"kind":"file","name":"one"})");
+  CHECK(answer.status == 422);
+  CHECK(answer.body.find("nothing was changed") != std::string::npos);
+  auto keys = json_of(co_await world.call({"GET", "/v1/keys", ours.token(Role::viewer)}));
+  CHECK(keys.find("own")->is_null());
+  auto news = world.news();
+  REQUIRE(!news.empty());
+  CHECK(text_of(news.back().event, "action") == "keys.attach");
+  CHECK(text_of(news.back().event, "outcome") == "failed");
+
+  world.key_places.kept.at("one").broken.reset();
+  world.key_places.kept["https://kms.test"] = {};
+  answer = co_await put(R"({"kind":"file","name":"one"})");
+  CHECK(answer.status == 200);
+  keys = json_of(answer);
+  CHECK(text_of(*keys.find("own"), "state") == "in_use");
+  CHECK(text_of(*keys.find("own")->find("place"), "name") == "one");
+  CHECK(keys.find("versions")->as_list().size() == 2);
+  news = world.news();
+  REQUIRE(news.size() == 1);
+  CHECK(text_of(news.back().event, "outcome") == "done");
+
+  answer = co_await world.call({"DELETE", "/v1/keys/own", ours.token(Role::owner)});
+  CHECK(answer.status == 400);
+  answer = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
+  CHECK(answer.status == 200);
+  CHECK(json_of(answer).find("own")->is_null());
+}
+
+ASYNC_TEST_CASE("while its own key is refused an organisation is told so, and another one is served",
+                "[api][keys][own]") {
+  World world(co_await asio::this_coro::executor);
+  world.clock.freeze();
+  const auto ours = co_await world.settle("a"), theirs = co_await world.settle("b");
+  const auto recipe = co_await world.apply_recipe(ours, "orders", recipe_yaml("orders"));
+  const auto other = co_await world.apply_recipe(theirs, "orders", recipe_yaml("orders"));
+  const auto start = [&](const Tenant& tenant, const RecipeId& id) {
+    return world.call({"POST", "/v1/jobs", tenant.token(Role::owner), R"({"recipe":")" + id.value + R"("})"});
+  };
+  must(co_await world.own_keys.attach(ours.org, {"file", {{Value("name"), Value("one")}}, {}}));
+  auto started = co_await start(ours, recipe);
+  CHECK(started.status < 300);
+  world.key_places.kept.at("one").broken = Errc::forbidden;
+  world.clock.advance(keys::kKeyLife);
+  co_await world.own_keys.look();
+  started = co_await start(ours, recipe);
+  CHECK(started.status == 503);
+  CHECK(text_of(json_of(started), "code") == "organisation_key_unavailable");
+  CHECK(started.body.find("nothing of the organisation is read or written") != std::string::npos);
+  started = co_await start(theirs, other);
+  CHECK(started.status < 300);
+  const auto shown = json_of(co_await world.call({"GET", "/v1/keys", ours.token(Role::viewer)}));
+  CHECK(text_of(*shown.find("own"), "state") == "refused");
+  const auto kept = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
+  CHECK(kept.status == 503);
+  world.key_places.kept.at("one").broken.reset();
+  world.clock.advance(keys::kRefusedAgain);
+  co_await world.own_keys.look();
+  started = co_await start(ours, recipe);
+  CHECK(started.status < 300);
+}

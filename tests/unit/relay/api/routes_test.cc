@@ -61,6 +61,7 @@ std::string path_of(const Route& route, const Targets& targets) {
     path.replace(path.find(placeholder), placeholder.size(), values.at(name));
   }
   if (route.id == "list_sealing_keys") return path + "?group=" + targets.group.value;
+  if (route.id == "detach_own_key") return path + "?confirm=confirmed";
   return path + (route.id == "diff_recipe_versions" ? "?from=1&to=2" : "");
 }
 
@@ -86,6 +87,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"export_user", "{}"},
       {"set_system_key",
        fmt::format(R"({{"group":"{}","version":1,"values":["password"],"sealed":{{}}}})", targets.group.value)},
+      {"attach_own_key", R"({"kind":"file","name":"one"})"},
       {"create_token", R"({"name":"t"})"},
       {"create_group", fmt::format(R"({{"name":"g{}"}})", std::hash<std::string>()(unique) % 1'000'000)},
       {"rename_agent", R"({"name":"renamed"})"},

@@ -6,12 +6,14 @@
 #include "relay/identity/agent_authority.h"
 #include "relay/jobs/service.h"
 #include "relay/keys/custodian.h"
+#include "relay/keys/own_keys.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/async/fair_pool.h"
 #include "tests/support/fixed_fingerprints.h"
 #include "tests/support/key_ring.h"
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_places.h"
 #include "tests/unit/relay/api/test_desk.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -110,6 +112,8 @@ struct World {
   store::Stores stores;
   KeyRing ring;
   keys::Envelope& envelope;
+  TestPlaces key_places;
+  keys::OwnKeys own_keys;
   keys::Custodian custodian;
   FixedFingerprints fingerprints;
   Audit audit;

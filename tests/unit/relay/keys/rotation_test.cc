@@ -1,3 +1,4 @@
+#include "tests/support/test_places.h"
 #include "tests/unit/relay/keys/world.h"
 
 #include "relay/keys/custodian.h"
@@ -12,8 +13,10 @@ namespace {
 struct Rotating : KeysWorld {
   using KeysWorld::KeysWorld;
   Metrics metrics;
-  Custodian custodian{
-      {ring.store->keys(), provider, ring.hierarchy, [this] { return std::optional(clock.wall()); }, log, metrics}};
+  TestPlaces places;
+  OwnKeys own{asio::system_executor(), {ring.store->keys(), ring.hierarchy, places, clock, log, metrics}};
+  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, own,
+                       [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 
 }  // namespace

@@ -1,0 +1,56 @@
+#include "relay/api/key_shapes.h"
+
+#include "relay/api/replies.h"
+
+namespace sallyport::api {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+WallTime start_of(store::Hour hour) { return from_unix_ms(hour * kHourMs); }
+
+Value shape(const store::CountedLane& counted) {
+  const auto& lane = counted.state;
+  return Object()
+      .put("class", Value(lane.lane.kind))
+      .put("retention_hours", lane.lane.hours)
+      .put("keys", counted.keys)
+      .put("oldest_hour", lane.oldest ? std::optional(start_of(*lane.oldest)) : std::nullopt)
+      .put("shredded_before", start_of(lane.position))
+      .done();
+}
+
+Value shape(const std::optional<keys::OwnKeyFacts>& own) {
+  if (!own) return {};
+  return Object()
+      .put("kind", Value(own->kind))
+      .put("place", Value(own->place))
+      .put("attached_at", own->attached_at)
+      .put("state", Value(own->refused_since ? "refused" : "in_use"))
+      .put("refused_since", own->refused_since)
+      .put("reason", Value(own->reason))
+      .done();
+}
+
+}  // namespace
+
+Value versions_shape(const std::vector<keys::VersionFacts>& versions) {
+  ValueList list;
+  for (const auto& one : versions) {
+    list.push_back(Object().put("version", one.version).put("created_at", one.created_at).done());
+  }
+  return Value(std::move(list));
+}
+
+boost::asio::awaitable<Result<Answer>> show_keys(Services& services, OrgId org) {
+  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(org));
+  ValueList lanes;
+  for (const auto& lane : keys.lanes) lanes.push_back(shape(lane));
+  co_return ok(Object()
+                   .put("versions", versions_shape(keys.versions))
+                   .put("lanes", Value(std::move(lanes)))
+                   .put("own", shape(keys.own))
+                   .done());
+}
+
+}  // namespace sallyport::api

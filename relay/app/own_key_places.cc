@@ -1,0 +1,172 @@
+#include "relay/app/own_key_places.h"
+
+#include "relay/app/key_provider.h"
+#include "relay/keys/master_key.h"
+#include "relay/keys/providers/aws_kms.h"
+#include "relay/keys/providers/https_call.h"
+#include "relay/keys/providers/limits.h"
+#include "relay/keys/providers/pkcs11.h"
+#include "relay/keys/providers/vault_transit.h"
+#include "shared/crypto/aead.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sallyport::app {
+namespace {
+
+using Made = Result<std::unique_ptr<keys::Provider>>;
+
+std::string text_in(const ValueMap& place, std::string_view name, std::string_view otherwise = "") {
+  const auto found = place.find(Value(name));
+  return found != place.end() && found->second.is(Value::Kind::string) ? found->second.as_string()
+                                                                       : std::string(otherwise);
+}
+
+// What is done on this host is told to its operator, not to the organisation: paths and libraries are in these errors.
+Error without_host(const Error& error, std::string_view name) {
+  return {error.code, fmt::format("{} ({}); the relay's operator knows what \"{}\" is", to_string(error.code),
+                                  error.code == Errc::not_found ? "it is not there" : "it cannot be used", name)};
+}
+
+template <class T>
+Result<T> discreet(Result<T> outcome, std::string_view name) {
+  if (outcome) return outcome;
+  return std::unexpected(without_host(outcome.error(), name));
+}
+
+// A key in a file, read for each call: when the file is taken away, the key is gone.
+class KeyFile final : public keys::BlockingProvider {
+ public:
+  explicit KeyFile(OwnKeyFileSettings settings) : settings_(std::move(settings)) {}
+
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const keys::CallThread::Call&) override {
+    SP_TRY(const auto master, read());
+    return crypto::seal(master, as_bytes(key.reveal()), as_bytes(purpose));
+  }
+
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const keys::CallThread::Call&) override {
+    SP_TRY(const auto master, read());
+    auto key = crypto::open(master, wrapped, as_bytes(purpose));
+    if (!key) return fail(Errc::invalid, "not wrapped by this key");
+    return key;
+  }
+
+  std::string describe() const override { return "file " + settings_.path; }
+
+ private:
+  Result<Secret> read() const {
+    std::optional<Secret> passphrase;
+    if (!settings_.passphrase_file.empty()) {
+      SP_TRY(passphrase, read_secret_file(settings_.passphrase_file));
+    }
+    return keys::read_key_file(settings_.path, passphrase);
+  }
+
+  OwnKeyFileSettings settings_;
+};
+
+// Of a token or file of this host: what it says of paths stays here.
+class Discreet final : public keys::BlockingProvider {
+ public:
+  Discreet(std::shared_ptr<keys::BlockingProvider> real, std::string name)
+      : real_(std::move(real)), name_(std::move(name)) {}
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const keys::CallThread::Call& call) override {
+    return discreet(real_->wrap(purpose, key, call), name_);
+  }
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const keys::CallThread::Call& call) override {
+    return discreet(real_->unwrap(purpose, wrapped, call), name_);
+  }
+  std::string describe() const override { return name_; }
+
+ private:
+  std::shared_ptr<keys::BlockingProvider> real_;
+  std::string name_;
+};
+
+struct Kept {
+  Result<std::shared_ptr<keys::BlockingProvider>> operator()(const Pkcs11KeySettings& settings) const {
+    SP_TRY(auto pin, read_secret_file(settings.pin_file));
+    return keys::make_blocking_pkcs11({settings.module, settings.token, settings.key, std::move(pin)});
+  }
+  Result<std::shared_ptr<keys::BlockingProvider>> operator()(const OwnKeyFileSettings& settings) const {
+    return std::make_shared<KeyFile>(settings);
+  }
+};
+
+bool is_region(std::string_view text) {
+  const auto known = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= 40 && std::ranges::all_of(text, known);
+}
+
+}  // namespace
+
+Made OwnKeyPlaces::provider(const OrgId& org, const keys::OwnKeyOrder& order) {
+  if (order.kind == "aws_kms") return aws_kms(order);
+  if (order.kind == "vault") return vault(order);
+  if (order.kind == "pkcs11" || order.kind == "file") return named(org, order);
+  return fail(Errc::invalid, "no such kind of key");
+}
+
+// The operator's word is about these bytes: no other spelling of a host is one of them.
+Result<std::string> OwnKeyPlaces::ca_file_of(const std::string& origin) const {
+  const auto found = std::ranges::find(settings_.hosts, origin, &OrganisationKeyHost::url);
+  if (found != settings_.hosts.end()) return found->ca_file;
+  return fail(Errc::forbidden,
+              "this relay may not ask there for keys: its operator has to add the address to organisation_keys.hosts "
+              "in relay.yaml, written in the same way");
+}
+
+Made OwnKeyPlaces::aws_kms(const keys::OwnKeyOrder& order) {
+  keys::AwsKmsConfig config;
+  config.region = text_in(order.place, "region");
+  if (!is_region(config.region))
+    return fail(Errc::invalid, "region: must be the name of a region, such as eu-central-1");
+  config.key = text_in(order.place, "key");
+  config.endpoint = text_in(order.place, "endpoint");
+  if (!config.endpoint.empty()) {
+    SP_TRY(config.ca_file, ca_file_of(config.endpoint));
+  }
+  auto credentials = parse_aws_credentials(order.credentials.reveal());
+  if (!credentials) return in_context("credentials", std::move(credentials).error());
+  config.credentials = *std::move(credentials);
+  auto name = fmt::format("AWS KMS key {} of {}", config.key, config.region);
+  SP_TRY(auto blocking, keys::make_blocking_aws_kms(std::move(config), clock_));
+  return keys::on_shared_threads(std::move(blocking), std::move(name), {answering_, silent_});
+}
+
+Made OwnKeyPlaces::vault(const keys::OwnKeyOrder& order) {
+  keys::VaultTransitConfig config;
+  config.address = text_in(order.place, "address");
+  SP_TRY(config.ca_file, ca_file_of(config.address));
+  config.mount = text_in(order.place, "mount", "transit");
+  config.key = text_in(order.place, "key");
+  config.name_space = text_in(order.place, "namespace");
+  auto token = order.credentials.reveal();
+  while (token.ends_with('\n') || token.ends_with('\r')) token.remove_suffix(1);
+  config.token = Secret::take(std::string(token));
+  SP_TRY(auto blocking, keys::make_blocking_vault_transit(std::move(config)));
+  auto name = blocking->describe();
+  return keys::on_shared_threads(std::move(blocking), std::move(name), {answering_, silent_});
+}
+
+Made OwnKeyPlaces::named(const OrgId& org, const keys::OwnKeyOrder& order) {
+  const auto name = text_in(order.place, "name");
+  const auto found = std::ranges::find_if(settings_.named, [&](const NamedOrganisationKey& one) {
+    const bool is_token = std::holds_alternative<Pkcs11KeySettings>(one.kept);
+    return one.name == name && one.organisation == org.value && is_token == (order.kind == "pkcs11");
+  });
+  if (found == settings_.named.end()) {
+    return fail(Errc::forbidden,
+                "this relay knows no such key of this organisation: its operator has to name it under "
+                "organisation_keys.named in relay.yaml");
+  }
+  auto real = std::visit(Kept{}, found->kept);
+  if (!real) return std::unexpected(without_host(real.error(), name));
+  auto shown = fmt::format("{} key {}", order.kind == "pkcs11" ? "PKCS#11" : "file", name);
+  return keys::on_shared_threads(std::make_shared<Discreet>(*std::move(real), name), std::move(shown),
+                                 {on_this_host_, on_this_host_});
+}
+
+}  // namespace sallyport::app

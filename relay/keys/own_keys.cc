@@ -1,0 +1,333 @@
+#include "relay/keys/own_keys.h"
+
+#include "relay/keys/key_names.h"
+#include "relay/keys/sealed_credentials.h"
+#include "shared/base/json.h"
+#include "shared/crypto/aead.h"
+
+#include <fmt/format.h>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace sallyport::keys {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+
+// The answer of somebody who has the key, or knows that there is none; else nobody may have been reached.
+bool is_word_of_keeper(Errc code) {
+  return code == Errc::forbidden || code == Errc::not_found || code == Errc::invalid;
+}
+
+std::string credentials_purpose(const OrgId& org, const store::OwnKey& row) {
+  return fmt::format("{}\n{}\n{}", credentials_name(org, row.version), row.kind, row.place);
+}
+
+// One call at a time to where a key is kept.
+class Asking {
+ public:
+  explicit Asking(Event& idle) : idle_(idle) { idle_.clear(); }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() { idle_.set(); }
+
+ private:
+  Event& idle_;
+};
+
+Error told(const Error& why) {
+  return {Errc::unavailable, "the organisation's own key cannot be used: " + why.message +
+                                 "; nothing of the organisation is read or written until it can"};
+}
+
+}  // namespace
+
+OwnKeys::OwnKeys(const asio::any_io_executor& executor, Parts parts)
+    : executor_(executor),
+      parts_(std::move(parts)),
+      refused_now_(parts_.metrics.gauge("sallyport_organisation_keys_refused",
+                                        "Organisations whose own key cannot be used now.")),
+      refusals_(parts_.metrics.counter("sallyport_organisation_key_changes_total",
+                                       "How often organisations' own keys were refused or restored.",
+                                       {{"change", "refused"}})),
+      restorations_(parts_.metrics.counter("sallyport_organisation_key_changes_total",
+                                           "How often organisations' own keys were refused or restored.",
+                                           {{"change", "restored"}})) {}
+
+asio::awaitable<Result<void>> OwnKeys::load() {
+  SP_CO_TRY(auto rows, co_await parts_.store.own_keys());
+  for (auto& [org, row] : rows) {
+    if (row.refused_since) refused_now_.add(1);
+    attached_.insert_or_assign(org, std::make_shared<Attachment>(executor_, std::move(row)));
+  }
+  co_return Result<void>();
+}
+
+std::vector<std::pair<OrgId, OwnKeys::Shared>> OwnKeys::due_now() {
+  std::vector<std::pair<OrgId, Shared>> due;
+  const auto now = parts_.clock.steady();
+  for (const auto& [org, one] : attached_) {
+    if (one->idle.is_set() && one->due <= now) due.emplace_back(org, one);
+  }
+  return due;
+}
+
+asio::awaitable<void> OwnKeys::look() {
+  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
+    parts_.log.error("organisation_key.fault", {{"why", why}});
+  });
+  for (auto& [org, one] : due_now()) asking.spawn("ask", ask(std::move(org), std::move(one)));
+  co_await asking.join();
+}
+
+asio::awaitable<void> OwnKeys::meet(std::chrono::seconds patience) {
+  auto due = due_now();
+  if (due.empty()) co_return;
+  std::size_t left = due.size();
+  Event none_left(executor_);
+  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
+    parts_.log.error("organisation_key.fault", {{"why", why}});
+  });
+  for (auto& [org, one] : due) asking.spawn("ask", ask_and_count(std::move(org), std::move(one), left, none_left));
+  co_await none_left.wait_until(parts_.clock.steady() + patience);
+  asking.stop();
+  co_await asking.join();
+}
+
+asio::awaitable<void> OwnKeys::ask_and_count(OrgId org, Shared one, std::size_t& left, Event& none_left) {
+  co_await ask(std::move(org), std::move(one));
+  if (--left == 0) none_left.set();
+}
+
+asio::awaitable<void> OwnKeys::run() {
+  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
+    parts_.log.error("organisation_key.fault", {{"why", why}});
+  });
+  asio::steady_timer pause(executor_);
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
+    for (auto& [org, one] : due_now()) asking.spawn("ask", ask(std::move(org), std::move(one)));
+    pause.expires_after(kTick);
+    boost::system::error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  asking.stop();
+  co_await asking.join();
+}
+
+bool OwnKeys::is_present(const OrgId& org, const Shared& one) const {
+  const auto found = attached_.find(org);
+  return found != attached_.end() && found->second == one;
+}
+
+asio::awaitable<void> OwnKeys::ask(OrgId org, Shared one) {
+  if (!one->idle.is_set()) co_return;
+  const Asking asking(one->idle);
+  const auto began = parts_.clock.steady();
+  auto key = co_await unwrapped(org, one);
+  if (!is_present(org, one)) co_return;
+  if (!key && key.error().code == Errc::cancelled) co_return;
+  if (!key) co_return co_await refused(std::move(org), std::move(one), std::move(key).error());
+  const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.keys.life());
+  one->due = began + life * 8 / 9;
+  parts_.keys.attachments().hold(org, *std::move(key));
+  if (!one->row.refused_since) co_return;
+  parts_.keys.forget(org);  // also that it could not be had
+  co_await note(std::move(org), std::move(one), Came::restored, {});
+}
+
+asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
+  const auto now = parts_.clock.steady();
+  auto& keys = parts_.keys.attachments();
+  one->due = now + kRefusedAgain;
+  if (is_word_of_keeper(why.code)) {
+    keys.refuse(org, one->row.version, told(why));
+    parts_.keys.forget(org);
+  } else {
+    keys.fail_later(org, one->row.version, told(why));
+  }
+  const auto still = keys.find(org, one->row.version, now);
+  if (still) {
+    one->due = std::min(one->due, still->until);
+  } else {
+    parts_.keys.forget(org);
+    one->row.reason = why.message;
+    if (!one->row.refused_since) co_await note(std::move(org), std::move(one), Came::refused, std::move(why).message);
+  }
+}
+
+asio::awaitable<void> OwnKeys::note(OrgId org, Shared one, Came came, std::string reason) {
+  const bool refused = came == Came::refused;
+  one->row.refused_since = refused ? std::optional(parts_.clock.wall()) : std::nullopt;
+  one->row.reason = reason;
+  refused_now_.add(refused ? 1 : -1);
+  (refused ? refusals_ : restorations_).add();
+  if (refused) {
+    parts_.log.warn("organisation_key.refused", {{"org", org.value}, {"reason", reason}});
+  } else {
+    parts_.log.info("organisation_key.restored", {{"org", org.value}});
+  }
+  const auto noted = co_await parts_.store.note_own_key(org, one->row.version, one->row.refused_since, reason);
+  if (!noted) parts_.log.error("organisation_key.not_noted", {{"org", org.value}, {"reason", noted.error().message}});
+  if (parts_.tell) co_await parts_.tell(std::move(org), came, std::move(reason));
+}
+
+Result<HeldKey> OwnKeys::held(const Secret& plain, std::uint32_t version, SteadyTime asked) const {
+  if (plain.size() != kKeySize) return fail(Errc::invalid, "what it unwrapped is no key");
+  SP_TRY(LockedKey key, parts_.keys.memory().take());
+  std::ranges::copy(as_bytes(plain.reveal()), key.writable().begin());
+  return HeldKey{std::make_shared<const LockedKey>(std::move(key)), asked + parts_.keys.life(), version};
+}
+
+asio::awaitable<Result<HeldKey>> OwnKeys::unwrapped(OrgId org, Shared one) {
+  const auto asked = parts_.clock.steady();
+  if (!one->provider) SP_CO_CHECK(co_await make_provider(org, *one));
+  const auto provider = one->provider;
+  SP_CO_TRY(const auto plain, co_await provider->unwrap(attachment_name(org, one->row.version), one->row.wrapped));
+  co_return held(plain, one->row.version, asked);
+}
+
+asio::awaitable<Result<void>> OwnKeys::make_provider(const OrgId& org, Attachment& one) {
+  SP_CO_TRY(const auto place, parse_json(one.row.place));
+  OwnKeyOrder order{one.row.kind, place.as_map(), {}};
+  if (!one.row.credentials.empty()) {
+    SP_CO_TRY(const auto version, global_version_of(one.row.credentials));
+    SP_CO_TRY(const auto global, co_await parts_.keys.global(version));
+    SP_CO_TRY(order.credentials, open_credentials(global, credentials_purpose(org, one.row), one.row.credentials));
+  }
+  SP_CO_TRY(one.provider, parts_.places.provider(org, order));
+  co_return Result<void>();
+}
+
+// The attachment's key is the fresh one: what comes back now is what will have to come back.
+asio::awaitable<Result<OwnKeys::Proven>> OwnKeys::prove(OrgId org, std::uint32_t version, Provider& provider) {
+  const auto purpose = attachment_name(org, version);
+  Secret fresh = crypto::new_aead_key();
+  Proven proven;
+  SP_CO_TRY(proven.wrapped, co_await provider.wrap(purpose, fresh.duplicate()));
+  const auto asked = parts_.clock.steady();
+  SP_CO_TRY(const auto back, co_await provider.unwrap(purpose, proven.wrapped));
+  if (back.reveal() != fresh.reveal()) co_return fail(Errc::invalid, "it does not give back what it was given");
+  SP_CO_TRY(proven.key, held(back, version, asked));
+  co_return proven;
+}
+
+// Asked now, whatever is in memory.
+asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& org) {
+  const auto found = attached_.find(org);
+  if (found == attached_.end()) co_return std::nullopt;
+  const auto one = found->second;
+  co_await one->idle.wait();
+  const Asking asking(one->idle);
+  auto key = co_await unwrapped(org, one);
+  if (!key) {
+    co_return fail(Errc::unavailable, "the key that is attached must be there for this, and cannot be used: " +
+                                          key.error().message + "; nothing was changed");
+  }
+  co_return *std::move(key);
+}
+
+asio::awaitable<Result<void>> OwnKeys::attach(OrgId org, OwnKeyOrder order, Before before) {
+  if (!changing_.insert(org).second) co_return fail(Errc::conflict, "its own key is being changed; try again");
+  auto done = co_await attach_in_turn(org, std::move(order), std::move(before));
+  changing_.erase(org);
+  co_return done;
+}
+
+asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder order, Before before) {
+  auto made = parts_.places.provider(org, order);
+  if (!made) co_return fail(Errc::invalid, made.error().message + "; nothing was changed");
+  std::shared_ptr<Provider> provider = *std::move(made);
+  SP_CO_TRY(const auto last, co_await parts_.store.last_own_key(org));
+  auto proven = co_await prove(org, last + 1, *provider);
+  if (!proven)
+    co_return fail(Errc::invalid, "the key cannot be used: " + proven.error().message + "; nothing was changed");
+  SP_CO_TRY(auto from, co_await present(org));
+  store::OwnKey row{.version = last + 1,
+                    .kind = order.kind,
+                    .place = to_json(Value(order.place)),
+                    .credentials = {},
+                    .wrapped = std::move(proven->wrapped),
+                    .attached_at = parts_.clock.wall()};
+  if (!order.credentials.empty()) {
+    SP_CO_TRY(const auto global, co_await parts_.keys.global());
+    SP_CO_TRY(row.credentials, seal_credentials(global, credentials_purpose(org, row), order.credentials));
+  }
+  auto fresh = std::make_shared<Attachment>(executor_, row);
+  fresh->provider = std::move(provider);
+  fresh->due = parts_.clock.steady() + parts_.keys.life() / 2;
+  if (before) SP_CO_CHECK(co_await before());
+  parts_.keys.attachments().hold(org, proven->key);  // whoever reads what is changed finds it
+  auto changed = co_await change(org, std::move(from), Hierarchy::Attached{proven->key, std::move(row)});
+  if (!changed) {
+    parts_.keys.attachments().forget(org, last + 1);
+    co_return changed;
+  }
+  drop(org);
+  attached_.insert_or_assign(org, std::move(fresh));
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Before before) {
+  if (!changing_.insert(org).second) co_return fail(Errc::conflict, "its own key is being changed; try again");
+  auto done = co_await detach_in_turn(org, std::move(before));
+  changing_.erase(org);
+  co_return done;
+}
+
+asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) {
+  SP_CO_TRY(auto from, co_await present(org));
+  if (!from) co_return fail(Errc::not_found, "the organisation has attached no key");
+  if (before) SP_CO_CHECK(co_await before());
+  SP_CO_CHECK(co_await change(org, std::move(from), std::nullopt));
+  drop(org);
+  co_return Result<void>();
+}
+
+// A write may be told to have failed and stand all the same.
+asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::optional<HeldKey> from,
+                                              std::optional<Hierarchy::Attached> to) {
+  constexpr int kTries = 3;  // a new version may come in between
+  const std::uint32_t wanted = to ? to->row.version : 0;
+  Result<void> done;
+  for (int tries = 0; tries < kTries; ++tries) {
+    done = co_await parts_.keys.change_attachment(org, from, to);
+    if (done) co_return done;
+    const auto stands = co_await parts_.store.own_key(org);
+    if (stands && (*stands ? (*stands)->version : 0) == wanted) co_return Result<void>();
+    if (done.error().code != Errc::conflict) break;
+  }
+  co_return done;
+}
+
+void OwnKeys::drop(const OrgId& org) {
+  const auto found = attached_.find(org);
+  if (found == attached_.end()) return;
+  if (found->second->row.refused_since) refused_now_.add(-1);
+  parts_.keys.attachments().forget(org, found->second->row.version);
+  attached_.erase(found);
+}
+
+std::optional<OwnKeyFacts> OwnKeys::facts(const OrgId& org) const {
+  const auto found = attached_.find(org);
+  if (found == attached_.end()) return std::nullopt;
+  const auto& row = found->second->row;
+  const auto place = parse_json(row.place);
+  return OwnKeyFacts{row.version,     row.kind,          place ? place->as_map() : ValueMap(),
+                     row.attached_at, row.refused_since, row.reason};
+}
+
+bool OwnKeys::usable(const OrgId& org) const {
+  const auto found = attached_.find(org);
+  return found == attached_.end() ||
+         parts_.keys.attachments().find(org, found->second->row.version, parts_.clock.steady()).has_value();
+}
+
+}  // namespace sallyport::keys

@@ -1,0 +1,90 @@
+#include "relay/app/own_key_places.h"
+
+#include "relay/keys/master_key.h"
+#include "shared/crypto/aead.h"
+#include "tests/support/async_test.h"
+#include "tests/support/pki.h"
+#include "tests/support/temp_dir.h"
+
+using namespace sallyport;
+using namespace sallyport::app;
+using namespace sallyport::test;
+
+namespace {
+
+const OrgId kOurs("org_ours"), kTheirs("org_theirs");
+constexpr std::string_view kAws = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n";
+
+keys::OwnKeyOrder order_of(std::string kind, std::vector<std::pair<std::string, std::string>> place,
+                           std::string_view credentials = "") {
+  keys::OwnKeyOrder order{std::move(kind), {}, Secret::take(std::string(credentials))};
+  for (auto& [name, text] : place) order.place.emplace(Value(std::move(name)), Value(std::move(text)));
+  return order;
+}
+
+struct Declared {
+  TempDir folder;
+  MovableClock clock;
+  OwnKeyPlaces places{{.hosts = {{"https://vault.test:8200", ""}, {"https://10.0.0.7:8443", ""}},
+                       .named = {{"ours", kOurs.value, OwnKeyFileSettings{folder.path("own.key"), ""}}}},
+                      clock};
+};
+
+}  // namespace
+
+TEST_CASE("what an organisation names over the API does not lead into the relay's host or network",
+          "[app][keys][ssrf]") {
+  Declared declared;
+  const auto is_refused = [&](const keys::OwnKeyOrder& order, const OrgId& org = kOurs) {
+    const auto made = declared.places.provider(org, order);
+    return !made && (made.error().code == Errc::forbidden || made.error().code == Errc::invalid);
+  };
+  for (const auto* host : {"https://127.0.0.1:8200", "https://localhost", "https://[::1]:8200",
+                           "https://169.254.169.254", "https://10.0.0.8:8443", "https://vault.test",
+                           "https://vault.test:8201", "https://VAULT.test:8200", "https://vault.test:8200@10.0.0.8",
+                           "https://vault.test:8200/../x", "http://vault.test:8200", "file:///etc/passwd", ""}) {
+    INFO(host);
+    CHECK(is_refused(order_of("vault", {{"address", host}, {"key", "k"}}, "token")));
+    if (*host == '\0') continue;  // then it is the region's own
+    CHECK(is_refused(order_of("aws_kms", {{"region", "eu-central-1"}, {"key", "k"}, {"endpoint", host}}, kAws)));
+  }
+  for (const auto* region : {"", "eu.evil.test/", "eu-central-1.evil", "x@evil", "EU", "a b", "x#", "x:1"}) {
+    INFO(region);
+    CHECK(is_refused(order_of("aws_kms", {{"region", region}, {"key", "k"}}, kAws)));
+  }
+  for (const auto* name : {"", "theirs", "/etc/shadow", "../ours", "own.key"}) {
+    INFO(name);
+    CHECK(is_refused(order_of("file", {{"name", name}})));
+    CHECK(is_refused(order_of("pkcs11", {{"name", name}})));
+  }
+  CHECK(is_refused(order_of("pkcs11", {{"name", "ours"}})));         // is none
+  CHECK(is_refused(order_of("file", {{"name", "ours"}}), kTheirs));  // is not theirs
+
+  CHECK(
+      declared.places.provider(kOurs, order_of("vault", {{"address", "https://vault.test:8200"}, {"key", "k"}}, "t")));
+  CHECK(declared.places.provider(kOurs, order_of("aws_kms", {{"region", "eu-central-1"}, {"key", "k"}}, kAws)));
+  CHECK(declared.places.provider(
+      kOurs, order_of("aws_kms", {{"region", "x"}, {"key", "k"}, {"endpoint", "https://10.0.0.7:8443"}}, kAws)));
+  CHECK(declared.places.provider(kOurs, order_of("file", {{"name", "ours"}})));
+}
+
+ASYNC_TEST_CASE("a key in a declared file is read each time, and its owner is not told where it lies", "[app][keys]") {
+  Declared declared;
+  const auto file = declared.folder.path("own.key");
+  const auto provider = must(declared.places.provider(kOurs, order_of("file", {{"name", "ours"}})));
+  auto refused = co_await provider->wrap("p", crypto::new_aead_key());
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Errc::not_found);
+  CHECK(refused.error().message.find(file) == std::string::npos);
+  CHECK(refused.error().message.find("ours") != std::string::npos);
+  must(keys::write_key_file(file, crypto::new_aead_key(), std::nullopt));
+  const auto wrapped = must(co_await provider->wrap("p", Secret::take(std::string(32, 'x'))));
+  const auto back = must(co_await provider->unwrap("p", wrapped));
+  CHECK(back.reveal() == std::string(32, 'x'));
+  const auto other = co_await provider->unwrap("q", wrapped);
+  CHECK(!other);
+  std::filesystem::remove(file);
+  const auto gone = co_await provider->unwrap("p", wrapped);
+  REQUIRE(!gone);
+  CHECK(gone.error().code == Errc::not_found);
+}

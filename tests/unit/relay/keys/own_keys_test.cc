@@ -1,0 +1,322 @@
+#include "relay/keys/own_keys.h"
+
+#include "relay/keys/custodian.h"
+#include "relay/store/sqlite/database.h"
+#include "tests/support/test_places.h"
+#include "tests/unit/relay/keys/world.h"
+
+using namespace sallyport;
+using namespace sallyport::keys;
+using namespace sallyport::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+OwnKeyOrder order_of(std::string name, std::string credentials = "") {
+  return {"file", {{Value("name"), Value(std::move(name))}}, Secret::take(std::move(credentials))};
+}
+
+struct Change {
+  OrgId org;
+  OwnKeys::Came came;
+};
+
+struct Attaching : KeysWorld {
+  explicit Attaching(const asio::any_io_executor& executor)
+      : KeysWorld(executor), executor_(executor), own(std::make_unique<OwnKeys>(executor, parts(ring))) {}
+
+  OwnKeys::Parts parts(KeyRing& keys) {
+    return {keys.store->keys(),
+            keys.hierarchy,
+            places,
+            clock,
+            log,
+            metrics,
+            [this](OrgId org, OwnKeys::Came came, std::string) -> awaitable<void> {
+              changes.push_back({std::move(org), came});
+              co_return;
+            }};
+  }
+  std::uint32_t newest_own(const std::vector<store::KeyVersion>& versions) const {
+    return versions.empty() ? 0 : versions.back().own;
+  }
+
+  asio::any_io_executor executor_;
+  TestPlaces places;
+  Metrics metrics;
+  std::vector<Change> changes;
+  std::unique_ptr<OwnKeys> own;
+  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, *own, clock, log, metrics}};
+};
+
+bool reads(const std::string& data) { return data.starts_with("data of"); }
+
+}  // namespace
+
+ASYNC_TEST_CASE("an attached key protects what was sealed before and after, and both parents are needed",
+                "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto before = co_await world.start(org);
+  must(co_await world.own->attach(org, order_of("one", "a word")));
+  const auto after = co_await world.start(org);
+  for (const auto& job : {before, after}) {
+    const auto data = co_await world.read(job);
+    CHECK(reads(data));
+  }
+  const auto versions = must(co_await world.ring.store->keys().tenant_keys(org));
+  REQUIRE(versions.size() == 2);  // the second was never under the global key alone
+  CHECK(versions[0].own == 1);
+  CHECK(versions[1].own == 1);
+
+  // A process that does not have the organisation's key reads nothing of it, whatever else it has.
+  KeyRing again(world.executor_, world.folder.path(), world.clock, world.stores.job_keys, &world.provider);
+  const RecordIdentity identity{org, "jobs", "trigger", before.job.value, KeyClass::payload, before.job};
+  const auto closed = co_await again.envelope.open(identity, before.trigger);
+  REQUIRE(!closed);
+  CHECK(closed.error().code == Errc::unavailable);
+  OwnKeys later(world.executor_, world.parts(again));
+  must(co_await later.load());
+  co_await later.look();
+  CHECK(world.places.words.back() == "a word");  // as it was stored
+  world.clock.pass(kFailureLife);
+  const auto opened = must(co_await again.envelope.open(identity, before.trigger));
+  CHECK(reads(std::string(opened.reveal())));
+}
+
+ASYNC_TEST_CASE("a key that does not prove itself is not attached, and nothing changes", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  const auto is_refused = [&](OwnKeyOrder order, std::string_view why) -> awaitable<void> {
+    const auto refused = co_await world.own->attach(org, std::move(order));
+    REQUIRE(!refused);
+    CHECK(refused.error().code == Errc::invalid);
+    INFO(refused.error().message);
+    CHECK(refused.error().message.find(why) != std::string::npos);
+    CHECK(refused.error().message.find("nothing was changed") != std::string::npos);
+    CHECK(!world.own->facts(org));
+  };
+  co_await is_refused(order_of("none"), "no key of this name");
+  world.places.kept.at("one").broken = Errc::forbidden;
+  co_await is_refused(order_of("one"), "planted");
+  world.places.kept.at("one") = {.forgetful = true};
+  co_await is_refused(order_of("one"), "does not give back");
+  const auto versions = must(co_await world.ring.store->keys().tenant_keys(org));
+  CHECK(versions.size() == 1);
+  world.clock.pass(kKeyLife);
+  const auto data = co_await world.read(job);
+  CHECK(reads(data));
+}
+
+ASYNC_TEST_CASE("key_revoked: an organisation's own key that is refused closes it at once, others notice nothing",
+                "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto ours = co_await world.settle("ours"), theirs = co_await world.settle("theirs");
+  const auto job = co_await world.start(ours), other = co_await world.start(theirs);
+  must(co_await world.own->attach(ours, order_of("one")));
+  must(co_await world.own->attach(theirs, order_of("two")));
+  world.clock.pass(kKeyLife / 2);
+  co_await world.own->look();
+  CHECK(world.own->usable(ours));
+
+  world.places.kept.at("one").broken = Errc::forbidden;
+  world.clock.pass(kKeyLife - 30s);
+  co_await world.own->look();
+  const auto asked = world.places.kept.at("one").calls;
+  auto data = co_await world.read(job);
+  CHECK(data == "unavailable");
+  data = co_await world.read(other);
+  CHECK(reads(data));
+  CHECK(!world.own->usable(ours));
+  CHECK(world.own->usable(theirs));
+  CHECK(world.places.kept.at("one").calls == asked);  // who reads does not ask
+  REQUIRE(world.changes.size() == 1);
+  CHECK(world.changes[0].org == ours);
+  const auto sealed =
+      co_await world.ring.envelope.seal(RecordIdentity{ours, "issuing_cas", "private_key", ours.value}, as_bytes("x"));
+  CHECK(!sealed);
+  const auto facts = world.own->facts(ours);
+  REQUIRE(facts);
+  CHECK(facts->refused_since);
+  CHECK(facts->reason == "planted");
+
+  for (int i = 0; i < 4; ++i) {  // told once, also by the next process
+    world.clock.pass(kRefusedAgain);
+    co_await world.own->look();
+  }
+  OwnKeys later(world.executor_, world.parts(world.ring));
+  must(co_await later.load());
+  co_await later.look();
+  CHECK(world.changes.size() == 1);
+  CHECK(world.metrics.prometheus().find("sallyport_organisation_keys_refused") != std::string::npos);
+
+  world.places.kept.at("one").broken.reset();
+  world.clock.pass(kRefusedAgain);  // well within 60 s
+  co_await world.own->look();
+  data = co_await world.read(job);
+  CHECK(reads(data));
+  REQUIRE(world.changes.size() == 2);
+  CHECK(world.changes[1].came == OwnKeys::Came::restored);
+}
+
+ASYNC_TEST_CASE("key_revoked: a keeper that nobody reaches is outlived for 270 s and not a second more",
+                "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  must(co_await world.own->attach(org, order_of("one")));
+  world.places.kept.at("one").broken = Errc::timed_out;
+  std::string data;
+  for (auto at = 0s; at < kKeyLife; at += 1s) {
+    co_await world.own->look();
+    data = co_await world.read(job);
+    INFO("after " << at.count() << " s");
+    CHECK(reads(data));
+    world.clock.pass(1s);
+  }
+  CHECK(world.changes.empty());
+  co_await world.own->look();
+  data = co_await world.read(job);
+  CHECK(data == "unavailable");
+  CHECK(world.changes.size() == 1);
+  world.ring.hierarchy.sweep();
+  const auto other = co_await world.settle("theirs");
+  const auto theirs = co_await world.start(other);
+  data = co_await world.read(theirs);
+  CHECK(reads(data));
+}
+
+ASYNC_TEST_CASE("there is no way around a refused key: what is stored does not open under the global key alone",
+                "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  // The control: before the attachment the global key is enough, and the same change of the row lets it open.
+  const auto says_global_alone = [&]() -> awaitable<std::string> {
+    const TempDir copy;
+    for (const auto& file : std::filesystem::directory_iterator(world.folder.path())) {
+      if (!file.path().filename().string().starts_with("relay.db"))
+        std::filesystem::copy(file.path(), copy / file.path().filename().string());
+    }
+    {
+      auto db = must(store::sqlite::Database::open(copy / "keys.db", store::sqlite::Access::read_write));
+      must(db.run("update tenant_keys set own = 0"));
+    }
+    KeyRing again(world.executor_, copy.path(), world.clock, world.stores.job_keys, &world.provider);
+    const auto opened = co_await again.hierarchy.tenant(org, 1);
+    co_return opened ? "opened" : std::string(to_string(opened.error().code));
+  };
+  auto said = co_await says_global_alone();
+  CHECK(said == "opened");
+  must(co_await world.own->attach(org, order_of("one")));
+  said = co_await says_global_alone();
+  CHECK(said == "invalid");
+}
+
+ASYNC_TEST_CASE("another key takes the place of the attached one, and detaching needs it", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  must(co_await world.own->attach(org, order_of("one")));
+  world.places.kept.at("one").broken = Errc::forbidden;
+  const auto too_late = co_await world.own->attach(org, order_of("two"));
+  REQUIRE(!too_late);
+  CHECK(too_late.error().code == Errc::unavailable);
+  const auto kept = co_await world.own->detach(org);
+  REQUIRE(!kept);
+  CHECK(kept.error().code == Errc::unavailable);
+  CHECK(world.own->facts(org)->version == 1);
+
+  world.places.kept.at("one").broken.reset();
+  must(co_await world.own->attach(org, order_of("two")));
+  CHECK(world.own->facts(org)->version == 2);
+  world.places.kept.at("one").broken = Errc::forbidden;  // is not needed any more
+  world.clock.pass(kKeyLife);
+  co_await world.own->look();
+  auto data = co_await world.read(job);
+  CHECK(reads(data));
+
+  must(co_await world.own->detach(org));
+  CHECK(!world.own->facts(org));
+  world.places.kept.at("two").broken = Errc::forbidden;
+  world.clock.pass(kKeyLife);
+  co_await world.own->look();
+  data = co_await world.read(job);
+  CHECK(reads(data));
+  const auto nothing = co_await world.own->detach(org);
+  REQUIRE(!nothing);
+  CHECK(nothing.error().code == Errc::not_found);
+  world.places.kept.at("two").broken.reset();
+  must(co_await world.own->attach(org, order_of("two")));
+  CHECK(world.own->facts(org)->version == 3);  // none is used twice
+}
+
+ASYNC_TEST_CASE("the global key and the organisation's own rotate; who is refused waits and keeps nobody waiting",
+                "[keys][own][rotate]") {
+  Attaching world(co_await asio::this_coro::executor);
+  std::vector<KeptJob> jobs;
+  for (int i = 0; i < 5; ++i) jobs.push_back(co_await world.start(co_await world.settle("o" + std::to_string(i))));
+  must(co_await world.own->attach(jobs[1].org, order_of("one")));
+  must(co_await world.own->attach(jobs[2].org, order_of("two")));
+  must(co_await world.ring.hierarchy.rotate_tenant(jobs[2].org));
+  world.places.kept.at("one").broken = Errc::forbidden;
+  world.clock.pass(kKeyLife);
+  co_await world.own->look();
+  must(co_await world.custodian.rotate_deployment());
+  store::TenantKeyPlace next;
+  std::size_t rewrapped = 0;
+  for (bool more = true; more;) {
+    auto done = must(co_await world.ring.hierarchy.rewrap_tenants(2, next));
+    rewrapped += done.keys;
+    more = done.next.has_value();
+    if (more) next = *done.next;
+  }
+  CHECK(rewrapped == 3 + 3);
+  auto facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.waiting == 2);
+  const auto refused = co_await world.ring.hierarchy.rotate_tenant(jobs[1].org);
+  CHECK(!refused);
+
+  world.places.kept.at("one").broken.reset();
+  world.clock.pass(kRefusedAgain);
+  co_await world.own->look();
+  must(co_await world.custodian.look());
+  facts = must(co_await world.custodian.of_deployment());
+  CHECK(facts.waiting == 0);
+  world.clock.pass(kKeyLife);
+  co_await world.own->look();
+  for (const auto& job : jobs) {
+    const auto data = co_await world.read(job);
+    CHECK(reads(data));
+  }
+}
+
+ASYNC_TEST_CASE("what is due of a refused organisation is destroyed as far as no key is needed", "[keys][own][shred]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const domain::JobRetention short_term{.payload = 2h, .logs = 2h};
+  const auto ended = co_await world.start(org, short_term);
+  co_await world.finish(ended);
+  must(co_await world.own->attach(org, order_of("one")));
+  world.clock.pass(1h);
+  co_await world.own->look();
+  const auto running = co_await world.start(org, short_term);
+  world.places.kept.at("one").broken = Errc::forbidden;
+  world.clock.pass(3h + 1s);  // both hours are due; what runs has to move first
+  co_await world.own->look();
+  const auto passed = co_await world.shredder.pass(world.clock.wall());
+  CHECK(!passed);  // what waits is told of
+  const auto lanes = must(co_await world.ring.store->keys().lanes_of(org));
+  for (const auto& lane : lanes) CHECK(lane.keys == 1);  // the other hour is gone
+  world.places.kept.at("one").broken.reset();
+  world.clock.pass(kRefusedAgain);
+  co_await world.own->look();
+  auto data = co_await world.read(ended);
+  CHECK(data == "not_found");
+  data = co_await world.read(running);
+  CHECK(reads(data));
+  co_await world.shred();  // now it moves
+  data = co_await world.read(running);
+  CHECK(reads(data));
+}
