@@ -42,9 +42,9 @@ trigger: {uses: manual@1}
 concurrency: {limit: 1, key: one}
 inputs: {n: {type: integer, required: true}}
 steps:
-  - {id: first, uses: log.write@1, with: {text: "${{ inputs.n }}"}}
+  - {id: first, uses: log.write@1, with: {text: "${{ string(inputs.n) }}"}}
   - {id: work, uses: command.run@1, on_in_doubt: skip, with: {template: work, params: {n: "${{ inputs.n }}"}}}
-  - {id: last, uses: log.write@1, with: {text: "${{ inputs.n }}"}}
+  - {id: last, uses: log.write@1, with: {text: "${{ string(inputs.n) }}"}}
 """
 FINAL = ("succeeded", "failed", "cancelled", "timed_out", "in_doubt", "dead")
 
