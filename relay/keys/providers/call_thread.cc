@@ -128,7 +128,7 @@ CallThread::~CallThread() {
 
 bool CallThread::is_stuck() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->hangs();
+  return state_->running && std::chrono::steady_clock::now() > state_->running->call.deadline_;
 }
 
 asio::awaitable<Result<void>> CallThread::perform(std::move_only_function<void(const Call&)> work) {

@@ -46,7 +46,7 @@ class CallThread {
   CallThread(const CallThread&) = delete;
   CallThread& operator=(const CallThread&) = delete;
 
-  // A call hangs for more than a second after its deadline: every further one is refused.
+  // A call is not back at its deadline.
   bool is_stuck() const;
 
   // What `work` gives. Errors: exhausted (too many wait; not begun), timed_out, cancelled, unavailable (a call before
