@@ -263,7 +263,7 @@ def cycle(world, tenant, neighbour, name, key):
 def events(tenant):
     cursor, actions = "", []
     while cursor is not None:
-        status, page = tenant.call("GET", f"/v1/audit/events?limit=100{'&cursor=' + cursor if cursor else ''}")
+        status, page = tenant.call("GET", f"/v1/audit-events?limit=100{'&cursor=' + cursor if cursor else ''}")
         assert status == 200, page
         actions += [item["event"]["action"] for item in page["items"]]
         cursor = page["next"]
