@@ -247,6 +247,7 @@ Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<O
 }
 
 Result<void> change_attachment(Database& db, const OrgId& org, const OwnKeyChange& change) {
+  SP_CHECK(expect_not_erased(db, org));
   SP_CHECK(expect_attachment(db, org, change.from));
   SP_TRY(const auto known, db.prepare("select count(*) from tenant_keys where org = ?", org).one("keys", [](Row row) {
     return row.u64();
