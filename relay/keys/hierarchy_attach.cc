@@ -2,8 +2,6 @@
 #include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
 
-#include <fmt/format.h>
-
 // The second key above an organisation's, and how it comes and goes.
 namespace sallyport::keys {
 
@@ -77,11 +75,9 @@ asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(
 }
 
 void Hierarchy::forget(const OrgId& org) {
-  for (const auto* kind : {"tenant", "hour", "job"}) {
-    const auto prefix = fmt::format("{}/{}/", kind, org.value);
-    cache_.forget_prefix(prefix);
-    std::erase_if(failures_, [&](const auto& failure) { return failure.first.starts_with(prefix); });
-  }
+  const auto is_its = [&](std::string_view name) { return organisation_of(name) == org.value; };
+  cache_.forget_if(is_its);
+  std::erase_if(failures_, [&](const auto& failure) { return is_its(failure.first); });
 }
 
 }  // namespace sallyport::keys

@@ -45,7 +45,7 @@ asio::awaitable<Result<store::ErasedKeys>> Hierarchy::erase(OrgId org) {
     SP_CO_CHECK(co_await turn_until_done({.erased = org}));
     SP_CO_TRY(erased, co_await parts_.store.erased(org));
   }
-  cache_.forget_if([&](std::string_view name) { return organisation_of(name) == org.value; });
+  forget(org);
   if (!erased) co_return fail(Errc::internal, "keys.db does not say that the organisation is erased");
   co_return *erased;
 }

@@ -20,6 +20,7 @@ std::span<const PersonTrace> person_traces() {
        Fate::removed},
       {"enrolment_tokens", "org = ?1 and created_by = ?2", Fate::named},
       {"recipe_versions", "org = ?1 and created_by = ?2", Fate::named},
+      {"system_keys", "org = ?1 and set_by = ?2", Fate::named},
       {"tunnels", "org = ?1 and created_by = ?2", Fate::named},
       {"erasures", "org = ?1 and person = ?2", Fate::named},
   });

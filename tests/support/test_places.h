@@ -2,6 +2,7 @@
 
 #include "relay/keys/file_provider.h"
 #include "relay/keys/own_keys.h"
+#include "tests/support/pki.h"
 
 #include <map>
 #include <string>
@@ -31,7 +32,7 @@ class TestPlaces final : public keys::OwnKeyPlaces {
   class Place final : public keys::Provider {
    public:
     Place(Kept& kept, const std::string& name)
-        : kept_(kept), real_(name, Secret::take(std::string(32, name.front()))) {}
+        : kept_(kept), real_(must(keys::FileProvider::make(name, Secret::take(std::string(32, name.front()))))) {}
     boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override {
       if (kept_.broken) co_return fail(*kept_.broken, "planted");
       if (kept_.forgetful) key = Secret::take(std::string(32, 'f'));

@@ -295,7 +295,7 @@ ASYNC_TEST_CASE("a message that does not open is said to be unreadable, and hide
   CHECK(whys[good.job.value] == "told");
   CHECK(whys[changed.job.value] == "it was changed, or belongs to another record");
   CHECK(whys[moved.job.value] == "it was changed, or belongs to another record");
-  CHECK(whys[keyless.job.value] == "it is sealed under a key that this relay does not have now");
+  CHECK(whys[keyless.job.value] == "its key cannot be had now: look at `sallyport keys show`");
   const auto first = world.sink.text.find("record.unreadable");
   CHECK(first != std::string::npos);
   CHECK(world.sink.text.find("record.unreadable", first + 1) == std::string::npos);  // once an answer

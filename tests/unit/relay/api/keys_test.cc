@@ -82,6 +82,8 @@ ASYNC_TEST_CASE("while its own key is refused an organisation is told so, and an
   const auto ours = co_await world.settle("a"), theirs = co_await world.settle("b");
   const auto recipe = co_await world.apply_recipe(ours, "orders", recipe_yaml("orders"));
   const auto other = co_await world.apply_recipe(theirs, "orders", recipe_yaml("orders"));
+  must(co_await world.stores.recipes.activate(ours.org, recipe, {std::nullopt, 1}));
+  must(co_await world.stores.recipes.activate(theirs.org, other, {std::nullopt, 1}));
   const auto start = [&](const Tenant& tenant, const RecipeId& id) {
     return world.call({"POST", "/v1/jobs", tenant.token(Role::owner), R"({"recipe":")" + id.value + R"("})"});
   };

@@ -107,8 +107,13 @@ ASYNC_TEST_CASE(
   running.spawn("backups", world.backups.run());
   std::size_t slots_then = 0;
   std::uint64_t epoch_then = 0;
-  Hierarchy keys(world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory,
-                            world.clock, [&]() -> awaitable<void> {
+  Hierarchy keys(world.on, {world.ring.store->keys(),
+                            world.provider,
+                            world.ring.anchor,
+                            *world.ring.memory,
+                            world.clock,
+                            {},
+                            [&]() -> awaitable<void> {
                               co_await world.backups.catch_up();
                               slots_then = must(Anchor::look(world.folder / "anchor", *world.ring.memory)).size();
                               epoch_then = world.there().back().epoch;
@@ -161,8 +166,10 @@ ASYNC_TEST_CASE("a folder that others get into, or that is gone, takes no backup
 
   TaskGroup running(world.on, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
   running.spawn("backups", world.backups.run());
-  Hierarchy keys(world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory,
-                            world.clock, [&] { return world.backups.catch_up(); }});
+  Hierarchy keys(
+      world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory, world.clock, {}, [&] {
+                   return world.backups.catch_up();
+                 }});
   must(co_await keys.shred({}));
   CHECK(world.ring.anchor.epoch() == 1);
   CHECK(world.lines.find("keys.backup_failed") != std::string::npos);

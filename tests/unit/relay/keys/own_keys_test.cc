@@ -46,7 +46,8 @@ struct Attaching : KeysWorld {
   Metrics metrics;
   std::vector<Change> changes;
   std::unique_ptr<OwnKeys> own;
-  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, *own, clock, log, metrics}};
+  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, *own,
+                       [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 
 bool reads(const std::string& data) { return data.starts_with("data of"); }

@@ -102,7 +102,10 @@ ASYNC_TEST_CASE("a clock that is ahead makes no key old, and one that nobody con
                 "[keys][rotate][clock]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   Metrics metrics;
-  Custodian custodian({world.ring.store->keys(), world.provider, world.ring.hierarchy,
+  TestPlaces places;
+  OwnKeys own(co_await boost::asio::this_coro::executor,
+              {world.ring.store->keys(), world.ring.hierarchy, places, world.clock, world.log, metrics});
+  Custodian custodian({world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
                        [&] { return std::optional(world.true_time()); }, world.log, metrics});
   world.clock.jump = 2 * kGlobalKeyLife;
   must(co_await custodian.look());
