@@ -15,9 +15,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from faults.kill_loop import World, start_pair  # noqa: E402
-from secret_canary import forms, where  # noqa: E402
+from support.canaries import forms, where  # noqa: E402
 
 POLICY = """version: 1
 actions: [command.run@1, log.write@1]

@@ -18,9 +18,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from faults.kill_loop import World  # noqa: E402
-from secret_canary import everything_on_disk, where  # noqa: E402
+from support.canaries import everything_on_disk, where  # noqa: E402
 
 RECIPE = """recipe: @RECIPE@
 run_on: dc1

@@ -16,8 +16,8 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from e2e.secret_canary import where  # noqa: E402
 from faults.kill_loop import World  # noqa: E402
+from support.canaries import where  # noqa: E402
 
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 PIN = "pin-of-the-test"

@@ -18,8 +18,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from e2e.secret_canary import where  # noqa: E402
 from faults.kill_loop import Postgres, World, start_pair, tell  # noqa: E402
+from support.canaries import where  # noqa: E402
 
 CONNECTIONS = """version: 1
 connections:
