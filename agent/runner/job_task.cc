@@ -96,7 +96,7 @@ asio::awaitable<Result<void>> JobTask::load() {
   epoch_ = stored.job.epoch;
   SP_CO_TRY(recipe_, core_.recipes.get(stored.job.recipe_json, stored.job.payload));
   stored.job.recipe_json.clear();
-  if (memory_->trigger_json()) stored.job.trigger_json = *memory_->trigger_json();
+  if (const auto& trigger = memory_->trigger_json()) stored.job.trigger_json = *trigger;
   job_ = stored.job;
   stored_ = std::move(stored);
   co_return Result<void>();

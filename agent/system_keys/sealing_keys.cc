@@ -29,8 +29,9 @@ std::optional<Head> read_head(std::string_view line) {
   if (!line.starts_with(kKey)) return std::nullopt;
   line.remove_prefix(kKey.size());
   Head head;
-  const auto* end = line.data() + line.size();
-  const auto [space, first] = std::from_chars(line.data(), end, head.generation);
+  const char* const begin = line.data();
+  const char* const end = begin + line.size();
+  const auto [space, first] = std::from_chars(begin, end, head.generation);
   if (first != std::errc() || space == end || *space != ' ') return std::nullopt;
   const auto [stop, second] = std::from_chars(space + 1, end, head.made_at);
   if (second != std::errc() || stop != end || head.generation == 0) return std::nullopt;

@@ -75,6 +75,7 @@ std::uint64_t SystemKeys::version_of(std::string_view name) const {
 std::vector<SystemKeyFact> SystemKeys::facts() const {
   const std::lock_guard lock(mutex_);
   std::vector<SystemKeyFact> facts;
+  facts.reserve(held_.size());
   for (const auto& key : held_) facts.push_back({key.name, key.version, open_key(key).has_value()});
   std::ranges::sort(facts, {}, &SystemKeyFact::name);
   return facts;

@@ -8,6 +8,7 @@ store::awaitable<Result<void>> quieten_agents(Quieted parts, OrgId org) {
   do {
     SP_CO_TRY(const auto page, co_await parts.agents.list(org, {}, query));
     std::vector<AgentId> agents;
+    agents.reserve(page.items.size());
     for (const auto& agent : page.items) agents.push_back(agent.id);
     SP_CO_CHECK(co_await parts.revocations.tell_revoked(org, agents));
     for (const auto& agent : agents) SP_CO_CHECK(co_await parts.dispatcher.agent_revoked(org, agent));

@@ -351,27 +351,48 @@ constexpr std::chrono::seconds kOwnKeysPatience{2};  // so that as a rule no org
 
 // Where every organisation's own key is away, the global key alone is proof that the master key is the right one.
 asio::awaitable<Result<void>> prove_keys(Graph& graph) {
-  const auto proven = co_await graph.authority.prove_keys();
-  if (proven || proven.error().code != Errc::unavailable) co_return proven;
-  SP_CO_CHECK(co_await graph.hierarchy.global());
+  SP_CO_TRY(const bool proven,
+            co_await graph.authority.prove_keys([&graph](const OrgId& org) { return graph.own_keys.usable(org); }));
+  if (!proven) SP_CO_CHECK(co_await graph.hierarchy.global());
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
-  const auto& log = on.log;
+// Everything before somebody is let in.
+asio::awaitable<Result<void>> make_ready(Graph& graph, const Ground& on) {
   SP_CO_CHECK(co_await check_inhabited(graph.stores.organisations, on.data));
   SP_CO_CHECK(co_await prove_anchor(on.keys, on.data));
   SP_CO_CHECK(co_await graph.own_keys.load());
   co_await graph.own_keys.meet(kOwnKeysPatience);
   SP_CO_CHECK(co_await prove_keys(graph));
+  static_cast<void>(graph.believed.now());  // before anything is written by it
+  SP_CO_CHECK(co_await graph.revocations.load());
+  SP_CO_CHECK(co_await graph.dispatcher.restore());
+  co_return co_await graph.carrier.load();
+}
+
+// What goes on beside the edges.
+void spawn_work(TaskGroup& work, Graph& graph, const Ground& on) {
+  work.spawn("dispatcher", graph.dispatcher.run());
+  work.spawn("assigner", graph.assigner.run());
+  work.spawn("key backups", graph.backups.run());
+  work.spawn("shredder", graph.shredder.run());
+  work.spawn("log files", keep_logs_in_time(log_keeping(graph, on)));
+  work.spawn("archiver", graph.archiver.run());
+  work.spawn("ledger cutter", graph.ledger_cutter.run());
+  work.spawn("system keys", graph.courier.run());
+  work.spawn("custodian", graph.custodian.run());
+  work.spawn("eraser", graph.eraser.run());
+  work.spawn("own keys", graph.own_keys.run());
+  work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, on.log));
+}
+
+asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
+  const auto& log = on.log;
+  SP_CO_CHECK(co_await make_ready(graph, on));
   // Before the first look: whatever is changed after it is looked at again.
   const DeafAgain to_hang_ups;
   asio::signal_set changed(co_await asio::this_coro::executor, SIGHUP);
   const auto next_upkeep = co_await graph.upkeep.check();
-  static_cast<void>(graph.believed.now());  // before anything is written by it
-  SP_CO_CHECK(co_await graph.revocations.load());
-  SP_CO_CHECK(co_await graph.dispatcher.restore());
-  SP_CO_CHECK(co_await graph.carrier.load());
   SP_CO_CHECK(graph.gateway.listen(on.settings.link_listen.host, on.settings.link_listen.port));
   SP_CO_CHECK(share_one_port(on.settings) ? graph.server.reload_certificate() : graph.server.listen());
   const auto loop = co_await asio::this_coro::executor;
@@ -384,21 +405,10 @@ asio::awaitable<Result<void>> run(Graph& graph, const Ground& on) {
   RevokedJobs revoked(loop, {graph.stores.organisations, graph.stores.agents, graph.dispatcher, graph.assigner, log},
                       graph.revocations);
   TaskGroup work(loop, fault), edges(loop, fault), web(loop, fault), carrying(loop, fault), telling(loop, fault);
-  work.spawn("dispatcher", graph.dispatcher.run());
-  work.spawn("assigner", graph.assigner.run());
+  spawn_work(work, graph, on);
   work.spawn("revoked jobs", revoked.run());
-  work.spawn("key backups", graph.backups.run());
-  work.spawn("shredder", graph.shredder.run());
-  work.spawn("log files", keep_logs_in_time(log_keeping(graph, on)));
-  work.spawn("archiver", graph.archiver.run());
-  work.spawn("ledger cutter", graph.ledger_cutter.run());
-  work.spawn("system keys", graph.courier.run());
-  work.spawn("custodian", graph.custodian.run());
-  work.spawn("eraser", graph.eraser.run());
-  work.spawn("own keys", graph.own_keys.run());
   work.spawn("upkeep", graph.upkeep.run(next_upkeep));
   work.spawn("changes", look_on_signal(changed, graph.upkeep));
-  work.spawn("expired keys", api::sweep_expired_keys(graph.stores.idempotency_keys, on.clock, log));
   telling.spawn("session ledger", graph.api.sessions().run());
   edges.spawn("gateway", graph.gateway.run());
   carrying.spawn("tunnels", graph.carrier.run());

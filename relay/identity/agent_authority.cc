@@ -45,17 +45,15 @@ std::optional<Succession> AgentAuthority::succession() const {
   return Succession{deployment_.root, *deployment_.predecessor};
 }
 
-awaitable<Result<void>> AgentAuthority::prove_keys() {
+awaitable<Result<bool>> AgentAuthority::prove_keys(Readable readable) {
   SP_CO_TRY(const auto all, co_await cas_.load_all());
-  Result<void> proven;
   for (const auto& ca : all) {
+    if (readable && !readable(ca.org)) continue;
     SP_CO_TRY(auto found, co_await cas_.find(ca.org));
-    const auto opened = co_await open_key(found.org, std::move(found.sealed_private_key));
-    if (opened) co_return Result<void>();
-    if (opened.error().code != Errc::unavailable) co_return std::unexpected(opened.error());
-    if (proven) proven = std::unexpected(opened.error());  // a key of its own may be away: another's proves as much
+    SP_CO_CHECK(co_await open_key(found.org, std::move(found.sealed_private_key)));
+    co_return true;
   }
-  co_return proven;
+  co_return false;
 }
 
 awaitable<Result<bool>> AgentAuthority::signs_for_present_root(OrgId org) {

@@ -5,6 +5,7 @@
 #include "relay/store/certificates.h"
 
 #include <chrono>
+#include <functional>
 #include <vector>
 
 namespace sallyport::identity {
@@ -38,7 +39,9 @@ class AgentAuthority {
 
   // Fails when what is sealed in the database does not open, because the master key is another one. Opens one
   // organisation's issuing CA, of whatever root; where there is none yet, nothing that matters is sealed.
-  boost::asio::awaitable<Result<void>> prove_keys();
+  // An organisation whose own key is away now (not `readable`) proves nothing; false: there is no other.
+  using Readable = std::function<bool(const OrgId&)>;
+  boost::asio::awaitable<Result<bool>> prove_keys(Readable readable = {});
   // A new issuing CA in the place of `present`, which signs no more. Certificates that it signed stay good, for both
   // chain to a root that is trusted. conflict: it has been replaced already. unavailable: the root key is offline.
   boost::asio::awaitable<Result<void>> renew(OrgId org, crypto::Certificate present, store::AuditNote<> note = {});

@@ -18,7 +18,7 @@ constexpr auto kUnsentAgain = std::chrono::seconds(30);
 }  // namespace
 
 Dispatcher::Dispatcher(const boost::asio::any_io_executor& executor, Parts parts, LeaseTerms terms)
-    : executor_(executor), parts_(parts), leases_(terms), work_(executor) {}
+    : executor_(executor), parts_(std::move(parts)), leases_(terms), work_(executor) {}
 
 store::awaitable<Result<void>> Dispatcher::restore() {
   store::PageQuery query{.after = "", .limit = store::kMaxPage};

@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sallyport::keys {
@@ -52,7 +53,7 @@ class Custodian {
     Metrics& metrics;
     Reserve* reserve = nullptr;  // for a disk that is full
   };
-  explicit Custodian(Parts parts) : parts_(parts) {}
+  explicit Custodian(Parts parts) : parts_(std::move(parts)) {}
 
   boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();

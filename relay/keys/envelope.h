@@ -51,8 +51,8 @@ struct NewJobKeys {
 };
 
 // The only way a payload gets into or out of the store. Asynchronous because a key may have to be fetched first.
-// Errors of all: unavailable, timed_out: where the key at the top is kept does not answer. forbidden: that key is
-// revoked, and until it is restored nothing of the organisation is read or written.
+// Errors of all: unavailable: the key at the top, or one of the organisation's own, does not answer or is revoked, and
+// until it is restored nothing of the organisation is read or written.
 class Envelope {
  public:
   virtual ~Envelope() = default;

@@ -94,12 +94,14 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) 
   co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, number};
 }
 
+// Whatever keeps it away may be mended: nobody may take it for a record that is not there or not good.
 asio::awaitable<Result<LockedKey>> Hierarchy::unwrap_global(store::KeyVersion version) {
-  SP_CO_TRY(const Secret plain,
-            co_await parts_.provider.unwrap(global_name(version.version), std::move(version.wrapped)));
-  if (plain.size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");
+  auto plain = co_await parts_.provider.unwrap(global_name(version.version), std::move(version.wrapped));
+  if (!plain && plain.error().code == Errc::cancelled) co_return std::unexpected(std::move(plain).error());
+  if (!plain) co_return fail(Errc::unavailable, std::move(plain).error().message);
+  if (plain->size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");
   SP_CO_TRY(LockedKey key, parts_.memory.take());
-  std::ranges::copy(as_bytes(plain.reveal()), key.writable().begin());
+  std::ranges::copy(as_bytes(plain->reveal()), key.writable().begin());
   co_return key;
 }
 
@@ -177,11 +179,14 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
     SP_CO_TRY(auto from, co_await ratchet(org, lane));
     if (from && hour < from->position) co_return shredded();
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};
-    if (!from) {
-      SP_CO_TRY(fresh.first, new_ratchet(org, lane, hour, from));
+    OpenRatchet opened;
+    if (from) {
+      opened = *std::move(from);
+    } else {
+      SP_CO_TRY(fresh.first, new_ratchet(org, lane, hour, opened));
       fresh.epoch = parts_.anchor.epoch();
     }
-    SP_CO_TRY(const LockedKey at, co_await advance(std::move(from->key), hour - from->position));
+    SP_CO_TRY(const LockedKey at, co_await advance(std::move(opened.key), hour - opened.position));
     SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
     SP_CO_TRY(fresh.key.wrapped,
               wrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), key));
@@ -210,7 +215,7 @@ asio::awaitable<Result<std::optional<Hierarchy::OpenRatchet>>> Hierarchy::ratche
 // A lane begins no later than it can be: were it to begin at an hour that a clock ahead of time shows, all that is
 // written until then would live as long as what is written at that hour.
 Result<store::Ratchet> Hierarchy::new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
-                                              std::optional<OpenRatchet>& opened) {
+                                              OpenRatchet& opened) {
   const auto position = std::min(hour, store::hour_of(earliest()));
   SP_TRY(LockedKey first, random_key(parts_.memory));
   SP_TRY(auto sealed, wrap_key(parts_.memory, {parts_.anchor.key().bytes()}, ratchet_name(org, lane, position), first));

@@ -30,7 +30,7 @@ inline constexpr std::chrono::seconds kFailureLife{5};  // a key that could not 
 // docs/keys.md). Unwraps what is asked for, makes what is made lazily, and keeps
 // keys unwrapped for kKeyLife. One executor.
 //
-// Errors of all: those of Provider::unwrap; not_found: shredded; unavailable: also what AttachmentKeys says.
+// Errors of all: not_found: shredded. unavailable: a key above cannot be had, whatever keeps it away.
 class Hierarchy {
  public:
   // The first global key of a new store. Errc::conflict: it has one.
@@ -153,7 +153,7 @@ class Hierarchy {
                                                     store::HourKey wrapped);
   boost::asio::awaitable<Result<std::optional<OpenRatchet>>> ratchet(OrgId org, store::RetentionLane lane);
   Result<store::Ratchet> new_ratchet(const OrgId& org, const store::RetentionLane& lane, store::Hour hour,
-                                     std::optional<OpenRatchet>& opened);
+                                     OpenRatchet& opened);
   boost::asio::awaitable<Result<LockedKey>> advance(LockedKey from, store::Hour steps);
   // What the anchor turns for.
   struct Reason {

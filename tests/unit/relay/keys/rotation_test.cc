@@ -141,5 +141,5 @@ ASYNC_TEST_CASE("the deployment's keys move to another master key, also in two t
   CHECK(data.reveal().starts_with("data of"));
   world.clock.pass(kKeyLife);
   const auto by_old = co_await world.read(job);
-  CHECK(by_old == "invalid");
+  CHECK(by_old == "unavailable");
 }

@@ -74,7 +74,7 @@ ASYNC_TEST_CASE("what has not ended is never shredded, one organisation's troubl
   world.ring.hierarchy.sweep();
   const auto done = co_await world.shredder.pass(world.clock.wall());
   REQUIRE(!done);
-  CHECK(done.error().code == Errc::forbidden);
+  CHECK(done.error().code == Errc::unavailable);
   world.provider.broken.reset();
   world.clock.pass(kFailureLife);
   const auto of_running = co_await world.read(running), of_ended = co_await world.read(ended);
