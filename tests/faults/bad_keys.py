@@ -92,10 +92,10 @@ REFUSED = [
 
 
 def contents(data):
-    """Of every file but databases, which take in their logs when they are opened."""
+    """Of every file but databases, which take in their logs when they are opened, and the log of the relay itself."""
     passing = ("relay.lock", "clock", "clock.new")
     return {path.relative_to(data): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file() and path.name not in passing
-            and not path.name.endswith((".db", "-wal", "-shm", ".ballast"))}
+            and not path.name.endswith((".db", "-wal", "-shm", ".ballast", ".jsonl"))}
 
 
 def stop(world):

@@ -37,8 +37,10 @@ Erasure of_organisation(World& world, const Tenant& tenant) {
 
 store::AuditEvent call_of(World& world, const UserId& person, std::string from) {
   store::AuditEvent event{.id = world.id<EventId>("evt_"), .at = at_ms(world.made), .json = {}};
-  event.texts.push_back(
-      {.member = "from", .person = person, .salt = crypto::random_bytes(32), .json = canonical_json(Value(from))});
+  event.texts.push_back({.member = "from",
+                         .person = person,
+                         .salt = crypto::random_bytes(32),
+                         .json = canonical_json(Value(std::move(from)))});
   event.json = canonical_json(
       Value(ValueMap{{Value("action"), Value("job.start")},
                      {Value("actor"), Value("token:tok_x")},
