@@ -255,6 +255,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       receipts(stores.erasures, envelope, on.clock),
       eraser(loop, {stores.erasures, stores.job_keys, hierarchy, receipts, audit, on.clock, on.log,
                     [this](OrgId org) {
+                      own_keys.leave(org);
                       return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
                                      std::move(org));
                     },

@@ -71,7 +71,7 @@ class Hierarchy {
   boost::asio::awaitable<Result<HeldKey>> held(std::string name, Fetch fetch);
 
   // Makes the lanes' keys before these hours unrecoverable: with it they are shredded. How many hours had one. Lanes
-  // that had none before are forgotten.
+  // that have had none for a year are forgotten.
   struct Shred {
     OrgId org;
     store::RetentionLane lane;

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kRatchetsAtOnce = 128;  // sealed anew before others have a turn
 constexpr int kTries = 8;
+// So long a lane without keys is known: receipts tell what was destroyed of it, and archives what is to be removed.
+constexpr store::Hour kRemembered = 366 * 24;
 
 // Whoever needs a ratchet waits meanwhile.
 class Turning {
@@ -93,7 +95,8 @@ asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next,
       .from = parts_.anchor.epoch(), .to = parts_.anchor.epoch() + 1, .ratchets = {}, .erased = why.erased};
   SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
   for (const auto& lane : lanes) {
-    if (!lane.oldest && lane.org != why.erased) turn.ended.push_back({lane.org, lane.lane});
+    const bool is_long_over = !lane.oldest && lane.position < store::hour_of(earliest()) - kRemembered;
+    if (is_long_over && lane.org != why.erased) turn.ended.push_back({lane.org, lane.lane});
   }
   const std::set<store::LaneId> ended(turn.ended.begin(), turn.ended.end());
   SP_CO_TRY(turn.ratchets, co_await parts_.store.ratchets());

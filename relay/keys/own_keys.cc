@@ -6,6 +6,7 @@
 #include "shared/crypto/aead.h"
 
 #include <fmt/format.h>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -41,6 +42,25 @@ class Asking {
  private:
   Event& idle_;
 };
+
+// One change of an organisation's key at a time, however it ends.
+class Changing {
+ public:
+  Changing(std::set<OrgId>& all, OrgId org) : all_(all), org_(std::move(org)), began_(all_.insert(org_).second) {}
+  Changing(const Changing&) = delete;
+  Changing& operator=(const Changing&) = delete;
+  ~Changing() {
+    if (began_) all_.erase(org_);
+  }
+  bool began() const { return began_; }
+
+ private:
+  std::set<OrgId>& all_;
+  OrgId org_;
+  bool began_;
+};
+
+std::unexpected<Error> is_being_changed() { return fail(Errc::conflict, "its own key is being changed; try again"); }
 
 Error told(const Error& why) {
   return {Errc::unavailable, "the organisation's own key cannot be used: " + why.message +
@@ -235,10 +255,9 @@ asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& or
 }
 
 asio::awaitable<Result<void>> OwnKeys::attach(OrgId org, OwnKeyOrder order, Before before) {
-  if (!changing_.insert(org).second) co_return fail(Errc::conflict, "its own key is being changed; try again");
-  auto done = co_await attach_in_turn(org, std::move(order), std::move(before));
-  changing_.erase(org);
-  co_return done;
+  const Changing changing(changing_, org);
+  if (!changing.began()) co_return is_being_changed();
+  co_return co_await attach_in_turn(org, std::move(order), std::move(before));
 }
 
 asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder order, Before before) {
@@ -276,10 +295,9 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
 }
 
 asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Before before) {
-  if (!changing_.insert(org).second) co_return fail(Errc::conflict, "its own key is being changed; try again");
-  auto done = co_await detach_in_turn(org, std::move(before));
-  changing_.erase(org);
-  co_return done;
+  const Changing changing(changing_, org);
+  if (!changing.began()) co_return is_being_changed();
+  co_return co_await detach_in_turn(org, std::move(before));
 }
 
 asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) {
@@ -291,10 +309,12 @@ asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) 
   co_return Result<void>();
 }
 
-// A write may be told to have failed and stand all the same.
+// A write may be told to have failed and stand all the same. Once it is begun nobody calls it off: what keys.db and the
+// memory say of the organisation's key changes together.
 asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::optional<HeldKey> from,
                                               std::optional<Hierarchy::Attached> to) {
   constexpr int kTries = 3;  // a new version may come in between
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   const std::uint32_t wanted = to ? to->row.version : 0;
   Result<void> done;
   for (int tries = 0; tries < kTries; ++tries) {

@@ -84,6 +84,9 @@ class OwnKeys {
   // attached key cannot be had, without which nothing can be wrapped anew.
   boost::asio::awaitable<Result<void>> detach(OrgId org, Before before = {});
 
+  // The organisation is erased: its key is not asked for any more.
+  void leave(const OrgId& org) { drop(org); }
+
   std::optional<OwnKeyFacts> facts(const OrgId& org) const;  // nothing: none is attached
   // Whether what is under its own key can be read and written now; always without one.
   bool usable(const OrgId& org) const;

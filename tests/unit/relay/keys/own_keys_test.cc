@@ -321,3 +321,46 @@ ASYNC_TEST_CASE("what is due of a refused organisation is destroyed as far as no
   data = co_await world.read(running);
   CHECK(reads(data));
 }
+
+ASYNC_TEST_CASE("who gives up in the middle of attaching keeps nobody from attaching", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  Event asked(world.executor_), never(world.executor_);
+  TaskGroup callers(world.executor_, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
+  callers.spawn("caller", [](Attaching& in, OrgId whose, Event& began, Event& end) -> awaitable<void> {
+    static_cast<void>(co_await in.own->attach(whose, order_of("one"), [&]() -> awaitable<Result<void>> {
+      began.set();
+      co_await end.wait();
+      co_return Result<void>();
+    }));
+  }(world, org, asked, never));
+  co_await asked.wait();
+  const auto meanwhile = co_await world.own->attach(org, order_of("two"));
+  REQUIRE_FALSE(meanwhile);
+  CHECK(meanwhile.error().code == Errc::conflict);
+  callers.stop();
+  co_await callers.join();
+  must(co_await world.own->attach(org, order_of("two")));
+  CHECK(world.own->facts(org).has_value());
+}
+
+ASYNC_TEST_CASE("the key of an organisation that is erased is not asked for any more", "[keys][own][erasure]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  must(co_await world.own->attach(org, order_of("one")));
+  const auto asks_again = [&]() -> awaitable<bool> {
+    const auto before = world.places.kept.at("one").calls;
+    world.clock.pass(kKeyLife);
+    co_await world.own->look();
+    co_return world.places.kept.at("one").calls > before;
+  };
+  bool asks = co_await asks_again();
+  CHECK(asks);  // control
+  world.own->leave(org);
+  must(co_await world.ring.hierarchy.erase(org));
+  asks = co_await asks_again();
+  CHECK_FALSE(asks);
+  CHECK_FALSE(world.own->facts(org).has_value());
+  const auto left = must(co_await world.ring.store->keys().own_keys());
+  CHECK(left.empty());
+}
