@@ -1,8 +1,5 @@
 #include "relay/keys/custodian.h"
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -40,15 +37,20 @@ asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
   co_return DeploymentKeys{parts_.provider.describe(), facts_of(versions), epoch, waiting.size()};
 }
 
+asio::awaitable<Result<std::uint32_t>> Custodian::rotate_deployment() {
+  auto version = co_await parts_.keys.rotate_global();
+  work_.set();
+  co_return version;
+}
+
 asio::awaitable<void> Custodian::run() {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
   for (;;) {
+    work_.clear();
     auto more = co_await look();
     if (!more && parts_.reserve != nullptr && parts_.reserve->release()) more = co_await look();
     if (!more) parts_.log.error("keys.not_tended", {{"reason", more.error().message}});
     if (more.value_or(false)) continue;
-    pause.expires_after(kPause);
-    co_await pause.async_wait(asio::use_awaitable);
+    co_await work_.wait_until(std::chrono::steady_clock::now() + kPause);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "relay/keys/own_keys.h"
 #include "relay/keys/reserve.h"
+#include "shared/async/event.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
 
@@ -53,14 +54,14 @@ class Custodian {
     Metrics& metrics;
     Reserve* reserve = nullptr;  // for a disk that is full
   };
-  explicit Custodian(Parts parts) : parts_(std::move(parts)) {}
+  Custodian(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
 
   boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
   boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org) {
     return parts_.keys.rotate_tenant(std::move(org));
   }
-  boost::asio::awaitable<Result<std::uint32_t>> rotate_deployment() { return parts_.keys.rotate_global(); }
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_deployment();
 
   OwnKeys& own() { return parts_.own; }  // to attach and detach
 
@@ -73,6 +74,7 @@ class Custodian {
   boost::asio::awaitable<Result<void>> mind_age();
 
   Parts parts_;
+  Event work_;                             // a new version is there: run() wraps under it now
   std::optional<std::int64_t> told_days_;  // the alarm comes once a day
   store::TenantKeyPlace rewrapped_to_;
 };

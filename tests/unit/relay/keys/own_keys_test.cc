@@ -46,7 +46,8 @@ struct Attaching : KeysWorld {
   Metrics metrics;
   std::vector<Change> changes;
   std::unique_ptr<OwnKeys> own;
-  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, *own,
+  Custodian custodian{executor_,
+                      {ring.store->keys(), provider, ring.hierarchy, *own,
                        [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 

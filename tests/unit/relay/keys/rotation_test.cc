@@ -2,6 +2,7 @@
 #include "tests/unit/relay/keys/world.h"
 
 #include "relay/keys/custodian.h"
+#include "shared/async/task_group.h"
 
 using namespace sallyport;
 using namespace sallyport::keys;
@@ -11,11 +12,13 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Rotating : KeysWorld {
-  using KeysWorld::KeysWorld;
+  explicit Rotating(const asio::any_io_executor& loop) : KeysWorld(loop), executor(loop) {}
+  asio::any_io_executor executor;
   Metrics metrics;
   TestPlaces places;
-  OwnKeys own{asio::system_executor(), {ring.store->keys(), ring.hierarchy, places, clock, log, metrics}};
-  Custodian custodian{{ring.store->keys(), provider, ring.hierarchy, own,
+  OwnKeys own{executor, {ring.store->keys(), ring.hierarchy, places, clock, log, metrics}};
+  Custodian custodian{executor,
+                      {ring.store->keys(), provider, ring.hierarchy, own,
                        [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 
@@ -75,6 +78,24 @@ ASYNC_TEST_CASE("organisations' keys come under the newest global key, a batch a
   }
 }
 
+ASYNC_TEST_CASE("a rotation wakes who wraps keys anew", "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  co_await world.settle("ours");
+  TaskGroup work(world.executor, [](const std::string&, const std::string& why) { FAIL(why); });
+  work.spawn("custodian", world.custodian.run());
+  const auto end = std::chrono::steady_clock::now() + 30s;
+  const auto in_time = [end] { return std::chrono::steady_clock::now() < end; };
+  while (world.metrics.prometheus().find("sallyport_global_key_age_days 0") == std::string::npos && in_time())
+    must(co_await world.custodian.of_deployment());
+  for (int i = 0; i < 10; ++i) must(co_await world.custodian.of_deployment());  // its look is over: it found nothing
+  must(co_await world.custodian.rotate_deployment());
+  std::size_t waiting = 1;
+  while (waiting > 0 && in_time()) waiting = must(co_await world.custodian.of_deployment()).waiting;
+  CHECK(waiting == 0);  // by itself it would have looked a minute later
+  work.stop();
+  co_await work.join();
+}
+
 ASYNC_TEST_CASE("the global key is told of at 335 days and made anew at 365", "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
   co_await world.settle("ours");
@@ -105,7 +126,8 @@ ASYNC_TEST_CASE("a clock that is ahead makes no key old, and one that nobody con
   TestPlaces places;
   OwnKeys own(co_await boost::asio::this_coro::executor,
               {world.ring.store->keys(), world.ring.hierarchy, places, world.clock, world.log, metrics});
-  Custodian custodian({world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
+  Custodian custodian(co_await boost::asio::this_coro::executor,
+                      {world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
                        [&] { return std::optional(world.true_time()); }, world.log, metrics});
   world.clock.jump = 2 * kGlobalKeyLife;
   must(co_await custodian.look());

@@ -1,0 +1,106 @@
+#pragma once
+
+#include "relay/api/api.h"
+#include "relay/app/ballast.h"
+#include "relay/app/believed_clock.h"
+#include "relay/app/database.h"
+#include "relay/app/key_ring.h"
+#include "relay/app/open_files.h"
+#include "relay/app/own_key_places.h"
+#include "relay/archive/archiver.h"
+#include "relay/audit/ledger_cutter.h"
+#include "relay/erasure/eraser.h"
+#include "relay/gateway/gateway.h"
+#include "relay/http/server.h"
+#include "relay/identity/upkeep.h"
+#include "relay/jobs/journals.h"
+#include "relay/jobs/service.h"
+#include "relay/keys/backups.h"
+#include "relay/keys/custodian.h"
+#include "relay/keys/layered_envelope.h"
+#include "relay/keys/own_keys.h"
+#include "relay/keys/shredder.h"
+#include "relay/keys/sound_clock.h"
+#include "relay/keys/tenant_fingerprints.h"
+#include "relay/tunnels/carrier.h"
+#include "shared/async/fair_pool.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <filesystem>
+
+namespace sallyport::app {
+
+class LogFiles;
+
+// What a relay is built on; outlives it.
+struct Ground {
+  const DataDirectory& data;
+  const Settings& settings;
+  std::size_t open_files;  // that the process may have
+  const ConnectionLimits& limits;
+  store::SqliteStore& database;
+  identity::Deployment& deployment;
+  KeyRing& keys;
+  const std::filesystem::path& key_backups;
+  archive::Places& archives;
+  const Clock& clock;
+  const Log& log;
+  LogFiles& log_files;
+};
+
+// Everything of a running relay, in the order it is built; later members use earlier ones.
+struct Graph {
+  Graph(const boost::asio::any_io_executor& loop, const Ground& on, tls::ServerContext context);
+
+  store::Stores stores;
+  Metrics metrics;
+  BelievedClock believed;
+  keys::SoundClock clock;
+  keys::Backups backups;
+  keys::Hierarchy hierarchy;
+  keys::LayeredEnvelope envelope;
+  keys::TenantFingerprints fingerprints;
+  Ballast ballast;
+  keys::Shredder shredder;
+  Audit audit;
+  OwnKeyPlaces own_key_places;
+  keys::OwnKeys own_keys;
+  keys::Custodian custodian;
+  FairPool recipe_work;
+  identity::AgentAuthority authority;
+  identity::Enrolments enrolments;
+  identity::Renewals renewals;
+  identity::Revocations revocations;
+  identity::Admissions admissions;
+  jobs::VolatilePayloads memory;
+  jobs::ParcelMaker parcels;
+  jobs::RecipeOutlines outlines;
+  jobs::RetentionRules retention;
+  LedgerCutter ledger_cutter;
+  archive::RecordMaker records;
+  archive::Archiver archiver;
+  jobs::LocalJobFeed feed;
+  jobs::Dispatcher dispatcher;
+  jobs::Journals journals;
+  jobs::Assigner assigner;
+  jobs::Recorder recorder;
+  jobs::StoredJobService job_service;
+  gateway::Links links;
+  gateway::KeyCourier courier;
+  gateway::Gateway gateway;
+  tunnels::Carrier carrier;
+  erasure::Receipts receipts;
+  erasure::Eraser eraser;
+  api::Api api;
+  http::Server server;
+  identity::Upkeep upkeep;
+
+ private:
+  Result<void> serve_anew(const identity::Deployment& deployed, const Clock& time);
+};
+
+// What agents' links are accepted with.
+Result<tls::ServerContext> link_context(const identity::Deployment& deployed, const Clock& clock);
+
+}  // namespace sallyport::app
