@@ -1,6 +1,7 @@
 #include "relay/app/ballast.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -16,13 +17,15 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kProbe = 1u << 20;  // less than that is left: full
 
-// Blocks of its own, so that they are there when they are needed. The errno; 0: done.
+// Blocks of its own, so that they are there when they are needed. The errno; 0: done. What was there before stays.
 int take_space(const fs::path& file, std::uintmax_t size) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
-  const int problem = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  struct stat before{};
+  int problem = ::fstat(fd, &before) == 0 ? ::posix_fallocate(fd, 0, static_cast<off_t>(size)) : errno;
+  if (problem != 0 && before.st_size > 0 && ::ftruncate(fd, before.st_size) != 0) problem = errno;
   ::close(fd);
-  if (problem != 0) ::unlink(file.c_str());
+  if (problem != 0 && before.st_size == 0) ::unlink(file.c_str());
   return problem;
 }
 

@@ -41,14 +41,6 @@ gateway::GatewayLimits gateway_limits(const ConnectionLimits& limits, const Sett
   return links;
 }
 
-// A lane's length now: an organisation may have shortened what it was made with.
-asio::awaitable<Result<std::uint32_t>> hours_now(jobs::RetentionRules& rules, OrgId org, store::RetentionLane lane) {
-  const auto kind = domain::parse_retention_class(lane.kind);
-  if (!kind) co_return lane.hours;
-  SP_CO_TRY(const auto levels, co_await rules.levels(std::move(org)));
-  co_return static_cast<std::uint32_t>(domain::effective(*kind, levels).count());
-}
-
 // How long a ledger is kept; what is left of an erased organisation as long as the platform says.
 asio::awaitable<Result<domain::Hours>> ledger_hours(store::Retentions& retentions, OrgId ledger) {
   if (ledger != store::system_ledger()) {
@@ -63,18 +55,17 @@ asio::awaitable<Result<domain::Hours>> ledger_hours(store::Retentions& retention
 struct OwnKeyListeners {
   Audit& audit;
   jobs::Dispatcher& dispatcher;
-  const Log& log;
 };
 
 // That an organisation's own key was refused, or is there again, stands in its ledger.
-asio::awaitable<void> tell_of_own_key(OwnKeyListeners to, OrgId org, keys::OwnKeys::Came came, std::string reason) {
+asio::awaitable<Result<void>> tell_of_own_key(OwnKeyListeners to, OrgId org, keys::OwnKeys::Came came,
+                                              std::string reason) {
   const bool refused = came == keys::OwnKeys::Came::refused;
   if (!refused) to.dispatcher.readable_again(org);
   AuditRecord record{
       .actor = "system", .action = refused ? "keys.refused" : "keys.restored", .target = "organisation:" + org.value};
   if (refused) record.detail.emplace(Value("reason"), Value(std::move(reason)));
-  const auto recorded = co_await to.audit.record(std::move(org), std::move(record));
-  if (!recorded) to.log.error("audit.failed", {{"reason", recorded.error().message}});
+  co_return co_await to.audit.record(std::move(org), std::move(record));
 }
 
 }  // namespace
@@ -101,14 +92,14 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
           on.log, metrics),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
-                  return hours_now(retention, std::move(org), std::move(lane));
+                  return retention.hours_now(std::move(org), std::move(lane));
                 },
                 &ballast}),
       audit(stores.audit_log, on.clock),
       own_key_places(on.settings.organisation_keys, on.clock),
       own_keys(loop, {on.keys.store->keys(), hierarchy, own_key_places, on.clock, on.log, metrics,
-                      [this, &log = on.log](OrgId org, keys::OwnKeys::Came came, std::string reason) {
-                        return tell_of_own_key({audit, dispatcher, log}, std::move(org), came, std::move(reason));
+                      [this](OrgId org, keys::OwnKeys::Came came, std::string reason) {
+                        return tell_of_own_key({audit, dispatcher}, std::move(org), came, std::move(reason));
                       }}),
       custodian(loop, {on.keys.store->keys(), *on.keys.provider, hierarchy, own_keys,
                        [this] { return believed.since_last(); }, on.log, metrics, &ballast}),
@@ -156,7 +147,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
                                      std::move(org));
                     },
-                    [this] { return backups.renew(); }}),
+                    [this] { return backups.renew(); }, on.settings.key_backups.keep}),
       api({stores,
            envelope,
            custodian,

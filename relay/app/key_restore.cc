@@ -104,22 +104,25 @@ std::unexpected<Error> refused(const fs::path& backup, const Found& found, const
                           backup.string(), found.epoch, anchor, lost_text(missing)));
 }
 
+// The database first: without it no relay starts, and none may start on it without its logs. A log that was left alone
+// must not be taken for one of what comes in its place.
 Result<void> keep_present(const DataDirectory& data) {
   const auto present = data.key_database();
   std::error_code problem;
-  if (!fs::exists(present, problem)) return {};  // lost, or an earlier try was cut short here
+  const bool is_there = fs::exists(present, problem);  // else lost, or an earlier try was cut short here
   const fs::path kept = present.string() + ".replaced";
-  if (fs::exists(kept, problem)) {
+  if (is_there && fs::exists(kept, problem)) {
     return fail(Errc::conflict,
                 fmt::format("{} is there from an earlier restore: move it away, or remove it when it is "
                             "not needed any more",
                             kept.string()));
   }
+  if (is_there) SP_CHECK(keys::put_in_place(present, kept));
   for (const auto log : kLogs) {
     const fs::path from = present.string() + std::string(log);
     if (fs::exists(from, problem)) SP_CHECK(keys::put_in_place(from, kept.string() + std::string(log)));
   }
-  return keys::put_in_place(present, kept);
+  return {};
 }
 
 Result<void> new_anchor(const DataDirectory& data, std::uint64_t epoch) {

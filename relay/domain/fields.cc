@@ -201,11 +201,11 @@ constexpr auto kFields = std::to_array<Field>({
     {"bare_jobs", "org", public_, job, clear, logs},
     {"bare_jobs", "job", public_, job, clear, logs},
 
-    {"job_events", "org", public_, job, clear, standing},
-    {"job_events", "recipe", public_, job, clear, standing},
-    {"job_events", "event_key", sensitive, job_payload, clear, standing},
-    {"job_events", "job", public_, job, clear, standing},
-    {"job_events", "created_at", public_, job, clear, standing},
+    {"job_events", "org", public_, job, clear, logs},
+    {"job_events", "recipe", public_, job, clear, logs},
+    {"job_events", "event_key", sensitive, job_payload, clear, logs},
+    {"job_events", "job", public_, job, clear, logs},
+    {"job_events", "created_at", public_, job, clear, logs},
 
     {"steps", "org", public_, job, clear, logs},
     {"steps", "job", public_, job, clear, logs},
@@ -342,7 +342,6 @@ constexpr auto kFields = std::to_array<Field>({
     {"schema_migrations", "number", public_, operational, clear, standing},
     {"schema_migrations", "name", public_, operational, clear, standing},
 
-    // keys.db
     {"platform_retention", "class", public_, operational, clear, standing},
     {"platform_retention", "hours", public_, operational, clear, standing},
 
@@ -350,6 +349,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"organisation_retention", "class", public_, organisation, clear, standing},
     {"organisation_retention", "hours", public_, organisation, clear, standing},
 
+    // keys.db
     {"global_keys", "version", public_, key_material, clear, standing},
     {"global_keys", "wrapped", secret, key_material, wrapped, standing},
     {"global_keys", "created_at", public_, key_material, clear, standing},

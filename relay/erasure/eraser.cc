@@ -74,12 +74,14 @@ asio::awaitable<Result<void>> Eraser::complete(store::Erasure erasure) {
     SP_CO_CHECK(co_await destroy_keys(erasure));
   }
   SP_CO_CHECK(co_await erase_rows(erasure));
+  if (erasure.subject == store::ErasedSubject::organisation && parts_.renew_key_backups) {
+    SP_CO_CHECK(co_await parts_.renew_key_backups());  // a folder that is away holds up the receipt, and nothing else
+  }
   co_return co_await give_receipt(std::move(erasure));
 }
 
 asio::awaitable<Result<void>> Eraser::destroy_keys(store::Erasure& erasure) {
   SP_CO_TRY(const auto destroyed, co_await parts_.keys.erase(erasure.org));
-  if (parts_.renew_key_backups) SP_CO_CHECK(co_await parts_.renew_key_backups());
   erasure.keys = keys_json(destroyed);
   co_return co_await parts_.store.note_keys(erasure.id, erasure.keys);
 }
@@ -106,8 +108,12 @@ asio::awaitable<Result<void>> Eraser::give_receipt(store::Erasure erasure) {
   for (const auto& ledger : {erasure.org, store::system_ledger()}) {
     SP_CO_CHECK(co_await parts_.audit.record(ledger, record));
   }
-  Outcome outcome{
-      .erasure = erasure, .rows = {}, .finished_at = parts_.clock.wall(), .ledger = {}, .system_ledger = {}};
+  Outcome outcome{.erasure = erasure,
+                  .rows = {},
+                  .finished_at = parts_.clock.wall(),
+                  .key_backups = parts_.key_backups_kept,
+                  .ledger = {},
+                  .system_ledger = {}};
   SP_CO_TRY(outcome.rows, co_await parts_.store.rows(erasure.id));
   SP_CO_TRY(outcome.ledger, co_await parts_.store.head(erasure.org));
   SP_CO_TRY(outcome.system_ledger, co_await parts_.store.head(store::system_ledger()));

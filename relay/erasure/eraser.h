@@ -30,6 +30,7 @@ class Eraser {
     std::function<boost::asio::awaitable<Result<void>>(OrgId)> quieten;
     // Makes the backups of keys anew, so that none holds what was destroyed. Empty: there are none.
     std::function<boost::asio::awaitable<Result<void>>()> renew_key_backups = {};
+    std::chrono::milliseconds key_backups_kept{};
   };
   Eraser(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
 

@@ -51,7 +51,7 @@ Value receipt_of(const Outcome& outcome) {
   } else {
     const auto keys = parse_json(erasure.keys);
     told.emplace(Value("keys"), keys.value_or(Value()));
-    told.emplace(Value("key_backups_until"), Value(rfc3339(outcome.finished_at + kKeyBackups)));
+    told.emplace(Value("key_backups_until"), Value(rfc3339(outcome.finished_at + outcome.key_backups)));
     told.emplace(Value("left"), tables_left());
   }
   return Value(std::move(told));

@@ -9,8 +9,6 @@
 
 namespace sallyport::erasure {
 
-// Backups of keys.db may hold an organisation's own key, wrapped, for so long.
-inline constexpr std::chrono::days kKeyBackups{7};
 // So long answers may be kept for calls that are repeated.
 inline constexpr std::chrono::hours kKeptAnswers{25};
 
@@ -19,6 +17,8 @@ struct Outcome {
   store::Erasure erasure;
   std::vector<store::ErasedRows> rows;
   WallTime finished_at;
+  std::chrono::milliseconds
+      key_backups;                  // copies that were taken elsewhere may hold the organisation's key for so long
   store::LedgerHead ledger;         // of the organisation
   store::LedgerHead system_ledger;  // of the deployment
 };

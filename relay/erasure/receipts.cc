@@ -28,7 +28,7 @@ asio::awaitable<Result<Bytes>> Receipts::public_key() {
   co_return std::move(stored.public_key);
 }
 
-// Two that make the first key at once have two, and both go on with the newest.
+// Of two that make the first key at once one stays, and both go on with it.
 asio::awaitable<Result<store::ReceiptKey>> Receipts::key() {
   SP_CO_TRY(auto stored, co_await store_.receipt_key());
   if (!stored) {

@@ -31,6 +31,15 @@ store::awaitable<Result<domain::JobRetention>> RetentionRules::in_effect(OrgId o
   co_return domain::effective(limits, asked);
 }
 
+store::awaitable<Result<std::uint32_t>> RetentionRules::hours_now(OrgId org, store::RetentionLane lane) {
+  const auto kind = domain::parse_retention_class(lane.kind);
+  if (!kind) co_return lane.hours;
+  const auto limits = co_await levels(std::move(org));
+  if (!limits && limits.error().code == Errc::not_found) co_return lane.hours;
+  if (!limits) co_return std::unexpected(limits.error());
+  co_return static_cast<std::uint32_t>(domain::effective(*kind, *limits).count());
+}
+
 void RetentionRules::forget() {
   kept_.clear();
   ++forgotten_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/retention.h"
+#include "relay/store/key_store.h"
 #include "relay/store/retentions.h"
 #include "shared/base/clock.h"
 #include "shared/recipe/model.h"
@@ -24,6 +25,9 @@ class RetentionRules {
   store::awaitable<Result<domain::RetentionLevels>> levels(OrgId org);
   // What a job gets that asks for this much.
   store::awaitable<Result<domain::JobRetention>> in_effect(OrgId org, domain::AskedRetention asked);
+  // A lane's hours now: its organisation may have shortened what the lane was made with. Where the organisation is not
+  // known (relay.db is older than keys.db) the lane stays as it was made.
+  store::awaitable<Result<std::uint32_t>> hours_now(OrgId org, store::RetentionLane lane);
   void forget();  // somebody changed what is kept
 
  private:

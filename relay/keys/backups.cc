@@ -50,6 +50,7 @@ asio::awaitable<bool> Backups::make_and_tell() {
 }
 
 asio::awaitable<Result<Backup>> Backups::make() {
+  const auto alone = to_be_alone_;  // before: what is asked for meanwhile needs another copy
   SP_CO_CHECK(expect_private_folder(terms_.folder));
   SP_CO_TRY(auto before, all());
   const auto fresh = terms_.folder / kUnfinished;
@@ -62,27 +63,27 @@ asio::awaitable<Result<Backup>> Backups::make() {
     made.at = std::max(made.at, newest->at + std::chrono::milliseconds(1));
   SP_CO_CHECK(put_in_place(fresh, terms_.folder / backup_name(made)));
   tell_current();
-  SP_CO_CHECK(co_await tidy(std::move(before), made));
+  SP_CO_CHECK(co_await tidy(std::move(before), made, alone));
   co_return made;
 }
 
-asio::awaitable<Result<void>> Backups::tidy(std::vector<Backup> before, Backup made) {
+asio::awaitable<Result<void>> Backups::tidy(std::vector<Backup> before, Backup made, std::uint64_t alone) {
   auto gone = before;
-  if (!alone_) {
+  if (was_alone_ == alone) {
     const auto now = parts_.believed();
     if (!now) co_return Result<void>();
     before.push_back(made);
     gone = superfluous(std::move(before), *now, terms_.keep);
   }
   for (const auto& one : gone) SP_CO_CHECK(co_await parts_.copies.discard(terms_.folder / backup_name(one)));
-  alone_ = false;
+  was_alone_ = alone;
   co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> Backups::renew() {
-  alone_ = true;
+  const auto wanted = ++to_be_alone_;
   co_await catch_up();
-  if (!alone_) co_return Result<void>();
+  if (was_alone_ >= wanted) co_return Result<void>();
   co_return fail(Errc::unavailable,
                  "older backups of keys.db are still there: the relay tries again (keys.backup_failed in its log)");
 }

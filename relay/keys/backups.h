@@ -47,7 +47,7 @@ class Backups {
  private:
   boost::asio::awaitable<bool> make_and_tell();
   boost::asio::awaitable<bool> is_current();
-  boost::asio::awaitable<Result<void>> tidy(std::vector<Backup> before, Backup made);
+  boost::asio::awaitable<Result<void>> tidy(std::vector<Backup> before, Backup made, std::uint64_t alone);
   Result<std::vector<Backup>> all() const;
   void tell_current();
 
@@ -55,7 +55,8 @@ class Backups {
   Terms terms_;
   Event wanted_, made_;
   bool running_ = false;
-  bool alone_ = false;                   // the next one is to be the only one
+  std::uint64_t to_be_alone_ = 0;        // how often one that is the only one was asked for
+  std::uint64_t was_alone_ = 0;          // up to which of these it was made
   std::optional<std::int64_t> version_;  // of keys.db when the newest was made
 };
 

@@ -58,6 +58,7 @@ asio::awaitable<Result<bool>> Custodian::look() {
   SP_CO_CHECK(co_await mind_age());
   SP_CO_TRY(auto done, co_await parts_.keys.rewrap_tenants(kAtOnce, std::exchange(rewrapped_to_, {})));
   if (done.keys > 0) parts_.log.info("keys.rewrapped", {{"organisations", done.keys}});
+  if (done.damaged > 0) parts_.log.error("keys.not_rewrapped", {{"damaged", done.damaged}});
   const bool more = done.next.has_value();
   if (more) rewrapped_to_ = *std::move(done.next);
   co_return more;

@@ -58,6 +58,8 @@ class Custodian {
 
   boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
+  // What keys.db says is destroyed is beyond recall; an error: an older anchor still lies on the disk.
+  boost::asio::awaitable<Result<void>> settled() { return parts_.keys.settled(); }
   boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org) {
     return parts_.keys.rotate_tenant(std::move(org));
   }

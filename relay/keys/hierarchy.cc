@@ -19,6 +19,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMostFailures = 1'000;
+constexpr int kMostTries = 8;                      // of making a key, while others do
 constexpr store::Hour kMostSteps = 20 * 366 * 24;  // of a ratchet: the longest retention, twice
 constexpr store::Hour kStepsAtOnce = 500;          // before others have a turn
 
@@ -173,7 +174,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::Retentio
 
 asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
   SP_CO_TRY(const HeldKey above, co_await tenant(org));
-  for (;;) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
     SP_CO_TRY(auto there, co_await parts_.store.hour_key(org, lane, hour));
     if (there) co_return co_await open_hour(org, lane, hour, *std::move(there));
     SP_CO_TRY(auto from, co_await ratchet(org, lane));
@@ -194,6 +195,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
     if (added) co_return co_await open_hour(org, lane, hour, *std::move(added));
     if (added.error().code != Errc::conflict) co_return std::unexpected(std::move(added).error());
   }
+  co_return fail(Errc::unavailable, "the anchor of the keys turned again and again; try again");
 }
 
 // Of the anchor as it is: what was read before it turned is read again.

@@ -80,6 +80,8 @@ class Hierarchy {
   boost::asio::awaitable<Result<std::size_t>> shred(std::vector<Shred> shreds);
   // Again, when the anchor before this one could not be overwritten.
   Result<void> forget_old_anchor();
+  // When no turn is under way: whether none but the present anchor is on the disk. An error: the one before still is.
+  boost::asio::awaitable<Result<void>> settled();
   // Makes every key of the organisation unrecoverable, and it never gets one again: reading and writing of it is
   // Errc::forbidden or not_found from then on. Again: what the first time destroyed.
   boost::asio::awaitable<Result<store::ErasedKeys>> erase(OrgId org);
@@ -92,6 +94,7 @@ class Hierarchy {
   // that can be had.
   struct Rewrapped {
     std::size_t keys = 0;
+    std::size_t damaged = 0;                    // that do not open: they stay where they are
     std::optional<store::TenantKeyPlace> next;  // where the next batch begins; nothing: that was the last
   };
   boost::asio::awaitable<Result<Rewrapped>> rewrap_tenants(std::size_t limit, store::TenantKeyPlace after = {});

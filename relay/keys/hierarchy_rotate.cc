@@ -46,6 +46,10 @@ asio::awaitable<Result<Hierarchy::Rewrapped>> Hierarchy::rewrap_tenants(std::siz
     if (key.key.own != 0 && !attachments_.find(key.org, key.key.own, now())) continue;
     const auto rewrapped = co_await rewrap_tenant(std::move(key), to);
     if (!rewrapped && rewrapped.error().code == Errc::conflict) continue;  // it was attached or detached meanwhile
+    if (!rewrapped && rewrapped.error().code == Errc::invalid) {           // damaged: it keeps nobody else
+      ++done.damaged;
+      continue;
+    }
     SP_CO_CHECK(rewrapped);
     ++done.keys;
   }

@@ -48,6 +48,7 @@ asio::awaitable<Result<store::ErasedKeys>> Hierarchy::erase(OrgId org) {
     SP_CO_TRY(erased, co_await parts_.store.erased(org));
   }
   forget(org);
+  SP_CO_CHECK(forget_old_anchor());  // when the turn could not, an old copy of keys.db still opens
   if (!erased) co_return fail(Errc::internal, "keys.db does not say that the organisation is erased");
   co_return *erased;
 }
@@ -88,6 +89,11 @@ asio::awaitable<Result<std::size_t>> Hierarchy::turn(Reason why) {
 Result<void> Hierarchy::forget_old_anchor() {
   if (!anchor_rests_.is_set()) return {};
   return parts_.anchor.forget_old();
+}
+
+asio::awaitable<Result<void>> Hierarchy::settled() {
+  co_await anchor_rests_.wait();
+  co_return forget_old_anchor();
 }
 
 asio::awaitable<Result<store::Turn>> Hierarchy::next_turn(const LockedKey& next, Reason why) {

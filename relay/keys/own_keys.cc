@@ -185,6 +185,14 @@ asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
 
 asio::awaitable<void> OwnKeys::note(OrgId org, Shared one, Came came, std::string reason) {
   const bool refused = came == Came::refused;
+  if (parts_.tell) {
+    const auto told = co_await parts_.tell(org, came, reason);
+    if (!told) {
+      parts_.log.error("organisation_key.not_told", {{"org", org.value}, {"reason", told.error().message}});
+      co_return;
+    }
+    if (!is_present(org, one)) co_return;
+  }
   one->row.refused_since = refused ? std::optional(parts_.clock.wall()) : std::nullopt;
   one->row.reason = reason;
   refused_now_.add(refused ? 1 : -1);
@@ -196,7 +204,6 @@ asio::awaitable<void> OwnKeys::note(OrgId org, Shared one, Came came, std::strin
   }
   const auto noted = co_await parts_.store.note_own_key(org, one->row.version, one->row.refused_since, reason);
   if (!noted) parts_.log.error("organisation_key.not_noted", {{"org", org.value}, {"reason", noted.error().message}});
-  if (parts_.tell) co_await parts_.tell(std::move(org), came, std::move(reason));
 }
 
 Result<HeldKey> OwnKeys::held(const Secret& plain, std::uint32_t version, SteadyTime asked) const {
@@ -207,9 +214,12 @@ Result<HeldKey> OwnKeys::held(const Secret& plain, std::uint32_t version, Steady
 }
 
 asio::awaitable<Result<HeldKey>> OwnKeys::unwrapped(OrgId org, Shared one) {
-  const auto asked = parts_.clock.steady();
   if (!one->provider) SP_CO_CHECK(co_await make_provider(org, *one));
-  const auto provider = one->provider;
+  co_return co_await unwrapped_by(one->provider, std::move(org), std::move(one));
+}
+
+asio::awaitable<Result<HeldKey>> OwnKeys::unwrapped_by(std::shared_ptr<Provider> provider, OrgId org, Shared one) {
+  const auto asked = parts_.clock.steady();
   SP_CO_TRY(const auto plain, co_await provider->unwrap(attachment_name(org, one->row.version), one->row.wrapped));
   co_return held(plain, one->row.version, asked);
 }
@@ -239,14 +249,19 @@ asio::awaitable<Result<OwnKeys::Proven>> OwnKeys::prove(OrgId org, std::uint32_t
   co_return proven;
 }
 
-// Asked now, whatever is in memory.
-asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& org) {
+// Asked now, whatever is in memory. Credentials end: then the same key may be there for others, which come with it.
+asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& org,
+                                                                 std::shared_ptr<Provider> otherwise) {
   const auto found = attached_.find(org);
   if (found == attached_.end()) co_return std::nullopt;
   const auto one = found->second;
   co_await one->idle.wait();
   const Asking asking(one->idle);
   auto key = co_await unwrapped(org, one);
+  if (!key && otherwise) {
+    auto opened = co_await unwrapped_by(std::move(otherwise), org, one);
+    if (opened) co_return *std::move(opened);
+  }
   if (!key) {
     co_return fail(Errc::unavailable, "the key that is attached must be there for this, and cannot be used: " +
                                           key.error().message + "; nothing was changed");
@@ -268,7 +283,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
   auto proven = co_await prove(org, last + 1, *provider);
   if (!proven)
     co_return fail(Errc::invalid, "the key cannot be used: " + proven.error().message + "; nothing was changed");
-  SP_CO_TRY(auto from, co_await present(org));
+  SP_CO_TRY(auto from, co_await present(org, provider));
   store::OwnKey row{.version = last + 1,
                     .kind = order.kind,
                     .place = to_json(Value(order.place)),
@@ -289,8 +304,18 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
     parts_.keys.attachments().forget(org, last + 1);
     co_return changed;
   }
+  const auto refused_since = refused_since_of(org);
   drop(org);
-  attached_.insert_or_assign(org, std::move(fresh));
+  if (left_.contains(org)) {
+    parts_.keys.attachments().forget(org, last + 1);
+    co_return fail(Errc::not_found, "the organisation is erased");
+  }
+  attached_.insert_or_assign(org, fresh);
+  if (refused_since) {
+    fresh->row.refused_since = refused_since;
+    refused_now_.add(1);
+    co_await note(std::move(org), std::move(fresh), Came::restored, {});
+  }
   co_return Result<void>();
 }
 
@@ -325,6 +350,16 @@ asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::optional<HeldKey> 
     if (done.error().code != Errc::conflict) break;
   }
   co_return done;
+}
+
+std::optional<WallTime> OwnKeys::refused_since_of(const OrgId& org) const {
+  const auto found = attached_.find(org);
+  return found == attached_.end() ? std::nullopt : found->second->row.refused_since;
+}
+
+void OwnKeys::leave(const OrgId& org) {
+  left_.insert(org);
+  drop(org);
 }
 
 void OwnKeys::drop(const OrgId& org) {

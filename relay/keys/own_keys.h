@@ -60,8 +60,9 @@ class OwnKeys {
     const Clock& clock;
     const Log& log;
     Metrics& metrics;
-    // Told once for each change, for the organisation's ledger and for whoever waits. May be empty.
-    std::function<boost::asio::awaitable<void>(OrgId, Came, std::string reason)> tell = {};
+    // Told of each change, for the organisation's ledger and for whoever waits; an error: told again when the key is
+    // asked for next. What a crash cuts off is told twice. May be empty.
+    std::function<boost::asio::awaitable<Result<void>>(OrgId, Came, std::string reason)> tell = {};
   };
   OwnKeys(const boost::asio::any_io_executor& executor, Parts parts);
 
@@ -75,7 +76,8 @@ class OwnKeys {
   boost::asio::awaitable<void> meet(std::chrono::seconds patience);
 
   // Its key is proven first, with a fresh one that must come back as it was: invalid: why it did not, and nothing has
-  // changed. Another one that is attached must be there too, for what is under it is wrapped anew: unavailable.
+  // changed. Another one that is attached must be there too, for what is under it is wrapped anew, unless the new one
+  // opens that as well (the same key with other credentials): unavailable.
   // conflict: attached or detached at the same moment. `before` runs once all that is known to be needed is there, and
   // an error of it leaves everything as it is.
   using Before = std::function<boost::asio::awaitable<Result<void>>()>;
@@ -85,7 +87,7 @@ class OwnKeys {
   boost::asio::awaitable<Result<void>> detach(OrgId org, Before before = {});
 
   // The organisation is erased: its key is not asked for any more.
-  void leave(const OrgId& org) { drop(org); }
+  void leave(const OrgId& org);
 
   std::optional<OwnKeyFacts> facts(const OrgId& org) const;  // nothing: none is attached
   // Whether what is under its own key can be read and written now; always without one.
@@ -108,6 +110,7 @@ class OwnKeys {
   boost::asio::awaitable<void> ask(OrgId org, Shared one);
   boost::asio::awaitable<void> ask_and_count(OrgId org, Shared one, std::size_t& left, Event& none_left);
   boost::asio::awaitable<Result<HeldKey>> unwrapped(OrgId org, Shared one);
+  boost::asio::awaitable<Result<HeldKey>> unwrapped_by(std::shared_ptr<Provider> provider, OrgId org, Shared one);
   boost::asio::awaitable<Result<void>> make_provider(const OrgId& org, Attachment& one);
   boost::asio::awaitable<void> refused(OrgId org, Shared one, Error why);
   boost::asio::awaitable<void> note(OrgId org, Shared one, Came came, std::string reason);
@@ -116,12 +119,14 @@ class OwnKeys {
     Bytes wrapped;
   };
   boost::asio::awaitable<Result<Proven>> prove(OrgId org, std::uint32_t version, Provider& provider);
-  boost::asio::awaitable<Result<std::optional<HeldKey>>> present(const OrgId& org);
+  boost::asio::awaitable<Result<std::optional<HeldKey>>> present(const OrgId& org,
+                                                                 std::shared_ptr<Provider> otherwise = {});
   boost::asio::awaitable<Result<void>> attach_in_turn(OrgId org, OwnKeyOrder order, Before before);
   boost::asio::awaitable<Result<void>> detach_in_turn(OrgId org, Before before);
   boost::asio::awaitable<Result<void>> change(OrgId org, std::optional<HeldKey> from,
                                               std::optional<Hierarchy::Attached> to);
   bool is_present(const OrgId& org, const Shared& one) const;
+  std::optional<WallTime> refused_since_of(const OrgId& org) const;
   void drop(const OrgId& org);
   Result<HeldKey> held(const Secret& plain, std::uint32_t version, SteadyTime asked) const;
 
@@ -132,6 +137,7 @@ class OwnKeys {
   Counter& restorations_;
   std::map<OrgId, Shared> attached_;
   std::set<OrgId> changing_;
+  std::set<OrgId> left_;  // erased while this process runs
 };
 
 }  // namespace sallyport::keys

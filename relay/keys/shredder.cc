@@ -65,7 +65,7 @@ asio::awaitable<Result<void>> Shredder::work_through(WallTime now, Tally& tally)
   Result<void> trouble = parts_.keys.forget_old_anchor();
   SP_CO_CHECK(co_await remember_lanes());
   note(trouble, co_await purge(tally));
-  SP_CO_TRY(auto lanes, co_await all_due(now));
+  SP_CO_TRY(auto lanes, co_await all_due(now, trouble));
   std::vector<Hierarchy::Shred> at_once;
   for (const auto& lane : lanes) {
     if (!lane.moves) at_once.push_back(lane.shred);
@@ -96,12 +96,13 @@ asio::awaitable<Result<void>> Shredder::shred_moved(std::vector<Due> lanes, Wall
   co_return trouble;
 }
 
-asio::awaitable<Result<std::vector<Shredder::Due>>> Shredder::all_due(WallTime now) {
+asio::awaitable<Result<std::vector<Shredder::Due>>> Shredder::all_due(WallTime now, Result<void>& trouble) {
   SP_CO_TRY(auto lanes, co_await parts_.store.lanes());
   std::vector<Due> all;
   for (auto& lane : lanes) {
-    SP_CO_TRY(auto one, co_await due(std::move(lane), now));
-    if (one) all.push_back(*std::move(one));
+    auto one = co_await due(std::move(lane), now);
+    if (!one) note(trouble, std::unexpected(std::move(one).error()));
+    if (one && *one) all.push_back(**std::move(one));
   }
   co_return all;
 }

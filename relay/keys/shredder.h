@@ -59,7 +59,7 @@ class Shredder {
 
   boost::asio::awaitable<void> pass_and_tell(WallTime now);
   boost::asio::awaitable<Result<void>> work_through(WallTime now, Tally& tally);
-  boost::asio::awaitable<Result<std::vector<Due>>> all_due(WallTime now);
+  boost::asio::awaitable<Result<std::vector<Due>>> all_due(WallTime now, Result<void>& trouble);
   boost::asio::awaitable<Result<std::optional<Due>>> due(store::LaneState lane, WallTime now);
   boost::asio::awaitable<Result<void>> shred(std::vector<Hierarchy::Shred> shreds, Tally& tally);
   boost::asio::awaitable<Result<void>> shred_moved(std::vector<Due> lanes, WallTime now, Tally& tally);

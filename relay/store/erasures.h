@@ -102,7 +102,7 @@ class Erasures {
 
   virtual awaitable<Result<LedgerHead>> head(OrgId ledger) = 0;
   virtual awaitable<Result<std::optional<ReceiptKey>>> receipt_key() = 0;  // the newest
-  virtual awaitable<Result<void>> add_receipt_key(ReceiptKey key) = 0;     // conflict: there is one by that id
+  virtual awaitable<Result<void>> add_receipt_key(ReceiptKey key) = 0;     // the first stays
 };
 
 }  // namespace sallyport::store

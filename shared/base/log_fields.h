@@ -35,6 +35,7 @@ inline constexpr auto kLogFields = std::to_array<LogFieldClass>({
     {"connection", FieldClass::sensitive, "the name of a connection in the agent's configuration"},
     {"count", FieldClass::public_, "how many"},
     {"cut_connections", FieldClass::public_, "how many"},
+    {"damaged", FieldClass::public_, "how many"},
     {"days_left", FieldClass::public_, "how many"},
     {"detail", FieldClass::sensitive, "how a tunnel's connection ended, in words"},
     {"end", FieldClass::public_, "how a tunnel's connection ended"},

@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from faults.kill_loop import World, start_pair  # noqa: E402
@@ -91,10 +92,27 @@ REFUSED = [
 ]
 
 
+def rows_of(database):
+    """What a database says, with its log: as text, from a copy. None: there is none, or it cannot be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (database.name, database.name + "-wal"):
+            if (database.parent / name).exists():
+                shutil.copy(database.parent / name, folder)
+        if not (pathlib.Path(folder) / database.name).exists():
+            return None
+        copy = sqlite3.connect(pathlib.Path(folder) / database.name)
+        try:
+            return "\n".join(copy.iterdump())
+        except sqlite3.DatabaseError:
+            return None
+        finally:
+            copy.close()
+
+
 def contents(data):
-    """Of every file but databases, which take in their logs when they are opened, and the log of the relay itself."""
+    """What keys.db says, and every file but databases, which take in their logs when they are opened, and the log of the relay itself."""
     passing = ("relay.lock", "clock", "clock.new")
-    return {path.relative_to(data): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file() and path.name not in passing
+    return {"rows of keys.db": rows_of(data / "keys/keys.db")} | {path.relative_to(data): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file() and path.name not in passing
             and not path.name.endswith((".db", "-wal", "-shm", ".ballast", ".jsonl"))}
 
 

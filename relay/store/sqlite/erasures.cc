@@ -221,11 +221,13 @@ class SqliteErasures final : public Erasures {
   }
 
   awaitable<Result<void>> add_receipt_key(ReceiptKey key) override {
-    return engine_.write([key = std::move(key)](Database& db) {
-      return explain(
-          db.run("insert into receipt_keys (id, public_key, sealed_private_key, created_at) values (?, ?, ?, ?)",
-                 key.id, key.public_key, key.sealed_private_key, key.created_at),
-          "this key is there already", "no such key");
+    return engine_.write([key = std::move(key)](Database& db) -> Result<void> {
+      SP_CHECK(
+          db.run("insert into receipt_keys (id, public_key, sealed_private_key, created_at) select ?, ?, ?, ? where "
+                 "not exists "
+                 "(select 1 from receipt_keys)",
+                 key.id, key.public_key, key.sealed_private_key, key.created_at));
+      return {};
     });
   }
 

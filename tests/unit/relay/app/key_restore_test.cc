@@ -126,6 +126,21 @@ TEST_CASE("the newest backup gives back every key, whatever became of keys.db", 
   CHECK_FALSE(fs::exists(site.data.key_database().string() + ".restored"));
 }
 
+TEST_CASE("a log whose keys.db is gone is not taken for the log of what is restored", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  site.back_up();
+  fs::rename(site.data.key_database(),
+             site.data.key_database().string() + ".replaced");  // here a restore was cut short
+  const auto log = site.data.key_database().string() + "-wal";
+  std::ofstream(log) << "of another database";
+  CHECK_FALSE(open_keys(site.data, site.settings.keys, kClock));
+  must(site.restore());
+  CHECK_FALSE(fs::exists(log));
+  CHECK(fs::exists(site.data.key_database().string() + ".replaced-wal"));
+  CHECK(site.has_hour(sealed));
+}
+
 TEST_CASE("a backup of before the last turn gives back standing fields alone, once that is accepted", "[app][keys]") {
   Site site;
   const auto sealed = site.seal();

@@ -1,6 +1,7 @@
 #include "relay/app/log_files.h"
 
 #include "shared/base/text.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/temp_dir.h"
 
 #include <catch2/catch.hpp>
@@ -57,21 +58,6 @@ struct Bench {
   std::filesystem::path folder = place / "logs";
   SetClock clock;
   Heard complaints;
-};
-
-// Files of this process do not get larger, as on a full disk.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t most) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{most, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
 };
 
 }  // namespace

@@ -51,6 +51,21 @@ class CountedRetentions final : public store::Retentions {
 
 }  // namespace
 
+JOBS_TEST_CASE("a lane is as long as its organisation says now, and of an unknown one as it was made",
+               "[jobs][retention]") {
+  const auto ours = co_await world.settle("ours");
+  CountedRetentions counted(world.stores.retentions);
+  RetentionRules rules(counted, world.clock);
+  must(co_await counted.set(ours.org, {payload_of(2h), {}}, {}));
+  CHECK(must(co_await rules.hours_now(ours.org, {"payload", 48})) == 2);
+  CHECK(must(co_await rules.hours_now(ours.org, {"transient", 25})) == 25);  // no class that anybody shortens
+  CHECK(must(co_await rules.hours_now(OrgId("org_unknown"), {"payload", 48})) == 48);
+  counted.broken = true;
+  rules.forget();
+  const auto none = co_await rules.hours_now(ours.org, {"payload", 48});
+  CHECK_FALSE(none);
+}
+
 JOBS_TEST_CASE("the store is asked once in a while, and at once after a change", "[jobs][retention]") {
   const auto ours = co_await world.settle("ours"), other = co_await world.settle("other");
   CountedRetentions counted(world.stores.retentions);

@@ -151,6 +151,44 @@ ASYNC_TEST_CASE("what was erased is in no backup once they were renewed", "[keys
   CHECK(world.there() == std::vector{made});
 }
 
+namespace {
+
+// Lets something happen while the first copy is made.
+class InterruptedCopies final : public store::KeyCopies {
+ public:
+  InterruptedCopies(store::KeyCopies& real, std::function<awaitable<void>()> meanwhile)
+      : real_(real), meanwhile_(std::move(meanwhile)) {}
+  awaitable<Result<std::uint64_t>> copy_to(fs::path file) override {
+    auto made = co_await real_.copy_to(std::move(file));
+    if (meanwhile_) co_await std::exchange(meanwhile_, nullptr)();
+    co_return made;
+  }
+  awaitable<Result<std::int64_t>> version() override { return real_.version(); }
+  awaitable<Result<void>> discard(fs::path file) override { return real_.discard(std::move(file)); }
+
+ private:
+  store::KeyCopies& real_;
+  std::function<awaitable<void>()> meanwhile_;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a copy that began before the erasure is not taken for one after it", "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  co_await world.settle("ours");
+  Result<void> renewed;
+  Backups* backups = nullptr;
+  InterruptedCopies copies(world.ring.store->copies(),
+                           [&]() -> awaitable<void> { renewed = co_await backups->renew(); });
+  Backups slow(world.on, {copies, world.clock, world.log, world.metrics, [&] { return world.believed; }},
+               {.folder = world.shelf, .keep = std::chrono::days(7), .every = 10ms});
+  backups = &slow;
+  must(co_await slow.make());
+  CHECK_FALSE(renewed);
+  const auto made = must(co_await slow.make());
+  CHECK(world.there() == std::vector{made});
+}
+
 ASYNC_TEST_CASE("a folder that others get into, or that is gone, takes no backup, and the turn goes on",
                 "[keys][backup]") {
   BackedUp world(co_await asio::this_coro::executor);

@@ -37,6 +37,34 @@ ASYNC_TEST_CASE("the keys of an organisation go with a turn of the anchor, and i
   CHECK_FALSE(must(co_await world.ring.store->keys().lanes_of(stays)).empty());
 }
 
+ASYNC_TEST_CASE("an erasure is not done while the anchor before it lies on the disk", "[keys][erasure]") {
+  KeysWorld world(co_await asio::this_coro::executor);
+  const auto gone = co_await world.settle("gone");
+  co_await world.start(gone);
+  const auto anchor = world.folder / "anchor", away = world.folder / "away";
+  Hierarchy keys(co_await asio::this_coro::executor, {world.ring.store->keys(),
+                                                      world.provider,
+                                                      world.ring.anchor,
+                                                      *world.ring.memory,
+                                                      world.clock,
+                                                      {},
+                                                      [&]() -> awaitable<void> {
+                                                        std::filesystem::rename(
+                                                            anchor, away);  // planted: it cannot be overwritten
+                                                        co_return;
+                                                      }});
+  for (int tries = 0; tries < 2; ++tries) {
+    const auto erased = co_await keys.erase(gone);
+    CHECK_FALSE(erased);
+    CHECK_FALSE(co_await keys.settled());
+  }
+  std::filesystem::rename(away, anchor);
+  CHECK(must(Anchor::look(anchor, *world.ring.memory)).size() == 2);  // control: it was still there
+  must(co_await keys.erase(gone));
+  must(co_await keys.settled());
+  CHECK(must(Anchor::look(anchor, *world.ring.memory)).size() == 1);
+}
+
 ASYNC_TEST_CASE("an old copy of keys.db is worthless for an erased organisation's jobs", "[keys][erasure]") {
   KeysWorld world(co_await asio::this_coro::executor);
   const auto gone = co_await world.settle("gone");

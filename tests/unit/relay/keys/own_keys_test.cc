@@ -32,10 +32,15 @@ struct Attaching : KeysWorld {
             clock,
             log,
             metrics,
-            [this](OrgId org, OwnKeys::Came came, std::string) -> awaitable<void> {
+            [this](OrgId org, OwnKeys::Came came, std::string) -> awaitable<Result<void>> {
+              if (is_deaf) co_return fail(Errc::unavailable, "planted: the ledger cannot be written");
               changes.push_back({std::move(org), came});
-              co_return;
+              co_return Result<void>();
             }};
+  }
+  awaitable<void> later(std::chrono::seconds by) {
+    clock.pass(by);
+    co_await own->look();
   }
   std::uint32_t newest_own(const std::vector<store::KeyVersion>& versions) const {
     return versions.empty() ? 0 : versions.back().own;
@@ -45,6 +50,7 @@ struct Attaching : KeysWorld {
   TestPlaces places;
   Metrics metrics;
   std::vector<Change> changes;
+  bool is_deaf = false;
   std::unique_ptr<OwnKeys> own;
   Custodian custodian{executor_,
                       {ring.store->keys(), provider, ring.hierarchy, *own,
@@ -323,6 +329,58 @@ ASYNC_TEST_CASE("what is due of a refused organisation is destroyed as far as no
   CHECK(reads(data));
 }
 
+ASYNC_TEST_CASE("where credentials have ended the same key is attached with others, and all goes on", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  must(co_await world.own->attach(org, order_of("one", "first word")));
+  world.places.kept.at("one").ended = "first word";
+  co_await world.later(kKeyLife);
+  REQUIRE(world.changes.size() == 1);
+  CHECK_FALSE(world.own->usable(org));
+  const auto other = co_await world.own->attach(org, order_of("two"));  // control: another key does not open it
+  REQUIRE_FALSE(other);
+  CHECK(other.error().code == Errc::unavailable);
+  must(co_await world.own->attach(org, order_of("one", "second word")));
+  CHECK(world.own->usable(org));
+  REQUIRE(world.changes.size() == 2);
+  CHECK(world.changes.back().came == OwnKeys::Came::restored);
+  CHECK_FALSE(world.own->facts(org)->refused_since.has_value());
+  CHECK(world.metrics.prometheus().find("sallyport_organisation_keys_refused 0") != std::string::npos);
+  const auto data = co_await world.read(job);
+  CHECK(reads(data));
+}
+
+ASYNC_TEST_CASE("a change that the ledger could not take is told again", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  must(co_await world.own->attach(org, order_of("one")));
+  const auto is_noted = [&]() -> awaitable<bool> {
+    const auto row = must(co_await world.ring.store->keys().own_key(org));
+    co_return row->refused_since.has_value();
+  };
+  world.places.kept.at("one").broken = Errc::forbidden;
+  world.is_deaf = true;
+  co_await world.later(kKeyLife);
+  CHECK(world.changes.empty());
+  CHECK_FALSE(world.own->usable(org));  // it is closed all the same
+  bool noted = co_await is_noted();
+  CHECK_FALSE(noted);  // or nobody would tell after a restart
+  world.is_deaf = false;
+  co_await world.later(kRefusedAgain);
+  CHECK(world.changes.size() == 1);
+  noted = co_await is_noted();
+  CHECK(noted);
+  world.places.kept.at("one").broken.reset();
+  world.is_deaf = true;
+  co_await world.later(kRefusedAgain);
+  CHECK(world.own->usable(org));
+  CHECK(world.changes.size() == 1);
+  world.is_deaf = false;
+  co_await world.later(kKeyLife);
+  CHECK(world.changes.size() == 2);
+}
+
 ASYNC_TEST_CASE("who gives up in the middle of attaching keeps nobody from attaching", "[keys][own]") {
   Attaching world(co_await asio::this_coro::executor);
   const auto org = co_await world.settle("ours");
@@ -364,4 +422,19 @@ ASYNC_TEST_CASE("the key of an organisation that is erased is not asked for any 
   CHECK_FALSE(world.own->facts(org).has_value());
   const auto left = must(co_await world.ring.store->keys().own_keys());
   CHECK(left.empty());
+}
+
+ASYNC_TEST_CASE("who attaches a key while the organisation is erased leaves none behind", "[keys][own][erasure]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto attached = co_await world.own->attach(org, order_of("one"), [&]() -> awaitable<Result<void>> {
+    world.own->leave(org);
+    co_return Result<void>();
+  });
+  REQUIRE_FALSE(attached);
+  CHECK(attached.error().code == Errc::not_found);
+  CHECK_FALSE(world.own->facts(org).has_value());
+  const auto before = world.places.kept.at("one").calls;
+  co_await world.later(kKeyLife);
+  CHECK(world.places.kept.at("one").calls == before);
 }

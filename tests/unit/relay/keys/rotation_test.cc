@@ -78,6 +78,26 @@ ASYNC_TEST_CASE("organisations' keys come under the newest global key, a batch a
   }
 }
 
+ASYNC_TEST_CASE("an organisation's key that is damaged keeps no other from the newest global key", "[keys][rotate]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  std::vector<OrgId> orgs;
+  for (int i = 0; i < 3; ++i) orgs.push_back(co_await world.settle("o" + std::to_string(i)));
+  std::ranges::sort(orgs);
+  for (const auto& org : orgs) co_await world.start(org);
+  auto& store = world.ring.store->keys();
+  auto damaged = must(co_await store.tenant_keys(orgs.front())).front();
+  damaged.wrapped.back() ^= std::byte{1};
+  must(co_await store.rewrap_tenant_key({orgs.front(), damaged}, damaged.under));
+  must(co_await world.custodian.rotate_deployment());
+  must(co_await world.custodian.look());
+  CHECK(must(co_await world.custodian.of_deployment()).waiting == 1);
+  CHECK(world.lines.find("keys.not_rewrapped") != std::string::npos);
+  for (const auto& org : {orgs[1], orgs[2]}) {
+    const auto versions = must(co_await store.tenant_keys(org));
+    CHECK(versions.front().under == 2);
+  }
+}
+
 ASYNC_TEST_CASE("a rotation wakes who wraps keys anew", "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
   co_await world.settle("ours");

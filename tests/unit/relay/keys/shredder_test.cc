@@ -169,6 +169,33 @@ ASYNC_TEST_CASE("a job's key that is damaged is told of, and keeps nothing else 
   CHECK(data == "not_found");
 }
 
+ASYNC_TEST_CASE("who does not know how long one lane is kept destroys what is due of the others", "[keys][shred]") {
+  KeysWorld world(co_await boost::asio::this_coro::executor);
+  const auto first = co_await world.settle("first"), second = co_await world.settle("second"),
+             third = co_await world.settle("third");
+  const domain::JobRetention retention{.payload = 1h, .logs = 1h};
+  std::vector<KeptJob> jobs;
+  for (const auto& org : {first, second, third}) {
+    jobs.push_back(co_await world.start(org, retention));
+    co_await world.finish(jobs.back());
+  }
+  world.clock.pass(3h);
+  Shredder shredder({world.ring.store->keys(), world.stores.job_keys, world.ring.hierarchy, world.clock, world.log,
+                     [&] { return std::optional(world.true_time()); },
+                     [&](OrgId org, store::RetentionLane lane) -> awaitable<Result<std::uint32_t>> {
+                       if (org == second) co_return fail(Errc::unavailable, "planted: nobody knows");
+                       co_return lane.hours;
+                     }});
+  const auto done = co_await shredder.pass(world.true_time());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.find("planted") != std::string::npos);
+  std::vector<std::string> data;
+  for (const auto& job : jobs) data.push_back(co_await world.read(job));
+  CHECK(data[0] == "not_found");
+  CHECK(data[1].starts_with("data of"));
+  CHECK(data[2] == "not_found");
+}
+
 ASYNC_TEST_CASE("a lane that has no key is known for a year, then forgotten, and begins anew", "[keys][shred]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
   const auto org = co_await world.settle("ours"), other = co_await world.settle("other");
