@@ -100,7 +100,8 @@ ASYNC_TEST_CASE("an organisation's key that is damaged keeps no other from the n
 
 ASYNC_TEST_CASE("a rotation wakes who wraps keys anew", "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
-  co_await world.settle("ours");
+  const auto org = co_await world.settle("ours");
+  co_await world.start(org);
   TaskGroup work(world.executor, [](const std::string&, const std::string& why) { FAIL(why); });
   work.spawn("custodian", world.custodian.run());
   const auto end = std::chrono::steady_clock::now() + 30s;
@@ -112,6 +113,7 @@ ASYNC_TEST_CASE("a rotation wakes who wraps keys anew", "[keys][rotate]") {
   std::size_t waiting = 1;
   while (waiting > 0 && in_time()) waiting = must(co_await world.custodian.of_deployment()).waiting;
   CHECK(waiting == 0);  // by itself it would have looked a minute later
+  CHECK(must(co_await world.ring.store->keys().tenant_keys(org)).front().under == 2);
   work.stop();
   co_await work.join();
 }
