@@ -81,7 +81,8 @@ link::SessionOptions session_options() {
                                "health",
                                std::string(tunnel::kCapability),
                                std::string(link::kLinks),
-                               std::string(agent::kSystemKeysCapability)};
+                               std::string(agent::kSystemKeysCapability),
+                               std::string(agent::kClock)};
   options.serves = tunnel::services();
   options.serves.emplace_back(agent::kSystemKeysPurpose);
   options.self.boot_id.resize(16);
@@ -343,12 +344,13 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
   agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
+  agent::OwnClock own_clock(clock, boot_clock);
   agent::Supervisor supervisor(loop.get_executor(),
                                {.relay = relay_address(config, durable.identity),
                                 .session = session_options(),
                                 .backoff = {},
                                 .links = config.agent.link.count},
-                               {transport, work, &renewer, clock, log}, random_fraction);
+                               {transport, work, &renewer, clock, log, &own_clock}, random_fraction);
 
   const auto started = clock.wall();
   const auto status = [&] {

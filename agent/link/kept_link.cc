@@ -8,6 +8,9 @@
 namespace sallyport::agent {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
+namespace {
+constexpr std::chrono::minutes kTellTimeEvery{1};
+}
 
 asio::awaitable<void> LinkWork::on_link(link::Session&) { co_return; }
 
@@ -18,7 +21,7 @@ KeptLink::KeptLink(std::uint32_t number, const asio::any_io_executor& executor, 
 asio::awaitable<LinkOutcome> KeptLink::run(Endpoint to, link::SessionOptions options, SteadyTime connected_by) {
   struct AtEnd {
     KeptLink& link;
-    ~AtEnd() { link.session_ = nullptr, link.stage_ = Stage::idle, link.ready_since_.reset(); }
+    ~AtEnd() { link.session_ = nullptr, link.stage_ = Stage::idle, link.ready_since_.reset(), link.told_time_.reset(); }
   } at_end{*this};
   stage_ = Stage::dialling;
   address_ = to;
@@ -113,6 +116,23 @@ asio::awaitable<void> KeptLink::report_ready(link::Session& current) {
                                  {"address", to_string(address_)},
                                  {"number", number_}});
   group_.changed(*this);
+}
+
+void KeptLink::on_ping(link::Session& current, std::uint64_t nonce) {
+  parts_.work.on_ping(current, nonce);
+  tell_time(current);
+}
+
+void KeptLink::tell_time(link::Session& current) {
+  if (parts_.own_clock == nullptr || !knows(current.peer(), kClock)) return;
+  const auto now = parts_.clock.steady();
+  if (told_time_ && now - *told_time_ < kTellTimeEvery) return;
+  told_time_ = now;
+  const auto wall = parts_.own_clock->tell();
+  if (!wall) return;
+  v1::Control message;
+  message.mutable_clock()->set_wall_ms(unix_ms(*wall));
+  (void)current.send_control(message);
 }
 
 void KeptLink::on_control(link::Session&, const v1::Control& message) {

@@ -54,7 +54,7 @@ class KeptLink final : public link::SessionOwner {
 
   // link::SessionOwner
   boost::asio::awaitable<void> serve(link::Session& session) override;
-  void on_ping(link::Session& session, std::uint64_t nonce) override { parts_.work.on_ping(session, nonce); }
+  void on_ping(link::Session& session, std::uint64_t nonce) override;
   void on_control(link::Session& session, const v1::Control& message) override;
   void on_go_away(link::Session& session, const std::string& reason, std::chrono::milliseconds drain) override;
 
@@ -62,6 +62,7 @@ class KeptLink final : public link::SessionOwner {
   boost::asio::awaitable<void> carry_jobs(link::Session& session);
   boost::asio::awaitable<void> work_on_jobs(link::Session& session);
   boost::asio::awaitable<void> report_ready(link::Session& session);
+  void tell_time(link::Session& session);
 
   std::uint32_t number_;
   boost::asio::any_io_executor executor_;
@@ -73,6 +74,7 @@ class KeptLink final : public link::SessionOwner {
   bool carries_jobs_ = false;
   Event jobs_turn_;
   std::optional<SteadyTime> ready_since_;
+  std::optional<SteadyTime> told_time_;
 };
 
 }  // namespace sallyport::agent

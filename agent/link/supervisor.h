@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/link/backoff.h"
+#include "agent/link/own_clock.h"
 #include "agent/link/renewer.h"
 #include "agent/link/transport.h"
 #include "shared/base/clock.h"
@@ -99,6 +100,7 @@ class Supervisor {
     Renewer* renewer;  // nullptr: certificates are not renewed here
     const Clock& clock;
     const Log& log;
+    OwnClock* own_clock = nullptr;  // nullptr: relays are not told what time it is
   };
   Supervisor(const boost::asio::any_io_executor& executor, SupervisorOptions options, Parts parts, Random random);
   ~Supervisor();

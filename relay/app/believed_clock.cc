@@ -61,16 +61,28 @@ std::string format_saved_clock(const domain::SavedClock& clock) {
   return fmt::format("{}{} {} {}\n", kPrefix, unix_ms(clock.believed), clock.since_boot.count(), clock.boot);
 }
 
-BelievedClock::BelievedClock(std::filesystem::path file, const Log& log)
-    : file_(std::move(file)), log_(log), clock_(load(file_)) {}
+BelievedClock::BelievedClock(std::filesystem::path file, Parts parts)
+    : file_(std::move(file)),
+      parts_(std::move(parts)),
+      agrees_(parts_.metrics.gauge("sallyport_clock_believed",
+                                   "1 while the wall clock goes as the time that is believed does.")),
+      late_(parts_.metrics.gauge("sallyport_clock_late_seconds",
+                                 "How far the time that is believed is behind the wall clock.")),
+      heard_(parts_.metrics.gauge("sallyport_clock_agents_heard",
+                                  "1 while agents of enough organisations say what time it is.")),
+      agents_ahead_(parts_.metrics.gauge("sallyport_clock_agents_ahead_seconds",
+                                         "How far the agents' time is ahead of the wall clock, while they are heard.")),
+      clock_(load(file_)) {}
 
 std::optional<WallTime> BelievedClock::now() {
-  const auto sample = sample_clocks();
+  auto sample = sample_clocks();
   if (!sample) return std::nullopt;
+  sample->agents = parts_.agents();
   const auto believed = clock_.judge(*sample);
   last_ = believed;
   last_at_ = std::chrono::steady_clock::now();
   tell();
+  measure(*sample);
   if (believed) save();
   return believed;
 }
@@ -84,16 +96,26 @@ void BelievedClock::tell() {
   const auto standing = clock_.standing();
   if (std::exchange(told_, standing) == standing) return;
   if (standing == domain::ClockStanding::agreed) {
-    log_.info("clock.agreed");
+    parts_.log.info("clock.agreed");
   } else {
-    log_.warn("clock.not_believed", {{"clock", domain::to_string(standing)}});
+    parts_.log.warn("clock.not_believed", {{"clock", domain::to_string(standing)}});
   }
+}
+
+void BelievedClock::measure(const domain::ClockSample& sample) {
+  using std::chrono::seconds;
+  agrees_.set(clock_.standing() == domain::ClockStanding::agreed ? 1 : 0);
+  late_.set(last_ ? std::chrono::duration_cast<seconds>(sample.wall - *last_).count() : 0);
+  heard_.set(sample.agents ? 1 : 0);
+  agents_ahead_.set(sample.agents ? std::chrono::duration_cast<seconds>(sample.agents->least - sample.wall).count()
+                                  : 0);
 }
 
 void BelievedClock::save() {
   const auto now = clock_.to_save();
   if (!now || (saved_ && now->boot == saved_->boot && now->since_boot - saved_->since_boot < kSaveEvery)) return;
-  if (auto stored = store(file_, *now); !stored) log_.warn("clock.not_saved", {{"reason", stored.error().message}});
+  if (auto stored = store(file_, *now); !stored)
+    parts_.log.warn("clock.not_saved", {{"reason", stored.error().message}});
   saved_ = now;
 }
 

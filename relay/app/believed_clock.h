@@ -2,10 +2,12 @@
 
 #include "relay/domain/trusted_clock.h"
 #include "shared/base/log.h"
+#include "shared/base/metrics.h"
 #include "shared/base/result.h"
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 namespace sallyport::app {
@@ -14,8 +16,13 @@ namespace sallyport::app {
 // restarts: "sallyport-clock-1 <believed, ms> <since boot, ms> <boot>\n". Blocks for the file now and then.
 class BelievedClock {
  public:
+  struct Parts {
+    const Log& log;
+    Metrics& metrics;
+    std::function<std::optional<domain::AgentsTime>()> agents;  // nothing: not known now
+  };
   // A file that is not there, or not one of these: nothing is believed until a second opinion is heard.
-  BelievedClock(std::filesystem::path file, const Log& log);
+  BelievedClock(std::filesystem::path file, Parts parts);
 
   // To be asked every few seconds.
   std::optional<WallTime> now();
@@ -27,10 +34,15 @@ class BelievedClock {
 
  private:
   void tell();
+  void measure(const domain::ClockSample& sample);
   void save();
 
   std::filesystem::path file_;
-  const Log& log_;
+  Parts parts_;
+  Gauge& agrees_;
+  Gauge& late_;
+  Gauge& heard_;
+  Gauge& agents_ahead_;
   domain::TrustedClock clock_;
   std::optional<domain::ClockStanding> told_;
   std::optional<domain::SavedClock> saved_;

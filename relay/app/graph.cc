@@ -78,7 +78,9 @@ Result<tls::ServerContext> link_context(const identity::Deployment& deployed, co
 
 Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerContext context)
     : stores(on.database.stores()),
-      believed(on.data.clock(), on.log),
+      agent_clocks(on.clock),
+      believed(on.data.clock(), {on.log, metrics, [this] { return agent_clocks.now(); }}),
+      electorate({stores.organisations, stores.agents, agent_clocks, [this] { return believed.since_last(); }, on.log}),
       clock(on.clock, [this] { return believed.since_last(); }),
       backups(loop, {on.keys.store->copies(), on.clock, on.log, metrics, [this] { return believed.now(); }},
               {on.key_backups, on.settings.key_backups.keep, on.settings.key_backups.every}),
@@ -133,7 +135,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       courier(loop, {links, stores.system_keys, envelope, on.clock, on.log}),
       gateway(loop,
               {{links, admissions, renewals, dispatcher, journals, recorder, assigner, stores.agents,
-                stores.connections, envelope, courier, on.clock, on.log},
+                stores.connections, envelope, courier, agent_clocks, clock, on.log},
                enrolments,
                revocations,
                metrics},

@@ -3,6 +3,7 @@
 #include "relay/api/api.h"
 #include "relay/app/ballast.h"
 #include "relay/app/believed_clock.h"
+#include "relay/app/clock_electorate.h"
 #include "relay/app/database.h"
 #include "relay/app/key_ring.h"
 #include "relay/app/open_files.h"
@@ -55,7 +56,9 @@ struct Graph {
 
   store::Stores stores;
   Metrics metrics;
+  gateway::AgentClocks agent_clocks;
   BelievedClock believed;
+  ClockElectorate electorate;
   keys::SoundClock clock;
   keys::Backups backups;
   keys::Hierarchy hierarchy;

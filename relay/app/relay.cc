@@ -97,6 +97,7 @@ asio::awaitable<Result<void>> make_ready(Graph& graph, const Ground& on) {
 // What goes on beside the edges.
 void spawn_work(TaskGroup& work, Graph& graph, const Ground& on) {
   work.spawn("dispatcher", graph.dispatcher.run());
+  work.spawn("clock electorate", graph.electorate.run());
   work.spawn("assigner", graph.assigner.run());
   work.spawn("key backups", graph.backups.run());
   work.spawn("shredder", graph.shredder.run());

@@ -44,22 +44,20 @@ void TrustedClock::go_on_from(const ClockSample& sample) {
   reference_ = {believed_->believed, sample.since_boot};
 }
 
-// The earliest of clocks that agree, so that each of them alone would have to be wrong together with all others.
+// The earlier of clocks that agree, so that both would have to be wrong together.
 std::optional<WallTime> TrustedClock::confirmed(const ClockSample& sample) const {
-  if (!sample.kernel && !sample.agents) return std::nullopt;
-  WallTime earliest = sample.wall;
-  for (const auto& opinion : {sample.kernel, sample.agents}) {
-    if (!opinion) continue;
-    if (std::chrono::abs(*opinion - sample.wall) > terms_.agreement) return std::nullopt;
-    earliest = std::min(earliest, *opinion);
-  }
-  return earliest;
+  if (!sample.agents) return std::nullopt;
+  const auto agrees = [&](WallTime clock) { return std::chrono::abs(clock - sample.wall) <= terms_.agreement; };
+  const auto told = std::min(sample.wall, sample.agents->least);
+  if (!agrees(sample.agents->least) || (goes_back(told) && !agrees(sample.agents->most))) return std::nullopt;
+  return told;
 }
 
 // Clocks that agree are not equal: for their differences alone nothing goes back.
+bool TrustedClock::goes_back(WallTime told) const { return believed_ && told < believed_->believed - terms_.agreement; }
+
 void TrustedClock::believe(const ClockSample& sample, WallTime told) {
-  WallTime now = told;
-  if (believed_ && told >= believed_->believed - terms_.agreement) now = std::max(told, believed_->believed);
+  const WallTime now = believed_ && !goes_back(told) ? std::max(told, believed_->believed) : told;
   reference_ = {told, sample.since_boot};
   believed_ = {now, sample.since_boot, sample.boot};
   standing_ = ClockStanding::agreed;

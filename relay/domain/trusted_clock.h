@@ -12,14 +12,24 @@ namespace sallyport::domain {
 
 using std::chrono::milliseconds;
 
+// What time it is by the clocks of agents: more than half of the organisations say that it is `least` or later, and
+// more than half that it is `most` or earlier. The two are the same, but for what their clocks differ, where no half
+// lies.
+struct AgentsTime {
+  WallTime least;
+  WallTime most;
+
+  friend bool operator==(const AgentsTime&, const AgentsTime&) = default;
+};
+
 // What all clocks show at one moment.
 struct ClockSample {
   WallTime wall;
   milliseconds since_boot;  // goes on while the machine sleeps, and is never set: CLOCK_BOOTTIME
   std::string boot;         // the kernel's id of this boot; "" when it is not known
-  // Second opinions on the same moment; nothing: not to be had now.
-  std::optional<WallTime> kernel = {};  // of the kernel, while it says that NTP keeps it synchronised
-  std::optional<WallTime> agents = {};  // the median of the linked agents' clocks
+  // The second opinion on the same moment, by clocks of other machines: those of the linked agents. Nothing: not to be
+  // had now. The kernel's word that NTP keeps it synchronised is none: what a forged answer sets is that very clock.
+  std::optional<AgentsTime> agents = {};
 };
 
 // What the caller keeps over restarts of the process.
@@ -47,8 +57,8 @@ struct ClockTerms {
 
 // How late it is at least: what expired before that may be destroyed (docs/decisions/0032). What is believed runs as
 // the clock since boot does, less its drift, and is never moved forward by the wall clock alone; the wall clock counts
-// when every second opinion there is agrees with it, and then the earliest of them is believed. It goes back only where
-// they agree that it was ahead. No IO and no clock of its own.
+// when the agents' clocks agree that it is so late, and then the earlier of the two is believed. It goes back only
+// where they agree that it is so early. No IO and no clock of its own.
 class TrustedClock {
  public:
   explicit TrustedClock(std::optional<SavedClock> saved, ClockTerms terms = {});
@@ -72,6 +82,7 @@ class TrustedClock {
   void believe(const ClockSample& sample, WallTime told);
   void believe_steady(const ClockSample& sample, WallTime least, Mark from);
   std::optional<WallTime> confirmed(const ClockSample& sample) const;
+  bool goes_back(WallTime told) const;
 
   ClockTerms terms_;
   std::optional<SavedClock> believed_;

@@ -30,8 +30,13 @@ link::SessionOptions options(const SessionLimits& limits) {
   link::SessionOptions options;
   options.side = mux::Side::relay;
   options.self.software = "sallyport-relay/" SALLYPORT_VERSION;
-  options.self.capabilities = {
-      "jobs", "renewal", "health", std::string(kTunnels), std::string(link::kLinks), std::string(kSystemKeys)};
+  options.self.capabilities = {"jobs",
+                               "renewal",
+                               "health",
+                               std::string(kTunnels),
+                               std::string(link::kLinks),
+                               std::string(kSystemKeys),
+                               std::string(kClock)};
   options.self.links = limits.links;
   options.self.addresses = limits.addresses;
   options.serves = {std::string(kJobsPurpose)};
@@ -72,6 +77,7 @@ asio::awaitable<void> AgentSession::run() {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   const bool last = admitted_ && services_.links.is_only(*this);
   services_.links.leave(*this);
+  if (last) services_.clocks.leave(who_.org, who_.agent);
   if (last) co_await note_sighting();
   services_.log.info(admitted_ ? "link.lost" : "link.refused",
                      {{"org", who_.org.value},
@@ -197,6 +203,7 @@ void AgentSession::fault(const std::string& task, const std::string& why) {
 void AgentSession::on_ping(link::Session&, std::uint64_t nonce) { services_.dispatcher.ping(*this, nonce); }
 
 void AgentSession::on_control(link::Session&, const v1::Control& message) {
+  if (message.has_clock()) services_.clocks.hear(who_.org, who_.agent, message.clock().wall_ms());
   if (message.has_renew_done() && !installed_ && message.renew_done().serial().size() <= kMaxSerial)
     installed_ = message.renew_done().serial();
   if (message.has_renew_request() && !renewal_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/gateway/agent_clocks.h"
 #include "relay/gateway/agent_jobs.h"
 #include "relay/gateway/key_courier.h"
 #include "relay/gateway/links.h"
@@ -26,6 +27,7 @@ struct SessionServices {
   store::Connections& connections;
   keys::Envelope& envelope;
   KeyCourier& courier;
+  AgentClocks& clocks;
   const Clock& clock;
   const Log& log;
 };

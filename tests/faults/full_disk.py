@@ -2,7 +2,7 @@
 """The disk is full when data expires: it is shredded on time all the same, from space that was held back, and everything goes on when there is room.
 
 full_disk.py BIN LIBRARY [--plant-fault]; the relay's data lies on a small file system of its own (tmpfs), so it needs a mount namespace: 77 without.
-A real relay with jobs that have ended; the file system is filled to the last page, and then the clock passes the retention (LIBRARY is preloaded).
+A real relay with jobs that have ended; the file system is filled to the last page, and then the clock passes the retention, as that of an agent has (LIBRARY is preloaded).
 --plant-fault takes away what was held back, too: then nothing may be shredded, the log must say why, and it must happen by itself once there is room.
 """
 import os
@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from faults.clock_jumps import OVER, is_gone  # noqa: E402
 from faults.kill_loop import start_pair, tell  # noqa: E402
 from faults.rotate_kills import POLICY, RECIPE, Jobs, ledger_faults  # noqa: E402
-from support.moved_clock import MOVED, MovedWorld  # noqa: E402
+from support.moved_clock import MovedWorld  # noqa: E402
 
 SIZE = "64m"
 INSIDE = "SALLYPORT_FULL_DISK_INSIDE"
@@ -61,14 +61,16 @@ def main():
     world = MovedWorld(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve())
     try:
         put_on_small_disk(world)
-        world.move(0, MOVED)
         (world.dir / "agent/policy.yaml").write_text(POLICY)
         (world.dir / "agent/connections.yaml").write_text("version: 1\nconnections: {}\n")
         (world.dir / "recipe.yaml").write_text(RECIPE)
         start_pair(world)
+        world.keep_for_a_day()
         jobs = Jobs(world)
         jobs.run(5)
         world.kill("agent")
+        world.move(OVER, "agent")  # its clock is there already
+        world.start("agent")
         found = jobs.faults()
         if len(ballasts(world)) != 2:
             found.append(f"no space is held back: {ballasts(world)}")
@@ -78,7 +80,7 @@ def main():
         filler = fill(world)
         world.trust_nobody()
         before = len(world.log_of_relay())
-        world.move(OVER, MOVED)
+        world.move(OVER)
         if world.wait_for_log('"event":"keys.not_shredded"' if planted else '"event":"keys.shredded"', before) is None:
             found.append("the full disk was not noticed" if planted else "nothing was shredded on time")
         if '"event":"disk.full"' not in world.log_of_relay():

@@ -66,7 +66,7 @@ GatewayRig::GatewayRig(asio::any_io_executor on, gateway::GatewayLimits limits)
 
 gateway::Gateway::Parts GatewayRig::parts() {
   return {{links, world.admissions, world.renewals, dispatcher, journals, recorder, assigner, world.stores.agents,
-           world.stores.connections, world.envelope, courier, world.clock, log},
+           world.stores.connections, world.envelope, courier, clocks, world.clock, log},
           world.enrolments,
           world.revocations,
           metrics};
@@ -187,7 +187,7 @@ RealAgent::RealAgent(GatewayRig& rig, const agent::Identity& identity, std::stri
       has_outgoing_(rig.loop),
       tasks_(rig.loop, [](const auto& task, auto) { FAIL_CHECK("a fault in " << task); }),
       supervisor_(rig.loop, agent_options(identity.relay, boot, served_),
-                  {*transport_, *this, &renewer_, rig.world.clock, log_}, [] { return 0.5; }) {
+                  {*transport_, *this, &renewer_, rig.world.clock, log_, &own_clock}, [] { return 0.5; }) {
   must(identities.install(identity));
   identities.installed = 0;
 }

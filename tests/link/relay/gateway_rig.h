@@ -84,6 +84,7 @@ struct GatewayRig {
   sallyport::jobs::Recorder recorder;
   gateway::Links links;
   gateway::KeyCourier courier;
+  gateway::AgentClocks clocks{world.clock};
   gateway::Gateway gateway;
   Tenant tenant;
   TaskGroup tasks;
@@ -137,6 +138,9 @@ class RealAgent final : public agent::LinkWork {
   void on_state(const agent::LinkStatus&) override {}
 
   KeptIdentity identities;
+  MovableClock wall;  // that its relay is told, with the capability
+  platform::SystemBootClock boot_clock;
+  agent::OwnClock own_clock{wall, boot_clock};
   LinesSink lines;
   std::vector<v1::ToAgent> told;
   std::string went_away;

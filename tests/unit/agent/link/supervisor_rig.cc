@@ -17,6 +17,7 @@ asio::awaitable<Result<std::unique_ptr<ByteStream>>> FakeRelay::connect(agent::E
   auto options = patient_options(mux::Side::relay);
   options.times.heartbeat = heartbeat;
   if (wants > 0) options.self.capabilities.emplace_back(link::kLinks);
+  if (wants_time) options.self.capabilities.emplace_back(agent::kClock);
   options.self.links = wants;
   options.self.addresses = addresses;
   options.times.misses = 1'000'000;  // the agent is the one that judges

@@ -50,6 +50,7 @@ struct FakeRelay final : agent::Transport {
   bool deaf = false;
   std::chrono::milliseconds heartbeat = 20s;
   bool hangs = false;
+  bool wants_time = false;
   std::uint32_t wants = 0;  // links of one agent; 0: it does not know of several
   std::vector<std::string> addresses;
   std::vector<std::string> dialled_at;
@@ -75,6 +76,7 @@ struct FakeWork final : agent::LinkWork {
     if (!returns) co_await never.wait();
   }
   void on_ping(link::Session& session, std::uint64_t nonce) override {
+    ++pings;
     if (thinks == 0ms) return session.pong(nonce);
     session.spawn("pong", answer(session, nonce));
   }
@@ -103,6 +105,7 @@ struct FakeWork final : agent::LinkWork {
   bool uses_links = false;  // a link that drains stays
   std::chrono::milliseconds thinks{0};
   int thinking = 0;
+  int pings = 0;
   int links = 0;
   std::string went_away;
   std::vector<agent::LinkState> states;
@@ -111,9 +114,10 @@ struct FakeWork final : agent::LinkWork {
 
 // Tells how often somebody looked.
 struct WatchedClock final : Clock {
-  SteadyTime steady() const override { return ++looks, std::chrono::steady_clock::now(); }
+  SteadyTime steady() const override { return ++looks, std::chrono::steady_clock::now() + ahead; }
   WallTime wall() const override { return SystemClock().wall(); }
   mutable std::size_t looks = 0;
+  std::chrono::milliseconds ahead{0};
 };
 
 // A supervisor between the two. finish() before it dies.
@@ -138,8 +142,8 @@ struct SupervisorRig {
   }
   // A new process of the same agent, in effect. The one before must have ended.
   void restart() {
-    made = std::make_unique<agent::Supervisor>(on, settings, agent::Supervisor::Parts{relay, work, nullptr, clock, log},
-                                               [] { return 0.5; });
+    made = std::make_unique<agent::Supervisor>(
+        on, settings, agent::Supervisor::Parts{relay, work, nullptr, clock, log, &own_clock}, [] { return 0.5; });
   }
   agent::Supervisor& supervisor() { return *made; }
   void start() { tasks.spawn("supervisor", made->run()); }
@@ -160,6 +164,8 @@ struct SupervisorRig {
   }
 
   WatchedClock clock;
+  platform::SystemBootClock boot_clock;
+  agent::OwnClock own_clock{clock, boot_clock};
   KeptLines lines;
   Log log{lines, clock};
   FakeRelay relay;

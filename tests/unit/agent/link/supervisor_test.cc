@@ -321,3 +321,43 @@ ASYNC_TEST_CASE("a link whose work returned is replaced", "[link]") {
   rig.work.returns = false;
   co_await rig.finish();
 }
+
+ASYNC_TEST_CASE("a relay that wants to know is told the time when the link is up, and once a minute at most",
+                "[link][clock]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.heartbeat = 20ms;
+  rig.relay.wants_time = true;
+  rig.settings.session.self.capabilities.emplace_back(agent::kClock);
+  rig.settings.session.times.misses = 1'000'000;
+  rig.restart();
+  rig.start();
+  const auto told = [&](std::size_t link) { return rig.relay.ends.at(link).owner.controls; };
+  const auto pings = [&](int more) {
+    return rig.until([&rig, wanted = rig.work.pings + more] { return rig.work.pings >= wanted; });
+  };
+  bool went_on = co_await rig.until_state(LinkState::ready);
+  went_on = went_on && co_await pings(5);
+  REQUIRE(went_on);
+  CHECK(told(0) == 1);
+  rig.clock.ahead += 61s;
+  went_on = co_await rig.until([&] { return told(0) == 2; }) && co_await pings(5);
+  CHECK(went_on);
+  CHECK(told(0) == 2);
+  rig.clock.ahead = 0ms;
+  rig.relay.cut();
+  went_on = co_await rig.until([&] { return rig.relay.ends.size() == 2 && told(1) == 1; });
+  CHECK(went_on);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("an older relay is not told the time", "[link][clock]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.heartbeat = 20ms;
+  rig.settings.session.self.capabilities.emplace_back(agent::kClock);
+  rig.restart();
+  rig.start();
+  const bool pinged = co_await rig.until([&] { return rig.work.pings >= 5; });
+  CHECK(pinged);
+  CHECK(rig.relay.ends[0].owner.controls == 0);
+  co_await rig.finish();
+}

@@ -37,6 +37,7 @@ struct Greeting {
   std::uint32_t protocol_min = 1, protocol_max = 1;
   std::uint32_t window = 256u << 10;
   std::vector<std::string> capabilities{"jobs"};
+  std::uint32_t link = 0;
 };
 
 inline Bytes hello(const Greeting& greeting = {}) {
@@ -49,6 +50,7 @@ inline Bytes hello(const Greeting& greeting = {}) {
     to.set_hostname("host-9");
     to.set_boot_id(std::string(16, 'b'));
     for (const auto& name : greeting.capabilities) to.add_capabilities(name);
+    to.set_link(greeting.link);
   });
 }
 
