@@ -15,7 +15,8 @@ struct Rig {
         clocks(w.clock),
         electorate({w.stores.organisations, w.agents, clocks, [this] { return believed; }, w.log}) {}
   awaitable<void> see(Tenant tenant, AgentId agent, std::chrono::milliseconds ago) {
-    must(co_await world.stores.agents.seen(tenant.org, agent, {"host", "agent/1", *believed - ago}));
+    must(
+        co_await world.stores.agents.seen(tenant.org, agent, {"host", "agent/1", believed.value_or(WallTime()) - ago}));
   }
   awaitable<std::size_t> counted() { co_return must(co_await electorate.count()); }
 

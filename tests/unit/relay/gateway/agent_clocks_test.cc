@@ -20,6 +20,7 @@ namespace {
 constexpr milliseconds kYear = 24h * 365;
 
 OrgId org(int number) { return OrgId(fmt::format("org_{}", number)); }
+domain::AgentsTime all_say(std::int64_t wall_ms) { return {from_unix_ms(wall_ms), from_unix_ms(wall_ms)}; }
 AgentId agent(int number) { return AgentId(fmt::format("agt_{}", number)); }
 
 // Agents that say how far ahead of the truth their clocks are.
@@ -165,9 +166,9 @@ TEST_CASE("times that cannot be are passed over, and cost nothing", "[gateway][c
     CHECK_FALSE(world.ahead());
   }
   world.clocks.hear(org(1), agent(1), 0);
-  CHECK(world.clocks.now()->least == from_unix_ms(0));
+  CHECK(world.clocks.now() == all_say(0));
   world.clocks.hear(org(1), agent(1), 253'402'300'799'999);
-  CHECK(world.clocks.now()->most == from_unix_ms(253'402'300'799'999));
+  CHECK(world.clocks.now() == all_say(253'402'300'799'999));
 }
 
 TEST_CASE("neither a thousand agents of one organisation nor one that keeps the others away make it later",
@@ -199,8 +200,7 @@ TEST_CASE("half of the organisations and a forged wall clock move what is believ
   for (const auto lie : {kYear, -kYear}) {
     world.time.advance(10min);
     const auto believed = judge(lie);
-    REQUIRE(believed);
-    CHECK(*believed <= world.time.wall());
-    CHECK(*believed > world.time.wall() - 2s);
+    CHECK(believed <= world.time.wall());
+    CHECK(believed > world.time.wall() - 2s);
   }
 }
