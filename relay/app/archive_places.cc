@@ -5,6 +5,8 @@
 #include "relay/archive/s3_place.h"
 #include "relay/keys/private_file.h"
 
+#include <fmt/format.h>
+
 namespace sallyport::app {
 namespace {
 
@@ -18,9 +20,16 @@ Result<keys::AwsCredentials> read_credentials(const std::string& file) {
 }
 
 struct Maker {
+  const DataDirectory& data;
   const Clock& clock;
 
   Result<std::unique_ptr<archive::Place>> operator()(const DirectoryArchive& settings) const {
+    if (lies_in(settings.directory, data.root) || lies_in(data.root, settings.directory)) {
+      return fail(Errc::invalid,
+                  fmt::format("{}: an archive is no part of the relay's data ({}), nor around it: name a "
+                              "directory elsewhere",
+                              settings.directory.string(), data.root.string()));
+    }
     return archive::make_directory_place(settings.directory);
   }
   Result<std::unique_ptr<archive::Place>> operator()(const S3Archive& settings) const {
@@ -37,10 +46,10 @@ struct Maker {
 
 }  // namespace
 
-Result<archive::Places> make_archives(const ArchiveSettings& settings, const Clock& clock) {
+Result<archive::Places> make_archives(const DataDirectory& data, const ArchiveSettings& settings, const Clock& clock) {
   archive::Places places;
   for (const auto& [name, one] : settings) {
-    auto made = std::visit(Maker{clock}, one);
+    auto made = std::visit(Maker{data, clock}, one);
     if (!made) return in_context("archives." + name + " (relay.yaml)", std::move(made).error());
     places.emplace(name, *std::move(made));
   }

@@ -15,7 +15,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
-#include <system_error>
 
 namespace sallyport::app {
 
@@ -72,13 +71,7 @@ store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
 Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
   auto folder = key_backup_folder(data, settings);
   if (settings.key_backups.directory.empty()) SP_CHECK(identity::make_private_directory(folder));
-  std::error_code problem;
-  const auto is_in = [&](const std::filesystem::path& outer) {
-    const auto beyond = std::filesystem::weakly_canonical(folder, problem)
-                            .lexically_relative(std::filesystem::weakly_canonical(outer, problem));
-    return !beyond.empty() && *beyond.begin() != "..";
-  };
-  if (is_in(data.root) && !is_in(data.keys())) {
+  if (lies_in(folder, data.root) && !lies_in(folder, data.keys())) {
     return fail(Errc::invalid,
                 fmt::format("{}: backups of keys.db among the data would be copied with it, and keys that "
                             "are copied with what they open protect nothing: name another directory "

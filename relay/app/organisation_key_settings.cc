@@ -1,5 +1,6 @@
 #include "relay/app/organisation_key_settings.h"
 
+#include "relay/keys/providers/https_call.h"
 #include "shared/base/ids.h"
 #include "shared/recipe/fields.h"
 
@@ -72,7 +73,10 @@ void read_each(FieldReader& fields, std::string_view list, std::size_t most, Rea
 OrganisationKeySettings read_organisation_keys(FieldReader& fields) {
   OrganisationKeySettings settings;
   read_each(fields, "hosts", kMostHosts, [&](FieldReader& inside) {
-    settings.hosts.push_back({needed(inside, "url"), inside.text("ca_file").value_or("")});
+    auto url = needed(inside, "url");
+    if (auto usable = keys::check_https_origin("the address of a host", url); !url.empty() && !usable)
+      inside.problem("url", "bad-keys", usable.error().message);
+    settings.hosts.push_back({std::move(url), inside.text("ca_file").value_or("")});
   });
   read_each(fields, "named", kMostNamed, [&](FieldReader& inside) {
     auto key = read_named(inside, fields.report());

@@ -170,7 +170,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   asio::io_context loop(1);  // outlives the database, whose threads post to it
   SP_TRY(const auto key_backups, open_key_backups(data, settings));
   SP_TRY(auto keys, open_keys(data, settings.keys, clock));
-  SP_TRY(auto archives, make_archives(settings.archives, clock));
+  SP_TRY(auto archives, make_archives(data, settings.archives, clock));
   SP_TRY(auto database, open_database(data));
   std::signal(SIGPIPE, SIG_IGN);
 

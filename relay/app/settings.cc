@@ -14,6 +14,7 @@
 #include <charconv>
 #include <fstream>
 #include <optional>
+#include <system_error>
 
 namespace sallyport::app {
 namespace {
@@ -309,6 +310,13 @@ std::string settings_text(const Settings& settings) {
       format_duration(settings.link_drain), format_duration(settings.lease), format_duration(settings.failover),
       fmt::join(networks, ", "), yaml_text(domain::to_string(settings.tunnel_ports)), settings.tunnel_connections,
       kLevels[static_cast<std::size_t>(settings.log_level)]);
+}
+
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& outer) {
+  std::error_code problem;
+  const auto beyond = std::filesystem::weakly_canonical(path, problem)
+                          .lexically_relative(std::filesystem::weakly_canonical(outer, problem));
+  return !beyond.empty() && *beyond.begin() != "..";
 }
 
 std::filesystem::path key_backup_folder(const DataDirectory& data, const Settings& settings) {

@@ -82,6 +82,9 @@ struct DataDirectory {
   std::filesystem::path first_token() const { return root / "first-owner.token"; }  // until it was handed over
 };
 
+// Whether `path` is `outer` or lies in it, links followed; neither has to be there.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& outer);
+
 // Where backups of keys.db go.
 std::filesystem::path key_backup_folder(const DataDirectory& data, const Settings& settings);
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 namespace sallyport::archive {
 
@@ -116,6 +117,29 @@ Result<void> remove_file(const path& root, const path& name) {
   return sync_folder(root);
 }
 
+// Whether `root` may have been made for something else: then its mode is not this archive's to change.
+bool is_another_ones(const path& root, const struct stat& facts) {
+  if (facts.st_uid != ::geteuid() || (facts.st_mode & S_ISVTX) != 0) return true;
+  std::error_code problem;
+  for (std::filesystem::directory_iterator at(root, problem), end; !problem && at != end; at.increment(problem)) {
+    const auto name = at->path().filename().string();
+    if (!name.starts_with("org_") && name != "lost+found") return true;
+  }
+  return static_cast<bool>(problem);
+}
+
+Result<void> expect_own(const path& root) {
+  struct stat facts{};
+  if (::stat(root.c_str(), &facts) != 0) return std::unexpected(system_error(root));
+  if (!S_ISDIR(facts.st_mode)) return fail(Errc::invalid, root.string() + ": is no directory");
+  if (facts.st_uid == ::geteuid() && (facts.st_mode & 077) == 0) return {};
+  if (is_another_ones(root, facts)) {
+    return fail(Errc::forbidden, root.string() + ": is not the archive's alone: name a directory of its own, such as " +
+                                     (root / "sallyport-archive").string() + ", which the relay makes");
+  }
+  return fail(Errc::forbidden, fmt::format("{} may be read by others: chmod 700 {}", root.string(), root.string()));
+}
+
 class DirectoryPlace final : public Place {
  public:
   explicit DirectoryPlace(path root)
@@ -144,12 +168,7 @@ class DirectoryPlace final : public Place {
 Result<std::unique_ptr<Place>> make_directory_place(path root) {
   if (!root.is_absolute()) return fail(Errc::invalid, root.string() + ": must be an absolute path");
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(system_error(root));
-  struct stat facts{};
-  if (::stat(root.c_str(), &facts) != 0) return std::unexpected(system_error(root));
-  if (!S_ISDIR(facts.st_mode)) return fail(Errc::invalid, root.string() + ": is no directory");
-  if ((facts.st_mode & 077) != 0) {
-    return fail(Errc::forbidden, fmt::format("{} may be read by others: chmod 700 {}", root.string(), root.string()));
-  }
+  SP_CHECK(expect_own(root));
   return std::make_unique<DirectoryPlace>(std::move(root));
 }
 

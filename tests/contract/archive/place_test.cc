@@ -116,8 +116,26 @@ TEST_CASE("a directory that others may read, or that is none, is refused", "[arc
   const auto open = make_directory_place(dir.path("open"));
   REQUIRE(!open);
   CHECK(open.error().message.find("chmod 700") != std::string::npos);
+  ::chmod(dir.path("open").c_str(), 0700);
+  CHECK(make_directory_place(dir.path("open")));
   CHECK(!make_directory_place(dir.write("file", "x")));
   CHECK(!make_directory_place("relative"));
+}
+
+TEST_CASE("nobody is told to change the mode of a directory that is not the archive's alone", "[archive][contract]") {
+  test::TempDir dir;
+  std::filesystem::create_directory(dir.path("home"));
+  std::ofstream(dir.path("home") + "/letter") << "x";
+  std::filesystem::create_directory(dir.path("shared"));
+  ::chmod(dir.path("home").c_str(), 0755);
+  ::chmod(dir.path("shared").c_str(), 01777);
+  for (const auto& place : {std::string("/tmp"), std::string("/"), dir.path("home"), dir.path("shared")}) {
+    INFO(place);
+    const auto refused = make_directory_place(place);
+    REQUIRE(!refused);
+    CHECK(refused.error().message.find("name a directory of its own") != std::string::npos);
+    CHECK(refused.error().message.find("chmod") == std::string::npos);
+  }
 }
 
 ASYNC_TEST_CASE("what a bucket refuses is told with its code and no secret", "[archive][contract][s3]") {
