@@ -10,6 +10,7 @@
 #include "relay/keys/private_file.h"
 #include "relay/keys/providers/pkcs11.h"
 #include "shared/async/run.h"
+#include "shared/crypto/aead.h"
 
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
@@ -44,6 +45,13 @@ Result<void> destroy(const fs::path& file) {
   return {};
 }
 
+// For a key that is written now.
+Result<Secret> read_passphrase(const std::string& file) {
+  SP_TRY(auto passphrase, read_secret_file(file));
+  if (passphrase.reveal().find_first_not_of(" \t\r\n") != std::string_view::npos) return passphrase;
+  return fail(Errc::invalid, file + ": a passphrase has more in it than blanks");
+}
+
 fs::path former(const fs::path& file) { return file.string() + ".old"; }
 fs::path coming(const fs::path& file) { return file.string() + ".new"; }
 
@@ -61,6 +69,11 @@ Result<void> put_in_place(const fs::path& file) {
 
 Result<std::string> rewrap_keys(const DataDirectory& data, const fs::path& from, const Clock& clock) {
   SP_TRY(const auto lock, take(data));
+  std::error_code problem;
+  if (!fs::exists(from, problem)) {
+    return fail(Errc::not_found, fmt::format("--from {}: {}; it is relay.yaml as it was before the move", from.string(),
+                                             problem ? problem.message() : std::string("no such file")));
+  }
   SP_TRY(const auto before, load_settings(from));
   SP_TRY(const auto after, load_settings(data.settings()));
   SP_TRY(auto next, make_provider(data, after.keys, clock));
@@ -75,12 +88,28 @@ Result<std::string> rewrap_keys(const DataDirectory& data, const fs::path& from,
 
 Result<std::string> create_key(const DataDirectory& data) {
   SP_CHECK(expect_relay(data));
+  SP_CHECK(check_owner(data));
   SP_TRY(const auto settings, load_settings(data.settings()));
+  if (const auto* file = std::get_if<FileKeySettings>(&settings.keys))
+    return create_key_file(data.master_key(), file->passphrase_file);
   const auto* token = std::get_if<Pkcs11KeySettings>(&settings.keys);
-  if (token == nullptr) return fail(Errc::invalid, "relay.yaml names no PKCS#11 token: make the key where it is kept");
+  if (token == nullptr) {
+    return fail(Errc::invalid,
+                "keys in relay.yaml is neither a file nor a PKCS#11 token: make the key where it is kept");
+  }
   SP_TRY(auto pin, read_secret_file(token->pin_file));
   SP_CHECK(keys::make_pkcs11_key({token->module, token->token, token->key, std::move(pin)}));
   return fmt::format("key {} made in token {}: AES, 256 bits, not extractable\n", token->key, token->token);
+}
+
+Result<std::string> create_key_file(const fs::path& file, const std::string& passphrase_file) {
+  std::optional<Secret> passphrase;
+  if (!passphrase_file.empty()) {
+    SP_TRY(passphrase, read_passphrase(passphrase_file));
+  }
+  SP_CHECK(keys::write_key_file(file, crypto::new_aead_key(), passphrase));
+  return fmt::format("key made in {} (mode 0600), {} a passphrase\n", fs::absolute(file).string(),
+                     passphrase ? "under" : "without");
 }
 
 Result<std::string> protect_key(const DataDirectory& data, const std::string& passphrase_file) {
@@ -88,19 +117,15 @@ Result<std::string> protect_key(const DataDirectory& data, const std::string& pa
   SP_TRY(const auto settings, load_settings(data.settings()));
   const auto* file = std::get_if<FileKeySettings>(&settings.keys);
   if (file == nullptr) return fail(Errc::invalid, "the master key is not kept in a file (keys in relay.yaml)");
-  std::optional<Secret> old;
-  if (!file->passphrase_file.empty()) {
-    SP_TRY(old, read_secret_file(file->passphrase_file));
-  }
-  SP_TRY(const auto key, keys::read_key_file(data.master_key(), old));
-  SP_TRY(std::optional<Secret> passphrase, read_secret_file(passphrase_file));
+  SP_TRY(const auto key, read_master_key(data.master_key(), *file));
+  SP_TRY(std::optional<Secret> passphrase, read_passphrase(passphrase_file));
   const auto& place = data.master_key();
   for (const auto& rest : {former(place), coming(place)}) SP_CHECK(destroy(rest));  // of a run that was cut short
   SP_CHECK(keys::write_key_file(coming(place), key, passphrase));
   SP_CHECK(put_in_place(place));
   return fmt::format(
       "the master key has a passphrase; write into relay.yaml:\nkeys:\n  file: {{passphrase_file: {}}}\n",
-      passphrase_file);
+      fs::absolute(passphrase_file).string());
 }
 
 Result<std::string> confirm_clock(const DataDirectory& data) {

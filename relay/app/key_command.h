@@ -12,8 +12,11 @@ namespace sallyport::app {
 // sentence.
 Result<std::string> rewrap_keys(const DataDirectory& data, const std::filesystem::path& from, const Clock& clock);
 
-// `sallyport-relay keys create`: makes the key that the settings name in their PKCS#11 token. conflict: it is there.
+// `sallyport-relay keys create`: makes the master key that the settings name, in its file or in its PKCS#11 token.
+// conflict: it is there.
 Result<std::string> create_key(const DataDirectory& data);
+// The same in any file, for an organisation's own key; "": without a passphrase.
+Result<std::string> create_key_file(const std::filesystem::path& file, const std::string& passphrase_file);
 
 // `sallyport-relay keys protect`: writes the master key's file anew, under the passphrase in `passphrase_file`. The
 // settings name that file from then on.

@@ -30,12 +30,9 @@ struct Maker {
   const Clock& clock;
 
   Made operator()(const FileKeySettings& settings) const {
-    std::optional<Secret> passphrase;
-    if (!settings.passphrase_file.empty()) {
-      SP_TRY(passphrase, read_secret_file(settings.passphrase_file));
-    }
-    SP_TRY(const auto key, keys::read_key_file(data.master_key(), passphrase));
-    SP_TRY(auto provider, keys::FileProvider::make(data.master_key(), key));
+    const auto file = std::filesystem::absolute(data.master_key());
+    SP_TRY(const auto key, read_master_key(file, settings));
+    SP_TRY(auto provider, keys::FileProvider::make(file, key));
     return std::make_unique<keys::FileProvider>(std::move(provider));
   }
 
@@ -66,6 +63,19 @@ Result<std::unique_ptr<keys::Provider>> make_provider(const DataDirectory& data,
   auto made = std::visit(Maker{data, clock}, settings);
   if (!made) return in_context("keys (relay.yaml)", std::move(made).error());
   return made;
+}
+
+Result<Secret> read_master_key(const std::filesystem::path& file, const FileKeySettings& settings) {
+  std::optional<Secret> passphrase;
+  if (!settings.passphrase_file.empty()) {
+    SP_TRY(passphrase, read_secret_file(settings.passphrase_file));
+  }
+  auto key = keys::read_key_file(file, passphrase);
+  if (!key && !passphrase && key.error().code == Errc::forbidden) {
+    return fail(Errc::forbidden,
+                key.error().message + "; relay.yaml has to name its file: keys: {file: {passphrase_file: FILE}}");
+  }
+  return key;
 }
 
 Result<Secret> read_secret_file(const std::string& file) {

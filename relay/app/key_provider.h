@@ -13,6 +13,9 @@ namespace sallyport::app {
 Result<std::unique_ptr<keys::Provider>> make_provider(const DataDirectory& data, const KeySettings& settings,
                                                       const Clock& clock);
 
+// The master key in `file`, under the passphrase that the settings name.
+Result<Secret> read_master_key(const std::filesystem::path& file, const FileKeySettings& settings);
+
 // One secret from a file of mode 0600, without the line break at its end.
 Result<Secret> read_secret_file(const std::string& file);
 

@@ -104,13 +104,15 @@ std::unexpected<Error> refused(const fs::path& backup, const Found& found, const
                           backup.string(), found.epoch, anchor, lost_text(missing)));
 }
 
+fs::path replaced(const DataDirectory& data) { return data.key_database().string() + ".replaced"; }
+
 // The database first: without it no relay starts, and none may start on it without its logs. A log that was left alone
 // must not be taken for one of what comes in its place.
 Result<void> keep_present(const DataDirectory& data) {
   const auto present = data.key_database();
   std::error_code problem;
   const bool is_there = fs::exists(present, problem);  // else lost, or an earlier try was cut short here
-  const fs::path kept = present.string() + ".replaced";
+  const auto kept = replaced(data);
   if (is_there && fs::exists(kept, problem)) {
     return fail(Errc::conflict,
                 fmt::format("{} is there from an earlier restore: move it away, or remove it when it is "
@@ -123,6 +125,12 @@ Result<void> keep_present(const DataDirectory& data) {
     if (fs::exists(from, problem)) SP_CHECK(keys::put_in_place(from, kept.string() + std::string(log)));
   }
   return {};
+}
+
+std::string kept_text(const DataDirectory& data) {
+  std::error_code problem;
+  if (!fs::exists(replaced(data), problem)) return "";
+  return fmt::format("What there was is in {}: remove it when the relay works.\n", replaced(data).string());
 }
 
 Result<void> new_anchor(const DataDirectory& data, std::uint64_t epoch) {
@@ -209,9 +217,9 @@ Result<std::string> restore_keys(const DataDirectory& data, const fs::path& back
   SP_CHECK(keep_present(data));
   if (!found.anchor) SP_CHECK(new_anchor(data, found.epoch + 1));
   SP_CHECK(keys::put_in_place(work, data.key_database()));
-  return fmt::format("keys.db is {} now{}.\n{}What there was is in {}.replaced: remove it when the relay works.\n",
-                     from.string(), found.opens ? "" : ", without the keys of hours, which the anchor does not open",
-                     lost_text(prepared->missing), data.key_database().string());
+  return fmt::format("keys.db is {} now{}.\n{}{}", from.string(),
+                     found.opens ? "" : ", without the keys of hours, which the anchor does not open",
+                     lost_text(prepared->missing), kept_text(data));
 }
 
 }  // namespace sallyport::app

@@ -48,6 +48,11 @@ Result<KeyRing> open_keys(const DataDirectory& data, const KeySettings& settings
                                      "restore; a directory made before there was a keys.db cannot be opened, make a "
                                      "new one");
   }
+  if (!store && store.error().code == Errc::internal) {
+    return fail(Errc::internal,
+                store.error().message +
+                    ": sallyport-relay keys restore does that for keys.db; backups of the data are not of this");
+  }
   if (!store) return std::unexpected(std::move(store).error());
   auto anchor = keys::Anchor::open(data.anchor(), *memory, (*store)->epoch_at_open());
   if (!anchor && anchor.error().code == Errc::not_found) {

@@ -33,7 +33,9 @@ constexpr std::string_view kUsage =
     "       sallyport-relay keys rewrap --data DIR --from OLD-RELAY.YAML\n"
     "       sallyport-relay keys protect --data DIR --passphrase-file FILE\n"
     "       sallyport-relay keys restore --data DIR [--backup FILE] [--accept-loss]\n"
-    "       sallyport-relay keys create|confirm-clock --data DIR\n"
+    "       sallyport-relay keys create --data DIR\n"
+    "       sallyport-relay keys create --file FILE [--passphrase-file FILE]\n"
+    "       sallyport-relay keys confirm-clock --data DIR\n"
     "       sallyport-relay version\n\n"
     "init makes the data directory, the deployment's certificate authority and the first owner's token:\n"
     "  --api IP:PORT           where the web API listens (default 127.0.0.1:8443)\n"
@@ -50,8 +52,9 @@ constexpr std::string_view kUsage =
     "in spite of agents that have not changed yet, never of issuing CAs); show tells where it is.\n\n"
     "keys is for the master key (docs/operations/master-key.md): rewrap takes the one that relay.yaml names into use "
     "after\n"
-    "the one of an older relay.yaml, protect gives the key's file a passphrase, create makes a key in a PKCS#11 "
-    "token.\n"
+    "the one of an older relay.yaml, protect gives the key's file a passphrase, create makes the key that "
+    "relay.yaml\n"
+    "names, in its file or PKCS#11 token, or in a FILE for an organisation's own key; it overwrites none.\n"
     "restore puts the newest backup of keys.db, or the one that is named, in its place, and says what cannot be read\n"
     "then; --accept-loss also when that is all data of jobs.\n"
     "confirm-clock says that this machine's clock is right where nothing else does (NTP): expired data goes by it.\n"
@@ -131,37 +134,48 @@ Result<void> run_root(std::span<char*> words) {
   return {};
 }
 
+Result<std::string> needed(const Options& options, std::string_view name) {
+  auto value = get(options, name);
+  if (value.empty()) return fail(Errc::invalid, fmt::format("--{} is needed", name));
+  return value;
+}
+
+Result<std::string> create(const Options& options) {
+  const auto file = get(options, "file");
+  if (!file.empty() && get(options, "data").empty()) return create_key_file(file, get(options, "passphrase-file"));
+  if (!file.empty() || !get(options, "passphrase-file").empty())
+    return fail(Errc::invalid, "give --file, or --data alone: then relay.yaml says where, and its passphrase");
+  SP_TRY(const auto root, needed(options, "data"));
+  return create_key({root});
+}
+
+Result<std::string> do_with_keys(std::string_view verb, const Options& options, Loss loss) {
+  if (verb == "create") return create(options);
+  SP_TRY(const auto root, needed(options, "data"));
+  const DataDirectory data{root};
+  const SystemClock clock;
+  if (verb == "rewrap") {
+    SP_TRY(const auto from, needed(options, "from"));
+    return rewrap_keys(data, from, clock);
+  }
+  if (verb == "protect") {
+    SP_TRY(const auto file, needed(options, "passphrase-file"));
+    return protect_key(data, file);
+  }
+  if (verb == "restore") return restore_keys(data, get(options, "backup"), loss, clock);
+  if (verb == "confirm-clock") return confirm_clock(data);
+  return fail(Errc::invalid, fmt::format("keys has no word '{}'", verb));
+}
+
 Result<void> run_keys(std::span<char*> words) {
-  static constexpr std::string_view kKnown[] = {"data", "from", "passphrase-file", "backup"};
+  static constexpr std::string_view kKnown[] = {"data", "from", "file", "passphrase-file", "backup"};
   if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect, restore, create or confirm-clock");
   const std::string_view verb = words[0];
   auto rest = copy_of(words.subspan(1));
   const auto loss = verb == "restore" && std::erase(rest, "--accept-loss") > 0 ? Loss::accepted : Loss::refused;
   SP_TRY(const auto options, parse_options(rest, kKnown));
-  const auto needed = [&](std::string_view name) -> Result<std::string> {
-    auto value = get(options, name);
-    if (value.empty()) return fail(Errc::invalid, fmt::format("--{} is needed", name));
-    return value;
-  };
-  SP_TRY(const auto root, needed("data"));
-  const DataDirectory data{root};
-  const SystemClock clock;
-  Result<std::string> told = fail(Errc::invalid, fmt::format("keys has no word '{}'", verb));
-  if (verb == "rewrap") {
-    SP_TRY(const auto from, needed("from"));
-    told = rewrap_keys(data, from, clock);
-  } else if (verb == "protect") {
-    SP_TRY(const auto file, needed("passphrase-file"));
-    told = protect_key(data, file);
-  } else if (verb == "restore") {
-    told = restore_keys(data, get(options, "backup"), loss, clock);
-  } else if (verb == "create") {
-    told = create_key(data);
-  } else if (verb == "confirm-clock") {
-    told = confirm_clock(data);
-  }
-  if (!told) return std::unexpected(std::move(told).error());
-  fmt::print("{}", *told);
+  SP_TRY(const auto told, do_with_keys(verb, options, loss));
+  fmt::print("{}", told);
   return {};
 }
 

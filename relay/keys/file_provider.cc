@@ -21,8 +21,7 @@ boost::asio::awaitable<Result<Bytes>> FileProvider::wrap(std::string purpose, Se
 boost::asio::awaitable<Result<Secret>> FileProvider::unwrap(std::string purpose, Bytes wrapped) {
   auto key = crypto::open(key_.bytes(), wrapped, as_bytes(purpose));
   if (!key) {
-    co_return fail(Errc::invalid, "the key \"" + purpose + "\" was not wrapped by the master key in " + file_.string() +
-                                      ": is it the one that belongs to keys.db?");
+    co_return fail(Errc::invalid, "the key \"" + purpose + "\" was not wrapped by the master key in " + file_.string());
   }
   co_return key;
 }

@@ -99,6 +99,12 @@ asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) 
 asio::awaitable<Result<LockedKey>> Hierarchy::unwrap_global(store::KeyVersion version) {
   auto plain = co_await parts_.provider.unwrap(global_name(version.version), std::move(version.wrapped));
   if (!plain && plain.error().code == Errc::cancelled) co_return std::unexpected(std::move(plain).error());
+  if (!plain && plain.error().code == Errc::invalid) {
+    co_return fail(Errc::unavailable,
+                   fmt::format("{}, the master key that relay.yaml names: {}: is it the one that belongs to keys.db? "
+                               "When it was moved there, run sallyport-relay keys rewrap",
+                               parts_.provider.describe(), plain.error().message));
+  }
   if (!plain) co_return fail(Errc::unavailable, std::move(plain).error().message);
   if (plain->size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");
   SP_CO_TRY(LockedKey key, parts_.memory.take());

@@ -118,10 +118,10 @@ def token_settings(world):
 
 
 def make_file(world):
-    """Another deployment's master key serves as a key in a file."""
-    other = world.dir / "filed"
-    world.run("sallyport-relay", "init", "--data", other, "--organisation", "filed", "--owner", "f@f.example", "--api", "127.0.0.1:1", "--link", "127.0.0.1:2", "--token-file", world.dir / "filed.token")
-    return other / "keys/master.key"
+    """A key in a file of the operator's."""
+    file = world.dir / "acme.key"
+    world.run("sallyport-relay", "keys", "create", "--file", file)
+    return file
 
 
 class Tenant:

@@ -68,8 +68,8 @@ def protected(text):
 
 # name, what is done to the data directory, words that the refusal must have
 REFUSED = [
-    ("keys.db cut short", cut("keys/keys.db", 0.5), ["keys.db", "damaged"]),
-    ("keys.db empty", cut("keys/keys.db", 0), ["keys.db", "empty", "put it back"]),
+    ("keys.db cut short", cut("keys/keys.db", 0.5), ["keys.db", "damaged", "keys restore"]),
+    ("keys.db empty", cut("keys/keys.db", 0), ["keys.db", "empty", "put it back", "keys restore"]),
     ("keys.db gone", remove("keys/keys.db"), ["keys.db", "put it back", "keys restore"]),
     ("keys.db of another deployment", foreign("keys/keys.db"), ["anchor"]),
     ("keys.db and anchor of another deployment", foreign("keys/keys.db", "keys/anchor"), ["is not in keys.db", "put back"]),
@@ -77,7 +77,7 @@ REFUSED = [
     ("anchor gone", remove("keys/anchor"), ["keys/anchor", "No such file", "put the anchor back", "keys restore"]),
     ("anchor cut short", cut("keys/anchor", 0.5), ["keys/anchor", "Put both back"]),
     ("anchor torn", flip("keys/anchor", 30), ["keys/anchor", "damaged"]),
-    ("master key of another deployment", foreign("keys/master.key"), ["global/1", "was not wrapped by the master key"]),
+    ("master key of another deployment", foreign("keys/master.key"), ["global/1", "was not wrapped by the master key", "belongs to keys.db", "keys rewrap"]),
     ("master key gone", remove("keys/master.key"), ["keys/master.key"]),
     ("master key cut short", cut("keys/master.key", 0.5), ["keys/master.key"]),
     ("keys/ of another deployment", foreign("keys/keys.db", "keys/anchor", "keys/master.key"), ["is not in keys.db", "put back"]),
@@ -85,7 +85,7 @@ REFUSED = [
     ("relay.db cut short", cut("relay.db", 0.5), ["relay.db"]),
     ("relay.db gone", remove("relay.db"), ["relay.db", "restore"]),
     ("wrong passphrase", protected("wrong horse"), ["passphrase"]),
-    ("no passphrase", protected(None), ["passphrase"]),
+    ("no passphrase's file", protected(None), ["passphrase"]),
     ("master key that others read", mode("keys/master.key", 0o644), ["chmod 600", "master.key"]),
     ("keys.db that others read", mode("keys/keys.db", 0o644), ["chmod 600", "keys.db"]),
     ("backups that others read", mode("keys/backups", 0o755), ["chmod 700", "backups"]),

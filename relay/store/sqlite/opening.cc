@@ -26,8 +26,9 @@ Result<void> expect_content(const std::filesystem::path& file) {
   std::error_code problem;
   const auto size = std::filesystem::file_size(file, problem);
   if (!problem && size > 0) return {};
-  return fail(Errc::not_found,
-              fmt::format("{}: the database is {}", file.string(), problem ? problem.message() : std::string("empty")));
+  if (problem && problem != std::errc::no_such_file_or_directory)
+    return fail(Errc::unavailable, fmt::format("{}: cannot open the database: {}", file.string(), problem.message()));
+  return fail(Errc::not_found, fmt::format("{}: the database is {}", file.string(), problem ? "missing" : "empty"));
 }
 
 // Brings the schema up to date. A migration may take away what must not stay: neither free pages nor the log keep it.

@@ -121,6 +121,7 @@ TEST_CASE("the newest backup gives back every key, whatever became of keys.db", 
   const auto told = must(site.restore());
   CHECK(contains(told, "Every hour that relay.db needs has its key"));
   CHECK(fs::exists(site.data.key_database().string() + ".replaced") == damaged);
+  CHECK(contains(told, "keys.db.replaced") == damaged);
   CHECK(site.reads_standing(sealed));
   CHECK(site.has_hour(sealed));
   CHECK_FALSE(fs::exists(site.data.key_database().string() + ".restored"));

@@ -122,6 +122,7 @@ KEYS_TEST_CASE("a key of another deployment's master is refused, and so is a for
   REQUIRE(!refused);
   CHECK(refused.error().code == Errc::unavailable);
   CHECK(refused.error().message.find("is it the one that belongs to keys.db?") != std::string::npos);
+  CHECK(refused.error().message.find("keys rewrap") != std::string::npos);
 
   const TempDir elsewhere;
   KeyRing foreign(co_await boost::asio::this_coro::executor, elsewhere.path(), world.clock, world.stores.job_keys);
