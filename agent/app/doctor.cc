@@ -73,6 +73,7 @@ class Examination {
     for (auto& finding : findings) add(std::move(finding));
   }
   void look_at_connections();
+  void look_with(const vault::Vault& vault);
   void look_at_network();
   std::optional<agent::Via> look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
   void look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web);
@@ -95,17 +96,22 @@ void Examination::look_at_connections() {
       agent::SystemKeys::open(config_.agent.state_dir, identities_, clock_, log, agent::SystemKeys::WhenAbsent::leave);
   if (!keys) {
     if (identity_) add({"system keys", Verdict::bad, keys.error().message});
-    return add_all(visit_connections(config_, vault::LocalVault(), kForSystem));
+    return look_with(vault::LocalVault());
   }
   for (const auto& fact : (*keys)->facts()) {
     if (fact.opens) {
       add({"system key", Verdict::good, fmt::format("{} opens (version {})", fact.name, fact.version)});
     } else {
       add({"system key", Verdict::bad, fmt::format("{} does not open with this agent's sealing keys", fact.name),
-           fmt::format("set it again: sallyport system-keys set {}", fact.name)});
+           fmt::format("set it again: sallyport system-keys set {} --group GROUP", fact.name)});
     }
   }
-  add_all(visit_connections(config_, agent::SystemKeyVault(**keys), kForSystem));
+  look_with(agent::SystemKeyVault(**keys));
+}
+
+void Examination::look_with(const vault::Vault& vault) {
+  add_all(visit_connections(config_, vault, kForSystem));
+  add_all(visit_secrets(config_.policy, vault));
 }
 
 void Examination::look_at_network() {

@@ -66,6 +66,22 @@ doctor::Findings visit_connections(const policy::Config& config, const vault::Va
   return findings;
 }
 
+doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault) {
+  doctor::Findings findings;
+  for (const auto& [name, secret] : policy.secrets()) {
+    if (const auto kept = vault.resolve(secret.source)) {
+      findings.push_back({"secret", Verdict::good, fmt::format("{} is there ({})", name, to_string(secret.source))});
+    } else {
+      // The service may have variables that this shell has not.
+      const bool elsewhere = secret.source.source == vault::SecretRef::Source::environment;
+      findings.push_back({"secret", elsewhere ? Verdict::note : Verdict::bad,
+                          fmt::format("{}: {}", name, kept.error().message),
+                          "steps that take it fail until it is there"});
+    }
+  }
+  return findings;
+}
+
 doctor::Findings visit_commands(const policy::Policy& policy) {
   doctor::Findings findings;
   for (const auto& [name, command] : policy.commands()) {

@@ -12,9 +12,11 @@ namespace sallyport::app {
 
 // What the configuration names on this machine and around it, each as the agent would meet it: connections are opened
 // (and nothing is read or written through them), commands have to be programs that this user may run, targets of
-// tunnels have to take a connection. Blocks for up to `patience` for each connection.
+// tunnels have to take a connection, secrets that steps may take have to be there. Blocks for up to `patience` for each
+// connection.
 doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
                                    std::chrono::milliseconds patience);
+doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault);
 doctor::Findings visit_commands(const policy::Policy& policy);
 boost::asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
                                                               std::chrono::milliseconds patience);

@@ -13,7 +13,7 @@ StepResult<Secret> RecipeSecrets::take(const policy::SecretUse& use) const {
   log_.error("secret.unreadable", {{"secret", use.name}, {"why", secret.error().message}});
   auto error = to_step_error(std::move(secret).error());
   error.message =
-      fmt::format("the agent cannot read its secret {}; its log and `sallyport-agent config check` say why", use.name);
+      fmt::format("the agent cannot read its secret {}; its log and `sallyport-agent doctor` say why", use.name);
   return std::unexpected(std::move(error));
 }
 

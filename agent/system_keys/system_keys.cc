@@ -45,7 +45,7 @@ Result<sealing::Credentials> SystemKeys::open_key(const HeldKey& key) const {
   if (opened) return opened;
   return fail(Errc::invalid,
               fmt::format("the system key {0} does not open with this agent's sealing keys: set it again with "
-                          "`sallyport system-keys set {0}`",
+                          "`sallyport system-keys set {0} --group GROUP`",
                           key.name));
 }
 
@@ -56,7 +56,7 @@ Result<Secret> SystemKeys::value(std::string_view name, std::string_view value) 
     return fail(
         Errc::not_found,
         fmt::format("the system key {0} is not on this agent: `sallyport system-keys show {0}` says who has it, "
-                    "`sallyport system-keys set {0}` seals it to all agents of its group",
+                    "`sallyport system-keys set {0} --group GROUP` seals it to all agents of its group",
                     name));
   }
   SP_TRY(const auto credentials, open_key(*key));

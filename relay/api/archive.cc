@@ -32,6 +32,10 @@ asio::awaitable<Result<Value>> archive_shape(Services& services, OrgId org) {
       .done();
 }
 
+WallTime end_of(const store::ArchivedRecord& record) {
+  return from_unix_ms((record.hour + 1 + record.hours) * kHourMs);
+}
+
 Value shape(const store::ArchivedRecord& record) {
   return Object()
       .put("job", record.job)
@@ -39,7 +43,7 @@ Value shape(const store::ArchivedRecord& record) {
       .put("object", Value(record.object))
       .put("size", record.size)
       .put("archived_at", record.archived_at)
-      .put("expires_at", from_unix_ms((record.hour + 1 + record.hours) * kHourMs))
+      .put("expires_at", end_of(record))
       .done();
 }
 
@@ -53,8 +57,9 @@ asio::awaitable<Result<Answer>> set_archive(Services& services, Call call) {
   const auto* place = call.body.find("place");
   const std::string wanted = place == nullptr || place->is_null() ? "" : place->as_string();
   if (!wanted.empty() && !services.archive.knows(wanted)) {
-    co_return unfit("/place", fmt::format("must be null or an archive of this relay; there are: {}",
-                                          fmt::join(services.archive.places(), ", ")));
+    const auto places = services.archive.places();
+    co_return unfit("/place", fmt::format("must be an archive of this relay, or null for none; it has {}",
+                                          places.empty() ? "none" : fmt::format("{}", fmt::join(places, ", "))));
   }
   auto note = note_of<store::ChangedPlace>(services, call, {}, [](const store::ChangedPlace& changed) {
     return Said{"", {{"was", place_shape(changed.before)}, {"is", place_shape(changed.now)}}};
@@ -70,12 +75,25 @@ asio::awaitable<Result<Answer>> list_archived_jobs(Services& services, Call call
   co_return ok(page_value(page, [](const auto& one) { return shape(one); }));
 }
 
+// Which record it is, and what became of it: no path of the operator's.
+Error about_record(const store::ArchivedRecord& kept, const Error& why) {
+  const auto which = fmt::format("the record of {} in the archive \"{}\"", kept.job.value, kept.place);
+  if (why.code == Errc::not_found)
+    return {Errc::conflict, fmt::format("{} is gone: there is no object {}", which, kept.object)};
+  if (why.code == Errc::invalid)
+    return {Errc::conflict, fmt::format("{} is damaged: the object {} was changed, or cut short", which, kept.object)};
+  return {why.code, fmt::format("{} cannot be read: {}", which, why.message)};
+}
+
 asio::awaitable<Result<Answer>> get_archived_job(Services& services, Call call) {
   if (!call.caller.scopes.contains(domain::Scope::payloads_read))
     co_return fail(Errc::forbidden, "a record holds payload: the token needs the scope payloads:read, too");
   const auto job = call.id<JobId>("job");
-  SP_CO_TRY(const auto record, co_await services.archive.read(call.caller.org, job));
-  co_return ok(Object().put("job", job).put("record", Value(record.reveal())).done());
+  SP_CO_TRY(const auto kept, co_await services.stores.archive.find(call.caller.org, job));
+  const auto record = co_await services.archive.read(call.caller.org, job);
+  if (!record && end_of(kept) <= services.clock.wall()) co_return std::unexpected(Error{Errc::not_found, ""});
+  if (!record) co_return std::unexpected(about_record(kept, record.error()));
+  co_return ok(Object().put("job", job).put("record", Value(record->reveal())).done());
 }
 
 constexpr std::array<std::string_view, 1> kArchiveCursor{"job_"};

@@ -1,7 +1,6 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
-#include "shared/base/percent.h"
 
 #include <fmt/format.h>
 
@@ -35,6 +34,7 @@ int show_archive(Context& context, const Arguments&) {
 int set_archive(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     const auto& place = arguments.positionals()[0];
+    context.words.insert_or_assign("/place", "ARCHIVE");
     const Value order(ValueMap{{Value("place"), place == kNowhere ? Value() : Value(place)}});
     SP_TRY(const auto archive, client.json({.method = "PUT",
                                             .path = std::string(kArchive),
@@ -56,7 +56,8 @@ int list_archived(Context& context, const Arguments& arguments) {
 
 int get_archived(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto job, client.get(fmt::format("{}/{}", kJobs, percent_encode(arguments.positionals()[0]))));
+    SP_TRY(const auto id, checked_id("archived job", "job_", arguments.positional(0)));
+    SP_TRY(const auto job, about(client.get(fmt::format("{}/{}", kJobs, id)), "archived job", id));
     context.show(job, job.find("record")->as_string());
     return {};
   });

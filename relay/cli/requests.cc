@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <ranges>
 #include <set>
@@ -14,6 +15,23 @@
 namespace sallyport::cli {
 namespace {
 constexpr std::size_t kPage = 200;
+
+struct Listing {
+  std::string_view noun, command;
+};
+constexpr std::array kListings{
+    Listing{"agent", "agent list"},
+    Listing{"agent token", "agent token list"},
+    Listing{"archived job", "archive list"},
+    Listing{"group", "group list"},
+    Listing{"job", "jobs list"},
+    Listing{"organisation", "organisation list"},
+    Listing{"recipe", "recipes list"},
+    Listing{"system key", "system-keys list"},
+    Listing{"token", "token list"},
+    Listing{"tunnel", "tunnel list"},
+    Listing{"user", "user list"},
+};
 
 // The names of what the rows hold ids of, by id; what cannot be found out is absent.
 std::map<std::string, std::string> names_of(Client& client, const ValueList& rows, const NameSource& source) {
@@ -147,16 +165,17 @@ Result<std::string> checked_id(std::string_view noun, std::string_view prefix, s
   return std::unexpected(about(Error{Errc::not_found, ""}, noun, word));
 }
 
-namespace {
-
-// As the command table writes it.
-std::string_view listing_noun(std::string_view noun) {
-  if (noun == "job") return "jobs";
-  if (noun == "recipe") return "recipes";
-  return noun;
+std::string_view listing_of(std::string_view noun) {
+  const auto* const found = std::ranges::find(kListings, noun, &Listing::noun);
+  return found == kListings.end() ? std::string_view() : found->command;
 }
 
-}  // namespace
+std::vector<std::string_view> listed_nouns() {
+  std::vector<std::string_view> nouns;
+  nouns.reserve(kListings.size());
+  for (const auto& one : kListings) nouns.push_back(one.noun);
+  return nouns;
+}
 
 bool is_other_absent(Client& client, const Error& error, std::string path) {
   return error.code == Errc::not_found && client.get(std::move(path)).has_value();
@@ -170,9 +189,10 @@ Result<void> show_once(const Context& context, const Value& made, std::string_vi
 }
 
 Error about(Error error, std::string_view noun, std::string_view word) {
-  if (error.code == Errc::not_found)
-    error.message =
-        fmt::format("there is no {} \"{}\"; see: sallyport {} list", noun, terminal_safe(word), listing_noun(noun));
+  if (error.code != Errc::not_found) return error;
+  error.message = fmt::format("there is no {} \"{}\"", noun, terminal_safe(word));
+  if (const auto listing = listing_of(noun); !listing.empty())
+    error.message += fmt::format("; see: sallyport {}", listing);
   return error;
 }
 

@@ -51,9 +51,13 @@ std::string fill(std::string_view path, std::string_view word);
 Result<std::string> id_of(Client& client, std::string_view noun, std::string_view prefix, const std::string& list_path,
                           std::string_view name_or_id, std::string_view name_member = "name");
 
+// What things are called in errors, and the command that lists them: "archive list". "": no command lists it.
+std::string_view listing_of(std::string_view noun);
+std::vector<std::string_view> listed_nouns();
+
 // The id of a thing that has no name. not_found when the word is no such id.
 Result<std::string> checked_id(std::string_view noun, std::string_view prefix, std::string_view word);
-// Says which thing is absent; other errors as they are.
+// Says which thing is absent, and where to see those there are; other errors as they are.
 Error about(Error error, std::string_view noun, std::string_view word);
 template <class T>
 Result<T> about(Result<T> answer, std::string_view noun, std::string_view word) {

@@ -12,6 +12,12 @@ namespace sallyport::cli {
 namespace {
 
 constexpr std::string_view kOurs = "/v1/retention", kPlatform = "/v1/platform/retention";
+constexpr std::string_view kOursNotes =
+    "TIME is in whole hours or days (36h, 14d), or none for payload, or default to leave the\n"
+    "class to the platform. What is not named stays as it is.";
+constexpr std::string_view kPlatformNotes =
+    "TIME is in whole hours or days (36h, 14d), or default for what the relay comes with. What is\n"
+    "not named stays as it is.";
 constexpr std::string_view kNotSet = "default";
 
 const std::vector<Column> kColumns{
@@ -75,18 +81,27 @@ Result<ValueMap> order_of(const Value& now, const Arguments& arguments) {
 
 Result<Value> shown(const Answer& answer) { return parse_json(answer.body); }
 
+// The option needs no word, the web API does.
+Error in_words(Error error) {
+  constexpr std::string_view kAsked = "/shorten: must be \"confirmed\": ";
+  if (const auto at = error.message.find(kAsked); at != std::string::npos)
+    error.message.replace(at, kAsked.size(), "say --shorten: ");
+  return error;
+}
+
 // Over the state that was read, and no other.
 Result<void> change(Context& context, Client& client, std::string_view path, const Arguments& arguments) {
   SP_TRY(const auto before, client.send({.method = "GET", .path = std::string(path)}));
   SP_TRY(const auto now, shown(before));
   SP_TRY(auto order, order_of(now, arguments));
   for (const auto& [name, set] : order) context.words.try_emplace("/" + name.as_string(), name.as_string());
-  SP_TRY(const auto retention, client.json({.method = "PUT",
-                                            .path = std::string(path),
-                                            .content_type = "application/json",
-                                            .body = to_json(Value(std::move(order))),
-                                            .headers = {"If-Match: " + before.tag}}));
-  context.show(retention, table_of_retention(retention));
+  const auto retention = client.json({.method = "PUT",
+                                      .path = std::string(path),
+                                      .content_type = "application/json",
+                                      .body = to_json(Value(std::move(order))),
+                                      .headers = {"If-Match: " + before.tag}});
+  if (!retention) return std::unexpected(in_words(retention.error()));
+  context.show(*retention, table_of_retention(*retention));
   return {};
 }
 
@@ -100,7 +115,7 @@ Command show_command(std::string_view verb, std::string_view path, std::string_v
           }};
 }
 
-Command set_command(std::string_view verb, std::string_view path, std::string_view help) {
+Command set_command(std::string_view verb, std::string_view path, std::string_view help, std::string_view notes) {
   return {"retention",
           verb,
           {"CLASS=TIME..."},
@@ -110,17 +125,16 @@ Command set_command(std::string_view verb, std::string_view path, std::string_vi
             return with_client(context, [&](Client& client) { return change(context, client, path, arguments); });
           },
           check_settings,
-          "TIME is in whole hours or days (36h, 14d), or none for payload, or default to leave the\n"
-          "class to the level above. What is not named stays as it is."};
+          notes};
 }
 
 }  // namespace
 
 std::vector<Command> retention_commands() {
   return {show_command("show", kOurs, "how long the organisation's data is kept"),
-          set_command("set", kOurs, "set how long the organisation's data is kept (owner)"),
+          set_command("set", kOurs, "set how long the organisation's data is kept (owner)", kOursNotes),
           show_command("platform show", kPlatform, "how long data is kept at most (platform admin)"),
-          set_command("platform set", kPlatform, "set how long data is kept at most (platform admin)")};
+          set_command("platform set", kPlatform, "set how long data is kept at most (platform admin)", kPlatformNotes)};
 }
 
 }  // namespace sallyport::cli

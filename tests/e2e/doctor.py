@@ -68,12 +68,14 @@ def killed_and_gone(world):
 def faulty_systems(world):
     policy, ledger, append = world.dir / "agent/policy.yaml", world.dir / "effects.db", world.dir / "append"
     before = policy.read_text()
-    policy.write_text(before + f'tunnels:\n  - {{target: "127.0.0.1:{free_port()}"}}\n')
+    policy.write_text(before + f'tunnels:\n  - {{target: "127.0.0.1:{free_port()}"}}\n'
+                      'secrets:\n  absent: {value_system_key: nosuch, actions: [sql.*]}\n  here: {value_env: PATH, actions: [sql.*]}\n  shell: {value_env: SALLYPORT_TEST_ABSENT, actions: [sql.*]}\n')
     append.chmod(0o644)
     ledger.rename(world.dir / "elsewhere.db")
     checks, _ = findings(world, good=False)
     assert verdicts(checks, "connection") == ["bad", "good"] and verdicts(checks, "command") == ["bad"], checks
     assert verdicts(checks, "tunnel") == ["note"], checks
+    assert verdicts(checks, "secret") == ["bad", "good", "note"] and "system-keys set nosuch --group GROUP" in checks["secret"][0]["text"], checks
     (world.dir / "elsewhere.db").rename(ledger)
     append.chmod(0o755)
     policy.write_text(before + "nonsense: 1\n")

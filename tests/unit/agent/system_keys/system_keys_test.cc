@@ -51,7 +51,7 @@ TEST_CASE("what is not there says what to do", "[system_keys]") {
   const auto absent = keys->value("erp-db", "password");
   REQUIRE_FALSE(absent);
   CHECK(absent.error().code == Errc::not_found);
-  CHECK(absent.error().message.find("sallyport system-keys set erp-db") != std::string::npos);
+  CHECK(absent.error().message.find("sallyport system-keys set erp-db --group GROUP") != std::string::npos);
   CHECK(keys->version_of("erp-db") == 0);
   must(keys->take(set_of(bench.sealed(*keys, "erp-db", 1, "s3cret-one"))));
   CHECK(keys->value("erp-db", "token").error().message == R"(the system key erp-db has no value "token")");

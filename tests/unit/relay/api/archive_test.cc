@@ -62,7 +62,19 @@ ASYNC_TEST_CASE("a record comes back to the owner of its organisation, and to no
   CHECK(foreign.status == 404);
   const auto viewer = co_await world.call({.target = kJobs + "/" + job.value, .token = tenant.token(Role::viewer)});
   CHECK(viewer.status == 403);
-  must(co_await world.places.at("local")->remove(job.value));
+  auto& place = *world.places.at("local");
+  const auto whole = must(co_await place.get(job.value));
+  Bytes changed = whole, cut(whole.begin(), whole.begin() + 3);
+  changed.back() ^= std::byte{1};
+  for (const auto& object : {changed, cut}) {
+    must(co_await place.put(job.value, object));
+    const auto damaged = co_await world.call({.target = kJobs + "/" + job.value, .token = owner});
+    CHECK(damaged.status == 409);
+    CHECK_THAT(damaged.body, Catch::Contains(job.value) && Catch::Contains("is damaged") && Catch::Contains("local"));
+  }
+  must(co_await place.remove(job.value));
   const auto lost = co_await world.call({.target = kJobs + "/" + job.value, .token = owner});
-  CHECK(lost.status == 404);
+  CHECK(lost.status == 409);
+  CHECK_THAT(lost.body, Catch::Contains(job.value) && Catch::Contains("is gone") && Catch::Contains("local") &&
+                            !Catch::Contains("No such file"));
 }

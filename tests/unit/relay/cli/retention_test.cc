@@ -47,10 +47,17 @@ TEST_CASE("keeping data for less takes a word of its own", "[cli][retention]") {
   site.login(Role::owner);
   const auto asked = site.run({"retention", "set", "payload=none"});
   CHECK(asked.code == kFailed);
-  CHECK_THAT(asked.err, Catch::Contains("--shorten:") &&
+  CHECK_THAT(asked.err, Catch::Contains("say --shorten: ") && !Catch::Contains("confirmed") &&
                             Catch::Contains("payload would be kept for none instead of 45d") &&
                             Catch::Contains("nothing brings it back"));
   CHECK(in_effect(site.json({"retention", "show"}), "payload") == "45d");
+}
+
+TEST_CASE("the help of each level says what may be set there", "[cli][retention]") {
+  const auto ours = run_cli({"retention", "set", "--help"}),
+             platform = run_cli({"retention", "platform", "set", "--help"});
+  CHECK_THAT(ours.out, Catch::Contains("none for payload"));
+  CHECK_THAT(platform.out, Catch::Contains("TIME is in whole hours") && !Catch::Contains("none"));
 }
 
 TEST_CASE("what is no setting is refused in the words of the command", "[cli][retention]") {

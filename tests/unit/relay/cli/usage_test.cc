@@ -1,11 +1,17 @@
 #include "tests/unit/relay/cli/cli_run.h"
 
+#include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
 #include "relay/cli/usage.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 // What is wrong with the words alone: exit code 2, said before anything else is looked at.
 using namespace sallyport;
@@ -19,7 +25,50 @@ std::vector<std::string> words_of(const Command& command) {
   return {name.begin(), name.end()};
 }
 
+// "agent list" of "see: sallyport agent list; or ...".
+std::vector<std::string> command_words(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    const bool part = (c >= 'a' && c <= 'z') || c == '-';
+    if (!part && (c != ' ' || words.back().empty())) break;
+    if (part) words.back() += c;
+    if (!part) words.emplace_back();
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
 }  // namespace
+
+TEST_CASE("every command that an error tells people to see is there", "[cli][usage]") {
+  const auto commands = all_commands();
+  const auto is_there = [&](const std::vector<std::string>& words) {
+    const auto found = find_command(commands, words);
+    return found.command != nullptr && found.used == words.size();
+  };
+  CHECK_FALSE(is_there({"erasure", "list"}));  // positive control
+  for (const auto noun : listed_nouns()) {
+    INFO(noun << " -> " << listing_of(noun));
+    CHECK(is_there(command_words(listing_of(noun))));
+    CHECK_THAT(about(Error{Errc::not_found, ""}, noun, "x").message, Catch::EndsWith(std::string(listing_of(noun))));
+  }
+  CHECK(about(Error{Errc::not_found, ""}, "erasure", "x").message == "there is no erasure \"x\"");
+
+  constexpr std::string_view kSee = "see: sallyport ";
+  std::size_t told = 0;
+  for (const auto& file : std::filesystem::directory_iterator("relay/cli")) {
+    std::ifstream in(file.path());
+    const std::string source{std::istreambuf_iterator<char>(in), {}};
+    for (auto at = source.find(kSee); at != std::string::npos; at = source.find(kSee, at + 1)) {
+      const auto words = command_words(std::string_view(source).substr(at + kSee.size()));
+      if (words.empty()) continue;  // from the table
+      INFO(file.path() << ": " << fmt::format("{}", fmt::join(words, " ")));
+      CHECK(is_there(words));
+      ++told;
+    }
+  }
+  CHECK(told >= 5);
+}
 
 TEST_CASE("wrong usage is told before the login is looked for", "[cli][usage]") {
   struct Row {
