@@ -74,7 +74,8 @@ std::expected<ValueMap, http::Problem> read_query(const http::RequestHead& head,
     }
   }
   for (const auto& field : route.query) {
-    if (field.presence == Presence::required && !query.contains(Value(field.name))) {
+    const bool given = std::ranges::find(head.query, field.name, &http::QueryParameter::name) != head.query.end();
+    if (field.presence == Presence::required && !given) {
       found.push_back({"?" + std::string(field.name), "is missing"});
     }
   }

@@ -166,12 +166,16 @@ Result<void> check_options(const Command& command, const Split& parts) {
   }
   for (const auto& option : command.options) {
     if (option.need == Need::required && !parts.options.contains(option.name))
-      return fail(Errc::invalid, fmt::format("--{} {} is needed: {}", option.name, option.value, option.help));
+      return fail(Errc::invalid, fmt::format("{} is needed: {}", written(option), option.help));
   }
   return {};
 }
 
 }  // namespace
+
+std::string written(const Option& option) {
+  return fmt::format("--{}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
+}
 
 std::optional<std::int64_t> Arguments::number(std::string_view option) const {
   return has(option) ? parse_number(get(option)) : std::nullopt;

@@ -27,6 +27,9 @@ struct Option {
   std::string_view place = {};  // of what it sets in the API's body, where that is not "/name": "/limits/connections"
 };
 
+// "--group GROUP", or "--confirm" of an option without a value.
+std::string written(const Option& option);
+
 // The words that followed a command, checked against its declaration.
 class Arguments {
  public:

@@ -129,7 +129,13 @@ std::string terminal_safe_json(std::string_view json) {
 
 std::string cell_of(const Value* value) {
   if (value == nullptr || value->is_null()) return "-";
-  return terminal_safe(value->is(Value::Kind::string) ? value->as_string() : to_json(*value));
+  if (value->is(Value::Kind::string)) return terminal_safe(value->as_string());
+  const auto is_text = [](const Value& one) { return one.is(Value::Kind::string); };
+  if (!value->is(Value::Kind::list) || !std::ranges::all_of(value->as_list(), is_text))
+    return terminal_safe(to_json(*value));
+  std::string listed;
+  for (const auto& one : value->as_list()) listed += (listed.empty() ? "" : ", ") + one.as_string();
+  return listed.empty() ? "-" : terminal_safe(listed);
 }
 
 std::string table_of(const ValueList& rows, const std::vector<Column>& columns) {

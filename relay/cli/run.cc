@@ -70,7 +70,7 @@ int explain(const Context& context, const std::vector<Command>& commands, const 
   return kUsage;
 }
 
-// "--page-size" sets "/page_size", NAME "/name", unless an option says otherwise.
+// "--page-size" sets "/page_size" and "?page_size", NAME "/name", unless an option says otherwise.
 std::map<std::string, std::string> words_of(const Command& command) {
   std::map<std::string, std::string> words;
   for (const auto positional : command.positionals) {
@@ -82,6 +82,7 @@ std::map<std::string, std::string> words_of(const Command& command) {
   for (const auto& option : command.options) {
     auto place = option.place.empty() ? fmt::format("/{}", option.name) : std::string(option.place);
     std::ranges::replace(place, '-', '_');
+    if (place.starts_with('/')) words.insert_or_assign("?" + place.substr(1), fmt::format("--{}", option.name));
     words.insert_or_assign(std::move(place), fmt::format("--{}", option.name));
   }
   return words;

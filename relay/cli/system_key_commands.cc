@@ -74,8 +74,8 @@ std::string told(const std::string& name, const SealedOrder& order) {
                                {Value("fingerprint"), Value(fingerprint)}});
   }
   return fmt::format(
-             "{} is sealed to {} agents; at each of them `sallyport-agent sealing-key show` has to tell the same:\n",
-             name, order.to.size()) +
+             "{} is sealed to {} agent{}; at each of them `sallyport-agent sealing-key show` has to tell the same:\n",
+             name, order.to.size(), order.to.size() == 1 ? "" : "s") +
          table_of(rows, kRecipientColumns);
 }
 

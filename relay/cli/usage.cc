@@ -15,13 +15,13 @@ std::string call_of(const Command& command) {
   std::string line = name_of(command);
   for (const auto positional : command.positionals) line += fmt::format(" {}", positional);
   for (const auto& option : command.options) {
-    if (option.need == Need::required) line += fmt::format(" --{} {}", option.name, option.value);
+    if (option.need == Need::required) line += " " + written(option);
   }
   return line;
 }
 
 std::string line_of(const Option& option) {
-  const auto words = fmt::format("--{}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
+  const auto words = written(option);
   const auto gap = words.size() <= kWordsWidth ? "" : "\n" + std::string(kWordsWidth + 2, ' ');
   return fmt::format("  {:<{}}{} {}{}\n", words, kWordsWidth, gap, option.help,
                      option.need == Need::required ? " (required)" : "");

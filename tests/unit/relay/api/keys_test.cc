@@ -70,6 +70,9 @@ ASYNC_TEST_CASE("an owner attaches the organisation's own key; no answer and no 
 
   answer = co_await world.call({"DELETE", "/v1/keys/own", ours.token(Role::owner)});
   CHECK(answer.status == 400);
+  const auto unsure = co_await world.call({"DELETE", "/v1/keys/own?confirm=yes", ours.token(Role::owner)});
+  CHECK(unsure.status == 400);
+  CHECK_THAT(unsure.body, Catch::Contains("must be one of: confirmed") && !Catch::Contains("is missing"));
   answer = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
   CHECK(answer.status == 200);
   CHECK(json_of(answer).find("own")->is_null());

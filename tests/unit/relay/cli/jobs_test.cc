@@ -86,6 +86,8 @@ TEST_CASE("a list that was cut says so, and goes on where it was cut", "[cli][re
   const auto next = text_of(part, "next");
   CHECK_FALSE(next.empty());
   CHECK_THAT(cut.err, Catch::Contains("there are more") && Catch::Contains("--cursor " + next));
+  const auto wrong = site.run({"jobs", "list", "--cursor", "nonsense"});
+  CHECK_THAT(wrong.err, Catch::Contains("--cursor: ") && !Catch::Contains("?cursor"));
   const auto rest = site.json({"jobs", "list", "--cursor", next});
   CHECK(count_of(rest) == 1);
   CHECK(rest.find("next")->is_null());

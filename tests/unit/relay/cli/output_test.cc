@@ -44,6 +44,16 @@ constexpr std::string_view kNotWritten = "sallyport: cannot write the answer: No
 
 }  // namespace
 
+TEST_CASE("a list of texts stands in a table as words", "[cli][output]") {
+  const auto cell = [](std::string_view json) {
+    const auto value = *parse_json(json);
+    return cell_of(&value);
+  };
+  CHECK(cell(R"(["password","token"])") == "password, token");
+  CHECK(cell("[]") == "-");
+  CHECK(cell(R"(["a",1])") == R"(["a",1])");
+}
+
 TEST_CASE("no foreign text steers a terminal", "[cli][output]") {
   struct Row {
     std::string_view text, shown;

@@ -81,7 +81,7 @@ TEST_CASE("wrong usage is told before the login is looked for", "[cli][usage]") 
           "--max-uses takes a whole number from 1"},
       Row{{"agent", "token", "create", "--group", "dc1", "--max-uses", "0"}, "--max-uses takes a whole number from 1"},
       Row{{"agent", "token", "create", "--group", "dc1", "--expires-in", "soon"}, "--expires-in takes a duration"},
-      Row{{"jobs", "rerun"}, "give a JOB, or --failed RECIPE"},
+      Row{{"keys", "detach"}, "--confirm is needed: "}, Row{{"jobs", "rerun"}, "give a JOB, or --failed RECIPE"},
       Row{{"jobs", "rerun", "job_1", "--failed", "r"}, "give a JOB, or --failed RECIPE"},
       Row{{"jobs", "rerun", "job_1", "--since", "2026-01-31T09:30:00Z"}, "--since goes with --failed"},
       Row{{"jobs", "rerun", "--failed", "r", "--watch"}, "--watch follows one JOB"},
