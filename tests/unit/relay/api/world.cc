@@ -85,11 +85,19 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                            [this] { return std::optional(clock.wall()); }, log, metrics}),
       audit(stores.audit_log, clock),
       receipts(stores.erasures, envelope, clock),
-      eraser(executor, {stores.erasures, stores.job_keys, ring.hierarchy, receipts, audit, clock, log,
+      eraser(executor, {stores.erasures,
+                        stores.job_keys,
+                        ring.hierarchy,
+                        receipts,
+                        audit,
+                        clock,
+                        log,
                         [this](OrgId org) -> asio::awaitable<Result<void>> {
                           quietened.push_back(std::move(org));
                           co_return Result<void>();
-                        }}),
+                        },
+                        {},
+                        std::chrono::days(7)}),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
