@@ -49,6 +49,7 @@ boost::asio::awaitable<Result<Answer>> show_keys(Services& services, OrgId org) 
   co_return ok(Object()
                    .put("versions", versions_shape(keys.versions))
                    .put("lanes", Value(std::move(lanes)))
+                   .put("records_to_reseal", keys.waiting)
                    .put("own", shape(keys.own))
                    .done());
 }

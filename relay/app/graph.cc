@@ -84,9 +84,9 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       clock(on.clock, [this] { return believed.since_last(); }),
       backups(loop, {on.keys.store->copies(), on.clock, on.log, metrics, [this] { return believed.now(); }},
               {on.key_backups, on.settings.key_backups.keep, on.settings.key_backups.every}),
-      hierarchy(loop,
-                {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
-                 [this] { return clock.earliest(); }, [this] { return backups.catch_up(); }, on.settings.key_cache}),
+      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
+                       [this] { return clock.earliest(); },
+                       [this]() -> asio::awaitable<void> { co_await backups.catch_up(); }, on.settings.key_cache}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
       ballast(
@@ -103,8 +103,10 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       [this](OrgId org, keys::OwnKeys::Came came, std::string reason) {
                         return tell_of_own_key({audit, dispatcher}, std::move(org), came, std::move(reason));
                       }}),
+      resealer({on.keys.store->keys(), stores.standing_records, hierarchy, envelope, own_keys, on.log,
+                [this] { return backups.catch_up(); }}),
       custodian(loop, {on.keys.store->keys(), *on.keys.provider, hierarchy, own_keys,
-                       [this] { return believed.since_last(); }, on.log, metrics, &ballast}),
+                       [this] { return believed.since_last(); }, on.log, metrics, &ballast, &resealer}),
       recipe_work(loop, {}),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},

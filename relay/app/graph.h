@@ -69,6 +69,7 @@ struct Graph {
   Audit audit;
   OwnKeyPlaces own_key_places;
   keys::OwnKeys own_keys;
+  keys::Resealer resealer;
   keys::Custodian custodian;
   FairPool recipe_work;
   identity::AgentAuthority authority;

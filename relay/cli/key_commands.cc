@@ -16,8 +16,11 @@ const std::vector<Column> kLaneColumns{{"CLASS", "class"},
                                        {"HOURS WITH A KEY", "keys"},
                                        {"OLDEST", "oldest_hour"},
                                        {"SHREDDED BEFORE", "shredded_before"}};
-const std::vector<Column> kPlatformColumns{
-    {"MASTER KEY", "provider"}, {"SHREDDINGS", "shreddings"}, {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"}};
+const std::vector<Column> kWaitingColumns{{"RECORDS TO RESEAL", "records_to_reseal"}};
+const std::vector<Column> kPlatformColumns{{"MASTER KEY", "provider"},
+                                           {"SHREDDINGS", "shreddings"},
+                                           {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"},
+                                           {"ORGANISATIONS TO RESEAL", "organisations_to_reseal"}};
 
 ValueList rows_of(const Value& keys, std::string_view member) {
   const Value* rows = keys.find(member);
@@ -51,7 +54,8 @@ std::string own_text(const Value& keys) {
 std::string organisation_text(const Value& keys) {
   const auto versions = rows_of(keys, "versions");
   if (versions.empty()) return "nothing of this organisation was sealed yet: it has no key\n" + own_text(keys);
-  return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns) + own_text(keys);
+  return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns) + "\n" +
+         card_of(keys, kWaitingColumns) + own_text(keys);
 }
 
 std::string platform_text(const Value& keys) {

@@ -32,16 +32,20 @@ asio::awaitable<void> Backups::run() {
   }
 }
 
-asio::awaitable<void> Backups::catch_up() {
-  if (!running_) co_return;
+asio::awaitable<bool> Backups::catch_up() {
+  if (!running_) co_return false;
+  const auto call = ++calls_;
   made_.clear();
   wanted_.set();
   co_await made_.wait_until(std::chrono::steady_clock::now() + kPatience);
+  co_return served_ >= call;
 }
 
 asio::awaitable<bool> Backups::make_and_tell() {
+  const auto calls = calls_;
   const auto made = co_await make();
   if (made) {
+    served_ = calls;
     parts_.log.debug("keys.backup_made", {{"epoch", made->epoch}});
   } else {
     parts_.log.error("keys.backup_failed", {{"reason", made.error().message}});

@@ -35,8 +35,9 @@ class Backups {
   boost::asio::awaitable<void> run();
   // One as of now; what is not kept any more goes.
   boost::asio::awaitable<Result<Backup>> make();
-  // While run() runs: waits until one was made that began after this call, or could not be, or kPatience is over.
-  boost::asio::awaitable<void> catch_up();
+  // While run() runs: waits until one was made that began after this call, or could not be, or kPatience is over. true:
+  // it was made.
+  boost::asio::awaitable<bool> catch_up();
   // The same, and every older one goes: what was erased from keys.db is in none. unavailable: not done yet, it is tried
   // again every kRetry.
   boost::asio::awaitable<Result<void>> renew();
@@ -54,6 +55,8 @@ class Backups {
   Parts parts_;
   Terms terms_;
   Event wanted_, made_;
+  std::uint64_t calls_ = 0;   // of catch_up()
+  std::uint64_t served_ = 0;  // those before the newest backup was begun
   bool running_ = false;
   std::uint64_t to_be_alone_ = 0;        // how often one that is the only one was asked for
   std::uint64_t was_alone_ = 0;          // up to which of these it was made

@@ -26,7 +26,10 @@ std::vector<VersionFacts> facts_of(const std::vector<store::KeyVersion>& version
 asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) {
   SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
   SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(org));
-  co_return OrganisationKeys{facts_of(versions), std::move(lanes), parts_.own.facts(org)};
+  OrganisationKeys keys{facts_of(versions), std::move(lanes), parts_.own.facts(org)};
+  if (parts_.resealer == nullptr) co_return keys;
+  SP_CO_TRY(keys.waiting, co_await parts_.resealer->records_waiting(std::move(org)));
+  co_return keys;
 }
 
 asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
@@ -34,11 +37,20 @@ asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
   SP_CO_TRY(const auto epoch, co_await parts_.store.epoch());
   const auto newest = versions.empty() ? 0 : versions.back().version;
   SP_CO_TRY(const auto waiting, co_await parts_.store.tenant_keys_before(newest, kMostCounted));
-  co_return DeploymentKeys{parts_.provider.describe(), facts_of(versions), epoch, waiting.size()};
+  DeploymentKeys keys{parts_.provider.describe(), facts_of(versions), epoch, waiting.size()};
+  if (parts_.resealer == nullptr) co_return keys;
+  SP_CO_TRY(keys.to_reseal, co_await parts_.resealer->organisations_waiting());
+  co_return keys;
 }
 
 asio::awaitable<Result<std::uint32_t>> Custodian::rotate_deployment() {
   auto version = co_await parts_.keys.rotate_global();
+  work_.set();
+  co_return version;
+}
+
+asio::awaitable<Result<std::uint32_t>> Custodian::rotate_organisation(OrgId org) {
+  auto version = co_await parts_.keys.rotate_tenant(std::move(org));
   work_.set();
   co_return version;
 }
@@ -59,8 +71,13 @@ asio::awaitable<Result<bool>> Custodian::look() {
   SP_CO_TRY(auto done, co_await parts_.keys.rewrap_tenants(kAtOnce, std::exchange(rewrapped_to_, {})));
   if (done.keys > 0) parts_.log.info("keys.rewrapped", {{"organisations", done.keys}});
   if (done.damaged > 0) parts_.log.error("keys.not_rewrapped", {{"damaged", done.damaged}});
-  const bool more = done.next.has_value();
+  SP_CO_CHECK(co_await parts_.own.reseal_credentials());
+  bool more = done.next.has_value();
   if (more) rewrapped_to_ = *std::move(done.next);
+  if (parts_.resealer != nullptr) {
+    SP_CO_TRY(const bool more_records, co_await parts_.resealer->look());
+    more = more || more_records;
+  }
   co_return more;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/own_keys.h"
+#include "relay/keys/resealer.h"
 #include "relay/keys/reserve.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
@@ -31,16 +32,19 @@ struct OrganisationKeys {
   std::vector<VersionFacts> versions;  // oldest first; none: nothing was sealed yet
   std::vector<store::CountedLane> lanes;
   std::optional<OwnKeyFacts> own;  // what it has attached
+  std::uint64_t waiting = 0;       // standing records still under older versions (at most 1,000 are counted)
 };
 struct DeploymentKeys {
   std::string provider;
   std::vector<VersionFacts> versions;
   std::uint64_t epoch = 0;  // how often the anchor has turned
-  std::size_t waiting = 0;  // organisations' keys still under an older version (at most 1,000 are counted)
+  // At most 1,000 are counted.
+  std::size_t waiting = 0;    // organisations' keys still under an older version
+  std::size_t to_reseal = 0;  // organisations whose standing records may be under older versions
 };
 
-// Tells of the keys, makes new versions on request and in time, and wraps what is under an older one under the newest
-// in the background: whatever cuts it short, it goes on where it was. One executor.
+// Tells of the keys, makes new versions on request and in time, and wraps and seals what is under an older one under
+// the newest in the background: whatever cuts it short, it goes on where it was. One executor.
 class Custodian {
  public:
   struct Parts {
@@ -52,7 +56,8 @@ class Custodian {
     std::function<std::optional<WallTime>()> believed;
     const Log& log;
     Metrics& metrics;
-    Reserve* reserve = nullptr;  // for a disk that is full
+    Reserve* reserve = nullptr;    // for a disk that is full
+    Resealer* resealer = nullptr;  // of standing records; without it they stay as they are
   };
   Custodian(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
 
@@ -60,23 +65,22 @@ class Custodian {
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
   // What keys.db says is destroyed is beyond recall; an error: an older anchor still lies on the disk.
   boost::asio::awaitable<Result<void>> settled() { return parts_.keys.settled(); }
-  boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org) {
-    return parts_.keys.rotate_tenant(std::move(org));
-  }
+  boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org);
   boost::asio::awaitable<Result<std::uint32_t>> rotate_deployment();
 
   OwnKeys& own() { return parts_.own; }  // to attach and detach
 
   boost::asio::awaitable<void> run();
-  // One look: a new version when the newest is kGlobalKeyLife old, and a batch of what is to be wrapped anew. true:
-  // there may be more to wrap. What cannot be had is passed over until a look begins at the first again.
+  // One look: a new version when the newest is kGlobalKeyLife old, a batch of what is to be wrapped anew, and one of
+  // what is to be sealed anew. true: there may be more. What cannot be had is passed over until a look begins at the
+  // first again.
   boost::asio::awaitable<Result<bool>> look();
 
  private:
   boost::asio::awaitable<Result<void>> mind_age();
 
   Parts parts_;
-  Event work_;                             // a new version is there: run() wraps under it now
+  Event work_;                             // a new version is there: run() wraps and seals under it now
   std::optional<std::int64_t> told_days_;  // the alarm comes once a day
   store::TenantKeyPlace rewrapped_to_;
 };

@@ -2,7 +2,6 @@
 
 #include "relay/keys/key_names.h"
 #include "relay/keys/key_wrap.h"
-#include "relay/keys/sealed_record.h"
 #include "shared/crypto/random.h"
 
 #include <fmt/format.h>
@@ -125,6 +124,16 @@ asio::awaitable<Result<Secret>> LayeredEnvelope::open(RecordIdentity identity, s
   auto opened = open_record({(*inner)->bytes(), outer->key->bytes()}, *record, identity);
   if (!opened) co_return in_context(name_of(identity), std::move(opened).error());
   co_return opened;
+}
+
+asio::awaitable<Result<Bytes>> LayeredEnvelope::seal_anew(RecordIdentity identity, std::span<const std::byte> sealed,
+                                                          StandingVersions to) {
+  SP_CO_TRY(const auto plaintext, co_await open(identity, sealed));
+  const auto outer = co_await keys_.global(to.global);
+  if (!outer) co_return in_context(name_of(identity), outer.error());
+  const auto inner = co_await keys_.tenant(identity.org, to.organisation);
+  if (!inner) co_return in_context(name_of(identity), inner.error());
+  co_return seal_under(inner->key->bytes(), inner->version, *outer, identity, as_bytes(plaintext.reveal()));
 }
 
 asio::awaitable<Result<SharedKey>> LayeredEnvelope::inner_to_open(const RecordIdentity& identity,

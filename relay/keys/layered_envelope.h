@@ -2,6 +2,7 @@
 
 #include "relay/keys/envelope.h"
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/sealed_record.h"
 #include "relay/store/job_keys.h"
 
 namespace sallyport::keys {
@@ -18,6 +19,10 @@ class LayeredEnvelope final : public Envelope {
   boost::asio::awaitable<Result<Bytes>> seal_new(const NewJobKeys& keys, RecordIdentity identity,
                                                  std::span<const std::byte> plaintext) override;
   boost::asio::awaitable<Result<Secret>> open(RecordIdentity identity, std::span<const std::byte> sealed) override;
+
+  // The same standing field under these versions. Errors: those of open() and seal().
+  boost::asio::awaitable<Result<Bytes>> seal_anew(RecordIdentity identity, std::span<const std::byte> sealed,
+                                                  StandingVersions to);
 
  private:
   struct Inner {

@@ -228,12 +228,44 @@ asio::awaitable<Result<void>> OwnKeys::make_provider(const OrgId& org, Attachmen
   SP_CO_TRY(const auto place, parse_json(one.row.place));
   OwnKeyOrder order{one.row.kind, place.as_map(), {}};
   if (!one.row.credentials.empty()) {
-    SP_CO_TRY(const auto version, global_version_of(one.row.credentials));
-    SP_CO_TRY(const auto global, co_await parts_.keys.global(version));
-    SP_CO_TRY(order.credentials, open_credentials(global, credentials_purpose(org, one.row), one.row.credentials));
+    SP_CO_TRY(order.credentials, co_await credentials_of(org, one.row));
   }
   SP_CO_TRY(one.provider, parts_.places.provider(org, order));
   co_return Result<void>();
+}
+
+asio::awaitable<Result<Secret>> OwnKeys::credentials_of(OrgId org, store::OwnKey row) {
+  SP_CO_TRY(const auto version, global_version_of(row.credentials));
+  SP_CO_TRY(const auto global, co_await parts_.keys.global(version));
+  co_return open_credentials(global, credentials_purpose(org, row), row.credentials);
+}
+
+// Whoever attaches another key meanwhile has sealed what belongs to that one.
+asio::awaitable<Result<std::size_t>> OwnKeys::reseal_credentials() {
+  SP_CO_TRY(const auto newest, co_await parts_.keys.global());
+  std::vector<std::pair<OrgId, Shared>> older;
+  for (const auto& [org, one] : attached_) {
+    if (one->row.credentials.empty()) continue;
+    const auto version = global_version_of(one->row.credentials);
+    if (version && *version < newest.version) older.emplace_back(org, one);
+  }
+  std::size_t resealed = 0;
+  for (const auto& [org, one] : older) {
+    const auto before = one->row;
+    const auto credentials = co_await credentials_of(org, before);
+    if (!credentials && credentials.error().code == Errc::invalid) {
+      parts_.log.error("organisation_key.not_resealed", {{"org", org.value}, {"reason", credentials.error().message}});
+      continue;
+    }
+    SP_CO_CHECK(credentials);
+    SP_CO_TRY(auto sealed, seal_credentials(newest, credentials_purpose(org, before), *credentials));
+    const auto put = co_await parts_.store.reseal_credentials(org, before.credentials, sealed);
+    if (!put && put.error().code == Errc::conflict) continue;
+    SP_CO_CHECK(put);
+    one->row.credentials = std::move(sealed);
+    ++resealed;
+  }
+  co_return resealed;
 }
 
 // The attachment's key is the fresh one: what comes back now is what will have to come back.

@@ -86,6 +86,10 @@ class OwnKeys {
   // attached key cannot be had, without which nothing can be wrapped anew.
   boost::asio::awaitable<Result<void>> detach(OrgId org, Before before = {});
 
+  // Credentials that are sealed under an older version of the global key come under the newest. Of how many
+  // organisations.
+  boost::asio::awaitable<Result<std::size_t>> reseal_credentials();
+
   // The organisation is erased: its key is not asked for any more.
   void leave(const OrgId& org);
 
@@ -111,6 +115,7 @@ class OwnKeys {
   boost::asio::awaitable<void> ask_and_count(OrgId org, Shared one, std::size_t& left, Event& none_left);
   boost::asio::awaitable<Result<HeldKey>> unwrapped(OrgId org, Shared one);
   boost::asio::awaitable<Result<HeldKey>> unwrapped_by(std::shared_ptr<Provider> provider, OrgId org, Shared one);
+  boost::asio::awaitable<Result<Secret>> credentials_of(OrgId org, store::OwnKey row);
   boost::asio::awaitable<Result<void>> make_provider(const OrgId& org, Attachment& one);
   boost::asio::awaitable<void> refused(OrgId org, Shared one, Error why);
   boost::asio::awaitable<void> note(OrgId org, Shared one, Came came, std::string reason);

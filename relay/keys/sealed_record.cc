@@ -98,6 +98,13 @@ std::unexpected<Error> stranger() {
 
 }  // namespace
 
+Bytes head_of(const StandingVersions& versions) {
+  auto head =
+      write_head({.key = KeyClass::standing, .global = versions.global, .inner = versions.organisation, .salt = {}});
+  head.resize(head.size() - std::tuple_size_v<Salt>);
+  return head;
+}
+
 Result<Bytes> seal_record(const SealKeys& keys, const SealHeader& header, const RecordIdentity& identity,
                           std::span<const std::byte> plaintext) {
   SP_TRY(const RecordKeys record, record_keys(keys, header.salt));

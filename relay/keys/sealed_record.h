@@ -28,6 +28,16 @@ struct SealKeys {
   std::span<const std::byte> outer;
 };
 
+// Of a field of class standing: which keys.
+struct StandingVersions {
+  std::uint32_t global = 0;
+  std::uint32_t organisation = 0;
+
+  friend bool operator==(const StandingVersions&, const StandingVersions&) = default;
+};
+// How every field that is sealed under them begins.
+Bytes head_of(const StandingVersions& versions);
+
 // `header.key` is the identity's. The same salt must never be used twice.
 Result<Bytes> seal_record(const SealKeys& keys, const SealHeader& header, const RecordIdentity& identity,
                           std::span<const std::byte> plaintext);

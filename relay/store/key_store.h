@@ -30,7 +30,7 @@ struct LaneId {
   friend auto operator<=>(const LaneId&, const LaneId&) = default;
 };
 
-// Where an organisation's key stands in the order of all of them.
+// A version of an organisation's key, and where it stands in the order of all of them.
 struct TenantKeyPlace {
   OrgId org;
   std::uint32_t version = 0;
@@ -126,6 +126,8 @@ class KeyStore {
   // Keys of any organisation under a global key before `version`, in order from the one after `after`; at most `limit`.
   virtual awaitable<Result<std::vector<TenantKey>>> tenant_keys_before(std::uint32_t version, std::size_t limit,
                                                                        TenantKeyPlace after = {}) = 0;
+  // The newest version of each organisation's key, in order from the one after `after`; at most `limit`.
+  virtual awaitable<Result<std::vector<TenantKeyPlace>>> newest_tenant_keys(OrgId after, std::size_t limit) = 0;
   // The same key under another version of the global key. conflict: it is not under `from` any more, or another
   // attachment's key wraps it by now.
   virtual awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) = 0;
@@ -139,6 +141,8 @@ class KeyStore {
   // Whether it could be had. Nothing, when another one is attached by now.
   virtual awaitable<Result<void>> note_own_key(OrgId org, std::uint32_t version, std::optional<WallTime> refused_since,
                                                std::string reason) = 0;
+  // The same credentials for it, sealed anew. conflict: they are not `from` any more.
+  virtual awaitable<Result<void>> reseal_credentials(OrgId org, Bytes from, Bytes to) = 0;
 
   virtual awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) = 0;
   virtual awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) = 0;

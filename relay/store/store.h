@@ -20,6 +20,7 @@
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
 #include "relay/store/retentions.h"
+#include "relay/store/standing_records.h"
 #include "relay/store/system_keys.h"
 #include "relay/store/tunnels.h"
 #include "relay/store/users.h"
@@ -44,6 +45,7 @@ struct Stores {
   History& history;
   Tunnels& tunnels;
   Retentions& retentions;
+  StandingRecords& standing_records;
   SystemKeys& system_keys;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;

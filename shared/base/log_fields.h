@@ -79,6 +79,7 @@ inline constexpr auto kLogFields = std::to_array<LogFieldClass>({
     {"recipe", FieldClass::sensitive, "a recipe's id or name"},
     {"recipes", FieldClass::public_, "how many"},
     {"record", FieldClass::public_, "table and column of a sealed field"},
+    {"records", FieldClass::public_, "how many"},
     {"relay", FieldClass::sensitive, "the relay's address"},
     {"released", FieldClass::public_, "whether space that was held back is free"},
     {"reported_seq", FieldClass::public_, "a position in a journal"},

@@ -5,7 +5,7 @@ rotate_kills.py BIN [--plant-fault]; SALLYPORT_KILLS (8) kills of the relay and 
 Real processes, two organisations, jobs with a history. While the global key and both organisations' keys are rotated as fast as the API answers, the
 relay is killed with SIGKILL. Then the global keys are moved from the key's file to a Vault and back by `sallyport-relay keys rewrap`, which is killed, too,
 and run again. Checked after each part: every job's trigger and steps are read as they were written, new jobs run, no organisation's key waits for ever to
-be wrapped anew, every rotation that was answered stands, and the ledgers are whole.
+be wrapped anew and no standing record to be sealed anew, every rotation that was answered stands, and the ledgers are whole.
 --plant-fault puts keys.db back as it was before the rotations, and succeeds only if the check finds it.
 """
 import concurrent.futures
@@ -16,6 +16,8 @@ import pathlib
 import random
 import secrets
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -108,7 +110,20 @@ def kill_and_start(world, choose, kills):
 
 
 def waiting_is_over(world):
-    return world.read("/v1/platform/keys")["organisations_to_rewrap"] == 0
+    keys = world.read("/v1/platform/keys")
+    return keys["organisations_to_rewrap"] == 0 and keys["organisations_to_reseal"] == 0
+
+
+def older_records(world):
+    """Standing records that are not under the newest keys; the versions are in the clear in bytes 2 to 9."""
+    with sqlite3.connect(f"file:{world.dir}/relay/keys/keys.db?mode=ro", uri=True) as keys:
+        newest = keys.execute("select max(version) from global_keys").fetchone()[0]
+        heads = {org: struct.pack(">II", newest, version) for org, version in keys.execute("select org, max(version) from tenant_keys group by org")}
+    with sqlite3.connect(f"file:{world.dir}/relay/relay.db?mode=ro", uri=True) as data:
+        there = [row for table, column in (("issuing_cas", "sealed_private_key"), ("enrolment_tokens", "sealed_secret"))
+                 for row in data.execute(f"select org, '{table}', substr({column}, 3, 8) from {table}")]
+    found = [f"a record of {table} of {org} is under {head.hex()}, not {heads[org].hex()}" for org, table, head in there if head != heads[org]]
+    return found if there else ["there is no standing record"]
 
 
 def ledger_faults(world):
@@ -125,8 +140,8 @@ def rotate_under_kills(world, jobs, choose, kills):
         rotations.stop.set()
         for one in running:
             one.result()
-    wait_until("organisations' keys to be wrapped anew", lambda: waiting_is_over(world))
-    found = []
+    wait_until("what is under older keys to be wrapped and sealed anew", lambda: waiting_is_over(world))
+    found = older_records(world)
     for path, told in rotations.highest.items():
         there = {one["version"] for one in world.read(path.removesuffix("/rotate"))["versions"]}
         if not set(range(1, told + 1)) <= there:

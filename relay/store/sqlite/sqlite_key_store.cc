@@ -321,6 +321,18 @@ struct SqliteKeyStore::Impl final : KeyStore {
     });
   }
 
+  awaitable<Result<std::vector<TenantKeyPlace>>> newest_tenant_keys(OrgId after, std::size_t limit) override {
+    return engine.read([after = std::move(after), limit](Database& db) {
+      return db
+          .prepare("select org, max(version) from tenant_keys where org > ? group by org order by org limit ?", after,
+                   std::uint64_t{limit})
+          .all([](Row row) {
+            auto org = row.id<OrgId>();
+            return TenantKeyPlace{std::move(org), row.u32()};
+          });
+    });
+  }
+
   awaitable<Result<void>> rewrap_tenant_key(TenantKey key, std::uint32_t from) override {
     return engine.write([key = std::move(key), from](Database& db) -> Result<void> {
       SP_TRY(const auto changed,
@@ -366,6 +378,15 @@ struct SqliteKeyStore::Impl final : KeyStore {
     return engine.write([org, version, refused_since, reason = std::move(reason)](Database& db) -> Result<void> {
       SP_CHECK(db.run("update own_keys set refused_since = ?, reason = ? where org = ? and version = ?", refused_since,
                       reason, org, version));
+      return {};
+    });
+  }
+
+  awaitable<Result<void>> reseal_credentials(OrgId org, Bytes from, Bytes to) override {
+    return engine.write([org, from = std::move(from), to = std::move(to)](Database& db) -> Result<void> {
+      SP_TRY(const auto changed,
+             db.run("update own_keys set credentials = ? where org = ? and credentials = ?", to, org, from));
+      if (changed == 0) return fail(Errc::conflict, "the organisation's own key was attached or detached meanwhile");
       return {};
     });
   }

@@ -26,6 +26,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<History> history = sqlite::make_history(engine);
   std::unique_ptr<Tunnels> tunnels = sqlite::make_tunnels(engine);
   std::unique_ptr<Retentions> retentions = sqlite::make_retentions(engine);
+  std::unique_ptr<StandingRecords> standing_records = sqlite::make_standing_records(engine);
   std::unique_ptr<SystemKeys> system_keys = sqlite::make_system_keys(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
@@ -65,6 +66,7 @@ Stores SqliteStore::stores() {
           .history = *impl_->history,
           .tunnels = *impl_->tunnels,
           .retentions = *impl_->retentions,
+          .standing_records = *impl_->standing_records,
           .system_keys = *impl_->system_keys,
           .idempotency_keys = *impl_->idempotency_keys,
           .audit_log = *impl_->audit_log,

@@ -1,3 +1,5 @@
+#include "relay/jobs/sealing.h"
+#include "relay/keys/system_key_identity.h"
 #include "tests/unit/relay/api/answers.h"
 #include "tests/unit/relay/api/running_job.h"
 
@@ -25,6 +27,59 @@ ASYNC_TEST_CASE("an organisation sees its keys' versions and hours, and makes a 
   CHECK(other.find("versions")->as_list().empty());
   const auto refused = co_await world.call({"POST", "/v1/keys/rotate", ours.token(Role::editor), "{}"});
   CHECK(refused.status == 403);
+}
+
+ASYNC_TEST_CASE("after a rotation whoever reads standing records finds them, under the new keys",
+                "[api][keys][rotate][standing]") {
+  World world(co_await asio::this_coro::executor);
+  const auto ours = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(ours);
+  const auto agent = targets.agent;
+  const auto pair = must(crypto::PrivateKey::generate());
+  auto request = must(crypto::SigningRequest::from_der(must(crypto::make_signing_request(pair))));
+  must(co_await world.authority.issue(ours.org, agent, std::move(request)));
+  auto detail =
+      must(co_await jobs::seal_any(world.envelope, jobs::connection_identity(ours.org, agent, "erp-db"), "refused"));
+  must(co_await world.stores.connections.replace(
+      ours.org, agent,
+      {{.org = ours.org, .agent = agent, .name = "erp-db", .kind = "sql", .sealed_detail = std::move(detail)}}));
+  auto copy =
+      must(co_await world.envelope.seal(keys::copy_identity(ours.org, "erp", 1, agent), as_bytes("ciphertext")));
+  must(co_await world.stores.system_keys.put(ours.org,
+                                             {.org = ours.org,
+                                              .name = "erp",
+                                              .group = ours.group,
+                                              .version = 1,
+                                              .values = {"password"},
+                                              .set_by = targets.user},
+                                             {{.agent = agent, .generation = 1, .sealed_copy = std::move(copy)}}));
+  const auto receipt_key = must(co_await world.receipts.public_key());
+
+  const auto rotated = co_await world.call({"POST", "/v1/keys/rotate", ours.token(Role::owner), "{}"});
+  CHECK(json_of(rotated).find("records_to_reseal")->as_int() >= 3);
+  const auto platform = co_await world.platform_token();
+  auto all = json_of(co_await world.call({"POST", "/v1/platform/keys/rotate", platform, "{}"}));
+  CHECK(all.find("organisations_to_reseal")->as_int() == 2);
+  while (must(co_await world.custodian.look())) {
+  }
+  all = json_of(co_await world.call({"GET", "/v1/platform/keys", platform}));
+  CHECK(all.find("organisations_to_reseal")->as_int() == 0);
+  const auto keys = json_of(co_await world.call({"GET", "/v1/keys", ours.token(Role::viewer)}));
+  CHECK(keys.find("records_to_reseal")->as_int() == 0);
+
+  const auto proven = must(co_await world.authority.prove_keys());
+  CHECK(proven);
+  const auto listed = json_of(co_await world.call({"GET", "/v1/connections", ours.token(Role::viewer)}));
+  CHECK(text_of(listed.find("items")->as_list().at(0), "detail") == "refused");
+  const auto held = must(co_await world.stores.system_keys.of_agent(ours.org, agent));
+  const auto& sealed = held.at(0).copy.sealed_copy;
+  const auto opened = must(co_await world.envelope.open(keys::copy_identity(ours.org, "erp", 1, agent), sealed));
+  CHECK(opened.reveal() == "ciphertext");
+  CHECK(sealed[5] == std::byte{2});  // version of the global key
+  CHECK(sealed[9] == std::byte{2});  // version of the organisation's
+  must(co_await world.receipts.sign(Value(ValueMap())));
+  const auto same_key = must(co_await world.receipts.public_key());
+  CHECK(same_key == receipt_key);
 }
 
 ASYNC_TEST_CASE("an owner attaches the organisation's own key; no answer and no log has its credentials",

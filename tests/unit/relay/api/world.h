@@ -114,6 +114,7 @@ struct World {
   keys::Envelope& envelope;
   TestPlaces key_places;
   keys::OwnKeys own_keys;
+  keys::Resealer resealer;
   keys::Custodian custodian;
   FixedFingerprints fingerprints;
   Audit audit;

@@ -114,7 +114,8 @@ ASYNC_TEST_CASE(
                             world.clock,
                             {},
                             [&]() -> awaitable<void> {
-                              co_await world.backups.catch_up();
+                              const bool made = co_await world.backups.catch_up();
+                              CHECK(made);
                               slots_then = must(Anchor::look(world.folder / "anchor", *world.ring.memory)).size();
                               epoch_then = world.there().back().epoch;
                             }});
@@ -145,6 +146,8 @@ ASYNC_TEST_CASE("what was erased is in no backup once they were renewed", "[keys
     world.believed = *world.believed + 24h;
   }
   CHECK(world.there().size() == 3);
+  const bool made_idly = co_await world.backups.catch_up();
+  CHECK_FALSE(made_idly);
   const auto idle = co_await world.backups.renew();
   CHECK_FALSE(idle);  // nobody makes one
   const auto made = must(co_await world.backups.make());
@@ -204,10 +207,16 @@ ASYNC_TEST_CASE("a folder that others get into, or that is gone, takes no backup
 
   TaskGroup running(world.on, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
   running.spawn("backups", world.backups.run());
-  Hierarchy keys(
-      world.on, {world.ring.store->keys(), world.provider, world.ring.anchor, *world.ring.memory, world.clock, {}, [&] {
-                   return world.backups.catch_up();
-                 }});
+  Hierarchy keys(world.on, {world.ring.store->keys(),
+                            world.provider,
+                            world.ring.anchor,
+                            *world.ring.memory,
+                            world.clock,
+                            {},
+                            [&]() -> awaitable<void> {
+                              const bool made = co_await world.backups.catch_up();
+                              CHECK_FALSE(made);
+                            }});
   must(co_await keys.shred({}));
   CHECK(world.ring.anchor.epoch() == 1);
   CHECK(world.lines.find("keys.backup_failed") != std::string::npos);

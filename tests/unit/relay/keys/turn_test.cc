@@ -27,6 +27,12 @@ class LyingStore final : public store::KeyStore {
                                                                       store::TenantKeyPlace after) override {
     return real_.tenant_keys_before(version, limit, std::move(after));
   }
+  awaitable<Result<std::vector<store::TenantKeyPlace>>> newest_tenant_keys(OrgId after, std::size_t limit) override {
+    return real_.newest_tenant_keys(std::move(after), limit);
+  }
+  awaitable<Result<void>> reseal_credentials(OrgId org, Bytes from, Bytes to) override {
+    return real_.reseal_credentials(std::move(org), std::move(from), std::move(to));
+  }
   awaitable<Result<std::vector<store::AttachedKey>>> own_keys() override { return real_.own_keys(); }
   awaitable<Result<std::optional<store::OwnKey>>> own_key(OrgId org) override { return real_.own_key(std::move(org)); }
   awaitable<Result<std::uint32_t>> last_own_key(OrgId org) override { return real_.last_own_key(std::move(org)); }
