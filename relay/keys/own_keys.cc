@@ -257,7 +257,7 @@ asio::awaitable<Result<std::size_t>> OwnKeys::reseal_credentials() {
       parts_.log.error("organisation_key.not_resealed", {{"org", org.value}, {"reason", credentials.error().message}});
       continue;
     }
-    SP_CO_CHECK(credentials);
+    if (!credentials) co_return std::unexpected(credentials.error());
     SP_CO_TRY(auto sealed, seal_credentials(newest, credentials_purpose(org, before), *credentials));
     const auto put = co_await parts_.store.reseal_credentials(org, before.credentials, sealed);
     if (!put && put.error().code == Errc::conflict) continue;

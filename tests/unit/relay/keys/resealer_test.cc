@@ -278,6 +278,18 @@ ASYNC_TEST_CASE("credentials for organisations' own keys come under the newest g
   CHECK(world.places.words.back() == "a word");
   CHECK(later.usable(org));
 
+  // Damaged ones are told of, and hold up nobody.
+  auto spoilt = row.credentials;
+  spoilt.back() ^= std::byte{1};
+  must(co_await ring.store->keys().reseal_credentials(org, row.credentials, spoilt));
+  OwnKeys damaged(world.executor,
+                  {ring.store->keys(), ring.hierarchy, world.places, world.clock, world.log, world.metrics});
+  must(co_await damaged.load());
+  must(co_await ring.hierarchy.rotate_global());
+  const auto none = must(co_await damaged.reseal_credentials());
+  CHECK(none == 0);
+  CHECK(world.lines.find("organisation_key.not_resealed") != std::string::npos);
+
   // Attached anew while it was sealed anew: what belongs to the new one stays.
   const auto stale = co_await world.ring.store->keys().reseal_credentials(org, Bytes(40), Bytes(41));
   REQUIRE(!stale);
