@@ -84,15 +84,19 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       clock(on.clock, [this] { return believed.since_last(); }),
       backups(loop, {on.keys.store->copies(), on.clock, on.log, metrics, [this] { return believed.now(); }},
               {on.key_backups, on.settings.key_backups.keep, on.settings.key_backups.every}),
-      hierarchy(loop, {on.keys.store->keys(), *on.keys.provider, on.keys.anchor, *on.keys.memory, clock,
-                       [this] { return clock.earliest(); },
-                       [this]() -> asio::awaitable<void> { co_await backups.catch_up(); }, on.settings.key_cache}),
+      master_key_calls(metrics, keys::WhoseKey::master),
+      master_key(on.keys.provider, master_key_calls, on.clock),
+      hierarchy(loop,
+                {on.keys.store->keys(), master_key, on.keys.anchor, *on.keys.memory, clock,
+                 [this] { return clock.earliest(); },
+                 [this]() -> asio::awaitable<void> { co_await backups.catch_up(); }, on.settings.key_cache, &metrics}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
       ballast(
           {{"keys", on.data.key_database(), 4 * kMiB, 64 * kMiB}, {"data", on.data.database(), 20 * kMiB, 20 * kMiB}},
           on.log, metrics),
-      shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, [this] { return believed.now(); },
+      shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, metrics,
+                [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
                   return retention.hours_now(std::move(org), std::move(lane));
                 },
@@ -105,8 +109,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       }}),
       resealer({on.keys.store->keys(), stores.standing_records, hierarchy, envelope, own_keys, on.log,
                 [this] { return backups.catch_up(); }}),
-      custodian(loop, {on.keys.store->keys(), *on.keys.provider, hierarchy, own_keys,
-                       [this] { return believed.since_last(); }, on.log, metrics, &ballast, &resealer}),
+      custodian(loop, {on.keys.store->keys(), master_key, hierarchy, own_keys, [this] { return believed.since_last(); },
+                       on.log, metrics, &ballast, &resealer}),
       recipe_work(loop, {}),
       authority(on.deployment, stores.issuing_cas, envelope, on.clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
@@ -145,7 +149,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
       receipts(stores.erasures, envelope, on.clock),
-      eraser(loop, {stores.erasures, stores.job_keys, hierarchy, receipts, audit, on.clock, on.log,
+      eraser(loop, {stores.erasures, stores.job_keys, hierarchy, receipts, audit, on.clock, on.log, metrics,
                     [this](OrgId org) {
                       own_keys.leave(org);
                       return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},

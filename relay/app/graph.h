@@ -61,6 +61,8 @@ struct Graph {
   ClockElectorate electorate;
   keys::SoundClock clock;
   keys::Backups backups;
+  keys::ProviderFigures master_key_calls;
+  keys::MeasuredProvider master_key;
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;
   keys::TenantFingerprints fingerprints;

@@ -13,7 +13,7 @@ namespace sallyport::app {
 // What the keys of a relay rest on, opened. Outlives whatever uses a key; the loop outlives it.
 struct KeyRing {
   std::unique_ptr<keys::LockedMemory> memory;
-  std::unique_ptr<keys::Provider> provider;
+  std::shared_ptr<keys::Provider> provider;
   std::unique_ptr<store::SqliteKeyStore> store;
   keys::Anchor anchor;
 };

@@ -16,6 +16,11 @@ constexpr std::size_t kRowsAtOnce = 500;  // in one transaction, so that others 
 
 }  // namespace
 
+Eraser::Eraser(const asio::any_io_executor& executor, Parts parts)
+    : parts_(std::move(parts)),
+      work_(executor),
+      open_(parts_.metrics.gauge("sallyport_erasures_open", "Erasures that were ordered and are not finished.")) {}
+
 store::Erasure Eraser::order(store::ErasedSubject subject, OrgId org, std::string asked_by) const {
   return {.id = crypto::new_id<ErasureId>(parts_.clock),
           .subject = subject,
@@ -30,6 +35,7 @@ asio::awaitable<Result<store::Erasure>> Eraser::begin_person(OrgId org, UserId p
   auto erasure = order(store::ErasedSubject::person, std::move(org), std::move(asked_by));
   erasure.person = std::move(person);
   SP_CO_TRY([[maybe_unused]] const auto removed, co_await parts_.store.begin_person(erasure, std::move(note)));
+  open_.add(1);
   work_.set();
   co_return erasure;
 }
@@ -38,6 +44,7 @@ asio::awaitable<Result<store::Erasure>> Eraser::begin_organisation(OrgId org, st
                                                                    store::AuditNote<> note) {
   auto erasure = order(store::ErasedSubject::organisation, std::move(org), std::move(asked_by));
   SP_CO_CHECK(co_await parts_.store.begin_organisation(erasure, std::move(note)));
+  open_.add(1);
   work_.set();
   co_return erasure;
 }
@@ -60,9 +67,11 @@ asio::awaitable<bool> Eraser::look() {
     co_return false;
   }
   bool all = true;
+  open_.set(static_cast<std::int64_t>(open->size()));
   for (const auto& erasure : *open) {
     const auto done = co_await complete(erasure);
     if (!done) parts_.log.error("erasure.waits", {{"erasure", erasure.id.value}, {"reason", done.error().message}});
+    if (done) open_.add(-1);
     all = all && done.has_value();
   }
   co_return all;

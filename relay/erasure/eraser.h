@@ -7,6 +7,7 @@
 #include "relay/store/job_keys.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
+#include "shared/base/metrics.h"
 
 #include <functional>
 
@@ -26,13 +27,14 @@ class Eraser {
     Audit& audit;
     const Clock& clock;
     const Log& log;
+    Metrics& metrics;
     // Stops what this relay does for the organisation: links, jobs, tunnels. Never empty; called again after a failure.
     std::function<boost::asio::awaitable<Result<void>>(OrgId)> quieten;
     // Makes the backups of keys anew, so that none holds what was destroyed. Empty: there are none.
     std::function<boost::asio::awaitable<Result<void>>()> renew_key_backups = {};
     std::chrono::milliseconds key_backups_kept{};
   };
-  Eraser(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
+  Eraser(const boost::asio::any_io_executor& executor, Parts parts);
 
   // Errors: those of Erasures::begin_person and begin_organisation. When they return it has begun and cannot be undone.
   boost::asio::awaitable<Result<store::Erasure>> begin_person(OrgId org, UserId person, std::string asked_by,
@@ -55,6 +57,7 @@ class Eraser {
 
   Parts parts_;
   Event work_;
+  Gauge& open_;
 };
 
 }  // namespace sallyport::erasure

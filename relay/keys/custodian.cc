@@ -23,6 +23,12 @@ std::vector<VersionFacts> facts_of(const std::vector<store::KeyVersion>& version
 
 }  // namespace
 
+Custodian::Custodian(const asio::any_io_executor& executor, Parts parts)
+    : parts_(std::move(parts)),
+      work_(executor),
+      waiting_(parts_.metrics.gauge("sallyport_organisation_keys_waiting",
+                                    "Versions of organisations' keys that are still under an older global key.")) {}
+
 asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) {
   SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
   SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(org));
@@ -35,9 +41,8 @@ asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) 
 asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
   SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
   SP_CO_TRY(const auto epoch, co_await parts_.store.epoch());
-  const auto newest = versions.empty() ? 0 : versions.back().version;
-  SP_CO_TRY(const auto waiting, co_await parts_.store.tenant_keys_before(newest, kMostCounted));
-  DeploymentKeys keys{parts_.provider.describe(), facts_of(versions), epoch, waiting.size()};
+  SP_CO_TRY(const auto waiting, co_await count_waiting());
+  DeploymentKeys keys{parts_.provider.describe(), facts_of(versions), epoch, waiting};
   if (parts_.resealer == nullptr) co_return keys;
   SP_CO_TRY(keys.to_reseal, co_await parts_.resealer->organisations_waiting());
   co_return keys;
@@ -78,7 +83,16 @@ asio::awaitable<Result<bool>> Custodian::look() {
     SP_CO_TRY(const bool more_records, co_await parts_.resealer->look());
     more = more || more_records;
   }
+  SP_CO_CHECK(co_await count_waiting());
   co_return more;
+}
+
+asio::awaitable<Result<std::size_t>> Custodian::count_waiting() {
+  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
+  const auto newest = versions.empty() ? 0 : versions.back().version;
+  SP_CO_TRY(const auto waiting, co_await parts_.store.tenant_keys_before(newest, kMostCounted));
+  waiting_.set(static_cast<std::int64_t>(waiting.size()));
+  co_return waiting.size();
 }
 
 asio::awaitable<Result<void>> Custodian::mind_age() {

@@ -59,7 +59,7 @@ class Custodian {
     Reserve* reserve = nullptr;    // for a disk that is full
     Resealer* resealer = nullptr;  // of standing records; without it they stay as they are
   };
-  Custodian(const boost::asio::any_io_executor& executor, Parts parts) : parts_(std::move(parts)), work_(executor) {}
+  Custodian(const boost::asio::any_io_executor& executor, Parts parts);
 
   boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
@@ -78,9 +78,11 @@ class Custodian {
 
  private:
   boost::asio::awaitable<Result<void>> mind_age();
+  boost::asio::awaitable<Result<std::size_t>> count_waiting();
 
   Parts parts_;
-  Event work_;                             // a new version is there: run() wraps and seals under it now
+  Event work_;  // a new version is there: run() wraps and seals under it now
+  Gauge& waiting_;
   std::optional<std::int64_t> told_days_;  // the alarm comes once a day
   store::TenantKeyPlace rewrapped_to_;
 };

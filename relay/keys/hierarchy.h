@@ -23,6 +23,7 @@ namespace sallyport::keys {
 // the sweep's 30.
 inline constexpr std::chrono::seconds kKeyLife{270};
 inline constexpr std::chrono::seconds kKeySweep{30};
+inline constexpr std::size_t kMostHeld = 10'000;        // keys in memory
 inline constexpr std::chrono::seconds kFailureLife{5};  // a key that could not be had is not asked for again at once
 
 // The global key, unwrapped by the provider; under it, and under the key of its attachment where it has attached a key
@@ -47,6 +48,7 @@ class Hierarchy {
     // belongs to the new one.
     std::function<boost::asio::awaitable<void>()> before_forgetting = {};
     std::chrono::seconds life = kKeyLife;  // at most that
+    Metrics* metrics = nullptr;
   };
   struct HourKey {
     HeldKey key;
@@ -54,7 +56,10 @@ class Hierarchy {
   };
 
   Hierarchy(const boost::asio::any_io_executor& executor, Parts parts)
-      : parts_(std::move(parts)), executor_(executor), anchor_rests_(executor) {
+      : parts_(std::move(parts)),
+        executor_(executor),
+        anchor_rests_(executor),
+        cache_(kMostHeld, parts_.metrics != nullptr ? std::optional<CacheFigures>(*parts_.metrics) : std::nullopt) {
     anchor_rests_.set();
   }
 
@@ -173,7 +178,7 @@ class Hierarchy {
   Parts parts_;
   boost::asio::any_io_executor executor_;
   Event anchor_rests_;  // it does not turn
-  KeyCache cache_{10'000};
+  KeyCache cache_;
   AttachmentKeys attachments_;
   std::map<std::string, std::shared_ptr<Flight>> flights_;
   std::map<std::string, Failure> failures_;

@@ -2,6 +2,7 @@
 
 #include "relay/keys/locked_memory.h"
 #include "shared/base/clock.h"
+#include "shared/base/metrics.h"
 
 #include <functional>
 #include <list>
@@ -22,11 +23,19 @@ struct HeldKey {
   std::uint32_t version = 0;  // of keys that have versions
 };
 
+// What a cache of keys is measured by.
+struct CacheFigures {
+  explicit CacheFigures(Metrics& metrics);
+  Gauge& held;
+  Counter& hits;
+  Counter& misses;
+};
+
 // Unwrapped keys by name, for a bounded time and of a bounded number; who was used longest ago goes first. No clock of
 // its own.
 class KeyCache {
  public:
-  explicit KeyCache(std::size_t most) : most_(most) {}
+  explicit KeyCache(std::size_t most, std::optional<CacheFigures> figures = {}) : most_(most), figures_(figures) {}
 
   std::optional<HeldKey> find(std::string_view name, SteadyTime now);
   void keep(std::string name, HeldKey key);
@@ -42,8 +51,10 @@ class KeyCache {
   };
   using Entries = std::list<Entry>;
   void drop(Entries::iterator entry);
+  void count() const;
 
   std::size_t most_;
+  std::optional<CacheFigures> figures_;
   Entries by_use_;  // the newest first
   std::unordered_map<std::string_view, Entries::iterator> by_name_;
 };

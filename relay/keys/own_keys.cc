@@ -22,11 +22,6 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
-// The answer of somebody who has the key, or knows that there is none; else nobody may have been reached.
-bool is_word_of_keeper(Errc code) {
-  return code == Errc::forbidden || code == Errc::not_found || code == Errc::invalid;
-}
-
 std::string credentials_purpose(const OrgId& org, const store::OwnKey& row) {
   return fmt::format("{}\n{}\n{}", credentials_name(org, row.version), row.kind, row.place);
 }
@@ -72,6 +67,9 @@ Error told(const Error& why) {
 OwnKeys::OwnKeys(const asio::any_io_executor& executor, Parts parts)
     : executor_(executor),
       parts_(std::move(parts)),
+      calls_(parts_.metrics, WhoseKey::own),
+      attached_now_(parts_.metrics.gauge("sallyport_organisation_keys_attached",
+                                         "Organisations that have attached a key of their own.")),
       refused_now_(parts_.metrics.gauge("sallyport_organisation_keys_refused",
                                         "Organisations whose own key cannot be used now.")),
       refusals_(parts_.metrics.counter("sallyport_organisation_key_changes_total",
@@ -85,7 +83,7 @@ asio::awaitable<Result<void>> OwnKeys::load() {
   SP_CO_TRY(auto rows, co_await parts_.store.own_keys());
   for (auto& [org, row] : rows) {
     if (row.refused_since) refused_now_.add(1);
-    attached_.insert_or_assign(org, std::make_shared<Attachment>(executor_, std::move(row)));
+    enter(org, std::make_shared<Attachment>(executor_, std::move(row)));
   }
   co_return Result<void>();
 }
@@ -230,7 +228,8 @@ asio::awaitable<Result<void>> OwnKeys::make_provider(const OrgId& org, Attachmen
   if (!one.row.credentials.empty()) {
     SP_CO_TRY(order.credentials, co_await credentials_of(org, one.row));
   }
-  SP_CO_TRY(one.provider, parts_.places.provider(org, order));
+  SP_CO_TRY(auto real, parts_.places.provider(org, order));
+  one.provider = measured(std::move(real));
   co_return Result<void>();
 }
 
@@ -310,7 +309,7 @@ asio::awaitable<Result<void>> OwnKeys::attach(OrgId org, OwnKeyOrder order, Befo
 asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder order, Before before) {
   auto made = parts_.places.provider(org, order);
   if (!made) co_return fail(Errc::invalid, made.error().message + "; nothing was changed");
-  std::shared_ptr<Provider> provider = *std::move(made);
+  const auto provider = measured(*std::move(made));
   SP_CO_TRY(const auto last, co_await parts_.store.last_own_key(org));
   auto proven = co_await prove(org, last + 1, *provider);
   if (!proven)
@@ -327,7 +326,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
     SP_CO_TRY(row.credentials, seal_credentials(global, credentials_purpose(org, row), order.credentials));
   }
   auto fresh = std::make_shared<Attachment>(executor_, row);
-  fresh->provider = std::move(provider);
+  fresh->provider = provider;
   fresh->due = parts_.clock.steady() + parts_.keys.life() / 2;
   if (before) SP_CO_CHECK(co_await before());
   parts_.keys.attachments().hold(org, proven->key);  // whoever reads what is changed finds it
@@ -342,7 +341,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
     parts_.keys.attachments().forget(org, last + 1);
     co_return fail(Errc::not_found, "the organisation is erased");
   }
-  attached_.insert_or_assign(org, fresh);
+  enter(org, fresh);
   if (refused_since) {
     fresh->row.refused_since = refused_since;
     refused_now_.add(1);
@@ -394,12 +393,18 @@ void OwnKeys::leave(const OrgId& org) {
   drop(org);
 }
 
+void OwnKeys::enter(const OrgId& org, Shared one) {
+  attached_.insert_or_assign(org, std::move(one));
+  attached_now_.set(static_cast<std::int64_t>(attached_.size()));
+}
+
 void OwnKeys::drop(const OrgId& org) {
   const auto found = attached_.find(org);
   if (found == attached_.end()) return;
   if (found->second->row.refused_since) refused_now_.add(-1);
   parts_.keys.attachments().forget(org, found->second->row.version);
   attached_.erase(found);
+  attached_now_.set(static_cast<std::int64_t>(attached_.size()));
 }
 
 std::optional<OwnKeyFacts> OwnKeys::facts(const OrgId& org) const {

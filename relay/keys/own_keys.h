@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/keys/hierarchy.h"
+#include "relay/keys/measured_provider.h"
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
 #include "shared/base/log.h"
@@ -132,11 +133,17 @@ class OwnKeys {
                                               std::optional<Hierarchy::Attached> to);
   bool is_present(const OrgId& org, const Shared& one) const;
   std::optional<WallTime> refused_since_of(const OrgId& org) const;
+  void enter(const OrgId& org, Shared one);
   void drop(const OrgId& org);
+  std::shared_ptr<Provider> measured(std::unique_ptr<Provider> real) {
+    return std::make_shared<MeasuredProvider>(std::move(real), calls_, parts_.clock);
+  }
   Result<HeldKey> held(const Secret& plain, std::uint32_t version, SteadyTime asked) const;
 
   boost::asio::any_io_executor executor_;
   Parts parts_;
+  ProviderFigures calls_;
+  Gauge& attached_now_;
   Gauge& refused_now_;
   Counter& refusals_;
   Counter& restorations_;

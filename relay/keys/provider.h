@@ -10,6 +10,11 @@
 
 namespace sallyport::keys {
 
+// The answer of somebody who has the key, or knows that there is none; else nobody may have been reached.
+constexpr bool is_word_of_keeper(Errc code) {
+  return code == Errc::forbidden || code == Errc::not_found || code == Errc::invalid;
+}
+
 inline constexpr std::size_t kMaxWrapped = 256;  // bytes of a key that a provider is given to wrap
 
 // Where the key at the top is kept, the deployment's or an organisation's own: a file, a PKCS#11 token, AWS KMS,

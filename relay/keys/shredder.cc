@@ -27,6 +27,15 @@ void note(Result<void>& trouble, Result<void> outcome) {
 
 }  // namespace
 
+Shredder::Shredder(Parts parts)
+    : parts_(std::move(parts)),
+      lag_(parts_.metrics.gauge("sallyport_shredder_lag_seconds",
+                                "For how long the key that is most overdue should have been gone.")),
+      last_whole_pass_(parts_.metrics.gauge("sallyport_shredder_last_whole_pass_seconds",
+                                            "Unix time at which everything that was due was last gone.")),
+      keys_shredded_(parts_.metrics.counter("sallyport_shredded_keys_total", "Keys of hours that were destroyed.")),
+      failures_(parts_.metrics.counter("sallyport_shredder_failures_total", "Passes that left something behind.")) {}
+
 asio::awaitable<void> Shredder::run() {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   for (;;) {
@@ -45,6 +54,7 @@ asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
     done = co_await work_through(now, tally);
     pieces_ = {};
   }
+  co_await measure(now, done.has_value());
   if (done && parts_.reserve != nullptr) parts_.reserve->refill();
   const auto trouble = done ? std::string() : done.error().message;
   const bool is_news = std::exchange(told_, trouble) != trouble;
@@ -56,8 +66,39 @@ asio::awaitable<void> Shredder::pass_and_tell(WallTime now) {
 
 asio::awaitable<Result<Shredder::Tally>> Shredder::pass(WallTime now) {
   Tally tally;
-  SP_CO_CHECK(co_await work_through(now, tally));
+  const auto done = co_await work_through(now, tally);
+  co_await measure(now, done.has_value());
+  if (!done) co_return std::unexpected(done.error());
   co_return tally;
+}
+
+asio::awaitable<void> Shredder::measure(WallTime now, bool is_whole) {
+  if (is_whole) {
+    lag_.set(0);
+    last_whole_pass_.set(std::chrono::floor<std::chrono::seconds>(parts_.clock.wall()).time_since_epoch().count());
+    co_return;
+  }
+  failures_.add();
+  if (const auto behind = co_await lag(now)) lag_.set(behind->count());
+}
+
+asio::awaitable<Result<std::chrono::seconds>> Shredder::lag(WallTime now) {
+  SP_CO_TRY(const auto lanes, co_await parts_.store.lanes());
+  std::chrono::seconds most{0};
+  for (const auto& lane : lanes) {
+    if (!lane.oldest) continue;
+    const auto hours = co_await length(lane.org, lane.lane);
+    const WallTime due(std::chrono::hours(*lane.oldest + 1 + hours.value_or(lane.lane.hours)));
+    most = std::max(most, std::chrono::floor<std::chrono::seconds>(now - due));
+  }
+  co_return most;
+}
+
+// In hours, as it is now.
+asio::awaitable<Result<store::Hour>> Shredder::length(OrgId org, store::RetentionLane lane) {
+  if (!parts_.hours_now) co_return lane.hours;
+  SP_CO_TRY(const auto shortened, co_await parts_.hours_now(std::move(org), lane));
+  co_return std::min(lane.hours, shortened);
 }
 
 // Whatever goes wrong in one part, the others have their turn.
@@ -109,12 +150,8 @@ asio::awaitable<Result<std::vector<Shredder::Due>>> Shredder::all_due(WallTime n
 
 asio::awaitable<Result<std::optional<Shredder::Due>>> Shredder::due(store::LaneState lane, WallTime now) {
   if (!lane.oldest) co_return std::nullopt;
-  auto hours = lane.lane.hours;
-  if (parts_.hours_now) {
-    SP_CO_TRY(const auto shortened, co_await parts_.hours_now(lane.org, lane.lane));
-    hours = std::min(hours, shortened);
-  }
-  const store::Hour last = store::hour_of(now) - 1 - static_cast<store::Hour>(hours);
+  SP_CO_TRY(const auto hours, co_await length(lane.org, lane.lane));
+  const store::Hour last = store::hour_of(now) - 1 - hours;
   if (*lane.oldest > last) co_return std::nullopt;
   Due due{.shred = {lane.org, lane.lane, last + 1}, .oldest = *lane.oldest};
   if (is_of_jobs(lane.lane)) {
@@ -131,6 +168,7 @@ asio::awaitable<Result<void>> Shredder::shred(std::vector<Hierarchy::Shred> shre
   }
   SP_CO_TRY(const auto hours, co_await parts_.keys.shred(std::move(shreds)));
   tally.hours += hours;
+  keys_shredded_.add(hours);
   co_return Result<void>();
 }
 

@@ -4,6 +4,7 @@
 #include "relay/keys/reserve.h"
 #include "relay/store/job_keys.h"
 #include "shared/base/log.h"
+#include "shared/base/metrics.h"
 
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,7 @@ class Shredder {
     Hierarchy& keys;
     const Clock& clock;
     const Log& log;
+    Metrics& metrics;
     // What time it is at the earliest: a clock that jumped is not believed. Nothing: not known now.
     std::function<std::optional<WallTime>()> believed;
     // The lane's length as it is now, when it has been shortened since: hours. Empty: never shortened.
@@ -35,7 +37,7 @@ class Shredder {
     std::size_t jobs = 0;   // what so many jobs had
   };
 
-  explicit Shredder(Parts parts) : parts_(std::move(parts)) {}
+  explicit Shredder(Parts parts);
 
   boost::asio::awaitable<void> run();  // a pass every kPause, and sweeps the keys in memory
   // Everything that is due at `now`: at once where nothing has to move before, then the rest. An organisation whose
@@ -59,6 +61,9 @@ class Shredder {
 
   boost::asio::awaitable<void> pass_and_tell(WallTime now);
   boost::asio::awaitable<Result<void>> work_through(WallTime now, Tally& tally);
+  boost::asio::awaitable<void> measure(WallTime now, bool is_whole);
+  boost::asio::awaitable<Result<std::chrono::seconds>> lag(WallTime now);
+  boost::asio::awaitable<Result<store::Hour>> length(OrgId org, store::RetentionLane lane);
   boost::asio::awaitable<Result<std::vector<Due>>> all_due(WallTime now, Result<void>& trouble);
   boost::asio::awaitable<Result<std::optional<Due>>> due(store::LaneState lane, WallTime now);
   boost::asio::awaitable<Result<void>> shred(std::vector<Hierarchy::Shred> shreds, Tally& tally);
@@ -72,6 +77,10 @@ class Shredder {
   boost::asio::awaitable<Result<void>> remove_jobs(WallTime now);
 
   Parts parts_;
+  Gauge& lag_;
+  Gauge& last_whole_pass_;
+  Counter& keys_shredded_;
+  Counter& failures_;
   Pieces pieces_;
   bool remembered_ = false;
   std::set<store::LaneId> unpurged_;  // rows of shredded hours may be there

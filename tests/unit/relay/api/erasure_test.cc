@@ -58,10 +58,12 @@ ASYNC_TEST_CASE("a person is erased, and a receipt without their texts says so",
   const auto begun = co_await world.call({"POST", path, owner, R"({"confirm":"erase"})"});
   REQUIRE(begun.status == 202);
   CHECK(text_of(json_of(begun), "state") == "erasing");
+  CHECK(world.metrics.prometheus().find("\nsallyport_erasures_open 1\n") != std::string::npos);
   CHECK((co_await world.call({"GET", "/v1/whoami", tenant.token(Role::editor)})).status == 401);
   CHECK(co_await world.eraser.look());
   const auto erasure = co_await erasure_of(world, text_of(json_of(begun), "id"));
   CHECK(text_of(erasure, "state") == "erased");
+  CHECK(world.metrics.prometheus().find("\nsallyport_erasures_open 0\n") != std::string::npos);
   const auto document = co_await genuine(world, *erasure.find("receipt"));
   CHECK(text_of(document, "person") == editor.value);
   CHECK(document.find("rows")->find("users")->as_int() == 1);

@@ -93,6 +93,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         audit,
                         clock,
                         log,
+                        metrics,
                         [this](OrgId org) -> asio::awaitable<Result<void>> {
                           quietened.push_back(std::move(org));
                           co_return Result<void>();

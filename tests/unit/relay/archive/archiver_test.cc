@@ -73,7 +73,6 @@ struct Bench : KeysWorld {
   jobs::RecipeOutlines outlines{stores.recipes};
   RecordMaker records{{stores.jobs, stores.history, outlines, ring.envelope}};
   Audit audit{stores.audit_log, clock};
-  Metrics metrics;
   Archiver archiver{{stores.archive, stores.jobs, ring.store->keys(), records, ring.hierarchy, places, audit, clock,
                      log, metrics, [this] { return std::optional(clock.wall()); }}};
 };

@@ -174,6 +174,7 @@ ASYNC_TEST_CASE("what is held back is released when shredding fails, and then it
                      world.ring.hierarchy,
                      world.clock,
                      world.log,
+                     world.metrics,
                      [&] { return std::optional(world.clock.wall()); },
                      {},
                      &reserve});

@@ -48,7 +48,6 @@ struct Attaching : KeysWorld {
 
   asio::any_io_executor executor_;
   TestPlaces places;
-  Metrics metrics;
   std::vector<Change> changes;
   bool is_deaf = false;
   std::unique_ptr<OwnKeys> own;

@@ -14,7 +14,6 @@ namespace {
 struct Rotating : KeysWorld {
   explicit Rotating(const asio::any_io_executor& loop) : KeysWorld(loop), executor(loop) {}
   asio::any_io_executor executor;
-  Metrics metrics;
   TestPlaces places;
   OwnKeys own{executor, {ring.store->keys(), ring.hierarchy, places, clock, log, metrics}};
   Custodian custodian{executor,
@@ -144,13 +143,12 @@ ASYNC_TEST_CASE("the global key is told of at 335 days and made anew at 365", "[
 ASYNC_TEST_CASE("a clock that is ahead makes no key old, and one that nobody confirms makes none young",
                 "[keys][rotate][clock]") {
   KeysWorld world(co_await boost::asio::this_coro::executor);
-  Metrics metrics;
   TestPlaces places;
   OwnKeys own(co_await boost::asio::this_coro::executor,
-              {world.ring.store->keys(), world.ring.hierarchy, places, world.clock, world.log, metrics});
+              {world.ring.store->keys(), world.ring.hierarchy, places, world.clock, world.log, world.metrics});
   Custodian custodian(co_await boost::asio::this_coro::executor,
                       {world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
-                       [&] { return std::optional(world.true_time()); }, world.log, metrics});
+                       [&] { return std::optional(world.true_time()); }, world.log, world.metrics});
   world.clock.jump = 2 * kGlobalKeyLife;
   must(co_await custodian.look());
   must(co_await custodian.rotate_deployment());

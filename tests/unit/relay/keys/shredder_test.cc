@@ -257,7 +257,7 @@ ASYNC_TEST_CASE("jobs whose hour's key was lost with a keys.db hold up nobody", 
   must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch()));
   KeyRing anew(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
                &world.provider);
-  Shredder shredder({anew.store->keys(), world.stores.job_keys, anew.hierarchy, world.clock, world.log,
+  Shredder shredder({anew.store->keys(), world.stores.job_keys, anew.hierarchy, world.clock, world.log, world.metrics,
                      [&] { return std::optional(world.clock.wall()); }});
   const auto hour = store::hour_of(world.clock.wall());
   must(co_await anew.hierarchy.hour_for_writing(org, {"payload", 2}, hour));  // another key of the same hour

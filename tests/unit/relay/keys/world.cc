@@ -23,7 +23,7 @@ KeysWorld::KeysWorld(const asio::any_io_executor& executor)
     : store(must(store::SqliteStore::open({.file = folder / "relay.db"}))),
       stores(store->stores()),
       ring(executor, folder.path(), sound, stores.job_keys, &provider, [this] { return sound.earliest(); }),
-      shredder({ring.store->keys(), stores.job_keys, ring.hierarchy, clock, log,
+      shredder({ring.store->keys(), stores.job_keys, ring.hierarchy, clock, log, metrics,
                 [this] { return std::optional(true_time()); }}) {}
 
 awaitable<OrgId> KeysWorld::settle(std::string name) {

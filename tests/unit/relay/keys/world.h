@@ -85,6 +85,7 @@ struct KeysWorld {
     std::string& text;
   } sink{lines};
   Log log{sink, clock, LogLevel::debug};
+  Metrics metrics;
   keys::Shredder shredder;
 
  private:
