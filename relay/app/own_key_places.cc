@@ -112,7 +112,10 @@ Made OwnKeyPlaces::provider(const OrgId& org, const keys::OwnKeyOrder& order) {
 // The operator's word is about these bytes: no other spelling of a host is one of them.
 Result<std::string> OwnKeyPlaces::ca_file_of(const std::string& origin) const {
   const auto found = std::ranges::find(settings_.hosts, origin, &OrganisationKeyHost::url);
-  if (found != settings_.hosts.end()) return found->ca_file;
+  if (found != settings_.hosts.end()) {
+    if (keys::check_ca_file(found->ca_file)) return found->ca_file;
+    return fail(Errc::unavailable, "the relay's operator has to mend the file with the authorities of this address");
+  }
   return fail(Errc::forbidden,
               "this relay may not ask there for keys: its operator has to add the address to organisation_keys.hosts "
               "in relay.yaml, written in the same way");

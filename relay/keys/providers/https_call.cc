@@ -67,8 +67,13 @@ std::string_view advice_for(CURLcode code) {
   return "";
 }
 
+// What may be told to who named the host: of proxies and files of this machine the library's own words tell too much.
+bool is_about_host(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_COULDNT_RESOLVE_HOST;
+}
+
 Error error_of(CURLcode code, const char* problem, std::size_t most) {
-  const std::string_view reason = *problem != '\0' ? problem : curl_easy_strerror(code);
+  const std::string_view reason = is_about_host(code) && *problem != '\0' ? problem : curl_easy_strerror(code);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return {Errc::timed_out, "no answer in time"};
     case CURLE_ABORTED_BY_CALLBACK: return {Errc::cancelled, "nobody waits for the call any more"};

@@ -2,6 +2,8 @@
 #include "tests/support/faulty_pkcs11/faults.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -12,7 +14,14 @@ CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST ours;
 Pkcs11Faults faults;
 
+// For programs that cannot reach `faults`: while that file is there, no key may be used.
+bool is_forbidden() {
+  const char* file = ::getenv("SALLYPORT_PKCS11_FORBIDDEN");
+  return file != nullptr && ::access(file, F_OK) == 0;
+}
+
 CK_RV init_fault() {
+  if (is_forbidden()) return CKR_KEY_FUNCTION_NOT_PERMITTED;
   while (faults.hang) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return faults.init_times > 0 && faults.init_times-- > 0 ? faults.init_code.load() : CKR_OK;
 }

@@ -68,6 +68,34 @@ TEST_CASE("what an organisation names over the API does not lead into the relay'
   CHECK(declared.places.provider(kOurs, order_of("file", {{"name", "ours"}})));
 }
 
+TEST_CASE("what is wrong with the operator's file of authorities is not told with its path", "[app][keys]") {
+  Declared declared;
+  OwnKeyPlaces places({.hosts = {{"https://vault.test:8200", declared.folder.path("canary.pem")}}, .named = {}},
+                      declared.clock);
+  const auto order = order_of("vault", {{"address", "https://vault.test:8200"}, {"key", "k"}}, "t");
+  const auto made = places.provider(kOurs, order);
+  REQUIRE(!made);
+  CHECK(made.error().code == Errc::unavailable);
+  CHECK(made.error().message.find("operator") != std::string::npos);
+  CHECK(made.error().message.find("canary") == std::string::npos);
+  declared.folder.write("canary.pem", "");
+  CHECK(places.provider(kOurs, order));
+}
+
+ASYNC_TEST_CASE("what a proxy of this host is called is not told to the organisation", "[app][keys]") {
+  ::setenv("https_proxy", "http://127.0.0.1:1", 1);  // nobody is there
+  Declared declared;
+  const auto order = order_of("vault", {{"address", "https://vault.test:8200"}, {"key", "k"}}, "t");
+  const auto provider = must(declared.places.provider(kOurs, order));
+  const auto asked = co_await provider->wrap("p", crypto::new_aead_key());
+  ::unsetenv("https_proxy");
+  REQUIRE(!asked);
+  CHECK(asked.error().code == Errc::unavailable);
+  CHECK(asked.error().message.find("vault.test") != std::string::npos);
+  INFO(asked.error().message);
+  CHECK(asked.error().message.find("127.0.0.1") == std::string::npos);
+}
+
 ASYNC_TEST_CASE("a key in a declared file is read each time, and its owner is not told where it lies", "[app][keys]") {
   Declared declared;
   const auto file = declared.folder.path("own.key");
