@@ -56,6 +56,27 @@ TEST_CASE("a lease that was granted is never shortened", "[jobs]") {
   CHECK(leases.find(kKey)->ends == now + kTerms.length);
 }
 
+TEST_CASE("leases of one organisation are prolonged, none is shortened and none comes back", "[jobs]") {
+  Leases leases(kTerms);
+  const SteadyTime now{};
+  const JobKey ended{kOrg, JobId("job_0")}, longer{kOrg, JobId("job_2")}, other{kOther, JobId("job_3")};
+  leases.grant(held(ended, kFirst, 1), now);
+  leases.end(ended, 1);
+  leases.grant(held(kKey, kFirst, 3), now);
+  leases.restore(held(longer, kSecond, 1), 10min, now);
+  leases.grant(held(other, kFirst, 1), now);
+  leases.prolong(kOrg, now + 5min);  // after its time was over: nobody has taken it back
+  CHECK(leases.find(kKey)->ends == now + 5min + kTerms.length);
+  CHECK(leases.find(kKey)->epoch == 3);
+  CHECK(leases.find(kKey)->agent == kFirst);
+  CHECK(leases.find(longer)->ends == now + 10min);
+  CHECK(leases.find(other)->ends == now + kTerms.length);
+  CHECK_FALSE(leases.find(ended));
+  CHECK(leases.lost(now + 5min).size() == 1);  // the other organisation's
+  leases.prolong(OrgId("org_"), now + 1h);     // of nobody, and the first there is
+  CHECK(leases.find(kKey)->ends == now + 5min + kTerms.length);
+}
+
 TEST_CASE("a late word about an older epoch changes nothing", "[jobs]") {
   Leases leases(kTerms);
   leases.grant(held(kKey, kSecond, 5), {});

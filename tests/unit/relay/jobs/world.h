@@ -15,6 +15,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <memory>
+#include <set>
 
 // Everything of relay/jobs over a real SQLite store; agents are represented by their links.
 namespace sallyport::test {
@@ -111,6 +112,7 @@ struct JobsWorld {
   MemorySink lines;
   Log log{lines, clock, LogLevel::debug};
   FaultPlan faults;
+  std::set<OrgId> unreadable;  // organisations whose own key is refused
   std::unique_ptr<store::SqliteStore> engine;
   store::Stores stores;
   FaultyAgents agents;
