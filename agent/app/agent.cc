@@ -365,7 +365,8 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                               .engine = engine.status(),
                               .tunnel_connections = tunnels.open(),
                               .connections = config.connections,
-                              .uses = engine.connection_uses()}));
+                              .uses = engine.connection_uses(),
+                              .system_keys = system_keys->facts()}));
   };
   const Runs runs{engine, supervisor, tunnels, host, (fs::path(config.agent.state_dir) / kStatusSocket).string(),
                   status, log};

@@ -57,6 +57,13 @@ Value jobs_value(const runner::Engine::Status& engine) {
                         {Value("unreported_bytes"), count(engine.outbox.bytes)}});
 }
 
+// How many, and none by its name.
+Value system_keys_value(const std::vector<agent::SystemKeyFact>& keys) {
+  const auto opening = std::ranges::count(keys, true, &agent::SystemKeyFact::opens);
+  return Value(
+      ValueMap{{Value("held"), count(keys.size())}, {Value("opening"), count(static_cast<std::uint64_t>(opening))}});
+}
+
 std::string text_in(const Value& status, std::string_view name) {
   const auto* found = status.find(name);
   return found != nullptr && found->is(Value::Kind::string) ? for_terminal(found->as_string(), kLongestText) : "";
@@ -129,6 +136,14 @@ std::string jobs_lines(const Value& jobs) {
   return lines;
 }
 
+std::string system_keys_lines(const Value& keys) {
+  const auto held = number_in(keys, "held"), closed = held - number_in(keys, "opening");
+  auto lines = fmt::format("system keys  {} sealed to this agent\n", held);
+  if (closed > 0)
+    lines += fmt::format("             {} of them cannot be opened here: sallyport-agent doctor says which\n", closed);
+  return lines;
+}
+
 std::string connection_line(const Value& connection) {
   const auto health = text_in(connection, "health");
   const auto detail = text_in(connection, "detail");
@@ -160,6 +175,7 @@ Value status_of(const AgentFigures& figures) {
       {Value("links"), Value(std::move(links))},
       {Value("jobs"), jobs_value(figures.engine)},
       {Value("tunnel_connections"), count(figures.tunnel_connections)},
+      {Value("system_keys"), system_keys_value(figures.system_keys)},
       {Value("connections"), *connections.find("connections")},
   });
 }
@@ -174,6 +190,7 @@ std::string status_text(const Value& status) {
   for (const auto& facts : list_in(status, "links")) text += facts_line(facts);
   if (const auto* jobs = status.find("jobs")) text += jobs_lines(*jobs);
   text += fmt::format("tunnels      {}\n", plural(number_in(status, "tunnel_connections"), "connection"));
+  if (const auto* keys = status.find("system_keys")) text += system_keys_lines(*keys);
   for (const auto& connection : list_in(status, "connections")) text += connection_line(connection);
   return text;
 }

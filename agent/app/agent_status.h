@@ -5,6 +5,7 @@
 #include "agent/link/ways.h"
 #include "agent/policy/connections.h"
 #include "agent/runner/engine.h"
+#include "agent/system_keys/system_keys.h"
 
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct AgentFigures {
   std::size_t tunnel_connections = 0;
   const policy::Connections& connections;
   std::vector<runner::ConnectionUse> uses;
+  std::vector<agent::SystemKeyFact> system_keys = {};
 };
 
 // One JSON object; its members are in docs/operations/agent-configuration.md.

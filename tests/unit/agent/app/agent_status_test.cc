@@ -34,7 +34,8 @@ struct Scene {
             .engine = {.relay_jobs = 2, .local_jobs = 1, .running_steps = 1, .watched_recipes = 3, .outbox = {7, 900}},
             .tunnel_connections = 5,
             .connections = connections,
-            .uses = {{"erp", "timeout", clock.wall()}}};
+            .uses = {{"erp", "timeout", clock.wall()}},
+            .system_keys = {{"secret-name-1", 3, true}, {"secret-name-2", 1, false}, {"secret-name-3", 2, true}}};
   }
   agent::LinkStatus ready() const {
     return {.state = agent::LinkState::ready, .since = clock.steady() - 65s, .relay_software = "sallyport-relay/9"};
@@ -57,6 +58,7 @@ TEST_CASE("what an agent says of itself is whole, and nothing of it is a setting
   const auto json = to_json(status);
   CHECK(parse_json(json).value() == status);
   CHECK(json.find("secret-place") == std::string::npos);
+  CHECK(json.find("secret-name") == std::string::npos);
   CHECK(app::is_linked(status));
   const auto text = app::status_text(status);
   for (const std::string_view line :
@@ -65,10 +67,24 @@ TEST_CASE("what an agent says of itself is whole, and nothing of it is a setting
         "0 to relay.example:443, ready for 1 min 5 s, round trip 12 ms, with the jobs", "1 to [::1]:443, connecting",
         "jobs         2 of the relay, 1 of its own triggers, 1 step running", "triggers     3 recipes watched",
         "reports      7 not yet confirmed by the relay (900 bytes)", "tunnels      5 connections",
+        "system keys  3 sealed to this agent", "1 of them cannot be opened here",
         "connection   erp (sql): failing, timeout", "connection   share (file): not used yet"}) {
     INFO(text);
     CHECK(text.find(line) != std::string::npos);
   }
+}
+
+TEST_CASE("system keys that all open are counted, and no more is said", "[app][status]") {
+  Scene scene;
+  const auto link = scene.ready();
+  auto figures = scene.figures(link);
+  figures.system_keys = {{"one", 1, true}};
+  auto text = app::status_text(app::status_of(figures));
+  CHECK(text.find("system keys  1 sealed") != std::string::npos);
+  CHECK(text.find("cannot be opened") == std::string::npos);
+  figures.system_keys.clear();
+  text = app::status_text(app::status_of(figures));
+  CHECK(text.find("system keys  0 sealed") != std::string::npos);
 }
 
 TEST_CASE("a certificate whose time is over says so, and what to do", "[app][status]") {
