@@ -65,6 +65,7 @@ Result<store::JobFilter> filter_of(const Call& call) {
   if (const auto recipe = call.query_text("recipe")) filter.recipe = RecipeId(*recipe);
   if (const auto agent = call.query_text("agent")) filter.agent = AgentId(*agent);
   filter.since = call.query_time("since");
+  filter.until = call.query_time("until");
   return filter;
 }
 
@@ -123,7 +124,8 @@ constexpr std::array kListQuery{cursor_field(kJobCursor),
                                 Field{.name = "state", .among = kStates},
                                 id_field("recipe", kRecipeIds, Presence::optional),
                                 id_field("agent", kAgentIds, Presence::optional),
-                                Field{.name = "since", .most = 40, .format = Format::time}};
+                                Field{.name = "since", .most = 40, .format = Format::time},
+                                Field{.name = "until", .most = 40, .format = Format::time}};
 constexpr std::array kNewFields{
     id_field("recipe", kRecipeIds, Presence::optional),
     Field{.name = "recipe_name", .least = 1, .most = 63},

@@ -45,15 +45,9 @@ std::string kept_of(const Value& job) {
   return "\n" + table_of(rows, kKept);
 }
 
-// Jobs that have ended, before `until` were created, and of one state if one is asked for.
-bool is_asked_for(const Value& job, const std::optional<WallTime>& until) {
-  const auto created = time_in(job, "created_at");
-  return time_in(job, "finished_at") && (!until || (created && *created < *until));
-}
-
 std::string path_of(Client& client, const Arguments& arguments, Result<void>& fault) {
   auto path = fmt::format("/v1/jobs?limit={}", kJobsAtOnce);
-  for (const std::string_view filter : {"state", "since"}) {
+  for (const std::string_view filter : {"state", "since", "until"}) {
     if (arguments.has(filter)) path += fmt::format("&{}={}", filter, percent_encode(arguments.get(filter)));
   }
   if (!arguments.has("recipe")) return path;
@@ -67,14 +61,13 @@ int list(Context& context, const Arguments& arguments) {
     Result<void> fault;
     const auto path = path_of(client, arguments, fault);
     SP_CHECK(fault);
-    const auto until = parse_rfc3339(arguments.get("until"));
     const auto most = static_cast<std::size_t>(arguments.number("limit").value_or(kMostListed));
     ValueList ended;
     std::string cursor;
     do {
       SP_TRY(const auto page, client.get(cursor.empty() ? path : path + "&cursor=" + percent_encode(cursor)));
       for (const auto& job : page.find("items")->as_list()) {
-        if (ended.size() < most && is_asked_for(job, until)) ended.push_back(job);
+        if (ended.size() < most && time_in(job, "finished_at")) ended.push_back(job);
       }
       cursor = text_of(page, "next");
     } while (!cursor.empty() && ended.size() < most);

@@ -89,6 +89,7 @@ struct JobFilter {
   std::optional<RecipeId> recipe;
   std::optional<AgentId> agent;
   std::optional<WallTime> since;  // created at or after
+  std::optional<WallTime> until;  // created before
 };
 
 // The queued jobs of one agent group.

@@ -78,7 +78,8 @@ Result<std::vector<Job>> next_jobs(Database& db, std::vector<GroupId> among, std
 
 Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& filter, const PageQuery& page) {
   const std::size_t limit = page.bounded_limit();
-  SP_TRY(const TimeCursor before, read_time_cursor(page.after));
+  SP_TRY(TimeCursor before, read_time_cursor(page.after));
+  if (filter.until) before = std::min(before, TimeCursor{unix_ms(*filter.until), ""});
   std::string where = source_of(filter) + " and org = ?1 and (created_at, id) < (?2, ?3)";
   if (filter.recipe) where += " and recipe = ?4";
   if (filter.agent) where += " and agent = ?5";

@@ -14,6 +14,7 @@ inline std::string or_end(const std::string& after) { return after.empty() ? "\x
 struct TimeCursor {
   std::int64_t at = INT64_MAX;
   std::string id;
+  auto operator<=>(const TimeCursor&) const = default;
 };
 std::string time_cursor(WallTime at, std::string_view id);
 std::unexpected<Error> foreign_cursor();

@@ -167,6 +167,10 @@ STORE_TEST_CASE("jobs: lists are filtered, newest first, in pages", "[store][job
       {"of the agent", {.agent = world.ours.agent}, {running.id, finished.id}},
       {"running on the agent", {.state = JobState::running, .agent = world.ours.agent}, {running.id}},
       {"recent", {.since = queued.created_at}, {queued.id}},
+      {"before the last", {.until = queued.created_at}, {running.id, finished.id}},
+      {"between", {.since = running.created_at, .until = queued.created_at}, {running.id}},
+      {"before all", {.until = finished.created_at}, {}},
+      {"failed before the last", {.state = JobState::failed, .until = queued.created_at}, {finished.id}},
   };
   for (const Row& row : rows) {
     INFO(row.what);
@@ -208,6 +212,14 @@ STORE_TEST_CASE("jobs: what an agent tells late stands where it belongs by its t
     } while (!query.after.empty());
     CHECK(got == expected);
   }
+  std::vector<JobId> early;  // who are of one moment are in or out together, also over pages
+  store::PageQuery pages{.limit = 1};
+  do {
+    auto page = must(co_await jobs.list(org, {.until = at_ms(40)}, pages));
+    for (const auto& job : page.items) early.push_back(job.id);
+    pages.after = page.next;
+  } while (!pages.after.empty());
+  CHECK(early == std::vector(expected.begin() + 1, expected.end()));
   auto recent = must(co_await jobs.list(org, {.recipe = world.ours.recipe, .since = at_ms(30)}, {}));
   CHECK(recent.items.size() == 2);
   auto running = must(co_await jobs.list(org, {.state = JobState::running, .since = at_ms(11)}, {}));

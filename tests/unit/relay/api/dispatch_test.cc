@@ -76,6 +76,8 @@ ASYNC_TEST_CASE("query parameters are declared, single and checked", "[api][disp
                                                        {"/v1/jobs?page=2", "400 ?;"},
                                                        {"/v1/jobs?since=2026-01-31T09:30:00Z", "ok"},
                                                        {"/v1/jobs?since=now", "400 ?since;"},
+                                                       {"/v1/jobs?until=2026-01-31T09:30:00Z", "ok"},
+                                                       {"/v1/jobs?until=now", "400 ?until;"},
                                                        {"/v1/organisation?x=1", "400 ?;"}};
   for (const auto& [target, expected] : table) {
     const auto got = co_await ask(target);
