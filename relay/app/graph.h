@@ -18,7 +18,9 @@
 #include "relay/jobs/service.h"
 #include "relay/keys/backups.h"
 #include "relay/keys/custodian.h"
+#include "relay/keys/discreet_provider.h"
 #include "relay/keys/layered_envelope.h"
+#include "relay/keys/measured_provider.h"
 #include "relay/keys/own_keys.h"
 #include "relay/keys/shredder.h"
 #include "relay/keys/sound_clock.h"
@@ -29,6 +31,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <filesystem>
+#include <memory>
 
 namespace sallyport::app {
 
@@ -62,6 +65,7 @@ struct Graph {
   keys::SoundClock clock;
   keys::Backups backups;
   keys::ProviderFigures master_key_calls;
+  std::shared_ptr<keys::DiscreetProvider> discreet_master_key;
   keys::MeasuredProvider master_key;
   keys::Hierarchy hierarchy;
   keys::LayeredEnvelope envelope;

@@ -74,11 +74,19 @@ LogKeeping log_keeping(Graph& graph, const Ground& on) {
 constexpr std::chrono::seconds kOwnKeysPatience{2};  // so that as a rule no organisation has to wait for its own key
 
 // Where every organisation's own key is away, the global key alone is proof that the master key is the right one.
-asio::awaitable<Result<void>> prove_keys(Graph& graph) {
+asio::awaitable<Result<void>> prove_any_key(Graph& graph) {
   SP_CO_TRY(const bool proven,
             co_await graph.authority.prove_keys([&graph](const OrgId& org) { return graph.own_keys.usable(org); }));
   if (!proven) SP_CO_CHECK(co_await graph.hierarchy.global());
   co_return Result<void>();
+}
+
+// Who starts the relay reads what is wrong where its master key is kept.
+asio::awaitable<Result<void>> prove_keys(Graph& graph) {
+  auto proven = co_await prove_any_key(graph);
+  const auto& trouble = graph.discreet_master_key->trouble();
+  if (proven || trouble.empty()) co_return proven;
+  co_return fail(proven.error().code, trouble);
 }
 
 // Everything before somebody is let in.

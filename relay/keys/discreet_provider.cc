@@ -22,14 +22,14 @@ asio::awaitable<Result<Secret>> DiscreetProvider::unwrap(std::string purpose, By
 
 Error DiscreetProvider::tell(Error error) {
   if (error.code == Errc::cancelled) return error;
-  if (std::exchange(told_, error.message) != error.message) {
+  if (std::exchange(trouble_, error.message) != error.message) {
     log_.error("master_key.failed", {{"code", to_string(error.code)}, {"reason", error.message}});
   }
   return {error.code, "the relay's master key cannot be used now; the relay's log tells its operator why"};
 }
 
 void DiscreetProvider::tell_works() {
-  if (!std::exchange(told_, {}).empty()) log_.info("master_key.works");
+  if (!std::exchange(trouble_, {}).empty()) log_.info("master_key.works");
 }
 
 }  // namespace sallyport::keys

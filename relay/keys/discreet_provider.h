@@ -17,6 +17,8 @@ class DiscreetProvider final : public Provider {
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override;
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override;
   std::string describe() const override { return real_->describe(); }
+  // What was wrong at the last call, for the operator; empty: nothing.
+  const std::string& trouble() const { return trouble_; }
 
  private:
   Error tell(Error error);
@@ -24,7 +26,7 @@ class DiscreetProvider final : public Provider {
 
   std::shared_ptr<Provider> real_;
   const Log& log_;
-  std::string told_;  // what was wrong last; empty: nothing
+  std::string trouble_;
 };
 
 }  // namespace sallyport::keys

@@ -49,11 +49,13 @@ ASYNC_TEST_CASE("the log is told once what is wrong with the master key, who ask
   CHECK(times(world.lines, "master_key.failed") == 1);
   CHECK(times(world.lines, "https://canary.internal:8200") == 1);
   CHECK(times(world.lines, "master_key.works") == 0);
+  CHECK(discreet.trouble().find("canary.internal") != std::string::npos);  // for who starts the relay
   real->broken.reset();
   const auto back = must(co_await discreet.unwrap("p", wrapped));
   CHECK(back.reveal() == "key");
   must(co_await discreet.wrap("p", Secret::take("key")));
   CHECK(times(world.lines, "master_key.works") == 1);
+  CHECK(discreet.trouble().empty());
   CHECK(discreet.describe() == "talkative");
 }
 
