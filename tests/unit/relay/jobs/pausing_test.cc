@@ -39,7 +39,7 @@ class RefusingProvider final : public keys::Provider {
 
 // The world's envelope is that of real keys until it dies.
 struct RealKeys {
-  RealKeys(asio::any_io_executor on, JobsWorld& of)
+  RealKeys(const asio::any_io_executor& on, JobsWorld& of)
       : world(of),
         provider(of.folder / "master.key"),
         ring(on, of.folder.path(), of.clock, of.stores.job_keys, &provider) {

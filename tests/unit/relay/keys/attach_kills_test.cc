@@ -23,7 +23,7 @@ OwnKeyOrder order_of(std::string name) { return {"file", {{Value("name"), Value(
 
 // What one process makes of a folder of keys.
 struct Process {
-  Process(asio::any_io_executor on, const std::filesystem::path& folder, std::string vfs = {})
+  Process(const asio::any_io_executor& on, const std::filesystem::path& folder, std::string vfs = {})
       : provider(folder / "master.key"),
         store(must(store::SqliteKeyStore::open({.file = folder / "keys.db", .vfs = std::move(vfs)}))),
         anchor(must(Anchor::open(folder / "anchor", *memory, store->epoch_at_open()))),
