@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-Value shape(const store::Erasure& erasure) {
+Value shape(const store::Erasure& erasure, const store::ErasedObjects& objects = {}) {
   const auto receipt = parse_json(erasure.receipt);
   return Object()
       .put("id", erasure.id)
@@ -26,6 +26,7 @@ Value shape(const store::Erasure& erasure) {
       .put("state", erasure.finished_at ? "erased" : "erasing")
       .put("asked_at", erasure.asked_at)
       .put("finished_at", erasure.finished_at)
+      .put("archived_objects_left", Value(static_cast<std::int64_t>(objects.left)))
       .put("receipt", receipt.value_or(Value()))
       .done();
 }
@@ -66,7 +67,8 @@ asio::awaitable<Result<Answer>> erase_organisation(Services& services, Call call
 
 asio::awaitable<Result<Answer>> get_erasure(Services& services, Call call) {
   SP_CO_TRY(const auto erasure, co_await services.stores.erasures.find(call.id<ErasureId>("erasure")));
-  co_return ok(shape(erasure));
+  SP_CO_TRY(const auto objects, co_await services.stores.erasures.objects(erasure.id));
+  co_return ok(shape(erasure, objects));
 }
 
 asio::awaitable<Result<Answer>> get_receipt_key(Services& services, Call) {

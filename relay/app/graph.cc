@@ -156,7 +156,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                       return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
                                      std::move(org));
                     },
-                    [this] { return backups.renew(); }, on.settings.key_backups.keep}),
+                    [this] { return backups.renew(); }, on.settings.key_backups.keep,
+                    [this] { return archiver.remove_erased(); }}),
       api({stores,
            envelope,
            custodian,

@@ -1,5 +1,8 @@
 #include "relay/archive/archiver.h"
 
+#include "shared/base/text.h"
+#include "shared/crypto/random.h"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <boost/asio/steady_timer.hpp>
@@ -13,30 +16,30 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kRemovedAtOnce = 100;
 constexpr unsigned kPassesBetweenRemovals = 30;
+constexpr std::size_t kRandomName = 16;
 
 std::chrono::seconds delay_after(std::uint32_t failures) {
   const auto doubled = Archiver::kFirstDelay * (std::int64_t{1} << std::min(failures, 10u));
   return std::min<std::chrono::seconds>(doubled, Archiver::kLongestDelay);
 }
 
-asio::awaitable<void> remove_and_tell(Archiver& archiver, const Log& log) {
-  const auto gone = co_await archiver.remove_ended();
+void tell(const Log& log, const Result<std::size_t>& gone) {
   if (!gone) log.error("archive.not_removed", {{"reason", gone.error().message}});
   if (gone && *gone > 0) log.info("archive.removed", {{"jobs", *gone}});
 }
 
 }  // namespace
 
-std::string object_name(const store::Job& job) {
-  return fmt::format("{}/{:%Y/%m/%d}/{}.sallyport", job.org.value,
-                     std::chrono::floor<std::chrono::days>(job.finished_at.value_or(job.created_at)), job.id.value);
+std::string object_name(WallTime ended) {
+  return fmt::format("{:%Y/%m/%d}/{}.sallyport", std::chrono::floor<std::chrono::days>(ended),
+                     hex(crypto::random_bytes(kRandomName)));
 }
 
 Archiver::Archiver(Parts parts)
     : parts_(std::move(parts)),
       waiting_(parts_.metrics.gauge("sallyport_archive_waiting", "Records of jobs that wait for their archive.")),
+      to_remove_(parts_.metrics.gauge("sallyport_archive_to_remove", "Objects of erased organisations in archives.")),
       archived_(parts_.metrics.counter("sallyport_archived_total", "Records of jobs put into an archive.")),
       failures_(parts_.metrics.counter("sallyport_archive_failures_total", "Tries to archive a record that failed.")),
       given_up_(parts_.metrics.counter("sallyport_not_archived_total", "Records that came into no archive.")) {}
@@ -45,7 +48,8 @@ asio::awaitable<void> Archiver::run() {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   for (unsigned round = 0;; ++round) {
     co_await pass();
-    if (round % kPassesBetweenRemovals == 0) co_await remove_and_tell(*this, parts_.log);
+    tell(parts_.log, co_await remove_erased());
+    if (round % kPassesBetweenRemovals == 0) tell(parts_.log, co_await remove_ended());
     pause.expires_after(kPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -58,6 +62,7 @@ asio::awaitable<void> Archiver::pass() {
     more = done.value_or(0) == kAtOnce;
   }
   if (const auto waiting = co_await parts_.archive.count_waiting()) waiting_.set(static_cast<std::int64_t>(*waiting));
+  if (const auto left = co_await parts_.archive.count_to_remove()) to_remove_.set(static_cast<std::int64_t>(*left));
 }
 
 std::string Archiver::trouble_at(std::string_view place) const {
@@ -112,11 +117,12 @@ asio::awaitable<Result<void>> Archiver::archive_one(store::WaitingRecord waiting
   SP_CO_TRY(auto object, co_await make_object(*job));
   store::ArchivedRecord record{.job = job->id,
                                .place = place,
-                               .object = object_name(*job),
+                               .object = object_name(job->finished_at.value_or(job->created_at)),
                                .hours = static_cast<std::uint32_t>(job->retention.archive.count()),
                                .hour = object.hour,
                                .size = object.bytes.size(),
                                .archived_at = parts_.clock.wall()};
+  SP_CO_TRY(record.object, co_await parts_.archive.intend(job->org, record));
   if (auto put = co_await put_object(record, std::move(object.bytes)); !put) {
     broken.insert(place);
     co_return put;
@@ -179,20 +185,48 @@ asio::awaitable<Result<std::size_t>> Archiver::remove_ended() {
     SP_CO_TRY(const auto ended,
               co_await parts_.archive.before(lane.org, lane.lane.hours, lane.position, kRemovedAtOnce));
     for (const auto& record : ended) {
-      const auto from = place(record.place);
-      Result<void> done;
-      if (from) {
-        done = co_await (*from)->remove(record.object);
-      } else {
-        done = std::unexpected(from.error());
-      }
-      if (done) done = co_await parts_.archive.remove(lane.org, record.job);
+      auto done = co_await remove_object(record.place, record.object);
+      if (done) done = co_await parts_.archive.remove(lane.org, record.job, record.place);
       if (done) ++gone;
       if (!done && trouble) trouble = std::move(done);
     }
   }
   if (!trouble) co_return std::unexpected(std::move(trouble).error());
   co_return gone;
+}
+
+asio::awaitable<Result<std::size_t>> Archiver::remove_erased() {
+  SP_CO_TRY(const auto places, co_await parts_.archive.places_to_clear());
+  std::size_t gone = 0;
+  for (const auto& name : places) {
+    if (parts_.clock.steady() < clearing_[name].not_before) continue;
+    SP_CO_TRY(const auto cleared, co_await clear(name));
+    gone += cleared;
+  }
+  co_return gone;
+}
+
+asio::awaitable<Result<std::size_t>> Archiver::clear(std::string name) {
+  auto& clearing = clearing_[name];
+  SP_CO_TRY(const auto objects, co_await parts_.archive.to_remove(name, kRemovedAtOnce));
+  std::size_t gone = 0;
+  for (const auto& one : objects) {
+    if (const auto done = co_await remove_object(name, one.object); !done) {
+      clearing.not_before = parts_.clock.steady() + delay_after(clearing.failures++);
+      parts_.log.error("archive.not_removed", {{"reason", done.error().message}});
+      SP_CO_CHECK(co_await parts_.archive.not_removed(one));
+      break;
+    }
+    clearing.failures = 0;
+    SP_CO_CHECK(co_await parts_.archive.removed(one));
+    ++gone;
+  }
+  co_return gone;
+}
+
+asio::awaitable<Result<void>> Archiver::remove_object(std::string from, std::string object) {
+  SP_CO_TRY(auto* const at, place(from));
+  co_return co_await at->remove(std::move(object));
 }
 
 asio::awaitable<Result<Secret>> Archiver::read(OrgId org, JobId job) {

@@ -43,6 +43,9 @@ class Archiver {
   boost::asio::awaitable<Result<std::size_t>> archive_due();
   // Objects whose keys are gone. How many there were; what cannot be removed now is tried at the next pass.
   boost::asio::awaitable<Result<std::size_t>> remove_ended();
+  // Objects of erased organisations, at most kRemovedAtOnce at each place. How many are gone; a place where one cannot
+  // be removed is left alone for longer and longer, and goes on with another object.
+  boost::asio::awaitable<Result<std::size_t>> remove_erased();
   // The record of an archived job, as RecordMaker made it. not_found: none, or its time is over.
   boost::asio::awaitable<Result<Secret>> read(OrgId org, JobId job);
   // What the last try at a place came to: "" when it worked.
@@ -52,6 +55,7 @@ class Archiver {
 
   static constexpr std::chrono::seconds kPause{2};
   static constexpr std::size_t kAtOnce = 20;
+  static constexpr std::size_t kRemovedAtOnce = 100;
   static constexpr std::chrono::seconds kFirstDelay{5};
   static constexpr std::chrono::seconds kLongestDelay{600};
 
@@ -62,19 +66,29 @@ class Archiver {
   boost::asio::awaitable<Result<void>> put_object(const store::ArchivedRecord& record, Bytes bytes);
   boost::asio::awaitable<Result<void>> give_up(store::WaitingRecord waiting, std::string reason);
   boost::asio::awaitable<Result<void>> put_off(store::WaitingRecord waiting);
+  boost::asio::awaitable<Result<void>> remove_object(std::string from, std::string object);
+  boost::asio::awaitable<Result<std::size_t>> clear(std::string name);
   bool data_is_gone(const store::Job& job) const;
   Result<Place*> place(std::string_view name) const;
   void note(const std::string& place, std::string trouble);
 
   Parts parts_;
+  // A place from which objects of erased organisations are removed.
+  struct Clearing {
+    std::uint32_t failures = 0;  // one after another
+    SteadyTime not_before;
+  };
+
   Gauge& waiting_;
+  Gauge& to_remove_;
   Counter& archived_;
   Counter& failures_;
   Counter& given_up_;
   std::map<std::string, std::string, std::less<>> trouble_;
+  std::map<std::string, Clearing, std::less<>> clearing_;
 };
 
-// "ORG/2026/01/31/JOB.sallyport": of the day on which the job ended.
-std::string object_name(const store::Job& job);
+// "2026/01/31/RANDOM.sallyport": it tells the day on which a job ended, and nothing else.
+std::string object_name(WallTime ended);
 
 }  // namespace sallyport::archive

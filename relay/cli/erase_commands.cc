@@ -11,9 +11,14 @@ namespace {
 
 constexpr std::size_t kMostReceipt = 1u << 20;
 constexpr int kMostAsked = 600;  // once a second
-const std::vector<Column> kErasureCard{{"ERASURE", "id"},          {"OF", "subject"},  {"ORGANISATION", "organisation"},
-                                       {"PERSON", "person"},       {"STATE", "state"}, {"ASKED", "asked_at"},
-                                       {"FINISHED", "finished_at"}};
+const std::vector<Column> kErasureCard{{"ERASURE", "id"},
+                                       {"OF", "subject"},
+                                       {"ORGANISATION", "organisation"},
+                                       {"PERSON", "person"},
+                                       {"STATE", "state"},
+                                       {"ASKED", "asked_at"},
+                                       {"FINISHED", "finished_at"},
+                                       {"ARCHIVED OBJECTS LEFT", "archived_objects_left"}};
 
 // Every page of an export as lines, the last of which says how many there were and what they hash to: an export that
 // was cut short has none.

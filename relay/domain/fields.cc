@@ -334,6 +334,11 @@ constexpr auto kFields = std::to_array<Field>({
     {"erased_rows", "table_name", public_, operational, clear, standing},
     {"erased_rows", "amount", public_, operational, clear, standing},
 
+    {"archive_removals", "place", public_, operational, clear, standing},
+    {"archive_removals", "object", public_, operational, clear, standing},
+    {"archive_removals", "erasure", public_, operational, clear, standing},
+    {"archive_removals", "tries", public_, operational, clear, standing},
+
     {"receipt_keys", "id", public_, operational, clear, standing},
     {"receipt_keys", "public_key", public_, operational, clear, standing},
     {"receipt_keys", "sealed_private_key", secret, key_material, sealed, standing, "receipt_keys.private_key"},

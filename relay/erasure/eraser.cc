@@ -5,6 +5,10 @@
 #include "shared/crypto/new_id.h"
 
 #include <fmt/format.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
 
 namespace sallyport::erasure {
 
@@ -13,6 +17,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kRowsAtOnce = 500;  // in one transaction, so that others are not kept waiting
+constexpr std::chrono::seconds kObjectsAgain{1};
 
 }  // namespace
 
@@ -86,6 +91,7 @@ asio::awaitable<Result<void>> Eraser::complete(store::Erasure erasure) {
   if (erasure.subject == store::ErasedSubject::organisation && parts_.renew_key_backups) {
     SP_CO_CHECK(co_await parts_.renew_key_backups());  // a folder that is away holds up the receipt, and nothing else
   }
+  SP_CO_CHECK(co_await remove_objects(erasure.id));
   co_return co_await give_receipt(std::move(erasure));
 }
 
@@ -105,6 +111,23 @@ asio::awaitable<Result<void>> Eraser::erase_rows(store::Erasure erasure) {
   co_return Result<void>();
 }
 
+// Their keys are gone by now. Whoever stands behind remove_objects goes on with what is left.
+asio::awaitable<Result<void>> Eraser::remove_objects(ErasureId id) {
+  if (!parts_.remove_objects) co_return Result<void>();
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + parts_.objects_patience;
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (;;) {
+    SP_CO_TRY(const auto objects, co_await parts_.store.objects(id));
+    if (objects.left == 0) co_return Result<void>();
+    const auto gone = co_await parts_.remove_objects();
+    if (steady_clock::now() >= deadline) co_return Result<void>();
+    if (gone.value_or(0) > 0) continue;
+    pause.expires_at(std::min(deadline, steady_clock::now() + kObjectsAgain));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
 // The ledgers hear of it first, so that their heads in the receipt are behind it. Cut short in between, they hear of it
 // twice.
 asio::awaitable<Result<void>> Eraser::give_receipt(store::Erasure erasure) {
@@ -119,11 +142,13 @@ asio::awaitable<Result<void>> Eraser::give_receipt(store::Erasure erasure) {
   }
   Outcome outcome{.erasure = erasure,
                   .rows = {},
+                  .objects = {},
                   .finished_at = parts_.clock.wall(),
                   .key_backups = parts_.key_backups_kept,
                   .ledger = {},
                   .system_ledger = {}};
   SP_CO_TRY(outcome.rows, co_await parts_.store.rows(erasure.id));
+  SP_CO_TRY(outcome.objects, co_await parts_.store.objects(erasure.id));
   SP_CO_TRY(outcome.ledger, co_await parts_.store.head(erasure.org));
   SP_CO_TRY(outcome.system_ledger, co_await parts_.store.head(store::system_ledger()));
   SP_CO_TRY(const auto receipt, co_await parts_.receipts.sign(receipt_of(outcome)));

@@ -16,9 +16,11 @@ namespace sallyport::erasure {
 // Erases people and organisations. What begins one is a transaction of the store, in which everybody of an organisation
 // loses access; the rest is done by run(), in small transactions, and by the next relay where this one was cut short:
 // first what goes on of the organisation is stopped, then its keys are destroyed, then rows go, space is given back,
-// and the receipt is written. One executor; the parts outlive it.
+// objects in archives are removed, and the receipt is written. One executor; the parts outlive it.
 class Eraser {
  public:
+  static constexpr std::chrono::seconds kObjectsPatience{60};
+
   struct Parts {
     store::Erasures& store;
     store::JobKeys& job_keys;  // gives space back
@@ -33,6 +35,11 @@ class Eraser {
     // Makes the backups of keys anew, so that none holds what was destroyed. Empty: there are none.
     std::function<boost::asio::awaitable<Result<void>>()> renew_key_backups = {};
     std::chrono::milliseconds key_backups_kept{};
+    // Removes some of the objects that are to be removed from archives (store::Archive::to_remove); how many. Empty:
+    // there are no archives.
+    std::function<boost::asio::awaitable<Result<std::size_t>>()> remove_objects = {};
+    // What an archive that does not answer may keep a receipt waiting: it says how many objects are left.
+    std::chrono::milliseconds objects_patience = kObjectsPatience;
   };
   Eraser(const boost::asio::any_io_executor& executor, Parts parts);
 
@@ -53,6 +60,7 @@ class Eraser {
   boost::asio::awaitable<Result<void>> complete(store::Erasure erasure);
   boost::asio::awaitable<Result<void>> destroy_keys(store::Erasure& erasure);
   boost::asio::awaitable<Result<void>> erase_rows(store::Erasure erasure);
+  boost::asio::awaitable<Result<void>> remove_objects(ErasureId id);
   boost::asio::awaitable<Result<void>> give_receipt(store::Erasure erasure);
 
   Parts parts_;

@@ -17,6 +17,10 @@ Value shape(const std::vector<store::ErasedRows>& rows) {
   return Value(std::move(tables));
 }
 
+Value shape(const store::ErasedObjects& objects) {
+  return Value(ValueMap{{Value("removed"), number(objects.all - objects.left)}, {Value("left"), number(objects.left)}});
+}
+
 Value tables_left() {
   ValueMap left;
   for (const auto& one : store::tables_left()) left.emplace(Value(one.table), Value(one.why));
@@ -51,6 +55,7 @@ Value receipt_of(const Outcome& outcome) {
   } else {
     const auto keys = parse_json(erasure.keys);
     told.emplace(Value("keys"), keys.value_or(Value()));
+    told.emplace(Value("archived_objects"), shape(outcome.objects));
     told.emplace(Value("key_backups_until"), Value(rfc3339(outcome.finished_at + outcome.key_backups)));
     told.emplace(Value("left"), tables_left());
   }

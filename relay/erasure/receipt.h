@@ -16,6 +16,7 @@ inline constexpr std::chrono::hours kKeptAnswers{25};
 struct Outcome {
   store::Erasure erasure;
   std::vector<store::ErasedRows> rows;
+  store::ErasedObjects objects;
   WallTime finished_at;
   std::chrono::milliseconds
       key_backups;                  // copies that were taken elsewhere may hold the organisation's key for so long

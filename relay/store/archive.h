@@ -5,6 +5,7 @@
 #include "relay/store/page.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct WaitingRecord {
   std::uint32_t failures = 0;
 };
 
-// A record that is in the archive, and under which key.
+// An object that is in the archive, or on its way there, and under which key.
 struct ArchivedRecord {
   JobId job;
   std::string place;
@@ -30,7 +31,13 @@ struct ArchivedRecord {
   std::uint32_t hours = 0;  // of its lane
   Hour hour = 0;            // of its key
   std::uint64_t size = 0;
-  WallTime archived_at;
+  std::optional<WallTime> archived_at;  // none: it may be there
+};
+
+// An object of an organisation that is no more.
+struct ObjectToRemove {
+  std::string place;
+  std::string object;
 };
 
 // What is to be archived, and what is. The records themselves are elsewhere.
@@ -47,17 +54,28 @@ class Archive {
   virtual awaitable<Result<std::uint64_t>> count_waiting() = 0;  // system-wide
   virtual awaitable<Result<std::uint64_t>> count_waiting(OrgId org) = 0;
   virtual awaitable<Result<void>> put_off(OrgId org, JobId job, WallTime until) = 0;  // it failed once more
-  // It does not wait any more, and is in the archive.
+  // Before an object is put: the name to put it under, that of a try before this one when there was one at this place.
+  // not_found: the organisation is erased, and nothing may be put.
+  virtual awaitable<Result<std::string>> intend(OrgId org, ArchivedRecord record) = 0;
+  // It does not wait any more, and is in the archive. not_found: its row went with the organisation.
   virtual awaitable<Result<void>> settle(OrgId org, ArchivedRecord record) = 0;
   // It does not wait any more, and will not be in the archive.
   virtual awaitable<Result<void>> give_up(OrgId org, JobId job, AuditNote<> note = {}) = 0;
 
-  virtual awaitable<Result<Page<ArchivedRecord>>> list(OrgId org, PageQuery page) = 0;  // newest job first
-  virtual awaitable<Result<ArchivedRecord>> find(OrgId org, JobId job) = 0;
-  // Records of a lane whose key's hour is before `before`, at most `limit`.
+  virtual awaitable<Result<Page<ArchivedRecord>>> list(OrgId org, PageQuery page) = 0;  // archived; newest job first
+  virtual awaitable<Result<ArchivedRecord>> find(OrgId org, JobId job) = 0;             // archived
+  // Objects of a lane whose key's hour is before `before`, at most `limit`; also those that may be there.
   virtual awaitable<Result<std::vector<ArchivedRecord>>> before(OrgId org, std::uint32_t hours, Hour before,
                                                                 std::size_t limit) = 0;
-  virtual awaitable<Result<void>> remove(OrgId org, JobId job) = 0;
+  virtual awaitable<Result<void>> remove(OrgId org, JobId job, std::string place) = 0;
+
+  // Objects of erased organisations, listed as the rows of their records go (Erasures::erase_some). System-wide.
+  virtual awaitable<Result<std::vector<std::string>>> places_to_clear() = 0;
+  // At one place; those that were tried least first.
+  virtual awaitable<Result<std::vector<ObjectToRemove>>> to_remove(std::string place, std::size_t limit) = 0;
+  virtual awaitable<Result<void>> not_removed(ObjectToRemove object) = 0;  // it was tried once more
+  virtual awaitable<Result<void>> removed(ObjectToRemove object) = 0;
+  virtual awaitable<Result<std::uint64_t>> count_to_remove() = 0;
 };
 
 }  // namespace sallyport::store

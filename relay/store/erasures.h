@@ -47,6 +47,12 @@ struct ErasedRows {
   std::uint64_t amount = 0;
 };
 
+// Objects in archives.
+struct ErasedObjects {
+  std::uint64_t all = 0;
+  std::uint64_t left = 0;  // not removed yet
+};
+
 // The end of a ledger's chain.
 struct LedgerHead {
   std::uint64_t seq = 0;
@@ -98,6 +104,8 @@ class Erasures {
   // Removes or blanks at most `limit` rows, those that others refer to last; how many there were. 0: all are gone.
   virtual awaitable<Result<std::size_t>> erase_some(Erasure erasure, std::size_t limit) = 0;
   virtual awaitable<Result<std::vector<ErasedRows>>> rows(ErasureId id) = 0;  // so far, by table
+  // Of the objects in archives that the rows told of: how many are to be removed, and still to be.
+  virtual awaitable<Result<ErasedObjects>> objects(ErasureId id) = 0;
   virtual awaitable<Result<void>> finish(ErasureId id, WallTime at, std::string receipt) = 0;
 
   virtual awaitable<Result<LedgerHead>> head(OrgId ledger) = 0;

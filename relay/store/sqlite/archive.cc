@@ -17,7 +17,7 @@ ArchivedRecord read_record(Row row) {
           .hours = row.u32(),
           .hour = row.integer(),
           .size = row.u64(),
-          .archived_at = row.time()};
+          .archived_at = row.maybe_time()};
 }
 
 std::uint64_t read_count(Row row) { return row.u64(); }
@@ -42,13 +42,23 @@ Result<void> take_out(Database& db, const OrgId& org, const JobId& job) {
   return {};
 }
 
-Result<void> put_record(Database& db, const OrgId& org, const ArchivedRecord& record) {
+// The lane and the hour may be others than at the try before: what is put counts.
+Result<std::string> intend_record(Database& db, const OrgId& org, const ArchivedRecord& record) {
+  SP_CHECK(db.run(
+      "insert into archive_records (org, job, place, object, hours, hour, size) values (?, ?, ?, ?, ?, ?, ?) on "
+      "conflict (org, job, place) do update set hours = excluded.hours, hour = excluded.hour, size = excluded.size",
+      org, record.job, record.place, record.object, record.hours, record.hour, record.size));
+  return db
+      .prepare("select object from archive_records where org = ? and job = ? and place = ?", org, record.job,
+               record.place)
+      .one("organisation", [](Row row) { return row.text(); });
+}
+
+Result<void> settle_record(Database& db, const OrgId& org, const ArchivedRecord& record) {
   SP_CHECK(take_out(db, org, record.job));
-  SP_CHECK(
-      db.run("insert or replace into archive_records (org, job, place, object, hours, hour, size, archived_at) values "
-             "(?, ?, ?, ?, ?, ?, ?, ?)",
-             org, record.job, record.place, record.object, record.hours, record.hour, record.size, record.archived_at));
-  return {};
+  return expect_row(db.run("update archive_records set archived_at = ? where org = ? and job = ? and place = ?",
+                           record.archived_at, org, record.job, record.place),
+                    "record of the job");
 }
 
 class SqliteArchive final : public Archive {
@@ -90,8 +100,11 @@ class SqliteArchive final : public Archive {
       return {};
     });
   }
+  awaitable<Result<std::string>> intend(OrgId org, ArchivedRecord record) override {
+    return engine_.write([org, record = std::move(record)](Database& db) { return intend_record(db, org, record); });
+  }
   awaitable<Result<void>> settle(OrgId org, ArchivedRecord record) override {
-    return engine_.write([org, record = std::move(record)](Database& db) { return put_record(db, org, record); });
+    return engine_.write([org, record = std::move(record)](Database& db) { return settle_record(db, org, record); });
   }
   awaitable<Result<void>> give_up(OrgId org, JobId job, AuditNote<> note) override {
     return write_noted(engine_, [org, job](Database& db) { return take_out(db, org, job); }, std::move(note));
@@ -100,16 +113,20 @@ class SqliteArchive final : public Archive {
   awaitable<Result<Page<ArchivedRecord>>> list(OrgId org, PageQuery page) override {
     return engine_.read([org, page](Database& db) {
       const auto limit = page.bounded_limit();
-      return page_of(db.prepare(select(kColumns,
-                                       "from archive_records where org = ? and job < ? order by job desc "
-                                       "limit ?"),
-                                org, or_end(page.after), one_more(limit)),
-                     limit, read_record, [](const ArchivedRecord& last) { return last.job.value; });
+      return page_of(
+          db.prepare(
+              select(kColumns,
+                     "from archive_records where org = ? and job < ? and archived_at is not null order by job desc "
+                     "limit ?"),
+              org, or_end(page.after), one_more(limit)),
+          limit, read_record, [](const ArchivedRecord& last) { return last.job.value; });
     });
   }
   awaitable<Result<ArchivedRecord>> find(OrgId org, JobId job) override {
     return engine_.read([org, job](Database& db) {
-      return db.prepare(select(kColumns, "from archive_records where org = ? and job = ?"), org, job)
+      return db
+          .prepare(select(kColumns, "from archive_records where org = ? and job = ? and archived_at is not null"), org,
+                   job)
           .one("archived job", read_record);
     });
   }
@@ -124,11 +141,42 @@ class SqliteArchive final : public Archive {
           .all(read_record);
     });
   }
-  awaitable<Result<void>> remove(OrgId org, JobId job) override {
-    return engine_.write([org, job](Database& db) -> Result<void> {
-      SP_CHECK(db.run("delete from archive_records where org = ? and job = ?", org, job));
+  awaitable<Result<void>> remove(OrgId org, JobId job, std::string place) override {
+    return engine_.write([org, job, place](Database& db) -> Result<void> {
+      SP_CHECK(db.run("delete from archive_records where org = ? and job = ? and place = ?", org, job, place));
       return {};
     });
+  }
+
+  awaitable<Result<std::vector<std::string>>> places_to_clear() override {
+    return engine_.read([](Database& db) {
+      return db.prepare("select distinct place from archive_removals").all([](Row row) { return row.text(); });
+    });
+  }
+  awaitable<Result<std::vector<ObjectToRemove>>> to_remove(std::string place, std::size_t limit) override {
+    return engine_.read([place, limit](Database& db) {
+      return db
+          .prepare("select place, object from archive_removals where place = ? order by tries limit ?", place,
+                   std::uint64_t{limit})
+          .all([](Row row) { return ObjectToRemove{.place = row.text(), .object = row.text()}; });
+    });
+  }
+  awaitable<Result<void>> not_removed(ObjectToRemove object) override {
+    return engine_.write([object = std::move(object)](Database& db) -> Result<void> {
+      SP_CHECK(db.run("update archive_removals set tries = tries + 1 where place = ? and object = ?", object.place,
+                      object.object));
+      return {};
+    });
+  }
+  awaitable<Result<void>> removed(ObjectToRemove object) override {
+    return engine_.write([object = std::move(object)](Database& db) -> Result<void> {
+      SP_CHECK(db.run("delete from archive_removals where place = ? and object = ?", object.place, object.object));
+      return {};
+    });
+  }
+  awaitable<Result<std::uint64_t>> count_to_remove() override {
+    return engine_.read(
+        [](Database& db) { return db.prepare("select count(*) from archive_removals").one("count", read_count); });
   }
 
  private:

@@ -194,6 +194,17 @@ class SqliteErasures final : public Erasures {
     });
   }
 
+  awaitable<Result<ErasedObjects>> objects(ErasureId id) override {
+    return engine_.read([id](Database& db) {
+      return db
+          .prepare(
+              "select coalesce((select amount from erased_rows where erasure = ?1 and table_name = 'archive_records'), "
+              "0), (select count(*) from archive_removals where erasure = ?1)",
+              id)
+          .one("count", [](Row row) { return ErasedObjects{.all = row.u64(), .left = row.u64()}; });
+    });
+  }
+
   awaitable<Result<void>> finish(ErasureId id, WallTime at, std::string receipt) override {
     return engine_.write([id, at, receipt](Database& db) {
       return expect_row(db.run("update erasures set finished_at = ?, receipt = ? where id = ?", at, receipt, id),

@@ -35,6 +35,11 @@ store::ArchivedRecord record_of(const JobId& job, store::Hour hour = 10) {
           .archived_at = at_ms(5)};
 }
 
+awaitable<void> settle(World& world, OrgId org, store::ArchivedRecord record) {
+  must(co_await world.stores.archive.intend(org, record));
+  must(co_await world.stores.archive.settle(org, record));
+}
+
 }  // namespace
 
 STORE_TEST_CASE("archive: an organisation has one place or none, and the change is noted with it", "[store][archive]") {
@@ -101,8 +106,8 @@ STORE_TEST_CASE("archive: what failed comes later, what is settled or given up d
   REQUIRE(later.size() == 3);
   CHECK(later[2].job == jobs[0]);  // whoever waits longest comes first
   CHECK(later[2].failures == 1);
-  must(co_await archive.settle(world.ours.org, record_of(jobs[0])));
-  must(co_await archive.settle(world.ours.org, record_of(jobs[0])));  // the same again, after a crash
+  co_await settle(world, world.ours.org, record_of(jobs[0]));
+  co_await settle(world, world.ours.org, record_of(jobs[0]));  // the same again, after a crash
   must(co_await archive.give_up(world.ours.org, jobs[1]));
   const auto left = must(co_await archive.due(at_ms(9'000), 10));
   REQUIRE(left.size() == 1);
@@ -120,8 +125,8 @@ STORE_TEST_CASE("archive: records are listed, found by their hour and removed, o
   std::vector<JobId> jobs;
   for (int i = 0; i < 5; ++i) {
     jobs.push_back(world.id<JobId>("job_"));
-    must(co_await archive.settle(world.ours.org, record_of(jobs.back(), 10 + i)));
-    must(co_await archive.settle(world.theirs.org, record_of(jobs.back(), 10 + i)));
+    co_await settle(world, world.ours.org, record_of(jobs.back(), 10 + i));
+    co_await settle(world, world.theirs.org, record_of(jobs.back(), 10 + i));
   }
   std::vector<JobId> listed;
   store::PageQuery query{.limit = 2};
@@ -139,10 +144,32 @@ STORE_TEST_CASE("archive: records are listed, found by their hour and removed, o
   CHECK(must(co_await archive.before(world.ours.org, 48, 12, 10)).size() == 2);
   CHECK(must(co_await archive.before(world.ours.org, 48, 12, 1)).size() == 1);
   CHECK(must(co_await archive.before(world.ours.org, 24, 99, 10)).empty());
-  must(co_await archive.remove(world.ours.org, jobs[1]));
+  must(co_await archive.remove(world.ours.org, jobs[1], "local"));
   const auto gone = co_await archive.find(world.ours.org, jobs[1]);
   CHECK(refusal(gone) == Errc::not_found);
   CHECK(must(co_await archive.find(world.theirs.org, jobs[1])).job == jobs[1]);
   const auto foreign = co_await archive.find(OrgId("org_absent"), jobs[0]);
   CHECK(refusal(foreign) == Errc::not_found);
+}
+
+STORE_TEST_CASE("archive: what may be there has one name at each place, and is not archived before it is settled",
+                "[store][archive]") {
+  auto& archive = world.stores.archive;
+  auto record = record_of(world.id<JobId>("job_"));
+  CHECK(must(co_await archive.intend(world.ours.org, record)) == record.object);
+  auto again = record;
+  again.object = "b/other";
+  again.hour = 12;
+  CHECK(must(co_await archive.intend(world.ours.org, again)) == record.object);
+  again.place = "offsite";
+  CHECK(must(co_await archive.intend(world.ours.org, again)) == "b/other");
+  CHECK(refusal(co_await archive.find(world.ours.org, record.job)) == Errc::not_found);
+  CHECK(must(co_await archive.list(world.ours.org, {})).items.empty());
+  must(co_await archive.settle(world.ours.org, again));
+  CHECK(must(co_await archive.find(world.ours.org, record.job)).place == "offsite");
+  const auto ended = must(co_await archive.before(world.ours.org, 48, 13, 10));
+  REQUIRE(ended.size() == 2);  // both are removed in time
+  CHECK(ended[0].hour == 12);
+  const auto unknown = co_await archive.settle(world.ours.org, record_of(world.id<JobId>("job_")));
+  CHECK(refusal(unknown) == Errc::not_found);
 }

@@ -220,6 +220,42 @@ STORE_TEST_CASE("erasure: an organisation goes to the last row, in small steps, 
   CHECK(must(co_await stores.erasures.find(erasure.id)).receipt == "{}");
 }
 
+STORE_TEST_CASE("erasure: objects in archives are listed as their rows go, and counted until they are removed",
+                "[store][erasure][archive][tenancy]") {
+  auto& stores = world.stores;
+  const auto archived = [&](int number, std::string place) {
+    return store::ArchivedRecord{.job = JobId("job_" + std::to_string(number)),
+                                 .place = std::move(place),
+                                 .object = "o/" + std::to_string(number),
+                                 .hours = 48,
+                                 .hour = 10,
+                                 .archived_at = at_ms(5)};
+  };
+  for (int i = 0; i < 5; ++i) {
+    for (const auto& org : {world.ours.org, world.theirs.org})
+      must(co_await stores.archive.intend(org, archived(i, i == 4 ? "offsite" : "local")));
+    if (i < 3) must(co_await stores.archive.settle(world.ours.org, archived(i, "local")));
+  }
+  must(co_await stores.archive.remove(world.theirs.org, JobId("job_0"), "local"));
+  CHECK(must(co_await stores.archive.count_to_remove()) == 0);  // of who is there nothing is listed
+  const auto erasure = of_organisation(world, world.ours);
+  must(co_await stores.erasures.begin_organisation(erasure));
+  CHECK(refusal(co_await stores.archive.intend(world.ours.org, archived(9, "local"))) == Errc::not_found);
+  co_await erase_all(world, erasure);
+  CHECK(must(co_await stores.archive.places_to_clear()) == std::vector<std::string>{"local", "offsite"});
+  auto listed = must(co_await stores.archive.to_remove("local", 10));
+  REQUIRE(listed.size() == 4);
+  CHECK(must(co_await stores.archive.to_remove("local", 2)).size() == 2);
+  must(co_await stores.archive.not_removed(listed[0]));
+  CHECK(must(co_await stores.archive.to_remove("local", 10)).back().object == listed[0].object);
+  must(co_await stores.archive.removed(listed[1]));
+  must(co_await stores.archive.removed(listed[1]));
+  const auto objects = must(co_await stores.erasures.objects(erasure.id));
+  CHECK(objects.all == 5);
+  CHECK(objects.left == 4);
+  CHECK(must(co_await stores.archive.before(world.theirs.org, 48, 99, 10)).size() == 4);
+}
+
 STORE_TEST_CASE("erasure: an organisation with a platform admin is refused", "[store][erasure]") {
   must(co_await world.stores.users.add(world.ours.org, {.id = world.id<UserId>("usr_"),
                                                         .org = world.ours.org,

@@ -121,6 +121,40 @@ ASYNC_TEST_CASE("an organisation is erased by its owner who says its name, keys 
   CHECK(world.quietened.size() == 1);  // what is finished is left alone
 }
 
+ASYNC_TEST_CASE("the receipt of an organisation counts what was removed from its archive, and what could not be",
+                "[api][erasure][archive]") {
+  for (const bool broken : {false, true}) {
+    World world(co_await asio::this_coro::executor);
+    world.clock.freeze();
+    world.archive_broken = broken;
+    const auto tenant = co_await world.settle("gone");
+    std::vector<JobId> jobs{crypto::new_id<JobId>(world.clock), crypto::new_id<JobId>(world.clock)};
+    for (const auto& job : jobs) co_await world.archive_job(tenant.org, job, "{}\n");
+    const auto begun =
+        co_await world.call({"POST", "/v1/organisation/erase", tenant.token(Role::owner), erase_body("gone")});
+    REQUIRE(begun.status == 202);
+    CHECK(misfit("Erasure", json_of(begun)) == "");
+    CHECK(co_await world.eraser.look());
+    const auto id = text_of(json_of(begun), "id");
+    auto erasure = co_await erasure_of(world, id);
+    CHECK(misfit("Erasure", erasure) == "");
+    const auto document = co_await genuine(world, *erasure.find("receipt"));
+    const auto& objects = *document.find("archived_objects");
+    CHECK(objects.find("removed")->as_int() == (broken ? 0 : 2));
+    CHECK(objects.find("left")->as_int() == (broken ? 2 : 0));
+    CHECK(document.find("rows")->find("archive_records")->as_int() == 2);
+    CHECK(erasure.find("archived_objects_left")->as_int() == (broken ? 2 : 0));
+    for (const auto& job : jobs) CHECK((co_await world.places.at("local")->get(job.value)).has_value() == broken);
+    if (!broken) continue;
+    world.archive_broken = false;
+    world.clock.advance(archive::Archiver::kFirstDelay);
+    must(co_await world.archiver.remove_erased());
+    erasure = co_await erasure_of(world, id);
+    CHECK(erasure.find("archived_objects_left")->as_int() == 0);
+    for (const auto& job : jobs) CHECK(!co_await world.places.at("local")->get(job.value));
+  }
+}
+
 ASYNC_TEST_CASE("the organisation of a platform admin cannot be erased", "[api][erasure]") {
   World world(co_await asio::this_coro::executor);
   const auto admin = co_await world.platform_token();

@@ -51,9 +51,10 @@ std::optional<jobs::LinkState> TestPresence::link_of(const OrgId&, const AgentId
 
 namespace {
 
-// An archive in memory.
+// An archive in memory. What is in it stays while it is out of order.
 class MemoryPlace final : public archive::Place {
  public:
+  explicit MemoryPlace(const bool& broken) : broken_(broken) {}
   asio::awaitable<Result<void>> put(std::string name, Bytes object) override {
     objects_.insert_or_assign(std::move(name), std::move(object));
     co_return Result<void>();
@@ -64,12 +65,14 @@ class MemoryPlace final : public archive::Place {
     co_return found->second;
   }
   asio::awaitable<Result<void>> remove(std::string name) override {
+    if (broken_) co_return fail(Errc::unavailable, "planted: the archive is out of order");
     objects_.erase(name);
     co_return Result<void>();
   }
   std::string describe() const override { return "memory"; }
 
  private:
+  const bool& broken_;
   std::map<std::string, Bytes> objects_;
 };
 
@@ -99,7 +102,9 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                           co_return Result<void>();
                         },
                         {},
-                        std::chrono::days(7)}),
+                        std::chrono::days(7),
+                        [this] { return archiver.remove_erased(); },
+                        std::chrono::milliseconds(0)}),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
@@ -143,7 +148,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         [this](const std::string& peer) { return take_link(peer); },
                         [this](const OrgId&, const GroupId& group) { system_keys_changed.push_back(group); }},
           options) {
-  places.emplace("local", std::make_unique<MemoryPlace>());
+  places.emplace("local", std::make_unique<MemoryPlace>(archive_broken));
 }
 
 World::~World() = default;
@@ -240,13 +245,15 @@ asio::awaitable<TunnelId> World::add_tunnel(Tenant tenant, std::string name, sto
 asio::awaitable<void> World::archive_job(OrgId org, JobId job, std::string record) {
   const auto hour = store::hour_of(clock.wall());
   auto object = must(co_await archive::seal_object(ring.hierarchy, org, job, 48, hour, as_bytes(record)));
-  must(co_await stores.archive.settle(org, {.job = job,
-                                            .place = "local",
-                                            .object = job.value,
-                                            .hours = 48,
-                                            .hour = object.hour,
-                                            .size = object.bytes.size(),
-                                            .archived_at = clock.wall()}));
+  const store::ArchivedRecord row{.job = job,
+                                  .place = "local",
+                                  .object = job.value,
+                                  .hours = 48,
+                                  .hour = object.hour,
+                                  .size = object.bytes.size(),
+                                  .archived_at = clock.wall()};
+  must(co_await stores.archive.intend(org, row));
+  must(co_await stores.archive.settle(org, row));
   must(co_await places.at("local")->put(job.value, std::move(object.bytes)));
 }
 

@@ -130,6 +130,7 @@ struct World {
   jobs::ParcelMaker parcels;
   jobs::RecipeOutlines outlines;
   archive::RecordMaker records;
+  bool archive_broken = false;
   archive::Places places;  // "local", in memory
   archive::Archiver archiver;
   jobs::RetentionRules retention;

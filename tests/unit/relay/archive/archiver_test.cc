@@ -1,81 +1,10 @@
-#include "relay/archive/archiver.h"
-
-#include "relay/archive/directory_place.h"
-#include "tests/unit/relay/keys/world.h"
+#include "tests/unit/relay/archive/bench.h"
 
 using namespace sallyport;
 using namespace sallyport::archive;
 using namespace sallyport::test;
-using namespace std::chrono_literals;
 
 namespace {
-
-// A directory that can be out of order.
-class BreakablePlace final : public Place {
- public:
-  explicit BreakablePlace(const std::filesystem::path& root) : real_(must(make_directory_place(root))) {}
-  awaitable<Result<void>> put(std::string name, Bytes object) override {
-    ++puts;
-    if (broken) co_return fail(*broken, "planted: the archive is out of order");
-    co_return co_await real_->put(std::move(name), std::move(object));
-  }
-  awaitable<Result<Bytes>> get(std::string name) override { return real_->get(std::move(name)); }
-  awaitable<Result<void>> remove(std::string name) override {
-    if (broken) co_return fail(*broken, "planted: the archive is out of order");
-    co_return co_await real_->remove(std::move(name));
-  }
-  std::string describe() const override { return "planted"; }
-  std::optional<Errc> broken;
-  int puts = 0;
-
- private:
-  std::unique_ptr<Place> real_;
-};
-
-constexpr domain::JobRetention kArchived{.payload = 4h, .logs = 4h, .archive = 48h};
-
-struct Bench : KeysWorld {
-  explicit Bench(const asio::any_io_executor& executor) : KeysWorld(executor) {
-    auto made = std::make_unique<BreakablePlace>(root);
-    place = made.get();
-    places.emplace("local", std::move(made));
-  }
-  awaitable<OrgId> settle_with_archive(std::string name) {
-    const auto org = co_await settle(std::move(name));
-    must(co_await stores.archive.set_place(org, "local", clock.wall()));
-    co_return org;
-  }
-  awaitable<KeptJob> end_one(OrgId org, domain::JobRetention retention = kArchived) {
-    const auto job = co_await start(org, retention);
-    co_await finish(job);
-    co_return job;
-  }
-  awaitable<std::size_t> pass() { co_return must(co_await archiver.archive_due()); }
-  awaitable<std::uint64_t> waiting() { co_return must(co_await stores.archive.count_waiting()); }
-  awaitable<std::string> read_back(KeptJob job) {
-    const auto read = co_await archiver.read(job.org, job.job);
-    co_return read ? std::string(read->reveal()) : std::string(to_string(read.error().code));
-  }
-  awaitable<std::size_t> told(OrgId org) {
-    const auto rows = must(co_await stores.audit_log.list(org, {.action = "job.not_archived"}, {}));
-    co_return rows.items.size();
-  }
-  std::vector<std::filesystem::path> objects() const {
-    std::vector<std::filesystem::path> files;
-    for (const auto& one : std::filesystem::recursive_directory_iterator(root))
-      if (one.is_regular_file()) files.push_back(one.path());
-    return files;
-  }
-
-  std::filesystem::path root = folder / "archive";
-  BreakablePlace* place = nullptr;
-  Places places;
-  jobs::RecipeOutlines outlines{stores.recipes};
-  RecordMaker records{{stores.jobs, stores.history, outlines, ring.envelope}};
-  Audit audit{stores.audit_log, clock};
-  Archiver archiver{{stores.archive, stores.jobs, ring.store->keys(), records, ring.hierarchy, places, audit, clock,
-                     log, metrics, [this] { return std::optional(clock.wall()); }}};
-};
 
 std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
