@@ -57,12 +57,13 @@ sallyport_module(relay/store USES shared/base shared/async shared/crypto relay/d
 sallyport_module(relay/store/migrations USES shared/base)
 sallyport_module(relay/store/sqlite USES relay/store relay/store/migrations shared/crypto PkgConfig::SQLITE)
 sallyport_module(relay/keys USES relay/store shared/base shared/async shared/crypto)
-sallyport_module(relay/keys/providers USES relay/keys shared/base shared/async shared/crypto PkgConfig::CURL pkcs11::headers)
+sallyport_module(relay/outbound USES shared/base shared/async shared/crypto PkgConfig::CURL)
+sallyport_module(relay/keys/providers USES relay/keys relay/outbound shared/base shared/async shared/crypto pkcs11::headers)
 sallyport_module(relay/audit USES shared/base shared/crypto relay/store)
 sallyport_module(relay/erasure USES shared/base shared/async shared/crypto relay/store relay/keys relay/audit)
 sallyport_module(relay/identity USES shared/base shared/crypto shared/tls relay/store relay/keys relay/audit)
 sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/store relay/domain relay/keys relay/audit)
-sallyport_module(relay/archive USES shared/base shared/async shared/crypto shared/recipe relay/store relay/domain relay/keys relay/keys/providers
+sallyport_module(relay/archive USES shared/base shared/async shared/crypto shared/recipe relay/store relay/domain relay/keys relay/outbound
                  relay/audit relay/jobs)
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
 sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)

@@ -32,6 +32,7 @@ if(TARGET unit_agent_app)  # the link's work over an engine of the runner's own 
 endif()
 sallyport_tests(unit relay/domain USES relay/domain)
 sallyport_tests(unit relay/keys USES relay/keys relay/store/sqlite)
+sallyport_tests(unit relay/outbound USES relay/outbound)
 sallyport_tests(unit relay/keys/providers USES relay/keys/providers)
 sallyport_tests(unit relay/archive USES relay/archive relay/store/sqlite)
 if(TARGET unit_relay_archive)  # over the keys' own world
@@ -68,9 +69,9 @@ if(TARGET contract_keys)  # SoftHSM, with faults in front of it
   target_compile_definitions(contract_keys PRIVATE FAULTY_PKCS11="$<TARGET_FILE:faulty_pkcs11>")
   add_dependencies(contract_keys faulty_pkcs11)
 endif()
-sallyport_tests(contract archive USES relay/archive TIMEOUT 300)
-if(TARGET contract_archive)  # a bucket that verifies signatures
-  target_sources(contract_archive PRIVATE contract/keys/key_server.cc)
+sallyport_tests(contract archive USES relay/archive relay/store/sqlite TIMEOUT 300)
+if(TARGET contract_archive)  # a bucket that verifies signatures, over the keys' own world
+  target_sources(contract_archive PRIVATE contract/keys/key_server.cc unit/relay/keys/world.cc)
 endif()
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
 sallyport_tests(contract connectors/file USES agent/connectors/file)

@@ -3,21 +3,11 @@
 #include "relay/app/key_provider.h"
 #include "relay/archive/directory_place.h"
 #include "relay/archive/s3_place.h"
-#include "relay/keys/private_file.h"
 
 #include <fmt/format.h>
 
 namespace sallyport::app {
 namespace {
-
-constexpr std::size_t kMostCredentials = 8'192;
-
-Result<keys::AwsCredentials> read_credentials(const std::string& file) {
-  SP_TRY(const auto text, keys::read_private_file(file, kMostCredentials));
-  auto credentials = parse_aws_credentials(text.reveal());
-  if (!credentials) return in_context(file, std::move(credentials).error());
-  return credentials;
-}
 
 struct Maker {
   const DataDirectory& data;
@@ -39,7 +29,7 @@ struct Maker {
                              .prefix = settings.prefix,
                              .ca_file = settings.ca_file};
     config.style = settings.style == "host" ? archive::BucketStyle::host : archive::BucketStyle::path;
-    config.credentials = [file = settings.credentials_file] { return read_credentials(file); };
+    config.credentials = aws_credentials_in(settings.credentials_file);
     return archive::make_s3_place(std::move(config), clock);
   }
 };

@@ -42,17 +42,15 @@ struct Maker {
   }
 
   Made operator()(const AwsKmsKeySettings& settings) const {
-    SP_TRY(const auto text, keys::read_private_file(settings.credentials_file, kMostSecret));
-    auto credentials = parse_aws_credentials(text.reveal());
-    if (!credentials) return in_context(settings.credentials_file, std::move(credentials).error());
-    return keys::make_aws_kms(
-        {settings.region, settings.key, *std::move(credentials), settings.endpoint, settings.ca_file}, clock);
+    return keys::make_aws_kms({settings.region, settings.key, aws_credentials_in(settings.credentials_file),
+                               settings.endpoint, settings.ca_file},
+                              clock);
   }
 
   Made operator()(const VaultKeySettings& settings) const {
-    SP_TRY(auto token, read_secret_file(settings.token_file));
-    return keys::make_vault_transit(
-        {settings.address, settings.mount, settings.key, std::move(token), settings.name_space, settings.ca_file});
+    return keys::make_vault_transit({settings.address, settings.mount, settings.key,
+                                     [file = settings.token_file] { return read_secret_file(file); },
+                                     settings.name_space, settings.ca_file});
   }
 };
 
@@ -86,8 +84,17 @@ Result<Secret> read_secret_file(const std::string& file) {
   return Secret::take(std::string(text));
 }
 
-Result<keys::AwsCredentials> parse_aws_credentials(std::string_view text) {
-  keys::AwsCredentials found;
+outbound::AwsCredentialSource aws_credentials_in(std::string file) {
+  return [file = std::move(file)]() -> Result<outbound::AwsCredentials> {
+    SP_TRY(const auto text, keys::read_private_file(file, kMostSecret));
+    auto credentials = parse_aws_credentials(text.reveal());
+    if (!credentials) return in_context(file, std::move(credentials).error());
+    return credentials;
+  };
+}
+
+Result<outbound::AwsCredentials> parse_aws_credentials(std::string_view text) {
+  outbound::AwsCredentials found;
   bool inside = false;
   while (!text.empty()) {
     const auto end = text.find('\n');

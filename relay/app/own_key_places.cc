@@ -3,8 +3,6 @@
 #include "relay/app/key_provider.h"
 #include "relay/keys/master_key.h"
 #include "relay/keys/providers/aws_kms.h"
-#include "relay/keys/providers/https_call.h"
-#include "relay/keys/providers/limits.h"
 #include "relay/keys/providers/pkcs11.h"
 #include "relay/keys/providers/vault_transit.h"
 #include "shared/crypto/aead.h"
@@ -41,12 +39,12 @@ class KeyFile final : public keys::BlockingProvider {
  public:
   explicit KeyFile(OwnKeyFileSettings settings) : settings_(std::move(settings)) {}
 
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const keys::CallThread::Call&) override {
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call&) override {
     SP_TRY(const auto master, read());
     return crypto::seal(master, as_bytes(key.reveal()), as_bytes(purpose));
   }
 
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const keys::CallThread::Call&) override {
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const outbound::CallThread::Call&) override {
     SP_TRY(const auto master, read());
     auto key = crypto::open(master, wrapped, as_bytes(purpose));
     if (!key) return fail(Errc::invalid, "not wrapped by this key");
@@ -72,10 +70,11 @@ class Discreet final : public keys::BlockingProvider {
  public:
   Discreet(std::shared_ptr<keys::BlockingProvider> real, std::string name)
       : real_(std::move(real)), name_(std::move(name)) {}
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const keys::CallThread::Call& call) override {
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call& call) override {
     return discreet(real_->wrap(purpose, key, call), name_);
   }
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const keys::CallThread::Call& call) override {
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped,
+                        const outbound::CallThread::Call& call) override {
     return discreet(real_->unwrap(purpose, wrapped, call), name_);
   }
   std::string describe() const override { return name_; }
@@ -133,7 +132,7 @@ Made OwnKeyPlaces::aws_kms(const keys::OwnKeyOrder& order) {
   }
   auto credentials = parse_aws_credentials(order.credentials.reveal());
   if (!credentials) return in_context("credentials", std::move(credentials).error());
-  config.credentials = *std::move(credentials);
+  config.credentials = outbound::always(*std::move(credentials));
   auto name = fmt::format("AWS KMS key {} of {}", config.key, config.region);
   SP_TRY(auto blocking, keys::make_blocking_aws_kms(std::move(config), clock_));
   return keys::on_shared_threads(std::move(blocking), std::move(name), {answering_, silent_});
@@ -148,7 +147,7 @@ Made OwnKeyPlaces::vault(const keys::OwnKeyOrder& order) {
   config.name_space = text_in(order.place, "namespace");
   auto token = order.credentials.reveal();
   while (token.ends_with('\n') || token.ends_with('\r')) token.remove_suffix(1);
-  config.token = Secret::take(std::string(token));
+  config.token = outbound::always(Secret::take(std::string(token)));
   SP_TRY(auto blocking, keys::make_blocking_vault_transit(std::move(config)));
   auto name = blocking->describe();
   return keys::on_shared_threads(std::move(blocking), std::move(name), {answering_, silent_});

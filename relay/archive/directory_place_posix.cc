@@ -1,6 +1,6 @@
 #include "relay/archive/directory_place.h"
 
-#include "relay/keys/providers/call_thread.h"
+#include "relay/outbound/call_thread.h"
 
 #include <fmt/format.h>
 
@@ -147,20 +147,20 @@ class DirectoryPlace final : public Place {
 
   asio::awaitable<Result<void>> put(std::string name, Bytes object) override {
     return calls_.run<void>([root = root_, name = std::move(name), object = std::move(object)](
-                                const keys::CallThread::Call&) { return put_file(root, name, object); });
+                                const outbound::CallThread::Call&) { return put_file(root, name, object); });
   }
   asio::awaitable<Result<Bytes>> get(std::string name) override {
-    return calls_.run<Bytes>([file = root_ / name](const keys::CallThread::Call&) { return get_file(file); });
+    return calls_.run<Bytes>([file = root_ / name](const outbound::CallThread::Call&) { return get_file(file); });
   }
   asio::awaitable<Result<void>> remove(std::string name) override {
     return calls_.run<void>(
-        [root = root_, name = std::move(name)](const keys::CallThread::Call&) { return remove_file(root, name); });
+        [root = root_, name = std::move(name)](const outbound::CallThread::Call&) { return remove_file(root, name); });
   }
   std::string describe() const override { return "directory " + root_.string(); }
 
  private:
   path root_;
-  keys::CallThread calls_;
+  outbound::CallThread calls_;
 };
 
 }  // namespace

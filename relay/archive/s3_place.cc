@@ -1,8 +1,8 @@
 #include "relay/archive/s3_place.h"
 
-#include "relay/keys/providers/call_thread.h"
-#include "relay/keys/providers/https_call.h"
-#include "relay/keys/providers/limits.h"
+#include "relay/outbound/call_thread.h"
+#include "relay/outbound/https_call.h"
+#include "relay/outbound/words.h"
 #include "shared/crypto/digest.h"
 
 #include <fmt/format.h>
@@ -12,8 +12,8 @@
 namespace sallyport::archive {
 
 namespace asio = boost::asio;
-using keys::CallThread;
-using keys::HttpsMethod;
+using outbound::CallThread;
+using outbound::HttpsMethod;
 
 namespace {
 
@@ -30,11 +30,11 @@ std::string_view verb_of(HttpsMethod method) {
 }
 
 Result<void> check(const S3Config& config) {
-  SP_CHECK(keys::check_name("the region of the bucket", config.region, 40, "-"));
-  SP_CHECK(keys::check_name("the bucket", config.bucket, 63, "-."));
-  if (!config.prefix.empty()) SP_CHECK(keys::check_name("the prefix in the bucket", config.prefix, 200, "-_/."));
-  SP_CHECK(keys::check_https_origin("the endpoint of the bucket", config.endpoint));
-  return keys::check_ca_file(config.ca_file);
+  SP_CHECK(outbound::check_name("the region of the bucket", config.region, 40, "-"));
+  SP_CHECK(outbound::check_name("the bucket", config.bucket, 63, "-."));
+  if (!config.prefix.empty()) SP_CHECK(outbound::check_name("the prefix in the bucket", config.prefix, 200, "-_/."));
+  SP_CHECK(outbound::check_https_origin("the endpoint of the bucket", config.endpoint));
+  return outbound::check_ca_file(config.ca_file);
 }
 
 Errc code_of(long status, std::string_view code) {
@@ -50,9 +50,10 @@ class Bucket {
 
   std::string describe() const { return fmt::format("bucket {} at {}", config_.bucket, config_.endpoint); }
 
-  Result<keys::HttpsAnswer> perform(HttpsMethod method, std::string_view name, Secret body,
-                                    const CallThread::Call& call) {
+  Result<outbound::HttpsAnswer> perform(HttpsMethod method, std::string_view name, Secret body,
+                                        const CallThread::Call& call) {
     SP_TRY(const auto credentials, config_.credentials());
+    SP_CHECK(outbound::check(credentials));
     auto sent = signed_request(method, name, std::move(body), credentials);
     auto answer = https_.perform(sent, call);
     if (!answer) return in_context(describe(), std::move(answer).error());
@@ -64,29 +65,23 @@ class Bucket {
 
  private:
   std::string host() const {
-    const auto host = keys::host_of(config_.endpoint);
+    const auto host = outbound::host_of(config_.endpoint);
     return config_.style == BucketStyle::host ? config_.bucket + "." + host : host;
   }
   std::string path(std::string_view name) const {
     return config_.style == BucketStyle::host ? fmt::format("/{}{}", config_.prefix, name)
                                               : fmt::format("/{}/{}{}", config_.bucket, config_.prefix, name);
   }
-  keys::HttpsRequest signed_request(HttpsMethod method, std::string_view name, Secret body,
-                                    const keys::AwsCredentials& credentials) const {
-    const auto date = keys::amz_date(clock_.wall());
-    keys::SignedRequest request{
-        .method = verb_of(method), .path = path(name), .query = {}, .headers = {}, .body = body.reveal()};
-    request.headers = {
-        {"host", host()}, {"x-amz-content-sha256", hex(crypto::sha256(body.reveal()))}, {"x-amz-date", date}};
-    if (!credentials.session_token.empty())
-      request.headers.emplace_back("x-amz-security-token", credentials.session_token.reveal());
-    auto signature = keys::authorization(request, date, {config_.region, "s3"}, credentials);
-    keys::HttpsRequest sent{.method = method, .url = std::string(kScheme) + host() + request.path};
-    for (auto& [header, value] : request.headers) {
-      sent.headers.push_back(Secret::take(fmt::format("{}: {}", header, value)));
-      wipe(value.data(), value.size());
-    }
-    sent.headers.push_back(Secret::take("authorization: " + signature));
+  outbound::HttpsRequest signed_request(HttpsMethod method, std::string_view name, Secret body,
+                                        const outbound::AwsCredentials& credentials) const {
+    const outbound::SignedRequest request{
+        .method = verb_of(method),
+        .path = path(name),
+        .query = {},
+        .headers = {{"host", host()}, {"x-amz-content-sha256", hex(crypto::sha256(body.reveal()))}},
+        .body = body.reveal()};
+    outbound::HttpsRequest sent{.method = method, .url = std::string(kScheme) + host() + request.path};
+    sent.headers = outbound::signed_headers(request, clock_.wall(), {config_.region, "s3"}, credentials);
     sent.headers.push_back(Secret::take(std::string("content-type: application/octet-stream")));
     sent.headers.push_back(Secret::take(std::string("expect:")));  // no round trip before the body
     if (method == HttpsMethod::get) sent.most_answer = kMostObject;
@@ -96,7 +91,7 @@ class Bucket {
 
   S3Config config_;
   const Clock& clock_;
-  keys::HttpsClient https_;
+  outbound::HttpsClient https_;
 };
 
 class S3Place final : public Place {

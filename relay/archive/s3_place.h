@@ -1,11 +1,10 @@
 #pragma once
 
 #include "relay/archive/place.h"
-#include "relay/keys/providers/sigv4.h"
+#include "relay/outbound/sigv4.h"
 #include "shared/base/clock.h"
 
 #include <chrono>
-#include <functional>
 
 namespace sallyport::archive {
 
@@ -21,8 +20,7 @@ struct S3Config {
   std::string prefix;  // before every name: "" or "sallyport/"
   BucketStyle style = BucketStyle::path;
   std::string ca_file;  // "": the system's authorities
-  // Asked for each call, so that new ones count at once. Called on another thread.
-  std::function<Result<keys::AwsCredentials>()> credentials;
+  outbound::AwsCredentialSource credentials;
   std::chrono::milliseconds deadline{60'000};
 };
 

@@ -11,8 +11,8 @@ using namespace sallyport::keys;
 
 namespace {
 
-HttpsAnswer answered(long status, std::string_view body) {
-  HttpsAnswer answer;
+outbound::HttpsAnswer answered(long status, std::string_view body) {
+  outbound::HttpsAnswer answer;
   answer.status = status;
   answer.body = Secret::take(std::string(body));
   return answer;

@@ -1,9 +1,10 @@
 #include "relay/keys/providers/aws_kms.h"
 
-#include "relay/keys/providers/https_call.h"
 #include "relay/keys/providers/kms_answer.h"
 #include "relay/keys/providers/limits.h"
 #include "relay/keys/providers/threaded_provider.h"
+#include "relay/outbound/https_call.h"
+#include "relay/outbound/words.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -16,15 +17,12 @@ std::string regional_endpoint(std::string_view region) {
 }
 
 Result<void> check(const AwsKmsConfig& config) {
-  SP_CHECK(check_name("the region of AWS KMS", config.region, 40, "-"));
-  SP_CHECK(check_name("the key of AWS KMS", config.key, 400, "-_/:"));
-  SP_CHECK(check_name("the access key id of AWS", config.credentials.access_key_id, 128, ""));
-  SP_CHECK(check_word("the secret access key of AWS", config.credentials.secret_access_key.reveal(), 256));
-  if (!config.credentials.session_token.empty()) {
-    SP_CHECK(check_word("the session token of AWS", config.credentials.session_token.reveal(), 8192));
-  }
-  if (!config.endpoint.empty()) SP_CHECK(check_https_origin("the endpoint of AWS KMS", config.endpoint));
-  SP_CHECK(check_ca_file(config.ca_file));
+  SP_CHECK(outbound::check_name("the region of AWS KMS", config.region, 40, "-"));
+  SP_CHECK(outbound::check_name("the key of AWS KMS", config.key, 400, "-_/:"));
+  SP_TRY(const auto credentials, config.credentials());
+  SP_CHECK(outbound::check(credentials));
+  if (!config.endpoint.empty()) SP_CHECK(outbound::check_https_origin("the endpoint of AWS KMS", config.endpoint));
+  SP_CHECK(outbound::check_ca_file(config.ca_file));
   return check_deadline(config.deadline);
 }
 
@@ -33,12 +31,13 @@ class AwsKms final : public BlockingProvider {
   AwsKms(AwsKmsConfig config, std::string endpoint, const Clock& clock)
       : config_(std::move(config)), endpoint_(std::move(endpoint)), clock_(clock), https_(config_.ca_file) {}
 
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const CallThread::Call& call) override {
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call& call) override {
     SP_TRY(const auto answer, post("TrentService.Encrypt", body("Plaintext", as_bytes(key.reveal()), purpose), call));
     return read_encrypt_answer(answer);
   }
 
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const CallThread::Call& call) override {
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped,
+                        const outbound::CallThread::Call& call) override {
     SP_TRY(const auto answer, post("TrentService.Decrypt", body("CiphertextBlob", wrapped, purpose), call));
     return read_decrypt_answer(answer);
   }
@@ -60,22 +59,24 @@ class AwsKms final : public BlockingProvider {
     return Secret::take(json);
   }
 
-  Result<HttpsAnswer> post(std::string_view target, Secret body, const CallThread::Call& call) {
-    const std::string date = amz_date(clock_.wall());
-    SignedRequest request{.method = "POST", .path = "/", .query = {}, .headers = {}, .body = body.reveal()};
-    request.headers = {{"content-type", "application/x-amz-json-1.1"},
-                       {"host", host_of(endpoint_)},
-                       {"x-amz-date", date},
-                       {"x-amz-target", std::string(target)}};
-    const auto& token = config_.credentials.session_token;
-    if (!token.empty()) request.headers.emplace_back("x-amz-security-token", token.reveal());
-    auto signature = authorization(request, date, {config_.region, "kms"}, config_.credentials);
-    HttpsRequest sent{.url = endpoint_ + "/", .headers = {}, .body = {}};
-    for (auto& [name, value] : request.headers) {
-      sent.headers.push_back(Secret::take(fmt::format("{}: {}", name, value)));
-      wipe(value.data(), value.size());
-    }
-    sent.headers.push_back(Secret::take("authorization: " + signature));
+  Result<outbound::AwsCredentials> current_credentials() const {
+    auto credentials = config_.credentials();
+    if (!credentials) return fail(Errc::unavailable, credentials.error().message);
+    if (auto usable = outbound::check(*credentials); !usable) return fail(Errc::unavailable, usable.error().message);
+    return credentials;
+  }
+
+  Result<outbound::HttpsAnswer> post(std::string_view target, Secret body, const outbound::CallThread::Call& call) {
+    SP_TRY(const auto credentials, current_credentials());
+    const outbound::SignedRequest request{.method = "POST",
+                                          .path = "/",
+                                          .query = {},
+                                          .headers = {{"content-type", "application/x-amz-json-1.1"},
+                                                      {"host", outbound::host_of(endpoint_)},
+                                                      {"x-amz-target", std::string(target)}},
+                                          .body = body.reveal()};
+    outbound::HttpsRequest sent{.url = endpoint_ + "/", .headers = {}, .body = {}};
+    sent.headers = outbound::signed_headers(request, clock_.wall(), {config_.region, "kms"}, credentials);
     sent.body = std::move(body);
     return https_.perform(sent, call);
   }
@@ -83,7 +84,7 @@ class AwsKms final : public BlockingProvider {
   const AwsKmsConfig config_;
   const std::string endpoint_;
   const Clock& clock_;
-  HttpsClient https_;
+  outbound::HttpsClient https_;
 };
 
 }  // namespace

@@ -37,16 +37,16 @@ class PooledProvider final : public Provider {
 
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override {
     SP_CO_CHECK(check_wrap(purpose, key));
-    co_return co_await call<Bytes>(
-        [purpose = std::move(purpose), key = std::move(key)](BlockingProvider& provider, const CallThread::Call& turn) {
-          return provider.wrap(purpose, key, turn);
-        });
+    co_return co_await call<Bytes>([purpose = std::move(purpose), key = std::move(key)](
+                                       BlockingProvider& provider, const outbound::CallThread::Call& turn) {
+      return provider.wrap(purpose, key, turn);
+    });
   }
 
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override {
     SP_CO_CHECK(check_unwrap(purpose, wrapped));
     co_return co_await call<Secret>([purpose = std::move(purpose), wrapped = std::move(wrapped)](
-                                        BlockingProvider& provider, const CallThread::Call& turn) {
+                                        BlockingProvider& provider, const outbound::CallThread::Call& turn) {
       return provider.unwrap(purpose, wrapped, turn);
     });
   }
@@ -56,7 +56,8 @@ class PooledProvider final : public Provider {
  private:
   template <class T, class Ask>
   boost::asio::awaitable<Result<T>> call(Ask ask) {
-    CallThread::Work<T> work = [shared = shared_, ask = std::move(ask)](const CallThread::Call& turn) -> Result<T> {
+    outbound::CallThread::Work<T> work = [shared = shared_,
+                                          ask = std::move(ask)](const outbound::CallThread::Call& turn) -> Result<T> {
       const Busy busy(*shared);
       if (!busy.mine()) return fail(Errc::unavailable, "it has not come back from an earlier call");
       return ask(*shared->provider, turn);
@@ -83,7 +84,7 @@ CallPool::Line& CallPool::shortest() {
     if (best == nullptr || line->calls < best->calls) best = line.get();
   }
   if ((best == nullptr || best->calls > 0) && lines_.size() < most_) {
-    lines_.push_back(std::make_unique<Line>(Line{std::make_unique<CallThread>(limits_), 0}));
+    lines_.push_back(std::make_unique<Line>(Line{std::make_unique<outbound::CallThread>(limits_), 0}));
     return *lines_.back();
   }
   return best == nullptr ? *lines_.front() : *best;

@@ -12,12 +12,12 @@ namespace sallyport::keys {
 // as CallThread, its calls have ended before it dies.
 class CallPool {
  public:
-  CallPool(std::size_t threads, CallLimits limits) : most_(threads), limits_(limits) {}
+  CallPool(std::size_t threads, outbound::CallLimits limits) : most_(threads), limits_(limits) {}
   CallPool(const CallPool&) = delete;
   CallPool& operator=(const CallPool&) = delete;
 
   template <class T>
-  boost::asio::awaitable<Result<T>> run(CallThread::Work<T> work) {
+  boost::asio::awaitable<Result<T>> run(outbound::CallThread::Work<T> work) {
     const Turn turn(*this);
     co_return co_await turn.thread().template run<T>(std::move(work));
   }
@@ -25,7 +25,7 @@ class CallPool {
 
  private:
   struct Line {
-    std::unique_ptr<CallThread> thread;
+    std::unique_ptr<outbound::CallThread> thread;
     std::size_t calls = 0;
   };
   class Turn {
@@ -34,7 +34,7 @@ class CallPool {
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() { --line_.calls; }
-    CallThread& thread() const { return *line_.thread; }
+    outbound::CallThread& thread() const { return *line_.thread; }
 
    private:
     Line& line_;
@@ -42,7 +42,7 @@ class CallPool {
   Line& shortest();
 
   std::size_t most_;
-  CallLimits limits_;
+  outbound::CallLimits limits_;
   std::vector<std::unique_ptr<Line>> lines_;
 };
 

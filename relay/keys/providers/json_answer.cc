@@ -11,7 +11,7 @@
 namespace sallyport::keys {
 namespace {
 
-constexpr JsonLimits kLimits{.max_bytes = kMaxHttpsAnswer, .max_depth = 8};
+constexpr JsonLimits kLimits{.max_bytes = outbound::kMaxHttpsAnswer, .max_depth = 8};
 constexpr std::size_t kShown = 200;
 constexpr char kMark = '\x7f';
 

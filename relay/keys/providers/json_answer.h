@@ -1,6 +1,6 @@
 #pragma once
 
-#include "relay/keys/providers/https_call.h"
+#include "relay/outbound/https_call.h"
 #include "shared/base/value.h"
 
 #include <span>

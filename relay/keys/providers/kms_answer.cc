@@ -68,7 +68,7 @@ Error error_of(long status, const Value& answer) {
   return {code, fmt::format("answered with status {} {}", status, quoted(name))};
 }
 
-Result<void> check_status(const HttpsAnswer& answer) {
+Result<void> check_status(const outbound::HttpsAnswer& answer) {
   if (answer.status == 200) return {};
   const auto value = parse_answer(answer.body.reveal());
   return std::unexpected(error_of(answer.status, value ? *value : Value()));
@@ -76,7 +76,7 @@ Result<void> check_status(const HttpsAnswer& answer) {
 
 }  // namespace
 
-Result<Bytes> read_encrypt_answer(const HttpsAnswer& answer) {
+Result<Bytes> read_encrypt_answer(const outbound::HttpsAnswer& answer) {
   SP_CHECK(check_status(answer));
   SP_TRY(const Value value, parse_answer(answer.body.reveal()));
   auto blob = from_base64(text_at(value, std::array{std::string_view("CiphertextBlob")}));
@@ -84,7 +84,7 @@ Result<Bytes> read_encrypt_answer(const HttpsAnswer& answer) {
   return fail(Errc::unavailable, "the answer is not understood: it has no CiphertextBlob");
 }
 
-Result<Secret> read_decrypt_answer(const HttpsAnswer& answer) {
+Result<Secret> read_decrypt_answer(const outbound::HttpsAnswer& answer) {
   SP_CHECK(check_status(answer));
   return take_secret(answer.body, std::array{std::string_view("Plaintext")});
 }

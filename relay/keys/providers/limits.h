@@ -15,12 +15,6 @@ inline constexpr std::size_t kMaxWrappedSize =
 Result<void> check_wrap(std::string_view purpose, const Secret& key);
 Result<void> check_unwrap(std::string_view purpose, const Bytes& wrapped);
 
-// A credential or name that goes into a header or a URL: 1 to `most` characters, printable ASCII without spaces.
-// Errc::invalid, with `what` it is and never what it says.
-Result<void> check_word(std::string_view what, std::string_view text, std::size_t most);
-// The same, of letters, digits and `others` only.
-Result<void> check_name(std::string_view what, std::string_view text, std::size_t most, std::string_view others);
-
 // 1 ms to the 10 s of Provider's contract. Errc::invalid.
 Result<void> check_deadline(std::chrono::milliseconds deadline);
 

@@ -48,13 +48,14 @@ class Pkcs11 final : public BlockingProvider {
     if (auto use = module_->use(std::chrono::steady_clock::now())) close(*use);
   }
 
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const CallThread::Call& call) override {
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call& call) override {
     return attempt_twice<Bytes>(call, [&](Pkcs11Module::Use& use, const Open& open) {
       return seal_in_token(use, open.session, open.key, purpose, key.reveal());
     });
   }
 
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const CallThread::Call& call) override {
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped,
+                        const outbound::CallThread::Call& call) override {
     return attempt_twice<Secret>(call, [&](Pkcs11Module::Use& use, const Open& open) {
       return open_in_token(use, open.session, open.key, purpose, wrapped);
     });
@@ -69,7 +70,7 @@ class Pkcs11 final : public BlockingProvider {
   };
 
   template <class T, class Work>
-  Result<T> attempt_twice(const CallThread::Call& call, Work work) {
+  Result<T> attempt_twice(const outbound::CallThread::Call& call, Work work) {
     auto outcome = attempt<T>(call, work);
     if (!outcome && outcome.error().lost() && !call.given_up()) {
       Pkcs11Module::restart(module_, call.deadline());
@@ -80,7 +81,7 @@ class Pkcs11 final : public BlockingProvider {
   }
 
   template <class T, class Work>
-  CkResult<T> attempt(const CallThread::Call& call, Work& work) {
+  CkResult<T> attempt(const outbound::CallThread::Call& call, Work& work) {
     if (refused_) return std::unexpected(*refused_);
     SP_TRY(auto use, module_->use(call.deadline()));
     SP_TRY(const Open open, opened(use));

@@ -7,13 +7,15 @@ namespace {
 
 class ThreadedProvider final : public Provider {
  public:
-  ThreadedProvider(std::shared_ptr<BlockingProvider> provider, CallLimits limits)
+  ThreadedProvider(std::shared_ptr<BlockingProvider> provider, outbound::CallLimits limits)
       : name_(provider->describe()), provider_(std::move(provider)), calls_(limits) {}
 
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override {
     SP_CO_CHECK(check_wrap(purpose, key));
-    CallThread::Work<Bytes> work = [provider = provider_, purpose = std::move(purpose), key = std::move(key)](
-                                       const CallThread::Call& call) { return provider->wrap(purpose, key, call); };
+    outbound::CallThread::Work<Bytes> work = [provider = provider_, purpose = std::move(purpose),
+                                              key = std::move(key)](const outbound::CallThread::Call& call) {
+      return provider->wrap(purpose, key, call);
+    };
     auto wrapped = co_await calls_.run(std::move(work));
     if (!wrapped) co_return in_context(name_, std::move(wrapped).error());
     co_return wrapped;
@@ -21,8 +23,8 @@ class ThreadedProvider final : public Provider {
 
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override {
     SP_CO_CHECK(check_unwrap(purpose, wrapped));
-    CallThread::Work<Secret> work = [provider = provider_, purpose = std::move(purpose),
-                                     wrapped = std::move(wrapped)](const CallThread::Call& call) {
+    outbound::CallThread::Work<Secret> work = [provider = provider_, purpose = std::move(purpose),
+                                               wrapped = std::move(wrapped)](const outbound::CallThread::Call& call) {
       return provider->unwrap(purpose, wrapped, call);
     };
     auto key = co_await calls_.run(std::move(work));
@@ -35,12 +37,12 @@ class ThreadedProvider final : public Provider {
  private:
   const std::string name_;
   std::shared_ptr<BlockingProvider> provider_;  // with the thread, should it be left behind
-  CallThread calls_;
+  outbound::CallThread calls_;
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> on_a_thread(std::shared_ptr<BlockingProvider> provider, CallLimits limits) {
+std::unique_ptr<Provider> on_a_thread(std::shared_ptr<BlockingProvider> provider, outbound::CallLimits limits) {
   return std::make_unique<ThreadedProvider>(std::move(provider), limits);
 }
 

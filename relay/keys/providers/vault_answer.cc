@@ -16,7 +16,7 @@ constexpr std::byte kFormat{1};
 constexpr std::size_t kHeaderSize = 5;
 constexpr std::string_view kPrefix = "vault:v";
 
-std::string first_problem(const HttpsAnswer& answer) {
+std::string first_problem(const outbound::HttpsAnswer& answer) {
   const auto value = parse_answer(answer.body.reveal());
   const auto* list = value ? value->find("errors") : nullptr;
   if (list == nullptr || !list->is(Value::Kind::list) || list->as_list().empty()) return "";
@@ -33,7 +33,7 @@ Error bad_request(std::string_view words) {
   return {Errc::invalid, "not wrapped by this key, or changed since"};
 }
 
-Error error_of(const HttpsAnswer& answer) {
+Error error_of(const outbound::HttpsAnswer& answer) {
   const auto words = first_problem(answer);
   const auto told = [&](Errc code, std::string_view what) -> Error {
     return {code, words.empty() ? std::string(what) : fmt::format("{} ({})", what, quoted(words))};
@@ -50,7 +50,7 @@ Error error_of(const HttpsAnswer& answer) {
 
 }  // namespace
 
-Result<Bytes> read_transit_encrypt(const HttpsAnswer& answer) {
+Result<Bytes> read_transit_encrypt(const outbound::HttpsAnswer& answer) {
   if (answer.status != 200) return std::unexpected(error_of(answer));
   SP_TRY(const Value value, parse_answer(answer.body.reveal()));
   auto packed = pack_ciphertext(text_at(value, std::array<std::string_view, 2>{"data", "ciphertext"}));
@@ -58,7 +58,7 @@ Result<Bytes> read_transit_encrypt(const HttpsAnswer& answer) {
   return fail(Errc::unavailable, "the answer is not understood: it has no ciphertext");
 }
 
-Result<Secret> read_transit_decrypt(const HttpsAnswer& answer) {
+Result<Secret> read_transit_decrypt(const outbound::HttpsAnswer& answer) {
   if (answer.status != 200) return std::unexpected(error_of(answer));
   return take_secret(answer.body, std::array<std::string_view, 2>{"data", "plaintext"});
 }

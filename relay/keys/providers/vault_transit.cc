@@ -1,10 +1,11 @@
 #include "relay/keys/providers/vault_transit.h"
 
 #include "relay/keys/providers/framed_key.h"
-#include "relay/keys/providers/https_call.h"
 #include "relay/keys/providers/limits.h"
 #include "relay/keys/providers/threaded_provider.h"
 #include "relay/keys/providers/vault_answer.h"
+#include "relay/outbound/https_call.h"
+#include "relay/outbound/words.h"
 
 #include <fmt/format.h>
 
@@ -13,20 +14,23 @@ namespace {
 
 // Names that lead to a place of the API: no "..", no empty part.
 Result<void> check_path(std::string_view what, std::string_view path) {
-  SP_CHECK(check_name(what, path, 200, "-_./"));
+  SP_CHECK(outbound::check_name(what, path, 200, "-_./"));
   const auto whole = fmt::format("/{}/", path);
   if (whole.find("//") == whole.npos && whole.find("/./") == whole.npos && whole.find("/../") == whole.npos) return {};
   return fail(Errc::invalid,
               fmt::format("{} must be names parted by single slashes, and none of them \".\" or \"..\"", what));
 }
 
+Result<void> check_token(const Secret& token) { return outbound::check_word("Vault's token", token.reveal(), 2048); }
+
 Result<void> check(const VaultTransitConfig& config) {
-  SP_CHECK(check_https_origin("the address of Vault", config.address));
+  SP_CHECK(outbound::check_https_origin("the address of Vault", config.address));
   SP_CHECK(check_path("the mount of Vault's Transit engine", config.mount));
-  SP_CHECK(check_name("the key of Vault's Transit engine", config.key, 200, "-_"));
-  SP_CHECK(check_word("Vault's token", config.token.reveal(), 2048));
+  SP_CHECK(outbound::check_name("the key of Vault's Transit engine", config.key, 200, "-_"));
+  SP_TRY(const auto token, config.token());
+  SP_CHECK(check_token(token));
   if (!config.name_space.empty()) SP_CHECK(check_path("the namespace of Vault", config.name_space));
-  SP_CHECK(check_ca_file(config.ca_file));
+  SP_CHECK(outbound::check_ca_file(config.ca_file));
   return check_deadline(config.deadline);
 }
 
@@ -42,14 +46,15 @@ class VaultTransit final : public BlockingProvider {
  public:
   explicit VaultTransit(VaultTransitConfig config) : config_(std::move(config)), https_(config_.ca_file) {}
 
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const CallThread::Call& call) override {
+  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call& call) override {
     const Secret frame = frame_key(purpose, key);
     const Secret text = Secret::take(base64(as_bytes(frame.reveal())));
     SP_TRY(const auto answer, post("encrypt", body_with("plaintext", text.reveal()), call));
     return read_transit_encrypt(answer);
   }
 
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const CallThread::Call& call) override {
+  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped,
+                        const outbound::CallThread::Call& call) override {
     SP_TRY(const auto ciphertext, unpack_ciphertext(wrapped));
     SP_TRY(const auto answer, post("decrypt", body_with("ciphertext", ciphertext), call));
     SP_TRY(const Secret frame, read_transit_decrypt(answer));
@@ -63,13 +68,19 @@ class VaultTransit final : public BlockingProvider {
   }
 
  private:
-  Result<HttpsAnswer> post(std::string_view action, Secret body, const CallThread::Call& call) {
-    HttpsRequest request;
+  Result<Secret> current_token() const {
+    auto token = config_.token();
+    if (!token) return fail(Errc::unavailable, token.error().message);
+    if (auto usable = check_token(*token); !usable) return fail(Errc::unavailable, usable.error().message);
+    return token;
+  }
+
+  Result<outbound::HttpsAnswer> post(std::string_view action, Secret body, const outbound::CallThread::Call& call) {
+    SP_TRY(const auto token, current_token());
+    outbound::HttpsRequest request;
     request.url = fmt::format("{}/v1/{}/{}/{}", config_.address, config_.mount, action, config_.key);
     request.headers.push_back(Secret::take("Content-Type: application/json"));
-    std::string token;
-    token.reserve(16 + config_.token.size());
-    request.headers.push_back(Secret::take(token.append("X-Vault-Token: ").append(config_.token.reveal())));
+    request.headers.push_back(outbound::header_line("X-Vault-Token", token.reveal()));
     if (!config_.name_space.empty())
       request.headers.push_back(Secret::take("X-Vault-Namespace: " + config_.name_space));
     request.body = std::move(body);
@@ -77,7 +88,7 @@ class VaultTransit final : public BlockingProvider {
   }
 
   const VaultTransitConfig config_;
-  HttpsClient https_;
+  outbound::HttpsClient https_;
 };
 
 }  // namespace

@@ -1,8 +1,4 @@
-#include "relay/archive/directory_place.h"
-#include "relay/archive/s3_place.h"
-#include "tests/contract/keys/key_server.h"
-#include "tests/support/async_test.h"
-#include "tests/support/temp_dir.h"
+#include "tests/contract/archive/any_place.h"
 
 #include <sys/stat.h>
 
@@ -10,52 +6,10 @@
 
 using namespace sallyport;
 using namespace sallyport::archive;
+using namespace sallyport::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-const SystemClock kClock;
-
-keys::AwsCredentials credentials(std::string secret = "secret-access-key-of-the-test") {
-  return {"AKIATESTONLY", Secret::take(std::move(secret)), {}};
-}
-
-S3Config config_of(const test::KeyServer& server) {
-  S3Config config{.endpoint = server.url(),
-                  .region = "eu-central-1",
-                  .bucket = "archive",
-                  .prefix = "sallyport/",
-                  .ca_file = server.ca_file()};
-  config.credentials = [] { return Result<keys::AwsCredentials>(credentials()); };
-  config.deadline = 10s;
-  return config;
-}
-
-std::unique_ptr<Place> place_of(Result<std::unique_ptr<Place>> made) {
-  if (!made) FAIL(made.error().message);
-  return *std::move(made);
-}
-
-// A place of each kind, with what it needs.
-struct Any {
-  Any() {
-    const int kind = GENERATE(0, 1, 2);
-    if (kind == 0) {
-      place = place_of(make_directory_place(dir.path("archive")));
-      return;
-    }
-    server = std::make_unique<test::KeyServer>("s3_server.py");
-    auto config = config_of(*server);
-    if (kind == 2) {
-      config.style = BucketStyle::host;
-      config.endpoint.replace(config.endpoint.find("127.0.0.1"), 9, "localhost");
-    }
-    place = place_of(make_s3_place(std::move(config), kClock));
-  }
-  test::TempDir dir;
-  std::unique_ptr<test::KeyServer> server;
-  std::unique_ptr<Place> place;
-};
 
 Bytes bytes_of(std::string_view text) { return Bytes(as_bytes(text).begin(), as_bytes(text).end()); }
 const std::string kName = "org_1/2026/01/31/job_1.sallyport";
@@ -167,7 +121,7 @@ ASYNC_TEST_CASE("a bucket takes nothing with a wrong signature, and new credenti
   test::KeyServer server("s3_server.py");
   auto config = config_of(server);
   auto secret = std::make_shared<std::string>("not-the-secret");
-  config.credentials = [secret] { return Result<keys::AwsCredentials>(credentials(*secret)); };
+  config.credentials = [secret] { return Result<outbound::AwsCredentials>(credentials(*secret)); };
   const auto place = place_of(make_s3_place(std::move(config), kClock));
   auto put = co_await place->put(kName, bytes_of("x"));
   REQUIRE(!put);

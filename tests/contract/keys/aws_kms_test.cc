@@ -25,14 +25,20 @@ boost::asio::awaitable<Error> error_while(AwsPlace& place, std::string control) 
 
 bool says(const Error& error, std::string_view text) { return error.message.find(text) != std::string::npos; }
 
+outbound::AwsCredentials lasting() { return {"AKIATESTONLY", Secret::take("secret-access-key-of-the-test"), {}}; }
+
+outbound::AwsCredentialSource with(const keys::AwsKmsConfig& config, void (*change)(outbound::AwsCredentials&)) {
+  auto credentials = must(config.credentials());
+  change(credentials);
+  return outbound::always(std::move(credentials));
+}
+
 }  // namespace
 
 ASYNC_TEST_CASE("AWS KMS: lasting credentials sign without a token", "[keys][aws]") {
   AwsPlace place;
   auto config = place.config();
-  config.credentials.access_key_id = "AKIATESTONLY";
-  config.credentials.secret_access_key = Secret::take("secret-access-key-of-the-test");
-  config.credentials.session_token = {};
+  config.credentials = outbound::always(lasting());
   const auto wrapped = co_await wrap_with(std::move(config), place.clock);
   CHECK(wrapped);
 }
@@ -45,12 +51,16 @@ ASYNC_TEST_CASE("AWS KMS: a request that is signed with something else gets nowh
     const char* told;
   };
   const Wrong wrong[] = {
-      {"secret", [](auto& c) { c.credentials.secret_access_key = Secret::take("another"); }, "secret access key"},
+      {"secret",
+       [](auto& c) { c.credentials = with(c, [](auto& one) { one.secret_access_key = Secret::take("another"); }); },
+       "secret access key"},
       {"region", [](auto& c) { c.region = "eu-central-2"; }, "signature"},
-      {"token", [](auto& c) { c.credentials.session_token = Secret::take("another"); },
+      {"token",
+       [](auto& c) { c.credentials = with(c, [](auto& one) { one.session_token = Secret::take("another"); }); },
        "temporary ones may have expired"},
-      {"no token", [](auto& c) { c.credentials.session_token = {}; }, "credentials"},
-      {"access key", [](auto& c) { c.credentials.access_key_id = "AKIANOBODY"; }, "credentials"},
+      {"no token", [](auto& c) { c.credentials = with(c, [](auto& one) { one.session_token = {}; }); }, "credentials"},
+      {"access key", [](auto& c) { c.credentials = with(c, [](auto& one) { one.access_key_id = "AKIANOBODY"; }); },
+       "credentials"},
   };
   for (const auto& [what, change, told] : wrong) {
     INFO(what);
@@ -64,6 +74,36 @@ ASYNC_TEST_CASE("AWS KMS: a request that is signed with something else gets nowh
   }
   const auto control = co_await wrap_with(place.config(), place.clock);
   CHECK(control);
+}
+
+ASYNC_TEST_CASE("AWS KMS: new credentials count at the next call", "[keys][aws]") {
+  AwsPlace place;
+  auto config = place.config();
+  auto given = std::make_shared<Result<outbound::AwsCredentials>>(must(config.credentials()));
+  config.credentials = [given]() -> Result<outbound::AwsCredentials> {
+    if (!*given) return std::unexpected(given->error());
+    return (*given)->duplicate();
+  };
+  const auto provider = must(keys::make_aws_kms(std::move(config), place.clock));
+  const auto wrap = [&] { return provider->wrap("a purpose", crypto::random_secret(32)); };
+  auto wrapped = co_await wrap();
+  CHECK(wrapped);
+  (*given)->session_token = Secret::take("expired");
+  wrapped = co_await wrap();
+  REQUIRE(!wrapped);
+  CHECK(wrapped.error().code == Errc::forbidden);  // control: it is looked at
+  *given = lasting();
+  wrapped = co_await wrap();
+  CHECK(wrapped);
+  *given = fail(Errc::not_found, "the file is not there");
+  wrapped = co_await wrap();
+  REQUIRE(!wrapped);
+  CHECK(wrapped.error().code == Errc::unavailable);  // and not as if the key were gone
+  *given = outbound::AwsCredentials{"A", Secret::take("a\r\nx-evil: b"), {}};
+  wrapped = co_await wrap();
+  REQUIRE(!wrapped);
+  CHECK(wrapped.error().code == Errc::unavailable);
+  CHECK(!says(wrapped.error(), "evil"));
 }
 
 ASYNC_TEST_CASE("AWS KMS: a clock that is wrong is told", "[keys][aws]") {
@@ -150,9 +190,11 @@ TEST_CASE("AWS KMS: a configuration that cannot work is refused with its reason"
       {"the region of AWS KMS", [](auto& c) { c.region = "eu.evil.example/"; }},
       {"the key of AWS KMS", [](auto& c) { c.key = ""; }},
       {"the key of AWS KMS", [](auto& c) { c.key = "a\"b"; }},
-      {"the access key id", [](auto& c) { c.credentials.access_key_id = "A/B"; }},
-      {"the secret access key", [](auto& c) { c.credentials.secret_access_key = {}; }},
-      {"the session token", [](auto& c) { c.credentials.session_token = Secret::take("a\r\nx-evil: b"); }},
+      {"the access key id", [](auto& c) { c.credentials = with(c, [](auto& one) { one.access_key_id = "A/B"; }); }},
+      {"the secret access key",
+       [](auto& c) { c.credentials = with(c, [](auto& one) { one.secret_access_key = {}; }); }},
+      {"the session token",
+       [](auto& c) { c.credentials = with(c, [](auto& one) { one.session_token = Secret::take("a\r\nx-evil: b"); }); }},
       {"https://host", [](auto& c) { c.endpoint = "http://127.0.0.1:80"; }},
       {"https://host", [](auto& c) { c.endpoint = "https://127.0.0.1:0"; }},
       {"https://host", [](auto& c) { c.endpoint = "https://127.0.0.1:65536"; }},

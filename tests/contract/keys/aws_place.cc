@@ -8,9 +8,8 @@ keys::AwsKmsConfig AwsPlace::config(const std::string& key) const {
   keys::AwsKmsConfig config;
   config.region = "eu-central-1";
   config.key = "alias/" + key;
-  config.credentials.access_key_id = "ASIATESTONLY";
-  config.credentials.secret_access_key = Secret::take("temporary-secret-of-the-test");
-  config.credentials.session_token = Secret::take("session-token-of-the-test");
+  config.credentials = outbound::always(outbound::AwsCredentials{
+      "ASIATESTONLY", Secret::take("temporary-secret-of-the-test"), Secret::take("session-token-of-the-test")});
   config.endpoint = server.url();
   config.ca_file = server.ca_file();
   return config;

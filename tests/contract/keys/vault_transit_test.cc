@@ -41,7 +41,7 @@ ASYNC_TEST_CASE("Vault Transit: a mount and a namespace of one's own", "[keys][v
 ASYNC_TEST_CASE("Vault Transit: another token gets nowhere", "[keys][vault]") {
   VaultPlace place;
   auto config = place.config();
-  config.token = Secret::take("hvs.another");
+  config.token = outbound::always(Secret::take("hvs.another"));
   const auto refused = co_await wrap_with(std::move(config));
   REQUIRE(!refused);
   CHECK(refused.error().code == Errc::forbidden);
@@ -49,6 +49,35 @@ ASYNC_TEST_CASE("Vault Transit: another token gets nowhere", "[keys][vault]") {
       says(refused.error(), "the token is not valid any more, or its policy does not allow this (permission denied)"));
   const auto control = co_await wrap_with(place.config());
   CHECK(control);
+}
+
+ASYNC_TEST_CASE("Vault Transit: a new token counts at the next call", "[keys][vault]") {
+  VaultPlace place;
+  auto config = place.config();
+  auto given = std::make_shared<std::string>("hvs.token-of-the-test");
+  config.token = [given]() -> Result<Secret> {
+    if (given->empty()) return fail(Errc::not_found, "the file is not there");
+    return Secret::take(std::string(*given));
+  };
+  const auto provider = must(keys::make_vault_transit(std::move(config)));
+  const auto outcome = [&]() -> boost::asio::awaitable<std::string> {
+    const auto wrapped = co_await provider->wrap("a purpose", crypto::random_secret(32));
+    co_return wrapped ? "wrapped" : std::string(to_string(wrapped.error().code));
+  };
+  auto got = co_await outcome();
+  CHECK(got == "wrapped");
+  *given = "hvs.expired";
+  got = co_await outcome();
+  CHECK(got == "forbidden");  // control: it is looked at
+  given->clear();
+  got = co_await outcome();
+  CHECK(got == "unavailable");  // and not as if the key were gone
+  *given = "evil\r\nX-Vault-Policy: root";
+  got = co_await outcome();
+  CHECK(got == "unavailable");
+  *given = "hvs.token-of-the-test";
+  got = co_await outcome();
+  CHECK(got == "wrapped");
 }
 
 ASYNC_TEST_CASE("Vault Transit: each of its errors says what it means here", "[keys][vault]") {
@@ -116,8 +145,8 @@ TEST_CASE("Vault Transit: a configuration that cannot work is refused with its r
       {"the key", [](auto& c) { c.key = "a/b"; }},
       {"the key", [](auto& c) { c.key = ""; }},
       {"the key", [](auto& c) { c.key = "a?b"; }},
-      {"Vault's token", [](auto& c) { c.token = {}; }},
-      {"Vault's token", [](auto& c) { c.token = Secret::take("evil\r\nX-Vault-Policy: root"); }},
+      {"Vault's token", [](auto& c) { c.token = outbound::always(Secret()); }},
+      {"Vault's token", [](auto& c) { c.token = outbound::always(Secret::take("evil\r\nX-Vault-Policy: root")); }},
       {"the namespace", [](auto& c) { c.name_space = "a//b"; }},
       {"certificate authorities", [](auto& c) { c.ca_file = "/nonexistent"; }},
       {"the deadline", [](auto& c) { c.deadline = 11s; }},

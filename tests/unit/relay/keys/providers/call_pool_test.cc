@@ -10,18 +10,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr CallLimits kShort{.waiting = 8, .deadline = 100ms};
-constexpr CallLimits kLong{.waiting = 8, .deadline = 30s};
+constexpr outbound::CallLimits kShort{.waiting = 8, .deadline = 100ms};
+constexpr outbound::CallLimits kLong{.waiting = 8, .deadline = 30s};
 
 // Hangs until it is let go, or answers at once.
 class Library final : public BlockingProvider {
  public:
-  Result<Bytes> wrap(const std::string&, const Secret&, const CallThread::Call&) override {
+  Result<Bytes> wrap(const std::string&, const Secret&, const outbound::CallThread::Call&) override {
     ++calls;
     if (hangs) opened.wait();
     return Bytes(1);
   }
-  Result<Secret> unwrap(const std::string&, const Bytes&, const CallThread::Call&) override { return Secret(); }
+  Result<Secret> unwrap(const std::string&, const Bytes&, const outbound::CallThread::Call&) override {
+    return Secret();
+  }
   std::string describe() const override { return "library"; }
   void let_go() { open.set_value(); }
 
@@ -71,7 +73,7 @@ ASYNC_TEST_CASE("a pool makes threads when they are needed, and no more than it 
   TaskGroup calls(co_await boost::asio::this_coro::executor, [](const auto&, auto) { FAIL_CHECK("a fault"); });
   int came = 0;
   const auto call = [&]() -> boost::asio::awaitable<void> {
-    const auto got = co_await pool.run<int>([opened](const CallThread::Call&) -> Result<int> {
+    const auto got = co_await pool.run<int>([opened](const outbound::CallThread::Call&) -> Result<int> {
       opened.wait();
       return 1;
     });

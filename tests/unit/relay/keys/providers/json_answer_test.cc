@@ -68,7 +68,7 @@ TEST_CASE("answers have a limit of size and depth", "[keys][answers]") {
   CHECK(parse_answer(R"({"a":[[[[[[1]]]]]]})"));
   CHECK(!parse_answer(R"({"a":[[[[[[[[1]]]]]]]]})"));
   CHECK(!parse_answer("[]"));
-  CHECK(!parse_answer(R"({"a":")" + std::string(kMaxHttpsAnswer, 'x') + R"("})"));
+  CHECK(!parse_answer(R"({"a":")" + std::string(outbound::kMaxHttpsAnswer, 'x') + R"("})"));
 }
 
 TEST_CASE("words of others are shown short and harmless", "[keys][answers]") {

@@ -1,4 +1,4 @@
-#include "relay/keys/providers/https_call.h"
+#include "relay/outbound/https_call.h"
 
 #include "shared/base/host.h"
 
@@ -12,7 +12,7 @@
 #include <fstream>
 #include <new>
 
-namespace sallyport::keys {
+namespace sallyport::outbound {
 namespace {
 
 constexpr std::string_view kScheme = "https://";
@@ -51,7 +51,9 @@ int stop_if_given_up(void* call, curl_off_t, curl_off_t, curl_off_t, curl_off_t)
 Headers header_list(const std::vector<Secret>& lines) {
   Headers list;
   for (const Secret& line : lines) {
-    auto* longer = curl_slist_append(list.get(), std::string(line.reveal()).c_str());
+    std::string text(line.reveal());
+    auto* longer = curl_slist_append(list.get(), text.c_str());
+    wipe(text.data(), text.size());
     if (longer == nullptr) throw std::bad_alloc();
     (void)list.release();
     list.reset(longer);
@@ -149,6 +151,13 @@ Result<HttpsAnswer> HttpsClient::perform(const HttpsRequest& request, const Call
   return answer;
 }
 
+Secret header_line(std::string_view name, std::string_view value) {
+  std::string line;
+  line.reserve(name.size() + value.size() + 2);
+  line.append(name).append(": ").append(value);
+  return Secret::take(line);
+}
+
 Result<void> check_https_origin(std::string_view what, std::string_view url) {
   const auto refused = fail(Errc::invalid, fmt::format("{} must be https://host or https://host:port", what));
   if (!url.starts_with(kScheme)) return refused;
@@ -170,4 +179,4 @@ Result<void> check_ca_file(const std::string& file) {
   return fail(Errc::invalid, file + ": the file with the certificate authorities cannot be read");
 }
 
-}  // namespace sallyport::keys
+}  // namespace sallyport::outbound

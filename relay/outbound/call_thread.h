@@ -12,7 +12,7 @@
 #include <optional>
 #include <utility>
 
-namespace sallyport::keys {
+namespace sallyport::outbound {
 
 struct CallLimits {
   std::size_t waiting = 64;  // calls beside the one that runs
@@ -71,4 +71,4 @@ class CallThread {
   std::shared_ptr<State> state_;  // with the thread, which may outlive this
 };
 
-}  // namespace sallyport::keys
+}  // namespace sallyport::outbound

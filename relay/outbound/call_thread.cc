@@ -1,4 +1,4 @@
-#include "relay/keys/providers/call_thread.h"
+#include "relay/outbound/call_thread.h"
 
 #include "shared/async/event.h"
 
@@ -11,7 +11,7 @@
 #include <mutex>
 #include <thread>
 
-namespace sallyport::keys {
+namespace sallyport::outbound {
 namespace asio = boost::asio;
 namespace {
 
@@ -143,4 +143,4 @@ asio::awaitable<Result<void>> CallThread::perform(std::move_only_function<void(c
   co_return fail(Errc::timed_out, fmt::format("no answer within {} ms", limits_.deadline.count()));
 }
 
-}  // namespace sallyport::keys
+}  // namespace sallyport::outbound

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "relay/keys/providers/call_thread.h"
+#include "relay/outbound/call_thread.h"
 #include "shared/base/result.h"
 #include "shared/base/secret.h"
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace sallyport::keys {
+namespace sallyport::outbound {
 
 inline constexpr std::size_t kMaxHttpsAnswer = 64u << 10;
 
@@ -21,6 +21,9 @@ struct HttpsRequest {
   Secret body;
   std::size_t most_answer = kMaxHttpsAnswer;
 };
+
+// "name: value", with no other copy of the value left behind.
+Secret header_line(std::string_view name, std::string_view value);
 
 struct HttpsAnswer {
   long status = 0;
@@ -55,4 +58,4 @@ std::string host_of(std::string_view origin);
 // Errc::invalid unless it is empty or a file that can be read.
 Result<void> check_ca_file(const std::string& file);
 
-}  // namespace sallyport::keys
+}  // namespace sallyport::outbound

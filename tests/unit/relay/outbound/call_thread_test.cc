@@ -1,4 +1,4 @@
-#include "relay/keys/providers/call_thread.h"
+#include "relay/outbound/call_thread.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "tests/support/async_test.h"
@@ -7,7 +7,7 @@
 #include <thread>
 
 using namespace sallyport;
-using namespace sallyport::keys;
+using namespace sallyport::outbound;
 using namespace std::chrono_literals;
 
 namespace {
@@ -42,7 +42,7 @@ void no_fault(const std::string& task, const std::string& why) { FAIL(task << ":
 
 }  // namespace
 
-ASYNC_TEST_CASE("calls take turns on another thread, and their results come home", "[keys][call_thread]") {
+ASYNC_TEST_CASE("calls take turns on another thread, and their results come home", "[outbound][call_thread]") {
   CallThread calls(kLong);
   const auto home = std::this_thread::get_id();
   std::thread::id first, second;
@@ -62,7 +62,7 @@ ASYNC_TEST_CASE("calls take turns on another thread, and their results come home
   CHECK(std::this_thread::get_id() == home);
 }
 
-ASYNC_TEST_CASE("the caller goes on at its deadline though the call hangs", "[keys][call_thread]") {
+ASYNC_TEST_CASE("the caller goes on at its deadline though the call hangs", "[outbound][call_thread]") {
   Gate gate;
   CallThread calls(kShort);
   auto hanging = co_await calls.run<int>(gate.work());
@@ -80,7 +80,7 @@ ASYNC_TEST_CASE("the caller goes on at its deadline though the call hangs", "[ke
   CHECK(after == 4);
 }
 
-ASYNC_TEST_CASE("no more wait than may", "[keys][call_thread]") {
+ASYNC_TEST_CASE("no more wait than may", "[outbound][call_thread]") {
   Gate gate;
   CallThread calls(kLong);
   std::vector<Result<int>> results;
@@ -99,7 +99,7 @@ ASYNC_TEST_CASE("no more wait than may", "[keys][call_thread]") {
   CHECK(results == std::vector<Result<int>>{1, 2, 3});
 }
 
-ASYNC_TEST_CASE("a cancelled caller gives its place back, and its call is not begun", "[keys][call_thread]") {
+ASYNC_TEST_CASE("a cancelled caller gives its place back, and its call is not begun", "[outbound][call_thread]") {
   Gate gate;
   CallThread calls(kLong);
   std::vector<Result<int>> results, given_up;
@@ -129,7 +129,7 @@ ASYNC_TEST_CASE("a cancelled caller gives its place back, and its call is not be
   CHECK(!begun);
 }
 
-ASYNC_TEST_CASE("a call learns that nobody waits for it", "[keys][call_thread]") {
+ASYNC_TEST_CASE("a call learns that nobody waits for it", "[outbound][call_thread]") {
   CallThread calls(kShort);
   auto learned = std::make_shared<std::promise<bool>>();
   auto noticed = learned->get_future();
@@ -142,7 +142,7 @@ ASYNC_TEST_CASE("a call learns that nobody waits for it", "[keys][call_thread]")
   CHECK(noticed.get());
 }
 
-ASYNC_TEST_CASE("what throws is an error, and the thread goes on", "[keys][call_thread]") {
+ASYNC_TEST_CASE("what throws is an error, and the thread goes on", "[outbound][call_thread]") {
   CallThread calls(kLong);
   auto broken = co_await calls.run<int>([](const CallThread::Call&) -> Result<int> { throw std::bad_alloc(); });
   REQUIRE(!broken);
@@ -151,7 +151,7 @@ ASYNC_TEST_CASE("what throws is an error, and the thread goes on", "[keys][call_
   CHECK(after == 2);
 }
 
-TEST_CASE("a thread that hangs is left behind with what its call owns", "[keys][call_thread]") {
+TEST_CASE("a thread that hangs is left behind with what its call owns", "[outbound][call_thread]") {
   auto gate = std::make_shared<Gate>();
   auto owned = std::make_shared<int>(7);
   const std::weak_ptr<int> watched = owned;
