@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
 """Records of jobs in an archive: in a directory and in a bucket, through a real relay and agent.
 
-archive.py BIN
+archive.py BIN LIBRARY
 Jobs with a canary that is shown, a masked input and a masked output end and are archived; a recipe that keeps no payload is not, although it asks nothing of the archive. The shown canary
 comes back through the API and the CLI, and is in clear in no file of the archive; the masked ones are nowhere, in no form (raw, JSON, URL, hex, base64 at any offset). Then the bucket: its
 server verifies signatures; while the credentials are wrong or revoked the record waits and the API says why, also after kill -9, and is archived as soon as they are right.
+At last the clock is moved (LIBRARY is preloaded) past the end of one record: its key and its object are gone, those of the others are there and open.
 Positive controls: each search finds its canary planted in a copy of an object, in every form, and in what the API gives back; an object that was changed does not open.
 """
 import json
 import pathlib
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from faults.kill_loop import World, start_pair  # noqa: E402
+from faults.kill_loop import start_pair  # noqa: E402
 from support.canaries import forms, where  # noqa: E402
+from support.moved_clock import HOUR, MOVED, MovedWorld  # noqa: E402
 
 POLICY = """version: 1
 actions: [command.run@1, log.write@1]
@@ -43,6 +46,13 @@ retention: {payload: none}
 inputs: {zero: {type: text}}
 steps:
   - {id: said, uses: command.run@1, with: {template: say, stdin: "${{ inputs.zero }}"}}
+"""
+SHORT = """recipe: short
+run_on: dc1
+trigger: {uses: manual@1}
+retention: {payload: 1h, logs: 1h, archive: 3h}
+steps:
+  - {id: told, uses: log.write@1, with: {text: short}}
 """
 CREDENTIALS = "[default]\naws_access_key_id = AKIATESTONLY\naws_secret_access_key = {}\n"
 RIGHT, WRONG = "secret-access-key-of-the-test", "another-secret-access-key"
@@ -131,9 +141,11 @@ def faults_in_record(world, job, canaries):
     return found
 
 
-def faults_in_files(root, canaries, job):
+def faults_in_files(world, root, canaries, job):
     files = contents(root)
-    found = [] if any(job in name for name in files) else [f"{root} has no object of {job}"]
+    if not any(name.endswith(archived(world)[job]["object"]) for name in files):
+        return [f"{root} has no object of {job}"]
+    found = [f"the name of {name} tells whose it is" for name in files if job in name or "org_" in name]
     for name, canary in canaries.items():
         found += [f"{name} is in {place}" for place in where(canary, files)]
         for form, planted in forms(canary).items():
@@ -149,7 +161,7 @@ def in_directory(world, canaries):
     job = run_job(world, "orders", {"shown": canaries["shown"], "card": canaries["masked"]})
     run_job(world, "nothing", {"zero": canaries["zero"]})
     wait_for("the archive", lambda: job in archived(world))
-    found = faults_in_record(world, job, canaries) + faults_in_files(world.dir / "archive", canaries, job)
+    found = faults_in_record(world, job, canaries) + faults_in_files(world, world.dir / "archive", canaries, job)
     if list(archived(world)) != [job]:
         found.append("something else is archived, too")
     file = world.dir / "archive" / archived(world)[job]["object"]
@@ -184,13 +196,53 @@ def in_bucket(world, bucket, canaries):
     found = [] if not (bucket.folder / "objects").exists() else ["the bucket has an object although it refused"]
     bucket.control("normal")
     wait_for("the bucket", lambda: job in archived(world))
-    found += faults_in_record(world, job, canaries) + faults_in_files(bucket.folder / "objects", canaries, job)
+    found += faults_in_record(world, job, canaries) + faults_in_files(world, bucket.folder / "objects", canaries, job)
     if world.read("/v1/archive")["waiting"] != 0:
         found.append("something waits although all is archived")
     log = (world.dir / "relay.log").read_text()
     found += [f"the log has no {event}" for event in ("archive.waits", "archive.works") if event not in log]
     if any(secret in log for secret in (RIGHT, WRONG)):
         found.append("a credential is in the log")
+    return found
+
+
+def keys_of(world, hours):
+    """How many keys of the archive's lane of this length there are."""
+    with sqlite3.connect(f"file:{world.dir}/relay/keys/keys.db?mode=ro", uri=True) as database:
+        return database.execute("select count(*) from hour_keys where kind = 'archive' and hours = ?", (hours,)).fetchone()[0]
+
+
+def start_at(world, seconds, event):
+    """Again, from a clock that is moved and that the kernel confirms, until the log has the event."""
+    world.kill("relay")
+    before = len(world.log_of_relay())
+    world.move(seconds, MOVED)
+    world.start("relay")
+    return world.wait_for_log(f'"event":"{event}"', before) is not None
+
+
+def at_its_end(world):
+    """3 h after the hour in which the job ended; 730 d are not over."""
+    choose(world, "local")
+    job = run_job(world, "short", {})
+    wait_for("the archive", lambda: job in archived(world))
+    file = world.dir / "archive" / archived(world)[job]["object"]
+    others = [one for other, one in archived(world).items() if other != job and one["place"] == "local"]
+    found = []
+    if not file.exists() or keys_of(world, 3) != 1 or world.call("GET", f"/v1/archive/jobs/{job}")[0] != 200:
+        found.append("positive control: the record is not there before its end")
+    world.kill("agent")
+    if not start_at(world, 5 * HOUR, "keys.shredded"):
+        found.append("the key of a record whose time is over was not shredded")
+    if keys_of(world, 3) != 0 or keys_of(world, 730 * 24) == 0:
+        found.append(f"keys of records that are over: {keys_of(world, 3)}, of others: {keys_of(world, 730 * 24)}")
+    if not start_at(world, 5 * HOUR, "archive.removed") or file.exists():
+        found.append("the object of a record whose time is over was not removed")
+    world.wait_ready()
+    if world.call("GET", f"/v1/archive/jobs/{job}")[0] != 404:
+        found.append("the record opens after its end")
+    if not others or any(world.call("GET", f"/v1/archive/jobs/{other['job']}")[0] != 200 for other in others):
+        found.append("positive control: a record whose time is not over is gone, too")
     return found
 
 
@@ -203,7 +255,7 @@ def in_log_files(world):
 
 def main():
     canaries = {name: f"canary-{secrets.token_urlsafe(12)}" for name in ("shown", "masked", "zero")}
-    world = World(sys.argv[1])
+    world = MovedWorld(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
     bucket = Bucket(world.dir / "bucket")
     try:
         write_credentials(world, RIGHT)
@@ -212,9 +264,10 @@ def main():
         (world.dir / "agent/connections.yaml").write_text("version: 1\nconnections: {}\n")
         (world.dir / "recipe.yaml").write_text(RECIPE)
         start_pair(world)
-        (world.dir / "nothing.yaml").write_text(NOTHING)
-        world.run("sallyport", "recipes", "apply", "-f", world.dir / "nothing.yaml", "--activate")
-        found = in_directory(world, canaries) + in_bucket(world, bucket, canaries) + in_log_files(world)
+        for name, recipe in (("nothing", NOTHING), ("short", SHORT)):
+            (world.dir / f"{name}.yaml").write_text(recipe)
+            world.run("sallyport", "recipes", "apply", "-f", world.dir / f"{name}.yaml", "--activate")
+        found = in_directory(world, canaries) + in_bucket(world, bucket, canaries) + in_log_files(world) + at_its_end(world)
         print("\n".join(found) if found else "records are in the directory and in the bucket, sealed and without what is masked, and come back")
         return 1 if found else 0
     finally:

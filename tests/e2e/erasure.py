@@ -3,7 +3,7 @@
 
 erasure.py BIN
 A canary for each text that tells of a person or an organisation, searched in six encodings in every file of the relay's data directory and in its
-log. Controls: each is found before; what is planted in a file afterwards is found; another organisation has all it had; an edited receipt and an
+log. What the organisation had in an archive is removed, and was there before. Controls: each is found before; what is planted in a file afterwards is found; another organisation has all it had; an edited receipt and an
 edited row of the ledger are refused. The organisation has so many rows that `kill -9` comes in the middle of its erasure.
 """
 import base64
@@ -24,6 +24,7 @@ from support.canaries import everything_on_disk, where  # noqa: E402
 RECIPE = """recipe: @RECIPE@
 run_on: dc1
 trigger: {uses: manual@1}
+retention: {archive: 730d}
 inputs:
   text: {type: text}
 steps:
@@ -60,6 +61,7 @@ def live(world, name):
     organisation = world.organisations[name]
     as_whom(world, organisation["token"])
     world.run("sallyport", "group", "create", "dc1")
+    world.run("sallyport", "archive", "set", "local")
     (world.dir / "recipe.yaml").write_text(RECIPE.replace("@RECIPE@", organisation["recipe"]))
     world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
     world.run("sallyport", "tunnel", "create", f"tunnel-{organisation['name'][:20]}", "--group", "dc1", "--target", f"{organisation['name']}.internal:5432")
@@ -78,6 +80,10 @@ def live(world, name):
 def texts_of(organisation):
     name = organisation["name"]
     return [name, f"Owner {name}", f"{name}@owner.example", f"{name}.internal", organisation["recipe"]]
+
+
+def objects(world):
+    return [path for path in (world.dir / "archive").rglob("*") if path.is_file()]
 
 
 def leaks(world, texts):
@@ -179,6 +185,10 @@ def erase_organisation(world):
     multiply(world)
     as_whom(world, victim["token"])
     problems = expect_found(world, texts_of(victim), "an organisation")
+    wait_for("the archive", lambda: len(world.read("/v1/archive/jobs")["items"]) == 1)
+    (archived,) = objects(world)
+    if any(text in str(archived) for text in (victim["id"], victim["job"])):
+        problems.append(f"the name of an object tells whose it is: {archived}")
     exported = world.run("sallyport", "export", "organisation")
     problems += [f"{text} is not in the export of the organisation" for text in texts_of(victim) if text not in exported]
     before = rows_of(world, other["id"])
@@ -204,6 +214,8 @@ def erase_organisation(world):
     document = erasure["receipt"]["document"]
     if document["rows"].get("job_events", 0) < MANY:
         problems.append(f"the receipt counts rows from its second half only: {document['rows']}")
+    if objects(world) or document["archived_objects"] != {"left": 0, "removed": 1} or erasure["archived_objects_left"]:
+        problems.append(f"the archive of an erased organisation: {objects(world)}, {document['archived_objects']}")
     if document["keys"]["hours"] < 1 or document["keys"]["anchor_after"] <= document["keys"]["anchor_before"]:
         problems.append(f"the keys in the receipt: {document['keys']}")
     problems += check_receipt(world, erasure) + expect_gone(world, texts_of(victim), "an organisation")
@@ -242,6 +254,8 @@ def main():
     world = World(pathlib.Path(sys.argv[1]).resolve())
     world.platform = world.token
     try:
+        with open(world.dir / "relay/relay.yaml", "a") as settings:
+            settings.write(f'archives:\n  local: {{directory: "{world.dir}/archive"}}\n')
         (world.dir / "agent/policy.yaml").write_text("version: 1\nactions: [log.write@1]\n")
         (world.dir / "agent/connections.yaml").write_text("version: 1\nconnections: {}\n")
         world.start("relay")
