@@ -2,6 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <functional>
+#include <string_view>
+#include <utility>
+
 using namespace sallyport;
 using namespace sallyport::vault;
 
@@ -11,18 +15,21 @@ class ChangingVault final : public Vault {
  public:
   Result<Secret> resolve(const SecretRef&) const override {
     if (value.empty()) return fail(Errc::not_found, "gone");
-    return Secret::take(std::string(value));
+    auto read = Secret::take(std::string(value));
+    if (const auto meanwhile = std::exchange(overtaken, nullptr)) meanwhile();
+    return read;
   }
   std::uint64_t version_of(const SecretRef&) const override { return version; }
   std::string value = "first-password";
   std::uint64_t version = 3;
+  mutable std::function<void()> overtaken;  // by this, between the next reading and its end
 };
 
 const SecretRef kPassword{SecretRef::Source::file, "/etc/sallyport/erp.password"};
 
 }  // namespace
 
-TEST_CASE("what a vault gave is kept out of logs, as long as the reference leads to it", "[vault]") {
+TEST_CASE("what a vault gave is kept out of logs", "[vault]") {
   ChangingVault inner;
   Redactor redactor;
   const RedactingVault vault(inner, redactor);
@@ -31,22 +38,67 @@ TEST_CASE("what a vault gave is kept out of logs, as long as the reference leads
   CHECK(redactor.redact("login with first-password refused") == "login with *** refused");
   CHECK(vault.version_of(kPassword) == 3);
 
-  inner.value = "second-password";
-  CHECK(vault.resolve(kPassword)->reveal() == "second-password");
-  CHECK(redactor.redact("second-password") == "***");
-  CHECK_FALSE(redactor.redact("first-password"));
-
   inner.value.clear();
   CHECK(vault.resolve(kPassword).error().code == Errc::not_found);
-  CHECK(redactor.redact("second-password") == "***");  // connections that were opened with it may still live
+  CHECK(redactor.redact("first-password") == "***");  // connections that were opened with it may still live
 }
 
-TEST_CASE("a password asked for again and again costs one place of the redactor", "[vault]") {
+TEST_CASE("a password that was replaced is hidden on, for what still uses it", "[vault]") {
+  ChangingVault inner;
+  Redactor redactor;
+  const RedactingVault vault(inner, redactor);
+  REQUIRE(vault.resolve(kPassword));
+  for (std::size_t i = 1; i < RedactingVault::kKept; ++i) {
+    inner.value = "password-" + std::to_string(i);
+    REQUIRE(vault.resolve(kPassword));
+    CHECK(redactor.redact("first-password, " + inner.value) == "***, ***");
+  }
+  inner.value = "one-too-many";
+  REQUIRE(vault.resolve(kPassword));
+  CHECK(redactor.redact("one-too-many") == "***");
+  CHECK_FALSE(redactor.redact("first-password"));
+  CHECK(redactor.redact("password-1") == "***");
+}
+
+TEST_CASE("who reads a password while it changes takes nobody's out of what is hidden", "[vault]") {
+  ChangingVault inner;
+  Redactor redactor;
+  const RedactingVault vault(inner, redactor);
+  REQUIRE(vault.resolve(kPassword));
+  inner.overtaken = [&] {
+    inner.value = "second-password";
+    CHECK(vault.resolve(kPassword)->reveal() == "second-password");
+  };
+  CHECK(vault.resolve(kPassword)->reveal() == "first-password");
+  CHECK(redactor.redact("first-password second-password") == "*** ***");
+}
+
+TEST_CASE("a password asked for again and again costs few places of the redactor", "[vault]") {
   ChangingVault inner;
   Redactor redactor;
   const RedactingVault vault(inner, redactor);
   for (std::size_t i = 0; i < 2 * Redactor::kMostSecrets; ++i) {
-    inner.value = i % 2 == 0 ? "first-password" : "second-password";
+    inner.value = i % 2 == 0 ? "first-password" : "password-" + std::to_string(i);
     REQUIRE(vault.resolve(kPassword));
   }
+  CHECK(redactor.redact("first-password") == "***");  // one that is asked for again is not the oldest
+}
+
+TEST_CASE("in a full redactor older passwords make room, and the last one stays", "[vault]") {
+  ChangingVault inner;
+  Redactor redactor;
+  const RedactingVault vault(inner, redactor);
+  REQUIRE(vault.resolve(kPassword));
+  inner.value = "second-password";
+  REQUIRE(vault.resolve(kPassword));
+  const auto left = std::string_view("second-passwordthird-password").size();
+  REQUIRE(redactor.add("job_1", Secret::take(std::string(Redactor::kMostBytes - left, 'x'))));
+  inner.value = "third-password";
+  CHECK(vault.resolve(kPassword)->reveal() == "third-password");
+  CHECK_FALSE(redactor.redact("first-password"));
+  CHECK(redactor.redact("second-password third-password") == "*** ***");
+
+  inner.value = std::string(Redactor::kMostBytes, 'y');
+  CHECK(vault.resolve(kPassword).error().code == Errc::exhausted);
+  CHECK(redactor.redact("third-password") == "***");
 }
