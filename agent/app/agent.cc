@@ -315,6 +315,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   asio::io_context loop(1);
   asio::thread_pool files(1);
   SP_TRY(const auto system_keys, agent::SystemKeys::open(config.agent.state_dir, durable.identities, clock, log));
+  asio::thread_pool key_files(1);
   const agent::SystemKeyVault sources(*system_keys);
   const vault::RedactingVault vault(sources, redactor);
   Toolbox toolbox({config.connections, config.policy, vault, clock, log}, files);
@@ -336,9 +337,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   tunnels.also_serve(std::string(agent::kSystemKeysPurpose), [&](link::Channel channel) {
-    return agent::take_system_keys(*system_keys, log, std::move(channel));
+    return agent::take_system_keys(*system_keys, key_files, log, std::move(channel));
   });
-  JobsAndTunnels work(jobs, tunnels);
+  JobsAndTunnels work(jobs, tunnels, [&] { asio::post(key_files, [&] { system_keys->forget_all(); }); });
   const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);
   SP_TRY(auto web, web_address(config, durable.identity));
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);
@@ -372,6 +373,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
                   status, log};
   auto outcome = run_to_end(loop, run_until_stopped(runs), "the agent");
   files.join();
+  key_files.join();
   return outcome;
 }
 

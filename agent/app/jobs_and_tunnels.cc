@@ -6,4 +6,9 @@ void JobsAndTunnels::on_go_away(link::Session& session, const std::string& reaso
   jobs_.on_go_away(session, reason, drain);
 }
 
+void JobsAndTunnels::on_state(const agent::LinkStatus& status) {
+  jobs_.on_state(status);
+  if (status.state == agent::LinkState::refused && status.disowned == "revoked") on_revoked_();
+}
+
 }  // namespace sallyport::app

@@ -1,6 +1,7 @@
 #include "agent/system_keys/key_channel.h"
 
 #include "proto/sallyport/v1/system_keys.pb.h"
+#include "shared/async/blocking.h"
 #include "shared/async/timeout.h"
 #include "shared/link/message_bytes.h"
 #include "shared/sealing/limits.h"
@@ -33,9 +34,10 @@ asio::awaitable<Result<std::vector<HeldKey>>> receive_set(const link::Channel& c
   }
 }
 
-asio::awaitable<Result<void>> exchange(SystemKeys& keys, const Log& log, const link::Channel& channel) {
+asio::awaitable<Result<void>> exchange(SystemKeys& keys, asio::thread_pool& files, const Log& log,
+                                       const link::Channel& channel) {
   SP_CO_TRY(auto brought, co_await receive_set(channel));
-  SP_CO_TRY(const auto facts, keys.take(std::move(brought)));
+  SP_CO_TRY(const auto facts, co_await run_blocking(files, [&] { return keys.take(std::move(brought)); }));
   SP_CO_TRY(const auto statement, keys.statement());
   v1::SystemKeysHeld held;
   held.set_statement(std::string(as_text(statement)));
@@ -52,8 +54,9 @@ asio::awaitable<Result<void>> exchange(SystemKeys& keys, const Log& log, const l
 
 }  // namespace
 
-asio::awaitable<void> take_system_keys(SystemKeys& keys, const Log& log, link::Channel channel) {
-  const auto outcome = co_await with_timeout(kWhole, exchange(keys, log, channel));
+asio::awaitable<void> take_system_keys(SystemKeys& keys, asio::thread_pool& files, const Log& log,
+                                       link::Channel channel) {
+  const auto outcome = co_await with_timeout(kWhole, exchange(keys, files, log, channel));
   if (outcome) co_return;
   log.warn("system_keys.not_taken", {{"message", outcome.error().message}});
   channel.reset(mux::ResetCode::refused, "the system keys were not taken: the agent's log says why");

@@ -5,8 +5,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 namespace sallyport::agent {
+namespace {
+
+std::unexpected<Error> no_sealing_key() { return fail(Errc::not_found, "this agent has no sealing key"); }
+
+}  // namespace
 
 SystemKeys::SystemKeys(std::string state_dir, const IdentityStore& identities, const Clock& clock, const Log& log)
     : state_dir_(std::move(state_dir)), identities_(identities), clock_(clock), log_(log) {}
@@ -16,7 +23,7 @@ Result<std::unique_ptr<SystemKeys>> SystemKeys::open(const std::string& state_di
   SP_TRY(const auto identity, identities.load());
   std::unique_ptr<SystemKeys> keys(new SystemKeys(state_dir, identities, clock, log));
   keys->self_ = identity.id;
-  const auto path = state_dir + "/sealing-keys";
+  const auto path = keys->sealing_path();
   auto sealing =
       when_absent == WhenAbsent::make ? SealingKeys::load_or_create(path, clock.wall()) : SealingKeys::load(path);
   if (!sealing && (when_absent == WhenAbsent::make || sealing.error().code != Errc::not_found))
@@ -81,29 +88,56 @@ std::vector<SystemKeyFact> SystemKeys::facts() const {
   return facts;
 }
 
+Result<std::vector<SystemKeyFact>> SystemKeys::keep_better(std::vector<HeldKey>& brought) const {
+  const std::lock_guard lock(mutex_);
+  if (!sealing_) return no_sealing_key();
+  std::vector<SystemKeyFact> facts;
+  facts.reserve(brought.size());
+  for (auto& key : brought) {
+    const bool opens = open_key(key).has_value();
+    const auto* present = find(key.name);
+    const bool stays = present != nullptr && (!opens || present->version > key.version) && open_key(*present);
+    if (stays && opens) log_.warn("system_key.older", {{"system_key", key.name}, {"version", key.version}});
+    facts.push_back({key.name, stays && opens ? present->version : key.version, opens});
+    if (stays) key = *present;
+  }
+  return facts;
+}
+
 Result<std::vector<SystemKeyFact>> SystemKeys::take(std::vector<HeldKey> brought) {
   SP_CHECK(check_held(brought));
+  const std::lock_guard turn(taking_);
+  SP_TRY(auto facts, keep_better(brought));
+  SP_CHECK(save_held(held_path(), brought));
+  std::set<sealing::Generation> used;
+  for (const auto& key : brought) used.insert(key.generation);
+  const std::lock_guard lock(mutex_);
+  held_ = std::move(brought);
+  SP_CHECK(sealing_->keep_only(used));
+  return facts;
+}
+
+// The keys go before what is sealed to them.
+void SystemKeys::forget_all() {
+  const std::lock_guard turn(taking_);
   {
     const std::lock_guard lock(mutex_);
-    std::set<sealing::Generation> used;
-    for (auto& key : brought) {
-      if (const auto* present = find(key.name); present != nullptr && present->version > key.version) {
-        log_.warn("system_key.older", {{"system_key", key.name}, {"version", key.version}});
-        key = *present;
-      }
-      used.insert(key.generation);
-    }
-    SP_CHECK(save_held(held_path(), brought));
-    held_ = std::move(brought);
-    if (sealing_) SP_CHECK(sealing_->keep_only(used));
+    if (!sealing_) return;
+    sealing_.reset();
+    held_.clear();
   }
-  return facts();
+  for (const auto& path : {sealing_path(), held_path()}) {
+    std::error_code why;
+    std::filesystem::remove(path, why);
+    if (why) log_.error("system_keys.not_forgotten", {{"why", path + ": " + why.message()}});
+  }
+  log_.warn("system_keys.forgotten", {{"why", "this agent has been revoked"}});
 }
 
 Result<Bytes> SystemKeys::statement() {
   SP_TRY(auto identity, identities_.load());
   const std::lock_guard lock(mutex_);
-  if (!sealing_) return fail(Errc::not_found, "this agent has no sealing key");
+  if (!sealing_) return no_sealing_key();
   if (clock_.wall() - sealing_->newest_made_at() >= kSealingKeyLife) SP_CHECK(sealing_->renew(clock_.wall()));
   SP_TRY(const auto statement, sealing::make_statement(identity.id, sealing_->newest(), sealing_->newest_key(),
                                                        identity.key, {identity.chain.at(0), identity.chain.at(1)}));
@@ -112,7 +146,7 @@ Result<Bytes> SystemKeys::statement() {
 
 Result<sealing::Generation> SystemKeys::renew() {
   const std::lock_guard lock(mutex_);
-  if (!sealing_) return fail(Errc::not_found, "this agent has no sealing key");
+  if (!sealing_) return no_sealing_key();
   SP_CHECK(sealing_->renew(clock_.wall()));
   return sealing_->newest();
 }

@@ -37,26 +37,33 @@ class SystemKeys {
   std::uint64_t version_of(std::string_view key) const;
   std::vector<SystemKeyFact> facts() const;  // by name
 
-  // All that the relay has for this agent, in place of what was there. An older version of a key that is here is not
-  // taken: the newer one stays, and the log tells. Sealing keys that nothing is sealed to any more are forgotten.
+  // All that the relay has for this agent, in place of what was there. A key that is here and opens stays when the one
+  // brought is an older version, which the log tells, or does not open. Sealing keys that nothing is sealed to any more
+  // are forgotten. Tells of each key what was brought, or the newer version that stayed. Blocks: it writes files.
   Result<std::vector<SystemKeyFact>> take(std::vector<HeldKey> brought);
   // This agent's word for its sealing key, signed with the certificate that it has now. Makes the next key when the
   // newest is a year old.
   Result<Bytes> statement();
+  // This agent has been revoked: files and memory forget all of it, the log tells, and nothing is taken any more. Again
+  // it does nothing. Blocks.
+  void forget_all();
   Result<sealing::Generation> renew();
   std::string fingerprint() const;  // of the newest; "": there is none
 
  private:
   SystemKeys(std::string state_dir, const IdentityStore& identities, const Clock& clock, const Log& log);
+  Result<std::vector<SystemKeyFact>> keep_better(std::vector<HeldKey>& brought) const;
   const HeldKey* find(std::string_view name) const;
   Result<sealing::Credentials> open_key(const HeldKey& key) const;
   std::string held_path() const { return state_dir_ + "/system-keys"; }
+  std::string sealing_path() const { return state_dir_ + "/sealing-keys"; }
 
   const std::string state_dir_;
   const IdentityStore& identities_;
   const Clock& clock_;
   const Log& log_;
   crypto::SpiffeId self_;
+  std::mutex taking_;  // before mutex_, which nobody holds while that file is written
   mutable std::mutex mutex_;
   std::optional<SealingKeys> sealing_;
   std::vector<HeldKey> held_;

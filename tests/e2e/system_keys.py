@@ -3,7 +3,7 @@
 
 system_keys.py BIN
 A connection whose password is a system key fails with what to do before there is one, works when it was set on a workstation, goes on with the new password after
-the old one was replaced, and fails again when it was removed. With the relay away and the agent killed the password is still there. The password, searched in every
+the old one was replaced, and fails again when it was removed. An agent that is revoked forgets it. With the relay away and the agent killed the password is still there. The password, searched in every
 form (raw, JSON, URL, hex, base64 at any offset), is in no file of the relay, in no log, in none of the agent's files and in no answer of the API. Positive control: a
 job's event key, which the relay keeps in clear, is found.
 A relay that shows one agent's sealing key for another's, or one of its own, is refused by the CLI, and nothing is set. Positive control: the same with the relay's own
@@ -207,6 +207,17 @@ def faults_after_removal(world):
     return found
 
 
+def faults_after_revocation(world, password):
+    """A revoked agent keeps nothing on its disk; the other one's files, which the search finds, are the positive control."""
+    set_key(world, password)
+    wait_until("agents that hold the key", lambda: states(world) == ["held", "held"])
+    world.run("sallyport", "agent", "revoke", world.read("/v1/agents")["items"][0]["id"])
+    told = wait_until("the word of the revoked agent", lambda: [name for name in AGENTS if "system_keys.forgotten" in (world.dir / f"{name}.log").read_text()])
+    left = sorted(f"{name}/{file}" for name in AGENTS for file in ("sealing-keys", "system-keys") if (world.dir / name / "state" / file).exists())
+    other, = set(AGENTS) - set(told)
+    return [] if left == [f"{other}/sealing-keys", f"{other}/system-keys"] else [f"after {told} was revoked there are {left}"]
+
+
 def main():
     world = World(sys.argv[1], server=Postgres, agents=AGENTS)
     old, new, plain = ("c" + "".join(secrets.choice("abc/+ äöü\"=") for _ in range(6)) + secrets.token_hex(16) for _ in range(3))
@@ -218,10 +229,11 @@ def main():
         found += faults_alone(world)
         found += faults_in_dishonesty(world, new)
         found += faults_after_removal(world)
+        found += faults_after_revocation(world, new)
     finally:
         tell(world, found)
         world.close()
-    print("\n".join(found) or "system keys: used by two agents, rotated, removed, and nowhere to be read")
+    print("\n".join(found) or "system keys: used by two agents, rotated, removed, forgotten, and nowhere to be read")
     return 1 if found else 0
 
 

@@ -28,7 +28,7 @@ struct KeepingAgent {
   }
   ServedPurpose serving() {
     return {std::string(agent::kSystemKeysCapability), std::string(agent::kSystemKeysPurpose),
-            [this](link::Channel channel) { return agent::take_system_keys(*keys, log, std::move(channel)); }};
+            [this](link::Channel channel) { return agent::take_system_keys(*keys, files, log, std::move(channel)); }};
   }
   bool holds(std::string_view password) const {
     const auto value = keys->value("erp-db", "password");
@@ -42,6 +42,7 @@ struct KeepingAgent {
   Log log{lines, rig.world.clock, LogLevel::debug};
   KeptIdentity identities;
   std::unique_ptr<agent::SystemKeys> keys;
+  boost::asio::thread_pool files{1};
   RealAgent link;
 };
 

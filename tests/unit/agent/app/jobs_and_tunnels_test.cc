@@ -41,7 +41,8 @@ ASYNC_TEST_CASE("tunnels run beside the jobs, to which everything else goes", "[
   const policy::Policy nothing;
   tunnel::TunnelServer tunnels(link.on, nothing, log);
   Jobs jobs;
-  JobsAndTunnels work(jobs, tunnels);
+  int revoked = 0;
+  JobsAndTunnels work(jobs, tunnels, [&] { ++revoked; });
   link.agent_options.serves = tunnel::services();
   link.agent.owner.work = [&](link::Session& session) {
     session.spawn("tunnels", work.on_link(session));
@@ -60,7 +61,12 @@ ASYNC_TEST_CASE("tunnels run beside the jobs, to which everything else goes", "[
   work.on_go_away(*link.agent.session, "the relay restarts", 1s);
   CHECK(jobs.went_away == "the relay restarts");
   work.on_state({});
-  CHECK(jobs.states == 1);
+  work.on_state({.state = agent::LinkState::refused, .disowned = "quarantined"});
+  work.on_state({.state = agent::LinkState::connecting, .disowned = "revoked"});  // it may come back
+  CHECK(revoked == 0);
+  work.on_state({.state = agent::LinkState::refused, .disowned = "revoked"});
+  CHECK(revoked == 1);
+  CHECK(jobs.states == 4);
   CHECK(work.policy_summary_json() == "{}");
   work.on_ping(*link.agent.session, 0);
   CHECK(jobs.pings == 1);

@@ -20,6 +20,11 @@ std::vector<agent::HeldKey> set_of(Keys... keys) {
   return set;
 }
 
+std::string password_in(const agent::SystemKeys& keys) {
+  const auto value = keys.value("erp-db", "password");
+  return value ? std::string(value->reveal()) : value.error().message;
+}
+
 mode_t mode_of(const std::string& path) {
   struct stat found{};
   REQUIRE(::stat(path.c_str(), &found) == 0);
@@ -76,6 +81,33 @@ TEST_CASE("a relay cannot bring back an older version of a key that is here", "[
   must(keys->take(set_of(first)));
   CHECK(keys->value("erp-db", "password")->reveal() == "s3cret-two");
   CHECK(bench.lines.text.find("system_key.older") != std::string::npos);
+}
+
+TEST_CASE("what does not open takes the place of nothing that does, whatever its version", "[system_keys]") {
+  const SystemKeyBench bench;
+  const auto keys = bench.open();
+  must(keys->take(set_of(bench.sealed(*keys, "erp-db", 1, "s3cret-one"))));
+  auto spoilt = bench.sealed(*keys, "erp-db", 2, "s3cret-two");
+  spoilt.version = 9'000'000'000;
+  const auto facts = must(keys->take(set_of(spoilt)));
+  CHECK(facts.at(0).version == spoilt.version);  // it is told of, so that somebody sets it again
+  CHECK_FALSE(facts.at(0).opens);
+  CHECK(password_in(*keys) == "s3cret-one");
+  CHECK(password_in(*bench.open()) == "s3cret-one");  // on the disk too
+
+  must(keys->take(set_of(bench.sealed(*keys, "erp-db", 2, "s3cret-two"))));
+  CHECK(password_in(*keys) == "s3cret-two");
+}
+
+TEST_CASE("what does not open stands in the way of nothing that does", "[system_keys]") {
+  const SystemKeyBench bench;
+  const auto keys = bench.open();
+  auto spoilt = bench.sealed(*keys, "erp-db", 1, "s3cret-one");
+  spoilt.version = 9'000'000'000;
+  CHECK_FALSE(must(keys->take(set_of(spoilt))).at(0).opens);
+  CHECK(must(keys->take(set_of(bench.sealed(*keys, "erp-db", 1, "s3cret-one")))).at(0).opens);
+  CHECK(password_in(*keys) == "s3cret-one");
+  CHECK(bench.lines.text.find("system_key.older") == std::string::npos);
 }
 
 TEST_CASE("a relay that swaps what it keeps gets nothing opened", "[system_keys]") {
@@ -165,6 +197,24 @@ TEST_CASE("files that are damaged or open to others stop the start, and say what
   REQUIRE(opened());
   ::chmod(bench.dir.path("sealing-keys").c_str(), 0640);
   CHECK(opened().error().code == Errc::forbidden);
+}
+
+TEST_CASE("a revoked agent forgets its system keys and what opens them, and takes no other", "[system_keys]") {
+  const SystemKeyBench bench;
+  const auto keys = bench.open();
+  const auto key = bench.sealed(*keys, "erp-db", 1, "s3cret-one");
+  must(keys->take(set_of(key)));
+  REQUIRE(bench.dir.has("sealing-keys"));
+  REQUIRE(bench.dir.has("system-keys"));
+  keys->forget_all();
+  CHECK_FALSE(bench.dir.has("sealing-keys"));
+  CHECK_FALSE(bench.dir.has("system-keys"));
+  CHECK(keys->value("erp-db", "password").error().code == Errc::not_found);
+  CHECK(keys->version_of("erp-db") == 0);  // what was opened with it is closed
+  CHECK(keys->take(set_of(key)).error().code == Errc::not_found);
+  CHECK_FALSE(bench.dir.has("system-keys"));
+  keys->forget_all();
+  CHECK(bench.lines.text.find("system_keys.forgotten") == bench.lines.text.rfind("system_keys.forgotten"));
 }
 
 TEST_CASE("who only looks makes no sealing key", "[system_keys]") {
