@@ -1,6 +1,6 @@
 #include "relay/app/organisation_key_settings.h"
 
-#include "relay/keys/providers/https_call.h"
+#include "relay/outbound/https_call.h"
 #include "shared/base/ids.h"
 #include "shared/recipe/fields.h"
 
@@ -74,7 +74,7 @@ OrganisationKeySettings read_organisation_keys(FieldReader& fields) {
   OrganisationKeySettings settings;
   read_each(fields, "hosts", kMostHosts, [&](FieldReader& inside) {
     auto url = needed(inside, "url");
-    if (auto usable = keys::check_https_origin("the address of a host", url); !url.empty() && !usable)
+    if (auto usable = outbound::check_https_origin("the address of a host", url); !url.empty() && !usable)
       inside.problem("url", "bad-keys", usable.error().message);
     settings.hosts.push_back({std::move(url), inside.text("ca_file").value_or("")});
   });

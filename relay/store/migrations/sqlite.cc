@@ -20,7 +20,7 @@
 #include "relay/store/migrations/sqlite_0016_erasure.h"
 #include "relay/store/migrations/sqlite_0017_system_keys.h"
 #include "relay/store/migrations/sqlite_0018_archive.h"
-#include "relay/store/migrations/sqlite_0020_objects_to_remove.h"
+#include "relay/store/migrations/sqlite_0019_objects_to_remove.h"
 
 #include <array>
 
@@ -46,8 +46,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{16, "erasure", kSqlite0016Erasure},
       Migration{17, "system keys", kSqlite0017SystemKeys},
       Migration{18, "archive", kSqlite0018Archive},
-      Migration{19, "reserved", "select 1"},
-      Migration{20, "objects to remove", kSqlite0020ObjectsToRemove},
+      Migration{19, "objects to remove", kSqlite0019ObjectsToRemove},
   };
   return migrations;
 }

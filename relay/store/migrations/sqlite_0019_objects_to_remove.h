@@ -7,7 +7,7 @@ namespace sallyport::store {
 // Every object that may lie in an archive has a row, from before it is put; archived_at is set when it is there. When
 // the rows of an erased organisation go, whoever removes them, its objects are listed to be removed: under names that
 // tell nothing of it. Nothing of it is archived any more.
-inline constexpr std::string_view kSqlite0020ObjectsToRemove = R"sql(
+inline constexpr std::string_view kSqlite0019ObjectsToRemove = R"sql(
 
 alter table archive_records rename to archive_records_before;
 drop index archive_records_by_hour;
