@@ -5,6 +5,7 @@
 #include "relay/keys/providers/aws_kms.h"
 #include "relay/keys/providers/pkcs11.h"
 #include "relay/keys/providers/vault_transit.h"
+#include "relay/outbound/https_call.h"
 #include "shared/crypto/aead.h"
 
 #include <fmt/format.h>
@@ -112,7 +113,7 @@ Made OwnKeyPlaces::provider(const OrgId& org, const keys::OwnKeyOrder& order) {
 Result<std::string> OwnKeyPlaces::ca_file_of(const std::string& origin) const {
   const auto found = std::ranges::find(settings_.hosts, origin, &OrganisationKeyHost::url);
   if (found != settings_.hosts.end()) {
-    if (keys::check_ca_file(found->ca_file)) return found->ca_file;
+    if (outbound::check_ca_file(found->ca_file)) return found->ca_file;
     return fail(Errc::unavailable, "the relay's operator has to mend the file with the authorities of this address");
   }
   return fail(Errc::forbidden,

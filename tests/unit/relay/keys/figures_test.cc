@@ -135,7 +135,8 @@ ASYNC_TEST_CASE("figures count what waits for the newest global key", "[keys][ro
   TestPlaces places;
   OwnKeys own(co_await asio::this_coro::executor,
               {world.ring.store->keys(), world.ring.hierarchy, places, world.clock, world.log, world.metrics});
-  Custodian custodian({world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
+  Custodian custodian(co_await asio::this_coro::executor,
+                      {world.ring.store->keys(), world.provider, world.ring.hierarchy, own,
                        [&] { return std::optional(world.clock.wall()); }, world.log, world.metrics});
   const auto org = co_await world.settle("ours");
   must(co_await own.attach(org, {"file", {{Value("name"), Value("one")}}, {}}));

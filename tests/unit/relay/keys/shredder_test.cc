@@ -181,7 +181,7 @@ ASYNC_TEST_CASE("who does not know how long one lane is kept destroys what is du
   }
   world.clock.pass(3h);
   Shredder shredder({world.ring.store->keys(), world.stores.job_keys, world.ring.hierarchy, world.clock, world.log,
-                     [&] { return std::optional(world.true_time()); },
+                     world.metrics, [&] { return std::optional(world.true_time()); },
                      [&](OrgId org, store::RetentionLane lane) -> awaitable<Result<std::uint32_t>> {
                        if (org == second) co_return fail(Errc::unavailable, "planted: nobody knows");
                        co_return lane.hours;
