@@ -74,19 +74,11 @@ LogKeeping log_keeping(Graph& graph, const Ground& on) {
 constexpr std::chrono::seconds kOwnKeysPatience{2};  // so that as a rule no organisation has to wait for its own key
 
 // Where every organisation's own key is away, the global key alone is proof that the master key is the right one.
-asio::awaitable<Result<void>> prove_any_key(Graph& graph) {
+asio::awaitable<Result<void>> prove_keys(Graph& graph) {
   SP_CO_TRY(const bool proven,
             co_await graph.authority.prove_keys([&graph](const OrgId& org) { return graph.own_keys.usable(org); }));
   if (!proven) SP_CO_CHECK(co_await graph.hierarchy.global());
   co_return Result<void>();
-}
-
-// Who starts the relay reads what is wrong where its master key is kept.
-asio::awaitable<Result<void>> prove_keys(Graph& graph) {
-  auto proven = co_await prove_any_key(graph);
-  const auto& trouble = graph.discreet_master_key->trouble();
-  if (proven || trouble.empty()) co_return proven;
-  co_return fail(proven.error().code, trouble);
 }
 
 // Everything before somebody is let in.
@@ -96,6 +88,7 @@ asio::awaitable<Result<void>> make_ready(Graph& graph, const Ground& on) {
   SP_CO_CHECK(co_await graph.own_keys.load());
   co_await graph.own_keys.meet(kOwnKeysPatience);
   SP_CO_CHECK(co_await prove_keys(graph));
+  graph.discreet_master_key->begin_to_serve();
   static_cast<void>(graph.believed.now());  // before anything is written by it
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());

@@ -21,11 +21,11 @@ asio::awaitable<Result<Secret>> DiscreetProvider::unwrap(std::string purpose, By
 }
 
 Error DiscreetProvider::tell(Error error) {
-  if (error.code == Errc::cancelled) return error;
+  if (!serves_ || error.code == Errc::cancelled) return error;
   if (std::exchange(trouble_, error.message) != error.message) {
     log_.error("master_key.failed", {{"code", to_string(error.code)}, {"reason", error.message}});
   }
-  return {error.code, "the relay's master key cannot be used now; the relay's log tells its operator why"};
+  return {Errc::unavailable, "the relay's master key cannot be used now; the relay's log tells its operator why"};
 }
 
 void DiscreetProvider::tell_works() {

@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from faults.kill_loop import start_pair  # noqa: E402
 from support.canaries import forms, where  # noqa: E402
-from support.moved_clock import HOUR, MOVED, MovedWorld  # noqa: E402
+from support.moved_clock import HOUR, MovedWorld  # noqa: E402
 
 POLICY = """version: 1
 actions: [command.run@1, log.write@1]
@@ -213,11 +213,14 @@ def keys_of(world, hours):
 
 
 def start_at(world, seconds, event):
-    """Again, from a clock that is moved and that the kernel confirms, until the log has the event."""
+    """Again, from a clock that is moved, and that the agent's confirms, until the log has the event."""
+    world.kill("agent")
     world.kill("relay")
     before = len(world.log_of_relay())
-    world.move(seconds, MOVED)
+    world.move(seconds)
+    world.move(seconds, "agent")
     world.start("relay")
+    world.start("agent")
     return world.wait_for_log(f'"event":"{event}"', before) is not None
 
 
@@ -231,7 +234,6 @@ def at_its_end(world):
     found = []
     if not file.exists() or keys_of(world, 3) != 1 or world.call("GET", f"/v1/archive/jobs/{job}")[0] != 200:
         found.append("positive control: the record is not there before its end")
-    world.kill("agent")
     if not start_at(world, 5 * HOUR, "keys.shredded"):
         found.append("the key of a record whose time is over was not shredded")
     if keys_of(world, 3) != 0 or keys_of(world, 730 * 24) == 0:
