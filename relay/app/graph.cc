@@ -87,10 +87,9 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       master_key_calls(metrics, keys::WhoseKey::master),
       discreet_master_key(std::make_shared<keys::DiscreetProvider>(on.keys.provider, on.log)),
       master_key(discreet_master_key, master_key_calls, on.clock),
-      hierarchy(loop,
-                {on.keys.store->keys(), master_key, on.keys.anchor, *on.keys.memory, clock,
-                 [this] { return clock.earliest(); },
-                 [this]() -> asio::awaitable<void> { co_await backups.catch_up(); }, on.settings.key_cache, &metrics}),
+      hierarchy(loop, {on.keys.store->keys(), master_key, on.keys.anchor, *on.keys.memory, clock,
+                       [this] { return clock.earliest(); }, [this] { return back_up_keys(); }, on.settings.key_cache,
+                       &metrics}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
       ballast(
@@ -188,6 +187,8 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               [this] { gateway.lead_agents_to_root(); }}) {
   if (share_one_port(on.settings)) gateway.share_port([this](auto socket) { server.adopt(std::move(socket)); });
 }
+
+asio::awaitable<void> Graph::back_up_keys() { co_await backups.catch_up(); }
 
 Result<void> Graph::serve_anew(const identity::Deployment& deployed, const Clock& time) {
   SP_TRY(auto context, link_context(deployed, time));

@@ -107,6 +107,7 @@ struct Graph {
   identity::Upkeep upkeep;
 
  private:
+  boost::asio::awaitable<void> back_up_keys();
   Result<void> serve_anew(const identity::Deployment& deployed, const Clock& time);
 };
 

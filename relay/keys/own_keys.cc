@@ -213,7 +213,8 @@ Result<HeldKey> OwnKeys::held(const Secret& plain, std::uint32_t version, Steady
 
 asio::awaitable<Result<HeldKey>> OwnKeys::unwrapped(OrgId org, Shared one) {
   if (!one->provider) SP_CO_CHECK(co_await make_provider(org, *one));
-  co_return co_await unwrapped_by(one->provider, std::move(org), std::move(one));
+  auto provider = one->provider;
+  co_return co_await unwrapped_by(std::move(provider), std::move(org), std::move(one));
 }
 
 asio::awaitable<Result<HeldKey>> OwnKeys::unwrapped_by(std::shared_ptr<Provider> provider, OrgId org, Shared one) {

@@ -142,8 +142,11 @@ asio::awaitable<Result<std::vector<Shredder::Due>>> Shredder::all_due(WallTime n
   std::vector<Due> all;
   for (auto& lane : lanes) {
     auto one = co_await due(std::move(lane), now);
-    if (!one) note(trouble, std::unexpected(std::move(one).error()));
-    if (one && *one) all.push_back(**std::move(one));
+    if (!one) {
+      note(trouble, std::unexpected(std::move(one).error()));
+    } else if (*one) {
+      all.push_back(**std::move(one));
+    }
   }
   co_return all;
 }

@@ -38,7 +38,11 @@ inline Plan plan;
 
 inline int next_operation() {
   const bool dead = plan.failed && plan.kind == FailingVfs::Kind::crash;
-  if (!dead && (plan.left == 0 || --plan.left > 0)) return SQLITE_OK;
+  if (!dead) {
+    if (plan.left == 0) return SQLITE_OK;
+    plan.left -= 1;
+    if (plan.left > 0) return SQLITE_OK;
+  }
   plan.failed = true;
   return plan.kind == FailingVfs::Kind::full_disk ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }

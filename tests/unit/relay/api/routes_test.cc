@@ -181,7 +181,7 @@ bool allows(const Route& route, std::optional<Role> role, bool platform_admin) {
   switch (route.reach) {
     case Reach::open: return true;
     case Reach::authenticated: return role.has_value();
-    case Reach::organisation: return role && *role <= *route.least_role;
+    case Reach::organisation: return role && route.least_role && *role <= *route.least_role;
     case Reach::platform: return platform_admin;
   }
   return false;

@@ -54,6 +54,7 @@ ASYNC_TEST_CASE("organisations' keys come under the newest global key, a batch a
                 "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
   std::vector<KeptJob> jobs;
+  jobs.reserve(7);
   for (int i = 0; i < 7; ++i) jobs.push_back(co_await world.start(co_await world.settle("o" + std::to_string(i))));
   must(co_await world.custodian.rotate_deployment());
   auto facts = must(co_await world.custodian.of_deployment());
@@ -80,6 +81,7 @@ ASYNC_TEST_CASE("organisations' keys come under the newest global key, a batch a
 ASYNC_TEST_CASE("an organisation's key that is damaged keeps no other from the newest global key", "[keys][rotate]") {
   Rotating world(co_await boost::asio::this_coro::executor);
   std::vector<OrgId> orgs;
+  orgs.reserve(3);
   for (int i = 0; i < 3; ++i) orgs.push_back(co_await world.settle("o" + std::to_string(i)));
   std::ranges::sort(orgs);
   for (const auto& org : orgs) co_await world.start(org);
