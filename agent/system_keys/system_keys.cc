@@ -112,6 +112,7 @@ Result<std::vector<SystemKeyFact>> SystemKeys::take(std::vector<HeldKey> brought
   std::set<sealing::Generation> used;
   for (const auto& key : brought) used.insert(key.generation);
   const std::lock_guard lock(mutex_);
+  if (!sealing_) return no_sealing_key();
   held_ = std::move(brought);
   SP_CHECK(sealing_->keep_only(used));
   return facts;
