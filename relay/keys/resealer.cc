@@ -110,7 +110,8 @@ void Resealer::note(const OrgId& org, const StandingVersions& newest, const Tall
 bool Resealer::is_due(const OrgId& org, const StandingVersions& newest) const {
   const auto seen = seen_.find(org);
   if (seen == seen_.end() || seen->second.under != newest) return true;
-  return seen->second.again && *seen->second.again <= now();
+  const auto& again = seen->second.again;
+  return again && *again <= now();
 }
 
 bool Resealer::is_done(const OrgId& org, const StandingVersions& newest) const {
