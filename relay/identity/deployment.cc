@@ -153,8 +153,9 @@ Result<Deployment> load_deployment(const std::filesystem::path& directory) {
 
 bool needs_server_renewal(const Deployment& deployment, const Clock& clock) {
   const auto& certificate = deployment.server.certificate;
+  const auto now = clock.wall();
   const auto life = certificate.not_after() - certificate.not_before();
-  return clock.wall() >= certificate.not_after() - life / 3;
+  return now < certificate.not_before() || now >= certificate.not_after() - life / 3;
 }
 
 Result<crypto::ServerCertificate> renew_server_certificate(const std::filesystem::path& directory,

@@ -40,7 +40,7 @@ Result<Deployment> create_deployment(const std::filesystem::path& directory, con
 // invalid: a file is missing, damaged, readable by others, or key and certificate do not belong together.
 Result<Deployment> load_deployment(const std::filesystem::path& directory);
 
-// True in the last third of the server certificate's life.
+// True in the last third of the server certificate's life, and before it begins: a clock that was ahead made it.
 bool needs_server_renewal(const Deployment& deployment, const Clock& clock);
 // A new key and certificate for the same names (or `server_names` when given), written before they are returned.
 // unavailable: the root key is offline. conflict: another root has taken over meanwhile.

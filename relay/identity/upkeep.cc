@@ -168,7 +168,8 @@ awaitable<Upkeep::Came> Upkeep::check_issuing_cas() {
     }
     auto end = present->not_after();
     const bool of_another_root = !present->signed_by(deployment_.root);
-    if (of_another_root || parts_.clock.wall() >= end - kIssuingCaRenewal) {
+    const auto now = parts_.clock.wall();
+    if (of_another_root || now < present->not_before() || now >= end - kIssuingCaRenewal) {
       const auto came = co_await renew_issuing_ca(ca.org, *present);
       worst = std::max(worst, came);
       moved = moved || (of_another_root && came == Came::well);

@@ -23,7 +23,10 @@ bool is_forbidden() {
 CK_RV init_fault() {
   if (is_forbidden()) return CKR_KEY_FUNCTION_NOT_PERMITTED;
   while (faults.hang) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  return faults.init_times > 0 && faults.init_times-- > 0 ? faults.init_code.load() : CKR_OK;
+  int left = faults.init_times;
+  while (left > 0 && !faults.init_times.compare_exchange_weak(left, left - 1)) {
+  }
+  return left > 0 ? faults.init_code.load() : CKR_OK;
 }
 
 CK_RV encrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {

@@ -175,7 +175,7 @@ ASYNC_TEST_CASE("an object opens for its own job of its own organisation only, a
     opened = co_await open_object(bench.ring.hierarchy, ours, job.job, std::move(changed));
     CHECK(!opened);
   }
-  for (const std::size_t size : {0u, 16u, 22u, 90u}) {
+  for (const std::ptrdiff_t size : {0, 16, 22, 90}) {
     opened = co_await open_object(bench.ring.hierarchy, ours, job.job, Bytes(object.begin(), object.begin() + size));
     CHECK(!opened);
   }

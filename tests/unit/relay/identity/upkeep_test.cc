@@ -209,6 +209,22 @@ ASYNC_TEST_CASE("an issuing CA is renewed in its last year, and agents of the ol
   CHECK(admitted);
 }
 
+ASYNC_TEST_CASE("what was made by a clock that was ahead is made anew when the clock is right", "[identity][upkeep]") {
+  UpkeepWorld world;
+  const auto ours = co_await world.settle("ours");
+  world.clock.advance(days(400));
+  co_await world.upkeep.check();
+  const auto ahead = co_await world.enrol(ours, {});
+  const auto served_ahead = world.served;
+  world.clock.advance(-days(400));
+  co_await world.upkeep.check();
+  CHECK_FALSE(world.served == served_ahead);
+  CHECK(world.served.not_before() <= world.clock.wall());
+  const auto right = co_await world.enrol(ours, {});
+  CHECK(issuing_ca_of(ahead).not_before() > world.clock.wall());
+  CHECK(issuing_ca_of(right).not_before() <= world.clock.wall());
+}
+
 ASYNC_TEST_CASE("an issuing CA that somebody renewed first is not replaced again", "[identity][upkeep]") {
   UpkeepWorld world;
   const auto ours = co_await world.settle("ours");
