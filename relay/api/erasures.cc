@@ -37,10 +37,14 @@ Answer begun(const store::Erasure& erasure) {
   return {std::move(response)};
 }
 
+erasure::Eraser::Order order_of(const Call& call) {
+  return {.asked_by = call.caller.actor(), .id = ErasureId(call.text("erasure").value_or(""))};
+}
+
 asio::awaitable<Result<Answer>> erase_user(Services& services, Call call) {
   auto note = note_with_tokens(services, call);
   SP_CO_TRY(const auto erasure, co_await services.eraser.begin_person(call.caller.org, call.id<UserId>("user"),
-                                                                      call.caller.actor(), std::move(note)));
+                                                                      order_of(call), std::move(note)));
   co_return begun(erasure);
 }
 
@@ -50,7 +54,7 @@ asio::awaitable<Result<Answer>> erase_named(Services& services, Call call, OrgId
   if (call.required_text("name") != organisation.name) co_return unfit("/name", "is not the name of this organisation");
   call.ticket.record.target = "organisation:" + org.value;
   SP_CO_TRY(const auto erasure,
-            co_await services.eraser.begin_organisation(org, call.caller.actor(), note_of<>(services, call)));
+            co_await services.eraser.begin_organisation(org, order_of(call), note_of<>(services, call)));
   services.retention.forget();
   co_return begun(erasure);
 }
@@ -92,10 +96,11 @@ constexpr std::array kErasurePath{id_field("erasure", kErasureIds)};
 constexpr std::array kOrganisationPath{id_field("organisation", kOrganisationIds)};
 constexpr std::array<std::string_view, 1> kWord{"erase"};
 constexpr Field kConfirm{.name = "confirm", .presence = Presence::required, .among = kWord};
-constexpr std::array kPersonFields{kConfirm};
+constexpr auto kChosenId = id_field("erasure", kErasureIds, Presence::optional);
+constexpr std::array kPersonFields{kConfirm, kChosenId};
 constexpr Schema kPerson{"PersonErasure", kPersonFields};
 constexpr std::array kOrganisationFields{
-    kConfirm, Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
+    kConfirm, kChosenId, Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
 constexpr Schema kOrganisation{"OrganisationErasure", kOrganisationFields};
 
 constexpr std::array kRoutes{

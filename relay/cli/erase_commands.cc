@@ -1,16 +1,23 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
+#include "shared/base/ids.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
+#include "shared/crypto/random.h"
 #include "shared/crypto/signed_document.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace sallyport::cli {
 namespace {
 
 constexpr std::size_t kMostReceipt = 1u << 20;
-constexpr int kMostAsked = 600;  // once a second
+constexpr std::chrono::minutes kPatience{10};
+constexpr std::chrono::minutes kPatienceWithLost{1};  // an order that was not answered
+constexpr std::chrono::seconds kBetweenLooks{1};
 const std::vector<Column> kErasureCard{{"ERASURE", "id"},
                                        {"OF", "subject"},
                                        {"ORGANISATION", "organisation"},
@@ -68,34 +75,70 @@ void show_erasure(const Context& context, const Value& erasure) {
   context.show(erasure, card_of(erasure, kErasureCard) + (has_receipt ? "\n" + to_pretty_json(*receipt) + "\n" : ""));
 }
 
-Result<void> follow_erasure(const Context& context, Client& client, Value erasure) {
-  const auto id = text_of(erasure, "id");
-  for (int asked = 0; asked < kMostAsked && text_of(erasure, "state") == "erasing"; ++asked) {
-    context.pause(std::chrono::seconds(1));
-    SP_TRY(erasure, client.get(fill("/v1/erasures/{}", id)));
+// Until it has ended or `most` is over: what there is then. A relay that is away meanwhile is asked again.
+Result<Value> await_end(const Context& context, Client& client, const std::string& id, std::chrono::milliseconds most) {
+  const auto deadline = context.clock->steady() + most;
+  Patience patience({.give_up = most}, context.clock->steady());
+  for (bool told_lost = false;;) {
+    auto erasure = client.get(fill("/v1/erasures/{}", id));
+    const auto now = context.clock->steady();
+    const bool settled = erasure ? text_of(*erasure, "state") == "erased" : !may_pass(erasure.error().code);
+    if (settled || now >= deadline) return erasure;
+    if (erasure) {
+      patience.heard(now);
+      told_lost = false;
+    } else if (!std::exchange(told_lost, true)) {
+      context.complain(erasure.error().message + "; trying again");
+    }
+    const std::chrono::milliseconds wait =
+        erasure ? kBetweenLooks : patience.next_wait(now, drawn_luck()).value_or(kBetweenLooks);
+    context.pause(
+        std::min<std::chrono::milliseconds>(wait, std::chrono::ceil<std::chrono::milliseconds>(deadline - now)));
   }
-  show_erasure(context, erasure);
-  if (text_of(erasure, "state") == "erased") return {};
-  return fail(Errc::conflict, fmt::format("it goes on; see \"sallyport erase show {}\"", id));
+}
+
+// Whether the relay may have begun, although its answer to the order says nothing of it.
+bool may_have_begun(Errc code) { return may_pass(code) || code == Errc::internal; }
+
+struct Subject {
+  std::string path;  // of the order
+  std::string_view noun, word;
+};
+
+// The erasure's id is made here and told before it is ordered: an owner who is not answered has no other way to ask,
+// for their token goes first.
+Result<void> erase(const Context& context, Client& client, const Subject& subject, ValueMap order) {
+  const auto id = make_ulid("era_", unix_ms(context.clock->wall()), crypto::new_entropy());
+  const auto look = fmt::format("\"sallyport erase show {}\"", id);
+  context.complain(fmt::format("erasure {}: {} says how far it is", id, look));
+  order.emplace(Value("erasure"), Value(id));
+  const auto ordered = about(client.post(subject.path, Value(std::move(order))), subject.noun, subject.word);
+  if (!ordered && !may_have_begun(ordered.error().code)) return std::unexpected(ordered.error());
+  const auto erasure = await_end(context, client, id, ordered ? kPatience : kPatienceWithLost);
+  if (!erasure && !ordered)
+    return fail(ordered.error().code,
+                fmt::format("{}; if it was ordered all the same, {} finds it", ordered.error().message, look));
+  if (!erasure) return fail(erasure.error().code, fmt::format("{}; it goes on, see {}", erasure.error().message, look));
+  show_erasure(context, *erasure);
+  if (text_of(*erasure, "state") == "erased") return {};
+  return fail(Errc::conflict, fmt::format("it goes on; see {}", look));
 }
 
 int erase_person(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, user_id(client, arguments.positional(0)));
-    const Value order(ValueMap{{Value("confirm"), Value(arguments.get("confirm"))}});
-    SP_TRY(auto erasure, about(client.post(fill("/v1/users/{}/erase", id), order), "user", id));
-    return follow_erasure(context, client, std::move(erasure));
+    const ValueMap order{{Value("confirm"), Value(arguments.get("confirm"))}};
+    return erase(context, client, {fill("/v1/users/{}/erase", id), "user", id}, order);
   });
 }
 
 int erase_organisation(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    const Value order(
-        ValueMap{{Value("confirm"), Value(arguments.get("confirm"))}, {Value("name"), Value(arguments.positional(0))}});
+    const ValueMap order{{Value("confirm"), Value(arguments.get("confirm"))},
+                         {Value("name"), Value(arguments.positional(0))}};
     const auto path = arguments.has("id") ? fill("/v1/organisations/{}/erase", arguments.get("id"))
                                           : std::string("/v1/organisation/erase");
-    SP_TRY(auto erasure, about(client.post(path, order), "organisation", arguments.get("id")));
-    return follow_erasure(context, client, std::move(erasure));
+    return erase(context, client, {path, "organisation", arguments.get("id")}, order);
   });
 }
 

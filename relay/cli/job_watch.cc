@@ -2,7 +2,6 @@
 
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
-#include "shared/crypto/random.h"
 
 #include <fmt/format.h>
 
@@ -17,13 +16,6 @@ std::uint64_t number_of(std::string_view id) {
   std::from_chars(id.data(), id.data() + id.size(), number);
   return number;
 }
-
-double luck() {
-  const auto bytes = crypto::random_bytes(2);
-  return (std::to_integer<int>(bytes[0]) * 256 + std::to_integer<int>(bytes[1])) / 65536.0;
-}
-
-bool may_pass(Errc code) { return code == Errc::unavailable || code == Errc::timed_out || code == Errc::exhausted; }
 
 class JobFollower final : public Follower {
  public:
@@ -111,7 +103,7 @@ Result<std::string> follow_job(Client& client, const Context& context, const std
     const auto followed = client.follow(path, follower.last_event(), context.silence, follower);
     if (follower.ended() || !context.can_print()) break;
     if (!followed && !may_pass(followed.error().code)) return std::unexpected(followed.error());
-    const auto wait = patience.next_wait(context.clock->steady(), luck());
+    const auto wait = patience.next_wait(context.clock->steady(), drawn_luck());
     if (!wait) {
       return fail(Errc::unavailable,
                   fmt::format("{}; gave up; the job goes on, see: sallyport jobs show {}",

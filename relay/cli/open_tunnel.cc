@@ -36,13 +36,6 @@ bool may_change(Errc code) {
   return code == Errc::unavailable || code == Errc::timed_out || code == Errc::exhausted || code == Errc::internal;
 }
 
-double luck() {
-  std::uint32_t number = 0;
-  const auto bytes = crypto::random_bytes(sizeof number);
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return number / 4294967296.0;
-}
-
 void reset(tcp::socket& socket) {
   (void)set_closing(socket, Closing::by_reset);
   boost::system::error_code ignored;
@@ -175,7 +168,7 @@ awaitable<Result<std::unique_ptr<ByteStream>>> OpenTunnel::connect() {
 awaitable<Result<std::unique_ptr<ByteStream>>> OpenTunnel::connect_again() {
   Patience patience(times_.patience, clock_.steady());
   for (;;) {
-    const auto wait = patience.next_wait(clock_.steady(), luck());
+    const auto wait = patience.next_wait(clock_.steady(), drawn_luck());
     if (!wait) co_return fail(Errc::unavailable, "the relay did not come back");
     co_await sleep_for(*wait);
     auto stream = co_await connect();

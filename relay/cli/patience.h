@@ -1,6 +1,7 @@
 #pragma once
 
 #include "shared/base/clock.h"
+#include "shared/base/result.h"
 
 #include <chrono>
 #include <optional>
@@ -29,5 +30,8 @@ class Patience {
   SteadyTime last_heard_;
   unsigned tries_ = 0;
 };
+
+bool may_pass(Errc code);  // whether a call that failed so is worth another try
+double drawn_luck();       // uniform in [0, 1)
 
 }  // namespace sallyport::cli

@@ -3,7 +3,6 @@
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
 #include "shared/base/text.h"
-#include "shared/crypto/random.h"
 
 #include <fmt/format.h>
 
@@ -11,13 +10,6 @@
 
 namespace sallyport::cli {
 namespace {
-
-double luck() {
-  const auto bytes = crypto::random_bytes(2);
-  return (std::to_integer<int>(bytes[0]) * 256 + std::to_integer<int>(bytes[1])) / 65536.0;
-}
-
-bool may_pass(Errc code) { return code == Errc::unavailable || code == Errc::timed_out || code == Errc::exhausted; }
 
 std::string bytes_text(const Value& data) {
   return fmt::format("to target {}, from target {}", cell_of(data.find("to_target")),
@@ -77,7 +69,7 @@ Result<void> follow(Client& client, const Context& context, const std::string& p
     const auto followed = client.follow(path, "", context.silence, follower);
     if (follower.removed() || !context.can_print()) return {};
     if (!followed && !may_pass(followed.error().code)) return std::unexpected(followed.error());
-    const auto wait = patience.next_wait(context.clock->steady(), luck());
+    const auto wait = patience.next_wait(context.clock->steady(), drawn_luck());
     if (!wait) return fail(Errc::unavailable, "the relay did not come back; gave up");
     if (!followed) follower.tell_lost(followed.error());
     context.pause(*wait);

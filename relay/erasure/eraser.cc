@@ -26,18 +26,18 @@ Eraser::Eraser(const asio::any_io_executor& executor, Parts parts)
       work_(executor),
       open_(parts_.metrics.gauge("sallyport_erasures_open", "Erasures that were ordered and are not finished.")) {}
 
-store::Erasure Eraser::order(store::ErasedSubject subject, OrgId org, std::string asked_by) const {
-  return {.id = crypto::new_id<ErasureId>(parts_.clock),
+store::Erasure Eraser::erasure_of(store::ErasedSubject subject, OrgId org, Order order) const {
+  return {.id = order.id.empty() ? crypto::new_id<ErasureId>(parts_.clock) : std::move(order.id),
           .subject = subject,
           .org = std::move(org),
           .person = {},
-          .asked_by = std::move(asked_by),
+          .asked_by = std::move(order.asked_by),
           .asked_at = parts_.clock.wall()};
 }
 
-asio::awaitable<Result<store::Erasure>> Eraser::begin_person(OrgId org, UserId person, std::string asked_by,
+asio::awaitable<Result<store::Erasure>> Eraser::begin_person(OrgId org, UserId person, Order order,
                                                              store::AuditNote<store::UserChange> note) {
-  auto erasure = order(store::ErasedSubject::person, std::move(org), std::move(asked_by));
+  auto erasure = erasure_of(store::ErasedSubject::person, std::move(org), std::move(order));
   erasure.person = std::move(person);
   SP_CO_TRY([[maybe_unused]] const auto removed, co_await parts_.store.begin_person(erasure, std::move(note)));
   open_.add(1);
@@ -45,9 +45,8 @@ asio::awaitable<Result<store::Erasure>> Eraser::begin_person(OrgId org, UserId p
   co_return erasure;
 }
 
-asio::awaitable<Result<store::Erasure>> Eraser::begin_organisation(OrgId org, std::string asked_by,
-                                                                   store::AuditNote<> note) {
-  auto erasure = order(store::ErasedSubject::organisation, std::move(org), std::move(asked_by));
+asio::awaitable<Result<store::Erasure>> Eraser::begin_organisation(OrgId org, Order order, store::AuditNote<> note) {
+  auto erasure = erasure_of(store::ErasedSubject::organisation, std::move(org), std::move(order));
   SP_CO_CHECK(co_await parts_.store.begin_organisation(erasure, std::move(note)));
   open_.add(1);
   work_.set();

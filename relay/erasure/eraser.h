@@ -43,11 +43,14 @@ class Eraser {
   };
   Eraser(const boost::asio::any_io_executor& executor, Parts parts);
 
+  struct Order {
+    std::string asked_by;
+    ErasureId id = {};  // empty: one is made
+  };
   // Errors: those of Erasures::begin_person and begin_organisation. When they return it has begun and cannot be undone.
-  boost::asio::awaitable<Result<store::Erasure>> begin_person(OrgId org, UserId person, std::string asked_by,
+  boost::asio::awaitable<Result<store::Erasure>> begin_person(OrgId org, UserId person, Order order,
                                                               store::AuditNote<store::UserChange> note);
-  boost::asio::awaitable<Result<store::Erasure>> begin_organisation(OrgId org, std::string asked_by,
-                                                                    store::AuditNote<> note);
+  boost::asio::awaitable<Result<store::Erasure>> begin_organisation(OrgId org, Order order, store::AuditNote<> note);
 
   boost::asio::awaitable<void> run();  // until cancelled
   // Goes on with all that is not finished; false: something could not be, and is to be tried again.
@@ -56,7 +59,7 @@ class Eraser {
   static constexpr std::chrono::seconds kAgain{5};
 
  private:
-  store::Erasure order(store::ErasedSubject subject, OrgId org, std::string asked_by) const;
+  store::Erasure erasure_of(store::ErasedSubject subject, OrgId org, Order order) const;
   boost::asio::awaitable<Result<void>> complete(store::Erasure erasure);
   boost::asio::awaitable<Result<void>> destroy_keys(store::Erasure& erasure);
   boost::asio::awaitable<Result<void>> erase_rows(store::Erasure erasure);

@@ -96,7 +96,7 @@ class Erasures {
   // deployment's last platform admin.
   virtual awaitable<Result<UserChange>> begin_person(Erasure erasure, AuditNote<UserChange> note = {}) = 0;
   // Its tokens and enrolment tokens go, its agents and their certificates are revoked. not_found: no such organisation.
-  // conflict: it is being erased already, or a platform admin is of it.
+  // conflict: it is being erased already, a platform admin is of it, or its id is an earlier erasure's.
   virtual awaitable<Result<void>> begin_organisation(Erasure erasure, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Erasure>> find(ErasureId id) = 0;         // system-wide
   virtual awaitable<Result<std::vector<Erasure>>> unfinished() = 0;  // system-wide; oldest first

@@ -29,7 +29,7 @@ Result<void> insert_erasure(Database& db, const Erasure& erasure) {
   return explain(
       db.run("insert into erasures (id, subject, org, person, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)",
              erasure.id, to_string(erasure.subject), erasure.org, erasure.person, erasure.asked_by, erasure.asked_at),
-      "the organisation is being erased, or was", "no such organisation");
+      "the organisation is being erased, or was; or there is an erasure with this id", "no such organisation");
 }
 
 Result<void> add_count(Database& db, const ErasureId& id, std::string_view table, std::int64_t amount) {

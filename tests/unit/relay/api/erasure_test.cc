@@ -155,6 +155,23 @@ ASYNC_TEST_CASE("the receipt of an organisation counts what was removed from its
   }
 }
 
+ASYNC_TEST_CASE("an erasure has the id that was chosen for it, once", "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto& owner = tenant.token(Role::owner);
+  const auto path_of = [&](Role role) { return "/v1/users/" + tenant.users.at(role).value + "/erase"; };
+  const auto id = crypto::new_id<ErasureId>(world.clock).value;
+  const auto body = fmt::format(R"({{"confirm":"erase","erasure":"{}"}})", id);
+  CHECK((co_await world.call({"POST", path_of(Role::editor), owner, R"({"confirm":"erase","erasure":"era_1"})"}))
+            .status == 422);
+  const auto begun = co_await world.call({"POST", path_of(Role::editor), owner, body});
+  REQUIRE(begun.status == 202);
+  CHECK(text_of(json_of(begun), "id") == id);
+  CHECK(text_of(co_await erasure_of(world, id), "state") == "erasing");
+  CHECK((co_await world.call({"POST", path_of(Role::viewer), owner, body})).status == 409);
+  CHECK((co_await world.call({"GET", "/v1/whoami", tenant.token(Role::viewer)})).status == 200);
+}
+
 ASYNC_TEST_CASE("the organisation of a platform admin cannot be erased", "[api][erasure]") {
   World world(co_await asio::this_coro::executor);
   const auto admin = co_await world.platform_token();

@@ -295,7 +295,7 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   const auto gone = crypto::new_id<UserId>(clock);
   must(co_await stores.users.add(
       org, {.id = gone, .org = org, .name = "gone", .email = name + "@gone.test", .created_at = clock.wall()}));
-  made.erasure = must(co_await eraser.begin_person(org, gone, "system", {})).id;
+  made.erasure = must(co_await eraser.begin_person(org, gone, {"system"}, {})).id;
   // An organisation has a hundred at most.
   for (const auto& before : must(co_await stores.system_keys.list(org, {})).items)
     must(co_await stores.system_keys.remove(org, before.name));

@@ -1,6 +1,7 @@
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "tests/unit/relay/cli/cli_site.h"
+#include "tests/unit/relay/cli/scripted_relay.h"
 
 #include <catch2/catch.hpp>
 
@@ -29,6 +30,19 @@ Surroundings erasing(CliSite& site) {
     context.pause = [&site](std::chrono::milliseconds) { site.on_loop(site.world.eraser.look()); };
   };
   return machine;
+}
+
+// Whose time passes while they wait.
+void impatient(Context& context) {
+  const auto clock = std::make_shared<MovableClock>();
+  clock->freeze();
+  context.clock = clock;
+  context.pause = [clock](std::chrono::milliseconds wait) { clock->advance(wait); };
+}
+
+std::string id_in(std::string_view text) {
+  const auto at = text.find("era_");
+  return at == text.npos ? "" : std::string(text.substr(at, 30));
 }
 
 void write(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
@@ -68,6 +82,7 @@ TEST_CASE("a person is erased with a word that confirms it, and the receipt is v
   REQUIRE(erased.code == kDone);
   const auto erasure = must(parse_json(erased.out));
   CHECK(text_of(erasure, "state") == "erased");
+  CHECK(id_in(erased.err) == text_of(erasure, "id"));
   const auto receipt = site.folder.path("receipt.json"), key = site.folder.path("key.pem");
   write(receipt, erased.out);
   write(key, site.run({"erase", "key"}).out);
@@ -97,10 +112,55 @@ TEST_CASE("an erasure that goes on is told with the command that asks for it", "
   CliSite site;
   site.login(Role::owner);
   auto machine = site.machine();
-  machine.tune = [](Context& context) { context.pause = [](std::chrono::milliseconds) {}; };
+  machine.tune = impatient;
   const auto ran = run_cli({"erase", "person", "editor@acme.test", "--confirm", "erase"}, machine);
   CHECK(ran.code == kFailed);
   CHECK_THAT(ran.err, Catch::Contains("sallyport erase show era_"));
+}
+
+TEST_CASE("an erasure's id is told before it is ordered, and the command outlives a relay that is away",
+          "[cli][erasure]") {
+  for (const bool answered : {true, false}) {
+    ScriptedRelay relay([&](const ScriptedRelay::Asked& asked, std::size_t turn) {
+      if (asked.path == "/v1/organisation/erase")
+        return answered ? text_reply(202, R"({"id":"x","state":"erasing"})") : text_reply(503);
+      if (turn == 0) return text_reply(200, R"({"state":"erasing"})");
+      return turn < 6 ? text_reply(503, R"({"title":"Unavailable"})") : text_reply(200, R"({"state":"erased"})");
+    });
+    auto machine = relay.surroundings();
+    machine.tune = impatient;
+    const auto ran = run_cli({"erase", "organisation", "acme", "--confirm", "erase"}, machine);
+    INFO(ran.err);
+    CHECK(ran.code == kDone);
+    const auto id = id_in(ran.err);
+    CHECK(relay.asked("/v1/erasures/" + id).size() == 7);
+    CHECK_THAT(ran.err, Catch::Contains("sallyport erase show " + id) && Catch::Contains("; trying again"));
+  }
+}
+
+TEST_CASE("whatever goes wrong after the order names the command that finds the erasure", "[cli][erasure]") {
+  for (const int status : {404, 500, 503}) {
+    for (const int ordered : {202, 500, 503}) {
+      ScriptedRelay relay([&](const ScriptedRelay::Asked& asked, std::size_t) {
+        return text_reply(asked.path == "/v1/organisation/erase" ? ordered : status, R"({"state":"erasing"})");
+      });
+      auto machine = relay.surroundings();
+      machine.tune = impatient;
+      const auto ran = run_cli({"erase", "organisation", "acme", "--confirm", "erase"}, machine);
+      INFO(ran.err);
+      CHECK(ran.code != kDone);
+      const auto last = ran.err.substr(ran.err.rfind("sallyport: "));
+      CHECK_THAT(last, Catch::Contains("sallyport erase show era_"));
+      CHECK(relay.asked("/v1/erasures/" + id_in(ran.err)).size() <= 605);
+    }
+  }
+}
+
+TEST_CASE("an order that is refused is not waited for", "[cli][erasure]") {
+  ScriptedRelay relay([](const ScriptedRelay::Asked&, std::size_t) { return text_reply(409, R"({"title":"No"})"); });
+  const auto ran = run_cli({"erase", "organisation", "acme", "--confirm", "erase"}, relay.surroundings());
+  CHECK(ran.code == kFailed);
+  CHECK(relay.asked("/v1/erasures/" + id_in(ran.err)).empty());
 }
 
 TEST_CASE("the history is of jobs that have ended, with where their time went and until when they are kept",
