@@ -4,6 +4,10 @@
 #include "shared/base/json.h"
 #include "shared/recipe/model.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+
 namespace sallyport::archive {
 
 namespace asio = boost::asio;
@@ -33,6 +37,8 @@ class Object {
 
 Value mark(std::string_view name, std::string_view why) { return Value(ValueMap{{Value(name), Value(why)}}); }
 
+Value omitted() { return mark("$omitted", "the record would be too large"); }
+
 // Whether a later try may open it.
 bool may_pass(Errc code) { return code != Errc::not_found && code != Errc::invalid; }
 
@@ -61,13 +67,42 @@ Value job_shape(const store::Job& job, Value message) {
 }  // namespace
 
 struct RecordMaker::Draft {
-  std::string text;
-  std::int64_t steps = 0, events = 0, left_out = 0;
+  explicit Draft(std::size_t limit) : most(limit - std::min(limit, kEnd)) {}
 
-  bool has_room(std::size_t bytes) const { return text.size() + bytes <= kMostRecord; }
-  void line(std::string_view name, Value value) {
-    text += canonical_json(Value(ValueMap{{Value(name), std::move(value)}}));
-    text += '\n';
+  std::size_t most;
+  std::string text;
+  std::int64_t steps = 0, events = 0, left_out = 0, steps_left_out = 0, events_left_out = 0;
+
+  bool has_room(std::size_t bytes) const { return text.size() + bytes <= most; }
+  void line(std::string_view name, Value value) { text += line_of(name, std::move(value)); }
+  // False: the line does not fit.
+  bool try_line(std::string_view name, Value value) {
+    const auto whole = line_of(name, std::move(value));
+    if (!has_room(whole.size())) return false;
+    text += whole;
+    return true;
+  }
+  // As it is, or with a mark in the place of each of its bodies, or not at all: then it is false.
+  bool fit(std::string_view name, ValueMap line, std::span<const std::string_view> bodies) {
+    bool put = try_line(name, Value(line));
+    if (!put) {
+      for (const auto body : bodies) {
+        if (const auto at = line.find(Value(body)); at != line.end()) at->second = omitted();
+      }
+      put = try_line(name, Value(line));
+    }
+    const auto is_marked = [&](std::string_view body) {
+      const auto at = line.find(Value(body));
+      return at != line.end() && at->second == omitted();
+    };
+    if (put && std::ranges::any_of(bodies, is_marked)) ++left_out;
+    return put;
+  }
+
+ private:
+  static constexpr std::size_t kEnd = 512;  // of the last line
+  static std::string line_of(std::string_view name, Value value) {
+    return canonical_json(Value(ValueMap{{Value(name), std::move(value)}})) + '\n';
   }
 };
 
@@ -104,26 +139,26 @@ asio::awaitable<Result<void>> RecordMaker::add_step(Draft& draft, const store::J
   SP_CO_TRY(auto message, co_await open(identity("message"), std::move(step.sealed_message)));
   Value input, output;
   if (!draft.has_room(step.payload_bytes)) {
-    input = output = mark("$omitted", "the record would be too large");
-    ++draft.left_out;
+    input = output = omitted();
   } else if (step.payload_bytes > 0) {
     SP_CO_TRY(auto payloads, co_await parts_.history.payloads(job.org, job.id, {{step.path, step.attempt}}));
     SP_CO_TRY(input, co_await open_json(identity("input"), std::move(payloads.at(0).sealed_input)));
     SP_CO_TRY(output, co_await open_json(identity("output"), std::move(payloads.at(0).sealed_output)));
   }
-  ++draft.steps;
-  draft.line("step", Object()
-                         .text("path", step.path)
-                         .put("attempt", Value(std::int64_t{step.attempt}))
-                         .text("status", std::string(domain::to_string(step.status)))
-                         .text("uses", step.uses)
-                         .time("started_at", step.started_at)
-                         .time("finished_at", step.finished_at)
-                         .text("error_class", step.error_class)
-                         .put("message", std::move(message))
-                         .put("input", std::move(input))
-                         .put("output", std::move(output))
-                         .done());
+  auto line = Object()
+                  .text("path", step.path)
+                  .put("attempt", Value(std::int64_t{step.attempt}))
+                  .text("status", std::string(domain::to_string(step.status)))
+                  .text("uses", step.uses)
+                  .time("started_at", step.started_at)
+                  .time("finished_at", step.finished_at)
+                  .text("error_class", step.error_class)
+                  .put("message", std::move(message))
+                  .put("input", std::move(input))
+                  .put("output", std::move(output))
+                  .done();
+  constexpr std::array<std::string_view, 3> kBodies{"message", "input", "output"};
+  ++(draft.fit("step", line.as_map(), kBodies) ? draft.steps : draft.steps_left_out);
   co_return Result<void>();
 }
 
@@ -137,29 +172,33 @@ asio::awaitable<Result<void>> RecordMaker::add_steps(Draft& draft, const store::
   co_return Result<void>();
 }
 
+asio::awaitable<Result<void>> RecordMaker::add_event(Draft& draft, const store::Job& job, store::HistoryEvent event) {
+  const auto size = event.sealed_text ? event.sealed_text->size() : 0;
+  Value text = omitted();
+  if (draft.has_room(size)) {
+    SP_CO_TRY(text, co_await open(jobs::log_identity(job.org, job.id, event.epoch, event.job_seq),
+                                  std::move(event.sealed_text)));
+  }
+  auto line = Object()
+                  .put("seq", Value(static_cast<std::int64_t>(event.seq)))
+                  .time("at", event.at)
+                  .text("kind", event.kind)
+                  .text("path", event.path)
+                  .text("status", event.status)
+                  .put("text", std::move(text))
+                  .done();
+  constexpr std::array<std::string_view, 1> kBodies{"text"};
+  ++(draft.fit("event", line.as_map(), kBodies) ? draft.events : draft.events_left_out);
+  co_return Result<void>();
+}
+
 asio::awaitable<Result<void>> RecordMaker::add_events(Draft& draft, const store::Job& job) {
   store::EventQuery query;
   for (bool more = true; more;) {
     SP_CO_TRY(auto events, co_await parts_.history.events(job.org, job.id, query));
     for (auto& event : events.items) {
       query.after_seq = event.seq;
-      const auto size = event.sealed_text ? event.sealed_text->size() : 0;
-      Value text = mark("$omitted", "the record would be too large");
-      if (draft.has_room(size)) {
-        SP_CO_TRY(text, co_await open(jobs::log_identity(job.org, job.id, event.epoch, event.job_seq),
-                                      std::move(event.sealed_text)));
-      } else {
-        ++draft.left_out;
-      }
-      ++draft.events;
-      draft.line("event", Object()
-                              .put("seq", Value(static_cast<std::int64_t>(event.seq)))
-                              .time("at", event.at)
-                              .text("kind", event.kind)
-                              .text("path", event.path)
-                              .text("status", event.status)
-                              .put("text", std::move(text))
-                              .done());
+      SP_CO_CHECK(co_await add_event(draft, job, std::move(event)));
     }
     more = events.more;
   }
@@ -167,18 +206,25 @@ asio::awaitable<Result<void>> RecordMaker::add_events(Draft& draft, const store:
 }
 
 asio::awaitable<Result<std::string>> RecordMaker::make(store::Job job) {
-  Draft draft;
+  Draft draft(parts_.most);
   SP_CO_TRY(auto message, co_await open(jobs::error_identity(job.org, job.id), job.error.sealed_message));
-  draft.line("job", job_shape(job, std::move(message)));
+  constexpr std::array<std::string_view, 1> kMessage{"message"};
+  draft.fit("job", job_shape(job, std::move(message)).as_map(), kMessage);
   SP_CO_TRY(auto trigger, co_await trigger_of(job));
-  draft.line("trigger", std::move(trigger));
+  if (!draft.try_line("trigger", std::move(trigger))) {
+    draft.line("trigger", omitted());
+    ++draft.left_out;
+  }
   SP_CO_CHECK(co_await add_steps(draft, job));
   SP_CO_CHECK(co_await add_events(draft, job));
+  const auto some = [](std::int64_t count) { return count > 0 ? Value(count) : Value(); };
   draft.line("end", Object()
                         .put("format", Value("sallyport-archive-1"))
                         .put("steps", Value(draft.steps))
                         .put("events", Value(draft.events))
                         .put("left_out", Value(draft.left_out))
+                        .put("steps_left_out", some(draft.steps_left_out))
+                        .put("events_left_out", some(draft.events_left_out))
                         .done());
   co_return std::move(draft.text);
 }

@@ -11,7 +11,9 @@
 
 namespace sallyport::archive {
 
-inline constexpr std::size_t kMostRecord = 32u << 20;  // bytes; what does not fit is marked as left out
+// Bytes. What does not fit is left out, and the last line says how much. Sealed it fits into kMostObject, and as a
+// string of JSON, in which no byte of it takes more than two, into an answer that the CLI takes.
+inline constexpr std::size_t kMostRecord = 31u << 20;
 
 // A job's record, as docs/envelope.md describes it: lines of canonical JSON with what the web API shows of an ended
 // job. What is masked is not in it.
@@ -22,6 +24,7 @@ class RecordMaker {
     store::History& history;
     jobs::RecipeOutlines& outlines;
     keys::Envelope& envelope;
+    std::size_t most = kMostRecord;
   };
   explicit RecordMaker(Parts parts) : parts_(parts) {}
 
@@ -36,6 +39,7 @@ class RecordMaker {
   boost::asio::awaitable<Result<Value>> trigger_of(const store::Job& job);
   boost::asio::awaitable<Result<void>> add_steps(Draft& draft, const store::Job& job);
   boost::asio::awaitable<Result<void>> add_step(Draft& draft, const store::Job& job, store::Step step);
+  boost::asio::awaitable<Result<void>> add_event(Draft& draft, const store::Job& job, store::HistoryEvent event);
   boost::asio::awaitable<Result<void>> add_events(Draft& draft, const store::Job& job);
 
   Parts parts_;
