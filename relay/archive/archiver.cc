@@ -29,6 +29,13 @@ void tell(const Log& log, const Result<std::size_t>& gone) {
   if (gone && *gone > 0) log.info("archive.removed", {{"jobs", *gone}});
 }
 
+// What an organisation is told of a place that does not work.
+std::string_view words_of(Errc code) {
+  if (code == Errc::forbidden || code == Errc::unauthenticated)
+    return "the archive refuses the relay; the relay's log tells its operator why";
+  return "the archive cannot be used now; the relay's log tells its operator why";
+}
+
 }  // namespace
 
 std::string object_name(WallTime ended) {
@@ -67,7 +74,7 @@ asio::awaitable<void> Archiver::pass() {
 
 std::string Archiver::trouble_at(std::string_view place) const {
   const auto found = trouble_.find(place);
-  return found == trouble_.end() ? "" : found->second;
+  return found == trouble_.end() ? "" : found->second.told;
 }
 
 std::vector<std::string> Archiver::places() const {
@@ -76,12 +83,13 @@ std::vector<std::string> Archiver::places() const {
   return names;
 }
 
-void Archiver::note(const std::string& place, std::string trouble) {
+void Archiver::note(const std::string& place, const Result<void>& outcome) {
   auto& known = trouble_[place];
-  if (known == trouble) return;
-  if (!trouble.empty()) parts_.log.error("archive.waits", {{"reason", trouble}});
-  if (trouble.empty() && !known.empty()) parts_.log.info("archive.works", {{"target", place}});
-  known = std::move(trouble);
+  const auto why = outcome ? std::string() : outcome.error().message;
+  if (known.why == why) return;
+  if (!outcome) parts_.log.error("archive.waits", {{"target", place}, {"reason", why}});
+  if (outcome && !known.why.empty()) parts_.log.info("archive.works", {{"target", place}});
+  known = {why, outcome ? "" : std::string(words_of(outcome.error().code))};
 }
 
 Result<Place*> Archiver::place(std::string_view name) const {
@@ -92,7 +100,8 @@ Result<Place*> Archiver::place(std::string_view name) const {
 }
 
 asio::awaitable<Result<std::size_t>> Archiver::archive_due() {
-  SP_CO_TRY(const auto due, co_await parts_.archive.due(parts_.clock.wall(), kAtOnce));
+  const auto now = parts_.clock.wall();
+  SP_CO_TRY(const auto due, co_await parts_.archive.due(now, now + kLongestDelay, kAtOnce));
   std::size_t settled = 0;
   std::set<std::string> broken;  // in this pass: one place that does not answer holds up no other
   for (const auto& waiting : due) {
@@ -115,6 +124,7 @@ asio::awaitable<Result<void>> Archiver::archive_one(store::WaitingRecord waiting
   if (place.empty()) co_return co_await give_up(waiting, "the organisation has no archive any more");
   if (broken.contains(place)) co_return fail(Errc::unavailable, trouble_at(place));
   SP_CO_TRY(auto object, co_await make_object(*job));
+  if (object.bytes.size() > parts_.most_object) co_return co_await give_up(waiting, "its record is too large");
   store::ArchivedRecord record{.job = job->id,
                                .place = place,
                                .object = object_name(job->finished_at.value_or(job->created_at)),
@@ -123,7 +133,10 @@ asio::awaitable<Result<void>> Archiver::archive_one(store::WaitingRecord waiting
                                .size = object.bytes.size(),
                                .archived_at = parts_.clock.wall()};
   SP_CO_TRY(record.object, co_await parts_.archive.intend(job->org, record));
-  if (auto put = co_await put_object(record, std::move(object.bytes)); !put) {
+  put_now_.emplace(place, record.object);
+  auto put = co_await put_object(record, std::move(object.bytes));
+  put_now_.erase({place, record.object});
+  if (!put) {
     broken.insert(place);
     co_return put;
   }
@@ -149,7 +162,7 @@ asio::awaitable<Result<void>> Archiver::put_object(const store::ArchivedRecord& 
   } else {
     put = std::unexpected(to.error());
   }
-  note(record.place, put ? "" : put.error().message);
+  note(record.place, put);
   co_return put;
 }
 
@@ -179,19 +192,18 @@ asio::awaitable<Result<void>> Archiver::put_off(store::WaitingRecord waiting) {
 asio::awaitable<Result<std::size_t>> Archiver::remove_ended() {
   SP_CO_TRY(const auto lanes, co_await parts_.key_store.lanes());
   std::size_t gone = 0;
-  Result<void> trouble;
+  ++turn_;
   for (const auto& lane : lanes) {
     if (lane.lane != archive_lane(lane.lane.hours)) continue;
-    SP_CO_TRY(const auto ended,
-              co_await parts_.archive.before(lane.org, lane.lane.hours, lane.position, kRemovedAtOnce));
+    SP_CO_TRY(auto ended, co_await parts_.archive.before(lane.org, lane.lane.hours, lane.position, kRemovedAtOnce));
+    // From another one each time: an object that cannot be removed keeps no other one from going.
+    if (!ended.empty()) std::ranges::rotate(ended, ended.begin() + static_cast<std::ptrdiff_t>(turn_ % ended.size()));
     for (const auto& record : ended) {
-      auto done = co_await remove_object(record.place, record.object);
-      if (done) done = co_await parts_.archive.remove(lane.org, record.job, record.place);
-      if (done) ++gone;
-      if (!done && trouble) trouble = std::move(done);
+      if (!co_await take_away(record.place, record.object)) continue;
+      SP_CO_CHECK(co_await parts_.archive.remove(lane.org, record.job, record.place));
+      ++gone;
     }
   }
-  if (!trouble) co_return std::unexpected(std::move(trouble).error());
   co_return gone;
 }
 
@@ -199,29 +211,46 @@ asio::awaitable<Result<std::size_t>> Archiver::remove_erased() {
   SP_CO_TRY(const auto places, co_await parts_.archive.places_to_clear());
   std::size_t gone = 0;
   for (const auto& name : places) {
-    if (parts_.clock.steady() < clearing_[name].not_before) continue;
+    if (rests(name)) continue;
     SP_CO_TRY(const auto cleared, co_await clear(name));
     gone += cleared;
   }
   co_return gone;
 }
 
+// What is being put stays on the list: it would be there again.
 asio::awaitable<Result<std::size_t>> Archiver::clear(std::string name) {
-  auto& clearing = clearing_[name];
   SP_CO_TRY(const auto objects, co_await parts_.archive.to_remove(name, kRemovedAtOnce));
   std::size_t gone = 0;
   for (const auto& one : objects) {
-    if (const auto done = co_await remove_object(name, one.object); !done) {
-      clearing.not_before = parts_.clock.steady() + delay_after(clearing.failures++);
-      parts_.log.error("archive.not_removed", {{"reason", done.error().message}});
+    if (put_now_.contains({name, one.object})) continue;
+    if (!co_await take_away(name, one.object)) {
       SP_CO_CHECK(co_await parts_.archive.not_removed(one));
       break;
     }
-    clearing.failures = 0;
     SP_CO_CHECK(co_await parts_.archive.removed(one));
     ++gone;
   }
   co_return gone;
+}
+
+bool Archiver::rests(std::string_view place) const {
+  const auto rest = rests_.find(place);
+  return rest != rests_.end() && parts_.clock.steady() < rest->second.until;
+}
+
+// Whether it is gone.
+asio::awaitable<bool> Archiver::take_away(std::string from, std::string object) {
+  if (rests(from)) co_return false;
+  const auto done = co_await remove_object(from, std::move(object));
+  auto& rest = rests_[from];
+  if (done) {
+    rest = {};
+    co_return true;
+  }
+  rest.until = parts_.clock.steady() + delay_after(rest.failures++);
+  parts_.log.error("archive.not_removed", {{"target", from}, {"reason", done.error().message}});
+  co_return false;
 }
 
 asio::awaitable<Result<void>> Archiver::remove_object(std::string from, std::string object) {
@@ -232,8 +261,12 @@ asio::awaitable<Result<void>> Archiver::remove_object(std::string from, std::str
 asio::awaitable<Result<Secret>> Archiver::read(OrgId org, JobId job) {
   SP_CO_TRY(const auto record, co_await parts_.archive.find(org, job));
   SP_CO_TRY(auto* const from, place(record.place));
-  SP_CO_TRY(auto object, co_await from->get(record.object));
-  co_return co_await open_object(parts_.keys, std::move(org), std::move(job), std::move(object));
+  auto object = co_await from->get(record.object);
+  if (!object) {
+    parts_.log.error("archive.not_read", {{"target", record.place}, {"reason", object.error().message}});
+    co_return fail(object.error().code, std::string(words_of(object.error().code)));
+  }
+  co_return co_await open_object(parts_.keys, std::move(org), std::move(job), *std::move(object));
 }
 
 }  // namespace sallyport::archive

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace sallyport::archive {
 
@@ -34,6 +35,7 @@ class Archiver {
     Metrics& metrics;
     // What time it is at the earliest: a payload whose retention has ended by it cannot be archived any more.
     std::function<std::optional<WallTime>()> believed;
+    std::size_t most_object = kMostObject;  // bytes; what is larger is given up, for it could not be read back
   };
   explicit Archiver(Parts parts);
 
@@ -41,14 +43,15 @@ class Archiver {
   // What is due, at most kAtOnce; how many of them wait no more. What fails is tried again later, or given up when
   // its data is gone: the organisation's ledger says so (job.not_archived).
   boost::asio::awaitable<Result<std::size_t>> archive_due();
-  // Objects whose keys are gone. How many there were; what cannot be removed now is tried at the next pass.
+  // Objects whose keys are gone, and those of erased organisations: at most kRemovedAtOnce of a lane, or at a place.
+  // How many are gone; a place where one cannot be removed is left alone for longer and longer, and goes on with
+  // another object. What is being put is removed later.
   boost::asio::awaitable<Result<std::size_t>> remove_ended();
-  // Objects of erased organisations, at most kRemovedAtOnce at each place. How many are gone; a place where one cannot
-  // be removed is left alone for longer and longer, and goes on with another object.
   boost::asio::awaitable<Result<std::size_t>> remove_erased();
-  // The record of an archived job, as RecordMaker made it. not_found: none, or its time is over.
+  // The record of an archived job, as RecordMaker made it. not_found: none, or its time is over. Of a place that does
+  // not work the error says no more than trouble_at; the log says why.
   boost::asio::awaitable<Result<Secret>> read(OrgId org, JobId job);
-  // What the last try at a place came to: "" when it worked.
+  // What the last try at a place came to, for organisations: no host and no path of the relay's. "" when it worked.
   std::string trouble_at(std::string_view place) const;
   bool knows(std::string_view place) const { return parts_.places.contains(place); }
   std::vector<std::string> places() const;
@@ -66,17 +69,23 @@ class Archiver {
   boost::asio::awaitable<Result<void>> put_object(const store::ArchivedRecord& record, Bytes bytes);
   boost::asio::awaitable<Result<void>> give_up(store::WaitingRecord waiting, std::string reason);
   boost::asio::awaitable<Result<void>> put_off(store::WaitingRecord waiting);
+  boost::asio::awaitable<bool> take_away(std::string from, std::string object);
   boost::asio::awaitable<Result<void>> remove_object(std::string from, std::string object);
   boost::asio::awaitable<Result<std::size_t>> clear(std::string name);
   bool data_is_gone(const store::Job& job) const;
   Result<Place*> place(std::string_view name) const;
-  void note(const std::string& place, std::string trouble);
+  bool rests(std::string_view place) const;
+  void note(const std::string& place, const Result<void>& outcome);
 
   Parts parts_;
-  // A place from which objects of erased organisations are removed.
-  struct Clearing {
+  // A place where an object could not be removed.
+  struct Rest {
     std::uint32_t failures = 0;  // one after another
-    SteadyTime not_before;
+    SteadyTime until;
+  };
+  struct Trouble {
+    std::string why;   // for the log
+    std::string told;  // to organisations
   };
 
   Gauge& waiting_;
@@ -84,8 +93,10 @@ class Archiver {
   Counter& archived_;
   Counter& failures_;
   Counter& given_up_;
-  std::map<std::string, std::string, std::less<>> trouble_;
-  std::map<std::string, Clearing, std::less<>> clearing_;
+  std::map<std::string, Trouble, std::less<>> trouble_;
+  std::map<std::string, Rest, std::less<>> rests_;
+  std::set<std::pair<std::string, std::string>> put_now_;  // place and object
+  std::size_t turn_ = 0;                                   // of remove_ended
 };
 
 // "2026/01/31/RANDOM.sallyport": it tells the day on which a job ended, and nothing else.

@@ -49,8 +49,9 @@ class Archive {
   virtual awaitable<Result<ChangedPlace>> set_place(OrgId org, std::string place, WallTime at,
                                                     AuditNote<ChangedPlace> note = {}) = 0;
 
-  // Those whose turn has come, the longest waiting first. System-wide.
-  virtual awaitable<Result<std::vector<WaitingRecord>>> due(WallTime now, std::size_t limit) = 0;
+  // Those whose turn has come, the longest waiting first, and those whose turn is after `latest`: a clock that was
+  // ahead wrote it. System-wide.
+  virtual awaitable<Result<std::vector<WaitingRecord>>> due(WallTime now, WallTime latest, std::size_t limit) = 0;
   virtual awaitable<Result<std::uint64_t>> count_waiting() = 0;  // system-wide
   virtual awaitable<Result<std::uint64_t>> count_waiting(OrgId org) = 0;
   virtual awaitable<Result<void>> put_off(OrgId org, JobId job, WallTime until) = 0;  // it failed once more

@@ -74,11 +74,13 @@ class SqliteArchive final : public Archive {
         engine_, [org, place, at](Database& db) { return put_place(db, org, place, at); }, std::move(note));
   }
 
-  awaitable<Result<std::vector<WaitingRecord>>> due(WallTime now, std::size_t limit) override {
-    return engine_.read([now, limit](Database& db) {
+  awaitable<Result<std::vector<WaitingRecord>>> due(WallTime now, WallTime latest, std::size_t limit) override {
+    return engine_.read([now, latest, limit](Database& db) {
       return db
-          .prepare("select org, job, failures from archive_outbox where due_at <= ? order by due_at limit ?", now,
-                   std::uint64_t{limit})
+          .prepare(
+              "select org, job, failures from archive_outbox where due_at <= ? or due_at > ? order by due_at "
+              "limit ?",
+              now, latest, std::uint64_t{limit})
           .all([](Row row) {
             return WaitingRecord{.org = row.id<OrgId>(), .job = row.id<JobId>(), .failures = row.u32()};
           });

@@ -83,7 +83,7 @@ STORE_TEST_CASE("archive: a job waits from its end on, when recipe and organisat
   count = co_await waiting(world, world.ours.org);
   CHECK(count == 1);
   CHECK(must(co_await archive.count_waiting()) == 1);
-  const auto due = must(co_await archive.due(at_ms(2'000), 10));
+  const auto due = must(co_await archive.due(at_ms(2'000), at_ms(600'000), 10));
   REQUIRE(due.size() == 1);
   CHECK(due[0].org == world.ours.org);
   CHECK(due[0].job == wanted.id);
@@ -100,16 +100,18 @@ STORE_TEST_CASE("archive: what failed comes later, what is settled or given up d
     jobs.push_back(job.id);
   }
   must(co_await archive.put_off(world.ours.org, jobs[0], at_ms(9'000)));
-  CHECK(must(co_await archive.due(at_ms(8'999), 10)).size() == 2);
-  CHECK(must(co_await archive.due(at_ms(8'999), 1)).size() == 1);
-  const auto later = must(co_await archive.due(at_ms(9'000), 10));
+  CHECK(must(co_await archive.due(at_ms(8'999), at_ms(600'000), 10)).size() == 2);
+  CHECK(must(co_await archive.due(at_ms(8'999), at_ms(600'000), 1)).size() == 1);
+  const auto later = must(co_await archive.due(at_ms(9'000), at_ms(600'000), 10));
   REQUIRE(later.size() == 3);
   CHECK(later[2].job == jobs[0]);  // whoever waits longest comes first
   CHECK(later[2].failures == 1);
+  CHECK(must(co_await archive.due(at_ms(1), at_ms(8'999), 10)).size() == 1);  // written by a clock that was ahead
+  CHECK(must(co_await archive.due(at_ms(1), at_ms(9'000), 10)).empty());
   co_await settle(world, world.ours.org, record_of(jobs[0]));
   co_await settle(world, world.ours.org, record_of(jobs[0]));  // the same again, after a crash
   must(co_await archive.give_up(world.ours.org, jobs[1]));
-  const auto left = must(co_await archive.due(at_ms(9'000), 10));
+  const auto left = must(co_await archive.due(at_ms(9'000), at_ms(600'000), 10));
   REQUIRE(left.size() == 1);
   CHECK(left[0].job == jobs[2]);
   store::AuditNote<> refused{[]() -> Result<store::AuditEntry> { return fail(Errc::invalid, "planted"); }, nullptr};

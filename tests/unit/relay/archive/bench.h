@@ -2,6 +2,7 @@
 
 #include "relay/archive/archiver.h"
 #include "relay/archive/directory_place.h"
+#include "shared/async/event.h"
 #include "tests/unit/relay/keys/world.h"
 
 #include <set>
@@ -17,12 +18,16 @@ class BreakablePlace final : public archive::Place {
   explicit BreakablePlace(const std::filesystem::path& root) : real_(must(archive::make_directory_place(root))) {}
   awaitable<Result<void>> put(std::string name, Bytes object) override {
     ++puts;
+    if (held_puts != nullptr) co_await held_puts->wait();
     if (broken) co_return fail(*broken, "planted: the archive is out of order");
     const auto put = co_await real_->put(std::move(name), std::move(object));
     if (dies_after_put) co_return fail(Errc::unavailable, "planted: nobody hears that it was put");
     co_return put;
   }
-  awaitable<Result<Bytes>> get(std::string name) override { return real_->get(std::move(name)); }
+  awaitable<Result<Bytes>> get(std::string name) override {
+    if (unread) co_return fail(*unread, "/srv/planted: cannot be read");
+    co_return co_await real_->get(std::move(name));
+  }
   awaitable<Result<void>> remove(std::string name) override {
     ++removals;
     if (broken) co_return fail(*broken, "planted: the archive is out of order");
@@ -31,8 +36,10 @@ class BreakablePlace final : public archive::Place {
   }
   std::string describe() const override { return "planted"; }
   std::optional<Errc> broken;
+  std::optional<Errc> unread;
   std::set<std::string> held;  // cannot be removed
   bool dies_after_put = false;
+  Event* held_puts = nullptr;  // they wait for it
   int puts = 0;
   int removals = 0;
 

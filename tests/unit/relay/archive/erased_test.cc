@@ -1,5 +1,10 @@
 #include "tests/unit/relay/archive/bench.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 // What an organisation had in its archive goes with it.
 using namespace sallyport;
 using namespace sallyport::test;
@@ -187,4 +192,40 @@ ASYNC_TEST_CASE("nothing of an organisation is put once its erasure has begun", 
   CHECK(done == 0);
   CHECK(bench.place->puts == 0);
   CHECK(bench.objects().empty());
+}
+
+// The archiver is in the middle of putting while the erasure runs to its end.
+ASYNC_TEST_CASE("what is put while its organisation is erased is removed, and no row comes back",
+                "[archive][erasure]") {
+  const auto executor = co_await asio::this_coro::executor;
+  Bench bench(executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  co_await bench.end_one(org);
+  Event go_on(executor), ended(executor);
+  bench.place->held_puts = &go_on;
+  asio::co_spawn(
+      executor,
+      [&]() -> awaitable<void> {
+        const auto done = co_await bench.pass();
+        CHECK(done == 0);
+        ended.set();
+      },
+      asio::detached);
+  while (bench.place->puts == 0) co_await asio::post(executor, asio::use_awaitable);
+  const auto erasure = co_await erase(bench, org);
+  auto gone = must(co_await bench.archiver.remove_erased());
+  CHECK(gone == 0);
+  auto count = co_await left(bench, erasure);
+  CHECK(count == 1);  // the receipt does not say that it is gone
+  go_on.set();
+  co_await ended.wait();
+  CHECK(bench.objects().size() == 1);  // control: it was put after all
+  gone = must(co_await bench.archiver.remove_erased());
+  CHECK(gone == 1);
+  CHECK(bench.objects().empty());
+  count = co_await left(bench, erasure);
+  CHECK(count == 0);
+  const auto waiting = co_await bench.waiting();
+  CHECK(waiting == 0);
+  CHECK(must(co_await bench.stores.archive.list(org, {})).items.empty());
 }
