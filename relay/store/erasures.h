@@ -42,6 +42,11 @@ struct Erasure {
   std::string receipt = {};  // signed JSON; empty until it is finished
 };
 
+struct ErasedOrganisation {
+  ErasureId erasure;
+  OrgId org;
+};
+
 struct ErasedRows {
   std::string table;
   std::uint64_t amount = 0;
@@ -92,14 +97,16 @@ class Erasures {
  public:
   virtual ~Erasures() = default;
   // Removes the user with their tokens and the answers kept for them, as Users::remove. From then on nothing that tells
-  // of the person is written. not_found: there is nothing of such a person. conflict: the last owner, or the
-  // deployment's last platform admin.
+  // of the person is written. Also of one who was removed before, as long as the ledger tells of that. not_found: there
+  // was no such person, or they are erased. conflict: the last owner, or the deployment's last platform admin.
   virtual awaitable<Result<UserChange>> begin_person(Erasure erasure, AuditNote<UserChange> note = {}) = 0;
   // Its tokens and enrolment tokens go, its agents and their certificates are revoked. not_found: no such organisation.
   // conflict: it is being erased already, a platform admin is of it, or its id is an earlier erasure's.
   virtual awaitable<Result<void>> begin_organisation(Erasure erasure, AuditNote<> note = {}) = 0;
   virtual awaitable<Result<Erasure>> find(ErasureId id) = 0;         // system-wide
   virtual awaitable<Result<std::vector<Erasure>>> unfinished() = 0;  // system-wide; oldest first
+  // Organisations that are erased to the end, so that keys.db must have no key of them.
+  virtual awaitable<Result<std::vector<ErasedOrganisation>>> without_keys() = 0;  // system-wide
   virtual awaitable<Result<void>> note_keys(ErasureId id, std::string keys) = 0;
   // Removes or blanks at most `limit` rows, those that others refer to last; how many there were. 0: all are gone.
   virtual awaitable<Result<std::size_t>> erase_some(Erasure erasure, std::size_t limit) = 0;

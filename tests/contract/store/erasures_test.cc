@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -396,6 +398,64 @@ TEST_CASE("after its erasure no table has a row of an organisation, but those th
                                   "'e', 'j', 0)",
                                   erased.value)));
   CHECK(count("job_events") == 1);  // control: a row that was left would be seen
+}
+
+namespace {
+
+std::size_t times_in(const std::filesystem::path& folder, std::string_view text) {
+  std::size_t times = 0;
+  for (const auto* name : {"relay.db", "relay.db-wal"}) {
+    std::ifstream file(folder / name, std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    for (auto at = content.find(text); at != content.npos; at = content.find(text, at + 1)) ++times;
+  }
+  return times;
+}
+
+// What the ledger says of a removal.
+store::AuditNote<store::UserChange> removal_of(World& world, const Tenant& tenant, const UserId& person,
+                                               std::string outcome) {
+  store::AuditEntry entry{tenant.org, {.id = world.id<EventId>("evt_"), .at = at_ms(world.made), .json = {}}};
+  entry.event.json = canonical_json(Value(ValueMap{{Value("action"), Value("user.remove")},
+                                                   {Value("actor"), Value("token:tok_x")},
+                                                   {Value("outcome"), Value(std::move(outcome))},
+                                                   {Value("target"), Value("user:" + person.value)}}));
+  return {[entry](const store::UserChange&) -> Result<store::AuditEntry> { return entry; }, nullptr};
+}
+
+// Among many others, so that pages are split and merged over their row.
+awaitable<void> remove_and_erase(store::SqliteStore& store, std::filesystem::path folder) {
+  World world(std::make_unique<Borrowed>(store));
+  co_await world.furnish();
+  auto& stores = world.stores;
+  std::vector<UserId> people;
+  for (int i = 0; i < 300; ++i) people.push_back(co_await add_person(world, world.ours, fmt::format("p{}.person", i)));
+  const auto gone = people[150];
+  const std::string mail = "p150.person@x.test";
+  CHECK(times_in(folder, mail) > 0);  // control
+  for (int i = 100; i < 200; ++i)
+    must(co_await stores.users.remove(world.ours.org, people[i], at_ms(5),
+                                      removal_of(world, world.ours, people[i], "done")));
+  CHECK(times_in(folder, mail) > 0);  // control: removing alone leaves it in the log
+  const auto erasure = of_person(world, world.ours, gone);
+  CHECK(refusal(co_await stores.erasures.begin_person(of_person(world, world.theirs, gone))) == Errc::not_found);
+  const auto nobody = world.id<UserId>("usr_");
+  must(co_await stores.audit_log.append(
+      world.ours.org, must(removal_of(world, world.ours, nobody, "failed").entry(store::UserChange())).event));
+  CHECK(refusal(co_await stores.erasures.begin_person(of_person(world, world.ours, nobody))) == Errc::not_found);
+  must(co_await stores.erasures.begin_person(erasure));
+  co_await erase_all(world, erasure);
+  for (bool more = true; more;) more = must(co_await stores.job_keys.reclaim());
+  CHECK(times_in(folder, mail) == 0);
+  CHECK(times_in(folder, "p99.person@x.test") > 0);  // control
+  CHECK(refusal(co_await stores.erasures.begin_person(of_person(world, world.ours, gone))) == Errc::not_found);
+}
+
+}  // namespace
+
+TEST_CASE("somebody who was removed before is erased, and their address is in no file", "[store][sqlite][erasure]") {
+  TempFolder folder;
+  run(remove_and_erase(*must(store::SqliteStore::open({.file = folder / "relay.db"})), folder / ""));
 }
 
 TEST_CASE("an edited row, and an edited text, are found after an erasure", "[store][sqlite][audit][erasure]") {
