@@ -115,9 +115,11 @@ asio::awaitable<std::optional<http::Response>> Api::authorise(const http::Reques
 asio::awaitable<void> Api::audit_refusal(const http::RequestHead& head, const Route& route, const Caller& caller) {
   AuditRecord row{.actor = caller.actor(),
                   .action = std::string(route.audited),
-                  .target = "path:" + head.path.substr(0, 256),
+                  .target = "path:" + std::string(route.pattern),
                   .outcome = AuditOutcome::refused,
-                  .detail = {{Value("from"), Value(head.peer)}, {Value("user"), Value(caller.user.value)}},
+                  .detail = {{Value("from"), Value(head.peer)},
+                             {Value("path"), Value(head.path.substr(0, 256))},
+                             {Value("user"), Value(caller.user.value)}},
                   .request_id = head.request_id};
   const auto written = co_await services_.audit.record(caller.org, std::move(row));
   if (!written) services_.log.error("audit.failed", {{"reason", written.error().message}});

@@ -4,6 +4,7 @@
 #include "relay/keys/custodian.h"
 #include "shared/async/timeout.h"
 
+#include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
 namespace sallyport::api {
@@ -28,15 +29,20 @@ std::optional<std::string> header(const http::RequestHead& head, std::string_vie
   return value == nullptr ? std::nullopt : std::optional(*value);
 }
 
+// A path's parameter that is somebody's word, no id: a target stays in the ledger for good, a detail's text can be
+// erased.
+bool is_typed(const Field& field) { return field.type == FieldType::text && field.format != Format::id; }
+
 }  // namespace
 
-std::string target_of(const ValueMap& path) {
+std::string target_of(const Route& route, const ValueMap& path) {
   std::string out;
-  for (const auto& [name, value] : path) {
-    if (!value.is(Value::Kind::string)) continue;
+  for (const auto& field : route.path) {
+    if (field.format != Format::id) continue;
     if (!out.empty()) out += ' ';
-    out += name.as_string() + ":" + value.as_string();
+    out += fmt::format("{}:{}", field.name, path.at(Value(field.name)).as_string());
   }
+  if (out.empty() && !route.path.empty()) return "path:" + std::string(route.pattern);
   return out;
 }
 
@@ -150,11 +156,15 @@ asio::awaitable<http::Reply> ApiExchange::change_once(Call call) {
 
 AuditTicket ApiExchange::ticket_of(const Call& call, const std::string& peer) const {
   const auto& route = *admitted_.route;
+  ValueMap detail{{Value("from"), Value(peer)}, {Value("user"), Value(call.caller.user.value)}};
+  for (const auto& field : route.path) {
+    if (is_typed(field)) detail.emplace(Value(field.name), call.path.at(Value(field.name)));
+  }
   return {.ledger = route.reach == Reach::platform ? store::system_ledger() : call.caller.org,
           .record = {.actor = call.caller.actor(),
                      .action = std::string(route.audited),
-                     .target = target_of(call.path),
-                     .detail = {{Value("from"), Value(peer)}, {Value("user"), Value(call.caller.user.value)}},
+                     .target = target_of(route, call.path),
+                     .detail = std::move(detail),
                      .request_id = call.request_id}};
 }
 

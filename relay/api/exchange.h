@@ -38,7 +38,8 @@ class ApiExchange final : public http::Exchange {
 // route.
 void sign(http::Reply& reply, const Admitted& admitted, const BucketTerms& terms);
 
-// What stands in an audit row when the handler names nothing: "agent:agt_..." from the path's parameters.
-std::string target_of(const ValueMap& path);
+// What stands in an audit row when the handler names nothing: "agent:agt_..." from the ids of the path; the path's
+// pattern where it has none, for what somebody typed is a text of the detail.
+std::string target_of(const Route& route, const ValueMap& path);
 
 }  // namespace sallyport::api

@@ -133,7 +133,8 @@ asio::awaitable<Result<Answer>> set_system_key(Services& services, Call call) {
     auto identity = keys::copy_identity(call.caller.org, key.name, key.version, copy.agent);
     SP_CO_TRY(copy.sealed_copy, co_await services.envelope.seal(std::move(identity), copy.sealed_copy));
   }
-  Said said{"", {{Value("version"), Value(key.version)}, {Value("agents"), Value(std::uint64_t{copies->size()})}}};
+  Said said{"group:" + key.group.value,
+            {{Value("version"), Value(key.version)}, {Value("agents"), Value(std::uint64_t{copies->size()})}}};
   auto note = note_of<>(services, call, std::move(said));
   auto put = co_await services.stores.system_keys.put(call.caller.org, key, *std::move(copies), std::move(note));
   if (!put && put.error().code == Errc::invalid) co_return unfit("/sealed", std::move(put).error().message);
@@ -144,7 +145,8 @@ asio::awaitable<Result<Answer>> set_system_key(Services& services, Call call) {
 
 asio::awaitable<Result<Answer>> remove_system_key(Services& services, Call call) {
   auto name = call.path.at(Value("system_key")).as_string();
-  auto note = note_of<store::SystemKey>(services, call);
+  auto note = note_of<store::SystemKey>(
+      services, call, {}, [](const store::SystemKey& removed) { return Said{"group:" + removed.group.value}; });
   SP_CO_TRY(const auto key,
             co_await services.stores.system_keys.remove(call.caller.org, std::move(name), std::move(note)));
   if (services.system_keys_changed) services.system_keys_changed(call.caller.org, key.group);
