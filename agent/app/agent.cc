@@ -3,13 +3,13 @@
 #include "agent/app/agent_status.h"
 #include "agent/app/engine_on_link.h"
 #include "agent/app/jobs_and_tunnels.h"
+#include "agent/app/link_settings.h"
 #include "agent/app/toolbox.h"
 #include "agent/app/watchdog.h"
 #include "agent/connectors/recipe_secrets.h"
 #include "agent/journal/journal_writer.h"
 #include "agent/journal/local_key.h"
 #include "agent/journal/spool.h"
-#include "agent/link/enrol.h"
 #include "agent/link/supervisor.h"
 #include "agent/platform/boot_clock.h"
 #include "agent/platform/heap.h"
@@ -26,14 +26,12 @@
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
-#include "shared/base/percent.h"
 #include "shared/base/utf8.h"
 #include "shared/crypto/random.h"
 
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 
-#include <array>
 #include <csignal>
 #include <filesystem>
 #include <set>
@@ -43,32 +41,15 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 namespace {
 
-constexpr auto kEnrolTime = std::chrono::seconds(30);
 constexpr auto kDrainTime = std::chrono::seconds(25);
 constexpr auto kFarewell = std::chrono::seconds(3);  // for the relay to confirm the last reports
 constexpr auto kBetweenJobs = std::chrono::seconds(20);
 constexpr auto kTick = std::chrono::milliseconds(50);
-constexpr int kStandardError = 2;
-constexpr std::string_view kSoftware = "sallyport-agent/" SALLYPORT_VERSION;
-
-double random_fraction() {
-  std::array<std::byte, 4> bytes{};
-  crypto::fill_random(bytes);
-  std::uint32_t number = 0;
-  for (auto byte : bytes) number = number << 8 | std::to_integer<std::uint32_t>(byte);
-  return number / 4294967296.0;
-}
 
 std::set<std::string, std::less<>> names_of(const policy::Connections& connections) {
   std::set<std::string, std::less<>> names;
   for (const auto& [name, connection] : connections) names.insert(name);
   return names;
-}
-
-fs::path identity_file(const policy::Config& config) { return fs::path(config.agent.state_dir) / "identity"; }
-
-std::string sealing_keys_file(const policy::Config& config) {
-  return (fs::path(config.agent.state_dir) / "sealing-keys").string();
 }
 
 link::SessionOptions session_options() {
@@ -95,6 +76,21 @@ runner::EngineOptions engine_options(const policy::AgentLimits& limits) {
   options.slots = limits.slots;
   options.workers = limits.worker_threads;
   return options;
+}
+
+agent::SupervisorOptions supervisor_options(const policy::Config& config, const agent::Identity& identity) {
+  return {.relay = relay_address(config, identity),
+          .session = session_options(),
+          .backoff = {},
+          .links = config.agent.link.count};
+}
+
+// They are written on `files`.
+void serve_system_keys(tunnel::TunnelServer& server, agent::SystemKeys& keys, asio::thread_pool& files,
+                       const Log& log) {
+  server.also_serve(std::string(agent::kSystemKeysPurpose), [&](link::Channel channel) {
+    return agent::take_system_keys(keys, files, log, std::move(channel));
+  });
 }
 
 struct Durable {
@@ -144,6 +140,35 @@ asio::awaitable<void> tell_status(std::string path, std::function<std::string()>
   co_await teller->run(std::move(tell));
 }
 
+// What `status` tells of.
+struct Told {
+  const policy::Config& config;
+  const Clock& clock;
+  const Durable& durable;
+  WallTime started;
+  const agent::Supervisor& supervisor;
+  const agent::Ways& ways;
+  const runner::Engine& engine;
+  const tunnel::TunnelServer& tunnels;
+  const agent::SystemKeys& system_keys;
+};
+
+std::string status_json(const Told& told) {
+  const auto current = told.durable.identities.load();  // it may have been renewed
+  return to_json(status_of({.process = platform::process_id(),
+                            .started = told.started,
+                            .clock = told.clock,
+                            .identity = current ? *current : told.durable.identity,
+                            .link = told.supervisor.status(),
+                            .links = told.supervisor.links(),
+                            .way = told.ways.facts(),
+                            .engine = told.engine.status(),
+                            .tunnel_connections = told.tunnels.open(),
+                            .connections = told.config.connections,
+                            .uses = told.engine.connection_uses(),
+                            .system_keys = told.system_keys.facts()}));
+}
+
 struct Runs {
   runner::Engine& engine;
   agent::Supervisor& supervisor;
@@ -191,120 +216,7 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
   co_return Result<void>();
 }
 
-// `text` is wiped where it is read.
-asio::awaitable<Result<agent::Identity>> enrol_by(const policy::Config& config, std::string text,
-                                                  std::optional<crypto::SpiffeId> already, const Clock& clock) {
-  SP_CO_TRY(const auto proxy, proxy_text(config.agent.proxy));
-  const agent::Dialer dialer(co_await asio::this_coro::executor, proxy, agent::process_environment);
-  FdSink sink(kStandardError);
-  const Log log(sink, clock, LogLevel::warn);
-  agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {.tries = 1}, random_fraction);
-  agent::EnrolSettings settings{platform::host_name(), std::string(kSoftware), std::move(already)};
-  co_return co_await agent::enrol(std::move(text), std::move(settings), ways, clock,
-                                  std::chrono::steady_clock::now() + kEnrolTime);
-}
-
-// Nothing: this is no agent yet.
-Result<std::optional<crypto::SpiffeId>> present_agent(const agent::FileIdentityStore& identities,
-                                                      const std::string& file) {
-  const auto present = identities.load();
-  if (present) return present->id;
-  if (!fs::exists(file)) return std::nullopt;
-  return fail(Errc::conflict,
-              fmt::format("{}; remove {} first: a string made for an agent gives it its identity back, any other makes "
-                          "a new agent",
-                          present.error().message, file));
-}
-
-Error with_help(Error error, const crypto::SpiffeId& already, const std::string& file) {
-  if (error.code != Errc::conflict) return error;
-  error.message += fmt::format(
-      ". This is {0} already. For a new certificate of it, make a string with: sallyport agent "
-      "reenrol {0}. To be a new agent, remove {1} first",
-      already.agent.value, file);
-  return error;
-}
-
-// Of a first enrolment: the relay has made an agent whose key nobody has.
-Error without_files(Error error, const crypto::SpiffeId& made) {
-  error.message += fmt::format(
-      ". The enrolment string is used up, and the relay lists {0}, which can never link: revoke it with \"sallyport "
-      "agent "
-      "revoke {0}\" and enrol with a new string",
-      made.agent.value);
-  return error;
-}
-
 }  // namespace
-
-agent::Via via_of(const policy::LinkConfig& link) {
-  switch (link.via) {
-    case policy::LinkConfig::Via::direct: return agent::Via::direct;
-    case policy::LinkConfig::Via::websocket: return agent::Via::websocket;
-    case policy::LinkConfig::Via::automatic: break;
-  }
-  return agent::Via::automatic;
-}
-
-Result<agent::WebAddress> web_address(const policy::Config& config, const agent::Identity& identity) {
-  if (!config.agent.link.web.empty()) return agent::parse_web_address(config.agent.link.web);
-  return agent::web_of(identity, relay_address(config, identity));
-}
-
-agent::Endpoint relay_address(const policy::Config& config, const agent::Identity& identity) {
-  if (!config.agent.relay) return identity.relay;
-  return {config.agent.relay->host, config.agent.relay->port};
-}
-
-Result<std::string> proxy_text(const policy::ProxyConfig& proxy) {
-  if (proxy.mode == policy::ProxyConfig::Mode::direct) return "none";
-  if (proxy.mode == policy::ProxyConfig::Mode::environment) return "";
-  std::string credentials;
-  if (!proxy.user.empty()) {
-    credentials = percent_encode(proxy.user);
-    if (proxy.password) {
-      SP_TRY(const auto password, vault::LocalVault().resolve(proxy.password));
-      credentials += ":" + percent_encode(password.reveal());
-    }
-    credentials += "@";
-  }
-  return fmt::format("http://{}{}", credentials, to_string(agent::Endpoint{proxy.host, proxy.port}));
-}
-
-Result<std::string> enrol_agent(const policy::Config& config, std::string enrolment_string, const Clock& clock) {
-  SP_CHECK(platform::prepare_private_directory(config.agent.state_dir));
-  SP_TRY(const auto lock, platform::StateLock::take(config.agent.state_dir));
-  const auto file = identity_file(config).string();
-  agent::FileIdentityStore identities(file);
-  SP_TRY(const auto already, present_agent(identities, file));
-  asio::io_context loop(1);
-  auto enrolled = run_to_end(loop, enrol_by(config, std::move(enrolment_string), already, clock), "the enrolment");
-  if (!enrolled) {
-    if (!already) return std::unexpected(std::move(enrolled).error());
-    return std::unexpected(with_help(std::move(enrolled).error(), *already, file));
-  }
-  if (auto installed = identities.install(*enrolled); !installed) {
-    auto error = std::move(installed).error();
-    return std::unexpected(already ? agent::after_asking(std::move(error), already)
-                                   : without_files(std::move(error), enrolled->id));
-  }
-  return fmt::format("{} in group {} of {}, relay {}{}", enrolled->id.agent.value, enrolled->group,
-                     enrolled->id.org.value, to_string(enrolled->relay),
-                     already ? "; its certificate is a new one, everything else is as it was" : "");
-}
-
-Result<std::string> sealing_key_fingerprint(const policy::Config& config) {
-  SP_TRY(const auto keys, agent::SealingKeys::load(sealing_keys_file(config)));
-  return fmt::format("{} (generation {})", sealing::fingerprint_of(keys.newest_key().public_point()), keys.newest());
-}
-
-Result<std::string> renew_sealing_key(const policy::Config& config, const Clock& clock) {
-  SP_CHECK(platform::prepare_private_directory(config.agent.state_dir));
-  SP_TRY(const auto lock, platform::StateLock::take(config.agent.state_dir));
-  SP_TRY(auto keys, agent::SealingKeys::load(sealing_keys_file(config)));
-  SP_CHECK(keys.renew(clock.wall()));
-  return sealing_key_fingerprint(config);
-}
 
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log, Redactor& redactor) {
   const auto host = platform::ServiceHost::from_environment();
@@ -336,9 +248,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   runner::Engine engine(loop.get_executor(), std::move(parts), engine_options(config.agent.limits));
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
-  tunnels.also_serve(std::string(agent::kSystemKeysPurpose), [&](link::Channel channel) {
-    return agent::take_system_keys(*system_keys, key_files, log, std::move(channel));
-  });
+  serve_system_keys(tunnels, *system_keys, key_files, log);
   JobsAndTunnels work(jobs, tunnels, [&] { asio::post(key_files, [&] { system_keys->forget_all(); }); });
   const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);
   SP_TRY(auto web, web_address(config, durable.identity));
@@ -346,31 +256,17 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   agent::WayTransport transport(ways, durable.identities, clock, std::move(web));
   agent::Renewer renewer(durable.identities, {}, random_fraction, clock, log);
   agent::OwnClock own_clock(clock, boot_clock);
-  agent::Supervisor supervisor(loop.get_executor(),
-                               {.relay = relay_address(config, durable.identity),
-                                .session = session_options(),
-                                .backoff = {},
-                                .links = config.agent.link.count},
+  agent::Supervisor supervisor(loop.get_executor(), supervisor_options(config, durable.identity),
                                {transport, work, &renewer, clock, log, &own_clock}, random_fraction);
 
-  const auto started = clock.wall();
-  const auto status = [&] {
-    const auto current = durable.identities.load();  // it may have been renewed
-    return to_json(status_of({.process = platform::process_id(),
-                              .started = started,
-                              .clock = clock,
-                              .identity = current ? *current : durable.identity,
-                              .link = supervisor.status(),
-                              .links = supervisor.links(),
-                              .way = ways.facts(),
-                              .engine = engine.status(),
-                              .tunnel_connections = tunnels.open(),
-                              .connections = config.connections,
-                              .uses = engine.connection_uses(),
-                              .system_keys = system_keys->facts()}));
-  };
-  const Runs runs{engine, supervisor, tunnels, host, (fs::path(config.agent.state_dir) / kStatusSocket).string(),
-                  status, log};
+  const Told told{config, clock, durable, clock.wall(), supervisor, ways, engine, tunnels, *system_keys};
+  const Runs runs{engine,
+                  supervisor,
+                  tunnels,
+                  host,
+                  (fs::path(config.agent.state_dir) / kStatusSocket).string(),
+                  [&told] { return status_json(told); },
+                  log};
   auto outcome = run_to_end(loop, run_until_stopped(runs), "the agent");
   files.join();
   key_files.join();

@@ -1,9 +1,9 @@
 #include "agent/app/doctor.h"
 
-#include "agent/app/agent.h"
 #include "agent/app/agent_status.h"
 #include "agent/app/ask_status.h"
 #include "agent/app/engine_on_link.h"
+#include "agent/app/link_settings.h"
 #include "agent/app/link_visit.h"
 #include "agent/app/system_visits.h"
 #include "agent/doctor/host.h"
@@ -46,18 +46,24 @@ T ask(asio::awaitable<T> question) {
   throw std::runtime_error(answer.error().message);
 }
 
+Result<std::unique_ptr<agent::SystemKeys>> open_system_keys(const policy::Config& config,
+                                                            const agent::IdentityStore& identities, const Clock& clock,
+                                                            const Log& log) {
+  return agent::SystemKeys::open(config.agent.state_dir, identities, clock, log, agent::SystemKeys::WhenAbsent::leave);
+}
+
 class Examination {
  public:
   Examination(policy::Config config, const Clock& clock)
       : config_(std::move(config)),
         clock_(clock),
-        identities_((std::filesystem::path(config_.agent.state_dir) / "identity").string()),
+        identities_(identity_file(config_).string()),
         identity_(identities_.load()) {}
 
   doctor::Report run() {
     add({"configuration", Verdict::good, "agent.yaml, connections.yaml and policy.yaml are good"});
     add(doctor::examine_state(config_.agent.state_dir));
-    add(doctor::examine_identity(identity_, identity_file().string()));
+    add(doctor::examine_identity(identity_, identity_file(config_).string()));
     if (identity_) add(doctor::examine_certificate(identity_->chain.front(), clock_));
     look_at_network();
     look_at_connections();
@@ -67,7 +73,6 @@ class Examination {
   }
 
  private:
-  std::filesystem::path identity_file() const { return std::filesystem::path(config_.agent.state_dir) / "identity"; }
   void add(Finding finding) { report_.findings.push_back(std::move(finding)); }
   void add_all(doctor::Findings findings) {
     for (auto& finding : findings) add(std::move(finding));
@@ -92,8 +97,7 @@ class Examination {
 void Examination::look_at_connections() {
   FdSink sink(kStandardError);
   const Log log(sink, clock_, LogLevel::warn);
-  const auto keys =
-      agent::SystemKeys::open(config_.agent.state_dir, identities_, clock_, log, agent::SystemKeys::WhenAbsent::leave);
+  const auto keys = open_system_keys(config_, identities_, clock_, log);
   if (!keys) {
     if (identity_) add({"system keys", Verdict::bad, keys.error().message});
     return look_with(vault::LocalVault());
@@ -193,6 +197,16 @@ doctor::Report examine(const std::string& directory, const Clock& clock) {
   if (config) return Examination(*std::move(config), clock).run();
   return {
       {{"configuration", Verdict::bad, yaml::to_error(config.error()).message, "see: sallyport-agent config check"}}};
+}
+
+doctor::Findings examine_system_keys(const policy::Config& config, const Clock& clock) {
+  FdSink sink(kStandardError);
+  const Log log(sink, clock, LogLevel::warn);
+  const agent::FileIdentityStore identities(identity_file(config).string());
+  const auto keys = open_system_keys(config, identities, clock, log);
+  if (keys) return visit_system_keys(config, agent::SystemKeyVault(**keys));
+  if (visit_system_keys(config, vault::LocalVault()).empty()) return {};
+  return {{"system keys", Verdict::bad, "cannot be looked at: " + keys.error().message}};
 }
 
 }  // namespace sallyport::app

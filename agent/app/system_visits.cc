@@ -8,11 +8,14 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 namespace sallyport::app {
 namespace asio = boost::asio;
 namespace sql = connectors::sql;
 using doctor::Finding;
 using doctor::Verdict;
+using vault::SecretRef;
 namespace {
 
 constexpr std::string_view kConnection = "connection";
@@ -37,6 +40,16 @@ Finding found(std::string_view what, const Result<void>& outcome, std::string go
   if (outcome) return {std::string(kConnection), Verdict::good, std::move(good)};
   return {std::string(kConnection), Verdict::bad, fmt::format("{}: {}", what, outcome.error().message),
           "jobs that use it fail until it works"};
+}
+
+std::optional<Finding> lack_of(std::string_view what, const std::string& name, const SecretRef& ref,
+                               const vault::Vault& vault) {
+  const auto kept = vault.resolve(ref);
+  if (kept) return std::nullopt;
+  // The service may have variables that this shell has not.
+  const bool elsewhere = ref.source == SecretRef::Source::environment;
+  return Finding{std::string(what), elsewhere ? Verdict::note : Verdict::bad,
+                 fmt::format("{}: {}", name, kept.error().message), "steps that take it fail until it is there"};
 }
 
 asio::awaitable<Finding> visit_target(policy::TunnelTarget target, const agent::Dialer& dialer,
@@ -69,16 +82,27 @@ doctor::Findings visit_connections(const policy::Config& config, const vault::Va
 doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault) {
   doctor::Findings findings;
   for (const auto& [name, secret] : policy.secrets()) {
-    if (const auto kept = vault.resolve(secret.source)) {
-      findings.push_back({"secret", Verdict::good, fmt::format("{} is there ({})", name, to_string(secret.source))});
+    if (auto lacking = lack_of("secret", name, secret.source, vault)) {
+      findings.push_back(*std::move(lacking));
     } else {
-      // The service may have variables that this shell has not.
-      const bool elsewhere = secret.source.source == vault::SecretRef::Source::environment;
-      findings.push_back({"secret", elsewhere ? Verdict::note : Verdict::bad,
-                          fmt::format("{}: {}", name, kept.error().message),
-                          "steps that take it fail until it is there"});
+      findings.push_back({"secret", Verdict::good, fmt::format("{} is there ({})", name, to_string(secret.source))});
     }
   }
+  return findings;
+}
+
+doctor::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault) {
+  doctor::Findings findings;
+  const auto look_for = [&](std::string_view what, const std::string& name, const SecretRef& ref) {
+    if (ref.source != SecretRef::Source::system_key) return;
+    if (auto lacking = lack_of(what, name, ref, vault)) findings.push_back(*std::move(lacking));
+  };
+  for (const auto& [name, connection] : config.connections) {
+    const auto* settings = connection.sql();
+    const auto* server = settings == nullptr ? nullptr : std::get_if<policy::PostgresConnection>(&settings->server);
+    if (server != nullptr) look_for(kConnection, name, server->password);
+  }
+  for (const auto& [name, secret] : config.policy.secrets()) look_for("secret", name, secret.source);
   return findings;
 }
 

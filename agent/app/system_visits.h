@@ -17,6 +17,8 @@ namespace sallyport::app {
 doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
                                    std::chrono::milliseconds patience);
 doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault);
+// Of the system keys that connections.yaml and policy.yaml name, those that cannot be had.
+doctor::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault);
 doctor::Findings visit_commands(const policy::Policy& policy);
 boost::asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
                                                               std::chrono::milliseconds patience);

@@ -77,6 +77,8 @@ def faulty_systems(world):
     assert verdicts(checks, "tunnel") == ["note"], checks
     assert verdicts(checks, "secret") == ["bad", "good", "note"] and "system-keys set nosuch --group GROUP" in checks["secret"][0]["text"], checks
     (world.dir / "elsewhere.db").rename(ledger)
+    code, told, _ = ask(world, "config", "check")
+    assert code == 0 and "the secret absent: " in told and "system-keys set nosuch --group GROUP" in told and "shell" not in told, (code, told)
     append.chmod(0o755)
     policy.write_text(before + "nonsense: 1\n")
     checks, _ = findings(world, good=False)

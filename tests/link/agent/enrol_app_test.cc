@@ -1,5 +1,5 @@
 // The agent's own enrolment, from the string to the state directory, against a relay that misbehaves first.
-#include "agent/app/agent.h"
+#include "agent/app/identity_commands.h"
 #include "tests/link/agent/test_relay.h"
 #include "tests/support/poor_file_system.h"
 #include "tests/support/temp_dir.h"
