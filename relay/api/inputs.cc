@@ -32,6 +32,9 @@ bool is_yaml(const http::RequestHead& head) {
   return std::ranges::any_of(kYamlTypes, [&](auto type) { return http::equal_names(type, media_type(head)); });
 }
 
+// An order that sets something says what; a POST may say nothing beyond its path.
+bool needs_body(const Route& route) { return route.method == http::Method::put || route.method == http::Method::patch; }
+
 std::expected<void, http::Problem> check_media_type(const http::RequestHead& head, Body body) {
   if (!head.has_body()) return {};
   if (body == Body::none) return refuse(400, "unexpected_body", "This call takes no body.");
@@ -100,6 +103,8 @@ std::expected<Value, http::Problem> read_body(const Route& route, const http::Re
   Value body{ValueMap{}};
   if (route.body == Body::recipe && is_yaml(request.head)) {
     body = Value(ValueMap{{Value("yaml"), Value(request.body)}});
+  } else if (request.body.empty() && needs_body(route)) {
+    return refuse(400, "body_missing", "A JSON body is needed.");
   } else if (!request.body.empty()) {
     auto parsed = parse_json(request.body, kBodyLimits);
     if (!parsed) return refuse(400, "not_json", "The body is not acceptable JSON: " + parsed.error().message + ".");

@@ -19,7 +19,8 @@ struct Inputs {
 // same 404 as something that does not exist; a repeated or unknown query parameter is 400; a wrong media type 415.
 std::expected<Inputs, http::Problem> read_inputs(const http::RequestHead& head, const Match& match);
 
-// The JSON or YAML body. 400 when it is not JSON at all, 422 with every violation of the schema.
+// The JSON or YAML body. 400 when it is not JSON at all, or empty where something is to be set (PUT, PATCH; elsewhere
+// it counts as {}), 422 with every violation of the schema.
 std::expected<Value, http::Problem> read_body(const Route& route, const http::Request& request);
 
 }  // namespace sallyport::api
