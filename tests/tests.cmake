@@ -62,7 +62,7 @@ if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion
   add_dependencies(unit_relay_cli sallyport)
 endif()
 
-sallyport_tests(contract keys USES relay/keys/providers TIMEOUT 300)
+sallyport_tests(contract keys USES relay/keys/providers relay/app TIMEOUT 300)
 if(TARGET contract_keys)  # SoftHSM, with faults in front of it
   add_library(faulty_pkcs11 MODULE support/faulty_pkcs11/faulty_pkcs11.cc)
   target_link_libraries(faulty_pkcs11 PRIVATE pkcs11::headers)

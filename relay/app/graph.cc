@@ -102,7 +102,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                 },
                 &ballast}),
       audit(stores.audit_log, on.clock),
-      own_key_places(on.settings.organisation_keys, on.clock),
+      own_key_places(on.settings.organisation_keys, on.clock, on.log),
       own_keys(loop, {on.keys.store->keys(), hierarchy, own_key_places, on.clock, on.log, metrics,
                       [this](OrgId org, keys::OwnKeys::Came came, std::string reason) {
                         return tell_of_own_key({audit, dispatcher}, std::move(org), came, std::move(reason));

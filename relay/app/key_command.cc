@@ -97,8 +97,7 @@ Result<std::string> create_key(const DataDirectory& data) {
     return fail(Errc::invalid,
                 "keys in relay.yaml is neither a file nor a PKCS#11 token: make the key where it is kept");
   }
-  SP_TRY(auto pin, read_secret_file(token->pin_file));
-  SP_CHECK(keys::make_pkcs11_key({token->module, token->token, token->key, std::move(pin)}));
+  SP_CHECK(keys::make_pkcs11_key({token->module, token->token, token->key, secret_in(token->pin_file)}));
   return fmt::format("key {} made in token {}: AES, 256 bits, not extractable\n", token->key, token->token);
 }
 

@@ -37,8 +37,7 @@ struct Maker {
   }
 
   Made operator()(const Pkcs11KeySettings& settings) const {
-    SP_TRY(auto pin, read_secret_file(settings.pin_file));
-    return keys::make_pkcs11({settings.module, settings.token, settings.key, std::move(pin)});
+    return keys::make_pkcs11({settings.module, settings.token, settings.key, secret_in(settings.pin_file)});
   }
 
   Made operator()(const AwsKmsKeySettings& settings) const {
@@ -48,8 +47,7 @@ struct Maker {
   }
 
   Made operator()(const VaultKeySettings& settings) const {
-    return keys::make_vault_transit({settings.address, settings.mount, settings.key,
-                                     [file = settings.token_file] { return read_secret_file(file); },
+    return keys::make_vault_transit({settings.address, settings.mount, settings.key, secret_in(settings.token_file),
                                      settings.name_space, settings.ca_file});
   }
 };
@@ -82,6 +80,10 @@ Result<Secret> read_secret_file(const std::string& file) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   if (text.empty()) return fail(Errc::invalid, file + ": is empty");
   return Secret::take(std::string(text));
+}
+
+outbound::CredentialSource<Secret> secret_in(std::string file) {
+  return [file = std::move(file)] { return read_secret_file(file); };
 }
 
 outbound::AwsCredentialSource aws_credentials_in(std::string file) {

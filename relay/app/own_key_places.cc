@@ -1,6 +1,7 @@
 #include "relay/app/own_key_places.h"
 
 #include "relay/app/key_provider.h"
+#include "relay/keys/discreet_provider.h"
 #include "relay/keys/master_key.h"
 #include "relay/keys/providers/aws_kms.h"
 #include "relay/keys/providers/pkcs11.h"
@@ -17,22 +18,12 @@ namespace {
 
 using Made = Result<std::unique_ptr<keys::Provider>>;
 
+constexpr keys::Trouble::Events kEvents{"organisation_key.failed", "organisation_key.works"};
+
 std::string text_in(const ValueMap& place, std::string_view name, std::string_view otherwise = "") {
   const auto found = place.find(Value(name));
   return found != place.end() && found->second.is(Value::Kind::string) ? found->second.as_string()
                                                                        : std::string(otherwise);
-}
-
-// What is done on this host is told to its operator, not to the organisation: paths and libraries are in these errors.
-Error without_host(const Error& error, std::string_view name) {
-  return {error.code, fmt::format("{} ({}); the relay's operator knows what \"{}\" is", to_string(error.code),
-                                  error.code == Errc::not_found ? "it is not there" : "it cannot be used", name)};
-}
-
-template <class T>
-Result<T> discreet(Result<T> outcome, std::string_view name) {
-  if (outcome) return outcome;
-  return std::unexpected(without_host(outcome.error(), name));
 }
 
 // A key in a file, read for each call: when the file is taken away, the key is gone.
@@ -66,29 +57,9 @@ class KeyFile final : public keys::BlockingProvider {
   OwnKeyFileSettings settings_;
 };
 
-// Of a token or file of this host: what it says of paths stays here.
-class Discreet final : public keys::BlockingProvider {
- public:
-  Discreet(std::shared_ptr<keys::BlockingProvider> real, std::string name)
-      : real_(std::move(real)), name_(std::move(name)) {}
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call& call) override {
-    return discreet(real_->wrap(purpose, key, call), name_);
-  }
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped,
-                        const outbound::CallThread::Call& call) override {
-    return discreet(real_->unwrap(purpose, wrapped, call), name_);
-  }
-  std::string describe() const override { return name_; }
-
- private:
-  std::shared_ptr<keys::BlockingProvider> real_;
-  std::string name_;
-};
-
 struct Kept {
   Result<std::shared_ptr<keys::BlockingProvider>> operator()(const Pkcs11KeySettings& settings) const {
-    SP_TRY(auto pin, read_secret_file(settings.pin_file));
-    return keys::make_blocking_pkcs11({settings.module, settings.token, settings.key, std::move(pin)});
+    return keys::make_blocking_pkcs11({settings.module, settings.token, settings.key, secret_in(settings.pin_file)});
   }
   Result<std::shared_ptr<keys::BlockingProvider>> operator()(const OwnKeyFileSettings& settings) const {
     return std::make_shared<KeyFile>(settings);
@@ -102,6 +73,9 @@ bool is_region(std::string_view text) {
 
 }  // namespace
 
+OwnKeyPlaces::Declared::Declared(const Log& log, const OrgId& org)
+    : trouble(std::make_shared<keys::Trouble>(log, kEvents, org)) {}
+
 Made OwnKeyPlaces::provider(const OrgId& org, const keys::OwnKeyOrder& order) {
   if (order.kind == "aws_kms") return aws_kms(order);
   if (order.kind == "vault") return vault(order);
@@ -110,10 +84,13 @@ Made OwnKeyPlaces::provider(const OrgId& org, const keys::OwnKeyOrder& order) {
 }
 
 // The operator's word is about these bytes: no other spelling of a host is one of them.
-Result<std::string> OwnKeyPlaces::ca_file_of(const std::string& origin) const {
+Result<std::string> OwnKeyPlaces::ca_file_of(const std::string& origin) {
   const auto found = std::ranges::find(settings_.hosts, origin, &OrganisationKeyHost::url);
   if (found != settings_.hosts.end()) {
-    if (outbound::check_ca_file(found->ca_file)) return found->ca_file;
+    auto& trouble = authorities_.try_emplace(origin, log_, kEvents).first->second;
+    const auto usable = outbound::check_ca_file(found->ca_file);
+    usable ? trouble.tell_works() : trouble.tell(usable.error());
+    if (usable) return found->ca_file;
     return fail(Errc::unavailable, "the relay's operator has to mend the file with the authorities of this address");
   }
   return fail(Errc::forbidden,
@@ -165,11 +142,18 @@ Made OwnKeyPlaces::named(const OrgId& org, const keys::OwnKeyOrder& order) {
                 "this relay knows no such key of this organisation: its operator has to name it under "
                 "organisation_keys.named in relay.yaml");
   }
-  auto real = std::visit(Kept{}, found->kept);
-  if (!real) return std::unexpected(without_host(real.error(), name));
-  auto shown = fmt::format("{} key {}", order.kind == "pkcs11" ? "PKCS#11" : "file", name);
-  return keys::on_shared_threads(std::make_shared<Discreet>(*std::move(real), name), std::move(shown),
-                                 {on_this_host_, on_this_host_});
+  const auto shown = fmt::format("{} key {}", order.kind == "pkcs11" ? "PKCS#11" : "file", name);
+  auto& declared = declared_.try_emplace(name, log_, org).first->second;
+  if (!declared.key) {
+    auto made = std::visit(Kept{}, found->kept);
+    if (!made) {
+      declared.trouble->tell(made.error());
+      return std::unexpected(keys::without_reason(made.error(), shown));
+    }
+    declared.key = *std::move(made);
+  }
+  std::shared_ptr<keys::Provider> real = keys::on_shared_threads(declared.key, shown, {declared.line, declared.line});
+  return std::make_unique<keys::DiscreetProvider>(std::move(real), declared.trouble, shown);
 }
 
 }  // namespace sallyport::app

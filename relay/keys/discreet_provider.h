@@ -1,32 +1,39 @@
 #pragma once
 
 #include "relay/keys/provider.h"
-#include "shared/base/log.h"
+#include "relay/keys/trouble.h"
 
 #include <memory>
 #include <string>
 
 namespace sallyport::keys {
 
-// Where the master key is kept. Who starts the relay reads what is wrong there. Once the relay serves, whatever goes
-// wrong there stops the calls of organisations, whose people must not learn its hosts and paths from it: then the log
-// is told what went wrong, once for each change; who asked, only that it did (unavailable).
+// Where a key of the operator's is kept: whatever goes wrong there stops the calls of organisations, whose people must
+// not learn its hosts and paths from it. The log is told what went wrong; who asked, only that it did.
 class DiscreetProvider final : public Provider {
  public:
-  DiscreetProvider(std::shared_ptr<Provider> real, const Log& log) : real_(std::move(real)), log_(log) {}
+  // `whose`: what who asked may call it.
+  DiscreetProvider(std::shared_ptr<Provider> real, std::shared_ptr<Trouble> trouble, std::string whose)
+      : real_(std::move(real)), trouble_(std::move(trouble)), whose_(std::move(whose)) {}
+  // The master key, of a relay that does not serve yet.
+  DiscreetProvider(std::shared_ptr<Provider> real, const Log& log);
+
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override;
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override;
   std::string describe() const override { return real_->describe(); }
+  // From now on. Before, who starts the relay is who asks, and reads all of it; the log is told nothing.
   void begin_to_serve() { serves_ = true; }
 
  private:
   Error tell(Error error);
-  void tell_works();
 
   std::shared_ptr<Provider> real_;
-  const Log& log_;
-  bool serves_ = false;
-  std::string trouble_;  // at the last call
+  std::shared_ptr<Trouble> trouble_;
+  std::string whose_;
+  bool serves_ = true;
 };
+
+// `error` as who asked may read it.
+Error without_reason(const Error& error, std::string_view whose);
 
 }  // namespace sallyport::keys

@@ -101,9 +101,9 @@ asio::awaitable<Result<LockedKey>> Hierarchy::unwrap_global(store::KeyVersion ve
   if (!plain && plain.error().code == Errc::cancelled) co_return std::unexpected(std::move(plain).error());
   if (!plain && plain.error().code == Errc::invalid) {
     co_return fail(Errc::unavailable,
-                   fmt::format("{}, the master key that relay.yaml names: {}: is it the one that belongs to keys.db? "
+                   fmt::format("the master key that relay.yaml names: {}: is it the one that belongs to keys.db? "
                                "When it was moved there, run sallyport-relay keys rewrap",
-                               parts_.provider.describe(), plain.error().message));
+                               plain.error().message));
   }
   if (!plain) co_return fail(Errc::unavailable, std::move(plain).error().message);
   if (plain->size() != kKeySize) co_return fail(Errc::internal, "the global key has a wrong length");

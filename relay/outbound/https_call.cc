@@ -1,6 +1,7 @@
 #include "relay/outbound/https_call.h"
 
 #include "shared/base/host.h"
+#include "shared/crypto/x509.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <new>
 
 namespace sallyport::outbound {
@@ -175,8 +177,15 @@ Result<void> check_https_origin(std::string_view what, std::string_view url) {
 std::string host_of(std::string_view origin) { return std::string(origin.substr(kScheme.size())); }
 
 Result<void> check_ca_file(const std::string& file) {
-  if (file.empty() || std::ifstream(file).good()) return {};
-  return fail(Errc::invalid, file + ": the file with the certificate authorities cannot be read");
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+  if (file.empty()) return {};
+  std::ifstream opened(file);
+  if (!opened) return fail(Errc::invalid, file + ": the file with the certificate authorities cannot be read");
+  const std::string text{std::istreambuf_iterator<char>(opened), {}};
+  const auto begin = text.find("-----BEGIN CERTIFICATE-----");
+  const auto end = text.find(kEnd, begin);
+  if (end != text.npos && crypto::Certificate::from_pem(text.substr(begin, end + kEnd.size() - begin))) return {};
+  return fail(Errc::invalid, file + ": the file with the certificate authorities has no certificate in PEM form");
 }
 
 }  // namespace sallyport::outbound

@@ -55,7 +55,7 @@ class HttpsClient {
 Result<void> check_https_origin(std::string_view what, std::string_view url);
 // "host" or "host:port" of such a URL, as the header Host has it.
 std::string host_of(std::string_view origin);
-// Errc::invalid unless it is empty or a file that can be read.
+// Errc::invalid unless it is empty or a file with a certificate in PEM form.
 Result<void> check_ca_file(const std::string& file);
 
 }  // namespace sallyport::outbound

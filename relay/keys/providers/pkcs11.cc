@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace sallyport::keys {
 namespace {
@@ -16,10 +18,17 @@ namespace {
 constexpr std::size_t kMaxTokenLabel = 32;  // the standard's field
 constexpr std::size_t kMaxKeyLabel = 128;
 constexpr std::size_t kMaxPin = 255;
+constexpr std::size_t kMostRefused = 16;  // PINs that are remembered
 
 Result<void> check_label(std::string_view what, std::string_view label, std::size_t most) {
   if (!label.empty() && label.size() <= most && is_valid_utf8(label) && !steers_text(label)) return {};
   return fail(Errc::invalid, fmt::format("{} must be 1 to {} bytes of text", what, most));
+}
+
+Result<Secret> pin_of(const Pkcs11Config& config) {
+  auto pin = config.pin();
+  if (!pin || (!pin->empty() && pin->size() <= kMaxPin)) return pin;
+  return fail(Errc::invalid, fmt::format("the token's PIN must have 1 to {} bytes", kMaxPin));
 }
 
 Result<void> check(const Pkcs11Config& config) {
@@ -28,9 +37,7 @@ Result<void> check(const Pkcs11Config& config) {
   }
   SP_CHECK(check_label("the token's label", config.token, kMaxTokenLabel));
   SP_CHECK(check_label("the key's label", config.key, kMaxKeyLabel));
-  if (config.pin.empty() || config.pin.size() > kMaxPin) {
-    return fail(Errc::invalid, fmt::format("the token's PIN must have 1 to {} bytes", kMaxPin));
-  }
+  SP_CHECK(pin_of(config));
   return check_deadline(config.deadline);
 }
 
@@ -68,6 +75,10 @@ class Pkcs11 final : public BlockingProvider {
     TokenSession session;
     CK_OBJECT_HANDLE key;
   };
+  struct Refused {
+    Secret pin;
+    CkError answer;
+  };
 
   template <class T, class Work>
   Result<T> attempt_twice(const outbound::CallThread::Call& call, Work work) {
@@ -82,7 +93,6 @@ class Pkcs11 final : public BlockingProvider {
 
   template <class T, class Work>
   CkResult<T> attempt(const outbound::CallThread::Call& call, Work& work) {
-    if (refused_) return std::unexpected(*refused_);
     SP_TRY(auto use, module_->use(call.deadline()));
     SP_TRY(const Open open, opened(use));
     auto outcome = work(use, open);
@@ -93,16 +103,24 @@ class Pkcs11 final : public BlockingProvider {
   CkResult<Open> opened(Pkcs11Module::Use& use) {
     if (open_ && open_->session.generation == use.generation()) return *open_;
     open_.reset();
-    auto session = open_token(use, config_.token, config_.pin, Access::read);
-    if (!session) {
-      if (session.error().pin_refused()) refused_ = session.error();
-      return std::unexpected(std::move(session).error());
-    }
-    auto key = find_key(use, *session, config_.key);
-    open_ = Open{*session, key ? *key : CK_INVALID_HANDLE};
+    SP_TRY(const auto session, logged_in(use));
+    auto key = find_key(use, session, config_.key);
+    open_ = Open{session, key ? *key : CK_INVALID_HANDLE};
     if (key) return *open_;
     close(use);
     return std::unexpected(std::move(key).error());
+  }
+
+  CkResult<TokenSession> logged_in(Pkcs11Module::Use& use) {
+    auto pin = pin_of(config_);
+    if (!pin) return std::unexpected(CkError{CKR_OK, std::move(pin).error()});
+    const auto known = std::ranges::find(refused_, pin->reveal(), [](const Refused& one) { return one.pin.reveal(); });
+    if (known != refused_.end()) return std::unexpected(known->answer);
+    auto session = open_token(use, config_.token, *pin, Access::read);
+    if (session || !session.error().pin_refused()) return session;
+    if (refused_.size() == kMostRefused) refused_.erase(refused_.begin());
+    refused_.push_back({*std::move(pin), session.error()});
+    return session;
   }
 
   void close(Pkcs11Module::Use& use) {
@@ -113,7 +131,7 @@ class Pkcs11 final : public BlockingProvider {
   const Pkcs11Config config_;
   const std::shared_ptr<Pkcs11Module> module_;
   std::optional<Open> open_;
-  std::optional<CkError> refused_;  // of the PIN, for good
+  std::vector<Refused> refused_;  // oldest first
 };
 
 CkResult<> make_key(Pkcs11Module::Use& use, const TokenSession& session, const std::string& label) {
@@ -127,7 +145,9 @@ CkResult<> make_key(Pkcs11Module::Use& use, const TokenSession& session, const s
 
 CkResult<> make_key(const Pkcs11Config& config, const std::shared_ptr<Pkcs11Module>& module) {
   SP_TRY(auto use, module->use(std::chrono::steady_clock::now() + config.deadline));
-  SP_TRY(const auto session, open_token(use, config.token, config.pin, Access::write));
+  auto pin = pin_of(config);
+  if (!pin) return std::unexpected(CkError{CKR_OK, std::move(pin).error()});
+  SP_TRY(const auto session, open_token(use, config.token, *pin, Access::write));
   auto made = make_key(use, session, config.key);
   use->C_CloseSession(session.handle);
   return made;

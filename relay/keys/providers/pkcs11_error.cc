@@ -18,7 +18,7 @@ struct Meaning {
   Kind kind = Kind::plain;
 };
 
-constexpr std::string_view kPin = "the PIN is wrong; it is not tried again, so that the token is not locked";
+constexpr std::string_view kPin = "the PIN is wrong; this one is not tried again, so that the token is not locked";
 constexpr std::string_view kAway = "the token is away or does not answer";
 
 constexpr std::array kMeanings{

@@ -131,7 +131,7 @@ keys::Pkcs11Config Pkcs11Place::config(const std::string& key) const {
   config.module = FAULTY_PKCS11;
   config.token = label;
   config.key = key;
-  config.pin = Secret::take(std::string(kUserPin));
+  config.pin = outbound::always(Secret::take(std::string(kUserPin)));
   return config;
 }
 

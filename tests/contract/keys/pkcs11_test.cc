@@ -28,7 +28,7 @@ bool says(const Error& error, std::string_view text) { return error.message.find
 ASYNC_TEST_CASE("PKCS#11: a wrong PIN is tried once and never again", "[keys][pkcs11]") {
   Pkcs11Place place;
   auto config = place.config();
-  config.pin = Secret::take("wrong-pin");
+  config.pin = outbound::always(Secret::take("wrong-pin"));
   const auto provider = must(keys::make_pkcs11(std::move(config)));
   for (int i = 0; i < 5; ++i) {
     const auto refused = co_await wrap_in(*provider);
@@ -39,6 +39,38 @@ ASYNC_TEST_CASE("PKCS#11: a wrong PIN is tried once and never again", "[keys][pk
   CHECK(place.faults.logins == 1);
   const auto control = co_await wrap_with(place.config());  // the token is not locked
   CHECK(control);
+}
+
+ASYNC_TEST_CASE("PKCS#11: after a PIN that was refused another one is tried, and each wrong one once",
+                "[keys][pkcs11]") {
+  Pkcs11Place place;
+  auto config = place.config();
+  std::string written = "wrong-pin";
+  config.pin = [&written]() -> Result<Secret> {
+    if (written.empty()) return fail(Errc::not_found, "/canary/pin: is not there");
+    return Secret::take(std::string(written));
+  };
+  const auto provider = must(keys::make_pkcs11(std::move(config)));
+  for (const auto* wrong : {"wrong-pin", "another-wrong-pin", "wrong-pin", "another-wrong-pin"}) {
+    written = wrong;
+    const auto refused = co_await wrap_in(*provider);
+    REQUIRE(!refused);
+    CHECK(refused.error().code == Errc::forbidden);
+  }
+  CHECK(place.faults.logins == 2);
+  written.clear();
+  const auto unread = co_await wrap_in(*provider);
+  REQUIRE(!unread);
+  CHECK(unread.error().code == Errc::not_found);
+  CHECK(place.faults.logins == 2);
+  written = place.credentials().front();
+  const auto wrapped = co_await wrap_in(*provider);
+  CHECK(wrapped);
+  CHECK(place.faults.logins == 3);
+  written = "wrong-pin";  // the token is open, and nobody asks
+  const auto again = co_await wrap_in(*provider);
+  CHECK(again);
+  CHECK(place.faults.logins == 3);
 }
 
 ASYNC_TEST_CASE("PKCS#11: the last try before the token locks is not ours", "[keys][pkcs11]") {
@@ -190,7 +222,7 @@ ASYNC_TEST_CASE("PKCS#11: a key that is made cannot leave the token, and is made
     CHECK(module.C_GetAttributeValue(session, key, &secret, 1) == CKR_ATTRIBUTE_SENSITIVE);
   });
   auto wrong = place.config("another");
-  wrong.pin = Secret::take("wrong-pin");
+  wrong.pin = outbound::always(Secret::take("wrong-pin"));
   again = keys::make_pkcs11_key(wrong);
   REQUIRE(!again);
   CHECK(again.error().code == Errc::forbidden);
@@ -240,7 +272,7 @@ TEST_CASE("PKCS#11: a configuration that cannot work is refused with its reason"
       {Errc::invalid, "token's label", [](auto& c) { c.token = ""; }},
       {Errc::invalid, "token's label", [](auto& c) { c.token = std::string(33, 't'); }},
       {Errc::invalid, "key's label", [](auto& c) { c.key = "a\nb"; }},
-      {Errc::invalid, "PIN", [](auto& c) { c.pin = {}; }},
+      {Errc::invalid, "PIN", [](auto& c) { c.pin = outbound::always(Secret()); }},
       {Errc::invalid, "deadline", [](auto& c) { c.deadline = 0ms; }},
   };
   for (const auto& [code, told, change] : cases) {

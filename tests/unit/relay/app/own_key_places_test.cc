@@ -22,12 +22,26 @@ keys::OwnKeyOrder order_of(std::string kind, std::vector<std::pair<std::string, 
   return order;
 }
 
+struct Lines final : LogSink {
+  void write(std::string_view line) override { text.append(line).append("\n"); }
+  std::string text;
+};
+
+std::size_t times(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
 struct Declared {
   TempDir folder;
   MovableClock clock;
+  Lines lines;
+  Log log{lines, clock};
   OwnKeyPlaces places{{.hosts = {{"https://vault.test:8200", ""}, {"https://10.0.0.7:8443", ""}},
                        .named = {{"ours", kOurs.value, OwnKeyFileSettings{folder.path("own.key"), ""}}}},
-                      clock};
+                      clock,
+                      log};
 };
 
 }  // namespace
@@ -68,18 +82,29 @@ TEST_CASE("what an organisation names over the API does not lead into the relay'
   CHECK(declared.places.provider(kOurs, order_of("file", {{"name", "ours"}})));
 }
 
-TEST_CASE("what is wrong with the operator's file of authorities is not told with its path", "[app][keys]") {
+TEST_CASE("what is wrong with the operator's file of authorities is told to the log alone", "[app][keys]") {
   Declared declared;
   OwnKeyPlaces places({.hosts = {{"https://vault.test:8200", declared.folder.path("canary.pem")}}, .named = {}},
-                      declared.clock);
+                      declared.clock, declared.log);
   const auto order = order_of("vault", {{"address", "https://vault.test:8200"}, {"key", "k"}}, "t");
-  const auto made = places.provider(kOurs, order);
-  REQUIRE(!made);
-  CHECK(made.error().code == Errc::unavailable);
-  CHECK(made.error().message.find("operator") != std::string::npos);
-  CHECK(made.error().message.find("canary") == std::string::npos);
-  declared.folder.write("canary.pem", "");
+  const auto is_refused = [&](std::string_view why) {
+    for (int i = 0; i < 2; ++i) {  // is told once
+      const auto made = places.provider(kOurs, order);
+      REQUIRE(!made);
+      CHECK(made.error().code == Errc::unavailable);
+      CHECK(made.error().message.find("operator") != std::string::npos);
+      CHECK(made.error().message.find("canary") == std::string::npos);
+    }
+    CHECK(times(declared.lines.text, why) == 1);
+  };
+  const auto root = must(crypto::make_root("Ours", declared.clock)).certificate.pem();
+  is_refused("canary.pem: the file with the certificate authorities cannot be read");
+  declared.folder.write("canary.pem", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n");
+  is_refused("canary.pem: the file with the certificate authorities has no certificate");
+  CHECK(times(declared.lines.text, "organisation_key.failed") == 2);
+  declared.folder.write("canary.pem", "# ours, and theirs\n" + root + root);
   CHECK(places.provider(kOurs, order));
+  CHECK(times(declared.lines.text, "organisation_key.works") == 1);
 }
 
 ASYNC_TEST_CASE("what a proxy of this host is called is not told to the organisation", "[app][keys]") {
@@ -105,6 +130,7 @@ ASYNC_TEST_CASE("a key in a declared file is read each time, and its owner is no
   CHECK(refused.error().code == Errc::not_found);
   CHECK(refused.error().message.find(file) == std::string::npos);
   CHECK(refused.error().message.find("ours") != std::string::npos);
+  CHECK(times(declared.lines.text, file) == 1);
   must(keys::write_key_file(file, crypto::new_aead_key(), std::nullopt));
   const auto wrapped = must(co_await provider->wrap("p", Secret::take(std::string(32, 'x'))));
   const auto back = must(co_await provider->unwrap("p", wrapped));
@@ -115,4 +141,6 @@ ASYNC_TEST_CASE("a key in a declared file is read each time, and its owner is no
   const auto gone = co_await provider->unwrap("p", wrapped);
   REQUIRE(!gone);
   CHECK(gone.error().code == Errc::not_found);
+  CHECK(times(declared.lines.text, "organisation_key.failed") == 3);  // as often as there was something new
+  CHECK(times(declared.lines.text, "organisation_key.works") == 1);
 }
