@@ -70,7 +70,9 @@ asio::awaitable<bool> Eraser::look() {
     parts_.log.error("erasure.waits", {{"reason", open.error().message}});
     co_return false;
   }
-  bool all = true;
+  const auto repeated = co_await repeat();
+  if (!repeated) parts_.log.error("erasure.waits", {{"reason", repeated.error().message}});
+  bool all = repeated.has_value();
   open_.set(static_cast<std::int64_t>(open->size()));
   for (const auto& erasure : *open) {
     const auto done = co_await complete(erasure);
@@ -79,6 +81,24 @@ asio::awaitable<bool> Eraser::look() {
     all = all && done.has_value();
   }
   co_return all;
+}
+
+// Nobody exchanges keys.db while the relay runs.
+asio::awaitable<Result<void>> Eraser::repeat() {
+  if (repeated_) co_return Result<void>();
+  SP_CO_TRY(const auto organisations, co_await parts_.store.without_keys());
+  bool any = false;
+  for (const auto& gone : organisations) {
+    SP_CO_TRY(const auto known, co_await parts_.key_store.erased(gone.org));
+    if (known) continue;
+    SP_CO_TRY(const auto destroyed, co_await parts_.keys.erase(gone.org));
+    parts_.log.warn("erasure.repeated",
+                    {{"erasure", gone.erasure.value}, {"org", gone.org.value}, {"hours", destroyed.hours}});
+    any = true;
+  }
+  if (any && parts_.renew_key_backups) SP_CO_CHECK(co_await parts_.renew_key_backups());
+  repeated_ = true;
+  co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> Eraser::complete(store::Erasure erasure) {

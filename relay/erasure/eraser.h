@@ -5,6 +5,7 @@
 #include "relay/keys/hierarchy.h"
 #include "relay/store/erasures.h"
 #include "relay/store/job_keys.h"
+#include "relay/store/key_store.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
@@ -16,7 +17,8 @@ namespace sallyport::erasure {
 // Erases people and organisations. What begins one is a transaction of the store, in which everybody of an organisation
 // loses access; the rest is done by run(), in small transactions, and by the next relay where this one was cut short:
 // first what goes on of the organisation is stopped, then its keys are destroyed, then rows go, space is given back,
-// objects in archives are removed, and the receipt is written. One executor; the parts outlive it.
+// objects in archives are removed, and the receipt is written. Keys that came back since, with an older keys.db that
+// was put beside a newer relay.db, are destroyed again at the start. One executor; the parts outlive it.
 class Eraser {
  public:
   static constexpr std::chrono::seconds kObjectsPatience{60};
@@ -24,6 +26,7 @@ class Eraser {
   struct Parts {
     store::Erasures& store;
     store::JobKeys& job_keys;  // gives space back
+    store::KeyStore& key_store;
     keys::Hierarchy& keys;
     Receipts& receipts;
     Audit& audit;
@@ -60,6 +63,7 @@ class Eraser {
 
  private:
   store::Erasure erasure_of(store::ErasedSubject subject, OrgId org, Order order) const;
+  boost::asio::awaitable<Result<void>> repeat();
   boost::asio::awaitable<Result<void>> complete(store::Erasure erasure);
   boost::asio::awaitable<Result<void>> destroy_keys(store::Erasure& erasure);
   boost::asio::awaitable<Result<void>> erase_rows(store::Erasure erasure);
@@ -69,6 +73,7 @@ class Eraser {
   Parts parts_;
   Event work_;
   Gauge& open_;
+  bool repeated_ = false;  // since this process runs
 };
 
 }  // namespace sallyport::erasure

@@ -1,6 +1,7 @@
 #include "relay/api/opened_row.h"
 #include "relay/domain/fields.h"
 #include "relay/jobs/sealing.h"
+#include "relay/store/sqlite/database.h"
 #include "shared/base/json.h"
 #include "shared/crypto/signed_document.h"
 #include "tests/support/async_test.h"
@@ -8,6 +9,9 @@
 #include "tests/unit/relay/api/world.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
 
 using namespace sallyport;
 using namespace sallyport::test;
@@ -172,6 +176,71 @@ ASYNC_TEST_CASE("an erasure has the id that was chosen for it, once", "[api][era
   CHECK((co_await world.call({"GET", "/v1/whoami", tenant.token(Role::viewer)})).status == 200);
 }
 
+ASYNC_TEST_CASE("somebody who was removed before is erased, and who never was is not there", "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a"), other = co_await world.settle("b");
+  const auto& owner = tenant.token(Role::owner);
+  const auto path_of = [](const UserId& id) { return "/v1/users/" + id.value + "/erase"; };
+  const std::string body = R"({"confirm":"erase"})";
+  const auto added =
+      co_await world.call({"POST", "/v1/users", owner, R"({"name":"Ada","email":"ada@canary.test","role":"viewer"})"});
+  REQUIRE(added.status == 201);
+  const UserId ada(text_of(json_of(added), "id"));
+  CHECK((co_await world.call({"DELETE", "/v1/users/" + ada.value, owner})).status == 204);
+  CHECK((co_await world.call({"POST", path_of(ada), other.token(Role::owner), body})).status == 404);
+  const auto nobody = crypto::new_id<UserId>(world.clock);
+  for (int i = 0; i < 2; ++i)  // the first call stands in the ledger, as one that was refused
+    CHECK((co_await world.call({"POST", path_of(nobody), owner, body})).status == 404);
+  const auto begun = co_await world.call({"POST", path_of(ada), owner, body});
+  REQUIRE(begun.status == 202);
+  CHECK(co_await world.eraser.look());
+  const auto erasure = co_await erasure_of(world, text_of(json_of(begun), "id"));
+  const auto document = co_await genuine(world, *erasure.find("receipt"));
+  CHECK(text_of(document, "person") == ada.value);
+  CHECK((co_await world.call({"POST", path_of(ada), owner, body})).status == 404);  // there is nothing left
+}
+
+ASYNC_TEST_CASE("keys of an erased organisation that an older keys.db brings back are destroyed again",
+                "[api][erasure]") {
+  const auto executor = co_await asio::this_coro::executor;
+  World world(executor);
+  const auto tenant = co_await world.settle("gone"), stays = co_await world.settle("stays");
+  for (const auto& org : {tenant.org, stays.org}) must(co_await world.ring.hierarchy.tenant(org));
+  TempDir old;
+  for (const char* name : {"master.key", "keys.db", "keys.db-wal", "anchor"}) {
+    const std::filesystem::path file = world.folder.path(name);
+    if (std::filesystem::exists(file)) std::filesystem::copy_file(file, old.path(name));
+  }
+  co_await world.call({"POST", "/v1/organisation/erase", tenant.token(Role::owner), erase_body("gone")});
+  CHECK(co_await world.eraser.look());
+  CHECK(world.sink.text.find("erasure.repeated") == std::string::npos);
+  KeyRing back(executor, old.path(), world.clock, world.stores.job_keys);
+  must(co_await back.hierarchy.tenant(tenant.org));  // control: it is there again
+  int backups = 0;
+  const auto renew = [&]() -> asio::awaitable<Result<void>> {
+    ++backups;
+    co_return Result<void>();
+  };
+  erasure::Eraser eraser(executor, {.store = world.stores.erasures,
+                                    .job_keys = world.stores.job_keys,
+                                    .key_store = back.store->keys(),
+                                    .keys = back.hierarchy,
+                                    .receipts = world.receipts,
+                                    .audit = world.audit,
+                                    .clock = world.clock,
+                                    .log = world.log,
+                                    .metrics = world.metrics,
+                                    .quieten = [](OrgId) -> asio::awaitable<Result<void>> { co_return Result<void>(); },
+                                    .renew_key_backups = renew});
+  for (int i = 0; i < 2; ++i) CHECK(co_await eraser.look());
+  CHECK(backups == 1);
+  CHECK(world.sink.text.find("erasure.repeated") != std::string::npos);
+  const auto key = co_await back.hierarchy.tenant(tenant.org);
+  CHECK(!key);
+  CHECK(must(co_await back.store->keys().erased(tenant.org)));
+  must(co_await back.hierarchy.tenant(stays.org));
+}
+
 ASYNC_TEST_CASE("the organisation of a platform admin cannot be erased", "[api][erasure]") {
   World world(co_await asio::this_coro::executor);
   const auto admin = co_await world.platform_token();
@@ -202,6 +271,31 @@ ASYNC_TEST_CASE("an export has all that the owner may see, in pages, each told t
       co_await whole_export(world, "/v1/users/" + tenant.users.at(Role::editor).value + "/export", owner, 1);
   CHECK(of_editor.find("editor@a.test") != std::string::npos);
   CHECK(of_editor.find("owner@a.test") == std::string::npos);
+}
+
+ASYNC_TEST_CASE("an export counts what did not open, and why; without the scope for them payloads are left out",
+                "[api][export]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto targets = co_await world.make_targets(tenant);
+  const auto& owner = tenant.token(Role::owner);
+  const auto narrow = co_await world.call(
+      {"POST", "/v1/tokens", owner, R"({"name":"narrow","scopes":["organisation:read","organisation:write"]})"});
+  REQUIRE(narrow.status == 201);
+  for (const auto& [token, has_payloads] :
+       {std::pair(owner, true), std::pair(text_of(json_of(narrow), "secret"), false)}) {
+    const auto page = json_of(co_await world.call({"POST", "/v1/organisation/export", token, "{}"}));
+    CHECK(to_json(*page.find("unreadable")) == R"({"damaged":0,"expired":0,"key_unavailable":0})");
+    const auto& manifest = *page.find("manifest");
+    CHECK(manifest.find("payloads")->as_bool() == has_payloads);
+    const auto& left_out = manifest.find("left_out")->as_list();
+    for (const auto* column : {"history.sealed_text", "job_triggers.sealed_trigger", "steps.sealed_input"})
+      CHECK((std::ranges::find(left_out, Value(column)) != left_out.end()) == !has_payloads);
+  }
+  auto database = must(store::sqlite::Database::open(world.database(), store::sqlite::Access::read_write));
+  must(database.script("update job_triggers set sealed_trigger = zeroblob(120)"));
+  const auto page = json_of(co_await world.call({"POST", "/v1/organisation/export", owner, "{}"}));
+  CHECK(page.find("unreadable")->find("damaged")->as_int() == 2);
 }
 
 ASYNC_TEST_CASE("what a recipe masks of its trigger is in no export", "[api][export][mask]") {

@@ -91,6 +91,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       receipts(stores.erasures, envelope, clock),
       eraser(executor, {stores.erasures,
                         stores.job_keys,
+                        ring.store->keys(),
                         ring.hierarchy,
                         receipts,
                         audit,
