@@ -16,30 +16,50 @@ namespace {
 
 constexpr std::int64_t kRowsOnPage = 200;
 
-// Columns of the tables of an export that are in none: keys, hashes, what is of others.
-ValueList left_out_of(const std::vector<store::ExtractTable>& tables) {
+using Access = PayloadReader::Access;
+
+bool is_given(const store::ExtractTable& table, const domain::Field& field, Access access) {
+  if (access == Access::denied && RowOpener::is_payload(field.record)) return false;
+  return std::ranges::find(table.columns, field.column) != table.columns.end();
+}
+
+// Columns of the tables of an export that are in none: keys, hashes, what is of others; and what this caller may not
+// see.
+ValueList left_out_of(const std::vector<store::ExtractTable>& tables, Access access) {
   ValueList names;
   for (const auto& field : domain::fields()) {
     const auto table = std::ranges::find(tables, field.table, &store::ExtractTable::table);
-    if (table == tables.end() || std::ranges::find(table->columns, field.column) != table->columns.end()) continue;
+    if (table == tables.end() || is_given(*table, field, access)) continue;
     names.emplace_back(std::string(field.table) + "." + std::string(field.column));
   }
   return names;
 }
 
 // What the export is of, and what it holds.
-Value manifest_of(const std::string& of, WallTime at, const std::vector<store::ExtractTable>& tables) {
+Value manifest_of(const std::string& of, WallTime at, const std::vector<store::ExtractTable>& tables, Access access) {
   ValueMap columns;
   for (const auto& one : tables) {
     ValueList names;
-    for (const auto& column : one.columns) names.emplace_back(column);
+    for (const auto& column : one.columns) {
+      const auto* field = domain::find_field(one.table, column);
+      if (field == nullptr || is_given(one, *field, access)) names.emplace_back(column);
+    }
     columns.emplace(Value(one.table), Value(std::move(names)));
   }
   return Object()
       .put("of", Value(of))
       .put("at", at)
+      .put("payloads", Value(access == Access::granted))
       .put("tables", Value(std::move(columns)))
-      .put("left_out", Value(left_out_of(tables)))
+      .put("left_out", Value(left_out_of(tables, access)))
+      .done();
+}
+
+Value shape(const PayloadReader::Unreadable& unreadable) {
+  return Object()
+      .put("expired", Value(unreadable.expired))
+      .put("key_unavailable", Value(unreadable.key_unavailable))
+      .put("damaged", Value(unreadable.damaged))
       .done();
 }
 
@@ -51,7 +71,8 @@ asio::awaitable<Result<Answer>> export_rows(Services& services, Call call, std::
   if (person && cursor.empty() && page.items.empty()) co_return fail(Errc::not_found, "no such user");
   if (!person) call.ticket.record.target = "organisation:" + org.value;
   SP_CO_CHECK(co_await record_apart(services, call));
-  RowOpener opener(services, org, payload_access(call.caller));
+  const auto access = payload_access(call.caller);
+  RowOpener opener(services, org, access);
   ValueList items;
   for (auto& row : page.items) {
     Value table(row.table);
@@ -61,9 +82,11 @@ asio::awaitable<Result<Answer>> export_rows(Services& services, Call call, std::
   const auto of = person ? "user:" + person->value : "organisation:" + org.value;
   auto answer = page_value(std::move(items), page.next).as_map();
   answer.emplace(Value("manifest"),
-                 !cursor.empty() ? Value()
-                                 : manifest_of(of, services.clock.wall(),
-                                               person ? store::extract_of_person() : store::extract_of_organisation()));
+                 !cursor.empty()
+                     ? Value()
+                     : manifest_of(of, services.clock.wall(),
+                                   person ? store::extract_of_person() : store::extract_of_organisation(), access));
+  answer.emplace(Value("unreadable"), shape(opener.unreadable()));
   co_return ok(Value(std::move(answer)));
 }
 

@@ -17,6 +17,9 @@ constexpr auto kKnown =
     std::to_array<std::string_view>({"connections.detail", "history.text", "jobs.error_message", "jobs.trigger",
                                      "steps.input", "steps.message", "steps.output"});
 
+constexpr auto kPayloads =
+    std::to_array<std::string_view>({"history.text", "jobs.trigger", "steps.input", "steps.output"});
+
 std::string text_in(const ValueMap& cells, std::string_view column) { return cells.at(Value(column)).as_string(); }
 
 std::uint64_t number_in(const ValueMap& cells, std::string_view column) {
@@ -38,6 +41,8 @@ std::optional<Bytes> bytes_of(const Value& cell) {
 }
 
 }  // namespace
+
+bool RowOpener::is_payload(std::string_view record) { return std::ranges::find(kPayloads, record) != kPayloads.end(); }
 
 bool RowOpener::knows(std::string_view record) { return std::ranges::find(kKnown, record) != kKnown.end(); }
 

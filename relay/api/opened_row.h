@@ -17,6 +17,10 @@ class RowOpener {
 
   boost::asio::awaitable<ValueMap> open(store::Extracted row);
 
+  const PayloadReader::Unreadable& unreadable() const { return reader_.unreadable(); }
+
+  // Whether it is opened for those alone who may read payloads.
+  static bool is_payload(std::string_view record);
   // Whether it knows what is sealed there ("steps.input"); tests ask it of every column of an export.
   static bool knows(std::string_view record);
 

@@ -33,15 +33,18 @@ Value PayloadReader::left_out(std::size_t bytes) const {
   return Value(ValueMap{{Value("$omitted"), Value("the answer is full; ask for this step alone")}});
 }
 
-Value PayloadReader::unreadable(std::string_view record, const Error& why) {
+Value PayloadReader::mark_unreadable(std::string_view record, const Error& why) {
   if (!std::exchange(told_, true)) log_.error("record.unreadable", {{"record", record}, {"reason", why.message}});
+  ++(why.code == Errc::not_found ? unreadable_.expired
+     : why.code == Errc::invalid ? unreadable_.damaged
+                                 : unreadable_.key_unavailable);
   return Value(ValueMap{{Value("$unreadable"), Value(reason_of(why.code))}});
 }
 
 asio::awaitable<std::expected<Secret, Value>> PayloadReader::open(keys::RecordIdentity identity, Bytes sealed) {
   const auto record = identity.record;
   auto plain = co_await envelope_.open(std::move(identity), sealed);
-  if (!plain) co_return std::unexpected(unreadable(record, plain.error()));
+  if (!plain) co_return std::unexpected(mark_unreadable(record, plain.error()));
   co_return *std::move(plain);
 }
 
@@ -51,7 +54,7 @@ asio::awaitable<Value> PayloadReader::read_json(keys::RecordIdentity identity, s
   const auto text = co_await open(std::move(identity), *std::move(sealed));
   if (!text) co_return text.error();
   auto value = parse_shown_json(text->reveal(), kStoredLimits);
-  co_return value ? *std::move(value) : unreadable(record, value.error());
+  co_return value ? *std::move(value) : mark_unreadable(record, {Errc::invalid, value.error().message});
 }
 
 asio::awaitable<Value> PayloadReader::read_text(keys::RecordIdentity identity, std::optional<Bytes> sealed) {

@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 
@@ -35,12 +36,19 @@ class PayloadReader {
   // Why something failed; "" when there is nothing to say. Whatever the access to payloads.
   boost::asio::awaitable<Value> read_message(keys::RecordIdentity identity, std::optional<Bytes> sealed);
 
+  // What did not open so far.
+  struct Unreadable {
+    std::int64_t expired = 0;
+    std::int64_t key_unavailable = 0;
+    std::int64_t damaged = 0;
+  };
+  const Unreadable& unreadable() const { return unreadable_; }
   bool omitted() const { return omitted_; }  // something was left out because of the bound
 
  private:
   // Or what stands in its place.
   boost::asio::awaitable<std::expected<Secret, Value>> open(keys::RecordIdentity identity, Bytes sealed);
-  Value unreadable(std::string_view record, const Error& why);
+  Value mark_unreadable(std::string_view record, const Error& why);
 
   keys::Envelope& envelope_;
   const Log& log_;
@@ -48,6 +56,7 @@ class PayloadReader {
   std::size_t admitted_ = 0;
   bool omitted_ = false;
   bool told_ = false;
+  Unreadable unreadable_;
 };
 
 PayloadReader::Access payload_access(const Caller& caller);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace sallyport::cli {
@@ -27,30 +28,69 @@ const std::vector<Column> kErasureCard{{"ERASURE", "id"},
                                        {"FINISHED", "finished_at"},
                                        {"ARCHIVED OBJECTS LEFT", "archived_objects_left"}};
 
-// Every page of an export as lines, the last of which says how many there were and what they hash to: an export that
-// was cut short has none.
-Result<void> export_pages(const Context& context, Client& client, const std::string& path) {
-  crypto::Sha256 digest;
-  std::uint64_t lines = 0;
-  const auto print = [&](const Value& value) {
+// An export's lines as they go out.
+class ExportLines {
+ public:
+  explicit ExportLines(const Context& context) : context_(context) {}
+
+  void print(const Value& value) {
     const auto line = to_json(value) + "\n";
-    digest.update(as_bytes(line));
-    ++lines;
-    context.print(line);
-  };
+    digest_.update(as_bytes(line));
+    ++lines_;
+    context_.print(line);
+  }
+  void count(const Value& unreadable) {
+    for (const auto& [why, amount] : unreadable.as_map()) unreadable_[why.as_string()] += amount.as_int();
+  }
+  // What tells an export that is whole from one that was cut short.
+  void print_end() {
+    ValueMap unreadable;
+    for (const auto& [why, amount] : unreadable_) unreadable.emplace(Value(why), Value(amount));
+    const ValueMap end{{Value("lines"), Value(lines_)},
+                       {Value("sha256"), Value(hex(digest_.finish()))},
+                       {Value("unreadable"), Value(std::move(unreadable))}};
+    context_.print(to_json(Value(ValueMap{{Value("end"), Value(end)}})) + "\n");
+  }
+  // What has expired is not missing: it is to be gone.
+  Result<void> expect_whole() {
+    const auto locked = unreadable_["key_unavailable"], damaged = unreadable_["damaged"];
+    if (locked + damaged == 0) return {};
+    return fail(Errc::conflict,
+                fmt::format("the export is not whole: of {} fields the key cannot be had now (see \"sallyport keys "
+                            "show\"), {} are damaged; they are marked with $unreadable",
+                            locked, damaged));
+  }
+
+ private:
+  const Context& context_;
+  crypto::Sha256 digest_;
+  std::uint64_t lines_ = 0;
+  std::map<std::string, std::int64_t> unreadable_;
+};
+
+void tell_left_out(const Context& context, const Value& manifest) {
+  const auto* payloads = manifest.find("payloads");
+  if (payloads == nullptr || payloads->as_bool()) return;
+  context.complain("without payloads and log lines: the token has no scope payloads:read (see left_out)");
+}
+
+enum class Payloads { expected, none };
+
+// Every page of an export.
+Result<void> export_pages(const Context& context, Client& client, const std::string& path, Payloads payloads) {
+  ExportLines lines(context);
   std::string cursor;
   do {
     const auto order = cursor.empty() ? ValueMap() : ValueMap{{Value("cursor"), Value(cursor)}};
     SP_TRY(const auto page, client.post(path, Value(order)));
-    if (cursor.empty()) print(Value(ValueMap{{Value("manifest"), *page.find("manifest")}}));
-    for (const auto& item : page.find("items")->as_list()) print(item);
+    if (cursor.empty()) lines.print(Value(ValueMap{{Value("manifest"), *page.find("manifest")}}));
+    if (cursor.empty() && payloads == Payloads::expected) tell_left_out(context, *page.find("manifest"));
+    for (const auto& item : page.find("items")->as_list()) lines.print(item);
+    lines.count(*page.find("unreadable"));
     cursor = text_of(page, "next");
   } while (!cursor.empty() && context.can_print());
-  context.print(
-      to_json(Value(ValueMap{{Value("end"), Value(ValueMap{{Value("lines"), Value(lines)},
-                                                           {Value("sha256"), Value(hex(digest.finish()))}})}})) +
-      "\n");
-  return {};
+  lines.print_end();
+  return lines.expect_whole();
 }
 
 Result<std::string> user_id(Client& client, std::string_view email_or_id) {
@@ -58,13 +98,15 @@ Result<std::string> user_id(Client& client, std::string_view email_or_id) {
 }
 
 int export_organisation(Context& context, const Arguments&) {
-  return with_client(context, [&](Client& client) { return export_pages(context, client, "/v1/organisation/export"); });
+  return with_client(context, [&](Client& client) {
+    return export_pages(context, client, "/v1/organisation/export", Payloads::expected);
+  });
 }
 
 int export_person(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, user_id(client, arguments.positional(0)));
-    return about(export_pages(context, client, fill("/v1/users/{}/export", id)), "user", id);
+    return about(export_pages(context, client, fill("/v1/users/{}/export", id), Payloads::none), "user", id);
   });
 }
 

@@ -3,6 +3,7 @@
 #include "tests/unit/relay/cli/cli_site.h"
 #include "tests/unit/relay/cli/scripted_relay.h"
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include <fstream>
@@ -70,6 +71,31 @@ TEST_CASE("an export is lines of JSON, the last of which fits all before it", "[
   CHECK(site.run({"export", "person", "nobody@acme.test"}).code == kNotFound);
   site.login(Role::editor);
   CHECK(site.run({"export", "organisation"}).code == kNotAllowed);
+}
+
+TEST_CASE("an export that misses what should be there fails, and says so; what has expired is not missing",
+          "[cli][export]") {
+  const auto exported = [](std::string_view manifest, std::string_view unreadable) {
+    ScriptedRelay relay([&](const ScriptedRelay::Asked&, std::size_t turn) {
+      return text_reply(200, fmt::format(R"({{"items":[],"next":{},"manifest":{},"unreadable":{}}})",
+                                         turn == 0 ? R"("more")" : "null", turn == 0 ? manifest : "null", unreadable));
+    });
+    return run_cli({"export", "organisation"}, relay.surroundings());
+  };
+  const std::string_view granted = R"({"payloads":true})";
+  const auto expired = exported(granted, R"({"damaged":0,"expired":3,"key_unavailable":0})");
+  CHECK(expired.code == kDone);
+  CHECK(expired.err.empty());
+  const auto end = *must(parse_json(lines_of(expired.out).back())).find("end");
+  CHECK(end.find("unreadable")->find("expired")->as_int() == 6);
+  const auto locked = exported(granted, R"({"damaged":1,"expired":0,"key_unavailable":2})");
+  CHECK(locked.code == kFailed);
+  CHECK_THAT(locked.err,
+             Catch::Contains("not whole") && Catch::Contains("of 4 fields") && Catch::Contains("2 are damaged"));
+  CHECK(must(parse_json(lines_of(locked.out).back())).find("end") != nullptr);
+  const auto narrow = exported(R"({"payloads":false})", R"({"damaged":0,"expired":0,"key_unavailable":0})");
+  CHECK(narrow.code == kDone);
+  CHECK_THAT(narrow.err, Catch::Contains("payloads:read"));
 }
 
 TEST_CASE("a person is erased with a word that confirms it, and the receipt is verified offline", "[cli][erasure]") {
