@@ -2,7 +2,7 @@
 """The disk is full when data expires: it is shredded on time all the same, from space that was held back, and everything goes on when there is room.
 
 full_disk.py BIN LIBRARY [--plant-fault]; the relay's data lies on a small file system of its own (tmpfs), so it needs a mount namespace: 77 without.
-A real relay with jobs that have ended; the file system is filled to the last page, and then the clock passes the retention, as that of an agent has (LIBRARY is preloaded).
+A real relay with jobs that have ended; the file system is filled to the last page: people read on, and what would change something is refused with 503. Then the clock passes the retention, as that of an agent has (LIBRARY is preloaded).
 --plant-fault takes away what was held back, too: then nothing may be shredded, the log must say why, and it must happen by itself once there is room.
 """
 import os
@@ -55,6 +55,19 @@ def ballasts(world):
     return [path.name for path in (world.dir / "relay").rglob("*.ballast")]
 
 
+def answers(world, order):
+    """What people are told: reading goes on, nothing is changed, and what cannot be done anyway is refused as ever."""
+    expected = (("GET", "/v1/jobs", None, 200), ("GET", "/v1/audit-events", None, 200), ("GET", "/livez", None, 200), ("POST", "/v1/groups", order, 503),
+                ("POST", "/v1/jobs", {"recipe_name": "effects", "inputs": {"value": "x"}}, 503), ("PUT", "/v1/retention", {"payload": "24h", "logs": "24h"}, 503),
+                ("POST", "/v1/recipes/rcp_01J9Z3ZZZZZZZZZZZZZZZZZZZZ/deactivate", {}, 404))
+    found = []
+    for method, path, body, status in expected:
+        told, answer = world.call(method, path, body)
+        if told != status or (status == 503 and "free disk space" not in answer["detail"]):
+            found.append(f"{method} {path} on a full disk: {told} {answer}")
+    return found
+
+
 def main():
     enter_namespace()
     planted = "--plant-fault" in sys.argv
@@ -78,6 +91,7 @@ def main():
             for path in (world.dir / "relay").rglob("*.ballast"):
                 path.unlink()
         filler = fill(world)
+        found += answers(world, {"name": "later"})
         world.trust_nobody()
         before = len(world.log_of_relay())
         world.move(OVER)
@@ -92,6 +106,8 @@ def main():
             found.append("it did not go on by itself when there was room")
         if world.wait_for_log('"event":"disk.has_room"', before) is None or len(ballasts(world)) != 2:
             found.append(f"space is not held back again: {ballasts(world)}")
+        status, answer = world.call("POST", "/v1/groups", {"name": "later"})
+        found += [] if status == 201 else [f"an order that a full disk refused left something, or is refused still: {answer}"]
         status, answer = world.call("POST", "/v1/keys/rotate", {})
         found += [] if status == 200 else [f"keys cannot be rotated when there is room again: {answer}"]
         found += ledger_faults(world)
