@@ -258,3 +258,35 @@ TEST_CASE("backups of keys.db have their place, time and pace", "[app]") {
   CHECK_FALSE(load("keys:\n  backups: {every: 1s}\n"));
   CHECK_FALSE(load("keys:\n  backups: {kept: 1d}\n"));
 }
+
+TEST_CASE("relative paths count from the folder of relay.yaml, wherever the relay was started", "[app]") {
+  const test::TempDir dir;
+  const auto read = [&](const std::string& text) {
+    const auto settings = load_settings(dir.write("relay.yaml", text));
+    INFO((settings ? "" : settings.error().message));
+    REQUIRE(settings);
+    return *settings;
+  };
+  const auto s3 = read(
+      "archives: {a: {directory: jobs}, b: {directory: /srv/jobs}, c: {s3: {bucket: b, region: r, "
+      "endpoint: 'https://s3.test', credentials_file: s3.ini, ca_file: ca.pem}}}\n");
+  CHECK(std::get<DirectoryArchive>(s3.archives.at("a")).directory == dir.path("jobs"));
+  CHECK(std::get<DirectoryArchive>(s3.archives.at("b")).directory == "/srv/jobs");
+  CHECK(std::get<S3Archive>(s3.archives.at("c")).credentials_file == dir.path("s3.ini"));
+  CHECK(std::get<S3Archive>(s3.archives.at("c")).ca_file == dir.path("ca.pem"));
+
+  const auto vault = read("keys: {vault: {address: 'https://v.test', key: k, token_file: t, ca_file: /etc/ca.pem}}\n");
+  CHECK(std::get<VaultKeySettings>(vault.keys).token_file == dir.path("t"));
+  CHECK(std::get<VaultKeySettings>(vault.keys).ca_file == "/etc/ca.pem");
+
+  const auto kms = read("keys: {aws_kms: {region: r, key: k, credentials_file: aws/credentials}}\n");
+  CHECK(std::get<AwsKmsKeySettings>(kms.keys).credentials_file == dir.path("aws/credentials"));
+  CHECK(std::get<AwsKmsKeySettings>(kms.keys).ca_file.empty());  // nothing stays nothing
+
+  const auto token = read("keys: {pkcs11: {module: softhsm2.so, token: t, key: k, pin_file: pin}}\n");
+  CHECK(std::get<Pkcs11KeySettings>(token.keys).module == "softhsm2.so");  // looked for by p11-kit
+  CHECK(std::get<Pkcs11KeySettings>(token.keys).pin_file == dir.path("pin"));
+
+  const auto file = read("keys: {file: {passphrase_file: words}}\n");
+  CHECK(std::get<FileKeySettings>(file.keys).passphrase_file == dir.path("words"));
+}
