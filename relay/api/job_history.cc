@@ -107,9 +107,12 @@ asio::awaitable<Result<Answer>> get_trigger(Services& services, Call call) {
   SP_CO_TRY(const auto found, co_await services.stores.jobs.find(org, job));
   Value value;
   if (found.payload == store::Payload::kept) {
-    SP_CO_TRY(auto sealed, co_await services.stores.jobs.sealed_trigger(org, job));
+    auto sealed = co_await services.stores.jobs.sealed_trigger(org, job);
+    if (!sealed && sealed.error().code == Errc::not_found)
+      co_return std::unexpected(co_await services.retention.payload_ended(found));
+    if (!sealed) co_return std::unexpected(std::move(sealed).error());
     PayloadReader reader(services, payload_access(call.caller));
-    value = co_await reader.read_json(jobs::trigger_identity(org, job), std::move(sealed));
+    value = co_await reader.read_json(jobs::trigger_identity(org, job), *std::move(sealed));
     jobs::RecipeOutlines outlines(services.stores.recipes);
     const auto mask = co_await trigger_mask_of(services, outlines, found);
     value = redacted(mask.labelled(value));

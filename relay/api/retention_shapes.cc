@@ -5,13 +5,20 @@
 namespace sallyport::api {
 namespace {
 
+std::optional<WallTime> expiry_of(const store::Job& job, domain::Hours kept) {
+  return job.finished_at ? domain::expiry_of(*job.finished_at, kept) : std::nullopt;
+}
+
+bool is_over(const store::Job& job, domain::Hours kept, WallTime now) {
+  const auto expiry = expiry_of(job, kept);
+  return kept == domain::kKeptNever || (expiry && *expiry <= now);
+}
+
 Value term_shape(const store::Job& job, domain::Hours kept, WallTime now) {
-  const bool never = kept == domain::kKeptNever;
-  const auto expiry = job.finished_at ? domain::expiry_of(*job.finished_at, kept) : std::nullopt;
   return Object()
       .put("kept", domain::format_retention(kept))
-      .put("expires_at", expiry)
-      .put("expired", Value(never || (expiry && *expiry <= now)))
+      .put("expires_at", expiry_of(job, kept))
+      .put("expired", Value(is_over(job, kept, now)))
       .done();
 }
 
@@ -52,6 +59,11 @@ Value platform_shape(const domain::RetentionLimits& platform) {
                                           .done());
   }
   return shown.done();
+}
+
+std::string_view payload_word(const store::Job& job, const domain::JobRetention& now_kept, WallTime now) {
+  const bool gone = job.payload == store::Payload::kept && job.finished_at && is_over(job, now_kept.payload, now);
+  return gone ? "expired" : store::to_string(job.payload);
 }
 
 Value job_retention_shape(const store::Job& job, const domain::JobRetention& now_kept, WallTime now) {

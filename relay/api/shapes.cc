@@ -152,6 +152,7 @@ Value shape(const store::RecipeVersionSummary& version) {
 
 boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reader, store::Job job) {
   const auto kept = co_await services.retention.in_effect(job.org, domain::as_asked(job.retention));
+  const auto now_kept = kept.value_or(job.retention);
   auto error = co_await error_shape(reader, job);
   co_return Object()
       .put("id", job.id)
@@ -163,7 +164,7 @@ boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reade
       .put("state", to_string(job.state))
       .put("trigger", job.trigger_kind)
       .put("event_key", job.payload == store::Payload::kept ? job.event_key : "")
-      .put("payload", store::to_string(job.payload))
+      .put("payload", payload_word(job, now_kept, services.clock.wall()))
       .put("priority", Value(static_cast<std::int64_t>(job.priority)))
       .put("run_number", job.run_number)
       .put("rerun_of", job.rerun_of)
@@ -172,7 +173,7 @@ boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reade
       .put("dispatched_at", job.dispatched_at)
       .put("started_at", job.started_at)
       .put("finished_at", job.finished_at)
-      .put("retention", job_retention_shape(job, kept.value_or(job.retention), services.clock.wall()))
+      .put("retention", job_retention_shape(job, now_kept, services.clock.wall()))
       .put("error", std::move(error))
       .done();
 }

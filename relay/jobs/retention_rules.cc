@@ -1,5 +1,7 @@
 #include "relay/jobs/retention_rules.h"
 
+#include <fmt/format.h>
+
 namespace sallyport::jobs {
 namespace {
 
@@ -38,6 +40,16 @@ store::awaitable<Result<std::uint32_t>> RetentionRules::hours_now(OrgId org, sto
   if (!limits && limits.error().code == Errc::not_found) co_return lane.hours;
   if (!limits) co_return std::unexpected(limits.error());
   co_return static_cast<std::uint32_t>(domain::effective(*kind, *limits).count());
+}
+
+store::awaitable<Error> RetentionRules::payload_ended(store::Job job) {
+  const auto kept = co_await in_effect(job.org, domain::as_asked(job.retention));
+  const auto end =
+      job.finished_at ? domain::expiry_of(*job.finished_at, kept.value_or(job.retention).payload) : std::nullopt;
+  co_return Error{Errc::conflict,
+                  fmt::format("the retention of its data {}: nothing is left of what the job worked with; "
+                              "start the recipe anew with its data",
+                              end && *end <= clock_.wall() ? "ended on " + rfc3339(*end) : "has ended")};
 }
 
 void RetentionRules::forget() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/domain/retention.h"
+#include "relay/store/jobs.h"
 #include "relay/store/key_store.h"
 #include "relay/store/retentions.h"
 #include "shared/base/clock.h"
@@ -28,6 +29,8 @@ class RetentionRules {
   // A lane's hours now: its organisation may have shortened what the lane was made with. Where the organisation is not
   // known (relay.db is older than keys.db) the lane stays as it was made.
   store::awaitable<Result<std::uint32_t>> hours_now(OrgId org, store::RetentionLane lane);
+  // Why a job can neither be shown with what started it nor be run again, when that went with its time: Errc::conflict.
+  store::awaitable<Error> payload_ended(store::Job job);
   void forget();  // somebody changed what is kept
 
  private:

@@ -160,14 +160,24 @@ store::awaitable<Result<std::vector<CompletedStep>>> StoredJobService::results_b
   co_return kept;
 }
 
+store::awaitable<Result<Secret>> StoredJobService::trigger_of(store::Job job) {
+  auto sealed = co_await parts_.jobs.sealed_trigger(job.org, job.id);
+  if (!sealed && sealed.error().code == Errc::not_found)
+    co_return std::unexpected(co_await parts_.retention.payload_ended(std::move(job)));
+  if (!sealed) co_return std::unexpected(std::move(sealed).error());
+  auto opened = co_await parts_.envelope.open(trigger_identity(job.org, job.id), *sealed);
+  if (!opened && opened.error().code == Errc::not_found)  // its key went, and what it sealed is about to
+    co_return std::unexpected(co_await parts_.retention.payload_ended(std::move(job)));
+  co_return opened;
+}
+
 store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob request, Actor,
                                                              store::AuditNote<store::AddedJob> note) {
   SP_CO_TRY(const auto old, co_await parts_.jobs.find(org, request.job));
   if (!domain::is_final(old.state))
     co_return fail(Errc::conflict, "the job has not ended yet; cancel it first or wait");
   if (old.payload == store::Payload::none) co_return fail(Errc::conflict, std::string(kNotRunAgain));
-  SP_CO_TRY(const auto sealed, co_await parts_.jobs.sealed_trigger(org, request.job));
-  SP_CO_TRY(const auto trigger, co_await parts_.envelope.open(trigger_identity(org, request.job), sealed));
+  SP_CO_TRY(const auto trigger, co_await trigger_of(old));
   std::vector<CompletedStep> kept;
   if (!request.from_step.empty()) {
     SP_CO_TRY(kept, co_await results_before(old, request.from_step));

@@ -53,6 +53,7 @@ class StoredJobService final : public JobService {
                                                   std::vector<CompletedStep> kept,
                                                   store::AuditNote<store::AddedJob> note);
   // What the old job completed before `step`, if all of it is still there.
+  store::awaitable<Result<Secret>> trigger_of(store::Job job);
   store::awaitable<Result<std::vector<CompletedStep>>> results_before(const store::Job& old, const std::string& step);
 
   Parts parts_;

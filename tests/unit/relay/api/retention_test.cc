@@ -204,3 +204,35 @@ ASYNC_TEST_CASE("a job tells how long its data is kept, by the rules of its maki
   CHECK((co_await world.call(put(kOurs, owner, R"({"payload":"none","shorten":"confirmed"})"))).status == 200);
   CHECK(co_await retention_of() == R"({"expired":true,"expires_at":null,"kept":"none"})");
 }
+
+ASYNC_TEST_CASE("a job whose payload's time is over says so, and when, whoever wants to see or repeat it",
+                "[api][retention][jobs]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto& owner = tenant.token(Role::owner);
+  const auto recipe = co_await world.apply_recipe(tenant, "keeper", keeping("keeper", "{payload: 2h}"));
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  const auto job = "/v1/jobs/" + (co_await world.start(tenant, recipe)).value;
+  CHECK((co_await world.call({"POST", job + "/cancel", owner, "{}"})).status == 202);
+  const auto expiry = rfc3339(*domain::expiry_of(world.clock.wall(), 2h));
+  const auto payload_of = [&]() -> asio::awaitable<std::string> {
+    const auto answer = co_await world.call({.target = job, .token = owner});
+    CHECK(misfit("Job", json_of(answer)) == "");
+    co_return text_of(json_of(answer), "payload");
+  };
+  CHECK(co_await payload_of() == "kept");  // positive control
+  CHECK((co_await world.call({.target = job + "/trigger", .token = owner})).status == 200);
+
+  world.clock.advance(4h);
+  const auto hour = store::hour_of(world.clock.wall());
+  must(co_await world.stores.job_keys.purge(tenant.org, {"payload", 2}, hour, 100));
+  CHECK(co_await payload_of() == "expired");
+  const auto seen = co_await world.call({.target = job + "/trigger", .token = owner});
+  const auto again = co_await world.call({"POST", job + "/rerun", owner, "{}"});
+  for (const auto& refused : {seen, again}) {
+    INFO(refused.body);
+    CHECK(refused.status == 409);
+    CHECK(refused.body.contains("retention of its data ended on " + expiry));
+    CHECK(refused.body.contains("start the recipe anew with its data"));
+  }
+}
