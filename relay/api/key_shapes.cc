@@ -20,15 +20,16 @@ Value shape(const store::CountedLane& counted) {
       .done();
 }
 
-Value shape(const std::optional<keys::OwnKeyFacts>& own) {
+Value shape(const std::optional<keys::OwnKeyFacts>& own, domain::Role reader) {
   if (!own) return {};
+  const bool is_owner = reader == domain::Role::owner;
   return Object()
       .put("kind", Value(own->kind))
-      .put("place", Value(own->place))
+      .put("place", is_owner ? Value(own->place) : Value())
       .put("attached_at", own->attached_at)
       .put("state", Value(own->refused_since ? "refused" : "in_use"))
       .put("refused_since", own->refused_since)
-      .put("reason", Value(own->reason))
+      .put("reason", is_owner ? Value(own->reason) : Value())
       .done();
 }
 
@@ -42,15 +43,15 @@ Value versions_shape(const std::vector<keys::VersionFacts>& versions) {
   return Value(std::move(list));
 }
 
-boost::asio::awaitable<Result<Answer>> show_keys(Services& services, OrgId org) {
-  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(org));
+boost::asio::awaitable<Result<Answer>> show_keys(Services& services, Caller caller) {
+  SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(caller.org));
   ValueList lanes;
   for (const auto& lane : keys.lanes) lanes.push_back(shape(lane));
   co_return ok(Object()
                    .put("versions", versions_shape(keys.versions))
                    .put("lanes", Value(std::move(lanes)))
                    .put("records_to_reseal", keys.waiting)
-                   .put("own", shape(keys.own))
+                   .put("own", shape(keys.own, caller.role))
                    .done());
 }
 

@@ -8,7 +8,8 @@
 namespace sallyport::api {
 
 Value versions_shape(const std::vector<keys::VersionFacts>& versions);
-// The keys of an organisation as they are now, with the one that it has attached.
-boost::asio::awaitable<Result<Answer>> show_keys(Services& services, OrgId org);
+// The keys of the caller's organisation as they are now, with the one that it has attached: where that is, and why it
+// cannot be used, is told to owners.
+boost::asio::awaitable<Result<Answer>> show_keys(Services& services, Caller caller);
 
 }  // namespace sallyport::api

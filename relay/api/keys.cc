@@ -24,7 +24,7 @@ Value shape(const keys::DeploymentKeys& keys) {
 }
 
 asio::awaitable<Result<Answer>> get_keys(Services& services, Call call) {
-  co_return co_await show_keys(services, call.caller.org);
+  co_return co_await show_keys(services, call.caller);
 }
 
 asio::awaitable<Result<Answer>> get_platform_keys(Services& services, Call) {
@@ -36,7 +36,7 @@ asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
   call.ticket.record.target = "organisation:" + call.caller.org.value;
   SP_CO_CHECK(co_await record_apart(services, call));
   SP_CO_CHECK(co_await services.keys.rotate_organisation(call.caller.org));
-  co_return co_await show_keys(services, call.caller.org);
+  co_return co_await show_keys(services, call.caller);
 }
 
 asio::awaitable<Result<Answer>> rotate_platform_keys(Services& services, Call call) {

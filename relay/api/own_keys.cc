@@ -72,18 +72,14 @@ asio::awaitable<Result<Answer>> attach_own_key(Services& services, Call call) {
   call.ticket.record.detail.emplace(Value("kind"), Value(order->kind));
   call.ticket.record.detail.emplace(Value("place"), Value(order->place));
   SP_CO_CHECK(co_await services.keys.own().attach(org, *std::move(order), before_change(services, call)));
-  co_return co_await show_keys(services, org);
+  co_return co_await show_keys(services, call.caller);
 }
 
 asio::awaitable<Result<Answer>> detach_own_key(Services& services, Call call) {
   const auto org = call.caller.org;
   call.ticket.record.target = "organisation:" + org.value;
-  if (services.keys.own().facts(org)) {
-    SP_CO_CHECK(co_await services.keys.own().detach(org, before_change(services, call)));
-  } else {
-    SP_CO_CHECK(co_await record_apart(services, call));
-  }
-  co_return co_await show_keys(services, org);
+  SP_CO_CHECK(co_await services.keys.own().detach(org, before_change(services, call)));
+  co_return co_await show_keys(services, call.caller);
 }
 
 constexpr std::array<std::string_view, 4> kKindNames{"aws_kms", "vault", "pkcs11", "file"};

@@ -50,12 +50,14 @@ asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
 
 asio::awaitable<Result<std::uint32_t>> Custodian::rotate_deployment() {
   auto version = co_await parts_.keys.rotate_global();
+  if (version) parts_.log.info("keys.rotated", {{"global_version", *version}, {"reason", "asked"}});
   work_.set();
   co_return version;
 }
 
 asio::awaitable<Result<std::uint32_t>> Custodian::rotate_organisation(OrgId org) {
-  auto version = co_await parts_.keys.rotate_tenant(std::move(org));
+  auto version = co_await parts_.keys.rotate_tenant(org);
+  if (version) parts_.log.info("keys.rotated", {{"org", org.value}, {"version", *version}, {"reason", "asked"}});
   work_.set();
   co_return version;
 }

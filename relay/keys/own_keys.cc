@@ -55,11 +55,17 @@ class Changing {
   bool began_;
 };
 
+auto faults_to(const Log& log) {
+  return [&log](const std::string&, const std::string& why) { log.error("organisation_key.fault", {{"why", why}}); };
+}
+
 std::unexpected<Error> is_being_changed() { return fail(Errc::conflict, "its own key is being changed; try again"); }
 
-Error told(const Error& why) {
-  return {Errc::unavailable, "the organisation's own key cannot be used: " + why.message +
-                                 "; nothing of the organisation is read or written until it can"};
+// What everybody is told who asks for something of the organisation: where the key is, and why, is its owners'.
+Error closed() {
+  return {Errc::unavailable,
+          "the organisation's own key cannot be used; nothing of the organisation is read or written until it can "
+          "(`sallyport keys show` tells its owners why)"};
 }
 
 }  // namespace
@@ -98,9 +104,7 @@ std::vector<std::pair<OrgId, OwnKeys::Shared>> OwnKeys::due_now() {
 }
 
 asio::awaitable<void> OwnKeys::look() {
-  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
-    parts_.log.error("organisation_key.fault", {{"why", why}});
-  });
+  TaskGroup asking(executor_, faults_to(parts_.log));
   for (auto& [org, one] : due_now()) asking.spawn("ask", ask(std::move(org), std::move(one)));
   co_await asking.join();
 }
@@ -110,9 +114,7 @@ asio::awaitable<void> OwnKeys::meet(std::chrono::seconds patience) {
   if (due.empty()) co_return;
   std::size_t left = due.size();
   Event none_left(executor_);
-  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
-    parts_.log.error("organisation_key.fault", {{"why", why}});
-  });
+  TaskGroup asking(executor_, faults_to(parts_.log));
   for (auto& [org, one] : due) asking.spawn("ask", ask_and_count(std::move(org), std::move(one), left, none_left));
   co_await none_left.wait_until(parts_.clock.steady() + patience);
   asking.stop();
@@ -125,9 +127,7 @@ asio::awaitable<void> OwnKeys::ask_and_count(OrgId org, Shared one, std::size_t&
 }
 
 asio::awaitable<void> OwnKeys::run() {
-  TaskGroup asking(executor_, [this](const std::string&, const std::string& why) {
-    parts_.log.error("organisation_key.fault", {{"why", why}});
-  });
+  TaskGroup asking(executor_, faults_to(parts_.log));
   asio::steady_timer pause(executor_);
   co_await asio::this_coro::throw_if_cancelled(false);
   while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
@@ -150,11 +150,16 @@ asio::awaitable<void> OwnKeys::ask(OrgId org, Shared one) {
   const Asking asking(one->idle);
   const auto began = parts_.clock.steady();
   auto key = co_await unwrapped(org, one);
+  co_await learn(std::move(org), std::move(one), std::move(key), began);
+}
+
+// What came of asking at `asked`. Whoever asked keeps others from it until this has ended.
+asio::awaitable<void> OwnKeys::learn(OrgId org, Shared one, Result<HeldKey> key, SteadyTime asked) {
   if (!is_present(org, one)) co_return;
   if (!key && key.error().code == Errc::cancelled) co_return;
   if (!key) co_return co_await refused(std::move(org), std::move(one), std::move(key).error());
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.keys.life());
-  one->due = began + life * 8 / 9;
+  one->due = asked + life * 8 / 9;
   parts_.keys.attachments().hold(org, *std::move(key));
   if (!one->row.refused_since) co_return;
   parts_.keys.forget(org);  // also that it could not be had
@@ -166,10 +171,10 @@ asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
   auto& keys = parts_.keys.attachments();
   one->due = now + kRefusedAgain;
   if (is_word_of_keeper(why.code)) {
-    keys.refuse(org, one->row.version, told(why));
+    keys.refuse(org, one->row.version, closed());
     parts_.keys.forget(org);
   } else {
-    keys.fail_later(org, one->row.version, told(why));
+    keys.fail_later(org, one->row.version, closed());
   }
   const auto still = keys.find(org, one->row.version, now);
   if (still) {
@@ -289,11 +294,13 @@ asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& or
   const auto one = found->second;
   co_await one->idle.wait();
   const Asking asking(one->idle);
+  const auto asked = parts_.clock.steady();
   auto key = co_await unwrapped(org, one);
   if (!key && otherwise) {
     auto opened = co_await unwrapped_by(std::move(otherwise), org, one);
     if (opened) co_return *std::move(opened);
   }
+  co_await learn(org, one, key, asked);
   if (!key) {
     co_return fail(Errc::unavailable, "the key that is attached must be there for this, and cannot be used: " +
                                           key.error().message + "; nothing was changed");

@@ -118,6 +118,7 @@ class OwnKeys {
   boost::asio::awaitable<Result<HeldKey>> unwrapped_by(std::shared_ptr<Provider> provider, OrgId org, Shared one);
   boost::asio::awaitable<Result<Secret>> credentials_of(OrgId org, store::OwnKey row);
   boost::asio::awaitable<Result<void>> make_provider(const OrgId& org, Attachment& one);
+  boost::asio::awaitable<void> learn(OrgId org, Shared one, Result<HeldKey> key, SteadyTime asked);
   boost::asio::awaitable<void> refused(OrgId org, Shared one, Error why);
   boost::asio::awaitable<void> note(OrgId org, Shared one, Came came, std::string reason);
   struct Proven {

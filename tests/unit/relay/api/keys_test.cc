@@ -131,6 +131,13 @@ ASYNC_TEST_CASE("an owner attaches the organisation's own key; no answer and no 
   answer = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
   CHECK(answer.status == 200);
   CHECK(json_of(answer).find("own")->is_null());
+  static_cast<void>(world.news());
+  answer = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
+  CHECK(answer.status == 404);
+  news = world.news();
+  REQUIRE(news.size() == 1);
+  CHECK(text_of(news.back().event, "action") == "keys.detach");
+  CHECK(text_of(news.back().event, "outcome") == "failed");
 }
 
 ASYNC_TEST_CASE("while its own key is refused an organisation is told so, and another one is served",
@@ -155,10 +162,19 @@ ASYNC_TEST_CASE("while its own key is refused an organisation is told so, and an
   CHECK(started.status == 503);
   CHECK(text_of(json_of(started), "code") == "organisation_key_unavailable");
   CHECK(started.body.find("nothing of the organisation is read or written") != std::string::npos);
+  CHECK(started.body.find("planted") == std::string::npos);  // why is its owners'
   started = co_await start(theirs, other);
   CHECK(started.status < 300);
-  const auto shown = json_of(co_await world.call({"GET", "/v1/keys", ours.token(Role::viewer)}));
-  CHECK(text_of(*shown.find("own"), "state") == "refused");
+  for (const auto role : {Role::viewer, Role::editor, Role::owner}) {
+    const auto shown = json_of(co_await world.call({"GET", "/v1/keys", ours.token(role)}));
+    const auto& own = *shown.find("own");
+    CHECK(text_of(own, "state") == "refused");
+    CHECK(!own.find("refused_since")->is_null());
+    const bool is_owner = role == Role::owner;
+    CHECK(own.find("place")->is_null() != is_owner);
+    CHECK(own.find("reason")->is_null() != is_owner);
+    if (is_owner) CHECK(text_of(own, "reason") == "planted");
+  }
   const auto kept = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
   CHECK(kept.status == 503);
   world.key_places.kept.at("one").broken.reset();

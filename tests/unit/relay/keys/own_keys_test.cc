@@ -259,6 +259,46 @@ ASYNC_TEST_CASE("another key takes the place of the attached one, and detaching 
   CHECK(world.own->facts(org)->version == 3);  // none is used twice
 }
 
+ASYNC_TEST_CASE("a refusal counts at once, whoever learns it: also who attaches or detaches", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  const auto job = co_await world.start(org);
+  must(co_await world.own->attach(org, order_of("one")));
+  auto& key = world.places.kept.at("one").broken;
+  const auto is_figure = [&](std::string_view value) {
+    return world.metrics.prometheus().find("sallyport_organisation_keys_refused " + std::string(value) + "\n") !=
+           std::string::npos;
+  };
+  key = Errc::timed_out;  // control: nobody was reached, and what is in memory serves
+  auto kept = co_await world.own->detach(org);
+  CHECK_FALSE(kept);
+  CHECK(world.own->usable(org));
+  CHECK(world.changes.empty());
+
+  for (const bool detaches : {true, false}) {
+    world.changes.clear();
+    key = Errc::forbidden;
+    kept = detaches ? co_await world.own->detach(org) : co_await world.own->attach(org, order_of("two"));
+    REQUIRE_FALSE(kept);
+    CHECK(kept.error().code == Errc::unavailable);
+    CHECK_FALSE(world.own->usable(org));
+    auto data = co_await world.read(job);
+    CHECK(data == "unavailable");
+    REQUIRE(world.changes.size() == 1);
+    CHECK(world.changes[0].came == OwnKeys::Came::refused);
+    CHECK(world.own->facts(org)->refused_since);
+    CHECK(is_figure("1"));
+    key.reset();
+    must(detaches ? co_await world.own->attach(org, order_of("two")) : co_await world.own->detach(org));
+    REQUIRE(world.changes.size() == 2);
+    CHECK(world.changes[1].came == OwnKeys::Came::restored);
+    CHECK(is_figure("0"));
+    data = co_await world.read(job);
+    CHECK(reads(data));
+    if (detaches) must(co_await world.own->attach(org, order_of("one")));
+  }
+}
+
 ASYNC_TEST_CASE("the global key and the organisation's own rotate; who is refused waits and keeps nobody waiting",
                 "[keys][own][rotate]") {
   Attaching world(co_await asio::this_coro::executor);
@@ -297,6 +337,12 @@ ASYNC_TEST_CASE("the global key and the organisation's own rotate; who is refuse
     const auto data = co_await world.read(job);
     CHECK(reads(data));
   }
+  const auto is_told = [&](const std::string& fields) {
+    return world.lines.find("\"keys.rotated\"," + fields) != std::string::npos;
+  };
+  CHECK(is_told(R"("global_version":2,"reason":"asked")"));
+  must(co_await world.custodian.rotate_organisation(jobs[0].org));
+  CHECK(is_told("\"org\":\"" + jobs[0].org.value + R"(","version":2,"reason":"asked")"));
 }
 
 ASYNC_TEST_CASE("what is due of a refused organisation is destroyed as far as no key is needed", "[keys][own][shred]") {
@@ -342,6 +388,7 @@ ASYNC_TEST_CASE("where credentials have ended the same key is attached with othe
   CHECK(other.error().code == Errc::unavailable);
   must(co_await world.own->attach(org, order_of("one", "second word")));
   CHECK(world.own->usable(org));
+  CHECK(world.places.words.back() == "second word");
   REQUIRE(world.changes.size() == 2);
   CHECK(world.changes.back().came == OwnKeys::Came::restored);
   CHECK_FALSE(world.own->facts(org)->refused_since.has_value());
