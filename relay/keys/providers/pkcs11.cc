@@ -113,7 +113,7 @@ class Pkcs11 final : public BlockingProvider {
 
   CkResult<TokenSession> logged_in(Pkcs11Module::Use& use) {
     auto pin = pin_of(config_);
-    if (!pin) return std::unexpected(CkError{CKR_OK, std::move(pin).error()});
+    if (!pin) return ck_fail(Errc::unavailable, std::move(pin).error().message);  // not the token's word
     const auto known = std::ranges::find(refused_, pin->reveal(), [](const Refused& one) { return one.pin.reveal(); });
     if (known != refused_.end()) return std::unexpected(known->answer);
     auto session = open_token(use, config_.token, *pin, Access::read);

@@ -74,7 +74,7 @@ ASYNC_TEST_CASE("however many tokens never come back, the keys of others are ser
   constexpr std::size_t kTokens = 12;
   Declared declared(kTokens);
   std::vector<std::unique_ptr<keys::Provider>> stuck;
-  TaskGroup calls(co_await boost::asio::this_coro::executor, [](const auto&, auto) { FAIL_CHECK("a fault"); });
+  TaskGroup calls(co_await boost::asio::this_coro::executor, [](const auto&, const auto&) { FAIL_CHECK("a fault"); });
   std::size_t ended = 0;
   const auto ask = [&](keys::Provider& provider) -> boost::asio::awaitable<void> {
     static_cast<void>(co_await wrap_in(provider));

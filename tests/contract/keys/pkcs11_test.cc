@@ -61,7 +61,7 @@ ASYNC_TEST_CASE("PKCS#11: after a PIN that was refused another one is tried, and
   written.clear();
   const auto unread = co_await wrap_in(*provider);
   REQUIRE(!unread);
-  CHECK(unread.error().code == Errc::not_found);
+  CHECK(unread.error().code == Errc::unavailable);
   CHECK(place.faults.logins == 2);
   written = place.credentials().front();
   const auto wrapped = co_await wrap_in(*provider);
