@@ -1,5 +1,7 @@
 #include "relay/identity/private_file.h"
 
+#include "shared/base/descriptor_posix.h"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -16,21 +18,6 @@ namespace {
 
 constexpr std::size_t kMaxFile = 64u << 10;
 constexpr std::chrono::milliseconds kBetweenTries{10};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool good() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<Error> failed(std::string_view what, const std::filesystem::path& path) {
   const auto code = errno == ENOENT ? Errc::not_found : Errc::unavailable;
@@ -49,7 +36,7 @@ bool write_all(int fd, std::string_view content) {
 
 Result<void> sync_directory(const std::filesystem::path& directory) {
   const Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.good() || ::fsync(fd.get()) != 0) return failed("syncing", directory);
+  if (!fd || ::fsync(fd.get()) != 0) return failed("syncing", directory);
   return {};
 }
 
@@ -61,7 +48,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   {
     const mode_t mode = readers == Readers::owner ? 0600 : 0644;
     const Descriptor fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-    if (!fd.good()) return failed("making", fresh);
+    if (!fd) return failed("making", fresh);
     if (::fchmod(fd.get(), mode) != 0 || !write_all(fd.get(), content) || ::fsync(fd.get()) != 0) {
       return failed("writing", fresh);
     }
@@ -104,7 +91,7 @@ Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory
 
 Result<Secret> read_file(const std::filesystem::path& path, Readers readers) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.good()) return failed("opening", path);
+  if (!fd) return failed("opening", path);
   struct stat facts{};
   if (::fstat(fd.get(), &facts) != 0) return failed("looking at", path);
   if (!S_ISREG(facts.st_mode)) return fail(Errc::invalid, path.string() + " is not a regular file");

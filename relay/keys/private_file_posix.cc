@@ -1,5 +1,7 @@
 #include "relay/keys/private_file.h"
 
+#include "shared/base/descriptor_posix.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -10,20 +12,6 @@
 
 namespace sallyport::keys {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<Error> system_error(const std::filesystem::path& file, std::string_view what, Errc code) {
   return fail(code, fmt::format("{}: {}: {}", file.string(), what, std::generic_category().message(errno)));
@@ -79,7 +67,7 @@ Result<void> write_at(const std::filesystem::path& file, int fd, off_t offset, s
 Result<void> sync_folder_of(const std::filesystem::path& file) {
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return system_error(folder, "cannot sync the folder", Errc::unavailable);
+  if (!fd || ::fsync(fd.get()) != 0) return system_error(folder, "cannot sync the folder", Errc::unavailable);
   return {};
 }
 
@@ -87,7 +75,7 @@ Result<void> sync_folder_of(const std::filesystem::path& file) {
 
 Result<Secret> read_private_file(const std::filesystem::path& file, std::size_t most) {
   const Descriptor fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (fd.get() < 0) {
+  if (!fd) {
     return system_error(file, "cannot open the file", errno == ENOENT ? Errc::not_found : Errc::invalid);
   }
   SP_CHECK(check_ownership(file, fd.get()));
@@ -96,7 +84,7 @@ Result<Secret> read_private_file(const std::filesystem::path& file, std::size_t 
 
 Result<void> write_new_private_file(const std::filesystem::path& file, std::span<const std::byte> bytes) {
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (fd.get() < 0) {
+  if (!fd) {
     return system_error(file, "cannot make the file", errno == EEXIST ? Errc::conflict : Errc::unavailable);
   }
   auto written = write_at(file, fd.get(), 0, bytes);
@@ -107,7 +95,7 @@ Result<void> write_new_private_file(const std::filesystem::path& file, std::span
 
 Result<void> overwrite(const std::filesystem::path& file, std::size_t offset, std::span<const std::byte> bytes) {
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (fd.get() < 0) return system_error(file, "cannot open the file", Errc::unavailable);
+  if (!fd) return system_error(file, "cannot open the file", Errc::unavailable);
   return write_at(file, fd.get(), static_cast<off_t>(offset), bytes);
 }
 

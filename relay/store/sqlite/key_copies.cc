@@ -1,6 +1,7 @@
 #include "relay/store/sqlite/key_copies.h"
 
 #include "relay/store/sqlite/lane.h"
+#include "shared/base/descriptor_posix.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,27 +19,17 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostWaiting = 16;
 
-class Descriptor {
- public:
-  Descriptor(const fs::path& file, int flags) : fd_(::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+Descriptor open_file(const fs::path& file, int flags) {
+  return Descriptor(::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
 
 std::unexpected<Error> failed(const fs::path& file, std::string_view what, Errc code = Errc::unavailable) {
   return fail(code, fmt::format("{}: {}: {}", file.string(), what, std::generic_category().message(errno)));
 }
 
 Result<void> make_file(const fs::path& file) {
-  const Descriptor made(file, O_WRONLY | O_CREAT | O_EXCL);
-  if (made.get() < 0) return failed(file, "cannot make the file", errno == EEXIST ? Errc::conflict : Errc::unavailable);
+  const auto made = open_file(file, O_WRONLY | O_CREAT | O_EXCL);
+  if (!made) return failed(file, "cannot make the file", errno == EEXIST ? Errc::conflict : Errc::unavailable);
   return {};
 }
 
@@ -53,8 +44,8 @@ Result<std::uint64_t> fill(Database& source, const fs::path& file) {
 Result<std::uint64_t> copy(Database& source, const fs::path& file) {
   SP_CHECK(make_file(file));
   auto epoch = fill(source, file);
-  const Descriptor made(file, O_WRONLY);
-  if (epoch && (made.get() < 0 || ::fsync(made.get()) != 0)) epoch = failed(file, "cannot store the file");
+  const auto made = open_file(file, O_WRONLY);
+  if (epoch && (!made || ::fsync(made.get()) != 0)) epoch = failed(file, "cannot store the file");
   if (!epoch) ::unlink(file.c_str());
   return epoch;
 }
@@ -76,9 +67,9 @@ Result<void> overwrite(const fs::path& file, const Descriptor& at) {
 Result<void> overwrite_and_remove(const fs::path& file) {
   // What a copy that was cut short left: SQLite would take it for the log of another file of this name.
   for (const auto* log : {"-journal", "-wal", "-shm"}) ::unlink((file.string() + log).c_str());
-  const Descriptor at(file, O_WRONLY);
-  if (at.get() < 0 && errno == ENOENT) return {};
-  if (at.get() < 0) return failed(file, "cannot open the file");
+  const auto at = open_file(file, O_WRONLY);
+  if (!at && errno == ENOENT) return {};
+  if (!at) return failed(file, "cannot open the file");
   SP_CHECK(overwrite(file, at));
   if (::unlink(file.c_str()) != 0) return failed(file, "cannot remove the file");
   return {};
