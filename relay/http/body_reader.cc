@@ -1,6 +1,7 @@
 #include "relay/http/body_reader.h"
 
 #include "relay/http/characters.h"
+#include "shared/base/secret.h"
 
 #include <fmt/format.h>
 
@@ -37,12 +38,24 @@ std::expected<std::size_t, Problem> BodyReader::feed(std::string_view bytes) {
       continue;
     }
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - used));
-    body_.append(bytes.substr(used, count));
+    append(bytes.substr(used, count));
     used += count;
     left_ -= count;
     if (left_ == 0) state_ = state_ == State::plain ? State::done : State::data_cr;
   }
   return used;
+}
+
+// Some bodies have a secret: what is left behind when they grow is wiped.
+void BodyReader::append(std::string_view bytes) {
+  if (body_.size() + bytes.size() > body_.capacity()) {
+    std::string larger;
+    larger.reserve(std::max(body_.size() + bytes.size(), 2 * body_.capacity()));
+    larger.append(body_);
+    wipe(body_.data(), body_.size());
+    body_.swap(larger);
+  }
+  body_.append(bytes);
 }
 
 std::expected<void, Problem> BodyReader::step(char c) {

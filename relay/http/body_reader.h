@@ -28,6 +28,7 @@ class BodyReader {
 
   std::expected<void, Problem> step(char c);
   std::expected<void, Problem> begin_data();
+  void append(std::string_view bytes);
 
   std::size_t limit_;
   State state_;

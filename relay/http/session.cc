@@ -11,6 +11,7 @@
 #include "shared/async/event.h"
 #include "shared/async/fault.h"
 #include "shared/async/timeout.h"
+#include "shared/base/secret.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -178,6 +179,7 @@ class BeastSession final : public Session {
     for (;;) {
       const auto used = reader.feed(buffered());
       if (!used) co_return std::unexpected(used.error());
+      wipe(buffer_.data().data(), *used);  // some bodies have a secret
       buffer_.consume(*used);
       if (reader.done()) co_return reader.take();
       const auto [failed, count] = co_await stream_.async_read_some(buffer_.prepare(kReadSize), kNoThrow);
