@@ -180,8 +180,12 @@ std::string table_of_taken_back(const ValueList& rows) {
 
 // For people, what `payload` means.
 Value card_values(ValueMap job) {
-  if (auto payload = job.find(Value("payload")); payload != job.end() && payload->second == Value("none"))
-    payload->second = Value("not kept (zero retention): no inputs, outputs or texts, and no re-run");
+  if (auto payload = job.find(Value("payload")); payload != job.end()) {
+    if (payload->second == Value("none"))
+      payload->second = Value("not kept (zero retention): no inputs, outputs or texts, and no re-run");
+    if (payload->second == Value("expired"))
+      payload->second = Value("gone (its retention has ended): no inputs and outputs, and no re-run");
+  }
   return Value(std::move(job));
 }
 
@@ -230,10 +234,27 @@ int show(Context& context, const Arguments& arguments) {
   });
 }
 
+// Nothing printed is no answer when there was something once.
+Result<void> tell_expired_log(const Context& context, Client& client, const std::string& id) {
+  SP_TRY(const auto job, ask_job(client, id));
+  const auto* retention = job.find("retention");
+  const auto* kept = retention == nullptr ? nullptr : retention->find("logs");
+  const auto* expired = kept == nullptr ? nullptr : kept->find("expired");
+  if (expired == nullptr || *expired != Value(true)) return {};
+  context.complain(fmt::format("nothing is left of the log of {}: its retention ended on {}", id,
+                               terminal_safe(text_of(*kept, "expires_at"))));
+  return {};
+}
+
 int logs(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
-    return each_event(context, client, id, [&](const Value& event) { context.show_line(event, history_line(event)); });
+    bool any = false;
+    SP_CHECK(each_event(context, client, id, [&](const Value& event) {
+      any = true;
+      context.show_line(event, history_line(event));
+    }));
+    return any ? Result<void>() : tell_expired_log(context, client, id);
   });
 }
 

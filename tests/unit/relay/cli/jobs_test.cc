@@ -157,6 +157,36 @@ TEST_CASE("failures are run again, one or all of them, once", "[cli][relay]") {
   CHECK(count_of(site.json({"jobs", "rerun", "--failed", "orders"})) == 0);
 }
 
+// The clock passes what two hours were kept for, and it is shredded.
+static asio::awaitable<void> let_expire(World& world, OrgId org) {
+  world.clock.advance(std::chrono::hours(4));
+  const auto now = store::hour_of(world.clock.wall());
+  for (const auto* kind : {"payload", "logs"}) must(co_await world.stores.job_keys.purge(org, {kind, 2}, now, 100));
+}
+
+TEST_CASE("what has expired of a job is told as gone, and since when", "[cli][relay][retention]") {
+  CliSite site;
+  site.login(Role::owner);
+  REQUIRE(site.run({"retention", "set", "payload=2h", "logs=2h", "--shorten"}).code == kDone);
+  site.settle_recipe("orders");
+  const auto job = site.start("orders");
+  site.finish(job, domain::JobState::failed);
+  const auto before = site.run({"jobs", "log", job.value});
+  CHECK_FALSE(before.out.empty());
+  CHECK(before.err.empty());
+  CHECK_THAT(site.run({"history", "show", job.value}).out, Catch::Contains("kept") && !Catch::Contains("gone"));
+
+  site.on_loop(let_expire(site.world, site.tenant.org));
+  const auto log = site.run({"jobs", "log", job.value});
+  CHECK(log.code == kDone);
+  CHECK(log.out.empty());
+  CHECK_THAT(log.err, Catch::Contains("its retention ended on 20"));
+  const auto again = site.run({"jobs", "rerun", job.value});
+  CHECK(again.code == kFailed);
+  CHECK_THAT(again.err, Catch::Contains("the retention of its data ended on 20"));
+  CHECK_THAT(site.run({"history", "show", job.value}).out, Catch::Contains("gone (its retention has ended)"));
+}
+
 TEST_CASE("a failure that cannot be run again keeps no other from it", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);
