@@ -1,11 +1,7 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
-#include "shared/base/percent.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <iterator>
 
 namespace sallyport::cli {
 namespace {
@@ -18,14 +14,6 @@ const std::vector<Column> kTokenColumns{{"ID", "id"},
                                         {"EXPIRES", "expires_at"},
                                         {"REVOKED", "revoked_at"},
                                         {"LAST USED", "last_used_at"}};
-const std::vector<Column> kAuditColumns{{"SEQ", "seq"},
-                                        {"AT", "at"},
-                                        {"ACTOR", "event.actor"},
-                                        {"ACTION", "event.action"},
-                                        {"TARGET", "event.target"},
-                                        {"OUTCOME", "event.outcome"},
-                                        {"REASON", "reason"}};
-
 ValueList words_of(std::string_view text) {
   ValueList words;
   while (!text.empty()) {
@@ -113,54 +101,6 @@ int create_organisation(Context& context, const Arguments& arguments) {
   });
 }
 
-// Puts beside it why something was refused, cut or failed: what the event says, or the code of the answer.
-Value with_reason(const Value& row) {
-  const auto* event = row.find("event");
-  const auto* detail = event == nullptr ? nullptr : event->find("detail");
-  if (detail == nullptr) return row;
-  const auto* reason = detail->find("reason");
-  if (reason == nullptr) reason = detail->find("error");
-  if (reason == nullptr) return row;
-  auto whole = row.as_map();
-  whole.emplace(Value("reason"), *reason);
-  return Value(std::move(whole));
-}
-
-std::string audit_table(const ValueList& events) {
-  ValueList rows;
-  std::ranges::transform(events, std::back_inserter(rows), with_reason);
-  return table_of(rows, kAuditColumns);
-}
-
-int list_audit(Context& context, const Arguments& arguments) {
-  return with_client(context, [&](Client& client) -> Result<void> {
-    std::string path = "/v1/audit-events";
-    for (const std::string filter : {"action", "since"}) {
-      if (!arguments.has(filter)) continue;
-      path += fmt::format("{}{}={}", path.contains('?') ? '&' : '?', filter, percent_encode(arguments.get(filter)));
-    }
-    SP_TRY(const auto events, list_some(client, path, part_of(arguments)));
-    context.show(events, audit_table(events.find("items")->as_list()));
-    tell_more(context, events);
-    return {};
-  });
-}
-
-int verify_audit(Context& context, const Arguments&) {
-  return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto verdict, client.get("/v1/audit-events/verify"));
-    const Value* intact = verdict.find("intact");
-    if (intact != nullptr && intact->is(Value::Kind::boolean) && intact->as_bool()) {
-      context.show(verdict, fmt::format("intact: {} audit events, from event {} on\n", cell_of(verdict.find("rows")),
-                                        cell_of(verdict.find("first_seq"))));
-      return {};
-    }
-    context.show(verdict, "");
-    return fail(Errc::conflict, fmt::format("the audit log has been changed: event {}: {}",
-                                            cell_of(verdict.find("bad_seq")), cell_of(verdict.find("reason"))));
-  });
-}
-
 }  // namespace
 
 std::vector<Command> access_commands() {
@@ -207,16 +147,6 @@ std::vector<Command> access_commands() {
        {{"owner", "EMAIL", "its first owner", Need::required}, {"owner-name", "NAME", "that person's name"}},
        "make an organisation with its first owner (platform admin)",
        create_organisation},
-      {"audit",
-       "list",
-       {},
-       {{"action", "ACTION", "only this action, such as recipe.activate"},
-        {"since", "TIME", "at or after, such as 2026-01-31T09:30:00Z"},
-        {"limit", "N", "at most so many (50)"},
-        {"cursor", "CURSOR", "go on after an earlier list: its `next`"}},
-       "audit events, newest first",
-       list_audit},
-      {"audit", "verify", {}, {}, "check the hash chain of the audit log", verify_audit},
   };
 }
 

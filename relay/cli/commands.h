@@ -10,7 +10,8 @@ namespace sallyport::cli {
 std::vector<Command> login_commands();
 std::vector<Command> expression_commands();  // offline
 std::vector<Command> agent_commands();       // agents, agent tokens, groups, connections
-std::vector<Command> access_commands();      // organisations, users, API tokens, audit
+std::vector<Command> access_commands();      // organisations, users, API tokens
+std::vector<Command> audit_commands();       // the ledgers
 std::vector<Command> key_commands();
 std::vector<Command> retention_commands();
 std::vector<Command> archive_commands();

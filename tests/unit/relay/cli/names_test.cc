@@ -108,6 +108,26 @@ TEST_CASE("audit events are listed in parts, by action and by time", "[cli][name
   CHECK(count(site.json({"audit", "list", "--since", "2000-01-01T00:00:00Z"})) >= 5);
 }
 
+TEST_CASE("the platform's ledger is for its admins alone", "[cli][audit]") {
+  CliSite site;
+  site.login(Role::owner);
+  for (const std::string verb : {"list", "verify"}) {
+    const auto ran = site.run({"audit", "platform", verb});
+    CHECK(ran.code == kNotAllowed);
+    CHECK(ran.out.empty());
+  }
+  auto machine = site.machine();
+  machine.environment["SALLYPORT_TOKEN"] = site.on_loop(site.world.platform_token());
+  REQUIRE(run_cli({"organisation", "create", "other", "--owner", "o@x.test"}, machine).code == kDone);
+  const auto listed = run_cli({"audit", "platform", "list", "--action", "organisation.create"}, machine);
+  CHECK(listed.code == kDone);
+  CHECK_THAT(listed.out, Catch::StartsWith("SEQ") && Catch::Contains("organisation.create"));
+  CHECK_FALSE(site.run({"audit", "list"}).out.contains("organisation.create"));  // not in that of an organisation
+  const auto verified = run_cli({"audit", "platform", "verify"}, machine);
+  CHECK(verified.code == kDone);
+  CHECK_THAT(verified.out, Catch::StartsWith("intact: "));
+}
+
 TEST_CASE("audit list asks for no more than it shows", "[cli][names][audit]") {
   ScriptedRelay relay([](const ScriptedRelay::Asked&, std::size_t) {
     std::string items;
