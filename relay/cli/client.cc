@@ -3,6 +3,7 @@
 #include "relay/cli/transport.h"
 #include "shared/base/clock.h"
 #include "shared/base/json.h"
+#include "shared/base/secret.h"
 #include "shared/base/text.h"
 #include "shared/crypto/random.h"
 
@@ -170,7 +171,9 @@ Result<Answer> Client::send(Call call) {
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, call.body.data());
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
   }
-  if (const auto code = curl_easy_perform(handle); code != CURLE_OK) {
+  const auto code = curl_easy_perform(handle);
+  wipe(call.body.data(), call.body.size());  // some bodies have a secret
+  if (code != CURLE_OK) {
     return transport_failure(code, impl_->problem, impl_->endpoint.url);
   }
   long status = 0;

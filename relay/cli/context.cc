@@ -1,6 +1,7 @@
 #include "relay/cli/context.h"
 
 #include "shared/base/json.h"
+#include "shared/base/secret.h"
 
 #include <fmt/format.h>
 
@@ -81,6 +82,7 @@ Result<std::string> read_all(std::FILE* file, std::size_t limit) {
     text.append(chunk, size);
     if (text.size() > limit) return fail(Errc::too_large, fmt::format("the input is larger than {} bytes", limit));
   }
+  wipe(chunk, sizeof chunk);  // some inputs are secret
   if (std::ferror(file) != 0)
     return fail(Errc::invalid, fmt::format("cannot read it to its end: {}", std::strerror(errno)));
   return text;
@@ -89,6 +91,7 @@ Result<std::string> read_all(std::FILE* file, std::size_t limit) {
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return fail(Errc::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
+  std::setvbuf(file.get(), nullptr, _IONBF, 0);  // which would keep a copy
   auto text = read_all(file.get(), limit);
   if (!text) return in_context(path, std::move(text).error());
   return text;

@@ -1,6 +1,7 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
+#include "shared/base/secret.h"
 
 #include <fmt/format.h>
 
@@ -27,11 +28,8 @@ ValueList rows_of(const Value& keys, std::string_view member) {
   return rows != nullptr && rows->is(Value::Kind::list) ? rows->as_list() : ValueList();
 }
 
-const std::vector<Column> kOwnColumns{{"OWN KEY", "kind"},
-                                      {"ATTACHED", "attached_at"},
-                                      {"STATE", "state"},
-                                      {"SINCE", "refused_since"},
-                                      {"REASON", "reason"}};
+const std::vector<Column> kOwnColumns{
+    {"OWN KEY", "kind"}, {"ATTACHED", "attached_at"}, {"STATE", "state"}, {"SINCE", "refused_since"}};
 
 constexpr std::string_view kPlace = "place.";
 const std::vector<Column> kPlaceColumns{
@@ -44,6 +42,8 @@ std::string own_text(const Value& keys) {
   const auto* own = keys.find("own");
   if (own == nullptr || own->is_null()) return "";
   auto columns = kOwnColumns;
+  if (const auto* reason = own->find("reason"); reason != nullptr && !reason->is_null())  // is told to owners
+    columns.push_back({"REASON", "reason"});
   const auto* place = own->find("place");
   for (const auto& column : kPlaceColumns) {
     if (place != nullptr && place->find(column.member.substr(kPlace.size())) != nullptr) columns.push_back(column);
@@ -89,17 +89,35 @@ constexpr std::size_t kMostCredentials = 12'000;
 constexpr std::array<std::string_view, 7> kPlaceOptions{"region", "key",       "endpoint", "address",
                                                         "mount",  "namespace", "name"};
 
+// `order` with the credentials, in a text that was never moved, so that whoever sends it wipes the only copy.
+std::string with_credentials(const Value& order, const Secret& credentials) {
+  constexpr std::string_view kMember = ",\"credentials\":";
+  auto rest = to_json(order);
+  rest.pop_back();
+  std::string whole;
+  whole.reserve(rest.size() + kMember.size() + 6 * credentials.size() + 3);  // an escape has 6 characters at most
+  append_json_string(whole.append(rest).append(kMember), credentials.reveal());
+  whole += '}';
+  return whole;
+}
+
+Result<Value> put_order(Context& context, Client& client, const Arguments& arguments, const Value& order) {
+  if (!arguments.has("credentials")) return client.put(std::string(kOwn), order);
+  SP_TRY(auto text, read_input(context, arguments.get("credentials"), kMostCredentials));
+  return client.json({.method = "PUT",
+                      .path = std::string(kOwn),
+                      .content_type = "application/json",
+                      .body = with_credentials(order, Secret::take(text)),
+                      .headers = {}});
+}
+
 int attach(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     ValueMap body{{Value("kind"), Value(arguments.positional(0))}};
     for (const auto name : kPlaceOptions) {
       if (arguments.has(name)) body.emplace(Value(name), Value(arguments.get(name)));
     }
-    if (arguments.has("credentials")) {
-      SP_TRY(auto text, read_input(context, arguments.get("credentials"), kMostCredentials));
-      body.emplace(Value("credentials"), Value(std::move(text)));
-    }
-    SP_TRY(const auto keys, client.put(std::string(kOwn), Value(std::move(body))));
+    SP_TRY(const auto keys, put_order(context, client, arguments, Value(std::move(body))));
     context.show(keys, organisation_text(keys));
     return {};
   });
@@ -107,8 +125,11 @@ int attach(Context& context, const Arguments& arguments) {
 
 int detach(Context& context, const Arguments&) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto keys, client.remove(std::string(kOwn) + "?confirm=confirmed"));
-    context.show(keys, organisation_text(keys));
+    auto keys = client.remove(std::string(kOwn) + "?confirm=confirmed");
+    if (!keys && keys.error().code == Errc::not_found)
+      return fail(Errc::not_found, "the organisation has attached no key of its own: there is nothing to detach");
+    SP_CHECK(keys);
+    context.show(*keys, organisation_text(*keys));
     return {};
   });
 }
@@ -155,7 +176,7 @@ std::vector<Command> key_commands() {
        "show",
        {},
        {},
-       "versions and hours of the organisation's keys, never a key",
+       "versions and hours of the organisation's keys, never a key; where its own is, for owners",
        showing_keys("/v1/keys", organisation_text)},
       {"keys",
        "rotate",

@@ -53,6 +53,9 @@ TEST_CASE("an owner attaches and detaches the organisation's own key, and is tol
   const auto detached = site.run({"keys", "detach", "--confirm"});
   CHECK(detached.code == kDone);
   CHECK_THAT(detached.out, !Catch::Contains("OWN KEY"));
+  const auto again = site.run({"keys", "detach", "--confirm"});
+  CHECK(again.code == kNotFound);
+  CHECK_THAT(again.err, Catch::Contains("has attached no key of its own"));
 }
 
 TEST_CASE("a key that is refused is shown with its reason, and one that cannot be attached changes nothing",
@@ -79,6 +82,10 @@ TEST_CASE("a key that is refused is shown with its reason, and one that cannot b
   const auto kept = site.run({"keys", "detach", "--confirm"});
   CHECK(kept.code == kUnreachable);
   CHECK_THAT(kept.err, Catch::Contains("must be there for this"));
+  site.login(Role::viewer);
+  const auto to_viewer = site.run({"keys", "show"});
+  CHECK_THAT(to_viewer.out, Catch::Contains("refused") && Catch::Contains("SINCE"));
+  CHECK_THAT(to_viewer.out, !Catch::Contains("REASON") && !Catch::Contains("planted") && !Catch::Contains("NAME"));
 }
 
 TEST_CASE("credentials of an own key come from a file or standard input, and are in no answer", "[cli][keys]") {
