@@ -84,10 +84,13 @@ asio::awaitable<Result<Answer>> get_receipt_key(Services& services, Call) {
 
 asio::awaitable<Result<Answer>> get_keys_receipt(Services& services, Call call) {
   SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(call.caller.org));
-  SP_CO_TRY(const auto deployment, co_await services.keys.of_deployment());
-  SP_CO_CHECK(co_await services.keys.settled());
+  SP_CO_TRY(const auto epoch, co_await services.keys.epoch());
+  if (const auto settled = co_await services.keys.settled(); !settled) {
+    services.log.error("keys.not_settled", {{"reason", settled.error().message}});
+    co_return fail(Errc::unavailable, "an older anchor is still on the relay's disk; its log tells its operator why");
+  }
   SP_CO_TRY(const auto receipt, co_await services.receipts.sign(erasure::shredding_receipt(
-                                    call.caller.org, services.clock.wall(), deployment.epoch, keys.lanes)));
+                                    call.caller.org, services.clock.wall(), epoch, keys.lanes)));
   co_return ok(receipt);
 }
 

@@ -85,7 +85,8 @@ asio::awaitable<Value> RowOpener::open_cell(std::string_view record, const Value
 
 asio::awaitable<Value> RowOpener::open_trigger(JobId job, std::optional<Bytes> sealed) {
   const auto found = co_await services_.stores.jobs.find(org_, job);
-  if (!found) co_return Value();
+  if (!found && found.error().code == Errc::not_found) co_return Value();
+  if (!found) co_return reader_.mark_unreadable("jobs.trigger", found.error());
   const auto value = co_await reader_.read_json(jobs::trigger_identity(org_, job), std::move(sealed));
   const auto mask = co_await trigger_mask_of(services_, outlines_, *found);
   co_return redacted(mask.labelled(value));

@@ -43,12 +43,12 @@ class PayloadReader {
     std::int64_t damaged = 0;
   };
   const Unreadable& unreadable() const { return unreadable_; }
-  bool omitted() const { return omitted_; }  // something was left out because of the bound
+  Value mark_unreadable(std::string_view record, const Error& why);  // what stands in its place
+  bool omitted() const { return omitted_; }                          // something was left out because of the bound
 
  private:
   // Or what stands in its place.
   boost::asio::awaitable<std::expected<Secret, Value>> open(keys::RecordIdentity identity, Bytes sealed);
-  Value mark_unreadable(std::string_view record, const Error& why);
 
   keys::Envelope& envelope_;
   const Log& log_;

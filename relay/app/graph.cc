@@ -149,15 +149,16 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
       receipts(stores.erasures, envelope, on.clock),
-      eraser(loop, {stores.erasures, stores.job_keys, on.keys.store->keys(), hierarchy, receipts, audit, on.clock,
-                    on.log, metrics,
-                    [this](OrgId org) {
-                      own_keys.leave(org);
-                      return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
-                                     std::move(org));
-                    },
-                    [this] { return backups.renew(); }, on.settings.key_backups.keep,
-                    [this] { return archiver.remove_erased(); }}),
+      eraser(loop,
+             {stores.erasures, stores.job_keys, on.keys.store->keys(), hierarchy, receipts, audit, on.clock, on.log,
+              metrics,
+              [this](OrgId org) {
+                own_keys.leave(org);
+                return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
+                               std::move(org));
+              },
+              [this] { return backups.renew(); }, [this](std::uint64_t epoch) { return backups.end_before(epoch); },
+              on.settings.key_backups.keep, [this] { return archiver.remove_erased(); }}),
       api({stores,
            envelope,
            custodian,

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace sallyport::erasure {
 
@@ -71,7 +72,9 @@ asio::awaitable<bool> Eraser::look() {
     co_return false;
   }
   const auto repeated = co_await repeat();
-  if (!repeated) parts_.log.error("erasure.waits", {{"reason", repeated.error().message}});
+  const auto trouble = repeated ? std::string() : repeated.error().message;
+  const bool is_news = std::exchange(told_, trouble) != trouble;
+  if (!repeated && is_news) parts_.log.error("erasure.waits", {{"reason", trouble}});
   bool all = repeated.has_value();
   open_.set(static_cast<std::int64_t>(open->size()));
   for (const auto& erasure : *open) {
@@ -87,16 +90,18 @@ asio::awaitable<bool> Eraser::look() {
 asio::awaitable<Result<void>> Eraser::repeat() {
   if (repeated_) co_return Result<void>();
   SP_CO_TRY(const auto organisations, co_await parts_.store.without_keys());
-  bool any = false;
+  std::uint64_t last = 0;  // epoch of the anchor in which keys were destroyed
   for (const auto& gone : organisations) {
-    SP_CO_TRY(const auto known, co_await parts_.key_store.erased(gone.org));
-    if (known) continue;
-    SP_CO_TRY(const auto destroyed, co_await parts_.keys.erase(gone.org));
-    parts_.log.warn("erasure.repeated",
-                    {{"erasure", gone.erasure.value}, {"org", gone.org.value}, {"hours", destroyed.hours}});
-    any = true;
+    SP_CO_TRY(auto destroyed, co_await parts_.key_store.erased(gone.org));
+    if (!destroyed) {
+      SP_CO_CHECK(co_await parts_.quieten(gone.org));
+      SP_CO_TRY(destroyed, co_await parts_.keys.erase(gone.org));
+      parts_.log.warn("erasure.repeated",
+                      {{"erasure", gone.erasure.value}, {"org", gone.org.value}, {"hours", destroyed->hours}});
+    }
+    last = std::max(last, destroyed->epoch_after);
   }
-  if (any && parts_.renew_key_backups) SP_CO_CHECK(co_await parts_.renew_key_backups());
+  if (last > 0 && parts_.end_key_backups_before) SP_CO_CHECK(co_await parts_.end_key_backups_before(last));
   repeated_ = true;
   co_return Result<void>();
 }

@@ -37,6 +37,9 @@ class Eraser {
     std::function<boost::asio::awaitable<Result<void>>(OrgId)> quieten;
     // Makes the backups of keys anew, so that none holds what was destroyed. Empty: there are none.
     std::function<boost::asio::awaitable<Result<void>>()> renew_key_backups = {};
+    // The same, when there is a backup of an earlier epoch of the anchor than this; else nothing. Empty: there are
+    // none.
+    std::function<boost::asio::awaitable<Result<void>>(std::uint64_t epoch)> end_key_backups_before = {};
     std::chrono::milliseconds key_backups_kept{};
     // Removes some of the objects that are to be removed from archives (store::Archive::to_remove); how many. Empty:
     // there are no archives.
@@ -74,6 +77,7 @@ class Eraser {
   Event work_;
   Gauge& open_;
   bool repeated_ = false;  // since this process runs
+  std::string told_;       // why it is not
 };
 
 }  // namespace sallyport::erasure

@@ -92,6 +92,12 @@ asio::awaitable<Result<void>> Backups::renew() {
                  "older backups of keys.db are still there: the relay tries again (keys.backup_failed in its log)");
 }
 
+asio::awaitable<Result<void>> Backups::end_before(std::uint64_t epoch) {
+  SP_CO_TRY(const auto there, all());
+  if (std::ranges::none_of(there, [&](const Backup& one) { return one.epoch < epoch; })) co_return Result<void>();
+  co_return co_await renew();
+}
+
 asio::awaitable<bool> Backups::is_current() {
   const auto version = co_await parts_.copies.version();
   const bool current = version && *version == version_;

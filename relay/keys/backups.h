@@ -41,6 +41,8 @@ class Backups {
   // The same, and every older one goes: what was erased from keys.db is in none. unavailable: not done yet, it is tried
   // again every kRetry.
   boost::asio::awaitable<Result<void>> renew();
+  // The same, when there is one of an earlier epoch.
+  boost::asio::awaitable<Result<void>> end_before(std::uint64_t epoch);
 
   static constexpr std::chrono::seconds kPatience{10};
   static constexpr std::chrono::seconds kRetry{60};

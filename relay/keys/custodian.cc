@@ -67,7 +67,9 @@ asio::awaitable<void> Custodian::run() {
     work_.clear();
     auto more = co_await look();
     if (!more && parts_.reserve != nullptr && parts_.reserve->release()) more = co_await look();
-    if (!more) parts_.log.error("keys.not_tended", {{"reason", more.error().message}});
+    const auto trouble = more ? std::string() : more.error().message;
+    const bool is_news = std::exchange(told_, trouble) != trouble;
+    if (!more && is_news) parts_.log.error("keys.not_tended", {{"reason", trouble}});
     if (more.value_or(false)) continue;
     co_await work_.wait_until(std::chrono::steady_clock::now() + kPause);
   }

@@ -63,6 +63,7 @@ class Custodian {
 
   boost::asio::awaitable<Result<OrganisationKeys>> of_organisation(OrgId org);
   boost::asio::awaitable<Result<DeploymentKeys>> of_deployment();
+  boost::asio::awaitable<Result<std::uint64_t>> epoch() { return parts_.store.epoch(); }  // of the anchor
   // What keys.db says is destroyed is beyond recall; an error: an older anchor still lies on the disk.
   boost::asio::awaitable<Result<void>> settled() { return parts_.keys.settled(); }
   boost::asio::awaitable<Result<std::uint32_t>> rotate_organisation(OrgId org);
@@ -85,6 +86,7 @@ class Custodian {
   Gauge& waiting_;
   std::optional<std::int64_t> told_days_;  // the alarm comes once a day
   store::TenantKeyPlace rewrapped_to_;
+  std::string told_;  // why the last look could not do all
 };
 
 }  // namespace sallyport::keys

@@ -150,7 +150,7 @@ asio::awaitable<void> OwnKeys::ask(OrgId org, Shared one) {
   const Asking asking(one->idle);
   const auto began = parts_.clock.steady();
   auto key = co_await unwrapped(org, one);
-  co_await learn(std::move(org), std::move(one), std::move(key), began);
+  co_await learn(std::move(org), one, std::move(key), began);  // `one` stays until `asking` has gone
 }
 
 // What came of asking at `asked`. Whoever asked keeps others from it until this has ended.
@@ -259,7 +259,9 @@ asio::awaitable<Result<std::size_t>> OwnKeys::reseal_credentials() {
     const auto before = one->row;
     const auto credentials = co_await credentials_of(org, before);
     if (!credentials && credentials.error().code == Errc::invalid) {
-      parts_.log.error("organisation_key.not_resealed", {{"org", org.value}, {"reason", credentials.error().message}});
+      if (!std::exchange(one->told_damaged, true))
+        parts_.log.error("organisation_key.not_resealed",
+                         {{"org", org.value}, {"reason", credentials.error().message}});
       continue;
     }
     if (!credentials) co_return std::unexpected(credentials.error());
@@ -292,7 +294,7 @@ asio::awaitable<Result<std::optional<HeldKey>>> OwnKeys::present(const OrgId& or
   const auto found = attached_.find(org);
   if (found == attached_.end()) co_return std::nullopt;
   const auto one = found->second;
-  co_await one->idle.wait();
+  while (!one->idle.is_set()) co_await one->idle.wait();
   const Asking asking(one->idle);
   const auto asked = parts_.clock.steady();
   auto key = co_await unwrapped(org, one);

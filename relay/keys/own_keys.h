@@ -107,7 +107,8 @@ class OwnKeys {
     store::OwnKey row;
     std::shared_ptr<Provider> provider;  // made when it is asked for first
     SteadyTime due{};
-    Event idle;  // nobody asks for it
+    Event idle;                 // nobody asks for it
+    bool told_damaged = false;  // that its credentials do not open
   };
   using Shared = std::shared_ptr<Attachment>;
 

@@ -370,7 +370,7 @@ def answers_to(tenant, job):
     paths = [path.replace("{job}", job) for path in re.findall(r"^  (/v1/[^:\n]*):\n(?:    .*\n)*?    get:", document, re.M)]
     asked = [("GET", path, None) for path in paths if "{" not in path and "/platform/" not in path and not path.endswith(("/watch", "/live", "/link"))]
     asked += [("POST", "/v1/jobs", {"recipe_name": "work", "inputs": {"n": 1}}), ("POST", f"/v1/jobs/{job}/rerun", {}), ("POST", "/v1/keys/rotate", {}),
-              ("POST", "/v1/organisation/export", {}), ("POST", "/v1/enrolment-tokens", {"group": "dc1"}), ("DELETE", "/v1/keys/own?confirm=confirmed", None),
+              ("POST", "/v1/organisation/export", {}), ("POST", "/v1/enrolment-tokens", {"group_name": "dc1"}), ("DELETE", "/v1/keys/own?confirm=confirmed", None),
               ("PUT", "/v1/keys/own", {"kind": "file", "name": "acme-file"})]
     return {f"{method} {path}": tenant.call(method, path, body) for method, path, body in asked}
 

@@ -217,23 +217,39 @@ ASYNC_TEST_CASE("keys of an erased organisation that an older keys.db brings bac
   KeyRing back(executor, old.path(), world.clock, world.stores.job_keys);
   must(co_await back.hierarchy.tenant(tenant.org));  // control: it is there again
   int backups = 0;
-  const auto renew = [&]() -> asio::awaitable<Result<void>> {
+  std::uint64_t ended_before = 0;
+  bool shelf_is_away = true;
+  const auto end_backups = [&](std::uint64_t epoch) -> asio::awaitable<Result<void>> {
+    ended_before = epoch;
+    if (shelf_is_away) co_return fail(Errc::unavailable, "planted: the folder of backups is away");
     ++backups;
     co_return Result<void>();
   };
-  erasure::Eraser eraser(executor, {.store = world.stores.erasures,
-                                    .job_keys = world.stores.job_keys,
-                                    .key_store = back.store->keys(),
-                                    .keys = back.hierarchy,
-                                    .receipts = world.receipts,
-                                    .audit = world.audit,
-                                    .clock = world.clock,
-                                    .log = world.log,
-                                    .metrics = world.metrics,
-                                    .quieten = [](OrgId) -> asio::awaitable<Result<void>> { co_return Result<void>(); },
-                                    .renew_key_backups = renew});
+  std::vector<OrgId> left;
+  const erasure::Eraser::Parts parts{.store = world.stores.erasures,
+                                     .job_keys = world.stores.job_keys,
+                                     .key_store = back.store->keys(),
+                                     .keys = back.hierarchy,
+                                     .receipts = world.receipts,
+                                     .audit = world.audit,
+                                     .clock = world.clock,
+                                     .log = world.log,
+                                     .metrics = world.metrics,
+                                     .quieten = [&](OrgId org) -> asio::awaitable<Result<void>> {
+                                       left.push_back(std::move(org));
+                                       co_return Result<void>();
+                                     },
+                                     .end_key_backups_before = end_backups};
+  {
+    erasure::Eraser killed(executor, parts);
+    CHECK_FALSE(co_await killed.look());
+  }
+  shelf_is_away = false;
+  erasure::Eraser eraser(executor, parts);  // after a kill: what keys.db says already is not taken for all of it
   for (int i = 0; i < 2; ++i) CHECK(co_await eraser.look());
   CHECK(backups == 1);
+  CHECK(ended_before == must(co_await back.store->keys().epoch()));
+  CHECK(left == std::vector{tenant.org});
   CHECK(world.sink.text.find("erasure.repeated") != std::string::npos);
   const auto key = co_await back.hierarchy.tenant(tenant.org);
   CHECK(!key);

@@ -103,6 +103,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                           co_return Result<void>();
                         },
                         {},
+                        {},
                         std::chrono::days(7),
                         [this] { return archiver.remove_erased(); },
                         std::chrono::milliseconds(0)}),

@@ -152,6 +152,13 @@ ASYNC_TEST_CASE("what was erased is in no backup once they were renewed", "[keys
   CHECK_FALSE(idle);  // nobody makes one
   const auto made = must(co_await world.backups.make());
   CHECK(world.there() == std::vector{made});
+  must(co_await world.backups.end_before(made.epoch));
+  CHECK(world.there() == std::vector{made});
+  const auto older = co_await world.backups.end_before(made.epoch + 1);
+  CHECK_FALSE(older);  // nobody makes one
+  const auto again = must(co_await world.backups.make());
+  CHECK(world.there() == std::vector{again});
+  CHECK(again > made);
 }
 
 namespace {

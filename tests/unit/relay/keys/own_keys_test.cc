@@ -33,6 +33,7 @@ struct Attaching : KeysWorld {
             log,
             metrics,
             [this](OrgId org, OwnKeys::Came came, std::string) -> awaitable<Result<void>> {
+              if (leaves) own->leave(org);
               if (is_deaf) co_return fail(Errc::unavailable, "planted: the ledger cannot be written");
               changes.push_back({std::move(org), came});
               co_return Result<void>();
@@ -50,6 +51,7 @@ struct Attaching : KeysWorld {
   TestPlaces places;
   std::vector<Change> changes;
   bool is_deaf = false;
+  bool leaves = false;  // erased while the ledger is written
   std::unique_ptr<OwnKeys> own;
   Custodian custodian{executor_,
                       {ring.store->keys(), provider, ring.hierarchy, *own,
@@ -483,4 +485,16 @@ ASYNC_TEST_CASE("who attaches a key while the organisation is erased leaves none
   const auto before = world.places.kept.at("one").calls;
   co_await world.later(kKeyLife);
   CHECK(world.places.kept.at("one").calls == before);
+}
+
+ASYNC_TEST_CASE("an organisation that is erased while its ledger hears of its key keeps nothing of it", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  must(co_await world.own->attach(org, order_of("one")));
+  world.places.kept.at("one").broken = Errc::forbidden;
+  world.leaves = true;
+  co_await world.later(kKeyLife);  // under ASan: who asked still holds what it writes to
+  CHECK(world.changes.size() == 1);
+  CHECK_FALSE(world.own->facts(org));
+  CHECK(world.own->usable(org));
 }
