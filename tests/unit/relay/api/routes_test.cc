@@ -371,6 +371,7 @@ ASYNC_TEST_CASE("what sets something needs a body that says what, and changes no
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
   const auto admin = co_await world.platform_token();
+  Everything everything(world);
   int setting = 0, orders = 0;
   for (const auto& route : api::routes()) {
     if (route.body == Body::none || ends_its_caller(route)) continue;
@@ -379,14 +380,14 @@ ASYNC_TEST_CASE("what sets something needs a body that says what, and changes no
     co_await world.call({"GET", "/v1/whoami", ask.token});  // the token's last use is noted now, not during the call
     const bool may_say_nothing = ask.body == "{}";          // positive control: these go on to their handler
     ask.body.clear();
-    const auto before = everything_in(world);
+    const auto before = everything.now();
     const auto played = co_await play(world, ask);
     INFO(route.id << ": " << played.body);
     if (route.method == http::Method::put || route.method == http::Method::patch) {
       ++setting;
       CHECK(played.status == 400);
       CHECK(played.body.contains("A JSON body is needed."));
-      CHECK(everything_in(world) == before);
+      CHECK(everything.now() == before);
     } else {
       orders += may_say_nothing ? 1 : 0;
       CHECK((may_say_nothing ? played.status < 300 : played.status == 422));
