@@ -3,8 +3,7 @@
 #include "agent/vault/vault.h"
 #include "shared/base/redactor.h"
 
-#include <deque>
-#include <map>
+#include <list>
 #include <mutex>
 #include <string>
 
@@ -15,7 +14,7 @@ namespace sallyport::vault {
 // kKept secrets stay hidden as long as this lives. What it is given outlives it; thread-safe.
 class RedactingVault final : public Vault {
  public:
-  static constexpr std::size_t kKept = 8;  // when the redactor is full the oldest go, but for the last one
+  static constexpr std::size_t kKept = 8;  // when the redactor is full the oldest of all go, but for each last one
 
   RedactingVault(const Vault& inner, Redactor& redactor) : inner_(inner), redactor_(redactor) {}
 
@@ -25,16 +24,19 @@ class RedactingVault final : public Vault {
 
  private:
   struct Given {
+    std::string ref;
     std::string owner;  // in the redactor
     Secret secret;
   };
   Result<void> hide(const std::string& ref, const Secret& secret) const;
+  std::list<Given>::iterator oldest_replaced() const;
+  void forget(std::list<Given>::iterator one) const;
 
   const Vault& inner_;
   Redactor& redactor_;
   mutable std::mutex mutex_;
   mutable std::uint64_t count_ = 0;
-  mutable std::map<std::string, std::deque<Given>> given_;  // by reference, the oldest first
+  mutable std::list<Given> given_;  // the oldest first
 };
 
 }  // namespace sallyport::vault

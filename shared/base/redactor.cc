@@ -148,11 +148,11 @@ Result<void> Redactor::add(const std::string& owner, const Secret& secret) {
       if (one->reveal() == secret.reveal()) known = one;
     }
   }
-  auto& mine = owners_[owner];
-  if (known && std::ranges::find(mine, known) != mine.end()) return {};
+  const auto mine = owners_.find(owner);
+  if (known && mine != owners_.end() && std::ranges::find(mine->second, known) != mine->second.end()) return {};
   if (count >= kMostSecrets || bytes > kMostBytes)
     return fail(Errc::exhausted, "too many secrets are in use at one time to be kept out of logs and reports");
-  mine.push_back(known ? known : std::make_shared<const Secret>(secret.duplicate()));
+  owners_[owner].push_back(known ? known : std::make_shared<const Secret>(secret.duplicate()));
   if (!known) rebuild();
   return {};
 }

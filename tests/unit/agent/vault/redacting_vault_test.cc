@@ -26,6 +26,9 @@ class ChangingVault final : public Vault {
 };
 
 const SecretRef kPassword{SecretRef::Source::file, "/etc/sallyport/erp.password"};
+const SecretRef kOther{SecretRef::Source::file, "/etc/sallyport/crm.password"};
+const SecretRef kNew{SecretRef::Source::file, "/etc/sallyport/new.password"};
+const SecretRef kLate{SecretRef::Source::file, "/etc/sallyport/late.password"};
 
 }  // namespace
 
@@ -101,4 +104,35 @@ TEST_CASE("in a full redactor older passwords make room, and the last one stays"
   inner.value = std::string(Redactor::kMostBytes, 'y');
   CHECK(vault.resolve(kPassword).error().code == Errc::exhausted);
   CHECK(redactor.redact("third-password") == "***");
+}
+
+TEST_CASE("in a full redactor a new reference takes the place of what was replaced longest ago", "[vault]") {
+  ChangingVault inner;
+  Redactor redactor;
+  const RedactingVault vault(inner, redactor);
+  const auto given = [&](const SecretRef& ref, std::string value) {
+    inner.value = std::move(value);
+    return vault.resolve(ref).has_value();
+  };
+  const auto left = 4 * std::string_view("erp-1").size();
+  REQUIRE(redactor.add("job_1", Secret::take(std::string(Redactor::kMostBytes - left, 'x'))));
+  REQUIRE(given(kPassword, "erp-1"));
+  REQUIRE(given(kOther, "crm-1"));
+  REQUIRE(given(kOther, "crm-2"));
+  REQUIRE(given(kPassword, "erp-2"));
+  REQUIRE_FALSE(redactor.add("job_2", Secret::take("more")));  // positive control: it is full
+
+  CHECK(given(kNew, "new-1"));
+  CHECK_FALSE(redactor.redact("erp-1"));
+  CHECK(redactor.redact("crm-1 crm-2 erp-2 new-1") == "*** *** *** ***");
+  CHECK(given(kPassword, "erp-3"));
+  CHECK_FALSE(redactor.redact("crm-1"));
+  CHECK(given(kOther, "crm-3"));
+  CHECK_FALSE(redactor.redact("erp-2"));
+  CHECK(given(kLate, "late1"));
+  CHECK_FALSE(redactor.redact("crm-2"));
+  CHECK_FALSE(given(kNew, "new-2"));  // the last one of each is in use
+  CHECK(redactor.redact("erp-3 crm-3 new-1 late1") == "*** *** *** ***");
+  redactor.forget("job_1");
+  CHECK(given(kNew, "new-2"));
 }

@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <malloc.h>
+#include <sanitizer/allocator_interface.h>
+
 #include <chrono>
 
 using namespace sallyport;
@@ -26,6 +29,14 @@ struct Lines final : LogSink {
   void write(std::string_view line) override { text.append(line).append("\n"); }
   std::string text;
 };
+
+std::size_t allocated() {
+#if defined(__has_feature) && __has_feature(address_sanitizer)
+  return __sanitizer_get_current_allocated_bytes();
+#else
+  return ::mallinfo2().uordblks;
+#endif
+}
 
 constexpr const char* kOdd = "s3cr3t+/\"&=ü€😀";
 
@@ -124,6 +135,15 @@ TEST_CASE("more secrets than it searches for are refused, not ignored", "[redact
   CHECK(refused.error().message.find("another") == std::string::npos);
   redactor.forget("job_1");
   CHECK(redactor.add("job_2", secret_of("another")));
+}
+
+TEST_CASE("what is refused leaves nothing behind, whoever asks", "[redactor]") {
+  Redactor redactor;
+  REQUIRE(redactor.add("job_1", secret_of(std::string(Redactor::kMostBytes, 'x'))));
+  const auto before = allocated();
+  for (int i = 0; i < 1'000; ++i)
+    REQUIRE_FALSE(redactor.add(std::string(4'096, 'o') + std::to_string(i), secret_of("another")));
+  CHECK(allocated() < before + (1u << 20));
 }
 
 TEST_CASE("a log that writes through it has no secrets in its lines", "[redactor]") {
