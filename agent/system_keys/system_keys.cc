@@ -1,5 +1,6 @@
 #include "agent/system_keys/system_keys.h"
 
+#include "agent/platform/beneath.h"
 #include "shared/sealing/system_key.h"
 
 #include <fmt/format.h>
@@ -10,6 +11,14 @@
 
 namespace sallyport::agent {
 namespace {
+
+// Else what was removed may be back after a power cut.
+Result<void> sync_folder_of(const std::filesystem::path& file) {
+  SP_TRY(const auto folder, platform::Root::open(file.parent_path().string()));
+  auto durable = folder.make_durable(file.filename().string());
+  if (!durable) return std::unexpected(std::move(durable).error().error);
+  return {};
+}
 
 std::unexpected<Error> no_sealing_key() { return fail(Errc::not_found, "this agent has no sealing key"); }
 
@@ -132,6 +141,8 @@ void SystemKeys::forget_all() {
     std::filesystem::remove(path, why);
     if (why) log_.error("system_keys.not_forgotten", {{"why", path + ": " + why.message()}});
   }
+  if (const auto synced = sync_folder_of(held_path()); !synced)
+    log_.error("system_keys.not_forgotten", {{"why", synced.error().message}});
   log_.warn("system_keys.forgotten", {{"why", "this agent has been revoked"}});
 }
 

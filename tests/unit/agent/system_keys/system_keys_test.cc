@@ -7,6 +7,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using Source = vault::SecretRef::Source;
@@ -215,6 +217,15 @@ TEST_CASE("a revoked agent forgets its system keys and what opens them, and take
   CHECK_FALSE(bench.dir.has("system-keys"));
   keys->forget_all();
   CHECK(bench.lines.text.find("system_keys.forgotten") == bench.lines.text.rfind("system_keys.forgotten"));
+  CHECK(bench.lines.text.find("system_keys.not_forgotten") == std::string::npos);
+}
+
+TEST_CASE("a removal of system keys that may not outlast a power cut is told", "[system_keys]") {
+  const SystemKeyBench bench;
+  const auto keys = bench.open();
+  std::filesystem::remove_all(bench.dir.path());
+  keys->forget_all();
+  CHECK(bench.lines.text.find("system_keys.not_forgotten") != std::string::npos);
 }
 
 TEST_CASE("who only looks makes no sealing key", "[system_keys]") {
