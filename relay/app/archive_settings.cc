@@ -39,6 +39,8 @@ void read_one(const std::string& name, const yaml::Node& node, yaml::Report& rep
   if ((s3 != nullptr) == directory.has_value())
     return report.add(node.at, "bad-archive", "an archive is a `directory`, or `s3`");
   if (directory) {
+    if (!directory->starts_with('/'))
+      return fields.problem("directory", "bad-directory", "an archive's directory is named from / on");
     into.emplace(name, DirectoryArchive{*directory});
     return;
   }

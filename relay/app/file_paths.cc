@@ -16,7 +16,7 @@ class Folder {
 
   void operator()(FileKeySettings& key) const { settle(key.passphrase_file); }
   void operator()(Pkcs11KeySettings& key) const {
-    if (key.module.contains('/')) settle(key.module);
+    settle(key.module);
     settle(key.pin_file);
   }
   void operator()(AwsKmsKeySettings& key) const {
@@ -27,7 +27,7 @@ class Folder {
     settle(key.token_file);
     settle(key.ca_file);
   }
-  void operator()(DirectoryArchive& archive) const { settle(archive.directory); }
+  void operator()(DirectoryArchive&) const {}  // is absolute
   void operator()(S3Archive& archive) const {
     settle(archive.credentials_file);
     settle(archive.ca_file);

@@ -56,6 +56,8 @@ constexpr std::array kKinds{Kind{"file", read_file}, Kind{"pkcs11", read_pkcs11}
 Pkcs11KeySettings read_pkcs11_settings(FieldReader& fields) {
   Pkcs11KeySettings settings;
   settings.module = needed(fields, "module");
+  if (!settings.module.empty() && !settings.module.contains('/'))
+    fields.problem("module", "bad-module", "the PKCS#11 module is looked for nowhere: name it from / on");
   settings.token = needed(fields, "token");
   settings.key = needed(fields, "key");
   settings.pin_file = needed(fields, "pin_file");

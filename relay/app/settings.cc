@@ -289,7 +289,7 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   if (!report.clean()) return std::unexpected(yaml::to_error(report.take()));
   if (settings.link_address.host.empty()) settings.link_address = settings.link_listen;
   if (settings.api_url.empty()) settings.api_url = "https://" + to_string(settings.api_listen);
-  count_paths_from(file.parent_path(), settings);
+  count_paths_from(std::filesystem::absolute(file).parent_path(), settings);
   for (auto* check : {check_listeners, check_reachable}) {
     if (auto usable = check(settings); !usable) return in_context(file.filename().string(), std::move(usable).error());
   }

@@ -268,9 +268,8 @@ TEST_CASE("relative paths count from the folder of relay.yaml, wherever the rela
     return *settings;
   };
   const auto s3 = read(
-      "archives: {a: {directory: jobs}, b: {directory: /srv/jobs}, c: {s3: {bucket: b, region: r, "
+      "archives: {b: {directory: /srv/jobs}, c: {s3: {bucket: b, region: r, "
       "endpoint: 'https://s3.test', credentials_file: s3.ini, ca_file: ca.pem}}}\n");
-  CHECK(std::get<DirectoryArchive>(s3.archives.at("a")).directory == dir.path("jobs"));
   CHECK(std::get<DirectoryArchive>(s3.archives.at("b")).directory == "/srv/jobs");
   CHECK(std::get<S3Archive>(s3.archives.at("c")).credentials_file == dir.path("s3.ini"));
   CHECK(std::get<S3Archive>(s3.archives.at("c")).ca_file == dir.path("ca.pem"));
@@ -283,10 +282,28 @@ TEST_CASE("relative paths count from the folder of relay.yaml, wherever the rela
   CHECK(std::get<AwsKmsKeySettings>(kms.keys).credentials_file == dir.path("aws/credentials"));
   CHECK(std::get<AwsKmsKeySettings>(kms.keys).ca_file.empty());  // nothing stays nothing
 
-  const auto token = read("keys: {pkcs11: {module: softhsm2.so, token: t, key: k, pin_file: pin}}\n");
-  CHECK(std::get<Pkcs11KeySettings>(token.keys).module == "softhsm2.so");  // looked for by p11-kit
+  const auto token = read("keys: {pkcs11: {module: lib/softhsm2.so, token: t, key: k, pin_file: pin}}\n");
+  CHECK(std::get<Pkcs11KeySettings>(token.keys).module == dir.path("lib/softhsm2.so"));
   CHECK(std::get<Pkcs11KeySettings>(token.keys).pin_file == dir.path("pin"));
 
   const auto file = read("keys: {file: {passphrase_file: words}}\n");
   CHECK(std::get<FileKeySettings>(file.keys).passphrase_file == dir.path("words"));
+
+  const auto named = std::filesystem::relative(dir.path("relay.yaml"));  // as with `--data ./x`
+  REQUIRE(named.is_relative());
+  const auto settings = load_settings(named);
+  REQUIRE(settings);
+  const auto& words = std::get<FileKeySettings>(settings->keys).passphrase_file;
+  CHECK(std::filesystem::path(words).is_absolute());
+  CHECK(std::filesystem::weakly_canonical(words) == std::filesystem::weakly_canonical(dir.path("words")));
+}
+
+TEST_CASE("what may not be in the data, or is looked for nowhere, is named from / on", "[app]") {
+  const auto why = [](const std::string& text) {
+    const auto settings = load(text);
+    return settings ? "" : settings.error().message;
+  };
+  CHECK_THAT(why("archives: {a: {directory: jobs}}\n"), Catch::Contains("an archive's directory is named from / on"));
+  CHECK_THAT(why("keys: {pkcs11: {module: softhsm2.so, token: t, key: k, pin_file: pin}}\n"),
+             Catch::Contains("the PKCS#11 module is looked for nowhere: name it from / on"));
 }
