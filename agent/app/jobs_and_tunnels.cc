@@ -8,7 +8,7 @@ void JobsAndTunnels::on_go_away(link::Session& session, const std::string& reaso
 
 void JobsAndTunnels::on_state(const agent::LinkStatus& status) {
   jobs_.on_state(status);
-  if (status.state == agent::LinkState::refused && status.disowned == "revoked") on_revoked_();
+  if (status.revoked) on_revoked_();
 }
 
 }  // namespace sallyport::app

@@ -40,6 +40,7 @@ struct LinkStatus {
   std::optional<std::chrono::milliseconds> clock_ahead;
   // The relay's code when it disowned this agent ("revoked", "quarantined") and no link was ready since; else "".
   std::string disowned;
+  bool revoked = false;  // for good: only a restart tries again
 };
 
 // One of the links that live or are being made.

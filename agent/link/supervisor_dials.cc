@@ -207,7 +207,7 @@ void Supervisor::Impl::replace(const KeptLink& drained) {
 }
 
 void Supervisor::Impl::park() {
-  unwanted = true;
+  unwanted = status.revoked = true;
   first_due = further_due = SteadyTime::max();
   for (const auto& link : places) {
     if (auto* session = link->session()) session->stop("the relay has revoked this agent");

@@ -63,10 +63,11 @@ ASYNC_TEST_CASE("tunnels run beside the jobs, to which everything else goes", "[
   work.on_state({});
   work.on_state({.state = agent::LinkState::refused, .disowned = "quarantined"});
   work.on_state({.state = agent::LinkState::connecting, .disowned = "revoked"});  // it may come back
+  work.on_state({.state = agent::LinkState::refused, .disowned = "revoked"});     // refused for its version since
   CHECK(revoked == 0);
-  work.on_state({.state = agent::LinkState::refused, .disowned = "revoked"});
+  work.on_state({.state = agent::LinkState::refused, .disowned = "revoked", .revoked = true});
   CHECK(revoked == 1);
-  CHECK(jobs.states == 4);
+  CHECK(jobs.states == 5);
   CHECK(work.policy_summary_json() == "{}");
   work.on_ping(*link.agent.session, 0);
   CHECK(jobs.pings == 1);

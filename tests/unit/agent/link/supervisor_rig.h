@@ -94,6 +94,7 @@ struct FakeWork final : agent::LinkWork {
   void on_state(const agent::LinkStatus& status) override {
     if (states.empty() || states.back() != status.state) states.push_back(status.state);
     disowned = status.disowned;
+    revoked = status.revoked;
   }
   bool has_to_report() const override { return reports; }
   bool saw(agent::LinkState state) const { return std::ranges::find(states, state) != states.end(); }
@@ -110,6 +111,7 @@ struct FakeWork final : agent::LinkWork {
   std::string went_away;
   std::vector<agent::LinkState> states;
   std::string disowned;
+  bool revoked = false;
 };
 
 // Tells how often somebody looked.

@@ -174,6 +174,7 @@ ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but 
     const bool refused = co_await rig.until_state(LinkState::refused);
     CHECK(refused);
     CHECK(rig.work.disowned == code);
+    CHECK(rig.work.revoked);
     co_return co_await rig.finish();
   }
   const bool again = co_await rig.until([&] { return rig.relay.dialled.size() >= 2; });
@@ -189,6 +190,20 @@ ASYNC_TEST_CASE("a refusal without a time parks the agent only when nothing but 
   const bool ready = co_await rig.until_state(LinkState::ready);
   REQUIRE(ready);
   CHECK(rig.work.disowned.empty());
+  CHECK_FALSE(rig.work.revoked);
+  co_await rig.finish();
+}
+
+ASYNC_TEST_CASE("who was told to come back is not revoked for good by a refusal for its version", "[link]") {
+  Rig rig(co_await asio::this_coro::executor);
+  rig.relay.gate = [&](const link::Peer&) {
+    return rig.relay.dialled.size() < 2 ? link::Refusal{"revoked", "no", 100ms} : link::Refusal{"version", "no", 0ms};
+  };
+  rig.start();
+  const bool refused = co_await rig.until_state(LinkState::refused);
+  CHECK(refused);
+  CHECK(rig.work.disowned == "revoked");
+  CHECK_FALSE(rig.work.revoked);
   co_await rig.finish();
 }
 
