@@ -39,7 +39,7 @@ Result<void> check(const S3Config& config) {
 
 Errc code_of(long status, std::string_view code) {
   if (status == 403 || status == 401) return Errc::forbidden;
-  if (status == 404 && code != "NoSuchBucket") return Errc::not_found;
+  if (status == 404 && code == "NoSuchKey") return Errc::not_found;
   return Errc::unavailable;
 }
 
@@ -52,8 +52,7 @@ class Bucket {
 
   Result<outbound::HttpsAnswer> perform(HttpsMethod method, std::string_view name, Secret body,
                                         const CallThread::Call& call) {
-    SP_TRY(const auto credentials, config_.credentials());
-    SP_CHECK(outbound::check(credentials));
+    SP_TRY(const auto credentials, current_credentials());
     auto sent = signed_request(method, name, std::move(body), credentials);
     auto answer = https_.perform(sent, call);
     if (!answer) return in_context(describe(), std::move(answer).error());
@@ -64,6 +63,13 @@ class Bucket {
   }
 
  private:
+  // Never not_found: the object may be there.
+  Result<outbound::AwsCredentials> current_credentials() const {
+    auto credentials = config_.credentials();
+    if (!credentials) return fail(Errc::unavailable, credentials.error().message);
+    if (auto usable = outbound::check(*credentials); !usable) return fail(Errc::unavailable, usable.error().message);
+    return credentials;
+  }
   std::string host() const {
     const auto host = outbound::host_of(config_.endpoint);
     return config_.style == BucketStyle::host ? config_.bucket + "." + host : host;

@@ -5,6 +5,7 @@ s3_server.py FOLDER: see key_server.py. One bucket, "archive"; its objects are f
 status, code. Modes of its own:
   revoked    the credentials are not valid any more      denied      ... or may not do this
   no_bucket  there is no bucket                          slow_down   too many requests
+  proxy      404 without a code of S3's
   cut        an upload is stored, and the connection ends without an answer
 """
 import datetime
@@ -23,7 +24,7 @@ CREDENTIALS = {"AKIATESTONLY": ("secret-access-key-of-the-test", None), "ASIATES
 WINDOW = datetime.timedelta(minutes=15)
 AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})")
 MUST_BE_SIGNED = {"host", "x-amz-content-sha256", "x-amz-date"}
-MODES = {"revoked": (403, "InvalidAccessKeyId"), "denied": (403, "AccessDenied"), "no_bucket": (404, "NoSuchBucket"), "slow_down": (503, "SlowDown")}
+MODES = {"revoked": (403, "InvalidAccessKeyId"), "denied": (403, "AccessDenied"), "no_bucket": (404, "NoSuchBucket"), "slow_down": (503, "SlowDown"), "proxy": (404, "")}
 
 
 class Refused(Exception):

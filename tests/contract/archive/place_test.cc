@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <set>
 
 using namespace sallyport;
@@ -134,6 +137,38 @@ ASYNC_TEST_CASE("a bucket takes nothing with a wrong signature, and new credenti
   const auto elsewhere = place_of(make_s3_place(std::move(other), kClock));
   put = co_await elsewhere->put(kName, bytes_of("x"));
   CHECK(!put);
+}
+
+ASYNC_TEST_CASE("what a bucket was not asked, or a proxy answered, is not gone", "[archive][contract][s3]") {
+  test::KeyServer server("s3_server.py");
+  test::TempDir dir;
+  const auto file = dir.write("credentials", "[default]");
+  auto config = config_of(server);
+  config.credentials = [file]() -> Result<outbound::AwsCredentials> {
+    if (!std::filesystem::exists(file)) return fail(Errc::not_found, file + ": cannot open the file");
+    if (std::filesystem::is_empty(file)) return fail(Errc::invalid, file + ": has no aws_access_key_id");
+    return credentials();
+  };
+  const auto place = place_of(make_s3_place(std::move(config), kClock));
+  const auto put = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(put);
+  const std::vector<std::function<void()>> troubles{[&] { std::filesystem::resize_file(file, 0); },
+                                                    [&] { std::filesystem::remove(file); },
+                                                    [&] {
+                                                      std::ofstream(file) << "[default]";
+                                                      server.control(R"({"mode":"proxy"})");
+                                                    }};
+  for (const auto& trouble : troubles) {
+    trouble();
+    const auto removed = co_await place->remove(kName);
+    REQUIRE(!removed);
+    CHECK(removed.error().code == Errc::unavailable);
+    const auto got = co_await place->get(kName);
+    REQUIRE(!got);
+    CHECK(got.error().code == Errc::unavailable);
+  }
+  server.heal();
+  CHECK(co_await place->get(kName));  // it was there all the time
 }
 
 ASYNC_TEST_CASE("a bucket that does not answer costs a deadline", "[archive][contract][s3][faults]") {
