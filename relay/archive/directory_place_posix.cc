@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -117,13 +118,19 @@ Result<void> remove_file(const path& root, const path& name) {
   return sync_folder(root);
 }
 
+// What the archive makes in its root: a folder for each year, and formerly for each organisation.
+bool is_own_name(std::string_view name) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return name.starts_with("org_") || (name.size() == 4 && std::ranges::all_of(name, is_digit));
+}
+
 // Whether `root` may have been made for something else: then its mode is not this archive's to change.
 bool is_another_ones(const path& root, const struct stat& facts) {
   if (facts.st_uid != ::geteuid() || (facts.st_mode & S_ISVTX) != 0) return true;
   std::error_code problem;
   for (std::filesystem::directory_iterator at(root, problem), end; !problem && at != end; at.increment(problem)) {
     const auto name = at->path().filename().string();
-    if (!name.starts_with("org_") && name != "lost+found") return true;
+    if (!is_own_name(name) && name != "lost+found") return true;
   }
   return static_cast<bool>(problem);
 }
@@ -140,26 +147,62 @@ Result<void> expect_own(const path& root) {
   return fail(Errc::forbidden, fmt::format("{} may be read by others: chmod 700 {}", root.string(), root.string()));
 }
 
+// As it was when the place was made. Another directory at its path, such as that under a disk that is not mounted, is
+// empty: what is missing there may be in this one.
+class Root {
+ public:
+  explicit Root(path at) : at_(std::move(at)) {}
+  Result<void> learn() {
+    struct stat facts{};
+    if (::stat(at_.c_str(), &facts) != 0) return std::unexpected(system_error(at_));
+    device_ = facts.st_dev;
+    inode_ = facts.st_ino;
+    return {};
+  }
+  Result<path> expect() const {
+    struct stat facts{};
+    if (::stat(at_.c_str(), &facts) == 0 && facts.st_dev == device_ && facts.st_ino == inode_) return at_;
+    return fail(Errc::unavailable, fmt::format("{} is not the directory that it was when the relay started: is it "
+                                               "mounted? If it is meant to be another one now, start the relay again",
+                                               at_.string()));
+  }
+  std::string string() const { return at_.string(); }
+
+ private:
+  path at_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
 class DirectoryPlace final : public Place {
  public:
-  explicit DirectoryPlace(path root)
+  explicit DirectoryPlace(Root root)
       : root_(std::move(root)), calls_({.waiting = 64, .deadline = std::chrono::seconds(30)}) {}
 
   asio::awaitable<Result<void>> put(std::string name, Bytes object) override {
-    return calls_.run<void>([root = root_, name = std::move(name), object = std::move(object)](
-                                const outbound::CallThread::Call&) { return put_file(root, name, object); });
+    return calls_.run<void>([root = root_, name = std::move(name),
+                             object = std::move(object)](const outbound::CallThread::Call&) -> Result<void> {
+      SP_TRY(const auto folder, root.expect());
+      return put_file(folder, name, object);
+    });
   }
   asio::awaitable<Result<Bytes>> get(std::string name) override {
-    return calls_.run<Bytes>([file = root_ / name](const outbound::CallThread::Call&) { return get_file(file); });
+    return calls_.run<Bytes>(
+        [root = root_, name = std::move(name)](const outbound::CallThread::Call&) -> Result<Bytes> {
+          SP_TRY(const auto folder, root.expect());
+          return get_file(folder / name);
+        });
   }
   asio::awaitable<Result<void>> remove(std::string name) override {
-    return calls_.run<void>(
-        [root = root_, name = std::move(name)](const outbound::CallThread::Call&) { return remove_file(root, name); });
+    return calls_.run<void>([root = root_, name = std::move(name)](const outbound::CallThread::Call&) -> Result<void> {
+      SP_TRY(const auto folder, root.expect());
+      return remove_file(folder, name);
+    });
   }
   std::string describe() const override { return "directory " + root_.string(); }
 
  private:
-  path root_;
+  Root root_;
   outbound::CallThread calls_;
 };
 
@@ -169,7 +212,9 @@ Result<std::unique_ptr<Place>> make_directory_place(path root) {
   if (!root.is_absolute()) return fail(Errc::invalid, root.string() + ": must be an absolute path");
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(system_error(root));
   SP_CHECK(expect_own(root));
-  return std::make_unique<DirectoryPlace>(std::move(root));
+  Root known(std::move(root));
+  SP_CHECK(known.learn());
+  return std::make_unique<DirectoryPlace>(std::move(known));
 }
 
 }  // namespace sallyport::archive

@@ -79,6 +79,43 @@ TEST_CASE("a directory that others may read, or that is none, is refused", "[arc
   CHECK(!make_directory_place("relative"));
 }
 
+TEST_CASE("a directory with records of years and of organisations is the archive's", "[archive][contract]") {
+  test::TempDir dir;
+  for (const auto* name : {"2026", "org_1"}) std::filesystem::create_directories(dir.path("archive") + "/" + name);
+  ::chmod(dir.path("archive").c_str(), 0755);
+  const auto open = make_directory_place(dir.path("archive"));
+  REQUIRE(!open);
+  CHECK(open.error().message.find("chmod 700") != std::string::npos);
+  std::filesystem::create_directory(dir.path("archive") + "/202x");  // control
+  CHECK(make_directory_place(dir.path("archive")).error().message.find("chmod") == std::string::npos);
+}
+
+ASYNC_TEST_CASE("another directory at the path of an archive is not an empty archive", "[archive][contract]") {
+  test::TempDir dir;
+  const std::filesystem::path root = dir.path("archive"), away = dir.path("away");
+  const auto place = place_of(make_directory_place(root));
+  auto put = co_await place->put(kName, bytes_of("x"));
+  REQUIRE(put);
+  std::filesystem::rename(root, away);
+  for (const bool unmounted : {false, true}) {
+    INFO(unmounted);
+    if (unmounted) std::filesystem::create_directory(root);
+    put = co_await place->put(kName, bytes_of("y"));
+    const auto got = co_await place->get(kName);
+    const auto removed = co_await place->remove(kName);
+    REQUIRE((!put && !got && !removed));
+    for (const auto& error : {put.error(), got.error(), removed.error()}) {
+      CHECK(error.code == Errc::unavailable);
+      CHECK(error.message.find("is it mounted?") != std::string::npos);
+    }
+  }
+  CHECK(std::filesystem::is_empty(root));
+  std::filesystem::remove(root);
+  std::filesystem::rename(away, root);
+  CHECK(co_await place->get(kName));  // it is back
+  CHECK(co_await place->remove(kName));
+}
+
 TEST_CASE("nobody is told to change the mode of a directory that is not the archive's alone", "[archive][contract]") {
   test::TempDir dir;
   std::filesystem::create_directory(dir.path("home"));
