@@ -158,7 +158,7 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
                                std::move(org));
               },
               [this] { return backups.renew(); }, [this](std::uint64_t epoch) { return backups.end_before(epoch); },
-              on.settings.key_backups.keep, [this] { return archiver.remove_erased(); }}),
+              on.settings.key_backups.keep, [this](SteadyTime until) { return archiver.remove_erased(until); }}),
       api({stores,
            envelope,
            custodian,

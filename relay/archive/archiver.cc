@@ -191,40 +191,65 @@ asio::awaitable<Result<void>> Archiver::put_off(store::WaitingRecord waiting) {
 
 asio::awaitable<Result<std::size_t>> Archiver::remove_ended() {
   SP_CO_TRY(const auto lanes, co_await parts_.key_store.lanes());
-  std::size_t gone = 0;
-  ++turn_;
+  std::map<std::string, std::vector<store::EndedObjects>> by_place;
   for (const auto& lane : lanes) {
     if (lane.lane != archive_lane(lane.lane.hours)) continue;
-    SP_CO_TRY(auto ended, co_await parts_.archive.before(lane.org, lane.lane.hours, lane.position, kRemovedAtOnce));
-    // From another one each time: an object that cannot be removed keeps no other one from going.
-    if (!ended.empty()) std::ranges::rotate(ended, ended.begin() + static_cast<std::ptrdiff_t>(turn_ % ended.size()));
-    for (const auto& record : ended) {
-      if (!co_await take_away(record.place, record.object)) continue;
-      SP_CO_CHECK(co_await parts_.archive.remove(lane.org, record.job, record.place));
-      ++gone;
-    }
+    SP_CO_TRY(const auto ended, co_await parts_.archive.ended(lane.org, lane.lane.hours, lane.position));
+    for (const auto& one : ended) by_place[one.place].push_back(one);
+  }
+  std::size_t gone = 0;
+  for (auto& [name, ended] : by_place) {
+    if (rests(ended_rests_[name])) continue;
+    SP_CO_TRY(const auto removed, co_await remove_ended_at(name, std::move(ended)));
+    gone += removed;
   }
   co_return gone;
 }
 
-asio::awaitable<Result<std::size_t>> Archiver::remove_erased() {
+// From another one after each failure: an object that cannot be removed keeps no other one from going.
+asio::awaitable<Result<std::size_t>> Archiver::remove_ended_at(std::string name,
+                                                               std::vector<store::EndedObjects> ended) {
+  auto& rest = ended_rests_[name];
+  std::uint64_t all = 0;
+  for (const auto& lane : ended) all += lane.count;
+  auto skip = rest.turn % all;
+  std::size_t gone = 0;
+  for (const auto& lane : ended) {
+    if (skip >= lane.count) {
+      skip -= lane.count;
+      continue;
+    }
+    const auto most = kRemovedAtOnce - gone;
+    SP_CO_TRY(const auto records, co_await parts_.archive.objects_of(lane, std::exchange(skip, 0), most));
+    for (const auto& record : records) {
+      if (!co_await take_away(rest, name, record.object)) co_return gone;
+      SP_CO_CHECK(co_await parts_.archive.remove(lane.org, record.job, name));
+      ++gone;
+    }
+    if (gone == kRemovedAtOnce) break;
+  }
+  co_return gone;
+}
+
+asio::awaitable<Result<std::size_t>> Archiver::remove_erased(std::optional<SteadyTime> until) {
   SP_CO_TRY(const auto places, co_await parts_.archive.places_to_clear());
   std::size_t gone = 0;
   for (const auto& name : places) {
-    if (rests(name)) continue;
-    SP_CO_TRY(const auto cleared, co_await clear(name));
+    if (rests(erased_rests_[name])) continue;
+    SP_CO_TRY(const auto cleared, co_await clear(name, until));
     gone += cleared;
   }
   co_return gone;
 }
 
 // What is being put stays on the list: it would be there again.
-asio::awaitable<Result<std::size_t>> Archiver::clear(std::string name) {
+asio::awaitable<Result<std::size_t>> Archiver::clear(std::string name, std::optional<SteadyTime> until) {
   SP_CO_TRY(const auto objects, co_await parts_.archive.to_remove(name, kRemovedAtOnce));
   std::size_t gone = 0;
   for (const auto& one : objects) {
+    if (until && parts_.clock.steady() > *until) break;
     if (put_now_.contains({name, one.object})) continue;
-    if (!co_await take_away(name, one.object)) {
+    if (!co_await take_away(erased_rests_[name], name, one.object)) {
       SP_CO_CHECK(co_await parts_.archive.not_removed(one));
       break;
     }
@@ -234,20 +259,14 @@ asio::awaitable<Result<std::size_t>> Archiver::clear(std::string name) {
   co_return gone;
 }
 
-bool Archiver::rests(std::string_view place) const {
-  const auto rest = rests_.find(place);
-  return rest != rests_.end() && parts_.clock.steady() < rest->second.until;
-}
-
 // Whether it is gone.
-asio::awaitable<bool> Archiver::take_away(std::string from, std::string object) {
-  if (rests(from)) co_return false;
+asio::awaitable<bool> Archiver::take_away(Rest& rest, std::string from, std::string object) {
   const auto done = co_await remove_object(from, std::move(object));
-  auto& rest = rests_[from];
   if (done) {
-    rest = {};
+    rest.failures = 0;
     co_return true;
   }
+  ++rest.turn;
   rest.until = parts_.clock.steady() + delay_after(rest.failures++);
   parts_.log.error("archive.not_removed", {{"target", from}, {"reason", done.error().message}});
   co_return false;

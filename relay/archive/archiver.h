@@ -43,11 +43,11 @@ class Archiver {
   // What is due, at most kAtOnce; how many of them wait no more. What fails is tried again later, or given up when
   // its data is gone: the organisation's ledger says so (job.not_archived).
   boost::asio::awaitable<Result<std::size_t>> archive_due();
-  // Objects whose keys are gone, and those of erased organisations: at most kRemovedAtOnce of a lane, or at a place.
-  // How many are gone; a place where one cannot be removed is left alone for longer and longer, and goes on with
-  // another object. What is being put is removed later.
+  // Objects whose keys are gone, and those of erased organisations: at most kRemovedAtOnce at a place. How many are
+  // gone; a place where one cannot be removed is left alone for longer and longer, and goes on with another object.
+  // What is being put is removed later. After `until` no removal begins.
   boost::asio::awaitable<Result<std::size_t>> remove_ended();
-  boost::asio::awaitable<Result<std::size_t>> remove_erased();
+  boost::asio::awaitable<Result<std::size_t>> remove_erased(std::optional<SteadyTime> until = {});
   // The record of an archived job, as RecordMaker made it. not_found: none, or its time is over. Of a place that does
   // not work the error says no more than trouble_at; the log says why.
   boost::asio::awaitable<Result<Secret>> read(OrgId org, JobId job);
@@ -63,26 +63,30 @@ class Archiver {
   static constexpr std::chrono::seconds kLongestDelay{600};
 
  private:
+  // A place where an object could not be removed.
+  struct Rest {
+    std::uint32_t failures = 0;  // one after another
+    std::uint64_t turn = 0;      // failures, ever: each try begins with another object
+    SteadyTime until;
+  };
+  using Rests = std::map<std::string, Rest, std::less<>>;
+
   boost::asio::awaitable<void> pass();
   boost::asio::awaitable<Result<void>> archive_one(store::WaitingRecord waiting, std::set<std::string>& broken);
   boost::asio::awaitable<Result<SealedObject>> make_object(const store::Job& job);
   boost::asio::awaitable<Result<void>> put_object(const store::ArchivedRecord& record, Bytes bytes);
   boost::asio::awaitable<Result<void>> give_up(store::WaitingRecord waiting, std::string reason);
   boost::asio::awaitable<Result<void>> put_off(store::WaitingRecord waiting);
-  boost::asio::awaitable<bool> take_away(std::string from, std::string object);
+  boost::asio::awaitable<bool> take_away(Rest& rest, std::string from, std::string object);
   boost::asio::awaitable<Result<void>> remove_object(std::string from, std::string object);
-  boost::asio::awaitable<Result<std::size_t>> clear(std::string name);
+  boost::asio::awaitable<Result<std::size_t>> remove_ended_at(std::string name, std::vector<store::EndedObjects> ended);
+  boost::asio::awaitable<Result<std::size_t>> clear(std::string name, std::optional<SteadyTime> until);
   bool data_is_gone(const store::Job& job) const;
   Result<Place*> place(std::string_view name) const;
-  bool rests(std::string_view place) const;
+  bool rests(const Rest& rest) const { return parts_.clock.steady() < rest.until; }
   void note(const std::string& place, const Result<void>& outcome);
 
   Parts parts_;
-  // A place where an object could not be removed.
-  struct Rest {
-    std::uint32_t failures = 0;  // one after another
-    SteadyTime until;
-  };
   struct Trouble {
     std::string why;   // for the log
     std::string told;  // to organisations
@@ -94,9 +98,9 @@ class Archiver {
   Counter& failures_;
   Counter& given_up_;
   std::map<std::string, Trouble, std::less<>> trouble_;
-  std::map<std::string, Rest, std::less<>> rests_;
+  Rests ended_rests_;                                      // each its own: an object of one kind that cannot be removed
+  Rests erased_rests_;                                     // keeps none of the other kind from going
   std::set<std::pair<std::string, std::string>> put_now_;  // place and object
-  std::size_t turn_ = 0;                                   // of remove_ended
 };
 
 // "2026/01/31/RANDOM.sallyport": it tells the day on which a job ended, and nothing else.

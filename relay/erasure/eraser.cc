@@ -138,16 +138,16 @@ asio::awaitable<Result<void>> Eraser::erase_rows(store::Erasure erasure) {
 // Their keys are gone by now. Whoever stands behind remove_objects goes on with what is left.
 asio::awaitable<Result<void>> Eraser::remove_objects(ErasureId id) {
   if (!parts_.remove_objects) co_return Result<void>();
-  using std::chrono::steady_clock;
-  const auto deadline = steady_clock::now() + parts_.objects_patience;
+  const auto deadline = parts_.clock.steady() + parts_.objects_patience;
   asio::steady_timer pause(co_await asio::this_coro::executor);
   for (;;) {
     SP_CO_TRY(const auto objects, co_await parts_.store.objects(id));
     if (objects.left == 0) co_return Result<void>();
-    const auto gone = co_await parts_.remove_objects();
-    if (steady_clock::now() >= deadline) co_return Result<void>();
+    const auto gone = co_await parts_.remove_objects(deadline);
+    const auto now = parts_.clock.steady();
+    if (now >= deadline) co_return Result<void>();
     if (gone.value_or(0) > 0) continue;
-    pause.expires_at(std::min(deadline, steady_clock::now() + kObjectsAgain));
+    pause.expires_after(std::min<SteadyTime::duration>(deadline - now, kObjectsAgain));
     co_await pause.async_wait(asio::use_awaitable);
   }
 }

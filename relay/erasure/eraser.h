@@ -41,9 +41,9 @@ class Eraser {
     // none.
     std::function<boost::asio::awaitable<Result<void>>(std::uint64_t epoch)> end_key_backups_before = {};
     std::chrono::milliseconds key_backups_kept{};
-    // Removes some of the objects that are to be removed from archives (store::Archive::to_remove); how many. Empty:
-    // there are no archives.
-    std::function<boost::asio::awaitable<Result<std::size_t>>()> remove_objects = {};
+    // Removes some of the objects that are to be removed from archives (store::Archive::to_remove); how many. It begins
+    // with none after the time given. Empty: there are no archives.
+    std::function<boost::asio::awaitable<Result<std::size_t>>(SteadyTime)> remove_objects = {};
     // What an archive that does not answer may keep a receipt waiting: it says how many objects are left.
     std::chrono::milliseconds objects_patience = kObjectsPatience;
   };

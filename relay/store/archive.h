@@ -34,6 +34,15 @@ struct ArchivedRecord {
   std::optional<WallTime> archived_at;  // none: it may be there
 };
 
+// What has ended of a lane at one place: objects whose key's hour is before `before`, also those that may be there.
+struct EndedObjects {
+  OrgId org;
+  std::uint32_t hours = 0;
+  Hour before = 0;
+  std::string place;
+  std::uint64_t count = 0;
+};
+
 // An object of an organisation that is no more.
 struct ObjectToRemove {
   std::string place;
@@ -65,9 +74,10 @@ class Archive {
 
   virtual awaitable<Result<Page<ArchivedRecord>>> list(OrgId org, PageQuery page) = 0;  // archived; newest job first
   virtual awaitable<Result<ArchivedRecord>> find(OrgId org, JobId job) = 0;             // archived
-  // Objects of a lane whose key's hour is before `before`, at most `limit`; also those that may be there.
-  virtual awaitable<Result<std::vector<ArchivedRecord>>> before(OrgId org, std::uint32_t hours, Hour before,
-                                                                std::size_t limit) = 0;
+  virtual awaitable<Result<std::vector<EndedObjects>>> ended(OrgId org, std::uint32_t hours, Hour before) = 0;
+  // The oldest first; at most `limit` after the first `skip`.
+  virtual awaitable<Result<std::vector<ArchivedRecord>>> objects_of(EndedObjects ended, std::uint64_t skip,
+                                                                    std::size_t limit) = 0;
   virtual awaitable<Result<void>> remove(OrgId org, JobId job, std::string place) = 0;
 
   // Objects of erased organisations, listed as the rows of their records go (Erasures::erase_some). System-wide.

@@ -132,14 +132,26 @@ class SqliteArchive final : public Archive {
           .one("archived job", read_record);
     });
   }
-  awaitable<Result<std::vector<ArchivedRecord>>> before(OrgId org, std::uint32_t hours, Hour before,
-                                                        std::size_t limit) override {
-    return engine_.read([org, hours, before, limit](Database& db) {
+  awaitable<Result<std::vector<EndedObjects>>> ended(OrgId org, std::uint32_t hours, Hour before) override {
+    return engine_.read([org, hours, before](Database& db) {
+      return db
+          .prepare(
+              "select place, count(*) from archive_records where org = ? and hours = ? and hour < ? group by place",
+              org, hours, before)
+          .all([&](Row row) {
+            auto place = row.text();
+            return EndedObjects{org, hours, before, std::move(place), row.u64()};
+          });
+    });
+  }
+  awaitable<Result<std::vector<ArchivedRecord>>> objects_of(EndedObjects ended, std::uint64_t skip,
+                                                            std::size_t limit) override {
+    return engine_.read([ended = std::move(ended), skip, limit](Database& db) {
       return db
           .prepare(select(kColumns,
-                          "from archive_records where org = ? and hours = ? and hour < ? order by hour "
-                          "limit ?"),
-                   org, hours, before, std::uint64_t{limit})
+                          "from archive_records where org = ? and hours = ? and hour < ? and place = ? order by hour, "
+                          "job limit ? offset ?"),
+                   ended.org, ended.hours, ended.before, ended.place, std::uint64_t{limit}, skip)
           .all(read_record);
     });
   }

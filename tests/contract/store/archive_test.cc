@@ -143,9 +143,14 @@ STORE_TEST_CASE("archive: records are listed, found by their hour and removed, o
   CHECK(found.object == "a/" + jobs[1].value);
   CHECK(found.hour == 11);
   CHECK(found.size == 7);
-  CHECK(must(co_await archive.before(world.ours.org, 48, 12, 10)).size() == 2);
-  CHECK(must(co_await archive.before(world.ours.org, 48, 12, 1)).size() == 1);
-  CHECK(must(co_await archive.before(world.ours.org, 24, 99, 10)).empty());
+  const auto ended = must(co_await archive.ended(world.ours.org, 48, 12));
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].place == "local");
+  CHECK(ended[0].count == 2);
+  CHECK(must(co_await archive.objects_of(ended[0], 0, 10)).size() == 2);
+  CHECK(must(co_await archive.objects_of(ended[0], 0, 1)).at(0).job == jobs[0]);
+  CHECK(must(co_await archive.objects_of(ended[0], 1, 10)).at(0).job == jobs[1]);
+  CHECK(must(co_await archive.ended(world.ours.org, 24, 99)).empty());
   must(co_await archive.remove(world.ours.org, jobs[1], "local"));
   const auto gone = co_await archive.find(world.ours.org, jobs[1]);
   CHECK(refusal(gone) == Errc::not_found);
@@ -169,9 +174,10 @@ STORE_TEST_CASE("archive: what may be there has one name at each place, and is n
   CHECK(must(co_await archive.list(world.ours.org, {})).items.empty());
   must(co_await archive.settle(world.ours.org, again));
   CHECK(must(co_await archive.find(world.ours.org, record.job)).place == "offsite");
-  const auto ended = must(co_await archive.before(world.ours.org, 48, 13, 10));
+  const auto ended = must(co_await archive.ended(world.ours.org, 48, 13));
   REQUIRE(ended.size() == 2);  // both are removed in time
-  CHECK(ended[0].hour == 12);
+  CHECK(ended[1].place == "offsite");
+  CHECK(must(co_await archive.objects_of(ended[1], 0, 10)).at(0).hour == 12);
   const auto unknown = co_await archive.settle(world.ours.org, record_of(world.id<JobId>("job_")));
   CHECK(refusal(unknown) == Errc::not_found);
 }

@@ -105,7 +105,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         {},
                         {},
                         std::chrono::days(7),
-                        [this] { return archiver.remove_erased(); },
+                        [this](SteadyTime until) { return archiver.remove_erased(until); },
                         std::chrono::milliseconds(0)}),
       deployment(make_deployment(clock)),
       authority(deployment, stores.issuing_cas, envelope, clock),

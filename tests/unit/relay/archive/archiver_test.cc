@@ -207,8 +207,46 @@ ASYNC_TEST_CASE("an ended object that cannot be removed keeps no other one from 
   }
   CHECK(bench.objects().size() == 2);
   bench.place->held.clear();
+  for (int i = 0; i < 2; ++i) must(co_await bench.archiver.remove_ended());
+  CHECK(bench.objects().empty());
+}
+
+ASYNC_TEST_CASE("ended objects at a place that is gone, any number, keep none at another one from going",
+                "[archive][retention]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto job = co_await bench.end_one(org);
+  co_await bench.pass();
+  auto older = must(co_await bench.stores.archive.find(org, job.job));
+  older.place = "gone";
+  --older.hour;
+  for (std::size_t i = 0; i <= Archiver::kRemovedAtOnce; ++i) {
+    older.job = crypto::new_id<JobId>(bench.clock);
+    older.object = older.job.value;
+    must(co_await bench.stores.archive.intend(org, older));
+  }
+  bench.clock.pass(50h);
+  co_await bench.shred();
   const auto gone = must(co_await bench.archiver.remove_ended());
-  CHECK(gone == 2);
+  CHECK(gone == 1);
+  CHECK(bench.objects().empty());
+  CHECK(bench.lines.find("relay.yaml has no archive \\\"gone\\\" any more") != std::string::npos);
+}
+
+ASYNC_TEST_CASE("an ended object that is held keeps none of another lane from going", "[archive][retention]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  const auto held = co_await bench.end_one(org);
+  co_await bench.end_one(org, {.payload = 4h, .logs = 4h, .archive = 72h});
+  co_await bench.pass();
+  bench.place->held = {must(co_await bench.stores.archive.find(org, held.job)).object};
+  bench.clock.pass(74h);
+  co_await bench.shred();
+  for (int i = 0; i < 3; ++i) {
+    must(co_await bench.archiver.remove_ended());
+    bench.clock.pass(Archiver::kLongestDelay);
+  }
+  CHECK(bench.objects().size() == 1);
 }
 
 ASYNC_TEST_CASE("a turn that was written by a clock that was ahead is now", "[archive]") {

@@ -5,6 +5,7 @@
 #include "shared/async/event.h"
 #include "tests/unit/relay/keys/world.h"
 
+#include <functional>
 #include <set>
 
 // An archiver over real stores, keys and a directory.
@@ -30,6 +31,7 @@ class BreakablePlace final : public archive::Place {
   }
   awaitable<Result<void>> remove(std::string name) override {
     ++removals;
+    if (removing) removing();
     if (broken) co_return fail(*broken, "planted: the archive is out of order");
     if (held.contains(name)) co_return fail(Errc::forbidden, "planted: the object is held");
     co_return co_await real_->remove(std::move(name));
@@ -39,7 +41,8 @@ class BreakablePlace final : public archive::Place {
   std::optional<Errc> unread;
   std::set<std::string> held;  // cannot be removed
   bool dies_after_put = false;
-  Event* held_puts = nullptr;  // they wait for it
+  std::function<void()> removing;  // called with each removal
+  Event* held_puts = nullptr;      // they wait for it
   int puts = 0;
   int removals = 0;
 

@@ -143,6 +143,18 @@ ASYNC_TEST_CASE("an object that cannot be removed keeps no other one from going"
   CHECK(count == 0);
 }
 
+ASYNC_TEST_CASE("no removal begins after the time given", "[archive][erasure]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  co_await archive_jobs(bench, org, 4);
+  co_await erase(bench, org);
+  bench.place->removing = [&] { bench.clock.pass(20s); };
+  auto gone = must(co_await bench.archiver.remove_erased(bench.clock.steady() + 30s));
+  CHECK(gone == 2);
+  gone = must(co_await bench.archiver.remove_erased());
+  CHECK(gone == 2);  // control
+}
+
 ASYNC_TEST_CASE("an archive that is not in relay.yaml any more keeps its list until it is", "[archive][erasure]") {
   Bench bench(co_await asio::this_coro::executor);
   const auto org = co_await bench.settle_with_archive("ours");
