@@ -61,6 +61,18 @@ Result<void> settle_record(Database& db, const OrgId& org, const ArchivedRecord&
                     "record of the job");
 }
 
+// What the organisation's erasure lists when the row goes is counted as that.
+Result<void> remove_record(Database& db, const OrgId& org, const JobId& job, const std::string& place) {
+  SP_TRY(const auto gone,
+         db.run("delete from archive_records where org = ? and job = ? and place = ?", org, job, place));
+  if (gone == 0) return {};
+  SP_CHECK(db.run(
+      "insert into erased_rows (erasure, table_name, amount) select id, 'archive_records', 1 from erasures where "
+      "org = ? and subject = 'organisation' on conflict (erasure, table_name) do update set amount = amount + 1",
+      org));
+  return {};
+}
+
 class SqliteArchive final : public Archive {
  public:
   explicit SqliteArchive(Engine& engine) : engine_(engine) {}
@@ -156,10 +168,7 @@ class SqliteArchive final : public Archive {
     });
   }
   awaitable<Result<void>> remove(OrgId org, JobId job, std::string place) override {
-    return engine_.write([org, job, place](Database& db) -> Result<void> {
-      SP_CHECK(db.run("delete from archive_records where org = ? and job = ? and place = ?", org, job, place));
-      return {};
-    });
+    return engine_.write([org, job, place](Database& db) { return remove_record(db, org, job, place); });
   }
 
   awaitable<Result<std::vector<std::string>>> places_to_clear() override {

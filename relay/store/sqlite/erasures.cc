@@ -228,7 +228,10 @@ class SqliteErasures final : public Erasures {
               "select coalesce((select amount from erased_rows where erasure = ?1 and table_name = 'archive_records'), "
               "0), (select count(*) from archive_removals where erasure = ?1)",
               id)
-          .one("count", [](Row row) { return ErasedObjects{.all = row.u64(), .left = row.u64()}; });
+          .one("count", [](Row row) {
+            const auto counted = row.u64(), left = row.u64();
+            return ErasedObjects{.all = std::max(counted, left), .left = left};  // older relays did not count all
+          });
     });
   }
 

@@ -155,6 +155,21 @@ ASYNC_TEST_CASE("no removal begins after the time given", "[archive][erasure]") 
   CHECK(gone == 2);  // control
 }
 
+// The archiver takes away what has ended while the erasure is between its beginning and its rows.
+ASYNC_TEST_CASE("an object that goes while its organisation is erased is counted", "[archive][erasure]") {
+  Bench bench(co_await asio::this_coro::executor);
+  const auto org = co_await bench.settle_with_archive("ours");
+  co_await archive_jobs(bench, org, 2);
+  const auto erasure = order(bench, org);
+  must(co_await bench.stores.erasures.begin_organisation(erasure));
+  const auto archived = must(co_await bench.stores.archive.list(org, {}));
+  must(co_await bench.stores.archive.remove(org, archived.items.at(0).job, "local"));
+  co_await erase_rows(bench, erasure);
+  const auto objects = must(co_await bench.stores.erasures.objects(erasure.id));
+  CHECK(objects.all == 2);
+  CHECK(objects.left == 2);
+}
+
 ASYNC_TEST_CASE("an archive that is not in relay.yaml any more keeps its list until it is", "[archive][erasure]") {
   Bench bench(co_await asio::this_coro::executor);
   const auto org = co_await bench.settle_with_archive("ours");
