@@ -338,6 +338,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
   auto fresh = std::make_shared<Attachment>(executor_, row);
   fresh->provider = provider;
   fresh->due = parts_.clock.steady() + parts_.keys.life() / 2;
+  SP_CO_CHECK(co_await parts_.keys.global());  // nothing is said to be done that cannot be without it
   if (before) SP_CO_CHECK(co_await before());
   parts_.keys.attachments().hold(org, proven->key);  // whoever reads what is changed finds it
   auto changed = co_await change(org, std::move(from), Hierarchy::Attached{proven->key, std::move(row)});
@@ -369,6 +370,7 @@ asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Before before) {
 asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) {
   SP_CO_TRY(auto from, co_await present(org));
   if (!from) co_return fail(Errc::not_found, "the organisation has attached no key");
+  SP_CO_CHECK(co_await parts_.keys.global());
   if (before) SP_CO_CHECK(co_await before());
   SP_CO_CHECK(co_await change(org, std::move(from), std::nullopt));
   drop(org);

@@ -326,7 +326,7 @@ def events(tenant):
     while cursor is not None:
         status, page = tenant.call("GET", f"/v1/audit-events?limit=100{'&cursor=' + cursor if cursor else ''}")
         assert status == 200, page
-        actions += [item["event"]["action"] for item in page["items"]]
+        actions += [item["event"]["action"] for item in page["items"] if item["event"]["outcome"] == "done"]
         cursor = page["next"]
     return actions
 
@@ -445,8 +445,8 @@ def audit(world, tenants, neighbour):
         if tenant.worked() != list(range(1, tenant.n + 1)):
             found.append(f"{kind}: commands did not run once each: {tenant.worked()}")
         actions = events(tenant)
-        told = {action: actions.count(action) for action in ("keys.refused", "keys.restored")}
-        if told != {"keys.refused": 1, "keys.restored": 1}:
+        told = {action: actions.count(action) for action in ("keys.attach", "keys.refused", "keys.restored", "keys.detach")}
+        if told != {"keys.attach": 1 + (kind == "vault"), "keys.refused": 1, "keys.restored": 1, "keys.detach": int(kind in ("pkcs11", "vault"))}:
             found.append(f"{kind}: the ledger tells otherwise: {told}")
     found += [f"a credential is in {place}" for text in (SECRET_KEY, VAULT_TOKEN) for place in found_places(world, text)]
     if not found_places(world, KMS_KEY):

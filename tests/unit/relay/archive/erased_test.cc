@@ -165,9 +165,13 @@ ASYNC_TEST_CASE("an object that goes while its organisation is erased is counted
   const auto archived = must(co_await bench.stores.archive.list(org, {}));
   must(co_await bench.stores.archive.remove(org, archived.items.at(0).job, "local"));
   co_await erase_rows(bench, erasure);
-  const auto objects = must(co_await bench.stores.erasures.objects(erasure.id));
+  auto objects = must(co_await bench.stores.erasures.objects(erasure.id));
   CHECK(objects.all == 2);
   CHECK(objects.left == 2);
+  must(co_await bench.archiver.remove_erased());
+  objects = must(co_await bench.stores.erasures.objects(erasure.id));
+  CHECK(objects.all == 2);
+  CHECK(objects.left == 0);
 }
 
 ASYNC_TEST_CASE("an archive that is not in relay.yaml any more keeps its list until it is", "[archive][erasure]") {
