@@ -35,14 +35,16 @@ asio::awaitable<Result<Answer>> get_platform_keys(Services& services, Call) {
 asio::awaitable<Result<Answer>> rotate_keys(Services& services, Call call) {
   call.ticket.record.target = "organisation:" + call.caller.org.value;
   SP_CO_CHECK(co_await record_apart(services, call));
-  SP_CO_CHECK(co_await services.keys.rotate_organisation(call.caller.org));
+  const auto rotated = co_await services.keys.rotate_organisation(call.caller.org);
+  if (!rotated) co_return not_after_all(call, rotated.error());
   co_return co_await show_keys(services, call.caller);
 }
 
 asio::awaitable<Result<Answer>> rotate_platform_keys(Services& services, Call call) {
   call.ticket.record.target = "key:global";
   SP_CO_CHECK(co_await record_apart(services, call));
-  SP_CO_CHECK(co_await services.keys.rotate_deployment());
+  const auto rotated = co_await services.keys.rotate_deployment();
+  if (!rotated) co_return not_after_all(call, rotated.error());
   SP_CO_TRY(const auto keys, co_await services.keys.of_deployment());
   co_return ok(shape(keys));
 }

@@ -43,4 +43,10 @@ inline boost::asio::awaitable<Result<void>> record_apart(Services& services, con
   co_return Result<void>{};
 }
 
+// What its row says to be done could not be done after all: the ledger hears of that in a row of its own.
+inline std::unexpected<Error> not_after_all(const Call& call, Error why) {
+  *call.ticket.stored = false;
+  return std::unexpected(std::move(why));
+}
+
 }  // namespace sallyport::api

@@ -71,14 +71,16 @@ asio::awaitable<Result<Answer>> attach_own_key(Services& services, Call call) {
   if (!order) co_return std::move(order).error();
   call.ticket.record.detail.emplace(Value("kind"), Value(order->kind));
   call.ticket.record.detail.emplace(Value("place"), Value(order->place));
-  SP_CO_CHECK(co_await services.keys.own().attach(org, *std::move(order), before_change(services, call)));
+  const auto attached = co_await services.keys.own().attach(org, *std::move(order), before_change(services, call));
+  if (!attached) co_return not_after_all(call, attached.error());
   co_return co_await show_keys(services, call.caller);
 }
 
 asio::awaitable<Result<Answer>> detach_own_key(Services& services, Call call) {
   const auto org = call.caller.org;
   call.ticket.record.target = "organisation:" + org.value;
-  SP_CO_CHECK(co_await services.keys.own().detach(org, before_change(services, call)));
+  const auto detached = co_await services.keys.own().detach(org, before_change(services, call));
+  if (!detached) co_return not_after_all(call, detached.error());
   co_return co_await show_keys(services, call.caller);
 }
 

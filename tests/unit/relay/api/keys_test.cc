@@ -177,6 +177,14 @@ ASYNC_TEST_CASE("while its own key is refused an organisation is told so, and an
   }
   const auto kept = co_await world.call({"DELETE", "/v1/keys/own?confirm=confirmed", ours.token(Role::owner)});
   CHECK(kept.status == 503);
+  // The ledger hears of a rotation before it is made, and of it again when it could not be.
+  world.news();
+  const auto rotated = co_await world.call({"POST", "/v1/keys/rotate", ours.token(Role::owner), "{}"});
+  CHECK(rotated.status == 503);
+  const auto news = world.news();
+  REQUIRE(news.size() == 2);
+  CHECK(text_of(news[0].event, "outcome") == "done");
+  CHECK(text_of(news[1].event, "outcome") == "failed");
   world.key_places.kept.at("one").broken.reset();
   world.clock.advance(keys::kRefusedAgain);
   co_await world.own_keys.look();
