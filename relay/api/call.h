@@ -4,6 +4,7 @@
 #include "relay/audit/audit.h"
 #include "relay/http/types.h"
 #include "relay/store/page.h"
+#include "shared/base/secret.h"
 #include "shared/base/value.h"
 
 #include <cstdint>
@@ -41,7 +42,8 @@ struct Call {
   std::string peer;                          // address of the other end of the connection
   AuditTicket ticket;                        // of a call that changes something
   WebSocketOffer websocket = {};
-  std::string request_key = {};  // of a keyed call: its claimed idempotency key, this token's own
+  std::shared_ptr<const Secret> secret = {};  // the member of the body that its schema calls so; `body` has none of it
+  std::string request_key = {};               // of a keyed call: its claimed idempotency key, this token's own
 
   template <class T>
   T id(std::string_view name) const {

@@ -76,18 +76,19 @@ asio::awaitable<http::Reply> ApiExchange::answer(http::Request request) {
   co_return reply;
 }
 
-Call ApiExchange::call_of(const http::RequestHead& head, Value body) const {
+Call ApiExchange::call_of(const http::RequestHead& head, ReadBody body) const {
   return {.caller = admitted_.caller,
           .path = admitted_.inputs.path,
           .query = admitted_.inputs.query,
-          .body = std::move(body),
+          .body = std::move(body.value),
           .request_id = head.request_id,
           .accept = header_text(head, "Accept"),
           .if_match = header(head, "If-Match"),
           .last_event_id = header(head, "Last-Event-ID"),
           .peer = head.peer,
           .websocket = {header_text(head, "Sec-WebSocket-Key"), header_text(head, "Sec-WebSocket-Version"),
-                        header_text(head, "Sec-WebSocket-Protocol")}};
+                        header_text(head, "Sec-WebSocket-Protocol")},
+          .secret = std::move(body.secret)};
 }
 
 // The fence: with_timeout() below waits for a success, so an exception must not get there.

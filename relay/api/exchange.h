@@ -18,7 +18,7 @@ class ApiExchange final : public http::Exchange {
  private:
   using Reply = http::Reply;
 
-  Call call_of(const http::RequestHead& head, Value body) const;
+  Call call_of(const http::RequestHead& head, ReadBody body) const;
   boost::asio::awaitable<Result<Answer>> run_handler(Call call);
   boost::asio::awaitable<Reply> read(Call call);
   boost::asio::awaitable<Reply> change(Call call, const http::Request& request);

@@ -1,6 +1,7 @@
 #include "relay/api/inputs.h"
 
 #include "relay/api/problems.h"
+#include "relay/api/secret_member.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -87,6 +88,22 @@ std::expected<ValueMap, http::Problem> read_query(const http::RequestHead& head,
   return refuse(400, "invalid_query", "The query is wrong.", std::move(found));
 }
 
+const Field* secret_of(const Schema& schema) {
+  const auto found = std::ranges::find(schema.fields, Format::secret, &Field::format);
+  return found == schema.fields.end() ? nullptr : &*found;
+}
+
+// What is wrong with it, in place of it.
+std::expected<Secret, std::string> secret_in(const Field& field, const std::optional<SecretMember>& taken,
+                                             const Value& body) {
+  if (!taken || !taken->is_member_of(body))
+    return std::unexpected("must stand there once, under its name as it is written here");
+  auto text = taken->text();
+  if (!text) return std::unexpected("is no JSON text");
+  if (auto fault = fault_of_text(field, text->reveal()); !fault.empty()) return std::unexpected(std::move(fault));
+  return *std::move(text);
+}
+
 }  // namespace
 
 std::expected<Inputs, http::Problem> read_inputs(const http::RequestHead& head, const Match& match) {
@@ -98,8 +115,10 @@ std::expected<Inputs, http::Problem> read_inputs(const http::RequestHead& head, 
   return Inputs{*std::move(path), *std::move(query)};
 }
 
-std::expected<Value, http::Problem> read_body(const Route& route, const http::Request& request) {
-  if (route.body == Body::none) return Value();
+std::expected<ReadBody, http::Problem> read_body(const Route& route, http::Request& request) {
+  if (route.body == Body::none) return ReadBody();
+  const auto* field = secret_of(*route.request);
+  const auto taken = field == nullptr ? std::nullopt : SecretMember::take(request.body, field->name);
   Value body{ValueMap{}};
   if (route.body == Body::recipe && is_yaml(request.head)) {
     body = Value(ValueMap{{Value("yaml"), Value(request.body)}});
@@ -111,7 +130,13 @@ std::expected<Value, http::Problem> read_body(const Route& route, const http::Re
     body = *std::move(parsed);
   }
   auto found = check_object(*route.request, body);
-  if (found.empty()) return body;
+  std::shared_ptr<const Secret> secret;
+  if (found.empty() && field != nullptr && body.find(field->name) != nullptr) {
+    auto read = secret_in(*field, taken, body);
+    if (!read) found.push_back({fmt::format("/{}", field->name), std::move(read).error()});
+    if (read) secret = std::make_shared<const Secret>(*std::move(read));
+  }
+  if (found.empty()) return ReadBody{std::move(body), std::move(secret)};
   return refuse(422, "invalid", "The body does not fit.", std::move(found));
 }
 

@@ -4,8 +4,10 @@
 #include "relay/api/router.h"
 #include "relay/http/problem.h"
 #include "relay/http/types.h"
+#include "shared/base/secret.h"
 
 #include <expected>
+#include <memory>
 
 // From the parts of a request to the checked values of a Call, by the route's declaration. No IO.
 namespace sallyport::api {
@@ -19,8 +21,13 @@ struct Inputs {
 // same 404 as something that does not exist; a repeated or unknown query parameter is 400; a wrong media type 415.
 std::expected<Inputs, http::Problem> read_inputs(const http::RequestHead& head, const Match& match);
 
+struct ReadBody {
+  Value value;
+  std::shared_ptr<const Secret> secret;  // the member of Format::secret, which is not in `value`; null: none
+};
+
 // The JSON or YAML body. 400 when it is not JSON at all, or empty where something is to be set (PUT, PATCH; elsewhere
-// it counts as {}), 422 with every violation of the schema.
-std::expected<Value, http::Problem> read_body(const Route& route, const http::Request& request);
+// it counts as {}), 422 with every violation of the schema. A secret is wiped from the request.
+std::expected<ReadBody, http::Problem> read_body(const Route& route, http::Request& request);
 
 }  // namespace sallyport::api

@@ -50,12 +50,11 @@ std::expected<keys::OwnKeyOrder, Answer> order_of(const Call& call) {
           unfit(fmt::format("/{}", member), fmt::format("is needed of a key of kind {}", kind.name)));
     if (text) order.place.emplace(Value(member), Value(*text));
   }
-  auto credentials = call.text("credentials");
-  if (credentials.has_value() != kind.has_credentials) {
+  if ((call.secret != nullptr) != kind.has_credentials) {
     return std::unexpected(unfit("/credentials", kind.has_credentials ? "are needed for a key of this kind"
                                                                       : "are the operator's for a key of this kind"));
   }
-  if (credentials) order.credentials = Secret::take(*credentials);
+  if (call.secret) order.credentials = call.secret->duplicate();
   return order;
 }
 
@@ -94,7 +93,7 @@ constexpr std::array kOrderFields{Field{.name = "kind", .presence = Presence::re
                                   Field{.name = "mount", .least = 1, .most = 200},
                                   Field{.name = "namespace", .least = 1, .most = 200},
                                   Field{.name = "name", .least = 1, .most = 64},
-                                  Field{.name = "credentials", .least = 1, .most = 12'000, .format = Format::document}};
+                                  Field{.name = "credentials", .least = 1, .most = 12'000, .format = Format::secret}};
 constexpr Schema kOrder{"OwnKeyOrder", kOrderFields};
 constexpr std::array kDetachQuery{Field{.name = "confirm", .presence = Presence::required, .among = kConfirmed}};
 

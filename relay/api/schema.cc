@@ -51,7 +51,8 @@ bool is_cursor(std::string_view text, std::span<const std::string_view> parts) {
 std::string_view fault_of_format(const Field& field, std::string_view text) {
   switch (field.format) {
     case Format::any: return is_plain(text) ? "" : "must not have control characters or spaces at its ends";
-    case Format::document: return "";
+    case Format::document:
+    case Format::secret: return "";
     case Format::slug:
       return is_slug(text) ? "" : "must be lower-case letters, digits and hyphens, and begin with a letter";
     case Format::email: return is_email(text) ? "" : "must be an e-mail address";
@@ -73,6 +74,8 @@ std::string fault_of_choice(const Field& field, std::string_view text) {
   return "must be one of: " + listed(field.among);
 }
 
+}  // namespace
+
 std::string fault_of_text(const Field& field, std::string_view text) {
   if (!is_valid_utf8(text)) return "is not valid UTF-8";
   const auto length = static_cast<std::int64_t>(utf8_length(text));
@@ -82,6 +85,8 @@ std::string fault_of_text(const Field& field, std::string_view text) {
   if (auto fault = fault_of_choice(field, text); !fault.empty()) return fault;
   return field.fault == nullptr ? std::string() : field.fault(text);
 }
+
+namespace {
 
 std::string fault_of_integer(const Field& field, std::int64_t number) {
   if (number >= field.least && number <= field.most) return {};
@@ -106,7 +111,8 @@ std::string fault_of_texts(const Field& field, const ValueList& list) {
 std::string fault_of(const Field& field, const Value& value) {
   switch (field.type) {
     case FieldType::text:
-      return value.is(Value::Kind::string) ? fault_of_text(field, value.as_string()) : "must be text";
+      if (!value.is(Value::Kind::string)) return "must be text";
+      return field.format == Format::secret ? "" : fault_of_text(field, value.as_string());  // what stands for it
     case FieldType::integer:
       return value.is(Value::Kind::int64) ? fault_of_integer(field, value.as_int()) : "must be a whole number";
     case FieldType::boolean: return value.is(Value::Kind::boolean) ? "" : "must be true or false";

@@ -18,6 +18,7 @@ enum class FieldType { text, integer, boolean, object, texts };  // texts: a lis
 enum class Format {
   any,       // valid UTF-8 without control characters or such as turn text around, not blank at its ends
   document,  // any UTF-8, line breaks and tabs too
+  secret,    // the same, of one member of a body that is not kept for repeated calls: it is in Call::secret alone
   slug,      // lower-case letters, digits and hyphens, a letter first: names that recipes use
   email,
   id,        // an id whose prefix is Field::among[0]
@@ -59,6 +60,8 @@ inline constexpr std::size_t kMostViolations = 20;
 // Every violation at once, up to kMostViolations, each with its place ("/email", "/limits/idle"). Messages never repeat
 // values.
 Violations check_object(const Schema& schema, const Value& value);
+// What is wrong with a text; "": nothing. It never repeats the text.
+std::string fault_of_text(const Field& field, std::string_view text);
 // One value that came as text (path, query): converted and checked, or what is wrong with it.
 std::expected<Value, std::string> read_text_value(const Field& field, std::string_view text);
 

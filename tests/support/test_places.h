@@ -20,10 +20,10 @@ class TestPlaces final : public keys::OwnKeyPlaces {
     int calls = 0;
   };
   Result<std::unique_ptr<keys::Provider>> provider(const OrgId&, const keys::OwnKeyOrder& order) override {
+    words.emplace_back(order.credentials.reveal());
     const auto name = order.place.find(Value("name"));
     if (name == order.place.end() || !kept.contains(name->second.as_string()))
       return fail(Errc::forbidden, "no key of this name");
-    words.emplace_back(order.credentials.reveal());
     return std::make_unique<Place>(kept.at(name->second.as_string()), name->second.as_string(), words.back());
   }
   std::map<std::string, Kept> kept{{"one", {}}, {"two", {}}};
