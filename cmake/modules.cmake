@@ -34,7 +34,8 @@ sallyport_module(agent/platform USES shared/base shared/async)
 sallyport_module(agent/vault USES shared/base agent/platform)
 sallyport_module(agent/policy USES shared/base shared/recipe shared/sealing agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
-sallyport_module(agent/connectors USES shared/base shared/async agent/policy agent/vault agent/platform)
+sallyport_module(agent/findings USES shared/base)
+sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/csv USES agent/connectors)
 sallyport_module(agent/connectors/json USES agent/connectors)
@@ -45,7 +46,7 @@ sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
 sallyport_module(agent/system_keys USES shared/sealing shared/link shared/base proto agent/link agent/vault agent/platform)
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
-sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/link agent/platform)
+sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
                  agent/connectors/sql)

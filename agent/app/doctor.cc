@@ -26,8 +26,8 @@
 
 namespace sallyport::app {
 namespace asio = boost::asio;
-using doctor::Finding;
-using doctor::Verdict;
+using findings::Finding;
+using findings::Verdict;
 namespace {
 
 constexpr int kStandardError = 2;
@@ -60,7 +60,7 @@ class Examination {
         identities_(identity_file(config_).string()),
         identity_(identities_.load()) {}
 
-  doctor::Report run() {
+  findings::Report run() {
     add({"configuration", Verdict::good, "agent.yaml, connections.yaml and policy.yaml are good"});
     add(doctor::examine_state(config_.agent.state_dir));
     add(doctor::examine_identity(identity_, identity_file(config_).string()));
@@ -74,7 +74,7 @@ class Examination {
 
  private:
   void add(Finding finding) { report_.findings.push_back(std::move(finding)); }
-  void add_all(doctor::Findings findings) {
+  void add_all(findings::Findings findings) {
     for (auto& finding : findings) add(std::move(finding));
   }
   void look_at_connections();
@@ -90,7 +90,7 @@ class Examination {
   const Clock& clock_;
   agent::FileIdentityStore identities_;
   Result<agent::Identity> identity_;
-  doctor::Report report_;
+  findings::Report report_;
 };
 
 // What is sealed to this agent is opened as the agent would.
@@ -192,14 +192,14 @@ void Examination::tell_of_running(const Value& status) {
 
 }  // namespace
 
-doctor::Report examine(const std::string& directory, const Clock& clock) {
+findings::Report examine(const std::string& directory, const Clock& clock) {
   auto config = policy::load_config(directory);
   if (config) return Examination(*std::move(config), clock).run();
   return {
       {{"configuration", Verdict::bad, yaml::to_error(config.error()).message, "see: sallyport-agent config check"}}};
 }
 
-doctor::Findings examine_system_keys(const policy::Config& config, const Clock& clock) {
+findings::Findings examine_system_keys(const policy::Config& config, const Clock& clock) {
   FdSink sink(kStandardError);
   const Log log(sink, clock, LogLevel::warn);
   const agent::FileIdentityStore identities(identity_file(config).string());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/doctor/finding.h"
+#include "agent/findings/finding.h"
 #include "agent/policy/config.h"
 #include "shared/base/clock.h"
 
@@ -11,10 +11,10 @@ namespace sallyport::app {
 // Looks at everything that an agent with the configuration in `directory` needs, from its files to the relay and the
 // systems it works with. Changes nothing. While no agent runs it also links once, as the agent would; while one runs it
 // asks that one instead. Blocks, half a minute or so; longer with many connections that do not answer.
-doctor::Report examine(const std::string& directory, const Clock& clock);
+findings::Report examine(const std::string& directory, const Clock& clock);
 
 // Of the system keys that the configuration names, those that this agent has not or cannot open; or why nobody can
 // tell, as before it is enrolled. Changes nothing.
-doctor::Findings examine_system_keys(const policy::Config& config, const Clock& clock);
+findings::Findings examine_system_keys(const policy::Config& config, const Clock& clock);
 
 }  // namespace sallyport::app

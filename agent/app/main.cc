@@ -157,7 +157,7 @@ int status(const Words& words) {
 int examine(const Words& words) {
   const SystemClock clock;
   const auto report = app::examine(words.config_dir, clock);
-  fmt::print("{}", words.json ? to_pretty_json(doctor::report_value(report)) + "\n" : doctor::report_text(report));
+  fmt::print("{}", words.json ? to_pretty_json(findings::report_value(report)) + "\n" : findings::report_text(report));
   return report.healthy() ? 0 : 1;
 }
 

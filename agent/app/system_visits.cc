@@ -13,8 +13,8 @@
 namespace sallyport::app {
 namespace asio = boost::asio;
 namespace sql = connectors::sql;
-using doctor::Finding;
-using doctor::Verdict;
+using findings::Finding;
+using findings::Verdict;
 using vault::SecretRef;
 namespace {
 
@@ -64,9 +64,9 @@ asio::awaitable<Finding> visit_target(policy::TunnelTarget target, const agent::
 
 }  // namespace
 
-doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
-                                   std::chrono::milliseconds patience) {
-  doctor::Findings findings;
+findings::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
+                                     std::chrono::milliseconds patience) {
+  findings::Findings findings;
   for (const auto& [name, connection] : config.connections) {
     const auto what = fmt::format("{} ({})", name, connection.kind());
     if (const auto* file = connection.file()) {
@@ -79,8 +79,8 @@ doctor::Findings visit_connections(const policy::Config& config, const vault::Va
   return findings;
 }
 
-doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault) {
-  doctor::Findings findings;
+findings::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault) {
+  findings::Findings findings;
   for (const auto& [name, secret] : policy.secrets()) {
     if (auto lacking = lack_of("secret", name, secret.source, vault)) {
       findings.push_back(*std::move(lacking));
@@ -91,8 +91,8 @@ doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault&
   return findings;
 }
 
-doctor::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault) {
-  doctor::Findings findings;
+findings::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault) {
+  findings::Findings findings;
   const auto look_for = [&](std::string_view what, const std::string& name, const SecretRef& ref) {
     if (ref.source != SecretRef::Source::system_key) return;
     if (auto lacking = lack_of(what, name, ref, vault)) findings.push_back(*std::move(lacking));
@@ -106,8 +106,8 @@ doctor::Findings visit_system_keys(const policy::Config& config, const vault::Va
   return findings;
 }
 
-doctor::Findings visit_commands(const policy::Policy& policy) {
-  doctor::Findings findings;
+findings::Findings visit_commands(const policy::Policy& policy) {
+  findings::Findings findings;
   for (const auto& [name, command] : policy.commands()) {
     const auto& program = command.argv.front();
     if (platform::is_runnable(program)) {
@@ -121,9 +121,9 @@ doctor::Findings visit_commands(const policy::Policy& policy) {
   return findings;
 }
 
-asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
-                                                       std::chrono::milliseconds patience) {
-  doctor::Findings findings;
+asio::awaitable<findings::Findings> visit_tunnel_targets(const policy::Policy& policy,
+                                                         std::chrono::milliseconds patience) {
+  findings::Findings findings;
   const agent::Dialer directly(co_await asio::this_coro::executor, "none", agent::process_environment);
   for (const auto& target : policy.tunnels()) findings.push_back(co_await visit_target(target, directly, patience));
   co_return findings;

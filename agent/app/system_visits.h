@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/doctor/finding.h"
+#include "agent/findings/finding.h"
 #include "agent/policy/config.h"
 #include "agent/vault/vault.h"
 
@@ -14,13 +14,13 @@ namespace sallyport::app {
 // (and nothing is read or written through them), commands have to be programs that this user may run, targets of
 // tunnels have to take a connection, secrets that steps may take have to be there. Blocks for up to `patience` for each
 // connection.
-doctor::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
-                                   std::chrono::milliseconds patience);
-doctor::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault);
+findings::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
+                                     std::chrono::milliseconds patience);
+findings::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault);
 // Of the system keys that connections.yaml and policy.yaml name, those that cannot be had.
-doctor::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault);
-doctor::Findings visit_commands(const policy::Policy& policy);
-boost::asio::awaitable<doctor::Findings> visit_tunnel_targets(const policy::Policy& policy,
-                                                              std::chrono::milliseconds patience);
+findings::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault);
+findings::Findings visit_commands(const policy::Policy& policy);
+boost::asio::awaitable<findings::Findings> visit_tunnel_targets(const policy::Policy& policy,
+                                                                std::chrono::milliseconds patience);
 
 }  // namespace sallyport::app

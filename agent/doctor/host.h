@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/doctor/finding.h"
+#include "agent/findings/finding.h"
 #include "agent/link/identity.h"
 #include "shared/base/clock.h"
 
@@ -8,6 +8,8 @@
 #include <string>
 
 namespace sallyport::doctor {
+
+using findings::Finding, findings::Verdict;
 
 // Below this an agent may not get through a day of reports and bodies.
 inline constexpr std::uintmax_t kLittleSpace = 256u << 20;

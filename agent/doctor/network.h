@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/doctor/finding.h"
+#include "agent/findings/finding.h"
 #include "agent/link/proxy.h"
 #include "shared/base/clock.h"
 #include "shared/crypto/digest.h"
@@ -10,6 +10,8 @@
 #include <chrono>
 
 namespace sallyport::doctor {
+
+using findings::Finding, findings::Findings, findings::Verdict;
 
 // How the agent would go to the relay.
 struct Journey {

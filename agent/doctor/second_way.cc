@@ -55,7 +55,7 @@ void weigh_ways(NetworkReport& direct, Finding& second) {
       finding.advice = "the agent goes through the WebSocket";
     }
     direct.request.clear();
-  } else if (Report{.findings = direct.findings}.healthy()) {
+  } else if (findings::Report{.findings = direct.findings}.healthy()) {
     second.verdict = Verdict::note;
     second.advice = "the direct way is open, so this one is not needed";
   }

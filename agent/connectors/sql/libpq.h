@@ -1,6 +1,6 @@
 #pragma once
 
-#include "shared/base/result.h"
+#include "agent/platform/shared_library.h"
 
 #include <string>
 
@@ -45,18 +45,14 @@ namespace sallyport::connectors::sql {
 
 // The functions of libpq, under their own names.
 struct Libpq {
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared
-#define SALLYPORT_MEMBER(name) decltype(&::name) name = nullptr;
-  SALLYPORT_LIBPQ_FUNCTIONS(SALLYPORT_MEMBER)
-#undef SALLYPORT_MEMBER
+  SALLYPORT_LIBPQ_FUNCTIONS(SALLYPORT_FUNCTION_MEMBER)
 };
 
 // Errors: not_found, with what to install.
 Result<Libpq> open_libpq(const std::string& file = "libpq.so.5");
 
 // libpq is loaded by the first connection to PostgreSQL, not with the program: Debian's brings LDAP, Kerberos and a
-// second TLS, 3 MiB that an agent without PostgreSQL neither holds nor needs installed (docs/decisions/0015). Any
-// thread may ask; after a failure the next one tries again (a library that lacks a function needs a restart).
+// second TLS, 3 MiB that an agent without PostgreSQL neither holds nor needs installed (docs/decisions/0015).
 Result<void> load_libpq();
 // After load_libpq.
 const Libpq& libpq();

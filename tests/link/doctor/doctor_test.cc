@@ -15,7 +15,7 @@ using namespace sallyport;
 using namespace sallyport::test;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using doctor::Verdict;
+using findings::Verdict;
 
 namespace {
 
@@ -55,8 +55,8 @@ std::string summary(const doctor::NetworkReport& report) {
   return words;
 }
 
-const doctor::Finding& finding(const doctor::NetworkReport& report, std::string_view check) {
-  const auto found = std::ranges::find(report.findings, check, &doctor::Finding::check);
+const findings::Finding& finding(const doctor::NetworkReport& report, std::string_view check) {
+  const auto found = std::ranges::find(report.findings, check, &findings::Finding::check);
   if (found == report.findings.end()) throw std::runtime_error("no finding on " + std::string(check));
   return *found;
 }
@@ -79,7 +79,7 @@ ASYNC_TEST_CASE("a way to the relay without a fault is good at every step, direc
   const auto proxied = co_await scene.examine(port, "127.0.0.1", proxy.url());
   CHECK(summary(proxied) == kAllGood);
   CHECK(has(finding(proxied, "proxy").text, "with a login"));
-  CHECK_FALSE(has(doctor::report_text({proxied.findings, proxied.request}), "open-sesame"));
+  CHECK_FALSE(has(findings::report_text({proxied.findings, proxied.request}), "open-sesame"));
   co_await scene.rig.finish();
 }
 
@@ -210,9 +210,9 @@ TEST_CASE("a state directory is looked at and not made", "[doctor]") {
 }
 
 TEST_CASE("of two ways that an agent may take one is enough", "[doctor]") {
-  const doctor::Finding fine{"tls", Verdict::good, "met"}, blocked{"route", Verdict::bad, "no", "ask"};
+  const findings::Finding fine{"tls", Verdict::good, "met"}, blocked{"route", Verdict::bad, "no", "ask"};
   doctor::NetworkReport direct{{blocked, fine}, "Please allow"};
-  doctor::Finding second{"websocket", Verdict::good, "met"};
+  findings::Finding second{"websocket", Verdict::good, "met"};
   weigh_ways(direct, second);
   CHECK(direct.findings[0].verdict == Verdict::note);
   CHECK(direct.findings[1].verdict == Verdict::good);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sallyport::doctor {
+namespace sallyport::findings {
 
 enum class Verdict {
   good,
@@ -35,4 +35,4 @@ struct Report {
 std::string report_text(const Report& report);
 Value report_value(const Report& report);  // as docs/operations/agent-configuration.md describes it
 
-}  // namespace sallyport::doctor
+}  // namespace sallyport::findings

@@ -1,4 +1,4 @@
-#include "agent/doctor/finding.h"
+#include "agent/findings/finding.h"
 
 #include "shared/base/utf8.h"
 
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace sallyport::doctor {
+namespace sallyport::findings {
 namespace {
 constexpr std::size_t kLongestText = 2'000;
 }
@@ -49,4 +49,4 @@ Value report_value(const Report& report) {
   return Value(std::move(all));
 }
 
-}  // namespace sallyport::doctor
+}  // namespace sallyport::findings
