@@ -26,11 +26,13 @@ std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
 
 }  // namespace
 
-Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_watch_(site, pool) {
+Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
+    : databases_(connectors::sql::make_databases(site)), file_watch_(site, pool), sql_poll_(site, databases_, pool) {
   for (auto make : {connectors::file::make_actions, connectors::csv::make_actions, connectors::json::make_actions,
-                    connectors::command::make_actions, connectors::sql::make_actions}) {
-    for (auto& action : make(site)) actions_.push_back(connectors::within_run_time(std::move(action), site));
+                    connectors::command::make_actions}) {
+    add(make(site), site);
   }
+  add(connectors::sql::make_actions_on(databases_, site), site);
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
   formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
   formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
@@ -39,8 +41,12 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool) : file_w
   openers_.push_back(std::make_unique<connectors::RowsOpener>(std::move(formats)));
 }
 
+void Toolbox::add(std::vector<std::unique_ptr<connectors::Action>> actions, const connectors::Site& site) {
+  for (auto& action : actions) actions_.push_back(connectors::within_run_time(std::move(action), site));
+}
+
 std::vector<connectors::Action*> Toolbox::actions() const { return pointers_to(actions_); }
-std::vector<connectors::TriggerSource*> Toolbox::triggers() { return {&file_watch_}; }
+std::vector<connectors::TriggerSource*> Toolbox::triggers() { return {&file_watch_, &sql_poll_}; }
 std::vector<connectors::HandleOpener*> Toolbox::openers() const { return pointers_to(openers_); }
 
 }  // namespace sallyport::app

@@ -3,6 +3,7 @@
 #include "agent/connectors/connector.h"
 #include "agent/connectors/file/file_watch_trigger.h"
 #include "agent/connectors/site.h"
+#include "agent/connectors/sql/poll_trigger.h"
 #include "agent/connectors/trigger.h"
 
 #include <boost/asio/thread_pool.hpp>
@@ -22,9 +23,13 @@ class Toolbox {
   std::vector<connectors::HandleOpener*> openers() const;
 
  private:
+  void add(std::vector<std::unique_ptr<connectors::Action>> actions, const connectors::Site& site);
+
+  connectors::sql::SharedDatabases databases_;
   std::vector<std::unique_ptr<connectors::Action>> actions_;
   std::vector<std::unique_ptr<connectors::HandleOpener>> openers_;
   connectors::file::FileWatchTrigger file_watch_;
+  connectors::sql::PollTrigger sql_poll_;
 };
 
 }  // namespace sallyport::app

@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ namespace sallyport::connectors {
 struct TriggerEvent {
   Value data;               // `trigger` in expressions: JSON types and handles only
   std::string natural_key;  // tells it from every other event of this trigger, also after a restart
+  // Where the source goes on after this event: kept in the same transaction, encrypted, and in the spec of later runs.
+  std::optional<std::string> cursor = {};
 };
 
 // What to watch: a recipe's trigger with its arguments complete (catalogue: bind_arguments).
@@ -22,6 +25,7 @@ struct TriggerSpec {
   std::string recipe;      // for messages
   std::string connection;  // empty when the trigger takes none
   Value arguments;
+  std::optional<std::string> cursor = {};  // of the last event that was made durable on this machine
 };
 
 // Makes an event durable; the source forgets the occurrence only after it returned without an error, so an event may

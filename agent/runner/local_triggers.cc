@@ -11,6 +11,7 @@ namespace sallyport::runner {
 namespace {
 
 constexpr std::string_view kSchedule = "schedule@1";
+constexpr const char* kCursor = "trigger";
 constexpr auto kRepairedAgain = std::chrono::seconds(60);
 
 connectors::TriggerSource* source_of(const EngineCore& core, std::string_view uses) {
@@ -91,15 +92,30 @@ asio::awaitable<void> LocalTriggers::tell_trouble(std::shared_ptr<const WatchedR
   co_await core_.tell({"trigger.failed", "", "recipe " + watched->recipe->name + ": " + message});
 }
 
+// A source that began without its cursor would begin anew.
+asio::awaitable<std::optional<std::string>> LocalTriggers::cursor_of(RecipeId recipe) {
+  for (;;) {
+    auto stored = co_await core_.parts.journal.cursor(recipe, kCursor);
+    if (stored) co_return *std::move(stored);
+    core_.parts.log.warn("trigger.waits", {{"recipe", recipe.value}, {"why", stored.error().message}});
+    co_await sleep_for(kRepairedAgain);
+  }
+}
+
 asio::awaitable<void> LocalTriggers::watch_source(std::shared_ptr<const WatchedRecipe> watched,
                                                   connectors::TriggerSource& source, Value arguments) {
-  const connectors::TriggerSpec spec{watched->recipe->name, watched->recipe->trigger.connection, arguments};
-  const auto sink = [this, watched](connectors::TriggerEvent event) { return start_(watched, std::move(event), {}); };
+  connectors::TriggerSpec spec{watched->recipe->name, watched->recipe->trigger.connection, arguments};
+  const auto sink = [this, watched](connectors::TriggerEvent event) {
+    journal::Batch besides;
+    if (event.cursor) besides.push_back(journal::SetCursor{watched->id, kCursor, *event.cursor});
+    return start_(watched, std::move(event), std::move(besides));
+  };
   const auto trouble = [this, watched](connectors::TriggerSource::Concern concern, std::string message) {
     return tell_trouble(watched, concern, std::move(message));
   };
   std::string told;
   for (;;) {
+    spec.cursor = co_await cursor_of(watched->id);
     const auto ended = co_await source.run(spec, sink, trouble);
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
     if (!ended && ended.error().message != told) {

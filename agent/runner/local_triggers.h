@@ -70,6 +70,7 @@ class LocalTriggers {
   asio::awaitable<void> begin(journal::Assignment assignment);
   asio::awaitable<void> tell_trouble(std::shared_ptr<const WatchedRecipe> watched,
                                      connectors::TriggerSource::Concern concern, std::string message);
+  asio::awaitable<std::optional<std::string>> cursor_of(RecipeId recipe);
   asio::awaitable<void> watch_source(std::shared_ptr<const WatchedRecipe> watched, connectors::TriggerSource& source,
                                      Value arguments);
   asio::awaitable<void> keep_schedule(std::shared_ptr<const WatchedRecipe> watched, Value arguments);

@@ -37,6 +37,14 @@ std::vector<ActionInfo> all_actions() {
   return all;
 }
 
+std::vector<TriggerInfo> all_triggers() {
+  std::vector<TriggerInfo> all;
+  for (auto family : {tables::local_triggers(), tables::sql_triggers()}) {
+    all.insert(all.end(), family.begin(), family.end());
+  }
+  return all;
+}
+
 bool any_takes_secrets(std::span<const Field> fields) {
   return std::ranges::any_of(fields, [](const Field& field) {
     return has(field.traits, Traits::accepts_secret) || any_takes_secrets(field.inside);
@@ -55,7 +63,10 @@ std::string to_string(Types types) {
   return out;
 }
 
-std::span<const TriggerInfo> triggers() { return tables::local_triggers(); }
+std::span<const TriggerInfo> triggers() {
+  static const auto kAll = all_triggers();
+  return kAll;
+}
 
 std::span<const ActionInfo> actions() {
   static const auto kAll = all_actions();

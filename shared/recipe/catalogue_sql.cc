@@ -97,8 +97,47 @@ constexpr std::array kActions{
                .error_classes = kWriteErrors},
 };
 
+constexpr std::int64_t kSecond = 1'000;
+constexpr std::array kPollFields{
+    Field{.name = "statement",
+          .traits = Traits::required | Traits::literal_only,
+          .doc = "a query for the rows beyond `:cursor`, ordered by the cursor's column; a `limit` spares the server"},
+    Field{.name = "cursor",
+          .traits = Traits::required | Traits::literal_only,
+          .doc = "column that only grows from row to row: integers, text, dates or times"},
+    Field{.name = "start",
+          .types = Types::text | Types::integer,
+          .traits = Traits::required | Traits::literal_only,
+          .doc = "`:cursor` of the first poll; another value here begins anew with it"},
+    Field{.name = "every",
+          .types = Types::duration,
+          .traits = Traits::literal_only,
+          .doc = "from one poll to the next; while there are more rows than fit into an event it polls on at once",
+          .default_json = "\"1m\"",
+          .min = kSecond,
+          .max = 86'400 * kSecond},
+    Field{.name = "batch",
+          .types = Types::integer,
+          .traits = Traits::literal_only,
+          .doc = "rows in one event, at most; fewer when they are over 240 KiB",
+          .default_json = "100",
+          .min = 1,
+          .max = 1'000}};
+constexpr std::array kPollData{OutputField{"rows", Types::list, "the rows, as maps by column"},
+                               OutputField{"count", Types::integer, "how many"},
+                               OutputField{"cursor", Types::any, "the cursor of the last of them"}};
+
+constexpr std::array kTriggers{TriggerInfo{
+    .name = "sql.poll@1",
+    .doc = "Starts for each batch of rows that a query gives beyond the last one, also while the link is down. The "
+           "cursor is kept with the job that it started (`recipes.md`, Polling a database).",
+    .connections = kKinds,
+    .fields = kPollFields,
+    .data = kPollData}};
+
 }  // namespace
 
+std::span<const TriggerInfo> sql_triggers() { return kTriggers; }
 std::span<const ActionInfo> sql() { return kActions; }
 
 }  // namespace sallyport::recipe::tables

@@ -17,5 +17,6 @@ std::span<const ActionInfo> file();
 std::span<const ActionInfo> format();
 std::span<const ActionInfo> local();
 std::span<const TriggerInfo> local_triggers();
+std::span<const TriggerInfo> sql_triggers();
 
 }  // namespace sallyport::recipe::tables

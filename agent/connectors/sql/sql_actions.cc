@@ -7,20 +7,24 @@
 
 namespace sallyport::connectors::sql {
 
-StepResult<Target> find_target(const Site& site, const Databases& databases, const StepContext& context,
-                               std::string_view action) {
-  SP_CHECK(check_allowed(site, context, action));
-  SP_TRY(const auto* connection, find_connection(site, context.connection, "sql"));
-  auto* pool = databases.find(context.connection);
-  if (pool == nullptr)
-    return step_fail("internal", fmt::format("the connection \"{}\" has no pool", context.connection));
-  return Target{connection->sql(), pool, CallLimits{context.deadline, context.stop}};
+StepResult<Target> find_target(const Site& site, const Databases& databases, std::string_view connection,
+                               std::string_view action, const CallLimits& limits) {
+  SP_CHECK(to_step(site.policy.check_action(action, connection)));
+  SP_TRY(const auto* found, find_connection(site, connection, "sql"));
+  auto* pool = databases.find(connection);
+  if (pool == nullptr) return step_fail("internal", fmt::format("the connection \"{}\" has no pool", connection));
+  return Target{found->sql(), pool, limits};
 }
 
-StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,
+StepResult<Target> find_target(const Site& site, const Databases& databases, const StepContext& context,
+                               std::string_view action) {
+  return find_target(site, databases, context.connection, action, {context.deadline, context.stop});
+}
+
+StepResult<CheckedStatement> check_statement(const Site& site, std::string_view connection, const Target& target,
                                              std::string_view text) {
   const auto dialect = target.pool->dialect();
-  SP_TRY(const auto verbs, to_step(site.policy.check_sql(context.connection, text, dialect)));
+  SP_TRY(const auto verbs, to_step(site.policy.check_sql(connection, text, dialect)));
   SP_TRY(auto statement, prepare_statement(text, dialect));
   return CheckedStatement{std::move(statement), verbs};
 }
@@ -39,8 +43,11 @@ StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& l
   return done;
 }
 
-std::vector<std::unique_ptr<Action>> make_actions(Site site) {
-  const auto databases = std::make_shared<Databases>(site);
+SharedDatabases make_databases(const Site& site) { return std::make_shared<Databases>(site); }
+
+std::vector<std::unique_ptr<Action>> make_actions(Site site) { return make_actions_on(make_databases(site), site); }
+
+std::vector<std::unique_ptr<Action>> make_actions_on(SharedDatabases databases, Site site) {
   std::vector<std::unique_ptr<Action>> actions;
   for (auto* make : {make_query, make_execute, make_transaction}) actions.push_back(make(site, databases));
   return actions;

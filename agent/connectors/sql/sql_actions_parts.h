@@ -4,23 +4,24 @@
 #include "agent/connectors/connector.h"
 #include "agent/connectors/site.h"
 #include "agent/connectors/sql/pool.h"
+#include "agent/connectors/sql/sql_actions.h"
 
 #include <memory>
 
 namespace sallyport::connectors::sql {
 
-using SharedDatabases = std::shared_ptr<Databases>;
-
 std::unique_ptr<Action> make_query(Site site, SharedDatabases databases);
 std::unique_ptr<Action> make_execute(Site site, SharedDatabases databases);
 std::unique_ptr<Action> make_transaction(Site site, SharedDatabases databases);
 
-// What every SQL step begins with: allowed at all, the pool of its connection, its limits in time.
+// What everything here begins with: allowed at all, the pool of the connection, the limits in time.
 struct Target {
   const policy::SqlConnection* settings;
   Pool* pool;
   CallLimits limits;
 };
+StepResult<Target> find_target(const Site& site, const Databases& databases, std::string_view connection,
+                               std::string_view action, const CallLimits& limits);
 StepResult<Target> find_target(const Site& site, const Databases& databases, const StepContext& context,
                                std::string_view action);
 
@@ -29,7 +30,7 @@ struct CheckedStatement {
   Statement statement;
   policy::SqlVerbs verbs;
 };
-StepResult<CheckedStatement> check_statement(const Site& site, const StepContext& context, const Target& target,
+StepResult<CheckedStatement> check_statement(const Site& site, std::string_view connection, const Target& target,
                                              std::string_view text);
 
 // What a commit without an answer means: `counts` gives the class "in_doubt" and no other, so that nothing repeats the

@@ -139,7 +139,7 @@ class SqlChange : public Action {
   StepResult<Work> check(const StepContext& context, const Target& target, const Value& values) const {
     const Arguments arguments(values);
     SP_TRY(const auto text, arguments.text("statement"));
-    SP_TRY(auto checked, check_statement(site_, context, target, text));
+    SP_TRY(auto checked, check_statement(site_, context.connection, target, text));
     return Work{std::move(checked.statement), checked.verbs, arguments.find("params")};
   }
 

@@ -85,7 +85,7 @@ class SqlQuery final : public Action {
     const Arguments arguments(values);
     SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
     SP_TRY(const auto text, arguments.text("statement"));
-    SP_TRY(const auto checked, check_statement(site_, context, target, text));
+    SP_TRY(const auto checked, check_statement(site_, context.connection, target, text));
     if (checked.verbs != static_cast<policy::SqlVerbs>(policy::SqlVerb::select)) {
       return step_fail("invalid", "sql.query only reads; statements that change data belong into sql.execute");
     }

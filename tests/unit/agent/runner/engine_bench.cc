@@ -43,13 +43,14 @@ std::vector<std::string> FakeAction::keys() const {
   return keys_;
 }
 
-void FakeTrigger::happen(std::string path, std::string natural_key) {
-  events_.push_back(
-      {Value(ValueMap{{"file", Handle{"file", {{"path", path}, {"name", path}}}}}), std::move(natural_key)});
+void FakeTrigger::happen(std::string path, std::string natural_key, std::optional<std::string> after) {
+  events_.push_back({Value(ValueMap{{"file", Handle{"file", {{"path", path}, {"name", path}}}}}),
+                     std::move(natural_key), std::move(after)});
 }
 
-asio::awaitable<connectors::StepResult<void>> FakeTrigger::run(connectors::TriggerSpec, connectors::TriggerSink sink,
-                                                               Trouble trouble) {
+asio::awaitable<connectors::StepResult<void>> FakeTrigger::run(connectors::TriggerSpec spec,
+                                                               connectors::TriggerSink sink, Trouble trouble) {
+  cursor = spec.cursor;
   struct Counted {
     int& count;
     explicit Counted(int& c) : count(++c) {}

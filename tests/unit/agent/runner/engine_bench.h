@@ -87,10 +87,11 @@ class FakeTrigger final : public connectors::TriggerSource {
   asio::awaitable<connectors::StepResult<void>> run(connectors::TriggerSpec spec, connectors::TriggerSink sink,
                                                     Trouble trouble) override;
 
-  void happen(std::string path, std::string natural_key);
+  void happen(std::string path, std::string natural_key, std::optional<std::string> cursor = {});
   void complain(Concern concern, std::string message) { troubles_.emplace_back(concern, std::move(message)); }
   int watching = 0;
-  std::size_t taken = 0;  // events the sink confirmed
+  std::size_t taken = 0;              // events the sink confirmed
+  std::optional<std::string> cursor;  // that the last run began with
 
  private:
   std::vector<connectors::TriggerEvent> events_;

@@ -70,6 +70,30 @@ ASYNC_TEST_CASE("the same event twice is one job, also after a restart", "[engin
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("where a trigger goes on is kept with its event, and not without it", "[engine][triggers][cursor]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  co_await bench.say(
+      assignments(1, {watching(", dedupe: \"${{ trigger.file.name == 'bad' ? null : trigger.file.name }}\"")}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "it is watched");
+  CHECK(bench.trigger.cursor == std::nullopt);
+  bench.trigger.happen("one.csv", "1", "after one");
+  co_await until([&] { return bench.trigger.taken == 1; }, "it is taken");
+  bench.trigger.happen("bad", "2", "after bad");  // no key: it has to come again
+  co_await until([&] { return bench.uplink->has("event trigger.failed"); }, "it is told");
+  CHECK(bench.trigger.taken == 1);
+  co_await bench.close();
+  co_await bench.open();
+  co_await until([&] { return bench.trigger.cursor == "after one"; }, "it goes on where it was");
+  co_await bench.say(assignments(2, {}));
+  co_await until([&] { return bench.trigger.watching == 0; }, "it is watched no more");
+  co_await bench.say(assignments(3, {watching()}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "it is watched again");
+  CHECK(bench.trigger.cursor == std::nullopt);  // what was given up begins anew
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("events that start no job again are told in the log, once in a row", "[engine][triggers][dedupe]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();
