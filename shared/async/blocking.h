@@ -62,7 +62,7 @@ boost::asio::awaitable<std::invoke_result_t<Work, std::stop_token>> run_stoppabl
   };
   auto outcome = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr, Outcome)>(
       begin, asio::use_awaitable, std::move(work));
-  co_return std::move(outcome).value();
+  co_return *std::move(outcome);  // NOLINT(bugprone-unchecked-optional-access): without one a fault was thrown
 }
 
 }  // namespace sallyport
