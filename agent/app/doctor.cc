@@ -2,6 +2,7 @@
 
 #include "agent/app/agent_status.h"
 #include "agent/app/ask_status.h"
+#include "agent/app/connection_tests.h"
 #include "agent/app/engine_on_link.h"
 #include "agent/app/link_settings.h"
 #include "agent/app/link_visit.h"
@@ -33,6 +34,7 @@ namespace {
 constexpr int kStandardError = 2;
 constexpr std::chrono::seconds kForSystem{5};
 constexpr std::chrono::seconds kForLink{15};
+constexpr std::chrono::seconds kForConnection{30};
 
 // Runs one question on a loop of its own.
 template <class T>
@@ -78,7 +80,7 @@ class Examination {
     for (auto& finding : findings) add(std::move(finding));
   }
   void look_at_connections();
-  void look_with(const vault::Vault& vault);
+  void look_with(const vault::Vault& vault, const Log& log);
   void look_at_network();
   std::optional<agent::Via> look_at_ways(const doctor::Journey& journey, const agent::WebAddress& web);
   void look_at_link(agent::Via via, const doctor::Journey& journey, const agent::WebAddress& web);
@@ -100,7 +102,7 @@ void Examination::look_at_connections() {
   const auto keys = open_system_keys(config_, identities_, clock_, log);
   if (!keys) {
     if (identity_) add({"system keys", Verdict::bad, keys.error().message});
-    return look_with(vault::LocalVault());
+    return look_with(vault::LocalVault(), log);
   }
   for (const auto& fact : (*keys)->facts()) {
     if (fact.opens) {
@@ -110,11 +112,11 @@ void Examination::look_at_connections() {
            fmt::format("set it again: sallyport system-keys set {} --group GROUP", fact.name)});
     }
   }
-  look_with(agent::SystemKeyVault(**keys));
+  look_with(agent::SystemKeyVault(**keys), log);
 }
 
-void Examination::look_with(const vault::Vault& vault) {
-  add_all(visit_connections(config_, vault, kForSystem));
+void Examination::look_with(const vault::Vault& vault, const Log& log) {
+  add_all(test_connections({config_, vault, clock_, log, kForSystem}));
   add_all(visit_secrets(config_.policy, vault));
 }
 
@@ -197,6 +199,17 @@ findings::Report examine(const std::string& directory, const Clock& clock) {
   if (config) return Examination(*std::move(config), clock).run();
   return {
       {{"configuration", Verdict::bad, yaml::to_error(config.error()).message, "see: sallyport-agent config check"}}};
+}
+
+Result<findings::Report> examine_connection(const policy::Config& config, const std::string& name, const Clock& clock) {
+  FdSink sink(kStandardError);
+  const Log log(sink, clock, LogLevel::error);
+  const agent::FileIdentityStore identities(identity_file(config).string());
+  const auto keys = open_system_keys(config, identities, clock, log);
+  std::unique_ptr<vault::Vault> vault = std::make_unique<vault::LocalVault>();
+  if (keys) vault = std::make_unique<agent::SystemKeyVault>(**keys);
+  SP_TRY(auto findings, test_connection({config, *vault, clock, log, kForConnection}, name));
+  return findings::Report{std::move(findings)};
 }
 
 findings::Findings examine_system_keys(const policy::Config& config, const Clock& clock) {

@@ -36,6 +36,8 @@ constexpr std::string_view kUsage =
     "       sallyport-agent doctor [--json]  what is in the agent's way, from its files to the relay and its systems; "
     "exit "
     "code 0 when nothing is\n"
+    "       sallyport-agent connection test NAME [--json]  what lies between this machine and one system; exit code 0 "
+    "when steps can use it\n"
     "       sallyport-agent sealing-key show|renew  the fingerprint of what system keys are sealed to; make the next "
     "one\n"
     "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
@@ -154,11 +156,22 @@ int status(const Words& words) {
   return app::is_linked(*status) ? 0 : 1;
 }
 
-int examine(const Words& words) {
-  const SystemClock clock;
-  const auto report = app::examine(words.config_dir, clock);
+int tell(const Words& words, const findings::Report& report) {
   fmt::print("{}", words.json ? to_pretty_json(findings::report_value(report)) + "\n" : findings::report_text(report));
   return report.healthy() ? 0 : 1;
+}
+
+int examine(const Words& words) {
+  const SystemClock clock;
+  return tell(words, app::examine(words.config_dir, clock));
+}
+
+int test_connection(const Words& words) {
+  const auto config = load(words.config_dir);
+  if (!config) return tell(config.error());
+  const SystemClock clock;
+  const auto report = app::examine_connection(*config, words.rest[2], clock);
+  return report ? tell(words, *report) : tell(report.error());
 }
 
 int dispatch(const Words& words) {
@@ -174,6 +187,8 @@ int dispatch(const Words& words) {
     return status(words);
   } else if (word == "doctor" && words.rest.size() == 1) {
     return examine(words);
+  } else if (word == "connection" && words.rest.size() == 3 && words.rest[1] == "test") {
+    return test_connection(words);
   } else if (word == "sealing-key" && words.rest.size() == 2 && (words.rest[1] == "show" || words.rest[1] == "renew")) {
     outcome = sealing_key(words);
   } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {

@@ -1,8 +1,6 @@
 #include "agent/app/system_visits.h"
 
-#include "agent/connectors/sql/database.h"
 #include "agent/link/dialer.h"
-#include "agent/platform/beneath.h"
 #include "agent/platform/process.h"
 #include "shared/async/timeout.h"
 
@@ -12,35 +10,12 @@
 
 namespace sallyport::app {
 namespace asio = boost::asio;
-namespace sql = connectors::sql;
 using findings::Finding;
 using findings::Verdict;
 using vault::SecretRef;
 namespace {
 
 constexpr std::string_view kConnection = "connection";
-
-Result<void> visit(const policy::FileConnection& file) {
-  SP_TRY(const auto root, platform::Root::open(file.root));
-  SP_TRY(const auto opened, root.open_directory("."));
-  return {};
-}
-
-Result<void> visit(const policy::SqlConnection& settings, const vault::Vault& vault, const sql::CallLimits& limits) {
-  const auto* server = std::get_if<policy::PostgresConnection>(&settings.server);
-  if (server != nullptr) SP_CHECK(sql::check_postgres_client());
-  const auto database = server != nullptr ? sql::make_postgres(*server, vault)
-                                          : sql::make_sqlite(std::get<policy::SqliteConnection>(settings.server), 0);
-  const auto connection = database->connect(limits);
-  if (connection) return {};
-  return fail(Errc::unavailable, connection.error().error_class() + ": " + connection.error().message);
-}
-
-Finding found(std::string_view what, const Result<void>& outcome, std::string good) {
-  if (outcome) return {std::string(kConnection), Verdict::good, std::move(good)};
-  return {std::string(kConnection), Verdict::bad, fmt::format("{}: {}", what, outcome.error().message),
-          "jobs that use it fail until it works"};
-}
 
 std::optional<Finding> lack_of(std::string_view what, const std::string& name, const SecretRef& ref,
                                const vault::Vault& vault) {
@@ -64,21 +39,6 @@ asio::awaitable<Finding> visit_target(policy::TunnelTarget target, const agent::
 
 }  // namespace
 
-findings::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
-                                     std::chrono::milliseconds patience) {
-  findings::Findings findings;
-  for (const auto& [name, connection] : config.connections) {
-    const auto what = fmt::format("{} ({})", name, connection.kind());
-    if (const auto* file = connection.file()) {
-      findings.push_back(found(what, visit(*file), what + " can be entered"));
-    } else if (const auto* settings = connection.sql()) {
-      const sql::CallLimits limits{std::chrono::steady_clock::now() + patience, {}};
-      findings.push_back(found(what, visit(*settings, vault, limits), what + " takes this agent's login"));
-    }
-  }
-  return findings;
-}
-
 findings::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault) {
   findings::Findings findings;
   for (const auto& [name, secret] : policy.secrets()) {
@@ -98,9 +58,7 @@ findings::Findings visit_system_keys(const policy::Config& config, const vault::
     if (auto lacking = lack_of(what, name, ref, vault)) findings.push_back(*std::move(lacking));
   };
   for (const auto& [name, connection] : config.connections) {
-    const auto* settings = connection.sql();
-    const auto* server = settings == nullptr ? nullptr : std::get_if<policy::PostgresConnection>(&settings->server);
-    if (server != nullptr) look_for(kConnection, name, server->password);
+    for (const auto* secret : connection.secrets()) look_for(kConnection, name, *secret);
   }
   for (const auto& [name, secret] : config.policy.secrets()) look_for("secret", name, secret.source);
   return findings;

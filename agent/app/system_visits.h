@@ -10,12 +10,9 @@
 
 namespace sallyport::app {
 
-// What the configuration names on this machine and around it, each as the agent would meet it: connections are opened
-// (and nothing is read or written through them), commands have to be programs that this user may run, targets of
-// tunnels have to take a connection, secrets that steps may take have to be there. Blocks for up to `patience` for each
-// connection.
-findings::Findings visit_connections(const policy::Config& config, const vault::Vault& vault,
-                                     std::chrono::milliseconds patience);
+// What the configuration names on this machine and around it besides connections, each as the agent would meet it:
+// commands have to be programs that this user may run, targets of tunnels have to take a connection, secrets that steps
+// may take have to be there.
 findings::Findings visit_secrets(const policy::Policy& policy, const vault::Vault& vault);
 // Of the system keys that connections.yaml and policy.yaml name, those that cannot be had.
 findings::Findings visit_system_keys(const policy::Config& config, const vault::Vault& vault);

@@ -3,12 +3,14 @@
 #include "agent/connectors/command/command_actions.h"
 #include "agent/connectors/csv/csv_actions.h"
 #include "agent/connectors/csv/csv_rows.h"
+#include "agent/connectors/file/connection_test.h"
 #include "agent/connectors/file/file_actions.h"
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/json/json_actions.h"
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/run_time.h"
+#include "agent/connectors/sql/connection_test.h"
 #include "agent/connectors/sql/sql_actions.h"
 #include "agent/connectors/stored_rows.h"
 
@@ -48,5 +50,12 @@ void Toolbox::add(std::vector<std::unique_ptr<connectors::Action>> actions, cons
 std::vector<connectors::Action*> Toolbox::actions() const { return pointers_to(actions_); }
 std::vector<connectors::TriggerSource*> Toolbox::triggers() { return {&file_watch_, &sql_poll_}; }
 std::vector<connectors::HandleOpener*> Toolbox::openers() const { return pointers_to(openers_); }
+
+std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(const connectors::Site& site) {
+  std::vector<std::unique_ptr<connectors::ConnectionTest>> tests;
+  tests.push_back(std::make_unique<connectors::file::FileConnectionTest>(site.policy));
+  tests.push_back(connectors::sql::make_connection_test(site));
+  return tests;
+}
 
 }  // namespace sallyport::app

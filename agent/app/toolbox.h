@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connectors/connection_test.h"
 #include "agent/connectors/connector.h"
 #include "agent/connectors/file/file_watch_trigger.h"
 #include "agent/connectors/site.h"
@@ -31,5 +32,8 @@ class Toolbox {
   connectors::file::FileWatchTrigger file_watch_;
   connectors::sql::PollTrigger sql_poll_;
 };
+
+// One for each kind of connection.
+std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(const connectors::Site& site);
 
 }  // namespace sallyport::app

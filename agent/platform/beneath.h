@@ -81,6 +81,8 @@ class Root {
 
   Result<Fd> open_file(std::string_view path) const;  // regular files only, for reading
   Result<Fd> open_directory(std::string_view path) const;
+  // Whether this user may make and remove files in a directory. Errors: forbidden, not_found.
+  Result<void> check_changeable(std::string_view path) const;
   Result<FileFacts> facts(std::string_view path) const;  // of a regular file
   // Visits the regular files directly in `path` whose names are wanted, in no order, until `visit` returns false.
   // Hidden ones (leading dot) and other kinds are left out. Holds one entry at a time, however many there are.

@@ -97,6 +97,12 @@ Result<Fd> Root::open_file(std::string_view path) const {
 
 Result<Fd> Root::open_directory(std::string_view path) const { return resolve(path, O_RDONLY | O_DIRECTORY); }
 
+Result<void> Root::check_changeable(std::string_view path) const {
+  SP_TRY(const auto directory, open_directory(path));
+  if (::faccessat(directory.get(), ".", W_OK | X_OK, AT_EACCESS) == 0) return {};
+  return os_fail(fmt::format("changing the directory {}", path));
+}
+
 Result<FileFacts> Root::facts(std::string_view path) const {
   SP_TRY(const auto fd, resolve(path, O_PATH));
   Stat info{};

@@ -75,6 +75,12 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
 
 std::string_view Connection::kind() const { return kKinds[settings.index()]; }
 
+std::vector<const vault::SecretRef*> Connection::secrets() const {
+  const auto* postgres = sql() == nullptr ? nullptr : std::get_if<PostgresConnection>(&sql()->server);
+  if (postgres == nullptr) return {};
+  return {&postgres->password};
+}
+
 std::expected<Connections, yaml::Problems> parse_connections(std::string_view text, std::string_view file,
                                                              std::string_view directory) {
   auto root = yaml::parse(text, file);

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace sallyport::policy {
 
@@ -44,7 +45,8 @@ struct Connection {
   std::variant<FileConnection, SqlConnection> settings;
   yaml::Position at;
 
-  std::string_view kind() const;  // "file", "sql"
+  std::string_view kind() const;                         // "file", "sql"
+  std::vector<const vault::SecretRef*> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
 };
