@@ -69,6 +69,11 @@ int validate(Context& context, const Arguments& arguments) {
   if (!yaml) return context.fail_with(yaml.error());
   const auto loaded = check_recipe(*yaml, path);
   if (!loaded) return show_problems(context, loaded.error());
+  if (arguments.has("expanded")) {
+    const auto stored = recipe::to_value(*loaded);
+    context.show(stored, to_pretty_json(stored) + "\n");
+    return kDone;
+  }
   const Value verdict(ValueMap{
       {Value("valid"), Value(true)}, {Value("name"), Value(loaded->name)}, {Value("errors"), Value(ValueList())}});
   context.show(verdict, fmt::format("{}: valid\n", loaded->name));
@@ -214,7 +219,7 @@ std::vector<Command> recipe_commands() {
       {"recipes",
        "validate",
        {"[FILE]"},
-       {file},
+       {file, {"expanded", "", "print it as it is stored: streams as the steps that they are"}},
        "check a recipe offline; every problem with line, column and rule (-o json for programs)",
        validate,
        check_validate},

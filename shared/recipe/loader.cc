@@ -2,6 +2,7 @@
 
 #include "shared/base/json.h"
 #include "shared/recipe/reading.h"
+#include "shared/recipe/stream.h"
 #include "shared/recipe/words.h"
 
 #include <fmt/format.h>
@@ -21,14 +22,20 @@ constexpr yaml::DurationRange kRetentionRange{std::chrono::hours(1), std::chrono
 constexpr std::size_t kCanonicalGrowth = 4;  // escapes and repeated quotes against the YAML it came from
 constexpr std::array<std::string_view, 7> kOutline{"recipe",    "run_on",      "inputs",  "vars",
                                                    "retention", "concurrency", "priority"};
+constexpr std::array<std::string_view, 3> kOfStreams{"sources", "transformations", "destinations"};
 constexpr std::array<std::string_view, 2> kStepOutline{"id", "on_failure"};
 
 class RecipeReader {
  public:
   RecipeReader(const Node& root, Reading& reading) : reading_(reading), fields_(root, reading.report, "a recipe") {}
 
-  Recipe read() {
+  // What people write may have had streams; what is stored has none.
+  enum class Form { written, stored };
+  Recipe read(Form form) {
     Recipe made;
+    if (form == Form::written) {
+      for (const auto key : kOfStreams) fields_.any(key);
+    }
     made.name = name("recipe");
     made.description = fields_.text("description").value_or("");
     made.run_on = name("run_on");
@@ -229,10 +236,11 @@ Value outline_of(const Value& root) {
   return Value(std::move(outline));
 }
 
-std::expected<Recipe, Problems> read(const Node& root, std::string_view source, const LoadOptions& options) {
+std::expected<Recipe, Problems> read(const Node& root, std::string_view source, RecipeReader::Form form,
+                                     const LoadOptions& options) {
   yaml::Report report(options.file);
   Reading reading(source, options, report);
-  auto made = RecipeReader(root, reading).read();
+  auto made = RecipeReader(root, reading).read(form);
   if (!report.clean()) return std::unexpected(report.take());
   return made;
 }
@@ -276,13 +284,16 @@ void check_connection(FieldReader& fields, ConnectionNeed need, Reading& reading
 }
 
 std::expected<Recipe, Problems> load_recipe(std::string_view yaml_text, const LoadOptions& options) {
-  SP_TRY(const auto root, yaml::parse(yaml_text, options.file, options.limits));
-  return read(root, yaml_text, options);
+  SP_TRY(auto root, yaml::parse(yaml_text, options.file, options.limits));
+  yaml::Report report(options.file);
+  expand_streams(root, report);
+  if (!report.clean()) return std::unexpected(report.take());
+  return read(root, yaml_text, RecipeReader::Form::written, options);
 }
 
 std::expected<Recipe, Problems> recipe_from_canonical(std::string_view json, const LoadOptions& options) {
   SP_TRY(const auto value, parse_canonical(json, options));
-  return read(yaml::from_value(value), {}, options);
+  return read(yaml::from_value(value), {}, RecipeReader::Form::stored, options);
 }
 
 std::expected<Recipe, Problems> outline_from_canonical(std::string_view json, const LoadOptions& options) {

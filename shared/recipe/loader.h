@@ -23,7 +23,8 @@ struct LoadOptions {
   const std::map<std::string, std::string, std::less<>>* connections = nullptr;
 };
 
-// Parses and validates a recipe as people write it. Either a recipe without a problem, or every problem found.
+// Parses and validates a recipe as people write it. Either a recipe without a problem, or every problem found; those
+// of streams (stream.h) come first and alone.
 std::expected<Recipe, Problems> load_recipe(std::string_view yaml_text, const LoadOptions& options = {});
 
 // The same from the stored form; positions are {0, 0}. Validates again: what is stored may be older than the rules.

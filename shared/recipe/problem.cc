@@ -31,7 +31,8 @@ Error to_error(const Problems& problems) {
 }
 
 void Report::add(Position at, std::string_view rule, std::string message) {
-  if (!full()) problems_.push_back({file_, at.line, at.column, std::string(rule), std::move(message)});
+  Problem problem{file_, at.line, at.column, std::string(rule), std::move(message)};
+  if (!full() && std::ranges::find(problems_, problem) == problems_.end()) problems_.push_back(std::move(problem));
 }
 
 Problems Report::take() {

@@ -37,7 +37,8 @@ std::string to_string(const Problem& problem);
 // Errc::invalid with one line per problem: what a program that can only show one error shows.
 Error to_error(const Problems& problems);
 
-// Collects the problems of one file, at most kMaxProblems of them (a broken file has more than anyone reads).
+// Collects the problems of one file, each once, and at most kMaxProblems of them (a broken file has more than anyone
+// reads).
 class Report {
  public:
   static constexpr std::size_t kMaxProblems = 100;

@@ -89,6 +89,9 @@ class Reading {
 // Where the first expression of a text begins, escapes (`$${{`) left out; npos when there is none.
 std::size_t find_expression(std::string_view text);
 
+// The action that a step names, or nothing and unknown-action.
+const ActionInfo* known_action(const yaml::Node& uses, yaml::Report& report);
+
 // What an action or trigger asks of its `connection`, which stands among the reader's fields.
 struct ConnectionNeed {
   std::string_view name;                    // of the action

@@ -92,29 +92,60 @@ Value stop_schema() {
   return stop.closed({"status"});
 }
 
-Value step_schema() {
-  Properties step;
-  ValueList names;
+// What `uses`, `connection` and `with` have to be for each action.
+ValueList action_cases() {
   ValueList cases;
-  for (const auto& action : actions()) {
-    names.emplace_back(action.name);
+  for (const auto& action : actions())
     cases.push_back(schema::when_uses({action.name, action.connections, action.fields, action.exactly_one}));
-  }
-  cases.push_back(object({{"oneOf", Value(ValueList{schema::required({"uses"}), schema::required({"stop"})})}}));
-  step.add("id", ref("identifier"), "name of the step, unique in the recipe")
-      .add("name", object({{"type", "string"}}), "for people")
-      .add("if", ref("condition"), "the step is skipped when this gives false")
-      .add("uses", object({{"enum", Value(std::move(names))}}), "the action")
-      .add("stop", stop_schema(), "ends the job instead of an action")
+  return cases;
+}
+
+// What steps and the parts of streams have in common.
+Properties running_schema() {
+  ValueList names;
+  for (const auto& action : actions()) names.emplace_back(action.name);
+  Properties step;
+  step.add("uses", object({{"enum", Value(std::move(names))}}), "the action")
       .add("connection", ref("name"), "a connection of the agent")
       .add("with", object({{"type", "object"}}), "arguments of the action")
-      .add("foreach", foreach_schema(), "runs the action once for each item")
       .add("mask", mask_schema("(input|output)"), "what of input and output is neither shown nor stored")
       .add("retry", retry_schema(), "tries a failed step again")
       .add("timeout", ref("duration"), "of one attempt")
       .add("on_failure", all_words(kOnFailure.all()), "whether the job goes on")
       .add("on_in_doubt", all_words(kOnInDoubt.all()), "what to do when nobody can know whether the step took effect");
+  return step;
+}
+
+Value step_schema() {
+  auto cases = action_cases();
+  cases.push_back(object({{"oneOf", Value(ValueList{schema::required({"uses"}), schema::required({"stop"})})}}));
+  auto step = running_schema();
+  step.add("id", ref("identifier"), "name of the step, unique in the recipe")
+      .add("name", object({{"type", "string"}}), "for people")
+      .add("if", ref("condition"), "the step is skipped when this gives false")
+      .add("stop", stop_schema(), "ends the job instead of an action")
+      .add("foreach", foreach_schema(), "runs the action once for each item");
   return step.closed({"id"}, Value(std::move(cases)));
+}
+
+// Without the cases: the stream fills a field that an action may require.
+Value part_schema() {
+  auto part = running_schema();
+  part.add("name", object({{"type", "string"}}), "for people")
+      .add("per", all_words(std::array<std::string_view, 2>{"row", "batch"}),
+           "runs once for each row or batch, not once for all");
+  return part.closed({"uses"});
+}
+
+Value stream_schema() {
+  Properties stream;
+  const auto names = list_of(ref("identifier"));
+  stream.add("stream", ref("identifier"), "its steps are named after it")
+      .add("from", ref("identifier"), "a source, or `trigger`")
+      .add("through", names, "transformations, in this order")
+      .add("to", object({{"anyOf", Value(ValueList{ref("identifier"), names})}}), "destinations")
+      .add("if", ref("condition"), "all of it is skipped when this gives false");
+  return stream.closed({"stream", "from", "to"});
 }
 
 Value input_schema() {
@@ -154,23 +185,30 @@ Value map_of(Value values) {
 Value recipe_schema() {
   Properties recipe;
   const auto steps = object(
-      {{"type", "array"}, {"minItems", 1}, {"maxItems", static_cast<std::int64_t>(kMaxSteps)}, {"items", ref("step")}});
+      {{"type", "array"},
+       {"minItems", 1},
+       {"maxItems", static_cast<std::int64_t>(kMaxSteps)},
+       {"items", object({{"if", schema::required({"stream"})}, {"then", ref("stream")}, {"else", ref("step")}})}});
   recipe.add("recipe", ref("name"), "name of the recipe")
       .add("description", object({{"type", "string"}}), "for people")
       .add("run_on", ref("name"), "agent group that runs it")
       .add("trigger", trigger_schema(), "what starts a job")
       .add("inputs", map_of(input_schema()), "what a start may bring along")
       .add("vars", map_of(object({})), "literal values under a name")
-      .add("retention", retention_schema(),
-           "how long data of jobs is to be kept; recorded, and not applied yet: nothing is deleted by it")
+      .add("retention", retention_schema(), "how long data of jobs is kept after their end")
       .add("concurrency", concurrency_schema(), "how many jobs run at the same time")
       .add("timeout", ref("duration"), "of the whole job")
       .add("priority", integer(0, kMaxPriority), "higher goes first")
       .add("steps", steps, "run in this order")
-      .add("on_failure", list_of(ref("step")), "run when the job fails");
+      .add("on_failure", list_of(ref("step")), "run when the job fails")
+      .add("sources", map_of(ref("part")), "where streams begin")
+      .add("transformations", map_of(ref("part")), "what streams go through")
+      .add("destinations", map_of(ref("part")), "where streams end");
   auto schema = recipe.closed({"recipe", "run_on", "trigger", "steps"}).as_map();
   auto defs = definitions().as_map();
   defs.emplace(Value("step"), step_schema());
+  defs.emplace(Value("part"), part_schema());
+  defs.emplace(Value("stream"), stream_schema());
   schema.emplace(Value("$schema"), Value("https://json-schema.org/draft/2020-12/schema"));
   schema.emplace(Value("$id"), Value("urn:sallyport:schema:recipe:1"));
   schema.emplace(Value("title"), Value("Sallyport recipe"));

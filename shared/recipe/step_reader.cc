@@ -149,15 +149,8 @@ class StepReader {
 
   void read_action(Step& made, const Node& uses) {
     made.uses = uses.text;
-    const auto* action = find_action(made.uses);
-    if (action == nullptr) {
-      std::vector<std::string_view> known;
-      for (const auto& one : actions()) known.push_back(one.name);
-      reading_.report.add(
-          uses.at, "unknown-action",
-          fmt::format("unknown action {}{}", yaml::quoted(made.uses), yaml::suggestion(made.uses, known)));
-      return;
-    }
+    const auto* action = known_action(uses, reading_.report);
+    if (action == nullptr) return;
     if (made.timeout && needs_no_worker(action->name)) {
       fields_.problem("timeout", "conflicting-keys",
                       fmt::format("`timeout` has no meaning for {}: it runs for no longer than it is told to",
@@ -176,6 +169,16 @@ class StepReader {
 };
 
 }  // namespace
+
+const ActionInfo* known_action(const Node& uses, yaml::Report& report) {
+  const auto* action = find_action(uses.text);
+  if (action != nullptr) return action;
+  std::vector<std::string_view> known;
+  for (const auto& one : actions()) known.push_back(one.name);
+  report.add(uses.at, "unknown-action",
+             fmt::format("unknown action {}{}", yaml::quoted(uses.text), yaml::suggestion(uses.text, known)));
+  return nullptr;
+}
 
 void note_steps(const Node* list, Reading& reading) {
   if (list == nullptr || !list->is_sequence()) return;

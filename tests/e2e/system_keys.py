@@ -155,7 +155,7 @@ def faults_alone(world):
         world.kill(name)
     done = subprocess.run([world.bin / "sallyport-agent", "doctor", "--config", world.dir / "agent"], env=world.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=120)
-    found = [f"the doctor does not say {words!r}: {done.stdout}" for words in ("erp-db opens", "erp (sql) takes this agent's login") if words not in done.stdout]
+    found = [f"the doctor does not say {words!r}: {done.stdout}" for words in ("erp-db opens", "erp (sql) works") if words not in done.stdout]
     return found
 
 
