@@ -7,6 +7,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(LIBPQ REQUIRED libpq)
+pkg_check_modules(LIBMARIADB REQUIRED libmariadb)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
@@ -17,6 +18,11 @@ find_package(Catch2 2.13 REQUIRED)
 add_library(libpq_headers INTERFACE)
 add_library(libpq::headers ALIAS libpq_headers)
 target_include_directories(libpq_headers SYSTEM INTERFACE ${LIBPQ_INCLUDE_DIRS})
+
+# The same of libmariadb (agent/connectors/sql/libmariadb.h).
+add_library(libmariadb_headers INTERFACE)
+add_library(libmariadb::headers ALIAS libmariadb_headers)
+target_include_directories(libmariadb_headers SYSTEM INTERFACE ${LIBMARIADB_INCLUDE_DIRS})
 
 # Modules of PKCS#11 are loaded while the program runs (relay/keys/providers/pkcs11_module.h): the standard's header only.
 add_library(pkcs11_headers INTERFACE)

@@ -40,7 +40,7 @@ sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/csv USES agent/connectors)
 sallyport_module(agent/connectors/json USES agent/connectors)
 sallyport_module(agent/connectors/command USES agent/connectors)
-sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers)
+sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)

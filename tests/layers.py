@@ -16,6 +16,7 @@ ONLY_IN = {
     r"openssl/ssl\.h": ["shared/tls", "relay/http"],
     r"sqlite3\.h": ["relay/store/sqlite", "agent/journal", "agent/connectors/sql"],
     r"libpq-fe\.h": ["relay/store/postgres", "agent/connectors/sql"],
+    r"^mysql\.h": ["agent/connectors/sql"],
     r"curl/curl\.h": ["relay/cli", "relay/outbound", "agent/connectors"],
     r"p11-kit/": ["relay/keys/providers"],
     r"yaml\.h": ["shared/recipe"],

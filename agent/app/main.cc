@@ -113,8 +113,8 @@ Result<void> run(const Words& words) {
 // What a connection needs of this machine, beside its settings.
 Result<void> check_machine(const std::string& name, const policy::Connection& connection) {
   const auto* sql = connection.sql();
-  if (sql == nullptr || !std::holds_alternative<policy::PostgresConnection>(sql->server)) return {};
-  auto client = connectors::sql::check_postgres_client();
+  if (sql == nullptr) return {};
+  auto client = connectors::sql::check_client(*sql);
   if (client) return {};
   return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());
 }

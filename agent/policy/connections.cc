@@ -1,5 +1,6 @@
 #include "agent/policy/connections.h"
 
+#include "agent/policy/connection_sql.h"
 #include "agent/policy/reading.h"
 
 #include <fmt/format.h>
@@ -16,47 +17,9 @@ using yaml::FieldReader;
 using yaml::Need;
 
 constexpr std::array<std::string_view, 2> kKinds{"file", "sql"};
-constexpr std::array<std::string_view, 2> kDrivers{"sqlite", "postgres"};
-constexpr std::array<std::string_view, 4> kSslModes{"disable", "require", "verify-ca", "verify-full"};
-
-bool is_local(const std::string& host) {
-  return host.starts_with('/') || host == "127.0.0.1" || host == "::1" || host == "localhost";
-}
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
-}
-
-PostgresConnection read_postgres(FieldReader& fields, std::string_view directory) {
-  PostgresConnection postgres;
-  postgres.host = fields.text("host", Need::required).value_or("");
-  postgres.port = static_cast<std::uint16_t>(fields.integer("port", {1, 65535}).value_or(postgres.port));
-  postgres.database = fields.text("database", Need::required).value_or("");
-  postgres.user = fields.text("user", Need::required).value_or("");
-  postgres.password = read_secret_ref(fields, "password", directory);
-  postgres.sslmode = fields.choice("sslmode", kSslModes).value_or(is_local(postgres.host) ? "disable" : "verify-full");
-  if (const auto ca = fields.text("ca_file")) postgres.ca_file = resolve_path(*ca, directory);
-  constexpr yaml::DurationRange kPatience{std::chrono::seconds(1), std::chrono::minutes(5)};
-  postgres.connect_timeout = fields.duration("connect_timeout", kPatience).value_or(postgres.connect_timeout);
-  if (postgres.sslmode == "disable" && !postgres.host.empty() && !is_local(postgres.host)) {
-    fields.problem("sslmode", "clear-text",
-                   "`sslmode: disable` is only allowed for a server on this machine: the password would cross the "
-                   "network in clear text");
-  }
-  return postgres;
-}
-
-SqlConnection read_sql(FieldReader& fields, std::string_view directory) {
-  SqlConnection sql;
-  const auto driver = fields.choice("driver", kDrivers, Need::required);
-  if (driver == "sqlite") {
-    sql.server = SqliteConnection{resolve_path(fields.text("file", Need::required).value_or("."), directory)};
-  } else if (driver == "postgres") {
-    sql.server = read_postgres(fields, directory);
-  }
-  sql.pool = static_cast<std::uint32_t>(fields.integer("pool", {1, 64}).value_or(sql.pool));
-  sql.effect_ledger = fields.boolean("effect_ledger").value_or(false);
-  return sql;
 }
 
 Connection read_connection(const yaml::Member& member, yaml::Report& report, std::string_view directory) {

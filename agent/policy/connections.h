@@ -33,8 +33,22 @@ struct PostgresConnection {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
 };
 
+// MySQL and MariaDB.
+struct MysqlConnection {
+  std::string host;  // a name, an address, or the absolute path of a Unix socket
+  std::uint16_t port = 3306;
+  std::string database;
+  std::string user;
+  vault::SecretRef password;
+  std::string sslmode = "verify-full";  // disable, require, verify-full
+  std::string ca_file;                  // empty: the system's store
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+
+  bool is_socket() const { return host.starts_with('/'); }
+};
+
 struct SqlConnection {
-  std::variant<SqliteConnection, PostgresConnection> server;
+  std::variant<SqliteConnection, PostgresConnection, MysqlConnection> server;
   std::uint32_t pool = 4;      // connections open at the same time
   bool effect_ledger = false;  // the table sallyport_effects may be used (and is created when absent and allowed)
 };

@@ -19,6 +19,11 @@ bool starts_word(char c) {
 bool continues_word(char c) { return starts_word(c) || is_digit(c) || c == '$'; }
 bool continues_name(char c) { return starts_word(c) || is_digit(c); }  // of a parameter, or of a dollar quote
 
+bool is_word(std::string_view text, std::string_view lower) {
+  return std::ranges::equal(text, lower, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+}
+
 template <class Predicate>
 std::size_t end_of(std::string_view text, std::size_t from, Predicate belongs) {
   while (from < text.size() && belongs(text[from])) ++from;
@@ -57,6 +62,7 @@ class Scanner {
   enum class Escapes { none, backslash };
 
   bool postgres() const { return dialect_ == SqlDialect::postgres; }
+  bool mysql() const { return dialect_ == SqlDialect::mysql; }
   char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
   std::unexpected<Error> refuse(std::string why) const {
     return fail(Errc::invalid, fmt::format("the statement has {} at character {}", why, at_ + 1));
@@ -70,25 +76,35 @@ class Scanner {
   Result<void> step() {
     const char c = peek();
     if (is_space(c)) return ++at_, Result<void>();
-    if (c == '-' && peek(1) == '-') return skip_line_comment();
+    if (c == '-' && peek(1) == '-') return dashes();
+    if (c == '#' && mysql()) return skip_line_comment();
     if (c == '/' && peek(1) == '*') return skip_block_comment();
     if (c == '\'') return string();
-    if (c == '"') return quoted('"', Escapes::none);
+    if (c == '"') return quoted('"', mysql() ? Escapes::backslash : Escapes::none);
     if (c == '`' && !postgres()) return quoted('`', Escapes::none);
-    if (c == '[' && !postgres()) return bracketed();
+    if (c == '[' && dialect_ == SqlDialect::sqlite) return bracketed();
     if (c == '$') return dollar();
     if (c == ':') return colon();
+    if (c == '@' && mysql()) return refuse("a variable, which would outlive the statement");
+    if (c == '\\' && mysql()) return refuse("a backslash outside of quotes");
     if ((c == '?' || c == '@' || c == '#') && !postgres()) return refuse("a positional placeholder; write :name");
     if (starts_word(c)) return word();
     if (is_digit(c)) return number();
     return emit(SqlToken::Kind::symbol, at_ + 1), Result<void>();
   }
 
-  // PostgreSQL's E'...' has backslash escapes; the E touches the quote.
+  // MySQL's strings have backslash escapes, and PostgreSQL's E'...': the E touches the quote.
   bool escapes_here() const {
+    if (mysql()) return true;
     if (!postgres() || tokens_.empty()) return false;
     const auto& last = tokens_.back();
     return last.kind == SqlToken::Kind::word && (last.text == "e" || last.text == "E") && last.offset + 1 == at_;
+  }
+
+  // To MySQL two dashes are a comment only before white space, and old servers disagree about what that is.
+  Result<void> dashes() {
+    if (mysql() && at_ + 2 < text_.size() && !is_space(peek(2))) return refuse("-- without white space after it");
+    return skip_line_comment();
   }
 
   Result<void> skip_line_comment() {
@@ -97,11 +113,15 @@ class Scanner {
   }
 
   Result<void> skip_block_comment() {
+    const char first = peek(2);
+    if (mysql() && (first == '!' || first == '+' || first == 'M'))
+      return refuse("a comment that the server takes for a part of the statement");
     std::size_t depth = 1, at = at_ + 2;
     for (; depth > 0; ++at) {
       if (at + 1 >= text_.size()) return refuse("a comment that is not closed");
       const auto pair = text_.substr(at, 2);
       if (pair == "*/") --depth, ++at;
+      if (pair == "/*" && mysql()) return refuse("a comment in a comment");
       if (pair == "/*" && postgres()) ++depth, ++at;
     }
     at_ = at;
@@ -112,8 +132,15 @@ class Scanner {
   Result<void> word() {
     const auto end = end_of(text_, at_, continues_word);
     if (text_.substr(at_, end - at_).contains("\xEF\xBB\xBF")) return refuse("a byte order mark");
+    if (mysql() && follows_into() && names_file(text_.substr(at_, end - at_)))
+      return refuse("INTO OUTFILE or DUMPFILE, which writes files of the server");
     return emit(SqlToken::Kind::word, end), Result<void>();
   }
+
+  bool follows_into() const {
+    return !tokens_.empty() && tokens_.back().kind == SqlToken::Kind::word && is_word(tokens_.back().text, "into");
+  }
+  static bool names_file(std::string_view word) { return is_word(word, "outfile") || is_word(word, "dumpfile"); }
 
   Result<void> number() {
     const auto end = end_of_number(text_, at_);

@@ -10,7 +10,7 @@
 // Just enough of SQL's lexical structure to see what a statement does, and where its parameters are.
 namespace sallyport::policy {
 
-enum class SqlDialect { sqlite, postgres };
+enum class SqlDialect { sqlite, postgres, mysql };
 
 struct SqlToken {
   enum class Kind {
@@ -26,13 +26,15 @@ struct SqlToken {
 };
 
 // Reads the text as the server of that dialect does: PostgreSQL with standard_conforming_strings on and client_encoding
-// UTF8 (scan.l; the connector holds every session to both), SQLite as it is (tokenize.c). They differ in nested
-// comments, the end of line comments, dollar quotes, E'' strings, [x] and `x`. Comments and white space are left out.
-// Refuses what releases of a server read differently, what the later change of `:name` to a number would change, and
-// what ends nowhere: numbers that run into words, a string directly after a string (PostgreSQL may take both for one),
-// a parameter that touches a word, byte order marks, unterminated quotes and comments, NUL, positional placeholders
-// (`?`,
-// `$1`), more than 1 MiB. The text must outlive the tokens.
+// UTF8 (scan.l; the connector holds every session to both), SQLite as it is (tokenize.c), MySQL and MariaDB with a
+// sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES and utf8mb4 (sql_lex.cc; held to as well). They differ in
+// nested comments, the end of line comments, `#`, dollar quotes, E'' strings, backslashes, [x] and `x`. Comments and
+// white space are left out. Refuses what releases of a server read differently, what the later change of `:name` to a
+// number would change, and what ends nowhere: numbers that run into words, a string directly after a string (PostgreSQL
+// may take both for one), a parameter that touches a word, byte order marks, unterminated quotes and comments, NUL,
+// positional placeholders
+// (`?`, `$1`), more than 1 MiB. Of MySQL's also what a comment makes the server do (`/*! */`, hints), comments in
+// comments, `--` without white space after it, variables (`@x`), INTO OUTFILE. The text must outlive the tokens.
 Result<std::vector<SqlToken>> tokenize_sql(std::string_view text, SqlDialect dialect);
 
 // What a statement may do, in the words of policy.yaml.

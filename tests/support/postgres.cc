@@ -1,19 +1,13 @@
 #include "tests/support/postgres.h"
 
 #include "tests/support/free_port.h"
+#include "tests/support/server_process.h"
 
-#include <fcntl.h>
-#include <pwd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -23,37 +17,8 @@ namespace {
 const std::string kBinaries = "/usr/lib/postgresql/15/bin/";
 
 // The server refuses to run as root.
-[[noreturn]] void exec_as_server(const std::vector<std::string>& arguments, const std::string& log) {
-  ::setpgid(0, 0);
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
-  ::dup2(out, 1);
-  ::dup2(out, 2);
-  if (::geteuid() == 0) {
-    const passwd* user = ::getpwnam("postgres");
-    if (user == nullptr || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) ::_exit(126);
-  }
-  ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
-  if (::chdir("/") != 0) ::_exit(126);
-  std::vector<char*> argv;
-  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  ::execv(argv.front(), argv.data());
-  ::_exit(127);
-}
-
-pid_t spawn(const std::vector<std::string>& arguments, const std::string& log) {
-  const pid_t pid = ::fork();
-  if (pid == 0) exec_as_server(arguments, log);
-  return pid;
-}
-
-std::string output_of(const std::string& command) {
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (const auto got = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) text.append(buffer.data(), got);
-  if (::pclose(pipe.release()) != 0) throw std::runtime_error("failed: " + command + "\n" + text);
-  return text;
+pid_t spawn_as_postgres(std::vector<std::string> arguments, const std::string& log) {
+  return spawn({std::move(arguments), log, "postgres", SIGQUIT});
 }
 
 }  // namespace
@@ -64,10 +29,10 @@ PostgresServer::PostgresServer() {
   const auto log = dir_.path("initdb.log");
   ::chmod(password.c_str(), 0644);
   const auto data = dir_.path("data");
-  const pid_t init =
-      spawn({kBinaries + "initdb", "-D", data, "-U", "postgres", "--pwfile=" + password, "--auth-local=trust",
-             "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
-            log);
+  const pid_t init = spawn_as_postgres(
+      {kBinaries + "initdb", "-D", data, "-U", "postgres", "--pwfile=" + password, "--auth-local=trust",
+       "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+      log);
   int status = 0;
   ::waitpid(init, &status, 0);
   ::chmod(password.c_str(), 0600);
@@ -84,10 +49,10 @@ PostgresServer::~PostgresServer() {
 }
 
 void PostgresServer::start() {
-  pid_ = spawn({kBinaries + "postgres", "-D", dir_.path("data"), "-c", "port=" + std::to_string(port_), "-c",
-                "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir_.path(), "-c", "fsync=off", "-c",
-                "log_min_messages=panic", "-c", "max_connections=30"},
-               dir_.path("server.log"));
+  pid_ = spawn_as_postgres({kBinaries + "postgres", "-D", dir_.path("data"), "-c", "port=" + std::to_string(port_),
+                            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir_.path(), "-c",
+                            "fsync=off", "-c", "log_min_messages=panic", "-c", "max_connections=30"},
+                           dir_.path("server.log"));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const auto ready = kBinaries + "pg_isready -q -h " + dir_.path() + " -p " + std::to_string(port_);
   while (std::system(ready.c_str()) != 0) {

@@ -76,7 +76,13 @@ std::unique_ptr<Database> make_sqlite(policy::SqliteConnection settings, policy:
 // The vault outlives the database; the password is asked for at each connect and handed to libpq only. libpq holds the
 // row it reads up to twice, before anything here can look at its size: PostgreSQL's own limit is 1 GB for a value.
 std::unique_ptr<Database> make_postgres(policy::PostgresConnection settings, const vault::Vault& vault);
-// Whether PostgreSQL's client library is on this machine. Errors: not_found, with what to install.
-Result<void> check_postgres_client();
+// MySQL and MariaDB, the same way; libmariadb refuses a row over kMaxRow before it holds it. Their servers know no
+// types of parameters: bytes where they want something else become that, as a text would.
+std::unique_ptr<Database> make_mysql(policy::MysqlConnection settings, const vault::Vault& vault);
+// The one of these that the settings name.
+std::unique_ptr<Database> make_database(const policy::SqlConnection& settings, policy::SqlVerbs verbs,
+                                        const vault::Vault& vault);
+// Whether the client library that the settings need is on this machine. Errors: not_found, with what to install.
+Result<void> check_client(const policy::SqlConnection& settings);
 
 }  // namespace sallyport::connectors::sql

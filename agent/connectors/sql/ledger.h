@@ -14,7 +14,8 @@ namespace sallyport::connectors::sql {
 //
 //   create table sallyport_effects (key text primary key, at text not null, affected bigint not null)
 //
-// Created when absent; where the database's user may not, the error says what the operator has to run.
+// Created when absent; where the database's user may not, the error says what the operator has to run. On MySQL its
+// engine must know transactions.
 class EffectLedger {
  public:
   EffectLedger(Connection& connection, policy::SqlDialect dialect) : connection_(connection), dialect_(dialect) {}
@@ -30,7 +31,8 @@ class EffectLedger {
   policy::SqlDialect dialect_;
 };
 
-// Makes the table if it is not there, inside the open transaction.
+// Makes the table if it is not there, inside the open transaction; on MySQL, where that would end it, before it begins
+// once more.
 StepResult<void> prepare_ledger(Connection& connection, policy::SqlDialect dialect, const CallLimits& limits);
 
 }  // namespace sallyport::connectors::sql

@@ -1,7 +1,5 @@
 #include "agent/connectors/sql/libpq.h"
 
-#include "agent/connectors/sql/database.h"
-
 #include <fmt/format.h>
 
 namespace sallyport::connectors::sql {
@@ -27,7 +25,5 @@ Result<Libpq> open_libpq(const std::string& file) {
 Result<void> load_libpq() { return client.load(); }
 
 const Libpq& libpq() { return client.functions(); }
-
-Result<void> check_postgres_client() { return load_libpq(); }
 
 }  // namespace sallyport::connectors::sql

@@ -94,9 +94,7 @@ Databases::Databases(const Site& site) {
   for (const auto& [name, connection] : site.connections) {
     const auto* sql = connection.sql();
     if (sql == nullptr) continue;
-    const auto* sqlite = std::get_if<policy::SqliteConnection>(&sql->server);
-    auto database = sqlite != nullptr ? make_sqlite(*sqlite, site.policy.sql_verbs(name))
-                                      : make_postgres(std::get<policy::PostgresConnection>(sql->server), site.vault);
+    auto database = make_database(*sql, site.policy.sql_verbs(name), site.vault);
     pools_.emplace(name, std::make_unique<Pool>(name, std::move(database), sql->pool, site.log));
   }
 }

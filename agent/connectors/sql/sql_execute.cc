@@ -39,6 +39,7 @@ class Execution {
 
   StepResult<std::int64_t> run(const std::vector<Work>& works, Ledger ledger) {
     const auto access = access_for(works);
+    SP_CHECK(check_ddl(works, ledger));
     if (access == Access::read_write && ledger == Ledger::kept) return run_once(works);
     SP_TRY(const auto lease, target_.pool->begin(access, target_.limits));
     SP_TRY(const auto affected, run_all(*lease, works));
@@ -51,6 +52,18 @@ class Execution {
     Pool::Lease lease;
     std::optional<std::int64_t> recorded;  // by an earlier run of the step
   };
+
+  // There ddl commits whatever is before it.
+  StepResult<void> check_ddl(const std::vector<Work>& works, Ledger ledger) const {
+    const bool has_ddl =
+        std::ranges::any_of(works, [](const Work& work) { return has(work.verbs, policy::SqlVerb::ddl); });
+    if (target_.pool->dialect() != policy::SqlDialect::mysql || !has_ddl) return {};
+    if (works.size() == 1 && ledger == Ledger::none) return {};
+    return step_fail(
+        "invalid",
+        "MySQL commits ddl by itself: it needs a step of its own, and `exactly_once: false` on a connection "
+        "with an effect ledger");
+  }
 
   StepResult<std::int64_t> run_once(const std::vector<Work>& works) {
     auto begun = begin_once();

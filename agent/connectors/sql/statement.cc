@@ -6,6 +6,15 @@
 
 namespace sallyport::connectors::sql {
 
+namespace {
+
+std::string placeholder(policy::SqlDialect dialect, std::ptrdiff_t number) {
+  if (dialect == policy::SqlDialect::mysql) return "?";
+  return fmt::format("{}{}", dialect == policy::SqlDialect::postgres ? '$' : '?', number);
+}
+
+}  // namespace
+
 StepResult<Statement> prepare_statement(std::string_view text, policy::SqlDialect dialect) {
   const auto tokens = policy::tokenize_sql(text, dialect);
   if (!tokens) return step_fail("invalid", tokens.error().message);
@@ -14,10 +23,10 @@ StepResult<Statement> prepare_statement(std::string_view text, policy::SqlDialec
   for (const auto& token : *tokens) {
     if (token.kind != policy::SqlToken::Kind::parameter) continue;
     auto& names = statement.parameters;
-    auto it = std::ranges::find(names, token.text);
+    auto it = dialect == policy::SqlDialect::mysql ? names.end() : std::ranges::find(names, token.text);
     if (it == names.end()) it = names.emplace(names.end(), token.text);
     statement.text += text.substr(copied, token.offset - copied);
-    statement.text += fmt::format("{}{}", dialect == policy::SqlDialect::postgres ? '$' : '?', it - names.begin() + 1);
+    statement.text += placeholder(dialect, it - names.begin() + 1);
     copied = token.offset + 1 + token.text.size();
   }
   statement.text += text.substr(copied);

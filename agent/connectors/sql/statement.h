@@ -11,7 +11,7 @@
 namespace sallyport::connectors::sql {
 
 // A statement as the server takes it: `:name` has become $1 (PostgreSQL) or ?1 (SQLite), the same name always the same
-// number. Data only ever travels as parameters beside it.
+// number, or ? (MySQL), where each stands for itself. Data only ever travels as parameters beside it.
 struct Statement {
   std::string text;
   std::vector<std::string> parameters;  // name of number 1, 2, ...

@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <random>
 
 using namespace sallyport;
@@ -39,10 +41,7 @@ class Unguarded {
   explicit Unguarded(test::SqlWorld& world) : world_(world) {
     world.sql("insert into orders (id, name) values (1, 'one'), (2, 'two')");
     const auto site = world.agent->site();
-    const auto& server = site.connections.find("db")->second.sql()->server;
-    database_ = world.engine == Engine::sqlite
-                    ? sql::make_sqlite(std::get<policy::SqliteConnection>(server), kEverything)
-                    : sql::make_postgres(std::get<policy::PostgresConnection>(server), site.vault);
+    database_ = sql::make_database(*site.connections.find("db")->second.sql(), kEverything, site.vault);
     connection_ = *database_->connect(soon());
   }
 
@@ -68,6 +67,9 @@ class Unguarded {
     };
     if (world_.engine == Engine::postgres) {
       ask("select pg_current_xact_id_if_assigned()::text");
+    } else if (world_.engine == Engine::mariadb) {
+      ask("select group_concat(id, name) from orders");
+      ask("select count(*) from information_schema.tables where table_schema = database()");
     } else {
       ask("select total_changes()");
       ask("pragma schema_version");
@@ -81,7 +83,9 @@ class Unguarded {
 };
 
 std::optional<policy::SqlVerbs> scanned(const std::string& text, Engine engine) {
-  const auto dialect = engine == Engine::postgres ? policy::SqlDialect::postgres : policy::SqlDialect::sqlite;
+  const auto dialect = engine == Engine::postgres  ? policy::SqlDialect::postgres
+                       : engine == Engine::mariadb ? policy::SqlDialect::mysql
+                                                   : policy::SqlDialect::sqlite;
   const auto tokens = policy::tokenize_sql(text, dialect);
   if (!tokens) return std::nullopt;
   const auto verbs = policy::verbs_of(*tokens);
@@ -100,9 +104,12 @@ std::string soup(std::mt19937& random, Engine engine) {
   static const Pieces kBetween{"\n", "\n", " -- c\n", "\r", " ", " || ", "/**/", "--", "*/", "/*", ""};
   static const Pieces kPostgres{"'", "'", "'", "E'", "E'", "U&'", "B'", "N'", "1_e'", "1e'", "e.e'", "\"", "$$", "$a$"};
   static const Pieces kSqlite{"'", "'", "x'", "\"", "[", "`", "E'", "\xEF\xBB\xBF", "1e'"};
+  static const Pieces kMariadb{"'",  "'",    "\"",  "\"", "`",      "N'", "_utf8mb4'",
+                               "x'", "/*!'", "/*'", "#'", "1 -- '", "--'"};
+  const auto& opens = engine == Engine::postgres ? kPostgres : engine == Engine::mariadb ? kMariadb : kSqlite;
   std::string text;
   for (auto left = 1 + random() % 2; left > 0; --left) {
-    const auto& open = one_of(engine == Engine::postgres ? kPostgres : kSqlite, random);
+    const auto& open = one_of(opens, random);
     text += open;
     for (auto inside = random() % 3; inside > 0; --inside) text += one_of(kInside, random);
     if (random() % 4 > 0)
@@ -196,8 +203,75 @@ TEST_CASE("what the scanner takes for a select changes nothing on SQLite", "[sql
   CHECK(changed > 7);
 }
 
+TEST_CASE("what the scanner takes for a select changes nothing on MariaDB", "[sql][mariadb][attack]") {
+  test::SqlWorld world(Engine::mariadb);
+  Unguarded server(world);
+  const std::string table[] = {
+      "/*! delete from orders where id >= (*/ select 1 /*!)*/",
+      "/*!50000 delete from orders where id >= (*/ select 1 /*!)*/",
+      "/*M! delete from orders where id >= (*/ select 1 /*M!)*/",
+      "/*M!100000 delete from orders where id >= (*/ select 1 /*M!)*/",
+      "/* */ delete from orders where id >= (select 1) -- select",
+      "/* /* */ delete from orders -- */ select 1",
+      "#\ndelete from orders",
+      "# select 1\ndelete from orders",
+      "# select 1\r\ndelete from orders",
+      "-- select 1\ndelete from orders",
+      "--\tselect 1\ndelete from orders",
+      "-- \r select 1\ndelete from orders",
+      "(select 1) union select \"a\\\" into outfile '\" /* '",
+      "select * from orders for update",
+      "replace into orders select 3, 'three'",
+      "insert into orders select 3, 'three' on duplicate key update name = 'x'",
+      "update orders set name = \"'\\\"'\" where id = 1",
+      "delete from orders where name <> 'a\\' or 1 = 1 -- '",
+      "delete from orders where `id` = 1 /* ' */",
+      "values (1)",
+      "select 1 ; delete from orders",
+      "select 1 into @a",
+      "select @a := 1",
+      "begin not atomic delete from orders; end",
+      "set statement max_statement_time = 1 for delete from orders",
+  };
+  int changed = 0;
+  for (const auto& text : table) {
+    INFO(text);
+    const auto saw = server.run(text);
+    changed += saw == Unguarded::Saw::change ? 1 : 0;
+    if (scanned(text, Engine::mariadb) == kOnlySelect) CHECK(saw != Unguarded::Saw::change);
+  }
+  CHECK(changed > 12);  // the attacks are real ones
+  CHECK(server.run(table[0]) == Unguarded::Saw::change);
+}
+
+TEST_CASE("a file of the server between random quotes and comments never hides from the scanner",
+          "[sql][mariadb][attack]") {
+  test::SqlWorld world(Engine::mariadb);
+  Unguarded server(world);
+  std::mt19937 random(20260131);
+  const auto* given = std::getenv("SALLYPORT_SQL_ROUNDS");
+  const int rounds = given == nullptr ? 2000 : std::atoi(given);
+  const std::string file = test::mariadb().directory() + "/written";
+  int selects = 0, written = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const auto text = "select " + soup(random, Engine::mariadb) + " into outfile '" + file + "' " +
+                      soup(random, Engine::mariadb) + (random() % 2 == 0 ? "\n" : "");
+    const auto verbs = scanned(text, Engine::mariadb);
+    const auto saw = server.run(text);
+    const bool wrote = ::unlink(file.c_str()) == 0;
+    selects += saw == Unguarded::Saw::nothing && verbs == kOnlySelect ? 1 : 0;
+    written += wrote ? 1 : 0;
+    INFO("round " << round << ": " << text);
+    if (verbs) REQUIRE_FALSE(wrote);
+  }
+  CAPTURE(selects, written);
+  CHECK(written > rounds / 1000);
+  CHECK(selects > rounds / 1000);
+  if (given != nullptr) WARN(selects << " selects, " << written << " files");
+}
+
 TEST_CASE("a delete between random quotes and comments never hides from the scanner", "[sql][attack]") {
-  auto world = test::SqlWorld::any();
+  test::SqlWorld world(GENERATE(Engine::sqlite, Engine::postgres));
   Unguarded server(world);
   std::mt19937 random(20260131);
   const bool postgres = world.engine == Engine::postgres;

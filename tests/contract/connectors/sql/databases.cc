@@ -53,6 +53,13 @@ std::string postgres_connection(const std::string& database) {
       postgres().port(), database, postgres().password_file());
 }
 
+std::string mariadb_connection(const std::string& database) {
+  return fmt::format(
+      "{{kind: sql, driver: mysql, host: 127.0.0.1, port: {}, database: {}, user: agent, password_file: \"{}\", "
+      "pool: 2, effect_ledger: true}}",
+      mariadb().port(), database, mariadb().password_file());
+}
+
 }  // namespace
 
 PostgresServer& postgres() {
@@ -60,15 +67,23 @@ PostgresServer& postgres() {
   return server;
 }
 
-SqlWorld SqlWorld::any() { return SqlWorld(GENERATE(Engine::sqlite, Engine::postgres)); }
+MariadbServer& mariadb() {
+  static MariadbServer server;
+  return server;
+}
+
+SqlWorld SqlWorld::any() { return SqlWorld(GENERATE(Engine::sqlite, Engine::postgres, Engine::mariadb)); }
 
 SqlWorld::SqlWorld(Engine which) : engine(which) {
   static int count = 0;
-  if (engine == Engine::postgres) {
+  if (engine != Engine::sqlite) {
+    const bool is_postgres = engine == Engine::postgres;
     database = "test" + std::to_string(++count);
-    postgres().sql("create database " + database);
-    agent =
-        std::make_unique<ConnectorSite>("connections:\n  db: " + postgres_connection(database), std::string(kPolicy));
+    const auto create = "create database " + database;
+    is_postgres ? postgres().sql(create) : mariadb().sql(create);
+    agent = std::make_unique<ConnectorSite>(
+        "connections:\n  db: " + (is_postgres ? postgres_connection(database) : mariadb_connection(database)),
+        std::string(kPolicy));
   } else {
     agent = std::make_unique<ConnectorSite>(
         "connections: {db: {kind: sql, driver: sqlite, file: \"@DIR@/test.db\", pool: 2, effect_ledger: true}}",
@@ -117,12 +132,20 @@ std::string SqlWorld::rows_of(const Value& handle) {
 }
 
 std::string SqlWorld::sql(std::string_view text) {
+  if (engine == Engine::mariadb) return mariadb().sql(text, database);
   return engine == Engine::postgres ? postgres().sql(text, database) : sqlite_sql(database, text);
 }
 
 std::string SqlWorld::endless() const {
   if (engine == Engine::postgres) return "select pg_sleep(600)";
+  if (engine == Engine::mariadb) return "select sleep(600)";
   return "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) as i from n where i < 0";
+}
+
+std::string SqlWorld::upsert() const {
+  const std::string insert = "insert into orders (id, name) values (:id, :name) ";
+  return insert + (engine == Engine::mariadb ? "on duplicate key update name = values(name)"
+                                             : "on conflict (id) do update set name = excluded.name");
 }
 
 }  // namespace sallyport::test

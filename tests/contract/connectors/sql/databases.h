@@ -2,6 +2,7 @@
 
 #include "agent/connectors/connector.h"
 #include "tests/support/connector_site.h"
+#include "tests/support/mariadb.h"
 #include "tests/support/postgres.h"
 
 #include <map>
@@ -10,13 +11,14 @@
 
 namespace sallyport::test {
 
-// The server of this test program.
+// The servers of this test program, each started when it is first asked for.
 PostgresServer& postgres();
+MariadbServer& mariadb();
 
 // An agent with one connection "db" to a fresh database with the tables orders, items and typed.
 class SqlWorld {
  public:
-  enum class Engine { sqlite, postgres };
+  enum class Engine { sqlite, postgres, mariadb };
 
   static SqlWorld any();  // Catch runs the case once for each engine
   explicit SqlWorld(Engine engine);
@@ -27,6 +29,8 @@ class SqlWorld {
   std::string rows_of(const Value& handle);                         // one JSON line per row
   std::string sql(std::string_view text);                           // past the agent; columns parted by `|`
   std::string endless() const;                                      // a query that never ends
+  std::string upsert() const;                                       // into orders, of :id and :name
+  std::string_view key() const { return engine == Engine::mariadb ? "`key`" : "key"; }  // of the ledger
 
   Engine engine;
   std::string database;  // its name, or its file

@@ -19,8 +19,8 @@ constexpr std::size_t kFlat = 32u << 20;
 
 // Text of `bytes` characters, made by the server.
 std::string text_of(const test::SqlWorld& world, int bytes) {
-  return world.engine == Engine::postgres ? fmt::format("repeat('x', {})", bytes)
-                                          : fmt::format("hex(zeroblob({}))", bytes / 2);
+  return world.engine == Engine::sqlite ? fmt::format("hex(zeroblob({}))", bytes / 2)
+                                        : fmt::format("repeat('x', {})", bytes);
 }
 
 std::string numbers_to(int count) {
@@ -38,7 +38,7 @@ TEST_CASE("rows that sql.execute and sql.transaction return are dropped one by o
   world.agent->patience = 5min;
   const auto wide = text_of(world, 4'000);
   const auto changing =
-      numbers_to(50'000) + " insert into orders (id) select i from n returning " + wide + " as t";  // 200 MB
+      "insert into orders (id) " + numbers_to(50'000) + " select i from n returning " + wide + " as t";  // 200 MB
   const auto reading = numbers_to(50'000) + " select i, " + wide + " as t from n";
   {
     const test::PeakMemory peak;
@@ -104,7 +104,7 @@ TEST_CASE("a value that fills the machine ends its step, and not the agent", "[s
   const auto output =
       world.run("sql.query@1", args({{"statement", Value("select " + text_of(world, 120'000'000) + " as t")}}));
   CHECK(error_of(output).starts_with("too_large: "));
-  CHECK(peak.grown() < 480'000'000);  // libpq holds one row, twice at the worst
+  CHECK(peak.grown() < (world.engine == Engine::mariadb ? kFlat : 480'000'000));  // libpq holds a row twice at worst
   const test::PeakMemory later;
   CHECK(error_of(world.run("sql.query@1", args({{"statement", "select 1 as one"}}))) == "none");
   CHECK(later.grown() < kFlat);

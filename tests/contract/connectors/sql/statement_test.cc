@@ -1,4 +1,6 @@
 #include "agent/connectors/sql/statement.h"
+#include "agent/connectors/sql/mysql_error.h"
+#include "agent/connectors/sql/mysql_values.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/connectors/sql/postgres_values.h"
 #include "shared/base/json.h"
@@ -34,6 +36,10 @@ TEST_CASE("named parameters become positions, and nothing else changes", "[sql][
   }
   CHECK(prepare_statement("select :a, :a", SqlDialect::sqlite)->text == "select ?1, ?1");
   CHECK_FALSE(prepare_statement("select 'open", SqlDialect::sqlite));
+  const auto mysql = prepare_statement("select :a, `:b`, :b, ':a\\':b', :a # :c", SqlDialect::mysql);
+  REQUIRE(mysql);
+  CHECK(mysql->text == "select ?, `:b`, ?, ':a\\':b', ? # :c");
+  CHECK(mysql->parameters == std::vector<std::string>{"a", "b", "a"});
 }
 
 TEST_CASE("parameters are picked by name; missing ones and bodies are named", "[sql][statement]") {
@@ -124,4 +130,73 @@ TEST_CASE("a SQLSTATE gives its classes, and its message only where that cannot 
         "cancelled");
   CHECK(sqlstate_error("0A000", "cached plan must not change result type", Phase::run, limits).classes.back() ==
         "transaction");
+}
+
+TEST_CASE("an error of MySQL gives its classes, and its text only where that names objects", "[sql][mariadb]") {
+  const CallLimits limits{SteadyTime::max(), {}};
+  struct Row {
+    unsigned code;
+    const char* sqlstate;
+    std::vector<std::string> classes;
+    bool at_run, at_prepare;  // is the text quoted?
+  };
+  const Row table[] = {
+      {1062, "23000", {"sqlstate:23505", "constraint"}, false, false},
+      {1452, "23000", {"sqlstate:23503", "constraint"}, true, true},
+      {1048, "23000", {"sqlstate:23502", "constraint"}, true, true},
+      {4025, "23000", {"sqlstate:23514", "constraint"}, true, true},
+      {1213, "40001", {"sqlstate:40001", "transaction"}, false, false},
+      {1205, "HY000", {"sqlstate:HY000", "transaction"}, false, false},
+      {1792, "25006", {"sqlstate:25006", "permission"}, false, false},
+      {1142, "42000", {"sqlstate:42501", "permission"}, false, false},
+      {1114, "HY000", {"sqlstate:53100", "disk_full"}, false, false},
+      {1064, "42000", {"sqlstate:42000", "invalid"}, false, true},
+      {1146, "42S02", {"sqlstate:42S02", "invalid"}, false, true},
+      {1366, "22007", {"sqlstate:22007", "invalid"}, false, true},
+      {1644, "45000", {"sqlstate:45000", "invalid"}, false, true},
+      {1927, "70100", {"sqlstate:70100", "connection"}, false, false},
+      {9999, "08S01", {"sqlstate:08S01", "connection"}, false, false},
+  };
+  for (const auto& row : table) {
+    INFO(row.code);
+    for (const auto phase : {Phase::prepare, Phase::run}) {
+      const auto error = mysql_error({row.code, row.sqlstate, "the text c4n4ry"}, phase, limits);
+      CHECK(error.classes == row.classes);
+      CHECK(error.message.contains("c4n4ry") == (phase == Phase::prepare ? row.at_prepare : row.at_run));
+    }
+  }
+  for (const unsigned code : {1317u, 1969u, 3024u})
+    CHECK(mysql_error({code, "70100", ""}, Phase::run, limits).error_class() == "timeout");
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(mysql_error({1317, "70100", ""}, Phase::run, CallLimits{SteadyTime::max(), stop.get_token()}).error_class() ==
+        "cancelled");
+}
+
+TEST_CASE("of a duplicate only the name of its key is told", "[sql][mariadb]") {
+  const CallLimits limits{SteadyTime::max(), {}};
+  const auto told = [&](const std::string& text) {
+    return mysql_error({1062, "23000", text}, Phase::run, limits).message;
+  };
+  CHECK(told("Duplicate entry 'c4n4ry' for key 'PRIMARY'") ==
+        "the unique key PRIMARY has such an entry already (error 1062, SQLSTATE 23505)");
+  CHECK(told("Duplicate entry 'a' for key 'c4n4ry' for key 'name'").starts_with("the unique key name has"));
+  const auto cut = "Duplicate entry '" + std::string(470, 'x') + "' for key 'c4n4ry'";  // perhaps a value, cut here
+  CHECK(told(cut).starts_with("a unique key has"));
+  CHECK(told("Es gibt c4n4ry").starts_with("a unique key has"));
+}
+
+TEST_CASE("dates and times of MySQL become texts", "[sql][mariadb]") {
+  MYSQL_TIME time{};
+  time.year = 2026, time.month = 1, time.day = 31, time.hour = 7, time.minute = 30, time.second_part = 500'000;
+  CHECK(mysql_time_text(time, MYSQL_TYPE_DATE, 0) == "2026-01-31");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_DATETIME, 0) == "2026-01-31T07:30:00");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_DATETIME, 3) == "2026-01-31T07:30:00.500");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 6) == "2026-01-31T07:30:00.500000Z");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 39) == "2026-01-31T07:30:00.500000Z");
+  CHECK(mysql_time_text(MYSQL_TIME{}, MYSQL_TYPE_DATETIME, 0) == "0000-00-00 00:00:00");
+  CHECK(mysql_time_text(MYSQL_TIME{}, MYSQL_TYPE_TIMESTAMP, 0) == "0000-00-00 00:00:00");
+  MYSQL_TIME span{};
+  span.hour = 838, span.minute = 59, span.second = 59, span.neg = 1;
+  CHECK(mysql_time_text(span, MYSQL_TYPE_TIME, 0) == "-838:59:59");
 }

@@ -218,6 +218,12 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
        "must be the name of a system key"},
       {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: b/}}",
        "must be the name of a system key"},
+      {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: disable}}", "clear-text"},
+      {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: verify-ca}}", "sslmode"},
+      {"connections: {a: {kind: sql, driver: mysql, host: \"a,b\", database: d, user: u}}", "bad-host"},
+      {"connections: {a: {kind: sql, driver: mysql, host: \"mariadb://a\", database: d, user: u}}", "bad-host"},
+      {"connections: {a: {kind: sql, driver: mysql, host: \"a;ssl_verify=0\", database: d, user: u}}", "bad-host"},
+      {"connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u, sslmode: require}}", "socket"},
   };
   for (const auto& row : table) {
     INFO(row.text);
@@ -227,6 +233,13 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
   }
   CHECK(connection_problems("connections: {a: {kind: sql, driver: postgres, host: 127.0.0.1, database: d, user: u}}") ==
         "none");
+  CHECK(connection_problems("connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u}}") ==
+        "none");
+  const auto mysql = parse_connections("connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u}}",
+                                       "connections.yaml", "/");
+  REQUIRE(mysql);
+  CHECK(std::get<MysqlConnection>(mysql->at("a").sql()->server).sslmode == "verify-full");
+  CHECK(std::get<MysqlConnection>(mysql->at("a").sql()->server).port == 3306);
 }
 
 TEST_CASE("faults of agent.yaml", "[policy][config]") {

@@ -77,6 +77,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "sqlite"}));
   CHECK(connections("connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "postgres"}));
+  CHECK(connections("connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "mysql"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {

@@ -201,3 +201,78 @@ TEST_CASE("a statement cut at every byte never crashes the tokenizer", "[policy]
     }
   }
 }
+
+TEST_CASE("MySQL's texts are read as its servers read them", "[policy][sql][mysql]") {
+  struct Row {
+    const char* text;
+    const char* verbs;
+  };
+  const Row table[] = {
+      {"select 'a\\' into outfile \\'x' from t", "select"},
+      {"select \"a\\\" into outfile \" from t", "select"},
+      {"select `a\\` from t", "select"},
+      {"select `a``; delete from t` from t", "select"},
+      {"select 1 # ; delete from t", "select"},
+      {"select 1 -- ; delete from t", "select"},
+      {"select 1 --", "select"},
+      {"# delete\nselect 1", "select"},
+      {"select /* ; delete */ 1", "select"},
+      {"select a[0], `x` from t", "select"},
+      {"select 'a' 'b'", "select"},
+      {"select * from t for update", "select, update"},
+      {"insert into t values (1) on duplicate key update a = 1", "insert, update"},
+      {"replace into t select * from q", "select, insert, update, delete"},
+      {"select outfile from t", "select"},
+      {"create table a select * from b", "select, ddl"},
+      {"call p(:a)", "call"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    CHECK(verbs(row.text, SqlDialect::mysql) == row.verbs);
+  }
+  struct Refused {
+    const char* text;
+    const char* reason;
+  };
+  const Refused refused[] = {
+      {"/*! delete from t */ select 1", "a comment that the server takes for a part of the statement"},
+      {"select /*!50000 1, */ 2", "a comment that the server takes for a part of the statement"},
+      {"select /*M! 1, */ 2", "a comment that the server takes for a part of the statement"},
+      {"select /*+ SET_VAR(sql_mode = 'ANSI_QUOTES') */ 2", "a comment that the server takes for a part"},
+      {"select /* /*! */ 1 */", "a comment in a comment"},
+      {"select 1--1", "-- without white space after it"},
+      {"select 1 --\x01 2", "-- without white space after it"},
+      {"select @a", "a variable"},
+      {"select @@sql_mode", "a variable"},
+      {"select 1 into outfile '/tmp/x'", "INTO OUTFILE"},
+      {"select 1 InTo /* */ DumpFile '/tmp/x'", "INTO OUTFILE"},
+      {"select \\'a'", "a backslash outside of quotes"},
+      {"select 'a\\'", "a quote that is not closed"},
+      {"select \"a\\\"", "a quote that is not closed"},
+      {"select $$ delete $$", "positional placeholder"},
+      {"select ?", "positional placeholder"},
+      {"select a := 1", "a colon that begins no parameter"},
+      {"select 1; delete from t", "more than one statement"},
+      {"load data local infile 'x' into table t", "begins with load"},
+      {"handler t open", "begins with handler"},
+      {"set names gbk", "begins with set"},
+      {"do sleep(1)", "begins with do"},
+      {"xa start 'x'", "begins with xa"},
+      {"prepare s from 'delete from t'", "begins with prepare"},
+      {"execute immediate 'delete from t'", "begins with execute"},
+      {"lock tables t write", "begins with lock"},
+      {"explain delete from t", "begins with explain"},
+      {"analyze delete from t", "begins with analyze"},
+      {"use mysql", "begins with use"},
+      {"rename table a to b", "begins with rename"},
+  };
+  for (const auto& row : refused) {
+    INFO(row.text);
+    const auto answer = verbs(row.text, SqlDialect::mysql);
+    INFO(answer);
+    CHECK(answer.starts_with("refused: "));
+    CHECK(answer.find(row.reason) != std::string::npos);
+  }
+  CHECK(parameters("select :a, ':b\\':c', \":d\", `:e`, :f # :g\n, :h -- :i", SqlDialect::mysql) ==
+        std::vector<std::string>{"a", "f", "h"});
+}
