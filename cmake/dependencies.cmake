@@ -12,17 +12,17 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(P11 REQUIRED p11-kit-1)
+pkg_check_modules(ZLIB REQUIRED zlib)
+pkg_check_modules(ZSTD REQUIRED libzstd)
 find_package(Catch2 2.13 REQUIRED)
 
-# libpq is loaded while the program runs (agent/connectors/sql/libpq.h): its headers only.
-add_library(libpq_headers INTERFACE)
-add_library(libpq::headers ALIAS libpq_headers)
-target_include_directories(libpq_headers SYSTEM INTERFACE ${LIBPQ_INCLUDE_DIRS})
-
-# The same of libmariadb (agent/connectors/sql/libmariadb.h).
-add_library(libmariadb_headers INTERFACE)
-add_library(libmariadb::headers ALIAS libmariadb_headers)
-target_include_directories(libmariadb_headers SYSTEM INTERFACE ${LIBMARIADB_INCLUDE_DIRS})
+# Client libraries and those of formats are loaded while the agent runs (agent/platform/shared_library.h): their headers only.
+foreach(library libpq libmariadb zlib zstd)
+  string(TOUPPER ${library} found)
+  add_library(${library}_headers INTERFACE)
+  add_library(${library}::headers ALIAS ${library}_headers)
+  target_include_directories(${library}_headers SYSTEM INTERFACE ${${found}_INCLUDE_DIRS})
+endforeach()
 
 # Modules of PKCS#11 are loaded while the program runs (relay/keys/providers/pkcs11_module.h): the standard's header only.
 add_library(pkcs11_headers INTERFACE)

@@ -37,6 +37,7 @@ sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent
 sallyport_module(agent/findings USES shared/base)
 sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
+sallyport_module(agent/connectors/archive USES agent/connectors zlib::headers zstd::headers)
 sallyport_module(agent/connectors/csv USES agent/connectors)
 sallyport_module(agent/connectors/json USES agent/connectors)
 sallyport_module(agent/connectors/command USES agent/connectors)
@@ -48,8 +49,8 @@ sallyport_module(agent/system_keys USES shared/sealing shared/link shared/base p
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
-                 agent/connectors/file agent/connectors/csv agent/connectors/json agent/connectors/command
-                 agent/connectors/sql)
+                 agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json
+                 agent/connectors/command agent/connectors/sql)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

@@ -18,6 +18,8 @@ ONLY_IN = {
     r"libpq-fe\.h": ["relay/store/postgres", "agent/connectors/sql"],
     r"^mysql\.h": ["agent/connectors/sql"],
     r"curl/curl\.h": ["relay/cli", "relay/outbound", "agent/connectors"],
+    r"^zlib\.h": ["agent/connectors/archive"],
+    r"^zstd(_errors)?\.h": ["agent/connectors/archive"],
     r"p11-kit/": ["relay/keys/providers"],
     r"yaml\.h": ["shared/recipe"],
     r"Catch2|catch2/": ["tests"],

@@ -75,6 +75,7 @@ if(TARGET contract_archive)  # a bucket that verifies signatures, over the keys'
 endif()
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
 sallyport_tests(contract connectors/file USES agent/connectors/file)
+sallyport_tests(contract connectors/archive USES agent/connectors/archive agent/connectors/file)
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)
 sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)

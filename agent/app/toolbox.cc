@@ -1,5 +1,6 @@
 #include "agent/app/toolbox.h"
 
+#include "agent/connectors/archive/archive_actions.h"
 #include "agent/connectors/command/command_actions.h"
 #include "agent/connectors/csv/csv_actions.h"
 #include "agent/connectors/csv/csv_rows.h"
@@ -30,8 +31,8 @@ std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
 
 Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
     : databases_(connectors::sql::make_databases(site)), file_watch_(site, pool), sql_poll_(site, databases_, pool) {
-  for (auto make : {connectors::file::make_actions, connectors::csv::make_actions, connectors::json::make_actions,
-                    connectors::command::make_actions}) {
+  for (auto make : {connectors::file::make_actions, connectors::archive::make_actions, connectors::csv::make_actions,
+                    connectors::json::make_actions, connectors::command::make_actions}) {
     add(make(site), site);
   }
   add(connectors::sql::make_actions_on(databases_, site), site);

@@ -4,6 +4,7 @@
 #include "shared/base/value.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,9 @@ class ByteReader {
  public:
   virtual ~ByteReader() = default;
   virtual StepResult<std::size_t> read(std::span<std::byte> into) = 0;  // 0 = the end
+  // Leaves out the next `count` bytes, and gives how many: fewer only at the end. Takes as long as reading them, unless
+  // a body knows better.
+  virtual StepResult<std::uint64_t> skip(std::uint64_t count);
 };
 
 class RowReader {

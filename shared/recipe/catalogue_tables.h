@@ -14,7 +14,9 @@ using namespace std::string_view_literals;
 
 std::span<const ActionInfo> sql();
 std::span<const ActionInfo> file();
-std::span<const ActionInfo> format();
+std::span<const ActionInfo> csv();
+std::span<const ActionInfo> json();
+std::span<const ActionInfo> archive();
 std::span<const ActionInfo> local();
 std::span<const TriggerInfo> local_triggers();
 std::span<const TriggerInfo> sql_triggers();
