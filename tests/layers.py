@@ -15,6 +15,7 @@ ONLY_IN = {
     r"boost/asio/ssl": ["relay/http"],
     r"openssl/ssl\.h": ["shared/tls", "relay/http"],
     r"sqlite3\.h": ["relay/store/sqlite", "agent/journal", "agent/connectors/sql"],
+    r"(ldap|lber)\.h": ["agent/connectors/ldap"],
     r"libpq-fe\.h": ["relay/store/postgres", "agent/connectors/sql"],
     r"^mysql\.h": ["agent/connectors/sql"],
     r"curl/curl\.h": ["relay/cli", "relay/outbound", "agent/connectors"],

@@ -81,6 +81,8 @@ sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 
+sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypto TIMEOUT 180)
+
 # The agent's runner with real connectors, driven by the fixtures of its own tests.
 sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/csv agent/connectors/file
                 agent/connectors/json agent/connectors/sql TIMEOUT 300)

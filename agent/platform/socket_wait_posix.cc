@@ -1,6 +1,8 @@
 #include "agent/platform/socket_wait.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,5 +28,9 @@ SocketState wait_for_socket(int socket, SocketNeed need, std::chrono::nanosecond
   if (ready < 0) return errno == EINTR ? SocketState::not_yet : SocketState::failed;
   return ready > 0 ? SocketState::ready : SocketState::not_yet;
 }
+
+void shut_down_socket(int socket) { (void)::shutdown(socket, SHUT_RDWR); }
+
+Fd duplicate_socket(int socket) { return Fd(::fcntl(socket, F_DUPFD_CLOEXEC, 0)); }
 
 }  // namespace sallyport::platform

@@ -55,6 +55,7 @@ void check_connection(Check& check, const Connection& connection) {
     check.add(kConnections, connection.at, "missing-root",
               fmt::format("connection {}: {} is no directory this agent can see", connection.name, file->root));
   }
+  if (const auto* ldap = connection.ldap()) check.check_secret(kConnections, connection.at, ldap->password);
   const auto* sql = connection.sql();
   if (sql == nullptr) return;
   if (const auto* postgres = std::get_if<PostgresConnection>(&sql->server))
@@ -104,6 +105,9 @@ void check_policy_fits(Check& check, const Config& config) {
     if (rules.sql_verbs != 0 && kind != "sql")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `sql` does not apply", name, kind));
+    if (rules.ldap.verbs != 0 && kind != "ldap")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `ldap` does not apply", name, kind));
   }
 }
 

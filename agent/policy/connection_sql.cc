@@ -1,4 +1,4 @@
-#include "agent/policy/connection_sql.h"
+#include "agent/policy/connection_readers.h"
 
 #include "agent/policy/reading.h"
 
@@ -18,9 +18,7 @@ constexpr std::array<std::string_view, 3> kDrivers{"sqlite", "postgres", "mysql"
 constexpr std::array<std::string_view, 4> kPostgresModes{"disable", "require", "verify-ca", "verify-full"};
 constexpr std::array<std::string_view, 3> kMysqlModes{"disable", "require", "verify-full"};
 
-bool is_local(const std::string& host) {
-  return host.starts_with('/') || host == "127.0.0.1" || host == "::1" || host == "localhost";
-}
+bool is_local(const std::string& host) { return host.starts_with('/') || is_this_machine(host); }
 
 // What a server that is logged in to has, whatever its kind.
 template <class Server>

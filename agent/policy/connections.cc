@@ -1,6 +1,6 @@
 #include "agent/policy/connections.h"
 
-#include "agent/policy/connection_sql.h"
+#include "agent/policy/connection_readers.h"
 #include "agent/policy/reading.h"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 2> kKinds{"file", "sql"};
+constexpr std::array<std::string_view, 3> kKinds{"file", "sql", "ldap"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -30,6 +30,7 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   const auto kind = fields.choice("kind", kKinds, Need::required);
   if (kind == "file") connection.settings = read_file(fields, directory);
   if (kind == "sql") connection.settings = read_sql(fields, directory);
+  if (kind == "ldap") connection.settings = read_ldap(fields, directory);
   if (kind) fields.finish();  // without a kind every other key would be called unknown
   return connection;
 }
@@ -39,9 +40,13 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
 std::string_view Connection::kind() const { return kKinds[settings.index()]; }
 
 std::vector<const vault::SecretRef*> Connection::secrets() const {
-  const auto* postgres = sql() == nullptr ? nullptr : std::get_if<PostgresConnection>(&sql()->server);
-  if (postgres == nullptr) return {};
-  return {&postgres->password};
+  std::vector<const vault::SecretRef*> all;
+  if (const auto* database = sql()) {
+    if (const auto* postgres = std::get_if<PostgresConnection>(&database->server)) all.push_back(&postgres->password);
+    if (const auto* mysql = std::get_if<MysqlConnection>(&database->server)) all.push_back(&mysql->password);
+  }
+  if (const auto* directory = ldap()) all.push_back(&directory->password);
+  return all;
 }
 
 std::expected<Connections, yaml::Problems> parse_connections(std::string_view text, std::string_view file,

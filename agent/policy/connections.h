@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/policy/dn.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
 
@@ -53,16 +54,32 @@ struct SqlConnection {
   bool effect_ledger = false;  // the table sallyport_effects may be used (and is created when absent and allowed)
 };
 
+// How what goes over the network is kept from others; certificate and name of the server are always checked.
+enum class LdapSecurity { starttls, ldaps, none };
+
+struct LdapConnection {
+  std::string host;
+  std::uint16_t port = 389;
+  LdapSecurity security = LdapSecurity::starttls;
+  std::string ca_file;  // empty: the system's store
+  std::string bind_dn;  // empty: without a login
+  vault::SecretRef password;
+  Dn base;  // no step reaches anything else
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+  std::uint32_t pool = 4;  // connections open at the same time
+};
+
 // A configured system, as the operator describes it.
 struct Connection {
   std::string name;
-  std::variant<FileConnection, SqlConnection> settings;
+  std::variant<FileConnection, SqlConnection, LdapConnection> settings;
   yaml::Position at;
 
-  std::string_view kind() const;                         // "file", "sql"
+  std::string_view kind() const;                         // "file", "sql", "ldap"
   std::vector<const vault::SecretRef*> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
+  const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
 };
 
 using Connections = std::map<std::string, Connection, std::less<>>;

@@ -114,6 +114,13 @@ SqlVerbs Policy::sql_verbs(std::string_view connection) const {
   return rules == nullptr ? 0 : rules->sql_verbs;
 }
 
+Verdict<const LdapRule*> Policy::find_ldap(std::string_view connection) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr) return &rules->ldap;
+  return refuse(file_ + " connections",
+                fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+}
+
 Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) const {
   const auto it = commands_.find(name);
   if (it != commands_.end()) return &it->second;

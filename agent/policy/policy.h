@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/policy/command_template.h"
+#include "agent/policy/ldap_rule.h"
 #include "agent/policy/refusal.h"
 #include "agent/policy/secret_rule.h"
 #include "agent/policy/sql_text.h"
@@ -38,6 +39,7 @@ struct FileRule {
 struct ConnectionPolicy {
   std::vector<FileRule> files;
   SqlVerbs sql_verbs = 0;
+  LdapRule ldap;
   StepLimits limits;
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
@@ -66,6 +68,8 @@ class Policy {
   // The verbs of the one statement in `text`, all of them allowed.
   Verdict<SqlVerbs> check_sql(std::string_view connection, std::string_view text, SqlDialect dialect) const;
   SqlVerbs sql_verbs(std::string_view connection) const;  // all that any statement on it may do
+  // What steps may do there; without a rule for the connection, or without `ldap` in it, nothing.
+  Verdict<const LdapRule*> find_ldap(std::string_view connection) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   // Where the secret is kept, when this step may take it.
   Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;

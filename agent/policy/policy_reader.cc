@@ -6,7 +6,6 @@
 #include "shared/base/host.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -94,6 +93,8 @@ class PolicyReader {
       rules.files.push_back(read_file_rule(files->items[i], fmt::format("{}.files[{}]", path, i)));
     }
     if (const auto* sql = fields.mapping("sql")) read_sql(*sql, path, rules);
+    rules.ldap.rule = rule_at(fields.at("ldap"), path + ".ldap");
+    if (const auto* ldap = fields.mapping("ldap")) rules.ldap = read_ldap_rule(*ldap, report_, rules.ldap.rule);
     if (const auto* limits = fields.mapping("limits")) {
       const auto own = read_limits(*limits, policy_.limits_);
       rules.limits = {std::min(own.run_time, policy_.limits_.run_time), std::min(own.rows, policy_.limits_.rows),
@@ -131,23 +132,6 @@ class PolicyReader {
                                SqlVerb::merge,  SqlVerb::ddl,    SqlVerb::call};
     for (const auto index : read_words(fields, "verbs", kVerbs)) rules.sql_verbs = with(rules.sql_verbs, kBits[index]);
     fields.finish();
-  }
-
-  // The places in `known` of the words of a required list.
-  std::vector<std::size_t> read_words(FieldReader& fields, std::string_view name,
-                                      std::span<const std::string_view> known) {
-    std::vector<std::size_t> found;
-    for (const auto& word : fields.texts(name, Need::required)) {
-      const auto it = std::ranges::find(known, word);
-      if (it == known.end()) {
-        fields.problem(name, "bad-choice",
-                       fmt::format("`{}` has no {}; it takes {}{}", name, yaml::quoted(word), fmt::join(known, ", "),
-                                   yaml::suggestion(word, known)));
-      } else {
-        found.push_back(static_cast<std::size_t>(it - known.begin()));
-      }
-    }
-    return found;
   }
 
   void read_command(const yaml::Member& member) {

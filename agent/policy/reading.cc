@@ -3,6 +3,7 @@
 #include "shared/sealing/credentials.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -114,6 +115,24 @@ void check_name(yaml::Report& report, const yaml::Member& member, std::string_vi
       fmt::format("{} is no name for a {}: use lower-case letters, digits, `-` and `_`, a letter first, at most 63",
                   yaml::quoted(member.key), what));
 }
+
+std::vector<std::size_t> read_words(yaml::FieldReader& fields, std::string_view name,
+                                    std::span<const std::string_view> known) {
+  std::vector<std::size_t> found;
+  for (const auto& word : fields.texts(name, yaml::Need::required)) {
+    const auto it = std::ranges::find(known, word);
+    if (it == known.end()) {
+      fields.problem(name, "bad-choice",
+                     fmt::format("`{}` has no {}; it takes {}{}", name, yaml::quoted(word), fmt::join(known, ", "),
+                                 yaml::suggestion(word, known)));
+    } else {
+      found.push_back(static_cast<std::size_t>(it - known.begin()));
+    }
+  }
+  return found;
+}
+
+bool is_this_machine(std::string_view host) { return host == "127.0.0.1" || host == "::1" || host == "localhost"; }
 
 void read_version(yaml::FieldReader& fields) { (void)fields.integer("version", {1, 1}); }
 

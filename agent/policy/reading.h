@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What the readers of the three configuration files share.
 namespace sallyport::policy {
@@ -32,6 +34,13 @@ vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& k
 // ^[a-z][a-z0-9_-]{0,62}$: connections, commands, tunnels.
 bool is_config_name(std::string_view name);
 void check_name(yaml::Report& report, const yaml::Member& member, std::string_view what);
+
+// The places in `known` of the words of a required list; reports the words that are not there.
+std::vector<std::size_t> read_words(yaml::FieldReader& fields, std::string_view name,
+                                    std::span<const std::string_view> known);
+
+// A host that is this machine by its name or address, so that nothing crosses a network.
+bool is_this_machine(std::string_view host);
 
 // `version: 1` at the top of a file; may be left out.
 void read_version(yaml::FieldReader& fields);

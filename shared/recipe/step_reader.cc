@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::recipe {
 namespace {
@@ -17,6 +18,9 @@ using yaml::Node;
 constexpr yaml::DurationRange kTimeouts{kMinTimeout, kMaxTimeout};
 constexpr yaml::DurationRange kDelays{milliseconds(1), std::chrono::hours(24)};
 
+// Classes with a number behind them: ldap:68.
+constexpr std::array<std::string_view, 3> kNumbered{"exit", "ldap", "signal"};
+
 bool is_error_class(std::string_view text) {
   if (text == "any" || std::ranges::find(error_classes(), text) != error_classes().end()) return true;
   const auto all = [](std::string_view rest, auto test) { return std::ranges::all_of(rest, test); };
@@ -26,7 +30,7 @@ bool is_error_class(std::string_view text) {
     return state.size() == 5 && all(state, [&](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
   }
   const auto colon = text.find(':');
-  if (colon == std::string_view::npos || (text.substr(0, colon) != "exit" && text.substr(0, colon) != "signal"))
+  if (colon == std::string_view::npos || std::ranges::find(kNumbered, text.substr(0, colon)) == kNumbered.end())
     return false;
   const auto code = text.substr(colon + 1);
   return !code.empty() && code.size() <= 3 && all(code, is_digit);
@@ -48,10 +52,11 @@ Retry read_retry(const Node& node, Reading& reading) {
   }
   for (const auto& error_class : made.on) {
     if (is_error_class(error_class)) continue;
-    fields.problem("on", "unknown-error-class",
-                   fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, exit:N, signal:N and any",
-                               yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
-                               fmt::join(error_classes(), ", ")));
+    fields.problem(
+        "on", "unknown-error-class",
+        fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, ldap:N, exit:N, signal:N and any",
+                    yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
+                    fmt::join(error_classes(), ", ")));
   }
   fields.finish();
   return made;

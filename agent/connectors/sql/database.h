@@ -1,27 +1,22 @@
 #pragma once
 
+#include "agent/connectors/call_limits.h"
 #include "agent/connectors/sql/row_limit.h"
 #include "agent/connectors/sql/statement.h"
 #include "agent/connectors/step_error.h"
 #include "agent/policy/connections.h"
 #include "agent/vault/vault.h"
-#include "shared/base/clock.h"
 #include "shared/base/value.h"
 
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 namespace sallyport::connectors::sql {
 
-// How long a native call may take. Adapters interrupt the server at the deadline (class "timeout") and at a stop
-// ("cancelled").
-struct CallLimits {
-  SteadyTime deadline;
-  std::stop_token stop;
-};
+// Adapters interrupt the server at the deadline and at a stop.
+using connectors::CallLimits;
 
 // Receives a result set row by row; an error ends the query and is returned from it.
 class RowSink {

@@ -4,11 +4,6 @@
 
 namespace sallyport::connectors::sql {
 
-StepResult<void> check_row(std::uint64_t number, std::uint64_t bytes) {
-  if (bytes <= kMaxRow) return {};
-  return step_fail("too_large", fmt::format("row {} is larger than {} bytes, the limit for one row", number, kMaxRow));
-}
-
 StepResult<void> DroppedRows::drop(std::uint64_t bytes) {
   ++rows_;
   bytes_ += bytes;

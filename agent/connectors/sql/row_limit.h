@@ -1,17 +1,11 @@
 #pragma once
 
-#include "agent/connectors/step_error.h"
+#include "agent/connectors/row_limit.h"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace sallyport::connectors::sql {
-
-// The largest row a step may read: as much as a line of the spool may hold, or nobody could read it back.
-inline constexpr std::size_t kMaxRow = 4u << 20;
-
-// Class "too_large" when a row is over kMaxRow; `number` counts from 1.
-StepResult<void> check_row(std::uint64_t number, std::uint64_t bytes);
 
 // Rows that statements return although nobody keeps them (RETURNING, a SELECT in sql.execute): counted, held to the
 // policy's limits for one step, and dropped.

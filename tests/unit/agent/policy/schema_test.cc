@@ -79,6 +79,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "postgres"}));
   CHECK(connections("connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "mysql"}));
+  CHECK(connections("connections: {a: {kind: ldap, host: h, base: \"dc=x\", qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "ldap"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
@@ -91,6 +93,8 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "file_rule"}));
   CHECK(policy_keys("connections: {a: {sql: {verbs: [], qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "sql_rule"}));
+  CHECK(policy_keys("connections: {a: {ldap: {verbs: [], bases: [], attributes: [], qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "ldap_rule"}));
   CHECK(policy_keys("commands: {a: {argv: [/x], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "command"}));
   CHECK(policy_keys("commands: {a: {argv: [/x, \"{p}\"], parameters: {p: {qqqqqqqqqq: 1}}}}") ==
         properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));

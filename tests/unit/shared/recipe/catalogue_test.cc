@@ -164,7 +164,8 @@ TEST_CASE("the fields that take a secret are these and no others", "[catalogue][
     CHECK(takes_secrets(action) == (takers.size() > before));
   }
   CHECK(takers == std::vector<std::string>{"sql.query@1 params", "sql.execute@1 params",
-                                           "sql.transaction@1 statements.params", "command.run@1 environment",
+                                           "sql.transaction@1 statements.params", "ldap.add@1 attributes",
+                                           "ldap.modify@1 replace", "ldap.modify@1 add", "command.run@1 environment",
                                            "command.run@1 stdin"});
 }
 

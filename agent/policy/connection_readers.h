@@ -5,9 +5,11 @@
 
 #include <string_view>
 
+// One reader per kind of connection, of its fields but `kind` itself; private to this folder. `directory` is that of
+// connections.yaml.
 namespace sallyport::policy {
 
-// The fields of a connection of kind "sql", but for `kind` itself.
 SqlConnection read_sql(yaml::FieldReader& fields, std::string_view directory);
+LdapConnection read_ldap(yaml::FieldReader& fields, std::string_view directory);
 
 }  // namespace sallyport::policy
