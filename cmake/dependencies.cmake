@@ -16,6 +16,7 @@ pkg_check_modules(P11 REQUIRED p11-kit-1)
 pkg_check_modules(ZLIB REQUIRED zlib)
 pkg_check_modules(ZSTD REQUIRED libzstd)
 find_package(Catch2 2.13 REQUIRED)
+include(cmake/libssh2.cmake)
 
 # Client libraries and those of formats are loaded while the agent runs (agent/platform/shared_library.h): their headers only.
 foreach(library libpq libmariadb ldap zlib zstd)

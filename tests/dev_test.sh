@@ -49,6 +49,11 @@ run script -qec "./dev setup" /dev/null
 expect "on a terminal apt shows its own progress" says "apt-get install -y --no-install-recommends -o Dpkg::Progress-Fancy=1"
 
 run ./dev build
+expect "without the source of libssh2 nothing is built" is "$code" 1
+expect "... and it says what is missing" says "libssh2 1.11.1 could not be fetched"
+expect "... and leaves no half of it" is "$(ls "$stubs/build/sources")" ""
+mkdir -p "$stubs/build/sources/libssh2/include" && touch "$stubs/build/sources/libssh2/include/libssh2.h"
+run ./dev build
 expect "a failed configuration shows what cmake said" says "cmake ran"
 expect "... and fails" is "$code" 1
 
