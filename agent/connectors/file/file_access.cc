@@ -1,10 +1,9 @@
 #include "agent/connectors/file/file_access.h"
 
 #include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/paths.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/fd_io.h"
-
-#include <fmt/format.h>
 
 #include <array>
 
@@ -29,11 +28,7 @@ StepResult<std::string> Access::allowed(policy::FileVerb verb, std::string_view 
 }
 
 StepResult<void> Access::check_size(std::uint64_t bytes) const {
-  const auto limit = site_.policy.limits(context_.connection).bytes;
-  if (bytes <= limit) return {};
-  return step_fail("too_large",
-                   fmt::format("more than {} bytes, the limit that the local policy sets for {} (limits.bytes)", limit,
-                               context_.connection));
+  return connectors::check_size(site_, context_.connection, bytes);
 }
 
 StepError change_error(platform::ChangeError error) {

@@ -1,6 +1,7 @@
 #include "agent/connectors/file/file_handle.h"
 
 #include "agent/connectors/arguments.h"
+#include "agent/connectors/paths.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/fd_io.h"
 
@@ -59,13 +60,6 @@ Handle make_handle(std::string_view connection, std::string_view path, const pla
                                  {Value("mtime"), Value(rfc3339(from_unix_ms(facts.mtime_ns / 1'000'000)))},
                                  {Value("mtime_ns"), Value(facts.mtime_ns)},
                                  {Value("identity"), Value(facts.identity)}}};
-}
-
-StepResult<std::string> path_below_root(std::string_view connection, std::string_view path) {
-  auto clean = platform::clean_path(path);
-  if (clean || clean.error().code != Errc::forbidden) return to_step(std::move(clean));
-  return std::unexpected(
-      to_step_error({fmt::format("connections.yaml {}.root", connection), std::move(clean).error().message}));
 }
 
 StepResult<platform::Root> open_root(const Site& site, std::string_view name) {

@@ -14,9 +14,6 @@ namespace sallyport::connectors::file {
 // (hex) where it was computed. Size, mtime_ns and identity together say which state of the file is meant.
 Handle make_handle(std::string_view connection, std::string_view path, const platform::FileFacts& facts);
 
-// `path` as clean_path() gives it. One that would leave the root is class "policy", so that the attempt is on record.
-StepResult<std::string> path_below_root(std::string_view connection, std::string_view path);
-
 StepResult<platform::Root> open_root(const Site& site, std::string_view connection);
 
 // Opens handles of kind "file": as bytes only. Class "changed" when the file is not in the state that the handle speaks

@@ -5,6 +5,7 @@
 #include "agent/connectors/file/listing.h"
 #include "agent/connectors/file/settle_watch.h"
 #include "agent/connectors/file/unread_files.h"
+#include "agent/connectors/paths.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/fd_io.h"
 #include "agent/platform/file_watch.h"
