@@ -32,7 +32,7 @@ sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfi
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)
 sallyport_module(agent/vault USES shared/base agent/platform)
-sallyport_module(agent/policy USES shared/base shared/recipe shared/sealing agent/platform agent/vault)
+sallyport_module(agent/policy USES shared/base shared/recipe shared/crypto shared/sealing agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/findings USES shared/base)
 sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform)
@@ -43,6 +43,7 @@ sallyport_module(agent/connectors/json USES agent/connectors)
 sallyport_module(agent/connectors/command USES agent/connectors)
 sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers)
 sallyport_module(agent/connectors/ldap USES agent/connectors ldap::headers)
+sallyport_module(agent/connectors/ssh USES agent/connectors shared/crypto asio libssh2::libssh2)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
@@ -51,7 +52,7 @@ sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json
-                 agent/connectors/command agent/connectors/ldap agent/connectors/sql)
+                 agent/connectors/command agent/connectors/ldap agent/connectors/sql agent/connectors/ssh)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

@@ -79,6 +79,7 @@ sallyport_tests(contract connectors/archive USES agent/connectors/archive agent/
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)
 sallyport_tests(contract connectors/json USES agent/connectors/json)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
+sallyport_tests(contract connectors/ssh USES agent/connectors/ssh)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 
 sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypto TIMEOUT 180)

@@ -14,6 +14,8 @@
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/sql/connection_test.h"
 #include "agent/connectors/sql/sql_actions.h"
+#include "agent/connectors/ssh/sftp_actions.h"
+#include "agent/connectors/ssh/ssh_connection_test.h"
 #include "agent/connectors/stored_rows.h"
 
 #include <algorithm>
@@ -33,7 +35,8 @@ std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
 Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
     : databases_(connectors::sql::make_databases(site)), file_watch_(site, pool), sql_poll_(site, databases_, pool) {
   for (auto make : {connectors::file::make_actions, connectors::archive::make_actions, connectors::csv::make_actions,
-                    connectors::json::make_actions, connectors::command::make_actions, connectors::ldap::make_actions}) {
+                    connectors::json::make_actions, connectors::command::make_actions, connectors::ldap::make_actions,
+                    connectors::ssh::make_actions}) {
     add(make(site), site);
   }
   add(connectors::sql::make_actions_on(databases_, site), site);
@@ -58,6 +61,7 @@ std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(c
   tests.push_back(std::make_unique<connectors::file::FileConnectionTest>(site.policy));
   tests.push_back(connectors::sql::make_connection_test(site));
   tests.push_back(connectors::ldap::make_ldap_test(site));
+  tests.push_back(connectors::ssh::make_ssh_connection_test(site));
   return tests;
 }
 

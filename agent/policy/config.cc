@@ -55,11 +55,7 @@ void check_connection(Check& check, const Connection& connection) {
     check.add(kConnections, connection.at, "missing-root",
               fmt::format("connection {}: {} is no directory this agent can see", connection.name, file->root));
   }
-  if (const auto* ldap = connection.ldap()) check.check_secret(kConnections, connection.at, ldap->password);
-  const auto* sql = connection.sql();
-  if (sql == nullptr) return;
-  if (const auto* postgres = std::get_if<PostgresConnection>(&sql->server))
-    check.check_secret(kConnections, connection.at, postgres->password);
+  for (const auto* secret : connection.secrets()) check.check_secret(kConnections, connection.at, *secret);
 }
 
 template <class Entries>

@@ -16,7 +16,7 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 3> kKinds{"file", "sql", "ldap"};
+constexpr std::array<std::string_view, 4> kKinds{"file", "sql", "ldap", "ssh"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -31,6 +31,7 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   if (kind == "file") connection.settings = read_file(fields, directory);
   if (kind == "sql") connection.settings = read_sql(fields, directory);
   if (kind == "ldap") connection.settings = read_ldap(fields, directory);
+  if (kind == "ssh") connection.settings = read_ssh(fields, directory);
   if (kind) fields.finish();  // without a kind every other key would be called unknown
   return connection;
 }
@@ -46,6 +47,7 @@ std::vector<const vault::SecretRef*> Connection::secrets() const {
     if (const auto* mysql = std::get_if<MysqlConnection>(&database->server)) all.push_back(&mysql->password);
   }
   if (const auto* directory = ldap()) all.push_back(&directory->password);
+  if (const auto* server = ssh()) all.insert(all.end(), {&server->key, &server->key_passphrase, &server->password});
   return all;
 }
 

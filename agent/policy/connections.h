@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/policy/dn.h"
+#include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
 
@@ -72,14 +73,15 @@ struct LdapConnection {
 // A configured system, as the operator describes it.
 struct Connection {
   std::string name;
-  std::variant<FileConnection, SqlConnection, LdapConnection> settings;
+  std::variant<FileConnection, SqlConnection, LdapConnection, SshConnection> settings;
   yaml::Position at;
 
-  std::string_view kind() const;                         // "file", "sql", "ldap"
-  std::vector<const vault::SecretRef*> secrets() const;  // all that its settings refer to
+  std::string_view kind() const;                         // "file", "sql", "ldap", "ssh"
+  std::vector<const vault::SecretRef*> secrets() const;  // all that its settings may refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
   const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
+  const SshConnection* ssh() const { return std::get_if<SshConnection>(&settings); }
 };
 
 using Connections = std::map<std::string, Connection, std::less<>>;

@@ -32,7 +32,7 @@ constexpr std::array kErrorClasses{"connection"sv, "timeout"sv,    "cancelled"sv
 std::vector<ActionInfo> all_actions() {
   std::vector<ActionInfo> all;
   for (auto family : {tables::sql(), tables::file(), tables::csv(), tables::json(), tables::archive(), tables::ldap(),
-                      tables::local()}) {
+                      tables::ssh(), tables::local()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

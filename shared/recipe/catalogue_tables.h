@@ -18,6 +18,7 @@ std::span<const ActionInfo> csv();
 std::span<const ActionInfo> json();
 std::span<const ActionInfo> archive();
 std::span<const ActionInfo> ldap();
+std::span<const ActionInfo> ssh();
 std::span<const ActionInfo> local();
 std::span<const TriggerInfo> local_triggers();
 std::span<const TriggerInfo> sql_triggers();

@@ -49,7 +49,8 @@ Names known(const std::expected<T, yaml::Problems>& read) {
       names.insert(list.substr(0, comma));
     names.insert(list);
   }
-  for (const char* inline_secret : {"password", "value"}) names.erase(inline_secret);  // asked for only to be refused
+  for (const char* inline_secret : {"password", "value", "key", "key_passphrase"})
+    names.erase(inline_secret);  // asked for only to be refused
   return names;
 }
 
@@ -81,6 +82,12 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "mysql"}));
   CHECK(connections("connections: {a: {kind: ldap, host: h, base: \"dc=x\", qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "ldap"}));
+  CHECK(connections("connections: {a: {kind: ssh, host: h, user: u, password_env: P, host_keys: [\"" +
+                    ("SHA256:" + std::string(43, 'A')) + "\"], qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "ssh"}));
+  CHECK(connections("connections: {a: {kind: ssh, host: h, user: u, password_env: P, host_keys: [\"" +
+                    ("SHA256:" + std::string(43, 'A')) + "\"], algorithms: {qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "ssh", "properties", "algorithms"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
