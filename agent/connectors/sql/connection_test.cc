@@ -5,11 +5,46 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace sallyport::connectors::sql {
 using findings::Finding;
 using findings::Findings;
 using findings::Verdict;
 namespace {
+
+// Asks whether the login may do everything; a row is a yes.
+constexpr std::string_view kPostgresSuper = "select 1 from pg_roles where rolname = current_user and rolsuper";
+constexpr std::string_view kMysqlSuper =
+    "select 1 from information_schema.user_privileges where privilege_type in ('SUPER', 'CREATE USER')";
+
+class Counted final : public RowSink {
+ public:
+  StepResult<void> begin(const std::vector<std::string>&) override { return {}; }
+  StepResult<void> row(ValueList) override { return ++rows, StepResult<void>(); }
+  int rows = 0;
+};
+
+bool is_super(Connection& connection, std::string_view question, const CallLimits& limits) {
+  Counted counted;
+  if (!connection.begin(Access::read_only, limits)) return false;
+  const auto asked = connection.query_own(Statement{std::string(question), {}}, {}, counted, limits);
+  connection.rollback();
+  return asked && counted.rows > 0;
+}
+
+bool speaks_of_tls(std::string_view text) {
+  return std::ranges::any_of(std::array{"SSL", "TLS", "certificate"},
+                             [&](std::string_view word) { return text.contains(word); });
+}
+
+std::string advice_for(const StepError& error) {
+  const auto& what = error.classes.back();
+  if (what == "permission") return "correct `user` or the password, or have the user let in from this machine";
+  if (what == "not_found") return "correct `database`, or have it created";
+  return "correct connections.yaml, or ask who runs the database";
+}
 
 class SqlConnectionTest final : public ConnectionTest {
  public:
@@ -17,29 +52,69 @@ class SqlConnectionTest final : public ConnectionTest {
   std::string_view kind() const override { return "sql"; }
 
   Findings run(const policy::Connection& connection, SteadyTime deadline) override {
-    const auto& server = connection.sql()->server;
-    if (const auto* postgres = std::get_if<policy::PostgresConnection>(&server)) return run(*postgres, deadline);
-    const auto& sqlite = std::get<policy::SqliteConnection>(server);
-    return {login(*make_sqlite(sqlite, 0), deadline, fmt::format("{} can be opened", sqlite.file))};
+    const auto& settings = *connection.sql();
+    if (const auto client = check_client(settings); !client)
+      return {{"client", Verdict::bad, client.error().message, "install it on this machine"}};
+    if (const auto* postgres = std::get_if<policy::PostgresConnection>(&settings.server))
+      return visit(settings, *postgres, kPostgresSuper, deadline);
+    if (const auto* mysql = std::get_if<policy::MysqlConnection>(&settings.server))
+      return visit(settings, *mysql, kMysqlSuper, deadline);
+    const auto opened = make_database(settings, 0, site_.vault)->connect({deadline, {}});
+    const auto& file = std::get<policy::SqliteConnection>(settings.server).file;
+    if (opened) return {{"login", Verdict::good, fmt::format("{} can be opened", file)}};
+    return {{"login", Verdict::bad, opened.error().message, advice_for(opened.error())}};
   }
 
  private:
-  Findings run(const policy::PostgresConnection& postgres, SteadyTime deadline) const {
-    if (const auto client = check_postgres_client(); !client)
-      return {{"client", Verdict::bad, client.error().message, "install it on this machine"}};
+  template <class Server>
+  Findings visit(const policy::SqlConnection& settings, const Server& server, std::string_view super,
+                 SteadyTime deadline) const {
     Reach reach{.reached = true};
-    if (!postgres.host.starts_with('/')) reach = try_to_reach(postgres.host, postgres.port, deadline);
-    if (reach.reached)
-      reach.findings.push_back(login(*make_postgres(postgres, site_.vault), deadline,
-                                     fmt::format("{} may use the database {}", postgres.user, postgres.database)));
-    return std::move(reach.findings);
+    if (!server.host.starts_with('/')) reach = try_to_reach(server.host, server.port, deadline);
+    auto findings = std::move(reach.findings);
+    if (!reach.reached) return findings;
+    if (const auto password = site_.vault.resolve(server.password); server.password && !password) {
+      findings.push_back({"login", Verdict::bad, password.error().message, "put it where connections.yaml says it is"});
+      return findings;
+    }
+    const CallLimits limits{deadline, {}};
+    const auto connection = make_database(settings, 0, site_.vault)->connect(limits);
+    note_tls(findings, server, connection);
+    if (findings.empty() || findings.back().verdict != Verdict::bad) note_login(findings, server, connection);
+    if (connection && is_super(**connection, super, limits))
+      findings.push_back({"permission", Verdict::note,
+                          fmt::format("{} may do everything there, more than any step needs", server.user),
+                          "have a user made that may do what the recipes do, and no more"});
+    return findings;
   }
 
-  static Finding login(Database& database, SteadyTime deadline, std::string good) {
-    const auto connection = database.connect({deadline, {}});
-    if (connection) return {"login", Verdict::good, std::move(good)};
-    return {"login", Verdict::bad, connection.error().message,
-            "correct connections.yaml, or ask who runs the database"};
+  using Connected = StepResult<std::unique_ptr<Connection>>;
+
+  // The client libraries show no certificate; what they found wrong with it is in their text.
+  template <class Server>
+  static void note_tls(Findings& findings, const Server& server, const Connected& connection) {
+    if (server.sslmode == "disable") return;
+    if (!connection && speaks_of_tls(connection.error().message)) {
+      findings.push_back({"tls", Verdict::bad, connection.error().message,
+                          "correct `sslmode` or `ca_file`, or have the server's certificate corrected"});
+      return;
+    }
+    const bool verified = server.sslmode.starts_with("verify");
+    if (connection || connection.error().classes.back() != "connection")
+      findings.push_back({"tls", verified ? Verdict::good : Verdict::note,
+                          verified ? fmt::format("the certificate holds ({})", server.sslmode)
+                                   : "encrypted, but nobody knows with whom: sslmode is require",
+                          verified ? "" : "set `sslmode: verify-full`"});
+  }
+
+  template <class Server>
+  static void note_login(Findings& findings, const Server& server, const Connected& connection) {
+    if (connection) {
+      findings.push_back(
+          {"login", Verdict::good, fmt::format("{} may use the database {}", server.user, server.database)});
+    } else {
+      findings.push_back({"login", Verdict::bad, connection.error().message, advice_for(connection.error())});
+    }
   }
 
   Site site_;

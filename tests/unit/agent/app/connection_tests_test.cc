@@ -35,8 +35,14 @@ struct Machine {
 
 TEST_CASE("every kind of connection has a test", "[connection_tests]") {
   Machine machine(
-      "connections: {share: {kind: file, root: .}, lite: {kind: sql, driver: sqlite, file: x.db}, pg: {kind: sql, "
-      "driver: postgres, host: \"name.invalid\", database: d, user: u, password_env: NONE}}");
+      "connections:\n"
+      "  share: {kind: file, root: .}\n"
+      "  lite: {kind: sql, driver: sqlite, file: x.db}\n"
+      "  pg: {kind: sql, driver: postgres, host: name.invalid, database: d, user: u, password_env: NONE}\n"
+      "  my: {kind: sql, driver: mysql, host: name.invalid, database: d, user: u, password_env: NONE}\n"
+      "  people: {kind: ldap, host: name.invalid, base: \"dc=x\"}\n"
+      "  drop: {kind: ssh, host: name.invalid, user: u, password_env: NONE, host_keys: [\"SHA256:" +
+      std::string(43, 'A') + "\"]}\n");
   for (const auto& [name, connection] : machine.config.connections) {
     INFO(name);
     const auto findings = test_connection(machine.testing, name);
@@ -44,9 +50,12 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
     REQUIRE_FALSE(findings->empty());
     CHECK(findings->front().text.find("nothing here tests") == std::string::npos);
   }
-  const auto dns = test_connection(machine.testing, "pg");
-  CHECK(dns->back().check == "dns");
-  CHECK(dns->back().verdict == Verdict::bad);
+  for (const auto* name : {"pg", "my", "people", "drop"}) {
+    INFO(name);
+    const auto dns = test_connection(machine.testing, name);
+    CHECK(dns->back().check == "dns");
+    CHECK(dns->back().verdict == Verdict::bad);
+  }
 }
 
 TEST_CASE("a server that does not listen is told from one that cannot be found", "[connection_tests]") {
