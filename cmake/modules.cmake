@@ -40,6 +40,8 @@ sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/archive USES agent/connectors zlib::headers zstd::headers)
 sallyport_module(agent/connectors/csv USES agent/connectors)
 sallyport_module(agent/connectors/json USES agent/connectors)
+sallyport_module(agent/connectors/fixed USES agent/connectors)
+sallyport_module(agent/connectors/xml USES agent/connectors expat::headers)
 sallyport_module(agent/connectors/command USES agent/connectors)
 sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers)
 sallyport_module(agent/connectors/ldap USES agent/connectors ldap::headers)
@@ -51,8 +53,8 @@ sallyport_module(agent/system_keys USES shared/sealing shared/link shared/base p
 sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared/base agent/policy agent/platform proto)
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
-                 agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json
-                 agent/connectors/command agent/connectors/ldap agent/connectors/sql agent/connectors/ssh)
+                 agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
+                 agent/connectors/xml agent/connectors/command agent/connectors/ldap agent/connectors/sql agent/connectors/ssh)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

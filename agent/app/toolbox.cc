@@ -7,7 +7,10 @@
 #include "agent/connectors/file/connection_test.h"
 #include "agent/connectors/file/file_actions.h"
 #include "agent/connectors/file/file_handle.h"
+#include "agent/connectors/fixed/fixed_actions.h"
+#include "agent/connectors/fixed/fixed_rows.h"
 #include "agent/connectors/json/json_actions.h"
+#include "agent/connectors/json/json_rows.h"
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/ldap/ldap_actions.h"
 #include "agent/connectors/rows.h"
@@ -17,6 +20,8 @@
 #include "agent/connectors/ssh/sftp_actions.h"
 #include "agent/connectors/ssh/ssh_connection_test.h"
 #include "agent/connectors/stored_rows.h"
+#include "agent/connectors/xml/xml_actions.h"
+#include "agent/connectors/xml/xml_rows.h"
 
 #include <algorithm>
 
@@ -35,8 +40,8 @@ std::vector<T*> pointers_to(const std::vector<std::unique_ptr<T>>& owned) {
 Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
     : databases_(connectors::sql::make_databases(site)), file_watch_(site, pool), sql_poll_(site, databases_, pool) {
   for (auto make : {connectors::file::make_actions, connectors::archive::make_actions, connectors::csv::make_actions,
-                    connectors::json::make_actions, connectors::command::make_actions, connectors::ldap::make_actions,
-                    connectors::ssh::make_actions}) {
+                    connectors::json::make_actions, connectors::xml::make_actions, connectors::fixed::make_actions,
+                    connectors::command::make_actions, connectors::ldap::make_actions, connectors::ssh::make_actions}) {
     add(make(site), site);
   }
   add(connectors::sql::make_actions_on(databases_, site), site);
@@ -44,6 +49,9 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
   formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
   formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
   formats.push_back(std::make_unique<connectors::json::NdjsonFormat>());
+  formats.push_back(std::make_unique<connectors::json::JsonFormat>());
+  formats.push_back(std::make_unique<connectors::fixed::FixedFormat>());
+  formats.push_back(std::make_unique<connectors::xml::XmlFormat>());
   openers_.push_back(std::make_unique<connectors::file::FileOpener>(site));
   openers_.push_back(std::make_unique<connectors::RowsOpener>(std::move(formats)));
 }

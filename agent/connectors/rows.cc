@@ -58,4 +58,10 @@ ValueMap rows_output(Handle rows, std::int64_t batch) {
   return ValueMap{{Value("rows"), Value(std::move(rows))}, {Value("batches"), Value(std::move(batches))}};
 }
 
+ValueMap rows_output(Handle rows, const std::vector<std::string>& columns, std::int64_t batch) {
+  auto output = rows_output(std::move(rows), batch);
+  output.emplace(Value("columns"), Value(ValueList(columns.begin(), columns.end())));
+  return output;
+}
+
 }  // namespace sallyport::connectors

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +34,10 @@ class RowsOpener final : public HandleOpener {
 // the reader. Columns of a list are those of its first row.
 StepResult<std::unique_ptr<RowReader>> open_argument_rows(const Value& argument, Bodies& bodies);
 
-// {"rows": ..., "batches": ...} as csv.read@1 and json.read_lines@1 give them.
+inline constexpr std::int64_t kDefaultBatch = 500;
+
+// {"rows": ..., "batches": ...} as the actions that describe rows give them, and {"columns": ...} where they are known.
 ValueMap rows_output(Handle rows, std::int64_t batch);
+ValueMap rows_output(Handle rows, const std::vector<std::string>& columns, std::int64_t batch);
 
 }  // namespace sallyport::connectors

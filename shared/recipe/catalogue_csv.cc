@@ -3,13 +3,22 @@
 namespace sallyport::recipe::tables {
 namespace {
 
-constexpr std::array kEmpty{"text"sv, "null"sv};
 constexpr Field kDelimiter{.name = "delimiter", .doc = "one character between fields", .default_json = "\",\""};
 
 constexpr std::array kCsvReadFields{
     kSource,
     kBatch,
     kDelimiter,
+    Field{.name = "quote",
+          .doc = "the character around fields that hold others; no character: none is special",
+          .default_json = "\"\\\"\""},
+    Field{.name = "comment", .doc = "a character: lines that begin with it are left out"},
+    Field{.name = "skip",
+          .types = Types::integer,
+          .doc = "so many lines at the beginning are left out, before the header",
+          .default_json = "0",
+          .min = 0,
+          .max = 1'000'000},
     Field{.name = "header",
           .types = Types::boolean,
           .doc = "the first line holds the names of the columns",
@@ -32,7 +41,7 @@ constexpr std::array kCsvWriteFields{
     kDelimiter,
     Field{.name = "formula_guard",
           .types = Types::boolean,
-          .doc = "put `'` before text that a spreadsheet would run as a formula",
+          .doc = "put `'` before text that a spreadsheet would run as a formula (`recipes.md`, Formulas)",
           .default_json = "false"}};
 
 constexpr std::array kActions{

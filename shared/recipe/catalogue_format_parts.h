@@ -6,6 +6,7 @@
 namespace sallyport::recipe::tables {
 
 inline constexpr std::array kEncodings{"utf-8"sv, "iso-8859-1"sv, "windows-1252"sv};
+inline constexpr std::array kEmpty{"text"sv, "null"sv};
 // With those of the body that is read, a file of a connection perhaps.
 inline constexpr std::array kReadErrors{"connection"sv, "timeout"sv,   "policy"sv,  "invalid"sv, "not_found"sv,
                                         "permission"sv, "too_large"sv, "changed"sv, "format"sv};

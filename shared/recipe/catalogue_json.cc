@@ -15,6 +15,13 @@ constexpr std::array kJsonWriteFields{
     Field{.name = "value", .types = Types::any, .doc = "one value; becomes one JSON document"},
     Field{.name = "rows", .types = Types::rows | Types::list, .doc = "rows; one JSON object per line"}};
 constexpr std::array kJsonLinesFields{kSource, kBatch};
+constexpr std::array kJsonRowsFields{
+    kSource,
+    Field{
+        .name = "pointer",
+        .doc = "where the array stands (RFC 6901), through objects: `/data/items`; default: the document is the array",
+        .default_json = "\"\""},
+    kBatch};
 
 constexpr std::array kValueOutput{OutputField{"value", Types::any, "what the JSON says"}};
 
@@ -40,6 +47,13 @@ constexpr std::array kActions{
     ActionInfo{.name = "json.read_lines@1",
                .doc = "Describes how to read a body with one JSON object per line as rows.",
                .fields = kJsonLinesFields,
+               .output = kRowsOutput,
+               .effect = Effect::none,
+               .repeat = Repeat::safe,
+               .error_classes = kReadErrors},
+    ActionInfo{.name = "json.read_rows@1",
+               .doc = "Describes how to read the objects of one array in a JSON document of any size as rows.",
+               .fields = kJsonRowsFields,
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,

@@ -16,6 +16,8 @@ std::span<const ActionInfo> sql();
 std::span<const ActionInfo> file();
 std::span<const ActionInfo> csv();
 std::span<const ActionInfo> json();
+std::span<const ActionInfo> xml();
+std::span<const ActionInfo> fixed();
 std::span<const ActionInfo> archive();
 std::span<const ActionInfo> ldap();
 std::span<const ActionInfo> ssh();

@@ -32,7 +32,7 @@ void drain(CsvParser& parser, Outcome& outcome) {
 }
 
 Outcome parse(std::string_view first, std::string_view second) {
-  CsvParser parser(',', kLimits);
+  CsvParser parser({}, kLimits);
   Outcome outcome;
   parser.feed(as_bytes(first));
   drain(parser, outcome);

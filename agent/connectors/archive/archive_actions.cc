@@ -77,6 +77,7 @@ StepResult<std::uint64_t> copy(ByteReader& from, BodyWriter& into, std::uint64_t
 
 std::vector<std::unique_ptr<Action>> make_actions(Site site) {
   std::vector<std::unique_ptr<Action>> actions;
+  actions.reserve(kKinds.size() + 3);
   for (const auto& kind : kKinds) actions.push_back(std::make_unique<WholeBody>(site, kind));
   actions.push_back(make_zip_list(site));
   actions.push_back(make_zip_unpack(site));

@@ -14,11 +14,16 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-StepResult<char> parse_delimiter(std::string_view text) {
+StepResult<char> parse_character(std::string_view text, std::string_view argument) {
   const bool ascii = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80;
-  if (!ascii || text.find_first_of(std::string_view("\"\r\n\0", 4)) == 0)
-    return step_fail("invalid", "`delimiter` must be one ASCII character, and no quote or line break");
+  if (!ascii || text.find_first_of(std::string_view("\r\n\0", 3)) == 0)
+    return step_fail("invalid", fmt::format("`{}` must be one ASCII character, and no line break", argument));
   return text[0];
+}
+
+StepResult<char> parse_delimiter(std::string_view text) {
+  if (text == "\"") return step_fail("invalid", "`delimiter` must be no quote");
+  return parse_character(text, "delimiter");
 }
 
 void CsvParser::feed(std::span<const std::byte> bytes) {
@@ -61,18 +66,24 @@ StepResult<std::optional<CsvParser::Record>> CsvParser::next() {
 // The end of the bytes ends a record as a line break would; false when there is none.
 StepResult<bool> CsvParser::end_of_input() {
   if (state_ == State::quoted) return wrong("format", "a quote is not closed before the end");
-  if (state_ == State::record_start) return false;
+  if (state_ == State::record_start || state_ == State::skipped) return false;
   SP_CHECK(end_record());
   return true;
 }
 
 // Everything up to the next character that may mean something, in one piece.
 StepResult<void> CsvParser::take_run() {
-  const auto is_text = [this](char c) { return c != delimiter_ && c != '"' && c != '\n' && c != '\r'; };
+  const auto is_text = [this](char c) { return c != dialect_.delimiter && !is_quote(c) && c != '\n' && c != '\r'; };
   auto end = at_;
   while (end < buffer_.size() && is_text(buffer_[end])) ++end;
   const auto length = end - at_;
   if (length == 0 || state_ == State::quote_in_quoted) return {};
+  if (state_ == State::record_start && buffer_[at_] == dialect_.comment) state_ = State::skipped;
+  if (state_ == State::skipped) {
+    after_cr_ = false;
+    at_ = end;
+    return {};
+  }
   begin_record();
   if (state_ == State::field_start) state_ = State::plain;
   after_cr_ = false;
@@ -102,24 +113,35 @@ StepResult<void> CsvParser::take(char c) {
   const bool follows_cr = std::exchange(after_cr_, c == '\r' && state_ != State::quoted);
   if (c == '\n' && follows_cr) return {};  // the second half of CRLF
   const bool line_break = c == '\n' || c == '\r';
+  if (state_ == State::record_start && c == dialect_.comment) state_ = State::skipped;
+  if (state_ == State::skipped) {
+    if (line_break) end_skipped();
+    return {};
+  }
   if (line_break && state_ == State::record_start) return ++line_, StepResult<void>();
   begin_record();
   if (record_bytes_++ == limits_.record_bytes) return long_record();
   if (state_ == State::quoted) {
     if (c == '\n') ++line_;
-    if (c == '"') return state_ = State::quote_in_quoted, StepResult<void>();
+    if (is_quote(c)) return state_ = State::quote_in_quoted, StepResult<void>();
     return append(c);
   }
   if (line_break) return ++line_, end_record();
-  if (c == delimiter_) return end_field();
-  if (c == '"' && state_ == State::field_start) {
+  if (c == dialect_.delimiter) return end_field();
+  if (is_quote(c) && state_ == State::field_start) {
     field_quoted_ = true;
     return state_ = State::quoted, StepResult<void>();
   }
-  if (c == '"' && state_ == State::quote_in_quoted) return state_ = State::quoted, append(c);
-  if (c == '"') return wrong("format", "a quote inside a field that does not begin with one");
+  if (is_quote(c) && state_ == State::quote_in_quoted) return state_ = State::quoted, append(c);
+  if (is_quote(c)) return wrong("format", "a quote inside a field that does not begin with one");
   if (state_ == State::quote_in_quoted) return wrong("format", "text after the closing quote of a field");
   return append(c);
+}
+
+void CsvParser::end_skipped() {
+  ++line_;
+  if (skip_ > 0) --skip_;
+  if (skip_ == 0) state_ = State::record_start;
 }
 
 StepResult<void> CsvParser::append(char c) {

@@ -12,6 +12,13 @@
 
 namespace sallyport::connectors::csv {
 
+struct CsvDialect {
+  char delimiter = ',';
+  std::optional<char> quote = '"';  // none: every character is itself
+  std::optional<char> comment;      // a line that begins with it is left out
+  std::uint64_t skip = 0;           // so many lines at the beginning too
+};
+
 struct CsvLimits {
   std::size_t field_bytes = 1u << 20;
   std::size_t record_bytes = 4u << 20;
@@ -24,7 +31,8 @@ struct CsvPlace {
   std::uint64_t line = 1;
 };
 
-// One ASCII character, and no quote or line break; else class "invalid". For reading and writing.
+// One ASCII character that is no line break, and no delimiter a quote; else class "invalid", naming `argument`.
+StepResult<char> parse_character(std::string_view text, std::string_view argument);
 StepResult<char> parse_delimiter(std::string_view text);
 
 // Bytes in, records out (RFC 4180): quoted fields with doubled quotes, delimiters and line breaks inside; CRLF, LF or
@@ -38,7 +46,10 @@ class CsvParser {
  public:
   using Record = std::vector<std::string>;
 
-  explicit CsvParser(char delimiter, CsvLimits limits = {}) : delimiter_(delimiter), limits_(limits) {}
+  explicit CsvParser(CsvDialect dialect, CsvLimits limits = {})
+      : dialect_(dialect), limits_(limits), skip_(dialect.skip) {
+    if (skip_ > 0) state_ = State::skipped;
+  }
 
   // The bytes are copied. Feed after next() said that it needs more.
   void feed(std::span<const std::byte> bytes);
@@ -51,9 +62,11 @@ class CsvParser {
   CsvPlace place() const { return place_; }  // of the record that next() gave last, or of the one that is wrong
 
  private:
-  enum class State { record_start, field_start, plain, quoted, quote_in_quoted };
+  enum class State { skipped, record_start, field_start, plain, quoted, quote_in_quoted };
 
   StepResult<void> take(char c);
+  bool is_quote(char c) const { return dialect_.quote == c; }
+  void end_skipped();
   StepResult<void> take_run();
   void begin_record();
   std::unexpected<StepError> long_record();
@@ -64,8 +77,9 @@ class CsvParser {
   StepResult<bool> end_of_input();
   std::unexpected<StepError> wrong(std::string error_class, std::string_view why);
 
-  char delimiter_;
+  CsvDialect dialect_;
   CsvLimits limits_;
+  std::uint64_t skip_;  // lines that are still to be left out
   std::string buffer_;
   std::size_t at_ = 0;
   bool finished_ = false, started_ = false, after_cr_ = false, complete_ = false;

@@ -2,7 +2,7 @@
 
 #include "agent/connectors/arguments.h"
 #include "agent/connectors/csv/csv_parser.h"
-#include "agent/connectors/csv/decode.h"
+#include "agent/connectors/decode.h"
 
 #include <fmt/format.h>
 
@@ -16,18 +16,36 @@ namespace {
 using Record = CsvParser::Record;
 
 struct Options {
-  char delimiter = ',';
+  CsvDialect dialect;
   bool header = true;
   bool empty_is_null = false;
   Encoding encoding = Encoding::utf8;
   std::vector<std::string> columns;
 };
 
+StepResult<CsvDialect> read_dialect(const Arguments& arguments) {
+  CsvDialect dialect;
+  SP_TRY(dialect.delimiter, parse_delimiter(arguments.text_or("delimiter", ",")));
+  const auto quote = arguments.text_or("quote", "\""), comment = arguments.text_or("comment", "");
+  dialect.quote.reset();
+  if (!quote.empty()) {
+    SP_TRY(dialect.quote, parse_character(quote, "quote"));
+  }
+  if (!comment.empty()) {
+    SP_TRY(dialect.comment, parse_character(comment, "comment"));
+  }
+  dialect.skip = static_cast<std::uint64_t>(std::max<std::int64_t>(arguments.integer_or("skip", 0), 0));
+  if (dialect.quote == dialect.delimiter || dialect.comment == dialect.delimiter ||
+      (dialect.comment && dialect.comment == dialect.quote))
+    return step_fail("invalid", "`delimiter`, `quote` and `comment` must differ");
+  return dialect;
+}
+
 StepResult<Options> read_options(const Handle& handle) {
   const Value attributes(handle.attributes);
   const Arguments arguments(attributes);
   Options options;
-  SP_TRY(options.delimiter, parse_delimiter(arguments.text_or("delimiter", ",")));
+  SP_TRY(options.dialect, read_dialect(arguments));
   options.header = arguments.find("header") == nullptr || arguments.is_true("header");
   options.empty_is_null = arguments.text_or("empty", "text") == "null";
   const auto encoding = parse_encoding(arguments.text_or("encoding", "utf-8"));
@@ -59,7 +77,7 @@ StepResult<void> check_names(const Record& names) {
 class CsvRows final : public RowReader {
  public:
   CsvRows(std::unique_ptr<ByteReader> source, Options options)
-      : source_(std::move(source)), options_(std::move(options)), parser_(options_.delimiter) {}
+      : source_(std::move(source)), options_(std::move(options)), parser_(options_.dialect) {}
 
   StepResult<void> begin() {
     Record names = options_.columns;

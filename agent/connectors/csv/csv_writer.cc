@@ -1,28 +1,39 @@
 #include "agent/connectors/csv/csv_writer.h"
 
-#include "shared/base/json.h"
-
-#include <fmt/format.h>
+#include <algorithm>
+#include <array>
 
 namespace sallyport::connectors::csv {
 namespace {
 
-bool runs_as_formula(std::string_view text) {
-  return !text.empty() && std::string_view("=+-@\t\r").contains(text.front());
+// The signs that begin a formula, also in their full width, as East Asian keyboards have them (U+FF1D, 0B, 0D, 20).
+constexpr std::array<std::string_view, 11> kSigns{
+    "=", "+", "-", "@", "\t", "\r", "\n", "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"};
+
+// A sign, digits with a point or comma, an exponent: what a database gives as text because it is exact.
+bool is_number(std::string_view text) {
+  static constexpr std::string_view kDigits = "0123456789";
+  const auto take_digits = [&] {
+    const auto count = std::min(text.find_first_not_of(kDigits), text.size());
+    text.remove_prefix(count);
+    return count > 0;
+  };
+  const auto take_one_of = [&](std::string_view characters) {
+    const bool there = !text.empty() && characters.contains(text.front());
+    if (there) text.remove_prefix(1);
+    return there;
+  };
+  take_one_of("+-");
+  if (!take_digits()) return false;
+  if (take_one_of(".,") && !take_digits()) return false;
+  if (!take_one_of("eE")) return text.empty();
+  take_one_of("+-");
+  return take_digits() && text.empty();
 }
 
-StepResult<std::string> cell_text(const Value& value) {
-  switch (value.kind()) {
-    case Value::Kind::string: return value.as_string();
-    case Value::Kind::handle: return step_fail("invalid", "a body cannot be a value in a CSV");
-    case Value::Kind::bytes: return base64(value.as_bytes());
-    case Value::Kind::list:
-    case Value::Kind::map: return to_json(value);
-    default: {  // a number or a word, or a JSON string of it without anything to escape
-      const auto text = to_json(value);
-      return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
-    }
-  }
+bool runs_as_formula(std::string_view text) {
+  const auto seen = text.substr(std::min(text.find_first_not_of(' '), text.size()));
+  return std::ranges::any_of(kSigns, [&](auto sign) { return seen.starts_with(sign); }) && !is_number(text);
 }
 
 }  // namespace
@@ -50,24 +61,16 @@ void CsvWriter::append_names(std::string& out, std::span<const std::string> name
   out += "\r\n";
 }
 
-StepResult<void> CsvWriter::append_row(std::string& out, std::span<const Value> columns, const Value& row) const {
-  const auto& values = row.as_map();
-  std::size_t used = 0;
+StepResult<void> CsvWriter::append_row(std::string& out, const WrittenColumns& columns, const Value& row) const {
   const auto begin = out.size();
-  for (std::size_t i = 0; i < columns.size(); ++i) {
+  SP_CHECK(columns.each(row, [&](std::size_t i, const Value* value) -> StepResult<void> {
     if (i > 0) out += delimiter_;
-    const auto it = values.find(columns[i]);
-    if (it == values.end()) continue;
-    ++used;
-    if (it->second.is_null()) continue;
-    SP_TRY(auto text, cell_text(it->second));
-    if (guard_ == FormulaGuard::on && it->second.is(Value::Kind::string) && runs_as_formula(text))
-      text.insert(0, 1, '\'');
+    if (value == nullptr || value->is_null()) return {};
+    SP_TRY(auto text, cell_text(*value));
+    if (guard_ == FormulaGuard::on && value->is(Value::Kind::string) && runs_as_formula(text)) text.insert(0, 1, '\'');
     append_field(out, text);
-  }
-  if (extra_ == Extra::refuse && used != values.size())
-    return step_fail("invalid",
-                     "a row has a column that is not among the columns of the CSV; name them all in `columns`");
+    return {};
+  }));
   if (out.size() == begin) out += "\"\"";  // one null: an empty line would be skipped when it is read
   out += "\r\n";
   return {};

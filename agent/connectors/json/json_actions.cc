@@ -1,7 +1,9 @@
 #include "agent/connectors/json/json_actions.h"
 
 #include "agent/connectors/arguments.h"
+#include "agent/connectors/json/json_rows.h"
 #include "agent/connectors/json/ndjson_rows.h"
+#include "agent/connectors/row_writing.h"
 #include "shared/base/json.h"
 
 #include <fmt/format.h>
@@ -11,9 +13,6 @@
 
 namespace sallyport::connectors::json {
 namespace {
-
-constexpr std::size_t kWritePiece = 64u << 10;
-constexpr std::int64_t kDefaultBatch = 500;
 
 StepResult<std::string> read_document(ByteReader& source) {
   std::string text;
@@ -68,25 +67,27 @@ class JsonParse final : public Action {
   Site site_;
 };
 
-class JsonReadLines final : public Action {
+// Describes rows of one format, which its own reader has looked into.
+class JsonRead final : public Action {
  public:
-  explicit JsonReadLines(Site site) : site_(site) {}
-  std::string_view name() const override { return "json.read_lines@1"; }
+  JsonRead(Site site, std::string_view name, const RowFormat& format) : site_(site), name_(name), format_(format) {}
+  std::string_view name() const override { return name_; }
 
   StepResult<Output> run(const StepContext& context, const Value& values) override {
     const Arguments arguments(values);
     SP_CHECK(check_allowed(site_, context, name()));
     SP_TRY(auto source, arguments.handle("source"));
-    Handle rows{"rows", ValueMap{{Value("format"), Value("ndjson")}, {Value("source"), Value(std::move(source))}}};
-    SP_TRY(const auto reader, NdjsonFormat().open(rows, context.bodies));
-    ValueList columns(reader->columns().begin(), reader->columns().end());
-    auto output = rows_output(std::move(rows), arguments.integer_or("batch", kDefaultBatch));
-    output.insert_or_assign(Value("columns"), Value(std::move(columns)));
-    return Output{Value(std::move(output))};
+    Handle rows{"rows",
+                ValueMap{{Value("format"), Value(format_.format())}, {Value("source"), Value(std::move(source))}}};
+    if (const auto* pointer = arguments.find("pointer")) rows.attributes.insert_or_assign(Value("pointer"), *pointer);
+    SP_TRY(const auto reader, format_.open(rows, context.bodies));
+    return Output{Value(rows_output(std::move(rows), reader->columns(), arguments.integer_or("batch", kDefaultBatch)))};
   }
 
  private:
   Site site_;
+  std::string_view name_;
+  const RowFormat& format_;
 };
 
 class JsonWrite final : public Action {
@@ -100,7 +101,7 @@ class JsonWrite final : public Action {
     const bool lines = arguments.find("rows") != nullptr;
     SP_TRY(const auto spool, context.bodies.new_spool(lines ? "application/x-ndjson" : "application/json"));
     SP_TRY(const auto count,
-           lines ? write_rows(context, *arguments.find("rows"), *spool) : write_value(arguments, *spool));
+           lines ? write_lines(context, *arguments.find("rows"), *spool) : write_value(arguments, *spool));
     SP_TRY(auto file, spool->commit({}));
     return Output{Value(ValueMap{{Value("file"), Value(std::move(file))}, {Value("count"), Value(count)}})};
   }
@@ -113,31 +114,14 @@ class JsonWrite final : public Action {
     return 1;
   }
 
-  StepResult<std::int64_t> write_rows(const StepContext& context, const Value& argument, BodyWriter& spool) const {
-    const auto limits = site_.policy.limits(context.connection);
+  StepResult<std::int64_t> write_lines(const StepContext& context, const Value& argument, BodyWriter& spool) const {
     SP_TRY(const auto rows, open_argument_rows(argument, context.bodies));
-    std::string piece;
-    std::uint64_t bytes = 0;
-    for (std::int64_t count = 0;; ++count) {
-      SP_TRY(const auto row, rows->next());
-      if (row && static_cast<std::uint64_t>(count) == limits.rows) {
-        return step_fail("too_large",
-                         fmt::format("more than {} rows, the limit of the local policy (limits.rows)", limits.rows));
-      }
-      if (row) {
-        SP_CHECK(check_writable(*row));
-        piece += to_json(*row) + "\n";
-        if (piece.size() < kWritePiece) continue;
-      }
-      SP_CHECK(check_going_on(site_, context));
-      bytes += piece.size();
-      if (bytes > limits.bytes)
-        return step_fail("too_large",
-                         fmt::format("more than {} bytes, the limit of the local policy (limits.bytes)", limits.bytes));
-      SP_CHECK(spool.write(as_bytes(piece)));
-      piece.clear();
-      if (!row) return count;
-    }
+    const RowText text{.head = {}, .append = [](std::string& out, const Value& row) -> StepResult<void> {
+                         SP_CHECK(check_writable(row));
+                         out += to_json(row) + "\n";
+                         return {};
+                       }};
+    return write_rows(site_, context, *rows, text, spool);
   }
 
   Site site_;
@@ -148,7 +132,10 @@ class JsonWrite final : public Action {
 std::vector<std::unique_ptr<Action>> make_actions(Site site) {
   std::vector<std::unique_ptr<Action>> actions;
   actions.push_back(std::make_unique<JsonParse>(site));
-  actions.push_back(std::make_unique<JsonReadLines>(site));
+  static const NdjsonFormat kLines;
+  static const JsonFormat kArray;
+  actions.push_back(std::make_unique<JsonRead>(site, "json.read_lines@1", kLines));
+  actions.push_back(std::make_unique<JsonRead>(site, "json.read_rows@1", kArray));
   actions.push_back(std::make_unique<JsonWrite>(site));
   return actions;
 }

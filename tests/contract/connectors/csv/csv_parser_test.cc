@@ -15,8 +15,8 @@ struct Outcome {
   std::string error;  // class and message; empty when everything was read
 };
 
-Outcome parse(std::vector<std::string_view> pieces, CsvLimits limits = {}, char delimiter = ',') {
-  CsvParser parser(delimiter, limits);
+Outcome parse(std::vector<std::string_view> pieces, CsvLimits limits = {}, CsvDialect dialect = {}) {
+  CsvParser parser(dialect, limits);
   Outcome outcome;
   const auto drain = [&] {
     for (;;) {
@@ -76,7 +76,7 @@ TEST_CASE("records are read as RFC 4180 has them", "[csv]") {
     CHECK(outcome.error.empty());
     CHECK(outcome.records == row.records);
   }
-  CHECK(parse({"a;\"b;c\"\n"}, {}, ';').records == Records{{"a", "b;c"}});
+  CHECK(parse({"a;\"b;c\"\n"}, {}, {.delimiter = ';'}).records == Records{{"a", "b;c"}});
 }
 
 TEST_CASE("which fields stood in quotes is known, however the bytes come", "[csv]") {
@@ -84,7 +84,7 @@ TEST_CASE("which fields stood in quotes is known, however the bytes come", "[csv
   const std::vector<std::string> expected{"0110", "1010", "1001"};
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     INFO("cut after byte " << cut);
-    CsvParser parser(',');
+    CsvParser parser({});
     std::vector<std::string> quoted;
     const auto drain = [&] {
       for (auto record = parser.next(); record && *record; record = parser.next()) {
@@ -115,6 +115,18 @@ TEST_CASE("records survive being cut at every byte", "[csv]") {
   std::vector<std::string_view> bytes;
   for (std::size_t i = 0; i < text.size(); ++i) bytes.push_back(std::string_view(text).substr(i, 1));
   CHECK(parse(bytes).records == whole.records);
+}
+
+TEST_CASE("lines that are left out are so, however the bytes come", "[csv]") {
+  const std::string text = "head \"\r\n#c\r\na,#b\r#\r\n\n\"#\",c\n#end";
+  const CsvDialect dialect{.comment = '#', .skip = 1};
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    INFO("cut after byte " << cut);
+    const std::string_view all(text);
+    const auto outcome = parse({all.substr(0, cut), all.substr(cut)}, {}, dialect);
+    CHECK(outcome.error.empty());
+    CHECK(outcome.records == Records{{"a", "#b"}, {"#", "c"}});
+  }
 }
 
 TEST_CASE("what is wrong is said with record and line, never with content", "[csv]") {
@@ -151,7 +163,7 @@ TEST_CASE("limits are kept, however the bytes come", "[csv]") {
 }
 
 TEST_CASE("after an error every call fails", "[csv]") {
-  CsvParser parser(',');
+  CsvParser parser({});
   parser.feed(as_bytes("a\"b\n1\n"));
   CHECK_FALSE(parser.next());
   CHECK_FALSE(parser.next());

@@ -224,6 +224,44 @@ TEST_CASE("the formula guard disarms text and leaves numbers", "[csv]") {
   CHECK(csv.agent.bodies.content(plain->find("file")->as_handle()) == "a,b,c,d\r\n=1+1,-5,@x,a=b\r\n");
 }
 
+TEST_CASE("the formula guard knows what a spreadsheet runs, and what is a number", "[csv]") {
+  Csv csv;
+  const auto guarded = [&](const char* text) {
+    return csv.written(list({Value(args({{"a", text}}))}), args({{"formula_guard", true}, {"delimiter", ";"}}));
+  };
+  for (const std::string text : {"=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "+", "-", "＝1", "＋1", "－1", "＠x", "-1-1",
+                                 "+49 30 1", "-1.", "- 5", "1e"}) {
+    INFO(text);
+    const bool runs = text != "1e";
+    CHECK(guarded(text.c_str()) == "a\r\n" + std::string(runs ? "'" : "") + text + "\r\n");
+  }
+  CHECK(guarded("  =1") == "a\r\n'  =1\r\n");
+  CHECK(guarded("\t=1") == "a\r\n'\t=1\r\n");
+  CHECK(guarded("\r=1") == "a\r\n\"'\r=1\"\r\n");
+  CHECK(guarded("\n=1") == "a\r\n\"'\n=1\"\r\n");
+  for (const std::string text : {"-5", "+5", "-12.50", "-0,5", "-1e10", "+1.5E-3", "5", "a=b", "1-1", "'=1"}) {
+    INFO(text);
+    CHECK(guarded(text.c_str()) == "a\r\n" + text + "\r\n");
+  }
+}
+
+TEST_CASE("quotes are of the kind that is named, and lines are left out", "[csv]") {
+  Csv csv;
+  const std::string expected = "{\"a\":\"1\",\"b\":\"x,y\"}\n";
+  CHECK(csv.rows_of("a,b\n1,'x,y'\n", args({{"quote", "'"}})) == expected);
+  CHECK(csv.rows_of("a;b\n1;\"x\n", args({{"quote", ""}, {"delimiter", ";"}})) == "{\"a\":\"1\",\"b\":\"\\\"x\"}\n");
+  CHECK(csv.rows_of("Report \"of today\r\n\r\na,b\r\n1,\"x,y\"\r\n", args({{"skip", 2}})) == expected);
+  CHECK(csv.rows_of("#c \"\na,b\r#,\"\r\n#\n1,\"x,y\"\n#end", args({{"comment", "#"}})) == expected);
+  CHECK(csv.rows_of("\xEF\xBB\xBF#c\na,b\n1,\"x,y\"\n", args({{"comment", "#"}})) == expected);
+  CHECK(csv.rows_of("a,b\n#,\"#\n1,2\"\n", args({{"skip", 0}})) == "{\"a\":\"#\",\"b\":\"#\\n1,2\"}\n");
+  CHECK(csv.rows_of("x\ny\na\n\"b\"c\n", args({{"skip", 2}})).contains("record 2, which begins in line 4"));
+  CHECK(csv.rows_of("a", args({{"skip", 5}})).starts_with("format: the CSV is empty"));
+  for (const auto& bad : {args({{"quote", ","}}), args({{"comment", "\""}}), args({{"comment", ","}}),
+                          args({{"quote", "ab"}}), args({{"comment", "ä"}})}) {
+    CHECK(csv.rows_of("a\n", bad).starts_with("invalid: "));
+  }
+}
+
 TEST_CASE("single empty fields survive a round trip", "[csv]") {
   Csv csv;
   const auto output =

@@ -105,7 +105,7 @@ TEST_CASE("bound arguments are complete and typed", "[catalogue]") {
   CHECK(bound("log.write@1", json(R"({"text":"x"})")) == R"({"level":"info","text":"x"})");
   CHECK(
       bound("csv.read@1", Value(ValueMap{{Value("source"), file()}})) ==
-      R"({"batch":500,"delimiter":",","empty":"text","encoding":"utf-8","header":true,"source":{"$handle":"file","path":"a.csv"}})");
+      R"({"batch":500,"delimiter":",","empty":"text","encoding":"utf-8","header":true,"quote":"\"","skip":0,"source":{"$handle":"file","path":"a.csv"}})");
   CHECK(bound("wait.for@1", json(R"({"duration":"1500ms"})")) == R"({"duration":"1.5s"})");
   CHECK(bound("wait.for@1", Value(ValueMap{{Value("duration"), Value(Duration{60, 0})}})) == R"({"duration":"60s"})");
   const auto* watch = find_trigger("file.watch@1");
