@@ -27,6 +27,11 @@ foreach(library libpq libmariadb ldap expat zlib zstd)
   target_include_directories(${library}_headers SYSTEM INTERFACE ${${found}_INCLUDE_DIRS})
 endforeach()
 
+# Connectors load libcurl while the program runs (agent/connectors/libcurl.h): its headers only.
+add_library(libcurl_headers INTERFACE)
+add_library(libcurl::headers ALIAS libcurl_headers)
+target_include_directories(libcurl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})
+
 # Modules of PKCS#11 are loaded while the program runs (relay/keys/providers/pkcs11_module.h): the standard's header only.
 add_library(pkcs11_headers INTERFACE)
 add_library(pkcs11::headers ALIAS pkcs11_headers)

@@ -35,7 +35,7 @@ sallyport_module(agent/vault USES shared/base agent/platform)
 sallyport_module(agent/policy USES shared/base shared/recipe shared/crypto shared/sealing agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/findings USES shared/base)
-sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform)
+sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform libcurl::headers)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/archive USES agent/connectors zlib::headers zstd::headers)
 sallyport_module(agent/connectors/csv USES agent/connectors)
@@ -44,6 +44,7 @@ sallyport_module(agent/connectors/fixed USES agent/connectors)
 sallyport_module(agent/connectors/xml USES agent/connectors expat::headers)
 sallyport_module(agent/connectors/command USES agent/connectors)
 sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers)
+sallyport_module(agent/connectors/http USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/connectors/ldap USES agent/connectors ldap::headers)
 sallyport_module(agent/connectors/ssh USES agent/connectors shared/crypto asio libssh2::libssh2)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
@@ -54,7 +55,8 @@ sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
-                 agent/connectors/xml agent/connectors/command agent/connectors/ldap agent/connectors/sql agent/connectors/ssh)
+                 agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/sql
+                 agent/connectors/ssh)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

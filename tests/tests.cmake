@@ -83,6 +83,7 @@ sallyport_tests(contract connectors/xml USES agent/connectors/xml)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/ssh USES agent/connectors/ssh)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
+sallyport_tests(contract connectors/http USES agent/connectors/http)
 
 sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypto TIMEOUT 180)
 

@@ -3,6 +3,7 @@
 #include "agent/app/ask_status.h"
 #include "agent/app/doctor.h"
 #include "agent/app/identity_commands.h"
+#include "agent/connectors/libcurl.h"
 #include "agent/connectors/sql/database.h"
 
 #include "shared/base/json.h"
@@ -113,8 +114,9 @@ Result<void> run(const Words& words) {
 // What a connection needs of this machine, beside its settings.
 Result<void> check_machine(const std::string& name, const policy::Connection& connection) {
   const auto* sql = connection.sql();
-  if (sql == nullptr) return {};
-  auto client = connectors::sql::check_client(*sql);
+  Result<void> client;
+  if (sql != nullptr) client = connectors::sql::check_client(*sql);
+  if (connection.http() != nullptr) client = connectors::load_libcurl();
   if (client) return {};
   return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());
 }

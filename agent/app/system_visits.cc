@@ -58,7 +58,7 @@ findings::Findings visit_system_keys(const policy::Config& config, const vault::
     if (auto lacking = lack_of(what, name, ref, vault)) findings.push_back(*std::move(lacking));
   };
   for (const auto& [name, connection] : config.connections) {
-    for (const auto* secret : connection.secrets()) look_for(kConnection, name, *secret);
+    for (const auto& secret : connection.secrets()) look_for(kConnection, name, secret);
   }
   for (const auto& [name, secret] : config.policy.secrets()) look_for("secret", name, secret.source);
   return findings;

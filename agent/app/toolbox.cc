@@ -9,6 +9,7 @@
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/fixed/fixed_actions.h"
 #include "agent/connectors/fixed/fixed_rows.h"
+#include "agent/connectors/http/http_actions.h"
 #include "agent/connectors/json/json_actions.h"
 #include "agent/connectors/json/json_rows.h"
 #include "agent/connectors/json/ndjson_rows.h"
@@ -41,7 +42,8 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
     : databases_(connectors::sql::make_databases(site)), file_watch_(site, pool), sql_poll_(site, databases_, pool) {
   for (auto make : {connectors::file::make_actions, connectors::archive::make_actions, connectors::csv::make_actions,
                     connectors::json::make_actions, connectors::xml::make_actions, connectors::fixed::make_actions,
-                    connectors::command::make_actions, connectors::ldap::make_actions, connectors::ssh::make_actions}) {
+                    connectors::command::make_actions, connectors::http::make_actions, connectors::ldap::make_actions,
+                    connectors::ssh::make_actions}) {
     add(make(site), site);
   }
   add(connectors::sql::make_actions_on(databases_, site), site);

@@ -55,7 +55,7 @@ void check_connection(Check& check, const Connection& connection) {
     check.add(kConnections, connection.at, "missing-root",
               fmt::format("connection {}: {} is no directory this agent can see", connection.name, file->root));
   }
-  for (const auto* secret : connection.secrets()) check.check_secret(kConnections, connection.at, *secret);
+  for (const auto& secret : connection.secrets()) check.check_secret(kConnections, connection.at, secret);
 }
 
 template <class Entries>
@@ -104,6 +104,9 @@ void check_policy_fits(Check& check, const Config& config) {
     if (rules.ldap.verbs != 0 && kind != "ldap")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `ldap` does not apply", name, kind));
+    if (rules.http && kind != "http")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `http` does not apply", name, kind));
   }
 }
 

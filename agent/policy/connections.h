@@ -2,6 +2,7 @@
 
 #include "agent/policy/dn.h"
 #include "agent/policy/ssh_connection.h"
+#include "agent/policy/http_connection.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
 
@@ -73,13 +74,14 @@ struct LdapConnection {
 // A configured system, as the operator describes it.
 struct Connection {
   std::string name;
-  std::variant<FileConnection, SqlConnection, LdapConnection, SshConnection> settings;
+  std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SshConnection> settings;
   yaml::Position at;
 
-  std::string_view kind() const;                         // "file", "sql", "ldap", "ssh"
-  std::vector<const vault::SecretRef*> secrets() const;  // all that its settings may refer to
+  std::string_view kind() const;                  // "file", "sql", "http", "ldap", "ssh"
+  std::vector<vault::SecretRef> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
+  const HttpConnection* http() const { return std::get_if<HttpConnection>(&settings); }
   const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
   const SshConnection* ssh() const { return std::get_if<SshConnection>(&settings); }
 };

@@ -121,6 +121,13 @@ Verdict<const LdapRule*> Policy::find_ldap(std::string_view connection) const {
                 fmt::format("the local policy of this agent has no rule for the connection {}", connection));
 }
 
+Verdict<const HttpPolicy*> Policy::find_http(std::string_view connection) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr && rules->http) return &*rules->http;
+  return refuse(fmt::format("{} connections.{}.http", file_, connection),
+                fmt::format("the local policy of this agent has no `http` for the connection {}", connection));
+}
+
 Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) const {
   const auto it = commands_.find(name);
   if (it != commands_.end()) return &it->second;

@@ -2,6 +2,7 @@
 
 #include "agent/policy/command_template.h"
 #include "agent/policy/ldap_rule.h"
+#include "agent/policy/http_rule.h"
 #include "agent/policy/refusal.h"
 #include "agent/policy/secret_rule.h"
 #include "agent/policy/sql_text.h"
@@ -40,6 +41,7 @@ struct ConnectionPolicy {
   std::vector<FileRule> files;
   SqlVerbs sql_verbs = 0;
   LdapRule ldap;
+  std::optional<HttpPolicy> http;
   StepLimits limits;
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
@@ -70,6 +72,7 @@ class Policy {
   SqlVerbs sql_verbs(std::string_view connection) const;  // all that any statement on it may do
   // What steps may do there; without a rule for the connection, or without `ldap` in it, nothing.
   Verdict<const LdapRule*> find_ldap(std::string_view connection) const;
+  Verdict<const HttpPolicy*> find_http(std::string_view connection) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   // Where the secret is kept, when this step may take it.
   Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;

@@ -95,6 +95,7 @@ class PolicyReader {
     if (const auto* sql = fields.mapping("sql")) read_sql(*sql, path, rules);
     rules.ldap.rule = rule_at(fields.at("ldap"), path + ".ldap");
     if (const auto* ldap = fields.mapping("ldap")) rules.ldap = read_ldap_rule(*ldap, report_, rules.ldap.rule);
+    if (const auto* http = fields.mapping("http")) rules.http = read_http_policy(*http, report_, file_, path + ".http");
     if (const auto* limits = fields.mapping("limits")) {
       const auto own = read_limits(*limits, policy_.limits_);
       rules.limits = {std::min(own.run_time, policy_.limits_.run_time), std::min(own.rows, policy_.limits_.rows),

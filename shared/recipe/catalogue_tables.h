@@ -14,6 +14,7 @@ using namespace std::string_view_literals;
 
 std::span<const ActionInfo> sql();
 std::span<const ActionInfo> file();
+std::span<const ActionInfo> http();
 std::span<const ActionInfo> csv();
 std::span<const ActionInfo> json();
 std::span<const ActionInfo> xml();

@@ -29,6 +29,7 @@ bool is_error_class(std::string_view text) {
     const auto state = text.substr(9);
     return state.size() == 5 && all(state, [&](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
   }
+  if (text.starts_with("status:")) return text.size() == 10 && all(text.substr(7), is_digit);
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || std::ranges::find(kNumbered, text.substr(0, colon)) == kNumbered.end())
     return false;
@@ -54,7 +55,7 @@ Retry read_retry(const Node& node, Reading& reading) {
     if (is_error_class(error_class)) continue;
     fields.problem(
         "on", "unknown-error-class",
-        fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, ldap:N, exit:N, signal:N and any",
+        fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, status:NNN, ldap:N, exit:N, signal:N and any",
                     yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
                     fmt::join(error_classes(), ", ")));
   }

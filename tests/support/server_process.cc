@@ -1,14 +1,23 @@
 #include "tests/support/server_process.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 
 namespace sallyport::test {
 namespace {
@@ -37,6 +46,39 @@ pid_t spawn(const ServerProcess& process) {
   const pid_t pid = ::fork();
   if (pid == 0) become(process);
   return pid;
+}
+
+RunningServer::RunningServer(std::vector<std::string> arguments, std::string log)
+    : log_(log), pid_(spawn({std::move(arguments), std::move(log), nullptr, SIGKILL})) {}
+
+RunningServer::~RunningServer() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void RunningServer::wait_until(const std::function<bool()>& ready) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!ready()) {
+    const bool ended = ::waitpid(pid_, nullptr, WNOHANG) == pid_;
+    if (ended) pid_ = -1;
+    if (ended || std::chrono::steady_clock::now() > deadline) {
+      std::ifstream in(log_);
+      throw std::runtime_error("a server did not start:\n" + std::string(std::istreambuf_iterator<char>(in), {}));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+bool takes_connections(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool taken = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(fd);
+  return taken;
 }
 
 std::string output_of(const std::string& command) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <sys/types.h>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,25 @@ struct ServerProcess {
   int with_the_test;
 };
 pid_t spawn(const ServerProcess& process);
+
+// One that is killed with this.
+class RunningServer {
+ public:
+  RunningServer(std::vector<std::string> arguments, std::string log);
+  ~RunningServer();
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  // Throws with the log when it has ended before, or after a minute.
+  void wait_until(const std::function<bool()>& ready);
+  pid_t pid() const { return pid_; }
+
+ private:
+  std::string log_;
+  pid_t pid_ = -1;
+};
+
+bool takes_connections(std::uint16_t port);  // on 127.0.0.1
 
 // What a shell command writes. Throws when it fails.
 std::string output_of(const std::string& command);

@@ -49,7 +49,8 @@ Names known(const std::expected<T, yaml::Problems>& read) {
       names.insert(list.substr(0, comma));
     names.insert(list);
   }
-  for (const char* inline_secret : {"password", "value", "key", "key_passphrase"})
+  for (const char* inline_secret :
+       {"password", "value", "key", "key_passphrase", "token", "client_secret", "client_key"})
     names.erase(inline_secret);  // asked for only to be refused
   return names;
 }
@@ -88,6 +89,17 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
   CHECK(connections("connections: {a: {kind: ssh, host: h, user: u, password_env: P, host_keys: [\"" +
                     ("SHA256:" + std::string(43, 'A')) + "\"], algorithms: {qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "ssh", "properties", "algorithms"}));
+  CHECK(connections("connections: {a: {kind: http, url: \"https://h\", qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "http"}));
+  for (const std::string type : {"basic", "bearer", "oauth2", "ntlm", "negotiate"}) {
+    INFO(type);
+    CHECK(connections("connections: {a: {kind: http, url: \"https://h\", auth: {type: " + type +
+                      ", qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "http_" + type}));
+  }
+  CHECK(connections("connections: {a: {kind: http, url: \"https://h\", headers: [{name: a, qqqqqqqqqq: 1}]}}") ==
+        properties(published, {"$defs", "http_header"}));
+  CHECK(connections("connections: {a: {kind: http, url: \"https://h\", proxy: {qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "http_proxy"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
@@ -102,6 +114,10 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "sql_rule"}));
   CHECK(policy_keys("connections: {a: {ldap: {verbs: [], bases: [], attributes: [], qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "ldap_rule"}));
+  CHECK(policy_keys("connections: {a: {http: {allow: [], qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "http"}));
+  CHECK(policy_keys("connections: {a: {http: {allow: [{methods: [], paths: [], qqqqqqqqqq: 1}]}}}") ==
+        properties(published, {"$defs", "http_rule"}));
   CHECK(policy_keys("commands: {a: {argv: [/x], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "command"}));
   CHECK(policy_keys("commands: {a: {argv: [/x, \"{p}\"], parameters: {p: {qqqqqqqqqq: 1}}}}") ==
         properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));
