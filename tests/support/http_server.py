@@ -65,7 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def seen(self):
         return {"method": self.command, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
-                "size": self.body_size, "sha256": self.body_hash.hexdigest(), "body": self.body.decode("latin-1")}
+                "size": self.body_size, "sha256": self.body_hash.hexdigest(), "body": self.body.decode("latin-1"), "from": self.client_address[1]}
 
     def note(self):
         with self.lock, open(self.folder / "requests", "a") as log:

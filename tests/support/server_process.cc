@@ -36,7 +36,7 @@ namespace {
   std::vector<char*> argv;
   for (const auto& argument : process.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  ::execv(argv.front(), argv.data());
+  ::execvp(argv.front(), argv.data());
   ::_exit(127);
 }
 
@@ -82,7 +82,7 @@ bool takes_connections(std::uint16_t port) {
 }
 
 std::string output_of(const std::string& command) {
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(("{ " + command + "; } 2>&1").c_str(), "r"), ::pclose);
   std::string text;
   std::array<char, 4096> buffer{};
   while (const auto got = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) text.append(buffer.data(), got);

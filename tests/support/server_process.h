@@ -37,7 +37,7 @@ class RunningServer {
 
 bool takes_connections(std::uint16_t port);  // on 127.0.0.1
 
-// What a shell command writes. Throws when it fails.
+// What a shell command writes. Throws with it when the command fails.
 std::string output_of(const std::string& command);
 
 }  // namespace sallyport::test

@@ -91,6 +91,22 @@ TEST_CASE("a POST that got no answer is in doubt, and is not sent twice", "[http
   CHECK(classes_of(post(world, "echo")) == "in_doubt disk_full");
 }
 
+TEST_CASE("a connection is used again, but for what must not be sent twice", "[http][doubt]") {
+  HttpWorld world;
+  CHECK(classes_of(world.get("echo")).empty());
+  CHECK(classes_of(world.get("echo")).empty());
+  CHECK(classes_of(world.get("drop")) == "connection");  // libcurl has tried it again on a new one
+  CHECK(classes_of(world.get("echo")).empty());
+  CHECK(classes_of(post(world, "drop")) == "in_doubt connection");
+  std::vector<std::int64_t> from;
+  for (const auto& request : scripted().requests()) from.push_back(request.find("from")->as_int());
+  REQUIRE(from.size() == 6);
+  CHECK(from[0] == from[1]);
+  CHECK(from[1] == from[2]);
+  CHECK(from[2] != from[3]);
+  CHECK(from[4] != from[5]);
+}
+
 TEST_CASE("what is known to have had no effect is not in doubt", "[http][doubt]") {
   HttpWorld world;
   CHECK(classes_of(

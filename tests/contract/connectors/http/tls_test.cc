@@ -24,7 +24,7 @@ void make_certificates(const test::TempDir& dir) {
             "[ca]\nbasicConstraints=critical,CA:true\n[good]\nsubjectAltName=IP:127.0.0.1\n[other]\nsubjectAltName=DNS:"
             "other.example\n"
             "[client]\nextendedKeyUsage=clientAuth\n");
-  test::run_command(fmt::format(
+  test::output_of(fmt::format(
       "cd {} && new() {{ openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=$1 -keyout "
       "$1.key -out $1.csr; }} && "
       "new ca && openssl x509 -req -in ca.csr -signkey ca.key -days 2 -extfile ca.conf -extensions ca -out ca.pem && "
@@ -41,7 +41,7 @@ class Nginx {
     std::filesystem::permissions(dir_.path(), std::filesystem::perms::all);
     std::filesystem::create_directories(dir_.path("store"));
     dir_.write("nginx.conf", configuration());
-    process_ = std::make_unique<test::ServerProcess>(
+    process_ = std::make_unique<test::RunningServer>(
         std::vector<std::string>{"/usr/sbin/nginx", "-p", dir_.path(), "-c", dir_.path("nginx.conf"), "-e",
                                  dir_.path("error.log")},
         dir_.path("error.log"));
@@ -86,7 +86,7 @@ class Nginx {
   }
 
   test::TempDir dir_;
-  std::unique_ptr<test::ServerProcess> process_;
+  std::unique_ptr<test::RunningServer> process_;
 };
 
 const std::string kPolicy = "{allow: [{methods: [GET, PUT, DELETE], paths: [\"/**\"]}], addresses: [loopback]}";
@@ -114,7 +114,7 @@ TEST_CASE("certificates are verified, and TLS is 1.2 at least", "[http][tls]") {
   CHECK(answer_of(other, "x") == "connection");
   HttpWorld old(nginx().trusted(nginx().old), kPolicy);
   CHECK(answer_of(old, "x") == "connection");
-  test::run_command(fmt::format("curl -sk --tls-max 1.1 --tlsv1.0 --ciphers ALL:@SECLEVEL=0 https://127.0.0.1:{}/",
+  test::output_of(fmt::format("curl -sk --tls-max 1.1 --tlsv1.0 --ciphers ALL:@SECLEVEL=0 https://127.0.0.1:{}/",
                                 nginx().old));  // it speaks
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("a proxy is used when the settings name one, and never the environment
   dir.write("proxy.conf", fmt::format("{}Port {}\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nBasicAuth me "
                                       "pr0xy\nLogFile \"{}\"\nLogLevel Connect\n",
                                       user, port, dir.path("proxy.log")));
-  test::ServerProcess proxy({"/usr/bin/tinyproxy", "-d", "-c", dir.path("proxy.conf")}, dir.path("out.log"));
+  test::RunningServer proxy({"/usr/bin/tinyproxy", "-d", "-c", dir.path("proxy.conf")}, dir.path("out.log"));
   proxy.wait_until([&] { return test::takes_connections(port); });
   const auto through = [&](const std::string& password) {
     return fmt::format(", proxy: {{url: \"http://127.0.0.1:{}\", user: me, password_file: \"{}\"}}", port,

@@ -22,7 +22,7 @@ class ScriptedServer {
 
  private:
   TempDir dir_;
-  ServerProcess process_;
+  RunningServer process_;
 };
 ScriptedServer& scripted();
 
