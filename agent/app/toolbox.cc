@@ -10,6 +10,7 @@
 #include "agent/connectors/fixed/fixed_actions.h"
 #include "agent/connectors/fixed/fixed_rows.h"
 #include "agent/connectors/http/http_actions.h"
+#include "agent/connectors/http/http_connection_test.h"
 #include "agent/connectors/json/json_actions.h"
 #include "agent/connectors/json/json_rows.h"
 #include "agent/connectors/json/ndjson_rows.h"
@@ -70,6 +71,7 @@ std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(c
   std::vector<std::unique_ptr<connectors::ConnectionTest>> tests;
   tests.push_back(std::make_unique<connectors::file::FileConnectionTest>(site.policy));
   tests.push_back(connectors::sql::make_connection_test(site));
+  tests.push_back(connectors::http::make_http_connection_test(site));
   tests.push_back(connectors::ldap::make_ldap_test(site));
   tests.push_back(connectors::ssh::make_ssh_connection_test(site));
   return tests;

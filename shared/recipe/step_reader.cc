@@ -55,9 +55,10 @@ Retry read_retry(const Node& node, Reading& reading) {
     if (is_error_class(error_class)) continue;
     fields.problem(
         "on", "unknown-error-class",
-        fmt::format("unknown error class {}{}; known are {}, sqlstate:XXXXX, status:NNN, ldap:N, exit:N, signal:N and any",
-                    yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
-                    fmt::join(error_classes(), ", ")));
+        fmt::format(
+            "unknown error class {}{}; known are {}, sqlstate:XXXXX, status:NNN, ldap:N, exit:N, signal:N and any",
+            yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
+            fmt::join(error_classes(), ", ")));
   }
   fields.finish();
   return made;

@@ -40,6 +40,7 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
       "  lite: {kind: sql, driver: sqlite, file: x.db}\n"
       "  pg: {kind: sql, driver: postgres, host: name.invalid, database: d, user: u, password_env: NONE}\n"
       "  my: {kind: sql, driver: mysql, host: name.invalid, database: d, user: u, password_env: NONE}\n"
+      "  web: {kind: http, url: \"https://name.invalid\"}\n"
       "  people: {kind: ldap, host: name.invalid, base: \"dc=x\"}\n"
       "  drop: {kind: ssh, host: name.invalid, user: u, password_env: NONE, host_keys: [\"SHA256:" +
       std::string(43, 'A') + "\"]}\n");
@@ -50,7 +51,7 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
     REQUIRE_FALSE(findings->empty());
     CHECK(findings->front().text.find("nothing here tests") == std::string::npos);
   }
-  for (const auto* name : {"pg", "my", "people", "drop"}) {
+  for (const auto* name : {"pg", "my", "web", "people", "drop"}) {
     INFO(name);
     const auto dns = test_connection(machine.testing, name);
     CHECK(dns->back().check == "dns");
