@@ -14,7 +14,6 @@ constexpr std::size_t kPiece = 64u << 10;
 constexpr std::size_t kInlineRows = 100;
 constexpr std::size_t kInlineBytes = 64u << 10;
 constexpr std::size_t kInlineWithNames = 128u << 10;  // half of what a step may give
-constexpr std::int64_t kDefaultBatch = 500;
 
 }  // namespace
 

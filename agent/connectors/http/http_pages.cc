@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMostPage = 4u << 20;
 constexpr std::int64_t kDefaultPages = 1'000;
-constexpr std::int64_t kDefaultBatch = 500;
 
 // How a page leads to the next.
 struct Paging {
