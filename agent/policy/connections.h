@@ -43,7 +43,7 @@ struct MysqlConnection {
   std::string database;
   std::string user;
   vault::SecretRef password;
-  std::string sslmode = "verify-full";  // disable, require, verify-full
+  std::string sslmode = "verify-full";  // or disable
   std::string ca_file;                  // empty: the system's store
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
 

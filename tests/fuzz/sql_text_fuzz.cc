@@ -2,6 +2,7 @@
 #include "agent/connectors/sql/statement.h"
 #include "agent/policy/sql_text.h"
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 
@@ -10,7 +11,8 @@ using policy::SqlDialect;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const auto dialect = data[0] % 2 == 0 ? SqlDialect::sqlite : SqlDialect::postgres;
+  constexpr std::array kDialects{SqlDialect::sqlite, SqlDialect::postgres, SqlDialect::mysql};
+  const auto dialect = kDialects[data[0] % kDialects.size()];
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   const auto tokens = policy::tokenize_sql(text, dialect);
   if (!tokens) return 0;

@@ -17,7 +17,8 @@ namespace {
 // Asks whether the login may do everything; a row is a yes.
 constexpr std::string_view kPostgresSuper = "select 1 from pg_roles where rolname = current_user and rolsuper";
 constexpr std::string_view kMysqlSuper =
-    "select 1 from information_schema.user_privileges where privilege_type in ('SUPER', 'CREATE USER')";
+    "select 1 from information_schema.user_privileges where privilege_type in ('SUPER', 'CREATE USER') and grantee = "
+    "concat('''', replace(current_user(), '@', '''@'''), '''')";
 
 class Counted final : public RowSink {
  public:

@@ -54,13 +54,11 @@ bool prepare(st_mysql* connection, const policy::MysqlConnection& settings, std:
   options.set(MYSQL_OPT_CONNECT_TIMEOUT, static_cast<unsigned>(std::max<std::int64_t>(seconds, 1)));
   options.set(MARIADB_OPT_RESTRICTED_AUTH, kLogins);
   if (settings.sslmode != "disable") {
-    const bool verify = settings.sslmode == "verify-full";
     options.set<my_bool>(MYSQL_OPT_SSL_ENFORCE, 1);
-    options.set<my_bool>(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, verify ? 1 : 0);
+    options.set<my_bool>(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, 1);
     options.set(MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
-    if (verify)
-      options.set(MYSQL_OPT_SSL_CA,
-                  settings.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : settings.ca_file.c_str());
+    options.set(MYSQL_OPT_SSL_CA,
+                settings.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : settings.ca_file.c_str());
   }
   libmariadb().mysql_set_local_infile_handler(connection, refuse_file, read_nothing, end_nothing, tell_refusal,
                                               nullptr);

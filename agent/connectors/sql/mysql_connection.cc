@@ -18,6 +18,8 @@ constexpr std::string_view kRollback = "rollback and no chain no release";
 
 // How the server reads texts, and that it refuses what does not fit instead of bending it.
 constexpr std::string_view kMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+// Setting it, even to what it is, has the server tell the state of the transaction.
+constexpr std::string_view kTracked = "session_track_transaction_info = 'CHARACTERISTICS'";
 constexpr std::string_view kLexis = "select @@session.sql_mode, @@session.character_set_client";
 
 std::string settings(MysqlConnectionImpl::Server server, SteadyTime deadline) {
@@ -29,8 +31,8 @@ std::string settings(MysqlConnectionImpl::Server server, SteadyTime deadline) {
                          : fmt::format("max_execution_time = {}", ms);
   return fmt::format(
       "set names utf8mb4, sql_mode = '{}', time_zone = '+00:00', autocommit = 0, lc_messages = 'en_US', "
-      "session_track_transaction_info = 'STATE', {}",
-      kMode, limit);
+      "{}, {}",
+      kMode, kTracked, limit);
 }
 
 class FirstRow final : public RowSink {
@@ -170,10 +172,10 @@ StepResult<std::int64_t> MysqlConnectionImpl::take_results(st_mysql_stmt* statem
   }
 }
 
-// The server tells what became of the transaction with an answer that has no rows.
+// The server tells what became of the transaction only with an answer that has no rows.
 StepResult<void> MysqlConnectionImpl::check_transaction(bool had_rows, const CallLimits& limits) {
   if (access_ == Access::read_only) return {};
-  if (had_rows) SP_CHECK(session_.simple("do 0", limits));
+  if (had_rows) SP_CHECK(session_.simple(fmt::format("set {}", kTracked), limits));
   if (session_.wrote_without_transaction()) {
     return step_fail("in_doubt",
                      "the statement has written to a table without transactions (of MyISAM, say), which cannot be "

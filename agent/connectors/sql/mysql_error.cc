@@ -72,8 +72,10 @@ constexpr std::array kFamilies{Family{"08", "connection"},  Family{"23", "constr
                                Family{"25", "transaction"}, Family{"28", "permission"}, Family{"", "invalid"}};
 
 constexpr std::array kInterrupted{1317u, 1969u, 3024u};
-constexpr std::array kRefusedLogins{1044u, 1045u, 1130u, 1251u, 1275u, 1524u, 1698u, 1820u, 1862u, 3118u, 3955u, 4151u};
-constexpr unsigned kRestrictedAuth = 2059;  // CR_AUTH_PLUGIN_CANNOT_LOAD
+// Of the server, and of the client library: a method of logging in that it has not (2059), or that is not allowed
+// (5010).
+constexpr std::array kRefusedLogins{1044u, 1045u, 1130u, 1251u, 1275u, 1524u, 1698u,
+                                    1820u, 1862u, 2059u, 3118u, 3955u, 4151u, 5010u};
 
 // The server cuts its texts at 512 bytes: a whole one has the name of the key at its end, whatever the value holds.
 std::string_view key_of(std::string_view text) {
@@ -121,7 +123,7 @@ StepError mysql_error(const MysqlComplaint& complaint, Phase phase, const CallLi
 
 StepError mysql_connection_error(const MysqlComplaint& complaint, std::string_view doing) {
   auto message = fmt::format("{}: {} (error {})", doing, complaint.text, complaint.code);
-  if (complaint.code == kRestrictedAuth || std::ranges::find(kRefusedLogins, complaint.code) != kRefusedLogins.end())
+  if (std::ranges::find(kRefusedLogins, complaint.code) != kRefusedLogins.end())
     return {{"sqlstate:28000", "permission"}, std::move(message), {}};
   if (complaint.code == 1049) return {{"sqlstate:3D000", "not_found"}, std::move(message), {}};
   return {{"connection"}, std::move(message), {}};

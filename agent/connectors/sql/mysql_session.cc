@@ -62,13 +62,14 @@ StepError MysqlSession::refusal(const CallLimits& limits) {
   return mysql_error(complaint, Phase::run, limits);
 }
 
+// While rows are fetched, the library leaves what went wrong with the connection.
 StepError MysqlSession::refusal(st_mysql_stmt* statement, Phase phase, const CallLimits& limits) {
-  const MysqlComplaint complaint{libmariadb().mysql_stmt_errno(statement), libmariadb().mysql_stmt_sqlstate(statement),
-                                 libmariadb().mysql_stmt_error(statement)};
+  MysqlComplaint complaint{libmariadb().mysql_stmt_errno(statement), libmariadb().mysql_stmt_sqlstate(statement),
+                           libmariadb().mysql_stmt_error(statement)};
+  if (complaint.code == 0) complaint = complaint_of(get());
   if (!is_of_the_client(complaint.code)) return mysql_error(complaint, phase, limits);
-  cut();
-  if (complaint.code == CR_NET_PACKET_TOO_LARGE) return {{"too_large"}, "it is larger than a row may be", {}};
-  return {{"connection"}, fmt::format("talking to the database: {}", complaint.text), {}};
+  if (complaint.code == CR_NET_PACKET_TOO_LARGE) return cut(), StepError{{"too_large"}, "a row is too large", {}};
+  return broken("reading from the database");
 }
 
 StepResult<int> MysqlSession::wait(int events, const CallLimits& limits) {

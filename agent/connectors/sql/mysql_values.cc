@@ -84,8 +84,8 @@ std::string mysql_time_text(const MYSQL_TIME& time, enum_field_types type, unsig
   const auto date = fmt::format("{:04}-{:02}-{:02}", time.year, time.month, time.day);
   if (type == MYSQL_TYPE_DATE || type == MYSQL_TYPE_NEWDATE) return date;
   const bool no_date = time.month == 0 || time.day == 0;
-  return fmt::format("{}{}{:02}:{:02}:{:02}{}{}", date, no_date ? ' ' : 'T', time.hour, time.minute, time.second,
-                     fraction(time.second_part, decimals), type == MYSQL_TYPE_TIMESTAMP && !no_date ? "Z" : "");
+  return fmt::format("{}{}{:02}:{:02}:{:02}{}", date, no_date ? ' ' : 'T', time.hour, time.minute, time.second,
+                     fraction(time.second_part, decimals));
 }
 
 MysqlParameters::MysqlParameters(const ValueList& values) : binds_(values.size()) {

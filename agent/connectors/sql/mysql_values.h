@@ -63,7 +63,8 @@ class MysqlRow {
   std::vector<MYSQL_BIND> binds_;
 };
 
-// A date or time in the form of RFC 3339, without a zone where the server has none; a zero date as the server has it.
+// A date or time in the form of RFC 3339 without a zone, which these servers would not take back (a TIMESTAMP is in
+// UTC, as the session is); a zero date as the server has it.
 std::string mysql_time_text(const MYSQL_TIME& time, enum_field_types type, unsigned decimals);
 
 }  // namespace sallyport::connectors::sql

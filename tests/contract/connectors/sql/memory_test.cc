@@ -63,7 +63,7 @@ TEST_CASE("rows that a change returns are held to the policy's limits", "[sql][m
   auto world = test::SqlWorld::any();
   world.agent->patience = 5min;
   const auto insert = [&](int count, const std::string& returned) {
-    const auto statement = numbers_to(count) + " insert into orders (id) select i from n returning " + returned;
+    const auto statement = "insert into orders (id) " + numbers_to(count) + " select i from n returning " + returned;
     return error_of(world.run("sql.execute@1", args({{"statement", Value(statement)}})));
   };
   CHECK(insert(50'001, "id") ==
@@ -103,7 +103,7 @@ TEST_CASE("a value that fills the machine ends its step, and not the agent", "[s
   const test::PeakMemory peak;
   const auto output =
       world.run("sql.query@1", args({{"statement", Value("select " + text_of(world, 120'000'000) + " as t")}}));
-  CHECK(error_of(output).starts_with("too_large: "));
+  CHECK(error_of(output).substr(0, 11) == "too_large: ");
   CHECK(peak.grown() < (world.engine == Engine::mariadb ? kFlat : 480'000'000));  // libpq holds a row twice at worst
   const test::PeakMemory later;
   CHECK(error_of(world.run("sql.query@1", args({{"statement", "select 1 as one"}}))) == "none");

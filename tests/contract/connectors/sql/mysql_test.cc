@@ -1,4 +1,5 @@
 // What only MySQL and MariaDB have: types, tables without transactions, ddl that commits, logins, TLS.
+#include "agent/connectors/sql/database.h"
 #include "agent/connectors/sql/libmariadb.h"
 #include "agent/connectors/sql/sql_actions.h"
 #include "shared/base/json.h"
@@ -57,6 +58,10 @@ std::string here(const std::string& database = "mysql") {
   return at(test::mariadb().port(), test::mariadb().password_file(), "agent", database);
 }
 
+void make_routine(test::SqlWorld& world, const std::string& text) {
+  world.sql("delimiter //\ncreate " + text + "//\n");
+}
+
 std::string list_of(const StepResult<Value>& output) {
   return output ? to_json(*output->find("list")) : output.error().error_class() + ": " + output.error().message;
 }
@@ -75,12 +80,18 @@ TEST_CASE("types of MariaDB come back as the documents say", "[sql][mariadb]") {
       "'{\"a\": 1}', 'ä', 'p,q', true, x'00ff', -8388608, 'abc', 'text', '838:59:59')");
   CHECK(list_of(world.run("sql.query@1", args({{"statement", "select * from t"}}))) ==
         R"([{"a":18446744073709551615,"b":"12.5000000000","c":0.1,"d":0.1,"e":1,"f":18446744073709551615,"g":2026,)"
-        R"("h":"-12:00:00.500","i":"2026-01-31","j":"2026-01-31T09:30:00.500000","k":"2026-01-31T07:30:00.5Z",)"
+        R"("h":"-12:00:00.500","i":"2026-01-31","j":"2026-01-31T09:30:00.500000","k":"2026-01-31T07:30:00.5",)"
         R"("l":"{\"a\": 1}","m":"ä","n":"p,q","o":1,"p":"AP8=","q":-8388608,"r":"abc","s":"text","u":"838:59:59"}])");
   CHECK(list_of(
             world.run("sql.query@1", args({{"statement",
                                             "select null as a, 1.5e0 as b, 1.50 as c, max(i) as d, now() is null as e "
                                             "from typed"}}))) == R"([{"a":null,"b":1.5,"c":"1.50","d":null,"e":0}])");
+  const auto rows = world.run("sql.query@1", args({{"statement", "select a, b, c, d, e, f, h, i, j, k, p from t"}}));
+  REQUIRE(rows);
+  const char* back =
+      "insert into t (a, b, c, d, e, f, h, i, j, k, p) values (:a, :b, :c, :d, :e, :f, :h, :i, :j, :k, :p)";
+  CHECK(world.affected(back, *rows->find("rows")) == 1);
+  CHECK_FALSE(world.sql("select distinct a, b, c, d, e + 0, f + 0, h, i, j, k, hex(p) from t").contains('\n'));
 }
 
 TEST_CASE("parameters of every kind arrive in MariaDB", "[sql][mariadb]") {
@@ -109,9 +120,9 @@ TEST_CASE("parameters of every kind arrive in MariaDB", "[sql][mariadb]") {
 
 TEST_CASE("what does not fit is refused, not bent, and never quoted", "[sql][mariadb]") {
   test::SqlWorld world(Engine::mariadb);
-  world.sql(
-      "create table narrow (i tinyint, t varchar(3), d date); create function shout(t text) returns int signal "
-      "sqlstate '45000' set message_text = t");
+  world.sql("create table narrow (i tinyint, t varchar(3), d date)");
+  make_routine(world,
+               "function shout(t text) returns int begin signal sqlstate '45000' set message_text = t; return 1; end");
   struct Row {
     const char* statement;
     Value value;
@@ -138,9 +149,9 @@ TEST_CASE("what does not fit is refused, not bent, and never quoted", "[sql][mar
 
 TEST_CASE("no step sees what another has left in its session of MariaDB", "[sql][mariadb][session]") {
   test::SqlWorld world(Engine::mariadb);
-  world.sql(
-      "create procedure leave_things() begin set session sql_mode = 'ANSI_QUOTES'; set names latin1; set time_zone = "
-      "'+05:00'; set @left = 1; do get_lock('left', 0); end");
+  make_routine(world,
+               "procedure leave_things() begin set session sql_mode = 'ANSI_QUOTES'; set names latin1; set time_zone = "
+               "'+05:00'; set @left = 1; do get_lock('left', 0); end");
   Dialled agent(here(world.database) + ", pool: 1");
   const auto ask = [&](const char* statement) {
     return list_of(agent.agent.run(*agent.actions.front(), args({{"statement", statement}}), "db"));
@@ -148,28 +159,42 @@ TEST_CASE("no step sees what another has left in its session of MariaDB", "[sql]
   for (int i = 0; i < 2; ++i) {
     const auto called = agent.execute("call leave_things()");
     CHECK(called);
-    CHECK(ask("select @@sql_mode as m, @@character_set_client as c, @@time_zone as z, is_free_lock('left') as l") ==
-          "invalid: the statement has a variable, which would outlive the statement at character 8");
     CHECK(
         ask("select variable_name as n, variable_value as v from information_schema.session_variables where "
             "variable_name in ('sql_mode', 'character_set_client', 'time_zone') order by 1") ==
         R"([{"n":"CHARACTER_SET_CLIENT","v":"utf8mb4"},{"n":"SQL_MODE","v":"STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"},{"n":"TIME_ZONE","v":"+00:00"}])");
     CHECK(ask("select is_free_lock('left') as l, \"a\\\"b\" as s") == R"([{"l":1,"s":"a\"b"}])");
   }
-  const auto done = agent.transaction({"call leave_things()", "insert into orders (id) values (2)"});
-  REQUIRE_FALSE(done);
-  CHECK(done.error().message.contains("no statement may do that"));
-  CHECK(world.sql("select count(*) from orders") == "0");
+}
+
+TEST_CASE("a statement cannot change how the next one is read by MariaDB", "[sql][mariadb][session]") {
+  test::SqlWorld world(Engine::mariadb);
+  const auto site = world.agent->site();
+  const auto database = sql::make_database(*site.connections.find("db")->second.sql(), 0, site.vault);
+  const sql::CallLimits limits{std::chrono::steady_clock::now() + 20s, {}};
+  const auto connection = database->connect(limits);
+  REQUIRE(connection);
+  sql::DroppedRows dropped;
+  const auto run = [&](const char* text) { return (*connection)->execute({text, {}}, {}, dropped, limits); };
+  for (const char* change : {"set sql_mode = 'ANSI_QUOTES'", "set sql_mode = ''", "set names latin1", "do 0"}) {
+    INFO(change);
+    REQUIRE((*connection)->begin(sql::Access::read_write, limits));
+    REQUIRE(run(change));
+    const auto next = run("insert into orders (id) values (1)");
+    CHECK(next.has_value() == (change == std::string_view("do 0")));
+    if (!next) CHECK(next.error().message.contains("no statement may do that"));
+    (*connection)->rollback();
+  }
 }
 
 TEST_CASE("a reading step cannot write to MariaDB, whatever it calls", "[sql][mariadb]") {
   test::SqlWorld world(Engine::mariadb);
-  world.sql(
-      "create table old (i int) engine=MyISAM; create sequence numbers; create function sneak() returns int begin "
-      "insert into orders (id) values (1); return 1; end; create function sneak_old() returns int begin insert into "
-      "old "
-      "values (1); return 1; end; create function turn() returns int begin set session transaction_read_only = 0; "
-      "insert into orders (id) values (1); return 1; end");
+  world.sql("create table old (i int) engine=MyISAM; create sequence numbers");
+  make_routine(world, "function sneak() returns int begin insert into orders (id) values (1); return 1; end");
+  make_routine(world, "function sneak_old() returns int begin insert into old values (1); return 1; end");
+  make_routine(world,
+               "function turn() returns int begin set session tx_read_only = 0; insert into orders (id) values (1); "
+               "return 1; end");
   for (const char* statement :
        {"select sneak() as x", "select sneak_old() as x", "select turn() as x", "select nextval(numbers) as x"}) {
     INFO(statement);
@@ -200,7 +225,7 @@ TEST_CASE("what a rollback does not undo is in doubt, and a sequence is no such 
 
 TEST_CASE("ddl that commits by itself stands alone", "[sql][mariadb][doubt]") {
   test::SqlWorld world(Engine::mariadb);
-  world.sql("create procedure commits() begin insert into orders (id) values (7); commit; end");
+  make_routine(world, "procedure commits() begin insert into orders (id) values (7); commit; end");
   Dialled agent(here(world.database) + ", effect_ledger: true");
   CHECK(agent.execute("create table made (i int)"));
   for (const auto& refused :
@@ -255,7 +280,6 @@ TEST_CASE("a connection to MariaDB that cannot be made: the agent's log says why
       {here(), "none", "none", ""},
       {"host: \"" + server.socket() + "\", user: root, database: mysql", "none", "none", ""},
       {tls + ", ca_file: \"" + server.ca_file() + "\"", "none", "none", ""},
-      {here() + ", sslmode: require", "none", "none", ""},
       {at(server.port(), wrong), "permission", "the agent was refused", "Access denied"},
       {here("nowhere"), "not_found", "it is not there", "nowhere"},
       {at(1, wrong), "connection", "it could not be reached", "127.0.0.1"},

@@ -92,11 +92,12 @@ ValueMap poll_of(const char* statement, std::int64_t batch = 100) {
 
 constexpr auto kSqlite = test::SqlWorld::Engine::sqlite;
 constexpr auto kPostgres = test::SqlWorld::Engine::postgres;
+constexpr auto kMariadb = test::SqlWorld::Engine::mariadb;
 
 }  // namespace
 
 ASYNC_TEST_CASE("each row beyond the cursor comes once, in batches, also over a restart", "[sql][poll]") {
-  Polled polled(co_await asio::this_coro::executor, GENERATE(kSqlite, kPostgres));
+  Polled polled(co_await asio::this_coro::executor, GENERATE(kSqlite, kPostgres, kMariadb));
   polled.world.sql("insert into orders values (1, 'a'), (2, 'b'), (3, null), (9007199254740993, 'e')");
   polled.start(poll_of(kStatement, 3));
   co_await polled.until([&] { return polled.events.size() == 2; });
@@ -178,10 +179,11 @@ ASYNC_TEST_CASE("what somebody has to mend ends the poll; what passes is waited 
 }
 
 ASYNC_TEST_CASE("a poll that hangs ends with its recipe", "[sql][poll]") {
-  Polled polled(co_await asio::this_coro::executor, GENERATE(kSqlite, kPostgres));
+  Polled polled(co_await asio::this_coro::executor, GENERATE(kSqlite, kPostgres, kMariadb));
   polled.start(
-      poll_of(polled.world.engine == kPostgres
-                  ? "select :cursor::bigint as id from (select pg_sleep(600)) as never"
+      poll_of(polled.world.engine == kPostgres ? "select :cursor::bigint as id from (select pg_sleep(600)) as never"
+              : polled.world.engine == kMariadb
+                  ? "select :cursor + sleep(600) as id"
                   : "with recursive n(i) as (select :cursor union all select i + 1 from n) select max(i) as id "
                     "from n"));
   co_await sleep_for(300ms);

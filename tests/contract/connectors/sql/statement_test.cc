@@ -192,8 +192,8 @@ TEST_CASE("dates and times of MySQL become texts", "[sql][mariadb]") {
   CHECK(mysql_time_text(time, MYSQL_TYPE_DATE, 0) == "2026-01-31");
   CHECK(mysql_time_text(time, MYSQL_TYPE_DATETIME, 0) == "2026-01-31T07:30:00");
   CHECK(mysql_time_text(time, MYSQL_TYPE_DATETIME, 3) == "2026-01-31T07:30:00.500");
-  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 6) == "2026-01-31T07:30:00.500000Z");
-  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 39) == "2026-01-31T07:30:00.500000Z");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 6) == "2026-01-31T07:30:00.500000");
+  CHECK(mysql_time_text(time, MYSQL_TYPE_TIMESTAMP, 39) == "2026-01-31T07:30:00.500000");
   CHECK(mysql_time_text(MYSQL_TIME{}, MYSQL_TYPE_DATETIME, 0) == "0000-00-00 00:00:00");
   CHECK(mysql_time_text(MYSQL_TIME{}, MYSQL_TYPE_TIMESTAMP, 0) == "0000-00-00 00:00:00");
   MYSQL_TIME span{};

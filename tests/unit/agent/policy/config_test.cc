@@ -219,11 +219,11 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
       {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: b/}}",
        "must be the name of a system key"},
       {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: disable}}", "clear-text"},
-      {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: verify-ca}}", "sslmode"},
+      {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: require}}", "sslmode"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"a,b\", database: d, user: u}}", "bad-host"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"mariadb://a\", database: d, user: u}}", "bad-host"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"a;ssl_verify=0\", database: d, user: u}}", "bad-host"},
-      {"connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u, sslmode: require}}", "socket"},
+      {"connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u, sslmode: verify-full}}", "socket"},
   };
   for (const auto& row : table) {
     INFO(row.text);
