@@ -27,7 +27,7 @@ foreach(library libpq libmariadb ldap expat zlib zstd)
   target_include_directories(${library}_headers SYSTEM INTERFACE ${${found}_INCLUDE_DIRS})
 endforeach()
 
-# Connectors load libcurl while the program runs (agent/connectors/libcurl.h): its headers only.
+# So does the agent with libcurl, which relay and CLI link.
 add_library(libcurl_headers INTERFACE)
 add_library(libcurl::headers ALIAS libcurl_headers)
 target_include_directories(libcurl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})

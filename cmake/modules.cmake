@@ -47,6 +47,7 @@ sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE li
 sallyport_module(agent/connectors/http USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/connectors/ldap USES agent/connectors ldap::headers)
 sallyport_module(agent/connectors/ssh USES agent/connectors shared/crypto asio libssh2::libssh2)
+sallyport_module(agent/connectors/mail USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
@@ -55,8 +56,8 @@ sallyport_module(agent/tunnel USES shared/tunnel shared/link shared/async shared
 sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tls agent/findings agent/link agent/platform)
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
-                 agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/sql
-                 agent/connectors/ssh)
+                 agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/mail
+                 agent/connectors/sql agent/connectors/ssh)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

@@ -87,6 +87,8 @@ sallyport_tests(contract connectors/http USES agent/connectors/http)
 
 sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypto TIMEOUT 180)
 
+sallyport_tests(contract connectors/mail USES agent/connectors/mail TIMEOUT 180)
+
 # The agent's runner with real connectors, driven by the fixtures of its own tests.
 sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/csv agent/connectors/file
                 agent/connectors/json agent/connectors/sql TIMEOUT 300)

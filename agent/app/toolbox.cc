@@ -15,6 +15,7 @@
 #include "agent/connectors/json/json_rows.h"
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/ldap/ldap_actions.h"
+#include "agent/connectors/mail/mail_actions.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/sql/connection_test.h"
@@ -44,7 +45,7 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
   for (auto make : {connectors::file::make_actions, connectors::archive::make_actions, connectors::csv::make_actions,
                     connectors::json::make_actions, connectors::xml::make_actions, connectors::fixed::make_actions,
                     connectors::command::make_actions, connectors::http::make_actions, connectors::ldap::make_actions,
-                    connectors::ssh::make_actions}) {
+                    connectors::mail::make_actions, connectors::ssh::make_actions}) {
     add(make(site), site);
   }
   add(connectors::sql::make_actions_on(databases_, site), site);

@@ -8,10 +8,15 @@
 
 namespace sallyport::connectors {
 
+// curl_easy_setopt() and its like are macros over the functions.
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
 #define SALLYPORT_LIBCURL_FUNCTIONS(X) \
   X(curl_easy_cleanup)                 \
   X(curl_easy_getinfo)                 \
   X(curl_easy_init)                    \
+  X(curl_easy_perform)                 \
   X(curl_easy_reset)                   \
   X(curl_easy_setopt)                  \
   X(curl_easy_strerror)                \

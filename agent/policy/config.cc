@@ -107,6 +107,9 @@ void check_policy_fits(Check& check, const Config& config) {
     if (rules.http && kind != "http")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `http` does not apply", name, kind));
+    if (!rules.mail.recipients.empty() && kind != "smtp")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `mail` does not apply", name, kind));
   }
 }
 

@@ -12,5 +12,6 @@ namespace sallyport::policy {
 SqlConnection read_sql(yaml::FieldReader& fields, std::string_view directory);
 LdapConnection read_ldap(yaml::FieldReader& fields, std::string_view directory);
 SshConnection read_ssh(yaml::FieldReader& fields, std::string_view directory);
+SmtpConnection read_smtp(yaml::FieldReader& fields, std::string_view directory);
 
 }  // namespace sallyport::policy

@@ -16,7 +16,7 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 5> kKinds{"file", "sql", "http", "ldap", "ssh"};
+constexpr std::array<std::string_view, 6> kKinds{"file", "sql", "http", "ldap", "smtp", "ssh"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -33,6 +33,7 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   if (kind == "ldap") connection.settings = read_ldap(fields, directory);
   if (kind == "ssh") connection.settings = read_ssh(fields, directory);
   if (kind == "http") connection.settings = read_http(fields, directory);
+  if (kind == "smtp") connection.settings = read_smtp(fields, directory);
   if (kind) fields.finish();  // without a kind every other key would be called unknown
   return connection;
 }
@@ -49,6 +50,7 @@ std::vector<vault::SecretRef> Connection::secrets() const {
     if (const auto* mysql = std::get_if<MysqlConnection>(&database->server)) all.push_back(mysql->password);
   }
   if (const auto* directory = ldap()) all.push_back(directory->password);
+  if (const auto* server = smtp()) all.push_back(server->password);
   if (const auto* server = ssh()) all.insert(all.end(), {server->key, server->key_passphrase, server->password});
   std::erase_if(all, [](const vault::SecretRef& one) { return !one; });
   return all;

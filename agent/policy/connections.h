@@ -1,8 +1,8 @@
 #pragma once
 
 #include "agent/policy/dn.h"
-#include "agent/policy/ssh_connection.h"
 #include "agent/policy/http_connection.h"
+#include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
 
@@ -71,19 +71,34 @@ struct LdapConnection {
   std::uint32_t pool = 4;  // connections open at the same time
 };
 
+enum class SmtpSecurity { starttls, tls, none };
+
+struct SmtpConnection {
+  std::string host;
+  std::uint16_t port = 587;
+  SmtpSecurity security = SmtpSecurity::starttls;
+  std::string ca_file;  // empty: the system's store
+  std::string user;     // empty: without a login
+  vault::SecretRef password;
+  std::vector<std::string> from;  // whom mail may come from; the first unless a step says otherwise
+  std::uint64_t max_size = 25ULL << 20;
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+};
+
 // A configured system, as the operator describes it.
 struct Connection {
   std::string name;
-  std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SshConnection> settings;
+  std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SmtpConnection, SshConnection> settings;
   yaml::Position at;
 
-  std::string_view kind() const;                  // "file", "sql", "http", "ldap", "ssh"
+  std::string_view kind() const;                  // "file", "sql", "http", "ldap", "smtp", "ssh"
   std::vector<vault::SecretRef> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
   const HttpConnection* http() const { return std::get_if<HttpConnection>(&settings); }
   const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
   const SshConnection* ssh() const { return std::get_if<SshConnection>(&settings); }
+  const SmtpConnection* smtp() const { return std::get_if<SmtpConnection>(&settings); }
 };
 
 using Connections = std::map<std::string, Connection, std::less<>>;

@@ -128,6 +128,13 @@ Verdict<const HttpPolicy*> Policy::find_http(std::string_view connection) const 
                 fmt::format("the local policy of this agent has no `http` for the connection {}", connection));
 }
 
+Verdict<> Policy::check_recipient(std::string_view connection, std::string_view address) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr) return rules->mail.check_recipient(address);
+  return refuse(file_ + " connections",
+                fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+}
+
 Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) const {
   const auto it = commands_.find(name);
   if (it != commands_.end()) return &it->second;

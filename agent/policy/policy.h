@@ -1,8 +1,9 @@
 #pragma once
 
 #include "agent/policy/command_template.h"
-#include "agent/policy/ldap_rule.h"
 #include "agent/policy/http_rule.h"
+#include "agent/policy/ldap_rule.h"
+#include "agent/policy/mail_rule.h"
 #include "agent/policy/refusal.h"
 #include "agent/policy/secret_rule.h"
 #include "agent/policy/sql_text.h"
@@ -42,6 +43,7 @@ struct ConnectionPolicy {
   SqlVerbs sql_verbs = 0;
   LdapRule ldap;
   std::optional<HttpPolicy> http;
+  MailRule mail;
   StepLimits limits;
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
@@ -73,6 +75,7 @@ class Policy {
   // What steps may do there; without a rule for the connection, or without `ldap` in it, nothing.
   Verdict<const LdapRule*> find_ldap(std::string_view connection) const;
   Verdict<const HttpPolicy*> find_http(std::string_view connection) const;
+  Verdict<> check_recipient(std::string_view connection, std::string_view address) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   // Where the secret is kept, when this step may take it.
   Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;

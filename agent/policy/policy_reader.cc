@@ -96,6 +96,9 @@ class PolicyReader {
     rules.ldap.rule = rule_at(fields.at("ldap"), path + ".ldap");
     if (const auto* ldap = fields.mapping("ldap")) rules.ldap = read_ldap_rule(*ldap, report_, rules.ldap.rule);
     if (const auto* http = fields.mapping("http")) rules.http = read_http_policy(*http, report_, file_, path + ".http");
+    rules.mail.rule = rule_at(fields.at("mail"), path + ".mail.recipients");
+    if (const auto* mail = fields.mapping("mail"))
+      rules.mail = read_mail_rule(*mail, report_, rule_at(fields.at("mail"), path + ".mail"));
     if (const auto* limits = fields.mapping("limits")) {
       const auto own = read_limits(*limits, policy_.limits_);
       rules.limits = {std::min(own.run_time, policy_.limits_.run_time), std::min(own.rows, policy_.limits_.rows),

@@ -31,8 +31,9 @@ constexpr std::array kErrorClasses{"connection"sv, "timeout"sv,    "cancelled"sv
 
 std::vector<ActionInfo> all_actions() {
   std::vector<ActionInfo> all;
-  for (auto family : {tables::sql(), tables::file(), tables::http(), tables::csv(), tables::json(), tables::xml(),
-                      tables::fixed(), tables::archive(), tables::ldap(), tables::ssh(), tables::local()}) {
+  for (auto family :
+       {tables::sql(), tables::file(), tables::http(), tables::csv(), tables::json(), tables::xml(), tables::fixed(),
+        tables::archive(), tables::ldap(), tables::mail(), tables::ssh(), tables::local()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

@@ -105,7 +105,7 @@ const TriggerInfo* find_trigger(std::string_view name);  // nullptr when unknown
 const ActionInfo* find_action(std::string_view name);
 bool needs_no_worker(std::string_view action);  // the runner does it itself: it takes no `timeout`
 bool takes_secrets(const ActionInfo& action);   // some field of it does
-// Every general error class (step_error.h); `retry.on` takes these, "sqlstate:XXXXX", "status:NNN", "ldap:N",
+// Every general error class (step_error.h); `retry.on` takes these, "sqlstate:XXXXX", "status:NNN", "ldap:N", "smtp:N",
 // "exit:N", "signal:N" and "any".
 std::span<const std::string_view> error_classes();  // without "in_doubt": only `on_in_doubt` settles that
 

@@ -23,6 +23,7 @@ std::span<const ActionInfo> archive();
 std::span<const ActionInfo> ldap();
 std::span<const ActionInfo> ssh();
 std::span<const ActionInfo> local();
+std::span<const ActionInfo> mail();
 std::span<const TriggerInfo> local_triggers();
 std::span<const TriggerInfo> sql_triggers();
 

@@ -37,9 +37,9 @@ Value definitions() {
       {"literal", object({{"type", "string"}, {"not", object({{"pattern", "(^|[^$])\\$\\{\\{"}})}})},
       {"condition", object({{"type", Value(ValueList{"string", "boolean"})}})},
       {"errorClass",
-       object({{"anyOf",
-                Value(ValueList{all_words(error_classes()), object({{"const", "any"}}),
-                                text("^(sqlstate:[0-9A-Z]{5}|status:[0-9]{3}|(exit|ldap|signal):[0-9]{1,3})$")})}})},
+       object({{"anyOf", Value(ValueList{
+                             all_words(error_classes()), object({{"const", "any"}}),
+                             text("^(sqlstate:[0-9A-Z]{5}|status:[0-9]{3}|(exit|ldap|signal|smtp):[0-9]{1,3})$")})}})},
   });
 }
 

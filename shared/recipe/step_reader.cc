@@ -19,7 +19,7 @@ constexpr yaml::DurationRange kTimeouts{kMinTimeout, kMaxTimeout};
 constexpr yaml::DurationRange kDelays{milliseconds(1), std::chrono::hours(24)};
 
 // Classes with a number behind them: ldap:68.
-constexpr std::array<std::string_view, 3> kNumbered{"exit", "ldap", "signal"};
+constexpr std::array<std::string_view, 4> kNumbered{"exit", "ldap", "signal", "smtp"};
 
 bool is_error_class(std::string_view text) {
   if (text == "any" || std::ranges::find(error_classes(), text) != error_classes().end()) return true;
@@ -56,7 +56,8 @@ Retry read_retry(const Node& node, Reading& reading) {
     fields.problem(
         "on", "unknown-error-class",
         fmt::format(
-            "unknown error class {}{}; known are {}, sqlstate:XXXXX, status:NNN, ldap:N, exit:N, signal:N and any",
+            "unknown error class {}{}; known are {}, sqlstate:XXXXX, status:NNN, ldap:N, smtp:N, exit:N, signal:N "
+            "and any",
             yaml::quoted(error_class), yaml::suggestion(error_class, error_classes()),
             fmt::join(error_classes(), ", ")));
   }

@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 using namespace sallyport;
-using namespace sallyport::connectors;
+namespace directory = sallyport::connectors::ldap;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -18,15 +18,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!dn->text().empty() && dn->text().size() <= 8192 && (!again || *again != *dn)) std::abort();
     if (!dn->within(*dn)) std::abort();
   }
-  if (const auto filter = ldap::Filter::parse(text)) {
+  if (const auto filter = directory::Filter::parse(text)) {
     const auto whole = filter->fill(Value(ValueMap{}));
-    if (whole && whole->size() <= 16u << 10 && !ldap::Filter::parse(*whole)) std::abort();
+    if (whole && whole->size() <= 16u << 10 && !directory::Filter::parse(*whole)) std::abort();
   }
-  if (const auto fixed = ldap::Filter::parse("(a=:p)"); size > 0) {
+  if (const auto fixed = directory::Filter::parse("(a=:p)"); size > 0) {
     const auto whole = fixed->fill(Value(ValueMap{{Value("p"), Value(text)}}));
     if (!whole || std::ranges::count(*whole, ')') != 1 || std::ranges::count(*whole, '*') != 0) std::abort();
   }
-  (void)ldap::next_of_range(text);
-  (void)ldap::folded_name(text);
+  (void)directory::next_of_range(text);
+  (void)directory::folded_name(text);
   return 0;
 }

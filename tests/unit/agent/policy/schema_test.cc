@@ -100,6 +100,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http_header"}));
   CHECK(connections("connections: {a: {kind: http, url: \"https://h\", proxy: {qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "http_proxy"}));
+  CHECK(connections("connections: {a: {kind: smtp, host: h, from: [a@b], qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "smtp"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
@@ -118,6 +120,8 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http"}));
   CHECK(policy_keys("connections: {a: {http: {allow: [{methods: [], paths: [], qqqqqqqqqq: 1}]}}}") ==
         properties(published, {"$defs", "http_rule"}));
+  CHECK(policy_keys("connections: {a: {mail: {recipients: [], qqqqqqqqqq: 1}}}") ==
+        properties(published, {"$defs", "mail_rule"}));
   CHECK(policy_keys("commands: {a: {argv: [/x], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "command"}));
   CHECK(policy_keys("commands: {a: {argv: [/x, \"{p}\"], parameters: {p: {qqqqqqqqqq: 1}}}}") ==
         properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));

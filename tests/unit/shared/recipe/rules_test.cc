@@ -218,7 +218,7 @@ TEST_CASE("problems of retry, foreach and stop", "[recipe][rules]") {
        "7:69: unknown error class `conection` (did you mean `connection`?); known are connection, timeout, cancelled, "
        "policy, invalid, not_found, constraint, transaction, permission, too_large, changed, disk_full, command, "
        "format, "
-       "internal, sqlstate:XXXXX, status:NNN, ldap:N, exit:N, signal:N and any [unknown-error-class]"},
+       "internal, sqlstate:XXXXX, status:NNN, ldap:N, smtp:N, exit:N, signal:N and any [unknown-error-class]"},
       {"  - {id: a, uses: log.write@1, with: {text: x}, retry: {max: 1, on: [\"sqlstate:40001\", \"exit:3\", "
        "\"signal:9\", \"status:503\", any]}}\n",
        ""},
