@@ -167,6 +167,13 @@ TEST_CASE("files that do not fit each other or the machine are faults", "[policy
     files.dir.write("policy.yaml", "connections: {share: {sql: {verbs: [select]}}}");
     CHECK(all_of(load_config(files.dir.path()).error()).find("`sql` does not apply") != std::string::npos);
   }
+  SECTION("a server over SSH has files") {
+    files.dir.write("connections.yaml",
+                    "connections: {partner: {kind: ssh, host: h, user: u, password_env: P, host_keys: [\"SHA256:" +
+                        std::string(43, 'A') + "\"]}}");
+    files.dir.write("policy.yaml", "connections: {partner: {files: [{directory: ., allow: [read]}]}}");
+    CHECK(load_config(files.dir.path()));
+  }
   SECTION("a root that is not there") {
     std::filesystem::remove_all(files.dir.path("share"));
     CHECK(all_of(load_config(files.dir.path()).error()).find("is no directory") != std::string::npos);
