@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sallyport::connectors::file {
 namespace {
 
@@ -21,13 +23,18 @@ class OpenFile final : public ByteReader {
       : file_(std::move(file)), expected_(std::move(expected)), path_(std::move(path)) {}
 
   StepResult<std::size_t> read(std::span<std::byte> into) override {
-    auto piece = platform::read_some(file_.get(), into);
+    auto piece = platform::read_at(file_.get(), total_, into);
     if (!piece) return step_in_context(path_, to_step_error(std::move(piece).error()));
     const auto got = *piece;
     total_ += got;
     if (total_ > expected_.size) return changed(path_);
     if (got == 0) SP_CHECK(check_unchanged());
     return got;
+  }
+  StepResult<std::uint64_t> skip(std::uint64_t count) override {
+    const auto skipped = std::min(count, expected_.size - total_);
+    total_ += skipped;
+    return skipped;
   }
 
  private:

@@ -106,6 +106,26 @@ TEST_CASE("a file that changed after the handle was made is an error of class ch
   }
 }
 
+TEST_CASE("parts of a file are left out without reading them, and a change is noticed all the same", "[file]") {
+  Files files;
+  files.write("in/a.csv", "0123456789");
+  const auto handle = files.run("file.read@1", args({{"path", "in/a.csv"}}))->find("file")->as_handle();
+  const auto reader = files.agent.bodies.open_bytes(handle);
+  REQUIRE(reader);
+  CHECK(*(*reader)->skip(3) == 3);
+  std::array<std::byte, 2> two{};
+  CHECK(*(*reader)->read(two) == 2);
+  CHECK(as_text(two) == "34");
+  CHECK(*(*reader)->skip(4) == 4);
+  CHECK(*(*reader)->skip(4) == 1);
+  CHECK(*(*reader)->read(two) == 0);
+  const auto later = files.agent.bodies.open_bytes(handle);
+  REQUIRE(later);
+  CHECK(*(*later)->skip(10) == 10);
+  files.write("in/a.csv", "0123456789a");
+  CHECK((*later)->read(two).error().error_class() == "changed");
+}
+
 TEST_CASE("a forged handle opens nothing the policy does not allow", "[file]") {
   Files files;
   files.write("done/secret.csv", "x");
