@@ -2,6 +2,7 @@
 
 #include "shared/base/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -27,22 +28,11 @@ void append_code_point(std::string& out, unsigned point) {
   }
 }
 
-// Takes the first code point of valid UTF-8.
-std::uint32_t take_code_point(std::string_view& text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  std::uint32_t point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
-  for (const char c : text.substr(1, length - 1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3F);
-  text.remove_prefix(length);
-  return point;
-}
-
 std::optional<char> byte_for(std::uint32_t point, Encoding encoding) {
   for (unsigned code = 0x80; encoding == Encoding::windows_1252 && code < 0xA0; ++code) {
     if (kWindows[code - 0x80] == point) return static_cast<char>(code);
   }
-  const bool is_own =
-      point < 0x80 || (point >= 0x80 && point < 0x100 && (encoding == Encoding::iso_8859_1 || point >= 0xA0));
+  const bool is_own = point < 0x80 || (point < 0x100 && (encoding == Encoding::iso_8859_1 || point >= 0xA0));
   return is_own ? std::optional(static_cast<char>(point)) : std::nullopt;
 }
 
@@ -53,6 +43,15 @@ std::optional<Encoding> parse_encoding(std::string_view name) {
   if (name == "iso-8859-1") return Encoding::iso_8859_1;
   if (name == "windows-1252") return Encoding::windows_1252;
   return std::nullopt;
+}
+
+std::uint32_t take_code_point(std::string_view& text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  std::uint32_t point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
+  for (const char c : text.substr(1, length - 1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3F);
+  text.remove_prefix(std::min(length, text.size()));
+  return point;
 }
 
 unsigned code_point_of(std::byte byte, Encoding encoding) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,9 @@ namespace sallyport::connectors {
 
 enum class Encoding { utf8, iso_8859_1, windows_1252 };
 std::optional<Encoding> parse_encoding(std::string_view name);
+
+// Takes the first code point off valid UTF-8 that is not empty.
+std::uint32_t take_code_point(std::string_view& text);
 
 // What a byte of ISO 8859-1 or Windows-1252 stands for.
 unsigned code_point_of(std::byte byte, Encoding encoding);

@@ -1,5 +1,6 @@
 #include "agent/connectors/xml/xml_names.h"
 
+#include "agent/connectors/decode.h"
 #include "shared/base/text.h"
 
 #include <algorithm>
@@ -27,30 +28,21 @@ bool is_in(std::span<const Range> ranges, std::uint32_t point) {
   return std::ranges::any_of(ranges, [&](const Range& range) { return range.holds(point); });
 }
 
-// Takes the first code point of valid UTF-8.
-std::uint32_t take(std::string_view& text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  std::uint32_t point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
-  for (const char c : text.substr(1, length - 1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3F);
-  text.remove_prefix(length);
-  return point;
-}
-
 }  // namespace
 
 bool is_xml_name(std::string_view text) {
-  if (text.empty() || !is_valid_utf8(text) || !is_in(kStart, take(text))) return false;
+  if (text.empty() || !is_valid_utf8(text) || !is_in(kStart, take_code_point(text))) return false;
   while (!text.empty()) {
-    const auto point = take(text);
+    const auto point = take_code_point(text);
     if (!is_in(kStart, point) && !is_in(kMore, point)) return false;
   }
   return true;
 }
 
 bool is_xml_text(std::string_view text) {
+  if (!is_valid_utf8(text)) return false;
   while (!text.empty()) {
-    const auto point = take(text);
+    const auto point = take_code_point(text);
     if (point == 0xFFFE || point == 0xFFFF) return false;
     if (point < 0x20 && point != '\t' && point != '\n' && point != '\r') return false;
   }
