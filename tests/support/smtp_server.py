@@ -3,13 +3,16 @@
 
 smtp_server.py FOLDER PORT starttls|tls|none CERTIFICATE KEY [USER PASSWORD]   by aiosmtpd
 smtp_server.py FOLDER PORT broken WHERE   a plain one that stops in the middle: `silent` greets nobody, `gone` closes in
-                                          the middle of a message, `mute` takes a whole message and answers nothing
+                                          the middle of a message, `mute` takes a whole message and answers nothing,
+                                          `slow` stops in its middle until FOLDER/go is there, then reads on and says
+                                          in FOLDER/ended whether the message was `whole` or `cut`
 """
 import pathlib
 import socket
 import ssl
 import sys
 import threading
+import time
 import warnings
 
 
@@ -65,14 +68,14 @@ def serve(folder, port, security, certificate, key, login):
     asyncio.run(run())
 
 
-def break_off(port, where):
+def break_off(folder, port, where):
     listener = socket.create_server(("127.0.0.1", port))
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=speak, args=(peer, where), daemon=True).start()
+        threading.Thread(target=speak, args=(folder, peer, where), daemon=True).start()
 
 
-def speak(peer, where):
+def speak(folder, peer, where):
     if where == "silent":
         return peer.recv(1)
     lines = peer.makefile("rb")
@@ -83,6 +86,12 @@ def speak(peer, where):
             peer.sendall(b"354 go on\r\n")
             break
         peer.sendall(b"250 OK\r\n")
+    if where == "slow":
+        lines.read(100_000)
+        while not pathlib.Path(folder, "go").exists():
+            time.sleep(0.01)
+        ended = b"\r\n.\r\n" in lines.read()
+        return pathlib.Path(folder, "ended").write_text("whole" if ended else "cut")
     taken = 0
     for line in lines:
         taken += len(line)
@@ -96,7 +105,7 @@ def speak(peer, where):
 def main():
     folder, port, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     if way == "broken":
-        break_off(port, sys.argv[4])
+        break_off(folder, port, sys.argv[4])
     else:
         serve(folder, port, way, sys.argv[4], sys.argv[5], sys.argv[6:8])
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/connectors/connection_test.h"
 #include "agent/connectors/connector.h"
 #include "agent/connectors/site.h"
 
@@ -15,5 +16,8 @@ std::vector<std::unique_ptr<Action>> make_actions(Site site);
 
 // Whether libcurl is on this machine. Errors: not_found, with what to install.
 Result<void> check_mail_client();
+
+// `connection test` of kind "smtp"; what `site` has outlives it.
+std::unique_ptr<ConnectionTest> make_smtp_test(Site site);
 
 }  // namespace sallyport::connectors::mail

@@ -61,6 +61,9 @@ struct Feed {
   static int say_connected(void*, curl_socket_t, curlsocktype) { return CURL_SOCKOPT_ALREADY_CONNECTED; }
 };
 
+constexpr std::array kTlsFaults{CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_USE_SSL_FAILED,
+                                CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CIPHER};
+
 std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
 
 std::string url_of(const policy::SmtpConnection& settings) {
@@ -77,17 +80,27 @@ class Transfer {
   // curl waits for answers inside its calls, and ends a message in a way that a server takes for its end when it is
   // told to leave: it is never told, its connection is cut.
   StepResult<void> run(std::string_view password, const Envelope& envelope) {
+    set_message(envelope);
+    return perform(password);
+  }
+  // Without a message: up to the login.
+  StepResult<void> greet(std::string_view password) {
+    set(CURLOPT_CONNECT_ONLY, 1L);
+    return perform(password);
+  }
+  bool is_secured() const { return secured_; }
+
+ private:
+  StepResult<void> perform(std::string_view password) {
     const auto watched = platform::duplicate_socket(feed_.socket.get());
     if (!easy_ || !watched) return step_fail("connection", "out of memory or files");
     set_way();
     set_login(password);
-    set_message(envelope);
     if (!good_) return step_fail("internal", "libcurl does not take its settings");
     const CutAtLimits cut(watched.get(), limits_);
     return ended(libcurl().curl_easy_perform(easy_.get()));
   }
 
- private:
   template <class T>
   void set(CURLoption option, T value) {
     good_ = libcurl().curl_easy_setopt(easy_.get(), option, value) == CURLE_OK && good_;
@@ -136,6 +149,7 @@ class Transfer {
 
   StepResult<void> ended(CURLcode code) {
     if (code == CURLE_OK) return {};
+    secured_ = std::ranges::find(kTlsFaults, code) == kTlsFaults.end();
     if (feed_.error) return std::unexpected(*std::move(feed_.error));
     if (limits_.stop.stop_requested()) return without_answer({{"cancelled"}, "stopped", {}});
     if (feed_.is_over()) return without_answer({{"timeout"}, "the mail server did not answer in time", {}});
@@ -158,7 +172,7 @@ class Transfer {
   Feed feed_;
   std::unique_ptr<curl_slist, FreeList> recipients_, addresses_;
   std::unique_ptr<CURL, FreeEasy> easy_{libcurl().curl_easy_init()};
-  bool good_ = true;
+  bool good_ = true, secured_ = true;
 };
 
 }  // namespace
@@ -170,8 +184,17 @@ StepError reply_error(long code, std::string_view doing) {
   return {{fmt::format("smtp:{}", code), std::string(general)}, fmt::format("{} (reply code {})", doing, code), {}};
 }
 
-StepResult<void> send(const policy::SmtpConnection& settings, const vault::Vault& vault, const Envelope& envelope,
-                      ByteReader& message, const CallLimits& limits) {
+namespace {
+
+class NoMessage final : public ByteReader {
+ public:
+  StepResult<std::size_t> read(std::span<std::byte>) override { return 0; }
+};
+
+// Loads the library, connects, and has `work` done on it with the password.
+template <class Work>
+StepResult<void> on_connection(const policy::SmtpConnection& settings, const vault::Vault& vault, ByteReader& message,
+                               const CallLimits& limits, Work work) {
   if (const auto loaded = load_libcurl(); !loaded) return step_fail("connection", loaded.error().message);
   Secret password;
   if (settings.password) {
@@ -179,7 +202,27 @@ StepResult<void> send(const policy::SmtpConnection& settings, const vault::Vault
   }
   const CallLimits connecting{std::min(limits.deadline, Clock::now() + settings.connect_timeout), limits.stop};
   SP_TRY(auto socket, dial(settings.host, settings.port, connecting));
-  return Transfer(settings, limits, message, std::move(socket)).run(password.reveal(), envelope);
+  Transfer transfer(settings, limits, message, std::move(socket));
+  return work(transfer, password.reveal());
+}
+
+}  // namespace
+
+StepResult<void> send(const policy::SmtpConnection& settings, const vault::Vault& vault, const Envelope& envelope,
+                      ByteReader& message, const CallLimits& limits) {
+  return on_connection(settings, vault, message, limits,
+                       [&](Transfer& transfer, std::string_view password) { return transfer.run(password, envelope); });
+}
+
+Greeting greet(const policy::SmtpConnection& settings, const vault::Vault& vault, const CallLimits& limits) {
+  NoMessage none;
+  bool secured = true;
+  auto result = on_connection(settings, vault, none, limits, [&](Transfer& transfer, std::string_view password) {
+    auto greeted = transfer.greet(password);
+    secured = transfer.is_secured();
+    return greeted;
+  });
+  return {secured, std::move(result)};
 }
 
 }  // namespace sallyport::connectors::mail

@@ -22,6 +22,13 @@ struct Envelope {
 StepResult<void> send(const policy::SmtpConnection& settings, const vault::Vault& vault, const Envelope& envelope,
                       ByteReader& message, const CallLimits& limits);
 
+// What send() does before the first word of a mail.
+struct Greeting {
+  bool secured;  // as the settings say; false: that is what failed
+  StepResult<void> result;
+};
+Greeting greet(const policy::SmtpConnection& settings, const vault::Vault& vault, const CallLimits& limits);
+
 // A reply code of the server as an error (RFC 5321 section 4.2.3). What it says besides may quote addresses: not used.
 StepError reply_error(long code, std::string_view doing);
 

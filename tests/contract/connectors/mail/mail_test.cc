@@ -1,4 +1,5 @@
 #include "agent/connectors/mail/header.h"
+#include "agent/connectors/mail/mail_actions.h"
 #include "tests/contract/connectors/mail/post.h"
 #include "tests/support/memory.h"
 
@@ -135,14 +136,54 @@ TEST_CASE("a server that stops in the middle: nothing was sent, or nobody knows"
   CHECK(stopped.classes({}) == "cancelled");
 }
 
+TEST_CASE("a mail that is given up in the middle is never taken for a whole one", "[mail][doubt]") {
+  const bool by_stop = GENERATE(true, false);
+  Post post("broken slow", "security: none");
+  const auto body = post.agent->bodies.put(std::string(16 << 20, 'x'));
+  std::jthread stopper;
+  if (by_stop) {
+    stopper = std::jthread([&] {
+      std::this_thread::sleep_for(300ms);
+      post.agent->stop.request_stop();
+    });
+  } else {
+    post.agent->patience = 300ms;
+  }
+  CHECK(post.classes(args({{"attachments", attachment(body, "a")}})) == (by_stop ? "cancelled" : "timeout"));
+  CHECK(post.ending() == "cut");
+}
+
+TEST_CASE("a connection for mail is tested step by step", "[mail][findings]") {
+  const auto& files = PostFiles::get();
+  const auto found = [](const std::string& server, const std::string& settings) {
+    Post post(server, settings);
+    const auto site = post.agent->site();
+    std::string text;
+    for (const auto& finding :
+         connectors::mail::make_smtp_test(site)->run(site.connections.at("post"), post.agent->deadline())) {
+      text += (text.empty() ? "" : " ") + finding.check + ":" + std::string(to_string(finding.verdict));
+      CHECK_FALSE(finding.text.contains("s3cret"));
+    }
+    CHECK(post.count() == 0);
+    return text;
+  };
+  const auto login = ", user: agent, password_file: \"" + files.password + "\"";
+  const auto wrong = ", user: agent, password_file: \"" + files.wrong_password + "\"";
+  const std::string server = "starttls agent p0st-s3cret";
+  CHECK(found(server, ca(files.ca) + login) == "dns:good tcp:good tls:good login:good");
+  CHECK(found(server, ca(files.other_ca) + login) == "dns:good tcp:good tls:bad");
+  CHECK(found(server, ca(files.ca) + wrong) == "dns:good tcp:good tls:good login:bad");
+  CHECK(found("none", "security: none") == "dns:good tcp:good login:good");
+}
+
 TEST_CASE("a large attachment takes no memory", "[mail][memory]") {
   Post post("none", "security: none, max_size: 200MiB");
   REQUIRE(post.classes({}) == "none");  // the library is loaded
-  const auto body = post.agent->bodies.put(std::string(24u << 20, 'x'));
+  const auto body = post.agent->bodies.put(std::string(12u << 20, 'x'));
   const test::PeakMemory peak;
   CHECK(post.classes(args({{"attachments", attachment(body, "large.bin")}})) == "none");
-  CHECK(peak.grown() < (8u << 20));
-  CHECK(post.mail(2).size() > (32u << 20));
+  CHECK(peak.grown() < (6u << 20));
+  CHECK(post.mail(2).size() > (16u << 20));
 }
 
 TEST_CASE("headers are ASCII and short", "[mail][header]") {

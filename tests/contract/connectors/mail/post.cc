@@ -107,6 +107,14 @@ std::string Post::classes(ValueMap arguments) {
   return output ? "none" : fmt::format("{}", fmt::join(output.error().classes, ","));
 }
 
+std::string Post::ending() {
+  dir_.write("go", "");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (dir_.read("ended").empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return dir_.read("ended");
+}
+
 std::string Post::mail(int number) const { return dir_.read(std::to_string(number) + ".eml"); }
 
 int Post::count() const {

@@ -22,6 +22,7 @@ class Post {
 
   connectors::StepResult<Value> send(ValueMap arguments);  // to ada@example.org unless it says otherwise
   std::string classes(ValueMap arguments);                 // of the error, joined by a comma; "none"
+  std::string ending();                                    // of a `slow` server, which goes on now: "whole" or "cut"
   std::string mail(int number = 1) const;                  // as it arrived, the envelope in front
   int count() const;
 
