@@ -20,6 +20,7 @@ constexpr std::uint64_t kFreeOfRatio = 10u << 20;  // decompressed bytes that ne
 constexpr std::uint64_t kMostRatio = 100;
 constexpr std::uint64_t kUncounted = 32u << 10;  // compressed bytes that libcurl has not counted yet
 constexpr long kMostIdle = 60;                   // seconds for which a connection is used again
+constexpr long kMostAge = 300;  // and in all: what proved the agent's identity may be replaced meanwhile
 constexpr milliseconds kPoll(1'000);
 
 struct EasyDeleter {
@@ -69,49 +70,58 @@ struct Running {
   }
 };
 
-std::size_t take_header(char* data, std::size_t, std::size_t count, void* to) {
+// No exception may go through libcurl. `work` gives a StepResult with what the callback returns.
+template <class Work>
+std::size_t fenced(void* to, std::size_t failed, Work work) {
   auto& running = *static_cast<Running*>(to);
-  const std::string_view line(data, count);
-  if (line.starts_with("HTTP/")) {
-    running.sink.begin();
-    running.taken = 0;
+  try {
+    auto done = work(running);
+    if (done) return *done;
+    running.fail_with(std::move(done).error());
+  } catch (const std::exception&) {
+    running.fail_with({{"internal"}, "this machine has no memory for the request", {}});
   }
-  auto taken = running.exchange.head.take(line);
-  if (taken) return count;
-  running.fail_with(std::move(taken).error());
-  return count == 0 ? 1 : 0;
+  return failed;
+}
+
+std::size_t take_header(char* data, std::size_t, std::size_t count, void* to) {
+  return fenced(to, 0, [&](Running& running) -> StepResult<std::size_t> {
+    const std::string_view line(data, count);
+    if (line.starts_with("HTTP/")) {
+      running.sink.begin();
+      running.taken = 0;
+    }
+    SP_CHECK(running.exchange.head.take(line));
+    return count;
+  });
 }
 
 std::size_t take_body(char* data, std::size_t, std::size_t count, void* to) {
-  auto& running = *static_cast<Running*>(to);
-  running.taken += count;
-  if (running.taken > kFreeOfRatio && running.taken > kMostRatio * (running.received() + kUncounted)) {
-    running.fail_with({{"too_large"}, "the server's answer grows too much when it is decompressed", {}});
-    return 0;
-  }
-  auto taken = running.sink.take(running.exchange.head, as_bytes(std::string_view(data, count)));
-  if (taken) return count;
-  running.fail_with(std::move(taken).error());
-  return 0;
+  return fenced(to, 0, [&](Running& running) -> StepResult<std::size_t> {
+    running.taken += count;
+    if (running.taken > kFreeOfRatio && running.taken > kMostRatio * (running.received() + kUncounted))
+      return step_fail("too_large", "the server's answer grows too much when it is decompressed");
+    SP_CHECK(running.sink.take(running.exchange.head, as_bytes(std::string_view(data, count))));
+    return count;
+  });
 }
 
 std::size_t give_body(char* data, std::size_t, std::size_t count, void* to) {
-  auto& running = *static_cast<Running*>(to);
-  if (running.request.body == nullptr) return 0;
-  auto given = running.request.body->read(std::as_writable_bytes(std::span(data, count)));
-  if (given) return *given;
-  running.fail_with(step_in_context("reading what is to be sent", std::move(given).error()).error());
-  return CURL_READFUNC_ABORT;
+  return fenced(to, CURL_READFUNC_ABORT, [&](Running& running) -> StepResult<std::size_t> {
+    if (running.request.body == nullptr) return 0;
+    auto given = running.request.body->read(std::as_writable_bytes(std::span(data, count)));
+    if (!given) return step_in_context("reading what is to be sent", std::move(given).error());
+    return *given;
+  });
 }
 
 int rewind_body(void* to, curl_off_t offset, int origin) {
-  auto& running = *static_cast<Running*>(to);
   if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_FAIL;
-  if (running.request.body == nullptr) return CURL_SEEKFUNC_OK;
-  auto done = running.request.body->rewind();
-  if (done) return CURL_SEEKFUNC_OK;
-  running.fail_with(std::move(done).error());
-  return CURL_SEEKFUNC_FAIL;
+  const auto answer = fenced(to, CURL_SEEKFUNC_FAIL, [](Running& running) -> StepResult<std::size_t> {
+    if (running.request.body != nullptr) SP_CHECK(running.request.body->rewind());
+    return CURL_SEEKFUNC_OK;
+  });
+  return static_cast<int>(answer);
 }
 
 int note_sending(void* to, char*, char*, int, int) {
@@ -178,7 +188,11 @@ void set_proxy(CURL* handle, const policy::HttpConnection& settings, const Trans
   }
   curl.curl_easy_setopt(handle, CURLOPT_PROXY, settings.proxy->url.origin().c_str());
   curl.curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (!settings.ca_file.empty()) curl.curl_easy_setopt(handle, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
+  curl.curl_easy_setopt(handle, CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!settings.ca_file.empty()) {
+    curl.curl_easy_setopt(handle, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
+    curl.curl_easy_setopt(handle, CURLOPT_PROXY_CAPATH, nullptr);
+  }
   if (settings.proxy->user.empty()) return;
   curl.curl_easy_setopt(handle, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
   curl.curl_easy_setopt(handle, CURLOPT_PROXYUSERNAME, settings.proxy->user.c_str());
@@ -219,6 +233,7 @@ struct Transfer::Impl {
     curl.curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout.count()));
     curl.curl_easy_setopt(handle.get(), CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl.curl_easy_setopt(handle.get(), CURLOPT_MAXAGE_CONN, kMostIdle);
+    curl.curl_easy_setopt(handle.get(), CURLOPT_MAXLIFETIME_CONN, kMostAge);
     curl.curl_easy_setopt(handle.get(), CURLOPT_FRESH_CONNECT, request.on_new_connection ? 1L : 0L);
     curl.curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers);
     set_tls(handle.get(), settings, secrets);
