@@ -100,7 +100,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer_status(self):
         more = {"Retry_After": self.query["retry"]} if "retry" in self.query else {}
-        self.reply(int(self.query["code"]), b"the server says why", **more)
+        code = int(self.query["code"])
+        self.reply(code, b"" if code in (204, 304) else b"the server says why", **more)
 
     def answer_bytes(self):
         left = int(self.query["n"])

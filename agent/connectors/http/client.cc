@@ -126,6 +126,7 @@ StepResult<TransferSecrets> Client::transfer_secrets() const {
 
 StepResult<std::vector<Secret>> Client::headers_of(const Call& call) const {
   std::vector<Secret> lines;
+  lines.reserve(call.headers.size() + settings_.headers.size() + 1);
   for (const auto& line : call.headers) lines.push_back(line.duplicate());
   for (const auto& header : settings_.headers) {
     SP_TRY(const auto value, secret(header.value));
@@ -148,8 +149,9 @@ StepResult<std::vector<Secret>> Client::headers_of(const Call& call) const {
 
 // What names settings goes to the agent's log.
 Exchange Client::tellable(Exchange exchange) const {
-  if (exchange.fault)
-    exchange.error = without_settings(site_.log, name_, "the connection", *std::exchange(exchange.fault, {}));
+  if (!exchange.fault) return exchange;
+  exchange.error = without_settings(site_.log, name_, "the connection", *std::move(exchange.fault));
+  exchange.fault.reset();
   return exchange;
 }
 

@@ -280,8 +280,8 @@ Exchange Transfer::perform(const Request& request, const TransferSecrets& secret
   curl.curl_multi_add_handle(impl_->multi.get(), impl_->handle.get());
   const auto code = impl_->drive(running, limits);
   curl.curl_multi_remove_handle(impl_->multi.get(), impl_->handle.get());
-  if (running.guard.refusal()) {
-    exchange.error = to_step_error(*running.guard.refusal());
+  if (const auto& refusal = running.guard.refusal(); refusal) {
+    exchange.error = to_step_error(*refusal);
   } else if (!exchange.error && code && *code != CURLE_OK) {
     auto fault = to_transfer_fault(*code, running.problem.data());
     (fault.names_settings ? exchange.fault : exchange.error) = std::move(fault.error);
