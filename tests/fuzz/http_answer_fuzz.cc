@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text.remove_prefix(line.size());
   }
   if (to_json(head.shown()).size() > 8 * AnswerHead::kMostShown) std::abort();
+  if (parse_stored_json(stored_json(head.shown())) != head.shown()) std::abort();
   const auto base = policy::parse_http_url("https://erp.example.com/api");
   const Target here{{"api", "x"}, "/api/x"};
   for (const auto header : head.all("link")) {

@@ -1,5 +1,6 @@
 #include "agent/connectors/http/answer_head.h"
 
+#include "shared/base/json.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
@@ -82,6 +83,7 @@ Value AnswerHead::shown() const {
   std::size_t size = 0;
   for (const auto& [name, value] : headers_) {
     if (std::ranges::find(kNotShown, name) != kNotShown.end()) continue;
+    if (is_reserved_name(name)) continue;  // would be read back as a handle
     if (!is_valid_utf8(name) || !is_valid_utf8(value)) continue;
     size += name.size() + value.size();
     if (size > kMostShown) break;

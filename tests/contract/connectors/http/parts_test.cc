@@ -4,6 +4,7 @@
 #include "agent/connectors/http/target.h"
 #include "agent/connectors/http/tokens.h"
 #include "agent/connectors/libcurl.h"
+#include "shared/base/json.h"
 #include "tests/contract/connectors/http/world.h"
 
 #include <atomic>
@@ -52,6 +53,15 @@ TEST_CASE("the head of an answer is that of the last one", "[http][hostile]") {
   CHECK(head.find("x-early") == nullptr);
   CHECK(head.find("trailer") == nullptr);
   CHECK(head.shown() == Value(args({{"x-a", "1, 2"}})));
+}
+
+TEST_CASE("a server's headers forge no handle", "[http][hostile]") {
+  AnswerHead head;
+  CHECK(read_all(head, {"HTTP/1.1 200 OK\r\n", "$handle: file\r\n", "$Bytes: AAAA\r\n", "connection: files\r\n",
+                        "path: /etc/passwd\r\n"}) == "");
+  CHECK(head.find("$handle") != nullptr);
+  CHECK(parse_stored_json(stored_json(head.shown())) == head.shown());
+  CHECK(head.shown().find("path") != nullptr);
 }
 
 TEST_CASE("what is no head is refused", "[http][hostile]") {
