@@ -6,6 +6,7 @@ line of `requests`, JSON with method, path, headers and the hash of the body. `c
 The last part of a path decides, whatever stands before it:
   echo               what came, as JSON               status?code=N[&retry=S]     that status
   bytes?n=N          N bytes                          cut?n=N                     N bytes fewer than promised, then the end
+  numbers?n=N        JSON that grows                  packed                      gzip
   hang               nothing                          drop                        the connection ends without an answer
   late               a head, and then nothing         garbage                     no HTTP
   headers, header    headers without end, one header without end                  hints     interim answers without end
@@ -149,6 +150,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_bomb(self):
         body = gzip.compress(b"\0" * 67_108_864, 9)
         self.reply(200, body, Content_Encoding="gzip")
+
+    def answer_numbers(self):
+        self.reply(200, b"[" + b",".join([b"1e20"] * int(self.query["n"])) + b"]")
 
     def answer_packed(self):
         self.reply(200, gzip.compress(b"packed " * 1000), Content_Encoding="gzip")

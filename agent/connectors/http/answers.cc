@@ -111,7 +111,8 @@ StepResult<Handle> SpooledAnswer::commit(const AnswerHead& head) {
 
 Value SpooledAnswer::json() const {
   if (size_ > kMostJson) return {};
-  return parse_json(start_, {.max_bytes = kMostJson}).value_or(Value());
+  auto value = parse_json(start_, {.max_bytes = kMostJson}).value_or(Value());
+  return stored_json(value).size() <= kMostJson ? std::move(value) : Value();  // 1e20 has 21 digits
 }
 
 StepError status_error(const AnswerHead& head, Value told) {

@@ -44,6 +44,19 @@ TEST_CASE("an answer comes with its status, its headers and its body", "[http]")
   CHECK(output->find("body")->as_handle().attributes.at(Value("media_type")) == Value("application/json"));
 }
 
+TEST_CASE("an answer becomes a value only when it is JSON and small", "[http][bounds]") {
+  HttpWorld world;
+  const auto value_of = [&](const char* path, int n) {
+    const auto output = world.request(args({{"path", path}, {"query", map({{"n", n}})}, {"read_json", true}}));
+    REQUIRE(classes_of(output).empty());
+    return *output->find("json");
+  };
+  CHECK(value_of("numbers", 2) == Value(ValueList{1e20, 1e20}));
+  CHECK(value_of("numbers", 20'000).is_null());  // 100 kB that would be 460 kB
+  CHECK(value_of("numbers", 30'000).is_null());
+  CHECK(value_of("bytes", 5).is_null());
+}
+
 TEST_CASE("what a step sends arrives as it is", "[http]") {
   HttpWorld world;
   const auto bytes = world.agent->bodies.put(std::string(200'000, 'x'));
