@@ -20,7 +20,7 @@
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/sql/connection_test.h"
 #include "agent/connectors/sql/sql_actions.h"
-#include "agent/connectors/ssh/sftp_actions.h"
+#include "agent/connectors/ssh/ssh_actions.h"
 #include "agent/connectors/ssh/ssh_connection_test.h"
 #include "agent/connectors/stored_rows.h"
 #include "agent/connectors/xml/xml_actions.h"

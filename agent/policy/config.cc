@@ -110,6 +110,9 @@ void check_policy_fits(Check& check, const Config& config) {
     if (!rules.mail.recipients.empty() && kind != "smtp")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `mail` does not apply", name, kind));
+    if (!rules.commands.empty() && kind != "ssh")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `commands` does not apply", name, kind));
   }
 }
 

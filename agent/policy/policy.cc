@@ -142,6 +142,17 @@ Verdict<const CommandTemplate*> Policy::find_command(std::string_view name) cons
                 fmt::format("the local policy of this agent has no command named {}", name.substr(0, 64)));
 }
 
+Verdict<const CommandTemplate*> Policy::find_remote_command(std::string_view connection, std::string_view name) const {
+  const auto* rules = find(connection);
+  if (rules == nullptr)
+    return refuse(file_ + " connections",
+                  fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+  const auto it = rules->commands.find(name);
+  if (it != rules->commands.end()) return &it->second;
+  return refuse(rules->commands_rule, fmt::format("the local policy of this agent has no command named {} for {}",
+                                                  name.substr(0, 64), connection));
+}
+
 Verdict<const vault::SecretRef*> Policy::check_secret(const SecretUse& use) const {
   const auto it = secrets_.find(use.name);
   if (it == secrets_.end()) {

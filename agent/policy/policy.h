@@ -48,6 +48,8 @@ struct ConnectionPolicy {
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
   std::string sql_rule;
+  std::map<std::string, CommandTemplate, std::less<>> commands;  // to be run on the server
+  std::string commands_rule;
 };
 
 struct TunnelTarget {
@@ -77,6 +79,7 @@ class Policy {
   Verdict<const HttpPolicy*> find_http(std::string_view connection) const;
   Verdict<> check_recipient(std::string_view connection, std::string_view address) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
+  Verdict<const CommandTemplate*> find_remote_command(std::string_view connection, std::string_view name) const;
   // Where the secret is kept, when this step may take it.
   Verdict<const vault::SecretRef*> check_secret(const SecretUse& use) const;
   // `host` in its canonical form (shared/base/host.h), as the targets written in the file are held: compared byte by

@@ -99,6 +99,10 @@ class PolicyReader {
     rules.mail.rule = rule_at(fields.at("mail"), path + ".mail.recipients");
     if (const auto* mail = fields.mapping("mail"))
       rules.mail = read_mail_rule(*mail, report_, rule_at(fields.at("mail"), path + ".mail"));
+    rules.commands_rule = rule_at(fields.at("commands"), path + ".commands");
+    if (const auto* all = fields.mapping("commands")) {
+      for (const auto& command : all->members) rules.commands.emplace(command.key, read_remote_command(command, path));
+    }
     if (const auto* limits = fields.mapping("limits")) {
       const auto own = read_limits(*limits, policy_.limits_);
       rules.limits = {std::min(own.run_time, policy_.limits_.run_time), std::min(own.rows, policy_.limits_.rows),
@@ -156,6 +160,29 @@ class PolicyReader {
     check_argv(fields, command);
     fields.finish();
     policy_.commands_.emplace(member.key, std::move(command));
+  }
+
+  // What runs on a server has that server's environment, directory and limits.
+  CommandTemplate read_remote_command(const yaml::Member& member, std::string_view path) {
+    check_name(report_, member, "command");
+    FieldReader fields(member.value, report_, fmt::format("command {}", yaml::quoted(member.key)));
+    CommandTemplate command;
+    command.name = member.key;
+    command.rule = rule_at(member.at, fmt::format("{}.commands.{}", path, member.key));
+    command.argv = fields.texts("argv", Need::required);
+    if (const auto* all = fields.mapping("parameters")) {
+      for (const auto& parameter : all->members) command.parameters.emplace(parameter.key, read_parameter(parameter));
+    }
+    if (const auto* node = fields.mapping("limits")) {
+      FieldReader limits(*node, report_, "`limits`");
+      constexpr yaml::DurationRange kRunTime{std::chrono::seconds(1), std::chrono::hours(24 * 30)};
+      command.limits.run_time = limits.duration("run_time", kRunTime).value_or(command.limits.run_time);
+      command.limits.output = read_size(limits, "output", {1}).value_or(command.limits.output);
+      limits.finish();
+    }
+    check_argv(fields, command);
+    fields.finish();
+    return command;
   }
 
   CommandParameter read_parameter(const yaml::Member& member) {

@@ -43,6 +43,24 @@ constexpr std::array kMoveFields{
           .default_json = "false"}};
 constexpr std::array kDeleteFields{kPath};
 
+constexpr std::array kRunErrors{"command"sv,    "connection"sv, "timeout"sv, "policy"sv,    "invalid"sv, "not_found"sv,
+                                "permission"sv, "too_large"sv,  "changed"sv, "disk_full"sv, "in_doubt"sv};
+constexpr std::array kRunFields{
+    Field{.name = "template",
+          .traits = Traits::required | Traits::literal_only,
+          .doc = "name of a command that the agent's local policy has for this connection"},
+    Field{.name = "params", .types = Types::map, .doc = "values for the template's placeholders"},
+    Field{.name = "stdin",
+          .types = Types::text | Types::bytes | Types::body,
+          .doc = "what the program reads from standard input"}};
+constexpr std::array kRunOutput{
+    OutputField{"exit_code", Types::integer,
+                "0: any other fails the step with `exit:N`, a signal with `signal:N`; `exit_code`, `text` and "
+                "`stderr` are told then, too"},
+    OutputField{"stdout", Types::body, "what the program wrote"},
+    OutputField{"text", Types::text, "the same when it is UTF-8 of at most 64 KiB (as JSON 128 KiB), else null"},
+    OutputField{"stderr", Types::text, "the end of what it wrote to standard error"}};
+
 constexpr std::array kGetOutput{OutputField{"body", Types::body, "the file's bytes"},
                                 OutputField{"size", Types::integer, "how many"},
                                 OutputField{"mtime", Types::text, "when it was changed, RFC 3339"},
@@ -104,6 +122,14 @@ constexpr std::array kActions{
                .effect = Effect::write,
                .repeat = Repeat::safe,
                .error_classes = kWriteErrors},
+    ActionInfo{.name = "ssh.run@1",
+               .doc = "Runs a program on the server by an argv template of the local policy.",
+               .connections = kKinds,
+               .fields = kRunFields,
+               .output = kRunOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::unknown,
+               .error_classes = kRunErrors},
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "agent/connectors/command/command_actions.h"
 
 #include "agent/connectors/arguments.h"
-#include "agent/connectors/command/command_input.h"
-#include "agent/connectors/command/command_output.h"
+#include "agent/connectors/program_input.h"
+#include "agent/connectors/program_output.h"
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/translate.h"
 #include "agent/platform/process.h"
@@ -81,7 +81,7 @@ StepError lost_output(const policy::CommandTemplate& command, StepError error) {
 }
 
 // A program that ran and did not succeed, with what it wrote.
-std::unexpected<StepError> with_output(StepError error, const CommandOutput& output, std::optional<int> exit_code) {
+std::unexpected<StepError> with_output(StepError error, const ProgramOutput& output, std::optional<int> exit_code) {
   const auto text = output.text();
   error.output = Value(ValueMap{{Value("exit_code"), exit_code ? Value(*exit_code) : Value()},
                                 {Value("text"), text ? Value(*text) : Value()},
@@ -100,9 +100,9 @@ class CommandRun final : public Action {
     SP_TRY(const auto wanted, arguments.text("template"));
     SP_TRY(const auto* command, to_step(site_.policy.find_command(wanted)));
     SP_TRY(auto filled, fill(*command, arguments));
-    SP_TRY(const auto input, CommandInput::open(arguments, context.bodies));
+    SP_TRY(const auto input, ProgramInput::open(arguments, context.bodies));
     SP_TRY(const auto spool, context.bodies.new_spool("application/octet-stream"));
-    CommandOutput output(*spool, command->limits.output);
+    ProgramOutput output(*spool, command->limits.output);
     const SteadyTime latest = site_.clock.steady() + command->limits.run_time;
     auto end = platform::run_process(make_spec(*command, std::move(filled)), std::min(context.deadline, latest),
                                      context.stop, *input, output);
@@ -124,7 +124,7 @@ class CommandRun final : public Action {
   }
 
  private:
-  static StepResult<Output> finish(const CommandOutput& output, Handle body) {
+  static StepResult<Output> finish(const ProgramOutput& output, Handle body) {
     const auto text = output.text();
     return Output{Value(ValueMap{{Value("exit_code"), Value(0)},
                                  {Value("stdout"), Value(std::move(body))},

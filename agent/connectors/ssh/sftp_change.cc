@@ -1,5 +1,5 @@
 #include "agent/connectors/ssh/sftp_access.h"
-#include "agent/connectors/ssh/sftp_actions_parts.h"
+#include "agent/connectors/ssh/ssh_actions_parts.h"
 
 namespace sallyport::connectors::ssh {
 namespace {

@@ -1,6 +1,6 @@
 #include "agent/connectors/ssh/sftp_access.h"
-#include "agent/connectors/ssh/sftp_actions_parts.h"
 #include "agent/connectors/ssh/sftp_listing.h"
+#include "agent/connectors/ssh/ssh_actions_parts.h"
 #include "agent/connectors/translate.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 #include "agent/connectors/ssh/sftp_access.h"
-#include "agent/connectors/ssh/sftp_actions_parts.h"
+#include "agent/connectors/ssh/ssh_actions_parts.h"
 #include "shared/crypto/digest.h"
 
 #include <fmt/format.h>

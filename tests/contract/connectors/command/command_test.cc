@@ -1,5 +1,5 @@
 #include "agent/connectors/command/command_actions.h"
-#include "agent/connectors/command/command_output.h"
+#include "agent/connectors/program_output.h"
 #include "shared/base/json.h"
 #include "shared/base/text.h"
 #include "tests/support/connector_site.h"
@@ -303,7 +303,7 @@ TEST_CASE("the end of standard error is kept, as valid text", "[command]") {
   const auto output = command.shell("head -c 100000 /dev/zero | tr '\\0' x >&2; printf '\\377end' >&2");
   REQUIRE(output);
   const auto tail = output->find("stderr")->as_string();
-  CHECK(tail.size() <= command::kStderrTail + 3);
+  CHECK(tail.size() <= kStderrTail + 3);
   CHECK(
       tail.ends_with("\xEF\xBF\xBD"
                      "end"));

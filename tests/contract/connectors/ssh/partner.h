@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/connectors/ssh/sftp_actions.h"
+#include "agent/connectors/ssh/ssh_actions.h"
 #include "tests/support/connector_site.h"
 #include "tests/support/sshd.h"
 

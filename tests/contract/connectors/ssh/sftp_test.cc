@@ -179,7 +179,7 @@ TEST_CASE("steps share the sessions of a connection", "[sftp][pool]") {
 
 TEST_CASE("large files stream in flat memory", "[sftp][memory]") {
   const auto* wanted = std::getenv("SALLYPORT_SFTP_MB");
-  const auto megabytes = wanted == nullptr ? 96 : std::stoul(wanted);
+  const auto megabytes = wanted == nullptr ? 64 : std::stoul(wanted);
   Partner partner;
   {
     std::ofstream file(partner.server.files() / "large", std::ios::binary);

@@ -166,13 +166,24 @@ TEST_CASE("files that do not fit each other or the machine are faults", "[policy
   SECTION("a policy of the wrong kind") {
     files.dir.write("policy.yaml", "connections: {share: {sql: {verbs: [select]}}}");
     CHECK(all_of(load_config(files.dir.path()).error()).find("`sql` does not apply") != std::string::npos);
+    files.dir.write("policy.yaml", "connections: {share: {commands: {a: {argv: [/bin/true]}}}}");
+    CHECK(all_of(load_config(files.dir.path()).error()).find("`commands` does not apply") != std::string::npos);
   }
-  SECTION("a server over SSH has files") {
+  SECTION("a server over SSH has files and commands") {
     files.dir.write("connections.yaml",
                     "connections: {partner: {kind: ssh, host: h, user: u, password_env: P, host_keys: [\"SHA256:" +
                         std::string(43, 'A') + "\"]}}");
-    files.dir.write("policy.yaml", "connections: {partner: {files: [{directory: ., allow: [read]}]}}");
-    CHECK(load_config(files.dir.path()));
+    files.dir.write("policy.yaml",
+                    "connections: {partner: {files: [{directory: ., allow: [read]}], commands: {a: {argv: [/bin/x, "
+                    "\"{p}\"], parameters: {p: {}}, limits: {run_time: 5s}}}}}");
+    const auto loaded = load_config(files.dir.path());
+    if (!loaded) FAIL(all_of(loaded.error()));
+    const auto command = loaded->policy.find_remote_command("partner", "a");
+    REQUIRE(command);
+    CHECK((*command)->limits.run_time == std::chrono::seconds(5));
+    CHECK_FALSE(loaded->policy.find_remote_command("partner", "b"));
+    CHECK_FALSE(loaded->policy.find_remote_command("other", "a"));
+    CHECK_FALSE(loaded->policy.find_command("a"));
   }
   SECTION("a root that is not there") {
     std::filesystem::remove_all(files.dir.path("share"));

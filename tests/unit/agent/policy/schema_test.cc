@@ -122,6 +122,10 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http_rule"}));
   CHECK(policy_keys("connections: {a: {mail: {recipients: [], qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "mail_rule"}));
+  CHECK(policy_keys("connections: {a: {commands: {b: {argv: [/x], qqqqqqqqqq: 1}}}}") ==
+        properties(published, {"$defs", "remote_command"}));
+  CHECK(policy_keys("connections: {a: {commands: {b: {argv: [/x], limits: {qqqqqqqqqq: 1}}}}}") ==
+        properties(published, {"$defs", "remote_command", "properties", "limits"}));
   CHECK(policy_keys("commands: {a: {argv: [/x], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "command"}));
   CHECK(policy_keys("commands: {a: {argv: [/x, \"{p}\"], parameters: {p: {qqqqqqqqqq: 1}}}}") ==
         properties(published, {"$defs", "command", "properties", "parameters", "additionalProperties"}));

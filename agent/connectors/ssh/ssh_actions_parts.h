@@ -14,5 +14,6 @@ std::unique_ptr<Action> make_put(Site site, ServersPtr servers);
 std::unique_ptr<Action> make_list(Site site, ServersPtr servers);
 std::unique_ptr<Action> make_move(Site site, ServersPtr servers);
 std::unique_ptr<Action> make_delete(Site site, ServersPtr servers);
+std::unique_ptr<Action> make_run(Site site, ServersPtr servers);
 
 }  // namespace sallyport::connectors::ssh

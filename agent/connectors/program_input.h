@@ -9,15 +9,15 @@
 #include <span>
 #include <vector>
 
-namespace sallyport::connectors::command {
+namespace sallyport::connectors {
 
 // Gives a program its standard input as it reads it: the step's `stdin`, text, bytes or a body of any size, of which
 // one piece at a time is in memory. The arguments must outlive it.
-class CommandInput final : public platform::ProcessInput {
+class ProgramInput final : public platform::ProcessInput {
  public:
   // Has read the first piece of a body, so that one which cannot be opened starts no program.
-  static StepResult<std::unique_ptr<CommandInput>> open(const Arguments& arguments, Bodies& bodies);
-  ~CommandInput() override;
+  static StepResult<std::unique_ptr<ProgramInput>> open(const Arguments& arguments, Bodies& bodies);
+  ~ProgramInput() override;
 
   Result<std::span<const std::byte>> next_piece() override;
 
@@ -33,4 +33,4 @@ class CommandInput final : public platform::ProcessInput {
   std::optional<StepError> error_;
 };
 
-}  // namespace sallyport::connectors::command
+}  // namespace sallyport::connectors

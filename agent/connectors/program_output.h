@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace sallyport::connectors::command {
+namespace sallyport::connectors {
 
 inline constexpr std::size_t kMaxInlineText = 64u << 10;
 inline constexpr std::size_t kMaxInlineJson = 128u << 10;  // half of what a step may give
@@ -14,9 +14,9 @@ inline constexpr std::size_t kStderrTail = 8u << 10;
 
 // Takes a program's output: standard output into a spool, the end of standard error into memory, both together at most
 // `limit` bytes.
-class CommandOutput final : public platform::ProcessOutput {
+class ProgramOutput final : public platform::ProcessOutput {
  public:
-  CommandOutput(BodyWriter& spool, std::uint64_t limit) : spool_(spool), limit_(limit) {}
+  ProgramOutput(BodyWriter& spool, std::uint64_t limit) : spool_(spool), limit_(limit) {}
 
   Result<void> take_stdout(std::span<const std::byte> bytes) override;
   Result<void> take_stderr(std::span<const std::byte> bytes) override;
@@ -35,4 +35,4 @@ class CommandOutput final : public platform::ProcessOutput {
   bool long_ = false;
 };
 
-}  // namespace sallyport::connectors::command
+}  // namespace sallyport::connectors

@@ -1,19 +1,19 @@
-#include "agent/connectors/command/command_input.h"
+#include "agent/connectors/program_input.h"
 
 #include "agent/connectors/translate.h"
 #include "shared/base/secret.h"
 
 #include <utility>
 
-namespace sallyport::connectors::command {
+namespace sallyport::connectors {
 namespace {
 
 constexpr std::size_t kPiece = 65'536;  // what a pipe holds
 
 }  // namespace
 
-StepResult<std::unique_ptr<CommandInput>> CommandInput::open(const Arguments& arguments, Bodies& bodies) {
-  auto input = std::make_unique<CommandInput>();
+StepResult<std::unique_ptr<ProgramInput>> ProgramInput::open(const Arguments& arguments, Bodies& bodies) {
+  auto input = std::make_unique<ProgramInput>();
   const auto* given = arguments.find("stdin");
   if (given == nullptr) return input;
   if (!given->is(Value::Kind::handle)) {
@@ -27,9 +27,9 @@ StepResult<std::unique_ptr<CommandInput>> CommandInput::open(const Arguments& ar
   return input;
 }
 
-CommandInput::~CommandInput() { wipe(buffer_.data(), buffer_.size()); }
+ProgramInput::~ProgramInput() { wipe(buffer_.data(), buffer_.size()); }
 
-StepResult<void> CommandInput::read_piece() {
+StepResult<void> ProgramInput::read_piece() {
   if (!reader_) return {};
   auto got = reader_->read(buffer_);
   if (!got) return step_in_context("reading its standard input", std::move(got).error());
@@ -37,7 +37,7 @@ StepResult<void> CommandInput::read_piece() {
   return {};
 }
 
-Result<std::span<const std::byte>> CommandInput::next_piece() {
+Result<std::span<const std::byte>> ProgramInput::next_piece() {
   if (piece_.empty()) {
     if (auto read = read_piece(); !read) {
       error_ = std::move(read).error();
@@ -47,4 +47,4 @@ Result<std::span<const std::byte>> CommandInput::next_piece() {
   return std::exchange(piece_, {});
 }
 
-}  // namespace sallyport::connectors::command
+}  // namespace sallyport::connectors

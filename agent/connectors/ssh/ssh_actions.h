@@ -14,6 +14,9 @@ namespace sallyport::connectors::ssh {
 // and {"host_key:unknown", ...} of a server that shows no pinned key), connection, changed, constraint (it exists
 // already), disk_full, too_large, format (the server speaks nonsense), timeout, cancelled, invalid; and
 // {"in_doubt", ...} when a change was not answered.
+// ssh.run@1: a command that the local policy has for the connection (`commands`), as one line in which the server's
+// shell finds each argument quoted. Errors as of command.run@1; {"in_doubt", ...} for all that ends it after its start
+// and is no exit of its own, because nobody can know whether it goes on.
 std::vector<std::unique_ptr<Action>> make_actions(Site site);
 
 }  // namespace sallyport::connectors::ssh

@@ -1,20 +1,20 @@
-#include "agent/connectors/command/command_output.h"
+#include "agent/connectors/program_output.h"
 
 #include "shared/base/json.h"
 #include "shared/base/text.h"
 
 #include <fmt/format.h>
 
-namespace sallyport::connectors::command {
+namespace sallyport::connectors {
 
-Result<void> CommandOutput::count(std::size_t bytes) {
+Result<void> ProgramOutput::count(std::size_t bytes) {
   total_ += bytes;
   if (total_ <= limit_) return {};
   return fail(Errc::too_large,
               fmt::format("it wrote more than {} bytes, the limit of the local policy (limits.output)", limit_));
 }
 
-Result<void> CommandOutput::take_stdout(std::span<const std::byte> bytes) {
+Result<void> ProgramOutput::take_stdout(std::span<const std::byte> bytes) {
   SP_CHECK(count(bytes.size()));
   if (auto written = spool_.write(bytes); !written) {
     spool_error_ = std::move(written).error();
@@ -25,19 +25,19 @@ Result<void> CommandOutput::take_stdout(std::span<const std::byte> bytes) {
   return {};
 }
 
-Result<void> CommandOutput::take_stderr(std::span<const std::byte> bytes) {
+Result<void> ProgramOutput::take_stderr(std::span<const std::byte> bytes) {
   SP_CHECK(count(bytes.size()));
   tail_ += as_text(bytes);
   if (tail_.size() > 2 * kStderrTail) tail_.erase(0, tail_.size() - kStderrTail);
   return {};
 }
 
-std::optional<std::string> CommandOutput::text() const {
+std::optional<std::string> ProgramOutput::text() const {
   if (long_ || !is_valid_utf8(head_) || to_json(Value(head_)).size() > kMaxInlineJson) return std::nullopt;
   return head_;
 }
 
-std::string CommandOutput::stderr_tail() const {
+std::string ProgramOutput::stderr_tail() const {
   auto tail = tail_.substr(tail_.size() - std::min(tail_.size(), kStderrTail));
   // What was cut in the middle of a character, or is no UTF-8 at all, becomes replacement characters.
   std::string clean;
@@ -54,4 +54,4 @@ std::string CommandOutput::stderr_tail() const {
   return clean;
 }
 
-}  // namespace sallyport::connectors::command
+}  // namespace sallyport::connectors
