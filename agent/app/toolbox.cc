@@ -74,6 +74,7 @@ std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(c
   tests.push_back(connectors::sql::make_connection_test(site));
   tests.push_back(connectors::http::make_http_connection_test(site));
   tests.push_back(connectors::ldap::make_ldap_test(site));
+  tests.push_back(connectors::mail::make_smtp_test(site));
   tests.push_back(connectors::ssh::make_ssh_connection_test(site));
   return tests;
 }
