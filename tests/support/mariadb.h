@@ -25,8 +25,8 @@ class MariadbServer {
   std::string ca_file() const { return dir_.path("certificate.pem"); }  // for 127.0.0.1
   std::string directory() const { return dir_.path(); }
 
-  // Runs SQL as root, past the network; its output, columns parted by `|`. Throws when it fails. Bodies of routines stand
-  // between lines with `delimiter //` and `delimiter ;`.
+  // Runs SQL as root, past the network; its output, columns parted by `|`. Throws when it fails. Bodies of routines
+  // stand between lines with `delimiter //` and `delimiter ;`.
   std::string sql(std::string_view text, std::string_view database = "mysql") const;
   void stop();
   void start();  // again, on the same port

@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kSlice = 50ms;          // how late a stop may be noticed
 constexpr auto kServersOwnLimit = 1s;  // the server's own limit for statements comes first
+constexpr unsigned kTooLarge = 1;      // of NET::error; a socket that failed is 2
 constexpr int kSocketEvents = MYSQL_WAIT_READ | MYSQL_WAIT_WRITE;
 
 MysqlComplaint complaint_of(st_mysql* connection) {
@@ -68,7 +69,9 @@ StepError MysqlSession::refusal(st_mysql_stmt* statement, Phase phase, const Cal
                            libmariadb().mysql_stmt_error(statement)};
   if (complaint.code == 0) complaint = complaint_of(get());
   if (!is_of_the_client(complaint.code)) return mysql_error(complaint, phase, limits);
-  if (complaint.code == CR_NET_PACKET_TOO_LARGE) return cut(), StepError{{"too_large"}, "a row is too large", {}};
+  const bool refused_to_hold = complaint.code == CR_SERVER_LOST && get()->net.error == kTooLarge;
+  if (refused_to_hold || complaint.code == CR_NET_PACKET_TOO_LARGE)
+    return cut(), StepError{{"too_large"}, "a row is too large", {}};
   return broken("reading from the database");
 }
 

@@ -241,7 +241,8 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
       {"connections: {a: {kind: sql, driver: mysql, host: \"a,b\", database: d, user: u}}", "bad-host"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"mariadb://a\", database: d, user: u}}", "bad-host"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"a;ssl_verify=0\", database: d, user: u}}", "bad-host"},
-      {"connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u, sslmode: verify-full}}", "socket"},
+      {"connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u, sslmode: verify-full}}",
+       "socket"},
   };
   for (const auto& row : table) {
     INFO(row.text);
