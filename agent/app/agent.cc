@@ -220,7 +220,6 @@ asio::awaitable<Result<void>> run_until_stopped(const Runs& runs) {
 
 Result<void> run_agent(const policy::Config& config, const Clock& clock, const Log& log, Redactor& redactor) {
   const auto host = platform::ServiceHost::from_environment();
-  std::signal(SIGPIPE, SIG_IGN);
   SP_TRY(auto durable, open_durable(config));
   SP_TRY(const auto proxy, proxy_text(config.agent.proxy));
 

@@ -3,6 +3,7 @@
 #include "agent/app/ask_status.h"
 #include "agent/app/doctor.h"
 #include "agent/app/identity_commands.h"
+#include "agent/connectors/ldap/ldap_actions.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/sql/database.h"
 
@@ -12,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -116,7 +118,8 @@ Result<void> check_machine(const std::string& name, const policy::Connection& co
   const auto* sql = connection.sql();
   Result<void> client;
   if (sql != nullptr) client = connectors::sql::check_client(*sql);
-  if (connection.http() != nullptr) client = connectors::load_libcurl();
+  if (connection.http() != nullptr || connection.smtp() != nullptr) client = connectors::load_libcurl();
+  if (connection.ldap() != nullptr) client = connectors::ldap::check_ldap_client();
   if (client) return {};
   return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());
 }
@@ -205,6 +208,7 @@ int dispatch(const Words& words) {
 }  // namespace
 
 int main(int count, char** given) {
+  std::signal(SIGPIPE, SIG_IGN);  // a server that goes away must not end the program
   try {
     auto words = parse(std::span(given + 1, static_cast<std::size_t>(count - 1)));
     if (words) return dispatch(*words);

@@ -130,8 +130,6 @@ class MailSend final : public Action {
 
 }  // namespace
 
-Result<void> check_mail_client() { return load_libcurl(); }
-
 std::vector<std::unique_ptr<Action>> make_actions(Site site) {
   std::vector<std::unique_ptr<Action>> actions;
   actions.push_back(std::make_unique<MailSend>(site));

@@ -14,9 +14,6 @@ namespace sallyport::connectors::mail {
 // answered is "in_doubt": run again, the mail has the same Message-ID, which receivers may know it by.
 std::vector<std::unique_ptr<Action>> make_actions(Site site);
 
-// Whether libcurl is on this machine. Errors: not_found, with what to install.
-Result<void> check_mail_client();
-
 // `connection test` of kind "smtp"; what `site` has outlives it.
 std::unique_ptr<ConnectionTest> make_smtp_test(Site site);
 
