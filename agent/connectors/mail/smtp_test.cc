@@ -1,5 +1,5 @@
 #include "agent/connectors/mail/smtp.h"
-#include "agent/connectors/mail/libcurl.h"
+#include "agent/connectors/libcurl.h"
 #include "agent/connectors/mail/mail_actions.h"
 #include "agent/connectors/reach.h"
 
