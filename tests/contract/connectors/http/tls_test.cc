@@ -115,7 +115,7 @@ TEST_CASE("certificates are verified, and TLS is 1.2 at least", "[http][tls]") {
   HttpWorld old(nginx().trusted(nginx().old), kPolicy);
   CHECK(answer_of(old, "x") == "connection");
   test::output_of(fmt::format("curl -sk --tls-max 1.1 --tlsv1.0 --ciphers ALL:@SECLEVEL=0 https://127.0.0.1:{}/",
-                                nginx().old));  // it speaks
+                              nginx().old));  // it speaks
 }
 
 TEST_CASE("a client shows its certificate", "[http][tls]") {

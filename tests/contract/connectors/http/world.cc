@@ -13,7 +13,8 @@
 namespace sallyport::test {
 
 ScriptedServer::ScriptedServer()
-    : process_({"/usr/bin/python3", "tests/support/http_server.py", dir_.path()}, dir_.path("server.log")) {
+    : process_({"/usr/bin/python3", std::filesystem::absolute("tests/support/http_server.py"), dir_.path()},
+               dir_.path("server.log")) {
   control(R"({"token": 3600})");
   process_.wait_until([this] { return dir_.has("port"); });
 }
