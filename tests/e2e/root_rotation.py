@@ -94,7 +94,7 @@ def ids(world):
 
 
 def links(world):
-    return sum(agent["link"]["links"] if agent["link"] else 0 for agent in world.call("GET", "/v1/agents")[1]["items"])
+    return sum(agent["link"]["links"] if agent["link"] else 0 for agent in world.read("/v1/agents")["items"])
 
 
 def losses(world, bulks, accepted, before=0):
