@@ -41,7 +41,23 @@ erasure::Eraser::Order order_of(const Call& call) {
   return {.asked_by = call.caller.actor(), .id = ErasureId(call.text("erasure").value_or(""))};
 }
 
+// Whoever was not answered orders again, with the id of the first time: that one is what they get. conflict: it is the
+// id of another erasure.
+asio::awaitable<Result<std::optional<Answer>>> begun_before(Services& services, const Call& call, OrgId org,
+                                                            UserId person = {}) {
+  const auto order = order_of(call);
+  if (order.id.empty()) co_return std::nullopt;
+  const auto known = co_await services.stores.erasures.find(order.id);
+  if (!known && known.error().code == Errc::not_found) co_return std::nullopt;
+  if (!known) co_return std::unexpected(known.error());
+  if (known->org != org || known->person != person) co_return fail(Errc::conflict, "this id is another erasure's");
+  SP_CO_CHECK(co_await record_apart(services, call));
+  co_return begun(*known);
+}
+
 asio::awaitable<Result<Answer>> erase_user(Services& services, Call call) {
+  SP_CO_TRY(auto before, co_await begun_before(services, call, call.caller.org, call.id<UserId>("user")));
+  if (before) co_return *std::move(before);
   auto note = note_with_tokens(services, call);
   SP_CO_TRY(const auto erasure, co_await services.eraser.begin_person(call.caller.org, call.id<UserId>("user"),
                                                                       order_of(call), std::move(note)));
@@ -50,9 +66,11 @@ asio::awaitable<Result<Answer>> erase_user(Services& services, Call call) {
 
 // Whoever has its name before their eyes does not erase another one.
 asio::awaitable<Result<Answer>> erase_named(Services& services, Call call, OrgId org) {
+  call.ticket.record.target = "organisation:" + org.value;
+  SP_CO_TRY(auto before, co_await begun_before(services, call, org));
+  if (before) co_return *std::move(before);
   SP_CO_TRY(const auto organisation, co_await services.stores.organisations.find(org));
   if (call.required_text("name") != organisation.name) co_return unfit("/name", "is not the name of this organisation");
-  call.ticket.record.target = "organisation:" + org.value;
   SP_CO_TRY(const auto erasure,
             co_await services.eraser.begin_organisation(org, order_of(call), note_of<>(services, call)));
   services.retention.forget();
@@ -75,8 +93,8 @@ asio::awaitable<Result<Answer>> get_erasure(Services& services, Call call) {
   co_return ok(shape(erasure, objects));
 }
 
-asio::awaitable<Result<Answer>> get_receipt_key(Services& services, Call) {
-  SP_CO_TRY(const auto key, co_await services.receipts.public_key());
+asio::awaitable<Result<Answer>> get_receipt_key(Services& services, Call call) {
+  SP_CO_TRY(const auto key, co_await services.receipts.public_key(call.query_text("id").value_or("")));
   SP_CO_TRY(const auto pem, crypto::public_key_pem(key));
   co_return ok(
       Object().put("id", Value(crypto::key_id(key))).put("algorithm", Value("Ed25519")).put("public_key", pem).done());
@@ -105,6 +123,8 @@ constexpr Schema kPerson{"PersonErasure", kPersonFields};
 constexpr std::array kOrganisationFields{
     kConfirm, kChosenId, Field{.name = "name", .presence = Presence::required, .least = 1, .most = 100}};
 constexpr Schema kOrganisation{"OrganisationErasure", kOrganisationFields};
+
+constexpr std::array kReceiptKeyQuery{Field{.name = "id", .least = 1, .most = 64}};
 
 constexpr std::array kRoutes{
     Route{.id = "erase_user",
@@ -151,6 +171,7 @@ constexpr std::array kRoutes{
     Route{.id = "get_receipt_key",
           .pattern = "/v1/receipt-key",
           .reach = Reach::open,
+          .query = kReceiptKeyQuery,
           .response = "ReceiptKey",
           .handler = get_receipt_key},
     Route{.id = "get_keys_receipt",

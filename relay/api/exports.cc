@@ -59,6 +59,7 @@ Value shape(const PayloadReader::Unreadable& unreadable) {
   return Object()
       .put("expired", Value(unreadable.expired))
       .put("key_unavailable", Value(unreadable.key_unavailable))
+      .put("given_up", Value(unreadable.given_up))
       .put("damaged", Value(unreadable.damaged))
       .done();
 }

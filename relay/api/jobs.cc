@@ -66,6 +66,7 @@ Result<store::JobFilter> filter_of(const Call& call) {
   if (const auto agent = call.query_text("agent")) filter.agent = AgentId(*agent);
   filter.since = call.query_time("since");
   filter.until = call.query_time("until");
+  filter.ended = call.query_text("ended").has_value();
   return filter;
 }
 
@@ -119,13 +120,15 @@ asio::awaitable<Result<Answer>> watch_job(Services& services, Call call) {
 
 constexpr std::array<std::string_view, 9> kStates{"queued",    "dispatched", "running",  "succeeded", "failed",
                                                   "cancelled", "timed_out",  "in_doubt", "dead"};
+constexpr std::array<std::string_view, 1> kOnly{"only"};
 constexpr std::array kListQuery{cursor_field(kJobCursor),
                                 kLimit,
                                 Field{.name = "state", .among = kStates},
                                 id_field("recipe", kRecipeIds, Presence::optional),
                                 id_field("agent", kAgentIds, Presence::optional),
                                 Field{.name = "since", .most = 40, .format = Format::time},
-                                Field{.name = "until", .most = 40, .format = Format::time}};
+                                Field{.name = "until", .most = 40, .format = Format::time},
+                                Field{.name = "ended", .among = kOnly}};
 constexpr std::array kNewFields{
     id_field("recipe", kRecipeIds, Presence::optional),
     Field{.name = "recipe_name", .least = 1, .most = 63},

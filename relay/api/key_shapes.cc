@@ -43,11 +43,17 @@ Value versions_shape(const std::vector<keys::VersionFacts>& versions) {
   return Value(std::move(list));
 }
 
+Value state_shape(const std::optional<std::string>& unavailable) {
+  return Value(unavailable ? "unavailable" : "in_use");
+}
+
 boost::asio::awaitable<Result<Answer>> show_keys(Services& services, Caller caller) {
   SP_CO_TRY(const auto keys, co_await services.keys.of_organisation(caller.org));
   ValueList lanes;
   for (const auto& lane : keys.lanes) lanes.push_back(shape(lane));
   co_return ok(Object()
+                   .put("state", state_shape(keys.unavailable))
+                   .put("reason", keys.unavailable)
                    .put("versions", versions_shape(keys.versions))
                    .put("lanes", Value(std::move(lanes)))
                    .put("records_to_reseal", keys.waiting)

@@ -7,6 +7,7 @@
 // What answers tell of keys: facts, and no key.
 namespace sallyport::api {
 
+Value state_shape(const std::optional<std::string>& unavailable);  // of the newest key: why it cannot be had
 Value versions_shape(const std::vector<keys::VersionFacts>& versions);
 // The keys of the caller's organisation as they are now, with the one that it has attached: where that is, and why it
 // cannot be used, is told to owners.

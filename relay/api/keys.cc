@@ -16,6 +16,8 @@ namespace {
 Value shape(const keys::DeploymentKeys& keys) {
   return Object()
       .put("provider", Value(keys.provider))
+      .put("state", state_shape(keys.unavailable))
+      .put("reason", keys.unavailable)
       .put("versions", versions_shape(keys.versions))
       .put("shreddings", keys.epoch)
       .put("organisations_to_rewrap", std::uint64_t{keys.waiting})

@@ -1,5 +1,6 @@
 #include "relay/api/payloads.h"
 
+#include "relay/api/retention_shapes.h"
 #include "shared/base/json.h"
 
 #include <utility>
@@ -12,10 +13,18 @@ namespace {
 
 constexpr JsonLimits kStoredLimits{.max_bytes = 64u << 20, .max_depth = 64};
 
-std::string_view reason_of(Errc code) {
-  if (code == Errc::invalid) return "it was changed, or belongs to another record";
-  if (code == Errc::unavailable) return "its key cannot be had now: look at `sallyport keys show`";
-  return "it is sealed under a key that this relay does not have now";
+// Why something does not open: for people, and for programs.
+struct Reason {
+  std::string_view text;
+  std::string_view code;
+};
+
+Reason reason_of(Errc code, PayloadReader::Time time) {
+  if (code == Errc::not_found && time == PayloadReader::Time::is_not)
+    return {"its key was lost and given up in a restore of keys.db", "given_up"};
+  if (code == Errc::not_found) return {"its retention has ended", "expired"};
+  if (code == Errc::invalid) return {"it was changed, or belongs to another record", "damaged"};
+  return {"its key cannot be had now: look at `sallyport keys show`", "key_unavailable"};
 }
 
 }  // namespace
@@ -33,19 +42,35 @@ Value PayloadReader::left_out(std::size_t bytes) const {
   return Value(ValueMap{{Value("$omitted"), Value("the answer is full; ask for this step alone")}});
 }
 
-Value PayloadReader::mark_unreadable(std::string_view record, const Error& why) {
-  if (!std::exchange(told_, true)) log_.error("record.unreadable", {{"record", record}, {"reason", why.message}});
-  ++(why.code == Errc::not_found ? unreadable_.expired
-     : why.code == Errc::invalid ? unreadable_.damaged
-                                 : unreadable_.key_unavailable);
-  return Value(ValueMap{{Value("$unreadable"), Value(reason_of(why.code))}});
+Value PayloadReader::mark_unreadable(std::string_view record, const Error& why, Time time) {
+  if (!std::exchange(told_, true)) {
+    services_.log.error("record.unreadable", {{"record", record}, {"reason", why.message}});
+  }
+  const auto [text, code] = reason_of(why.code, time);
+  ++(code == "expired"    ? unreadable_.expired
+     : code == "given_up" ? unreadable_.given_up
+     : code == "damaged"  ? unreadable_.damaged
+                          : unreadable_.key_unavailable);
+  return Value(ValueMap{{Value("$unreadable"), Value(text)}, {Value("code"), Value(code)}});
+}
+
+// Keys of jobs go when their time is over; that of a standing record never does.
+asio::awaitable<PayloadReader::Time> PayloadReader::time_of(OrgId org, keys::KeyClass key, JobId job) {
+  if (key == keys::KeyClass::standing) co_return Time::is_not;
+  const auto found = co_await services_.stores.jobs.find(org, std::move(job));
+  if (!found) co_return Time::may_be_over;
+  const auto kept = co_await services_.retention.in_effect(std::move(org), domain::as_asked(found->retention));
+  if (!kept) co_return Time::may_be_over;
+  const auto hours = key == keys::KeyClass::logs ? kept->logs : kept->payload;
+  co_return is_over(*found, hours, services_.clock.wall()) ? Time::may_be_over : Time::is_not;
 }
 
 asio::awaitable<std::expected<Secret, Value>> PayloadReader::open(keys::RecordIdentity identity, Bytes sealed) {
-  const auto record = identity.record;
-  auto plain = co_await envelope_.open(std::move(identity), sealed);
-  if (!plain) co_return std::unexpected(mark_unreadable(record, plain.error()));
-  co_return *std::move(plain);
+  auto plain = co_await services_.envelope.open(identity, sealed);
+  if (plain) co_return *std::move(plain);
+  auto time = Time::may_be_over;
+  if (plain.error().code == Errc::not_found) time = co_await time_of(identity.org, identity.key, identity.job);
+  co_return std::unexpected(mark_unreadable(identity.record, plain.error(), time));
 }
 
 asio::awaitable<Value> PayloadReader::read_json(keys::RecordIdentity identity, std::optional<Bytes> sealed) {

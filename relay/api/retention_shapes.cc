@@ -9,11 +9,6 @@ std::optional<WallTime> expiry_of(const store::Job& job, domain::Hours kept) {
   return job.finished_at ? domain::expiry_of(*job.finished_at, kept) : std::nullopt;
 }
 
-bool is_over(const store::Job& job, domain::Hours kept, WallTime now) {
-  const auto expiry = expiry_of(job, kept);
-  return kept == domain::kKeptNever || (expiry && *expiry <= now);
-}
-
 Value term_shape(const store::Job& job, domain::Hours kept, WallTime now) {
   return Object()
       .put("kept", domain::format_retention(kept))
@@ -23,6 +18,11 @@ Value term_shape(const store::Job& job, domain::Hours kept, WallTime now) {
 }
 
 }  // namespace
+
+bool is_over(const store::Job& job, domain::Hours kept, WallTime now) {
+  const auto expiry = expiry_of(job, kept);
+  return kept == domain::kKeptNever || (expiry && *expiry <= now);
+}
 
 Value kept_shape(const std::optional<domain::Hours>& kept) {
   return kept ? Value(domain::format_retention(*kept)) : Value();

@@ -15,7 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kProbe = 1u << 20;  // less than that is left: full
+constexpr std::uintmax_t kMiB = 1u << 20;
+constexpr std::uintmax_t kProbe = kMiB;     // less than that is left: full
+constexpr std::uintmax_t kLent = 2 * kMiB;  // more than the logs' indexes and the first rows need
 
 // Blocks of its own, so that they are there when they are needed. The errno; 0: done. What was there before stays.
 int take_space(const fs::path& file, std::uintmax_t size) {
@@ -50,10 +52,28 @@ bool has_room(const fs::path& folder, std::uintmax_t size) {
 
 }  // namespace
 
+std::vector<Ballast::Place> Ballast::places_of(const DataDirectory& data) {
+  return {{"keys", data.key_database(), 4 * kMiB, 64 * kMiB}, {"data", data.database(), 20 * kMiB, 20 * kMiB}};
+}
+
+bool Ballast::lend(const std::vector<Place>& places, const Log& log) {
+  bool lent = false;
+  for (const auto& place : places) {
+    const auto file = file_of(place.database);
+    const auto held = size_or_nothing(file);
+    if (held < place.least / 2 + kLent || !is_full(place.database.parent_path())) continue;
+    std::error_code problem;
+    fs::resize_file(file, held - kLent, problem);
+    log.error("disk.full", {{"path", place.database.parent_path().string()}, {"released", !problem}});
+    lent |= !problem;
+  }
+  return lent;
+}
+
 Ballast::Ballast(std::vector<Place> places, const Log& log, Metrics& metrics)
     : places_(std::move(places)), log_(log), metrics_(metrics) {
-  for (const auto& place : places_) tell(place, false);
   refill();
+  for (const auto& place : places_) tell(place, size_or_nothing(file_of(place.database)) < place.least);
 }
 
 bool Ballast::release() {
@@ -75,7 +95,7 @@ void Ballast::refill() {
     const auto held = size_or_nothing(file);
     if (held >= size) continue;
     if (!has_room(place.database.parent_path(), 2 * (size - held)) || take_space(file, size) != 0) continue;
-    if (held == 0) log_.info("disk.has_room", {{"path", place.database.parent_path().string()}});
+    if (held < place.least) log_.info("disk.has_room", {{"path", place.database.parent_path().string()}});
     tell(place, false);
   }
 }

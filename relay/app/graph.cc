@@ -1,5 +1,6 @@
 #include "relay/app/graph.h"
 
+#include "relay/app/key_restore.h"
 #include "relay/app/quieten.h"
 
 namespace sallyport::app {
@@ -8,7 +9,6 @@ namespace {
 
 // When the relay stops, connections through tunnels are cut after the drain time, by the relay itself: then what
 // carried them may go.
-constexpr std::uintmax_t kMiB = 1u << 20;
 constexpr std::chrono::seconds kLinksLonger{1};
 constexpr std::chrono::seconds kUpgradedLonger{3};  // links and sessions that came over HTTPS, with their farewells
 
@@ -89,12 +89,10 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       master_key(discreet_master_key, master_key_calls, on.clock),
       hierarchy(loop, {on.keys.store->keys(), master_key, on.keys.anchor, *on.keys.memory, clock,
                        [this] { return clock.earliest(); }, [this] { return back_up_keys(); }, on.settings.key_cache,
-                       &metrics}),
+                       &metrics, [this] { return back_up_keys(); }, &stores.key_witnesses}),
       envelope(hierarchy, stores.job_keys),
       fingerprints(hierarchy),
-      ballast(
-          {{"keys", on.data.key_database(), 4 * kMiB, 64 * kMiB}, {"data", on.data.database(), 20 * kMiB, 20 * kMiB}},
-          on.log, metrics),
+      ballast(Ballast::places_of(on.data), on.log, metrics),
       shredder({on.keys.store->keys(), stores.job_keys, hierarchy, on.clock, on.log, metrics,
                 [this] { return believed.now(); },
                 [this](OrgId org, store::RetentionLane lane) {
@@ -110,9 +108,10 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
       resealer({on.keys.store->keys(), stores.standing_records, hierarchy, envelope, own_keys, on.log,
                 [this] { return backups.catch_up(); }}),
       custodian(loop, {on.keys.store->keys(), master_key, hierarchy, own_keys, [this] { return believed.since_last(); },
-                       on.log, metrics, &ballast, &resealer}),
+                       on.log, metrics, &ballast, &resealer, &discreet_master_key->trouble()}),
       recipe_work(loop, {}),
-      authority(on.deployment, stores.issuing_cas, envelope, on.clock),
+      authority(on.deployment, stores.issuing_cas, envelope, on.clock,
+                identity::AgentAuthority::Reports{audit, on.log}),
       enrolments({stores.enrolment_tokens, stores.groups, stores.agents, authority, envelope, audit, metrics},
                  {on.settings.link_address.host, on.settings.link_address.port, on.settings.api_url}, on.clock),
       renewals(authority, stores.certificates, audit, on.clock),
@@ -148,17 +147,17 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
               std::move(context), gateway_limits(on.limits, on.settings)),
       carrier(loop, {stores.tunnels, links, on.clock, on.log, metrics}, tunnel_places(on.settings),
               tunnel_limits(on.limits, on.settings)),
-      receipts(stores.erasures, envelope, on.clock),
-      eraser(loop,
-             {stores.erasures, stores.job_keys, on.keys.store->keys(), hierarchy, receipts, audit, on.clock, on.log,
-              metrics,
-              [this](OrgId org) {
-                own_keys.leave(org);
-                return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
-                               std::move(org));
-              },
-              [this] { return backups.renew(); }, [this](std::uint64_t epoch) { return backups.end_before(epoch); },
-              on.settings.key_backups.keep, [this](SteadyTime until) { return archiver.remove_erased(until); }}),
+      receipts({stores.erasures, envelope, on.clock, audit, on.log}),
+      eraser(loop, {stores.erasures, stores.job_keys, on.keys.store->keys(), hierarchy, receipts, audit, on.clock,
+                    on.log, metrics,
+                    [this](OrgId org) {
+                      own_keys.leave(org);
+                      return quieten({stores.agents, stores.tunnels, revocations, dispatcher, memory, carrier},
+                                     std::move(org));
+                    },
+                    [this, &on] { return renew_key_backups(on.keys.store->copies(), left_by_restore(on.data)); },
+                    [this](std::uint64_t epoch) { return backups.end_before(epoch); }, on.settings.key_backups.keep,
+                    [this](SteadyTime until) { return archiver.remove_erased(until); }}),
       api({stores,
            envelope,
            custodian,
@@ -191,6 +190,13 @@ Graph::Graph(const asio::any_io_executor& loop, const Ground& on, tls::ServerCon
 }
 
 asio::awaitable<void> Graph::back_up_keys() { co_await backups.catch_up(); }
+
+// None of the copies that there are holds what was erased.
+asio::awaitable<Result<void>> Graph::renew_key_backups(store::KeyCopies& copies,
+                                                       std::vector<std::filesystem::path> left) {
+  for (auto& file : left) SP_CO_CHECK(co_await copies.discard(std::move(file)));
+  co_return co_await backups.renew();
+}
 
 Result<void> Graph::serve_anew(const identity::Deployment& deployed, const Clock& time) {
   SP_TRY(auto context, link_context(deployed, time));

@@ -108,6 +108,8 @@ struct Graph {
 
  private:
   boost::asio::awaitable<void> back_up_keys();
+  boost::asio::awaitable<Result<void>> renew_key_backups(store::KeyCopies& copies,
+                                                         std::vector<std::filesystem::path> left);
   Result<void> serve_anew(const identity::Deployment& deployed, const Clock& time);
 };
 

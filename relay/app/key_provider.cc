@@ -1,6 +1,6 @@
 #include "relay/app/key_provider.h"
 
-#include "relay/keys/file_provider.h"
+#include "relay/app/key_file.h"
 #include "relay/keys/master_key.h"
 #include "relay/keys/private_file.h"
 #include "relay/keys/providers/aws_kms.h"
@@ -31,9 +31,9 @@ struct Maker {
 
   Made operator()(const FileKeySettings& settings) const {
     const auto file = std::filesystem::absolute(data.master_key());
-    SP_TRY(const auto key, read_master_key(file, settings));
-    SP_TRY(auto provider, keys::FileProvider::make(file, key));
-    return std::make_unique<keys::FileProvider>(std::move(provider));
+    SP_CHECK(read_master_key(file, settings));  // whoever starts the relay is told at once
+    auto read = [file, settings] { return read_master_key(file, settings); };
+    return keys::on_a_thread(std::make_shared<KeyFile>(file.string(), "the master key", std::move(read)), {});
   }
 
   Made operator()(const Pkcs11KeySettings& settings) const {

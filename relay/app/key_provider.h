@@ -11,8 +11,8 @@
 
 namespace sallyport::app {
 
-// What keeps the master key, as the settings say. Reads the secrets for it, and those of AWS and Vault again for each
-// call, that of a token when it is opened; nobody is asked yet.
+// What keeps the master key, as the settings say. Reads the secrets for it, and those of AWS and Vault, and a key's
+// file, again for each call, that of a token when it is opened; nobody is asked yet.
 Result<std::unique_ptr<keys::Provider>> make_provider(const DataDirectory& data, const KeySettings& settings,
                                                       const Clock& clock);
 

@@ -74,6 +74,12 @@ store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
 }
 
 Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
+  std::error_code problem;
+  if (!std::filesystem::exists(data.keys(), problem)) {
+    return fail(Errc::not_found, data.keys().string() +
+                                     ": the folder of keys is missing: put it back as it was, with keys.db, anchor "
+                                     "and, where it is kept in a file, master.key");
+  }
   auto folder = key_backup_folder(data, settings);
   if (settings.key_backups.directory.empty()) SP_CHECK(identity::make_private_directory(folder));
   if (lies_in(folder, data.root) && !lies_in(folder, data.keys())) {

@@ -1,5 +1,6 @@
 #include "relay/app/own_key_places.h"
 
+#include "relay/app/key_file.h"
 #include "relay/app/key_provider.h"
 #include "relay/keys/discreet_provider.h"
 #include "relay/keys/master_key.h"
@@ -7,7 +8,6 @@
 #include "relay/keys/providers/pkcs11.h"
 #include "relay/keys/providers/vault_transit.h"
 #include "relay/outbound/https_call.h"
-#include "shared/crypto/aead.h"
 
 #include <fmt/format.h>
 
@@ -26,43 +26,20 @@ std::string text_in(const ValueMap& place, std::string_view name, std::string_vi
                                                                        : std::string(otherwise);
 }
 
-// A key in a file, read for each call: when the file is taken away, the key is gone.
-class KeyFile final : public keys::BlockingProvider {
- public:
-  explicit KeyFile(OwnKeyFileSettings settings) : settings_(std::move(settings)) {}
-
-  Result<Bytes> wrap(const std::string& purpose, const Secret& key, const outbound::CallThread::Call&) override {
-    SP_TRY(const auto master, read());
-    return crypto::seal(master, as_bytes(key.reveal()), as_bytes(purpose));
+Result<Secret> read_key(const OwnKeyFileSettings& settings) {
+  std::optional<Secret> passphrase;
+  if (!settings.passphrase_file.empty()) {
+    SP_TRY(passphrase, read_secret_file(settings.passphrase_file));
   }
-
-  Result<Secret> unwrap(const std::string& purpose, const Bytes& wrapped, const outbound::CallThread::Call&) override {
-    SP_TRY(const auto master, read());
-    auto key = crypto::open(master, wrapped, as_bytes(purpose));
-    if (!key) return fail(Errc::invalid, "not wrapped by this key");
-    return key;
-  }
-
-  std::string describe() const override { return "file " + settings_.path; }
-
- private:
-  Result<Secret> read() const {
-    std::optional<Secret> passphrase;
-    if (!settings_.passphrase_file.empty()) {
-      SP_TRY(passphrase, read_secret_file(settings_.passphrase_file));
-    }
-    return keys::read_key_file(settings_.path, passphrase);
-  }
-
-  OwnKeyFileSettings settings_;
-};
+  return keys::read_key_file(settings.path, passphrase);
+}
 
 struct Kept {
   Result<std::shared_ptr<keys::BlockingProvider>> operator()(const Pkcs11KeySettings& settings) const {
     return keys::make_blocking_pkcs11({settings.module, settings.token, settings.key, secret_in(settings.pin_file)});
   }
   Result<std::shared_ptr<keys::BlockingProvider>> operator()(const OwnKeyFileSettings& settings) const {
-    return std::make_shared<KeyFile>(settings);
+    return std::make_shared<KeyFile>(settings.path, "the key", [settings] { return read_key(settings); });
   }
 };
 

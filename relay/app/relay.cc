@@ -2,8 +2,10 @@
 
 #include "relay/api/session_ledger.h"
 #include "relay/app/archive_places.h"
+#include "relay/app/ballast.h"
 #include "relay/app/data_lock.h"
 #include "relay/app/graph.h"
+#include "relay/app/key_restore.h"
 #include "relay/app/log_files.h"
 #include "relay/app/private_data.h"
 #include "relay/app/revoked_jobs.h"
@@ -73,11 +75,11 @@ LogKeeping log_keeping(Graph& graph, const Ground& on) {
 
 constexpr std::chrono::seconds kOwnKeysPatience{2};  // so that as a rule no organisation has to wait for its own key
 
-// Where every organisation's own key is away, the global key alone is proof that the master key is the right one.
+// The global key proves the master key; what is sealed, that keys.db belongs to this database.
 asio::awaitable<Result<void>> prove_keys(Graph& graph) {
-  SP_CO_TRY(const bool proven,
+  SP_CO_CHECK(co_await graph.hierarchy.global());
+  SP_CO_TRY([[maybe_unused]] const bool proven,
             co_await graph.authority.prove_keys([&graph](const OrgId& org) { return graph.own_keys.usable(org); }));
-  if (!proven) SP_CO_CHECK(co_await graph.hierarchy.global());
   co_return Result<void>();
 }
 
@@ -170,10 +172,12 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(auto context, link_context(deployment, clock));
   asio::io_context loop(1);  // outlives the database, whose threads post to it
   SP_TRY(const auto key_backups, open_key_backups(data, settings));
-  SP_TRY(auto keys, open_keys(data, settings.keys, clock));
+  SP_TRY(auto keys, open_on_full_disk(data, log, [&] { return open_keys(data, settings.keys, clock); }));
   SP_TRY(auto archives, make_archives(data, settings.archives, clock));
-  SP_TRY(auto database, open_database(data));
+  SP_TRY(auto database, open_on_full_disk(data, log, [&] { return open_database(data); }));
   std::signal(SIGPIPE, SIG_IGN);
+  if (const auto left = left_by_restore(data); !left.empty())
+    log.warn("keys.copy_left", {{"path", left.front().string()}});
 
   const auto outcome = [&] {
     const Ground ground{data, settings,    open_files, limits, *database, deployment,

@@ -1,7 +1,9 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
+#include "relay/cli/unreadable.h"
 #include "shared/base/ids.h"
 #include "shared/base/json.h"
+#include "shared/base/percent.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/random.h"
 #include "shared/crypto/signed_document.h"
@@ -9,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace sallyport::cli {
@@ -39,33 +40,21 @@ class ExportLines {
     ++lines_;
     context_.print(line);
   }
-  void count(const Value& unreadable) {
-    for (const auto& [why, amount] : unreadable.as_map()) unreadable_[why.as_string()] += amount.as_int();
-  }
+  void count(const Value& unreadable) { unreadable_.add(unreadable); }
   // What tells an export that is whole from one that was cut short.
   void print_end() {
-    ValueMap unreadable;
-    for (const auto& [why, amount] : unreadable_) unreadable.emplace(Value(why), Value(amount));
     const ValueMap end{{Value("lines"), Value(lines_)},
                        {Value("sha256"), Value(hex(digest_.finish()))},
-                       {Value("unreadable"), Value(std::move(unreadable))}};
+                       {Value("unreadable"), unreadable_.counts()}};
     context_.print(to_json(Value(ValueMap{{Value("end"), Value(end)}})) + "\n");
   }
-  // What has expired is not missing: it is to be gone.
-  Result<void> expect_whole() {
-    const auto locked = unreadable_["key_unavailable"], damaged = unreadable_["damaged"];
-    if (locked + damaged == 0) return {};
-    return fail(Errc::conflict,
-                fmt::format("the export is not whole: of {} fields the key cannot be had now (see \"sallyport keys "
-                            "show\"), {} are damaged; they are marked with $unreadable",
-                            locked, damaged));
-  }
+  Result<void> expect_whole() const { return unreadable_.expect_whole("the export"); }
 
  private:
   const Context& context_;
   crypto::Sha256 digest_;
   std::uint64_t lines_ = 0;
-  std::map<std::string, std::int64_t> unreadable_;
+  Unreadable unreadable_;
 };
 
 void tell_left_out(const Context& context, const Value& manifest) {
@@ -152,7 +141,7 @@ struct Subject {
 Result<void> erase(const Context& context, Client& client, const Subject& subject, ValueMap order) {
   const auto id = make_ulid("era_", unix_ms(context.clock->wall()), crypto::new_entropy());
   const auto look = fmt::format("\"sallyport erase show {}\"", id);
-  context.complain(fmt::format("erasure {}: {} says how far it is", id, look));
+  context.complain(fmt::format("ordering erasure {}: {} says how far it is", id, look));
   order.emplace(Value("erasure"), Value(id));
   const auto ordered = about(client.post(subject.path, Value(std::move(order))), subject.noun, subject.word);
   if (!ordered && !may_have_begun(ordered.error().code)) return std::unexpected(ordered.error());
@@ -193,9 +182,10 @@ int show_one(Context& context, const Arguments& arguments) {
   });
 }
 
-int show_key(Context& context, const Arguments&) {
+int show_key(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    SP_TRY(const auto key, client.get("/v1/receipt-key"));
+    const auto which = arguments.has("id") ? "?id=" + percent_encode(arguments.get("id")) : std::string();
+    SP_TRY(const auto key, about(client.get("/v1/receipt-key" + which), "key of receipts", arguments.get("id")));
     context.show(key, text_of(key, "public_key"));
     return {};
   });
@@ -209,13 +199,17 @@ Result<Value> receipt_in(const std::string& text) {
 }
 
 Result<void> verify_receipt(const Context& context, const Arguments& arguments) {
-  SP_TRY(const auto text, read_input(context, std::string(arguments.positional(0)), kMostReceipt));
-  SP_TRY(const auto pem, read_file(arguments.get("key"), kMostReceipt));
-  SP_TRY(const auto key, crypto::public_key_from_pem(pem));
-  SP_TRY(const auto receipt, receipt_in(text));
-  SP_TRY(const auto document, crypto::check_document(key, crypto::kReceiptKind, receipt));
-  context.show(document,
-               to_pretty_json(document) + "\n" + fmt::format("genuine: signed with {}\n", crypto::key_id(key)));
+  const std::string file(arguments.positional(0)), key_file = arguments.get("key");
+  SP_TRY(const auto text, read_input(context, file, kMostReceipt));
+  SP_TRY(const auto pem, read_file(key_file, kMostReceipt));
+  const auto key = crypto::public_key_from_pem(pem);
+  if (!key) return in_context(key_file, key.error());
+  const auto receipt = receipt_in(text);
+  if (!receipt) return in_context(file, receipt.error());
+  const auto document = crypto::check_document(*key, crypto::kReceiptKind, *receipt);
+  if (!document) return in_context(file, document.error());
+  context.show(*document,
+               to_pretty_json(*document) + "\n" + fmt::format("genuine: signed with {}\n", crypto::key_id(*key)));
   return {};
 }
 
@@ -242,7 +236,12 @@ std::vector<Command> erase_commands() {
        "erase the organisation of the login, keys first; prints the receipt (owner)",
        erase_organisation},
       {"erase", "show", {"ERASURE"}, {}, "how far an erasure is, and its receipt", show_one},
-      {"erase", "key", {}, {}, "the public key of receipts, as PEM", show_key},
+      {"erase",
+       "key",
+       {},
+       {{"id", "KEY", "an earlier one, that a receipt names as its key"}},
+       "the public key of receipts, as PEM",
+       show_key},
       {"erase",
        "verify",
        {"FILE"},

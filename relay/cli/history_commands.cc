@@ -1,8 +1,8 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/job_views.h"
 #include "relay/cli/step_table.h"
+#include "relay/cli/unreadable.h"
 #include "shared/base/json.h"
-#include "shared/base/percent.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,6 @@
 // What of jobs is kept after they have ended, and until when.
 namespace sallyport::cli {
 namespace {
-
-constexpr std::size_t kJobsAtOnce = 200;
 
 const std::vector<Column> kTimes{{"WAITED", "waited"}, {"HANDED OVER", "handed_over"}, {"RAN", "ran"}};
 const std::vector<Column> kKept{{"KEPT", "class"}, {"FOR", "kept"}, {"UNTIL", "expires_at"}, {"EXPIRED", "expired"}};
@@ -45,33 +43,12 @@ std::string kept_of(const Value& job) {
   return "\n" + table_of(rows, kKept);
 }
 
-std::string path_of(Client& client, const Arguments& arguments, Result<void>& fault) {
-  auto path = fmt::format("/v1/jobs?limit={}", kJobsAtOnce);
-  for (const std::string_view filter : {"state", "since", "until"}) {
-    if (arguments.has(filter)) path += fmt::format("&{}={}", filter, percent_encode(arguments.get(filter)));
-  }
-  if (!arguments.has("recipe")) return path;
-  const auto id = recipe_id_of(client, arguments.get("recipe"));
-  if (!id) fault = std::unexpected(id.error());
-  return id ? path + "&recipe=" + percent_encode(*id) : path;
-}
-
 int list(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    Result<void> fault;
-    const auto path = path_of(client, arguments, fault);
-    SP_CHECK(fault);
-    const auto most = static_cast<std::size_t>(arguments.number("limit").value_or(kMostListed));
-    ValueList ended;
-    std::string cursor;
-    do {
-      SP_TRY(const auto page, client.get(cursor.empty() ? path : path + "&cursor=" + percent_encode(cursor)));
-      for (const auto& job : page.find("items")->as_list()) {
-        if (ended.size() < most && time_in(job, "finished_at")) ended.push_back(job);
-      }
-      cursor = text_of(page, "next");
-    } while (!cursor.empty() && ended.size() < most);
-    show_jobs(context, client, Value(ValueMap{{Value("items"), Value(std::move(ended))}}));
+    SP_TRY(const auto path, jobs_path(client, arguments, Ended::only));
+    SP_TRY(const auto jobs, list_some(client, path, part_of(arguments)));
+    show_jobs(context, client, jobs);
+    tell_more(context, jobs);
     return {};
   });
 }
@@ -91,9 +68,15 @@ int export_job(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
     SP_TRY(const auto job, ask_job(client, id));
-    context.print(line_of("job", job));
-    SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { context.print(line_of("step", step)); }));
-    return each_event(context, client, id, [&](const Value& event) { context.print(line_of("event", event)); });
+    Unreadable unreadable;
+    const auto print = [&](std::string_view kind, const Value& value) {
+      unreadable.look_into(value);
+      context.print(line_of(kind, value));
+    };
+    print("job", job);
+    SP_CHECK(each_step(client, id, Payloads::with, [&](const Value& step) { print("step", step); }));
+    SP_CHECK(each_event(context, client, id, [&](const Value& event) { print("event", event); }));
+    return unreadable.expect_whole("the export");
   });
 }
 
@@ -108,7 +91,8 @@ std::vector<Command> history_commands() {
         {"state", "succeeded|failed|cancelled|timed_out|in_doubt|dead", "only jobs that ended like this"},
         {"since", "TIME", "created at or after, such as 2026-01-31T09:30:00Z"},
         {"until", "TIME", "created before"},
-        {"limit", "N", "at most so many (50)"}},
+        {"limit", "N", "at most so many (50)"},
+        {"cursor", "CURSOR", "go on after an earlier list: its `next`"}},
        "jobs that have ended, newest first",
        list},
       {"history",
@@ -121,7 +105,8 @@ std::vector<Command> history_commands() {
        "export",
        {"JOB"},
        {},
-       "all that is kept of a job, a line of JSON each: the job, its steps with inputs and outputs, its events",
+       "all that is kept of a job, a line of JSON each: the job, its steps with inputs and outputs, its events; "
+       "exit code 1 when something does not open",
        export_job},
   };
 }

@@ -3,6 +3,7 @@
 #include "relay/cli/job_watch.h"
 #include "relay/cli/requests.h"
 #include "relay/cli/step_table.h"
+#include "relay/cli/unreadable.h"
 #include "shared/base/ids.h"
 #include "shared/base/json.h"
 #include "shared/base/percent.h"
@@ -138,25 +139,32 @@ Result<std::string> recipe_id_of(Client& client, const std::string& name_or_id) 
   return text_of(items.back(), "id");
 }
 
+Result<std::string> jobs_path(Client& client, const Arguments& arguments, Ended ended) {
+  std::string path = "/v1/jobs";
+  char separator = '?';
+  const auto add = [&](std::string_view name, const std::string& value) {
+    path += fmt::format("{}{}={}", std::exchange(separator, '&'), name, percent_encode(value));
+  };
+  for (const std::string_view filter : {"state", "since", "until"}) {
+    if (arguments.has(filter)) add(filter, arguments.get(filter));
+  }
+  if (arguments.has("recipe")) {
+    SP_TRY(const auto id, recipe_id_of(client, arguments.get("recipe")));
+    add("recipe", id);
+  }
+  if (arguments.has("agent")) {
+    SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));
+    add("agent", id);
+  }
+  if (ended == Ended::only) add("ended", "only");
+  return path;
+}
+
 namespace {
 
 int list(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    std::string path = "/v1/jobs";
-    char separator = '?';
-    const auto add = [&](std::string_view name, const std::string& value) {
-      path += fmt::format("{}{}={}", std::exchange(separator, '&'), name, percent_encode(value));
-    };
-    if (arguments.has("state")) add("state", arguments.get("state"));
-    if (arguments.has("since")) add("since", arguments.get("since"));
-    if (arguments.has("recipe")) {
-      SP_TRY(const auto id, recipe_id_of(client, arguments.get("recipe")));
-      add("recipe", id);
-    }
-    if (arguments.has("agent")) {
-      SP_TRY(const auto id, id_of(client, "agent", "agt_", "/v1/agents", arguments.get("agent")));
-      add("agent", id);
-    }
+    SP_TRY(const auto path, jobs_path(client, arguments));
     SP_TRY(const auto jobs, list_some(client, path, part_of(arguments)));
     show_jobs(context, client, jobs);
     tell_more(context, jobs);
@@ -250,11 +258,13 @@ int logs(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
     SP_TRY(const auto id, job_id(arguments));
     bool any = false;
+    Unreadable unreadable;
     SP_CHECK(each_event(context, client, id, [&](const Value& event) {
       any = true;
+      unreadable.look_into(event);
       context.show_line(event, history_line(event));
     }));
-    return any ? Result<void>() : tell_expired_log(context, client, id);
+    return any ? unreadable.expect_whole("the log") : tell_expired_log(context, client, id);
   });
 }
 

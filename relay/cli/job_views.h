@@ -13,6 +13,10 @@ Result<std::string> job_id(const Arguments& arguments);  // the first positional
 Result<Value> ask_job(Client& client, const std::string& id, std::string_view below = "");
 // The recipe of this name, or the last one of it that was deleted: its jobs stay.
 Result<std::string> recipe_id_of(Client& client, const std::string& name_or_id);
+// Where the jobs are listed that --state, --since, --until, --recipe and --agent ask for, as far as there are such
+// options.
+enum class Ended { or_not, only };
+Result<std::string> jobs_path(Client& client, const Arguments& arguments, Ended ended = Ended::or_not);
 
 // A page of jobs.
 void show_jobs(const Context& context, Client& client, const Value& jobs);

@@ -88,7 +88,8 @@ std::string history_line(const Value& event) {
       attempt != nullptr && attempt->is(Value::Kind::int64) && attempt->as_int() > 1) {
     line += fmt::format("  attempt {}", attempt->as_int());
   }
-  if (const auto text = text_of(event, "text"); !text.empty()) line += "  " + terminal_safe(text);
+  const Value* text = event.find("text");
+  if (text != nullptr && !text->is_null() && *text != Value("")) line += "  " + cell_of(text);
   if (const auto error_class = text_of(event, "error_class"); !error_class.empty())
     line += "  " + why_text(error_class, event.find("message"));
   while (line.ends_with(' ')) line.pop_back();

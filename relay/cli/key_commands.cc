@@ -17,8 +17,9 @@ const std::vector<Column> kLaneColumns{{"CLASS", "class"},
                                        {"HOURS WITH A KEY", "keys"},
                                        {"OLDEST", "oldest_hour"},
                                        {"SHREDDED BEFORE", "shredded_before"}};
-const std::vector<Column> kWaitingColumns{{"RECORDS TO RESEAL", "records_to_reseal"}};
+const std::vector<Column> kOrganisationColumns{{"STATE", "state"}, {"RECORDS TO RESEAL", "records_to_reseal"}};
 const std::vector<Column> kPlatformColumns{{"MASTER KEY", "provider"},
+                                           {"STATE", "state"},
                                            {"SHREDDINGS", "shreddings"},
                                            {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"},
                                            {"ORGANISATIONS TO RESEAL", "organisations_to_reseal"}};
@@ -51,15 +52,22 @@ std::string own_text(const Value& keys) {
   return "\n" + card_of(*own, columns);
 }
 
+// STATE, and REASON when it is not in use.
+std::string card_with_reason(const Value& keys, std::vector<Column> columns) {
+  if (text_of(keys, "state") == "unavailable") columns.push_back({"REASON", "reason"});
+  return card_of(keys, columns);
+}
+
 std::string organisation_text(const Value& keys) {
   const auto versions = rows_of(keys, "versions");
-  if (versions.empty()) return "nothing of this organisation was sealed yet: it has no key\n" + own_text(keys);
+  if (versions.empty() && text_of(keys, "state") != "unavailable")
+    return "nothing of this organisation was sealed yet: it has no key\n" + own_text(keys);
   return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns) + "\n" +
-         card_of(keys, kWaitingColumns) + own_text(keys);
+         card_with_reason(keys, kOrganisationColumns) + own_text(keys);
 }
 
 std::string platform_text(const Value& keys) {
-  return card_of(keys, kPlatformColumns) + "\n" + table_of(rows_of(keys, "versions"), kVersionColumns);
+  return card_with_reason(keys, kPlatformColumns) + "\n" + table_of(rows_of(keys, "versions"), kVersionColumns);
 }
 
 using TextOf = std::string (*)(const Value&);

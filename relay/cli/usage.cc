@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kWordsWidth = 28;
 constexpr std::string_view kExitCodes =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 relay not reachable.\n";
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 relay not reachable or not able to "
+    "now.\n";
 
 std::string call_of(const Command& command) {
   std::string line = name_of(command);

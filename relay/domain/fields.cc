@@ -296,6 +296,14 @@ constexpr auto kFields = std::to_array<Field>({
     {"audit_texts", "salt", public_, organisation, clear, audit},
     {"audit_texts", "json", sensitive, person, clear, audit},
 
+    {"key_witnesses", "org", public_, organisation, clear, standing},
+    {"key_witnesses", "version", public_, organisation, clear, standing},
+    {"key_witnesses", "attached", public_, organisation, clear, standing},
+    {"key_witnesses", "kind", public_, organisation, clear, standing},
+    {"key_witnesses", "attached_at", public_, organisation, clear, standing},
+    {"key_witnesses", "missing_since", public_, organisation, clear, standing},
+    {"key_witnesses", "last_attached", public_, organisation, clear, standing},
+
     {"archive_places", "org", public_, organisation, clear, standing},
     {"archive_places", "place", public_, organisation, clear, standing},
     {"archive_places", "set_at", public_, organisation, clear, standing},
@@ -388,6 +396,9 @@ constexpr auto kFields = std::to_array<Field>({
     {"hour_keys", "hour", public_, key_material, clear, logs},
     {"hour_keys", "under", public_, key_material, clear, logs},
     {"hour_keys", "wrapped", secret, key_material, wrapped, logs},
+
+    {"given_up_keys", "org", public_, key_material, clear, standing},
+    {"given_up_keys", "version", public_, key_material, clear, standing},
 
     {"erased_organisations", "org", public_, key_material, clear, standing},
     {"erased_organisations", "versions", public_, key_material, clear, standing},

@@ -1,29 +1,44 @@
 #pragma once
 
+#include "relay/audit/audit.h"
 #include "relay/keys/envelope.h"
 #include "relay/store/erasures.h"
 #include "shared/base/clock.h"
+#include "shared/base/log.h"
 #include "shared/base/value.h"
+
+#include <optional>
+#include <string>
 
 namespace sallyport::erasure {
 
 // Signs receipts with the deployment's Ed25519 key, which is made when it is needed first and lies sealed in the
-// database. Errors: those of the envelope and the store.
+// database. One whose own key was given up with a lost keys.db is replaced when it is needed; its public half stays,
+// for what it signed. Errors: those of the envelope and the store.
 class Receipts {
  public:
-  Receipts(store::Erasures& store, keys::Envelope& envelope, const Clock& clock)
-      : store_(store), envelope_(envelope), clock_(clock) {}
+  struct Parts {
+    store::Erasures& store;
+    keys::Envelope& envelope;
+    const Clock& clock;
+    Audit& audit;
+    const Log& log;
+  };
+  explicit Receipts(Parts parts) : parts_(parts) {}
 
   boost::asio::awaitable<Result<Value>> sign(Value document);  // shared/crypto/signed_document.h
-  boost::asio::awaitable<Result<Bytes>> public_key();
+  // Of the key with this id; "": that signs now. not_found: there is none.
+  boost::asio::awaitable<Result<Bytes>> public_key(std::string id = {});
 
  private:
-  boost::asio::awaitable<Result<store::ReceiptKey>> key();
-  boost::asio::awaitable<Result<void>> make_key();
+  struct Usable {
+    store::ReceiptKey stored;
+    Result<Secret> seed;  // an error: it cannot be had now
+  };
+  boost::asio::awaitable<Result<Usable>> usable();
+  boost::asio::awaitable<Result<void>> make_key(std::optional<store::ReceiptKey> lost, std::string why);
 
-  store::Erasures& store_;
-  keys::Envelope& envelope_;
-  const Clock& clock_;
+  Parts parts_;
 };
 
 }  // namespace sallyport::erasure

@@ -88,7 +88,9 @@ asio::awaitable<Result<void>> exchange(tls::SecureStream& stream, Enroller who, 
     desk.log.info(outcome->again ? "agent.reenrolled" : "agent.enrolled",
                   {{"org", outcome->org.value}, {"agent", outcome->agent.value}, {"address", who.address}});
   } else {
-    desk.log.warn("agent.enrolment_refused", {{"reason", outcome.error().code}, {"address", who.address}});
+    const auto& [code, message, why] = outcome.error();
+    desk.log.warn("agent.enrolment_refused",
+                  {{"reason", code}, {"message", why.empty() ? message : why}, {"address", who.address}});
   }
   co_return co_await answer(stream, response_of(outcome));
 }

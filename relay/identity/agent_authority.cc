@@ -45,14 +45,18 @@ std::optional<Succession> AgentAuthority::succession() const {
   return Succession{deployment_.root, *deployment_.predecessor};
 }
 
+// One organisation's key that is not there keeps nobody else: any other that opens is the proof.
 awaitable<Result<bool>> AgentAuthority::prove_keys(Readable readable) {
   SP_CO_TRY(const auto all, co_await cas_.load_all());
+  std::optional<Error> wrong;
   for (const auto& ca : all) {
     if (readable && !readable(ca.org)) continue;
     SP_CO_TRY(auto found, co_await cas_.find(ca.org));
-    SP_CO_CHECK(co_await open_key(found.org, std::move(found.sealed_private_key)));
-    co_return true;
+    auto opened = co_await open_key(found.org, std::move(found.sealed_private_key));
+    if (opened) co_return true;
+    if (!wrong && opened.error().code != Errc::not_found) wrong = std::move(opened).error();
   }
+  if (wrong) co_return std::unexpected(*std::move(wrong));
   co_return false;
 }
 
@@ -62,22 +66,46 @@ awaitable<Result<bool>> AgentAuthority::signs_for_present_root(OrgId org) {
   co_return certificate.signed_by(deployment_.root);
 }
 
-awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
+awaitable<Result<store::IssuingCa>> AgentAuthority::stored(OrgId org) {
   auto found = co_await cas_.find(org);
-  if (!found && found.error().code == Errc::not_found) {
-    SP_CO_CHECK(co_await make_authority(org));
-    found = co_await cas_.find(org);
+  if (found || found.error().code != Errc::not_found) co_return found;
+  SP_CO_CHECK(co_await make_authority(org));
+  co_return co_await cas_.find(std::move(org));
+}
+
+awaitable<Result<crypto::Authority>> AgentAuthority::authority_of(OrgId org) {
+  for (bool replaced = false;; replaced = true) {
+    SP_CO_TRY(auto found, co_await stored(org));
+    SP_CO_TRY(auto certificate, crypto::Certificate::from_der(found.certificate_der));
+    if (root_above(certificate, deployment_) == nullptr) {
+      co_return fail(
+          Errc::internal,
+          "the organisation's issuing CA is not of this deployment's root: it is renewed when the relay starts with "
+          "root.key in place");
+    }
+    auto key = co_await open_key(org, std::move(found.sealed_private_key));
+    if (key) co_return crypto::Authority{std::move(certificate), *std::move(key)};
+    // Only what is gone for good is not_found: a key that cannot be had for now makes no new CA.
+    if (key.error().code != Errc::not_found || replaced) co_return std::unexpected(std::move(key).error());
+    SP_CO_CHECK(co_await replace_lost(org, std::move(certificate), std::move(key).error().message));
   }
-  if (!found) co_return std::unexpected(std::move(found).error());
-  SP_CO_TRY(auto certificate, crypto::Certificate::from_der(found->certificate_der));
-  if (root_above(certificate, deployment_) == nullptr) {
-    co_return fail(
-        Errc::internal,
-        "the organisation's issuing CA is not of this deployment's root: it is renewed when the relay starts with "
-        "root.key in place");
+}
+
+awaitable<Result<void>> AgentAuthority::replace_lost(OrgId org, crypto::Certificate present, std::string why) {
+  store::AuditNote<> note;
+  if (reports_) {
+    AuditRecord record{.actor = "system", .action = "issuing_ca.renew", .target = "organisation:" + org.value};
+    record.detail.emplace("old_serial", present.serial());
+    record.detail.emplace("reason", "the key of the one before was lost");
+    note = reports_->audit.note<>(org, std::move(record));
   }
-  SP_CO_TRY(auto key, co_await open_key(std::move(org), std::move(found->sealed_private_key)));
-  co_return crypto::Authority{std::move(certificate), std::move(key)};
+  auto renewed = co_await renew(org, std::move(present), std::move(note));
+  if (!renewed && renewed.error().code == Errc::conflict) co_return Result<void>();  // somebody else was first
+  if (!renewed) co_return in_context("the key of the issuing CA is lost (" + why + ")", std::move(renewed).error());
+  if (reports_) {
+    reports_->log.warn("certificate.renewed", {{"certificate", "issuing CA"}, {"org", org.value}, {"reason", why}});
+  }
+  co_return Result<void>();
 }
 
 awaitable<Result<crypto::PrivateKey>> AgentAuthority::open_key(OrgId org, Bytes sealed) {

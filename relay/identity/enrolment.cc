@@ -26,8 +26,9 @@ std::unexpected<EnrolmentRefusal> refused(std::string_view code, std::string mes
   return std::unexpected(EnrolmentRefusal{code, std::move(message)});
 }
 
-std::unexpected<EnrolmentRefusal> not_now() {
-  return refused("unavailable", "the relay cannot enrol agents at the moment; try again later");
+std::unexpected<EnrolmentRefusal> not_now(std::string why = {}) {
+  return std::unexpected(
+      EnrolmentRefusal{"unavailable", "the relay cannot enrol agents at the moment; try again later", std::move(why)});
 }
 
 keys::RecordIdentity secret_record(const OrgId& org, const EnrolmentId& token) {
@@ -182,10 +183,10 @@ awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter
   if (!crypto::is_id<EnrolmentId>(ask.token_id)) co_return say(refused("unknown", "no such enrolment token"));
   auto token = co_await ports_.tokens.find_for_enrolment(EnrolmentId(ask.token_id));
   if (!token && token.error().code == Errc::not_found) co_return say(refused("unknown", "no such enrolment token"));
-  if (!token) co_return say(not_now());
+  if (!token) co_return say(not_now(std::move(token).error().message));
   judged.org = token->org;
   const auto secret = co_await ports_.envelope.open(secret_record(token->org, token->id), token->sealed_secret);
-  if (!secret) co_return say(not_now());
+  if (!secret) co_return say(not_now("the enrolment string's secret does not open: " + secret.error().message));
   if (exporter.size() != crypto::kEnrolmentExporterSize ||
       !crypto::constant_time_equal(crypto::enrolment_proof(*secret, exporter, ask.csr_der), ask.proof)) {
     co_return say(refused("proof", "the proof does not fit the enrolment token and this connection"));
@@ -203,12 +204,12 @@ awaitable<Enrolments::Judged> Enrolments::judge(EnrolmentAsk ask, Bytes exporter
 
 awaitable<Enrolment> Enrolments::enrol(store::EnrolmentToken token, EnrolmentAsk ask, crypto::SigningRequest request) {
   const auto group_id = co_await group_of(token.org, token.agent, token.group);
-  if (!group_id) co_return not_now();
+  if (!group_id) co_return not_now(group_id.error().message);
   const auto group = co_await ports_.groups.find(token.org, *group_id);
-  if (!group) co_return not_now();
+  if (!group) co_return not_now(group.error().message);
   const auto agent = token.agent ? *token.agent : crypto::new_id<AgentId>(clock_);
   auto issued = co_await ports_.authority.issue(token.org, agent, std::move(request));
-  if (!issued) co_return not_now();
+  if (!issued) co_return not_now(std::move(issued).error().message);
   store::NewAgent row{agent, agent_name(ask, agent), ask.hostname, ask.software};
   auto record = enrolled_record(ask, agent, issued->certificate, group->name);
   if (token.agent) record.action = "agent.reenrol";

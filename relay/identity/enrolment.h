@@ -71,7 +71,8 @@ struct Enrolled {
 // Everything that a holder of the token id without the secret could learn is "unknown" or "proof".
 struct EnrolmentRefusal {
   std::string_view code;
-  std::string message;  // safe to send to the caller
+  std::string message;   // safe to send to the caller
+  std::string why = {};  // for the operator alone, where the message does not say it
 };
 
 using Enrolment = std::expected<Enrolled, EnrolmentRefusal>;

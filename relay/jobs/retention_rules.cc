@@ -1,7 +1,5 @@
 #include "relay/jobs/retention_rules.h"
 
-#include <fmt/format.h>
-
 namespace sallyport::jobs {
 namespace {
 
@@ -46,10 +44,11 @@ store::awaitable<Error> RetentionRules::payload_ended(store::Job job) {
   const auto kept = co_await in_effect(job.org, domain::as_asked(job.retention));
   const auto end =
       job.finished_at ? domain::expiry_of(*job.finished_at, kept.value_or(job.retention).payload) : std::nullopt;
+  std::string why = "the retention of its data has ended";
+  if (end && *end <= clock_.wall()) why = "the retention of its data ended on " + rfc3339(*end);
+  if (end && *end > clock_.wall()) why = "the key of its data was lost and given up in a restore of keys.db";
   co_return Error{Errc::conflict,
-                  fmt::format("the retention of its data {}: nothing is left of what the job worked with; "
-                              "start the recipe anew with its data",
-                              end && *end <= clock_.wall() ? "ended on " + rfc3339(*end) : "has ended")};
+                  why + ": nothing is left of what the job worked with; start the recipe anew with its data"};
 }
 
 void RetentionRules::forget() {

@@ -82,7 +82,8 @@ Result<Anchor> Anchor::open(const std::filesystem::path& file, LockedMemory& mem
   if (own == slots.end()) {
     return fail(Errc::invalid, file.string() +
                                    ": the anchor of the keys is not of the same moment as keys.db: one of the two was "
-                                   "restored, replaced or damaged. Put both back as they were at one moment");
+                                   "restored, replaced or damaged. Put both back as they were at one moment; without "
+                                   "them: sallyport-relay keys restore");
   }
   Anchor anchor(file, memory);
   anchor.epoch_ = epoch;

@@ -7,6 +7,12 @@ constexpr std::string_view kNotAsked = "the organisation's own key was not asked
 
 }  // namespace
 
+Error own_key_closed() {
+  return {Errc::unavailable,
+          "the organisation's own key cannot be used; nothing of the organisation is read or written until it can "
+          "(`sallyport keys show` tells its owners why)"};
+}
+
 void AttachmentKeys::hold(const OrgId& org, HeldKey key) {
   const auto version = key.version;
   entries_.insert_or_assign({org, version}, Entry{std::move(key), {}});

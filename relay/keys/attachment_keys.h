@@ -9,6 +9,10 @@
 
 namespace sallyport::keys {
 
+// What everybody is told who asks for something of an organisation whose own key is refused: where the key is, and why,
+// is its owners'. Errc::unavailable.
+Error own_key_closed();
+
 // The unwrapped keys of attachments: what stands between an organisation's own key and the keys that it protects. Who
 // asks where those are kept (own_keys.h) puts them here, who wraps with them (hierarchy.h) finds them, or why they
 // cannot be had: so nobody but the first ever waits for an organisation's key. One executor.

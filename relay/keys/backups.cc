@@ -23,8 +23,8 @@ asio::awaitable<void> Backups::run() {
   for (;;) {
     wanted_.clear();
     const bool done = co_await make_and_tell();
+    tried_.set();
     if (wanted_.is_set()) continue;
-    made_.set();
     do {
       co_await wanted_.wait_until(std::chrono::steady_clock::now() +
                                   (done ? terms_.every : std::chrono::milliseconds(kRetry)));
@@ -35,15 +35,19 @@ asio::awaitable<void> Backups::run() {
 asio::awaitable<bool> Backups::catch_up() {
   if (!running_) co_return false;
   const auto call = ++calls_;
-  made_.clear();
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   wanted_.set();
-  co_await made_.wait_until(std::chrono::steady_clock::now() + kPatience);
+  while (tried_call_ < call && std::chrono::steady_clock::now() < deadline) {
+    tried_.clear();
+    co_await tried_.wait_until(deadline);
+  }
   co_return served_ >= call;
 }
 
 asio::awaitable<bool> Backups::make_and_tell() {
   const auto calls = calls_;
   const auto made = co_await make();
+  tried_call_ = calls;
   if (made) {
     served_ = calls;
     parts_.log.debug("keys.backup_made", {{"epoch", made->epoch}});

@@ -30,7 +30,7 @@ class Backups {
   };
 
   Backups(const boost::asio::any_io_executor& executor, Parts parts, Terms terms)
-      : parts_(std::move(parts)), terms_(std::move(terms)), wanted_(executor), made_(executor) {}
+      : parts_(std::move(parts)), terms_(std::move(terms)), wanted_(executor), tried_(executor) {}
 
   boost::asio::awaitable<void> run();
   // One as of now; what is not kept any more goes.
@@ -56,9 +56,10 @@ class Backups {
 
   Parts parts_;
   Terms terms_;
-  Event wanted_, made_;
-  std::uint64_t calls_ = 0;   // of catch_up()
-  std::uint64_t served_ = 0;  // those before the newest backup was begun
+  Event wanted_, tried_;
+  std::uint64_t calls_ = 0;       // of catch_up()
+  std::uint64_t tried_call_ = 0;  // those before the last try was begun
+  std::uint64_t served_ = 0;      // those before the newest backup was begun
   bool running_ = false;
   std::uint64_t to_be_alone_ = 0;        // how often one that is the only one was asked for
   std::uint64_t was_alone_ = 0;          // up to which of these it was made

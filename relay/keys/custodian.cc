@@ -32,7 +32,9 @@ Custodian::Custodian(const asio::any_io_executor& executor, Parts parts)
 asio::awaitable<Result<OrganisationKeys>> Custodian::of_organisation(OrgId org) {
   SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
   SP_CO_TRY(auto lanes, co_await parts_.store.lanes_of(org));
-  OrganisationKeys keys{facts_of(versions), std::move(lanes), parts_.own.facts(org)};
+  OrganisationKeys keys{
+      .versions = facts_of(versions), .lanes = std::move(lanes), .unavailable = {}, .own = parts_.own.facts(org)};
+  if (const auto usable = co_await parts_.keys.expect_usable(org); !usable) keys.unavailable = usable.error().message;
   if (parts_.resealer == nullptr) co_return keys;
   SP_CO_TRY(keys.waiting, co_await parts_.resealer->records_waiting(std::move(org)));
   co_return keys;
@@ -42,10 +44,21 @@ asio::awaitable<Result<DeploymentKeys>> Custodian::of_deployment() {
   SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
   SP_CO_TRY(const auto epoch, co_await parts_.store.epoch());
   SP_CO_TRY(const auto waiting, co_await count_waiting());
-  DeploymentKeys keys{parts_.provider.describe(), facts_of(versions), epoch, waiting};
+  DeploymentKeys keys{.provider = parts_.provider.describe(),
+                      .unavailable = co_await master_key_away(),
+                      .versions = facts_of(versions),
+                      .epoch = epoch,
+                      .waiting = waiting};
   if (parts_.resealer == nullptr) co_return keys;
   SP_CO_TRY(keys.to_reseal, co_await parts_.resealer->organisations_waiting());
   co_return keys;
+}
+
+asio::awaitable<std::optional<std::string>> Custodian::master_key_away() {
+  const auto usable = co_await parts_.keys.expect_usable(OrgId());
+  if (usable) co_return std::nullopt;
+  const bool is_known = parts_.trouble != nullptr && !parts_.trouble->last().empty();
+  co_return is_known ? parts_.trouble->last() : usable.error().message;
 }
 
 asio::awaitable<Result<std::uint32_t>> Custodian::rotate_deployment() {

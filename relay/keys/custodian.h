@@ -3,6 +3,7 @@
 #include "relay/keys/own_keys.h"
 #include "relay/keys/resealer.h"
 #include "relay/keys/reserve.h"
+#include "relay/keys/trouble.h"
 #include "shared/async/event.h"
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
@@ -31,11 +32,13 @@ struct VersionFacts {
 struct OrganisationKeys {
   std::vector<VersionFacts> versions;  // oldest first; none: nothing was sealed yet
   std::vector<store::CountedLane> lanes;
-  std::optional<OwnKeyFacts> own;  // what it has attached
-  std::uint64_t waiting = 0;       // standing records still under older versions (at most 1,000 are counted)
+  std::optional<std::string> unavailable;  // why its newest key cannot be had now, in words for all of it
+  std::optional<OwnKeyFacts> own;          // what it has attached
+  std::uint64_t waiting = 0;               // standing records still under older versions (at most 1,000 are counted)
 };
 struct DeploymentKeys {
   std::string provider;
+  std::optional<std::string> unavailable;  // why the newest global key cannot be had now, in words for the operator
   std::vector<VersionFacts> versions;
   std::uint64_t epoch = 0;  // how often the anchor has turned
   // At most 1,000 are counted.
@@ -56,8 +59,9 @@ class Custodian {
     std::function<std::optional<WallTime>()> believed;
     const Log& log;
     Metrics& metrics;
-    Reserve* reserve = nullptr;    // for a disk that is full
-    Resealer* resealer = nullptr;  // of standing records; without it they stay as they are
+    Reserve* reserve = nullptr;        // for a disk that is full
+    Resealer* resealer = nullptr;      // of standing records; without it they stay as they are
+    const Trouble* trouble = nullptr;  // of where the master key is kept
   };
   Custodian(const boost::asio::any_io_executor& executor, Parts parts);
 
@@ -80,6 +84,7 @@ class Custodian {
  private:
   boost::asio::awaitable<Result<void>> mind_age();
   boost::asio::awaitable<Result<std::size_t>> count_waiting();
+  boost::asio::awaitable<std::optional<std::string>> master_key_away();
 
   Parts parts_;
   Event work_;  // a new version is there: run() wraps and seals under it now

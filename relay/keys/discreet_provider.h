@@ -21,6 +21,7 @@ class DiscreetProvider final : public Provider {
   boost::asio::awaitable<Result<Bytes>> wrap(std::string purpose, Secret key) override;
   boost::asio::awaitable<Result<Secret>> unwrap(std::string purpose, Bytes wrapped) override;
   std::string describe() const override { return real_->describe(); }
+  const Trouble& trouble() const { return *trouble_; }
   // From now on. Before, who starts the relay is who asks, and reads all of it; the log is told nothing.
   void begin_to_serve() { serves_ = true; }
 

@@ -8,7 +8,7 @@
 
 namespace sallyport::keys {
 
-// The master key of a file (master_key.h), which is read once and stays in locked memory. Never suspends.
+// A master key that the caller has read or made, in locked memory: of a store that is founded. Never suspends.
 class FileProvider final : public Provider {
  public:
   // Errc::invalid: not 32 bytes. Errc::exhausted: no memory may be locked.

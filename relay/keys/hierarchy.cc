@@ -27,16 +27,6 @@ std::unexpected<Error> shredded() {
   return fail(Errc::not_found, "its retention has ended: the key of that hour is shredded");
 }
 
-// The newest, or the one asked for.
-Result<store::KeyVersion> choose(std::vector<store::KeyVersion> keys, std::uint32_t version, std::string_view what) {
-  if (version == 0 && !keys.empty()) return std::move(keys.back());
-  const auto found = std::ranges::find(keys, version, &store::KeyVersion::version);
-  if (found != keys.end()) return std::move(*found);
-  return fail(Errc::unavailable, fmt::format("version {} of {} is not in keys.db: put back the keys.db that belongs to "
-                                             "this database",
-                                             version, what));
-}
-
 }  // namespace
 
 asio::awaitable<Result<void>> Hierarchy::found(store::KeyStore& store, Provider& provider, const Clock& clock) {
@@ -87,11 +77,16 @@ asio::awaitable<Result<HeldKey>> Hierarchy::global(std::uint32_t version) {
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_global(std::uint32_t version) {
-  SP_CO_TRY(auto versions, co_await parts_.store.global_keys());
-  SP_CO_TRY(auto chosen, choose(std::move(versions), version, "the global key"));
+  SP_CO_TRY(auto known, co_await known_keys(OrgId()));
+  if (version == 0 && !known.keys.empty() && known.needs_new()) {
+    SP_CO_TRY(auto next, co_await make_global(known));
+    known.keys.push_back(std::move(next));
+  }
+  SP_CO_TRY(auto chosen, known.choose(version));
   const auto until = now() + parts_.life;  // from before it was asked for
   const auto number = chosen.version;
   SP_CO_TRY(auto key, co_await unwrap_global(std::move(chosen)));
+  SP_CO_CHECK(co_await witness_version(OrgId(), known.witness, number));
   co_return HeldKey{std::make_shared<const LockedKey>(std::move(key)), until, number};
 }
 
@@ -118,29 +113,41 @@ asio::awaitable<Result<HeldKey>> Hierarchy::tenant(OrgId org, std::uint32_t vers
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_tenant(OrgId org, std::uint32_t version) {
-  SP_CO_TRY(auto versions, co_await parts_.store.tenant_keys(org));
-  if (versions.empty() && version == 0) {
-    SP_CO_TRY(auto first, co_await make_tenant(org, 1));
-    versions.push_back(std::move(first));
+  SP_CO_TRY(auto known, co_await known_keys(org));
+  SP_CO_CHECK(known.expect_attached());
+  if (version == 0 && known.needs_new()) {
+    SP_CO_TRY(auto next, co_await make_tenant(known));
+    known.keys.push_back(std::move(next));
   }
-  SP_CO_TRY(const auto chosen, choose(std::move(versions), version, "the key of organisation " + org.value));
+  SP_CO_TRY(const auto chosen, known.choose(version));
   SP_CO_TRY(const auto above, co_await parents_of(org, chosen.under, chosen.own));
   auto key = unwrap_under(above, tenant_name(org, chosen.version), chosen.wrapped);
   if (!key) co_return in_context("the key of organisation " + org.value, std::move(key).error());
+  SP_CO_CHECK(co_await witness_version(org, known.witness, chosen.version));
   const auto until = above.attachment ? std::min(above.global.until, above.attachment->until) : above.global.until;
   co_return HeldKey{std::make_shared<const LockedKey>(*std::move(key)), until, chosen.version};
 }
 
-asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(OrgId org, std::uint32_t version) {
+asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(KnownKeys known) {
+  SP_CO_CHECK(known.expect_attached());
+  SP_CO_CHECK(known.expect_newest());
+  const auto& org = known.org;
   SP_CO_TRY(const auto own, co_await parts_.store.own_key(org));
-  SP_CO_TRY(const auto above, co_await parents_of(org, 0, own ? own->version : 0));
+  store::KeyVersion made{.version = known.next(),
+                         .under = 0,
+                         .wrapped = {},
+                         .created_at = parts_.clock.wall(),
+                         .own = own ? own->version : 0};
+  SP_CO_TRY(const auto above, co_await parents_of(org, 0, made.own));
+  made.under = above.global.version;
   SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
-  store::KeyVersion made{
-      .version = version, .under = above.global.version, .wrapped = {}, .created_at = parts_.clock.wall()};
-  if (own) made.own = own->version;
   SP_CO_TRY(made.wrapped, wrap_under(above, tenant_name(org, made.version), key));
-  SP_CO_CHECK(co_await parts_.store.add_tenant_key(std::move(org), made));
+  SP_CO_CHECK(co_await parts_.store.add_tenant_key(org, made));
   co_return made;
+}
+
+asio::awaitable<void> Hierarchy::back_up() {
+  if (parts_.after_change) co_await parts_.after_change();
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::hour(OrgId org, store::RetentionLane lane, store::Hour hour) {

@@ -3,13 +3,16 @@
 #include "relay/keys/anchor.h"
 #include "relay/keys/attachment_keys.h"
 #include "relay/keys/key_cache.h"
+#include "relay/keys/known_keys.h"
 #include "relay/keys/provider.h"
 #include "relay/store/key_store.h"
+#include "relay/store/key_witnesses.h"
 #include "shared/async/event.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,7 +34,8 @@ inline constexpr std::chrono::seconds kFailureLife{5};  // a key that could not 
 // docs/keys.md). Unwraps what is asked for, makes what is made lazily, and keeps
 // keys unwrapped for kKeyLife. One executor.
 //
-// Errors of all: not_found: shredded. unavailable: a key above cannot be had, whatever keeps it away.
+// Errors of all: not_found: shredded, or lost and given up. unavailable: a key above cannot be had, whatever keeps it
+// away; also one that keys.db must hold and does not.
 class Hierarchy {
  public:
   // The first global key of a new store. Errc::conflict: it has one.
@@ -49,6 +53,10 @@ class Hierarchy {
     std::function<boost::asio::awaitable<void>()> before_forgetting = {};
     std::chrono::seconds life = kKeyLife;  // at most that
     Metrics* metrics = nullptr;
+    // Before anybody is told of a new version of a key or of a change of an attachment, and before anything is sealed
+    // under that version: then a backup can be made that has it.
+    std::function<boost::asio::awaitable<void>()> after_change = {};
+    store::KeyWitnesses* witnesses = nullptr;  // what keys.db must hold; nullptr: whatever is there is all there was
   };
   struct HourKey {
     HeldKey key;
@@ -66,6 +74,10 @@ class Hierarchy {
   boost::asio::awaitable<Result<HeldKey>> global(std::uint32_t version = 0);  // 0: the newest
   // 0: the newest; the first is made when it is asked for.
   boost::asio::awaitable<Result<HeldKey>> tenant(OrgId org, std::uint32_t version = 0);
+  // Whether the newest key that was used can be had now; none is made. Of OrgId(): the global key. An error: why not.
+  boost::asio::awaitable<Result<void>> expect_usable(OrgId org);
+  // The first version, or the oldest that is left when that was lost and given up. not_found: there is none.
+  boost::asio::awaitable<Result<HeldKey>> oldest_tenant(OrgId org);
   boost::asio::awaitable<Result<HeldKey>> hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   // The key for what is written at that hour; of a lane that was shredded beyond it (a clock went back) that of its
   // first hour.
@@ -112,6 +124,9 @@ class Hierarchy {
   };
   boost::asio::awaitable<Result<void>> change_attachment(OrgId org, std::optional<HeldKey> from,
                                                          std::optional<Attached> to);
+  // What a change that was told to have failed, and stands all the same, leaves to be done.
+  boost::asio::awaitable<void> settle_change(OrgId org);
+  store::KeyWitnesses* witnesses() { return parts_.witnesses; }
   AttachmentKeys& attachments() { return attachments_; }
   // All keys of the organisation that are in memory, but the attachment's.
   void forget(const OrgId& org);
@@ -141,6 +156,10 @@ class Hierarchy {
 
   boost::asio::awaitable<Result<HeldKey>> fetch_global(std::uint32_t version);
   boost::asio::awaitable<Result<LockedKey>> unwrap_global(store::KeyVersion version);
+  boost::asio::awaitable<Result<KnownKeys>> read_known(OrgId org);
+  boost::asio::awaitable<Result<KnownKeys>> known_keys(OrgId org);
+  boost::asio::awaitable<Result<store::KeyWitness>> witness_of(OrgId org);
+  boost::asio::awaitable<Result<void>> witness_version(OrgId org, store::KeyWitness witness, std::uint32_t version);
   struct TenantParents {
     HeldKey global;
     std::optional<HeldKey> attachment;
@@ -149,12 +168,12 @@ class Hierarchy {
   Result<Bytes> wrap_under(const TenantParents& above, std::string_view name, const LockedKey& key);
   Result<LockedKey> unwrap_under(const TenantParents& above, std::string_view name, const Bytes& wrapped);
   boost::asio::awaitable<Result<void>> rewrap_tenant(store::TenantKey key, const HeldKey& to);
-  boost::asio::awaitable<Result<std::vector<store::KeyVersion>>> wrapped_anew(OrgId org,
-                                                                              std::vector<store::KeyVersion> versions,
+  boost::asio::awaitable<Result<std::vector<store::KeyVersion>>> wrapped_anew(KnownKeys known,
                                                                               std::optional<HeldKey> from,
                                                                               TenantParents to);
   boost::asio::awaitable<Result<HeldKey>> fetch_tenant(OrgId org, std::uint32_t version);
-  boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(OrgId org, std::uint32_t version);
+  boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(KnownKeys known);
+  boost::asio::awaitable<Result<store::KeyVersion>> make_global(KnownKeys known);
   boost::asio::awaitable<Result<HeldKey>> fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   boost::asio::awaitable<Result<HeldKey>> make_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   boost::asio::awaitable<Result<HeldKey>> open_hour(OrgId org, store::RetentionLane lane, store::Hour hour,
@@ -172,6 +191,7 @@ class Hierarchy {
   boost::asio::awaitable<Result<std::size_t>> turn(Reason why);
   boost::asio::awaitable<Result<store::Turn>> next_turn(const LockedKey& next, Reason why);
   void forget(const std::vector<Shred>& shreds);
+  boost::asio::awaitable<void> back_up();
   SteadyTime now() const { return parts_.clock.steady(); }
   WallTime earliest() const { return parts_.earliest ? parts_.earliest() : clock().wall(); }
 

@@ -37,21 +37,26 @@ asio::awaitable<Result<void>> Hierarchy::change_attachment(OrgId org, std::optio
     above.attachment = std::move(to->key);
     change.to = std::move(to->row);
   }
-  SP_CO_TRY(auto versions, co_await parts_.store.tenant_keys(org));
-  change.known = versions.size();
-  SP_CO_TRY(change.keys, co_await wrapped_anew(org, std::move(versions), std::move(from), std::move(above)));
+  SP_CO_TRY(auto known, co_await known_keys(org));
+  SP_CO_CHECK(known.expect_newest());
+  change.known = known.keys.size();
+  SP_CO_TRY(change.keys, co_await wrapped_anew(std::move(known), std::move(from), std::move(above)));
   SP_CO_CHECK(co_await parts_.store.change_own_key(org, std::move(change)));
-  forget(org);
+  co_await settle_change(std::move(org));
   co_return Result<void>();
 }
 
-asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(OrgId org,
-                                                                                std::vector<store::KeyVersion> versions,
+asio::awaitable<void> Hierarchy::settle_change(OrgId org) {
+  forget(org);
+  co_await back_up();
+}
+
+asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(KnownKeys known,
                                                                                 std::optional<HeldKey> from,
                                                                                 TenantParents to) {
   const std::uint32_t own = to.attachment ? to.attachment->version : 0;
-  for (auto& version : versions) {
-    const auto name = tenant_name(org, version.version);
+  for (auto& version : known.keys) {
+    const auto name = tenant_name(known.org, version.version);
     if (version.own != (from ? from->version : 0)) {
       co_return fail(Errc::conflict, "the organisation's own key was attached or detached meanwhile");
     }
@@ -64,14 +69,14 @@ asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(
     version.own = own;
   }
   SP_CO_TRY(const LockedKey fresh, random_key(parts_.memory));
-  store::KeyVersion next{.version = versions.empty() ? 1 : versions.back().version + 1,
+  store::KeyVersion next{.version = known.next(),
                          .under = to.global.version,
                          .wrapped = {},
                          .created_at = parts_.clock.wall(),
                          .own = own};
-  SP_CO_TRY(next.wrapped, wrap_under(to, tenant_name(org, next.version), fresh));
-  versions.push_back(std::move(next));
-  co_return versions;
+  SP_CO_TRY(next.wrapped, wrap_under(to, tenant_name(known.org, next.version), fresh));
+  known.keys.push_back(std::move(next));
+  co_return std::move(known.keys);
 }
 
 void Hierarchy::forget(const OrgId& org) {

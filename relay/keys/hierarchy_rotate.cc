@@ -3,34 +3,31 @@
 #include "relay/keys/key_wrap.h"
 #include "shared/crypto/aead.h"
 
-#include <algorithm>
-
 // New versions of keys, and keys that are wrapped anew. Each step is one write: whoever is cut short goes on.
 namespace sallyport::keys {
 
 namespace asio = boost::asio;
 
-namespace {
-
-std::uint32_t newest(const std::vector<store::KeyVersion>& versions) {
-  return versions.empty() ? 0 : versions.back().version;
+asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_global() {
+  SP_CO_TRY(const auto known, co_await known_keys(OrgId()));
+  SP_CO_TRY(const auto next, co_await make_global(known));
+  SP_CO_CHECK(co_await witness_version(OrgId(), known.witness, next.version));
+  cache_.forget(global_name(0));
+  co_return next.version;
 }
 
-}  // namespace
-
-asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_global() {
-  SP_CO_TRY(const auto versions, co_await parts_.store.global_keys());
-  store::KeyVersion next{.version = newest(versions) + 1, .under = 0, .wrapped = {}, .created_at = earliest()};
+asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_global(KnownKeys known) {
+  SP_CO_CHECK(known.expect_newest());
+  store::KeyVersion next{.version = known.next(), .under = 0, .wrapped = {}, .created_at = earliest()};
   SP_CO_TRY(next.wrapped, co_await parts_.provider.wrap(global_name(next.version), crypto::new_aead_key()));
-  const auto version = next.version;
-  SP_CO_CHECK(co_await parts_.store.add_global_key(std::move(next)));
-  cache_.forget(global_name(0));
-  co_return version;
+  SP_CO_CHECK(co_await parts_.store.add_global_key(next));
+  co_return next;
 }
 
 asio::awaitable<Result<std::uint32_t>> Hierarchy::rotate_tenant(OrgId org) {
-  SP_CO_TRY(const auto versions, co_await parts_.store.tenant_keys(org));
-  SP_CO_TRY(const auto next, co_await make_tenant(org, newest(versions) + 1));
+  SP_CO_TRY(const auto known, co_await known_keys(org));
+  SP_CO_TRY(const auto next, co_await make_tenant(known));
+  SP_CO_CHECK(co_await witness_version(org, known.witness, next.version));
   cache_.forget(tenant_name(org, 0));
   co_return next.version;
 }
@@ -44,6 +41,9 @@ asio::awaitable<Result<Hierarchy::Rewrapped>> Hierarchy::rewrap_tenants(std::siz
   if (old.size() == limit) done.next = store::TenantKeyPlace{old.back().org, old.back().key.version};
   for (auto& key : old) {
     if (key.key.own != 0 && !attachments_.find(key.org, key.key.own, now())) continue;
+    SP_CO_TRY(const auto witness, co_await witness_of(key.org));
+    SP_CO_TRY(const auto last_own, co_await parts_.store.last_own_key(key.org));
+    if (misses_attachment(witness, last_own)) continue;  // nothing of it is touched until its owner acts
     const auto rewrapped = co_await rewrap_tenant(std::move(key), to);
     if (!rewrapped && rewrapped.error().code == Errc::conflict) continue;  // it was attached or detached meanwhile
     if (!rewrapped && rewrapped.error().code == Errc::invalid) {           // damaged: it keeps nobody else

@@ -61,13 +61,6 @@ auto faults_to(const Log& log) {
 
 std::unexpected<Error> is_being_changed() { return fail(Errc::conflict, "its own key is being changed; try again"); }
 
-// What everybody is told who asks for something of the organisation: where the key is, and why, is its owners'.
-Error closed() {
-  return {Errc::unavailable,
-          "the organisation's own key cannot be used; nothing of the organisation is read or written until it can "
-          "(`sallyport keys show` tells its owners why)"};
-}
-
 }  // namespace
 
 OwnKeys::OwnKeys(const asio::any_io_executor& executor, Parts parts)
@@ -91,14 +84,14 @@ asio::awaitable<Result<void>> OwnKeys::load() {
     if (row.refused_since) refused_now_.add(1);
     enter(org, std::make_shared<Attachment>(executor_, std::move(row)));
   }
-  co_return Result<void>();
+  co_return co_await find_missing();
 }
 
 std::vector<std::pair<OrgId, OwnKeys::Shared>> OwnKeys::due_now() {
   std::vector<std::pair<OrgId, Shared>> due;
   const auto now = parts_.clock.steady();
   for (const auto& [org, one] : attached_) {
-    if (one->idle.is_set() && one->due <= now) due.emplace_back(org, one);
+    if (one->idle.is_set() && one->due <= now && !missing_.contains(org)) due.emplace_back(org, one);
   }
   return due;
 }
@@ -155,8 +148,9 @@ asio::awaitable<void> OwnKeys::ask(OrgId org, Shared one) {
 
 // What came of asking at `asked`. Whoever asked keeps others from it until this has ended.
 asio::awaitable<void> OwnKeys::learn(OrgId org, Shared one, Result<HeldKey> key, SteadyTime asked) {
-  if (!is_present(org, one)) co_return;
   if (!key && key.error().code == Errc::cancelled) co_return;
+  co_await witness(org, one);
+  if (!is_present(org, one) || missing_.contains(org)) co_return;
   if (!key) co_return co_await refused(std::move(org), std::move(one), std::move(key).error());
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.keys.life());
   one->due = asked + life * 8 / 9;
@@ -171,10 +165,10 @@ asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
   auto& keys = parts_.keys.attachments();
   one->due = now + kRefusedAgain;
   if (is_word_of_keeper(why.code)) {
-    keys.refuse(org, one->row.version, closed());
+    keys.refuse(org, one->row.version, own_key_closed());
     parts_.keys.forget(org);
   } else {
-    keys.fail_later(org, one->row.version, closed());
+    keys.fail_later(org, one->row.version, own_key_closed());
   }
   const auto still = keys.find(org, one->row.version, now);
   if (still) {
@@ -188,25 +182,31 @@ asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
 
 asio::awaitable<void> OwnKeys::note(OrgId org, Shared one, Came came, std::string reason) {
   const bool refused = came == Came::refused;
+  const bool told = co_await tell(org, came, reason);
+  if (!told || !is_present(org, one)) co_return;
+  one->row.refused_since = refused ? std::optional(parts_.clock.wall()) : std::nullopt;
+  one->row.reason = reason;
+  refused_now_.add(refused ? 1 : -1);
+  const auto noted = co_await parts_.store.note_own_key(org, one->row.version, one->row.refused_since, reason);
+  if (!noted) parts_.log.error("organisation_key.not_noted", {{"org", org.value}, {"reason", noted.error().message}});
+}
+
+asio::awaitable<bool> OwnKeys::tell(OrgId org, Came came, std::string reason) {
   if (parts_.tell) {
     const auto told = co_await parts_.tell(org, came, reason);
     if (!told) {
       parts_.log.error("organisation_key.not_told", {{"org", org.value}, {"reason", told.error().message}});
-      co_return;
+      co_return false;
     }
-    if (!is_present(org, one)) co_return;
   }
-  one->row.refused_since = refused ? std::optional(parts_.clock.wall()) : std::nullopt;
-  one->row.reason = reason;
-  refused_now_.add(refused ? 1 : -1);
-  (refused ? refusals_ : restorations_).add();
-  if (refused) {
+  if (came == Came::refused) {
+    refusals_.add();
     parts_.log.warn("organisation_key.refused", {{"org", org.value}, {"reason", reason}});
   } else {
+    restorations_.add();
     parts_.log.info("organisation_key.restored", {{"org", org.value}});
   }
-  const auto noted = co_await parts_.store.note_own_key(org, one->row.version, one->row.refused_since, reason);
-  if (!noted) parts_.log.error("organisation_key.not_noted", {{"org", org.value}, {"reason", noted.error().message}});
+  co_return true;
 }
 
 Result<HeldKey> OwnKeys::held(const Secret& plain, std::uint32_t version, SteadyTime asked) const {
@@ -320,7 +320,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
   auto made = parts_.places.provider(org, order);
   if (!made) co_return fail(Errc::invalid, made.error().message + "; nothing was changed");
   const auto provider = measured(*std::move(made));
-  SP_CO_TRY(const auto last, co_await parts_.store.last_own_key(org));
+  SP_CO_TRY(const auto last, co_await last_version(org));
   auto proven = co_await prove(org, last + 1, *provider);
   if (!proven)
     co_return fail(Errc::invalid, "the key cannot be used: " + proven.error().message + "; nothing was changed");
@@ -353,6 +353,7 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
     co_return fail(Errc::not_found, "the organisation is erased");
   }
   enter(org, fresh);
+  co_await witness(org, fresh);
   if (refused_since) {
     fresh->row.refused_since = refused_since;
     refused_now_.add(1);
@@ -369,12 +370,37 @@ asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Before before) {
 
 asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) {
   SP_CO_TRY(auto from, co_await present(org));
-  if (!from) co_return fail(Errc::not_found, "the organisation has attached no key");
+  const bool missing = missing_.contains(org);
+  if (!from && !missing) co_return fail(Errc::not_found, "the organisation has attached no key");
   SP_CO_CHECK(co_await parts_.keys.global());
   if (before) SP_CO_CHECK(co_await before());
-  SP_CO_CHECK(co_await change(org, std::move(from), std::nullopt));
+  SP_CO_CHECK(co_await take_away(org, std::move(from)));
   drop(org);
+  if (missing) co_await tell(std::move(org), Came::restored, {});
   co_return Result<void>();
+}
+
+// Cut short anywhere, it is refused or readable as it was before. A key that stands: the witness goes first; were it
+// last, a crash before it would leave an organisation refused that has detached its key. One that is missing: an older
+// one may stand, which must never serve again; so the witness goes last.
+asio::awaitable<Result<void>> OwnKeys::take_away(OrgId org, std::optional<HeldKey> from) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (missing_.contains(org)) {
+    if (from) SP_CO_CHECK(co_await change(org, std::move(from), std::nullopt));
+    SP_CO_CHECK(co_await witness_none(org));
+    parts_.keys.forget(org);
+    co_return Result<void>();
+  }
+  SP_CO_CHECK(co_await witness_none(org));
+  auto changed = co_await change(org, std::move(from), std::nullopt);
+  if (changed) co_return changed;
+  const auto stands = attached_.find(org);
+  if (stands != attached_.end()) {
+    const auto one = stands->second;
+    one->witnessed = false;
+    co_await witness(org, one);
+  }
+  co_return changed;
 }
 
 // A write may be told to have failed and stand all the same. Once it is begun nobody calls it off: what keys.db and the
@@ -389,13 +415,17 @@ asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::optional<HeldKey> 
     done = co_await parts_.keys.change_attachment(org, from, to);
     if (done) co_return done;
     const auto stands = co_await parts_.store.own_key(org);
-    if (stands && (*stands ? (*stands)->version : 0) == wanted) co_return Result<void>();
+    if (stands && (*stands ? (*stands)->version : 0) == wanted) {
+      co_await parts_.keys.settle_change(org);
+      co_return Result<void>();
+    }
     if (done.error().code != Errc::conflict) break;
   }
   co_return done;
 }
 
 std::optional<WallTime> OwnKeys::refused_since_of(const OrgId& org) const {
+  if (const auto missing = missing_.find(org); missing != missing_.end()) return missing->second.missing_since;
   const auto found = attached_.find(org);
   return found == attached_.end() ? std::nullopt : found->second->row.refused_since;
 }
@@ -407,19 +437,30 @@ void OwnKeys::leave(const OrgId& org) {
 
 void OwnKeys::enter(const OrgId& org, Shared one) {
   attached_.insert_or_assign(org, std::move(one));
-  attached_now_.set(static_cast<std::int64_t>(attached_.size()));
+  count();
 }
 
 void OwnKeys::drop(const OrgId& org) {
+  if (missing_.erase(org) > 0) refused_now_.add(-1);
   const auto found = attached_.find(org);
-  if (found == attached_.end()) return;
-  if (found->second->row.refused_since) refused_now_.add(-1);
-  parts_.keys.attachments().forget(org, found->second->row.version);
-  attached_.erase(found);
-  attached_now_.set(static_cast<std::int64_t>(attached_.size()));
+  if (found != attached_.end()) {
+    if (found->second->row.refused_since) refused_now_.add(-1);
+    parts_.keys.attachments().forget(org, found->second->row.version);
+    attached_.erase(found);
+  }
+  count();
+}
+
+void OwnKeys::count() {
+  const auto alone = std::ranges::count_if(missing_, [&](const auto& one) { return !attached_.contains(one.first); });
+  attached_now_.set(static_cast<std::int64_t>(attached_.size()) + alone);
 }
 
 std::optional<OwnKeyFacts> OwnKeys::facts(const OrgId& org) const {
+  if (const auto missing = missing_.find(org); missing != missing_.end()) {
+    const auto& [version, kind, attached_at, since] = missing->second;
+    return OwnKeyFacts{version, kind, {}, attached_at, since, std::string(kMissing)};
+  }
   const auto found = attached_.find(org);
   if (found == attached_.end()) return std::nullopt;
   const auto& row = found->second->row;
@@ -429,6 +470,7 @@ std::optional<OwnKeyFacts> OwnKeys::facts(const OrgId& org) const {
 }
 
 bool OwnKeys::usable(const OrgId& org) const {
+  if (missing_.contains(org)) return false;
   const auto found = attached_.find(org);
   return found == attached_.end() ||
          parts_.keys.attachments().find(org, found->second->row.version, parts_.clock.steady()).has_value();

@@ -16,8 +16,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace sallyport::keys {
+
+// Why an organisation pauses whose attached key is not in keys.db.
+inline constexpr std::string_view kMissing =
+    "the key that was attached is not in the relay's keys.db, which is older than the attachment: attach it again "
+    "(sallyport keys attach), or go on without one (sallyport keys detach)";
 
 inline constexpr std::chrono::seconds kRefusedAgain{15};  // a key that could not be had is asked for again
 
@@ -50,7 +56,8 @@ struct OwnKeyFacts {
 // Keys of their own that organisations have attached (docs/keys.md). Asks for each attachment's key before the last one
 // is too old, and again and again while it is refused; nobody else asks, so nobody waits. Refused, and nothing of its
 // organisation is read or written: at once when it is revoked, disabled or gone, when the last one is too old where
-// nobody answers. Never a fall-back. One executor.
+// nobody answers. Never a fall-back. One that keys.db must hold and does not (store::KeyWitnesses) is missing: refused
+// until its owner attaches a key again, or detaches. One executor.
 class OwnKeys {
  public:
   enum class Came { refused, restored };
@@ -107,6 +114,7 @@ class OwnKeys {
     store::OwnKey row;
     std::shared_ptr<Provider> provider;  // made when it is asked for first
     SteadyTime due{};
+    bool witnessed = false;     // that it stands
     Event idle;                 // nobody asks for it
     bool told_damaged = false;  // that its credentials do not open
   };
@@ -122,6 +130,12 @@ class OwnKeys {
   boost::asio::awaitable<void> learn(OrgId org, Shared one, Result<HeldKey> key, SteadyTime asked);
   boost::asio::awaitable<void> refused(OrgId org, Shared one, Error why);
   boost::asio::awaitable<void> note(OrgId org, Shared one, Came came, std::string reason);
+  boost::asio::awaitable<Result<void>> find_missing();
+  boost::asio::awaitable<void> miss(OrgId org, store::WitnessedAttachment missing);
+  boost::asio::awaitable<void> witness(OrgId org, Shared one);
+  boost::asio::awaitable<Result<void>> witness_none(OrgId org);
+  boost::asio::awaitable<bool> tell(OrgId org, Came came, std::string reason);
+  boost::asio::awaitable<Result<std::uint32_t>> last_version(OrgId org);
   struct Proven {
     HeldKey key;
     Bytes wrapped;
@@ -131,12 +145,14 @@ class OwnKeys {
                                                                  std::shared_ptr<Provider> otherwise = {});
   boost::asio::awaitable<Result<void>> attach_in_turn(OrgId org, OwnKeyOrder order, Before before);
   boost::asio::awaitable<Result<void>> detach_in_turn(OrgId org, Before before);
+  boost::asio::awaitable<Result<void>> take_away(OrgId org, std::optional<HeldKey> from);
   boost::asio::awaitable<Result<void>> change(OrgId org, std::optional<HeldKey> from,
                                               std::optional<Hierarchy::Attached> to);
   bool is_present(const OrgId& org, const Shared& one) const;
   std::optional<WallTime> refused_since_of(const OrgId& org) const;
   void enter(const OrgId& org, Shared one);
   void drop(const OrgId& org);
+  void count();
   std::shared_ptr<Provider> measured(std::unique_ptr<Provider> real) {
     return std::make_shared<MeasuredProvider>(std::move(real), calls_, parts_.clock);
   }
@@ -150,6 +166,7 @@ class OwnKeys {
   Counter& refusals_;
   Counter& restorations_;
   std::map<OrgId, Shared> attached_;
+  std::map<OrgId, store::WitnessedAttachment> missing_;  // that keys.db must hold; an older one of theirs may stand
   std::set<OrgId> changing_;
   std::set<OrgId> left_;  // erased while this process runs
 };

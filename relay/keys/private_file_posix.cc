@@ -75,6 +75,8 @@ Result<void> sync_folder_of(const std::filesystem::path& file) {
 
 Result<Secret> read_private_file(const std::filesystem::path& file, std::size_t most) {
   const Descriptor fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd && errno == ELOOP)
+    return fail(Errc::invalid, file.string() + ": the file must be a regular file, not a symbolic link");
   if (!fd) {
     return system_error(file, "cannot open the file", errno == ENOENT ? Errc::not_found : Errc::invalid);
   }

@@ -91,7 +91,8 @@ asio::awaitable<Result<std::vector<store::ResealedRecord>>> Resealer::sealed_ane
       continue;
     }
     if (sealed.error().code == Errc::cancelled) co_return std::unexpected(std::move(sealed).error());
-    if (tally.failed++ == 0) tally.reason = std::move(sealed).error().message;
+    ++(sealed.error().code == Errc::not_found ? tally.gone : tally.failed);
+    if (tally.reason.empty()) tally.reason = std::move(sealed).error().message;
   }
   co_return anew;
 }
@@ -102,9 +103,8 @@ void Resealer::note(const OrgId& org, const StandingVersions& newest, const Tall
   seen = {.under = newest, .done = tally.failed == 0};
   if (!again || !seen.done) seen.again = now() + kLateWriters;
   if (tally.resealed > 0) parts_.log.info("keys.resealed", {{"org", org.value}, {"records", tally.resealed}});
-  if (tally.failed > 0) {
-    parts_.log.warn("keys.not_resealed", {{"org", org.value}, {"records", tally.failed}, {"reason", tally.reason}});
-  }
+  const auto left = tally.failed + (again ? 0 : tally.gone);  // what is gone for good is told of once
+  if (left > 0) parts_.log.warn("keys.not_resealed", {{"org", org.value}, {"records", left}, {"reason", tally.reason}});
 }
 
 bool Resealer::is_due(const OrgId& org, const StandingVersions& newest) const {

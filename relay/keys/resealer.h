@@ -55,7 +55,8 @@ class Resealer {
   struct Tally {
     std::size_t resealed = 0;
     std::size_t failed = 0;
-    std::string reason = {};  // of the first
+    std::size_t gone = 0;     // their key was given up: nothing opens them any more
+    std::string reason = {};  // of the first of either
   };
 
   boost::asio::awaitable<Result<void>> tend(OrgId org, StandingVersions newest);

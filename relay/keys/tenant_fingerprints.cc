@@ -15,7 +15,7 @@ constexpr std::array kBetween = {std::byte{0}};  // a purpose is text without it
 
 boost::asio::awaitable<Result<Fingerprint>> TenantFingerprints::of(OrgId org, std::string purpose, std::string text) {
   SP_CO_CHECK(co_await keys_.tenant(org));  // an organisation that has no key yet gets its first
-  SP_CO_TRY(const auto first, co_await keys_.tenant(org, 1));
+  SP_CO_TRY(const auto first, co_await keys_.oldest_tenant(org));
   std::string derived(crypto::kAeadKeySize, '\0');
   const auto made = crypto::hkdf_sha256(first.key->bytes(), {}, as_bytes(kInfo),
                                         std::span(reinterpret_cast<std::byte*>(derived.data()), derived.size()));

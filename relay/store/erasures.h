@@ -116,8 +116,9 @@ class Erasures {
   virtual awaitable<Result<void>> finish(ErasureId id, WallTime at, std::string receipt) = 0;
 
   virtual awaitable<Result<LedgerHead>> head(OrgId ledger) = 0;
-  virtual awaitable<Result<std::optional<ReceiptKey>>> receipt_key() = 0;  // the newest
-  virtual awaitable<Result<void>> add_receipt_key(ReceiptKey key) = 0;     // the first stays
+  virtual awaitable<Result<std::optional<ReceiptKey>>> receipt_key(std::string id = {}) = 0;  // "": the newest
+  // Where `after` is the id of the newest, or empty and there is none. Else the one that came meanwhile stays.
+  virtual awaitable<Result<void>> add_receipt_key(ReceiptKey key, std::string after = {}) = 0;
 };
 
 }  // namespace sallyport::store

@@ -90,6 +90,7 @@ struct JobFilter {
   std::optional<AgentId> agent;
   std::optional<WallTime> since;  // created at or after
   std::optional<WallTime> until;  // created before
+  bool ended = false;             // only those that have ended
 };
 
 // The queued jobs of one agent group.

@@ -121,6 +121,9 @@ class KeyStore {
   virtual awaitable<Result<std::vector<KeyVersion>>> tenant_keys(OrgId org) = 0;
   // conflict: the version is there, or another attachment's key than the one that stands wraps it.
   virtual awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) = 0;
+  // Versions of the organisation's key up to this one that are not there were lost, and given up (restored). Of
+  // OrgId(): of the global key.
+  virtual awaitable<Result<std::uint32_t>> given_up(OrgId org) = 0;
   // The same key, wrapped anew by where the key at the top is kept.
   virtual awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) = 0;
   // Keys of any organisation under a global key before `version`, in order from the one after `after`; at most `limit`.

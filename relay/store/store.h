@@ -17,6 +17,7 @@
 #include "relay/store/idempotency_keys.h"
 #include "relay/store/job_keys.h"
 #include "relay/store/jobs.h"
+#include "relay/store/key_witnesses.h"
 #include "relay/store/organisations.h"
 #include "relay/store/recipes.h"
 #include "relay/store/retentions.h"
@@ -46,6 +47,7 @@ struct Stores {
   Tunnels& tunnels;
   Retentions& retentions;
   StandingRecords& standing_records;
+  KeyWitnesses& key_witnesses;
   SystemKeys& system_keys;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;

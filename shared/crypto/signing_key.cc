@@ -2,6 +2,7 @@
 
 #include "shared/crypto/openssl.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 namespace sallyport::crypto {
@@ -69,7 +70,8 @@ Result<void> check_signature(std::span<const std::byte> public_key, std::span<co
   const ContextOwner context(EVP_MD_CTX_new());
   if (context == nullptr || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||
       EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(message), message.size()) != 1) {
-    return fail_openssl(Errc::invalid, "this key did not sign it");
+    ERR_clear_error();
+    return fail(Errc::invalid, "this key did not sign it, or it was changed since");
   }
   return {};
 }
@@ -88,7 +90,8 @@ Result<Bytes> public_key_from_pem(const std::string& pem) {
   const auto bio = read_only_bio(pem);
   const KeyHandle key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
   if (key == nullptr || EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519) {
-    return fail_openssl(Errc::invalid, "not an Ed25519 public key in PEM form");
+    ERR_clear_error();  // what OpenSSL says of it ("unsupported") helps nobody
+    return fail(Errc::invalid, "not an Ed25519 public key in PEM form");
   }
   return raw_public(key.get());
 }

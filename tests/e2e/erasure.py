@@ -3,7 +3,7 @@
 
 erasure.py BIN
 A canary for each text that tells of a person or an organisation, searched in six encodings in every file of the relay's data directory and in its
-log. What the organisation had in an archive is removed, and was there before. Controls: each is found before; what is planted in a file afterwards is found; another organisation has all it had; an edited receipt and an
+log. What the organisation had in an archive is removed, and was there before; so are copies of keys.db that a restore left. Controls: each is found before; what is planted in a file afterwards is found; another organisation has all it had; an edited receipt and an
 edited row of the ledger are refused. The organisation has so many rows that `kill -9` comes in the middle of its erasure.
 """
 import base64
@@ -31,6 +31,7 @@ steps:
   - {id: told, uses: log.write@1, with: {text: "${{ inputs.text }}"}}
 """
 MANY = 60_000
+LEFT = ("keys.db.replaced", "keys.db.restored")  # by a restore
 
 
 def wait_for(what, condition, seconds=60):
@@ -176,6 +177,8 @@ def multiply(world):
         database.executemany("insert into job_events (org, recipe, event_key, job, created_at) values (?, 'r', ?, 'j', 0)",
                              ((org, f"{n:08}") for n in range(MANY)))
     database.close()
+    for name in LEFT:
+        shutil.copy(world.dir / "relay/keys/keys.db", world.dir / "relay/keys" / name)
     world.start("relay")
     world.wait_ready()
 
@@ -218,6 +221,9 @@ def erase_organisation(world):
         problems.append(f"the archive of an erased organisation: {objects(world)}, {document['archived_objects']}")
     if document["keys"]["hours"] < 1 or document["keys"]["anchor_after"] <= document["keys"]["anchor_before"]:
         problems.append(f"the keys in the receipt: {document['keys']}")
+    problems += [f"{name}, which a restore left, still holds the keys" for name in LEFT if (world.dir / "relay/keys" / name).exists()]
+    if '"event":"keys.copy_left"' not in (world.dir / "relay.log").read_text():
+        problems.append("what a restore left is not told of")
     problems += check_receipt(world, erasure) + expect_gone(world, texts_of(victim), "an organisation")
     if rows_of(world, victim["id"]):
         problems.append(f"rows of an erased organisation: {rows_of(world, victim['id'])[:3]}")

@@ -5,13 +5,15 @@ key_revoked.py BIN PKCS11_MODULE
 Four organisations, each with an agent and a key of its own of another kind. Jobs run; all keys are revoked while one job of each runs and others wait; nothing of these organisations can be started, their jobs stay as
 they are and their agents stay linked, also over a relay's restart, after which the agents link anew. When the keys are restored everything goes on within 60 s: every job that was accepted has succeeded, and every
 command has run once. A fifth organisation starts jobs all the time, and each ends in time. Each ledger has each change once, and no file of the relay has the credentials. Then the relay's own master key, in a
-Vault of its own, is revoked: no answer to an organisation says where it is kept. Positive controls: the same starts are accepted before the keys are revoked; the search finds the name of a key; the log and the
+Vault of its own, is revoked: no answer to an organisation says where it is kept. Last, a backup of the keys from before all this takes the place of keys.db: refused until the loss is accepted; then whose key is
+attached, and not in it, is refused until its owner attaches it again, and who has rotated enrols agents under a new CA. Positive controls: the same starts are accepted before the keys are revoked; the search finds the name of a key; the log and the
 platform's answers say where the master key is kept.
 """
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -392,8 +394,44 @@ def lose_master_key(world, tenants, master):
         found.append(f"positive control: {failed} calls failed only")
     if not (world.dir / "relay.log").read_text().count("master_key.failed") or master.url not in json.dumps(world.call("GET", "/v1/platform/keys")):
         found.append("positive control: neither the log nor the platform says what is away")
+    platform, other = world.call("GET", "/v1/platform/keys")[1], tenants["other"].call("GET", "/v1/keys")[1]
+    if platform["state"] != "unavailable" or not platform["reason"] or other["state"] != "unavailable" or not other["reason"] or any(place in other["reason"] for place in places):
+        found.append(f"who is told of keys is not told that they are away: {platform} {other}")
     master.restore()
     wait_until("the master key is back", lambda: tenants["other"].start()[0] == 202)
+    return found
+
+
+def put_aside(world):
+    """The newest backup of the keys as it is now: it has each key that was ever used, and none that is attached later."""
+    newest = max((world.dir / "relay/keys/backups").glob("keys-*.db"), key=lambda file: file.stat().st_mtime_ns)
+    return shutil.copy2(newest, world.dir / "older.db")
+
+
+def restore_older(world, tenants, keys, older):
+    """keys.db is lost, and what takes its place is older than standing keys: nobody goes on without a key that was attached."""
+    other, relay = tenants["other"], world.dir / "relay"
+    other.cli("sallyport", "keys", "rotate")
+    wait_until("the CA's key is under the new version", lambda: other.call("GET", "/v1/keys")[1]["records_to_reseal"] == 0)
+    world.kill("relay")
+    words = [world.bin / "sallyport-relay", "keys", "restore", "--data", relay, "--backup", older]
+    refused = subprocess.run(words, env=world.env, capture_output=True, text=True)
+    found = [] if refused.returncode and "own keys of 2 organisations" in refused.stderr else [f"an older backup was not refused: {refused.stderr}"]
+    subprocess.run([*words, "--accept-loss"], env=world.env, check=True, capture_output=True)
+    world.start("relay")
+    world.wait_ready()
+    if other.start()[0] != 202:
+        found.append("positive control: who has attached no key cannot start a job")
+    for kind in ("file", "aws_kms"):
+        tenant = tenants[kind]
+        if not is_unavailable(tenant) or tenant.own()["state"] != "refused":
+            found.append(f"{kind}: goes on without the key that it attached: {tenant.own()}")
+        attach(tenant, kind, keys)
+        wait_until(f"{kind}: a job ends under the key that is attached again", lambda job=tenant.start()[1]: tenant.state(job["id"]) == "succeeded")
+    string = json.loads(other.cli("sallyport", "agent", "token", "create", "--group", "dc1", "-o", "json"))["enrolment_string"]
+    other.cli("sallyport-agent", "enrol", "--config", world.dir / "late", "-", stdin=string + "\n")
+    if "issuing_ca.renew" not in events(other):
+        found.append("the ledger does not tell of the new CA")
     return found
 
 
@@ -421,6 +459,7 @@ def run(world, module):
             tenant.settle()
         wait_until("all agents are linked", lambda: all(tenant.linked() for tenant in tenants.values()))
         neighbour.start()
+        older = put_aside(world)
         for kind in KINDS:
             attach(tenants[kind], kind, keys)
         found = cycle(world, tenants, neighbour, keys)
@@ -432,6 +471,7 @@ def run(world, module):
         neighbour.over.set()
         neighbour.join(60)
         found += lose_master_key(world, tenants, master)
+        found += restore_older(world, tenants, keys, older)
     finally:
         neighbour.over.set()
         for server in (keys["aws_kms"], keys["vault"], master):
@@ -447,7 +487,8 @@ def audit(world, tenants, neighbour):
             found.append(f"{kind}: commands did not run once each: {tenant.worked()}")
         actions = events(tenant)
         told = {action: actions.count(action) for action in ("keys.attach", "keys.refused", "keys.restored", "keys.detach")}
-        if told != {"keys.attach": 1 + (kind == "vault"), "keys.refused": 1, "keys.restored": 1, "keys.detach": int(kind in ("pkcs11", "vault"))}:
+        missed = int(kind in ("file", "aws_kms"))  # in the backup that was restored
+        if told != {"keys.attach": 1 + (kind == "vault") + missed, "keys.refused": 1 + missed, "keys.restored": 1 + missed, "keys.detach": int(kind in ("pkcs11", "vault"))}:
             found.append(f"{kind}: the ledger tells otherwise: {told}")
     found += [f"a credential is in {place}" for text in (SECRET_KEY, VAULT_TOKEN) for place in found_places(world, text)]
     if not found_places(world, KMS_KEY):
@@ -459,7 +500,7 @@ def main():
     if not pathlib.Path("/usr/lib/softhsm/libsofthsm2.so").exists():
         print("SKIPPED: softhsm2 is not installed")
         return 77
-    world = World(sys.argv[1], agents=(*KINDS, "other"))
+    world = World(sys.argv[1], agents=(*KINDS, "other", "late"))
     try:
         found = run(world, sys.argv[2])
         if found and os.environ.get("SALLYPORT_KEEP"):

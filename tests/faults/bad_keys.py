@@ -40,6 +40,13 @@ def foreign(*names):
     return spoil
 
 
+def behind_link(name):
+    def spoil(data, _):
+        (data / name).rename(data / "elsewhere")
+        (data / name).symlink_to(data / "elsewhere")
+    return spoil
+
+
 def flip(name, at):
     def spoil(data, _):
         with open(data / name, "r+b") as file:
@@ -72,12 +79,14 @@ REFUSED = [
     ("keys.db empty", cut("keys/keys.db", 0), ["keys.db", "empty", "put it back", "keys restore"]),
     ("keys.db gone", remove("keys/keys.db"), ["keys.db", "put it back", "keys restore"]),
     ("keys.db of another deployment", foreign("keys/keys.db"), ["anchor"]),
-    ("keys.db and anchor of another deployment", foreign("keys/keys.db", "keys/anchor"), ["is not in keys.db", "put back"]),
+    ("keys.db and anchor of another deployment", foreign("keys/keys.db", "keys/anchor"), ["global/1", "was not wrapped by the master key", "belongs to keys.db"]),
     ("anchor of another deployment", foreign("keys/anchor"), ["keys/anchor", "another deployment", "Put back"]),
     ("anchor gone", remove("keys/anchor"), ["keys/anchor", "No such file", "put the anchor back", "keys restore"]),
-    ("anchor cut short", cut("keys/anchor", 0.5), ["keys/anchor", "Put both back"]),
+    ("anchor cut short", cut("keys/anchor", 0.5), ["keys/anchor", "Put both back", "keys restore"]),
     ("anchor torn", flip("keys/anchor", 30), ["keys/anchor", "damaged"]),
     ("master key of another deployment", foreign("keys/master.key"), ["global/1", "was not wrapped by the master key", "belongs to keys.db", "keys rewrap"]),
+    ("keys/ gone", lambda data, _: shutil.rmtree(data / "keys"), ["/keys", "folder of keys is missing", "put it back"]),
+    ("master key behind a link", behind_link("keys/master.key"), ["keys/master.key", "symbolic link"]),
     ("master key gone", remove("keys/master.key"), ["keys/master.key"]),
     ("master key cut short", cut("keys/master.key", 0.5), ["keys/master.key"]),
     ("keys/ of another deployment", foreign("keys/keys.db", "keys/anchor", "keys/master.key"), ["is not in keys.db", "put back"]),

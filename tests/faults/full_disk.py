@@ -3,7 +3,8 @@
 
 full_disk.py BIN LIBRARY [--plant-fault]; the relay's data lies on a small file system of its own (tmpfs), so it needs a mount namespace: 77 without.
 A real relay with jobs that have ended; the file system is filled to the last page: people read on, and what would change something is refused with 503. Then the clock passes the retention, as that of an agent has (LIBRARY is preloaded).
---plant-fault takes away what was held back, too: then nothing may be shredded, the log must say why, and it must happen by itself once there is room.
+It is killed there, too, and must start again.
+--plant-fault takes away what was held back, too: then nothing may be shredded, the log must say why, and it must happen by itself once there is room; and killed there it must not start before there is.
 """
 import os
 import pathlib
@@ -43,12 +44,16 @@ def put_on_small_disk(world):
 def fill(world):
     filler = world.dir / "relay/filler"
     with open(filler, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            pass
+        fill_up(file)
     return filler
+
+
+def fill_up(file):
+    try:
+        while True:
+            file.write(b"x" * 4096)
+    except OSError:
+        pass
 
 
 def ballasts(world):
@@ -66,6 +71,18 @@ def answers(world, order):
         if told != status or (status == 503 and "free disk space" not in answer["detail"]):
             found.append(f"{method} {path} on a full disk: {told} {answer}")
     return found
+
+
+def restart_on_full_disk(world):
+    """Killed, and whatever that made free is taken by somebody else: whether it starts. What it says when it does not."""
+    world.kill("relay")
+    filler = world.dir / "relay/filler"
+    with open(filler, "ab", buffering=0) as file:
+        fill_up(file)
+    before = len(world.log_of_relay())
+    world.start("relay")
+    started = world.wait_for_log('"event":"relay.ready"', before) is not None
+    return started, world.log_of_relay()[before:]
 
 
 def main():
@@ -92,6 +109,9 @@ def main():
                 path.unlink()
         filler = fill(world)
         found += answers(world, {"name": "later"})
+        if not planted:
+            started, said = restart_on_full_disk(world)
+            found += [] if started and len(ballasts(world)) == 2 else [f"killed on a full disk it does not start, with {ballasts(world)}: {said[-500:]}"]
         world.trust_nobody()
         before = len(world.log_of_relay())
         world.move(OVER)
@@ -110,6 +130,15 @@ def main():
         found += [] if status == 201 else [f"an order that a full disk refused left something, or is refused still: {answer}"]
         status, answer = world.call("POST", "/v1/keys/rotate", {})
         found += [] if status == 200 else [f"keys cannot be rotated when there is room again: {answer}"]
+        if planted:
+            for path in (world.dir / "relay").rglob("*.ballast"):
+                path.unlink()
+            fill(world)
+            started, said = restart_on_full_disk(world)
+            found += [] if not started and "free disk space" in said else [f"without what was held back it starts ({started}), or does not say what is wrong: {said[-500:]}"]
+            filler.unlink()
+            world.start("relay")
+            world.wait_ready()
         found += ledger_faults(world)
         tell(world, found)
         if not found:

@@ -17,13 +17,20 @@ namespace sallyport::test {
 // The keys of a relay, over files of their own in a folder that is there. Opened again, the same keys.
 struct KeyRing {
   KeyRing(const boost::asio::any_io_executor& executor, const std::filesystem::path& folder, const Clock& clock,
-          store::JobKeys& job_keys, keys::Provider* other = nullptr, std::function<WallTime()> earliest = {})
+          store::JobKeys& job_keys, keys::Provider* other = nullptr, std::function<WallTime()> earliest = {},
+          store::KeyWitnesses* witnesses = nullptr)
       : memory(must(keys::LockedMemory::make())),
         own_provider(must(keys::FileProvider::make(folder / "master.key", fixed_key()))),
         provider(other != nullptr ? *other : own_provider),
         store(must(store::SqliteKeyStore::open({.file = folder / "keys.db"}))),
         anchor(found(folder, clock)),
-        hierarchy(executor, {store->keys(), provider, anchor, *memory, clock, std::move(earliest)}),
+        hierarchy(executor, {.store = store->keys(),
+                             .provider = provider,
+                             .anchor = anchor,
+                             .memory = *memory,
+                             .clock = clock,
+                             .earliest = std::move(earliest),
+                             .witnesses = witnesses}),
         envelope(hierarchy, job_keys) {}
 
   static Secret fixed_key() { return Secret::take(std::string(crypto::kAeadKeySize, 'k')); }

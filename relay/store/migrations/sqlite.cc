@@ -1,6 +1,7 @@
 #include "relay/store/migrations/keys_0001_initial.h"
 #include "relay/store/migrations/keys_0002_own_keys.h"
 #include "relay/store/migrations/keys_0003_erased_organisations.h"
+#include "relay/store/migrations/keys_0004_given_up_keys.h"
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
@@ -21,6 +22,7 @@
 #include "relay/store/migrations/sqlite_0017_system_keys.h"
 #include "relay/store/migrations/sqlite_0018_archive.h"
 #include "relay/store/migrations/sqlite_0019_objects_to_remove.h"
+#include "relay/store/migrations/sqlite_0020_key_witnesses.h"
 
 #include <array>
 
@@ -47,6 +49,7 @@ std::span<const Migration> sqlite_migrations() {
       Migration{17, "system keys", kSqlite0017SystemKeys},
       Migration{18, "archive", kSqlite0018Archive},
       Migration{19, "objects to remove", kSqlite0019ObjectsToRemove},
+      Migration{20, "key witnesses", kSqlite0020KeyWitnesses},
   };
   return migrations;
 }
@@ -56,6 +59,7 @@ std::span<const Migration> sqlite_key_migrations() {
       Migration{1, "initial", kKeys0001Initial},
       Migration{2, "own keys", kKeys0002OwnKeys},
       Migration{3, "erased organisations", kKeys0003ErasedOrganisations},
+      Migration{4, "given up keys", kKeys0004GivenUpKeys},
   };
   return migrations;
 }

@@ -251,23 +251,23 @@ class SqliteErasures final : public Erasures {
     });
   }
 
-  awaitable<Result<std::optional<ReceiptKey>>> receipt_key() override {
-    return engine_.read([](Database& db) {
+  awaitable<Result<std::optional<ReceiptKey>>> receipt_key(std::string id) override {
+    return engine_.read([id = std::move(id)](Database& db) {
       return db
           .prepare(
-              "select id, public_key, sealed_private_key, created_at from receipt_keys order by created_at desc "
-              "limit 1")
+              "select id, public_key, sealed_private_key, created_at from receipt_keys where ?1 in ('', id) "
+              "order by created_at desc limit 1",
+              id)
           .maybe(read_receipt_key);
     });
   }
 
-  awaitable<Result<void>> add_receipt_key(ReceiptKey key) override {
-    return engine_.write([key = std::move(key)](Database& db) -> Result<void> {
+  awaitable<Result<void>> add_receipt_key(ReceiptKey key, std::string after) override {
+    return engine_.write([key = std::move(key), after = std::move(after)](Database& db) -> Result<void> {
       SP_CHECK(
           db.run("insert into receipt_keys (id, public_key, sealed_private_key, created_at) select ?, ?, ?, ? where "
-                 "not exists "
-                 "(select 1 from receipt_keys)",
-                 key.id, key.public_key, key.sealed_private_key, key.created_at));
+                 "coalesce((select id from receipt_keys order by created_at desc limit 1), '') = ?",
+                 key.id, key.public_key, key.sealed_private_key, key.created_at, after));
       return {};
     });
   }

@@ -84,6 +84,7 @@ Result<Page<Job>> list_jobs(Database& db, const OrgId& org, const JobFilter& fil
   if (filter.recipe) where += " and recipe = ?4";
   if (filter.agent) where += " and agent = ?5";
   if (filter.since) where += " and created_at >= ?6";
+  if (filter.ended) where += " and finished_at is not null";
   where += " order by created_at desc, id desc limit ?7";
   return page_of(db.prepare(select(kJobColumns, where), org, before.at, before.id, filter.recipe, filter.agent,
                             filter.since, one_more(limit)),

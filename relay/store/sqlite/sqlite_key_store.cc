@@ -87,6 +87,7 @@ Result<void> erase_keys(Database& db, const OrgId& org, const Turn& turn) {
   SP_TRY(const auto lanes, remove_all(db, "ratchets", org));
   SP_TRY(const auto versions, remove_all(db, "tenant_keys", org));
   SP_CHECK(remove_all(db, "own_keys", org));
+  SP_CHECK(remove_all(db, "given_up_keys", org));
   return explain(db.run("insert into erased_organisations (org, versions, lanes, hours, epoch_before, epoch_after) "
                         "values (?, ?, ?, ?, ?, ?)",
                         org, versions, lanes, hours, turn.from, turn.to),
@@ -303,6 +304,15 @@ struct SqliteKeyStore::Impl final : KeyStore {
     });
   }
 
+  awaitable<Result<std::uint32_t>> given_up(OrgId org) override {
+    return engine.read([org](Database& db) -> Result<std::uint32_t> {
+      SP_TRY(const auto version, db.prepare("select version from given_up_keys where org = ?", org).maybe([](Row row) {
+        return row.u32();
+      }));
+      return version.value_or(0);
+    });
+  }
+
   awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) override {
     return engine.write([version, wrapped = std::move(wrapped)](Database& db) {
       return expect_row(db.run("update global_keys set wrapped = ? where version = ?", wrapped, version), "global key");
@@ -454,6 +464,18 @@ KeyCopies& SqliteKeyStore::copies() { return *impl_->copies; }
 
 awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch) {
   return impl_->engine.write([epoch](Database& db) { return remove_lanes(db, epoch); });
+}
+
+awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions) {
+  return impl_->engine.write([versions = std::move(versions)](Database& db) -> Result<void> {
+    for (const auto& [org, version] : versions) {
+      SP_CHECK(
+          db.run("insert into given_up_keys (org, version) values (?, ?) on conflict (org) do update set version = "
+                 "max(version, excluded.version)",
+                 org, version));
+    }
+    return {};
+  });
 }
 
 awaitable<Result<void>> SqliteKeyStore::check() { return impl_->engine.read(find_damage); }

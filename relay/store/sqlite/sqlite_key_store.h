@@ -22,6 +22,8 @@ class SqliteKeyStore {
   // Of a keys.db whose ratchets no anchor opens any more: without lanes and hours' keys, at `epoch`. How many hours'
   // keys there were.
   awaitable<Result<std::uint64_t>> begin_lanes_anew(std::uint64_t epoch);
+  // Of a keys.db that takes the place of a newer one: what given_up() says from then on.
+  awaitable<Result<void>> give_up(std::vector<TenantKeyPlace> versions);
   // internal: SQLite finds it damaged.
   awaitable<Result<void>> check();
   std::uint64_t epoch_at_open() const { return epoch_; }  // of the anchor

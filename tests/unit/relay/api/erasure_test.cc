@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 using namespace sallyport;
@@ -173,7 +174,30 @@ ASYNC_TEST_CASE("an erasure has the id that was chosen for it, once", "[api][era
   CHECK(text_of(json_of(begun), "id") == id);
   CHECK(text_of(co_await erasure_of(world, id), "state") == "erasing");
   CHECK((co_await world.call({"POST", path_of(Role::viewer), owner, body})).status == 409);
+  world.news();
+  for (const bool finished : {false, true}) {  // ordered again: it is the same one
+    const auto again = co_await world.call({"POST", path_of(Role::editor), owner, body});
+    CHECK(again.status == 202);
+    CHECK(text_of(json_of(again), "id") == id);
+    CHECK(text_of(json_of(again), "state") == (finished ? "erased" : "erasing"));
+    CHECK(world.news().size() == 1);
+    CHECK(co_await world.eraser.look());
+    world.news();
+  }
+  CHECK(world.metrics.prometheus().find("\nsallyport_erasures_open 0\n") != std::string::npos);
   CHECK((co_await world.call({"GET", "/v1/whoami", tenant.token(Role::viewer)})).status == 200);
+
+  const auto path = "/v1/organisations/" + tenant.org.value + "/erase";
+  const auto platform = co_await world.platform_token();
+  const auto whole = crypto::new_id<ErasureId>(world.clock).value;
+  const auto order = fmt::format(R"({{"confirm":"erase","name":"a","erasure":"{}"}})", whole);
+  REQUIRE((co_await world.call({"POST", path, platform, order})).status == 202);
+  CHECK(co_await world.eraser.look());  // its name is gone
+  const auto again = co_await world.call({"POST", path, platform, order});
+  CHECK(again.status == 202);
+  CHECK(text_of(json_of(again), "state") == "erased");
+  const auto other = fmt::format(R"({{"confirm":"erase","name":"a","erasure":"{}"}})", id);
+  CHECK((co_await world.call({"POST", path, platform, other})).status == 409);
 }
 
 ASYNC_TEST_CASE("somebody who was removed before is erased, and who never was is not there", "[api][erasure]") {
@@ -301,7 +325,7 @@ ASYNC_TEST_CASE("an export counts what did not open, and why; without the scope 
   for (const auto& [token, has_payloads] :
        {std::pair(owner, true), std::pair(text_of(json_of(narrow), "secret"), false)}) {
     const auto page = json_of(co_await world.call({"POST", "/v1/organisation/export", token, "{}"}));
-    CHECK(to_json(*page.find("unreadable")) == R"({"damaged":0,"expired":0,"key_unavailable":0})");
+    CHECK(to_json(*page.find("unreadable")) == R"({"damaged":0,"expired":0,"given_up":0,"key_unavailable":0})");
     const auto& manifest = *page.find("manifest");
     CHECK(manifest.find("payloads")->as_bool() == has_payloads);
     const auto& left_out = manifest.find("left_out")->as_list();
@@ -353,4 +377,64 @@ ASYNC_TEST_CASE("a signed receipt tells what was shredded of an organisation", "
   CHECK(document.find("lanes")->as_list().size() >= 2);
   const auto again = json_of(co_await world.call({"GET", "/v1/keys/receipt", tenant.token(Role::viewer)}));
   CHECK(text_of(again, "key") == text_of(receipt, "key"));
+}
+
+namespace {
+
+// Nothing that was sealed before opens any more, for this reason.
+class Closed final : public keys::Envelope {
+ public:
+  Closed(keys::Envelope& real, Errc why) : real_(real), why_(why) {}
+  asio::awaitable<Result<keys::NewJobKeys>> make_job_keys(OrgId org, JobId job,
+                                                          domain::JobRetention retention) override {
+    co_return co_await real_.make_job_keys(std::move(org), std::move(job), retention);
+  }
+  asio::awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) override {
+    opens_.insert(identity.record);
+    co_return co_await real_.seal(std::move(identity), plaintext);
+  }
+  asio::awaitable<Result<Bytes>> seal_new(const keys::NewJobKeys& keys, keys::RecordIdentity identity,
+                                          std::span<const std::byte> plaintext) override {
+    co_return co_await real_.seal_new(keys, std::move(identity), plaintext);
+  }
+  asio::awaitable<Result<Secret>> open(keys::RecordIdentity identity, std::span<const std::byte> sealed) override {
+    if (!opens_.contains(identity.record)) co_return fail(why_, "planted");
+    co_return co_await real_.open(std::move(identity), sealed);
+  }
+
+ private:
+  keys::Envelope& real_;
+  Errc why_;
+  std::set<std::string> opens_;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("a key of receipts that is gone for good is replaced, one that is away for now is not",
+                "[api][erasure]") {
+  World world(co_await asio::this_coro::executor);
+  const auto first = must(co_await world.receipts.public_key());
+  for (const auto away : {Errc::unavailable, Errc::invalid}) {
+    Closed envelope(world.envelope, away);
+    erasure::Receipts receipts({world.stores.erasures, envelope, world.clock, world.audit, world.log});
+    const auto refused = co_await receipts.sign(Value(ValueMap()));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == away);
+    CHECK(must(co_await receipts.public_key()) == first);
+  }
+  Closed envelope(world.envelope, Errc::not_found);
+  erasure::Receipts receipts({world.stores.erasures, envelope, world.clock, world.audit, world.log});
+  world.news();
+  const auto receipt = must(co_await receipts.sign(Value(ValueMap())));
+  const auto second = must(co_await receipts.public_key());
+  CHECK(second != first);
+  CHECK(crypto::check_document(second, crypto::kReceiptKind, receipt));
+  must(co_await receipts.sign(Value(ValueMap())));
+  CHECK(must(co_await receipts.public_key()) == second);
+  CHECK(world.news().size() == 1);
+  CHECK(world.sink.text.find("receipt_key.renewed") != std::string::npos);
+  const auto path = "/v1/receipt-key?id=";
+  const auto earlier = json_of(co_await world.call({"GET", path + crypto::key_id(first)}));
+  CHECK(must(crypto::public_key_from_pem(text_of(earlier, "public_key"))) == first);
+  CHECK((co_await world.call({"GET", std::string(path) + "0123456789abcdef"})).status == 404);
 }

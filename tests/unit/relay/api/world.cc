@@ -88,7 +88,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
       custodian(executor, {ring.store->keys(), ring.provider, ring.hierarchy, own_keys,
                            [this] { return std::optional(clock.wall()); }, log, metrics, nullptr, &resealer}),
       audit(stores.audit_log, clock),
-      receipts(stores.erasures, envelope, clock),
+      receipts({stores.erasures, envelope, clock, audit, log}),
       eraser(executor, {stores.erasures,
                         stores.job_keys,
                         ring.store->keys(),

@@ -2,6 +2,7 @@
 
 #include "relay/app/key_ring.h"
 #include "relay/keys/backups.h"
+#include "relay/keys/key_wrap.h"
 #include "relay/keys/layered_envelope.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/crypto/new_id.h"
@@ -84,10 +85,11 @@ struct Site {
   DataDirectory data;
   Settings settings;
 
- private:
   static keys::RecordIdentity identity(const Sealed& sealed) {
     return {sealed.org, "issuing_cas", "private_key", sealed.org.value};
   }
+
+ private:
   template <class Body>
   awaitable<void> opened(Body body) {
     const auto on = co_await boost::asio::this_coro::executor;
@@ -98,7 +100,12 @@ struct Site {
     FdSink sink(2);
     const Log log(sink, kClock, LogLevel::error);
     Metrics metrics;
-    keys::Hierarchy hierarchy(on, {ring.store->keys(), *ring.provider, ring.anchor, *ring.memory, kClock});
+    keys::Hierarchy hierarchy(on, {.store = ring.store->keys(),
+                                   .provider = *ring.provider,
+                                   .anchor = ring.anchor,
+                                   .memory = *ring.memory,
+                                   .clock = kClock,
+                                   .witnesses = &stores.key_witnesses});
     keys::LayeredEnvelope envelope(hierarchy, stores.job_keys);
     keys::Backups backups(on, {ring.store->copies(), kClock, log, metrics, [] { return std::optional(kClock.wall()); }},
                           {shelf, 1h, 1h});
@@ -119,7 +126,7 @@ TEST_CASE("the newest backup gives back every key, whatever became of keys.db", 
   site.lose_keys();
   if (damaged) std::ofstream(site.data.key_database()) << "no database";
   const auto told = must(site.restore());
-  CHECK(contains(told, "Every hour that relay.db needs has its key"));
+  CHECK(contains(told, "Every key that relay.db needs is in it"));
   CHECK(fs::exists(site.data.key_database().string() + ".replaced") == damaged);
   CHECK(contains(told, "keys.db.replaced") == damaged);
   CHECK(site.reads_standing(sealed));
@@ -159,6 +166,75 @@ TEST_CASE("a backup of before the last turn gives back standing fields alone, on
   CHECK_FALSE(site.has_hour(sealed));
   CHECK(fs::exists(old));
   site.turn();  // and it goes on
+}
+
+TEST_CASE("a backup that lacks standing keys is refused with what they are, until that is accepted", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  const auto old = site.file(site.back_up());
+  const auto later = site.seal();  // an organisation whose first key is in no backup
+  site.with_keys([&](auto& keys, auto&, auto&) -> awaitable<void> {
+    must(co_await keys.rotate_tenant(sealed.org));
+    must(co_await keys.tenant(sealed.org));
+    must(co_await keys.witnesses()->set_attached(later.org, {.version = 1, .kind = "file"}));
+  });
+  const auto before = fs::last_write_time(site.data.key_database());
+  const auto refused = site.restore(old);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::conflict);
+  INFO(refused.error().message);
+  CHECK(contains(refused.error().message, "The newest version of 2 keys"));
+  CHECK(contains(refused.error().message, "The own keys of 1 organisations"));
+  CHECK(contains(refused.error().message, "say --accept-loss"));
+  CHECK(fs::last_write_time(site.data.key_database()) == before);
+
+  const auto told = must(site.restore(old, Loss::accepted));
+  CHECK(contains(told, "The newest version of 2 keys"));
+  CHECK(site.reads_standing(sealed));  // that was sealed under the version which the backup has
+  site.with_keys([&](auto& keys, auto& envelope, auto&) -> awaitable<void> {
+    const auto next = must(co_await keys.tenant(sealed.org));
+    CHECK(next.version == 3);
+    const auto gone = co_await envelope.open(Site::identity(later), later.standing);
+    REQUIRE_FALSE(gone);
+    CHECK(gone.error().code == Errc::unavailable);  // its own key is missed
+    must(co_await keys.witnesses()->set_attached(later.org, {}));
+    keys.forget(later.org);  // also that it could not be had
+    const auto lost = co_await keys.tenant(later.org, 1);
+    REQUIRE_FALSE(lost);
+    CHECK(lost.error().code == Errc::not_found);
+    const auto second = must(co_await keys.tenant(later.org));
+    CHECK(second.version == 2);
+  });
+  const auto newer = site.file(site.back_up());
+  fs::remove(site.data.key_database().string() + ".replaced");
+  CHECK(contains(must(site.restore(newer)), "Every key that relay.db needs is in it"));  // what was given up stays so
+}
+
+TEST_CASE("a backup in which an own key stands that was detached since is told of as such", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  site.with_keys([&](auto& keys, auto&, auto&) -> awaitable<void> {
+    auto fresh = must(keys::random_key(keys.memory()));
+    keys::HeldKey own{std::make_shared<const keys::LockedKey>(std::move(fresh)), kClock.steady() + 1h, 1};
+    store::OwnKey row{.version = 1,
+                      .kind = "file",
+                      .place = "{}",
+                      .credentials = {},
+                      .wrapped = Bytes(32),
+                      .attached_at = kClock.wall()};
+    must(co_await keys.change_attachment(sealed.org, std::nullopt, keys::Hierarchy::Attached{own, row}));
+    must(co_await keys.witnesses()->set_attached(sealed.org, {.version = 1, .kind = "file"}));
+  });
+  const auto backup = site.file(site.back_up());
+  const auto stands = must(site.restore(backup));
+  CHECK_FALSE(contains(stands, "detached since then"));
+  fs::remove(site.data.key_database().string() + ".replaced");
+  site.with_keys([&](auto& keys, auto&, auto&) -> awaitable<void> {
+    must(co_await keys.witnesses()->set_attached(sealed.org, {}));
+  });
+  const auto back = must(site.restore(backup));
+  CHECK(contains(back, "Every key that relay.db needs is in it"));
+  CHECK(contains(back, "The own keys of 1 organisations, detached since then"));
 }
 
 TEST_CASE("a new anchor is made only when it is lost and that is accepted, and no older backup belongs to it",
@@ -207,6 +283,9 @@ TEST_CASE("what is no backup of this relay is refused and changes nothing", "[ap
     }
   }
   CHECK(contains(site.restore(foreign).error().message, "was not wrapped by"));
+  const auto no_database = site.restore(text).error().message;
+  CHECK(contains(no_database, "no backup of keys.db"));
+  CHECK_FALSE(contains(no_database, "restore a backup"));
 }
 
 TEST_CASE("a restore keeps what there was, once, and goes on where it was cut short", "[app][keys]") {
@@ -217,6 +296,10 @@ TEST_CASE("a restore keeps what there was, once, and goes on where it was cut sh
   const auto again = site.restore();
   REQUIRE_FALSE(again);
   CHECK(contains(again.error().message, "from an earlier restore"));
+  const auto left = left_by_restore(site.data);
+  REQUIRE_FALSE(left.empty());
+  CHECK(left.front().filename() == "keys.db.replaced");
+  CHECK(std::ranges::none_of(left, [](const fs::path& file) { return contains(file.string(), "restored"); }));
   site.lose_keys();  // as after a kill in the middle
   must(site.restore());
   CHECK(site.has_hour(sealed));

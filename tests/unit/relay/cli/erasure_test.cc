@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 // `export`, `erase` and `history`.
@@ -134,6 +135,43 @@ TEST_CASE("an owner erases the organisation by its name, and gets the receipt wi
   CHECK(site.run({"jobs", "list"}).code == kNotAllowed);
 }
 
+TEST_CASE("a job's export and log that miss what should be there fail, and say so", "[cli][history][log]") {
+  const auto asked = [](std::string_view command, std::string_view verb, std::string_view code) {
+    const auto unreadable = fmt::format(R"({{"$unreadable":"why\u001b","code":"{}"}})", code);
+    ScriptedRelay relay([&](const ScriptedRelay::Asked& call, std::size_t turn) {
+      const bool again = turn > 0;
+      if (call.path.find("/events") != std::string::npos) {
+        return text_reply(200, again
+                                   ? R"({"items":[],"after":null})"
+                                   : fmt::format(R"({{"items":[{{"kind":"log","text":{}}}],"after":1}})", unreadable));
+      }
+      if (call.path.find("/steps") != std::string::npos) {
+        return text_reply(
+            200,
+            fmt::format(R"({{"items":[{{"path":"a","input":{{"x":[{0}]}},"output":{0}}}],"next":null}})", unreadable));
+      }
+      return text_reply(200, R"({"id":"job_01J9Z3ZZZZZZZZZZZZZZZZZZZZ"})");
+    });
+    return run_cli({std::string(command), std::string(verb), "job_01J9Z3ZZZZZZZZZZZZZZZZZZZZ"}, relay.surroundings());
+  };
+  const auto log = asked("jobs", "log", "key_unavailable");
+  CHECK(log.code == kFailed);
+  CHECK_THAT(log.out, Catch::Contains("$unreadable") && !Catch::Contains("\x1b["));
+  CHECK_THAT(log.err, Catch::Contains("the log is not whole: of 1 fields") && Catch::Contains("sallyport keys show"));
+  const auto exported = asked("history", "export", "key_unavailable");
+  CHECK(exported.code == kFailed);
+  CHECK_THAT(exported.err, Catch::Contains("the export is not whole: of 2 fields"));
+  CHECK_THAT(asked("history", "export", "damaged").err, Catch::Contains("2 are damaged"));
+  const auto lost = asked("history", "export", "given_up");
+  CHECK(lost.code == kFailed);
+  CHECK_THAT(lost.err, Catch::Contains("of 2 it was given up"));
+  for (const std::string_view command : {"jobs", "history"}) {
+    const auto expired = asked(command, command == "jobs" ? "log" : "export", "expired");
+    CHECK(expired.code == kDone);
+    CHECK(expired.err.empty());
+  }
+}
+
 TEST_CASE("an erasure that goes on is told with the command that asks for it", "[cli][erasure]") {
   CliSite site;
   site.login(Role::owner);
@@ -197,11 +235,20 @@ TEST_CASE("the history is of jobs that have ended, with where their time went an
   const auto ended = site.start("orders");
   site.finish(ended, domain::JobState::failed);
   const auto waiting = site.start("orders");
-  const auto list = site.json({"history", "list"});
+  const auto last = site.start("orders");
+  site.finish(last, domain::JobState::succeeded);
+  const auto cut = site.run({"history", "list", "--limit", "1"});
+  CHECK_THAT(cut.err, Catch::Contains("there are more"));
+  const auto part = site.json({"history", "list", "--limit", "1"});
+  const auto rest = site.json({"history", "list", "--limit", "1", "--cursor", text_of(part, "next")});
+  CHECK(std::set{text_of(first_of(part), "id"), text_of(first_of(rest), "id")} == std::set{last.value, ended.value});
+  CHECK(count_of(rest) == 1);
+  const auto list = site.json({"history", "list", "--state", "failed"});
   REQUIRE(count_of(list) == 1);
   CHECK(text_of(first_of(list), "id") == ended.value);
-  CHECK(count_of(site.json({"history", "list", "--state", "succeeded"})) == 0);
-  CHECK(count_of(site.json({"history", "list", "--recipe", "orders", "--until", "2100-01-01T00:00:00Z"})) == 1);
+  CHECK(count_of(site.json({"history", "list"})) == 2);
+  CHECK(count_of(site.json({"history", "list", "--state", "timed_out"})) == 0);
+  CHECK(count_of(site.json({"history", "list", "--recipe", "orders", "--until", "2100-01-01T00:00:00Z"})) == 2);
   CHECK(count_of(site.json({"history", "list", "--until", "2001-01-01T00:00:00Z"})) == 0);
   CHECK(count_of(site.json({"history", "list", "--since", "2100-01-01T00:00:00Z"})) == 0);
   const auto shown = site.run({"history", "show", ended.value});

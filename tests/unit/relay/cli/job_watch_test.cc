@@ -153,7 +153,10 @@ TEST_CASE("a step that failed is told with its class and message", "[cli][watch]
       Row{R"("error_class":"timeout","message":"")", "  attempt 2  (timeout)"},
       Row{R"("error_class":"sqlstate:23505","message":{"$unreadable":"its key is gone"})",
           R"(  attempt 2  (sqlstate:23505) {"$unreadable":"its key is gone"})"},
-      Row{R"("error_class":"","message":"")", "  attempt 2"});
+      Row{R"("error_class":"","message":"","text":{"$unreadable":"its key is gone"})",
+          R"(  attempt 2  {"$unreadable":"its key is gone"})"},
+      Row{R"("error_class":"","message":"","text":"went\u001b well")", "  attempt 2  went\\x1b well"},
+      Row{R"("error_class":"","message":"","text":"")", "  attempt 2"});
   const auto event = parse_json(begin + row.why + "}");
   REQUIRE(event);
   CHECK(history_line(*event) ==

@@ -1,5 +1,6 @@
 #include "shared/base/json.h"
 #include "tests/unit/relay/cli/cli_site.h"
+#include "tests/unit/relay/cli/scripted_relay.h"
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
@@ -85,7 +86,8 @@ TEST_CASE("a key that is refused is shown with its reason, and one that cannot b
   site.login(Role::viewer);
   const auto to_viewer = site.run({"keys", "show"});
   CHECK_THAT(to_viewer.out, Catch::Contains("refused") && Catch::Contains("SINCE"));
-  CHECK_THAT(to_viewer.out, !Catch::Contains("REASON") && !Catch::Contains("planted") && !Catch::Contains("NAME"));
+  CHECK_THAT(to_viewer.out, Catch::Contains("own key cannot be used") && !Catch::Contains("planted"));
+  CHECK_THAT(to_viewer.out, !Catch::Contains("NAME"));
 }
 
 TEST_CASE("credentials of an own key come from a file or standard input, and are in no answer", "[cli][keys]") {
@@ -140,4 +142,27 @@ TEST_CASE("wrong words about keys are told before anybody is asked", "[cli][keys
     CHECK(ran.out.empty());
     CHECK(!ran.err.empty());
   }
+}
+
+TEST_CASE("keys that cannot be had are shown so, with the reason", "[cli][keys]") {
+  const auto shown = [](std::vector<std::string> words, std::string_view answer) {
+    ScriptedRelay relay([&](const ScriptedRelay::Asked&, std::size_t) { return text_reply(200, std::string(answer)); });
+    const auto ran = run_cli(words, relay.surroundings());
+    CHECK(ran.code == kDone);
+    return ran.out;
+  };
+  constexpr std::string_view kKeys =
+      R"({{"state":"{}","reason":{},"versions":[{}],"lanes":[],"records_to_reseal":0,"own":null}})";
+  constexpr std::string_view kVersion = R"({"version":1,"created_at":"2026-01-31T09:30:00Z"})";
+  for (const auto versions : {kVersion, std::string_view()}) {
+    const auto away = shown({"keys", "show"}, fmt::format(kKeys, "unavailable", R"("it is away")", versions));
+    CHECK_THAT(away, Catch::Contains("unavailable") && Catch::Contains("REASON") && Catch::Contains("it is away"));
+    CHECK_THAT(away, !Catch::Contains("was sealed yet"));
+  }
+  CHECK_THAT(shown({"keys", "show"}, fmt::format(kKeys, "in_use", "null", kVersion)), !Catch::Contains("REASON"));
+  constexpr std::string_view kPlatform =
+      R"({{"provider":"vault","state":"{}","reason":{},"versions":[],"shreddings":0,"organisations_to_rewrap":0,"organisations_to_reseal":0}})";
+  CHECK_THAT(shown({"keys", "platform", "show"}, fmt::format(kPlatform, "unavailable", "\"no route\"")),
+             Catch::Contains("unavailable") && Catch::Contains("REASON") && Catch::Contains("no route"));
+  CHECK_THAT(shown({"keys", "platform", "show"}, fmt::format(kPlatform, "in_use", "null")), !Catch::Contains("REASON"));
 }

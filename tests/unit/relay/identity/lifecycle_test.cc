@@ -266,3 +266,106 @@ ASYNC_TEST_CASE("a master key that is not the database's is noticed at the start
   proven = co_await mistaken.prove_keys();
   REQUIRE_FALSE(proven);
 }
+
+namespace {
+
+// Some of what is sealed does not open, with this error.
+class Locked final : public keys::Envelope {
+ public:
+  explicit Locked(keys::Envelope& real) : real_(real) {}
+  awaitable<Result<keys::NewJobKeys>> make_job_keys(OrgId org, JobId job, domain::JobRetention retention) override {
+    return real_.make_job_keys(std::move(org), std::move(job), retention);
+  }
+  awaitable<Result<Bytes>> seal(keys::RecordIdentity identity, std::span<const std::byte> plaintext) override {
+    return real_.seal(std::move(identity), plaintext);
+  }
+  awaitable<Result<Bytes>> seal_new(const keys::NewJobKeys& keys, keys::RecordIdentity identity,
+                                    std::span<const std::byte> plaintext) override {
+    return real_.seal_new(keys, std::move(identity), plaintext);
+  }
+  awaitable<Result<Secret>> open(keys::RecordIdentity identity, std::span<const std::byte> sealed) override {
+    for (const auto& one : locked) {
+      if (std::ranges::equal(one, sealed)) co_return fail(why, "planted: sealed under a key that is not there");
+    }
+    co_return co_await real_.open(std::move(identity), sealed);
+  }
+  std::vector<Bytes> locked;
+  Errc why = Errc::not_found;
+
+ private:
+  keys::Envelope& real_;
+};
+
+class Lines final : public LogSink {
+ public:
+  explicit Lines(std::string& to) : text_(to) {}
+  void write(std::string_view line) override { text_.append(line).append("\n"); }
+
+ private:
+  std::string& text_;
+};
+
+}  // namespace
+
+ASYNC_TEST_CASE("an issuing CA whose key is lost for good is replaced, and what it signed stays good", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto before = co_await world.enrol(ours, {});
+  const auto ca = must(co_await world.stores.issuing_cas.find(ours.org));
+  Locked locked(world.envelope);
+  locked.locked.push_back(ca.sealed_private_key);
+  std::string lines;
+  Lines sink(lines);
+  const Log log(sink, world.clock, LogLevel::info);
+  identity::AgentAuthority authority(world.deployment, world.stores.issuing_cas, locked, world.clock,
+                                     identity::AgentAuthority::Reports{world.audit, log});
+  const auto issue = [&]() -> awaitable<Result<identity::IssuedCertificate>> {
+    co_return co_await authority.issue(ours.org, crypto::new_id<AgentId>(world.clock),
+                                       must(crypto::SigningRequest::from_der(fresh_request())));
+  };
+  // A key that cannot be had for now, or a field that was changed, makes no new CA.
+  for (const auto why : {Errc::unavailable, Errc::invalid, Errc::internal}) {
+    locked.why = why;
+    const auto refused = co_await issue();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == why);
+    const auto stands = must(co_await world.stores.issuing_cas.find(ours.org));
+    CHECK(stands.certificate_der == ca.certificate_der);
+  }
+  locked.why = Errc::not_found;
+  const auto issued = must(co_await issue());
+  CHECK(issued.chain.front().der() != ca.certificate_der);
+  CHECK(issued.chain.front().signed_by(world.deployment.root));
+  CHECK(lines.find("certificate.renewed") != std::string::npos);
+  const auto events = co_await world.audited(ours.org);
+  CHECK(mentions(events, {"issuing_ca.renew", "was lost"}));
+  const auto outcome = co_await admission(world, world.peer_of(before));
+  CHECK(outcome == "admitted");
+  CHECK(peer_of(world, issued).id.org == ours.org);
+  must(co_await issue());  // and the new one is kept
+}
+
+ASYNC_TEST_CASE("one organisation's key that is not there does not stop the relay; all of them do", "[identity]") {
+  IdentityWorld world;
+  const auto ours = co_await world.settle("ours");
+  const auto theirs = co_await world.settle("theirs");
+  co_await world.enrol(ours, {});
+  co_await world.enrol(theirs, {});
+  Locked locked(world.envelope);
+  identity::AgentAuthority authority(world.deployment, world.stores.issuing_cas, locked, world.clock);
+  const auto lock = [&](const OrgId& org) -> awaitable<void> {
+    locked.locked.push_back(must(co_await world.stores.issuing_cas.find(org)).sealed_private_key);
+  };
+  co_await lock(ours.org);
+  for (const auto why : {Errc::not_found, Errc::unavailable}) {
+    locked.why = why;
+    const auto proven = must(co_await authority.prove_keys());
+    CHECK(proven);
+  }
+  co_await lock(theirs.org);
+  const auto none = co_await authority.prove_keys();
+  CHECK_FALSE(none);  // keys.db is another database's
+  locked.why = Errc::not_found;
+  const auto given_up = must(co_await authority.prove_keys());
+  CHECK_FALSE(given_up);
+}

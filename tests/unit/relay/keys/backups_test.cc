@@ -1,6 +1,8 @@
 #include "relay/keys/backups.h"
 
+#include "relay/keys/own_keys.h"
 #include "shared/async/task_group.h"
+#include "tests/support/test_places.h"
 #include "tests/unit/relay/keys/world.h"
 
 #include <sys/stat.h>
@@ -197,6 +199,59 @@ ASYNC_TEST_CASE("a copy that began before the erasure is not taken for one after
   CHECK_FALSE(renewed);
   const auto made = must(co_await slow.make());
   CHECK(world.there() == std::vector{made});
+}
+
+ASYNC_TEST_CASE("the newest backup has a standing change of keys before anybody is told of it", "[keys][backup]") {
+  BackedUp world(co_await asio::this_coro::executor);
+  const bool planted = GENERATE(false, true);  // positive control: without the hook it is not in it
+  TaskGroup running(world.on, [](const auto& task, const auto& why) { FAIL(task << ": " << why); });
+  Backups backups(world.on,
+                  {world.ring.store->copies(), world.clock, world.log, world.metrics, [&] { return world.believed; }},
+                  {.folder = world.shelf, .keep = std::chrono::days(7), .every = 1h});
+  running.spawn("backups", backups.run());
+  Event pause(world.on);
+  while (!co_await backups.catch_up()) co_await pause.wait_until(std::chrono::steady_clock::now() + 1ms);
+  auto hook = [&]() -> awaitable<void> { co_await backups.catch_up(); };
+  Hierarchy keys(world.on, {.store = world.ring.store->keys(),
+                            .provider = world.provider,
+                            .anchor = world.ring.anchor,
+                            .memory = *world.ring.memory,
+                            .clock = world.clock,
+                            .after_change = planted ? nullptr : std::function<awaitable<void>()>(hook)});
+  TestPlaces places;
+  OwnKeys own(world.on, {world.ring.store->keys(), keys, places, world.clock, world.log, world.metrics});
+  const OrgId org("org_ours");
+  const auto is_in_newest = [&](auto holds) -> awaitable<bool> {
+    const TempDir elsewhere;
+    fs::copy(world.shelf / backup_name(world.there().back()), elsewhere / "keys.db");
+    const auto copy = must(store::SqliteKeyStore::open({.file = elsewhere / "keys.db"}));
+    co_return co_await holds(copy->keys());
+  };
+  const auto versions = [&](std::size_t wanted) {
+    return is_in_newest([&, wanted](store::KeyStore& copy) -> awaitable<bool> {
+      co_return must(co_await copy.tenant_keys(org)).size() == wanted;
+    });
+  };
+  const auto attached = [&](bool wanted) {
+    return is_in_newest([&, wanted](store::KeyStore& copy) -> awaitable<bool> {
+      co_return must(co_await copy.own_key(org)).has_value() == wanted;
+    });
+  };
+  std::vector<bool> there;
+  must(co_await keys.tenant(org));
+  there.push_back(co_await versions(1));
+  must(co_await keys.rotate_tenant(org));
+  there.push_back(co_await versions(2));
+  must(co_await keys.rotate_global());
+  there.push_back(co_await is_in_newest(
+      [](store::KeyStore& copy) -> awaitable<bool> { co_return must(co_await copy.global_keys()).size() == 2; }));
+  must(co_await own.attach(org, {"file", {{Value("name"), Value("one")}}, {}}));
+  there.push_back(co_await attached(true));
+  must(co_await own.detach(org));
+  there.push_back(co_await versions(4) && co_await attached(false));
+  CHECK(std::ranges::all_of(there, std::identity()) == !planted);
+  running.stop();
+  co_await running.join();
 }
 
 ASYNC_TEST_CASE("a folder that others get into, or that is gone, takes no backup, and the turn goes on",

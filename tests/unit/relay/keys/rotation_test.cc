@@ -187,3 +187,21 @@ ASYNC_TEST_CASE("the deployment's keys move to another master key, also in two t
   const auto by_old = co_await world.read(job);
   CHECK(by_old == "unavailable");
 }
+
+ASYNC_TEST_CASE("whoever is told of keys is told whether they can be had, the operator also why not", "[keys]") {
+  Rotating world(co_await boost::asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  co_await world.start(org);
+  CHECK_FALSE(must(co_await world.custodian.of_organisation(org)).unavailable);
+  CHECK_FALSE(must(co_await world.custodian.of_deployment()).unavailable);
+  world.provider.broken = Errc::unavailable;
+  CHECK_FALSE(must(co_await world.custodian.of_deployment()).unavailable);  // what is in memory serves
+  world.clock.pass(kKeyLife);
+  CHECK(must(co_await world.custodian.of_organisation(org)).unavailable);
+  CHECK_FALSE(must(co_await world.custodian.of_organisation(OrgId("org_none"))).unavailable);  // it has no key
+  CHECK(must(co_await world.custodian.of_deployment()).unavailable == "planted: the key at the top cannot be had");
+  world.provider.broken = std::nullopt;
+  world.clock.pass(kFailureLife);
+  CHECK_FALSE(must(co_await world.custodian.of_organisation(org)).unavailable);
+  CHECK_FALSE(must(co_await world.custodian.of_deployment()).unavailable);
+}

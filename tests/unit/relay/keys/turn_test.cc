@@ -20,6 +20,7 @@ class LyingStore final : public store::KeyStore {
   awaitable<Result<void>> add_tenant_key(OrgId org, KeyVersion key) override {
     return real_.add_tenant_key(org, std::move(key));
   }
+  awaitable<Result<std::uint32_t>> given_up(OrgId org) override { return real_.given_up(std::move(org)); }
   awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) override {
     return real_.rewrap_global_key(version, std::move(wrapped));
   }

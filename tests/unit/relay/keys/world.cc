@@ -22,7 +22,9 @@ keys::RecordIdentity words_of(const KeptJob& job) {
 KeysWorld::KeysWorld(const asio::any_io_executor& executor)
     : store(must(store::SqliteStore::open({.file = folder / "relay.db"}))),
       stores(store->stores()),
-      ring(executor, folder.path(), sound, stores.job_keys, &provider, [this] { return sound.earliest(); }),
+      ring(
+          executor, folder.path(), sound, stores.job_keys, &provider, [this] { return sound.earliest(); },
+          &stores.key_witnesses),
       shredder({ring.store->keys(), stores.job_keys, ring.hierarchy, clock, log, metrics,
                 [this] { return std::optional(true_time()); }}) {}
 
