@@ -43,10 +43,14 @@ sallyport_module(agent/connectors/json USES agent/connectors)
 sallyport_module(agent/connectors/fixed USES agent/connectors)
 sallyport_module(agent/connectors/xml USES agent/connectors expat::headers)
 sallyport_module(agent/connectors/command USES agent/connectors)
-sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers)
+sallyport_module(agent/connectors/sql USES agent/connectors PkgConfig::SQLITE libpq::headers libmariadb::headers odbc::headers)
 sallyport_module(agent/connectors/http USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/connectors/ldap USES agent/connectors ldap::headers)
-sallyport_module(agent/connectors/ssh USES agent/connectors shared/crypto asio libssh2::libssh2)
+sallyport_module(agent/connectors/remote USES agent/connectors shared/crypto)
+sallyport_module(agent/connectors/ssh USES agent/connectors agent/connectors/remote shared/crypto asio libssh2::libssh2)
+sallyport_module(agent/connectors/ftps USES agent/connectors agent/connectors/remote libcurl::headers)
+sallyport_module(agent/connectors/amqp USES agent/connectors shared/crypto libcurl::headers librabbitmq::headers)
+sallyport_module(agent/connectors/kafka USES agent/connectors librdkafka::headers)
 sallyport_module(agent/connectors/mail USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
@@ -57,7 +61,7 @@ sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tl
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
                  agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/mail
-                 agent/connectors/sql agent/connectors/ssh)
+                 agent/connectors/sql agent/connectors/ssh agent/connectors/ftps agent/connectors/amqp agent/connectors/kafka)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

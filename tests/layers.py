@@ -19,6 +19,8 @@ ONLY_IN = {
     r"libpq-fe\.h": ["relay/store/postgres", "agent/connectors/sql"],
     r"^mysql\.h": ["agent/connectors/sql"],
     r"curl/curl\.h": ["relay/cli", "relay/outbound", "agent/connectors"],
+    r"^amqp(_framing)?\.h": ["agent/connectors/amqp"],
+    r"^librdkafka/": ["agent/connectors/kafka"],
     r"^expat\.h": ["agent/connectors/xml"],
     r"^zlib\.h": ["agent/connectors/archive"],
     r"^zstd(_errors)?\.h": ["agent/connectors/archive"],

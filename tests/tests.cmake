@@ -82,11 +82,14 @@ sallyport_tests(contract connectors/fixed USES agent/connectors/fixed)
 sallyport_tests(contract connectors/xml USES agent/connectors/xml)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/ssh USES agent/connectors/ssh)
+sallyport_tests(contract connectors/ftps USES agent/connectors/ftps shared/crypto)
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 sallyport_tests(contract connectors/http USES agent/connectors/http)
 
 sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypto TIMEOUT 180)
 
+sallyport_tests(contract connectors/amqp USES agent/connectors/amqp shared/crypto librabbitmq::headers TIMEOUT 180)
+sallyport_tests(contract connectors/kafka USES agent/connectors/kafka shared/crypto librdkafka::headers TIMEOUT 180)
 sallyport_tests(contract connectors/mail USES agent/connectors/mail TIMEOUT 180)
 
 # The agent's runner with real connectors, driven by the fixtures of its own tests.

@@ -3,6 +3,8 @@
 #include "agent/app/ask_status.h"
 #include "agent/app/doctor.h"
 #include "agent/app/identity_commands.h"
+#include "agent/connectors/amqp/amqp_actions.h"
+#include "agent/connectors/kafka/kafka_actions.h"
 #include "agent/connectors/ldap/ldap_actions.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/sql/database.h"
@@ -118,7 +120,10 @@ Result<void> check_machine(const std::string& name, const policy::Connection& co
   const auto* sql = connection.sql();
   Result<void> client;
   if (sql != nullptr) client = connectors::sql::check_client(*sql);
-  if (connection.http() != nullptr || connection.smtp() != nullptr) client = connectors::load_libcurl();
+  if (connection.http() != nullptr || connection.smtp() != nullptr || connection.ftps() != nullptr)
+    client = connectors::load_libcurl();
+  if (connection.amqp() != nullptr) client = connectors::amqp::check_amqp_client();
+  if (connection.kafka() != nullptr) client = connectors::kafka::check_kafka_client();
   if (connection.ldap() != nullptr) client = connectors::ldap::check_ldap_client();
   if (client) return {};
   return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "agent/connectors/amqp/amqp_actions.h"
 #include "agent/connectors/connection_test.h"
 #include "agent/connectors/connector.h"
 #include "agent/connectors/file/file_watch_trigger.h"
+#include "agent/connectors/kafka/kafka_actions.h"
 #include "agent/connectors/site.h"
 #include "agent/connectors/sql/poll_trigger.h"
 #include "agent/connectors/trigger.h"
@@ -31,6 +33,9 @@ class Toolbox {
   std::vector<std::unique_ptr<connectors::HandleOpener>> openers_;
   connectors::file::FileWatchTrigger file_watch_;
   connectors::sql::PollTrigger sql_poll_;
+  std::vector<std::unique_ptr<connectors::TriggerSource>> watches_;  // of servers
+  connectors::amqp::ConsumeTrigger amqp_consume_;
+  connectors::kafka::ConsumeTrigger kafka_consume_;
 };
 
 // One for each kind of connection.

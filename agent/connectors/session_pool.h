@@ -36,6 +36,7 @@ class SessionPool {
     ~Lease() {
       if (session_) pool_->give_back(std::move(session_), credentials_);
     }
+    explicit operator bool() const { return session_ != nullptr; }  // false: moved from
     Session* operator->() const { return session_.get(); }
     Session& operator*() const { return *session_; }
     bool is_reused() const { return reused_; }

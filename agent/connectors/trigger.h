@@ -18,6 +18,9 @@ struct TriggerEvent {
   std::string natural_key;  // tells it from every other event of this trigger, also after a restart
   // Where the source goes on after this event: kept in the same transaction, encrypted, and in the spec of later runs.
   std::optional<std::string> cursor = {};
+  // Nothing offers it again once the sink has taken it (a message is acknowledged then): what can start no job, because
+  // the recipe's `dedupe` fails, is class "invalid" and not taken.
+  bool comes_once = false;
 };
 
 // What to watch: a recipe's trigger with its arguments complete (catalogue: bind_arguments).

@@ -95,7 +95,7 @@ void check_policy_fits(Check& check, const Config& config) {
       continue;
     }
     const auto kind = it->second.kind();
-    if (!rules.files.empty() && kind != "file" && kind != "ssh")
+    if (!rules.files.empty() && kind != "file" && kind != "ssh" && kind != "ftps")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `files` does not apply", name, kind));
     if (rules.sql_verbs != 0 && kind != "sql")
@@ -110,6 +110,12 @@ void check_policy_fits(Check& check, const Config& config) {
     if (!rules.mail.recipients.empty() && kind != "smtp")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `mail` does not apply", name, kind));
+    if (!rules.amqp.allows_nothing() && kind != "amqp")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `amqp` does not apply", name, kind));
+    if (!rules.kafka.allows_nothing() && kind != "kafka")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `kafka` does not apply", name, kind));
     if (!rules.commands.empty() && kind != "ssh")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `commands` does not apply", name, kind));

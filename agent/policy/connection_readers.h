@@ -9,9 +9,11 @@
 // connections.yaml.
 namespace sallyport::policy {
 
+OdbcConnection read_odbc(yaml::FieldReader& fields, std::string_view directory);
 SqlConnection read_sql(yaml::FieldReader& fields, std::string_view directory);
 LdapConnection read_ldap(yaml::FieldReader& fields, std::string_view directory);
 SshConnection read_ssh(yaml::FieldReader& fields, std::string_view directory);
 SmtpConnection read_smtp(yaml::FieldReader& fields, std::string_view directory);
+FtpsConnection read_ftps(yaml::FieldReader& fields, std::string_view directory);
 
 }  // namespace sallyport::policy

@@ -14,7 +14,7 @@ namespace {
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 3> kDrivers{"sqlite", "postgres", "mysql"};
+constexpr std::array<std::string_view, 4> kDrivers{"sqlite", "postgres", "mysql", "odbc"};
 constexpr std::array<std::string_view, 4> kPostgresModes{"disable", "require", "verify-ca", "verify-full"};
 // Asked for TLS without a certificate to check, libmariadb 3.3 goes on without TLS where the server offers none.
 constexpr std::array<std::string_view, 2> kMysqlModes{"disable", "verify-full"};
@@ -70,9 +70,15 @@ SqlConnection read_sql(FieldReader& fields, std::string_view directory) {
     sql.server = read_server<PostgresConnection>(fields, directory, kPostgresModes);
   } else if (driver == "mysql") {
     sql.server = read_mysql(fields, directory);
+  } else if (driver == "odbc") {
+    sql.server = read_odbc(fields, directory);
   }
   sql.pool = static_cast<std::uint32_t>(fields.integer("pool", {1, 64}).value_or(sql.pool));
   sql.effect_ledger = fields.boolean("effect_ledger").value_or(false);
+  const auto* odbc = std::get_if<OdbcConnection>(&sql.server);
+  if (sql.effect_ledger && odbc != nullptr && odbc->server == OdbcServer::other)
+    fields.problem("effect_ledger", "no-ledger",
+                   "through ODBC an effect ledger can be kept on a `server` of postgres or mysql only");
   return sql;
 }
 

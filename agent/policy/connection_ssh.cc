@@ -89,15 +89,6 @@ void prefer_pinned(SshAlgorithms& algorithms, const std::vector<HostKey>& keys) 
   std::ranges::move(others, std::back_inserter(algorithms.host_key));
 }
 
-std::string read_root(FieldReader& fields) {
-  auto root = fields.text("root").value_or(".");
-  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
-  if (root.empty() || root.contains('\0'))
-    fields.problem("root", "bad-path",
-                   "`root` must be a directory on the server; leave it out for where the login leads");
-  return root;
-}
-
 }  // namespace
 
 SshConnection read_ssh(FieldReader& fields, std::string_view directory) {
@@ -114,7 +105,7 @@ SshConnection read_ssh(FieldReader& fields, std::string_view directory) {
   ssh.host_keys = read_host_keys(fields);
   ssh.algorithms = read_all_algorithms(fields);
   prefer_pinned(ssh.algorithms, ssh.host_keys);
-  ssh.root = read_root(fields);
+  ssh.root = read_remote_root(fields);
   ssh.pool = static_cast<std::uint32_t>(fields.integer("pool", {1, 64}).value_or(ssh.pool));
   constexpr yaml::DurationRange kPatience{std::chrono::seconds(1), std::chrono::minutes(5)};
   ssh.connect_timeout = fields.duration("connect_timeout", kPatience).value_or(ssh.connect_timeout);

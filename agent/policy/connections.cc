@@ -16,7 +16,7 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 6> kKinds{"file", "sql", "http", "ldap", "smtp", "ssh"};
+constexpr std::array<std::string_view, 9> kKinds{"file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -32,8 +32,11 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   if (kind == "sql") connection.settings = read_sql(fields, directory);
   if (kind == "ldap") connection.settings = read_ldap(fields, directory);
   if (kind == "ssh") connection.settings = read_ssh(fields, directory);
+  if (kind == "ftps") connection.settings = read_ftps(fields, directory);
   if (kind == "http") connection.settings = read_http(fields, directory);
   if (kind == "smtp") connection.settings = read_smtp(fields, directory);
+  if (kind == "amqp") connection.settings = read_amqp(fields, directory);
+  if (kind == "kafka") connection.settings = read_kafka(fields, directory);
   if (kind) fields.finish();  // without a kind every other key would be called unknown
   return connection;
 }
@@ -45,13 +48,17 @@ std::string_view Connection::kind() const { return kKinds[settings.index()]; }
 std::vector<vault::SecretRef> Connection::secrets() const {
   if (http() != nullptr) return secrets_of(*http());
   std::vector<vault::SecretRef> all;
+  if (const auto* broker = amqp()) all = secrets_of(*broker);
+  if (const auto* cluster = kafka()) all = secrets_of(*cluster);
   if (const auto* database = sql()) {
     if (const auto* postgres = std::get_if<PostgresConnection>(&database->server)) all.push_back(postgres->password);
     if (const auto* mysql = std::get_if<MysqlConnection>(&database->server)) all.push_back(mysql->password);
+    if (const auto* odbc = std::get_if<OdbcConnection>(&database->server)) all.push_back(odbc->password);
   }
   if (const auto* directory = ldap()) all.push_back(directory->password);
   if (const auto* server = smtp()) all.push_back(server->password);
   if (const auto* server = ssh()) all.insert(all.end(), {server->key, server->key_passphrase, server->password});
+  if (const auto* server = ftps()) all.insert(all.end(), {server->password, server->client_key});
   std::erase_if(all, [](const vault::SecretRef& one) { return !one; });
   return all;
 }

@@ -1,7 +1,10 @@
 #pragma once
 
+#include "agent/policy/broker_connection.h"
 #include "agent/policy/dn.h"
+#include "agent/policy/ftps_connection.h"
 #include "agent/policy/http_connection.h"
+#include "agent/policy/odbc_connection.h"
 #include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
@@ -51,7 +54,7 @@ struct MysqlConnection {
 };
 
 struct SqlConnection {
-  std::variant<SqliteConnection, PostgresConnection, MysqlConnection> server;
+  std::variant<SqliteConnection, PostgresConnection, MysqlConnection, OdbcConnection> server;
   std::uint32_t pool = 4;      // connections open at the same time
   bool effect_ledger = false;  // the table sallyport_effects may be used (and is created when absent and allowed)
 };
@@ -88,17 +91,22 @@ struct SmtpConnection {
 // A configured system, as the operator describes it.
 struct Connection {
   std::string name;
-  std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SmtpConnection, SshConnection> settings;
+  std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SmtpConnection, SshConnection,
+               FtpsConnection, AmqpConnection, KafkaConnection>
+      settings;
   yaml::Position at;
 
-  std::string_view kind() const;                  // "file", "sql", "http", "ldap", "smtp", "ssh"
+  std::string_view kind() const;  // "file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka"
   std::vector<vault::SecretRef> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
   const HttpConnection* http() const { return std::get_if<HttpConnection>(&settings); }
   const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
   const SshConnection* ssh() const { return std::get_if<SshConnection>(&settings); }
+  const FtpsConnection* ftps() const { return std::get_if<FtpsConnection>(&settings); }
   const SmtpConnection* smtp() const { return std::get_if<SmtpConnection>(&settings); }
+  const AmqpConnection* amqp() const { return std::get_if<AmqpConnection>(&settings); }
+  const KafkaConnection* kafka() const { return std::get_if<KafkaConnection>(&settings); }
 };
 
 using Connections = std::map<std::string, Connection, std::less<>>;

@@ -62,7 +62,7 @@ HttpHeader read_header(const yaml::Node& node, yaml::Report& report, std::string
   header.value = read_secret_ref(fields, "value", directory);
   const auto text = fields.text("text");
   header.text = text.value_or("");
-  if (std::ranges::any_of(header.text, [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+  if (has_control(header.text))
     fields.problem("text", "bad-value", "`text` has a line break or another control character");
   if (text.has_value() == static_cast<bool>(header.value))
     fields.problem("name", "missing-field",
@@ -106,11 +106,9 @@ HttpConnection read_http(FieldReader& fields, std::string_view directory) {
     for (const auto& item : headers->items) http.headers.push_back(read_header(item, fields.report(), directory));
   }
   if (const auto file = fields.text("ca_file")) http.ca_file = resolve_path(*file, directory);
-  const auto certificate = fields.text("client_certificate_file");
-  if (certificate) http.client_certificate_file = resolve_path(*certificate, directory);
-  http.client_key = read_secret_ref(fields, "client_key", directory);
-  if (certificate.has_value() != static_cast<bool>(http.client_key))
-    fields.problem("client_certificate_file", "missing-field", "a client certificate and its key need each other");
+  auto shown = read_client_certificate(fields, directory);
+  http.client_certificate_file = std::move(shown.file);
+  http.client_key = std::move(shown.key);
   if (const auto* proxy = fields.mapping("proxy")) http.proxy = read_proxy(*proxy, fields.report(), directory);
   constexpr yaml::DurationRange kPatience{std::chrono::seconds(1), std::chrono::minutes(5)};
   http.connect_timeout = fields.duration("connect_timeout", kPatience).value_or(http.connect_timeout);

@@ -128,6 +128,20 @@ Verdict<const HttpPolicy*> Policy::find_http(std::string_view connection) const 
                 fmt::format("the local policy of this agent has no `http` for the connection {}", connection));
 }
 
+Verdict<const AmqpRule*> Policy::find_amqp(std::string_view connection) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr) return &rules->amqp;
+  return refuse(file_ + " connections",
+                fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+}
+
+Verdict<const KafkaRule*> Policy::find_kafka(std::string_view connection) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr) return &rules->kafka;
+  return refuse(file_ + " connections",
+                fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+}
+
 Verdict<> Policy::check_recipient(std::string_view connection, std::string_view address) const {
   const auto* rules = find(connection);
   if (rules != nullptr) return rules->mail.check_recipient(address);

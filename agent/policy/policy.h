@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/policy/broker_rule.h"
 #include "agent/policy/command_template.h"
 #include "agent/policy/http_rule.h"
 #include "agent/policy/ldap_rule.h"
@@ -44,6 +45,8 @@ struct ConnectionPolicy {
   LdapRule ldap;
   std::optional<HttpPolicy> http;
   MailRule mail;
+  AmqpRule amqp;
+  KafkaRule kafka;
   StepLimits limits;
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
@@ -77,6 +80,8 @@ class Policy {
   // What steps may do there; without a rule for the connection, or without `ldap` in it, nothing.
   Verdict<const LdapRule*> find_ldap(std::string_view connection) const;
   Verdict<const HttpPolicy*> find_http(std::string_view connection) const;
+  Verdict<const AmqpRule*> find_amqp(std::string_view connection) const;
+  Verdict<const KafkaRule*> find_kafka(std::string_view connection) const;
   Verdict<> check_recipient(std::string_view connection, std::string_view address) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   Verdict<const CommandTemplate*> find_remote_command(std::string_view connection, std::string_view name) const;

@@ -99,6 +99,10 @@ class PolicyReader {
     rules.mail.rule = rule_at(fields.at("mail"), path + ".mail.recipients");
     if (const auto* mail = fields.mapping("mail"))
       rules.mail = read_mail_rule(*mail, report_, rule_at(fields.at("mail"), path + ".mail"));
+    rules.amqp.rule = rule_at(fields.at("amqp"), path + ".amqp");
+    if (const auto* amqp = fields.mapping("amqp")) rules.amqp = read_amqp_rule(*amqp, report_, rules.amqp.rule);
+    rules.kafka.rule = rule_at(fields.at("kafka"), path + ".kafka");
+    if (const auto* kafka = fields.mapping("kafka")) rules.kafka = read_kafka_rule(*kafka, report_, rules.kafka.rule);
     rules.commands_rule = rule_at(fields.at("commands"), path + ".commands");
     if (const auto* all = fields.mapping("commands")) {
       for (const auto& command : all->members) rules.commands.emplace(command.key, read_remote_command(command, path));

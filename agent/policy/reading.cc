@@ -102,6 +102,29 @@ vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& k
   return {Source::system_key, where};
 }
 
+ClientCertificate read_client_certificate(yaml::FieldReader& fields, std::string_view directory) {
+  ClientCertificate shown;
+  const auto file = fields.text("client_certificate_file");
+  if (file) shown.file = resolve_path(*file, directory);
+  shown.key = read_secret_ref(fields, "client_key", directory);
+  if (file.has_value() != static_cast<bool>(shown.key))
+    fields.problem("client_certificate_file", "missing-field", "a client certificate and its key need each other");
+  return shown;
+}
+
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
+std::string read_remote_root(yaml::FieldReader& fields) {
+  auto root = fields.text("root").value_or(".");
+  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+  if (root.empty() || has_control(root))
+    fields.problem("root", "bad-path",
+                   "`root` must be a directory on the server; leave it out for where the login leads");
+  return root;
+}
+
 bool is_config_name(std::string_view name) {
   const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
   const auto fits = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_'; };

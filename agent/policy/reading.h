@@ -31,6 +31,17 @@ vault::SecretRef read_local_secret_ref(yaml::FieldReader& fields, const std::str
 // The same, or `<key>_system_key`: "KEY", whose value `password` it is, or "KEY/VALUE".
 vault::SecretRef read_secret_ref(yaml::FieldReader& fields, const std::string& key, std::string_view directory);
 
+// A certificate that this agent shows, and its key: both or none.
+struct ClientCertificate {
+  std::string file;  // PEM
+  vault::SecretRef key;
+};
+ClientCertificate read_client_certificate(yaml::FieldReader& fields, std::string_view directory);
+
+// `root` of a server's files: no slash at its end, "." when it is left out.
+std::string read_remote_root(yaml::FieldReader& fields);
+bool has_control(std::string_view text);  // characters
+
 // ^[a-z][a-z0-9_-]{0,62}$: connections, commands, tunnels.
 bool is_config_name(std::string_view name);
 void check_name(yaml::Report& report, const yaml::Member& member, std::string_view what);

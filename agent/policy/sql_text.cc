@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::policy {
 namespace {
@@ -23,6 +24,19 @@ bool is_word(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, {},
                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
 }
+
+// With these SQL Server and its relatives begin another statement, without a semicolon before it, or reach for what is
+// no table.
+constexpr std::array<std::string_view, 36> kElsewhere{
+    "alter",      "backup",  "begin",   "bulk",      "checkpoint", "commit",         "create",      "dbcc",
+    "deny",       "drop",    "dump",    "exec",      "execute",    "grant",          "kill",        "load",
+    "openrowset", "openxml", "print",   "openquery", "raiserror",  "readtext",       "reconfigure", "restore",
+    "revert",     "revoke",  "save",    "rollback",  "setuser",    "opendatasource", "shutdown",    "truncate",
+    "updatetext", "use",     "waitfor", "writetext"};
+
+// Letters that no conversion between character sets turns into a quote or a semicolon.
+bool is_known_letter(unsigned char lead) { return (lead >= 0xC3 && lead <= 0xC8) || (lead >= 0xCE && lead <= 0xD4); }
+bool is_continuation(unsigned char c) { return c >= 0x80 && c < 0xC0; }
 
 template <class Predicate>
 std::size_t end_of(std::string_view text, std::size_t from, Predicate belongs) {
@@ -73,9 +87,12 @@ class Scanner {
     at_ = end;
   }
 
+  bool odbc() const { return dialect_ == SqlDialect::odbc; }
+
   Result<void> step() {
     const char c = peek();
     if (is_space(c)) return ++at_, Result<void>();
+    if (odbc()) SP_CHECK(check_common());
     if (c == '-' && peek(1) == '-') return dashes();
     if (c == '#' && mysql()) return skip_line_comment();
     if (c == '/' && peek(1) == '*') return skip_block_comment();
@@ -91,6 +108,42 @@ class Scanner {
     if (starts_word(c)) return word();
     if (is_digit(c)) return number();
     return emit(SqlToken::Kind::symbol, at_ + 1), Result<void>();
+  }
+
+  // What some server behind ODBC reads otherwise.
+  Result<void> check_common() const {
+    const char c = peek();
+    if ((c == '-' && peek(1) == '-') || (c == '/' && peek(1) == '*')) return refuse("a comment, not allowed for ODBC");
+    if (std::string_view("\\`[]{}#@$").contains(c)) return refuse("a character not allowed for ODBC");
+    if (static_cast<unsigned char>(c) >= 0x80) return refuse("a letter that is not ASCII outside of quotes");
+    return {};
+  }
+
+  Result<void> check_odbc_word(std::string_view word) {
+    if (!std::ranges::all_of(word, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+      return refuse("a letter that is not ASCII outside of quotes");
+    if (peek(word.size()) == '\'' && (is_word(word, "q") || is_word(word, "nq"))) return refuse("a string of Oracle's");
+    const auto is_it = [&](std::string_view one) { return is_word(word, one); };
+    if (is_it("update")) ++updates_;
+    if (is_it("set") && updates_-- == 0) return refuse("a SET that belongs to no UPDATE");
+    const bool in_ddl = !tokens_.empty() && begins_ddl_ && (is_it("drop") || is_it("alter"));
+    const bool elsewhere = !tokens_.empty() && !in_ddl && std::ranges::any_of(kElsewhere, is_it);
+    if (elsewhere) return refuse("a word with which some servers begin another statement; put the name into quotes");
+    if (tokens_.empty()) begins_ddl_ = is_it("alter") || is_it("create") || is_it("drop");
+    return {};
+  }
+
+  Result<void> check_odbc_quoted(std::string_view text) const {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      const auto c = static_cast<unsigned char>(text[at]);
+      if (c == '\\') return refuse("a backslash in quotes; write it as a parameter");
+      if (c < 0x80) continue;
+      const bool good =
+          is_known_letter(c) && at + 1 < text.size() && is_continuation(static_cast<unsigned char>(text[at + 1]));
+      if (!good) return refuse("a letter in quotes that has to be a parameter for ODBC");
+      ++at;
+    }
+    return {};
   }
 
   // MySQL's strings have backslash escapes, and PostgreSQL's E'...': the E touches the quote.
@@ -132,7 +185,8 @@ class Scanner {
   Result<void> word() {
     const auto end = end_of(text_, at_, continues_word);
     if (text_.substr(at_, end - at_).contains("\xEF\xBB\xBF")) return refuse("a byte order mark");
-    if (mysql() && follows_into() && names_file(text_.substr(at_, end - at_)))
+    if (odbc()) SP_CHECK(check_odbc_word(text_.substr(at_, end - at_)));
+    if ((mysql() || odbc()) && follows_into() && names_file(text_.substr(at_, end - at_)))
       return refuse("INTO OUTFILE or DUMPFILE, which writes files of the server");
     return emit(SqlToken::Kind::word, end), Result<void>();
   }
@@ -152,7 +206,7 @@ class Scanner {
   // PostgreSQL reads a string that follows a string, with a line break between them, as the same string going on, with
   // the escapes of the first.
   Result<void> string() {
-    const bool follows = postgres() && !tokens_.empty() && tokens_.back().kind == SqlToken::Kind::quoted &&
+    const bool follows = (postgres() || odbc()) && !tokens_.empty() && tokens_.back().kind == SqlToken::Kind::quoted &&
                          tokens_.back().text.ends_with('\'');
     if (follows) return refuse("a string directly after a string; join them with ||");
     return quoted('\'', escapes_here() ? Escapes::backslash : Escapes::none);
@@ -163,8 +217,10 @@ class Scanner {
       if (escapes == Escapes::backslash && text_[at] == '\\') {
         ++at;
       } else if (text_[at] == quote) {
-        if (at + 1 >= text_.size() || text_[at + 1] != quote)
+        if (at + 1 >= text_.size() || text_[at + 1] != quote) {
+          if (odbc()) SP_CHECK(check_odbc_quoted(text_.substr(at_, at - at_)));
           return emit(SqlToken::Kind::quoted, at + 1), Result<void>();
+        }
         ++at;
       }
     }
@@ -195,13 +251,15 @@ class Scanner {
       if (touches) return refuse("a parameter that touches the word before it");
       return emit(SqlToken::Kind::parameter, end_of(text_, at_ + 1, continues_name), 1), Result<void>();
     }
-    if (!postgres()) return refuse("a colon that begins no parameter; write :name");
+    if (!postgres() && !(odbc() && peek(1) == ':')) return refuse("a colon that begins no parameter; write :name");
     return emit(SqlToken::Kind::symbol, at_ + (peek(1) == ':' ? 2 : 1)), Result<void>();
   }
 
   std::string_view text_;
   SqlDialect dialect_;
   std::size_t at_ = 0;
+  std::size_t updates_ = 0;  // UPDATEs whose SET has not come
+  bool begins_ddl_ = false;
   std::vector<SqlToken> tokens_;
 };
 

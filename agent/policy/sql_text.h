@@ -10,7 +10,7 @@
 // Just enough of SQL's lexical structure to see what a statement does, and where its parameters are.
 namespace sallyport::policy {
 
-enum class SqlDialect { sqlite, postgres, mysql };
+enum class SqlDialect { sqlite, postgres, mysql, odbc };
 
 struct SqlToken {
   enum class Kind {
@@ -35,6 +35,11 @@ struct SqlToken {
 // positional placeholders
 // (`?`, `$1`), more than 1 MiB. Of MySQL's also what a comment makes the server do (`/*! */`, hints), comments in
 // comments, `--` without white space after it, variables (`@x`), INTO OUTFILE. The text must outlive the tokens.
+//
+// What goes through ODBC to a server nobody knows (`odbc`) is refused wherever any server may read it otherwise than
+// another: comments, backslashes, `{}` (ODBC's escapes), `[x]` and `x`, `#`, `@`, `$`, q'' strings, letters that are
+// not ASCII outside of quotes and any but Latin, Greek and Cyrillic ones inside, and in the middle of a statement each
+// word that begins another one where servers need no semicolon between two.
 Result<std::vector<SqlToken>> tokenize_sql(std::string_view text, SqlDialect dialect);
 
 // What a statement may do, in the words of policy.yaml.

@@ -129,7 +129,7 @@ asio::awaitable<connectors::StepResult<void>> Engine::Impl::start_local(std::sha
                    .recipe_json = watched->json,
                    .trigger_json = stored_json(trigger)};
   const auto key = event_key(*watched, job, event, trigger);
-  if (!key && event.cursor) {  // with its cursor kept, it would not come again
+  if (!key && (event.cursor || event.comes_once)) {  // taken, it would not come again
     co_await pass_over(watched, key.error().message, {});
     co_return step_fail("invalid", "an event starts no job, because the recipe's `dedupe` fails");
   }

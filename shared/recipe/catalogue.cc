@@ -31,9 +31,9 @@ constexpr std::array kErrorClasses{"connection"sv, "timeout"sv,    "cancelled"sv
 
 std::vector<ActionInfo> all_actions() {
   std::vector<ActionInfo> all;
-  for (auto family :
-       {tables::sql(), tables::file(), tables::http(), tables::csv(), tables::json(), tables::xml(), tables::fixed(),
-        tables::archive(), tables::ldap(), tables::mail(), tables::ssh(), tables::local()}) {
+  for (auto family : {tables::sql(), tables::file(), tables::http(), tables::csv(), tables::json(), tables::xml(),
+                      tables::fixed(), tables::archive(), tables::ldap(), tables::mail(), tables::ssh(), tables::ftps(),
+                      tables::brokers(), tables::local()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;
@@ -41,7 +41,8 @@ std::vector<ActionInfo> all_actions() {
 
 std::vector<TriggerInfo> all_triggers() {
   std::vector<TriggerInfo> all;
-  for (auto family : {tables::local_triggers(), tables::sql_triggers()}) {
+  for (auto family : {tables::local_triggers(), tables::sql_triggers(), tables::ssh_triggers(), tables::ftps_triggers(),
+                      tables::broker_triggers()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

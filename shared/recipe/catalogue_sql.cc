@@ -52,6 +52,20 @@ constexpr std::array kTransactionFields{Field{.name = "statements",
                                               .inside = kInTransaction},
                                         kExactlyOnce};
 
+constexpr std::array kBatchFields{
+    kStatement,
+    Field{.name = "rows",
+          .types = Types::list | Types::rows,
+          .traits = Traits::required | Traits::accepts_secret,
+          .doc = "values of the statement's parameters by name; the statement is run once for each row"},
+    Field{.name = "commit_every",
+          .types = Types::integer,
+          .traits = Traits::literal_only,
+          .doc = "rows in one transaction; without it all are in one, and take effect together or not at all",
+          .min = 1,
+          .max = 1'000'000},
+    kExactlyOnce};
+
 constexpr std::array kQueryOutput{
     OutputField{"rows", Types::rows, "the rows, read as they are needed"},
     OutputField{
@@ -63,6 +77,9 @@ constexpr std::array kQueryOutput{
         "list", Types::any,
         "the rows as a list of maps when they are few (100 rows, 64 KiB, 128 KiB with their names), else null"}};
 constexpr std::array kExecuteOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"}};
+
+constexpr std::array kBatchOutput{OutputField{"affected", Types::integer, "rows changed, all runs together"},
+                                  OutputField{"rows", Types::integer, "rows that were read"}};
 
 constexpr std::array kActions{
     ActionInfo{
@@ -92,6 +109,17 @@ constexpr std::array kActions{
                .connections = kKinds,
                .fields = kTransactionFields,
                .output = kExecuteOutput,
+               .effect = Effect::write,
+               .repeat = Repeat::ledger,
+               .error_classes = kWriteErrors},
+    ActionInfo{.name = "sql.batch@1",
+               .doc = "Runs one statement that changes data once for each row, many rows to a round trip where the "
+                      "database can. An error names the row by its number. With `commit_every`, rows that are "
+                      "committed stay when a later one fails: with an effect ledger the step goes on behind them when "
+                      "it is run again, without one it ends `in_doubt`.",
+               .connections = kKinds,
+               .fields = kBatchFields,
+               .output = kBatchOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
                .error_classes = kWriteErrors},

@@ -22,9 +22,14 @@ std::span<const ActionInfo> fixed();
 std::span<const ActionInfo> archive();
 std::span<const ActionInfo> ldap();
 std::span<const ActionInfo> ssh();
+std::span<const ActionInfo> ftps();
 std::span<const ActionInfo> local();
 std::span<const ActionInfo> mail();
+std::span<const ActionInfo> brokers();
 std::span<const TriggerInfo> local_triggers();
 std::span<const TriggerInfo> sql_triggers();
+std::span<const TriggerInfo> ssh_triggers();
+std::span<const TriggerInfo> ftps_triggers();
+std::span<const TriggerInfo> broker_triggers();
 
 }  // namespace sallyport::recipe::tables

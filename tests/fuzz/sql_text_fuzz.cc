@@ -11,7 +11,7 @@ using policy::SqlDialect;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  constexpr std::array kDialects{SqlDialect::sqlite, SqlDialect::postgres, SqlDialect::mysql};
+  constexpr std::array kDialects{SqlDialect::sqlite, SqlDialect::postgres, SqlDialect::mysql, SqlDialect::odbc};
   const auto dialect = kDialects[data[0] % kDialects.size()];
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   const auto tokens = policy::tokenize_sql(text, dialect);

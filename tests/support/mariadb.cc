@@ -80,7 +80,7 @@ void MariadbServer::stop() {
   pid_ = -1;
 }
 
-void MariadbServer::pause() { ::kill(pid_, SIGSTOP); }
+void MariadbServer::pause() { suspend(pid_); }
 void MariadbServer::resume() { ::kill(pid_, SIGCONT); }
 
 std::string MariadbServer::sql(std::string_view text, std::string_view database) const {

@@ -48,6 +48,11 @@ pid_t spawn(const ServerProcess& process) {
   return pid;
 }
 
+void suspend(pid_t child) {
+  ::kill(child, SIGSTOP);
+  ::waitpid(child, nullptr, WUNTRACED);
+}
+
 RunningServer::RunningServer(std::vector<std::string> arguments, std::string log)
     : log_(log), pid_(spawn({std::move(arguments), std::move(log), nullptr, SIGKILL})) {}
 
@@ -68,6 +73,17 @@ void RunningServer::wait_until(const std::function<bool()>& ready) {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+}
+
+std::vector<pid_t> descendants_of(pid_t parent) {
+  std::vector<pid_t> all;
+  std::ifstream list("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  for (pid_t child = 0; list >> child;) {
+    all.push_back(child);
+    const auto more = descendants_of(child);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 bool takes_connections(std::uint16_t port) {

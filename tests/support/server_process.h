@@ -18,6 +18,9 @@ struct ServerProcess {
 };
 pid_t spawn(const ServerProcess& process);
 
+// SIGSTOP to a child: when this returns, none of its threads does anything more.
+void suspend(pid_t child);
+
 // One that is killed with this.
 class RunningServer {
  public:
@@ -34,6 +37,8 @@ class RunningServer {
   std::string log_;
   pid_t pid_ = -1;
 };
+
+std::vector<pid_t> descendants_of(pid_t parent);  // processes that it began, and those that they began
 
 bool takes_connections(std::uint16_t port);  // on 127.0.0.1
 

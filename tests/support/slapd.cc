@@ -1,6 +1,7 @@
 #include "tests/support/slapd.h"
 
 #include "tests/support/free_port.h"
+#include "tests/support/server_process.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -103,7 +104,7 @@ void SlapdServer::kill() {
   pid_ = -1;
 }
 
-void SlapdServer::pause() { ::kill(pid_, SIGSTOP); }
+void SlapdServer::pause() { suspend(pid_); }
 void SlapdServer::resume() { ::kill(pid_, SIGCONT); }
 
 std::string SlapdServer::entry(std::string_view dn, std::string_view attributes) const {

@@ -1,14 +1,10 @@
 #include "tests/support/sshd.h"
 
 #include "tests/support/free_port.h"
+#include "tests/support/server_process.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <pwd.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,42 +27,6 @@ void make_key(const std::string& file, std::string_view type, std::string_view p
   run("ssh-keygen -q -a 1 -t " + std::string(type) + bits + " -C test -N '" + std::string(passphrase) + "' -f " + file);
 }
 
-void give_children(pid_t parent, std::vector<pid_t>& all) {
-  std::ifstream list("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
-  for (pid_t child = 0; list >> child;) {
-    all.push_back(child);
-    give_children(child, all);
-  }
-}
-
-bool takes_connections(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool taken = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  ::close(fd);
-  return taken;
-}
-
-// The users of this server alone: in mount points of its own it sees other files.
-bool see(const TempDir& dir, const char* name) {
-  return ::mount(dir.path(name).c_str(), (std::string("/etc/") + name).c_str(), nullptr, MS_BIND, nullptr) == 0;
-}
-
-bool with_users_of_its_own(const TempDir& dir) {
-  return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         see(dir, "passwd") && see(dir, "shadow");
-}
-
-void write_users(const TempDir& dir, const std::string& password) {
-  run("cp /etc/passwd " + dir.path("passwd") + " && echo 'tester:x:65533:65534::" + dir.path() + ":/bin/sh' >> " +
-      dir.path("passwd"));
-  run("cp /etc/shadow " + dir.path("shadow") + " && echo \"tester:$(openssl passwd -6 '" + password +
-      "'):19000::::::\" >> " + dir.path("shadow"));
-}
-
 }  // namespace
 
 SshServer::SshServer(Options options) {
@@ -75,7 +35,7 @@ SshServer::SshServer(Options options) {
   make_key(key_file(), "ed25519");
   run("cat " + key_file() + ".pub > " + dir_.path("authorized_keys"));
   if (!options.password.empty()) {
-    write_users(dir_, options.password);
+    users_.emplace(dir_, "tester", options.password, dir_.path());
     ::chmod(files_.path().c_str(), 0777);
   }
   port_ = free_port();
@@ -95,7 +55,7 @@ void SshServer::start(const Options& options) {
   pid_ = ::fork();
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!options.password.empty() && !with_users_of_its_own(dir_)) ::_exit(126);
+    if (users_ && !users_->enter()) ::_exit(126);
     ::execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-f", configured.c_str(), "-E", log.c_str(), nullptr);
     ::_exit(127);
   }
@@ -143,11 +103,7 @@ std::string SshServer::connection(std::string_view name, std::string_view more) 
          "'], root: " + files_.path() + std::string(more) + "}\n";
 }
 
-std::vector<pid_t> SshServer::sessions() const {
-  std::vector<pid_t> all;
-  give_children(pid_, all);
-  return all;
-}
+std::vector<pid_t> SshServer::sessions() const { return descendants_of(pid_); }
 
 void SshServer::cut() const {
   for (const pid_t session : sessions()) ::kill(session, SIGKILL);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "tests/support/own_users.h"
 #include "tests/support/temp_dir.h"
 
 #include <sys/types.h>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +52,7 @@ class SshServer {
   std::vector<pid_t> sessions() const;
 
   TempDir dir_, files_;
+  std::optional<OwnUsers> users_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;
 };

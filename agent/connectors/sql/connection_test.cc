@@ -9,7 +9,6 @@
 #include <array>
 
 namespace sallyport::connectors::sql {
-using findings::Finding;
 using findings::Findings;
 using findings::Verdict;
 namespace {
@@ -60,6 +59,8 @@ class SqlConnectionTest final : public ConnectionTest {
       return visit(settings, *postgres, kPostgresSuper, deadline);
     if (const auto* mysql = std::get_if<policy::MysqlConnection>(&settings.server))
       return visit(settings, *mysql, kMysqlSuper, deadline);
+    if (const auto* odbc = std::get_if<policy::OdbcConnection>(&settings.server))
+      return visit_odbc(settings, *odbc, deadline);
     const auto opened = make_database(settings, 0, site_.vault)->connect({deadline, {}});
     const auto& file = std::get<policy::SqliteConnection>(settings.server).file;
     if (opened) return {{"login", Verdict::good, fmt::format("{} can be opened", file)}};
@@ -82,11 +83,30 @@ class SqlConnectionTest final : public ConnectionTest {
     const auto connection = make_database(settings, 0, site_.vault)->connect(limits);
     note_tls(findings, server, connection);
     if (findings.empty() || findings.back().verdict != Verdict::bad) note_login(findings, server, connection);
-    if (connection && is_super(**connection, super, limits))
-      findings.push_back({"permission", Verdict::note,
-                          fmt::format("{} may do everything there, more than any step needs", server.user),
-                          "have a user made that may do what the recipes do, and no more"});
+    if (connection) note_super(findings, **connection, server.user, super, limits);
     return findings;
+  }
+
+  // Where the server is only the driver knows.
+  Findings visit_odbc(const policy::SqlConnection& settings, const policy::OdbcConnection& odbc,
+                      SteadyTime deadline) const {
+    const CallLimits limits{deadline, {}};
+    const auto connection = make_database(settings, 0, site_.vault)->connect(limits);
+    if (!connection) return {{"login", Verdict::bad, connection.error().message, advice_for(connection.error())}};
+    const auto& name = odbc.dsn.empty() ? odbc.driver : odbc.dsn;
+    Findings findings{{"login", Verdict::good, fmt::format("{} takes the connection", name)}};
+    if (odbc.server == policy::OdbcServer::postgres)
+      note_super(findings, **connection, odbc.user, kPostgresSuper, limits);
+    if (odbc.server == policy::OdbcServer::mysql) note_super(findings, **connection, odbc.user, kMysqlSuper, limits);
+    return findings;
+  }
+
+  static void note_super(Findings& findings, Connection& connection, std::string_view user, std::string_view question,
+                         const CallLimits& limits) {
+    if (is_super(connection, question, limits))
+      findings.push_back({"permission", Verdict::note,
+                          fmt::format("{} may do everything there, more than any step needs", user),
+                          "have a user made that may do what the recipes do, and no more"});
   }
 
   using Connected = StepResult<std::unique_ptr<Connection>>;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ class Connection {
   // The number of rows changed. What the statement returns goes to `dropped`, row by row.
   virtual StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
                                            DroppedRows& dropped, const CallLimits& limits) = 0;
+  // The same once for each of `sets`, in order, until one fails; `done` counts those that did not.
+  virtual StepResult<std::int64_t> execute_each(const Statement& statement, std::span<const ValueList> sets,
+                                                std::size_t& done, DroppedRows& dropped, const CallLimits& limits);
   virtual StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
                                  const CallLimits& limits) = 0;
   // The same for statements of the agent itself (the effect ledger): not held to the policy's verbs.
@@ -60,6 +64,8 @@ class Database {
  public:
   virtual ~Database() = default;
   virtual policy::SqlDialect dialect() const = 0;
+  // That of the server, in which the effect ledger is kept.
+  virtual policy::SqlDialect ledger_dialect() const { return dialect(); }
   virtual StepResult<std::unique_ptr<Connection>> connect(const CallLimits& limits) = 0;
   // Another number once connect() logs in by other credentials: connections from before are not to be used again.
   virtual std::uint64_t credentials() const { return 0; }
@@ -74,6 +80,9 @@ std::unique_ptr<Database> make_postgres(policy::PostgresConnection settings, con
 // MySQL and MariaDB, the same way; libmariadb refuses a row over kMaxRow before it holds it. Their servers know no
 // types of parameters: bytes where they want something else become that, as a text would.
 std::unique_ptr<Database> make_mysql(policy::MysqlConnection settings, const vault::Vault& vault);
+// Whatever has an ODBC driver. A driver may hold more than one row; a call of it that does not come back is left behind
+// with its thread, and the session is cut.
+std::unique_ptr<Database> make_odbc(policy::OdbcConnection settings, const vault::Vault& vault);
 // The one of these that the settings name.
 std::unique_ptr<Database> make_database(const policy::SqlConnection& settings, policy::SqlVerbs verbs,
                                         const vault::Vault& vault);

@@ -72,7 +72,7 @@ StepResult<void> prepare_mysql(Connection& connection, const CallLimits& limits)
 
 StepResult<std::optional<std::int64_t>> EffectLedger::claim(std::string_view key, WallTime now,
                                                             const CallLimits& limits) {
-  const bool mysql = dialect_ == SqlDialect::mysql;
+  const bool mysql = server_ == SqlDialect::mysql;
   SP_TRY(const auto claim, statement(mysql ? kClaimMysql : kClaim));
   const auto inserted = connection_.execute_own(claim, {Value(key), Value(rfc3339(now))}, limits);
   const bool there_already = mysql && !inserted && inserted.error().error_class() == "sqlstate:23505";
@@ -87,20 +87,19 @@ StepResult<std::optional<std::int64_t>> EffectLedger::claim(std::string_view key
 }
 
 StepResult<void> EffectLedger::record(std::string_view key, std::int64_t affected, const CallLimits& limits) {
-  SP_TRY(const auto record, statement(dialect_ == SqlDialect::mysql ? kRecordMysql : kRecord));
+  SP_TRY(const auto record, statement(server_ == SqlDialect::mysql ? kRecordMysql : kRecord));
   SP_TRY(const auto recorded, connection_.execute_own(record, {Value(affected), Value(key)}, limits));
   if (recorded != 1)
     return step_fail("invalid", "the effect ledger: the step's statements have moved or changed sallyport_effects");
   return {};
 }
 
-StepResult<void> prepare_ledger(Connection& connection, SqlDialect dialect, const CallLimits& limits) {
-  if (dialect == SqlDialect::mysql) return prepare_mysql(connection, limits);
-  const Statement look{std::string(dialect == SqlDialect::sqlite ? kTableSqlite : kTablePostgres), {}};
+StepResult<void> prepare_ledger(Connection& connection, SqlDialect server, const CallLimits& limits) {
+  if (server == SqlDialect::mysql) return prepare_mysql(connection, limits);
+  const Statement look{std::string(server == SqlDialect::sqlite ? kTableSqlite : kTablePostgres), {}};
   SP_TRY(const auto there, find(connection, look, {}, limits));
   if (there) return {};
-  if (dialect == SqlDialect::postgres)
-    SP_CHECK(find(connection, Statement{std::string(kCreationLock), {}}, {}, limits));
+  if (server == SqlDialect::postgres) SP_CHECK(find(connection, Statement{std::string(kCreationLock), {}}, {}, limits));
   auto created = connection.execute_own(Statement{std::string(kTable), {}}, {}, limits);
   if (!created) return std::unexpected(explain(std::move(created).error(), kTable));
   return {};

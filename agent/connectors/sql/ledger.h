@@ -18,7 +18,9 @@ namespace sallyport::connectors::sql {
 // engine must know transactions.
 class EffectLedger {
  public:
-  EffectLedger(Connection& connection, policy::SqlDialect dialect) : connection_(connection), dialect_(dialect) {}
+  // The SQL is that of `server`, spoken to through `dialect`.
+  EffectLedger(Connection& connection, policy::SqlDialect server, policy::SqlDialect dialect)
+      : connection_(connection), server_(server), dialect_(dialect) {}
 
   // Puts the key down before the effect. Gives the recorded count when an earlier run has been here; a run at the same
   // time on another connection is waited for. Call it inside the transaction, first.
@@ -26,13 +28,13 @@ class EffectLedger {
   StepResult<void> record(std::string_view key, std::int64_t affected, const CallLimits& limits);
 
  private:
-  StepResult<Statement> statement(std::string_view text) const { return prepare_statement(text, dialect_); }
+  StepResult<Statement> statement(std::string_view text) const { return prepare_statement(text, server_, dialect_); }
   Connection& connection_;
-  policy::SqlDialect dialect_;
+  policy::SqlDialect server_, dialect_;
 };
 
 // Makes the table if it is not there, inside the open transaction; on MySQL, where that would end it, before it begins
 // once more.
-StepResult<void> prepare_ledger(Connection& connection, policy::SqlDialect dialect, const CallLimits& limits);
+StepResult<void> prepare_ledger(Connection& connection, policy::SqlDialect server, const CallLimits& limits);
 
 }  // namespace sallyport::connectors::sql

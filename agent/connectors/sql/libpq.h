@@ -14,7 +14,9 @@ namespace sallyport::connectors::sql {
   X(PQconnectPoll)                   \
   X(PQconnectStartParams)            \
   X(PQconsumeInput)                  \
+  X(PQenterPipelineMode)             \
   X(PQerrorMessage)                  \
+  X(PQexitPipelineMode)              \
   X(PQfinish)                        \
   X(PQflush)                         \
   X(PQfname)                         \
@@ -29,6 +31,7 @@ namespace sallyport::connectors::sql {
   X(PQntuples)                       \
   X(PQparameterStatus)               \
   X(PQparamtype)                     \
+  X(PQpipelineSync)                  \
   X(PQresultErrorField)              \
   X(PQresultStatus)                  \
   X(PQsendDescribePrepared)          \

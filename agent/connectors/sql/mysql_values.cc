@@ -1,13 +1,12 @@
 #include "agent/connectors/sql/mysql_values.h"
 
 #include "agent/connectors/sql/libmariadb.h"
-#include "shared/base/json.h"
+#include "agent/connectors/sql/value_parts.h"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -18,24 +17,18 @@ constexpr unsigned kBinary = 63;  // the "character set" of bytes
 constexpr auto kJson = static_cast<enum_field_types>(245);
 
 MYSQL_TIME time_of(Timestamp at) {
-  using namespace std::chrono;
-  const sys_seconds whole{seconds(at.seconds)};
-  const auto day = floor<days>(whole);
-  const year_month_day date(day);
-  const hh_mm_ss time(whole - day);
+  const auto time = civil_time(at);
   MYSQL_TIME out{};
-  out.year = static_cast<unsigned>(static_cast<int>(date.year()));
-  out.month = static_cast<unsigned>(date.month());
-  out.day = static_cast<unsigned>(date.day());
-  out.hour = static_cast<unsigned>(time.hours().count());
-  out.minute = static_cast<unsigned>(time.minutes().count());
-  out.second = static_cast<unsigned>(time.seconds().count());
-  out.second_part = static_cast<unsigned long>(at.nanos / 1000);
+  out.year = static_cast<unsigned>(time.year);
+  out.month = time.month;
+  out.day = time.day;
+  out.hour = time.hour;
+  out.minute = time.minute;
+  out.second = time.second;
+  out.second_part = time.micros;
   out.time_type = MYSQL_TIMESTAMP_DATETIME;
   return out;
 }
-
-std::string without_quotes(std::string text) { return text.starts_with('"') ? text.substr(1, text.size() - 2) : text; }
 
 std::string fraction(unsigned long micros, unsigned decimals) {
   if (decimals > 6) decimals = micros == 0 ? 0 : 6;  // of an expression: not told
@@ -81,7 +74,7 @@ std::string mysql_time_text(const MYSQL_TIME& time, enum_field_types type, unsig
     return fmt::format("{}{:02}:{:02}:{:02}{}", time.neg != 0 ? "-" : "", time.day * 24 + time.hour, time.minute,
                        time.second, fraction(time.second_part, decimals));
   }
-  const auto date = fmt::format("{:04}-{:02}-{:02}", time.year, time.month, time.day);
+  auto date = fmt::format("{:04}-{:02}-{:02}", time.year, time.month, time.day);
   if (type == MYSQL_TYPE_DATE || type == MYSQL_TYPE_NEWDATE) return date;
   const bool no_date = time.month == 0 || time.day == 0;
   return fmt::format("{}{}{:02}:{:02}:{:02}{}", date, no_date ? ' ' : 'T', time.hour, time.minute, time.second,
@@ -122,7 +115,7 @@ void MysqlParameters::bind(MYSQL_BIND& into, const Value& value) {
     case Value::Kind::bytes: return bind_text(into, as_text(value.as_bytes()), MYSQL_TYPE_BLOB);
     default: break;
   }
-  kept_.emplace_back(without_quotes(to_json(value)));
+  kept_.emplace_back(plain_json(value));
   bind_text(into, std::get<std::string>(kept_.back()), MYSQL_TYPE_STRING);
 }
 
@@ -158,6 +151,7 @@ bool MysqlRow::bind() { return libmariadb().mysql_stmt_bind_result(statement_, b
 
 std::vector<std::string> MysqlRow::names() const {
   std::vector<std::string> names;
+  names.reserve(cells_.size());
   for (std::size_t i = 0; i < cells_.size(); ++i) names.emplace_back(fields_[i].name, fields_[i].name_length);
   return names;
 }

@@ -1,65 +1,55 @@
 #pragma once
 
+#include "agent/connectors/session_pool.h"
 #include "agent/connectors/site.h"
 #include "agent/connectors/sql/database.h"
 
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace sallyport::connectors::sql {
 
-// At most `size` connections to one database, whose name in connections.yaml is all that its errors tell. Used by
-// worker threads, hence the mutex; nothing blocking runs under it.
+// The sessions with one database.
 class Pool {
  public:
   Pool(std::string name, std::unique_ptr<Database> database, std::uint32_t size, const Log& log)
-      : name_(std::move(name)), database_(std::move(database)), size_(size), log_(log) {}
+      : database_(std::move(database)),
+        sessions_(std::move(name),
+                  {[this](const CallLimits& limits) { return database_->connect(limits); },
+                   [this] { return database_->credentials(); }},
+                  size, log) {}
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
 
-  // One connection for one step; goes back when this dies, or is closed if it is no longer usable.
+  // One session for one step. What was not committed when this dies is rolled back.
   class Lease {
    public:
-    Lease(Pool& pool, std::unique_ptr<Connection> connection, bool reused, std::uint64_t credentials)
-        : pool_(&pool), connection_(std::move(connection)), reused_(reused), credentials_(credentials) {}
-    Lease(Lease&& other) noexcept = default;
+    Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
-    ~Lease();
-    Connection* operator->() const { return connection_.get(); }
-    Connection& operator*() const { return *connection_; }
+    ~Lease() {
+      if (session_) session_->rollback();
+    }
+    Connection* operator->() const { return &*session_; }
+    Connection& operator*() const { return *session_; }
 
    private:
     friend class Pool;
-    Pool* pool_;
-    std::unique_ptr<Connection> connection_;
-    bool reused_;
-    std::uint64_t credentials_;  // with which it was opened
+    using Session = SessionPool<Connection>::Lease;
+    explicit Lease(Session session) : session_(std::move(session)) {}
+    Session session_;
   };
 
-  // A connection with an open transaction. Waits for a free place until the deadline (class "timeout"). A pooled
-  // connection that turns out to be dead is replaced by a new one, once: nothing has happened on it yet.
+  // A session with an open transaction. Waits for a free place until the deadline (class "timeout"). A session that
+  // turns out to be dead is replaced by another one: nothing has happened on it yet.
   StepResult<Lease> begin(Access access, const CallLimits& limits);
   policy::SqlDialect dialect() const { return database_->dialect(); }
+  policy::SqlDialect ledger_dialect() const { return database_->ledger_dialect(); }
 
  private:
-  StepResult<Lease> acquire(const CallLimits& limits);
-  StepResult<Lease> open_new(const CallLimits& limits);
-  void give_back(std::unique_ptr<Connection> connection, std::uint64_t credentials);
-  using Idle = std::vector<std::unique_ptr<Connection>>;
-  Idle take_outdated();  // to be closed outside of the mutex
-  void free_place();
-
-  std::string name_;
   std::unique_ptr<Database> database_;
-  std::uint32_t size_;
-  const Log& log_;
-  std::mutex mutex_;
-  std::condition_variable_any freed_;
-  Idle idle_;                      // all opened with these:
-  std::uint64_t credentials_ = 0;  // Database::credentials()
-  std::uint32_t open_ = 0;         // idle and leased
+  SessionPool<Connection> sessions_;
 };
 
 // The pools of all connections of kind "sql". Built once; outlives the actions.

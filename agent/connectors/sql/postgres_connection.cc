@@ -164,15 +164,18 @@ StepResult<PostgresConnectionImpl::Prepared*> PostgresConnectionImpl::prepare(co
   return &prepared_.emplace(statement.text, Prepared{std::move(name)}).first->second;
 }
 
-StepResult<std::span<const unsigned>> PostgresConnectionImpl::types_of(Prepared& prepared, const CallLimits& limits) {
-  if (prepared.types) return std::span<const unsigned>(*prepared.types);
+StepResult<const PostgresConnectionImpl::Description*> PostgresConnectionImpl::describe(Prepared& prepared,
+                                                                                        const CallLimits& limits) {
+  if (prepared.description) return &*prepared.description;
   if (libpq().PQsendDescribePrepared(session_.get(), prepared.name.c_str()) == 0)
     return std::unexpected(session_.broken("sending to the database"));
   SP_CHECK(session_.flush(limits));
   SP_TRY(const auto described, only_result(limits, Phase::prepare));
-  auto& types = prepared.types.emplace();
-  for (int i = 0; i < libpq().PQnparams(described.get()); ++i) types.push_back(libpq().PQparamtype(described.get(), i));
-  return std::span<const unsigned>(types);
+  auto& description = prepared.description.emplace();
+  for (int i = 0; i < libpq().PQnparams(described.get()); ++i)
+    description.types.push_back(libpq().PQparamtype(described.get(), i));
+  description.returns_rows = libpq().PQnfields(described.get()) > 0;
+  return &description;
 }
 
 // Where the server expects something else than bytes it would take theirs for it, or their text form for a text.
@@ -180,8 +183,8 @@ StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const S
                                                      const ValueList& parameters, const CallLimits& limits) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].is(Value::Kind::bytes)) continue;
-    SP_TRY(const auto types, types_of(prepared, limits));
-    if (i < types.size() && types[i] == kByteaType) continue;
+    SP_TRY(const auto* description, describe(prepared, limits));
+    if (i < description->types.size() && description->types[i] == kByteaType) continue;
     const auto& name = statement.parameters[i];
     return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "
                                             "write :{}::bytea, or give it as text (base64.encode())",
@@ -190,19 +193,25 @@ StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const S
   return {};
 }
 
-StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const ValueList& parameters,
-                                              const CallLimits& limits) {
-  SP_TRY(auto* prepared, prepare(statement, limits));
-  SP_CHECK(check_bytes(*prepared, statement, parameters, limits));
+StepResult<void> PostgresConnectionImpl::put(Prepared& prepared, const Statement& statement,
+                                             const ValueList& parameters, const CallLimits& limits) {
+  SP_CHECK(check_bytes(prepared, statement, parameters, limits));
   const PostgresParameters given(parameters);
   if (const auto at = given.with_nul()) {
     return step_fail("invalid", fmt::format("the parameter :{} holds a NUL character, which PostgreSQL cannot store",
                                             statement.parameters[*at]));
   }
-  if (libpq().PQsendQueryPrepared(session_.get(), prepared->name.c_str(), given.count(), given.pointers(),
+  if (libpq().PQsendQueryPrepared(session_.get(), prepared.name.c_str(), given.count(), given.pointers(),
                                   given.lengths(), given.formats(), 0) == 0) {
     return std::unexpected(session_.broken("sending to the database"));
   }
+  return {};
+}
+
+StepResult<void> PostgresConnectionImpl::send(const Statement& statement, const ValueList& parameters,
+                                              const CallLimits& limits) {
+  SP_TRY(auto* prepared, prepare(statement, limits));
+  SP_CHECK(put(*prepared, statement, parameters, limits));
   return session_.flush(limits);
 }
 
@@ -234,6 +243,63 @@ StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statem
   return take_results(limits, [&](const PGresult* result) -> StepResult<void> {
     return libpq().PQntuples(result) == 0 ? StepResult<void>() : dropped.drop(row_bytes(result));
   });
+}
+
+// A set that cannot be sent ends the pipeline before it: `sent` counts the others.
+StepResult<void> PostgresConnectionImpl::put_pipeline(Prepared& prepared, const Statement& statement,
+                                                      std::span<const ValueList> sets, std::size_t& sent,
+                                                      const CallLimits& limits) {
+  const auto lost = [this] { return std::unexpected(session_.broken("sending to the database")); };
+  if (libpq().PQenterPipelineMode(session_.get()) == 0) return lost();
+  StepResult<void> given;
+  for (sent = 0; sent < sets.size(); ++sent) {
+    given = put(prepared, statement, sets[sent], limits);
+    if (!given) break;
+  }
+  if (libpq().PQpipelineSync(session_.get()) == 0) return lost();
+  SP_CHECK(session_.flush(limits));
+  return given;
+}
+
+// The answers to `count` runs of a statement without rows. After one that failed the server passes over the rest.
+StepResult<std::int64_t> PostgresConnectionImpl::take_pipeline(std::size_t count, std::size_t& done,
+                                                               const CallLimits& limits) {
+  std::int64_t affected = 0;
+  std::optional<StepError> error;
+  done = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (bool more = true; more;) {
+      SP_TRY(const auto result, session_.next_result(limits));
+      more = result != nullptr;
+      if (!more || error) continue;
+      if (!is_good(result.get())) {
+        error = refusal(result.get(), Phase::run, limits);
+      } else {
+        affected += rows_changed(result.get());
+        ++done;
+      }
+    }
+  }
+  SP_TRY(const auto end, session_.next_result(limits));
+  if (libpq().PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC || libpq().PQexitPipelineMode(session_.get()) == 0)
+    return std::unexpected(session_.broken("reading from the database"));
+  if (error) return std::unexpected(*std::move(error));
+  return affected;
+}
+
+StepResult<std::int64_t> PostgresConnectionImpl::execute_each(const Statement& statement,
+                                                              std::span<const ValueList> sets, std::size_t& done,
+                                                              DroppedRows& dropped, const CallLimits& limits) {
+  done = 0;
+  SP_TRY(auto* prepared, prepare(statement, limits));
+  SP_TRY(const auto* description, describe(*prepared, limits));
+  if (description->returns_rows) return Connection::execute_each(statement, sets, done, dropped, limits);
+  std::size_t sent = 0;
+  const auto given = put_pipeline(*prepared, statement, sets, sent, limits);
+  if (!session_.is_alive()) return std::unexpected(given.error());
+  auto affected = take_pipeline(sent, done, limits);
+  if (affected && !given) return std::unexpected(given.error());
+  return affected;
 }
 
 StepResult<void> PostgresConnectionImpl::query(const Statement& statement, const ValueList& parameters, RowSink& sink,

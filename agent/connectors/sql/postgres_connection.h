@@ -30,6 +30,9 @@ class PostgresConnectionImpl final : public Connection {
     DroppedRows dropped;
     return execute(statement, parameters, dropped, limits);
   }
+  // In a pipeline, so that all wait for the server together.
+  StepResult<std::int64_t> execute_each(const Statement& statement, std::span<const ValueList> sets, std::size_t& done,
+                                        DroppedRows& dropped, const CallLimits& limits) override;
   StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
                          const CallLimits& limits) override;
   StepResult<void> query_own(const Statement& statement, const ValueList& parameters, RowSink& sink,
@@ -39,12 +42,16 @@ class PostgresConnectionImpl final : public Connection {
   bool is_usable() override;
 
  private:
+  struct Description {
+    std::vector<unsigned> types;  // of the parameters
+    bool returns_rows;
+  };
   struct Prepared {
     std::string name;
-    std::optional<std::vector<unsigned>> types = {};  // of the parameters, once somebody asked
+    std::optional<Description> description = {};  // once somebody asked
   };
   StepResult<Prepared*> prepare(const Statement& statement, const CallLimits& limits);
-  StepResult<std::span<const unsigned>> types_of(Prepared& prepared, const CallLimits& limits);
+  StepResult<const Description*> describe(Prepared& prepared, const CallLimits& limits);
   StepResult<void> check_bytes(Prepared& prepared, const Statement& statement, const ValueList& parameters,
                                const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
@@ -52,6 +59,11 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<void> check_lexis();
   StepResult<void> skip_results(const CallLimits& limits);
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
+  StepResult<void> put(Prepared& prepared, const Statement& statement, const ValueList& parameters,
+                       const CallLimits& limits);
+  StepResult<void> put_pipeline(Prepared& prepared, const Statement& statement, std::span<const ValueList> sets,
+                                std::size_t& sent, const CallLimits& limits);
+  StepResult<std::int64_t> take_pipeline(std::size_t count, std::size_t& done, const CallLimits& limits);
   StepError refusal(const pg_result* result, Phase phase, const CallLimits& limits);
   StepResult<ResultOwner> only_result(const CallLimits& limits, Phase phase = Phase::run);
   template <class Take>

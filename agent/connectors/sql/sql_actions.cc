@@ -43,13 +43,22 @@ StepResult<void> commit(Connection& connection, Doubt doubt, const CallLimits& l
   return done;
 }
 
+bool wants_exactly_once(const Arguments& arguments) {
+  return arguments.find("exactly_once") == nullptr || arguments.is_true("exactly_once");
+}
+
+bool keeps_ledger(const Site& site, std::string_view connection, const Value& arguments) {
+  const auto found = find_connection(site, connection, "sql");
+  return found && (*found)->sql()->effect_ledger && wants_exactly_once(Arguments(arguments));
+}
+
 SharedDatabases make_databases(const Site& site) { return std::make_shared<Databases>(site); }
 
 std::vector<std::unique_ptr<Action>> make_actions(Site site) { return make_actions_on(make_databases(site), site); }
 
 std::vector<std::unique_ptr<Action>> make_actions_on(SharedDatabases databases, Site site) {
   std::vector<std::unique_ptr<Action>> actions;
-  for (auto* make : {make_query, make_execute, make_transaction}) actions.push_back(make(site, databases));
+  for (auto* make : {make_query, make_execute, make_transaction, make_batch}) actions.push_back(make(site, databases));
   return actions;
 }
 

@@ -13,6 +13,11 @@ namespace sallyport::connectors::sql {
 std::unique_ptr<Action> make_query(Site site, SharedDatabases databases);
 std::unique_ptr<Action> make_execute(Site site, SharedDatabases databases);
 std::unique_ptr<Action> make_transaction(Site site, SharedDatabases databases);
+std::unique_ptr<Action> make_batch(Site site, SharedDatabases databases);
+
+// As Action::keeps_ledger of all that change data.
+bool keeps_ledger(const Site& site, std::string_view connection, const Value& arguments);
+bool wants_exactly_once(const Arguments& arguments);
 
 // What everything here begins with: allowed at all, the pool of the connection, the limits in time.
 struct Target {

@@ -1,11 +1,9 @@
 #include "agent/connectors/rows.h"
-#include "agent/connectors/sql/ledger.h"
-#include "agent/connectors/sql/sql_actions_parts.h"
+#include "agent/connectors/sql/change.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace sallyport::connectors::sql {
@@ -24,12 +22,6 @@ Access access_for(const std::vector<Work>& works) {
   return reads ? Access::read_only : Access::read_write;
 }
 
-bool wants_exactly_once(const Arguments& arguments) {
-  return arguments.find("exactly_once") == nullptr || arguments.is_true("exactly_once");
-}
-
-enum class Ledger { none, kept };
-
 // Runs pieces of work in one transaction, at most once per idempotency key where there is a ledger. Work that only
 // selects runs read only, and leaves no key: there is nothing to do twice.
 class Execution {
@@ -40,51 +32,34 @@ class Execution {
   StepResult<std::int64_t> run(const std::vector<Work>& works, Ledger ledger) {
     const auto access = access_for(works);
     SP_CHECK(check_ddl(works, ledger));
-    if (access == Access::read_write && ledger == Ledger::kept) return run_once(works);
+    if (access == Access::read_write) return change(works, ledger);
     SP_TRY(const auto lease, target_.pool->begin(access, target_.limits));
     SP_TRY(const auto affected, run_all(*lease, works));
-    SP_CHECK(commit(*lease, access == Access::read_only ? Doubt::harmless : Doubt::counts, target_.limits));
+    SP_CHECK(commit(*lease, Doubt::harmless, target_.limits));
     return affected;
   }
 
  private:
-  struct Begun {
-    Pool::Lease lease;
-    std::optional<std::int64_t> recorded;  // by an earlier run of the step
-  };
-
   // There ddl commits whatever is before it.
   StepResult<void> check_ddl(const std::vector<Work>& works, Ledger ledger) const {
     const bool has_ddl =
         std::ranges::any_of(works, [](const Work& work) { return has(work.verbs, policy::SqlVerb::ddl); });
-    if (target_.pool->dialect() != policy::SqlDialect::mysql || !has_ddl) return {};
+    const auto dialect = target_.pool->dialect();
+    const bool may_commit = dialect == policy::SqlDialect::mysql || dialect == policy::SqlDialect::odbc;
+    if (!may_commit || !has_ddl) return {};
     if (works.size() == 1 && ledger == Ledger::none) return {};
-    return step_fail(
-        "invalid",
-        "MySQL commits ddl by itself: it needs a step of its own, and `exactly_once: false` on a connection "
-        "with an effect ledger");
+    return step_fail("invalid",
+                     "the server commits ddl by itself, or may do so: it needs a step of its own, and `exactly_once: "
+                     "false` on a connection "
+                     "with an effect ledger");
   }
 
-  StepResult<std::int64_t> run_once(const std::vector<Work>& works) {
-    auto begun = begin_once();
-    if (!begun && context_.repeated) begun.error().classes.insert(begun.error().classes.begin(), "in_doubt");
-    if (!begun) return std::unexpected(std::move(begun).error());
-    if (begun->recorded) return *begun->recorded;
-    Connection& connection = *begun->lease;
-    SP_TRY(const auto affected, run_all(connection, works));
-    EffectLedger effects(connection, target_.pool->dialect());
-    SP_CHECK(effects.record(context_.idempotency_key, affected, target_.limits));
-    SP_CHECK(commit(connection, Doubt::ledger_tells, target_.limits));
+  StepResult<std::int64_t> change(const std::vector<Work>& works, Ledger ledger) {
+    SP_TRY(auto change, Change::begin(target_, context_, std::string(context_.idempotency_key), ledger, clock_.wall()));
+    if (const auto& recorded = change.recorded()) return *recorded;
+    SP_TRY(const auto affected, run_all(change.connection(), works));
+    SP_CHECK(change.commit(affected));
     return affected;
-  }
-
-  // Until the ledger has answered, nobody knows what a run before this one did.
-  StepResult<Begun> begin_once() {
-    SP_TRY(auto lease, target_.pool->begin(Access::read_write, target_.limits));
-    SP_CHECK(prepare_ledger(*lease, target_.pool->dialect(), target_.limits));
-    EffectLedger effects(*lease, target_.pool->dialect());
-    SP_TRY(const auto recorded, effects.claim(context_.idempotency_key, clock_.wall(), target_.limits));
-    return Begun{std::move(lease), recorded};
   }
 
   StepResult<std::int64_t> run_all(Connection& connection, const std::vector<Work>& works) {
@@ -138,14 +113,12 @@ class SqlChange : public Action {
     const Arguments arguments(values);
     SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
     SP_TRY(const auto works, plan(context, target, arguments));
-    const auto ledger = target.settings->effect_ledger && wants_exactly_once(arguments) ? Ledger::kept : Ledger::none;
-    SP_TRY(const auto affected, Execution(site_, context, target).run(works, ledger));
+    SP_TRY(const auto affected, Execution(site_, context, target).run(works, ledger_of(target, arguments)));
     return Output{Value(ValueMap{{Value("affected"), Value(affected)}})};
   }
 
   bool keeps_ledger(std::string_view name, const Value& values) const override {
-    const auto connection = find_connection(site_, name, "sql");
-    return connection && (*connection)->sql()->effect_ledger && wants_exactly_once(Arguments(values));
+    return sql::keeps_ledger(site_, name, values);
   }
 
  protected:

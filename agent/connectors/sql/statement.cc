@@ -8,14 +8,22 @@ namespace sallyport::connectors::sql {
 
 namespace {
 
+bool is_by_place(policy::SqlDialect dialect) {
+  return dialect == policy::SqlDialect::mysql || dialect == policy::SqlDialect::odbc;
+}
+
 std::string placeholder(policy::SqlDialect dialect, std::ptrdiff_t number) {
-  if (dialect == policy::SqlDialect::mysql) return "?";
+  if (is_by_place(dialect)) return "?";
   return fmt::format("{}{}", dialect == policy::SqlDialect::postgres ? '$' : '?', number);
 }
 
 }  // namespace
 
 StepResult<Statement> prepare_statement(std::string_view text, policy::SqlDialect dialect) {
+  return prepare_statement(text, dialect, dialect);
+}
+
+StepResult<Statement> prepare_statement(std::string_view text, policy::SqlDialect dialect, policy::SqlDialect through) {
   const auto tokens = policy::tokenize_sql(text, dialect);
   if (!tokens) return step_fail("invalid", tokens.error().message);
   Statement statement;
@@ -23,10 +31,10 @@ StepResult<Statement> prepare_statement(std::string_view text, policy::SqlDialec
   for (const auto& token : *tokens) {
     if (token.kind != policy::SqlToken::Kind::parameter) continue;
     auto& names = statement.parameters;
-    auto it = dialect == policy::SqlDialect::mysql ? names.end() : std::ranges::find(names, token.text);
+    auto it = is_by_place(through) ? names.end() : std::ranges::find(names, token.text);
     if (it == names.end()) it = names.emplace(names.end(), token.text);
     statement.text += text.substr(copied, token.offset - copied);
-    statement.text += placeholder(dialect, it - names.begin() + 1);
+    statement.text += placeholder(through, it - names.begin() + 1);
     copied = token.offset + 1 + token.text.size();
   }
   statement.text += text.substr(copied);

@@ -112,7 +112,7 @@ Servers::Servers(const Site& site) {
 
 StepResult<Pool*> Servers::find(const Site& site, std::string_view connection) const {
   SP_CHECK(find_connection(site, connection, "ssh"));
-  return pools_.find(connection)->second.get();
+  return &pool(connection);
 }
 
 }  // namespace sallyport::connectors::ssh

@@ -72,6 +72,7 @@ class Servers {
   explicit Servers(const Site& site);
   // Class "not_found" / "invalid" for a name that is no such connection.
   StepResult<Pool*> find(const Site& site, std::string_view connection) const;
+  Pool& pool(std::string_view connection) const { return *pools_.find(connection)->second; }  // of a known one
 
  private:
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools_;

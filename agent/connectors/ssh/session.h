@@ -1,15 +1,14 @@
 #pragma once
 
+#include "agent/connectors/call_limits.h"
 #include "agent/connectors/step_error.h"
 #include "agent/platform/fd.h"
 #include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
-#include "shared/base/clock.h"
 
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -18,12 +17,6 @@
 namespace sallyport::connectors::ssh {
 
 class Sftp;
-
-// When a call has to come back: at the deadline (class "timeout") or soon after the stop ("cancelled").
-struct CallLimits {
-  SteadyTime deadline;
-  std::stop_token stop;
-};
 
 // One SSH session with a server that has shown a pinned host key and taken the login. Calls block in small waits that
 // deadline and stop end; what ends one of them in the middle leaves the session unusable. One thread at a time.

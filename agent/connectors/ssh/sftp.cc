@@ -1,8 +1,5 @@
 #include "agent/connectors/ssh/sftp.h"
 
-#include "agent/connectors/translate.h"
-#include "shared/base/utf8.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,13 +8,17 @@
 namespace sallyport::connectors::ssh {
 namespace {
 
+using remote::Facts;
+using remote::Kind;
+using remote::NameVerdict;
+
 constexpr std::size_t kLongestPath = 4096;
 constexpr long kNewFileMode = 0640;
 
 unsigned size_of(const std::string& text) { return static_cast<unsigned>(text.size()); }
 
-RemoteFacts facts_from(const LIBSSH2_SFTP_ATTRIBUTES& attributes) {
-  RemoteFacts facts;
+Facts facts_from(const LIBSSH2_SFTP_ATTRIBUTES& attributes) {
+  Facts facts;
   const auto has = [&](unsigned long flag) { return (attributes.flags & flag) != 0; };
   if (has(LIBSSH2_SFTP_ATTR_PERMISSIONS)) {
     if (LIBSSH2_SFTP_S_ISREG(attributes.permissions)) facts.kind = Kind::file;
@@ -29,29 +30,13 @@ RemoteFacts facts_from(const LIBSSH2_SFTP_ATTRIBUTES& attributes) {
   return facts;
 }
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
-// A change whose answer did not come may have happened.
 StepResult<void> to_outcome(const Session& session, StepResult<std::size_t> outcome) {
   if (outcome) return {};
   if (!session.is_broken()) return std::unexpected(std::move(outcome).error());
-  auto error = std::move(outcome).error();
-  error.classes.insert(error.classes.begin(), "in_doubt");
-  error.message += "; it may have happened all the same: look at the target";
-  return std::unexpected(std::move(error));
+  return std::unexpected(remote::without_answer(std::move(outcome).error()));
 }
 
 }  // namespace
-
-NameVerdict judge_name(std::string_view name) {
-  if (name.empty() || name.size() > 255 || name.contains('/') || name.contains('\0')) return NameVerdict::none;
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (std::ranges::any_of(name, is_control) || !is_valid_utf8(name)) return NameVerdict::unusable;
-  return NameVerdict::good;
-}
 
 RemoteFile::~RemoteFile() {
   if (handle_ == nullptr) return;
@@ -80,7 +65,7 @@ StepResult<void> RemoteFile::sync(const CallLimits& limits) {
   return std::unexpected(std::move(synced).error());
 }
 
-StepResult<RemoteFacts> RemoteFile::facts(const CallLimits& limits) {
+StepResult<Facts> RemoteFile::facts(const CallLimits& limits) {
   LIBSSH2_SFTP_ATTRIBUTES attributes{};
   SP_CHECK(session_.drive(path_, limits, [&] { return libssh2_sftp_fstat_ex(handle_, &attributes, 0); }));
   return facts_from(attributes);
@@ -126,34 +111,20 @@ StepResult<void> Sftp::enter(const std::string& root, const CallLimits& limits) 
 // The directory is asked for by its real name: symbolic links that lead elsewhere show in it.
 StepResult<std::string> Sftp::locate(const std::string& path, const CallLimits& limits) {
   if (path == ".") return root_.empty() ? "/" : root_;
-  const auto parent = parent_of(path);
+  const auto parent = remote::parent_of(path);
   if (parent == ".") return root_ + "/" + path;
   SP_TRY(const auto real, real_path(parent, root_ + "/" + parent, limits));
   if (real == root_ + "/" + parent) return root_ + "/" + path;
-  return std::unexpected(to_step_error(policy::Refusal{
-      "connections.yaml root", fmt::format("{} is, or lies behind, a symbolic link on the server", parent)}));
+  return remote::behind_link(parent);
 }
 
-StepResult<RemoteFacts> Sftp::facts(const std::string& path, const CallLimits& limits) {
+StepResult<Facts> Sftp::facts(const std::string& path, const CallLimits& limits) {
   SP_TRY(const auto where, locate(path, limits));
   LIBSSH2_SFTP_ATTRIBUTES attributes{};
   SP_CHECK(session_.drive(path, limits, [&] {
     return libssh2_sftp_stat_ex(sftp_, where.c_str(), size_of(where), LIBSSH2_SFTP_LSTAT, &attributes);
   }));
   return facts_from(attributes);
-}
-
-StepResult<platform::FileFacts> Sftp::file_facts(const std::string& path, const CallLimits& limits) {
-  SP_TRY(auto found, facts(path, limits));
-  if (found.kind == Kind::file) return std::move(found.file);
-  return step_fail("invalid", fmt::format("{} is not a regular file", path));
-}
-
-StepResult<bool> Sftp::exists(const std::string& path, const CallLimits& limits) {
-  const auto found = facts(path, limits);
-  if (found) return true;
-  if (found.error().error_class() == "not_found") return false;
-  return std::unexpected(found.error());
 }
 
 StepResult<void> Sftp::each_file(const std::string& directory, const CallLimits& limits, const Visit& visit) {
@@ -176,7 +147,7 @@ StepResult<void> Sftp::each_file(const std::string& directory, const CallLimits&
     }));
     if (size == 0) return open.close(limits);
     const std::string_view listed(name.data(), std::min(size, name.size()));
-    const auto verdict = judge_name(listed);
+    const auto verdict = remote::judge_name(listed);
     if (verdict == NameVerdict::none)
       return step_fail("format", fmt::format("{}: the server lists a name that no file can have", directory));
     auto entry = facts_from(attributes);

@@ -1,7 +1,7 @@
 #include "agent/connectors/file/file_handle.h"
 #include "agent/connectors/file/file_watch_trigger.h"
-#include "agent/connectors/file/settle_watch.h"
 #include "agent/connectors/file/unread_files.h"
+#include "agent/connectors/settle_watch.h"
 #include "shared/async/event.h"
 #include "shared/async/task_group.h"
 #include "shared/async/timeout.h"
@@ -18,7 +18,6 @@
 using namespace sallyport;
 using namespace sallyport::connectors;
 using namespace std::chrono_literals;
-using file::SettleWatch;
 using platform::DirectoryEntry;
 using test::args;
 namespace asio = boost::asio;

@@ -21,9 +21,9 @@ create table typed (i integer, d numeric(10,2), t text);
 )";
 
 constexpr std::string_view kPolicy = R"(actions: ["sql.*"]
-limits: {rows: 50000, bytes: 256MiB}
+limits: {{rows: {}, bytes: 256MiB}}
 connections:
-  db: {sql: {verbs: [select, insert, update, delete]}}
+  db: {{sql: {{verbs: [select, insert, update, delete]}}}}
 )";
 
 std::string sqlite_sql(const std::string& file, std::string_view text) {
@@ -60,6 +60,20 @@ std::string mariadb_connection(const std::string& database) {
       mariadb().port(), database, mariadb().password_file());
 }
 
+std::string odbc_connection(SqlWorld::Engine engine, const std::string& database) {
+  using enum SqlWorld::Engine;
+  if (engine == sqlite)
+    return "{kind: sql, driver: odbc, odbc_driver: SQLite3, attributes: {Database: \"@DIR@/test.db\"}, pool: 2}";
+  const bool is_postgres = engine == SqlWorld::Engine::postgres;
+  return fmt::format(
+      "{{kind: sql, driver: odbc, odbc_driver: {}, server: {}, attributes: {{Server: 127.0.0.1, Port: \"{}\", "
+      "Database: "
+      "{}}}, user: {}, password_file: \"{}\", pool: 2, effect_ledger: true}}",
+      is_postgres ? "PostgreSQL Unicode" : "MariaDB Unicode", is_postgres ? "postgres" : "mysql",
+      is_postgres ? test::postgres().port() : test::mariadb().port(), database, is_postgres ? "postgres" : "agent",
+      is_postgres ? test::postgres().password_file() : test::mariadb().password_file());
+}
+
 }  // namespace
 
 PostgresServer& postgres() {
@@ -74,20 +88,33 @@ MariadbServer& mariadb() {
 
 SqlWorld SqlWorld::any() { return SqlWorld(GENERATE(Engine::sqlite, Engine::postgres, Engine::mariadb)); }
 
-SqlWorld::SqlWorld(Engine which) : engine(which) {
+SqlWorld SqlWorld::every(std::uint64_t most_rows) {
+  const auto [engine, way] = GENERATE(std::pair{Engine::sqlite, Way::native}, std::pair{Engine::postgres, Way::native},
+                                      std::pair{Engine::mariadb, Way::native}, std::pair{Engine::postgres, Way::odbc},
+                                      std::pair{Engine::mariadb, Way::odbc});
+  return SqlWorld(engine, way, most_rows);
+}
+
+SqlWorld SqlWorld::any_by_odbc() { return SqlWorld(GENERATE(Engine::postgres, Engine::mariadb), Way::odbc); }
+
+SqlWorld::SqlWorld(Engine which, Way by, std::uint64_t most_rows) : engine(which), way(by) {
   static int count = 0;
   if (engine != Engine::sqlite) {
     const bool is_postgres = engine == Engine::postgres;
     database = "test" + std::to_string(++count);
     const auto create = "create database " + database;
     is_postgres ? postgres().sql(create) : mariadb().sql(create);
-    agent = std::make_unique<ConnectorSite>(
-        "connections:\n  db: " + (is_postgres ? postgres_connection(database) : mariadb_connection(database)),
-        std::string(kPolicy));
+    agent =
+        std::make_unique<ConnectorSite>("connections:\n  db: " + (way == Way::odbc ? odbc_connection(engine, database)
+                                                                  : is_postgres    ? postgres_connection(database)
+                                                                                   : mariadb_connection(database)),
+                                        fmt::format(kPolicy, most_rows));
   } else {
     agent = std::make_unique<ConnectorSite>(
-        "connections: {db: {kind: sql, driver: sqlite, file: \"@DIR@/test.db\", pool: 2, effect_ledger: true}}",
-        std::string(kPolicy));
+        "connections:\n  db: " +
+            (way == Way::odbc ? odbc_connection(engine, "")
+                              : "{kind: sql, driver: sqlite, file: \"@DIR@/test.db\", pool: 2, effect_ledger: true}"),
+        fmt::format(kPolicy, most_rows));
     database = agent->dir.path("test.db");
   }
   sql(kTables);

@@ -19,9 +19,13 @@ MariadbServer& mariadb();
 class SqlWorld {
  public:
   enum class Engine { sqlite, postgres, mariadb };
+  enum class Way { native, odbc };
+  static constexpr std::uint64_t kMostRows = 50'000;  // of a step, by the policy
 
-  static SqlWorld any();  // Catch runs the case once for each engine
-  explicit SqlWorld(Engine engine);
+  static SqlWorld any();                                       // Catch runs the case once for each engine
+  static SqlWorld every(std::uint64_t most_rows = kMostRows);  // and once more for each server through ODBC
+  static SqlWorld any_by_odbc();
+  explicit SqlWorld(Engine engine, Way way = Way::native, std::uint64_t most_rows = kMostRows);
 
   connectors::StepResult<Value> run(std::string_view action, ValueMap arguments);
   connectors::StepResult<Value> execute(std::string_view statement, Value params);
@@ -33,6 +37,7 @@ class SqlWorld {
   std::string_view key() const { return engine == Engine::mariadb ? "`key`" : "key"; }  // of the ledger
 
   Engine engine;
+  Way way;
   std::string database;  // its name, or its file
   std::unique_ptr<ConnectorSite> agent;
   std::map<std::string, std::unique_ptr<connectors::Action>, std::less<>> actions;

@@ -42,8 +42,29 @@ bool run_all(test::SqlWorld& world, Action& action, bool exactly_once, int first
   return true;
 }
 
+// The same rows by one step, in many transactions.
+bool run_batch(test::SqlWorld& world, Action& action, bool exactly_once, int first_done = -1) {
+  world.agent->idempotency_key = "job/batch";
+  ValueList rows(kSteps * kRowsPerStep, Value(args({{"note", "row"}})));
+  if (first_done >= 0) (void)!::write(first_done, "1", 1);
+  return world.agent
+      ->run(action,
+            args({{"statement", "insert into items (order_id, note) values (null, :note)"},
+                  {"rows", Value(std::move(rows))},
+                  {"commit_every", kRowsPerStep},
+                  {"exactly_once", exactly_once}}),
+            "db")
+      .has_value();
+}
+
+struct Job {
+  std::size_t action;  // of sql::make_actions
+  bool (*run)(test::SqlWorld&, Action&, bool, int);
+};
+constexpr Job kTransactions{1, run_all}, kBatch{3, run_batch};
+
 // Runs the job in processes that are killed at random moments, then once to its end. Gives the number of rows.
-int rows_after_kills(test::SqlWorld& world, bool exactly_once) {
+int rows_after_kills(test::SqlWorld& world, const Job& job, bool exactly_once) {
   std::mt19937 random(42);
   for (int kill = 0; kill < kKills; ++kill) {
     std::array<int, 2> first_done{};
@@ -53,7 +74,7 @@ int rows_after_kills(test::SqlWorld& world, bool exactly_once) {
     const auto child = ::fork();
     if (child == 0) {
       const auto actions = sql::make_actions(world.agent->site());
-      (void)run_all(world, *actions.at(1), exactly_once, tells.get());
+      (void)job.run(world, *actions.at(job.action), exactly_once, tells.get());
       ::_exit(0);
     }
     tells.reset();
@@ -64,19 +85,25 @@ int rows_after_kills(test::SqlWorld& world, bool exactly_once) {
     ::waitpid(child, nullptr, 0);
   }
   const auto actions = sql::make_actions(world.agent->site());
-  REQUIRE(run_all(world, *actions.at(1), exactly_once));
+  REQUIRE(job.run(world, *actions.at(job.action), exactly_once, -1));
   return std::stoi(world.sql("select count(*) from items"));
 }
 
 }  // namespace
 
 TEST_CASE("a step killed anywhere and run again has its effect once", "[sql][ledger][kill]") {
+  auto world = test::SqlWorld::every();
+  CHECK(rows_after_kills(world, kTransactions, true) == kSteps * kRowsPerStep);
+  CHECK(world.sql("select count(*) from sallyport_effects") == std::to_string(kSteps));
+}
+
+TEST_CASE("a batch killed anywhere and run again writes each row once", "[sql][batch][ledger][kill]") {
   auto world = test::SqlWorld::any();
-  CHECK(rows_after_kills(world, true) == kSteps * kRowsPerStep);
+  CHECK(rows_after_kills(world, kBatch, true) == kSteps * kRowsPerStep);
   CHECK(world.sql("select count(*) from sallyport_effects") == std::to_string(kSteps));
 }
 
 TEST_CASE("positive control: without the ledger the same kills repeat effects", "[sql][ledger][kill]") {
   auto world = test::SqlWorld::any();
-  CHECK(rows_after_kills(world, false) > kSteps * kRowsPerStep);
+  CHECK(rows_after_kills(world, kTransactions, false) > kSteps * kRowsPerStep);
 }

@@ -33,8 +33,9 @@ struct Polled {
   std::unique_ptr<TaskGroup> tasks;
   std::optional<StepResult<void>> ended;
 
-  Polled(asio::any_io_executor executor, test::SqlWorld::Engine engine)
-      : world(engine), changed(executor), executor_(executor) {}
+  Polled(asio::any_io_executor executor, test::SqlWorld::Engine engine,
+         test::SqlWorld::Way way = test::SqlWorld::Way::native)
+      : world(engine, way), changed(executor), executor_(executor) {}
 
   void start(ValueMap arguments, std::optional<std::string> cursor = {}) {
     tasks = std::make_unique<TaskGroup>(executor_, [](auto&, auto) { FAIL("no task throws"); });
@@ -95,6 +96,17 @@ constexpr auto kPostgres = test::SqlWorld::Engine::postgres;
 constexpr auto kMariadb = test::SqlWorld::Engine::mariadb;
 
 }  // namespace
+
+ASYNC_TEST_CASE("a database is polled through ODBC", "[sql][poll][odbc]") {
+  Polled polled(co_await asio::this_coro::executor, GENERATE(kPostgres, kMariadb), test::SqlWorld::Way::odbc);
+  polled.world.sql("insert into orders values (1, 'a'), (2, 'b')");
+  polled.start(poll_of(kStatement));
+  co_await polled.until([&] { return polled.events.size() == 1; });
+  polled.world.sql("insert into orders values (3, 'c')");
+  co_await polled.until([&] { return polled.events.size() == 2; });
+  CHECK(polled.seen() == "1 2 | 3 | ");
+  co_await polled.stop();
+}
 
 ASYNC_TEST_CASE("each row beyond the cursor comes once, in batches, also over a restart", "[sql][poll]") {
   Polled polled(co_await asio::this_coro::executor, GENERATE(kSqlite, kPostgres, kMariadb));

@@ -26,7 +26,7 @@ constexpr const char* kInsert = "insert into orders (id, name) values (:id, :nam
 }  // namespace
 
 TEST_CASE("rows are read exactly", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   world.sql("insert into orders (id, name) values (9223372036854775807, 'Ä \"x\"'), (2, null)");
   const auto output =
       world.run("sql.query@1", args({{"statement", "select id, name from orders where id > :least order by id desc"},
@@ -42,7 +42,7 @@ TEST_CASE("rows are read exactly", "[sql]") {
 }
 
 TEST_CASE("bytes go from one table into another as they are", "[sql][bytes]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const bool postgres = world.engine == test::SqlWorld::Engine::postgres;
   Bytes all;
   for (int i = 0; i < 256; ++i) all.push_back(static_cast<std::byte>(i));
@@ -76,7 +76,7 @@ TEST_CASE("bytes go from one table into another as they are", "[sql][bytes]") {
 }
 
 TEST_CASE("rows know their columns in order, also when there are none", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   for (const char* statement : {"select 1 as z, 2 as a, 3 as m", "select 1 as z, 2 as a, 3 as m where 1 = 0"}) {
     const auto output = world.run("sql.query@1", args({{"statement", statement}}));
     if (!output) FAIL(output.error().message);
@@ -92,7 +92,7 @@ TEST_CASE("rows know their columns in order, also when there are none", "[sql]")
 }
 
 TEST_CASE("few rows with many columns leave the step room for the rest of its output", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const auto run = [&](int columns) {
     std::string text = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100) select i";
     for (int i = 0; i < columns; ++i) text += ", null as a_column_with_a_long_name_" + std::to_string(i);
@@ -120,7 +120,7 @@ TEST_CASE("a large result streams into the spool", "[sql]") {
 }
 
 TEST_CASE("limits on rows and bytes are errors, not cuts", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const auto rows = [&](int count, ValueMap more) {
     more.emplace(Value("statement"), Value("with recursive n(i) as (select 1 union all select i + 1 from n where i < " +
                                            std::to_string(count) + ") select i from n"));
@@ -135,7 +135,7 @@ TEST_CASE("limits on rows and bytes are errors, not cuts", "[sql]") {
 }
 
 TEST_CASE("one statement changes data and tells how many rows", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   CHECK(world.affected(kInsert, row({{"id", 1}, {"name", "one"}})) == 1);
   CHECK(world.affected(kInsert, list({row({{"id", 2}, {"name", "two"}, {"extra", "column"}}),
                                       row({{"id", 3}, {"name", Value()}})})) == 2);
@@ -148,7 +148,7 @@ TEST_CASE("one statement changes data and tells how many rows", "[sql]") {
 }
 
 TEST_CASE("text from a CSV lands in typed columns", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   CHECK(world.affected("insert into typed (i, d, t) values (:i, :d, :t)",
                        list({row({{"i", "42"}, {"d", "12.50"}, {"t", "=cmd"}}),
                              row({{"i", "-1"}, {"d", Value()}, {"t", ""}})})) == 2);
@@ -157,14 +157,14 @@ TEST_CASE("text from a CSV lands in typed columns", "[sql]") {
 }
 
 TEST_CASE("data that looks like SQL stays data", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const std::string hostile = "x'); drop table orders; --";
   CHECK(world.affected(kInsert, row({{"id", 1}, {"name", hostile}})) == 1);
   CHECK(world.sql("select name from orders") == hostile);
 }
 
 TEST_CASE("sets of parameters are all written or none", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const auto output =
       world.execute(kInsert, list({row({{"id", 1}, {"name", "a"}}), row({{"id", 1}, {"name", "c4n4ry"}})}));
   REQUIRE_FALSE(output);
@@ -178,7 +178,7 @@ TEST_CASE("sets of parameters are all written or none", "[sql]") {
 }
 
 TEST_CASE("rows of a handle are written in one transaction", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   std::string lines;
   for (int i = 0; i < 2000; ++i) lines += "{\"id\":" + std::to_string(i) + ",\"name\":\"n\"}\n";
   const Value rows(Handle{"rows", args({{"format", "ndjson"}, {"source", Value(world.agent->bodies.put(lines))}})});
@@ -191,7 +191,7 @@ TEST_CASE("rows of a handle are written in one transaction", "[sql]") {
 }
 
 TEST_CASE("several statements take effect together", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const auto run = [&](const char* second) {
     return world.run(
         "sql.transaction@1",
@@ -214,7 +214,7 @@ TEST_CASE("several statements take effect together", "[sql]") {
 }
 
 TEST_CASE("errors have classes and never data", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   world.sql("insert into orders (id, name) values (1, 'one')");
   const auto error = [&](const char* statement, Value params) {
     const auto output = world.execute(statement, std::move(params));
@@ -236,7 +236,7 @@ TEST_CASE("errors have classes and never data", "[sql]") {
 }
 
 TEST_CASE("what the policy does not name is refused with the rule", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   for (const char* statement :
        {"drop table orders", "create table x (i int)", "insert into orders select 1; delete from orders",
         "merge into orders using items on true when matched then delete"}) {
@@ -257,7 +257,7 @@ TEST_CASE("what the policy does not name is refused with the rule", "[sql]") {
 }
 
 TEST_CASE("the deadline ends a statement in the server", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   REQUIRE(world.run("sql.query@1", args({{"statement", "select 1 as one"}})));  // the connection is there
   world.agent->patience = 300ms;
   const auto begin = std::chrono::steady_clock::now();
@@ -270,7 +270,7 @@ TEST_CASE("the deadline ends a statement in the server", "[sql]") {
 }
 
 TEST_CASE("a stop ends a statement in the server", "[sql]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   std::thread later([&] {
     std::this_thread::sleep_for(200ms);
     world.agent->stop.request_stop();
@@ -286,7 +286,7 @@ TEST_CASE("a stop ends a statement in the server", "[sql]") {
 }
 
 TEST_CASE("the pool bounds connections and waits no longer than the step", "[sql]") {
-  auto world = test::SqlWorld::any();  // pool: 2
+  auto world = test::SqlWorld::every();  // pool: 2
   std::vector<std::thread> holders;
   std::stop_source stop;
   world.agent->patience = 60s;
@@ -314,7 +314,7 @@ TEST_CASE("the pool bounds connections and waits no longer than the step", "[sql
 }
 
 TEST_CASE("a step run again with its key has one effect and the same output", "[sql][ledger]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const char* add = "insert into items (order_id, note) values (null, :note)";
   world.agent->idempotency_key = "job_1/add/1";
   CHECK(world.affected(add, list({row({{"note", "a"}}), row({{"note", "b"}})})) == 2);
@@ -329,7 +329,7 @@ TEST_CASE("a step run again with its key has one effect and the same output", "[
 }
 
 TEST_CASE("a failed run leaves no mark, so that it can be tried again", "[sql][ledger]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   world.sql("insert into orders (id, name) values (1, 'one')");
   CHECK_FALSE(world.execute(kInsert, row({{"id", 1}, {"name", "x"}})));
   world.sql("delete from orders");
@@ -337,7 +337,7 @@ TEST_CASE("a failed run leaves no mark, so that it can be tried again", "[sql][l
 }
 
 TEST_CASE("without exactly_once every run has its effect", "[sql][ledger]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   const auto add =
       args({{"statement", "insert into items (order_id, note) values (null, 'x')"}, {"exactly_once", false}});
   CHECK(world.run("sql.execute@1", add));
@@ -348,7 +348,7 @@ TEST_CASE("without exactly_once every run has its effect", "[sql][ledger]") {
 }
 
 TEST_CASE("the same step run twice at the same time has one effect", "[sql][ledger]") {
-  auto world = test::SqlWorld::any();
+  auto world = test::SqlWorld::every();
   for (int round = 0; round < 5; ++round) {
     world.agent->idempotency_key = "round " + std::to_string(round);
     std::atomic<int> succeeded{0};

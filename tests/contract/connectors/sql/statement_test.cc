@@ -1,8 +1,11 @@
 #include "agent/connectors/sql/statement.h"
 #include "agent/connectors/sql/mysql_error.h"
 #include "agent/connectors/sql/mysql_values.h"
+#include "agent/connectors/sql/odbc_error.h"
+#include "agent/connectors/sql/odbc_values.h"
 #include "agent/connectors/sql/postgres_error.h"
 #include "agent/connectors/sql/postgres_values.h"
+#include "agent/connectors/sql/utf16.h"
 #include "shared/base/json.h"
 
 #include <catch2/catch.hpp>
@@ -199,4 +202,65 @@ TEST_CASE("dates and times of MySQL become texts", "[sql][mariadb]") {
   MYSQL_TIME span{};
   span.hour = 838, span.minute = 59, span.second = 59, span.neg = 1;
   CHECK(mysql_time_text(span, MYSQL_TYPE_TIME, 0) == "-838:59:59");
+}
+
+TEST_CASE("statements for ODBC have a mark for each parameter, whatever server is behind it", "[sql][odbc]") {
+  const auto statement = prepare_statement("select :a, :b, :a", SqlDialect::odbc);
+  REQUIRE(statement);
+  CHECK(statement->text == "select ?, ?, ?");
+  CHECK(statement->parameters == std::vector<std::string>{"a", "b", "a"});
+  const auto ledger = prepare_statement("select `key` from t where `key` = :key", SqlDialect::mysql, SqlDialect::odbc);
+  REQUIRE(ledger);
+  CHECK(ledger->text == "select `key` from t where `key` = ?");
+}
+
+TEST_CASE("text goes to UTF-16 and back", "[sql][odbc]") {
+  for (const std::string text : {"", "a", "ä", "€", "😀", "a😀b", "\xF4\x8F\xBF\xBF"}) {
+    const auto units = to_utf16(text);
+    CHECK(from_utf16(units.data(), units.size()) == text);
+  }
+  CHECK(to_utf16("😀") == std::vector<unsigned short>{0xD83D, 0xDE00});
+  CHECK(to_utf16("\xFF") == std::vector<unsigned short>{0xFFFD});
+  for (const auto& broken : std::vector<std::vector<unsigned short>>{{0xD83D}, {0xDE00}, {0xD83D, 'a'}, {'a', 0xDE00}})
+    CHECK_FALSE(from_utf16(broken.data(), broken.size()));
+}
+
+TEST_CASE("an error of a driver gives its classes and none of its text", "[sql][odbc]") {
+  const CallLimits limits{SteadyTime::max(), {}};
+  using policy::OdbcServer;
+  struct Row {
+    const char* sqlstate;
+    SQLINTEGER code;
+    OdbcServer server;
+    std::vector<std::string> classes;
+  };
+  const Row table[] = {
+      {"23505", 7, OdbcServer::postgres, {"sqlstate:23505", "constraint"}},
+      {"23000", 1062, OdbcServer::mysql, {"sqlstate:23505", "constraint"}},
+      {"23000", 2627, OdbcServer::other, {"sqlstate:23000", "constraint"}},
+      {"40001", 1205, OdbcServer::other, {"sqlstate:40001", "transaction"}},
+      {"42S02", 208, OdbcServer::other, {"sqlstate:42S02", "invalid"}},
+      {"HY000", 2013, OdbcServer::mysql, {"connection"}},
+      {"08S01", 20004, OdbcServer::other, {"sqlstate:08S01", "connection"}},
+      {"HYT00", 0, OdbcServer::other, {"timeout"}},
+      {"HY008", 0, OdbcServer::postgres, {"timeout"}},
+  };
+  for (const auto& row : table) {
+    INFO(row.sqlstate << " " << row.code);
+    const auto error = odbc_error({row.sqlstate, row.code, "a text with c4n4ry"}, row.server, limits);
+    CHECK(error.classes == row.classes);
+    CHECK_FALSE(error.message.contains("c4n4ry"));
+  }
+  CHECK(odbc_error({"23000", 2627, ""}, OdbcServer::other, limits).message.ends_with("the server's code 2627"));
+  const auto login = odbc_connection_error({"28000", 1, "[x] Login failed for pass word"}, "connecting", "pass word");
+  CHECK(login.classes == std::vector<std::string>{"sqlstate:28000", "permission"});
+  CHECK_FALSE(login.message.contains("pass word"));
+}
+
+TEST_CASE("dates and times of ODBC become texts", "[sql][odbc]") {
+  CHECK(odbc_time_text({2026, 1, 31, 7, 30, 0, 500'000'000}, true) == "2026-01-31T07:30:00.5Z");
+  CHECK(odbc_time_text({2026, 1, 31, 7, 30, 0, 0}, false) == "2026-01-31T07:30:00");
+  CHECK(odbc_time_text({2026, 1, 31, 7, 30, 0, 100}, false) == "2026-01-31T07:30:00.0000001");
+  CHECK(offset_time_text("2026-01-31 09:30:00.5000000 +02:00") == "2026-01-31T09:30:00.5000000+02:00");
+  CHECK(offset_time_text("soon") == "soon");
 }

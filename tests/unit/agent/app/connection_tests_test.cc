@@ -43,6 +43,9 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
       "  web: {kind: http, url: \"https://name.invalid\"}\n"
       "  people: {kind: ldap, host: name.invalid, base: \"dc=x\"}\n"
       "  post: {kind: smtp, host: name.invalid, from: [a@b.example]}\n"
+      "  exchange: {kind: ftps, host: name.invalid, user: u, password_env: NONE}\n"
+      "  mq: {kind: amqp, host: name.invalid, user: u, password_env: NONE}\n"
+      "  events: {kind: kafka, brokers: [\"name.invalid:9093\"]}\n"
       "  drop: {kind: ssh, host: name.invalid, user: u, password_env: NONE, host_keys: [\"SHA256:" +
       std::string(43, 'A') + "\"]}\n");
   for (const auto& [name, connection] : machine.config.connections) {
@@ -52,7 +55,7 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
     REQUIRE_FALSE(findings->empty());
     CHECK(findings->front().text.find("nothing here tests") == std::string::npos);
   }
-  for (const auto* name : {"pg", "my", "web", "people", "post", "drop"}) {
+  for (const auto* name : {"pg", "my", "web", "people", "post", "drop", "exchange", "mq", "events"}) {
     INFO(name);
     const auto dns = test_connection(machine.testing, name);
     CHECK(dns->back().check == "dns");

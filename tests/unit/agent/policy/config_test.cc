@@ -236,6 +236,15 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
        "must be the name of a system key"},
       {"connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, password_system_key: b/}}",
        "must be the name of a system key"},
+      {"connections: {a: {kind: sql, driver: odbc}}", "one of `odbc_driver`"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, odbc_driver: b}}", "one of `odbc_driver`"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: \"a;Trace=1\"}}", "bad-odbc"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, user: \"u;PWD=x\"}}", "bad-odbc"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, attributes: {Server: \"{x}\"}}}", "bad-odbc"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, attributes: {PWD: x}}}", "odbc-attribute"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, attributes: {ConnSettings: x}}}", "odbc-attribute"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, attributes: {LoadExt: x}}}", "odbc-attribute"},
+      {"connections: {a: {kind: sql, driver: odbc, dsn: a, effect_ledger: true}}", "no-ledger"},
       {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: disable}}", "clear-text"},
       {"connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, sslmode: require}}", "sslmode"},
       {"connections: {a: {kind: sql, driver: mysql, host: \"a,b\", database: d, user: u}}", "bad-host"},
@@ -254,6 +263,10 @@ TEST_CASE("faults of connections.yaml", "[policy][config]") {
         "none");
   CHECK(connection_problems("connections: {a: {kind: sql, driver: mysql, host: /run/s, database: d, user: u}}") ==
         "none");
+  CHECK(connection_problems("connections: {a: {kind: sql, driver: odbc, odbc_driver: FreeTDS, attributes: {SERVER: h, "
+                            "Port: \"1433\"}, user: u, password_env: P}}") == "none");
+  CHECK(connection_problems(
+            "connections: {a: {kind: sql, driver: odbc, dsn: a, server: mysql, effect_ledger: true}}") == "none");
   const auto mysql = parse_connections("connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u}}",
                                        "connections.yaml", "/");
   REQUIRE(mysql);

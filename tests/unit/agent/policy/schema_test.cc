@@ -77,6 +77,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "file"}));
   CHECK(connections("connections: {a: {kind: sql, driver: sqlite, file: x, qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "sqlite"}));
+  CHECK(connections("connections: {a: {kind: sql, driver: odbc, dsn: d, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "odbc"}));
   CHECK(connections("connections: {a: {kind: sql, driver: postgres, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "postgres"}));
   CHECK(connections("connections: {a: {kind: sql, driver: mysql, host: h, database: d, user: u, qqqqqqqqqq: 1}}") ==
@@ -100,8 +102,14 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http_header"}));
   CHECK(connections("connections: {a: {kind: http, url: \"https://h\", proxy: {qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "http_proxy"}));
+  CHECK(connections("connections: {a: {kind: ftps, host: h, user: u, password_env: P, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "ftps"}));
   CHECK(connections("connections: {a: {kind: smtp, host: h, from: [a@b], qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "smtp"}));
+  CHECK(connections("connections: {a: {kind: amqp, host: h, user: u, password_env: P, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "amqp"}));
+  CHECK(connections("connections: {a: {kind: kafka, brokers: [\"h:1\"], qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "kafka"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
@@ -122,6 +130,10 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http_rule"}));
   CHECK(policy_keys("connections: {a: {mail: {recipients: [], qqqqqqqqqq: 1}}}") ==
         properties(published, {"$defs", "mail_rule"}));
+  CHECK(policy_keys("connections: {a: {amqp: {qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "amqp_rule"}));
+  CHECK(policy_keys("connections: {a: {kafka: {qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "kafka_rule"}));
+  CHECK(policy_keys("connections: {a: {amqp: {publish: [{exchange: e, qqqqqqqqqq: 1}]}}}") ==
+        properties(published, {"$defs", "amqp_publish"}));
   CHECK(policy_keys("connections: {a: {commands: {b: {argv: [/x], qqqqqqqqqq: 1}}}}") ==
         properties(published, {"$defs", "remote_command"}));
   CHECK(policy_keys("connections: {a: {commands: {b: {argv: [/x], limits: {qqqqqqqqqq: 1}}}}}") ==

@@ -276,3 +276,75 @@ TEST_CASE("MySQL's texts are read as its servers read them", "[policy][sql][mysq
   CHECK(parameters("select :a, ':b\\':c', \":d\", `:e`, :f # :g\n, :h -- :i", SqlDialect::mysql) ==
         std::vector<std::string>{"a", "f", "h"});
 }
+
+TEST_CASE("through ODBC only what every server reads alike is taken", "[policy][sql][odbc]") {
+  const auto odbc = [](std::string_view text) { return verbs(text, SqlDialect::odbc); };
+  struct Row {
+    const char* text;
+    const char* verbs;
+  };
+  const Row table[] = {
+      {"select a, \"drop\", 'it''s; exec' from t where b = :b", "select"},
+      {"select \"Straße\", 'Köln', 'Αθήνα', 'Ґ' from t", "select"},
+      {"select :a::int, v$x from t offset 1 rows fetch next 5 rows only", "select"},
+      {"insert into t (a) values (:a);", "insert"},
+      {"update t set a = (select max(b) from q)", "select, update"},
+      {"merge into t using q on t.a = q.a when matched then update set b = 1", "update, merge"},
+      {"insert into t values (1) on conflict (a) do update set b = 2", "insert, update"},
+      {"select 1 delete from t", "select, delete"},
+      {"alter table t drop column a", "ddl"},
+      {"alter table t alter column a int", "ddl"},
+      {"drop table t", "ddl"},
+      {"call p(:a)", "call"},
+  };
+  for (const auto& row : table) {
+    INFO(row.text);
+    CHECK(odbc(row.text) == row.verbs);
+  }
+  struct Refused {
+    const char* text;
+    const char* reason;
+  };
+  const Refused refused[] = {
+      {"select 1 -- x", "a comment"},
+      {"select /* x */ 1", "a comment"},
+      {"select 1 # x", "a character"},
+      {"select [a] from t", "a character"},
+      {"select `a` from t", "a character"},
+      {"select {fn now()}", "a character"},
+      {"select @x", "a character"},
+      {"select $$x$$", "a character"},
+      {"select ?", "a positional placeholder"},
+      {"select \\x", "a character"},
+      {"select 'a\\' + ' drop'", "a backslash in quotes"},
+      {"select \"a\\\"", "a backslash in quotes"},
+      {"select 'a' 'b'", "a string directly after a string"},
+      {"select q'[it's]'", "a string of Oracle's"},
+      {"select NQ'[it's]'", "a string of Oracle's"},
+      {"select 'a\xCA\xBC; drop'", "a letter in quotes"},      // U+02BC, an apostrophe to some conversions
+      {"select 'a\xEF\xBC\x87; drop'", "a letter in quotes"},  // U+FF07
+      {"select 'a\xCD\xBE'", "a letter in quotes"},            // U+037E, a semicolon
+      {"select 'a\xC3'", "a letter in quotes"},
+      {"select 1 \xC2\xA0"
+       "drop table t",
+       "not ASCII outside"},
+      {"select x\xC2\xA0"
+       "exec p",
+       "not ASCII outside"},
+      {"select a exec p", "begin another statement"},
+      {"select a DROP table t", "begin another statement"},
+      {"create table x (a int) truncate table t", "begin another statement"},
+      {"select * from openrowset('x')", "begin another statement"},
+      {"update t set a = 1 set nocount on", "a SET that belongs to no UPDATE"},
+      {"select 1 set nocount on", "a SET that belongs to no UPDATE"},
+      {"select a into outfile 'x' from t", "INTO OUTFILE"},
+      {"exec p", "begins with exec"},
+  };
+  for (const auto& row : refused) {
+    INFO(row.text);
+    const auto answer = odbc(row.text);
+    CHECK(answer.starts_with("refused: "));
+    CHECK(answer.contains(row.reason));
+  }
+  CHECK(parameters("select :a, ':b', :a", SqlDialect::odbc) == std::vector<std::string>{"a", "a"});
+}

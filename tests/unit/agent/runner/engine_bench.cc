@@ -45,7 +45,7 @@ std::vector<std::string> FakeAction::keys() const {
 
 void FakeTrigger::happen(std::string path, std::string natural_key, std::optional<std::string> after) {
   events_.push_back({Value(ValueMap{{"file", Handle{"file", {{"path", path}, {"name", path}}}}}),
-                     std::move(natural_key), std::move(after)});
+                     std::move(natural_key), std::move(after), comes_once});
 }
 
 asio::awaitable<connectors::StepResult<void>> FakeTrigger::run(connectors::TriggerSpec spec,

@@ -89,6 +89,7 @@ class FakeTrigger final : public connectors::TriggerSource {
 
   void happen(std::string path, std::string natural_key, std::optional<std::string> cursor = {});
   void complain(Concern concern, std::string message) { troubles_.emplace_back(concern, std::move(message)); }
+  bool comes_once = false;  // of what happens
   int watching = 0;
   std::size_t taken = 0;              // events the sink confirmed
   std::optional<std::string> cursor;  // that the last run began with

@@ -94,6 +94,22 @@ ASYNC_TEST_CASE("where a trigger goes on is kept with its event, and not without
   co_await bench.close();
 }
 
+ASYNC_TEST_CASE("an event that comes only once is not taken without a job", "[engine][triggers][dedupe]") {
+  EngineBench bench(co_await asio::this_coro::executor);
+  co_await bench.open();
+  co_await bench.link_up();
+  bench.trigger.comes_once = true;
+  co_await bench.say(
+      assignments(1, {watching(", dedupe: \"${{ trigger.file.name == 'bad' ? null : trigger.file.name }}\"")}));
+  co_await until([&] { return bench.trigger.watching == 1; }, "it is watched");
+  bench.trigger.happen("good", "1");
+  co_await until([&] { return bench.trigger.taken == 1; }, "it is taken");
+  bench.trigger.happen("bad", "2");
+  co_await until([&] { return bench.uplink->has("event trigger.failed"); }, "it is told");
+  CHECK(bench.trigger.taken == 1);
+  co_await bench.close();
+}
+
 ASYNC_TEST_CASE("events that start no job again are told in the log, once in a row", "[engine][triggers][dedupe]") {
   EngineBench bench(co_await asio::this_coro::executor);
   co_await bench.open();

@@ -165,10 +165,10 @@ TEST_CASE("the fields that take a secret are these and no others", "[catalogue][
   }
   CHECK(takers == std::vector<std::string>{
                       "sql.query@1 params", "sql.execute@1 params", "sql.transaction@1 statements.params",
-                      "http.request@1 headers", "http.request@1 json", "http.request@1 form", "http.request@1 text",
-                      "http.request@1 parts.text", "http.request@1 parts.body", "http.request@1 body",
-                      "http.pages@1 headers", "ldap.add@1 attributes", "ldap.modify@1 replace", "ldap.modify@1 add",
-                      "command.run@1 environment", "command.run@1 stdin"});
+                      "sql.batch@1 rows", "http.request@1 headers", "http.request@1 json", "http.request@1 form",
+                      "http.request@1 text", "http.request@1 parts.text", "http.request@1 parts.body",
+                      "http.request@1 body", "http.pages@1 headers", "ldap.add@1 attributes", "ldap.modify@1 replace",
+                      "ldap.modify@1 add", "command.run@1 environment", "command.run@1 stdin"});
 }
 
 TEST_CASE("a key that came from a secret is not named as unknown", "[catalogue][secret]") {
