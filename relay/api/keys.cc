@@ -20,7 +20,7 @@ Value shape(const keys::DeploymentKeys& keys) {
       .put("reason", keys.unavailable)
       .put("versions", versions_shape(keys.versions))
       .put("shreddings", keys.epoch)
-      .put("organisations_to_rewrap", std::uint64_t{keys.waiting})
+      .put("versions_to_rewrap", std::uint64_t{keys.waiting})
       .put("organisations_to_reseal", std::uint64_t{keys.to_reseal})
       .done();
 }

@@ -78,7 +78,10 @@ asio::awaitable<Result<Answer>> attach_own_key(Services& services, Call call) {
 asio::awaitable<Result<Answer>> detach_own_key(Services& services, Call call) {
   const auto org = call.caller.org;
   call.ticket.record.target = "organisation:" + org.value;
-  const auto detached = co_await services.keys.own().detach(org, before_change(services, call));
+  const bool gives_up = call.query_text("give_up").has_value();
+  if (gives_up) call.ticket.record.detail.emplace(Value("gives_up"), Value(true));
+  const auto how = gives_up ? keys::OwnKeys::Detach::without_it : keys::OwnKeys::Detach::with_its_key;
+  const auto detached = co_await services.keys.own().detach(org, how, before_change(services, call));
   if (!detached) co_return not_after_all(call, detached.error());
   co_return co_await show_keys(services, call.caller);
 }
@@ -95,7 +98,8 @@ constexpr std::array kOrderFields{Field{.name = "kind", .presence = Presence::re
                                   Field{.name = "name", .least = 1, .most = 64},
                                   Field{.name = "credentials", .least = 1, .most = 12'000, .format = Format::secret}};
 constexpr Schema kOrder{"OwnKeyOrder", kOrderFields};
-constexpr std::array kDetachQuery{Field{.name = "confirm", .presence = Presence::required, .among = kConfirmed}};
+constexpr std::array kDetachQuery{Field{.name = "confirm", .presence = Presence::required, .among = kConfirmed},
+                                  Field{.name = "give_up", .among = kConfirmed}};
 
 constexpr std::array kRoutes{
     Route{.id = "attach_own_key",

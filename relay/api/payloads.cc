@@ -21,7 +21,7 @@ struct Reason {
 
 Reason reason_of(Errc code, PayloadReader::Time time) {
   if (code == Errc::not_found && time == PayloadReader::Time::is_not)
-    return {"its key was lost and given up in a restore of keys.db", "given_up"};
+    return {"its key was lost and given up", "given_up"};
   if (code == Errc::not_found) return {"its retention has ended", "expired"};
   if (code == Errc::invalid) return {"it was changed, or belongs to another record", "damaged"};
   return {"its key cannot be had now: look at `sallyport keys show`", "key_unavailable"};

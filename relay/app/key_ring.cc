@@ -73,13 +73,18 @@ store::awaitable<Result<void>> prove_anchor(KeyRing& keys, DataDirectory data) {
                      "moment. Put back the one that was there; without it: sallyport-relay keys restore");
 }
 
-Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
+Result<void> expect_key_folder(const DataDirectory& data) {
   std::error_code problem;
-  if (!std::filesystem::exists(data.keys(), problem)) {
-    return fail(Errc::not_found, data.keys().string() +
-                                     ": the folder of keys is missing: put it back as it was, with keys.db, anchor "
-                                     "and, where it is kept in a file, master.key");
-  }
+  if (std::filesystem::exists(data.keys(), problem)) return {};
+  return fail(Errc::not_found, data.keys().string() +
+                                   ": the folder of keys is missing: put it back as it was, with keys.db, anchor and, "
+                                   "where it is kept in a file, master.key. When it is lost, make it anew (mode 0700), "
+                                   "put master.key into it, and run sallyport-relay keys restore --backup FILE "
+                                   "--accept-loss");
+}
+
+Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings) {
+  SP_CHECK(expect_key_folder(data));
   auto folder = key_backup_folder(data, settings);
   if (settings.key_backups.directory.empty()) SP_CHECK(identity::make_private_directory(folder));
   if (lies_in(folder, data.root) && !lies_in(folder, data.keys())) {

@@ -26,6 +26,9 @@ store::awaitable<Result<bool>> opens_ratchets(store::KeyStore& store, keys::Lock
 // The folder keys/ of a new data directory: master key, keys.db with the first global key, anchor.
 Result<void> make_keys(const DataDirectory& data, const Clock& clock);
 
+// not_found: the folder keys/ is missing, and what to do then.
+Result<void> expect_key_folder(const DataDirectory& data);
+
 // The folder of keys.db's backups: the one in keys/ is made, another one must be there. invalid: it lies among the
 // data, whose backups would take it along. forbidden: others get in. Blocking.
 Result<std::filesystem::path> open_key_backups(const DataDirectory& data, const Settings& settings);

@@ -8,13 +8,17 @@
 #include "shared/base/undumpable.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <system_error>
@@ -75,10 +79,10 @@ Result<void> hand_over(const DataDirectory& data, const Secret& token, const std
   return {};
 }
 
-Result<void> run_init(std::span<char*> words) {
-  SP_TRY(const auto options, parse_options(copy_of(words), init_option_names()));
-  SP_TRY(const auto order, init_order(options));
-  const auto token_file = get(options, "token-file");
+// What words ask for: an error before it is run is in the words.
+using Work = std::function<Result<void>()>;
+
+Result<void> run_init(const InitOrder& order, const std::string& token_file) {
   if (!token_file.empty()) SP_CHECK(check_token_file(token_file));
   const SystemClock clock;
   SP_TRY(const auto token, init(order, clock));
@@ -92,10 +96,14 @@ Result<void> run_init(std::span<char*> words) {
   return {};
 }
 
-Result<void> run_token(std::span<char*> words) {
-  SP_TRY(const auto options, parse_options(copy_of(words), token_option_names()));
-  SP_TRY(const auto order, token_order(options));
-  const auto file = get(options, "token-file");
+Result<Work> init_work(std::span<char*> words) {
+  SP_TRY(const auto options, parse_options(copy_of(words), init_option_names()));
+  SP_TRY(const auto order, init_order(options));
+  SP_CHECK(check(order));
+  return [order, file = get(options, "token-file")] { return run_init(order, file); };
+}
+
+Result<void> run_token(const TokenOrder& order, const std::string& file) {
   if (!file.empty()) SP_CHECK(check_token_file(file));
   const SystemClock clock;
   SP_TRY(const auto token, make_owner_token(order, clock));
@@ -104,11 +112,13 @@ Result<void> run_token(std::span<char*> words) {
   return {};
 }
 
-Result<void> run_serve(std::span<char*> words) {
-  static constexpr std::string_view kKnown[] = {"data"};
-  SP_TRY(const auto options, parse_options(copy_of(words), kKnown));
-  const DataDirectory data{get(options, "data")};
-  if (data.root.empty()) return fail(Errc::invalid, "--data is needed");
+Result<Work> token_work(std::span<char*> words) {
+  SP_TRY(const auto options, parse_options(copy_of(words), token_option_names()));
+  SP_TRY(const auto order, token_order(options));
+  return [order, file = get(options, "token-file")] { return run_token(order, file); };
+}
+
+Result<void> run_serve(const DataDirectory& data) {
   SP_CHECK(become_undumpable());
   SP_TRY(const auto settings, load_settings(data.settings()));
   const SystemClock clock;
@@ -126,12 +136,19 @@ Result<void> run_serve(std::span<char*> words) {
   return serve_with(standard_error);
 }
 
-Result<void> run_root(std::span<char*> words) {
+// Prints what it tells when it is done.
+template <class Tell>
+Work telling(Tell tell) {
+  return [tell = std::move(tell)]() -> Result<void> {
+    SP_TRY(const auto told, tell(SystemClock()));
+    fmt::print("{}", told);
+    return {};
+  };
+}
+
+Result<Work> root_work(std::span<char*> words) {
   SP_TRY(const auto order, root_order(copy_of(words)));
-  const SystemClock clock;
-  SP_TRY(const auto told, change_root(order, clock));
-  fmt::print("{}", told);
-  return {};
+  return telling([order](const Clock& clock) { return change_root(order, clock); });
 }
 
 Result<std::string> needed(const Options& options, std::string_view name) {
@@ -140,43 +157,54 @@ Result<std::string> needed(const Options& options, std::string_view name) {
   return value;
 }
 
-Result<std::string> create(const Options& options) {
-  const auto file = get(options, "file");
-  if (!file.empty() && get(options, "data").empty()) return create_key_file(file, get(options, "passphrase-file"));
-  if (!file.empty() || !get(options, "passphrase-file").empty())
+Result<Work> serve_work(std::span<char*> words) {
+  static constexpr std::string_view kKnown[] = {"data"};
+  SP_TRY(const auto options, parse_options(copy_of(words), kKnown));
+  SP_TRY(const auto root, needed(options, "data"));
+  return [data = DataDirectory{root}] { return run_serve(data); };
+}
+
+Result<Work> create_work(const Options& options) {
+  const auto file = get(options, "file"), passphrase_file = get(options, "passphrase-file");
+  const DataDirectory data{get(options, "data")};
+  if (!file.empty() && data.root.empty())
+    return telling([file, passphrase_file](const Clock&) { return create_key_file(file, passphrase_file); });
+  if (data.root.empty() || !file.empty() || !passphrase_file.empty())
     return fail(Errc::invalid, "give --file, or --data alone: then relay.yaml says where, and its passphrase");
-  SP_TRY(const auto root, needed(options, "data"));
-  return create_key({root});
+  return telling([data](const Clock&) { return create_key(data); });
 }
 
-Result<std::string> do_with_keys(std::string_view verb, const Options& options, Loss loss) {
-  if (verb == "create") return create(options);
-  SP_TRY(const auto root, needed(options, "data"));
-  const DataDirectory data{root};
-  const SystemClock clock;
-  if (verb == "rewrap") {
-    SP_TRY(const auto from, needed(options, "from"));
-    return rewrap_keys(data, from, clock);
-  }
-  if (verb == "protect") {
-    SP_TRY(const auto file, needed(options, "passphrase-file"));
-    return protect_key(data, file);
-  }
-  if (verb == "restore") return restore_keys(data, get(options, "backup"), loss, clock);
-  if (verb == "confirm-clock") return confirm_clock(data);
-  return fail(Errc::invalid, fmt::format("keys has no word '{}'", verb));
+Result<Work> rewrap_work(const DataDirectory& data, const Options& options) {
+  SP_TRY(const auto from, needed(options, "from"));
+  return telling([data, from](const Clock& clock) { return rewrap_keys(data, from, clock); });
 }
 
-Result<void> run_keys(std::span<char*> words) {
+Result<Work> protect_work(const DataDirectory& data, const Options& options) {
+  SP_TRY(const auto file, needed(options, "passphrase-file"));
+  return telling([data, file](const Clock&) { return protect_key(data, file); });
+}
+
+constexpr std::array<std::string_view, 5> kKeyWords{"rewrap", "protect", "restore", "create", "confirm-clock"};
+
+Result<Work> key_work(std::span<char*> words) {
   static constexpr std::string_view kKnown[] = {"data", "from", "file", "passphrase-file", "backup"};
-  if (words.empty()) return fail(Errc::invalid, "keys needs a word: rewrap, protect, restore, create or confirm-clock");
-  const std::string_view verb = words[0];
+  const std::string_view verb = words.empty() ? "" : words[0];
+  if (std::ranges::find(kKeyWords, verb) == kKeyWords.end()) {
+    return fail(Errc::invalid, fmt::format("keys needs one of these words: {}{}", fmt::join(kKeyWords, ", "),
+                                           verb.empty() ? "" : fmt::format("; '{}' is none", verb)));
+  }
   auto rest = copy_of(words.subspan(1));
   const auto loss = verb == "restore" && std::erase(rest, "--accept-loss") > 0 ? Loss::accepted : Loss::refused;
   SP_TRY(const auto options, parse_options(rest, kKnown));
-  SP_TRY(const auto told, do_with_keys(verb, options, loss));
-  fmt::print("{}", told);
-  return {};
+  if (verb == "create") return create_work(options);
+  SP_TRY(const auto root, needed(options, "data"));
+  const DataDirectory data{root};
+  if (verb == "rewrap") return rewrap_work(data, options);
+  if (verb == "protect") return protect_work(data, options);
+  if (verb == "confirm-clock") return telling([data](const Clock&) { return confirm_clock(data); });
+  return telling([data, backup = get(options, "backup"), loss](const Clock& clock) {
+    return restore_keys(data, backup, loss, clock);
+  });
 }
 
 // "--version" and "VERB --help" too: what people try first.
@@ -187,28 +215,28 @@ std::string_view word_of(std::span<char*> words) {
   return std::string_view(words[0]) == "--version" ? "version" : words[0];
 }
 
+int failed(const Error& why, int code) {
+  fmt::print(stderr, "sallyport-relay: {}\n", why.message);
+  return code;
+}
+
 int run(std::span<char*> words) {
+  static const std::map<std::string_view, Result<Work> (*)(std::span<char*>)> kVerbs{
+      {"init", init_work}, {"serve", serve_work}, {"token", token_work}, {"root", root_work}, {"keys", key_work}};
   const std::string_view word = word_of(words);
-  Result<void> outcome;
   if (word == "version") {
     fmt::print("sallyport-relay " SALLYPORT_VERSION "\n");
-  } else if (word == "init") {
-    outcome = run_init(words.subspan(1));
-  } else if (word == "serve") {
-    outcome = run_serve(words.subspan(1));
-  } else if (word == "token") {
-    outcome = run_token(words.subspan(1));
-  } else if (word == "root") {
-    outcome = run_root(words.subspan(1));
-  } else if (word == "keys") {
-    outcome = run_keys(words.subspan(1));
-  } else {
+    return 0;
+  }
+  const auto verb = kVerbs.find(word);
+  if (verb == kVerbs.end()) {
     fmt::print(words.empty() ? stderr : stdout, "{}", kUsage);
     return word == "help" || word == "--help" ? 0 : 2;
   }
-  if (outcome) return 0;
-  fmt::print(stderr, "sallyport-relay: {}\n", outcome.error().message);
-  return outcome.error().code == Errc::invalid ? 2 : 1;
+  const auto work = verb->second(words.subspan(1));
+  if (!work) return failed(work.error(), 2);
+  const auto outcome = (*work)();
+  return outcome ? 0 : failed(outcome.error(), 1);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "relay/app/key_restore.h"
 #include "relay/app/log_files.h"
 #include "relay/app/private_data.h"
+#include "relay/app/restore_ledger.h"
 #include "relay/app/revoked_jobs.h"
 #include "relay/identity/root_rotation.h"
 #include "shared/async/run.h"
@@ -92,6 +93,7 @@ asio::awaitable<Result<void>> make_ready(Graph& graph, const Ground& on) {
   SP_CO_CHECK(co_await prove_keys(graph));
   graph.discreet_master_key->begin_to_serve();
   static_cast<void>(graph.believed.now());  // before anything is written by it
+  SP_CO_CHECK(co_await tell_of_restores(on.keys.store->keys(), graph.audit, on.log));
   SP_CO_CHECK(co_await graph.revocations.load());
   SP_CO_CHECK(co_await graph.dispatcher.restore());
   co_return co_await graph.carrier.load();
@@ -176,8 +178,7 @@ Result<void> serve(const DataDirectory& data, const Settings& settings, const Cl
   SP_TRY(auto archives, make_archives(data, settings.archives, clock));
   SP_TRY(auto database, open_on_full_disk(data, log, [&] { return open_database(data); }));
   std::signal(SIGPIPE, SIG_IGN);
-  if (const auto left = left_by_restore(data); !left.empty())
-    log.warn("keys.copy_left", {{"path", left.front().string()}});
+  for (const auto& left : left_by_restore(data)) log.warn("keys.copy_left", {{"path", left.string()}});
 
   const auto outcome = [&] {
     const Ground ground{data, settings,    open_files, limits, *database, deployment,

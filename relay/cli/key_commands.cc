@@ -21,7 +21,7 @@ const std::vector<Column> kOrganisationColumns{{"STATE", "state"}, {"RECORDS TO 
 const std::vector<Column> kPlatformColumns{{"MASTER KEY", "provider"},
                                            {"STATE", "state"},
                                            {"SHREDDINGS", "shreddings"},
-                                           {"ORGANISATIONS TO REWRAP", "organisations_to_rewrap"},
+                                           {"VERSIONS TO REWRAP", "versions_to_rewrap"},
                                            {"ORGANISATIONS TO RESEAL", "organisations_to_reseal"}};
 
 ValueList rows_of(const Value& keys, std::string_view member) {
@@ -61,7 +61,7 @@ std::string card_with_reason(const Value& keys, std::vector<Column> columns) {
 std::string organisation_text(const Value& keys) {
   const auto versions = rows_of(keys, "versions");
   if (versions.empty() && text_of(keys, "state") != "unavailable")
-    return "nothing of this organisation was sealed yet: it has no key\n" + own_text(keys);
+    return "this organisation has no key now: it is made when something of it is sealed\n" + own_text(keys);
   return table_of(versions, kVersionColumns) + "\n" + table_of(rows_of(keys, "lanes"), kLaneColumns) + "\n" +
          card_with_reason(keys, kOrganisationColumns) + own_text(keys);
 }
@@ -131,9 +131,10 @@ int attach(Context& context, const Arguments& arguments) {
   });
 }
 
-int detach(Context& context, const Arguments&) {
+int detach(Context& context, const Arguments& arguments) {
   return with_client(context, [&](Client& client) -> Result<void> {
-    auto keys = client.remove(std::string(kOwn) + "?confirm=confirmed");
+    const std::string give_up = arguments.has("give-up") ? "&give_up=confirmed" : "";
+    auto keys = client.remove(std::string(kOwn) + "?confirm=confirmed" + give_up);
     if (!keys && keys.error().code == Errc::not_found)
       return fail(Errc::not_found, "the organisation has attached no key of its own: there is nothing to detach");
     SP_CHECK(keys);
@@ -165,9 +166,14 @@ Command detach_command() {
   return {"keys",
           "detach",
           {},
-          {{"confirm", "", "yes, from then on the relay's operator alone can read it", Need::required}},
+          {{"confirm", "", "yes, from then on the relay's operator alone can read it", Need::required},
+           {"give-up", "", "the key is gone: all that is sealed under it becomes unreadable, for good"}},
           "go on without the organisation's own key, which is needed for it once more (owner)",
-          detach};
+          detach,
+          {},
+          "With --give-up the key is not needed, and what it protects is given up: data of jobs, secrets of\n"
+          "enrolment strings, details of connections. Only while the key is refused (`keys show`). Agents\n"
+          "and their certificates go on."};
 }
 
 }  // namespace

@@ -50,7 +50,15 @@ std::optional<std::string> hint_for(const std::vector<Command>& commands, std::s
   return std::nullopt;
 }
 
-// No command has this name: the commands below it, or the nearest right name.
+// The commands below as many of the first words as there are any: "keys platform" of "keys platform foo".
+std::vector<const Command*> commands_near(const std::vector<Command>& commands, std::span<const std::string> words) {
+  for (auto count = words.size(); count > 0; --count) {
+    if (auto below = commands_below(commands, words.first(count)); !below.empty()) return below;
+  }
+  return {};
+}
+
+// No command has this name: the commands below it, or the nearest right name and those beside it.
 int explain(const Context& context, const std::vector<Command>& commands, const std::vector<std::string>& words) {
   const auto option = std::ranges::find_if(words, [](const auto& word) { return word.starts_with('-'); });
   const std::span<const std::string> name(words.begin(), option);
@@ -65,8 +73,10 @@ int explain(const Context& context, const std::vector<Command>& commands, const 
   }
   const auto given = fmt::format("{}", fmt::join(std::span(words).first(std::min<std::size_t>(words.size(), 2)), " "));
   const auto hint = hint_for(commands, name);
-  context.complain(fmt::format("unknown command '{}'{}; sallyport help lists them", terminal_safe(given),
-                               hint ? fmt::format(" (did you mean '{}'?)", *hint) : ""));
+  const auto near = commands_near(commands, name);
+  context.complain(fmt::format("unknown command '{}'{}{}", terminal_safe(given),
+                               hint ? fmt::format(" (did you mean '{}'?)", *hint) : "",
+                               near.empty() ? "; sallyport help lists them" : "\n" + usage_of(near)));
   return kUsage;
 }
 

@@ -42,7 +42,7 @@ Result<void> Unreadable::expect_whole(std::string_view what) const {
   return fail(
       Errc::conflict,
       fmt::format("{} is not whole: of {} fields the key cannot be had now (see \"sallyport keys show\"), of {} "
-                  "it was given up in a restore, {} are damaged; they are marked with $unreadable",
+                  "it was given up, {} are damaged; they are marked with $unreadable",
                   what, key_unavailable_, given_up_, damaged_));
 }
 

@@ -399,6 +399,11 @@ constexpr auto kFields = std::to_array<Field>({
 
     {"given_up_keys", "org", public_, key_material, clear, standing},
     {"given_up_keys", "version", public_, key_material, clear, standing},
+    {"given_up_hours", "org", public_, key_material, clear, standing},
+    {"given_up_hours", "before", public_, key_material, clear, standing},
+    {"restore_notes", "id", public_, operational, clear, standing},
+    {"restore_notes", "org", public_, operational, clear, standing},
+    {"restore_notes", "detail", public_, operational, clear, standing},
 
     {"erased_organisations", "org", public_, key_material, clear, standing},
     {"erased_organisations", "versions", public_, key_material, clear, standing},

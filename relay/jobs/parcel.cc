@@ -13,9 +13,10 @@ namespace {
 constexpr std::size_t kEntryBytes = 256;  // what an entry needs besides its text
 constexpr std::string_view kLocalBody = "spool";
 
-// The envelope calls a payload that does not open invalid input; here the input is the relay's own database.
+// The envelope calls a payload that does not open invalid input; here the input is the relay's own database. Whose key
+// was given up, or shredded, is lost as well.
 std::unexpected<Error> damaged(std::string_view what, Error error) {
-  if (error.code == Errc::invalid) error.code = Errc::internal;
+  if (error.code == Errc::invalid || error.code == Errc::not_found) error.code = Errc::internal;
   return in_context(what, std::move(error));
 }
 }  // namespace

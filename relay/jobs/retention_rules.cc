@@ -46,7 +46,7 @@ store::awaitable<Error> RetentionRules::payload_ended(store::Job job) {
       job.finished_at ? domain::expiry_of(*job.finished_at, kept.value_or(job.retention).payload) : std::nullopt;
   std::string why = "the retention of its data has ended";
   if (end && *end <= clock_.wall()) why = "the retention of its data ended on " + rfc3339(*end);
-  if (end && *end > clock_.wall()) why = "the key of its data was lost and given up in a restore of keys.db";
+  if (end && *end > clock_.wall()) why = "the key of its data was lost and given up";
   co_return Error{Errc::conflict,
                   why + ": nothing is left of what the job worked with; start the recipe anew with its data"};
 }

@@ -3,7 +3,7 @@
 namespace sallyport::keys {
 namespace {
 
-constexpr std::string_view kNotAsked = "the organisation's own key was not asked yet; try again in a few seconds";
+constexpr std::string_view kBeingAsked = "the organisation's own key is being asked for; try again in a few seconds";
 
 }  // namespace
 
@@ -30,11 +30,11 @@ void AttachmentKeys::forget(const OrgId& org, std::uint32_t version) { entries_.
 
 Result<HeldKey> AttachmentKeys::find(const OrgId& org, std::uint32_t version, SteadyTime now) const {
   const auto entry = entries_.find({org, version});
-  if (entry == entries_.end()) return fail(Errc::unavailable, std::string(kNotAsked));
+  if (entry == entries_.end()) return fail(Errc::unavailable, std::string(kBeingAsked));
   const auto& key = entry->second.key;
   if (key && key->until > now) return *key;
   const auto& why = entry->second.why;
-  return fail(Errc::unavailable, why.message.empty() ? std::string(kNotAsked) : why.message);
+  return fail(Errc::unavailable, why.message.empty() ? std::string(kBeingAsked) : why.message);
 }
 
 void AttachmentKeys::sweep(SteadyTime now) {

@@ -133,15 +133,8 @@ asio::awaitable<Result<store::KeyVersion>> Hierarchy::make_tenant(KnownKeys know
   SP_CO_CHECK(known.expect_newest());
   const auto& org = known.org;
   SP_CO_TRY(const auto own, co_await parts_.store.own_key(org));
-  store::KeyVersion made{.version = known.next(),
-                         .under = 0,
-                         .wrapped = {},
-                         .created_at = parts_.clock.wall(),
-                         .own = own ? own->version : 0};
-  SP_CO_TRY(const auto above, co_await parents_of(org, 0, made.own));
-  made.under = above.global.version;
-  SP_CO_TRY(const LockedKey key, random_key(parts_.memory));
-  SP_CO_TRY(made.wrapped, wrap_under(above, tenant_name(org, made.version), key));
+  SP_CO_TRY(const auto above, co_await parents_of(org, 0, own ? own->version : 0));
+  SP_CO_TRY(auto made, new_version(known, above));
   SP_CO_CHECK(co_await parts_.store.add_tenant_key(org, made));
   co_return made;
 }
@@ -162,7 +155,8 @@ asio::awaitable<Result<Hierarchy::HourKey>> Hierarchy::hour_for_writing(OrgId or
   if (key) co_return HourKey{*std::move(key), hour};
   if (key.error().code != Errc::not_found) co_return std::unexpected(std::move(key).error());
   SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
-  const auto first = row ? row->position : hour;
+  SP_CO_TRY(const auto given_up, co_await parts_.store.given_up_hours(org));
+  const auto first = std::max(row ? row->position : hour, given_up);
   key = co_await held(hour_name(org, lane, first), [this, org, lane, first] { return make_hour(org, lane, first); });
   if (!key) co_return std::unexpected(std::move(key).error());
   co_return HourKey{*std::move(key), first};
@@ -187,9 +181,11 @@ asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::Retentio
 
 asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
   SP_CO_TRY(const HeldKey above, co_await tenant(org));
+  SP_CO_TRY(const auto given_up, co_await parts_.store.given_up_hours(org));
   for (int tries = 0; tries < kMostTries; ++tries) {
     SP_CO_TRY(auto there, co_await parts_.store.hour_key(org, lane, hour));
     if (there) co_return co_await open_hour(org, lane, hour, *std::move(there));
+    if (hour < given_up) co_return shredded();
     SP_CO_TRY(auto from, co_await ratchet(org, lane));
     if (from && hour < from->position) co_return shredded();
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};

@@ -124,6 +124,10 @@ class Hierarchy {
   };
   boost::asio::awaitable<Result<void>> change_attachment(OrgId org, std::optional<HeldKey> from,
                                                          std::optional<Attached> to);
+  // Without the key of the attachment that stands, which cannot be had: every version of the organisation's key that
+  // is under it is given up, with all that was sealed under them, and a new one is under the global key alone.
+  // conflict: as above.
+  boost::asio::awaitable<Result<void>> give_up_attachment(OrgId org, std::uint32_t version);
   // What a change that was told to have failed, and stands all the same, leaves to be done.
   boost::asio::awaitable<void> settle_change(OrgId org);
   store::KeyWitnesses* witnesses() { return parts_.witnesses; }
@@ -173,6 +177,7 @@ class Hierarchy {
                                                                               TenantParents to);
   boost::asio::awaitable<Result<HeldKey>> fetch_tenant(OrgId org, std::uint32_t version);
   boost::asio::awaitable<Result<store::KeyVersion>> make_tenant(KnownKeys known);
+  Result<store::KeyVersion> new_version(const KnownKeys& known, const TenantParents& above);
   boost::asio::awaitable<Result<store::KeyVersion>> make_global(KnownKeys known);
   boost::asio::awaitable<Result<HeldKey>> fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   boost::asio::awaitable<Result<HeldKey>> make_hour(OrgId org, store::RetentionLane lane, store::Hour hour);

@@ -46,6 +46,19 @@ asio::awaitable<Result<void>> Hierarchy::change_attachment(OrgId org, std::optio
   co_return Result<void>();
 }
 
+asio::awaitable<Result<void>> Hierarchy::give_up_attachment(OrgId org, std::uint32_t version) {
+  store::OwnKeyChange change{.from = version, .to = {}, .keys = {}, .known = 0, .gives_up = true};
+  TenantParents above;
+  SP_CO_TRY(above.global, co_await global());
+  SP_CO_TRY(const auto known, co_await known_keys(org));
+  change.known = known.keys.size();
+  SP_CO_TRY(auto next, new_version(known, above));
+  change.keys.push_back(std::move(next));
+  SP_CO_CHECK(co_await parts_.store.change_own_key(org, std::move(change)));
+  co_await settle_change(std::move(org));
+  co_return Result<void>();
+}
+
 asio::awaitable<void> Hierarchy::settle_change(OrgId org) {
   forget(org);
   co_await back_up();
@@ -68,15 +81,20 @@ asio::awaitable<Result<std::vector<store::KeyVersion>>> Hierarchy::wrapped_anew(
     version.under = to.global.version;
     version.own = own;
   }
-  SP_CO_TRY(const LockedKey fresh, random_key(parts_.memory));
-  store::KeyVersion next{.version = known.next(),
-                         .under = to.global.version,
-                         .wrapped = {},
-                         .created_at = parts_.clock.wall(),
-                         .own = own};
-  SP_CO_TRY(next.wrapped, wrap_under(to, tenant_name(known.org, next.version), fresh));
+  SP_CO_TRY(auto next, new_version(known, to));
   known.keys.push_back(std::move(next));
   co_return std::move(known.keys);
+}
+
+Result<store::KeyVersion> Hierarchy::new_version(const KnownKeys& known, const TenantParents& above) {
+  store::KeyVersion next{.version = known.next(),
+                         .under = above.global.version,
+                         .wrapped = {},
+                         .created_at = parts_.clock.wall(),
+                         .own = above.attachment ? above.attachment->version : 0};
+  SP_TRY(const LockedKey fresh, random_key(parts_.memory));
+  SP_TRY(next.wrapped, wrap_under(above, tenant_name(known.org, next.version), fresh));
+  return next;
 }
 
 void Hierarchy::forget(const OrgId& org) {

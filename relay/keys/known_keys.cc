@@ -18,8 +18,8 @@ std::unexpected<Error> is_lost(std::uint32_t version, const OrgId& org) {
   return fail(
       Errc::unavailable,
       fmt::format("version {} of {} is lost: it is not in keys.db, which is older than this database, or another "
-                  "one's: put back the keys.db that belongs to it, or run sallyport-relay keys restore "
-                  "--accept-loss",
+                  "one's: put back the keys.db that belongs to it, or run sallyport-relay keys restore; when no "
+                  "backup has that version either, --accept-loss gives it up",
                   version, name_of(org)));
 }
 
@@ -63,8 +63,7 @@ Result<store::KeyVersion> KnownKeys::choose(std::uint32_t version) const {
   if (found != keys.end()) return *found;
   if (is_given_up(version)) {
     return fail(Errc::not_found,
-                fmt::format("version {} of {} was lost with a keys.db and given up in a restore: what is sealed under "
-                            "it cannot be read any more",
+                fmt::format("version {} of {} was lost and given up: what is sealed under it cannot be read any more",
                             version, name_of(org)));
   }
   if (version > 0 && version <= witness.version) return is_lost(version, org);

@@ -19,6 +19,12 @@ const store::RetentionLane kTransientLane{"transient", kTransientHours};
 
 std::string name_of(const RecordIdentity& identity) { return identity.table + "." + identity.column; }
 
+// Names the record where that is what is wrong. What keeps a key away is nothing of the record's.
+std::unexpected<Error> of_record(const RecordIdentity& identity, Error why) {
+  if (why.code == Errc::unavailable) return std::unexpected(std::move(why));
+  return in_context(name_of(identity), std::move(why));
+}
+
 store::RetentionLane lane_of(KeyClass kind, domain::Hours kept) {
   return {std::string(to_string(kind)), static_cast<std::uint32_t>(kept.count())};
 }
@@ -76,16 +82,16 @@ asio::awaitable<Result<void>> LayeredEnvelope::add_job_key(NewJobKeys& keys, Loc
 
 asio::awaitable<Result<Bytes>> LayeredEnvelope::seal(RecordIdentity identity, std::span<const std::byte> plaintext) {
   const auto outer = co_await keys_.global();
-  if (!outer) co_return in_context(name_of(identity), outer.error());
+  if (!outer) co_return of_record(identity, outer.error());
   const auto inner = co_await inner_to_seal(identity);
-  if (!inner) co_return in_context(name_of(identity), inner.error());
+  if (!inner) co_return of_record(identity, inner.error());
   co_return seal_under(inner->key->bytes(), inner->number, *outer, identity, plaintext);
 }
 
 asio::awaitable<Result<Bytes>> LayeredEnvelope::seal_new(const NewJobKeys& keys, RecordIdentity identity,
                                                          std::span<const std::byte> plaintext) {
   const auto outer = co_await keys_.global();
-  if (!outer) co_return in_context(name_of(identity), outer.error());
+  if (!outer) co_return of_record(identity, outer.error());
   SP_CO_TRY(const auto inner, new_key(keys, identity));
   co_return seal_under(inner, 0, *outer, identity, plaintext);
 }
@@ -113,16 +119,16 @@ asio::awaitable<Result<LayeredEnvelope::Inner>> LayeredEnvelope::inner_to_seal(c
 
 asio::awaitable<Result<Secret>> LayeredEnvelope::open(RecordIdentity identity, std::span<const std::byte> sealed) {
   const auto record = split_sealed(sealed);
-  if (!record) co_return in_context(name_of(identity), record.error());
+  if (!record) co_return of_record(identity, record.error());
   if (record->header.key != identity.key) {
     co_return fail(Errc::invalid, name_of(identity) + ": sealed under a key of another class");
   }
   const auto inner = co_await inner_to_open(identity, record->header.inner);
-  if (!inner) co_return in_context(name_of(identity), inner.error());
+  if (!inner) co_return of_record(identity, inner.error());
   const auto outer = co_await keys_.global(record->header.global);
-  if (!outer) co_return in_context(name_of(identity), outer.error());
+  if (!outer) co_return of_record(identity, outer.error());
   auto opened = open_record({(*inner)->bytes(), outer->key->bytes()}, *record, identity);
-  if (!opened) co_return in_context(name_of(identity), std::move(opened).error());
+  if (!opened) co_return of_record(identity, std::move(opened).error());
   co_return opened;
 }
 
@@ -130,9 +136,9 @@ asio::awaitable<Result<Bytes>> LayeredEnvelope::seal_anew(RecordIdentity identit
                                                           StandingVersions to) {
   SP_CO_TRY(const auto plaintext, co_await open(identity, sealed));
   const auto outer = co_await keys_.global(to.global);
-  if (!outer) co_return in_context(name_of(identity), outer.error());
+  if (!outer) co_return of_record(identity, outer.error());
   const auto inner = co_await keys_.tenant(identity.org, to.organisation);
-  if (!inner) co_return in_context(name_of(identity), inner.error());
+  if (!inner) co_return of_record(identity, inner.error());
   co_return seal_under(inner->key->bytes(), inner->version, *outer, identity, as_bytes(plaintext.reveal()));
 }
 

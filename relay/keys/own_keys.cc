@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
+// For how long before its end a key is asked for again, however short its life is.
+std::chrono::milliseconds head_start(std::chrono::milliseconds life) {
+  const std::chrono::milliseconds least = 2 * kTick;
+  return std::max(life / 9, std::min(life / 2, least));
+}
+
 std::string credentials_purpose(const OrgId& org, const store::OwnKey& row) {
   return fmt::format("{}\n{}\n{}", credentials_name(org, row.version), row.kind, row.place);
 }
@@ -122,10 +128,11 @@ asio::awaitable<void> OwnKeys::ask_and_count(OrgId org, Shared one, std::size_t&
 asio::awaitable<void> OwnKeys::run() {
   TaskGroup asking(executor_, faults_to(parts_.log));
   asio::steady_timer pause(executor_);
+  const auto tick = std::min<std::chrono::milliseconds>(kTick, parts_.keys.life() / 4);
   co_await asio::this_coro::throw_if_cancelled(false);
   while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
     for (auto& [org, one] : due_now()) asking.spawn("ask", ask(std::move(org), std::move(one)));
-    pause.expires_after(kTick);
+    pause.expires_after(tick);
     boost::system::error_code ignored;
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -153,7 +160,7 @@ asio::awaitable<void> OwnKeys::learn(OrgId org, Shared one, Result<HeldKey> key,
   if (!is_present(org, one) || missing_.contains(org)) co_return;
   if (!key) co_return co_await refused(std::move(org), std::move(one), std::move(key).error());
   const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.keys.life());
-  one->due = asked + life * 8 / 9;
+  one->due = asked + life - head_start(life);
   parts_.keys.attachments().hold(org, *std::move(key));
   if (!one->row.refused_since) co_return;
   parts_.keys.forget(org);  // also that it could not be had
@@ -341,7 +348,8 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
   SP_CO_CHECK(co_await parts_.keys.global());  // nothing is said to be done that cannot be without it
   if (before) SP_CO_CHECK(co_await before());
   parts_.keys.attachments().hold(org, proven->key);  // whoever reads what is changed finds it
-  auto changed = co_await change(org, std::move(from), Hierarchy::Attached{proven->key, std::move(row)});
+  const Hierarchy::Attached to{proven->key, std::move(row)};
+  auto changed = co_await change(org, last + 1, [&] { return parts_.keys.change_attachment(org, from, to); });
   if (!changed) {
     parts_.keys.attachments().forget(org, last + 1);
     co_return changed;
@@ -362,37 +370,57 @@ asio::awaitable<Result<void>> OwnKeys::attach_in_turn(OrgId org, OwnKeyOrder ord
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Before before) {
+asio::awaitable<Result<void>> OwnKeys::detach(OrgId org, Detach how, Before before) {
   const Changing changing(changing_, org);
   if (!changing.began()) co_return is_being_changed();
-  co_return co_await detach_in_turn(org, std::move(before));
+  co_return co_await detach_in_turn(org, how, std::move(before));
 }
 
-asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Before before) {
-  SP_CO_TRY(auto from, co_await present(org));
-  const bool missing = missing_.contains(org);
-  if (!from && !missing) co_return fail(Errc::not_found, "the organisation has attached no key");
+// Empty: none stands in keys.db.
+asio::awaitable<Result<OwnKeys::Write>> OwnKeys::way_out(OrgId org, Detach how) {
+  const auto stands = attached_.find(org);
+  if (stands == attached_.end() && !missing_.contains(org))
+    co_return fail(Errc::not_found, "the organisation has attached no key");
+  const std::uint32_t version = stands == attached_.end() ? 0 : stands->second->row.version;
+  auto from = co_await present(org);
+  if (from && how == Detach::without_it) {
+    co_return fail(Errc::conflict, "the key that is attached can be used: nothing has to be given up, detach without "
+                                   "that; nothing was changed");
+  }
+  if (from && !*from) co_return Write();
+  if (from) co_return [this, org, from = *from] { return parts_.keys.change_attachment(org, from, std::nullopt); };
+  if (how == Detach::with_its_key) co_return std::unexpected(std::move(from).error());
+  if (usable(org)) {
+    co_return fail(Errc::conflict, "the key that is attached could be used a moment ago: what is under it is given up "
+                                   "only while it is refused; nothing was changed");
+  }
+  co_return [this, org, version] { return parts_.keys.give_up_attachment(org, version); };
+}
+
+asio::awaitable<Result<void>> OwnKeys::detach_in_turn(OrgId org, Detach how, Before before) {
+  SP_CO_TRY(auto leave, co_await way_out(org, how));
   SP_CO_CHECK(co_await parts_.keys.global());
   if (before) SP_CO_CHECK(co_await before());
-  SP_CO_CHECK(co_await take_away(org, std::move(from)));
+  SP_CO_CHECK(co_await take_away(org, std::move(leave)));
+  const bool was_refused = refused_since_of(org).has_value();
   drop(org);
-  if (missing) co_await tell(std::move(org), Came::restored, {});
+  if (was_refused) co_await tell(std::move(org), Came::restored, {});
   co_return Result<void>();
 }
 
 // Cut short anywhere, it is refused or readable as it was before. A key that stands: the witness goes first; were it
 // last, a crash before it would leave an organisation refused that has detached its key. One that is missing: an older
 // one may stand, which must never serve again; so the witness goes last.
-asio::awaitable<Result<void>> OwnKeys::take_away(OrgId org, std::optional<HeldKey> from) {
+asio::awaitable<Result<void>> OwnKeys::take_away(OrgId org, Write leave) {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   if (missing_.contains(org)) {
-    if (from) SP_CO_CHECK(co_await change(org, std::move(from), std::nullopt));
+    if (leave) SP_CO_CHECK(co_await change(org, 0, std::move(leave)));
     SP_CO_CHECK(co_await witness_none(org));
     parts_.keys.forget(org);
     co_return Result<void>();
   }
   SP_CO_CHECK(co_await witness_none(org));
-  auto changed = co_await change(org, std::move(from), std::nullopt);
+  auto changed = co_await change(org, 0, std::move(leave));
   if (changed) co_return changed;
   const auto stands = attached_.find(org);
   if (stands != attached_.end()) {
@@ -405,14 +433,12 @@ asio::awaitable<Result<void>> OwnKeys::take_away(OrgId org, std::optional<HeldKe
 
 // A write may be told to have failed and stand all the same. Once it is begun nobody calls it off: what keys.db and the
 // memory say of the organisation's key changes together.
-asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::optional<HeldKey> from,
-                                              std::optional<Hierarchy::Attached> to) {
+asio::awaitable<Result<void>> OwnKeys::change(OrgId org, std::uint32_t wanted, Write write) {
   constexpr int kTries = 3;  // a new version may come in between
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  const std::uint32_t wanted = to ? to->row.version : 0;
   Result<void> done;
   for (int tries = 0; tries < kTries; ++tries) {
-    done = co_await parts_.keys.change_attachment(org, from, to);
+    done = co_await write();
     if (done) co_return done;
     const auto stands = co_await parts_.store.own_key(org);
     if (stands && (*stands ? (*stands)->version : 0) == wanted) {

@@ -92,7 +92,11 @@ class OwnKeys {
   boost::asio::awaitable<Result<void>> attach(OrgId org, OwnKeyOrder order, Before before = {});
   // From then on the organisation's key is under the global key alone. not_found: there is none. unavailable: the
   // attached key cannot be had, without which nothing can be wrapped anew.
-  boost::asio::awaitable<Result<void>> detach(OrgId org, Before before = {});
+  enum class Detach {
+    with_its_key,
+    without_it,  // everything that is under it is given up, for good. conflict: it is not refused, so it can be had
+  };
+  boost::asio::awaitable<Result<void>> detach(OrgId org, Detach how = Detach::with_its_key, Before before = {});
 
   // Credentials that are sealed under an older version of the global key come under the newest. Of how many
   // organisations.
@@ -144,10 +148,12 @@ class OwnKeys {
   boost::asio::awaitable<Result<std::optional<HeldKey>>> present(const OrgId& org,
                                                                  std::shared_ptr<Provider> otherwise = {});
   boost::asio::awaitable<Result<void>> attach_in_turn(OrgId org, OwnKeyOrder order, Before before);
-  boost::asio::awaitable<Result<void>> detach_in_turn(OrgId org, Before before);
-  boost::asio::awaitable<Result<void>> take_away(OrgId org, std::optional<HeldKey> from);
-  boost::asio::awaitable<Result<void>> change(OrgId org, std::optional<HeldKey> from,
-                                              std::optional<Hierarchy::Attached> to);
+  boost::asio::awaitable<Result<void>> detach_in_turn(OrgId org, Detach how, Before before);
+  // How the organisation's key leaves an attachment.
+  using Write = std::function<boost::asio::awaitable<Result<void>>()>;
+  boost::asio::awaitable<Result<Write>> way_out(OrgId org, Detach how);
+  boost::asio::awaitable<Result<void>> take_away(OrgId org, Write leave);
+  boost::asio::awaitable<Result<void>> change(OrgId org, std::uint32_t wanted, Write write);
   bool is_present(const OrgId& org, const Shared& one) const;
   std::optional<WallTime> refused_since_of(const OrgId& org) const;
   void enter(const OrgId& org, Shared one);

@@ -128,13 +128,22 @@ asio::awaitable<Result<std::uint64_t>> Resealer::records_waiting(OrgId org) {
   co_return co_await parts_.records.count_not_under(org, head_of(newest), kMostCounted);
 }
 
+asio::awaitable<Result<bool>> Resealer::has_records_waiting(OrgId org, StandingVersions newest) {
+  if (is_done(org, newest)) co_return false;
+  SP_CO_TRY(const auto one, co_await parts_.records.count_not_under(std::move(org), head_of(newest), 1));
+  co_return one > 0;
+}
+
 asio::awaitable<Result<std::size_t>> Resealer::organisations_waiting() {
   SP_CO_TRY(const auto global, co_await newest_global());
   std::size_t waiting = 0;
   OrgId after;
   for (bool more = true; more && waiting < kMostCounted;) {
     SP_CO_TRY(const auto batch, co_await parts_.store.newest_tenant_keys(after, kMostCounted));
-    for (const auto& [org, version] : batch) waiting += is_done(org, {global, version}) ? 0 : 1;
+    for (const auto& [org, version] : batch) {
+      SP_CO_TRY(const bool waits, co_await has_records_waiting(org, {global, version}));
+      waiting += waits ? 1 : 0;
+    }
     more = batch.size() == kMostCounted;
     if (more) after = batch.back().org;
   }

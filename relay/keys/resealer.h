@@ -66,6 +66,7 @@ class Resealer {
   boost::asio::awaitable<Result<void>> expect_copy();
   boost::asio::awaitable<Result<std::uint32_t>> newest_global();
   bool is_due(const OrgId& org, const StandingVersions& newest) const;
+  boost::asio::awaitable<Result<bool>> has_records_waiting(OrgId org, StandingVersions newest);
   bool is_done(const OrgId& org, const StandingVersions& newest) const;
   void note(const OrgId& org, const StandingVersions& newest, const Tally& tally);
   SteadyTime now() const { return parts_.keys.clock().steady(); }

@@ -175,7 +175,7 @@ asio::awaitable<Result<void>> Shredder::shred(std::vector<Hierarchy::Shred> shre
   co_return Result<void>();
 }
 
-// A key that is damaged keeps nobody: what it sealed is unreadable already.
+// A key that is damaged, or is under one that was given up, keeps nobody: what it sealed is unreadable already.
 asio::awaitable<Result<void>> Shredder::move_late(Hierarchy::Shred from, WallTime now) {
   const store::LaneId lane{from.org, from.lane};
   store::JobKeyPlace behind;
@@ -191,7 +191,7 @@ asio::awaitable<Result<void>> Shredder::move_late(Hierarchy::Shred from, WallTim
         moves.push_back(*std::move(move));
       } else if (move.error().code == Errc::invalid) {
         tell_damaged(lane, job, move.error());
-      } else {
+      } else if (move.error().code != Errc::not_found) {
         co_return in_context("keys of " + lane.org.value, std::move(move).error());
       }
     }

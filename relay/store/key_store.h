@@ -57,7 +57,10 @@ struct OwnKeyChange {
   std::uint32_t from = 0;        // version of the one that stands; 0: none
   std::optional<OwnKey> to;      // nothing: detached
   std::vector<KeyVersion> keys;  // every version of the organisation's key, wrapped anew, and new ones after them
-  std::size_t known = 0;         // how many of them there are already
+  std::size_t known = 0;         // how many there are already
+  // Those that there are cannot be unwrapped any more: they go, with the keys of hours under them, and are given up;
+  // `keys` are new ones only.
+  bool gives_up = false;
 };
 
 // How far the keys of a lane have been shredded: hours before `position` have no key any more. `sealed` is the secret
@@ -89,6 +92,13 @@ struct Turn {
   std::vector<Ratchet> ratchets;
   std::vector<LaneId> ended = {};  // lanes without keys: theirs go
   std::optional<OrgId> erased = {};
+};
+
+// What a restore of keys.db gave up, for an organisation's ledger; of OrgId(): for the deployment's.
+struct RestoreNote {
+  std::int64_t id = 0;
+  OrgId org;
+  std::string detail;  // JSON
 };
 
 // What an erased organisation had of keys when they were destroyed.
@@ -124,6 +134,11 @@ class KeyStore {
   // Versions of the organisation's key up to this one that are not there were lost, and given up (restored). Of
   // OrgId(): of the global key.
   virtual awaitable<Result<std::uint32_t>> given_up(OrgId org) = 0;
+  // Hours of it before this that have no key get none: theirs were given up. 0: none were.
+  virtual awaitable<Result<Hour>> given_up_hours(OrgId org) = 0;
+  // That no ledger has yet, in order.
+  virtual awaitable<Result<std::vector<RestoreNote>>> restore_notes() = 0;
+  virtual awaitable<Result<void>> drop_restore_note(std::int64_t id) = 0;
   // The same key, wrapped anew by where the key at the top is kept.
   virtual awaitable<Result<void>> rewrap_global_key(std::uint32_t version, Bytes wrapped) = 0;
   // Keys of any organisation under a global key before `version`, in order from the one after `after`; at most `limit`.

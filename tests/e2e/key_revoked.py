@@ -6,7 +6,7 @@ Four organisations, each with an agent and a key of its own of another kind. Job
 they are and their agents stay linked, also over a relay's restart, after which the agents link anew. When the keys are restored everything goes on within 60 s: every job that was accepted has succeeded, and every
 command has run once. A fifth organisation starts jobs all the time, and each ends in time. Each ledger has each change once, and no file of the relay has the credentials. Then the relay's own master key, in a
 Vault of its own, is revoked: no answer to an organisation says where it is kept. Last, a backup of the keys from before all this takes the place of keys.db: refused until the loss is accepted; then whose key is
-attached, and not in it, is refused until its owner attaches it again, and who has rotated enrols agents under a new CA. Positive controls: the same starts are accepted before the keys are revoked; the search finds the name of a key; the log and the
+attached, and not in it, is refused until its owner attaches it again, and who has rotated enrols agents under a new CA. One key is then gone for good, and its owner gives up what is under it. Positive controls: the same starts are accepted before the keys are revoked; the search finds the name of a key; the log and the
 platform's answers say where the master key is kept.
 """
 import json
@@ -383,10 +383,12 @@ def lose_master_key(world, tenants, master):
     status, job = tenants["file"].start()
     wait_until("a job ends", lambda: tenants["file"].state(job["id"]) == "succeeded")
     master.revoke()
-    # Keys that are in memory serve on for 5 s, each version by itself: until then an own key can be detached and attached.
-    wait_until("the master key is away", lambda: tenants["other"].start()[0] == 503 and tenants["other"].call("POST", "/v1/keys/rotate", {})[0] == 503)
+    # Keys that are in memory serve on for 5 s, each version by itself: until then an own key can be detached and attached, and who asks hears that it is in use.
+    other = tenants["other"]
+    wait_until("the master key is away", lambda: other.start()[0] == 503 and other.call("POST", "/v1/keys/rotate", {})[0] == 503)
+    wait_until("who asks for keys hears that they are away", lambda: {world.call("GET", "/v1/platform/keys")[1]["state"], other.call("GET", "/v1/keys")[1]["state"]} == {"unavailable"})
     found, failed = [], 0
-    for tenant in (tenants["file"], tenants["other"]):
+    for tenant in (tenants["file"], other):
         answers = answers_to(tenant, job["id"])
         failed += sum(status == 503 for status, _ in answers.values())
         found += [f"{tenant.agent}, {route}: {answer}" for route, answer in answers.items() for place in places if place in json.dumps(answer)]
@@ -394,11 +396,11 @@ def lose_master_key(world, tenants, master):
         found.append(f"positive control: {failed} calls failed only")
     if not (world.dir / "relay.log").read_text().count("master_key.failed") or master.url not in json.dumps(world.call("GET", "/v1/platform/keys")):
         found.append("positive control: neither the log nor the platform says what is away")
-    platform, other = world.call("GET", "/v1/platform/keys")[1], tenants["other"].call("GET", "/v1/keys")[1]
-    if platform["state"] != "unavailable" or not platform["reason"] or other["state"] != "unavailable" or not other["reason"] or any(place in other["reason"] for place in places):
-        found.append(f"who is told of keys is not told that they are away: {platform} {other}")
+    platform, told = world.call("GET", "/v1/platform/keys")[1], other.call("GET", "/v1/keys")[1]
+    if platform["state"] != "unavailable" or not platform["reason"] or told["state"] != "unavailable" or not told["reason"] or any(place in told["reason"] for place in places):
+        found.append(f"who is told of keys is not told that they are away: {platform} {told}")
     master.restore()
-    wait_until("the master key is back", lambda: tenants["other"].start()[0] == 202)
+    wait_until("the master key is back", lambda: other.start()[0] == 202)
     return found
 
 
@@ -432,6 +434,30 @@ def restore_older(world, tenants, keys, older):
     other.cli("sallyport-agent", "enrol", "--config", world.dir / "late", "-", stdin=string + "\n")
     if "issuing_ca.renew" not in events(other):
         found.append("the ledger does not tell of the new CA")
+    found += [f"{name}: the ledger does not tell of the restore" for name in ("file", "aws_kms", "other") if events(tenants[name]).count("keys.restore") != 1]
+    return found
+
+
+def lose_own_key(tenant, key):
+    """The organisation's own key is gone for good, in the middle of jobs: its owner gives up what is under it, and goes on."""
+    running, waiting = tenant.start()[1], tenant.start()[1]
+    wait_until("a job runs", lambda: tenant.state(running["id"]) == "running")
+    key.revoke()
+    wait_until("the key is refused", lambda: tenant.own()["state"] == "refused")
+    kept = subprocess.run([tenant.world.bin / "sallyport", "keys", "detach", "--confirm"], env=dict(tenant.world.env, SALLYPORT_TOKEN=tenant.token), capture_output=True, text=True)
+    found = [] if kept.returncode and tenant.own() else [f"control: a key that is gone was detached: {kept}"]
+    tenant.cli("sallyport", "keys", "detach", "--confirm", "--give-up")
+    wait_until("the job that waits ends", lambda: tenant.state(waiting["id"]) in FINAL, 120)
+    wait_until("the job that ran ends", lambda: tenant.state(running["id"]) in FINAL, 120)
+    job = tenant.call("GET", f"/v1/jobs/{waiting['id']}")[1]
+    if (job["state"], job["error"]["class"]) != ("failed", "damaged"):
+        found.append(f"a job whose data is given up ended otherwise: {job}")
+    trigger = tenant.call("GET", f"/v1/jobs/{waiting['id']}/trigger")[1]["trigger"]
+    if trigger.get("code") != "given_up":
+        found.append(f"data that is given up is told otherwise: {trigger}")
+    tenant.n -= 1  # it has not worked
+    status, job = tenant.start()
+    wait_until("a job ends after all", lambda: tenant.state(job["id"]) == "succeeded")
     return found
 
 
@@ -472,6 +498,7 @@ def run(world, module):
         neighbour.join(60)
         found += lose_master_key(world, tenants, master)
         found += restore_older(world, tenants, keys, older)
+        found += lose_own_key(tenants["file"], keys["file"])
     finally:
         neighbour.over.set()
         for server in (keys["aws_kms"], keys["vault"], master):
@@ -488,7 +515,8 @@ def audit(world, tenants, neighbour):
         actions = events(tenant)
         told = {action: actions.count(action) for action in ("keys.attach", "keys.refused", "keys.restored", "keys.detach")}
         missed = int(kind in ("file", "aws_kms"))  # in the backup that was restored
-        if told != {"keys.attach": 1 + (kind == "vault") + missed, "keys.refused": 1 + missed, "keys.restored": 1 + missed, "keys.detach": int(kind in ("pkcs11", "vault"))}:
+        gone = int(kind == "file")  # for good, in the end
+        if told != {"keys.attach": 1 + (kind == "vault") + missed, "keys.refused": 1 + missed + gone, "keys.restored": 1 + missed + gone, "keys.detach": int(kind in ("pkcs11", "vault")) + gone}:
             found.append(f"{kind}: the ledger tells otherwise: {told}")
     found += [f"a credential is in {place}" for text in (SECRET_KEY, VAULT_TOKEN) for place in found_places(world, text)]
     if not found_places(world, KMS_KEY):

@@ -111,7 +111,7 @@ def kill_and_start(world, choose, kills):
 
 def waiting_is_over(world):
     keys = world.read("/v1/platform/keys")
-    return keys["organisations_to_rewrap"] == 0 and keys["organisations_to_reseal"] == 0
+    return keys["versions_to_rewrap"] == 0 and keys["organisations_to_reseal"] == 0
 
 
 def older_records(world):

@@ -18,7 +18,7 @@ namespace sallyport::test {
 struct KeyRing {
   KeyRing(const boost::asio::any_io_executor& executor, const std::filesystem::path& folder, const Clock& clock,
           store::JobKeys& job_keys, keys::Provider* other = nullptr, std::function<WallTime()> earliest = {},
-          store::KeyWitnesses* witnesses = nullptr)
+          store::KeyWitnesses* witnesses = nullptr, std::chrono::seconds life = keys::kKeyLife)
       : memory(must(keys::LockedMemory::make())),
         own_provider(must(keys::FileProvider::make(folder / "master.key", fixed_key()))),
         provider(other != nullptr ? *other : own_provider),
@@ -30,6 +30,7 @@ struct KeyRing {
                              .memory = *memory,
                              .clock = clock,
                              .earliest = std::move(earliest),
+                             .life = life,
                              .witnesses = witnesses}),
         envelope(hierarchy, job_keys) {}
 

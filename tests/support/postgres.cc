@@ -70,17 +70,16 @@ void PostgresServer::stop() {
   pid_ = -1;
 }
 
-// Every backend is a process group of its own: they are found as the postmaster's children.
-void PostgresServer::signal_group(int signal) const {
-  const auto children = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
-  std::ifstream list(children);
-  if (signal == SIGSTOP) ::kill(pid_, signal);
-  for (pid_t child = 0; list >> child;) ::kill(child, signal);
-  if (signal == SIGCONT) ::kill(pid_, signal);
+// The postmaster first: it begins no backend then.
+void PostgresServer::pause() {
+  suspend(pid_);
+  for (const pid_t backend : descendants_of(pid_)) suspend(backend);
 }
 
-void PostgresServer::pause() { signal_group(SIGSTOP); }
-void PostgresServer::resume() { signal_group(SIGCONT); }
+void PostgresServer::resume() {
+  for (const pid_t backend : descendants_of(pid_)) ::kill(backend, SIGCONT);
+  ::kill(pid_, SIGCONT);
+}
 
 std::string PostgresServer::sql(std::string_view text, std::string_view database) const {
   const auto file = dir_.write("statement.sql", text);

@@ -31,8 +31,6 @@ class PostgresServer {
   void resume();
 
  private:
-  void signal_group(int signal) const;
-
   TempDir dir_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;

@@ -63,7 +63,7 @@ RabbitMq::RabbitMq(const Files& files, const std::string& definitions) {
   server_->wait_until([&] { return dir_.read("rabbitmq.log").find("Server startup complete") != std::string::npos; });
 }
 
-void RabbitMq::pause() { ::kill(server_->pid(), SIGSTOP); }
+void RabbitMq::pause() { suspend(server_->pid()); }
 void RabbitMq::resume() { ::kill(server_->pid(), SIGCONT); }
 
 std::string RabbitMq::url() const { return "amqp://agent:br0ker-s3cret@127.0.0.1:" + std::to_string(port_); }

@@ -12,10 +12,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -40,6 +43,19 @@ namespace {
   ::_exit(127);
 }
 
+// Each of its threads is stopped, or it has ended.
+bool stands_still(pid_t process) {
+  std::error_code gone;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task", gone)) {
+    std::ifstream in(thread.path() / "stat");
+    const std::string stat(std::istreambuf_iterator<char>(in), {});
+    const auto name_end = stat.rfind(')');
+    if (name_end != std::string::npos && std::string_view("TtZX").find(stat.at(name_end + 2)) == std::string_view::npos)
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 pid_t spawn(const ServerProcess& process) {
@@ -48,9 +64,13 @@ pid_t spawn(const ServerProcess& process) {
   return pid;
 }
 
-void suspend(pid_t child) {
-  ::kill(child, SIGSTOP);
-  ::waitpid(child, nullptr, WUNTRACED);
+void suspend(pid_t process) {
+  ::kill(process, SIGSTOP);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!stands_still(process)) {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("a process does not stop");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 RunningServer::RunningServer(std::vector<std::string> arguments, std::string log)

@@ -18,8 +18,8 @@ struct ServerProcess {
 };
 pid_t spawn(const ServerProcess& process);
 
-// SIGSTOP to a child: when this returns, none of its threads does anything more.
-void suspend(pid_t child);
+// SIGSTOP: when this returns, none of its threads does anything more. Throws after a minute.
+void suspend(pid_t process);
 
 // One that is killed with this.
 class RunningServer {

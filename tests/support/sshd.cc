@@ -118,8 +118,8 @@ void SshServer::stop() {
 }
 
 void SshServer::pause() {
-  ::kill(pid_, SIGSTOP);
-  for (const pid_t session : sessions()) ::kill(session, SIGSTOP);
+  suspend(pid_);
+  for (const pid_t session : sessions()) suspend(session);
 }
 
 void SshServer::resume() {

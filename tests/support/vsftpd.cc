@@ -93,8 +93,8 @@ void FtpsServer::stop() {
 }
 
 void FtpsServer::pause() {
-  ::kill(pid_, SIGSTOP);
-  for (const pid_t session : descendants_of(pid_)) ::kill(session, SIGSTOP);
+  suspend(pid_);
+  for (const pid_t session : descendants_of(pid_)) suspend(session);
 }
 
 void FtpsServer::resume() {

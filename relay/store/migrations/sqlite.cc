@@ -2,6 +2,7 @@
 #include "relay/store/migrations/keys_0002_own_keys.h"
 #include "relay/store/migrations/keys_0003_erased_organisations.h"
 #include "relay/store/migrations/keys_0004_given_up_keys.h"
+#include "relay/store/migrations/keys_0005_given_up_hours.h"
 #include "relay/store/migrations/migrations.h"
 #include "relay/store/migrations/sqlite_0001_initial.h"
 #include "relay/store/migrations/sqlite_0002_sealed_texts.h"
@@ -60,6 +61,7 @@ std::span<const Migration> sqlite_key_migrations() {
       Migration{2, "own keys", kKeys0002OwnKeys},
       Migration{3, "erased organisations", kKeys0003ErasedOrganisations},
       Migration{4, "given up keys", kKeys0004GivenUpKeys},
+      Migration{5, "given up hours", kKeys0005GivenUpHours},
   };
   return migrations;
 }

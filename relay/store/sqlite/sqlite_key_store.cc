@@ -77,6 +77,21 @@ Result<void> expect_not_erased(Database& db, const OrgId& org) {
   return fail(Errc::forbidden, "the organisation is erased and gets no key any more");
 }
 
+// In one place with their count, so that no number and no hour of theirs comes again.
+Result<void> give_up_version(Database& db, const OrgId& org, std::uint32_t version) {
+  SP_CHECK(db.run("insert into given_up_keys (org, version) values (?, ?) on conflict (org) do update set version = "
+                  "max(version, excluded.version)",
+                  org, version));
+  return {};
+}
+
+Result<void> give_up_hours(Database& db, const OrgId& org, Hour before) {
+  SP_CHECK(db.run("insert into given_up_hours (org, before) values (?, ?) on conflict (org) do update set before = "
+                  "max(before, excluded.before)",
+                  org, before));
+  return {};
+}
+
 Result<std::uint64_t> remove_all(Database& db, std::string_view table, const OrgId& org) {
   SP_TRY(const auto gone, db.run(fmt::format("delete from {} where org = ?", table), org));
   return static_cast<std::uint64_t>(gone);
@@ -88,6 +103,8 @@ Result<void> erase_keys(Database& db, const OrgId& org, const Turn& turn) {
   SP_TRY(const auto versions, remove_all(db, "tenant_keys", org));
   SP_CHECK(remove_all(db, "own_keys", org));
   SP_CHECK(remove_all(db, "given_up_keys", org));
+  SP_CHECK(remove_all(db, "given_up_hours", org));
+  SP_CHECK(remove_all(db, "restore_notes", org));
   return explain(db.run("insert into erased_organisations (org, versions, lanes, hours, epoch_before, epoch_after) "
                         "values (?, ?, ?, ?, ?, ?)",
                         org, versions, lanes, hours, turn.from, turn.to),
@@ -183,7 +200,10 @@ TenantKey read_tenant_key(Row row) {
   return {std::move(org), read_version(row)};
 }
 
-Result<std::uint64_t> remove_lanes(Database& db, std::uint64_t epoch) {
+Result<std::uint64_t> remove_lanes(Database& db, std::uint64_t epoch, Hour before) {
+  SP_TRY(const auto last,
+         db.prepare("select max(hour) from hour_keys").one("hours", [](Row row) { return row.maybe_integer(); }));
+  SP_CHECK(give_up_hours(db, OrgId(), std::max(before, last ? *last + 1 : before)));
   SP_TRY(const auto hours, db.run("delete from hour_keys"));
   SP_CHECK(db.run("delete from ratchets"));
   SP_CHECK(db.run("update anchor set epoch = ?", epoch));
@@ -247,6 +267,21 @@ Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<O
   return {};
 }
 
+// Every version that there is, and every hour's key: all of them are under these versions.
+Result<void> give_up_all(Database& db, const OrgId& org) {
+  const auto highest = [&](std::string_view what, std::string_view table) {
+    return db.prepare(fmt::format("select max({}) from {} where org = ?", what, table), org)
+        .one("keys", [](Row row) { return row.maybe_integer(); });
+  };
+  SP_TRY(const auto version, highest("version", "tenant_keys"));
+  SP_TRY(const auto hour, highest("hour", "hour_keys"));
+  if (version) SP_CHECK(give_up_version(db, org, static_cast<std::uint32_t>(*version)));
+  if (hour) SP_CHECK(give_up_hours(db, org, *hour + 1));
+  SP_CHECK(remove_all(db, "hour_keys", org));
+  SP_CHECK(remove_all(db, "tenant_keys", org));
+  return {};
+}
+
 Result<void> change_attachment(Database& db, const OrgId& org, const OwnKeyChange& change) {
   SP_CHECK(expect_not_erased(db, org));
   SP_CHECK(expect_attachment(db, org, change.from));
@@ -254,9 +289,11 @@ Result<void> change_attachment(Database& db, const OrgId& org, const OwnKeyChang
     return row.u64();
   }));
   if (known != change.known) return fail(Errc::conflict, "the organisation's key has a new version meanwhile");
+  if (change.gives_up) SP_CHECK(give_up_all(db, org));
+  const std::size_t there = change.gives_up ? 0 : change.known;
   for (std::size_t i = 0; i < change.keys.size(); ++i) {
     const auto& key = change.keys[i];
-    if (i >= change.known) {
+    if (i >= there) {
       SP_CHECK(insert_tenant_key(db, org, key));
       continue;
     }
@@ -310,6 +347,31 @@ struct SqliteKeyStore::Impl final : KeyStore {
         return row.u32();
       }));
       return version.value_or(0);
+    });
+  }
+
+  awaitable<Result<Hour>> given_up_hours(OrgId org) override {
+    return engine.read([org](Database& db) -> Result<Hour> {
+      SP_TRY(const auto before, db.prepare("select max(before) from given_up_hours where org in (?, '')", org)
+                                    .one("hours", [](Row row) { return row.maybe_integer(); }));
+      return before.value_or(0);
+    });
+  }
+
+  awaitable<Result<std::vector<RestoreNote>>> restore_notes() override {
+    return engine.read([](Database& db) {
+      return db.prepare("select id, org, detail from restore_notes order by id").all([](Row row) {
+        const auto id = row.integer();
+        auto org = row.id<OrgId>();
+        return RestoreNote{id, std::move(org), row.text()};
+      });
+    });
+  }
+
+  awaitable<Result<void>> drop_restore_note(std::int64_t id) override {
+    return engine.write([id](Database& db) -> Result<void> {
+      SP_CHECK(db.run("delete from restore_notes where id = ?", id));
+      return {};
     });
   }
 
@@ -462,18 +524,21 @@ SqliteKeyStore::~SqliteKeyStore() = default;
 KeyStore& SqliteKeyStore::keys() { return *impl_; }
 KeyCopies& SqliteKeyStore::copies() { return *impl_->copies; }
 
-awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch) {
-  return impl_->engine.write([epoch](Database& db) { return remove_lanes(db, epoch); });
+awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch, Hour before) {
+  return impl_->engine.write([epoch, before](Database& db) { return remove_lanes(db, epoch, before); });
 }
 
 awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions) {
   return impl_->engine.write([versions = std::move(versions)](Database& db) -> Result<void> {
-    for (const auto& [org, version] : versions) {
-      SP_CHECK(
-          db.run("insert into given_up_keys (org, version) values (?, ?) on conflict (org) do update set version = "
-                 "max(version, excluded.version)",
-                 org, version));
-    }
+    for (const auto& [org, version] : versions) SP_CHECK(give_up_version(db, org, version));
+    return {};
+  });
+}
+
+awaitable<Result<void>> SqliteKeyStore::add_restore_notes(std::vector<RestoreNote> notes) {
+  return impl_->engine.write([notes = std::move(notes)](Database& db) -> Result<void> {
+    for (const auto& note : notes)
+      SP_CHECK(db.run("insert into restore_notes (org, detail) values (?, ?)", note.org, note.detail));
     return {};
   });
 }

@@ -93,6 +93,61 @@ ASYNC_TEST_CASE("own keys: one is attached, replaced and detached, and no versio
   for (const auto& version : versions) CHECK(version.own == 0);
 }
 
+ASYNC_TEST_CASE("own keys: what is under one that is gone is given up, and no version and no hour comes again",
+                "[store][keys][own]") {
+  Keys keys;
+  co_await keys.begin(kOurs);
+  co_await keys.begin(kTheirs);
+  const auto add_hour = [&](OrgId org, Hour hour) -> boost::asio::awaitable<void> {
+    const RetentionLane lane{"payload", 24};
+    const auto there = must(co_await keys.store().ratchet(org, lane));
+    NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = 1, .wrapped = bytes_of("hour")}};
+    if (!there) fresh.first = Ratchet{org, lane, 100, bytes_of("sealed")};
+    must(co_await keys.store().add_hour_key(org, std::move(fresh)));
+  };
+  must(co_await keys.store().change_own_key(
+      kOurs,
+      {.from = 0, .to = Keys::own(1), .keys = {Keys::version(1, 1, "a"), Keys::version(2, 1, "b")}, .known = 1}));
+  for (const Hour hour : {100, 107}) co_await add_hour(kOurs, hour);
+  co_await add_hour(kTheirs, 107);
+
+  OwnKeyChange change{.from = 1, .to = {}, .keys = {Keys::version(3, 0, "c")}, .known = 1, .gives_up = true};
+  const auto conflict = co_await keys.store().change_own_key(kOurs, change);
+  REQUIRE_FALSE(conflict);
+  CHECK(conflict.error().code == Errc::conflict);
+  CHECK(must(co_await keys.store().given_up(kOurs)) == 0);
+  change.known = 2;
+  must(co_await keys.store().change_own_key(kOurs, change));
+  keys.reopen();
+  const auto versions = must(co_await keys.store().tenant_keys(kOurs));
+  REQUIRE(versions.size() == 1);
+  CHECK(versions[0].version == 3);
+  CHECK(versions[0].own == 0);
+  CHECK(must(co_await keys.store().given_up(kOurs)) == 2);
+  CHECK(must(co_await keys.store().given_up_hours(kOurs)) == 108);
+  CHECK(must(co_await keys.store().last_own_key(kOurs)) == 1);
+  CHECK_FALSE(must(co_await keys.store().own_key(kOurs)));
+  CHECK_FALSE(must(co_await keys.store().hour_key(kOurs, {"payload", 24}, 107)));
+  CHECK(must(co_await keys.store().hour_key(kTheirs, {"payload", 24}, 107)));  // nobody else's
+  CHECK(must(co_await keys.store().given_up_hours(kTheirs)) == 0);
+}
+
+ASYNC_TEST_CASE("keys.db keeps what a restore gave up until it is told", "[store][keys]") {
+  Keys keys;
+  must(co_await keys.engine->add_restore_notes({{0, OrgId(), "{\"a\":1}"}, {0, kOurs, "{}"}}));
+  must(co_await keys.engine->begin_lanes_anew(3, 50));
+  keys.reopen();
+  CHECK(must(co_await keys.store().given_up_hours(kOurs)) == 50);  // everybody's
+  const auto notes = must(co_await keys.store().restore_notes());
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0].org == OrgId());
+  CHECK(notes[0].detail == "{\"a\":1}");
+  must(co_await keys.store().drop_restore_note(notes[0].id));
+  const auto left = must(co_await keys.store().restore_notes());
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].org == kOurs);
+}
+
 ASYNC_TEST_CASE("own keys: a change from what does not stand is a conflict and changes nothing", "[store][keys][own]") {
   Keys keys;
   co_await keys.begin(kOurs);

@@ -224,13 +224,18 @@ ASYNC_TEST_CASE("data whose key is gone before its time is not taken for expired
   };
   CHECK((co_await code()).empty());  // control: it is read
   co_await report(world, run, 1, store::JobFinished{domain::JobState::failed, {}});
-  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch()));  // as in a restore that accepts it
+  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch(), 0));  // as in a restore that accepts it
   world.ring.hierarchy.forget(run.tenant.org);
   CHECK(co_await code() == "given_up");
+  const auto next = co_await run_job(world, run.tenant);  // in the same hour
+  CHECK(co_await code() == "given_up");
+  const auto seen = json_of(
+      co_await world.call({"GET", "/v1/jobs/" + next.job.value + "/trigger", run.tenant.token(Role::owner)}));
+  CHECK(text_of(*seen.find("trigger"), "code").empty());
   const auto path_of_rerun = "/v1/jobs/" + run.job.value + "/rerun";
   const auto again = co_await world.call({"POST", path_of_rerun, run.tenant.token(Role::owner), "{}"});
   CHECK(again.status == 409);
-  CHECK(again.body.find("given up in a restore") != std::string::npos);
+  CHECK(again.body.find("was lost and given up") != std::string::npos);
 }
 
 // The job's only step fails, and so does the job, both with these sealed messages.

@@ -4,6 +4,7 @@
 #include "relay/keys/backups.h"
 #include "relay/keys/key_wrap.h"
 #include "relay/keys/layered_envelope.h"
+#include "relay/store/sqlite/database.h"
 #include "relay/store/sqlite/sqlite_store.h"
 #include "shared/crypto/new_id.h"
 #include "tests/support/async_test.h"
@@ -73,6 +74,29 @@ struct Site {
     return has;
   }
   fs::path file(const keys::Backup& backup) const { return data.keys() / "backups" / keys::backup_name(backup); }
+  // A job has a key under that of the hour.
+  void needs_hour(const OrgId& org, const std::string& name) const {
+    auto database = must(store::sqlite::Database::open(data.database(), store::sqlite::Access::read_write));
+    must(database.script("pragma foreign_keys = off"));
+    must(database.run("insert into organisations (id, name, created_at) values (?, ?, 0)", org, name));
+    must(database.run("insert into job_keys (org, job, kind, hours, hour, wrapped) values (?, 'job_1', ?, ?, ?, x'00')",
+                      org, kLane.kind, kLane.hours, kHour));
+  }
+  store::Hour hour_written(const Sealed& sealed) {
+    store::Hour hour = 0;
+    with_keys([&](auto& keys, auto&, auto&) -> awaitable<void> {
+      hour = must(co_await keys.hour_for_writing(sealed.org, kLane, kHour)).hour;
+    });
+    return hour;
+  }
+  // What the ledgers will be told.
+  std::vector<std::string> notes() const {
+    auto database = must(store::sqlite::Database::open(data.key_database(), store::sqlite::Access::read_only));
+    return must(database.prepare("select org, detail from restore_notes order by id").all([](store::sqlite::Row row) {
+      const auto org = row.text();
+      return (org.empty() ? "system" : org) + ": " + row.text();
+    }));
+  }
   void lose_keys() const {
     for (const auto* log : {"", "-wal", "-shm"}) fs::remove(data.key_database().string() + log);
   }
@@ -166,6 +190,44 @@ TEST_CASE("a backup of before the last turn gives back standing fields alone, on
   CHECK_FALSE(site.has_hour(sealed));
   CHECK(fs::exists(old));
   site.turn();  // and it goes on
+  CHECK(site.notes() == std::vector<std::string>{R"(system: {"backup":")" + old.filename().string() +
+                                                 R"(","organisations":0})"});
+}
+
+TEST_CASE("hours whose keys are lost in a restore get none again, and who needs them is told", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  site.needs_hour(sealed.org, "umbra");
+  const auto old = site.file(site.back_up());
+  site.turn();
+  const auto refused = site.restore(old).error().message;
+  INFO(refused);
+  CHECK(contains(refused, "1 hours' keys that relay.db needs are not in it, from 2025-11-24T16:00Z to "
+                          "2025-11-24T16:00Z: data of 1 keys of jobs cannot be read, for good; of umbra (org_"));
+  const auto told = must(site.restore(old, Loss::accepted));
+  CHECK(contains(told, "of umbra (" + sealed.org.value + ")"));
+  CHECK(site.hour_written(sealed) == Site::kHour + 1);
+  CHECK_FALSE(site.has_hour(sealed));
+  const auto lost = R"("first_lost_hour":"2025-11-24T16:00Z","last_lost_hour":"2025-11-24T16:00Z","lost_hours":1)";
+  const auto backup = R"({"backup":")" + old.filename().string() + R"(",)" + lost;
+  CHECK(site.notes() == std::vector<std::string>{"system: " + backup + R"(,"organisations":1})",
+                                                 sealed.org.value + ": " + backup + "}"});
+}
+
+TEST_CASE("who restores without need is told that keys.db is whole", "[app][keys]") {
+  Site site;
+  const auto sealed = site.seal();
+  const auto old = site.file(site.back_up());
+  site.turn();
+  const auto needless = site.restore(old);
+  REQUIRE_FALSE(needless);
+  CHECK(contains(needless.error().message, "keys.db, as it is, has every key that relay.db needs"));
+  CHECK_FALSE(contains(needless.error().message, "--accept-loss"));
+  CHECK(left_by_restore(site.data).empty());
+  site.lose_keys();
+  CHECK(contains(site.restore(old).error().message, "say --accept-loss"));
+  std::ofstream(site.data.key_database()) << "no database";
+  CHECK(contains(site.restore(old).error().message, "say --accept-loss"));
 }
 
 TEST_CASE("a backup that lacks standing keys is refused with what they are, until that is accepted", "[app][keys]") {
@@ -184,6 +246,8 @@ TEST_CASE("a backup that lacks standing keys is refused with what they are, unti
   CHECK(refused.error().code == Errc::conflict);
   INFO(refused.error().message);
   CHECK(contains(refused.error().message, "The newest version of 2 keys"));
+  CHECK(contains(refused.error().message, "Whose keys: "));
+  CHECK(contains(refused.error().message, sealed.org.value));
   CHECK(contains(refused.error().message, "The own keys of 1 organisations"));
   CHECK(contains(refused.error().message, "say --accept-loss"));
   CHECK(fs::last_write_time(site.data.key_database()) == before);
@@ -235,6 +299,7 @@ TEST_CASE("a backup in which an own key stands that was detached since is told o
   const auto back = must(site.restore(backup));
   CHECK(contains(back, "Every key that relay.db needs is in it"));
   CHECK(contains(back, "The own keys of 1 organisations, detached since then"));
+  CHECK(contains(back, "detach --give-up): " + sealed.org.value));
 }
 
 TEST_CASE("a new anchor is made only when it is lost and that is accepted, and no older backup belongs to it",
@@ -246,6 +311,10 @@ TEST_CASE("a new anchor is made only when it is lost and that is accepted, and n
   const auto refused = site.restore();
   REQUIRE_FALSE(refused);
   CHECK(contains(refused.error().message, "there is no anchor"));
+  std::ofstream(site.data.anchor()) << "cut";
+  fs::permissions(site.data.anchor(), fs::perms::owner_read | fs::perms::owner_write);
+  CHECK(contains(site.restore().error().message, "the anchor is damaged"));
+  fs::remove(site.data.anchor());
   must(site.restore(backup, Loss::accepted));
   CHECK(site.reads_standing(sealed));
   CHECK_FALSE(site.has_hour(sealed));

@@ -161,7 +161,7 @@ TEST_CASE("keys that cannot be had are shown so, with the reason", "[cli][keys]"
   }
   CHECK_THAT(shown({"keys", "show"}, fmt::format(kKeys, "in_use", "null", kVersion)), !Catch::Contains("REASON"));
   constexpr std::string_view kPlatform =
-      R"({{"provider":"vault","state":"{}","reason":{},"versions":[],"shreddings":0,"organisations_to_rewrap":0,"organisations_to_reseal":0}})";
+      R"({{"provider":"vault","state":"{}","reason":{},"versions":[],"shreddings":0,"versions_to_rewrap":0,"organisations_to_reseal":0}})";
   CHECK_THAT(shown({"keys", "platform", "show"}, fmt::format(kPlatform, "unavailable", "\"no route\"")),
              Catch::Contains("unavailable") && Catch::Contains("REASON") && Catch::Contains("no route"));
   CHECK_THAT(shown({"keys", "platform", "show"}, fmt::format(kPlatform, "in_use", "null")), !Catch::Contains("REASON"));

@@ -166,6 +166,48 @@ ASYNC_TEST_CASE("a relay that dies at any write of a change of an organisation's
   CHECK(nothing.empty());
 }
 
+ASYNC_TEST_CASE("a relay that dies while what is under a key that is gone is given up has done so or can do it again",
+                "[keys][own][crash]") {
+  const auto on = co_await asio::this_coro::executor;
+  const TempDir before;
+  co_await prepare(on, before.path(), Change::detach);
+  std::set<bool> given_up;
+  bool died = true;
+  for (std::uint64_t operation = 1; died; ++operation) {
+    INFO("killed at write " << operation);
+    REQUIRE(operation < 200);
+    const TempDir folder;
+    std::filesystem::copy(before.path(), folder.path(),
+                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+    FailingVfs vfs;
+    {
+      Process killed(on, folder.path(), vfs.name());
+      killed.places.kept.at("one").broken = Errc::forbidden;
+      co_await killed.begin();
+      REQUIRE_FALSE(killed.own.usable(kOrg));
+      vfs.fail_at(operation, FailingVfs::Kind::crash);
+      const auto detached = co_await killed.own.detach(kOrg, OwnKeys::Detach::without_it);
+      died = vfs.has_failed();
+      CHECK((detached || died));
+    }
+    vfs.heal();
+    Process next(on, folder.path());
+    next.places.kept.at("one").broken = Errc::forbidden;
+    co_await next.begin();
+    const bool usable = next.own.usable(kOrg);
+    given_up.insert(usable);
+    const auto stands = must(co_await next.store->keys().own_key(kOrg));
+    CHECK(usable == !stands);
+    const auto witness = must(co_await next.stores.key_witnesses.find(kOrg));
+    CHECK(witness.attached.version == (stands ? stands->version : 0));
+    if (!usable) must(co_await next.own.detach(kOrg, OwnKeys::Detach::without_it));
+    const auto newest = must(co_await next.hierarchy.tenant(kOrg));
+    CHECK(newest.version > 2);
+    CHECK((co_await next.tenant_key(1)).empty());
+  }
+  CHECK(given_up.size() == 2);  // some died before, and some after
+}
+
 ASYNC_TEST_CASE("a relay that dies while a key that is missing is detached never goes on under an older one",
                 "[keys][own][crash]") {
   const auto on = co_await asio::this_coro::executor;

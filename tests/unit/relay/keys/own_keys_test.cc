@@ -58,6 +58,8 @@ struct Attaching : KeysWorld {
                        [this] { return std::optional(clock.wall()); }, log, metrics}};
 };
 
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
 bool reads(const std::string& data) { return data.starts_with("data of"); }
 
 }  // namespace
@@ -259,6 +261,59 @@ ASYNC_TEST_CASE("another key takes the place of the attached one, and detaching 
   world.places.kept.at("two").broken.reset();
   must(co_await world.own->attach(org, order_of("two")));
   CHECK(world.own->facts(org)->version == 3);  // none is used twice
+}
+
+ASYNC_TEST_CASE("what is under an attached key that is gone for good is given up only by who says so", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  must(co_await world.own->attach(org, order_of("one")));
+  const auto job = co_await world.start(org);
+  const auto detach = [&]() -> awaitable<Error> {
+    const auto refused = co_await world.own->detach(org, OwnKeys::Detach::without_it);
+    REQUIRE_FALSE(refused);
+    CHECK(contains(refused.error().message, "nothing was changed"));
+    CHECK(reads(co_await world.read(job)) == world.own->usable(org));
+    co_return refused.error();
+  };
+  CHECK((co_await detach()).code == Errc::conflict);  // it can be used
+  world.places.kept.at("one").broken = Errc::timed_out;
+  CHECK((co_await detach()).code == Errc::conflict);  // it could be a moment ago
+  world.places.kept.at("one").broken = Errc::forbidden;
+  CHECK_FALSE(co_await world.own->detach(org));  // control: who does not say so
+  CHECK(co_await world.read(job) == "unavailable");
+
+  must(co_await world.own->detach(org, OwnKeys::Detach::without_it));
+  CHECK(world.own->usable(org));
+  CHECK_FALSE(world.own->facts(org));
+  CHECK(world.changes.back().came == OwnKeys::Came::restored);
+  CHECK(co_await world.read(job) == "not_found");
+  const auto next = co_await world.start(org);  // in the same hour
+  CHECK(reads(co_await world.read(next)));
+  CHECK(co_await world.read(job) == "not_found");  // and does not look changed
+  must(co_await world.own->attach(org, order_of("two")));
+  CHECK(world.own->facts(org)->version == 2);
+  CHECK(reads(co_await world.read(next)));
+  world.clock.pass(2 * domain::JobRetention().payload);
+  co_await world.own->look();
+  co_await world.shred();  // it holds up nobody
+}
+
+ASYNC_TEST_CASE("a key that lives for seconds is asked for so early that nobody waits for it", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  KeyRing brief(world.executor_, world.folder.path(), world.clock, world.stores.job_keys, &world.provider, {}, nullptr,
+                5s);
+  OwnKeys own(world.executor_, world.parts(brief));
+  must(co_await own.load());
+  must(co_await own.attach(org, order_of("one")));
+  co_await own.look();
+  for (int second = 0; second < 30; ++second) {
+    INFO("second " << second);
+    CHECK(own.usable(org));
+    world.clock.pass(1s);
+    CHECK(own.usable(org));  // a second may pass before it is looked at again
+    co_await own.look();
+  }
 }
 
 ASYNC_TEST_CASE("a refusal counts at once, whoever learns it: also who attaches or detaches", "[keys][own]") {
