@@ -106,6 +106,14 @@ std::vector<store::TenantKeyPlace> KeyLosses::versions() const {
   return lost;
 }
 
+std::vector<store::GivenUpHours> KeyLosses::until() const {
+  std::vector<store::GivenUpHours> lost;
+  for (const auto& [org, loss] : all) {
+    if (loss.hours.keys > 0) lost.push_back({org, loss.hours.last + 1});
+  }
+  return lost;
+}
+
 store::awaitable<Result<KeyLosses>> find_losses(store::KeyStore& keys, std::filesystem::path relay_database,
                                                 bool opens) {
   KeyLosses losses;

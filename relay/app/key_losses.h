@@ -35,6 +35,7 @@ struct KeyLosses {
   Hours hours() const;
   bool none() const { return !lacks_standing() && hours().keys == 0; }
   std::vector<store::TenantKeyPlace> versions() const;
+  std::vector<store::GivenUpHours> until() const;  // of each that lost keys of hours, until after the last of these
 };
 
 // Blocking, but for the keys. `opens`: whether an anchor opens the keys of hours; when none does, all are lost.

@@ -159,7 +159,7 @@ awaitable<Result<void>> give_up(store::SqliteKeyStore& copy, const Found& found,
     SP_CO_TRY([[maybe_unused]] const auto gone, co_await copy.begin_lanes_anew(epoch, after));
   }
   const auto losses = found.losses.value_or(KeyLosses());
-  SP_CO_CHECK(co_await copy.give_up(losses.versions()));
+  SP_CO_CHECK(co_await copy.give_up(losses.versions(), losses.until()));
   co_return co_await copy.add_restore_notes(notes_of(losses, backup));
 }
 

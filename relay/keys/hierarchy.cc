@@ -23,8 +23,8 @@ constexpr int kMostTries = 8;                      // of making a key, while oth
 constexpr store::Hour kMostSteps = 20 * 366 * 24;  // of a ratchet: the longest retention, twice
 constexpr store::Hour kStepsAtOnce = 500;          // before others have a turn
 
-std::unexpected<Error> shredded() {
-  return fail(Errc::not_found, "its retention has ended: the key of that hour is shredded");
+std::unexpected<Error> is_gone() {
+  return fail(Errc::not_found, "the key of that hour is gone: its retention has ended, or it was given up");
 }
 
 }  // namespace
@@ -164,7 +164,7 @@ asio::awaitable<Result<Hierarchy::HourKey>> Hierarchy::hour_for_writing(OrgId or
 
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
   SP_CO_TRY(auto wrapped, co_await parts_.store.hour_key(org, lane, hour));
-  if (!wrapped) co_return shredded();
+  if (!wrapped) co_return is_gone();
   co_return co_await open_hour(std::move(org), std::move(lane), hour, *std::move(wrapped));
 }
 
@@ -172,7 +172,7 @@ asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::Retentio
                                                       store::HourKey wrapped) {
   SP_CO_TRY(const HeldKey above, co_await tenant(org, wrapped.under));
   SP_CO_TRY(auto from, co_await ratchet(org, lane));
-  if (!from || hour < from->position) co_return shredded();
+  if (!from || hour < from->position) co_return is_gone();
   SP_CO_TRY(const LockedKey at, co_await advance(std::move(from->key), hour - from->position));
   auto key = unwrap_key(parts_.memory, {above.key->bytes(), at.bytes()}, hour_name(org, lane, hour), wrapped.wrapped);
   if (!key) co_return in_context("the key of " + hour_name(org, lane, hour), std::move(key).error());
@@ -185,9 +185,9 @@ asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::Retentio
   for (int tries = 0; tries < kMostTries; ++tries) {
     SP_CO_TRY(auto there, co_await parts_.store.hour_key(org, lane, hour));
     if (there) co_return co_await open_hour(org, lane, hour, *std::move(there));
-    if (hour < given_up) co_return shredded();
+    if (hour < given_up) co_return is_gone();
     SP_CO_TRY(auto from, co_await ratchet(org, lane));
-    if (from && hour < from->position) co_return shredded();
+    if (from && hour < from->position) co_return is_gone();
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};
     OpenRatchet opened;
     if (from) {

@@ -384,15 +384,17 @@ asio::awaitable<Result<OwnKeys::Write>> OwnKeys::way_out(OrgId org, Detach how) 
   const std::uint32_t version = stands == attached_.end() ? 0 : stands->second->row.version;
   auto from = co_await present(org);
   if (from && how == Detach::without_it) {
-    co_return fail(Errc::conflict, "the key that is attached can be used: nothing has to be given up, detach without "
-                                   "that; nothing was changed");
+    co_return fail(Errc::conflict,
+                   "the key that is attached can be used: nothing has to be given up, detach without "
+                   "that; nothing was changed");
   }
   if (from && !*from) co_return Write();
   if (from) co_return [this, org, from = *from] { return parts_.keys.change_attachment(org, from, std::nullopt); };
   if (how == Detach::with_its_key) co_return std::unexpected(std::move(from).error());
   if (usable(org)) {
-    co_return fail(Errc::conflict, "the key that is attached could be used a moment ago: what is under it is given up "
-                                   "only while it is refused; nothing was changed");
+    co_return fail(Errc::conflict,
+                   "the key that is attached could be used a moment ago: what is under it is given up "
+                   "only while it is refused; nothing was changed");
   }
   co_return [this, org, version] { return parts_.keys.give_up_attachment(org, version); };
 }

@@ -94,6 +94,12 @@ struct Turn {
   std::optional<OrgId> erased = {};
 };
 
+// Hours before this that have no key get none again.
+struct GivenUpHours {
+  OrgId org;
+  Hour before = 0;
+};
+
 // What a restore of keys.db gave up, for an organisation's ledger; of OrgId(): for the deployment's.
 struct RestoreNote {
   std::int64_t id = 0;

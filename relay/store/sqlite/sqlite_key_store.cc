@@ -79,16 +79,18 @@ Result<void> expect_not_erased(Database& db, const OrgId& org) {
 
 // In one place with their count, so that no number and no hour of theirs comes again.
 Result<void> give_up_version(Database& db, const OrgId& org, std::uint32_t version) {
-  SP_CHECK(db.run("insert into given_up_keys (org, version) values (?, ?) on conflict (org) do update set version = "
-                  "max(version, excluded.version)",
-                  org, version));
+  SP_CHECK(
+      db.run("insert into given_up_keys (org, version) values (?, ?) on conflict (org) do update set version = "
+             "max(version, excluded.version)",
+             org, version));
   return {};
 }
 
 Result<void> give_up_hours(Database& db, const OrgId& org, Hour before) {
-  SP_CHECK(db.run("insert into given_up_hours (org, before) values (?, ?) on conflict (org) do update set before = "
-                  "max(before, excluded.before)",
-                  org, before));
+  SP_CHECK(
+      db.run("insert into given_up_hours (org, before) values (?, ?) on conflict (org) do update set before = "
+             "max(before, excluded.before)",
+             org, before));
   return {};
 }
 
@@ -270,8 +272,9 @@ Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<O
 // Every version that there is, and every hour's key: all of them are under these versions.
 Result<void> give_up_all(Database& db, const OrgId& org) {
   const auto highest = [&](std::string_view what, std::string_view table) {
-    return db.prepare(fmt::format("select max({}) from {} where org = ?", what, table), org)
-        .one("keys", [](Row row) { return row.maybe_integer(); });
+    return db.prepare(fmt::format("select max({}) from {} where org = ?", what, table), org).one("keys", [](Row row) {
+      return row.maybe_integer();
+    });
   };
   SP_TRY(const auto version, highest("version", "tenant_keys"));
   SP_TRY(const auto hour, highest("hour", "hour_keys"));
@@ -352,8 +355,10 @@ struct SqliteKeyStore::Impl final : KeyStore {
 
   awaitable<Result<Hour>> given_up_hours(OrgId org) override {
     return engine.read([org](Database& db) -> Result<Hour> {
-      SP_TRY(const auto before, db.prepare("select max(before) from given_up_hours where org in (?, '')", org)
-                                    .one("hours", [](Row row) { return row.maybe_integer(); }));
+      SP_TRY(const auto before,
+             db.prepare("select max(before) from given_up_hours where org in (?, '')", org).one("hours", [](Row row) {
+               return row.maybe_integer();
+             }));
       return before.value_or(0);
     });
   }
@@ -528,9 +533,10 @@ awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t 
   return impl_->engine.write([epoch, before](Database& db) { return remove_lanes(db, epoch, before); });
 }
 
-awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions) {
-  return impl_->engine.write([versions = std::move(versions)](Database& db) -> Result<void> {
+awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHours> hours) {
+  return impl_->engine.write([versions = std::move(versions), hours = std::move(hours)](Database& db) -> Result<void> {
     for (const auto& [org, version] : versions) SP_CHECK(give_up_version(db, org, version));
+    for (const auto& [org, before] : hours) SP_CHECK(give_up_hours(db, org, before));
     return {};
   });
 }

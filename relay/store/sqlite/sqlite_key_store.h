@@ -22,8 +22,8 @@ class SqliteKeyStore {
   // Of a keys.db whose ratchets no anchor opens any more: without lanes and hours' keys, at `epoch`. Hours before
   // `before`, and before the last one that had a key, get none again. How many hours' keys there were.
   awaitable<Result<std::uint64_t>> begin_lanes_anew(std::uint64_t epoch, Hour before);
-  // Of a keys.db that takes the place of a newer one: what given_up() says from then on.
-  awaitable<Result<void>> give_up(std::vector<TenantKeyPlace> versions);
+  // Of a keys.db that takes the place of a newer one: what given_up() and given_up_hours() say from then on.
+  awaitable<Result<void>> give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHours> hours = {});
   awaitable<Result<void>> add_restore_notes(std::vector<RestoreNote> notes);  // their ids are given anew
   // internal: SQLite finds it damaged.
   awaitable<Result<void>> check();

@@ -1,6 +1,6 @@
 #include "relay/store/sqlite/database.h"
-#include "relay/store/sqlite/sqlite_key_store.h"
 #include "relay/store/sqlite/key_census.h"
+#include "relay/store/sqlite/sqlite_key_store.h"
 #include "tests/contract/store/world.h"
 #include "tests/support/temp_dir.h"
 

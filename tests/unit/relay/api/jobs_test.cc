@@ -229,8 +229,8 @@ ASYNC_TEST_CASE("data whose key is gone before its time is not taken for expired
   CHECK(co_await code() == "given_up");
   const auto next = co_await run_job(world, run.tenant);  // in the same hour
   CHECK(co_await code() == "given_up");
-  const auto seen = json_of(
-      co_await world.call({"GET", "/v1/jobs/" + next.job.value + "/trigger", run.tenant.token(Role::owner)}));
+  const auto seen =
+      json_of(co_await world.call({"GET", "/v1/jobs/" + next.job.value + "/trigger", run.tenant.token(Role::owner)}));
   CHECK(text_of(*seen.find("trigger"), "code").empty());
   const auto path_of_rerun = "/v1/jobs/" + run.job.value + "/rerun";
   const auto again = co_await world.call({"POST", path_of_rerun, run.tenant.token(Role::owner), "{}"});

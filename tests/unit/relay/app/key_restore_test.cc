@@ -190,8 +190,8 @@ TEST_CASE("a backup of before the last turn gives back standing fields alone, on
   CHECK_FALSE(site.has_hour(sealed));
   CHECK(fs::exists(old));
   site.turn();  // and it goes on
-  CHECK(site.notes() == std::vector<std::string>{R"(system: {"backup":")" + old.filename().string() +
-                                                 R"(","organisations":0})"});
+  CHECK(site.notes() ==
+        std::vector<std::string>{R"(system: {"backup":")" + old.filename().string() + R"(","organisations":0})"});
 }
 
 TEST_CASE("hours whose keys are lost in a restore get none again, and who needs them is told", "[app][keys]") {
@@ -202,8 +202,9 @@ TEST_CASE("hours whose keys are lost in a restore get none again, and who needs 
   site.turn();
   const auto refused = site.restore(old).error().message;
   INFO(refused);
-  CHECK(contains(refused, "1 hours' keys that relay.db needs are not in it, from 2025-11-24T16:00Z to "
-                          "2025-11-24T16:00Z: data of 1 keys of jobs cannot be read, for good; of umbra (org_"));
+  CHECK(contains(refused,
+                 "1 hours' keys that relay.db needs are not in it, from 2025-11-24T16:00Z to "
+                 "2025-11-24T16:00Z: data of 1 keys of jobs cannot be read, for good; of umbra (org_"));
   const auto told = must(site.restore(old, Loss::accepted));
   CHECK(contains(told, "of umbra (" + sealed.org.value + ")"));
   CHECK(site.hour_written(sealed) == Site::kHour + 1);
@@ -212,6 +213,18 @@ TEST_CASE("hours whose keys are lost in a restore get none again, and who needs 
   const auto backup = R"({"backup":")" + old.filename().string() + R"(",)" + lost;
   CHECK(site.notes() == std::vector<std::string>{"system: " + backup + R"(,"organisations":1})",
                                                  sealed.org.value + ": " + backup + "}"});
+}
+
+TEST_CASE("an hour whose key was made after the backup gets none again", "[app][keys]") {
+  Site site;
+  const auto made = site.file(site.back_up());  // of the anchor as it is
+  const auto sealed = site.seal();
+  site.needs_hour(sealed.org, "umbra");
+  site.lose_keys();
+  const auto told = must(site.restore(made, Loss::accepted));
+  CHECK(contains(told, "1 hours' keys that relay.db needs are not in it"));
+  CHECK(site.hour_written(sealed) == Site::kHour + 1);
+  CHECK_FALSE(site.has_hour(sealed));
 }
 
 TEST_CASE("who restores without need is told that keys.db is whole", "[app][keys]") {
