@@ -177,7 +177,7 @@ template <class Look>
 Result<Found> with_copy(const fs::path& work, const fs::path& of, Look look) {
   boost::asio::io_context loop(1);  // outlives the store, whose threads post to it
   const auto copy = store::SqliteKeyStore::open({.file = work, .when_absent = store::WhenAbsent::refuse});
-  if (!copy && copy.error().code == Errc::internal)
+  if (!copy && copy.error().code != Errc::unavailable)
     return fail(Errc::invalid, fmt::format("{}: no backup of keys.db, or a damaged one", of.string()));
   if (!copy) return in_context(of.string(), copy.error());
   return run_to_end(loop, look(**copy), "looking at the backup");
