@@ -31,7 +31,7 @@ sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfi
 
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)
-sallyport_module(agent/vault USES shared/base agent/platform)
+sallyport_module(agent/vault USES shared/base shared/crypto agent/platform)
 sallyport_module(agent/policy USES shared/base shared/recipe shared/crypto shared/sealing agent/platform agent/vault)
 sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/findings USES shared/base)
