@@ -93,6 +93,13 @@ void serve_system_keys(tunnel::TunnelServer& server, agent::SystemKeys& keys, as
   });
 }
 
+// Of an agent that has been revoked.
+void forget_credentials(agent::SystemKeys& keys, const vault::RefreshTokens& tokens, const Log& log) {
+  keys.forget_all();
+  if (const auto forgotten = tokens.forget_all(); !forgotten)
+    log.error("refresh_tokens.not_forgotten", {{"why", forgotten.error().message}});
+}
+
 struct Durable {
   platform::StateLock lock;
   agent::FileIdentityStore identities;
@@ -229,7 +236,9 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   asio::thread_pool key_files(1);
   const agent::SystemKeyVault sources(*system_keys);
   const vault::RedactingVault vault(sources, redactor);
-  Toolbox toolbox({config.connections, config.policy, vault, clock, log}, files);
+  const vault::RefreshTokens refresh_tokens(config.agent.state_dir);
+  const connectors::Site site{config.connections, config.policy, vault, clock, log, &refresh_tokens};
+  Toolbox toolbox(site, files);
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
@@ -248,7 +257,8 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   serve_system_keys(tunnels, *system_keys, key_files, log);
-  JobsAndTunnels work(jobs, tunnels, [&] { asio::post(key_files, [&] { system_keys->forget_all(); }); });
+  JobsAndTunnels work(jobs, tunnels,
+                      [&] { asio::post(key_files, [&] { forget_credentials(*system_keys, refresh_tokens, log); }); });
   const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);
   SP_TRY(auto web, web_address(config, durable.identity));
   agent::Ways ways({dialer, clock, log}, via_of(config.agent.link), {}, random_fraction);

@@ -15,8 +15,9 @@ using findings::Verdict;
 namespace {
 
 Findings run(const ConnectionTesting& testing, const policy::Connection& connection) {
-  const connectors::Site site{testing.config.connections, testing.config.policy, testing.vault, testing.clock,
-                              testing.log};
+  const vault::RefreshTokens tokens(testing.config.agent.state_dir);
+  const connectors::Site site{
+      testing.config.connections, testing.config.policy, testing.vault, testing.clock, testing.log, &tokens};
   const auto tests = make_connection_tests(site);
   const auto kind = connection.kind();
   const auto test = std::ranges::find_if(tests, [&](const auto& one) { return one->kind() == kind; });

@@ -6,6 +6,7 @@
 #include "agent/app/engine_on_link.h"
 #include "agent/app/link_settings.h"
 #include "agent/app/link_visit.h"
+#include "agent/app/private_vault.h"
 #include "agent/app/system_visits.h"
 #include "agent/doctor/host.h"
 #include "agent/doctor/network.h"
@@ -204,11 +205,8 @@ findings::Report examine(const std::string& directory, const Clock& clock) {
 Result<findings::Report> examine_connection(const policy::Config& config, const std::string& name, const Clock& clock) {
   FdSink sink(kStandardError);
   const Log log(sink, clock, LogLevel::error);
-  const agent::FileIdentityStore identities(identity_file(config).string());
-  const auto keys = open_system_keys(config, identities, clock, log);
-  std::unique_ptr<vault::Vault> vault = std::make_unique<vault::LocalVault>();
-  if (keys) vault = std::make_unique<agent::SystemKeyVault>(**keys);
-  SP_TRY(auto findings, test_connection({config, *vault, clock, log, kForConnection}, name));
+  const PrivateVault vault(config, clock, log);
+  SP_TRY(auto findings, test_connection({config, vault.vault(), clock, log, kForConnection}, name));
   return findings::Report{std::move(findings)};
 }
 

@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 #include "agent/app/agent_status.h"
 #include "agent/app/ask_status.h"
+#include "agent/app/authorize.h"
 #include "agent/app/doctor.h"
 #include "agent/app/identity_commands.h"
 #include "agent/connectors/amqp/amqp_actions.h"
@@ -43,6 +44,8 @@ constexpr std::string_view kUsage =
     "code 0 when nothing is\n"
     "       sallyport-agent connection test NAME [--json]  what lies between this machine and one system; exit code 0 "
     "when steps can use it\n"
+    "       sallyport-agent connection authorize NAME  a person logs in with a browser for a connection with `grant: "
+    "authorization_code`\n"
     "       sallyport-agent sealing-key show|renew  the fingerprint of what system keys are sealed to; make the next "
     "one\n"
     "       sallyport-agent config check     check agent.yaml, connections.yaml and policy.yaml\n"
@@ -184,6 +187,27 @@ int test_connection(const Words& words) {
   return report ? tell(words, *report) : tell(report.error());
 }
 
+Result<void> authorize(const Words& words) {
+  SP_CHECK(become_undumpable());
+  SP_TRY(const auto config, load(words.config_dir));
+  const SystemClock clock;
+  const auto show = [](const std::string& address) {
+    fmt::print(
+        "Open this address in a browser, and log in:\n\n{}\n\nThen paste the address that the browser was sent "
+        "back to (whatever the page says), within ten minutes:\n",
+        address);
+    std::fflush(stdout);
+  };
+  const auto ask = [] {
+    std::string line;
+    std::getline(std::cin, line);
+    return line;
+  };
+  SP_CHECK(app::authorize_connection(config, words.rest[2], clock, show, ask));
+  fmt::print("The connection {} is authorized.\n", words.rest[2]);
+  return {};
+}
+
 int dispatch(const Words& words) {
   const std::string word = words.rest.empty() ? "" : words.rest[0];
   Result<void> outcome;
@@ -199,6 +223,8 @@ int dispatch(const Words& words) {
     return examine(words);
   } else if (word == "connection" && words.rest.size() == 3 && words.rest[1] == "test") {
     return test_connection(words);
+  } else if (word == "connection" && words.rest.size() == 3 && words.rest[1] == "authorize") {
+    outcome = authorize(words);
   } else if (word == "sealing-key" && words.rest.size() == 2 && (words.rest[1] == "show" || words.rest[1] == "renew")) {
     outcome = sealing_key(words);
   } else if (word == "config" && words.rest.size() == 2 && words.rest[1] == "check") {

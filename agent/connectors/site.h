@@ -3,6 +3,7 @@
 #include "agent/connectors/connector.h"
 #include "agent/policy/connections.h"
 #include "agent/policy/policy.h"
+#include "agent/vault/refresh_tokens.h"
 #include "agent/vault/vault.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -16,6 +17,7 @@ struct Site {
   const vault::Vault& vault;
   const Clock& clock;
   const Log& log;
+  const vault::RefreshTokens* refresh_tokens = nullptr;  // nullptr: none are kept here
 };
 
 // For an error that names settings of a connection (host, user, file, directory). They stay on this machine: the

@@ -22,11 +22,35 @@ vault::SecretRef required_secret(FieldReader& fields, const std::string& key, st
   return secret;
 }
 
+// It is sent and compared as it is written.
+std::string read_exact_url(FieldReader& fields, const std::string& name, Need need) {
+  auto text = fields.text(name, need).value_or("");
+  if (text.empty()) return text;
+  if (!parse_http_url(text)) {
+    fields.problem(
+        name, "bad-url",
+        fmt::format("`{}` must be https://host, with a port and a path if need be, as the server knows it", name));
+  }
+  return text;
+}
+
+HttpAuthorization read_authorization(FieldReader& fields) {
+  HttpAuthorization authorization;
+  authorization.url = read_http_url(fields, "authorization_url");
+  authorization.redirect_url = read_exact_url(fields, "redirect_url", Need::required);
+  authorization.issuer = read_exact_url(fields, "issuer", Need::optional);
+  return authorization;
+}
+
 HttpOauth2 read_oauth2(FieldReader& fields, std::string_view directory) {
   HttpOauth2 oauth2;
+  constexpr std::array<std::string_view, 2> kGrants{"client_credentials", "authorization_code"};
+  const bool by_code = fields.choice("grant", kGrants) == "authorization_code";
   oauth2.token_url = read_http_url(fields, "token_url");
   oauth2.client_id = fields.text("client_id", Need::required).value_or("");
-  oauth2.client_secret = required_secret(fields, "client_secret", directory);
+  oauth2.client_secret = by_code ? read_secret_ref(fields, "client_secret", directory)
+                                 : required_secret(fields, "client_secret", directory);
+  if (by_code) oauth2.authorization = read_authorization(fields);
   oauth2.scopes = fields.texts("scopes");
   oauth2.audience = fields.text("audience").value_or("");
   constexpr std::array<std::string_view, 2> kPlaces{"header", "body"};

@@ -21,14 +21,22 @@ struct HttpBearer {
   vault::SecretRef token;
 };
 
-// Client credentials, RFC 6749 section 4.4.
+// What the grant of an authorization code takes besides (RFC 6749 section 4.1).
+struct HttpAuthorization {
+  HttpUrl url;               // where a person logs in
+  std::string redirect_url;  // where the browser is sent back to, as it is registered there
+  std::string issuer;        // RFC 9207; empty: not asked for
+};
+
+// Client credentials, RFC 6749 section 4.4, or an authorization code.
 struct HttpOauth2 {
   HttpUrl token_url;
   std::string client_id;
-  vault::SecretRef client_secret;
+  vault::SecretRef client_secret;  // with an authorization code it may be none: a public client
   std::vector<std::string> scopes;
   std::string audience;
-  bool secret_in_body = false;  // else in the Authorization header
+  bool secret_in_body = false;                     // else in the Authorization header
+  std::optional<HttpAuthorization> authorization;  // none: client credentials
 };
 
 struct HttpNtlm {

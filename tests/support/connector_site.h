@@ -132,7 +132,7 @@ class ConnectorSite {
         connections_(load_connections(filled(std::move(connections)))),
         policy_(load_policy(filled(std::move(policy)))) {}
 
-  connectors::Site site() { return {connections_, policy_, vault_, clock_, log_}; }
+  connectors::Site site() { return {connections_, policy_, vault_, clock_, log_, &refresh_tokens_}; }
   std::string logged() const { return sink_.text(); }
 
   // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and neither
@@ -216,6 +216,7 @@ class ConnectorSite {
   policy::Connections connections_;
   policy::Policy policy_;
   vault::LocalVault vault_;
+  vault::RefreshTokens refresh_tokens_{dir.path()};
   SystemClock clock_;
   TextSink sink_;
   Log log_{sink_, clock_};

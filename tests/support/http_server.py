@@ -14,6 +14,7 @@ The last part of a path decides, whatever stands before it:
   redirect?to=URL    there                            loop                        to itself
   linked, cursors, urls, numbered                     a list of 7 items in pages of 3
   token              RFC 6749 section 4.4             guarded                     needs the newest token that was issued
+  forgetful          a token for any code, and none to refresh it                 E/denied                    400 with the error E
   login              needs basic authentication       ntlm                        the turns of NTLM, without cryptography
 """
 import base64
@@ -199,6 +200,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.lock:
             Handler.tokens += 1
         self.reply_json({"access_token": f"t0ken-{Handler.tokens}", "token_type": "Bearer", "expires_in": lifetime}, Cache_Control="no-store")
+
+    def answer_forgetful(self):
+        self.reply_json({"access_token": "t0ken", "token_type": "Bearer"})
+
+    def answer_denied(self):
+        self.reply_json({"error": self.path.split("/")[-2]}, 400)
 
     def answer_guarded(self):
         if self.headers.get("Authorization") != f"Bearer t0ken-{Handler.tokens}":

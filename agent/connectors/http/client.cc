@@ -1,6 +1,7 @@
 #include "agent/connectors/http/client.h"
 
 #include "agent/connectors/http/answers.h"
+#include "agent/connectors/http/client_lease.h"
 #include "agent/connectors/http/login.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/translate.h"
@@ -43,22 +44,6 @@ StepResult<void> check_literal(const policy::HttpPolicy& policy, const std::stri
 
 }  // namespace
 
-// A place at the server, for one step at a time.
-class Client::Lease {
- public:
-  Lease(Client& client, std::unique_ptr<Transfer> transfer) : client_(&client), transfer_(std::move(transfer)) {}
-  Lease(Lease&& other) noexcept = default;
-  Lease& operator=(Lease&&) = delete;
-  ~Lease() {
-    if (transfer_) client_->give_back(std::move(transfer_));
-  }
-  Transfer& transfer() const { return *transfer_; }
-
- private:
-  Client* client_;
-  std::unique_ptr<Transfer> transfer_;
-};
-
 Client::Client(const Site& site, const policy::Connection& connection)
     : site_(site), name_(connection.name), settings_(*connection.http()) {}
 
@@ -68,7 +53,10 @@ StepResult<const policy::HttpPolicy*> Client::check_way() const {
         without_settings(site_.log, name_, "the connection", {{"connection"}, std::move(loaded).error().message, {}}));
   SP_TRY(const auto* policy, to_step(site_.policy.find_http(name_)));
   const auto* oauth2 = std::get_if<policy::HttpOauth2>(&settings_.auth);
-  const bool clear_text = settings_.url.is_clear_text() || (oauth2 != nullptr && oauth2->token_url.is_clear_text());
+  const bool clear_text =
+      settings_.url.is_clear_text() ||
+      (oauth2 != nullptr &&
+       (oauth2->token_url.is_clear_text() || (oauth2->authorization && oauth2->authorization->url.is_clear_text())));
   if (clear_text) SP_CHECK(to_step(policy->check_clear_text()));
   SP_CHECK(check_literal(*policy, settings_.url.host));
   if (oauth2 != nullptr) SP_CHECK(check_literal(*policy, oauth2->token_url.host));
@@ -180,26 +168,6 @@ Exchange Client::log_in_and_send(Lease& place, const Call& call, AnswerSink& sin
     if (call.body == nullptr) continue;
     if (auto rewound = call.body->rewind(); !rewound) return failed(std::move(rewound).error());
   }
-}
-
-StepResult<Tokens::Held> Client::token(Lease& place, const policy::HttpOauth2& oauth2, const CallLimits& limits) {
-  const auto credentials = site_.vault.version_of(oauth2.client_secret);
-  return tokens_.take(credentials, [&] { return renew(place, oauth2, limits); }, limits);
-}
-
-StepResult<IssuedToken> Client::renew(Lease& place, const policy::HttpOauth2& oauth2, const CallLimits& limits) {
-  SP_TRY(const auto client_secret, secret(oauth2.client_secret));
-  SP_TRY(const auto secrets, transfer_secrets());
-  auto asking = make_token_request(oauth2, client_secret);
-  const Expected expected;
-  ShortAnswer answer(expected, kMostTokenAnswer);
-  const auto exchange = tellable(place.transfer().perform(asking.request, secrets, answer, limits));
-  const int status = exchange.head.status();
-  if (status >= 400 && status < 500)
-    return step_fail("permission", "the token endpoint refused the connection's client credentials");
-  if (exchange.error) return step_in_context("asking for a token", *exchange.error);
-  if (!expected.holds(status)) return step_fail("connection", "the token endpoint could not issue a token");
-  return parse_token(answer.text());
 }
 
 Exchange Client::perform(Call call, AnswerSink& sink, const CallLimits& limits) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "agent/connectors/http/authorization.h"
 #include "agent/connectors/http/target.h"
 #include "agent/connectors/http/tokens.h"
 #include "agent/connectors/http/transfer.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -36,6 +38,11 @@ class Client {
   // A HEAD of the connection's `url`, whether or not the policy lets steps ask for it, to see how far one comes. Its
   // fault is told: for the operator.
   Exchange probe(const CallLimits& limits);
+  // Of a connection with an authorization code: trades the code for a refresh token, which is kept in place of the one
+  // before.
+  StepResult<void> redeem(const Secret& code, const PendingAuthorization& pending, const CallLimits& limits);
+  // Of such a one: nobody has authorized it yet, or that has ended.
+  bool needs_authorization() const;
   const policy::HttpConnection& settings() const { return settings_; }
 
  private:
@@ -49,6 +56,16 @@ class Client {
   StepResult<TransferSecrets> transfer_secrets() const;
   StepResult<Tokens::Held> token(Lease& place, const policy::HttpOauth2& oauth2, const CallLimits& limits);
   StepResult<IssuedToken> renew(Lease& place, const policy::HttpOauth2& oauth2, const CallLimits& limits);
+  StepResult<IssuedToken> refresh(Lease& place, const policy::HttpOauth2& oauth2, const CallLimits& limits);
+  struct TokenAnswer {
+    StepResult<IssuedToken> issued;
+    Refusal refusal = Refusal::none;
+  };
+  TokenAnswer ask(Lease& place, const policy::HttpOauth2& oauth2, const Secret& form, const CallLimits& limits);
+  StepResult<vault::RefreshTokens::Held> hold(const policy::HttpOauth2& oauth2, const CallLimits& limits) const;
+  StepError authorization_needed();
+  StepResult<IssuedToken> refused(const vault::RefreshTokens::Held& held, TokenAnswer answer);
+  StepError untellable(Error error) const;
   StepResult<Secret> secret(const vault::SecretRef& ref) const;
   Exchange tellable(Exchange exchange) const;
   void give_back(std::unique_ptr<Transfer> transfer);
@@ -57,6 +74,7 @@ class Client {
   const std::string name_;
   const policy::HttpConnection& settings_;
   Tokens tokens_;
+  std::atomic<bool> authorization_ended_ = false;  // as far as the last refresh tells
   std::mutex mutex_;
   std::condition_variable_any freed_;
   std::vector<std::unique_ptr<Transfer>> idle_;

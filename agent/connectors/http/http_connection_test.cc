@@ -24,6 +24,11 @@ std::string advice_of(const StepError& fault) {
   return "correct `url` and `ca_file` in connections.yaml, or have the server's certificate renewed";
 }
 
+Finding authorization_finding(const std::string& name) {
+  return {"login", Verdict::bad, "authorization needed: nobody has authorized this connection, or that has ended",
+          fmt::format("sallyport-agent connection authorize {}", name)};
+}
+
 void add_exchange(const Exchange& exchange, bool is_tls, Findings& findings) {
   if (exchange.error && exchange.error->error_class() == "policy") {
     findings.push_back({"permission", Verdict::bad, exchange.error->message, "allow it in policy.yaml"});
@@ -61,7 +66,12 @@ class HttpConnectionTest final : public ConnectionTest {
     findings.insert(findings.end(), reach.findings.begin(), reach.findings.end());
     if (!reach.reached) return findings;
     Client client(site_, connection);
-    add_exchange(client.probe({site_.clock, deadline, {}}), !settings.url.is_clear_text(), findings);
+    const auto exchange = client.probe({site_.clock, deadline, {}});
+    if (client.needs_authorization()) {
+      findings.push_back(authorization_finding(connection.name));
+    } else {
+      add_exchange(exchange, !settings.url.is_clear_text(), findings);
+    }
     return findings;
   }
 

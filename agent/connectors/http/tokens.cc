@@ -3,6 +3,7 @@
 #include "shared/base/json.h"
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::connectors::http {
 namespace {
@@ -34,12 +35,26 @@ StepResult<IssuedToken> parse_token(std::string_view answer) {
   const auto value = parse_json(answer, {.max_bytes = kMostAnswer});
   if (!value || !is_token(value->find("access_token")) || !is_bearer(value->find("token_type")))
     return step_fail("format", "the token endpoint did not answer with a bearer token");
-  IssuedToken issued{{}, kUnknownLifetime};
+  const auto* refresh = value->find("refresh_token");
+  if (refresh != nullptr && !is_token(refresh))
+    return step_fail("format", "the token endpoint answered with a refresh token that is none");
+  IssuedToken issued{{}, kUnknownLifetime, {}};
+  if (refresh != nullptr) issued.refresh = Secret::take(std::string(refresh->as_string()));
   issued.value = Secret::take(std::string(value->find("access_token")->as_string()));
   const auto* lifetime = value->find("expires_in");
   if (lifetime != nullptr && lifetime->is(Value::Kind::int64))
     issued.lifetime = std::clamp(seconds(lifetime->as_int()), seconds(0), kLongest);
   return issued;
+}
+
+Refusal read_refusal(std::string_view answer) {
+  constexpr std::array<std::string_view, 5> kOfClient{"invalid_client", "invalid_request", "unauthorized_client",
+                                                      "unsupported_grant_type", "invalid_scope"};
+  const auto value = parse_json(answer, {.max_bytes = kMostAnswer});
+  const auto* error = value ? value->find("error") : nullptr;
+  if (error == nullptr || !error->is(Value::Kind::string)) return Refusal::unclear;
+  if (error->as_string() == "invalid_grant") return Refusal::of_grant;
+  return std::ranges::find(kOfClient, error->as_string()) != kOfClient.end() ? Refusal::of_client : Refusal::unclear;
 }
 
 // Of the one caller that renews; under the mutex when it begins.

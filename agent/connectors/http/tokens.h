@@ -13,10 +13,19 @@ namespace sallyport::connectors::http {
 struct IssuedToken {
   Secret value;
   std::chrono::seconds lifetime{0};
+  Secret refresh{};  // empty: none
 };
 
 // Reads the answer of a token endpoint. Class "format" for what is none, or no bearer token.
 StepResult<IssuedToken> parse_token(std::string_view answer);
+// Whom an answer that refuses means (RFC 6749 section 5.2). Not every server says it in the words of the standard.
+enum class Refusal {
+  none,
+  of_client,  // or of how it asks: no other code or refresh token would help
+  of_grant,   // the code or the refresh token is none, or none any more
+  unclear,    // as of_grant, but it may have been a proxy that said so
+};
+Refusal read_refusal(std::string_view answer);
 
 // The access token of one connection, in memory only. Steps that need a new one at the same time share one renewal.
 // Used by worker threads, hence the mutex; nothing blocking runs under it.

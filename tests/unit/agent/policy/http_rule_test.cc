@@ -137,3 +137,20 @@ TEST_CASE("every secret of a connection is known, so that it is looked for befor
   for (const auto& secret : read->at("a").secrets()) names += secret.where;
   CHECK(names == "CADB");
 }
+
+TEST_CASE("the grant of an authorization code has addresses of its own", "[policy][http]") {
+  const auto with = [](const std::string& more) {
+    return problems_of("url: \"https://h\", auth: {type: oauth2, token_url: \"https://l/token\", client_id: c" + more +
+                       "}");
+  };
+  const std::string code =
+      ", grant: authorization_code, authorization_url: \"https://l/auth\", redirect_url: \"https://r/oauth2/callback\"";
+  CHECK(with(code) == "");
+  CHECK(with(code + ", issuer: \"https://l\", client_secret_file: s") == "");
+  CHECK(with("") == "missing-field");  // client credentials need a secret
+  CHECK(with(", client_secret_file: s, redirect_url: \"https://r\"") == "unknown-key");
+  CHECK(with(", grant: authorization_code") == "missing-field missing-field");
+  CHECK(with(", grant: implicit, client_secret_file: s") == "bad-choice");
+  CHECK(with(", grant: authorization_code, authorization_url: \"https://l/auth\", redirect_url: \"urn:x\"") ==
+        "bad-url");
+}

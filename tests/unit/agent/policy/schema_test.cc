@@ -98,6 +98,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
     CHECK(connections("connections: {a: {kind: http, url: \"https://h\", auth: {type: " + type +
                       ", qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "http_" + type}));
   }
+  CHECK(connections("connections: {a: {kind: http, url: \"https://h\", auth: {type: oauth2, grant: authorization_code, "
+                    "qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "http_authorization_code"}));
   CHECK(connections("connections: {a: {kind: http, url: \"https://h\", headers: [{name: a, qqqqqqqqqq: 1}]}}") ==
         properties(published, {"$defs", "http_header"}));
   CHECK(connections("connections: {a: {kind: http, url: \"https://h\", proxy: {qqqqqqqqqq: 1}}}") ==
