@@ -40,7 +40,7 @@ add_library(pkcs11_headers INTERFACE)
 add_library(pkcs11::headers ALIAS pkcs11_headers)
 target_include_directories(pkcs11_headers SYSTEM INTERFACE ${P11_INCLUDE_DIRS})
 
-# Asio and Beast, their non-template code compiled once, in shared/async and relay/http.
+# Asio and Beast, their non-template code compiled once, in shared/async and shared/http.
 add_library(asio INTERFACE)
 target_compile_definitions(asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION)
 target_link_libraries(asio INTERFACE Boost::headers Threads::Threads)

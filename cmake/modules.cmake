@@ -25,6 +25,7 @@ sallyport_module(shared/mux USES shared/base)
 sallyport_module(shared/link USES shared/base shared/async shared/mux proto)
 sallyport_module(shared/tunnel USES shared/base shared/async shared/link asio)
 sallyport_module(shared/websocket USES shared/base shared/async shared/crypto)
+sallyport_module(shared/http USES shared/base shared/async asio OpenSSL::SSL)
 sallyport_module(shared/zone USES shared/base)
 sallyport_module(shared/expr USES shared/base shared/zone PkgConfig::RE2)
 sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfig::YAML)
@@ -80,12 +81,11 @@ sallyport_module(relay/archive USES shared/base shared/async shared/crypto share
                  relay/audit relay/jobs)
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
 sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
-sallyport_module(relay/http USES shared/base shared/async asio OpenSSL::SSL)
-sallyport_module(relay/api USES shared/websocket shared/sealing relay/tunnels relay/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+sallyport_module(relay/api USES shared/websocket shared/sealing relay/tunnels shared/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  relay/erasure relay/archive shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
-                 relay/erasure relay/archive shared/recipe relay/store/sqlite relay/http)
+                 relay/erasure relay/archive shared/recipe relay/store/sqlite shared/http)
 sallyport_program(sallyport-relay relay/app)
 
 sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/sealing shared/link shared/tunnel

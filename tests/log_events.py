@@ -66,7 +66,8 @@ def self_test(sources, pages):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
-    sources = [path.read_text() for path in sorted((root / "relay").rglob("*")) if path.suffix in (".cc", ".h")]
+    folders = ("relay", "shared/http")  # its web edge
+    sources = [path.read_text() for folder in folders for path in sorted((root / folder).rglob("*")) if path.suffix in (".cc", ".h")]
     pages = [path.read_text() for path in [*sorted((root / "docs/operations").glob("*.md")), root / "docs/keys.md"]]
     if sys.argv[1:] == ["--self-test"]:
         return self_test(sources, pages)

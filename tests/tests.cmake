@@ -10,6 +10,7 @@ if(TARGET unit_shared_tunnel)  # over a real pair of sessions
   target_sources(unit_shared_tunnel PRIVATE unit/shared/link/link_fixture.cc)
 endif()
 sallyport_tests(unit shared/websocket USES shared/websocket)
+sallyport_tests(unit shared/http USES shared/http shared/crypto)
 sallyport_tests(unit shared/zone USES shared/zone)
 sallyport_tests(unit shared/expr USES shared/expr)
 sallyport_tests(unit shared/recipe USES shared/recipe)
@@ -46,10 +47,9 @@ if(TARGET unit_relay_tunnels)  # over a real pair of sessions
   target_sources(unit_relay_tunnels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tunnel/tunnel_rig.cc)
 endif()
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
-sallyport_tests(unit relay/http USES relay/http shared/crypto)
 sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 600)
 if(TARGET unit_relay_api)  # the API over the real HTTPS server
-  target_sources(unit_relay_api PRIVATE unit/relay/http/https_client.cc unit/relay/http/running_server.cc)
+  target_sources(unit_relay_api PRIVATE unit/shared/http/https_client.cc unit/shared/http/running_server.cc)
 endif()
 sallyport_tests(unit relay/app USES relay/app)
 if(TARGET unit_relay_app)  # init as a process; its jobs over the same world as those of relay/jobs
@@ -58,7 +58,7 @@ if(TARGET unit_relay_app)  # init as a process; its jobs over the same world as 
 endif()
 sallyport_tests(unit relay/cli USES relay/cli relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 180)
 if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion asks the program itself
-  target_sources(unit_relay_cli PRIVATE unit/relay/api/world.cc unit/relay/http/running_server.cc)
+  target_sources(unit_relay_cli PRIVATE unit/relay/api/world.cc unit/shared/http/running_server.cc)
   add_dependencies(unit_relay_cli sallyport)
 endif()
 

@@ -6,7 +6,7 @@
 #include "relay/api/limits.h"
 #include "relay/api/router.h"
 #include "relay/api/services.h"
-#include "relay/http/types.h"
+#include "shared/http/types.h"
 
 #include <boost/asio/awaitable.hpp>
 

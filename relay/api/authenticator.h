@@ -3,7 +3,7 @@
 #include "relay/api/caller.h"
 #include "relay/api/limits.h"
 #include "relay/api/services.h"
-#include "relay/http/types.h"
+#include "shared/http/types.h"
 
 #include <boost/asio/awaitable.hpp>
 

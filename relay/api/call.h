@@ -2,10 +2,10 @@
 
 #include "relay/api/caller.h"
 #include "relay/audit/audit.h"
-#include "relay/http/types.h"
 #include "relay/store/page.h"
 #include "shared/base/secret.h"
 #include "shared/base/value.h"
+#include "shared/http/types.h"
 
 #include <cstdint>
 #include <memory>

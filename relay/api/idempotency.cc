@@ -1,9 +1,9 @@
 #include "relay/api/idempotency.h"
 
-#include "relay/http/problem.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
+#include "shared/http/problem.h"
 
 #include <algorithm>
 #include <array>

@@ -2,9 +2,9 @@
 
 #include "relay/api/registry.h"
 #include "relay/api/router.h"
-#include "relay/http/problem.h"
-#include "relay/http/types.h"
 #include "shared/base/secret.h"
+#include "shared/http/problem.h"
+#include "shared/http/types.h"
 
 #include <expected>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "relay/http/problem.h"
 #include "shared/base/result.h"
+#include "shared/http/problem.h"
 
 namespace sallyport::api {
 

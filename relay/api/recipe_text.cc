@@ -1,8 +1,8 @@
 #include "relay/api/recipe_text.h"
 
-#include "relay/http/problem.h"
 #include "shared/async/fair_pool.h"
 #include "shared/crypto/digest.h"
+#include "shared/http/problem.h"
 
 #include <fmt/format.h>
 

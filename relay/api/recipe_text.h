@@ -1,7 +1,7 @@
 #pragma once
 
 #include "relay/api/services.h"
-#include "relay/http/types.h"
+#include "shared/http/types.h"
 #include "shared/recipe/loader.h"
 
 #include <expected>

@@ -4,7 +4,7 @@
 #include "relay/api/schema.h"
 #include "relay/domain/roles.h"
 #include "relay/domain/scopes.h"
-#include "relay/http/types.h"
+#include "shared/http/types.h"
 
 #include <boost/asio/awaitable.hpp>
 

@@ -1,7 +1,7 @@
 #include "relay/api/replies.h"
 
-#include "relay/http/problem.h"
 #include "shared/base/json.h"
+#include "shared/http/problem.h"
 
 namespace sallyport::api {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "relay/api/registry.h"
-#include "relay/http/types.h"
+#include "shared/http/types.h"
 
 #include <optional>
 #include <string>

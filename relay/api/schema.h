@@ -1,7 +1,7 @@
 #pragma once
 
-#include "relay/http/problem.h"
 #include "shared/base/value.h"
+#include "shared/http/problem.h"
 
 #include <cstdint>
 #include <expected>

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "relay/http/types.h"
 #include "relay/store/tunnels.h"
 #include "relay/tunnels/desk.h"
 #include "shared/async/event.h"
 #include "shared/base/clock.h"
+#include "shared/http/types.h"
 
 #include <deque>
 #include <map>

@@ -12,7 +12,6 @@
 #include "relay/audit/ledger_cutter.h"
 #include "relay/erasure/eraser.h"
 #include "relay/gateway/gateway.h"
-#include "relay/http/server.h"
 #include "relay/identity/upkeep.h"
 #include "relay/jobs/journals.h"
 #include "relay/jobs/service.h"
@@ -27,6 +26,7 @@
 #include "relay/keys/tenant_fingerprints.h"
 #include "relay/tunnels/carrier.h"
 #include "shared/async/fair_pool.h"
+#include "shared/http/server.h"
 
 #include <boost/asio/any_io_executor.hpp>
 

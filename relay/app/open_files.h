@@ -1,8 +1,8 @@
 #pragma once
 
 #include "relay/gateway/gateway.h"
-#include "relay/http/server.h"
 #include "relay/tunnels/carrier.h"
+#include "shared/http/server.h"
 
 #include <cstddef>
 

@@ -1,7 +1,7 @@
-#include "relay/http/body_reader.h"
-#include "relay/http/gate.h"
-#include "relay/http/second_reading.h"
-#include "relay/http/upgrade.h"
+#include "shared/http/body_reader.h"
+#include "shared/http/gate.h"
+#include "shared/http/second_reading.h"
+#include "shared/http/upgrade.h"
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 sallyport_fuzz(json shared/base)
-sallyport_fuzz(http_gate relay/http)
+sallyport_fuzz(http_gate shared/http)
 sallyport_fuzz(mux shared/mux)
 sallyport_fuzz(message shared/mux)
 sallyport_fuzz(control shared/link)

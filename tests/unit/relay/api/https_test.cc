@@ -1,6 +1,6 @@
 #include "tests/unit/relay/api/world.h"
-#include "tests/unit/relay/http/https_client.h"
-#include "tests/unit/relay/http/running_server.h"
+#include "tests/unit/shared/http/https_client.h"
+#include "tests/unit/shared/http/running_server.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>

@@ -1,8 +1,8 @@
 #include "tests/unit/relay/api/route_asks.h"
 
-#include "relay/http/types.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
+#include "shared/http/types.h"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,11 @@
 #include "tests/unit/relay/api/world.h"
 
 #include "relay/api/api_token.h"
-#include "relay/http/gate.h"
 #include "relay/store/sqlite/database.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
+#include "shared/http/gate.h"
 #include "shared/recipe/loader.h"
 
 #include <fmt/format.h>

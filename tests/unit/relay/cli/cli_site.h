@@ -2,7 +2,7 @@
 
 #include "tests/unit/relay/api/world.h"
 #include "tests/unit/relay/cli/cli_run.h"
-#include "tests/unit/relay/http/running_server.h"
+#include "tests/unit/shared/http/running_server.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>

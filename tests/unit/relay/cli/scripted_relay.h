@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tests/unit/relay/cli/cli_run.h"
-#include "tests/unit/relay/http/running_server.h"
+#include "tests/unit/shared/http/running_server.h"
 
 #include <chrono>
 #include <functional>
