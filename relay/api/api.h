@@ -3,9 +3,9 @@
 #include "relay/api/authenticator.h"
 #include "relay/api/idempotency.h"
 #include "relay/api/inputs.h"
-#include "relay/api/limits.h"
 #include "relay/api/router.h"
 #include "relay/api/services.h"
+#include "shared/async/call_buckets.h"
 #include "shared/http/types.h"
 
 #include <boost/asio/awaitable.hpp>

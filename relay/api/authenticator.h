@@ -1,8 +1,8 @@
 #pragma once
 
 #include "relay/api/caller.h"
-#include "relay/api/limits.h"
 #include "relay/api/services.h"
+#include "shared/async/call_buckets.h"
 #include "shared/http/types.h"
 
 #include <boost/asio/awaitable.hpp>

@@ -1,9 +1,9 @@
-#include "relay/api/limits.h"
+#include "shared/async/call_buckets.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace sallyport::api {
+namespace sallyport {
 
 namespace {
 
@@ -25,4 +25,4 @@ BucketVerdict CallBuckets::take(std::string_view caller, SteadyTime now) {
           whole_seconds((terms_.burst - bucket.tokens) / terms_.per_second)};
 }
 
-}  // namespace sallyport::api
+}  // namespace sallyport

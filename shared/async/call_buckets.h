@@ -10,7 +10,7 @@
 #include <string_view>
 
 // How much one caller may ask for. No IO and no clock of their own; memory is bounded, whoever calls.
-namespace sallyport::api {
+namespace sallyport {
 
 struct BucketTerms {
   double per_second = 100;
@@ -42,4 +42,4 @@ class CallBuckets {
   BoundedTable<Bucket> buckets_;
 };
 
-}  // namespace sallyport::api
+}  // namespace sallyport
