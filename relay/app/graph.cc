@@ -16,8 +16,8 @@ http::ServerOptions server_options(const DataDirectory& data, const Settings& se
   http::ServerOptions options;
   options.address = settings.api_listen.host;
   options.port = settings.api_listen.port;
-  options.certificate_file = (data.deployment() / "server.pem").string();  // holds the key too
-  options.key_file = options.certificate_file;
+  options.tls.certificate_file = (data.deployment() / "server.pem").string();  // holds the key too
+  options.tls.key_file = options.tls.certificate_file;
   options.limits = limits;
   options.limits.upgraded_drain = settings.link_drain + kUpgradedLonger;
   return options;

@@ -72,12 +72,12 @@ Server::Server(const asio::any_io_executor& executor, ServerOptions options, Han
 Server::~Server() = default;
 
 Result<void> Server::listen() {
-  SP_CHECK(reload_certificate());
+  if (impl_->options.security == Security::tls) SP_CHECK(reload_certificate());
   return impl_->bind();
 }
 
 Result<void> Server::reload_certificate() {
-  SP_TRY(auto fresh, load_tls(impl_->options.certificate_file, impl_->options.key_file));
+  SP_TRY(auto fresh, load_tls(impl_->options.tls));
   impl_->tls = std::move(fresh);
   return {};
 }
@@ -162,6 +162,7 @@ bool Server::Impl::make_room(const std::function<bool(const Guest&)>& among) {
 }
 
 void Server::Impl::welcome(tcp::socket socket, TaskGroup& tasks) {
+  if (options.security == Security::tls && !tls) return;
   boost::system::error_code unknown;
   const auto remote = socket.remote_endpoint(unknown);
   auto source = unknown ? std::string("unknown") : source_of(remote.address().to_string());

@@ -4,6 +4,7 @@
 #include "shared/base/log.h"
 #include "shared/base/metrics.h"
 #include "shared/base/result.h"
+#include "shared/http/tls_files.h"
 #include "shared/http/types.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -43,11 +44,16 @@ struct Limits {
   std::size_t max_streams() const { return std::max<std::size_t>(1, max_connections / 4); }
 };
 
+enum class Security {
+  tls,
+  none,  // clear text: for addresses that no network reaches
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;        // 0: any free port
-  std::string certificate_file;  // PEM, leaf first, then its chain
-  std::string key_file;          // PEM
+  std::uint16_t port = 0;  // 0: any free port
+  TlsFiles tls;
+  Security security = Security::tls;
   Limits limits;
 };
 
@@ -58,16 +64,16 @@ struct ServerServices {
   Metrics& metrics;
 };
 
-// HTTP/1.1 over TLS (1.2 with AEAD suites, or 1.3), and the only place that knows Beast and asio::ssl. Everything above
-// sees Request and Response. Runs on one executor (one thread); every connection stays on it.
-// Each request: strict gate on the raw header, admission by the handler, body, answer, one access line in the log.
+// HTTP/1.1, over TLS (1.2 with AEAD suites, or 1.3) unless told otherwise, and the only place that knows Beast and
+// asio::ssl. Everything above sees Request and Response. Runs on one executor (one thread); every connection stays on
+// it. Each request: strict gate on the raw header, admission by the handler, body, answer, one access line in the log.
 class Server {
  public:
   Server(const boost::asio::any_io_executor& executor, ServerOptions options, Handler& handler,
          ServerServices services);
   ~Server();  // after run() has ended
 
-  // Loads certificate and key and binds the port. Errors: invalid (files), unavailable (port).
+  // Loads certificate and key, where there is TLS, and binds the port. Errors: invalid (files), unavailable (port).
   Result<void> listen();
   std::uint16_t port() const;
   // Takes new certificate files into use for connections from now on. The old ones stay when the new ones are bad.

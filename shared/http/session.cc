@@ -53,7 +53,7 @@ class BeastSession final : public Session {
       : services_(services),
         welcome_(welcome),
         tls_(std::move(tls)),
-        stream_(std::move(socket), *tls_),
+        stream_(std::move(socket), tls_.get()),
         draining_(stream_.get_executor()),
         accepted_(std::chrono::steady_clock::now()),
         gate_limits_{.max_header_bytes = services.limits.max_header_bytes,
@@ -74,7 +74,7 @@ class BeastSession final : public Session {
     while (!draining_.is_set() && co_await serve_one()) {
     }
     lowest().expires_after(kFarewell);
-    co_await stream_.async_shutdown(kNoThrow);
+    co_await stream_.say_farewell();
     if (unread_) co_await discard_rest();
   }
 
@@ -97,7 +97,7 @@ class BeastSession final : public Session {
   }
 
  private:
-  beast::tcp_stream& lowest() { return stream_.next_layer(); }
+  beast::tcp_stream& lowest() { return stream_.lowest(); }
   std::string_view buffered() const { return {static_cast<const char*>(buffer_.data().data()), buffer_.size()}; }
 
   asio::awaitable<Result<void>> shake_hands() {
@@ -105,7 +105,7 @@ class BeastSession final : public Session {
     SP_CO_CHECK(co_await with_deadline(deadline, first_bytes()));
     arrival_ = Arrival::shaking_hands;
     lowest().expires_at(deadline);
-    const auto [failed] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kNoThrow);
+    const auto failed = co_await stream_.shake_hands();
     if (failed) co_return fail(Errc::unavailable, failed.message());
     arrival_ = Arrival::inside;
     co_return Result<void>();
@@ -391,7 +391,7 @@ class BeastSession final : public Session {
   SessionServices services_;
   Welcome welcome_;
   std::shared_ptr<asio::ssl::context> tls_;
-  TlsStream stream_;
+  EdgeStream stream_;
   beast::flat_buffer buffer_;
   Event draining_;
   SteadyTime accepted_;

@@ -43,6 +43,7 @@ enum class Welcome {
   turn_away,  // its source has too many connections: its first request is answered with 429, and that is all
 };
 
+// Without `tls` in clear text.
 std::unique_ptr<Session> make_session(boost::asio::ip::tcp::socket socket,
                                       std::shared_ptr<boost::asio::ssl::context> tls, SessionServices services,
                                       Welcome welcome);

@@ -1,6 +1,7 @@
 #include "shared/http/tls.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <boost/system/error_code.hpp>
@@ -46,9 +47,22 @@ Result<void> harden(SSL_CTX* context) {
   return {};
 }
 
+Result<void> ask_for_certificates(SSL_CTX* context, const std::string& authorities) {
+  auto* names = SSL_load_client_CA_file(authorities.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_file(context, authorities.c_str()) != 1) {
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    ERR_clear_error();
+    return fail(Errc::invalid, fmt::format("client CA file {}: it holds no certificates", authorities));
+  }
+  SSL_CTX_set_client_CA_list(context, names);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return {};
+}
+
 }  // namespace
 
-Result<std::shared_ptr<ssl::context>> load_tls(const std::string& certificate_file, const std::string& key_file) {
+Result<std::shared_ptr<ssl::context>> load_tls(const TlsFiles& files) {
+  const auto& [certificate_file, key_file, client_ca_file] = files;
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   SP_CHECK(harden(context->native_handle()));
   boost::system::error_code problem;
@@ -61,7 +75,13 @@ Result<std::shared_ptr<ssl::context>> load_tls(const std::string& certificate_fi
   if (SSL_CTX_check_private_key(context->native_handle()) != 1) {
     return fail(Errc::invalid, fmt::format("key file {} does not belong to {}", key_file, certificate_file));
   }
+  if (!client_ca_file.empty()) SP_CHECK(ask_for_certificates(context->native_handle(), client_ca_file));
   return context;
+}
+
+Result<void> check(const TlsFiles& files) {
+  SP_CHECK(load_tls(files));
+  return {};
 }
 
 }  // namespace sallyport::http

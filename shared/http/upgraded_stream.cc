@@ -34,7 +34,7 @@ asio::awaitable<Result<std::size_t>> UpgradedStream::read_some(std::span<std::by
 
 asio::awaitable<Result<void>> UpgradedStream::write_all(std::span<const std::byte> bytes) {
   std::optional<Corked> corked;
-  if (bytes.size() > kOneRecord) corked.emplace(stream_.next_layer().socket());
+  if (bytes.size() > kOneRecord) corked.emplace(stream_.lowest().socket());
   const auto [failed, count] = co_await asio::async_write(stream_, asio::buffer(bytes.data(), bytes.size()), kNoThrow);
   figures_.sent += count;
   if (failed) co_return std::unexpected(broken(failed));
@@ -44,7 +44,7 @@ asio::awaitable<Result<void>> UpgradedStream::write_all(std::span<const std::byt
 void UpgradedStream::close() noexcept {
   closed_ = true;
   boost::system::error_code ignored;
-  stream_.next_layer().socket().close(ignored);
+  stream_.lowest().socket().close(ignored);
 }
 
 Error UpgradedStream::broken(const boost::system::error_code& why) const {

@@ -1,16 +1,13 @@
 #pragma once
 
 #include "shared/async/byte_stream.h"
+#include "shared/http/edge_stream.h"
 
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
 #include <cstdint>
 
 namespace sallyport::http {
-
-using TlsStream = boost::asio::ssl::stream<boost::beast::tcp_stream>;
 
 struct UpgradeFigures {
   std::uint64_t received = 0;
@@ -21,7 +18,7 @@ struct UpgradeFigures {
 // connection's. Lives shorter than what it refers to, on its executor.
 class UpgradedStream final : public ByteStream {
  public:
-  UpgradedStream(TlsStream& stream, boost::beast::flat_buffer& first, UpgradeFigures& figures)
+  UpgradedStream(EdgeStream& stream, boost::beast::flat_buffer& first, UpgradeFigures& figures)
       : stream_(stream), first_(first), figures_(figures) {}
 
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into) override;
@@ -31,7 +28,7 @@ class UpgradedStream final : public ByteStream {
  private:
   Error broken(const boost::system::error_code& why) const;
 
-  TlsStream& stream_;
+  EdgeStream& stream_;
   boost::beast::flat_buffer& first_;
   UpgradeFigures& figures_;
   bool closed_ = false;

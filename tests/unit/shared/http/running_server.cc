@@ -39,8 +39,7 @@ CertificateFiles::~CertificateFiles() {
 }
 
 RunningServer::RunningServer(http::Handler& handler, http::Limits limits)
-    : server_(loop_.get_executor(),
-              {.certificate_file = files_.certificate(), .key_file = files_.key(), .limits = limits}, handler,
+    : server_(loop_.get_executor(), {.tls = {files_.certificate(), files_.key(), {}}, .limits = limits}, handler,
               {log_, clock_, metrics_}) {
   if (const auto listening = server_.listen(); !listening) throw std::runtime_error(listening.error().message);
   port_ = server_.port();

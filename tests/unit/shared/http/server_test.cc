@@ -348,17 +348,14 @@ TEST_CASE("listen names the file or the port that does not work", "[http][server
     const auto listening = server.listen();
     return listening ? std::string() : listening.error().message;
   };
-  CHECK(error_of({.certificate_file = files.certificate(), .key_file = files.key()}).empty());
-  CHECK(error_of({.certificate_file = "/nowhere.pem", .key_file = files.key()}).find("/nowhere.pem") !=
+  CHECK(error_of({.tls = {files.certificate(), files.key(), {}}}).empty());
+  CHECK(error_of({.tls = {"/nowhere.pem", files.key(), {}}}).find("/nowhere.pem") != std::string::npos);
+  CHECK(error_of({.tls = {files.certificate(), "/nowhere.key", {}}}).find("/nowhere.key") != std::string::npos);
+  CHECK(error_of({.tls = {files.certificate(), others.key(), {}}}).find("key file") != std::string::npos);
+  CHECK(error_of({.address = "nonsense", .tls = {files.certificate(), files.key(), {}}}).find("nonsense") !=
         std::string::npos);
-  CHECK(error_of({.certificate_file = files.certificate(), .key_file = "/nowhere.key"}).find("/nowhere.key") !=
-        std::string::npos);
-  CHECK(error_of({.certificate_file = files.certificate(), .key_file = others.key()}).find("key file") !=
-        std::string::npos);
-  CHECK(error_of({.address = "nonsense", .certificate_file = files.certificate(), .key_file = files.key()})
-            .find("nonsense") != std::string::npos);
   RunningServer running(handler);
-  CHECK(error_of({.port = running.port(), .certificate_file = files.certificate(), .key_file = files.key()})
+  CHECK(error_of({.port = running.port(), .tls = {files.certificate(), files.key(), {}}})
             .find(std::to_string(running.port())) != std::string::npos);
 }
 
@@ -370,7 +367,7 @@ TEST_CASE("a bad new certificate leaves the old one in use", "[http][server][tls
   Metrics metrics;
   asio::io_context loop;
   CertificateFiles files;
-  http::Server server(loop.get_executor(), {.certificate_file = files.certificate(), .key_file = files.key()}, handler,
+  http::Server server(loop.get_executor(), {.tls = {files.certificate(), files.key(), {}}}, handler,
                       {log, clock, metrics});
   REQUIRE(server.listen());
   CHECK(server.reload_certificate());
