@@ -86,6 +86,13 @@ void check_secret_fits(Check& check, const Config& config, const SecretRule& sec
   }
 }
 
+void check_paths(Check& check, std::string_view name, const ConnectionPolicy& rules, const ListenConnection& listener) {
+  for (const auto& entry : rules.listen.entries) {
+    if (listener.find(entry.path) == nullptr)
+      check.add(kPolicy, rules.at, "unknown-path", fmt::format("connection {} has no sender for {}", name, entry.path));
+  }
+}
+
 void check_policy_fits(Check& check, const Config& config) {
   for (const auto& [name, secret] : config.policy.secrets()) check_secret_fits(check, config, secret);
   for (const auto& [name, rules] : config.policy.connections()) {
@@ -116,6 +123,10 @@ void check_policy_fits(Check& check, const Config& config) {
     if (!rules.kafka.allows_nothing() && kind != "kafka")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `kafka` does not apply", name, kind));
+    if (!rules.listen.entries.empty() && kind != "http-listen")
+      check.add(kPolicy, rules.at, "wrong-connection",
+                fmt::format("{} is of kind {}: `listen` does not apply", name, kind));
+    if (const auto* listener = it->second.listen()) check_paths(check, name, rules, *listener);
     if (!rules.commands.empty() && kind != "ssh")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `commands` does not apply", name, kind));

@@ -16,7 +16,8 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 9> kKinds{"file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka"};
+constexpr std::array<std::string_view, 10> kKinds{"file", "sql",  "http", "ldap",  "smtp",
+                                                  "ssh",  "ftps", "amqp", "kafka", "http-listen"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -37,6 +38,7 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   if (kind == "smtp") connection.settings = read_smtp(fields, directory);
   if (kind == "amqp") connection.settings = read_amqp(fields, directory);
   if (kind == "kafka") connection.settings = read_kafka(fields, directory);
+  if (kind == "http-listen") connection.settings = read_listen(fields, directory);
   if (kind) fields.finish();  // without a kind every other key would be called unknown
   return connection;
 }
@@ -50,6 +52,7 @@ std::vector<vault::SecretRef> Connection::secrets() const {
   std::vector<vault::SecretRef> all;
   if (const auto* broker = amqp()) all = secrets_of(*broker);
   if (const auto* cluster = kafka()) all = secrets_of(*cluster);
+  if (const auto* listener = listen()) all = secrets_of(*listener);
   if (const auto* database = sql()) {
     if (const auto* postgres = std::get_if<PostgresConnection>(&database->server)) all.push_back(postgres->password);
     if (const auto* mysql = std::get_if<MysqlConnection>(&database->server)) all.push_back(mysql->password);

@@ -4,6 +4,7 @@
 #include "agent/policy/dn.h"
 #include "agent/policy/ftps_connection.h"
 #include "agent/policy/http_connection.h"
+#include "agent/policy/listen_connection.h"
 #include "agent/policy/odbc_connection.h"
 #include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
@@ -92,11 +93,12 @@ struct SmtpConnection {
 struct Connection {
   std::string name;
   std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SmtpConnection, SshConnection,
-               FtpsConnection, AmqpConnection, KafkaConnection>
+               FtpsConnection, AmqpConnection, KafkaConnection, ListenConnection>
       settings;
   yaml::Position at;
 
-  std::string_view kind() const;  // "file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka"
+  std::string_view kind()
+      const;  // "file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka", "http-listen"
   std::vector<vault::SecretRef> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
@@ -107,6 +109,7 @@ struct Connection {
   const SmtpConnection* smtp() const { return std::get_if<SmtpConnection>(&settings); }
   const AmqpConnection* amqp() const { return std::get_if<AmqpConnection>(&settings); }
   const KafkaConnection* kafka() const { return std::get_if<KafkaConnection>(&settings); }
+  const ListenConnection* listen() const { return std::get_if<ListenConnection>(&settings); }
 };
 
 using Connections = std::map<std::string, Connection, std::less<>>;

@@ -142,6 +142,13 @@ Verdict<const KafkaRule*> Policy::find_kafka(std::string_view connection) const 
                 fmt::format("the local policy of this agent has no rule for the connection {}", connection));
 }
 
+Verdict<const ListenRule*> Policy::find_listen(std::string_view connection) const {
+  const auto* rules = find(connection);
+  if (rules != nullptr) return &rules->listen;
+  return refuse(file_ + " connections",
+                fmt::format("the local policy of this agent has no rule for the connection {}", connection));
+}
+
 Verdict<> Policy::check_recipient(std::string_view connection, std::string_view address) const {
   const auto* rules = find(connection);
   if (rules != nullptr) return rules->mail.check_recipient(address);

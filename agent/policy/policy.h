@@ -4,6 +4,7 @@
 #include "agent/policy/command_template.h"
 #include "agent/policy/http_rule.h"
 #include "agent/policy/ldap_rule.h"
+#include "agent/policy/listen_rule.h"
 #include "agent/policy/mail_rule.h"
 #include "agent/policy/refusal.h"
 #include "agent/policy/secret_rule.h"
@@ -47,6 +48,7 @@ struct ConnectionPolicy {
   MailRule mail;
   AmqpRule amqp;
   KafkaRule kafka;
+  ListenRule listen;
   StepLimits limits;
   yaml::Position at;
   std::string files_rule;  // "policy.yaml:9 connections.erp-share.files"
@@ -82,6 +84,7 @@ class Policy {
   Verdict<const HttpPolicy*> find_http(std::string_view connection) const;
   Verdict<const AmqpRule*> find_amqp(std::string_view connection) const;
   Verdict<const KafkaRule*> find_kafka(std::string_view connection) const;
+  Verdict<const ListenRule*> find_listen(std::string_view connection) const;
   Verdict<> check_recipient(std::string_view connection, std::string_view address) const;
   Verdict<const CommandTemplate*> find_command(std::string_view name) const;
   Verdict<const CommandTemplate*> find_remote_command(std::string_view connection, std::string_view name) const;

@@ -103,6 +103,9 @@ class PolicyReader {
     if (const auto* amqp = fields.mapping("amqp")) rules.amqp = read_amqp_rule(*amqp, report_, rules.amqp.rule);
     rules.kafka.rule = rule_at(fields.at("kafka"), path + ".kafka");
     if (const auto* kafka = fields.mapping("kafka")) rules.kafka = read_kafka_rule(*kafka, report_, rules.kafka.rule);
+    rules.listen.rule = rule_at(fields.at("listen"), path + ".listen");
+    if (const auto* listen = fields.sequence("listen"))
+      rules.listen = read_listen_rule(*listen, report_, rules.listen.rule);
     rules.commands_rule = rule_at(fields.at("commands"), path + ".commands");
     if (const auto* all = fields.mapping("commands")) {
       for (const auto& command : all->members) rules.commands.emplace(command.key, read_remote_command(command, path));

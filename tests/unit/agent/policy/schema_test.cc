@@ -112,6 +112,11 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "amqp"}));
   CHECK(connections("connections: {a: {kind: kafka, brokers: [\"h:1\"], qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "kafka"}));
+  CHECK(connections("connections: {a: {kind: http-listen, port: 1, security: none, senders: [{path: /a, proof: bearer, "
+                    "secret_env: S}], qqqqqqqqqq: 1}}") == properties(published, {"$defs", "http-listen"}));
+  CHECK(connections("connections: {a: {kind: http-listen, port: 1, security: none, senders: [{path: /a, proof: "
+                    "timestamped-signature, signature_header: S, secret_env: S, qqqqqqqqqq: 1}]}}") ==
+        properties(published, {"$defs", "listen_sender"}));
 }
 
 TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
@@ -134,6 +139,8 @@ TEST_CASE("policy.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "mail_rule"}));
   CHECK(policy_keys("connections: {a: {amqp: {qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "amqp_rule"}));
   CHECK(policy_keys("connections: {a: {kafka: {qqqqqqqqqq: 1}}}") == properties(published, {"$defs", "kafka_rule"}));
+  CHECK(policy_keys("connections: {a: {listen: [{path: /a, qqqqqqqqqq: 1}]}}") ==
+        properties(published, {"$defs", "listen_rule"}));
   CHECK(policy_keys("connections: {a: {amqp: {publish: [{exchange: e, qqqqqqqqqq: 1}]}}}") ==
         properties(published, {"$defs", "amqp_publish"}));
   CHECK(policy_keys("connections: {a: {commands: {b: {argv: [/x], qqqqqqqqqq: 1}}}}") ==
