@@ -52,6 +52,7 @@ sallyport_module(agent/connectors/ssh USES agent/connectors agent/connectors/rem
 sallyport_module(agent/connectors/ftps USES agent/connectors agent/connectors/remote libcurl::headers)
 sallyport_module(agent/connectors/amqp USES agent/connectors shared/crypto libcurl::headers librabbitmq::headers)
 sallyport_module(agent/connectors/kafka USES agent/connectors librdkafka::headers)
+sallyport_module(agent/connectors/listen USES agent/connectors shared/http shared/crypto asio)
 sallyport_module(agent/connectors/mail USES agent/connectors shared/crypto libcurl::headers)
 sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
@@ -62,7 +63,7 @@ sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tl
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
                  agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/mail
-                 agent/connectors/sql agent/connectors/ssh agent/connectors/ftps agent/connectors/amqp agent/connectors/kafka)
+                 agent/connectors/sql agent/connectors/ssh agent/connectors/ftps agent/connectors/amqp agent/connectors/kafka agent/connectors/listen)
 sallyport_program(sallyport-agent agent/app)
 
 # --- relay

@@ -90,6 +90,10 @@ sallyport_tests(contract connectors/ldap USES agent/connectors/ldap shared/crypt
 
 sallyport_tests(contract connectors/amqp USES agent/connectors/amqp shared/crypto librabbitmq::headers TIMEOUT 180)
 sallyport_tests(contract connectors/kafka USES agent/connectors/kafka shared/crypto librdkafka::headers TIMEOUT 180)
+sallyport_tests(contract connectors/listen USES agent/connectors/listen agent/runner shared/crypto)
+if(TARGET contract_connectors_listen)  # into the real journal
+  target_sources(contract_connectors_listen PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
+endif()
 sallyport_tests(contract connectors/mail USES agent/connectors/mail TIMEOUT 180)
 
 # The agent's runner with real connectors, driven by the fixtures of its own tests.

@@ -18,6 +18,7 @@
 #include "agent/connectors/json/ndjson_rows.h"
 #include "agent/connectors/kafka/kafka_actions.h"
 #include "agent/connectors/ldap/ldap_actions.h"
+#include "agent/connectors/listen/listen_actions.h"
 #include "agent/connectors/mail/mail_actions.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/run_time.h"
@@ -62,6 +63,7 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
   const auto ftps = connectors::ftps::make_servers(site);
   add(connectors::ftps::make_actions_on(ftps, site), site);
   watches_.push_back(connectors::ftps::make_watch(ftps, site, pool));
+  watches_.push_back(connectors::listen::make_listen_trigger(site));
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
   formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
   formats.push_back(std::make_unique<connectors::csv::CsvFormat>());
@@ -96,6 +98,7 @@ std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(c
   tests.push_back(connectors::ftps::make_ftps_test(site));
   tests.push_back(connectors::amqp::make_amqp_test(site));
   tests.push_back(connectors::kafka::make_kafka_test(site));
+  tests.push_back(connectors::listen::make_listen_test(site));
   return tests;
 }
 

@@ -33,7 +33,7 @@ class Toolbox {
   std::vector<std::unique_ptr<connectors::HandleOpener>> openers_;
   connectors::file::FileWatchTrigger file_watch_;
   connectors::sql::PollTrigger sql_poll_;
-  std::vector<std::unique_ptr<connectors::TriggerSource>> watches_;  // of servers
+  std::vector<std::unique_ptr<connectors::TriggerSource>> watches_;  // of servers, and for requests
   connectors::amqp::ConsumeTrigger amqp_consume_;
   connectors::kafka::ConsumeTrigger kafka_consume_;
 };

@@ -42,7 +42,7 @@ std::vector<ActionInfo> all_actions() {
 std::vector<TriggerInfo> all_triggers() {
   std::vector<TriggerInfo> all;
   for (auto family : {tables::local_triggers(), tables::sql_triggers(), tables::ssh_triggers(), tables::ftps_triggers(),
-                      tables::broker_triggers()}) {
+                      tables::broker_triggers(), tables::listen_triggers()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

@@ -31,5 +31,6 @@ std::span<const TriggerInfo> sql_triggers();
 std::span<const TriggerInfo> ssh_triggers();
 std::span<const TriggerInfo> ftps_triggers();
 std::span<const TriggerInfo> broker_triggers();
+std::span<const TriggerInfo> listen_triggers();
 
 }  // namespace sallyport::recipe::tables

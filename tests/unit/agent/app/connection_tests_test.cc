@@ -45,6 +45,7 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
       "  post: {kind: smtp, host: name.invalid, from: [a@b.example]}\n"
       "  exchange: {kind: ftps, host: name.invalid, user: u, password_env: NONE}\n"
       "  mq: {kind: amqp, host: name.invalid, user: u, password_env: NONE}\n"
+      "  hooks: {kind: http-listen, port: 1, security: none, senders: [{path: /a, proof: bearer, secret_env: NONE}]}\n"
       "  events: {kind: kafka, brokers: [\"name.invalid:9093\"]}\n"
       "  drop: {kind: ssh, host: name.invalid, user: u, password_env: NONE, host_keys: [\"SHA256:" +
       std::string(43, 'A') + "\"]}\n");

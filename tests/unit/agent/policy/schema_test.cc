@@ -50,7 +50,7 @@ Names known(const std::expected<T, yaml::Problems>& read) {
     names.insert(list);
   }
   for (const char* inline_secret :
-       {"password", "value", "key", "key_passphrase", "token", "client_secret", "client_key"})
+       {"password", "value", "key", "key_passphrase", "token", "client_secret", "client_key", "secret", "other_secret"})
     names.erase(inline_secret);  // asked for only to be refused
   return names;
 }

@@ -184,11 +184,13 @@ asio::awaitable<void> EngineBench::open() {
   journal = std::make_unique<journal::JournalWriter>(executor_, std::move(opened));
   auto actions = more_actions;
   for (auto* fake : {&list, &move, &command, &csv}) actions.push_back(fake);
+  auto triggers = more_triggers;
+  triggers.push_back(&trigger);
   engine = std::make_unique<Engine>(executor_,
                                     EngineParts{.journal = *journal,
                                                 .spool = *spool,
                                                 .actions = std::move(actions),
-                                                .triggers = {&trigger},
+                                                .triggers = std::move(triggers),
                                                 .openers = openers,
                                                 .secret = secret,
                                                 .clock = clock,

@@ -141,6 +141,7 @@ class EngineBench {
   FakeTrigger trigger;
   std::vector<connectors::HandleOpener*> openers;
   std::vector<connectors::Action*> more_actions;  // count before the fakes of the same name
+  std::vector<connectors::TriggerSource*> more_triggers;
   SecretSource secret;
   std::set<std::string, std::less<>> connections;  // of the configuration
   bool relay_takes_health = false;
