@@ -29,14 +29,15 @@ sallyport_module(shared/http USES shared/base shared/async asio OpenSSL::SSL)
 sallyport_module(shared/zone USES shared/base)
 sallyport_module(shared/expr USES shared/base shared/zone PkgConfig::RE2)
 sallyport_module(shared/recipe USES shared/base shared/expr shared/zone PkgConfig::YAML)
+sallyport_module(shared/execution USES shared/base shared/crypto shared/expr shared/recipe)
 
 # --- agent
 sallyport_module(agent/platform USES shared/base shared/async)
 sallyport_module(agent/vault USES shared/base shared/crypto agent/platform)
 sallyport_module(agent/policy USES shared/base shared/recipe shared/crypto shared/sealing agent/platform agent/vault)
-sallyport_module(agent/journal USES shared/base shared/async shared/crypto agent/platform PkgConfig::SQLITE)
+sallyport_module(agent/journal USES shared/base shared/async shared/crypto shared/execution agent/platform PkgConfig::SQLITE)
 sallyport_module(agent/findings USES shared/base)
-sallyport_module(agent/connectors USES shared/base shared/async agent/findings agent/policy agent/vault agent/platform libcurl::headers)
+sallyport_module(agent/connectors USES shared/base shared/async shared/execution agent/findings agent/policy agent/vault agent/platform libcurl::headers)
 sallyport_module(agent/connectors/file USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/archive USES agent/connectors zlib::headers zstd::headers)
 sallyport_module(agent/connectors/csv USES agent/connectors)
@@ -54,7 +55,7 @@ sallyport_module(agent/connectors/amqp USES agent/connectors shared/crypto libcu
 sallyport_module(agent/connectors/kafka USES agent/connectors librdkafka::headers)
 sallyport_module(agent/connectors/listen USES agent/connectors shared/http shared/crypto asio)
 sallyport_module(agent/connectors/mail USES agent/connectors shared/crypto libcurl::headers)
-sallyport_module(agent/runner USES shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
+sallyport_module(agent/runner USES shared/execution shared/recipe shared/expr shared/async shared/crypto shared/link proto agent/journal agent/connectors
                  agent/policy agent/platform)
 sallyport_module(agent/link USES shared/link shared/tls shared/websocket shared/crypto shared/async agent/platform proto)
 sallyport_module(agent/system_keys USES shared/sealing shared/link shared/base proto agent/link agent/vault agent/platform)

@@ -14,6 +14,7 @@ sallyport_tests(unit shared/http USES shared/http shared/crypto)
 sallyport_tests(unit shared/zone USES shared/zone)
 sallyport_tests(unit shared/expr USES shared/expr)
 sallyport_tests(unit shared/recipe USES shared/recipe)
+sallyport_tests(unit shared/execution USES shared/execution)
 sallyport_tests(unit agent/platform USES agent/platform)
 sallyport_tests(unit agent/policy USES agent/policy)
 sallyport_tests(unit agent/vault USES agent/vault)
@@ -21,6 +22,9 @@ sallyport_tests(unit agent/system_keys USES agent/system_keys)
 sallyport_tests(unit agent/journal USES agent/journal)
 sallyport_tests(unit agent/connectors USES agent/connectors)
 sallyport_tests(unit agent/runner USES agent/runner)
+if(TARGET unit_agent_runner)  # jobs as scripts, from the tests of the core
+  target_sources(unit_agent_runner PRIVATE unit/shared/execution/job_script.cc)
+endif()
 sallyport_tests(unit agent/link USES agent/link)
 sallyport_tests(unit agent/tunnel USES agent/tunnel)
 if(TARGET unit_agent_tunnel)  # over a real pair of sessions
@@ -28,7 +32,7 @@ if(TARGET unit_agent_tunnel)  # over a real pair of sessions
 endif()
 sallyport_tests(unit agent/app USES agent/app)
 if(TARGET unit_agent_app)  # the link's work over an engine of the runner's own tests
-  target_sources(unit_agent_app PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc
+  target_sources(unit_agent_app PRIVATE unit/agent/runner/engine_bench.cc unit/shared/execution/job_script.cc
                  unit/shared/link/link_fixture.cc)
 endif()
 sallyport_tests(unit relay/domain USES relay/domain)
@@ -100,7 +104,7 @@ sallyport_tests(contract connectors/mail USES agent/connectors/mail TIMEOUT 180)
 sallyport_tests(contract secrets USES agent/runner agent/connectors/command agent/connectors/csv agent/connectors/file
                 agent/connectors/json agent/connectors/sql TIMEOUT 300)
 if(TARGET contract_secrets)
-  target_sources(contract_secrets PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
+  target_sources(contract_secrets PRIVATE unit/agent/runner/engine_bench.cc unit/shared/execution/job_script.cc)
 endif()
 
 sallyport_tests(sim mux USES shared/mux TIMEOUT 300)
@@ -121,7 +125,7 @@ endif()
 sallyport_tests(link jobs USES agent/link agent/runner relay/gateway relay/store/sqlite TIMEOUT 180)
 if(TARGET link_jobs)  # the agent's engine on its link to the real gateway
   target_sources(link_jobs PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc
-                 unit/agent/runner/job_script.cc)
+                 unit/shared/execution/job_script.cc)
 endif()
 sallyport_tests(link tunnels USES agent/link agent/tunnel relay/gateway relay/tunnels relay/store/sqlite TIMEOUT 180)
 if(TARGET link_tunnels)
@@ -131,8 +135,8 @@ endif()
 sallyport_tests(link identity USES agent/link agent/runner agent/tunnel relay/gateway relay/tunnels relay/store/sqlite TIMEOUT 180)
 if(TARGET link_identity)  # jobs and tunnels over links whose certificates change
   target_sources(link_identity PRIVATE link/relay/gateway_rig.cc unit/relay/identity/world.cc unit/agent/runner/engine_bench.cc
-                 unit/agent/runner/job_script.cc link/jobs/working_agent.cc unit/shared/tunnel/tunnel_rig.cc unit/shared/link/link_fixture.cc)
+                 unit/shared/execution/job_script.cc link/jobs/working_agent.cc unit/shared/tunnel/tunnel_rig.cc unit/shared/link/link_fixture.cc)
 endif()
 
-sallyport_tests(sim runner USES agent/runner TIMEOUT 300)
+sallyport_tests(sim runner USES shared/execution TIMEOUT 300)
 sallyport_tests(sim leases USES agent/runner relay/jobs TIMEOUT 300)

@@ -27,12 +27,6 @@ struct StepContext {
   bool repeated = false;
 };
 
-// What a step gives to later steps: JSON types, bytes and handles only (no timestamps, durations, types), so that a
-// job resumed from its journal sees exactly the same value (stored JSON, shared/base/json.h).
-struct Output {
-  Value value;
-};
-
 // One kind of step, e.g. sql.query@1. Built once at start-up with what it may touch; run() is called on the worker
 // pool, blocks, and may run for several steps at the same time. It checks the local policy itself before any effect,
 // and fails closed.

@@ -1,37 +1,13 @@
 #pragma once
 
-#include "shared/base/result.h"
-#include "shared/base/value.h"
+#include "shared/execution/step_result.h"
 
-#include <expected>
-#include <string>
-#include <vector>
-
+// How a step says what it gave or why it failed, as connectors and the core that runs recipes both know it.
 namespace sallyport::connectors {
 
-// Why a step failed. `classes` are the words `retry.on` can name, the most precise first:
-// {"sqlstate:40001", "transaction"}, {"connection"}, {"timeout"}, {"policy"}, {"exit:3", "command"}.
-// The closed set of general classes: connection, timeout, cancelled, policy, invalid, not_found, constraint,
-// transaction, permission, too_large, changed, disk_full, command, format, internal, in_doubt (nobody can know whether
-// the effect happened: handled like a crash in the middle, by on_in_doubt and never by `retry`). `message` is for
-// operators and integrators: what, where, what to do; never a secret, a row or a body.
-struct StepError {
-  std::vector<std::string> classes;
-  std::string message;
-  std::string rule;  // the local policy's rule that refused, when class is "policy"
-  // What the step can tell all the same (a command's exit code and the end of its standard error): JSON types only,
-  // shown, masked and bounded as the output of a step that succeeded. What is too large is left out.
-  Value output = {};
-
-  const std::string& error_class() const { return classes.front(); }
-  friend bool operator==(const StepError&, const StepError&) = default;
-};
-
-template <class T = void>
-using StepResult = std::expected<T, StepError>;
-
-inline std::unexpected<StepError> step_fail(std::string error_class, std::string message) {
-  return std::unexpected(StepError{{std::move(error_class)}, std::move(message), {}});
-}
+using execution::Output;
+using execution::step_fail;
+using execution::StepError;
+using execution::StepResult;
 
 }  // namespace sallyport::connectors

@@ -3,6 +3,7 @@
 #include "agent/policy/refusal.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
+#include "shared/recipe/secret_use.h"
 #include "shared/recipe/yaml.h"
 
 #include <optional>
@@ -12,14 +13,7 @@
 
 namespace sallyport::policy {
 
-// A step of a recipe that names a local secret.
-struct SecretUse {
-  std::string_view name;
-  std::string_view action;      // "command.run@1"
-  std::string_view connection;  // empty when the action takes none
-  std::string_view command;     // of command.run@1: the name of its template
-  std::string_view recipe;
-};
+using recipe::SecretUse;
 
 // A secret of this machine that steps may take: where it is kept, and who gets it. `actions` is always asked, the other
 // lists when the operator wrote them: `connections` of actions that have one, `commands` of command.run@1.

@@ -6,9 +6,9 @@
 #include "agent/journal/spool.h"
 #include "agent/platform/boot_clock.h"
 #include "agent/runner/connection_health.h"
-#include "agent/runner/execution.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/execution/execution.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +21,10 @@
 #include <vector>
 
 namespace sallyport::runner {
+
+using execution::AgentFacts;
+using execution::SecretSource;
+namespace report = execution::report;
 
 // The way to the relay while a link is up: whole messages of the jobs channel (proto: ToRelay).
 class Uplink {

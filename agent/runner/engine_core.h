@@ -15,6 +15,7 @@
 namespace sallyport::runner {
 
 namespace asio = boost::asio;
+using execution::Now;
 using platform::BootTime;
 
 struct EngineCore {

@@ -1,8 +1,8 @@
-#include "agent/runner/contexts.h"
 #include "agent/runner/engine_impl.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
+#include "shared/execution/contexts.h"
 
 #include <algorithm>
 #include <utility>
@@ -90,7 +90,7 @@ Result<std::string> Engine::Impl::event_key(const WatchedRecipe& watched, const 
                                             const connectors::TriggerEvent& event, const Value& trigger) const {
   const auto& dedupe = watched.recipe->trigger.dedupe;
   if (!dedupe) return event.natural_key;
-  const auto value = dedupe->evaluate(event_names(*watched.recipe, job, trigger));
+  const auto value = dedupe->evaluate(execution::event_names(*watched.recipe, job, trigger));
   if (!value) return fail(Errc::invalid, expr::to_string(value.error()));
   if (value->is_null()) return fail(Errc::invalid, "it gives nothing");
   return value->is(Value::Kind::string) ? value->as_string() : to_json(*value);

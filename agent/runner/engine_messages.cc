@@ -1,6 +1,6 @@
 #include "agent/runner/engine_impl.h"
-#include "agent/runner/outcome.h"
 #include "shared/base/json.h"
+#include "shared/execution/outcome.h"
 
 namespace sallyport::runner {
 namespace {
@@ -18,12 +18,12 @@ report::JobStarted started_by(const wire::Dispatch& dispatch, const std::string&
 std::vector<journal::Done> done_of(const wire::Dispatch& dispatch, WallTime now) {
   std::vector<journal::Done> done;
   for (const auto& step : dispatch.done) {
-    auto run = parse_path(step.path, step.attempt);
+    auto run = execution::parse_path(step.path, step.attempt);
     if (!run) continue;
     auto status = journal::StepStatus::failed;
     if (step.status == "succeeded") status = journal::StepStatus::succeeded;
     if (step.status == "skipped") status = journal::StepStatus::skipped;
-    done.push_back({*std::move(run), status, now, std::nullopt, outcome_from_relay(step.output_json)});
+    done.push_back({*std::move(run), status, now, std::nullopt, execution::outcome_from_relay(step.output_json)});
   }
   return done;
 }

@@ -137,7 +137,7 @@ asio::awaitable<void> JobTask::pull_item(std::shared_ptr<JobTask> self, PullItem
 
 std::vector<std::string> JobTask::take_made_by(const journal::StepRun& run) {
   std::vector<std::string> names;
-  const std::string path = path_text(run);
+  const std::string path = execution::path_text(run);
   for (auto it = made_.lower_bound(path); it != made_.end() && it->first.starts_with(path);) {
     const bool item = run.item == journal::kNoItem && it->first[path.size()] == '[';
     if (it->first != path && !item) {

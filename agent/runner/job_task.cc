@@ -1,9 +1,9 @@
 #include "agent/runner/job_task.h"
 
-#include "agent/runner/contexts.h"
 #include "shared/async/blocking.h"
 #include "shared/async/timeout.h"
 #include "shared/base/json.h"
+#include "shared/execution/contexts.h"
 #include "shared/recipe/catalogue.h"
 
 #include <algorithm>
@@ -156,7 +156,7 @@ ExecutionPorts JobTask::ports() {
     return action != nullptr && action->keeps_ledger(connection, arguments);
   };
   if (core_.parts.secret) {
-    ports.secret = [this](const policy::SecretUse& use) -> connectors::StepResult<Secret> {
+    ports.secret = [this](const recipe::SecretUse& use) -> connectors::StepResult<Secret> {
       SP_TRY(Secret secret, core_.parts.secret(use));
       const auto known = core_.redactor.add(id_.value, secret);
       if (!known) return connectors::step_fail("too_large", known.error().message);
@@ -173,7 +173,7 @@ ExecutionPorts JobTask::ports() {
 Result<std::string> JobTask::concurrency_key(const recipe::Concurrency& rule) const {
   if (!rule.key) return std::string();
   const Value trigger = parse_stored_json(job_.trigger_json).value_or(Value());
-  const auto value = rule.key->evaluate(event_names(*recipe_, job_, trigger));
+  const auto value = rule.key->evaluate(execution::event_names(*recipe_, job_, trigger));
   if (!value) return fail(Errc::invalid, "`concurrency.key`: " + expr::to_string(value.error()));
   return to_json(*value);
 }
@@ -272,7 +272,7 @@ asio::awaitable<void> JobTask::work() {
 
 // True when the turn is on the disk. Gives up only when the job is no longer ours, or the engine drains.
 asio::awaitable<bool> JobTask::keep(const Turn& turn) {
-  journal::Batch batch = turn.changes;
+  auto batch = journal::batch_of(turn.changes);
   for (const auto& body : turn.reports) {
     const auto told = recipe_->keeps_payload() ? std::optional(body) : report::without_payload(body);
     if (!told) continue;

@@ -2,6 +2,7 @@
 
 #include "agent/runner/engine_core.h"
 #include "agent/runner/job_bodies.h"
+#include "shared/execution/execution.h"
 
 #include <map>
 #include <memory>
@@ -10,6 +11,16 @@
 #include <string>
 
 namespace sallyport::runner {
+
+using execution::Action;
+using execution::Execution;
+using execution::ExecutionPorts;
+using execution::JobMemory;
+using execution::JobStatus;
+using execution::PullItem;
+using execution::RunStep;
+using execution::Standing;
+using execution::Turn;
 
 // One job of this agent while the process lives: turns the decisions of its Execution into journal batches, steps on
 // the pool and waiting. It is in the journal already when it is made. Lives on the engine's executor.

@@ -2,9 +2,9 @@
 
 #include "agent/journal/records.h"
 #include "agent/runner/connection_health.h"
-#include "agent/runner/report.h"
 #include "shared/base/result.h"
 #include "shared/base/text.h"
+#include "shared/execution/report.h"
 
 #include <chrono>
 #include <cstdint>
@@ -16,6 +16,8 @@
 
 // The messages of the jobs channel as plain values, and their bytes (proto/sallyport/v1/jobs.proto).
 namespace sallyport::runner::wire {
+
+namespace report = execution::report;
 
 struct CompletedStep {
   std::string path;

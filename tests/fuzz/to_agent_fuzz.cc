@@ -1,7 +1,7 @@
-#include "agent/runner/execution.h"
-#include "agent/runner/outcome.h"
 #include "agent/runner/wire.h"
 #include "shared/base/ids.h"
+#include "shared/execution/execution.h"
+#include "shared/execution/outcome.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +9,7 @@
 
 using namespace sallyport;
 using namespace sallyport::runner;
+using namespace sallyport::execution;
 
 namespace {
 

@@ -12,7 +12,7 @@ namespace sallyport::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using runner::RunStep;
+using execution::RunStep;
 
 constexpr int kMaxTurns = 20'000;
 constexpr int kMeddlingTurns = 600;
@@ -48,7 +48,7 @@ void History::broken(std::string what) {
 }
 
 void History::start_process() {
-  runner::ExecutionPorts ports;
+  execution::ExecutionPorts ports;
   ports.keeps_ledger = [](std::string_view, std::string_view, const Value&) { return true; };
   ports.worker = [this] {
     const bool busy = meddling_ && dice_.one_in(6);
@@ -57,8 +57,8 @@ void History::start_process() {
   };
   auto seen = disk_;
   if (planted_ == Planted::doubt_taken_as_fresh) seen.intents.clear();
-  machine_.emplace(recipe_, std::move(seen), runner::AgentFacts{"a"}, std::move(ports), now_);
-  machine_->set_standing(leased_ ? runner::Standing::may_act : runner::Standing::must_wait);
+  machine_.emplace(recipe_, std::move(seen), execution::AgentFacts{"a"}, std::move(ports), now_);
+  machine_->set_standing(leased_ ? execution::Standing::may_act : execution::Standing::must_wait);
   if (cancelled_) machine_->cancel("asked");
 }
 
@@ -66,7 +66,7 @@ void History::start_process() {
 void History::crash() {
   ++crashes_;
   for (const auto& intent : disk_.intents) {
-    if (!is_ended(intent.run)) broken_off_.insert(runner::path_text(intent.run));
+    if (!is_ended(intent.run)) broken_off_.insert(execution::path_text(intent.run));
   }
   in_flight_.clear();
   pulls_.clear();
@@ -83,7 +83,7 @@ std::string History::run() {
     meddling_ = turn < kMeddlingTurns;
     if (!meddling_ && !leased_) {
       leased_ = true;
-      machine_->set_standing(runner::Standing::may_act);
+      machine_->set_standing(execution::Standing::may_act);
     }
     one_turn();
   }
@@ -94,7 +94,7 @@ std::string History::run() {
 
 void History::one_turn() {
   no_worker_ = false;
-  runner::Turn turn = machine_->next(now_);
+  execution::Turn turn = machine_->next(now_);
   if (planted_ == Planted::begun_without_worker && !turn.actions.empty() && dice_.one_in(20)) turn.actions.pop_back();
   check_begun(turn);
   if (planted_ == Planted::act_before_intent) {
@@ -107,7 +107,7 @@ void History::one_turn() {
     for (const auto& action : turn.actions) begin(action);
   }
   if (turn.interrupt && !in_flight_.empty() && dice_.one_in(2)) {
-    machine_->on_step_result(in_flight_.back().step.run, connectors::step_fail("cancelled", "stopped"));
+    machine_->on_step_result(in_flight_.back().step.run, execution::step_fail("cancelled", "stopped"));
     in_flight_.pop_back();
     return;
   }
@@ -117,40 +117,40 @@ void History::one_turn() {
 }
 
 // What is recorded or told as begun begins in this very turn.
-void History::check_begun(const runner::Turn& turn) {
+void History::check_begun(const execution::Turn& turn) {
   for (const auto& change : turn.changes) {
-    const auto* intent = std::get_if<journal::AddIntent>(&change);
+    const auto* intent = std::get_if<execution::AddIntent>(&change);
     if (intent == nullptr) continue;
     const auto& run = intent->intent.run;
     const auto* step = recipe_->find_step(run.path.substr(run.path.find('.') + 1));
     const bool waits = step->uses == "wait.for@1";
-    const bool whole = step->foreach && run.item == journal::kNoItem;
+    const bool whole = step->foreach && run.item == execution::kNoItem;
     const bool begins = std::ranges::any_of(turn.actions, [&](const auto& action) {
       const auto* one = std::get_if<RunStep>(&action);
       return one != nullptr && one->run == run;
     });
-    if (!waits && !whole && !begins) broken("recorded as begun, but nothing began: " + runner::path_text(run));
+    if (!waits && !whole && !begins) broken("recorded as begun, but nothing began: " + execution::path_text(run));
   }
 }
 
 // The disk takes all of a turn or nothing; sometimes the process dies before it does.
-bool History::commit(const runner::Turn& turn) {
+bool History::commit(const execution::Turn& turn) {
   if (meddling_ && dice_.one_in(50)) return false;
   for (const auto& change : turn.changes) apply(change);
   for (const auto& body : turn.reports) note(body);
   return true;
 }
 
-void History::apply(const journal::Change& change) {
+void History::apply(const execution::Change& change) {
   if (ended_on_disk_) broken("something was written after the job's end");
-  if (const auto* intent = std::get_if<journal::AddIntent>(&change)) {
+  if (const auto* intent = std::get_if<execution::AddIntent>(&change)) {
     std::erase_if(disk_.intents, [&](const auto& one) { return one.run == intent->intent.run; });
     disk_.intents.push_back(intent->intent);
-  } else if (const auto* done = std::get_if<journal::AddDone>(&change)) {
-    if (is_ended(done->done.run)) broken("ended twice: " + runner::path_text(done->done.run));
+  } else if (const auto* done = std::get_if<execution::AddDone>(&change)) {
+    if (is_ended(done->done.run)) broken("ended twice: " + execution::path_text(done->done.run));
     disk_.done.push_back(done->done);
     last_done_ = *done;
-  } else if (const auto* progress = std::get_if<journal::SetProgress>(&change)) {
+  } else if (const auto* progress = std::get_if<execution::SetProgress>(&change)) {
     const auto& at = progress->progress;
     const auto below = [&](const auto& one, std::int64_t from) {
       return one.run.path == at.path && one.run.item >= from && one.run.item < at.next_item;
@@ -159,12 +159,12 @@ void History::apply(const journal::Change& change) {
     std::erase_if(disk_.done, [&](const auto& one) { return below(one, progress->keep); });
     std::erase_if(disk_.progress, [&](const auto& one) { return one.path == at.path; });
     disk_.progress.push_back(at);
-  } else if (std::holds_alternative<journal::EndJob>(change)) {
+  } else if (std::holds_alternative<execution::EndJob>(change)) {
     ended_on_disk_ = true;
   }
 }
 
-bool History::is_ended(const journal::StepRun& run) const {
+bool History::is_ended(const execution::StepRun& run) const {
   const bool done = std::ranges::any_of(disk_.done, [&](const auto& one) {
     return one.run.path == run.path && one.run.item == run.item && (!one.retry_at || one.run.attempt >= run.attempt);
   });
@@ -174,22 +174,22 @@ bool History::is_ended(const journal::StepRun& run) const {
   return done || passed;
 }
 
-void History::note(const runner::report::Body& body) {
+void History::note(const execution::report::Body& body) {
   if (job_end_) broken("a report after the job's end");
   std::string line;
-  if (const auto* started = std::get_if<runner::report::StepStarted>(&body)) {
+  if (const auto* started = std::get_if<execution::report::StepStarted>(&body)) {
     line = fmt::format("started {}#{}", started->path, started->attempt);
-  } else if (const auto* finished = std::get_if<runner::report::StepFinished>(&body)) {
+  } else if (const auto* finished = std::get_if<execution::report::StepFinished>(&body)) {
     line = fmt::format("finished {}#{}", finished->path, finished->attempt);
-  } else if (const auto* end = std::get_if<runner::report::JobFinished>(&body)) {
+  } else if (const auto* end = std::get_if<execution::report::JobFinished>(&body)) {
     job_end_ = end->status;
   }
   if (!line.empty() && !told_.insert(line).second) broken("told twice: " + line);
 }
 
-void History::begin(const runner::Action& action) {
+void History::begin(const execution::Action& action) {
   if (!leased_) broken("something began without a lease");
-  if (const auto* pull = std::get_if<runner::PullItem>(&action)) {
+  if (const auto* pull = std::get_if<execution::PullItem>(&action)) {
     pulls_.push_back(*pull);
     return;
   }
@@ -209,19 +209,19 @@ void History::begin(const runner::Action& action) {
   in_flight_.push_back({step});
 }
 
-connectors::StepResult<connectors::Output> History::roll(const RunStep& step) {
+execution::StepResult<execution::Output> History::roll(const RunStep& step) {
   if (step.uses == "csv.read@1") {
-    return connectors::Output{Value(ValueMap{{"rows", Handle{"rows", {}}}, {"batches", Handle{"rows", {}}}})};
+    return execution::Output{Value(ValueMap{{"rows", Handle{"rows", {}}}, {"batches", Handle{"rows", {}}}})};
   }
   if (meddling_ && dice_.one_in(5)) {
-    return connectors::step_fail(dice_.pick<std::string>({"connection", "timeout", "constraint", "cancelled"}),
-                                 "bad luck");
+    return execution::step_fail(dice_.pick<std::string>({"connection", "timeout", "constraint", "cancelled"}),
+                                "bad luck");
   }
-  return connectors::Output{Value(ValueMap{{"path", step.path}})};
+  return execution::Output{Value(ValueMap{{"path", step.path}})};
 }
 
-connectors::StepResult<std::optional<Value>> History::read(const runner::PullItem& pull) {
-  if (meddling_ && dice_.one_in(15)) return connectors::step_fail("connection", "bad luck with the share");
+execution::StepResult<std::optional<Value>> History::read(const execution::PullItem& pull) {
+  if (meddling_ && dice_.one_in(15)) return execution::step_fail("connection", "bad luck with the share");
   if (pull.index >= kRows) return std::optional<Value>();
   return std::optional(Value(pull.index));
 }
@@ -256,14 +256,14 @@ bool History::meddle() {
 void History::turn_lease() {
   leased_ = !leased_;
   const bool told = leased_ || planted_ != Planted::act_without_lease;
-  if (told) machine_->set_standing(leased_ ? runner::Standing::may_act : runner::Standing::must_wait);
+  if (told) machine_->set_standing(leased_ ? execution::Standing::may_act : execution::Standing::must_wait);
   if (!leased_) {
     for (const auto& one : in_flight_) shaken_.insert(one.step.path);
   }
   if (leased_ || dice_.one_in(2)) return;
   for (const auto& one : in_flight_) {  // the engine interrupts what runs
     broken_off_.insert(one.step.path);
-    machine_->on_step_result(one.step.run, connectors::step_fail("cancelled", "lease"));
+    machine_->on_step_result(one.step.run, execution::step_fail("cancelled", "lease"));
   }
   in_flight_.clear();
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/runner/execution.h"
+#include "shared/execution/execution.h"
 #include "tests/sim/runner/dice.h"
 
 #include <map>
@@ -36,24 +36,24 @@ class History {
 
  private:
   struct InFlight {
-    runner::RunStep step;
+    execution::RunStep step;
   };
 
   void start_process();
   void crash();
   void one_turn();
-  bool commit(const runner::Turn& turn);
-  void apply(const journal::Change& change);
-  void note(const runner::report::Body& body);
-  void check_begun(const runner::Turn& turn);
-  void begin(const runner::Action& action);
+  bool commit(const execution::Turn& turn);
+  void apply(const execution::Change& change);
+  void note(const execution::report::Body& body);
+  void check_begun(const execution::Turn& turn);
+  void begin(const execution::Action& action);
   void deliver();
   bool meddle();
   void turn_lease();
   void pass_time(std::optional<SteadyTime> wake);
-  connectors::StepResult<connectors::Output> roll(const runner::RunStep& step);
-  connectors::StepResult<std::optional<Value>> read(const runner::PullItem& pull);
-  bool is_ended(const journal::StepRun& run) const;
+  execution::StepResult<execution::Output> roll(const execution::RunStep& step);
+  execution::StepResult<std::optional<Value>> read(const execution::PullItem& pull);
+  bool is_ended(const execution::StepRun& run) const;
   void broken(std::string what);
   void check_the_end();
 
@@ -61,13 +61,13 @@ class History {
   Planted planted_;
   std::string text_;
   std::shared_ptr<const recipe::Recipe> recipe_;
-  runner::Now now_;
-  journal::StoredJob disk_;
+  execution::Now now_;
+  execution::StoredJob disk_;
   bool ended_on_disk_ = false;
-  std::optional<journal::AddDone> last_done_;
-  std::optional<runner::Execution> machine_;
+  std::optional<execution::AddDone> last_done_;
+  std::optional<execution::Execution> machine_;
   std::vector<InFlight> in_flight_;
-  std::vector<runner::PullItem> pulls_;
+  std::vector<execution::PullItem> pulls_;
   bool leased_ = true;
   bool meddling_ = true;
   bool no_worker_ = false;  // was asked for in the last turn, and all were busy

@@ -1,15 +1,16 @@
 #include "agent/journal/journal.h"
-#include "agent/runner/execution.h"
 #include "agent/runner/wire.h"
 #include "proto/sallyport/v1/jobs.pb.h"
+#include "shared/execution/execution.h"
 #include "tests/support/failing_vfs.h"
 #include "tests/unit/agent/journal/fixture.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <map>
 
 namespace sallyport::runner {
-using namespace test;
+using namespace execution;
+using namespace execution::test;
 using journal::test::must_open;
 using journal::test::options_in;
 using sallyport::test::FailingVfs;
@@ -77,7 +78,7 @@ class Process {
 
  private:
   bool keep(const Turn& turn) {
-    journal::Batch batch = turn.changes;
+    journal::Batch batch = journal::batch_of(turn.changes);
     for (const auto& body : turn.reports)
       batch.emplace_back(journal::AddReport{kJob, wire::encode_body(body, now_.wall)});
     if (!journal_.apply(batch)) return false;

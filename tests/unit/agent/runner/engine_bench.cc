@@ -3,7 +3,7 @@
 #include "proto/sallyport/v1/jobs.pb.h"
 #include "shared/async/timeout.h"
 #include "shared/recipe/loader.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <boost/asio/this_coro.hpp>
 

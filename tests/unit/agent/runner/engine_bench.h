@@ -3,6 +3,7 @@
 #include "agent/runner/engine.h"
 #include "shared/async/task_group.h"
 #include "tests/unit/agent/journal/fixture.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -18,6 +19,10 @@ class ToRelay;
 namespace sallyport::runner::test {
 
 namespace asio = boost::asio;
+using execution::test::fails;
+using execution::test::gives;
+using execution::test::load;
+using execution::test::short_form;
 using sallyport::test::TempDir;
 
 // The real clocks, moved.

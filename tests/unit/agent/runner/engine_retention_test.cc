@@ -149,7 +149,7 @@ ASYNC_TEST_CASE("where an organisation keeps nothing a local trigger's event is 
 
 ASYNC_TEST_CASE("a secret that an action repeats is taken out of errors and reports", "[engine][secret][redactor]") {
   EngineBench bench(co_await asio::this_coro::executor);
-  bench.secret = [](const policy::SecretUse&) -> connectors::StepResult<Secret> {
+  bench.secret = [](const recipe::SecretUse&) -> connectors::StepResult<Secret> {
     return Secret::take(std::string("s3cr3t-token"));
   };
   // Of a step that took no secret itself, so that no label hides what it says.

@@ -4,7 +4,7 @@
 #include "tests/support/async_test.h"
 #include "tests/support/memory.h"
 #include "tests/unit/agent/runner/engine_bench.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <boost/asio/this_coro.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "agent/runner/execution.h"
-#include "agent/runner/outcome.h"
+#include "shared/execution/execution.h"
+#include "shared/execution/outcome.h"
 #include "shared/expr/expr.h"
 
 #include <map>
@@ -9,18 +9,18 @@
 #include <span>
 #include <string>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
 // What expressions of one job can name: trigger, inputs, vars, job, recipe, agent, steps, and besides, where they
 // exist, item, error and secrets.
 class Contexts {
  public:
-  Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger);
+  Contexts(const recipe::Recipe& recipe, const Job& job, const AgentFacts& agent, const Value& trigger);
 
   // Until then a step is `not_run`, which on_failure of the recipe can ask.
   // `mask`: of its output, where the outcome has lost parts.
   void set_step(const std::string& id, const Outcome& outcome, const recipe::Mask& mask);
-  void set_error(const std::string& step, const connectors::StepError& error);
+  void set_error(const std::string& step, const StepError& error);
 
   // The step whose output the expression may name and that is not there any more; nullopt: nothing is missing.
   std::optional<std::string> lost(std::span<const expr::Reference> references) const;
@@ -35,6 +35,6 @@ class Contexts {
 };
 
 // The names an event has before there is a job: for `dedupe` and concurrency keys.
-expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& job, const Value& trigger);
+expr::Activation event_names(const recipe::Recipe& recipe, const Job& job, const Value& trigger);
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,13 +1,11 @@
-#include "agent/runner/execution_impl.h"
 #include "shared/base/text.h"
+#include "shared/execution/execution_impl.h"
 
 #include <algorithm>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
 
-using journal::kNoItem;
-using journal::StepStatus;
 using Stage = OpenRun::Stage;
 
 constexpr auto kDoubtPause = std::chrono::seconds(1);
@@ -120,7 +118,7 @@ bool Execution::Impl::read_later(const StepError& error) {
   const auto& retry = current->step->retry;
   auto& reading = current->reading;
   if (!retry || !retry->applies(reading.failures + 1, error.classes)) return false;
-  const journal::StepRun whole{current->path, kNoItem, 1};
+  const StepRun whole{current->path, kNoItem, 1};
   ++reading.failures;
   const auto delay = spread(retry->delay(reading.failures), idempotency_key(job.id, whole), reading.failures);
   reading.not_before = now.steady + delay;
@@ -168,7 +166,7 @@ void Execution::Impl::end_item(const OpenRun& run, const Outcome& outcome) {
   if (!moved || run.id.item < kKeptResults) record_done(run.id, outcome, std::nullopt);
   const bool kept = current->results_named && run.id.item < kKeptResults && outcome.status == StepStatus::succeeded;
   if (!kept) turn.forget.push_back(run.id);
-  if (moved) turn.changes.push_back(journal::SetProgress{job.id, loop.progress_at(current->path), kKeptResults});
+  if (moved) turn.changes.push_back(SetProgress{job.id, loop.progress_at(current->path), kKeptResults});
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

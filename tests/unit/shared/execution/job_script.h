@@ -1,7 +1,7 @@
 #pragma once
 
-#include "agent/runner/execution.h"
 #include "shared/base/json.h"
+#include "shared/execution/execution.h"
 #include "shared/recipe/loader.h"
 
 #include <catch2/catch.hpp>
@@ -13,35 +13,35 @@
 #include <string>
 #include <vector>
 
-namespace sallyport::runner::test {
+namespace sallyport::execution::test {
 
 // What the journal would hold, by the same rules, in memory.
 class MemoryJournal {
  public:
-  explicit MemoryJournal(journal::Job job) { stored_.job = std::move(job); }
-  void apply(const std::vector<journal::Change>& changes);
-  const journal::StoredJob& stored() const { return stored_; }
-  journal::StoredJob& stored() { return stored_; }
+  explicit MemoryJournal(Job job) { stored_.job = std::move(job); }
+  void apply(const std::vector<Change>& changes);
+  const StoredJob& stored() const { return stored_; }
+  StoredJob& stored() { return stored_; }
   bool ended() const { return ended_; }
 
  private:
-  void apply(const journal::AddIntent& change);
-  void apply(const journal::AddDone& change);
-  void apply(const journal::SetProgress& change);
+  void apply(const AddIntent& change);
+  void apply(const AddDone& change);
+  void apply(const SetProgress& change);
 
-  journal::StoredJob stored_;
+  StoredJob stored_;
   bool ended_ = false;
 };
 
-inline connectors::StepResult<connectors::Output> gives(Value value) { return connectors::Output{std::move(value)}; }
-inline connectors::StepResult<connectors::Output> fails(std::string error_class, std::string message = "no") {
-  return connectors::step_fail(std::move(error_class), std::move(message));
+inline StepResult<Output> gives(Value value) { return Output{std::move(value)}; }
+inline StepResult<Output> fails(std::string error_class, std::string message = "no") {
+  return step_fail(std::move(error_class), std::move(message));
 }
 
 // Runs one job on a virtual clock with actions that are plain functions, and keeps what it saw.
 class JobScript {
  public:
-  using Act = std::function<connectors::StepResult<connectors::Output>(const RunStep&)>;
+  using Act = std::function<StepResult<Output>(const RunStep&)>;
 
   explicit JobScript(const std::string& steps_yaml,
                      const std::string& trigger_json = R"({"kind":"manual","inputs":{}})");
@@ -80,8 +80,8 @@ class JobScript {
   Value output_of(const std::string& path) const;
 
  private:
-  connectors::StepResult<connectors::Output> act(const RunStep& step);
-  connectors::StepResult<std::optional<Value>> read(const PullItem& pull);
+  StepResult<Output> act(const RunStep& step);
+  StepResult<std::optional<Value>> read(const PullItem& pull);
   void make_execution();
 
   std::shared_ptr<const recipe::Recipe> recipe_;
@@ -98,4 +98,4 @@ class JobScript {
 std::shared_ptr<const recipe::Recipe> load(const std::string& yaml);
 std::string short_form(const report::Body& report);
 
-}  // namespace sallyport::runner::test
+}  // namespace sallyport::execution::test

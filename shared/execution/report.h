@@ -11,7 +11,7 @@
 
 // What the agent tells the relay about a job, as plain data. Texts named *_json are redacted already: what is here may
 // be sent, stored and shown.
-namespace sallyport::runner::report {
+namespace sallyport::execution::report {
 
 struct JobStarted {
   RecipeId recipe;
@@ -60,4 +60,4 @@ Body redacted(Body body, const Redactor& redactor);
 // What is told of a job that keeps nothing: what ran and how it ended, in words of its own; nullopt: nothing.
 std::optional<Body> without_payload(Body body);
 
-}  // namespace sallyport::runner::report
+}  // namespace sallyport::execution::report

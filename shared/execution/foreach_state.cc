@@ -1,12 +1,9 @@
-#include "agent/runner/foreach_state.h"
+#include "shared/execution/foreach_state.h"
 
 #include <utility>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
-
-using connectors::step_fail;
-using journal::StepStatus;
 
 constexpr std::int64_t kMaxAhead = 1'024;
 
@@ -20,8 +17,8 @@ ValueList entries_of(const Value& map) {
 
 }  // namespace
 
-connectors::StepResult<ForeachState> ForeachState::over(const Value& source, const recipe::Foreach& spec,
-                                                        std::optional<journal::Progress> before) {
+StepResult<ForeachState> ForeachState::over(const Value& source, const recipe::Foreach& spec,
+                                            std::optional<Progress> before) {
   ForeachState state;
   state.spec_ = &spec;
   state.label_ = source.label();
@@ -49,7 +46,7 @@ connectors::StepResult<ForeachState> ForeachState::over(const Value& source, con
   return state;
 }
 
-connectors::StepError ForeachState::too_many() const {
+StepError ForeachState::too_many() const {
   return {{"too_large"}, "`foreach` over more than " + std::to_string(limit()) + " items: raise `max_items`", {}};
 }
 
@@ -71,7 +68,7 @@ bool ForeachState::complete(std::int64_t index, const Outcome& outcome) {
   const bool fails = outcome.status == StepStatus::in_doubt ||
                      (outcome.error && spec_->on_item_failure == recipe::OnItemFailure::fail);
   if (fails) {
-    auto error = outcome.error.value_or(connectors::StepError{{"internal"}, "failed", {}});
+    auto error = outcome.error.value_or(StepError{{"internal"}, "failed", {}});
     error.message.insert(0, "item " + std::to_string(index) + ": ");
     fail(std::move(error));
     return false;  // not passed over: what fails the step stays in the journal
@@ -94,14 +91,14 @@ void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
   results_[static_cast<std::size_t>(index)] = outcome.status == StepStatus::succeeded ? outcome.output : Value();
 }
 
-void ForeachState::fail(connectors::StepError error) {
+void ForeachState::fail(StepError error) {
   const bool graver = error.error_class() == "in_doubt" && first_error_ && first_error_->error_class() != "in_doubt";
   if (!first_error_ || graver) first_error_ = std::move(error);
 }
 
 // Counts what is below next_item only: items ahead keep records of their own and are counted again from those.
-journal::Progress ForeachState::progress_at(const std::string& path) const {
-  journal::Progress progress{path, complete_below_, succeeded_, failed_, skipped_};
+Progress ForeachState::progress_at(const std::string& path) const {
+  Progress progress{path, complete_below_, succeeded_, failed_, skipped_};
   for (const auto& [index, status] : ahead_) {
     auto& counter = status == StepStatus::succeeded ? progress.succeeded
                     : status == StepStatus::skipped ? progress.skipped
@@ -122,4 +119,4 @@ Value ForeachState::output() const {
       {"count", Value(succeeded_ + failed_ + skipped_)}, {"failed", Value(failed_)}, {"results", Value(results_)}});
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

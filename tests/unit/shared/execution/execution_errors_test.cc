@@ -1,9 +1,9 @@
 // What a failing action says may quote what it was given. Of a step with secret or masked values nothing of it is told.
-#include "agent/runner/outcome.h"
+#include "shared/execution/outcome.h"
 #include "shared/recipe/catalogue.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 
 namespace {
@@ -31,7 +31,7 @@ std::string everything_kept(JobScript& job) {
   return all;
 }
 
-connectors::StepResult<connectors::Output> quotes(const std::string& error_class) {
+StepResult<Output> quotes(const std::string& error_class) {
   return fails(error_class, std::string("opening ") + kCanary + ": refused");
 }
 
@@ -129,7 +129,7 @@ TEST_CASE("rows that cannot be read are told so too", "[execution][errors][canar
   job.perform(job.turn());
   const auto turn = job.turn();
   const auto& pull = std::get<PullItem>(turn.actions.at(0));
-  job.execution().on_item(pull.path, 0, connectors::step_fail("changed", std::string("opening ") + kCanary));
+  job.execution().on_item(pull.path, 0, step_fail("changed", std::string("opening ") + kCanary));
   job.run();
   CHECK(job.end().error_class == "changed");
   CHECK(job.end().message.starts_with("reading item 0: "));
@@ -137,7 +137,7 @@ TEST_CASE("rows that cannot be read are told so too", "[execution][errors][canar
 }
 
 TEST_CASE("a failure keeps its classes and the policy's rule, whatever its words become", "[execution][errors]") {
-  const connectors::StepError error{{"sqlstate:23505", "constraint"}, kCanary, "policy.yaml:3 limits"};
+  const StepError error{{"sqlstate:23505", "constraint"}, kCanary, "policy.yaml:3 limits"};
   for (const Label label : {Label::secret, Label::masked, Label::secret | Label::masked}) {
     const auto told = tellable(error, label);
     CHECK(told.classes == error.classes);
@@ -160,4 +160,4 @@ TEST_CASE("every class of errors has words of its own", "[execution][errors]") {
   }
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

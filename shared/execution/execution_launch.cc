@@ -1,10 +1,8 @@
-#include "agent/runner/execution_impl.h"
+#include "shared/execution/execution_impl.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
 
-using journal::kNoItem;
-using journal::StepStatus;
 using Stage = OpenRun::Stage;
 
 constexpr std::string_view kWait = "wait.for@1";
@@ -68,7 +66,7 @@ StepResult<void> Execution::Impl::bind_secrets(const recipe::Step& step, expr::A
   for (const auto& use : step.with.uses()) {
     if (use.reference.path.size() < 2 || use.reference.path[0] != "secrets") continue;
     const std::string& name = use.reference.path[1];
-    if (!ports.secret) return connectors::step_fail("not_found", "this agent has no secrets for recipes");
+    if (!ports.secret) return step_fail("not_found", "this agent has no secrets for recipes");
     SP_TRY(const auto secret, ports.secret({name, step.uses, step.connection, command, recipe->name}));
     secrets.insert_or_assign(Value(name), Value(secret.reveal()).with_label(Label::secret));
   }
@@ -78,7 +76,7 @@ StepResult<void> Execution::Impl::bind_secrets(const recipe::Step& step, expr::A
 
 StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const {
   const auto& step = *current->step;
-  if (action == nullptr) return connectors::step_fail("not_found", "this agent does not know the action " + step.uses);
+  if (action == nullptr) return step_fail("not_found", "this agent does not know the action " + step.uses);
   expr::Activation names = contexts.names();
   if (run.id.item != kNoItem) names.bind("item", run.item);
   for (const auto& use : step.with.uses()) SP_CHECK(nothing_lost("`with`", std::span(&use.reference, 1)));
@@ -166,4 +164,4 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
   turn.actions.emplace_back(std::move(action));
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,9 +1,9 @@
-#include "agent/runner/outcome.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "shared/execution/outcome.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <algorithm>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using Lines = std::vector<std::string>;
 
@@ -268,7 +268,7 @@ TEST_CASE("an output is the same value now and after a restart", "[execution][ou
   CHECK(kept->find("u")->is(Value::Kind::int64));
   CHECK(*kept->find("list") == *output.find("list"));
   CHECK(kept->find("body")->as_handle().kind == "spool");
-  const auto again = decode_outcome(journal::StepStatus::succeeded, encode_outcome(Outcome::success(*kept)));
+  const auto again = decode_outcome(StepStatus::succeeded, encode_outcome(Outcome::success(*kept)));
   REQUIRE(again);
   CHECK(again->output == *kept);
 }
@@ -319,8 +319,8 @@ TEST_CASE("an output too large for a value fails its step", "[execution][output]
 TEST_CASE("what a failed step can tell is its output", "[execution][output]") {
   const Value told(ValueMap{{"exit_code", 3}, {"stderr", "the reason is X"}});
   const auto failing = [](const Value& output) {
-    return [output](const RunStep&) -> connectors::StepResult<connectors::Output> {
-      return std::unexpected(connectors::StepError{{"exit:3", "command"}, "ended with 3", {}, output});
+    return [output](const RunStep&) -> StepResult<Output> {
+      return std::unexpected(StepError{{"exit:3", "command"}, "ended with 3", {}, output});
     };
   };
   const auto recipe = [](const std::string& more) {
@@ -384,23 +384,23 @@ TEST_CASE("what a failed step can tell is its output", "[execution][output]") {
 }
 
 TEST_CASE("outcomes survive encoding, whatever they are", "[execution][output]") {
-  connectors::StepError error{{"sqlstate:40001", "transaction"}, "deadlock", "rule"};
+  StepError error{{"sqlstate:40001", "transaction"}, "deadlock", "rule"};
   const Outcome failed = Outcome::failure(error);
-  const auto back = decode_outcome(journal::StepStatus::failed, encode_outcome(failed));
+  const auto back = decode_outcome(StepStatus::failed, encode_outcome(failed));
   REQUIRE(back);
   CHECK(back->error == error);
   CHECK_FALSE(back->doubted);
   Outcome again = failed;
   again.doubted = true;
   again.output = Value("told");
-  const auto decoded = decode_outcome(journal::StepStatus::failed, encode_outcome(again));
+  const auto decoded = decode_outcome(StepStatus::failed, encode_outcome(again));
   CHECK(decoded->doubted);
   CHECK(decoded->output == Value("told"));
-  const auto masked = decode_outcome(journal::StepStatus::succeeded,
-                                     encode_outcome(Outcome::success(Value(1).with_label(Label::masked))));
+  const auto masked =
+      decode_outcome(StepStatus::succeeded, encode_outcome(Outcome::success(Value(1).with_label(Label::masked))));
   CHECK(masked->output.label() == Label::masked);
-  for (const char* bad : {"", "[]", "{", "1"}) CHECK_FALSE(decode_outcome(journal::StepStatus::succeeded, bad));
-  CHECK(decode_outcome(journal::StepStatus::failed, "{}")->error->error_class() == "internal");
+  for (const char* bad : {"", "[]", "{", "1"}) CHECK_FALSE(decode_outcome(StepStatus::succeeded, bad));
+  CHECK(decode_outcome(StepStatus::failed, "{}")->error->error_class() == "internal");
 }
 
 TEST_CASE("a long error message is cut where a character ends", "[execution][bounds]") {
@@ -425,4 +425,4 @@ TEST_CASE("the message with which a recipe stops is cut before it is told", "[ex
   CHECK(job.end().message.size() <= 4'100);
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

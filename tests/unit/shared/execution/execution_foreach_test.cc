@@ -1,4 +1,4 @@
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <fmt/ranges.h>
 
@@ -6,7 +6,7 @@
 #include <deque>
 #include <set>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using Lines = std::vector<std::string>;
 
@@ -26,7 +26,7 @@ std::string rows_loop(const std::string& more = "", const std::string& step = ""
 
 const std::string kFileTrigger = R"({"kind":"file.watch","file":{"$handle":"file","path":"in.csv"}})";
 
-connectors::StepResult<connectors::Output> rows_output(const RunStep&) {
+StepResult<Output> rows_output(const RunStep&) {
   const Value handle(Handle{"rows", {{"format", "csv"}}});
   return gives(Value(ValueMap{{"rows", handle}, {"batches", handle}}));
 }
@@ -307,4 +307,4 @@ TEST_CASE("what an item made is forgotten when nothing can name it any more", "[
   }
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,14 +1,14 @@
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace sallyport::runner::test {
+namespace sallyport::execution::test {
 namespace {
 
-journal::Job make_job(const std::string& trigger_json) {
-  journal::Job job;
+Job make_job(const std::string& trigger_json) {
+  Job job;
   job.id = JobId("job_01");
   job.epoch = 1;
   job.recipe = RecipeId("rcp_1");
@@ -27,29 +27,29 @@ std::string recipe_text(const std::string& steps) {
 
 }  // namespace
 
-void MemoryJournal::apply(const std::vector<journal::Change>& changes) {
+void MemoryJournal::apply(const std::vector<Change>& changes) {
   for (const auto& change : changes) {
     REQUIRE_FALSE(ended_);  // nothing may follow the end
-    if (const auto* intent = std::get_if<journal::AddIntent>(&change)) apply(*intent);
-    if (const auto* done = std::get_if<journal::AddDone>(&change)) apply(*done);
-    if (const auto* progress = std::get_if<journal::SetProgress>(&change)) apply(*progress);
-    if (std::holds_alternative<journal::EndJob>(change)) ended_ = true;
+    if (const auto* intent = std::get_if<AddIntent>(&change)) apply(*intent);
+    if (const auto* done = std::get_if<AddDone>(&change)) apply(*done);
+    if (const auto* progress = std::get_if<SetProgress>(&change)) apply(*progress);
+    if (std::holds_alternative<EndJob>(change)) ended_ = true;
   }
 }
 
-void MemoryJournal::apply(const journal::AddIntent& change) {
+void MemoryJournal::apply(const AddIntent& change) {
   REQUIRE(change.intent.epoch == stored_.job.epoch);
   std::erase_if(stored_.intents, [&](const auto& one) { return one.run == change.intent.run; });
   stored_.intents.push_back(change.intent);
 }
 
-void MemoryJournal::apply(const journal::AddDone& change) {
+void MemoryJournal::apply(const AddDone& change) {
   INFO("done twice: " << path_text(change.done.run) << "#" << change.done.run.attempt);
   REQUIRE(std::ranges::none_of(stored_.done, [&](const auto& one) { return one.run == change.done.run; }));
   stored_.done.push_back(change.done);
 }
 
-void MemoryJournal::apply(const journal::SetProgress& change) {
+void MemoryJournal::apply(const SetProgress& change) {
   const auto& at = change.progress;
   const auto below = [&](const auto& one, std::int64_t from) {
     return one.run.path == at.path && one.run.item >= from && one.run.item < at.next_item;
@@ -78,11 +78,11 @@ JobScript::JobScript(const std::string& steps, const std::string& trigger_json)
 void JobScript::make_execution() {
   ExecutionPorts ports;
   ports.keeps_ledger = [this](std::string_view, std::string_view, const Value&) { return ledger_; };
-  ports.secret = [this](const policy::SecretUse& use) -> connectors::StepResult<Secret> {
+  ports.secret = [this](const recipe::SecretUse& use) -> StepResult<Secret> {
     secrets_asked.push_back(
         fmt::format("{} {} {} {} {}", use.name, use.action, use.connection, use.command, use.recipe));
     if (use.name == "token") return Secret::take(std::string("s3cr3t"));
-    return std::unexpected(connectors::StepError{{"policy"}, "not yours", "policy.yaml secrets"});
+    return std::unexpected(StepError{{"policy"}, "not yours", "policy.yaml secrets"});
   };
   ports.worker = [this] { return !workers_ || (*workers_)-- > 0; };
   execution_ = std::make_unique<Execution>(recipe_, journal_.stored(), AgentFacts{"agent-1"}, std::move(ports), now_);
@@ -115,17 +115,17 @@ JobScript& JobScript::unreadable(std::map<std::int64_t, std::vector<std::string>
   return *this;
 }
 
-connectors::StepResult<std::optional<Value>> JobScript::read(const PullItem& pull) {
+StepResult<std::optional<Value>> JobScript::read(const PullItem& pull) {
   if (auto& errors = unreadable_[pull.index]; !errors.empty()) {
     const std::string first = errors.front();
     errors.erase(errors.begin());
-    return connectors::step_fail(first, "no " + first);
+    return step_fail(first, "no " + first);
   }
   if (std::cmp_greater_equal(pull.index, rows_.size())) return std::optional<Value>();
   return std::optional(rows_[static_cast<std::size_t>(pull.index)]);
 }
 
-connectors::StepResult<connectors::Output> JobScript::act(const RunStep& step) {
+StepResult<Output> JobScript::act(const RunStep& step) {
   ran.push_back(fmt::format("{}#{}", step.path, step.run.attempt));
   steps.push_back(step);
   auto it = acts_.find(step.uses + " " + step.path);
@@ -218,4 +218,4 @@ Value JobScript::output_of(const std::string& path) const {
   return Value();
 }
 
-}  // namespace sallyport::runner::test
+}  // namespace sallyport::execution::test

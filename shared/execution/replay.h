@@ -1,7 +1,7 @@
 #pragma once
 
-#include "agent/runner/outcome.h"
 #include "shared/base/result.h"
+#include "shared/execution/outcome.h"
 
 #include <map>
 #include <optional>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
 // What the journal says about one (path, item), reduced to where to go on.
 struct Past {
@@ -24,7 +24,7 @@ struct Past {
 // The records of one job, to be looked up by step while the execution walks over the recipe again.
 class Replay {
  public:
-  explicit Replay(const journal::StoredJob& stored);
+  explicit Replay(const StoredJob& stored);
 
   // The end of a step run, if it has one.
   Result<std::optional<Outcome>> final_of(const std::string& path, std::int64_t item) const;
@@ -33,13 +33,13 @@ class Replay {
   bool began(const std::string& path, std::int64_t item) const;
   bool began_below(const std::string& prefix) const;
   std::vector<std::int64_t> open_items(const std::string& path) const;  // begun and not ended
-  std::optional<journal::Progress> progress_of(const std::string& path) const;
+  std::optional<Progress> progress_of(const std::string& path) const;
 
  private:
   using Key = std::pair<std::string, std::int64_t>;
-  std::map<Key, journal::Intent> intents_;  // of the latest attempt
-  std::map<Key, journal::Done> done_;
-  std::map<std::string, journal::Progress, std::less<>> progress_;
+  std::map<Key, Intent> intents_;  // of the latest attempt
+  std::map<Key, Done> done_;
+  std::map<std::string, Progress, std::less<>> progress_;
 };
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "agent/connectors/connector.h"
-#include "agent/journal/records.h"
-#include "agent/policy/secret_rule.h"
-#include "agent/runner/job_memory.h"
-#include "agent/runner/report.h"
 #include "shared/base/clock.h"
 #include "shared/base/secret.h"
+#include "shared/execution/job_memory.h"
+#include "shared/execution/records.h"
+#include "shared/execution/report.h"
+#include "shared/execution/step_result.h"
 #include "shared/recipe/model.h"
+#include "shared/recipe/secret_use.h"
 
 #include <functional>
 #include <memory>
@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
 struct Now {
   SteadyTime steady;
@@ -29,7 +29,7 @@ struct AgentFacts {
 };
 
 // Gives the local secret that `secrets.<name>` of a step stands for, if the local policy lets the step have it.
-using SecretSource = std::function<connectors::StepResult<Secret>(const policy::SecretUse&)>;
+using SecretSource = std::function<StepResult<Secret>(const recipe::SecretUse&)>;
 
 // What the state machine asks while it decides; all answer at once.
 struct ExecutionPorts {
@@ -47,7 +47,7 @@ enum class Standing { may_act, must_wait };
 
 // Run one attempt of one step. The intent is on the disk when this is handed out.
 struct RunStep {
-  journal::StepRun run;
+  StepRun run;
   std::string path;  // with the item: "upsert[3]"
   std::string uses;
   std::string connection;
@@ -69,15 +69,15 @@ using Action = std::variant<RunStep, PullItem>;
 
 enum class JobStatus { succeeded, failed, cancelled, timed_out, in_doubt };
 std::string_view to_string(JobStatus status);
-std::string_view to_string(journal::StepStatus status);
+std::string_view to_string(StepStatus status);
 
 // What is to be done now, in this order: make `changes` and `reports` durable in one transaction; then the rest.
 struct Turn {
-  std::vector<journal::Change> changes;
+  std::vector<Change> changes;
   std::vector<report::Body> reports;
   // What these gave can be named by nothing any more: the bodies they made may go once the turn is durable. kNoItem
   // stands for all items, too.
-  std::vector<journal::StepRun> forget;
+  std::vector<StepRun> forget;
   std::vector<Action> actions;
   bool interrupt = false;          // stop what is running: the job was cancelled or is over its time
   std::optional<SteadyTime> wake;  // call next() again then, if nothing happens before
@@ -98,7 +98,7 @@ struct Turn {
 class Execution {
  public:
   // Without leave to act no new effect begins; results are taken all the same.
-  Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
+  Execution(std::shared_ptr<const recipe::Recipe> recipe, StoredJob stored, const AgentFacts& agent,
             ExecutionPorts ports, Now now);
   ~Execution();
   Execution(Execution&&) noexcept;
@@ -107,10 +107,10 @@ class Execution {
 
   // Taken in by the following next(). A result of class cancelled after the leave to act was withdrawn says:
   // interrupted, nobody knows how far it came.
-  void on_step_result(const journal::StepRun& run, connectors::StepResult<connectors::Output> result);
+  void on_step_result(const StepRun& run, StepResult<Output> result);
   // The leave to act went away before it began: nothing has happened, and it is handed out again later.
-  void on_not_begun(const journal::StepRun& run);
-  void on_item(const std::string& path, std::int64_t index, connectors::StepResult<std::optional<Value>> item);
+  void on_not_begun(const StepRun& run);
+  void on_item(const std::string& path, std::int64_t index, StepResult<std::optional<Value>> item);
   void cancel(std::string reason);
   void set_standing(Standing standing);
 
@@ -120,9 +120,9 @@ class Execution {
 };
 
 // Lower-case hex, 128 bits.
-std::string idempotency_key(const JobId& job, const journal::StepRun& run);
+std::string idempotency_key(const JobId& job, const StepRun& run);
 // "upsert", "upsert[3]"; and back.
-std::string path_text(const journal::StepRun& run);
-std::optional<journal::StepRun> parse_path(std::string_view text, std::uint32_t attempt);
+std::string path_text(const StepRun& run);
+std::optional<StepRun> parse_path(std::string_view text, std::uint32_t attempt);
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "agent/runner/contexts.h"
-#include "agent/runner/execution.h"
-#include "agent/runner/foreach_state.h"
-#include "agent/runner/replay.h"
+#include "shared/execution/contexts.h"
+#include "shared/execution/execution.h"
+#include "shared/execution/foreach_state.h"
+#include "shared/execution/replay.h"
 #include "shared/recipe/catalogue.h"
 
 #include <deque>
@@ -11,15 +11,12 @@
 #include <set>
 
 // The parts of Execution; private to this folder.
-namespace sallyport::runner {
-
-using connectors::StepError;
-using connectors::StepResult;
+namespace sallyport::execution {
 
 // One run of the current step that has begun and not ended.
 struct OpenRun {
   enum class Stage { fresh, running, sleeping };
-  journal::StepRun id;
+  StepRun id;
   Value item;
   Stage stage = Stage::fresh;
   SteadyTime wake{};                         // of sleeping
@@ -66,8 +63,8 @@ struct Ending {
 struct Execution::Impl {
   enum class Phase { steps, on_failure, over };
   struct Result {
-    journal::StepRun run;
-    StepResult<connectors::Output> result;
+    StepRun run;
+    StepResult<Output> result;
   };
   struct Pulled {
     std::string path;
@@ -75,14 +72,14 @@ struct Execution::Impl {
     StepResult<std::optional<Value>> item;
   };
 
-  Impl(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
-       ExecutionPorts ports, Now now);
+  Impl(std::shared_ptr<const recipe::Recipe> recipe, StoredJob stored, const AgentFacts& agent, ExecutionPorts ports,
+       Now now);
 
   // --- execution.cc: from step to step
   Turn next(Now now);
   bool advance();
   bool begin_next();
-  Outcome recalled(const recipe::Step& step, const journal::StepRun& run, Outcome outcome) const;
+  Outcome recalled(const recipe::Step& step, const StepRun& run, Outcome outcome) const;
   bool is_read_again(const recipe::Step& step, const Outcome& outcome) const;
   StepResult<void> nothing_lost(std::string_view where, std::span<const expr::Reference> references) const;
   bool adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome);
@@ -145,17 +142,17 @@ struct Execution::Impl {
   void end_item(const OpenRun& run, const Outcome& outcome);
 
   // --- execution_records.cc: what goes into journal and reports
-  journal::Intent intent_of(const journal::StepRun& run) const;
-  void record_intent(journal::Intent intent);
-  void record_done(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
+  Intent intent_of(const StepRun& run) const;
+  void record_intent(Intent intent);
+  void record_done(const StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
   void report_started(OpenRun& run, const std::string& input_json);  // once for an attempt
-  void report_finished(const journal::StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
-  void report_log(const journal::StepRun& run, std::string_view level, std::string text);
+  void report_finished(const StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at);
+  void report_log(const StepRun& run, std::string_view level, std::string text);
   void report_job(JobStatus status, const StepError& error, const std::string& step);
   SteadyTime steady_at(WallTime wall, std::chrono::milliseconds at_most) const;
 
   std::shared_ptr<const recipe::Recipe> recipe;
-  journal::Job job;
+  Job job;
   ExecutionPorts ports;
   Replay replay;
   std::shared_ptr<JobMemory> memory;
@@ -180,9 +177,9 @@ StepError doubt();
 // Of what a step with a mask says when it fails: it may quote what is masked.
 inline Label telling_mask(const recipe::Step& step) { return step.mask.nothing() ? Label::none : Label::masked; }
 // Of the output that the record of this run holds.
-inline recipe::Mask mask_of(const recipe::Step& step, const journal::StepRun& run) {
-  const bool whole_loop = step.foreach && run.item == journal::kNoItem;
+inline recipe::Mask mask_of(const recipe::Step& step, const StepRun& run) {
+  const bool whole_loop = step.foreach && run.item == kNoItem;
   return recipe::output_mask(step, whole_loop ? recipe::OutputOf::loop : recipe::OutputOf::run);
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

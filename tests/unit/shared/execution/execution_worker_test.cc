@@ -1,6 +1,6 @@
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
@@ -197,4 +197,4 @@ steps:
   }
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,7 +1,7 @@
-#include "agent/runner/outcome.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "shared/execution/outcome.h"
+#include "tests/unit/shared/execution/job_script.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using Lines = std::vector<std::string>;
 
@@ -135,9 +135,9 @@ TEST_CASE("a step that an agent that was lost may have begun is in doubt, though
   SECTION("a later attempt here is not") {
     JobScript job(command(", on_in_doubt: retry, retry: {max: 1, initial: 1s, on: [any]}"));
     int calls = 0;
-    job.on("command.run@1", [&](const RunStep&) -> connectors::StepResult<connectors::Output> {
-      if (++calls == 1) return connectors::step_fail("connection", "down");
-      return connectors::Output{};
+    job.on("command.run@1", [&](const RunStep&) -> StepResult<Output> {
+      if (++calls == 1) return step_fail("connection", "down");
+      return Output{};
     });
     job.held_before().run();
     CHECK(job.finished == JobStatus::succeeded);
@@ -281,8 +281,8 @@ TEST_CASE("a doubt that a next run settles is tried again as the recipe says, an
   job.keeps_ledger();
   int runs = 0;
   const bool settled = GENERATE(true, false);
-  const auto in_doubt = connectors::StepError{{"in_doubt", "connection"}, "no answer", {}};
-  job.on("sql.execute@1", [&](const RunStep&) -> connectors::StepResult<connectors::Output> {
+  const auto in_doubt = StepError{{"in_doubt", "connection"}, "no answer", {}};
+  job.on("sql.execute@1", [&](const RunStep&) -> StepResult<Output> {
     if (++runs > 2 && settled) return gives(Value());
     return std::unexpected(in_doubt);
   });
@@ -301,8 +301,8 @@ TEST_CASE("a doubt that a next run settles is tried again as the recipe says, an
 TEST_CASE("a doubt that a next run would not settle is not tried again for what stands behind it", "[doubt][retry]") {
   JobScript job("steps:\n  - {id: a, uses: command.run@1, with: {template: t}, retry: {max: 2}}\n");
   job.on("command.run@1",
-         [](const RunStep&) -> connectors::StepResult<connectors::Output> {
-           return std::unexpected(connectors::StepError{{"in_doubt", "connection"}, "output lost", {}});
+         [](const RunStep&) -> StepResult<Output> {
+           return std::unexpected(StepError{{"in_doubt", "connection"}, "output lost", {}});
          })
       .run();
   CHECK(job.finished == JobStatus::in_doubt);
@@ -335,8 +335,8 @@ TEST_CASE("a doubt is decided although the arguments cannot be had any more", "[
 
 namespace {
 
-connectors::StepResult<connectors::Output> unanswered(const RunStep&) {
-  return std::unexpected(connectors::StepError{{"in_doubt", "connection"}, "no answer", {}});
+StepResult<Output> unanswered(const RunStep&) {
+  return std::unexpected(StepError{{"in_doubt", "connection"}, "no answer", {}});
 }
 
 }  // namespace
@@ -464,11 +464,8 @@ steps:
   - {id: b, uses: file.list@1, connection: c, with: {path: "${{ steps.a.output.path }}"}}
 )");
   const auto earlier = [&](const std::string& output) {
-    job.journal().stored().done.push_back({{"a", journal::kNoItem, 1},
-                                           journal::StepStatus::succeeded,
-                                           job.now().wall,
-                                           std::nullopt,
-                                           outcome_from_relay(output)});
+    job.journal().stored().done.push_back(
+        {{"a", kNoItem, 1}, StepStatus::succeeded, job.now().wall, std::nullopt, outcome_from_relay(output)});
     job.restart();
     job.run();
   };
@@ -486,4 +483,4 @@ steps:
   }
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

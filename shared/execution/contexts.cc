@@ -1,6 +1,6 @@
-#include "agent/runner/contexts.h"
+#include "shared/execution/contexts.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
 
 Value timestamp(WallTime at) {
@@ -16,13 +16,13 @@ Value inputs_of(const recipe::Recipe& recipe, const Value& trigger) {
   return recipe::bind_inputs(recipe, Value()).value_or(Value(ValueMap{}));
 }
 
-Value error_value(const connectors::StepError& error) {
+Value error_value(const StepError& error) {
   return Value(ValueMap{{"class", error.error_class()}, {"message", error.message}});
 }
 
 }  // namespace
 
-expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& job, const Value& trigger) {
+expr::Activation event_names(const recipe::Recipe& recipe, const Job& job, const Value& trigger) {
   expr::Activation names;
   const auto mask = recipe::trigger_mask(recipe);
   names.bind("trigger", mask.labelled(trigger));
@@ -33,7 +33,7 @@ expr::Activation event_names(const recipe::Recipe& recipe, const journal::Job& j
   return names;
 }
 
-Contexts::Contexts(const recipe::Recipe& recipe, const journal::Job& job, const AgentFacts& agent, const Value& trigger)
+Contexts::Contexts(const recipe::Recipe& recipe, const Job& job, const AgentFacts& agent, const Value& trigger)
     : names_(event_names(recipe, job, trigger)) {
   names_.bind("job", Value(ValueMap{{"id", job.id.value},
                                     {"run_number", Value(static_cast<std::int64_t>(job.run_number))},
@@ -66,8 +66,8 @@ std::optional<std::string> Contexts::lost(std::span<const expr::Reference> refer
   return std::nullopt;
 }
 
-void Contexts::set_error(const std::string& step, const connectors::StepError& error) {
+void Contexts::set_error(const std::string& step, const StepError& error) {
   names_.bind("error", Value(ValueMap{{"step", step}, {"class", error.error_class()}, {"message", error.message}}));
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "agent/runner/outcome.h"
+#include "shared/execution/outcome.h"
 #include "shared/recipe/model.h"
 
 #include <map>
 #include <optional>
 #include <string>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
 inline constexpr std::int64_t kKeptResults = 100;
 
@@ -16,8 +16,8 @@ inline constexpr std::int64_t kKeptResults = 100;
 class ForeachState {
  public:
   // `source` is a list, a map or a rows handle; class invalid otherwise.
-  static connectors::StepResult<ForeachState> over(const Value& source, const recipe::Foreach& spec,
-                                                   std::optional<journal::Progress> before);
+  static StepResult<ForeachState> over(const Value& source, const recipe::Foreach& spec,
+                                       std::optional<Progress> before);
 
   // The next item nobody has begun; nullopt: none may begin now (all taken, too far ahead, or an item failed).
   std::optional<std::int64_t> next() const;
@@ -36,11 +36,11 @@ class ForeachState {
   void remember(std::int64_t index, const Outcome& outcome);
   // True when there is something to gain from saving progress_at(), instead of one record for each item.
   bool saves_progress() const { return complete_below_ > kKeptResults; }
-  journal::Progress progress_at(const std::string& path) const;
+  Progress progress_at(const std::string& path) const;
 
   bool all_complete() const { return size_ && complete_below_ == *size_; }
-  const std::optional<connectors::StepError>& first_error() const { return first_error_; }  // when it fails the step
-  void fail(connectors::StepError error);  // the first counts, but a doubt more than what is certain
+  const std::optional<StepError>& first_error() const { return first_error_; }  // when it fails the step
+  void fail(StepError error);  // the first counts, but a doubt more than what is certain
   // What the items gave has no label in it; this is the label of all of it.
   Label results_label() const;
   bool results_lost() const { return results_lost_; }  // some were in memory only, and are not there any more
@@ -48,10 +48,10 @@ class ForeachState {
   Value output() const;
   std::int64_t concurrency() const { return spec_->concurrency; }
   std::int64_t limit() const { return spec_->item_limit(); }
-  connectors::StepError too_many() const;  // there are more items than that
+  StepError too_many() const;  // there are more items than that
 
  private:
-  void count(journal::StepStatus status);
+  void count(StepStatus status);
 
   const recipe::Foreach* spec_ = nullptr;
   bool is_body_ = false;
@@ -61,11 +61,11 @@ class ForeachState {
   std::optional<std::int64_t> size_;
   std::int64_t next_ = 0;
   std::int64_t complete_below_ = 0;
-  std::map<std::int64_t, journal::StepStatus> ahead_;  // complete, with an incomplete one before it
+  std::map<std::int64_t, StepStatus> ahead_;  // complete, with an incomplete one before it
   std::int64_t succeeded_ = 0, failed_ = 0, skipped_ = 0;
   ValueList results_;
   bool results_lost_ = false;
-  std::optional<connectors::StepError> first_error_;
+  std::optional<StepError> first_error_;
 };
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

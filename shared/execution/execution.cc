@@ -1,26 +1,23 @@
-#include "agent/runner/execution.h"
+#include "shared/execution/execution.h"
 
-#include "agent/runner/execution_impl.h"
 #include "shared/base/json.h"
 #include "shared/base/text.h"
+#include "shared/execution/execution_impl.h"
 
 #include <algorithm>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
-
-using journal::kNoItem;
-using journal::StepStatus;
 
 constexpr std::size_t kMaxChanges = 256;  // of one turn; the rest comes with the next
 constexpr auto kOnFailureLimit = std::chrono::minutes(15);
 constexpr expr::EvalLimits kCarryOnly{.secrets = expr::SecretUse::carry_only};
 constexpr auto kStopFirst = std::chrono::seconds(1);
 
-Value trigger_of(const journal::Job& job) { return parse_stored_json(job.trigger_json).value_or(Value()); }
+Value trigger_of(const Job& job) { return parse_stored_json(job.trigger_json).value_or(Value()); }
 
 // What is left of the job's time. A clock that jumped can only shorten it, never stretch it.
-SteadyTime job_deadline(const recipe::Recipe& recipe, const journal::StoredJob& stored, Now now) {
+SteadyTime job_deadline(const recipe::Recipe& recipe, const StoredJob& stored, Now now) {
   WallTime began = now.wall;
   for (const auto& intent : stored.intents) began = std::min(began, intent.at);
   for (const auto& done : stored.done) began = std::min(began, done.at);
@@ -68,7 +65,7 @@ Label label_of_names(const expr::Program& program, const expr::Activation& names
 
 }  // namespace
 
-Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, journal::StoredJob stored, const AgentFacts& agent,
+Execution::Impl::Impl(std::shared_ptr<const recipe::Recipe> given, StoredJob stored, const AgentFacts& agent,
                       ExecutionPorts asked, Now at)
     : recipe(std::move(given)),
       job(stored.job),
@@ -155,7 +152,7 @@ bool Execution::Impl::begin_next() {
 }
 
 // What the journal says, completed by what this process still knows.
-Outcome Execution::Impl::recalled(const recipe::Step& step, const journal::StepRun& run, Outcome outcome) const {
+Outcome Execution::Impl::recalled(const recipe::Step& step, const StepRun& run, Outcome outcome) const {
   if (const Outcome* kept = memory->outcome_of(run.path, run.item)) {
     outcome = *kept;
   } else if (outcome.told) {
@@ -176,9 +173,9 @@ StepResult<void> Execution::Impl::nothing_lost(std::string_view where,
                                                std::span<const expr::Reference> references) const {
   const auto step = contexts.lost(references);
   if (!step) return {};
-  return connectors::step_fail("output_lost", std::string(where) + ": what step " + *step +
-                                                  " gave is masked: it was only in memory, and the agent that had it "
-                                                  "was stopped or lost since");
+  return step_fail("output_lost", std::string(where) + ": what step " + *step +
+                                      " gave is masked: it was only in memory, and the agent that had it "
+                                      "was stopped or lost since");
 }
 
 // Takes over what the journal says, without a word to anybody: it was all said before.
@@ -322,7 +319,7 @@ void Execution::Impl::finish_as_failed() { finish(failure->status, failure->erro
 void Execution::Impl::finish(JobStatus status, const StepError& error, const std::string& step) {
   current.reset();
   phase = Phase::over;
-  turn.changes.push_back(journal::EndJob{job.id, now.wall});
+  turn.changes.push_back(EndJob{job.id, now.wall});
   report_job(status, error, step);
   turn.finished = status;
 }
@@ -343,7 +340,7 @@ std::optional<SteadyTime> Execution::Impl::earliest_wake() const {
 
 // ---------------------------------------------------------------- the outside
 
-Execution::Execution(std::shared_ptr<const recipe::Recipe> recipe, journal::StoredJob stored, const AgentFacts& agent,
+Execution::Execution(std::shared_ptr<const recipe::Recipe> recipe, StoredJob stored, const AgentFacts& agent,
                      ExecutionPorts ports, Now now)
     : impl_(std::make_unique<Impl>(std::move(recipe), std::move(stored), agent, std::move(ports), now)) {}
 Execution::~Execution() = default;
@@ -351,11 +348,11 @@ Execution::Execution(Execution&&) noexcept = default;
 
 Turn Execution::next(Now now) { return impl_->next(now); }
 
-void Execution::on_step_result(const journal::StepRun& run, StepResult<connectors::Output> result) {
+void Execution::on_step_result(const StepRun& run, StepResult<Output> result) {
   impl_->inbox.emplace_back(Impl::Result{run, std::move(result)});
 }
 
-void Execution::on_not_begun(const journal::StepRun& run) {
+void Execution::on_not_begun(const StepRun& run) {
   if (!impl_->current) return;
   const auto it = impl_->current->runs.find(run.item);
   if (it == impl_->current->runs.end() || it->second.id != run) return;
@@ -378,4 +375,4 @@ void Execution::set_standing(Standing standing) {
   for (auto& [item, run] : impl_->current->runs) run.interrupted |= run.stage == OpenRun::Stage::running;
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

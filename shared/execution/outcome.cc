@@ -1,4 +1,4 @@
-#include "agent/runner/outcome.h"
+#include "shared/execution/outcome.h"
 
 #include "shared/base/json.h"
 
@@ -8,10 +8,8 @@
 #include <algorithm>
 #include <array>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
-
-using journal::StepStatus;
 
 constexpr std::size_t kMaxShown = kMaxOutputBytes;
 constexpr std::string_view kRedacted = "\"***\"";
@@ -45,7 +43,7 @@ std::string_view words_of(const std::vector<std::string>& classes) {
   return "it failed";
 }
 
-Value error_value(const connectors::StepError& error) {
+Value error_value(const StepError& error) {
   ValueList classes;
   for (const auto& name : error.classes) classes.emplace_back(name);
   return Value(ValueMap{{"classes", Value(std::move(classes))}, {"message", error.message}, {"rule", error.rule}});
@@ -56,8 +54,8 @@ std::string text_of(const Value& map, std::string_view name) {
   return found != nullptr && found->is(Value::Kind::string) ? found->as_string() : std::string();
 }
 
-connectors::StepError error_from(const Value& map) {
-  connectors::StepError error;
+StepError error_from(const Value& map) {
+  StepError error;
   if (const Value* classes = map.find("classes"); classes != nullptr && classes->is(Value::Kind::list)) {
     for (const Value& name : classes->as_list()) {
       if (name.is(Value::Kind::string)) error.classes.push_back(name.as_string());
@@ -71,20 +69,19 @@ connectors::StepError error_from(const Value& map) {
 
 }  // namespace
 
-connectors::StepResult<Value> settled(const Value& output, Label label) {
+StepResult<Value> settled(const Value& output, Label label) {
   const std::string text = stored_json(output);
   if (text.size() > kMaxOutputBytes) {
-    return connectors::step_fail("too_large", "the step ran, but what it gave is " + std::to_string(text.size()) +
-                                                  " bytes long as JSON, and a step gives at most " +
-                                                  std::to_string(kMaxOutputBytes) +
-                                                  ": use a body or rows, or ask for less");
+    return step_fail("too_large", "the step ran, but what it gave is " + std::to_string(text.size()) +
+                                      " bytes long as JSON, and a step gives at most " +
+                                      std::to_string(kMaxOutputBytes) + ": use a body or rows, or ask for less");
   }
   auto back = parse_stored_json(text);
-  if (!back) return connectors::step_fail("internal", "the step gave a value that cannot be stored");
+  if (!back) return step_fail("internal", "the step gave a value that cannot be stored");
   return back->with_label(label);
 }
 
-connectors::StepError tellable(connectors::StepError error, Label label) {
+StepError tellable(StepError error, Label label) {
   if (label == Label::none) return error;
   const std::string rule = error.rule.empty() ? "" : ": " + error.rule;
   error.message = fmt::format("{} ({}){}; more is not told, because the step works with secret or masked values",
@@ -156,4 +153,4 @@ std::string shown(const Value& value) {
   return to_json(Value(ValueMap{{"$truncated", Value(static_cast<std::int64_t>(text.size()))}}));
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,13 +1,11 @@
-#include "agent/runner/execution_impl.h"
 #include "shared/base/text.h"
+#include "shared/execution/execution_impl.h"
 
 #include <utility>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
 
-using journal::kNoItem;
-using journal::StepStatus;
 using Stage = OpenRun::Stage;
 
 StepError no_worker(std::chrono::milliseconds limit) {
@@ -201,4 +199,4 @@ Outcome Execution::Impl::cut_short(const OpenRun& run) const {
   return {StepStatus::cancelled, Value(), std::move(error)};
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,8 +1,8 @@
-#include "agent/runner/replay.h"
+#include "shared/execution/replay.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
-Replay::Replay(const journal::StoredJob& stored) {
+Replay::Replay(const StoredJob& stored) {
   for (const auto& intent : stored.intents) {
     auto& latest = intents_[{intent.run.path, intent.run.item}];
     if (latest.run.path.empty() || latest.run.attempt < intent.run.attempt) latest = intent;
@@ -47,7 +47,7 @@ Past Replay::past_of(const std::string& path, std::int64_t item) const {
 bool Replay::began(const std::string& path, std::int64_t item) const { return intents_.contains({path, item}); }
 
 bool Replay::began_below(const std::string& prefix) const {
-  const auto it = intents_.lower_bound({prefix, journal::kNoItem});
+  const auto it = intents_.lower_bound({prefix, kNoItem});
   return it != intents_.end() && it->first.first.starts_with(prefix);
 }
 
@@ -60,10 +60,10 @@ std::vector<std::int64_t> Replay::open_items(const std::string& path) const {
   return items;
 }
 
-std::optional<journal::Progress> Replay::progress_of(const std::string& path) const {
+std::optional<Progress> Replay::progress_of(const std::string& path) const {
   const auto it = progress_.find(path);
   if (it == progress_.end()) return std::nullopt;
   return it->second;
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

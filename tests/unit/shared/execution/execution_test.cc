@@ -1,6 +1,6 @@
-#include "tests/unit/agent/runner/job_script.h"
+#include "tests/unit/shared/execution/job_script.h"
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using Lines = std::vector<std::string>;
 
@@ -33,15 +33,15 @@ TEST_CASE("the intent is recorded in the turn that hands out the action, the end
   auto first = job.turn();
   REQUIRE(first.actions.size() == 1);
   REQUIRE(first.changes.size() == 1);
-  const auto& intent = std::get<journal::AddIntent>(first.changes[0]).intent;
+  const auto& intent = std::get<AddIntent>(first.changes[0]).intent;
   const auto& action = std::get<RunStep>(first.actions[0]);
   CHECK(intent.idempotency_key == action.idempotency_key);
   CHECK(intent.run == action.run);
   job.execution().on_step_result(action.run, gives(map_of("path", "in")));
   auto second = job.turn();
   REQUIRE(second.changes.size() == 2);
-  CHECK(std::get<journal::AddDone>(second.changes[0]).done.run.path == "a");
-  CHECK(std::get<journal::AddIntent>(second.changes[1]).intent.run.path == "b");
+  CHECK(std::get<AddDone>(second.changes[0]).done.run.path == "a");
+  CHECK(std::get<AddIntent>(second.changes[1]).intent.run.path == "b");
 }
 
 TEST_CASE("if decides whether a step runs", "[execution][if]") {
@@ -423,8 +423,8 @@ TEST_CASE("a run interrupted by the end of the lease is in doubt, not failed", "
 TEST_CASE("a policy refusal is told as such", "[execution][policy]") {
   JobScript job("steps:\n  - {id: a, uses: file.list@1, connection: c, with: {path: x}}\n");
   job.on("file.list@1",
-         [](const RunStep&) -> connectors::StepResult<connectors::Output> {
-           return std::unexpected(connectors::StepError{{"policy"}, "not allowed", "policy.yaml:7 files"});
+         [](const RunStep&) -> StepResult<Output> {
+           return std::unexpected(StepError{{"policy"}, "not allowed", "policy.yaml:7 files"});
          })
       .run();
   CHECK(job.told() ==
@@ -432,7 +432,7 @@ TEST_CASE("a policy refusal is told as such", "[execution][policy]") {
 }
 
 TEST_CASE("the idempotency key depends on job and path only", "[execution]") {
-  const journal::StepRun run{"a", 3, 1}, later{"a", 3, 9}, other{"a", 4, 1};
+  const StepRun run{"a", 3, 1}, later{"a", 3, 9}, other{"a", 4, 1};
   CHECK(idempotency_key(JobId("job_1"), run) == idempotency_key(JobId("job_1"), later));
   CHECK(idempotency_key(JobId("job_1"), run) != idempotency_key(JobId("job_1"), other));
   CHECK(idempotency_key(JobId("job_1"), run) != idempotency_key(JobId("job_2"), run));
@@ -440,7 +440,7 @@ TEST_CASE("the idempotency key depends on job and path only", "[execution]") {
 }
 
 TEST_CASE("paths read back as they are written", "[execution]") {
-  for (const journal::StepRun& run : {journal::StepRun{"a", -1, 1}, {"a", 0, 1}, {"on_failure.tell", 1'000'000, 1}}) {
+  for (const StepRun& run : {StepRun{"a", -1, 1}, {"a", 0, 1}, {"on_failure.tell", 1'000'000, 1}}) {
     CHECK(parse_path(path_text(run), 1) == run);
   }
   for (const char* bad : {"", "[1]", "a[", "a[]", "a[x]", "a[-1]", "a[1", "a[1]b", "a[99999999999999999999]"}) {
@@ -449,4 +449,4 @@ TEST_CASE("paths read back as they are written", "[execution]") {
   }
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,10 +1,10 @@
-#include "agent/runner/outcome.h"
-#include "tests/unit/agent/runner/job_script.h"
+#include "shared/execution/outcome.h"
+#include "tests/unit/shared/execution/job_script.h"
 
 #include <algorithm>
 
 // Masks of a step's parts, and what becomes of what is masked when the process is gone.
-namespace sallyport::runner {
+namespace sallyport::execution {
 using namespace test;
 using Lines = std::vector<std::string>;
 
@@ -133,8 +133,8 @@ steps:
 TEST_CASE("what another holder of the job told is without what is masked", "[execution][mask]") {
   JobScript job(kPeople);
   auto& stored = job.journal().stored();
-  stored.done.push_back({{"a", journal::kNoItem, 1},
-                         journal::StepStatus::succeeded,
+  stored.done.push_back({{"a", kNoItem, 1},
+                         StepStatus::succeeded,
                          job.now().wall,
                          std::nullopt,
                          outcome_from_relay(R"({"exit_code":0,"stderr":"warned","text":"***"})")});
@@ -202,4 +202,4 @@ TEST_CASE("what is masked of a trigger and of inputs is carried and not shown", 
   CHECK((everything_reported(job).find("canary") == std::string::npos) == by_input);  // unmasked: it is found
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

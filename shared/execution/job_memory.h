@@ -1,14 +1,14 @@
 #pragma once
 
-#include "agent/runner/outcome.h"
 #include "shared/base/secret.h"
+#include "shared/execution/outcome.h"
 
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 
 // What of a job is in no journal (docs/decisions/0031): how steps ended whose output is masked, and everything of a job
 // that keeps nothing. It outlives the Execution, which is made anew from the journal now and then, and goes with the
@@ -23,7 +23,7 @@ class JobMemory {
   JobMemory(const JobMemory&) = delete;
   JobMemory& operator=(const JobMemory&) = delete;
 
-  void keep(const journal::StepRun& run, Outcome outcome) {
+  void keep(const StepRun& run, Outcome outcome) {
     outcomes_.insert_or_assign({run.path, run.item}, std::move(outcome));
   }
   const Outcome* outcome_of(const std::string& path, std::int64_t item) const {
@@ -37,4 +37,4 @@ class JobMemory {
   std::optional<std::string> trigger_json_;
 };
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,12 +1,12 @@
-#include "agent/runner/execution_impl.h"
 #include "shared/base/text.h"
 #include "shared/base/utf8.h"
 #include "shared/crypto/digest.h"
+#include "shared/execution/execution_impl.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace sallyport::runner {
+namespace sallyport::execution {
 namespace {
 
 constexpr std::size_t kKeyBytes = 16;
@@ -26,13 +26,13 @@ std::string_view to_string(JobStatus status) {
   return "failed";
 }
 
-std::string_view to_string(journal::StepStatus status) {
+std::string_view to_string(StepStatus status) {
   switch (status) {
-    case journal::StepStatus::succeeded: return "succeeded";
-    case journal::StepStatus::failed: return "failed";
-    case journal::StepStatus::skipped: return "skipped";
-    case journal::StepStatus::cancelled: return "cancelled";
-    case journal::StepStatus::in_doubt: return "in_doubt";
+    case StepStatus::succeeded: return "succeeded";
+    case StepStatus::failed: return "failed";
+    case StepStatus::skipped: return "skipped";
+    case StepStatus::cancelled: return "cancelled";
+    case StepStatus::in_doubt: return "in_doubt";
   }
   return "failed";
 }
@@ -44,14 +44,14 @@ StepError doubt() {
           {}};
 }
 
-std::string path_text(const journal::StepRun& run) {
-  if (run.item == journal::kNoItem) return run.path;
+std::string path_text(const StepRun& run) {
+  if (run.item == kNoItem) return run.path;
   return run.path + "[" + std::to_string(run.item) + "]";
 }
 
-std::optional<journal::StepRun> parse_path(std::string_view text, std::uint32_t attempt) {
+std::optional<StepRun> parse_path(std::string_view text, std::uint32_t attempt) {
   const auto open = text.find('[');
-  journal::StepRun run{std::string(text.substr(0, open)), journal::kNoItem, attempt};
+  StepRun run{std::string(text.substr(0, open)), kNoItem, attempt};
   if (run.path.empty()) return std::nullopt;
   if (open == std::string_view::npos) return run;
   if (text.size() < open + 3 || text.back() != ']') return std::nullopt;
@@ -61,25 +61,22 @@ std::optional<journal::StepRun> parse_path(std::string_view text, std::uint32_t 
   return run;
 }
 
-std::string idempotency_key(const JobId& job, const journal::StepRun& run) {
+std::string idempotency_key(const JobId& job, const StepRun& run) {
   const auto digest = crypto::sha256("sallyport step 1\n" + job.value + "\n" + path_text(run));
   return hex(std::span(digest).first(kKeyBytes));
 }
 
-journal::Intent Execution::Impl::intent_of(const journal::StepRun& run) const {
+Intent Execution::Impl::intent_of(const StepRun& run) const {
   return {run, job.epoch, idempotency_key(job.id, run), now.wall, std::nullopt};
 }
 
-void Execution::Impl::record_intent(journal::Intent intent) {
-  turn.changes.push_back(journal::AddIntent{job.id, std::move(intent)});
-}
+void Execution::Impl::record_intent(Intent intent) { turn.changes.push_back(AddIntent{job.id, std::move(intent)}); }
 
-void Execution::Impl::record_done(const journal::StepRun& run, const Outcome& outcome,
-                                  std::optional<WallTime> retry_at) {
+void Execution::Impl::record_done(const StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at) {
   const auto kept = recipe->keeps_payload() ? without_masked(outcome, mask_of(*current->step, run)) : bare(outcome);
   const bool is_less = kept.output_lost || kept.parts_lost || !recipe->keeps_payload();
   if (is_less && !retry_at && run.item < kKeptResults) memory->keep(run, outcome);
-  turn.changes.push_back(journal::AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(kept)}});
+  turn.changes.push_back(AddDone{job.id, {run, outcome.status, now.wall, retry_at, encode_outcome(kept)}});
 }
 
 void Execution::Impl::report_started(OpenRun& run, const std::string& input_json) {
@@ -87,8 +84,7 @@ void Execution::Impl::report_started(OpenRun& run, const std::string& input_json
   turn.reports.push_back(report::StepStarted{path_text(run.id), run.id.attempt, current->step->uses, input_json});
 }
 
-void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome& outcome,
-                                      std::optional<WallTime> retry_at) {
+void Execution::Impl::report_finished(const StepRun& run, const Outcome& outcome, std::optional<WallTime> retry_at) {
   report::StepFinished finished;
   finished.path = path_text(run);
   finished.attempt = run.attempt;
@@ -96,7 +92,7 @@ void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome
   finished.status = to_string(outcome.status);
   // Of a failed step only what can be shown is told: a redacted one would keep the job from another agent.
   const bool tells = !outcome.output.is(Value::Kind::null) && outcome.output.label() == Label::none;
-  if (outcome.status == journal::StepStatus::succeeded || tells) finished.output_json = shown(outcome.output);
+  if (outcome.status == StepStatus::succeeded || tells) finished.output_json = shown(outcome.output);
   if (outcome.error) {
     finished.error_class = outcome.error->error_class();
     finished.message = shortened(outcome.error->message, kMaxMessage);
@@ -109,7 +105,7 @@ void Execution::Impl::report_finished(const journal::StepRun& run, const Outcome
   }
 }
 
-void Execution::Impl::report_log(const journal::StepRun& run, std::string_view level, std::string text) {
+void Execution::Impl::report_log(const StepRun& run, std::string_view level, std::string text) {
   turn.reports.push_back(report::StepLog{path_text(run), std::string(level), shortened(std::move(text), kMaxLogText)});
 }
 
@@ -123,4 +119,4 @@ SteadyTime Execution::Impl::steady_at(WallTime wall, std::chrono::milliseconds a
   return now.steady + std::clamp(wall - now.wall, std::chrono::milliseconds(0), at_most);
 }
 
-}  // namespace sallyport::runner
+}  // namespace sallyport::execution

@@ -1,8 +1,8 @@
-#include "agent/runner/report.h"
+#include "shared/execution/report.h"
 
 #include "shared/base/json.h"
 
-namespace sallyport::runner::report {
+namespace sallyport::execution::report {
 namespace {
 
 class Redaction {
@@ -63,4 +63,4 @@ Body redacted(Body body, const Redactor& redactor) {
 
 std::optional<Body> without_payload(Body body) { return std::visit(Payload{}, std::move(body)); }
 
-}  // namespace sallyport::runner::report
+}  // namespace sallyport::execution::report
