@@ -90,6 +90,7 @@ sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs
                  relay/erasure relay/archive shared/recipe relay/store/sqlite shared/http)
 sallyport_program(sallyport-relay relay/app)
 
-sallyport_module(relay/cli USES shared/base shared/async shared/expr shared/recipe shared/crypto shared/sealing shared/link shared/tunnel
-                 PkgConfig::CURL)
+sallyport_module(relay/cli/fixtures USES shared/base shared/recipe shared/execution)
+sallyport_module(relay/cli USES relay/cli/fixtures shared/base shared/async shared/expr shared/recipe shared/crypto shared/sealing shared/link
+                 shared/tunnel PkgConfig::CURL)
 sallyport_program(sallyport relay/cli)

@@ -60,6 +60,7 @@ if(TARGET unit_relay_app)  # init as a process; its jobs over the same world as 
   target_sources(unit_relay_app PRIVATE unit/relay/jobs/world.cc)
   add_dependencies(unit_relay_app sallyport-relay)
 endif()
+sallyport_tests(unit relay/cli/fixtures USES relay/cli/fixtures)
 sallyport_tests(unit relay/cli USES relay/cli relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 180)
 if(TARGET unit_relay_cli)  # the CLI against the real API over HTTPS; completion asks the program itself
   target_sources(unit_relay_cli PRIVATE unit/relay/api/world.cc unit/shared/http/running_server.cc)

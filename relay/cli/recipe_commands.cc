@@ -1,6 +1,8 @@
 #include "relay/cli/commands.h"
 #include "relay/cli/recipe_apply.h"
 #include "relay/cli/recipe_file.h"
+#include "relay/cli/recipe_replay.h"
+#include "relay/cli/recipe_test.h"
 #include "relay/cli/requests.h"
 #include "shared/base/json.h"
 
@@ -216,6 +218,8 @@ std::vector<Command> recipe_commands() {
        "one recipe and its versions",
        show},
       recipe_apply_command(),
+      recipe_test_command(),
+      recipe_replay_command(),
       {"recipes",
        "validate",
        {"[FILE]"},

@@ -6,6 +6,8 @@ Searched, in every form (raw, JSON, URL, hex, base64 at any offset): the agent's
 and the CLI tell of the job. Positive control: a value that is no secret goes the same way and must be found. A secret that the local policy
 does not give is refused, and the rule stands in the agent's log, in the job's step and in the relay's audit.
 
+A fixture that is made of the job for tests of its recipe is searched, too; the positive control is in it.
+
 Nor is a masked value that a later step's error quotes. Positive control: the same error of a step that was given what is not masked.
 
 The words with which a job fails are told to who may read the job, and are in none of the relay's files. Positive control: a job's event
@@ -98,12 +100,16 @@ def faults_in(world, secret, masked, plain):
         found.append("the command did not get the secret by standard input and environment")
     wait_for_refusal(world)
     places = everything(world, job)
+    fixture = world.run("sallyport", "recipe", "test", world.dir / "recipe.yaml", "--record", job)
+    places["the fixture"] = fixture.encode()
     found += [f"the secret leaked: {place}" for place in where(secret, places)]
     found += [f"the masked value leaked: {place}" for place in where(masked, places)]
     if f"w/{plain}.txt" not in steps["open"]["message"]:
         found.append(f"positive control: the error of what is not masked does not quote it: {steps['open']}")
     if not any(place.startswith("/v1/jobs") for place in where(plain, places)):
         found.append("positive control: the search did not find what is no secret")
+    if not any(place.startswith("the fixture") for place in where(plain, places)):
+        found.append(f"positive control: the fixture does not hold what is no secret: {fixture}")
     for place in ("agent.log", f"/v1/jobs/{job}/steps", "/v1/audit-events"):
         if RULE.encode() not in places[place]:
             found.append(f"the refusing rule is not in {place}")

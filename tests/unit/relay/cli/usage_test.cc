@@ -56,7 +56,8 @@ TEST_CASE("every command that an error tells people to see is there", "[cli][usa
 
   constexpr std::string_view kSee = "see: sallyport ";
   std::size_t told = 0;
-  for (const auto& file : std::filesystem::directory_iterator("relay/cli")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator("relay/cli")) {
+    if (!file.is_regular_file()) continue;
     std::ifstream in(file.path());
     const std::string source{std::istreambuf_iterator<char>(in), {}};
     for (auto at = source.find(kSee); at != std::string::npos; at = source.find(kSee, at + 1)) {
