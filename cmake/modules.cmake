@@ -82,8 +82,9 @@ sallyport_module(relay/jobs USES shared/base shared/async shared/recipe relay/st
 sallyport_module(relay/archive USES shared/base shared/async shared/crypto shared/recipe relay/store relay/domain relay/keys relay/outbound
                  relay/audit relay/jobs)
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
-sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/tunnels relay/jobs relay/identity relay/store relay/audit)
-sallyport_module(relay/api USES shared/websocket shared/sealing relay/tunnels shared/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+sallyport_module(relay/authorizations USES shared/link shared/async shared/crypto shared/base proto)
+sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/authorizations relay/tunnels relay/jobs relay/identity relay/store relay/audit)
+sallyport_module(relay/api USES shared/websocket shared/sealing relay/authorizations relay/tunnels shared/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  relay/erasure relay/archive shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
 sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit

@@ -50,6 +50,10 @@ sallyport_tests(unit relay/tunnels USES relay/tunnels)
 if(TARGET unit_relay_tunnels)  # over a real pair of sessions
   target_sources(unit_relay_tunnels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tunnel/tunnel_rig.cc)
 endif()
+sallyport_tests(unit relay/authorizations USES relay/authorizations)
+if(TARGET unit_relay_authorizations)  # over a real pair of sessions
+  target_sources(unit_relay_authorizations PRIVATE unit/shared/link/link_fixture.cc)
+endif()
 sallyport_tests(unit relay/gateway USES relay/gateway relay/store/sqlite)
 sallyport_tests(unit relay/api USES relay/api relay/store/sqlite relay/jobs relay/keys TIMEOUT 600)
 if(TARGET unit_relay_api)  # the API over the real HTTPS server

@@ -1,6 +1,7 @@
 #include "agent/app/agent.h"
 
 #include "agent/app/agent_status.h"
+#include "agent/app/authorizations.h"
 #include "agent/app/engine_on_link.h"
 #include "agent/app/jobs_and_tunnels.h"
 #include "agent/app/link_settings.h"
@@ -63,9 +64,11 @@ link::SessionOptions session_options() {
                                std::string(tunnel::kCapability),
                                std::string(link::kLinks),
                                std::string(agent::kSystemKeysCapability),
+                               std::string(kAuthorizationsCapability),
                                std::string(agent::kClock)};
   options.serves = tunnel::services();
   options.serves.emplace_back(agent::kSystemKeysPurpose);
+  options.serves.emplace_back(kAuthorizationPurpose);
   options.self.boot_id.resize(16);
   crypto::fill_random(options.self.boot_id);
   return options;
@@ -98,6 +101,11 @@ void forget_credentials(agent::SystemKeys& keys, const vault::RefreshTokens& tok
   keys.forget_all();
   if (const auto forgotten = tokens.forget_all(); !forgotten)
     log.error("refresh_tokens.not_forgotten", {{"why", forgotten.error().message}});
+}
+
+void serve_authorizations(tunnel::TunnelServer& server, Authorizations& authorizations) {
+  server.also_serve(std::string(kAuthorizationPurpose),
+                    [&](link::Channel channel) { return authorizations.serve(std::move(channel)); });
 }
 
 struct Durable {
@@ -239,6 +247,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   const vault::RefreshTokens refresh_tokens(config.agent.state_dir);
   const connectors::Site site{config.connections, config.policy, vault, clock, log, &refresh_tokens};
   Toolbox toolbox(site, files);
+  Authorizations authorizations(site);
   const platform::SystemBootClock boot_clock;
   const connectors::RecipeSecrets secrets(config.policy, vault, log);
   journal::JournalWriter journal(loop.get_executor(), std::move(durable.journal));
@@ -257,6 +266,7 @@ Result<void> run_agent(const policy::Config& config, const Clock& clock, const L
   EngineOnLink jobs(loop.get_executor(), engine, config, host, log);
   tunnel::TunnelServer tunnels(loop.get_executor(), config.policy, log);
   serve_system_keys(tunnels, *system_keys, key_files, log);
+  serve_authorizations(tunnels, authorizations);
   JobsAndTunnels work(jobs, tunnels,
                       [&] { asio::post(key_files, [&] { forget_credentials(*system_keys, refresh_tokens, log); }); });
   const agent::Dialer dialer(loop.get_executor(), proxy, agent::process_environment);

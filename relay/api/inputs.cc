@@ -70,6 +70,7 @@ std::expected<ValueMap, http::Problem> read_query(const http::RequestHead& head,
   for (const auto& [name, text] : head.query) {
     const auto field = std::ranges::find(route.query, name, &Field::name);
     if (field == route.query.end()) {
+      if (route.other_query == OtherQuery::ignored) continue;
       found.push_back({"?", unknown_parameter(route)});
     } else if (auto value = read_text_value(*field, text); !value) {
       found.push_back({"?" + std::string(field->name), value.error()});

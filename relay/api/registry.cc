@@ -69,12 +69,12 @@ std::string fault_in(const Route& route) {
 const std::vector<Route>& routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> out;
-    for (const auto part :
-         {meta_routes(),       link_routes(),   organisation_routes(),   key_routes(),     own_key_routes(),
-          erasure_routes(),    export_routes(), retention_routes(),      archive_routes(), system_key_routes(),
-          user_routes(),       token_routes(),  group_routes(),          agent_routes(),   enrolment_routes(),
-          connection_routes(), recipe_routes(), recipe_version_routes(), job_routes(),     job_history_routes(),
-          tunnel_routes(),     audit_routes()}) {
+    for (const auto part : {meta_routes(),          link_routes(),       organisation_routes(),   key_routes(),
+                            own_key_routes(),       erasure_routes(),    export_routes(),         retention_routes(),
+                            archive_routes(),       system_key_routes(), user_routes(),           token_routes(),
+                            group_routes(),         agent_routes(),      enrolment_routes(),      connection_routes(),
+                            authorization_routes(), recipe_routes(),     recipe_version_routes(), job_routes(),
+                            job_history_routes(),   tunnel_routes(),     audit_routes()}) {
       out.insert(out.end(), part.begin(), part.end());
     }
     return out;

@@ -40,6 +40,12 @@ enum class Repeat {
   once,        // every call makes something new and tells a secret once; Idempotency-Key is refused
 };
 
+// What becomes of parameters of a query that a route does not declare.
+enum class OtherQuery {
+  refused,
+  ignored,  // others than this project say what stands in the query
+};
+
 // Whether the audit ledger hears of a call that changes nothing.
 enum class SafeCall {
   untold,
@@ -60,6 +66,7 @@ struct Route {
   std::optional<domain::Scope> scope = std::nullopt;      // exactly for Reach::organisation and Reach::platform
   std::span<const Field> path = {};                       // each {name} of the pattern, in order
   std::span<const Field> query = {};
+  OtherQuery other_query = OtherQuery::refused;
   Body body = Body::none;
   const Schema* request = nullptr;  // of the JSON body
   std::string_view response = {};   // schema name in the document; "" when the answer is not one JSON object

@@ -22,6 +22,7 @@ std::span<const Route> group_routes();
 std::span<const Route> agent_routes();
 std::span<const Route> enrolment_routes();
 std::span<const Route> connection_routes();
+std::span<const Route> authorization_routes();
 std::span<const Route> system_key_routes();
 std::span<const Route> recipe_routes();
 std::span<const Route> recipe_version_routes();

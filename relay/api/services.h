@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/audit/audit.h"
+#include "relay/authorizations/desk.h"
 #include "relay/identity/enrolment.h"
 #include "relay/identity/revocations.h"
 #include "relay/jobs/agent_presence.h"
@@ -61,6 +62,7 @@ struct Services {
   jobs::JobFeed& feed;
   jobs::AgentPresence& presence;
   tunnels::Desk& tunnels;
+  authorizations::Desk& authorizations;
   const Clock& clock;
   const Log& log;
   Metrics& metrics;

@@ -10,6 +10,7 @@
 #include "relay/app/own_key_places.h"
 #include "relay/archive/archiver.h"
 #include "relay/audit/ledger_cutter.h"
+#include "relay/authorizations/authorizations.h"
 #include "relay/erasure/eraser.h"
 #include "relay/gateway/gateway.h"
 #include "relay/identity/upkeep.h"
@@ -100,6 +101,7 @@ struct Graph {
   gateway::KeyCourier courier;
   gateway::Gateway gateway;
   tunnels::Carrier carrier;
+  authorizations::Authorizations authorizations;
   erasure::Receipts receipts;
   erasure::Eraser eraser;
   api::Api api;

@@ -1,3 +1,4 @@
+#include "relay/cli/authorization.h"
 #include "relay/cli/commands.h"
 #include "relay/cli/requests.h"
 
@@ -209,6 +210,12 @@ std::vector<Command> agent_commands() {
                 {"CLASS", "detail"},
                 {"CHECKED", "checked_at"}},
                {{"agent", "/v1/agents"}})},
+      {"connection",
+       "authorize",
+       {"NAME"},
+       {{"agent", "AGENT", "the agent whose connection it is (unless only one has it)"}},
+       "log in with a browser for a connection with `grant: authorization_code`",
+       authorize_connection},
   };
 }
 

@@ -36,6 +36,7 @@ link::SessionOptions options(const SessionLimits& limits) {
                                std::string(kTunnels),
                                std::string(link::kLinks),
                                std::string(kSystemKeys),
+                               std::string(kAuthorizations),
                                std::string(kClock)};
   options.self.links = limits.links;
   options.self.addresses = limits.addresses;
@@ -102,6 +103,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
   next_sighting_ = services_.clock.steady() + limits_.sighting;
   knows_tunnels_ = knows(peer, kTunnels);
   knows_system_keys_ = knows(peer, kSystemKeys);
+  knows_authorizations_ = knows(peer, kAuthorizations);
   sighting_ = {peer.hostname, peer.software, {}};
   // The others of its process have told the same.
   if (services_.links.is_only(*this)) co_await note_peer(std::move(peer));

@@ -72,6 +72,9 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
   bool carries_system_keys() const override {
     return knows_system_keys_ && serving_ && !session_.ended() && !session_.draining();
   }
+  bool carries_authorizations() const override {
+    return knows_authorizations_ && serving_ && !session_.ended() && !session_.draining();
+  }
   Result<link::Channel> open_channel(std::string_view purpose) override { return session_.open_channel(purpose); }
 
  private:
@@ -98,6 +101,7 @@ class AgentSession final : public link::SessionOwner, public jobs::PingedLink, p
   bool knows_tunnels_ = false;  // the agent, as the next
   bool knows_links_ = false;
   bool knows_system_keys_ = false;
+  bool knows_authorizations_ = false;
   std::size_t jobs_channels_ = 0;  // there are, or wait for the one before to end
   store::AgentSighting sighting_;  // what it said of itself
 

@@ -129,6 +129,17 @@ Result<link::Channel> Links::open_for_keys(const OrgId& org, const AgentId& agen
   return link->open_channel(kSystemKeysPurpose);
 }
 
+Result<link::Channel> Links::open_for_authorization(const OrgId& org, const AgentId& agent) {
+  const auto* links = find(org, agent);
+  if (links == nullptr) return fail(Errc::unavailable, "agent " + agent.value + " is not linked");
+  const auto found = std::ranges::find_if(*links, &LiveLink::carries_authorizations);
+  if (found != links->end()) return (*found)->open_channel(kAuthorizationPurpose);
+  return fail(Errc::unavailable,
+              "agent " + agent.value +
+                  " knows no authorizations: update it, or authorize the connection on its machine with "
+                  "`sallyport-agent connection authorize`");
+}
+
 std::optional<jobs::LinkState> Links::link_of(const OrgId& org, const AgentId& agent) const {
   const auto* links = find(org, agent);
   if (links == nullptr) return std::nullopt;

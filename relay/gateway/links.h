@@ -1,5 +1,6 @@
 #pragma once
 
+#include "relay/authorizations/agent_lines.h"
 #include "relay/gateway/jobs_seat.h"
 #include "relay/jobs/agent_link.h"
 #include "relay/jobs/agent_presence.h"
@@ -12,6 +13,9 @@
 #include <vector>
 
 namespace sallyport::gateway {
+
+inline constexpr std::string_view kAuthorizations = "authorizations";         // a capability (docs/protocol.md P18)
+inline constexpr std::string_view kAuthorizationPurpose = "authorization/1";  // of a channel that the relay opens
 
 // One admitted link, as the table of links sees it.
 class LiveLink {
@@ -28,13 +32,15 @@ class LiveLink {
   virtual bool carries_tunnels() const = 0;
   // The agent takes system keys on it.
   virtual bool carries_system_keys() const { return false; }
+  // The agent takes authorizations on it.
+  virtual bool carries_authorizations() const { return false; }
   virtual Result<link::Channel> open_channel(std::string_view purpose) = 0;
 };
 
 // Which agents are linked to this relay, and by which links. Those of one agent are of one process: a second process
 // with the same identity is refused while the first one lives. A link takes the place of the one with the same number.
 // Lives on the relay's loop.
-class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
+class Links final : public jobs::AgentPresence, public tunnels::AgentChannels, public authorizations::AgentLines {
  public:
   // Nothing: the link is entered, and those whose place it took have been ended. Otherwise: what to refuse with.
   std::optional<link::Refusal> enter(LiveLink& link);
@@ -60,6 +66,7 @@ class Links final : public jobs::AgentPresence, public tunnels::AgentChannels {
   bool knows_system_keys(const OrgId& org, const AgentId& agent) const { return for_keys(org, agent) != nullptr; }
   std::vector<AgentId> knowing_system_keys(const OrgId& org, const GroupId& group) const;
   Result<link::Channel> open_for_keys(const OrgId& org, const AgentId& agent);
+  Result<link::Channel> open_for_authorization(const OrgId& org, const AgentId& agent) override;
 
   JobsSeats& seats() { return seats_; }
 

@@ -58,7 +58,8 @@ StepError Client::authorization_needed() {
   authorization_ended_ = true;
   return {{"permission"},
           fmt::format("authorization needed: nobody has authorized the connection {0}, or that has ended: run "
-                      "`sallyport-agent connection authorize {0}` on the agent's machine",
+                      "`sallyport connection authorize {0} --agent AGENT`, or `sallyport-agent connection authorize "
+                      "{0}` on the agent's machine",
                       name_),
           {}};
 }

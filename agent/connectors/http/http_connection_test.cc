@@ -26,7 +26,9 @@ std::string advice_of(const StepError& fault) {
 
 Finding authorization_finding(const std::string& name) {
   return {"login", Verdict::bad, "authorization needed: nobody has authorized this connection, or that has ended",
-          fmt::format("sallyport-agent connection authorize {}", name)};
+          fmt::format("sallyport connection authorize {0} --agent AGENT, or here: sallyport-agent connection authorize "
+                      "{0}",
+                      name)};
 }
 
 void add_exchange(const Exchange& exchange, bool is_tls, Findings& findings) {

@@ -43,7 +43,7 @@ TEST_CASE("steps use what a person has authorized with a browser", "[http][autho
     AuthorizedWorld agent("", client);
     const auto before = agent.get();
     CHECK(classes_of(before) == "permission");
-    CHECK(before.error().message.contains("sallyport-agent connection authorize api"));
+    CHECK(before.error().message.contains("sallyport connection authorize api"));
     REQUIRE(classes_of(agent.authorize()).empty());
     CHECK(classes_of(agent.get()).empty());
     CHECK(agent.classes_after_restart().empty());
@@ -184,7 +184,7 @@ TEST_CASE("the test of a connection says that somebody has to authorize it", "[h
     return findings.back();
   };
   CHECK(look().verdict == findings::Verdict::bad);
-  CHECK(look().advice.contains("sallyport-agent connection authorize api"));
+  CHECK(look().advice.contains("sallyport connection authorize api"));
   REQUIRE(agent.authorize());
   CHECK_FALSE(look().text.contains("authorization needed"));
 }

@@ -64,6 +64,7 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"change_tunnel", R"({"limits":{"connections":7}})"},
       {"pause_tunnel", "{}"},
       {"resume_tunnel", "{}"},
+      {"begin_authorization", fmt::format(R"({{"agent":"{}","connection":"erp-api"}})", targets.agent.value)},
       {"check_tunnel", "{}"}};
   return bodies.at(route.id);
 }
@@ -71,9 +72,11 @@ std::string body_of(const Route& route, const Targets& targets) {
 }  // namespace
 
 Targets absent_targets() {
-  return {absent<UserId>(),   absent<ApiTokenId>(), absent<GroupId>(),   absent<AgentId>(), absent<EnrolmentId>(),
-          absent<RecipeId>(), absent<RecipeId>(),   absent<JobId>(),     absent<JobId>(),   absent<TunnelId>(),
-          absent<TunnelId>(), absent<OrgId>(),      absent<ErasureId>(), "no-such-key"};
+  return {absent<UserId>(),    absent<ApiTokenId>(),  absent<GroupId>(),
+          absent<AgentId>(),   absent<EnrolmentId>(), absent<RecipeId>(),
+          absent<RecipeId>(),  absent<JobId>(),       absent<JobId>(),
+          absent<TunnelId>(),  absent<TunnelId>(),    absent<OrgId>(),
+          absent<ErasureId>(), "no-such-key",         absent<authorizations::AuthorizationId>()};
 }
 
 bool ends_its_caller(const Route& route) { return route.id == "erase_own_organisation"; }
@@ -90,6 +93,7 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"job", route.id == "rerun_job" ? targets.ended_job.value : targets.job.value},
       {"organisation", targets.organisation.value},
       {"erasure", targets.erasure.value},
+      {"authorization", targets.authorization.value},
       {"system_key", targets.system_key + (route.id == "set_system_key" ? "-new" : "")},
       {"tunnel", route.id == "resume_tunnel" ? targets.paused_tunnel.value : targets.tunnel.value}};
   std::string path(route.pattern);
@@ -98,6 +102,7 @@ std::string path_of(const Route& route, const Targets& targets) {
     path.replace(path.find(placeholder), placeholder.size(), values.at(name));
   }
   if (route.id == "list_sealing_keys") return path + "?group=" + targets.group.value;
+  if (route.id == "come_back") return path + "?code=c&state=" + std::string(kStateOfTest);
   if (route.id == "detach_own_key") return path + "?confirm=confirmed";
   return path + (route.id == "diff_recipe_versions" ? "?from=1&to=2" : "");
 }

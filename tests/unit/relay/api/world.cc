@@ -138,6 +138,7 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         feed,
                         presence,
                         desk,
+                        authorizations,
                         clock,
                         log,
                         metrics,
@@ -302,6 +303,7 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   for (const auto& before : must(co_await stores.system_keys.list(org, {})).items)
     must(co_await stores.system_keys.remove(org, before.name));
   made.system_key = name;
+  made.authorization = must(co_await authorizations.begin({org, "system", made.agent, "erp-api"})).id;
   must(co_await stores.system_keys.put(org,
                                        {.org = org,
                                         .name = name,

@@ -14,6 +14,7 @@
 #include "tests/support/pki.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_places.h"
+#include "tests/unit/relay/api/test_authorizations.h"
 #include "tests/unit/relay/api/test_desk.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -74,6 +75,7 @@ struct Targets {
   OrgId organisation;  // named like its id, and empty
   ErasureId erasure;   // of another user, begun
   std::string system_key;
+  authorizations::AuthorizationId authorization;
 };
 
 struct Ask {
@@ -139,6 +141,7 @@ struct World {
   FairPool recipe_work;
   TestPresence presence;
   TestDesk desk;
+  TestAuthorizations authorizations;
   std::vector<OrgId> triggers_changed;
   std::vector<OrgId> retention_changed;
   std::vector<GroupId> system_keys_changed;
