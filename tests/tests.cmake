@@ -101,7 +101,7 @@ sallyport_tests(contract connectors/amqp USES agent/connectors/amqp shared/crypt
 sallyport_tests(contract connectors/kafka USES agent/connectors/kafka shared/crypto librdkafka::headers TIMEOUT 180)
 sallyport_tests(contract connectors/listen USES agent/connectors/listen agent/runner shared/crypto)
 if(TARGET contract_connectors_listen)  # into the real journal
-  target_sources(contract_connectors_listen PRIVATE unit/agent/runner/engine_bench.cc unit/agent/runner/job_script.cc)
+  target_sources(contract_connectors_listen PRIVATE unit/agent/runner/engine_bench.cc unit/shared/execution/job_script.cc)
 endif()
 sallyport_tests(contract connectors/mail USES agent/connectors/mail TIMEOUT 180)
 
