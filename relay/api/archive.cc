@@ -79,7 +79,8 @@ asio::awaitable<Result<Answer>> list_archived_jobs(Services& services, Call call
 Error about_record(const store::ArchivedRecord& kept, const Error& why) {
   const auto which = fmt::format("the record of {} in the archive \"{}\"", kept.job.value, kept.place);
   if (why.code == Errc::not_found)
-    return {Errc::conflict, fmt::format("{} is gone: there is no object {}", which, kept.object)};
+    return {Errc::conflict,
+            fmt::format("{} is gone: there is no object {}, or its key was given up", which, kept.object)};
   if (why.code == Errc::invalid)
     return {Errc::conflict, fmt::format("{} is damaged: the object {} was changed, or cut short", which, kept.object)};
   return {why.code, fmt::format("{} cannot be read: {}", which, why.message)};

@@ -46,10 +46,13 @@ store::awaitable<Result<void>> add_standing(store::KeyStore& keys, std::vector<s
 
 store::awaitable<Result<void>> add_hours(store::KeyStore& keys, std::vector<store::NeededHour> needed, bool opens,
                                          KeyLosses& losses) {
-  for (const auto& [org, lane, hour, jobs] : needed) {
-    losses.after_needed = std::max(losses.after_needed, hour + 1);
+  for (auto& [org, lane, hour, jobs] : needed) {
     SP_CO_TRY(const auto key, co_await keys.hour_key(org, lane, hour));
-    if (!opens || !key) losses.all[org].hours.add(hour, jobs);
+    if (opens && key) continue;
+    SP_CO_TRY(const auto erased, co_await keys.erased(org));
+    if (erased) continue;
+    losses.all[org].hours.add(hour, jobs);
+    losses.lost_hours.push_back({std::move(org), std::move(lane), hour});
   }
   co_return Result<void>();
 }
@@ -102,14 +105,6 @@ std::vector<store::TenantKeyPlace> KeyLosses::versions() const {
   std::vector<store::TenantKeyPlace> lost;
   for (const auto& [org, loss] : all) {
     if (loss.version > 0) lost.push_back({org, loss.version});
-  }
-  return lost;
-}
-
-std::vector<store::GivenUpHours> KeyLosses::until() const {
-  std::vector<store::GivenUpHours> lost;
-  for (const auto& [org, loss] : all) {
-    if (loss.hours.keys > 0) lost.push_back({org, loss.hours.last + 1});
   }
   return lost;
 }

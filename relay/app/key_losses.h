@@ -29,13 +29,12 @@ struct KeyLosses {
     bool own_key_returned = false;  // no loss: one that stands in it and was detached since
   };
   std::map<OrgId, Loss> all = {};  // of OrgId(): the global key's
-  store::Hour after_needed = 0;    // the hour after the last that relay.db needs the key of
+  std::vector<store::GivenUpHour> lost_hours = {};
 
   bool lacks_standing() const;
   Hours hours() const;
   bool none() const { return !lacks_standing() && hours().keys == 0; }
   std::vector<store::TenantKeyPlace> versions() const;
-  std::vector<store::GivenUpHours> until() const;  // of each that lost keys of hours, until after the last of these
 };
 
 // Blocking, but for the keys. `opens`: whether an anchor opens the keys of hours; when none does, all are lost.

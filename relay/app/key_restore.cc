@@ -155,11 +155,10 @@ awaitable<Result<Found>> look_if_whole(store::SqliteKeyStore& keys, DataDirector
 awaitable<Result<void>> give_up(store::SqliteKeyStore& copy, const Found& found, fs::path backup) {
   if (!found.opens) {
     const auto epoch = found.anchor.value_or(found.epoch + 1);
-    const auto after = found.losses ? found.losses->after_needed : store::Hour{0};
-    SP_CO_TRY([[maybe_unused]] const auto gone, co_await copy.begin_lanes_anew(epoch, after));
+    SP_CO_TRY([[maybe_unused]] const auto gone, co_await copy.begin_lanes_anew(epoch));
   }
   const auto losses = found.losses.value_or(KeyLosses());
-  SP_CO_CHECK(co_await copy.give_up(losses.versions(), losses.until()));
+  SP_CO_CHECK(co_await copy.give_up(losses.versions(), losses.lost_hours));
   co_return co_await copy.add_restore_notes(notes_of(losses, backup));
 }
 

@@ -20,11 +20,9 @@ store::awaitable<Result<void>> tell(store::RestoreNote note, Audit& audit) {
 store::awaitable<Result<void>> tell_of_restores(store::KeyStore& keys, Audit& audit, const Log& log) {
   SP_CO_TRY(const auto notes, co_await keys.restore_notes());
   for (const auto& note : notes) {
-    if (const auto told = co_await tell(note, audit); !told) {
-      log.error("keys.restore_not_told", {{"org", note.org.value}, {"reason", told.error().message}});
-      continue;
-    }
-    SP_CO_CHECK(co_await keys.drop_restore_note(note.id));
+    auto told = co_await tell(note, audit);
+    if (told) told = co_await keys.drop_restore_note(note.id);
+    if (!told) log.error("keys.restore_not_told", {{"org", note.org.value}, {"reason", told.error().message}});
   }
   co_return Result<void>();
 }

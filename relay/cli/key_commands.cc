@@ -171,9 +171,11 @@ Command detach_command() {
           "go on without the organisation's own key, which is needed for it once more (owner)",
           detach,
           {},
-          "With --give-up the key is not needed, and what it protects is given up: data of jobs, secrets of\n"
-          "enrolment strings, details of connections. Only while the key is refused (`keys show`). Agents\n"
-          "and their certificates go on."};
+          "With --give-up the key is not needed, and what it protects is given up, for good: data of jobs,\n"
+          "records in the archive, secrets of enrolment strings, the relay's copies of system keys. Events\n"
+          "whose keys are hidden, because their data is masked or not kept, are not known again: one that\n"
+          "comes twice starts two jobs. Only when who keeps the key refuses it (`keys show`), or when it\n"
+          "was away for an hour. Agents and their certificates go on."};
 }
 
 }  // namespace

@@ -399,8 +399,10 @@ constexpr auto kFields = std::to_array<Field>({
 
     {"given_up_keys", "org", public_, key_material, clear, standing},
     {"given_up_keys", "version", public_, key_material, clear, standing},
-    {"given_up_hours", "org", public_, key_material, clear, standing},
-    {"given_up_hours", "before", public_, key_material, clear, standing},
+    {"given_up_hours", "org", public_, key_material, clear, logs},
+    {"given_up_hours", "kind", public_, key_material, clear, logs},
+    {"given_up_hours", "hours", public_, key_material, clear, logs},
+    {"given_up_hours", "hour", public_, key_material, clear, logs},
     {"restore_notes", "id", public_, operational, clear, standing},
     {"restore_notes", "org", public_, operational, clear, standing},
     {"restore_notes", "detail", public_, operational, clear, standing},

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMostFailures = 1'000;
 constexpr int kMostTries = 8;                      // of making a key, while others do
+constexpr int kMostGivenUp = 1'000;                // hours, one after the other
 constexpr store::Hour kMostSteps = 20 * 366 * 24;  // of a ratchet: the longest retention, twice
 constexpr store::Hour kStepsAtOnce = 500;          // before others have a turn
 
@@ -149,17 +150,18 @@ asio::awaitable<Result<HeldKey>> Hierarchy::hour(OrgId org, store::RetentionLane
               [this, org = std::move(org), lane = std::move(lane), hour] { return fetch_hour(org, lane, hour); });
 }
 
+// Beyond an hour whose key was given up, which gets no other one, the next one serves.
 asio::awaitable<Result<Hierarchy::HourKey>> Hierarchy::hour_for_writing(OrgId org, store::RetentionLane lane,
                                                                         store::Hour hour) {
-  auto key = co_await held(hour_name(org, lane, hour), [this, org, lane, hour] { return make_hour(org, lane, hour); });
-  if (key) co_return HourKey{*std::move(key), hour};
-  if (key.error().code != Errc::not_found) co_return std::unexpected(std::move(key).error());
-  SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
-  SP_CO_TRY(const auto given_up, co_await parts_.store.given_up_hours(org));
-  const auto first = std::max(row ? row->position : hour, given_up);
-  key = co_await held(hour_name(org, lane, first), [this, org, lane, first] { return make_hour(org, lane, first); });
-  if (!key) co_return std::unexpected(std::move(key).error());
-  co_return HourKey{*std::move(key), first};
+  for (int tries = 0; tries < kMostGivenUp; ++tries) {
+    auto key =
+        co_await held(hour_name(org, lane, hour), [this, org, lane, hour] { return make_hour(org, lane, hour); });
+    if (key) co_return HourKey{*std::move(key), hour};
+    if (key.error().code != Errc::not_found) co_return std::unexpected(std::move(key).error());
+    SP_CO_TRY(const auto row, co_await parts_.store.ratchet(org, lane));
+    hour = std::max(hour + 1, row ? row->position : hour);
+  }
+  co_return fail(Errc::unavailable, "the keys of too many hours one after the other were given up");
 }
 
 asio::awaitable<Result<HeldKey>> Hierarchy::fetch_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
@@ -181,11 +183,9 @@ asio::awaitable<Result<HeldKey>> Hierarchy::open_hour(OrgId org, store::Retentio
 
 asio::awaitable<Result<HeldKey>> Hierarchy::make_hour(OrgId org, store::RetentionLane lane, store::Hour hour) {
   SP_CO_TRY(const HeldKey above, co_await tenant(org));
-  SP_CO_TRY(const auto given_up, co_await parts_.store.given_up_hours(org));
   for (int tries = 0; tries < kMostTries; ++tries) {
     SP_CO_TRY(auto there, co_await parts_.store.hour_key(org, lane, hour));
     if (there) co_return co_await open_hour(org, lane, hour, *std::move(there));
-    if (hour < given_up) co_return is_gone();
     SP_CO_TRY(auto from, co_await ratchet(org, lane));
     if (from && hour < from->position) co_return is_gone();
     store::NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = above.version, .wrapped = {}}};

@@ -80,7 +80,7 @@ class Hierarchy {
   boost::asio::awaitable<Result<HeldKey>> oldest_tenant(OrgId org);
   boost::asio::awaitable<Result<HeldKey>> hour(OrgId org, store::RetentionLane lane, store::Hour hour);
   // The key for what is written at that hour; of a lane that was shredded beyond it (a clock went back) that of its
-  // first hour.
+  // first hour; where the hour's key was given up, that of the next that has or gets one.
   boost::asio::awaitable<Result<HourKey>> hour_for_writing(OrgId org, store::RetentionLane lane, store::Hour hour);
 
   // Any key below: what is held by that name, or what `fetch` gives, which runs once for all who ask meanwhile.

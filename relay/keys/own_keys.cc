@@ -171,7 +171,8 @@ asio::awaitable<void> OwnKeys::refused(OrgId org, Shared one, Error why) {
   const auto now = parts_.clock.steady();
   auto& keys = parts_.keys.attachments();
   one->due = now + kRefusedAgain;
-  if (is_word_of_keeper(why.code)) {
+  one->by_keeper = is_word_of_keeper(why.code);
+  if (one->by_keeper) {
     keys.refuse(org, one->row.version, own_key_closed());
     parts_.keys.forget(org);
   } else {

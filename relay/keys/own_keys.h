@@ -26,6 +26,7 @@ inline constexpr std::string_view kMissing =
     "(sallyport keys attach), or go on without one (sallyport keys detach)";
 
 inline constexpr std::chrono::seconds kRefusedAgain{15};  // a key that could not be had is asked for again
+inline constexpr std::chrono::hours kGoneAfter{1};
 
 // A key that an organisation keeps itself, and how this relay may use it.
 struct OwnKeyOrder {
@@ -94,7 +95,9 @@ class OwnKeys {
   // attached key cannot be had, without which nothing can be wrapped anew.
   enum class Detach {
     with_its_key,
-    without_it,  // everything that is under it is given up, for good. conflict: it is not refused, so it can be had
+    // Everything that is under it is given up, for good. conflict: it can be had, or is only out of reach: who keeps it
+    // has not refused it, and it was there in the last kGoneAfter.
+    without_it,
   };
   boost::asio::awaitable<Result<void>> detach(OrgId org, Detach how = Detach::with_its_key, Before before = {});
 
@@ -121,6 +124,7 @@ class OwnKeys {
     bool witnessed = false;     // that it stands
     Event idle;                 // nobody asks for it
     bool told_damaged = false;  // that its credentials do not open
+    bool by_keeper = false;     // who keeps it has refused it when it was asked for last
   };
   using Shared = std::shared_ptr<Attachment>;
 
@@ -152,6 +156,7 @@ class OwnKeys {
   // How the organisation's key leaves an attachment.
   using Write = std::function<boost::asio::awaitable<Result<void>>()>;
   boost::asio::awaitable<Result<Write>> way_out(OrgId org, Detach how);
+  bool is_gone(const Attachment& one) const;
   boost::asio::awaitable<Result<void>> take_away(OrgId org, Write leave);
   boost::asio::awaitable<Result<void>> change(OrgId org, std::uint32_t wanted, Write write);
   bool is_present(const OrgId& org, const Shared& one) const;

@@ -7,26 +7,34 @@ namespace sallyport::keys {
 
 namespace asio = boost::asio;
 
+bool OwnKeys::is_gone(const Attachment& one) const {
+  const auto& since = one.row.refused_since;
+  return one.by_keeper || (since && parts_.clock.wall() - *since >= kGoneAfter);
+}
+
 // Empty: none stands in keys.db.
 asio::awaitable<Result<OwnKeys::Write>> OwnKeys::way_out(OrgId org, Detach how) {
-  const auto stands = attached_.find(org);
-  if (stands == attached_.end() && !missing_.contains(org))
+  const auto found = attached_.find(org);
+  const auto stands = found == attached_.end() ? nullptr : found->second;
+  if (stands == nullptr && !missing_.contains(org))
     co_return fail(Errc::not_found, "the organisation has attached no key");
-  const std::uint32_t version = stands == attached_.end() ? 0 : stands->second->row.version;
   auto from = co_await present(org);
   if (from && how == Detach::without_it) {
-    co_return fail(Errc::conflict,
-                   "the key that is attached can be used: nothing has to be given up, detach without "
-                   "that; nothing was changed");
+    co_return fail(Errc::conflict, stands == nullptr
+                                       ? "nothing is under a key that keys.db does not have, so nothing has to be "
+                                         "given up: detach without that; nothing was changed"
+                                       : "the key that is attached can be used: nothing has to be given up, detach "
+                                         "without that; nothing was changed");
   }
   if (from && !*from) co_return Write();
   if (from) co_return [this, org, from = *from] { return parts_.keys.change_attachment(org, from, std::nullopt); };
   if (how == Detach::with_its_key) co_return std::unexpected(std::move(from).error());
-  if (usable(org)) {
+  if (!is_gone(*stands)) {
     co_return fail(Errc::conflict,
-                   "the key that is attached could be used a moment ago: what is under it is given up "
-                   "only while it is refused; nothing was changed");
+                   "the key that is attached is only out of reach: what is under it can be given up "
+                   "when who keeps it refuses it, or when it was away for an hour; nothing was changed");
   }
+  const auto version = stands->row.version;
   co_return [this, org, version] { return parts_.keys.give_up_attachment(org, version); };
 }
 

@@ -58,8 +58,8 @@ struct OwnKeyChange {
   std::optional<OwnKey> to;      // nothing: detached
   std::vector<KeyVersion> keys;  // every version of the organisation's key, wrapped anew, and new ones after them
   std::size_t known = 0;         // how many there are already
-  // Those that there are cannot be unwrapped any more: they go, with the keys of hours under them, and are given up;
-  // `keys` are new ones only.
+  // Those that there are cannot be unwrapped any more: they go, and are given up; `keys` are new ones only. The keys of
+  // hours under them stay, which nothing opens, until their time is over.
   bool gives_up = false;
 };
 
@@ -94,10 +94,11 @@ struct Turn {
   std::optional<OrgId> erased = {};
 };
 
-// Hours before this that have no key get none again.
-struct GivenUpHours {
+// An hour of a lane that gets no key again.
+struct GivenUpHour {
   OrgId org;
-  Hour before = 0;
+  RetentionLane lane;
+  Hour hour = 0;
 };
 
 // What a restore of keys.db gave up, for an organisation's ledger; of OrgId(): for the deployment's.
@@ -140,8 +141,6 @@ class KeyStore {
   // Versions of the organisation's key up to this one that are not there were lost, and given up (restored). Of
   // OrgId(): of the global key.
   virtual awaitable<Result<std::uint32_t>> given_up(OrgId org) = 0;
-  // Hours of it before this that have no key get none: theirs were given up. 0: none were.
-  virtual awaitable<Result<Hour>> given_up_hours(OrgId org) = 0;
   // That no ledger has yet, in order.
   virtual awaitable<Result<std::vector<RestoreNote>>> restore_notes() = 0;
   virtual awaitable<Result<void>> drop_restore_note(std::int64_t id) = 0;
@@ -171,7 +170,7 @@ class KeyStore {
   virtual awaitable<Result<std::optional<Ratchet>>> ratchet(OrgId org, RetentionLane lane) = 0;
   virtual awaitable<Result<std::optional<HourKey>>> hour_key(OrgId org, RetentionLane lane, Hour hour) = 0;
   // The key of that hour from now on: the one that is there already, or this. conflict: the anchor has turned, the lane
-  // has a ratchet already, or the hour is shredded.
+  // has a ratchet already, or the hour is shredded. not_found: the hour's key was given up.
   virtual awaitable<Result<HourKey>> add_hour_key(OrgId org, NewHourKey key) = 0;
 
   virtual awaitable<Result<std::uint64_t>> epoch() = 0;  // of the anchor; 0 in a new store

@@ -4,13 +4,15 @@
 
 namespace sallyport::store {
 
-// Hours before `before` whose keys were given up, and are not there, get none again: of one organisation, or of all
-// where `org` is empty. And what a restore gave up, until the ledgers have it.
+// Hours whose keys were lost in a restore: they get none again. And what it gave up, until the ledgers have it.
 inline constexpr std::string_view kKeys0005GivenUpHours = R"sql(
 
 create table given_up_hours (
-  org    text    not null primary key,
-  before integer not null
+  org   text    not null,
+  kind  text    not null,
+  hours integer not null,
+  hour  integer not null,
+  primary key (org, kind, hours, hour)
 ) strict, without rowid;
 
 create table restore_notes (

@@ -18,9 +18,10 @@ using sqlite::expect_row;
 using sqlite::explain;
 using sqlite::find_erased;
 using sqlite::find_own_key;
-using sqlite::give_up_hours;
+using sqlite::give_up_hour;
 using sqlite::give_up_version;
 using sqlite::insert_tenant_key;
+using sqlite::is_given_up;
 using sqlite::kOwnKey;
 using sqlite::read_own_key;
 using sqlite::remove_all;
@@ -96,6 +97,8 @@ Result<void> insert_ratchet(Database& db, const Ratchet& ratchet, std::uint64_t 
 Result<HourKey> add_hour(Database& db, const OrgId& org, const NewHourKey& key) {
   SP_TRY(auto there, find_hour_key(db, org, key.lane, key.hour));
   if (there) return *std::move(there);
+  SP_TRY(const bool given_up, is_given_up(db, org, key.lane, key.hour));
+  if (given_up) return fail(Errc::not_found, "the key of that hour was lost and given up");
   if (key.first) SP_CHECK(insert_ratchet(db, *key.first, key.epoch));
   SP_TRY(const auto ratchet, find_ratchet(db, org, key.lane));
   if (!ratchet || key.hour < ratchet->position) return fail(Errc::conflict, "the keys of that hour are shredded");
@@ -108,6 +111,8 @@ Result<std::size_t> put_ratchet(Database& db, const Ratchet& ratchet) {
   SP_CHECK(expect_row(db.run("update ratchets set position = ?, sealed = ? where org = ? and kind = ? and hours = ?",
                              ratchet.position, ratchet.sealed, ratchet.org, ratchet.lane.kind, ratchet.lane.hours),
                       "ratchet"));
+  SP_CHECK(db.run("delete from given_up_hours where org = ? and kind = ? and hours = ? and hour < ?", ratchet.org,
+                  ratchet.lane.kind, ratchet.lane.hours, ratchet.position));
   SP_TRY(const auto gone, db.run("delete from hour_keys where org = ? and kind = ? and hours = ? and hour < ?",
                                  ratchet.org, ratchet.lane.kind, ratchet.lane.hours, ratchet.position));
   return static_cast<std::size_t>(gone);
@@ -151,8 +156,9 @@ LaneState read_lane(Row& row) {
 Result<std::vector<LaneState>> all_lanes(Database& db) {
   return db
       .prepare(
-          "select org, kind, hours, position, (select min(h.hour) from hour_keys h where h.org = r.org and h.kind = "
-          "r.kind and h.hours = r.hours) from ratchets r")
+          "select org, kind, hours, position, (select min(h.hour) from (select org, kind, hours, hour from hour_keys "
+          "union all select org, kind, hours, hour from given_up_hours) h where h.org = r.org and h.kind = r.kind and "
+          "h.hours = r.hours) from ratchets r")
       .all([](Row row) { return read_lane(row); });
 }
 
@@ -174,10 +180,8 @@ TenantKey read_tenant_key(Row row) {
   return {std::move(org), read_version(row)};
 }
 
-Result<std::uint64_t> remove_lanes(Database& db, std::uint64_t epoch, Hour before) {
-  SP_TRY(const auto last,
-         db.prepare("select max(hour) from hour_keys").one("hours", [](Row row) { return row.maybe_integer(); }));
-  SP_CHECK(give_up_hours(db, OrgId(), std::max(before, last ? *last + 1 : before)));
+Result<std::uint64_t> remove_lanes(Database& db, std::uint64_t epoch) {
+  SP_CHECK(db.run("insert or ignore into given_up_hours select org, kind, hours, hour from hour_keys"));
   SP_TRY(const auto hours, db.run("delete from hour_keys"));
   SP_CHECK(db.run("delete from ratchets"));
   SP_CHECK(db.run("update anchor set epoch = ?", epoch));
@@ -233,16 +237,6 @@ struct SqliteKeyStore::Impl final : KeyStore {
         return row.u32();
       }));
       return version.value_or(0);
-    });
-  }
-
-  awaitable<Result<Hour>> given_up_hours(OrgId org) override {
-    return engine.read([org](Database& db) -> Result<Hour> {
-      SP_TRY(const auto before,
-             db.prepare("select max(before) from given_up_hours where org in (?, '')", org).one("hours", [](Row row) {
-               return row.maybe_integer();
-             }));
-      return before.value_or(0);
     });
   }
 
@@ -412,14 +406,14 @@ SqliteKeyStore::~SqliteKeyStore() = default;
 KeyStore& SqliteKeyStore::keys() { return *impl_; }
 KeyCopies& SqliteKeyStore::copies() { return *impl_->copies; }
 
-awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch, Hour before) {
-  return impl_->engine.write([epoch, before](Database& db) { return remove_lanes(db, epoch, before); });
+awaitable<Result<std::uint64_t>> SqliteKeyStore::begin_lanes_anew(std::uint64_t epoch) {
+  return impl_->engine.write([epoch](Database& db) { return remove_lanes(db, epoch); });
 }
 
-awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHours> hours) {
+awaitable<Result<void>> SqliteKeyStore::give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHour> hours) {
   return impl_->engine.write([versions = std::move(versions), hours = std::move(hours)](Database& db) -> Result<void> {
     for (const auto& [org, version] : versions) SP_CHECK(give_up_version(db, org, version));
-    for (const auto& [org, before] : hours) SP_CHECK(give_up_hours(db, org, before));
+    for (const auto& [org, lane, hour] : hours) SP_CHECK(give_up_hour(db, org, lane, hour));
     return {};
   });
 }

@@ -19,11 +19,11 @@ class SqliteKeyStore {
 
   KeyStore& keys();
   KeyCopies& copies();
-  // Of a keys.db whose ratchets no anchor opens any more: without lanes and hours' keys, at `epoch`. Hours before
-  // `before`, and before the last one that had a key, get none again. How many hours' keys there were.
-  awaitable<Result<std::uint64_t>> begin_lanes_anew(std::uint64_t epoch, Hour before);
-  // Of a keys.db that takes the place of a newer one: what given_up() and given_up_hours() say from then on.
-  awaitable<Result<void>> give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHours> hours = {});
+  // Of a keys.db whose ratchets no anchor opens any more: without lanes, at `epoch`. Hours that had a key get none
+  // again. How many those were.
+  awaitable<Result<std::uint64_t>> begin_lanes_anew(std::uint64_t epoch);
+  // Of a keys.db that takes the place of a newer one: what given_up() says from then on, and hours without a key.
+  awaitable<Result<void>> give_up(std::vector<TenantKeyPlace> versions, std::vector<GivenUpHour> hours = {});
   awaitable<Result<void>> add_restore_notes(std::vector<RestoreNote> notes);  // their ids are given anew
   // internal: SQLite finds it damaged.
   awaitable<Result<void>> check();

@@ -15,12 +15,18 @@ Result<void> give_up_version(Database& db, const OrgId& org, std::uint32_t versi
   return {};
 }
 
-Result<void> give_up_hours(Database& db, const OrgId& org, Hour before) {
-  SP_CHECK(
-      db.run("insert into given_up_hours (org, before) values (?, ?) on conflict (org) do update set before = "
-             "max(before, excluded.before)",
-             org, before));
+Result<void> give_up_hour(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour) {
+  SP_CHECK(db.run("insert or ignore into given_up_hours (org, kind, hours, hour) values (?, ?, ?, ?)", org, lane.kind,
+                  lane.hours, hour));
   return {};
+}
+
+Result<bool> is_given_up(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour) {
+  SP_TRY(const auto found,
+         db.prepare("select 1 from given_up_hours where org = ? and kind = ? and hours = ? and hour = ?", org,
+                    lane.kind, lane.hours, hour)
+             .maybe([](Row) { return 0; }));
+  return found.has_value();
 }
 
 Result<std::optional<ErasedKeys>> find_erased(Database& db, const OrgId& org) {
@@ -98,18 +104,13 @@ Result<void> write_own_key(Database& db, const OrgId& org, const std::optional<O
   return {};
 }
 
-// Every version that there is, and every hour's key: all of them are under these versions.
+// The keys of hours under them stay where they are: so nothing else is ever taken for them.
 Result<void> give_up_all(Database& db, const OrgId& org) {
-  const auto highest = [&](std::string_view what, std::string_view table) {
-    return db.prepare(fmt::format("select max({}) from {} where org = ?", what, table), org).one("keys", [](Row row) {
-      return row.maybe_integer();
-    });
-  };
-  SP_TRY(const auto version, highest("version", "tenant_keys"));
-  SP_TRY(const auto hour, highest("hour", "hour_keys"));
+  SP_TRY(const auto version,
+         db.prepare("select max(version) from tenant_keys where org = ?", org).one("keys", [](Row row) {
+           return row.maybe_integer();
+         }));
   if (version) SP_CHECK(give_up_version(db, org, static_cast<std::uint32_t>(*version)));
-  if (hour) SP_CHECK(give_up_hours(db, org, *hour + 1));
-  SP_CHECK(remove_all(db, "hour_keys", org));
   SP_CHECK(remove_all(db, "tenant_keys", org));
   return {};
 }

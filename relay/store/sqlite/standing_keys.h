@@ -22,7 +22,8 @@ Result<void> expect_attachment(Database& db, const OrgId& org, std::uint32_t ver
 Result<void> change_attachment(Database& db, const OrgId& org, const OwnKeyChange& change);
 
 Result<void> give_up_version(Database& db, const OrgId& org, std::uint32_t version);
-Result<void> give_up_hours(Database& db, const OrgId& org, Hour before);
+Result<void> give_up_hour(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour);
+Result<bool> is_given_up(Database& db, const OrgId& org, const RetentionLane& lane, Hour hour);
 
 Result<std::optional<ErasedKeys>> find_erased(Database& db, const OrgId& org);
 Result<void> expect_not_erased(Database& db, const OrgId& org);

@@ -93,7 +93,7 @@ ASYNC_TEST_CASE("own keys: one is attached, replaced and detached, and no versio
   for (const auto& version : versions) CHECK(version.own == 0);
 }
 
-ASYNC_TEST_CASE("own keys: what is under one that is gone is given up, and no version and no hour comes again",
+ASYNC_TEST_CASE("own keys: what is under one that is gone is given up, and no version comes again",
                 "[store][keys][own]") {
   Keys keys;
   co_await keys.begin(kOurs);
@@ -124,20 +124,45 @@ ASYNC_TEST_CASE("own keys: what is under one that is gone is given up, and no ve
   CHECK(versions[0].version == 3);
   CHECK(versions[0].own == 0);
   CHECK(must(co_await keys.store().given_up(kOurs)) == 2);
-  CHECK(must(co_await keys.store().given_up_hours(kOurs)) == 108);
   CHECK(must(co_await keys.store().last_own_key(kOurs)) == 1);
   CHECK_FALSE(must(co_await keys.store().own_key(kOurs)));
-  CHECK_FALSE(must(co_await keys.store().hour_key(kOurs, {"payload", 24}, 107)));
-  CHECK(must(co_await keys.store().hour_key(kTheirs, {"payload", 24}, 107)));  // nobody else's
-  CHECK(must(co_await keys.store().given_up_hours(kTheirs)) == 0);
+  CHECK(must(co_await keys.store().hour_key(kOurs, {"payload", 24}, 107))->under == 1);  // which nothing opens
+  CHECK(must(co_await keys.store().given_up(kTheirs)) == 0);
+}
+
+ASYNC_TEST_CASE("an hour whose key was lost in a restore gets none again, until its lane has passed it",
+                "[store][keys]") {
+  Keys keys;
+  co_await keys.begin(kOurs);
+  const RetentionLane lane{"payload", 24};
+  const auto add = [&](Hour hour) -> boost::asio::awaitable<Result<HourKey>> {
+    const auto there = must(co_await keys.store().ratchet(kOurs, lane));
+    NewHourKey fresh{.lane = lane, .hour = hour, .key = {.under = 1, .wrapped = bytes_of("hour")}};
+    if (!there) fresh.first = Ratchet{kOurs, lane, 100, bytes_of("sealed")}, fresh.epoch = 3;
+    co_return co_await keys.store().add_hour_key(kOurs, std::move(fresh));
+  };
+  must(co_await keys.engine->begin_lanes_anew(3));
+  must(co_await add(100));
+  must(co_await keys.engine->begin_lanes_anew(3));  // hour 100 had one
+  must(co_await keys.engine->give_up({}, {{kOurs, lane, 102}}));
+  for (const Hour lost : {100, 102}) {
+    const auto refused = co_await add(lost);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::not_found);
+  }
+  must(co_await add(101));
+  must(co_await add(103));
+  const auto lanes = must(co_await keys.store().lanes());
+  REQUIRE(lanes.size() == 1);
+  CHECK(lanes[0].oldest == 100);  // so that its time is looked after
+  must(co_await keys.store().turn({.from = 3, .to = 4, .ratchets = {{kOurs, lane, 103, bytes_of("anew")}}}));
+  CHECK(must(co_await keys.store().lanes())[0].oldest == 103);
 }
 
 ASYNC_TEST_CASE("keys.db keeps what a restore gave up until it is told", "[store][keys]") {
   Keys keys;
   must(co_await keys.engine->add_restore_notes({{0, OrgId(), "{\"a\":1}"}, {0, kOurs, "{}"}}));
-  must(co_await keys.engine->begin_lanes_anew(3, 50));
   keys.reopen();
-  CHECK(must(co_await keys.store().given_up_hours(kOurs)) == 50);  // everybody's
   const auto notes = must(co_await keys.store().restore_notes());
   REQUIRE(notes.size() == 2);
   CHECK(notes[0].org == OrgId());

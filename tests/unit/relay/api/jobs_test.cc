@@ -224,7 +224,7 @@ ASYNC_TEST_CASE("data whose key is gone before its time is not taken for expired
   };
   CHECK((co_await code()).empty());  // control: it is read
   co_await report(world, run, 1, store::JobFinished{domain::JobState::failed, {}});
-  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch(), 0));  // as in a restore that accepts it
+  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch()));  // as in a restore that accepts it
   world.ring.hierarchy.forget(run.tenant.org);
   CHECK(co_await code() == "given_up");
   const auto next = co_await run_job(world, run.tenant);  // in the same hour

@@ -278,6 +278,10 @@ ASYNC_TEST_CASE("what is under an attached key that is gone for good is given up
   CHECK((co_await detach()).code == Errc::conflict);  // it can be used
   world.places.kept.at("one").broken = Errc::timed_out;
   CHECK((co_await detach()).code == Errc::conflict);  // it could be a moment ago
+  world.clock.pass(kKeyLife + 1s);
+  co_await world.own->look();
+  CHECK_FALSE(world.own->usable(org));
+  CHECK((co_await detach()).code == Errc::conflict);  // refused, and only out of reach
   world.places.kept.at("one").broken = Errc::forbidden;
   CHECK_FALSE(co_await world.own->detach(org));  // control: who does not say so
   CHECK(co_await world.read(job) == "unavailable");
@@ -293,9 +297,27 @@ ASYNC_TEST_CASE("what is under an attached key that is gone for good is given up
   must(co_await world.own->attach(org, order_of("two")));
   CHECK(world.own->facts(org)->version == 2);
   CHECK(reads(co_await world.read(next)));
+  const auto lanes = [&]() -> awaitable<std::size_t> {
+    const auto counted = must(co_await world.ring.store->keys().lanes_of(org));
+    co_return std::ranges::count_if(counted, [](const auto& lane) { return lane.keys > 0; });
+  };
+  CHECK(co_await lanes() > 0);
   world.clock.pass(2 * domain::JobRetention().payload);
   co_await world.own->look();
-  co_await world.shred();  // it holds up nobody
+  CHECK((co_await world.shred()).jobs > 0);  // keys of jobs go when their time is over
+  CHECK(co_await lanes() == 0);
+}
+
+ASYNC_TEST_CASE("a key that was away for an hour can be given up, whatever keeps it away", "[keys][own]") {
+  Attaching world(co_await asio::this_coro::executor);
+  const auto org = co_await world.settle("ours");
+  must(co_await world.own->attach(org, order_of("one")));
+  world.places.kept.at("one").broken = Errc::timed_out;
+  co_await world.later(kKeyLife + 1s);
+  CHECK_FALSE(co_await world.own->detach(org, OwnKeys::Detach::without_it));
+  co_await world.later(kGoneAfter);
+  must(co_await world.own->detach(org, OwnKeys::Detach::without_it));
+  CHECK(world.own->usable(org));
 }
 
 ASYNC_TEST_CASE("a key that lives for seconds is asked for so early that nobody waits for it", "[keys][own]") {

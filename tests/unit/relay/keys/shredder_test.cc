@@ -254,7 +254,7 @@ ASYNC_TEST_CASE("jobs whose hour's key was lost with a keys.db hold up nobody", 
   const auto org = co_await world.settle("ours");
   const domain::JobRetention retention{.payload = 2h, .logs = 2h};
   const auto lost = co_await world.start(org, retention);
-  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch(), 0));
+  must(co_await world.ring.store->begin_lanes_anew(world.ring.anchor.epoch()));
   KeyRing anew(co_await boost::asio::this_coro::executor, world.folder.path(), world.clock, world.stores.job_keys,
                &world.provider);
   Shredder shredder({anew.store->keys(), world.stores.job_keys, anew.hierarchy, world.clock, world.log, world.metrics,

@@ -37,7 +37,6 @@ class LyingStore final : public store::KeyStore {
   awaitable<Result<std::vector<store::AttachedKey>>> own_keys() override { return real_.own_keys(); }
   awaitable<Result<std::optional<store::OwnKey>>> own_key(OrgId org) override { return real_.own_key(std::move(org)); }
   awaitable<Result<std::uint32_t>> last_own_key(OrgId org) override { return real_.last_own_key(std::move(org)); }
-  awaitable<Result<store::Hour>> given_up_hours(OrgId org) override { return real_.given_up_hours(std::move(org)); }
   awaitable<Result<std::vector<store::RestoreNote>>> restore_notes() override { return real_.restore_notes(); }
   awaitable<Result<void>> drop_restore_note(std::int64_t id) override { return real_.drop_restore_note(id); }
   awaitable<Result<void>> change_own_key(OrgId org, store::OwnKeyChange change) override {

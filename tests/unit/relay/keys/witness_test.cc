@@ -218,6 +218,9 @@ ASYNC_TEST_CASE("an organisation whose attached key is not in keys.db is refused
   if (attaches) {
     must(co_await restarted.attach(kOrg, order_of("one")));
   } else {
+    const auto needless = co_await restarted.detach(kOrg, OwnKeys::Detach::without_it);
+    REQUIRE_FALSE(needless);
+    CHECK(contains(needless.error().message, "nothing has to be given up"));
     must(co_await restarted.detach(kOrg));
   }
   CHECK(restarted.usable(kOrg));
