@@ -19,8 +19,8 @@ ASYNC_TEST_CASE("a browser that comes back gets a page that repeats nothing", "[
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");
   const auto targets = co_await world.make_targets(tenant);
-  const auto unknown = co_await world.call({"GET", kCallback + "<script>alert(1)</script>"});
-  CHECK(unknown.status == 400);  // no address of ours
+  const auto unknown = co_await world.call({"GET", kCallback + "%3Cscript%3Ealert(1)%3C%2Fscript%3E"});
+  CHECK(unknown.status == 404);
   const auto stale = co_await world.call({"GET", kCallback + "st4te-of-nobody"});
   CHECK(stale.status == 404);
   const auto good = co_await world.call({"GET", kCallback + std::string(kStateOfTest)});
@@ -31,7 +31,7 @@ ASYNC_TEST_CASE("a browser that comes back gets a page that repeats nothing", "[
   CHECK(world.authorizations.taken.code == "c0de");
   CHECK(world.authorizations.taken.issuer == "https://login.example.com");
   CHECK(world.authorizations.taken.error == "access_denied");
-  for (const auto* page : {&stale, &good, &refused}) {
+  for (const auto* page : {&unknown, &stale, &good, &refused}) {
     const auto* type = page->headers.find("Content-Type");
     REQUIRE(type != nullptr);
     CHECK(*type == "text/html; charset=utf-8");
