@@ -59,9 +59,9 @@ store::awaitable<Result<void>> add_hours(store::KeyStore& keys, std::vector<stor
 
 std::string hour_text(store::Hour hour) { return rfc3339(WallTime(std::chrono::hours(hour))).substr(0, 16) + "Z"; }
 
-// How many those are for whom `counts` is, and who.
+// Who those are for whom `counts` is; "" when it is for none.
 template <class Counts>
-std::pair<std::size_t, std::string> who(const KeyLosses& losses, Counts counts) {
+std::string who(const KeyLosses& losses, Counts counts) {
   std::size_t count = 0;
   std::string names;
   for (const auto& [org, loss] : losses.all) {
@@ -73,7 +73,7 @@ std::pair<std::size_t, std::string> who(const KeyLosses& losses, Counts counts) 
       names += loss.name.empty() ? org.value : fmt::format("{} ({})", loss.name, org.value);
   }
   if (count > kMostNamed) names += fmt::format(" and {} more", count - kMostNamed);
-  return {count, names};
+  return names;
 }
 
 }  // namespace
@@ -126,29 +126,30 @@ store::awaitable<Result<KeyLosses>> find_losses(store::KeyStore& keys, std::file
 std::string text_of(const KeyLosses& losses) {
   std::string text;
   if (const auto hours = losses.hours(); hours.keys > 0) {
-    const auto [count, names] = who(losses, [](const auto& loss) { return loss.hours.keys > 0; });
     text += fmt::format(
-        "{} hours' keys that relay.db needs are not in it, from {} to {}: data of {} keys of jobs cannot be read, for "
-        "good; of {}.\n",
-        hours.keys, hour_text(hours.first), hour_text(hours.last), hours.jobs, names);
+        "Keys of hours that relay.db needs are not in it ({}, from {} to {}): what jobs left under them ({} keys of "
+        "jobs) "
+        "cannot be read, for good. Whose: {}.\n",
+        hours.keys, hour_text(hours.first), hour_text(hours.last), hours.jobs,
+        who(losses, [](const auto& loss) { return loss.hours.keys > 0; }));
   }
-  if (const auto [count, names] = who(losses, [](const auto& loss) { return loss.version > 0; }); count > 0) {
+  if (const auto names = who(losses, [](const auto& loss) { return loss.version > 0; }); !names.empty()) {
     text += fmt::format(
-        "The newest version of {} keys is not in it: what was sealed under these versions cannot be read, for good. "
-        "New versions are made. Whose keys: {}.\n",
-        count, names);
+        "The newest versions of keys are not in it: what was sealed under them cannot be read, for good. New versions "
+        "are made. Whose keys: {}.\n",
+        names);
   }
-  if (const auto [count, names] = who(losses, [](const auto& loss) { return loss.own_key; }); count > 0) {
+  if (const auto names = who(losses, [](const auto& loss) { return loss.own_key; }); !names.empty()) {
     text += fmt::format(
-        "The own keys of {} organisations, attached since then, are not in it: nothing of these is read or written "
-        "until their owners attach a key again, or detach: {}.\n",
-        count, names);
+        "Own keys of organisations, attached since then, are not in it: nothing of these is read or written until "
+        "their owners attach a key again, or detach: {}.\n",
+        names);
   }
-  if (const auto [count, names] = who(losses, [](const auto& loss) { return loss.own_key_returned; }); count > 0) {
+  if (const auto names = who(losses, [](const auto& loss) { return loss.own_key_returned; }); !names.empty()) {
     text += fmt::format(
-        "The own keys of {} organisations, detached since then, are attached in it: they are needed again, until their "
-        "owners detach them once more (a key that is gone: sallyport keys detach --give-up): {}.\n",
-        count, names);
+        "Own keys of organisations, detached since then, are attached in it: they are needed again, until their owners "
+        "detach them once more (a key that is gone: sallyport keys detach --give-up): {}.\n",
+        names);
   }
   return text;
 }

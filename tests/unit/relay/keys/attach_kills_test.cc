@@ -105,6 +105,30 @@ awaitable<bool> misses_older(asio::any_io_executor on, const std::filesystem::pa
   co_return newest.empty();
 }
 
+// `act` in a process that dies at its first write, then at its second, and so on until none is left; then `look` at
+// what the next process finds in that folder.
+template <class Act, class Look>
+awaitable<void> die_at_every_write(asio::any_io_executor on, const std::filesystem::path& before, Act act, Look look) {
+  bool died = true;
+  for (std::uint64_t operation = 1; died; ++operation) {
+    INFO("killed at write " << operation);
+    REQUIRE(operation < 200);
+    const TempDir folder;
+    std::filesystem::copy(before, folder.path(),
+                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+    FailingVfs vfs;
+    {
+      Process killed(on, folder.path(), vfs.name());
+      const auto done = co_await act(killed, [&] { vfs.fail_at(operation, FailingVfs::Kind::crash); });
+      died = vfs.has_failed();
+      CHECK((done || died));
+    }
+    vfs.heal();
+    Process next(on, folder.path());
+    co_await look(next, folder.path());
+  }
+}
+
 }  // namespace
 
 ASYNC_TEST_CASE("a relay that dies at any write of a change of an organisation's own key leaves all of it readable",
@@ -117,24 +141,12 @@ ASYNC_TEST_CASE("a relay that dies at any write of a change of an organisation's
   const std::size_t versions_before = change == Change::replace || change == Change::detach ? 2 : 1;
   std::set<std::uint32_t> stood;
   std::size_t missed = 0, stood_then = 0;
-  bool died = true;
-  for (std::uint64_t operation = 1; died; ++operation) {
-    INFO("killed at write " << operation);
-    REQUIRE(operation < 200);
-    const TempDir folder;
-    std::filesystem::copy(before.path(), folder.path(),
-                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
-    FailingVfs vfs;
-    {
-      Process killed(on, folder.path(), vfs.name());
-      co_await killed.begin();
-      vfs.fail_at(operation, FailingVfs::Kind::crash);
-      const auto changed = co_await change_key(killed, change);
-      died = vfs.has_failed();
-      CHECK((changed || died));
-    }
-    vfs.heal();
-    Process next(on, folder.path());
+  const auto act = [&](Process& killed, auto arm) -> awaitable<Result<void>> {
+    co_await killed.begin();
+    arm();
+    co_return co_await change_key(killed, change);
+  };
+  co_await die_at_every_write(on, before.path(), act, [&](Process& next, const auto& folder) -> awaitable<void> {
     co_await next.begin();
     const auto first = co_await next.tenant_key(1), newest = co_await next.tenant_key(0);
     CHECK(first == key);
@@ -147,12 +159,12 @@ ASYNC_TEST_CASE("a relay that dies at any write of a change of an organisation's
     const auto witness = must(co_await next.stores.key_witnesses.find(kOrg));
     CHECK(witness.attached.version == (attached ? attached->version : 0));
     CHECK(witness.version == versions.back().version);
-    missed += co_await misses_older(on, folder.path(), before.path()) ? 1 : 0;
+    missed += co_await misses_older(on, folder, before.path()) ? 1 : 0;
     auto again = co_await change_key(next, change);  // what was cut short can be done
     CHECK((again || again.error().code == Errc::not_found));
     const auto after = co_await next.tenant_key(1);
     CHECK(after == key);
-  }
+  });
   CHECK(stood.size() == 2);  // some died before the change stood, and some after
   CHECK(stood_then > 0);
   CHECK(missed == stood_then);  // keys.db as it was before is noticed whenever the change stood, and only then
@@ -172,26 +184,14 @@ ASYNC_TEST_CASE("a relay that dies while what is under a key that is gone is giv
   const TempDir before;
   co_await prepare(on, before.path(), Change::detach);
   std::set<bool> given_up;
-  bool died = true;
-  for (std::uint64_t operation = 1; died; ++operation) {
-    INFO("killed at write " << operation);
-    REQUIRE(operation < 200);
-    const TempDir folder;
-    std::filesystem::copy(before.path(), folder.path(),
-                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
-    FailingVfs vfs;
-    {
-      Process killed(on, folder.path(), vfs.name());
-      killed.places.kept.at("one").broken = Errc::forbidden;
-      co_await killed.begin();
-      REQUIRE_FALSE(killed.own.usable(kOrg));
-      vfs.fail_at(operation, FailingVfs::Kind::crash);
-      const auto detached = co_await killed.own.detach(kOrg, OwnKeys::Detach::without_it);
-      died = vfs.has_failed();
-      CHECK((detached || died));
-    }
-    vfs.heal();
-    Process next(on, folder.path());
+  const auto act = [](Process& killed, auto arm) -> awaitable<Result<void>> {
+    killed.places.kept.at("one").broken = Errc::forbidden;
+    co_await killed.begin();
+    REQUIRE_FALSE(killed.own.usable(kOrg));
+    arm();
+    co_return co_await killed.own.detach(kOrg, OwnKeys::Detach::without_it);
+  };
+  co_await die_at_every_write(on, before.path(), act, [&](Process& next, const auto&) -> awaitable<void> {
     next.places.kept.at("one").broken = Errc::forbidden;
     co_await next.begin();
     const bool usable = next.own.usable(kOrg);
@@ -204,7 +204,7 @@ ASYNC_TEST_CASE("a relay that dies while what is under a key that is gone is giv
     const auto newest = must(co_await next.hierarchy.tenant(kOrg));
     CHECK(newest.version > 2);
     CHECK((co_await next.tenant_key(1)).empty());
-  }
+  });
   CHECK(given_up.size() == 2);  // some died before, and some after
 }
 
@@ -231,25 +231,13 @@ ASYNC_TEST_CASE("a relay that dies while a key that is missing is detached never
     must(co_await store->give_up({{kOrg, newest}}));
   }
   std::set<bool> refused;
-  bool died = true;
-  for (std::uint64_t operation = 1; died; ++operation) {
-    INFO("killed at write " << operation);
-    REQUIRE(operation < 200);
-    const TempDir folder;
-    std::filesystem::copy(before.path(), folder.path(),
-                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
-    FailingVfs vfs;
-    {
-      Process killed(on, folder.path(), vfs.name());
-      co_await killed.begin();
-      REQUIRE_FALSE(killed.own.usable(kOrg));
-      vfs.fail_at(operation, FailingVfs::Kind::crash);
-      const auto detached = co_await killed.own.detach(kOrg);
-      died = vfs.has_failed();
-      CHECK((detached || died));
-    }
-    vfs.heal();
-    Process next(on, folder.path());
+  const auto act = [](Process& killed, auto arm) -> awaitable<Result<void>> {
+    co_await killed.begin();
+    REQUIRE_FALSE(killed.own.usable(kOrg));
+    arm();
+    co_return co_await killed.own.detach(kOrg);
+  };
+  co_await die_at_every_write(on, before.path(), act, [&](Process& next, const auto&) -> awaitable<void> {
     co_await next.begin();
     const bool usable = next.own.usable(kOrg);
     refused.insert(!usable);
@@ -259,6 +247,6 @@ ASYNC_TEST_CASE("a relay that dies while a key that is missing is detached never
     CHECK_FALSE((usable && stands));
     if (!usable) must(co_await next.own.detach(kOrg));
     CHECK_FALSE((co_await next.tenant_key(0)).empty());
-  }
+  });
   CHECK(refused.size() == 2);  // some died before it was detached, and some after
 }
