@@ -2,6 +2,7 @@
 
 #include "agent/connectors/row_limit.h"
 #include "agent/connectors/stored_rows.h"
+#include "shared/base/json.h"
 
 #include <fmt/format.h>
 
@@ -25,25 +26,26 @@ RowLimits row_limits(const Site& site, const StepContext& context, const Argumen
 }
 
 StepResult<SpooledRows> SpooledRows::open(Bodies& bodies, RowLimits limits) {
-  SP_TRY(auto spool, bodies.new_spool("application/json"));
+  SP_TRY(auto spool, bodies.new_spool("application/octet-stream"));
   return SpooledRows(std::move(spool), std::move(limits));
 }
 
 StepResult<void> SpooledRows::begin(const std::vector<std::string>& columns) {
-  SP_TRY(piece_, stored_columns_line(columns));
-  names_bytes_ = piece_.size();
+  SP_TRY(piece_, stored_columns(columns));
   keys_.assign(columns.begin(), columns.end());
+  names_json_ = stored_json(Value(keys_)).size();
   return {};
 }
 
 StepResult<void> SpooledRows::row(ValueList values) {
   if (count_ == limits_.rows)
     return step_fail("too_large", fmt::format("more than {} rows, the limit of {}", limits_.rows, limits_.rows_limit));
-  const auto line = stored_row_line(values);
+  const auto before = piece_.size();
+  append_stored_row(piece_, values);
+  const auto size = piece_.size() - before;
   ++count_;
-  SP_CHECK(check_row(count_, line.size()));
-  piece_ += line;
-  bytes_ += line.size();
+  SP_CHECK(check_row(count_, size));
+  bytes_ += size;
   if (bytes_ > limits_.bytes)
     return step_fail("too_large",
                      fmt::format("more than {} bytes, the limit of the local policy (limits.bytes)", limits_.bytes));
@@ -69,13 +71,17 @@ StepResult<void> SpooledRows::flush() {
 
 void SpooledRows::keep(ValueList values) {
   if (!is_small()) return small_.clear();
-  ValueMap row;
-  for (std::size_t i = 0; i < keys_.size(); ++i) row.emplace(keys_[i], std::move(values[i]));
-  small_.emplace_back(std::move(row));
+  Value row(std::move(values));
+  small_json_ += stored_json(row).size();
+  if (!is_small()) return small_.clear();
+  ValueMap named;
+  for (std::size_t i = 0; i < keys_.size(); ++i) named.emplace(keys_[i], row.as_list()[i]);
+  small_.emplace_back(std::move(named));
 }
 
 bool SpooledRows::is_small() const {
-  return count_ <= kInlineRows && bytes_ <= kInlineBytes && bytes_ + count_ * names_bytes_ <= kInlineWithNames;
+  return count_ <= kInlineRows && small_json_ <= kInlineBytes &&
+         small_json_ + count_ * names_json_ <= kInlineWithNames;
 }
 
 }  // namespace sallyport::connectors

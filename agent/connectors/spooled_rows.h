@@ -43,7 +43,8 @@ class SpooledRows {
   RowLimits limits_;
   ValueList keys_, small_;
   std::string piece_;
-  std::uint64_t count_ = 0, bytes_ = 0, names_bytes_ = 0;
+  std::uint64_t count_ = 0, bytes_ = 0;
+  std::uint64_t names_json_ = 0, small_json_ = 0;  // what names and kept rows take as JSON
 };
 
 }  // namespace sallyport::connectors

@@ -9,6 +9,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -345,6 +347,17 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// How many characters of ASCII `text` begins with; eight are looked at together.
+std::size_t ascii_run(std::string_view text) {
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof(word) <= text.size(); at += sizeof(word)) {
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    if ((word & 0x8080808080808080) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at;
+}
+
 template <class Stray>
 std::string replace_strays(std::string_view text, Stray stray) {
   std::string out;
@@ -432,12 +445,13 @@ std::string json_number(double number) {
 }
 
 bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
+  for (;;) {
+    text.remove_prefix(ascii_run(text));
+    if (text.empty()) return true;
     const auto length = utf8_sequence(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
-  return true;
 }
 
 std::string with_valid_utf8(std::string_view text) {

@@ -6,6 +6,7 @@ agents     what linked agents cost a relay, and its handshakes beside a plain TL
 storm      a relay that all its agents lose at once
 scale      how cost grows with agents, channels and the length of the line, with plots
 history    what sealing costs the history of jobs
+connectors  what connectors move beside psql, mariadb, sftp and curl; --large GB: memory
 bulk       one long transfer in each direction: equal digests, flat memory
 footprint  what an idle agent uses; dispatch, postgres, idle: time to a job's first step, and variants (several of these four may be named)
 WORD --help tells the options. Each prints a table and what it is held to, and exits with 1 when that is missed. Figures go into docs/benchmarks.md.
@@ -15,13 +16,14 @@ import sys
 
 import agents
 import bulk
+import connectors
 import history
 import pair
 import scale
 import storm
 import tunnel
 
-BENCHMARKS = {"agents": agents, "bulk": bulk, "history": history, "scale": scale, "storm": storm, "tunnel": tunnel}
+BENCHMARKS = {"agents": agents, "bulk": bulk, "connectors": connectors, "history": history, "scale": scale, "storm": storm, "tunnel": tunnel}
 
 
 def main():

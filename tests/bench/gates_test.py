@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import agents  # noqa: E402
 import bulk  # noqa: E402
+import connectors  # noqa: E402
 import gates  # noqa: E402
 import pair  # noqa: E402
 import plots  # noqa: E402
@@ -36,7 +37,7 @@ def good_figures(all_gates):
 
 class Judging(unittest.TestCase):
     def test_each_planted_fault_is_found(self):
-        for all_gates in (tunnel.GATES, tunnel.FAR_GATES, agents.GATES + agents.LARGE_GATES, bulk.GATES, storm.GATES + storm.LARGE_GATES, scale.GATES, pair.FOOTPRINT):
+        for all_gates in (tunnel.GATES, tunnel.FAR_GATES, agents.GATES + agents.LARGE_GATES, bulk.GATES, connectors.GATES, connectors.LARGE_GATES, storm.GATES + storm.LARGE_GATES, scale.GATES, pair.FOOTPRINT):
             figures = good_figures(all_gates)
             self.assertEqual(gates.missed([judge(gate, figures) for gate in all_gates]), [])
             for gate in (one for one in all_gates if one.gate is not None):

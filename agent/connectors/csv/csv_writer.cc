@@ -38,19 +38,24 @@ bool runs_as_formula(std::string_view text) {
 
 }  // namespace
 
-void CsvWriter::append_field(std::string& out, std::string_view text) const {
-  const bool plain = !text.empty() && text.find_first_of("\"\r\n") == std::string_view::npos &&
-                     text.find(delimiter_) == std::string_view::npos && !text.starts_with(' ') && !text.ends_with(' ');
-  if (plain) {
-    out += text;
+void CsvWriter::append_field(std::string& out, std::string_view text, std::string_view guard) const {
+  const auto needs_quotes = [this](char c) { return c == delimiter_ || c == '"' || c == '\r' || c == '\n'; };
+  const bool blank_first = guard.empty() && text.starts_with(' ');
+  if (!text.empty() && !blank_first && !text.ends_with(' ') && std::ranges::none_of(text, needs_quotes)) {
+    out.append(guard).append(text);
     return;
   }
-  out += '"';
+  out.append("\"").append(guard);
   for (const char c : text) {
     if (c == '"') out += '"';
     out += c;
   }
   out += '"';
+}
+
+void CsvWriter::append_value(std::string& out, const Value& value, std::string_view text) const {
+  const bool guarded = guard_ == FormulaGuard::on && value.is(Value::Kind::string) && runs_as_formula(text);
+  append_field(out, text, guarded ? "'" : "");
 }
 
 void CsvWriter::append_names(std::string& out, std::span<const std::string> names) const {
@@ -66,9 +71,12 @@ StepResult<void> CsvWriter::append_row(std::string& out, const WrittenColumns& c
   SP_CHECK(columns.each(row, [&](std::size_t i, const Value* value) -> StepResult<void> {
     if (i > 0) out += delimiter_;
     if (value == nullptr || value->is_null()) return {};
-    SP_TRY(auto text, cell_text(*value));
-    if (guard_ == FormulaGuard::on && value->is(Value::Kind::string) && runs_as_formula(text)) text.insert(0, 1, '\'');
-    append_field(out, text);
+    if (value->is(Value::Kind::string)) {
+      append_value(out, *value, value->as_string());
+    } else {
+      SP_TRY(const auto text, cell_text(*value));
+      append_value(out, *value, text);
+    }
     return {};
   }));
   if (out.size() == begin) out += "\"\"";  // one null: an empty line would be skipped when it is read

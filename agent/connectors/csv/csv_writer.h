@@ -24,7 +24,8 @@ class CsvWriter {
   StepResult<void> append_row(std::string& out, const WrittenColumns& columns, const Value& row) const;
 
  private:
-  void append_field(std::string& out, std::string_view text) const;
+  void append_value(std::string& out, const Value& value, std::string_view text) const;
+  void append_field(std::string& out, std::string_view text, std::string_view guard = {}) const;
   char delimiter_;
   FormulaGuard guard_;
 };

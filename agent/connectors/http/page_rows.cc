@@ -1,6 +1,6 @@
 #include "agent/connectors/http/page_rows.h"
 
-#include "agent/connectors/body_lines.h"
+#include "agent/connectors/row_limit.h"
 #include "agent/connectors/stored_rows.h"
 
 #include <fmt/format.h>
@@ -12,14 +12,15 @@ namespace sallyport::connectors::http {
 StepResult<void> PageRows::begin() {
   if (begun_) return {};
   begun_ = true;
-  SP_TRY(const auto line, stored_columns_line(columns_));
-  return spool_.write(as_bytes(line));
+  SP_TRY(const auto head, stored_columns(columns_));
+  return spool_.write(as_bytes(head));
 }
 
-StepResult<std::string> PageRows::line_of(const Value& item) const {
+StepResult<void> PageRows::append(std::string& piece, const Value& item) const {
   if (!item.is(Value::Kind::map)) {
-    if (columns_.size() == 1) return stored_row_line({item});
-    return step_fail("format", fmt::format("item {} of the pages is no object", count_));
+    if (columns_.size() != 1) return step_fail("format", fmt::format("item {} of the pages is no object", count_));
+    append_stored_row(piece, {item});
+    return {};
   }
   ValueList values;
   std::size_t found = 0;
@@ -32,7 +33,8 @@ StepResult<std::string> PageRows::line_of(const Value& item) const {
     return step_fail(
         "format",
         fmt::format("item {} of the pages has a member that the first has not: name the \"columns\"", count_));
-  return stored_row_line(values);
+  append_stored_row(piece, values);
+  return {};
 }
 
 StepResult<void> PageRows::add(const ValueList& items) {
@@ -45,10 +47,10 @@ StepResult<void> PageRows::add(const ValueList& items) {
     if (++count_ > limits_.rows)
       return step_fail("too_large",
                        fmt::format("more than {} rows, the limit of the local policy (limits.rows)", limits_.rows));
-    SP_TRY(const auto line, line_of(item));
-    if (line.size() > kMaxLine)
-      return step_fail("too_large", fmt::format("item {} of the pages is larger than {} bytes", count_, kMaxLine));
-    piece += line;
+    const auto before = piece.size();
+    SP_CHECK(append(piece, item));
+    if (piece.size() - before > kMaxRow)
+      return step_fail("too_large", fmt::format("item {} of the pages is larger than {} bytes", count_, kMaxRow));
   }
   bytes_ += piece.size();
   if (bytes_ > limits_.bytes)

@@ -25,7 +25,7 @@ class PageRows {
 
  private:
   StepResult<void> begin();
-  StepResult<std::string> line_of(const Value& item) const;
+  StepResult<void> append(std::string& piece, const Value& item) const;
 
   BodyWriter& spool_;
   std::vector<std::string> columns_;

@@ -45,8 +45,8 @@ struct Csv {
   }
   // Rows as sql.query@1 leaves them.
   Value stored(const std::vector<std::string>& columns, const std::vector<ValueList>& rows) {
-    auto text = *stored_columns_line(columns);
-    for (const auto& row : rows) text += stored_row_line(row);
+    auto text = *stored_columns(columns);
+    for (const auto& row : rows) append_stored_row(text, row);
     return Value(stored_rows_handle(agent.bodies.put(text)));
   }
   std::string written(const Value& rows, ValueMap options = {}) {

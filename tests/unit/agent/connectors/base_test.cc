@@ -2,9 +2,11 @@
 #include "agent/connectors/rows.h"
 #include "agent/connectors/run_time.h"
 #include "agent/connectors/site.h"
+#include "agent/connectors/stored_cells.h"
 #include "agent/connectors/stored_rows.h"
 #include "agent/connectors/translate.h"
 #include "shared/base/json.h"
+#include "shared/base/utf8.h"
 #include "tests/support/connector_site.h"
 
 using namespace sallyport;
@@ -156,9 +158,10 @@ TEST_CASE("rows come from lists and maps as from handles", "[connectors]") {
 TEST_CASE("stored rows keep types, and columns in their order", "[connectors][rows]") {
   test::ConnectorSite agent("connections: {}", "{}");
   const std::vector<std::string> names{"z", "a", "m"};
-  auto text = *stored_columns_line(names);
+  auto text = *stored_columns(names);
   const ValueList first{Value(2.0), Value(Bytes{std::byte{0xff}}), Value()};
-  text += stored_row_line(first) + stored_row_line({Value(INT64_MIN), Value("line\nbreak"), Value(true)});
+  append_stored_row(text, first);
+  append_stored_row(text, {Value(INT64_MIN), Value("line\nbreak"), Value(true)});
   const auto open = [&](std::string_view body) {
     return StoredRowsFormat().open(stored_rows_handle(agent.bodies.put(body)), agent.bodies);
   };
@@ -170,7 +173,7 @@ TEST_CASE("stored rows keep types, and columns in their order", "[connectors][ro
   const auto end = (*rows)->next();
   CHECK((end && !*end));
 
-  const auto none = open(*stored_columns_line(names));
+  const auto none = open(*stored_columns(names));
   REQUIRE(none);
   CHECK((*none)->columns() == names);
   CHECK_FALSE((*none)->next()->has_value());
@@ -178,16 +181,35 @@ TEST_CASE("stored rows keep types, and columns in their order", "[connectors][ro
 
 TEST_CASE("stored rows that this agent did not write are an error, without their content", "[connectors][rows]") {
   test::ConnectorSite agent("connections: {}", "{}");
-  for (const char* body : {"", "{}\n", "c4n4ry\n", "[1]\n", "[\"a\"]\n{\"a\":\"c4n4ry\"}\n", "[\"a\"]\n[1,2]\n",
-                           "[\"a\"]\n[]\n", "[\"a\"]\n[\"c4n4ry\n"}) {
-    INFO(body);
+  using namespace std::string_literals;
+  const auto record = [](const std::string& cells) {
+    std::string text;
+    append_stored_size(text, cells.size());
+    return text + cells;
+  };
+  const auto text = [](const std::string& content) {
+    std::string cell;
+    append_stored_cell(cell, Value(content));
+    return cell;
+  };
+  const auto head = *stored_columns(std::vector<std::string>{"a"});
+  const auto row = record(text("c4n4ry"));
+  const auto good = StoredRowsFormat().open(stored_rows_handle(agent.bodies.put(head + row)), agent.bodies);
+  CHECK((*(*good)->next())->find("a")->as_string() == "c4n4ry");  // positive control
+  for (const auto& body :
+       {""s, "rows1\n"s, "[\"c4n4ry\"]\n"s, "rows2\n" + row, "rows1\n" + record("\1"), "rows1\n" + record("c4n4ry"),
+        head + "c4n"s, head + "c4n4ry"s, head + row.substr(0, row.size() - 1), head + "\xff\xff\xff\x7f" + "c4n4ry",
+        head + record(text("c4n4ry") + text("c4n4ry")), head + record(""), head + record("\x09"),
+        head + record("\3c4n4ry"), head + record("\6\x07\0\0\0c4n4ry"s), head + record("\6\1\0\0\0\xff"s),
+        head + record("\x08\7\0\0\0\"c4n4ry"s)}) {
+    INFO(escaped_utf8(body));
     const auto rows = StoredRowsFormat().open(stored_rows_handle(agent.bodies.put(body)), agent.bodies);
     const auto error = rows ? (*rows)->next().error() : rows.error();
     CHECK(error.error_class() == "format");
     CHECK(error.message.find("c4n4ry") == std::string::npos);
   }
   CHECK(StoredRowsFormat().open(Handle{"rows", {}}, agent.bodies).error().error_class() == "invalid");
-  CHECK(stored_columns_line(std::vector<std::string>{"a", "a"}).error().message.find("two columns") == 0);
+  CHECK(stored_columns(std::vector<std::string>{"a", "a"}).error().message.find("two columns") == 0);
   for (const char* name : {"$bytes", "$handle", "$double"})
-    CHECK(stored_columns_line(std::vector<std::string>{name}).error().error_class() == "invalid");
+    CHECK(stored_columns(std::vector<std::string>{name}).error().error_class() == "invalid");
 }
