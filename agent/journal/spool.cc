@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kChunk = 64u << 10;
 constexpr std::size_t kSealedChunk = kChunk + crypto::kSealOverhead;
+constexpr std::uint64_t kWrittenOut = 8u << 20;  // bytes from one start of writing out to the next
 constexpr std::size_t kNameBytes = 16;
 
 enum class Place { inner, last };
@@ -120,6 +121,7 @@ struct SpoolWriter::Impl {
   std::uint64_t index = 0;
   std::uint64_t plain = 0;
   std::uint64_t stored = 0;
+  std::uint64_t written_out = 0;  // of these
   std::uint64_t max_body = 0;
   bool committed = false;
 
@@ -128,6 +130,10 @@ struct SpoolWriter::Impl {
     SP_CHECK(spool.reserve(sealed.size()));
     stored += sealed.size();
     SP_CHECK(append(fd, sealed));
+    if (stored - written_out >= kWrittenOut) {
+      start_writing_out(fd);
+      written_out = stored;
+    }
     ++index;
     pending.clear();
     return {};

@@ -15,6 +15,8 @@ Result<platform::Fd> create_spool_file(const std::filesystem::path& file);  // n
 Result<platform::Fd> open_spool_file(const std::filesystem::path& file);
 Result<void> append(const platform::Fd& file, std::span<const std::byte> bytes);
 Result<std::size_t> read_up_to(const platform::Fd& file, std::span<std::byte> into);  // less only at the end
+// Lets the system begin to write what was appended to the disk, so that synchronise() finds less to do.
+void start_writing_out(const platform::Fd& file);
 Result<void> synchronise(const platform::Fd& file);
 // Makes the new name of a file durable.
 Result<void> synchronise_folder(const std::filesystem::path& folder);

@@ -49,6 +49,12 @@ Result<std::size_t> read_up_to(const platform::Fd& file, std::span<std::byte> in
   return total;
 }
 
+void start_writing_out([[maybe_unused]] const platform::Fd& file) {
+#ifdef SYNC_FILE_RANGE_WRITE
+  (void)::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // where it cannot, synchronise() does it all
+#endif
+}
+
 Result<void> synchronise(const platform::Fd& file) {
   if (::fdatasync(file.get()) != 0) return platform::os_fail("synchronising a spool file");
   return {};
