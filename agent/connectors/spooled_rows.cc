@@ -80,8 +80,7 @@ void SpooledRows::keep(ValueList values) {
 }
 
 bool SpooledRows::is_small() const {
-  return count_ <= kInlineRows && small_json_ <= kInlineBytes &&
-         small_json_ + count_ * names_json_ <= kInlineWithNames;
+  return count_ <= kInlineRows && small_json_ <= kInlineBytes && small_json_ + count_ * names_json_ <= kInlineWithNames;
 }
 
 }  // namespace sallyport::connectors

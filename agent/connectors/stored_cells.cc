@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 namespace sallyport::connectors {
 namespace {
@@ -25,7 +24,7 @@ template <class Number>
 std::optional<Number> take_number(std::string_view& from) {
   std::array<char, sizeof(Number)> bytes{};
   if (from.size() < bytes.size()) return std::nullopt;
-  std::memcpy(bytes.data(), from.data(), bytes.size());
+  std::ranges::copy(from.substr(0, bytes.size()), bytes.begin());
   if constexpr (std::endian::native == std::endian::big) std::ranges::reverse(bytes);
   from.remove_prefix(bytes.size());
   return std::bit_cast<Number>(bytes);

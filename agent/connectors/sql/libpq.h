@@ -32,6 +32,8 @@ namespace sallyport::connectors::sql {
   X(PQparameterStatus)               \
   X(PQparamtype)                     \
   X(PQpipelineSync)                  \
+  X(PQputCopyData)                   \
+  X(PQputCopyEnd)                    \
   X(PQresultErrorField)              \
   X(PQresultStatus)                  \
   X(PQsendDescribePrepared)          \

@@ -9,8 +9,8 @@
 namespace sallyport::connectors::sql {
 namespace {
 
-constexpr std::size_t kMostSets = 500;
-constexpr std::size_t kEnoughBytes = 256u << 10;
+constexpr std::size_t kMostSets = 4'000;
+constexpr std::size_t kEnoughBytes = 512u << 10;
 
 std::size_t bytes_of(const Value& value) {
   switch (value.kind()) {

@@ -21,7 +21,7 @@ class ParameterSets {
 
   StepResult<bool> has_more();
   void begin_part(std::uint64_t rows) { left_ = rows; }
-  // The next sets of the part, at most 500, or 256 KiB and one row; none at its end. Valid until the next call.
+  // The next sets of the part, at most 4,000, or 512 KiB and one row; none at its end. Valid until the next call.
   StepResult<std::span<const ValueList>> next_some();
   StepResult<void> skip_part();
   std::uint64_t taken() const { return taken_; }  // rows, from the first one on

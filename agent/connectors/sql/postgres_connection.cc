@@ -18,6 +18,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRollbackLimit = 5s;
+constexpr std::size_t kWorthACopy = 50;  // rows
+constexpr const char* kSetSavepoint = "savepoint sallyport_rows";
+constexpr const char* kReleaseSavepoint = "release savepoint sallyport_rows";
+constexpr const char* kBackToSavepoint = "rollback to savepoint sallyport_rows; release savepoint sallyport_rows";
 
 bool is_good(const PGresult* result) {
   const auto status = libpq().PQresultStatus(result);
@@ -108,6 +112,7 @@ StepResult<void> PostgresConnectionImpl::simple(const std::string& text, const C
 // A session in an unknown state is none: the pool opens another.
 StepResult<void> PostgresConnectionImpl::reset(const CallLimits& limits) {
   prepared_.clear();
+  inserts_.clear();
   auto done = simple("discard all", limits);
   if (done || !session_.is_alive()) return done;
   (void)session_.broken("clearing the session");
@@ -179,18 +184,25 @@ StepResult<const PostgresConnectionImpl::Description*> PostgresConnectionImpl::d
 }
 
 // Where the server expects something else than bytes it would take theirs for it, or their text form for a text.
+std::optional<std::size_t> PostgresConnectionImpl::misplaced_bytes(const Description& description,
+                                                                   const ValueList& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool wanted = i < description.types.size() && description.types[i] == kByteaType;
+    if (values[i].is(Value::Kind::bytes) && !wanted) return i;
+  }
+  return std::nullopt;
+}
+
 StepResult<void> PostgresConnectionImpl::check_bytes(Prepared& prepared, const Statement& statement,
                                                      const ValueList& parameters, const CallLimits& limits) {
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (!parameters[i].is(Value::Kind::bytes)) continue;
-    SP_TRY(const auto* description, describe(prepared, limits));
-    if (i < description->types.size() && description->types[i] == kByteaType) continue;
-    const auto& name = statement.parameters[i];
-    return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "
-                                            "write :{}::bytea, or give it as text (base64.encode())",
-                                            name, name));
-  }
-  return {};
+  if (std::ranges::none_of(parameters, [](const auto& value) { return value.is(Value::Kind::bytes); })) return {};
+  SP_TRY(const auto* description, describe(prepared, limits));
+  const auto misplaced = misplaced_bytes(*description, parameters);
+  if (!misplaced) return {};
+  const auto& name = statement.parameters[*misplaced];
+  return step_fail("invalid", fmt::format("the parameter :{} is bytes, and the statement wants another type there: "
+                                          "write :{}::bytea, or give it as text (base64.encode())",
+                                          name, name));
 }
 
 StepResult<void> PostgresConnectionImpl::put(Prepared& prepared, const Statement& statement,
@@ -245,6 +257,66 @@ StepResult<std::int64_t> PostgresConnectionImpl::execute(const Statement& statem
   });
 }
 
+// Asked once in a transaction. A server that does not know the question is no reason to fail.
+StepResult<const PlainInsert*> PostgresConnectionImpl::copyable(const Statement& statement, const CallLimits& limits) {
+  auto known = inserts_.find(statement.text);
+  if (known == inserts_.end()) {
+    auto insert = plain_insert(statement);
+    if (insert) {
+      struct Counted final : RowSink {
+        StepResult<void> begin(const std::vector<std::string>&) override { return {}; }
+        StepResult<void> row(ValueList) override { return ++rows, StepResult<void>(); }
+        std::size_t rows = 0;
+      } same;
+      SP_CHECK(simple(kSetSavepoint, limits));
+      const auto asked = query({std::string(kCopyIsInsert), {"table"}}, {Value(insert->table)}, same, limits);
+      if (!asked && !session_.is_alive()) return std::unexpected(asked.error());
+      SP_CHECK(simple(asked ? kReleaseSavepoint : kBackToSavepoint, limits));
+      if (!asked || same.rows == 0) insert.reset();
+    }
+    known = inserts_.emplace(statement.text, std::move(insert)).first;
+  }
+  return known->second ? &*known->second : nullptr;
+}
+
+// Within a savepoint, so that a pipeline can find the row that the server refuses. Nothing: they are for a pipeline.
+StepResult<std::optional<std::int64_t>> PostgresConnectionImpl::copy(const Statement& statement,
+                                                                     const Description& description,
+                                                                     std::span<const ValueList> sets,
+                                                                     const CallLimits& limits) {
+  if (sets.size() < kWorthACopy) return std::nullopt;
+  SP_TRY(const auto* insert, copyable(statement, limits));
+  if (insert == nullptr) return std::nullopt;
+  std::string rows;
+  for (const auto& set : sets) {
+    if (misplaced_bytes(description, set) || !append_copy_row(rows, *insert, set)) return std::nullopt;
+  }
+  SP_CHECK(simple(kSetSavepoint, limits));
+  auto copied = put_copy(*insert, rows, limits);
+  if (!copied && !session_.is_alive()) return std::unexpected(std::move(copied).error());
+  SP_CHECK(simple(copied ? kReleaseSavepoint : kBackToSavepoint, limits));
+  return copied ? std::optional(*copied) : std::nullopt;
+}
+
+StepResult<std::int64_t> PostgresConnectionImpl::put_copy(const PlainInsert& insert, const std::string& rows,
+                                                          const CallLimits& limits) {
+  const auto text = fmt::format("copy {} ({}) from stdin", insert.table, insert.columns);
+  if (libpq().PQsendQuery(session_.get(), text.c_str()) == 0)
+    return std::unexpected(session_.broken("sending to the database"));
+  SP_CHECK(session_.flush(limits));
+  SP_TRY(const auto ready, session_.next_result(limits));
+  if (libpq().PQresultStatus(ready.get()) != PGRES_COPY_IN) {
+    SP_CHECK(skip_results(limits));
+    return std::unexpected(refusal(ready.get(), Phase::run, limits));
+  }
+  if (libpq().PQputCopyData(session_.get(), rows.data(), static_cast<int>(rows.size())) != 1 ||
+      libpq().PQputCopyEnd(session_.get(), nullptr) != 1)
+    return std::unexpected(session_.broken("sending to the database"));
+  SP_CHECK(session_.flush(limits));
+  SP_TRY(const auto done, only_result(limits));
+  return rows_changed(done.get());
+}
+
 // A set that cannot be sent ends the pipeline before it: `sent` counts the others.
 StepResult<void> PostgresConnectionImpl::put_pipeline(Prepared& prepared, const Statement& statement,
                                                       std::span<const ValueList> sets, std::size_t& sent,
@@ -292,8 +364,15 @@ StepResult<std::int64_t> PostgresConnectionImpl::execute_each(const Statement& s
                                                               DroppedRows& dropped, const CallLimits& limits) {
   done = 0;
   SP_TRY(auto* prepared, prepare(statement, limits));
-  SP_TRY(const auto* description, describe(*prepared, limits));
-  if (description->returns_rows) return Connection::execute_each(statement, sets, done, dropped, limits);
+  SP_TRY(const auto* described, describe(*prepared, limits));
+  if (described->returns_rows) return Connection::execute_each(statement, sets, done, dropped, limits);
+  const auto description = *described;
+  SP_TRY(const auto copied, copy(statement, description, sets, limits));
+  if (copied) {
+    done = sets.size();
+    return *copied;
+  }
+  SP_TRY(prepared, prepare(statement, limits));  // what was prepared may have been forgotten meanwhile
   std::size_t sent = 0;
   const auto given = put_pipeline(*prepared, statement, sets, sent, limits);
   if (!session_.is_alive()) return std::unexpected(given.error());

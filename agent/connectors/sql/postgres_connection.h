@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/connectors/sql/phase.h"
+#include "agent/connectors/sql/postgres_copy.h"
 #include "agent/connectors/sql/postgres_session.h"
 
 #include <map>
@@ -30,7 +31,8 @@ class PostgresConnectionImpl final : public Connection {
     DroppedRows dropped;
     return execute(statement, parameters, dropped, limits);
   }
-  // In a pipeline, so that all wait for the server together.
+  // Many rows of a plain insert by COPY, where that is the same; whatever else, and what COPY does not take, in a
+  // pipeline, so that all wait for the server together and the one that failed is known.
   StepResult<std::int64_t> execute_each(const Statement& statement, std::span<const ValueList> sets, std::size_t& done,
                                         DroppedRows& dropped, const CallLimits& limits) override;
   StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
@@ -52,6 +54,7 @@ class PostgresConnectionImpl final : public Connection {
   };
   StepResult<Prepared*> prepare(const Statement& statement, const CallLimits& limits);
   StepResult<const Description*> describe(Prepared& prepared, const CallLimits& limits);
+  static std::optional<std::size_t> misplaced_bytes(const Description& description, const ValueList& values);
   StepResult<void> check_bytes(Prepared& prepared, const Statement& statement, const ValueList& parameters,
                                const CallLimits& limits);
   StepResult<void> simple(const std::string& text, const CallLimits& limits);
@@ -61,6 +64,10 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<void> send(const Statement& statement, const ValueList& parameters, const CallLimits& limits);
   StepResult<void> put(Prepared& prepared, const Statement& statement, const ValueList& parameters,
                        const CallLimits& limits);
+  StepResult<const PlainInsert*> copyable(const Statement& statement, const CallLimits& limits);
+  StepResult<std::optional<std::int64_t>> copy(const Statement& statement, const Description& description,
+                                               std::span<const ValueList> sets, const CallLimits& limits);
+  StepResult<std::int64_t> put_copy(const PlainInsert& insert, const std::string& rows, const CallLimits& limits);
   StepResult<void> put_pipeline(Prepared& prepared, const Statement& statement, std::span<const ValueList> sets,
                                 std::size_t& sent, const CallLimits& limits);
   StepResult<std::int64_t> take_pipeline(std::size_t count, std::size_t& done, const CallLimits& limits);
@@ -70,9 +77,10 @@ class PostgresConnectionImpl final : public Connection {
   StepResult<std::int64_t> take_results(const CallLimits& limits, Take take);
 
   PostgresSession session_;
-  std::map<std::string, Prepared> prepared_;  // by text
-  std::uint64_t next_name_ = 0;               // never used twice: a prepare that timed out may have happened
-  bool used_ = false;                         // a transaction has been here
+  std::map<std::string, Prepared> prepared_;                   // by text
+  std::map<std::string, std::optional<PlainInsert>> inserts_;  // by text; nothing: COPY does not do the same
+  std::uint64_t next_name_ = 0;  // never used twice: a prepare that timed out may have happened
+  bool used_ = false;            // a transaction has been here
   bool watches_client_ = false;
 };
 

@@ -167,6 +167,74 @@ TEST_CASE("rows that a batch's statement returns are dropped, and counted", "[sq
   CHECK(world.sql("select count(*) from orders") == "502");
 }
 
+TEST_CASE("many rows of a plain insert arrive by COPY as they would by inserts", "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql(
+      "create table plain (\"an id\" bigint primary key, t text, n numeric(6,2), b bytea, ok boolean, at timestamptz, "
+      "j jsonb, f float8, d text default 'as always')");
+  ValueList rows;
+  for (std::int64_t id = 1; id <= 600; ++id) {
+    const bool odd = id % 2 == 1;
+    rows.push_back(row({{"id", id},
+                        {"t", odd ? Value("tab\there\\, line\nbreak\r\\N \\. é") : Value()},
+                        {"n", Value("12.50")},
+                        {"b", odd ? Value(Bytes{std::byte{0}, std::byte{'\\'}, std::byte{0xff}}) : Value(Bytes{})},
+                        {"ok", Value(odd)},
+                        {"at", Value("2026-01-31T09:30:00.5Z")},
+                        {"j", Value(args({{"a", Value("b\"\\")}}))},
+                        {"f", Value(odd ? -0.0 : 1e300)}}));
+  }
+  const auto statement =
+      "insert into public.plain (\"an id\", t, n, b, ok, at, j, f) values (:id, :t, :n, :b, :ok, :at, :j, :f)";
+  const auto digest = "select count(*), md5(string_agg(p::text, '' order by \"an id\")) from plain as p";
+  REQUIRE(told(batch(world, Value(rows), args({{"exactly_once", false}}), statement)) ==
+          R"({"affected":600,"rows":600})");
+  const auto copied = world.sql(digest);
+  CHECK(copied.starts_with("600|"));
+  CHECK(world.sql("select count(distinct cmin::text) from plain") == "1");  // one command
+
+  world.sql(
+      "truncate plain; create rule watched as on delete to plain do also nothing");  // so that COPY is not the same
+  REQUIRE(told(batch(world, Value(rows), args({{"exactly_once", false}}), statement)) ==
+          R"({"affected":600,"rows":600})");
+  CHECK(world.sql(digest) == copied);
+  CHECK(world.sql("select count(distinct cmin::text) from plain") == "600");
+}
+
+TEST_CASE("COPY is not used where it does something else than inserts", "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  const auto commands = [&](std::string_view setup, std::string_view from, const char* statement = kInsert) {
+    world.sql("drop table if exists orders cascade; create table orders (id bigint, name text)");
+    world.sql(setup);
+    const auto output = batch(world, orders(100), args({{"exactly_once", false}}), statement);
+    if (!output) return output.error().error_class();
+    return world.sql(fmt::format("select count(*), count(distinct cmin::text) from {}", from));
+  };
+  CHECK(commands("select 1", "orders") == "100|1");  // positive control
+  CHECK(commands("create table log (id bigint, name text); create rule divert as on insert to orders do instead insert "
+                 "into log values (new.id, new.name)",
+                 "log") == "100|100");
+  CHECK(commands(
+            "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger t before "
+            "insert on orders execute function f()",
+            "orders") == "100|100");
+  CHECK(commands("alter table orders enable row level security", "orders") == "100|100");
+  CHECK(commands("drop table orders; create table orders (id bigint generated always as identity, name text)",
+                 "orders") == "sqlstate:428C9");
+  CHECK(commands("select 1", "orders", "insert into orders (id, name) values (:id, upper(:name))") == "100|100");
+  CHECK(commands("alter table orders add unique (id)", "orders",
+                 "insert into orders (id, name) values (:id, :name) on conflict do nothing") == "100|100");
+}
+
+TEST_CASE("a row that COPY cannot take is named by its number, as the others are", "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  CHECK(told(batch(world, orders(900, 700, row({{"id", 700}, {"name", Value(std::string("a\0b", 3))}}))))
+            .starts_with("invalid: row 700: "));
+  const auto refused = told(batch(world, orders(900, 700, row({{"id", "seven"}, {"name", "n"}}))));
+  CHECK_THAT(refused, Catch::StartsWith("invalid: row 700: "));
+  CHECK(world.sql("select count(*) from orders") == "0");
+}
+
 TEST_CASE("a stop ends a batch and takes it back", "[sql][batch]") {
   auto world = test::SqlWorld::every();
   std::stop_source stop;
