@@ -146,7 +146,9 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
   record_intent(std::move(intent));
   report_started(run, shown(arguments));
   if (!std::exchange(run.announced, false) && run.doubtful) {
-    report_log(run.id, "warn", "run again after an interruption, with the same idempotency key");
+    report_log(run.id, "warn",
+               run.repeats ? "run again after an interruption, with the same idempotency key"
+                           : "in doubt, and run again as the recipe says: its effect may happen twice");
   }
   RunStep action{.run = run.id,
                  .path = path_text(run.id),

@@ -102,6 +102,9 @@ TEST_CASE("in doubt, the recipe decides", "[doubt]") {
   CHECK(job.finished == finished);
   CHECK(job.ran == ran);
   CHECK(std::ranges::count(job.told(), step) == 1);
+  CHECK(std::ranges::count(job.told(),
+                           "log warn in doubt, and run again as the recipe says: its effect may happen twice") ==
+        std::ranges::count(ran, "a#1"));
   if (finished == JobStatus::in_doubt) CHECK(job.end().failed_step == "a");
 }
 
