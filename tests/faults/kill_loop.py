@@ -221,7 +221,7 @@ def start_pair(world, started=None):
     world.run("sallyport", "recipes", "apply", "-f", world.dir / "recipe.yaml", "--activate")
 
 
-def start_jobs(world, accepted, stop):
+def start_jobs(world, accepted, stop, pause=0.03):
     """Starts jobs until told to stop. An answer that got lost is asked for again: the event key makes that safe."""
     n = 0
     while not stop.is_set():
@@ -233,7 +233,7 @@ def start_jobs(world, accepted, stop):
         if status in (200, 202):
             accepted[n] = answer["id"]
             n += 1
-        time.sleep(0.03)
+        time.sleep(pause)
 
 
 def wait_for_ends(world, accepted):
