@@ -12,7 +12,7 @@
 #include <vector>
 
 // What triggers and actions exist and what they take, as data. This one table validates recipes on relay, CLI and
-// agent, checks arguments before a step runs, and is what the JSON Schema and docs/actions.md are made from.
+// agent, checks arguments before a step runs, and is what the JSON Schema and the reference in docs/ are made from.
 namespace sallyport::recipe {
 
 class Argument;

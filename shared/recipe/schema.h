@@ -11,7 +11,4 @@ namespace sallyport::recipe {
 Value recipe_schema();
 std::string recipe_schema_text();  // indented, ends with a line break: the content of the published file
 
-// The reference of triggers and actions in Markdown, published as docs/actions.md.
-std::string catalogue_reference();
-
 }  // namespace sallyport::recipe

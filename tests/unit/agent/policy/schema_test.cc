@@ -176,3 +176,70 @@ TEST_CASE("the example of the demo loads and allows its recipe", "[policy][confi
                                  SqlDialect::sqlite));
   CHECK_FALSE(config->policy.check_sql("erp-db", "delete from orders", SqlDialect::sqlite));
 }
+
+namespace {
+
+// A connection that says no more than it has to.
+Connection least(const std::string& settings) {
+  auto read = parse_connections("connections: {a: {" + settings + "}}", "connections.yaml", "/");
+  REQUIRE(read);
+  return read->at("a");
+}
+
+// What the schema says of a field that is left out.
+std::string default_of(const Value& schema, const std::string& kind, const std::string& field) {
+  const auto* found = schema.find("$defs")->find(kind)->find("properties")->find(field);
+  REQUIRE(found != nullptr);
+  if (const auto* ref = found->find("$ref"); ref != nullptr && found->find("default") == nullptr)
+    found = schema.find("$defs")->find(ref->as_string().substr(std::string_view("#/$defs/").size()));
+  const auto* value = found->find("default");
+  REQUIRE(value != nullptr);
+  return value->is(Value::Kind::string) ? value->as_string() : to_json(*value);
+}
+
+std::string in_seconds(std::chrono::milliseconds length) { return std::to_string(length.count() / 1000) + "s"; }
+
+}  // namespace
+
+TEST_CASE("connections.schema.json has the reader's defaults", "[policy][schema]") {
+  const auto published = schema("connections");
+  const auto check = [&](const std::string& kind, const auto& settings, std::uint32_t pool) {
+    INFO(kind);
+    CHECK(default_of(published, kind, "connect_timeout") == in_seconds(settings.connect_timeout));
+    CHECK(default_of(published, kind, kind == "http" ? "concurrency" : "pool") == std::to_string(pool));
+  };
+  const auto port = [&](const std::string& kind, std::uint16_t read) {
+    CHECK(default_of(published, kind, "port") == std::to_string(read));
+  };
+  const auto sql = least("kind: sql, driver: postgres, host: h, database: d, user: u");
+  check("postgres", std::get<PostgresConnection>(sql.sql()->server), sql.sql()->pool);
+  port("postgres", std::get<PostgresConnection>(sql.sql()->server).port);
+  const auto mysql = least("kind: sql, driver: mysql, host: h, database: d, user: u");
+  check("mysql", std::get<MysqlConnection>(mysql.sql()->server), mysql.sql()->pool);
+  port("mysql", std::get<MysqlConnection>(mysql.sql()->server).port);
+  const auto odbc = least("kind: sql, driver: odbc, dsn: d");
+  check("odbc", std::get<OdbcConnection>(odbc.sql()->server), odbc.sql()->pool);
+  const auto ldap = least("kind: ldap, host: h, base: \"dc=x\"");
+  check("ldap", *ldap.ldap(), ldap.ldap()->pool);
+  const auto ssh =
+      least("kind: ssh, host: h, user: u, password_env: P, host_keys: [\"SHA256:" + std::string(43, 'A') + "\"]");
+  check("ssh", *ssh.ssh(), ssh.ssh()->pool);
+  port("ssh", ssh.ssh()->port);
+  CHECK(default_of(published, "ssh", "keep_alive") == in_seconds(ssh.ssh()->keep_alive));
+  CHECK(default_of(published, "ssh", "root") == ssh.ssh()->root);
+  const auto http = least("kind: http, url: \"https://h\"");
+  check("http", *http.http(), http.http()->concurrency);
+  const auto ftps = least("kind: ftps, host: h, user: u, password_env: P");
+  check("ftps", *ftps.ftps(), ftps.ftps()->pool);
+  CHECK(default_of(published, "ftps", "answer_timeout") == in_seconds(ftps.ftps()->answer_timeout));
+  CHECK(default_of(published, "ftps", "root") == ftps.ftps()->root);
+  const auto amqp = least("kind: amqp, host: h, user: u, password_env: P");
+  check("amqp", *amqp.amqp(), amqp.amqp()->pool);
+  CHECK(default_of(published, "amqp", "vhost") == amqp.amqp()->vhost);
+  const auto kafka = least("kind: kafka, brokers: [\"h:1\"]");
+  check("kafka", *kafka.kafka(), kafka.kafka()->pool);
+  const auto listen =
+      least("kind: http-listen, port: 1, security: none, senders: [{path: /a, proof: bearer, secret_env: S}]");
+  CHECK(default_of(published, "http-listen", "address") == listen.listen()->address);
+  CHECK(default_of(published, "http-listen", "rate") == std::to_string(listen.listen()->rate));
+}
