@@ -21,6 +21,7 @@ sallyport_tests(unit agent/vault USES agent/vault)
 sallyport_tests(unit agent/system_keys USES agent/system_keys)
 sallyport_tests(unit agent/journal USES agent/journal)
 sallyport_tests(unit agent/connectors USES agent/connectors)
+sallyport_tests(unit agent/connectors/certificate USES agent/connectors/certificate shared/crypto)
 sallyport_tests(unit agent/runner USES agent/runner)
 if(TARGET unit_agent_runner)  # jobs as scripts, from the tests of the core
   target_sources(unit_agent_runner PRIVATE unit/shared/execution/job_script.cc)

@@ -10,9 +10,9 @@ namespace sallyport::connectors {
 
 // What lies between this machine and one configured system (`sallyport-agent connection test`), in the order in which a
 // step meets it. Checks are "client" (a library that this machine needs), "dns", "tcp", "tls" (with the certificate
-// that was shown) or "host_key", "login" and "permission"; those that do not apply to the kind are left out, and the
-// first that is bad ends the test. A login with more power than steps need is a note. Nothing is changed there. For the
-// operator at this machine: texts name settings and addresses, never a secret.
+// that was shown: certificate/shown.h) or "host_key", "login" and "permission"; those that do not apply to the kind are
+// left out, and the first that is bad ends the test. A login with more power than steps need is a note. Nothing is
+// changed there. For the operator at this machine: texts name settings and addresses, never a secret.
 class ConnectionTest {
  public:
   virtual ~ConnectionTest() = default;

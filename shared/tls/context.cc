@@ -143,4 +143,10 @@ Result<ClientContext> make_carrier_client_context(const Clock& clock) {
       ContextCore{Role::carrier_client, clock, std::move(context), make_engine_bio_method()}));
 }
 
+Result<ClientContext> make_onlooker_client_context(const Clock& clock) {
+  SP_TRY(auto context, carrier_context());
+  return ClientContext(std::make_shared<ContextCore>(
+      ContextCore{Role::carrier_client, clock, std::move(context), make_engine_bio_method()}));
+}
+
 }  // namespace sallyport::tls

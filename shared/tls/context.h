@@ -78,4 +78,8 @@ Result<ClientContext> make_enrol_client_context(const crypto::Digest& root_pin, 
 inline constexpr std::string_view kCarrierProtocol = "http/1.1";
 Result<ClientContext> make_carrier_client_context(const Clock& clock);
 
+// For one who only looks at the certificate that a foreign server shows, and goes away: as the carrier's, without ALPN.
+// A server that wants a certificate of its client may refuse the session after it has shown its own: Refusal::shown.
+Result<ClientContext> make_onlooker_client_context(const Clock& clock);
+
 }  // namespace sallyport::tls

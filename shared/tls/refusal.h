@@ -2,10 +2,12 @@
 
 #include "shared/base/result.h"
 #include "shared/crypto/spiffe.h"
+#include "shared/crypto/x509.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sallyport::tls {
 
@@ -49,6 +51,8 @@ struct Refusal {
   // Clients: who issued the server's certificate, when that was the fault; whoever inspects TLS on the way is named
   // here.
   std::string issuer = {};
+  std::vector<crypto::Certificate> shown =
+      {};                                // behind an onlooker's context: what came before the refusal, leaf first
   std::optional<ShownAgent> agent = {};  // servers: when the end of the certificate's time is all that is wrong with it
 };
 

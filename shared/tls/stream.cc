@@ -143,6 +143,7 @@ awaitable<Handshake> establish(Shared self, SteadyTime deadline) {
   if (*verdict) {
     const auto farewell = std::min(deadline, std::chrono::steady_clock::now() + kLinger);
     if (!self->engine.output().empty()) co_await with_deadline(farewell, say_why(self));
+    if (self->engine.notes().core.role == Role::carrier_client) (*verdict)->shown = self->engine.notes().chain;
     co_return std::unexpected(**std::move(verdict));
   }
   note_facts(*self);

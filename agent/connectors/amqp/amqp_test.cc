@@ -1,9 +1,12 @@
 #include "agent/connectors/amqp/amqp_actions.h"
 #include "agent/connectors/amqp/connection.h"
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/reach.h"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace sallyport::connectors::amqp {
 namespace {
@@ -32,9 +35,13 @@ class AmqpTest final : public ConnectionTest {
 
  private:
   void enter(const policy::AmqpConnection& settings, const CallLimits& limits, Findings& findings) const {
+    std::optional<certificate::Shown> shown;
+    if (settings.tls.used)
+      shown = certificate::look({settings.host, settings.port, certificate::Before::nothing, settings.tls.ca_file},
+                                site_.clock, limits.deadline);
     auto wire = Wire::open(settings, site_.vault, limits);
-    if (!wire) return findings.push_back(bad("tls", wire.error().message));
-    if (settings.tls.used) findings.push_back({"tls", Verdict::good, "the certificate is good for " + settings.host});
+    if (!wire) return findings.push_back(shown ? shown->bad(wire.error().message) : bad("tcp", wire.error().message));
+    if (shown) findings.push_back(shown->good());
     const auto connection = Connection::log_in(*std::move(wire), settings, site_.vault, Heartbeat::none, limits);
     if (!connection) return findings.push_back(bad("login", connection.error().message));
     const auto who = settings.user.empty() ? "the client certificate" : settings.user;

@@ -1,3 +1,4 @@
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/ftps/ftps_actions.h"
 #include "agent/connectors/ftps/server_files.h"
 #include "agent/connectors/libcurl.h"
@@ -28,7 +29,10 @@ class FtpsTest final : public ConnectionTest {
 
  private:
   void go_on(const policy::FtpsConnection& settings, const CallLimits& limits, Findings& findings) const {
-    const auto certificate = Wire::certificate_shown(settings, limits);
+    const auto before = settings.security == policy::FtpsSecurity::explicit_tls ? certificate::Before::ftp
+                                                                                : certificate::Before::nothing;
+    const auto shown =
+        certificate::look({settings.host, settings.port, before, settings.ca_file}, site_.clock, limits.deadline);
     auto wire = Wire::make(settings, site_.vault);
     if (!wire) {
       findings.push_back({"login", Verdict::bad, wire.error().message, "correct the password's place"});
@@ -36,21 +40,17 @@ class FtpsTest final : public ConnectionTest {
     }
     ServerFiles files(*std::move(wire));
     const auto greeted = files.greet(limits);
-    findings.push_back(secured(files.wire(), certificate, greeted));
+    findings.push_back(secured(files.wire(), shown, greeted));
     if (!files.wire().is_secured()) return;
     findings.push_back(logged_in(settings, greeted));
     if (greeted) findings.push_back(entered(settings, files, limits));
   }
 
-  static Finding secured(const Wire& wire, const std::string& certificate, const StepResult<void>& greeted) {
-    const auto shown = certificate.empty() ? "the server shows no certificate" : "the server shows " + certificate;
-    if (wire.is_secured()) return {"tls", Verdict::good, shown + ", which is good"};
+  static Finding secured(const Wire& wire, const certificate::Shown& shown, const StepResult<void>& greeted) {
+    if (wire.is_secured()) return shown.good();
     const auto fault = wire.last_fault();
-    return {"tls", Verdict::bad,
-            fmt::format("{}: {}{}", shown, greeted ? "" : greeted.error().message,
-                        fault.empty() ? "" : fmt::format(" ({})", fault)),
-            "correct `security`, `host`, `ca_file` or the client certificate in connections.yaml, or have the server's "
-            "certificate renewed"};
+    return shown.bad(
+        fmt::format("{}{}", greeted ? "" : greeted.error().message, fault.empty() ? "" : fmt::format(" ({})", fault)));
   }
 
   static Finding logged_in(const policy::FtpsConnection& settings, const StepResult<void>& greeted) {

@@ -329,26 +329,4 @@ const Talk& Wire::last_talk() const { return impl_->talk; }
 std::string Wire::last_fault() const { return impl_->problem.data(); }
 bool Wire::is_secured() const { return impl_->secured; }
 
-std::string Wire::certificate_shown(const policy::FtpsConnection& settings, const CallLimits& limits) {
-  Impl impl(settings);
-  Running running{impl.talk, limits};
-  running.before_login = true;
-  impl.begin(escaped("/"), running);
-  impl.set(CURLOPT_NOBODY, 1L);
-  impl.set(CURLOPT_SSL_VERIFYPEER, 0L);
-  impl.set(CURLOPT_SSL_VERIFYHOST, 0L);
-  impl.set(CURLOPT_CERTINFO, 1L);
-  (void)impl.perform(running);
-  curl_certinfo* shown = nullptr;
-  libcurl().curl_easy_getinfo(impl.easy.get(), CURLINFO_CERTINFO, &shown);
-  std::string text;
-  for (auto* line = shown != nullptr && shown->num_of_certs > 0 ? shown->certinfo[0] : nullptr; line != nullptr;
-       line = line->next) {
-    const std::string_view fact(line->data);
-    if (fact.starts_with("Subject:") || fact.starts_with("Issuer:") || fact.starts_with("Expire date:"))
-      text += (text.empty() ? "" : ", ") + std::string(fact);
-  }
-  return text;
-}
-
 }  // namespace sallyport::connectors::ftps

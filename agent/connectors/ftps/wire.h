@@ -45,10 +45,6 @@ class Wire {
   std::string last_fault() const;  // what libcurl said of it; may name settings
   bool is_secured() const;         // the last call came as far as the TLS of the control connection
 
-  // The server's certificate as it shows it, whether or not it is trusted: subject, issuer, end. Nobody logs in. Empty
-  // when none was shown.
-  static std::string certificate_shown(const policy::FtpsConnection& settings, const CallLimits& limits);
-
  private:
   struct Impl;
   explicit Wire(std::unique_ptr<Impl> impl);

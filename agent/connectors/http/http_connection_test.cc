@@ -1,10 +1,14 @@
 #include "agent/connectors/http/http_connection_test.h"
 
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/http/client.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/reach.h"
+#include "shared/base/text.h"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace sallyport::connectors::http {
 namespace {
@@ -18,10 +22,42 @@ Finding client_finding(const Result<void>& loaded) {
   return {"client", Verdict::bad, loaded.error().message, "apt install libcurl4"};
 }
 
-std::string advice_of(const StepError& fault) {
-  if (fault.error_class() == "invalid")
-    return "correct `client_certificate_file`, its key, or `ca_file` in connections.yaml";
-  return "correct `url` and `ca_file` in connections.yaml, or have the server's certificate renewed";
+// CONNECT (RFC 9110 section 9.3.6), with the login that connections.yaml has for the proxy.
+Secret connect_request(const policy::HttpUrl& to, const policy::HttpProxy& proxy, const Secret& password) {
+  const auto authority = to.origin().substr(to.scheme.size() + 3);
+  auto request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", authority);
+  if (!proxy.user.empty()) {
+    auto login = fmt::format("{}:{}", proxy.user, password.reveal());
+    const auto encoded = Secret::take(base64(as_bytes(login)));
+    wipe(login.data(), login.size());
+    request += fmt::format("Proxy-Authorization: Basic {}\r\n", encoded.reveal());
+  }
+  request += "\r\n";
+  return Secret::take(request);
+}
+
+std::optional<certificate::Shown> look_at(const policy::HttpConnection& settings, const Site& site,
+                                          SteadyTime deadline) {
+  if (settings.url.is_clear_text()) return std::nullopt;
+  certificate::Whom whom{settings.url.host, settings.url.port, certificate::Before::nothing, settings.ca_file};
+  if (!settings.proxy) return certificate::look(std::move(whom), site.clock, deadline);
+  const auto& proxy = settings.proxy->url;
+  if (!proxy.is_clear_text())
+    return certificate::Shown(std::move(whom), {Errc::unavailable, "its certificate is hidden behind the proxy's TLS"});
+  auto password = settings.proxy->password ? site.vault.resolve(settings.proxy->password) : Result<Secret>();
+  if (!password) return certificate::Shown(std::move(whom), std::move(password).error());
+  return certificate::look(std::move(whom),
+                           {proxy.host, proxy.port, connect_request(settings.url, *settings.proxy, *password)},
+                           site.clock, deadline);
+}
+
+Finding fault_finding(const Exchange& exchange, const std::optional<certificate::Shown>& shown) {
+  const bool own_files = exchange.fault->error_class() == "invalid";
+  auto finding = shown && !exchange.sent ? shown->bad(exchange.fault->message)
+                                         : Finding{"login", Verdict::bad, exchange.fault->message,
+                                                   "correct `url` in connections.yaml, or ask who runs the server"};
+  if (own_files) finding.advice = "correct `client_certificate_file`, its key, or `ca_file` in connections.yaml";
+  return finding;
 }
 
 Finding authorization_finding(const std::string& name) {
@@ -31,21 +67,13 @@ Finding authorization_finding(const std::string& name) {
                       name)};
 }
 
-void add_exchange(const Exchange& exchange, bool is_tls, Findings& findings) {
-  if (exchange.error && exchange.error->error_class() == "policy") {
-    findings.push_back({"permission", Verdict::bad, exchange.error->message, "allow it in policy.yaml"});
-    return;
-  }
-  if (exchange.fault) {
-    findings.push_back({is_tls && !exchange.sent ? "tls" : "login", Verdict::bad, exchange.fault->message,
-                        advice_of(*exchange.fault)});
-    return;
-  }
+void add_exchange(const Exchange& exchange, const std::optional<certificate::Shown>& shown, Findings& findings) {
+  if (exchange.fault) return findings.push_back(fault_finding(exchange, shown));
   if (exchange.error) {
     findings.push_back({"login", Verdict::bad, exchange.error->message, "correct `auth` in connections.yaml"});
     return;
   }
-  if (is_tls) findings.push_back({"tls", Verdict::good, "the server's certificate is verified, with TLS 1.2 or later"});
+  if (shown) findings.push_back(shown->good());
   const int status = exchange.head.status();
   const bool refused = status == 401 || status == 403 || status == 407;
   findings.push_back({"login", refused ? Verdict::bad : Verdict::good,
@@ -71,8 +99,10 @@ class HttpConnectionTest final : public ConnectionTest {
     const auto exchange = client.probe({site_.clock, deadline, {}});
     if (client.needs_authorization()) {
       findings.push_back(authorization_finding(connection.name));
+    } else if (exchange.error && exchange.error->error_class() == "policy") {
+      findings.push_back({"permission", Verdict::bad, exchange.error->message, "allow it in policy.yaml"});
     } else {
-      add_exchange(exchange, !settings.url.is_clear_text(), findings);
+      add_exchange(exchange, look_at(settings, site_, deadline), findings);
     }
     return findings;
   }

@@ -1,9 +1,12 @@
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/ldap/ldap_actions.h"
 #include "agent/connectors/ldap/libldap.h"
 #include "agent/connectors/ldap/opening.h"
 #include "agent/connectors/reach.h"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace sallyport::connectors::ldap {
 namespace {
@@ -28,11 +31,15 @@ class LdapTest final : public ConnectionTest {
 
  private:
   void enter(const policy::LdapConnection& settings, const CallLimits& limits, Findings& findings) const {
+    std::optional<certificate::Shown> shown;
+    if (settings.security != policy::LdapSecurity::none) shown = look_at(settings, limits.deadline);
     Opening opening(settings, limits);
     if (!add(findings, "tcp", opening.dial(), "")) return;
-    if (settings.security != policy::LdapSecurity::none &&
-        !add(findings, "tls", opening.secure(), "the certificate is good for " + settings.host))
-      return;
+    if (shown) {
+      const auto secured = opening.secure();
+      findings.push_back(secured ? shown->good() : shown->bad(secured.error().message));
+      if (!secured) return;
+    }
     const auto who = settings.bind_dn.empty() ? "nobody" : settings.bind_dn;
     if (!add(findings, "login", opening.log_in(site_.vault), fmt::format("the server takes the login of {}", who)))
       return;
@@ -45,6 +52,12 @@ class LdapTest final : public ConnectionTest {
     StepResult<void> result;
     if (!read) result = std::unexpected(read.error());
     add(findings, "permission", result, fmt::format("{} can be read", base));
+  }
+
+  certificate::Shown look_at(const policy::LdapConnection& settings, SteadyTime deadline) const {
+    const auto before =
+        settings.security == policy::LdapSecurity::starttls ? certificate::Before::ldap : certificate::Before::nothing;
+    return certificate::look({settings.host, settings.port, before, settings.ca_file}, site_.clock, deadline);
   }
 
   // Whether to go on. What is good and goes without saying has no text.

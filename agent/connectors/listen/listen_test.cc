@@ -1,5 +1,7 @@
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/listen/listen_actions.h"
 #include "agent/connectors/listen/proof.h"
+#include "agent/platform/text_file.h"
 #include "shared/http/tls_files.h"
 
 #include <fmt/format.h>
@@ -23,7 +25,7 @@ class ListenTest final : public ConnectionTest {
   Findings run(const policy::Connection& connection, SteadyTime) override {
     const auto& settings = *connection.listen();
     Findings findings;
-    if (settings.has_tls) findings.push_back(certificate(settings));
+    if (settings.has_tls) findings.push_back(own_certificate(settings));
     if (settings.has_tls && findings.back().verdict == Verdict::bad) return findings;
     findings.push_back(port(settings));
     if (findings.back().verdict == Verdict::bad) return findings;
@@ -35,13 +37,17 @@ class ListenTest final : public ConnectionTest {
   }
 
  private:
-  Finding certificate(const policy::ListenConnection& settings) const {
+  Finding own_certificate(const policy::ListenConnection& settings) const {
     const char* advice = "correct `certificate_file`, `key_file` or `client_ca_file` in connections.yaml";
     if (const auto key = site_.vault.resolve(settings.key); !key)
       return {"tls", Verdict::bad, key.error().message, advice};
     const auto good = http::check({settings.certificate_file, settings.key.where, settings.client_ca_file});
     if (!good) return {"tls", Verdict::bad, good.error().message, advice};
-    return {"tls", Verdict::good, fmt::format("{} and its key can be used", settings.certificate_file)};
+    auto text = fmt::format("{} and its key can be used", settings.certificate_file);
+    const auto pem = platform::read_text_file(settings.certificate_file);
+    const auto chain = pem ? crypto::parse_pem_bundle(*pem) : std::unexpected(pem.error());
+    if (chain) text += ": " + certificate::describe(chain->front());
+    return {"tls", Verdict::good, std::move(text)};
   }
 
   static Finding port(const policy::ListenConnection& settings) {

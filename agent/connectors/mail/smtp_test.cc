@@ -1,9 +1,12 @@
 #include "agent/connectors/mail/smtp.h"
+#include "agent/connectors/certificate/shown.h"
 #include "agent/connectors/libcurl.h"
 #include "agent/connectors/mail/mail_actions.h"
 #include "agent/connectors/reach.h"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace sallyport::connectors::mail {
 namespace {
@@ -12,6 +15,12 @@ using findings::Findings;
 using findings::Verdict;
 
 constexpr const char* kAdvice = "correct the connection's settings in connections.yaml, or the server's";
+
+certificate::Shown look_at(const policy::SmtpConnection& settings, const Clock& clock, SteadyTime deadline) {
+  const auto before =
+      settings.security == policy::SmtpSecurity::starttls ? certificate::Before::smtp : certificate::Before::nothing;
+  return certificate::look({settings.host, settings.port, before, settings.ca_file}, clock, deadline);
+}
 
 class SmtpTest final : public ConnectionTest {
  public:
@@ -29,13 +38,11 @@ class SmtpTest final : public ConnectionTest {
 
  private:
   void enter(const policy::SmtpConnection& settings, const CallLimits& limits, Findings& findings) const {
+    std::optional<certificate::Shown> shown;
+    if (settings.security != policy::SmtpSecurity::none) shown = look_at(settings, site_.clock, limits.deadline);
     const auto greeting = greet(settings, site_.vault, limits);
-    if (!greeting.secured) {
-      findings.push_back({"tls", Verdict::bad, greeting.result.error().message, kAdvice});
-      return;
-    }
-    if (settings.security != policy::SmtpSecurity::none)
-      findings.push_back({"tls", Verdict::good, "the certificate is good for " + settings.host});
+    if (shown && !greeting.secured) return findings.push_back(shown->bad(greeting.result.error().message));
+    if (shown) findings.push_back(shown->good());
     if (greeting.result) {
       const auto who = settings.user.empty() ? "nobody" : settings.user;
       findings.push_back({"login", Verdict::good, fmt::format("the server takes the login of {}", who)});

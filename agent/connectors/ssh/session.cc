@@ -96,14 +96,14 @@ StepResult<void> Session::check_host_key() {
   int type = 0;
   const char* key = libssh2_session_hostkey(raw(), &size, &type);
   if (key == nullptr) return step_fail("connection", "the server showed no host key");
-  const auto shown = policy::fingerprint_of(std::as_bytes(std::span(key, size)));
-  if (std::ranges::find(settings_.host_keys, shown, &policy::HostKey::fingerprint) != settings_.host_keys.end())
+  host_key_ = policy::fingerprint_of(std::as_bytes(std::span(key, size)));
+  if (std::ranges::find(settings_.host_keys, host_key_, &policy::HostKey::fingerprint) != settings_.host_keys.end())
     return {};
   StepError unknown{{"host_key:unknown", "permission"}, {}, {}};
   unknown.message = fmt::format(
       "the server shows the host key {}, and `host_keys` of this connection pins {}: somebody may stand between this "
       "agent and the server. Compare it with what the server's owner says before pinning it",
-      shown, fmt::join(settings_.host_keys | std::views::transform(&policy::HostKey::fingerprint), ", "));
+      host_key_, fmt::join(settings_.host_keys | std::views::transform(&policy::HostKey::fingerprint), ", "));
   return std::unexpected(std::move(unknown));
 }
 

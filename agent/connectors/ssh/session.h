@@ -58,7 +58,8 @@ class Session {
   bool is_broken() const { return broken_; }
   // No call can follow that waits for the server.
   void cut();
-  const std::string& banner() const { return banner_; }  // "SSH-2.0-OpenSSH_9.2"
+  const std::string& banner() const { return banner_; }      // "SSH-2.0-OpenSSH_9.2"
+  const std::string& host_key() const { return host_key_; }  // "SHA256:...", of the one that was shown
 
  private:
   struct Free {
@@ -74,6 +75,7 @@ class Session {
   std::unique_ptr<LIBSSH2_SESSION, Free> session_;
   std::unique_ptr<Sftp> sftp_;
   std::string banner_;
+  std::string host_key_;
   bool broken_ = false;
 };
 

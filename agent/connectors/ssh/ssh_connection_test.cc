@@ -32,7 +32,8 @@ class SshConnectionTest final : public ConnectionTest {
 
  private:
   static Findings greeted(const policy::SshConnection& ssh, const Session& session) {
-    Findings findings{{"host_key", Verdict::good, fmt::format("{} shows a pinned key", session.banner())}};
+    Findings findings{
+        {"host_key", Verdict::good, fmt::format("{} shows a pinned key, {}", session.banner(), session.host_key())}};
     if (ssh.user == "root") {
       findings.push_back({"login", Verdict::note, "the server takes root's login",
                           "give the agent a user of its own there, with no more rights than its steps need"});

@@ -1,5 +1,6 @@
 // amqp.publish@1 on a real broker.
 #include "tests/contract/connectors/amqp/broker.h"
+#include "tests/support/told_certificate.h"
 
 #include <fmt/format.h>
 
@@ -151,8 +152,10 @@ TEST_CASE("a connection with a broker is tested step by step", "[amqp][findings]
     Messenger messenger(settings);
     const auto site = messenger.agent->site();
     std::string text;
-    for (const auto& finding :
-         connectors::amqp::make_amqp_test(site)->run(site.connections.at("mq"), messenger.agent->deadline())) {
+    const auto findings =
+        connectors::amqp::make_amqp_test(site)->run(site.connections.at("mq"), messenger.agent->deadline());
+    if (settings.contains("ca_file")) test::check_told(findings, broker.files.path("server.pem"));
+    for (const auto& finding : findings) {
       text += (text.empty() ? "" : " ") + finding.check + ":" + std::string(to_string(finding.verdict));
       CHECK_FALSE(finding.text.contains("s3cret"));
     }

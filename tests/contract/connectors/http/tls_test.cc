@@ -3,6 +3,7 @@
 
 #include "agent/connectors/http/http_connection_test.h"
 #include "tests/support/free_port.h"
+#include "tests/support/told_certificate.h"
 
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ class Nginx {
   std::string trusted(std::uint16_t port) const {
     return url(port) + fmt::format(", ca_file: \"{}\"", dir_.path("ca.pem"));
   }
+  std::string file(const std::string& name) const { return dir_.path(name); }
   std::string with_client(const std::string& certificate, const std::string& key) const {
     return trusted(good) + fmt::format(", client_certificate_file: \"{}\", client_key_file: \"{}\"",
                                        dir_.path(certificate), dir_.path(key));
@@ -147,6 +149,16 @@ TEST_CASE("a real server stores and gives files", "[http]") {
   CHECK(classes_of(world.request(at("GET"))) == "status:404 not_found");
 }
 
+namespace {
+
+findings::Findings findings_of(HttpWorld& world) {
+  const auto site = world.agent->site();
+  return connectors::http::make_http_connection_test(site)->run(site.connections.find("api")->second,
+                                                                world.agent->deadline());
+}
+
+}  // namespace
+
 TEST_CASE("a proxy is used when the settings name one, and never the environment's", "[http][proxy]") {
   test::TempDir dir;
   const auto port = test::free_port();
@@ -169,6 +181,10 @@ TEST_CASE("a proxy is used when the settings name one, and never the environment
     CHECK(answer_of(secure, "x").starts_with("TLSv1."));
   }
   CHECK(dir.read("proxy.log").contains("CONNECT 127.0.0.1"));
+  {
+    HttpWorld unknown(nginx().url(nginx().good) + through("pr0xy"), kPolicy);
+    test::check_told(findings_of(unknown), nginx().file("good.pem"));
+  }
   {
     HttpWorld world(tls + through("wrong"), kPolicy);
     CHECK(answer_of(world, "x") == "connection");
@@ -198,10 +214,8 @@ TEST_CASE("behind a proxy an address is judged all the same", "[http][proxy][ssr
 TEST_CASE("a test of a connection says how far one comes", "[http][connection]") {
   test::TempDir dir;
   const auto found = [](HttpWorld& world) {
-    const auto site = world.agent->site();
     std::string text;
-    for (const auto& finding : connectors::http::make_http_connection_test(site)->run(
-             site.connections.find("api")->second, world.agent->deadline()))
+    for (const auto& finding : findings_of(world))
       text += fmt::format("{}:{} ", finding.check, findings::to_string(finding.verdict));
     return text;
   };
@@ -209,6 +223,12 @@ TEST_CASE("a test of a connection says how far one comes", "[http][connection]")
   CHECK(found(good) == "client:good dns:good tcp:good tls:good login:good ");
   HttpWorld unknown(nginx().url(nginx().good), kPolicy);
   CHECK(found(unknown) == "client:good dns:good tcp:good tls:bad ");
+  test::check_told(findings_of(good), nginx().file("good.pem"));
+  test::check_told(findings_of(unknown), nginx().file("good.pem"));
+  HttpWorld other(nginx().trusted(nginx().other), kPolicy);
+  const auto elsewhere = findings_of(other);
+  CHECK(elsewhere.back().text.contains(test::fingerprint_of(nginx().file("other.pem"))));
+  CHECK(elsewhere.back().advice.contains("one of its names"));
   HttpWorld nobody("url: \"http://127.0.0.1:1\"");
   CHECK(found(nobody) == "client:good dns:good tcp:bad ");
   HttpWorld forbidden("url: \"" + scripted().url() + "\"", kPolicy);

@@ -3,6 +3,7 @@
 #include "tests/support/free_port.h"
 #include "tests/support/pki.h"
 #include "tests/support/server_process.h"
+#include "tests/support/told_certificate.h"
 
 #include <fmt/format.h>
 
@@ -149,6 +150,12 @@ TEST_CASE("a broker whose certificate is not good for it gets no word", "[kafka]
                               "-key", key, "-naccept", "100", "-quiet"},
                              files.path("server.log"));
   server.wait_until([&] { return test::takes_connections(port); });
+  const auto found = [&](const std::string& trusted) {
+    Sender sender(fmt::format("brokers: [\"127.0.0.1:{}\"], ca_file: \"{}\", connect_timeout: 1s", port, trusted));
+    const auto site = sender.agent->site();
+    return connectors::kafka::make_kafka_test(site)->run(site.connections.at("events"), sender.agent->deadline());
+  };
+  test::check_told(found(other_ca), certificate);
   const auto logged = [&](const std::string& host, const std::string& trusted) {
     Sender sender(fmt::format("brokers: [\"{}:{}\"], ca_file: \"{}\", connect_timeout: 1s", host, port, trusted));
     CHECK(sender.classes({}) == "connection");

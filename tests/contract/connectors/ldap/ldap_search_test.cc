@@ -2,6 +2,7 @@
 #include "agent/connectors/ldap/session.h"
 #include "tests/contract/connectors/ldap/directory.h"
 #include "tests/support/memory.h"
+#include "tests/support/told_certificate.h"
 
 #include <sys/stat.h>
 
@@ -233,12 +234,14 @@ TEST_CASE("two steps at a time, and no more connections than the pool has", "[ld
 
 TEST_CASE("a connection is tested step by step", "[ldap][findings]") {
   auto& server = DirectoryServer::get();
-  const auto found = [](const std::string& settings, std::uint16_t port = 0) {
+  const auto found = [&](const std::string& settings, std::uint16_t port = 0) {
     Directory directory(settings, std::string(test::kDirectoryPolicy), port);
     const auto site = directory.agent->site();
     std::string text;
-    for (const auto& finding :
-         connectors::ldap::make_ldap_test(site)->run(site.connections.at("dir"), directory.agent->deadline())) {
+    const auto findings =
+        connectors::ldap::make_ldap_test(site)->run(site.connections.at("dir"), directory.agent->deadline());
+    if (settings.contains("ca_file")) test::check_told(findings, server.files.path("server.pem"));
+    for (const auto& finding : findings) {
       text += (text.empty() ? "" : " ") + finding.check + ":" + std::string(to_string(finding.verdict));
       CHECK_FALSE(finding.text.contains(test::SlapdServer::password()));
     }
@@ -247,6 +250,8 @@ TEST_CASE("a connection is tested step by step", "[ldap][findings]") {
   CHECK(found("security: starttls, ca_file: \"" + server.ca_file + "\"") ==
         "dns:good tcp:good tls:good login:good permission:good");
   CHECK(found("security: starttls, ca_file: \"" + server.other_ca_file + "\"") == "dns:good tcp:good tls:bad");
+  CHECK(found("security: ldaps, ca_file: \"" + server.other_ca_file + "\"", server.slapd->tls_port()) ==
+        "dns:good tcp:good tls:bad");
   CHECK(found("security: none, bind_dn: \"cn=x,dc=example,dc=org\", password_file: \"" + server.slapd->password_file() +
               "\"") == "dns:good tcp:good login:bad");
   CHECK(found("security: none", 1) == "dns:good tcp:bad");

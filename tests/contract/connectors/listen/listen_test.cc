@@ -5,6 +5,7 @@
 #include "tests/support/free_port.h"
 #include "tests/support/pki.h"
 #include "tests/support/server_process.h"
+#include "tests/support/told_certificate.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -267,9 +268,11 @@ TEST_CASE("the test of a listener's connection says what is wrong", "[listen][co
                               policy);
     const auto site = agent.site();
     std::string text;
-    for (const auto& one :
-         connectors::listen::make_listen_test(site)->run(site.connections.at("hooks"), agent.deadline()))
-      text += fmt::format("{}:{} ", one.check, to_string(one.verdict));
+    const auto findings =
+        connectors::listen::make_listen_test(site)->run(site.connections.at("hooks"), agent.deadline());
+    if (findings.front().check == "tls" && findings.front().verdict == findings::Verdict::good)
+      test::check_told(findings, files.path("server.pem"));
+    for (const auto& one : findings) text += fmt::format("{}:{} ", one.check, to_string(one.verdict));
     return text;
   };
   const std::string nothing = "actions: []";

@@ -2,6 +2,7 @@
 #include "agent/connectors/mail/mail_actions.h"
 #include "tests/contract/connectors/mail/post.h"
 #include "tests/support/memory.h"
+#include "tests/support/told_certificate.h"
 
 #include <thread>
 
@@ -155,12 +156,14 @@ TEST_CASE("a mail that is given up in the middle is never taken for a whole one"
 
 TEST_CASE("a connection for mail is tested step by step", "[mail][findings]") {
   const auto& files = PostFiles::get();
-  const auto found = [](const std::string& server, const std::string& settings) {
+  const auto found = [&](const std::string& server, const std::string& settings) {
     Post post(server, settings);
     const auto site = post.agent->site();
     std::string text;
-    for (const auto& finding :
-         connectors::mail::make_smtp_test(site)->run(site.connections.at("post"), post.agent->deadline())) {
+    const auto findings =
+        connectors::mail::make_smtp_test(site)->run(site.connections.at("post"), post.agent->deadline());
+    if (settings.contains("ca_file")) test::check_told(findings, files.certificate);
+    for (const auto& finding : findings) {
       text += (text.empty() ? "" : " ") + finding.check + ":" + std::string(to_string(finding.verdict));
       CHECK_FALSE(finding.text.contains("s3cret"));
     }
@@ -173,6 +176,7 @@ TEST_CASE("a connection for mail is tested step by step", "[mail][findings]") {
   CHECK(found(server, ca(files.ca) + login) == "dns:good tcp:good tls:good login:good");
   CHECK(found(server, ca(files.other_ca) + login) == "dns:good tcp:good tls:bad");
   CHECK(found(server, ca(files.ca) + wrong) == "dns:good tcp:good tls:good login:bad");
+  CHECK(found("tls agent p0st-s3cret", "security: tls, " + ca(files.other_ca) + login) == "dns:good tcp:good tls:bad");
   CHECK(found("none", "security: none") == "dns:good tcp:good login:good");
 }
 

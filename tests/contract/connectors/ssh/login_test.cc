@@ -1,4 +1,5 @@
 // Who the server is, and who the agent is to it.
+#include "agent/connectors/ssh/ssh_connection_test.h"
 #include "tests/contract/connectors/ssh/partner.h"
 
 using namespace sallyport;
@@ -57,6 +58,27 @@ TEST_CASE("a host key that is not pinned ends the attempt before the login", "[s
   CHECK(partner.agent.logged().find(partner.server.fingerprint()) != std::string::npos);
   CHECK(partner.agent.logged().find(other.fingerprint()) != std::string::npos);
   CHECK(partner.server.log().find("publickey") == std::string::npos);
+}
+
+TEST_CASE("a connection over SSH is tested step by step, and the host key is told", "[ssh][host_key][findings]") {
+  const SshServer other;
+  const auto found = [](Partner& partner) {
+    const auto site = partner.agent.site();
+    std::string checks, texts;
+    for (const auto& finding : connectors::ssh::make_ssh_connection_test(site)->run(site.connections.at("partner"),
+                                                                                    partner.agent.deadline())) {
+      checks += finding.check + (finding.verdict == findings::Verdict::bad ? "- " : "+ ");
+      texts += finding.text + " " + finding.advice + "\n";
+    }
+    CHECK(texts.contains(partner.server.fingerprint()));
+    return checks;
+  };
+  Partner good;
+  CHECK(found(good) == "dns+ tcp+ host_key+ login+ permission+ ");
+  Partner unknown({}, [&](const SshServer& server) {
+    return connection(server, key(server.key_file()) + ", " + pin(other.host_key()));
+  });
+  CHECK(found(unknown) == "dns+ tcp+ host_key- ");
 }
 
 TEST_CASE("a host and a user that have RSA keys only", "[ssh][rsa]") {
