@@ -84,6 +84,7 @@ if(TARGET contract_archive)  # a bucket that verifies signatures, over the keys'
   target_sources(contract_archive PRIVATE contract/keys/key_server.cc unit/relay/keys/world.cc)
 endif()
 sallyport_tests(contract store USES relay/store/sqlite relay/store TIMEOUT 300)
+sallyport_tests(contract connectors/certificate USES agent/connectors/certificate shared/crypto)
 sallyport_tests(contract connectors/file USES agent/connectors/file)
 sallyport_tests(contract connectors/archive USES agent/connectors/archive agent/connectors/file)
 sallyport_tests(contract connectors/csv USES agent/connectors/csv agent/connectors/file)
