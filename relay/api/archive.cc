@@ -15,8 +15,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-
 Value place_shape(const std::string& place) { return place.empty() ? Value() : Value(place); }
 
 asio::awaitable<Result<Value>> archive_shape(Services& services, OrgId org) {
@@ -32,9 +30,7 @@ asio::awaitable<Result<Value>> archive_shape(Services& services, OrgId org) {
       .done();
 }
 
-WallTime end_of(const store::ArchivedRecord& record) {
-  return from_unix_ms((record.hour + 1 + record.hours) * kHourMs);
-}
+WallTime end_of(const store::ArchivedRecord& record) { return store::start_of(record.hour + 1 + record.hours); }
 
 Value shape(const store::ArchivedRecord& record) {
   return Object()

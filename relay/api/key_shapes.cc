@@ -5,18 +5,14 @@
 namespace sallyport::api {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-
-WallTime start_of(store::Hour hour) { return from_unix_ms(hour * kHourMs); }
-
 Value shape(const store::CountedLane& counted) {
   const auto& lane = counted.state;
   return Object()
       .put("class", Value(lane.lane.kind))
       .put("retention_hours", lane.lane.hours)
       .put("keys", counted.keys)
-      .put("oldest_hour", lane.oldest ? std::optional(start_of(*lane.oldest)) : std::nullopt)
-      .put("shredded_before", start_of(lane.position))
+      .put("oldest_hour", lane.oldest ? std::optional(store::start_of(*lane.oldest)) : std::nullopt)
+      .put("shredded_before", store::start_of(lane.position))
       .done();
 }
 

@@ -29,10 +29,9 @@ Value tables_left() {
 
 Value shape(const store::CountedLane& counted) {
   const auto& lane = counted.state;
-  constexpr std::int64_t kHourMs = 3'600'000;
   return Value(ValueMap{{Value("class"), Value(lane.lane.kind)},
                         {Value("retention_hours"), number(lane.lane.hours)},
-                        {Value("destroyed_before"), Value(rfc3339(from_unix_ms(lane.position * kHourMs)))},
+                        {Value("destroyed_before"), Value(rfc3339(store::start_of(lane.position)))},
                         {Value("hours_left"), number(counted.keys)}});
 }
 

@@ -23,6 +23,7 @@ struct RetentionLane {
 
 using Hour = std::int64_t;  // whole hours since 1970-01-01T00:00Z
 constexpr Hour hour_of(WallTime at) { return std::chrono::floor<std::chrono::hours>(at).time_since_epoch().count(); }
+constexpr WallTime start_of(Hour hour) { return WallTime(std::chrono::hours(hour)); }
 
 // One job's key of one class, wrapped under the key of an hour: that of the job's making, and when the job ended later,
 // at the latest when that hour's key has to go, that of its end.

@@ -3,8 +3,6 @@
 namespace sallyport::store::sqlite {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-
 RetentionLane read_lane(Row& row) {
   auto kind = row.text();
   return {std::move(kind), row.u32()};
@@ -26,7 +24,7 @@ Result<std::vector<LateJobKey>> late_keys(Database& db, const OrgId& org, const 
           "select k.job, k.hour, k.wrapped, j.finished_at from job_keys k join jobs j on j.org = k.org and j.id = "
           "k.job where k.org = ? and k.kind = ? and k.hours = ? and k.hour <= ? and (k.hour, k.job) > (?, ?) and "
           "(j.finished_at is null or j.finished_at >= ?) order by k.hour, k.job limit ?",
-          org, lane.kind, lane.hours, last, after.hour, after.job, (last + 1) * kHourMs, std::uint64_t{limit})
+          org, lane.kind, lane.hours, last, after.hour, after.job, unix_ms(start_of(last + 1)), std::uint64_t{limit})
       .all([](Row row) {
         auto job = row.id<JobId>();
         const Hour hour = row.integer();

@@ -9,7 +9,6 @@ namespace {
 const RetentionLane kPayload{"payload", 2}, kLogs{"logs", 4};
 const Hour kHour = hour_of(at_ms(0));
 constexpr std::size_t kRows = 1'000;
-constexpr std::int64_t kHourMs = 3'600'000;
 
 // With keys of both classes under that hour, a trigger, and a step with input, output and words.
 awaitable<Job> kept_job(World& world, Tenant tenant, Hour hour) {
@@ -51,7 +50,7 @@ STORE_TEST_CASE("job keys: late are those of jobs that run or ended after the ho
   const auto ended = co_await kept_job(world, world.ours, kHour), later = co_await kept_job(world, world.ours, kHour),
              running = co_await kept_job(world, world.ours, kHour),
              foreign = co_await kept_job(world, world.theirs, kHour);
-  const auto end_of_hour = from_unix_ms((kHour + 1) * kHourMs);
+  const auto end_of_hour = store::start_of(kHour + 1);
   co_await finish(world, ended, end_of_hour - std::chrono::milliseconds(1));
   co_await finish(world, later, end_of_hour);
   const auto late = must(co_await world.stores.job_keys.late(world.ours.org, kPayload, kHour, {}, 10));
