@@ -19,6 +19,7 @@ pkg_check_modules(P11 REQUIRED p11-kit-1)
 pkg_check_modules(EXPAT REQUIRED expat)
 pkg_check_modules(ZLIB REQUIRED zlib)
 pkg_check_modules(ZSTD REQUIRED libzstd)
+pkg_check_modules(SMBCLIENT REQUIRED IMPORTED_TARGET smbclient)
 find_package(Catch2 2.13 REQUIRED)
 include(cmake/libssh2.cmake)
 

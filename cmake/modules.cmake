@@ -52,6 +52,8 @@ sallyport_module(agent/connectors/ldap USES agent/connectors agent/connectors/ce
 sallyport_module(agent/connectors/remote USES agent/connectors shared/crypto)
 sallyport_module(agent/connectors/ssh USES agent/connectors agent/connectors/remote shared/crypto asio libssh2::libssh2)
 sallyport_module(agent/connectors/ftps USES agent/connectors agent/connectors/certificate agent/connectors/remote libcurl::headers)
+sallyport_module(agent/connectors/smb/wire USES shared/base)
+sallyport_module(agent/connectors/smb USES agent/connectors agent/connectors/remote agent/connectors/smb/wire)
 sallyport_module(agent/connectors/amqp USES agent/connectors agent/connectors/certificate shared/crypto libcurl::headers librabbitmq::headers)
 sallyport_module(agent/connectors/kafka USES agent/connectors agent/connectors/certificate librdkafka::headers)
 sallyport_module(agent/connectors/listen USES agent/connectors agent/connectors/certificate shared/http shared/crypto asio)
@@ -65,8 +67,11 @@ sallyport_module(agent/doctor USES shared/base shared/async shared/mux shared/tl
 sallyport_module(agent/app USES agent/doctor agent/system_keys agent/tunnel agent/link agent/runner agent/journal agent/policy agent/vault agent/platform
                  agent/connectors/file agent/connectors/archive agent/connectors/csv agent/connectors/json agent/connectors/fixed
                  agent/connectors/xml agent/connectors/command agent/connectors/http agent/connectors/ldap agent/connectors/mail
-                 agent/connectors/sql agent/connectors/ssh agent/connectors/ftps agent/connectors/amqp agent/connectors/kafka agent/connectors/listen)
+                 agent/connectors/sql agent/connectors/ssh agent/connectors/ftps agent/connectors/smb agent/connectors/amqp agent/connectors/kafka agent/connectors/listen)
 sallyport_program(sallyport-agent agent/app)
+sallyport_module(agent/smb USES shared/base agent/connectors/smb/wire PkgConfig::SMBCLIENT)
+sallyport_program(sallyport-smb agent/smb)
+set_target_properties(sallyport-smb PROPERTIES ENABLE_EXPORTS ON)  # its own connect() and writev() come before the C library's
 
 # --- relay
 sallyport_module(relay/domain USES shared/base)

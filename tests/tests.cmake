@@ -27,6 +27,7 @@ if(TARGET unit_agent_runner)  # jobs as scripts, from the tests of the core
   target_sources(unit_agent_runner PRIVATE unit/shared/execution/job_script.cc)
 endif()
 sallyport_tests(unit agent/link USES agent/link)
+sallyport_tests(unit agent/smb USES agent/smb)
 sallyport_tests(unit agent/tunnel USES agent/tunnel)
 if(TARGET unit_agent_tunnel)  # over a real pair of sessions
   target_sources(unit_agent_tunnel PRIVATE unit/shared/link/link_fixture.cc)
@@ -94,6 +95,10 @@ sallyport_tests(contract connectors/xml USES agent/connectors/xml)
 sallyport_tests(contract connectors/command USES agent/connectors/command)
 sallyport_tests(contract connectors/ssh USES agent/connectors/ssh)
 sallyport_tests(contract connectors/ftps USES agent/connectors/ftps shared/crypto)
+sallyport_tests(contract connectors/smb USES agent/connectors/smb TIMEOUT 180)
+if(TARGET contract_connectors_smb)  # files of servers are a program's work
+  add_dependencies(contract_connectors_smb sallyport-smb)
+endif()
 sallyport_tests(contract connectors/sql USES agent/connectors/sql agent/connectors/json TIMEOUT 300)
 sallyport_tests(contract connectors/http USES agent/connectors/http)
 

@@ -8,6 +8,7 @@
 #include "agent/connectors/kafka/kafka_actions.h"
 #include "agent/connectors/ldap/ldap_actions.h"
 #include "agent/connectors/libcurl.h"
+#include "agent/connectors/smb/smb_actions.h"
 #include "agent/connectors/sql/database.h"
 
 #include "shared/base/json.h"
@@ -128,6 +129,7 @@ Result<void> check_machine(const std::string& name, const policy::Connection& co
   if (connection.amqp() != nullptr) client = connectors::amqp::check_amqp_client();
   if (connection.kafka() != nullptr) client = connectors::kafka::check_kafka_client();
   if (connection.ldap() != nullptr) client = connectors::ldap::check_ldap_client();
+  if (connection.smb() != nullptr) client = connectors::smb::check_smb_client();
   if (client) return {};
   return in_context(fmt::format("the connection \"{}\"", name), std::move(client).error());
 }

@@ -22,6 +22,7 @@
 #include "agent/connectors/mail/mail_actions.h"
 #include "agent/connectors/rows.h"
 #include "agent/connectors/run_time.h"
+#include "agent/connectors/smb/smb_actions.h"
 #include "agent/connectors/sql/connection_test.h"
 #include "agent/connectors/sql/sql_actions.h"
 #include "agent/connectors/ssh/ssh_actions.h"
@@ -63,6 +64,9 @@ Toolbox::Toolbox(connectors::Site site, boost::asio::thread_pool& pool)
   const auto ftps = connectors::ftps::make_servers(site);
   add(connectors::ftps::make_actions_on(ftps, site), site);
   watches_.push_back(connectors::ftps::make_watch(ftps, site, pool));
+  const auto smb = connectors::smb::make_servers(site);
+  add(connectors::smb::make_actions_on(smb, site), site);
+  watches_.push_back(connectors::smb::make_watch(smb, site, pool));
   watches_.push_back(connectors::listen::make_listen_trigger(site));
   std::vector<std::unique_ptr<connectors::RowFormat>> formats;
   formats.push_back(std::make_unique<connectors::StoredRowsFormat>());
@@ -96,6 +100,7 @@ std::vector<std::unique_ptr<connectors::ConnectionTest>> make_connection_tests(c
   tests.push_back(connectors::mail::make_smtp_test(site));
   tests.push_back(connectors::ssh::make_ssh_connection_test(site));
   tests.push_back(connectors::ftps::make_ftps_test(site));
+  tests.push_back(connectors::smb::make_smb_test(site));
   tests.push_back(connectors::amqp::make_amqp_test(site));
   tests.push_back(connectors::kafka::make_kafka_test(site));
   tests.push_back(connectors::listen::make_listen_test(site));

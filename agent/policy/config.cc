@@ -102,7 +102,7 @@ void check_policy_fits(Check& check, const Config& config) {
       continue;
     }
     const auto kind = it->second.kind();
-    if (!rules.files.empty() && kind != "file" && kind != "ssh" && kind != "ftps")
+    if (!rules.files.empty() && kind != "file" && kind != "ssh" && kind != "ftps" && kind != "smb")
       check.add(kPolicy, rules.at, "wrong-connection",
                 fmt::format("{} is of kind {}: `files` does not apply", name, kind));
     if (rules.sql_verbs != 0 && kind != "sql")

@@ -15,5 +15,6 @@ LdapConnection read_ldap(yaml::FieldReader& fields, std::string_view directory);
 SshConnection read_ssh(yaml::FieldReader& fields, std::string_view directory);
 SmtpConnection read_smtp(yaml::FieldReader& fields, std::string_view directory);
 FtpsConnection read_ftps(yaml::FieldReader& fields, std::string_view directory);
+SmbConnection read_smb(yaml::FieldReader& fields, std::string_view directory);
 
 }  // namespace sallyport::policy

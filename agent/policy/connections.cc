@@ -16,8 +16,8 @@ constexpr std::size_t kMostConnections = 400;
 using yaml::FieldReader;
 using yaml::Need;
 
-constexpr std::array<std::string_view, 10> kKinds{"file", "sql",  "http", "ldap",  "smtp",
-                                                  "ssh",  "ftps", "amqp", "kafka", "http-listen"};
+constexpr std::array<std::string_view, 11> kKinds{"file", "sql",  "http",  "ldap",        "smtp", "ssh",
+                                                  "ftps", "amqp", "kafka", "http-listen", "smb"};
 
 FileConnection read_file(FieldReader& fields, std::string_view directory) {
   return FileConnection{resolve_path(fields.text("root", Need::required).value_or("."), directory)};
@@ -34,6 +34,7 @@ Connection read_connection(const yaml::Member& member, yaml::Report& report, std
   if (kind == "ldap") connection.settings = read_ldap(fields, directory);
   if (kind == "ssh") connection.settings = read_ssh(fields, directory);
   if (kind == "ftps") connection.settings = read_ftps(fields, directory);
+  if (kind == "smb") connection.settings = read_smb(fields, directory);
   if (kind == "http") connection.settings = read_http(fields, directory);
   if (kind == "smtp") connection.settings = read_smtp(fields, directory);
   if (kind == "amqp") connection.settings = read_amqp(fields, directory);
@@ -62,6 +63,7 @@ std::vector<vault::SecretRef> Connection::secrets() const {
   if (const auto* server = smtp()) all.push_back(server->password);
   if (const auto* server = ssh()) all.insert(all.end(), {server->key, server->key_passphrase, server->password});
   if (const auto* server = ftps()) all.insert(all.end(), {server->password, server->client_key});
+  if (const auto* server = smb()) all.push_back(server->password);
   std::erase_if(all, [](const vault::SecretRef& one) { return !one; });
   return all;
 }

@@ -6,6 +6,7 @@
 #include "agent/policy/http_connection.h"
 #include "agent/policy/listen_connection.h"
 #include "agent/policy/odbc_connection.h"
+#include "agent/policy/smb_connection.h"
 #include "agent/policy/ssh_connection.h"
 #include "agent/vault/vault.h"
 #include "shared/recipe/problem.h"
@@ -93,12 +94,12 @@ struct SmtpConnection {
 struct Connection {
   std::string name;
   std::variant<FileConnection, SqlConnection, HttpConnection, LdapConnection, SmtpConnection, SshConnection,
-               FtpsConnection, AmqpConnection, KafkaConnection, ListenConnection>
+               FtpsConnection, AmqpConnection, KafkaConnection, ListenConnection, SmbConnection>
       settings;
   yaml::Position at;
 
-  std::string_view kind()
-      const;  // "file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka", "http-listen"
+  // "file", "sql", "http", "ldap", "smtp", "ssh", "ftps", "amqp", "kafka", "http-listen", "smb"
+  std::string_view kind() const;
   std::vector<vault::SecretRef> secrets() const;  // all that its settings refer to
   const FileConnection* file() const { return std::get_if<FileConnection>(&settings); }
   const SqlConnection* sql() const { return std::get_if<SqlConnection>(&settings); }
@@ -106,6 +107,7 @@ struct Connection {
   const LdapConnection* ldap() const { return std::get_if<LdapConnection>(&settings); }
   const SshConnection* ssh() const { return std::get_if<SshConnection>(&settings); }
   const FtpsConnection* ftps() const { return std::get_if<FtpsConnection>(&settings); }
+  const SmbConnection* smb() const { return std::get_if<SmbConnection>(&settings); }
   const SmtpConnection* smtp() const { return std::get_if<SmtpConnection>(&settings); }
   const AmqpConnection* amqp() const { return std::get_if<AmqpConnection>(&settings); }
   const KafkaConnection* kafka() const { return std::get_if<KafkaConnection>(&settings); }

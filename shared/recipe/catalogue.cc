@@ -33,7 +33,7 @@ std::vector<ActionInfo> all_actions() {
   std::vector<ActionInfo> all;
   for (auto family : {tables::sql(), tables::file(), tables::http(), tables::csv(), tables::json(), tables::xml(),
                       tables::fixed(), tables::archive(), tables::ldap(), tables::mail(), tables::ssh(), tables::ftps(),
-                      tables::brokers(), tables::local()}) {
+                      tables::smb(), tables::brokers(), tables::local()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;
@@ -42,7 +42,7 @@ std::vector<ActionInfo> all_actions() {
 std::vector<TriggerInfo> all_triggers() {
   std::vector<TriggerInfo> all;
   for (auto family : {tables::local_triggers(), tables::sql_triggers(), tables::ssh_triggers(), tables::ftps_triggers(),
-                      tables::broker_triggers(), tables::listen_triggers()}) {
+                      tables::smb_triggers(), tables::broker_triggers(), tables::listen_triggers()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

@@ -23,6 +23,7 @@ std::span<const ActionInfo> archive();
 std::span<const ActionInfo> ldap();
 std::span<const ActionInfo> ssh();
 std::span<const ActionInfo> ftps();
+std::span<const ActionInfo> smb();
 std::span<const ActionInfo> local();
 std::span<const ActionInfo> mail();
 std::span<const ActionInfo> brokers();
@@ -30,6 +31,7 @@ std::span<const TriggerInfo> local_triggers();
 std::span<const TriggerInfo> sql_triggers();
 std::span<const TriggerInfo> ssh_triggers();
 std::span<const TriggerInfo> ftps_triggers();
+std::span<const TriggerInfo> smb_triggers();
 std::span<const TriggerInfo> broker_triggers();
 std::span<const TriggerInfo> listen_triggers();
 

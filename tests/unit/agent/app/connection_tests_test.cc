@@ -44,6 +44,7 @@ TEST_CASE("every kind of connection has a test", "[connection_tests]") {
       "  people: {kind: ldap, host: name.invalid, base: \"dc=x\"}\n"
       "  post: {kind: smtp, host: name.invalid, from: [a@b.example]}\n"
       "  exchange: {kind: ftps, host: name.invalid, user: u, password_env: NONE}\n"
+      "  files: {kind: smb, host: name.invalid, share: s, user: u, password_env: NONE}\n"
       "  mq: {kind: amqp, host: name.invalid, user: u, password_env: NONE}\n"
       "  hooks: {kind: http-listen, port: 1, security: none, senders: [{path: /a, proof: bearer, secret_env: NONE}]}\n"
       "  events: {kind: kafka, brokers: [\"name.invalid:9093\"]}\n"

@@ -106,6 +106,8 @@ TEST_CASE("connections.schema.json has the reader's keys", "[policy][schema]") {
         properties(published, {"$defs", "http_proxy"}));
   CHECK(connections("connections: {a: {kind: ftps, host: h, user: u, password_env: P, qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "ftps"}));
+  CHECK(connections("connections: {a: {kind: smb, host: h, share: s, user: u, password_env: P, qqqqqqqqqq: 1}}") ==
+        properties(published, {"$defs", "smb"}));
   CHECK(connections("connections: {a: {kind: smtp, host: h, from: [a@b], qqqqqqqqqq: 1}}") ==
         properties(published, {"$defs", "smtp"}));
   CHECK(connections("connections: {a: {kind: amqp, host: h, user: u, password_env: P, qqqqqqqqqq: 1}}") ==
