@@ -87,6 +87,16 @@ enum class Repeat {
   unknown,  // nobody can know: in doubt, `on_in_doubt` decides
 };
 
+// What a dry run does with a step (docs/dry-run.md).
+enum class DryRun {
+  refused,     // nobody has said: it is not run
+  runs,        // as ever: it reads, or works on what the job has
+  reads_only,  // runs when the connector sees that it only reads; else it is planned
+  rolls_back,  // in a transaction that is always rolled back; planned where that cannot be done for certain
+  planned,     // is not done: the job says with which arguments it would be
+};
+std::string_view to_string(DryRun dry_run);  // for documents
+
 struct ActionInfo {
   std::string_view name;  // "sql.query@1"
   std::string_view doc;
@@ -97,6 +107,7 @@ struct ActionInfo {
   Effect effect = Effect::none;
   Repeat repeat = Repeat::safe;
   std::span<const std::string_view> error_classes;
+  DryRun dry_run = DryRun::refused;
 };
 
 std::span<const TriggerInfo> triggers();

@@ -60,7 +60,8 @@ constexpr ActionInfo on_body(std::string_view name, std::string_view doc, std::s
           .output = kBodyOutput,
           .effect = Effect::none,
           .repeat = Repeat::safe,
-          .error_classes = kWriteErrors};
+          .error_classes = kWriteErrors,
+          .dry_run = DryRun::runs};
 }
 
 constexpr std::array kActions{
@@ -75,7 +76,8 @@ constexpr std::array kActions{
                .output = kListOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "zip.unpack@1",
                .doc = "Unpacks files of a ZIP, stored or packed by DEFLATE. Refuses what `zip.list` refuses, and what "
                       "is encrypted.",
@@ -84,14 +86,16 @@ constexpr std::array kActions{
                .output = kFilesOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "zip.pack@1",
                .doc = "Packs bodies into a ZIP. The same bodies make the same bytes: no time is kept.",
                .fields = kZipPackFields,
                .output = kZipOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

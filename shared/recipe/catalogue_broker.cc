@@ -65,7 +65,8 @@ constexpr std::array kActions{
                .output = kPublishOutput,
                .effect = Effect::write,
                .repeat = Repeat::unknown,
-               .error_classes = kSendErrors},
+               .error_classes = kSendErrors,
+               .dry_run = DryRun::planned},
     ActionInfo{.name = "kafka.produce@1",
                .doc = "Produces a record and waits until every replica in sync has it.",
                .connections = kKafka,
@@ -74,7 +75,8 @@ constexpr std::array kActions{
                .output = kProduceOutput,
                .effect = Effect::write,
                .repeat = Repeat::unknown,
-               .error_classes = kSendErrors},
+               .error_classes = kSendErrors,
+               .dry_run = DryRun::planned},
 };
 
 constexpr std::array kHoldOrReject{"hold"sv, "reject"sv};

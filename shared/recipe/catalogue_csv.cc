@@ -51,7 +51,8 @@ constexpr std::array kActions{
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "csv.write@1",
                .doc =
                    "Writes rows as CSV into the agent's spool: a header, also when there are no rows but known "
@@ -62,7 +63,8 @@ constexpr std::array kActions{
                .output = kFileOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

@@ -83,7 +83,8 @@ constexpr std::array kActions{
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "fixed.write@1",
                .doc = "Writes rows as records of fixed width into the agent's spool; null as padding. A value that is "
                       "too long for its column, or that the encoding lacks, is an error (`invalid`) and never cut.",
@@ -91,7 +92,8 @@ constexpr std::array kActions{
                .output = kFileOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

@@ -143,7 +143,8 @@ constexpr std::array kActions{
                .output = kRequestOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::reads_only},
     ActionInfo{.name = "http.pages@1",
                .doc = "Reads a JSON list that comes in pages of at most 4 MiB, all of the connection's origin.",
                .connections = kKinds,
@@ -151,7 +152,8 @@ constexpr std::array kActions{
                .output = kPagesOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

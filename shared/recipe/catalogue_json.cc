@@ -33,7 +33,8 @@ constexpr std::array kActions{
                .output = kValueOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{
         .name = "json.write@1",
         .doc = "Writes a value, or rows line by line, as JSON into the agent's spool; bytes in base64 (`recipes.md`, "
@@ -43,21 +44,24 @@ constexpr std::array kActions{
         .output = kFileOutput,
         .effect = Effect::none,
         .repeat = Repeat::safe,
-        .error_classes = kWriteErrors},
+        .error_classes = kWriteErrors,
+        .dry_run = DryRun::runs},
     ActionInfo{.name = "json.read_lines@1",
                .doc = "Describes how to read a body with one JSON object per line as rows.",
                .fields = kJsonLinesFields,
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "json.read_rows@1",
                .doc = "Describes how to read the objects of one array in a JSON document of any size as rows.",
                .fields = kJsonRowsFields,
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

@@ -120,7 +120,8 @@ constexpr std::array kActions{
                .output = kSearchOutput,
                .effect = Effect::read,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "ldap.add@1",
                .doc = "Adds an entry. Run again after a crash, an entry that is there with all of these values counts "
                       "as added.",
@@ -130,7 +131,8 @@ constexpr std::array kActions{
                .output = kDnOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::planned},
     ActionInfo{.name = "ldap.modify@1",
                .doc = "Changes the attributes of an entry, all or none: first `delete`, then `add`, `increment`, "
                       "`replace`. With `replace` alone it may be run again after a crash; otherwise it is in doubt.",
@@ -140,7 +142,8 @@ constexpr std::array kActions{
                .output = kDnOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::planned},
     ActionInfo{.name = "ldap.delete@1",
                .doc = "Deletes an entry that has none below it.",
                .connections = kKinds,
@@ -149,7 +152,8 @@ constexpr std::array kActions{
                .output = kDeleteOutput,
                .effect = Effect::write,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::planned},
     ActionInfo{.name = "ldap.rename@1",
                .doc = "Renames an entry, or moves it and all below it.",
                .connections = kKinds,
@@ -158,7 +162,8 @@ constexpr std::array kActions{
                .output = kDnOutput,
                .effect = Effect::write,
                .repeat = Repeat::unknown,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::planned},
 };
 
 }  // namespace

@@ -37,7 +37,8 @@ constexpr std::array kActions{
                .output = kOutput,
                .effect = Effect::write,
                .repeat = Repeat::unknown,
-               .error_classes = kErrors},
+               .error_classes = kErrors,
+               .dry_run = DryRun::planned},
 };
 
 }  // namespace

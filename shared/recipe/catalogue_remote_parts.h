@@ -102,7 +102,8 @@ constexpr std::array<ActionInfo, 5> remote_file_actions(const RemoteFileNames& n
                      .output = kGetRemoteOutput,
                      .effect = Effect::read,
                      .repeat = Repeat::safe,
-                     .error_classes = kRemoteReadErrors},
+                     .error_classes = kRemoteReadErrors,
+                     .dry_run = DryRun::runs},
           ActionInfo{.name = names.put,
                      .doc = "Writes a file: under a hidden name first, then renamed, so that it is there whole or not "
                             "at all. Run again after a crash, a file with the same content counts as written.",
@@ -112,7 +113,8 @@ constexpr std::array<ActionInfo, 5> remote_file_actions(const RemoteFileNames& n
                      .output = kPutRemoteOutput,
                      .effect = Effect::write,
                      .repeat = Repeat::safe,
-                     .error_classes = kRemoteWriteErrors},
+                     .error_classes = kRemoteWriteErrors,
+                     .dry_run = DryRun::planned},
           ActionInfo{.name = names.list,
                      .doc = "Lists the files of a directory.",
                      .connections = kinds,
@@ -120,7 +122,8 @@ constexpr std::array<ActionInfo, 5> remote_file_actions(const RemoteFileNames& n
                      .output = kListRemoteOutput,
                      .effect = Effect::read,
                      .repeat = Repeat::safe,
-                     .error_classes = kRemoteReadErrors},
+                     .error_classes = kRemoteReadErrors,
+                     .dry_run = DryRun::runs},
           ActionInfo{.name = names.move,
                      .doc = "Moves or renames a file. Run again after a crash, a file that has arrived already counts "
                             "as moved.",
@@ -129,7 +132,8 @@ constexpr std::array<ActionInfo, 5> remote_file_actions(const RemoteFileNames& n
                      .output = kMoveRemoteOutput,
                      .effect = Effect::write,
                      .repeat = Repeat::safe,
-                     .error_classes = kRemoteWriteErrors},
+                     .error_classes = kRemoteWriteErrors,
+                     .dry_run = DryRun::planned},
           ActionInfo{.name = names.remove,
                      .doc = "Deletes a file; one that is not there is no error.",
                      .connections = kinds,
@@ -137,7 +141,8 @@ constexpr std::array<ActionInfo, 5> remote_file_actions(const RemoteFileNames& n
                      .output = kDeleteRemoteOutput,
                      .effect = Effect::write,
                      .repeat = Repeat::safe,
-                     .error_classes = kRemoteWriteErrors}};
+                     .error_classes = kRemoteWriteErrors,
+                     .dry_run = DryRun::planned}};
 }
 
 }  // namespace sallyport::recipe::tables

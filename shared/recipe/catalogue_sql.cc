@@ -92,7 +92,8 @@ constexpr std::array kActions{
         .output = kQueryOutput,
         .effect = Effect::read,
         .repeat = Repeat::safe,
-        .error_classes = kReadErrors},
+        .error_classes = kReadErrors,
+        .dry_run = DryRun::rolls_back},
     ActionInfo{.name = "sql.execute@1",
                .doc = "Runs one statement that changes data, once or for each set of parameters. A statement that only "
                       "selects runs read only. Rows that it returns are counted against the policy's limits and "
@@ -102,7 +103,8 @@ constexpr std::array kActions{
                .output = kExecuteOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::rolls_back},
     ActionInfo{.name = "sql.transaction@1",
                .doc = "Runs several statements in one transaction, which is read only when all of them only select. "
                       "Rows that they return are counted against the policy's limits and dropped.",
@@ -111,7 +113,8 @@ constexpr std::array kActions{
                .output = kExecuteOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::rolls_back},
     ActionInfo{.name = "sql.batch@1",
                .doc = "Runs one statement that changes data once for each row, many rows to a round trip where the "
                       "database can. An error names the row by its number. With `commit_every`, rows that are "
@@ -122,7 +125,8 @@ constexpr std::array kActions{
                .output = kBatchOutput,
                .effect = Effect::write,
                .repeat = Repeat::ledger,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::rolls_back},
 };
 
 constexpr std::int64_t kSecond = 1'000;

@@ -37,7 +37,8 @@ constexpr ActionInfo kRun{.name = "ssh.run@1",
                           .output = kRunOutput,
                           .effect = Effect::write,
                           .repeat = Repeat::unknown,
-                          .error_classes = kRunErrors};
+                          .error_classes = kRunErrors,
+                          .dry_run = DryRun::planned};
 constexpr std::array kActions{kFileActions[0], kFileActions[1], kFileActions[2],
                               kFileActions[3], kFileActions[4], kRun};
 

@@ -33,7 +33,8 @@ constexpr std::array kActions{
                .output = kRowsOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kReadErrors},
+               .error_classes = kReadErrors,
+               .dry_run = DryRun::runs},
     ActionInfo{.name = "xml.write@1",
                .doc = "Writes rows as XML in UTF-8 into the agent's spool, each column an element or an attribute of "
                       "its row; null is left out, bytes are base64. A name or a character that XML cannot hold is "
@@ -42,7 +43,8 @@ constexpr std::array kActions{
                .output = kFileOutput,
                .effect = Effect::none,
                .repeat = Repeat::safe,
-               .error_classes = kWriteErrors},
+               .error_classes = kWriteErrors,
+               .dry_run = DryRun::runs},
 };
 
 }  // namespace

@@ -120,8 +120,8 @@ std::string reference_of(const ActionInfo& action) {
   if (!action.exactly_one.empty())
     out += fmt::format("\nExactly one of `{}`.\n", fmt::join(action.exactly_one, "`, `"));
   return out + outputs("output", action.output) +
-         fmt::format("\nErrors: `{}`. After a crash: {}.\n", fmt::join(action.error_classes, "`, `"),
-                     describe(action.repeat));
+         fmt::format("\nErrors: `{}`. After a crash: {}. In a dry run: {}.\n", fmt::join(action.error_classes, "`, `"),
+                     describe(action.repeat), to_string(action.dry_run));
 }
 
 // Up to the first full stop that ends a sentence.
@@ -140,6 +140,17 @@ std::string index_of(std::string_view title, const Infos& infos) {
 }
 
 }  // namespace
+
+std::string_view to_string(DryRun dry_run) {
+  switch (dry_run) {
+    case DryRun::refused: return "refused";
+    case DryRun::runs: return "runs";
+    case DryRun::reads_only: return "runs when it only reads, else planned";
+    case DryRun::rolls_back: return "rolled back, or planned where that is not certain";
+    case DryRun::planned: return "planned";
+  }
+  return {};
+}
 
 std::set<std::string> reference_pages() {
   std::set<std::string> pages;

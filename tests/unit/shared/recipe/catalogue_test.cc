@@ -76,6 +76,16 @@ TEST_CASE("the catalogue is complete and consistent", "[catalogue]") {
   CHECK(find_trigger("log.write@1") == nullptr);
 }
 
+TEST_CASE("every action says what a dry run does with it, and who says nothing is refused", "[catalogue][dry]") {
+  CHECK(ActionInfo{}.dry_run == DryRun::refused);
+  for (const auto& action : actions()) {
+    INFO(action.name);
+    CHECK(action.dry_run != DryRun::refused);
+    if (action.effect == Effect::write) CHECK(action.dry_run != DryRun::runs);
+    if (action.effect != Effect::write && action.name != "wait.for@1") CHECK(action.dry_run != DryRun::planned);
+  }
+}
+
 TEST_CASE("what reaches SQL text or a command's name is literal", "[catalogue][injection]") {
   for (auto [action, field] :
        {std::pair{"sql.query@1", "statement"}, {"sql.execute@1", "statement"}, {"command.run@1", "template"}}) {
