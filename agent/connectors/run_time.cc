@@ -20,17 +20,31 @@ class WithinRunTime final : public Action {
     return action_->keeps_ledger(connection, arguments);
   }
 
+  StepResult<void> may_run(const StepContext& context) const override {
+    SP_CHECK(check_allowed(site_, context, name()));
+    if (context.connection.empty() || site_.connections.contains(context.connection)) return {};
+    return step_fail("not_found", fmt::format("this agent has no connection \"{}\"", context.connection));
+  }
+
   StepResult<Output> run(const StepContext& context, const Value& arguments) override {
+    return within(context, [&](const StepContext& narrowed) { return action_->run(narrowed, arguments); });
+  }
+  StepResult<Output> dry_run(const StepContext& context, const Value& arguments) override {
+    return within(context, [&](const StepContext& narrowed) { return action_->dry_run(narrowed, arguments); });
+  }
+
+ private:
+  template <class Work>
+  StepResult<Output> within(const StepContext& context, Work work) {
     const auto limit = site_.policy.limits(context.connection).run_time;
     const SteadyTime end = site_.clock.steady() + limit;
     StepContext narrowed = context;
     narrowed.deadline = std::min(context.deadline, end);
-    auto result = action_->run(narrowed, arguments);
+    auto result = work(narrowed);
     if (result) return result;
     return std::unexpected(naming_run_time(std::move(result).error(), limit, end, context.deadline, site_.clock));
   }
 
- private:
   std::unique_ptr<Action> action_;
   Site site_;
 };

@@ -6,6 +6,7 @@
 namespace sallyport::connectors {
 
 using execution::Output;
+using execution::Plan;
 using execution::step_fail;
 using execution::StepError;
 using execution::StepResult;

@@ -55,17 +55,19 @@ Result<void> ChangeWriter::operator()(const AcceptJob& change) {
   SP_CHECK(db_.run(
       "INSERT INTO jobs(id, epoch, recipe, recipe_version, run_number, held_before, trigger_kind, accepted_ms, "
       "recipe_json, "
-      "trigger_json, event_key, no_payload) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET epoch = excluded.epoch, state = 0, run_number = "
+      "trigger_json, event_key, no_payload, dry_run) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET epoch = excluded.epoch, state = 0, run_number = "
       "excluded.run_number, held_before = excluded.held_before, "
       "recipe = excluded.recipe, recipe_version = excluded.recipe_version, trigger_kind = excluded.trigger_kind, "
       "accepted_ms = excluded.accepted_ms, ended_ms = NULL, recipe_json = excluded.recipe_json, trigger_json = "
       "excluded.trigger_json, "
-      "event_key = excluded.event_key, no_payload = excluded.no_payload, cancel = NULL WHERE jobs.state <> 0 AND "
+      "event_key = excluded.event_key, no_payload = excluded.no_payload, dry_run = excluded.dry_run, cancel = NULL "
+      "WHERE jobs.state <> 0 AND "
       "jobs.epoch < excluded.epoch "
       "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job = jobs.id)",
       id, job.epoch, job.recipe.value, job.recipe_version, job.run_number, std::int64_t{job.held_before},
-      job.trigger_kind, unix_ms(job.accepted_at), recipe, trigger, event, std::int64_t{job.payload == Payload::none}));
+      job.trigger_kind, unix_ms(job.accepted_at), recipe, trigger, event, std::int64_t{job.payload == Payload::none},
+      std::int64_t{job.mode == Mode::dry_run}));
   if (db_.changed_rows() == 0) return fail(Errc::conflict, "job " + id + " is already in the journal");
   return insert_earlier(job.id, change.done);
 }

@@ -24,7 +24,7 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
   std::optional<SealedJob> found;
   SP_CHECK(db.each(
       "SELECT epoch, recipe, recipe_version, run_number, trigger_kind, accepted_ms, recipe_json, trigger_json, "
-      "event_key, cancel, held_before, no_payload "
+      "event_key, cancel, held_before, no_payload, dry_run "
       "FROM jobs WHERE id = ? AND state = 0",
       [&](const Row& row) {
         Job job;
@@ -35,6 +35,7 @@ Result<SealedJob> read_job(Database& db, const JobId& id) {
         job.run_number = static_cast<std::uint32_t>(row.integer(3));
         job.held_before = row.integer(10) != 0;
         job.payload = payload_of(row.integer(11));
+        job.mode = row.integer(12) == 0 ? Mode::real : Mode::dry_run;
         job.trigger_kind = row.text(4);
         job.accepted_at = from_unix_ms(row.integer(5));
         std::optional<Bytes> cancel;

@@ -23,6 +23,7 @@ using execution::EndJob;
 using execution::Intent;
 using execution::Job;
 using execution::kNoItem;
+using execution::Mode;
 using execution::Payload;
 using execution::Progress;
 using execution::SetProgress;

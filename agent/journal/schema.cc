@@ -5,7 +5,7 @@
 namespace sallyport::journal {
 namespace {
 
-constexpr std::int64_t kSchema = 4;
+constexpr std::int64_t kSchema = 5;
 constexpr std::int64_t kApplicationId = 0x53504a31;  // "SPJ1"
 
 constexpr const char* kTables = R"sql(
@@ -76,6 +76,11 @@ ALTER TABLE assignments ADD COLUMN no_payload INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 4;
 )sql";
 
+constexpr const char* kFifth = R"sql(
+ALTER TABLE jobs ADD COLUMN dry_run INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 5;
+)sql";
+
 Result<std::int64_t> number(Database& database, const char* sql) {
   std::int64_t value = 0;
   SP_CHECK(database.each(sql, [&](const Row& row) { value = row.integer(0); }));
@@ -103,6 +108,7 @@ Result<void> bring_up_to_date(Database& database, std::int64_t version) {
   if (made && version < 2) made = database.script(kSecond);
   if (made && version < 3) made = database.script(kThird);
   if (made && version < 4) made = database.script(kFourth);
+  if (made && version < 5) made = database.script(kFifth);
   if (made) made = database.script("COMMIT");
   if (!made && database.in_transaction()) std::ignore = database.script("ROLLBACK");
   return made;

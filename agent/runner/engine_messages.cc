@@ -23,7 +23,8 @@ std::vector<journal::Done> done_of(const wire::Dispatch& dispatch, WallTime now)
     auto status = journal::StepStatus::failed;
     if (step.status == "succeeded") status = journal::StepStatus::succeeded;
     if (step.status == "skipped") status = journal::StepStatus::skipped;
-    done.push_back({*std::move(run), status, now, std::nullopt, execution::outcome_from_relay(step.output_json)});
+    done.push_back(
+        {*std::move(run), status, now, std::nullopt, execution::outcome_from_relay(step.output_json, step.plan)});
   }
   return done;
 }
@@ -124,6 +125,7 @@ asio::awaitable<Result<std::shared_ptr<JobMemory>>> Engine::Impl::store_new(cons
                    .held_before = dispatch.held_before,
                    .accepted_at = now,
                    .payload = dispatch.payload,
+                   .mode = dispatch.mode,
                    .recipe_json = dispatch.recipe_json,
                    .trigger_json = dispatch.trigger_json,
                    .event_key_json = to_json(Value(dispatch.event_key))};

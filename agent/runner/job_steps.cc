@@ -1,3 +1,4 @@
+#include "agent/runner/dry_run.h"
 #include "agent/runner/job_task.h"
 #include "shared/async/blocking.h"
 
@@ -71,6 +72,7 @@ struct Work {
                                           .stop = stop,
                                           .bodies = bodies,
                                           .repeated = step.repeated};
+    if (step.mode == execution::Mode::dry_run) return run_dry(*action, context, step.arguments);
     return action->run(context, step.arguments);
   }
 };

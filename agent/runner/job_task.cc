@@ -122,6 +122,7 @@ asio::awaitable<bool> JobTask::load_patiently() {
 
 // What began and has no end may have happened: nobody can find out any more.
 bool JobTask::effect_in_doubt() const {
+  if (job_.mode == execution::Mode::dry_run) return false;
   return std::ranges::any_of(stored_.intents, [&](const journal::Intent& intent) {
     const auto dot = intent.run.path.rfind('.');
     const auto* step = recipe_->find_step(std::string_view(intent.run.path).substr(dot + 1));  // npos + 1 is 0
@@ -179,7 +180,8 @@ Result<std::string> JobTask::concurrency_key(const recipe::Concurrency& rule) co
 }
 
 asio::awaitable<bool> JobTask::wait_for_turn() {
-  if (recipe_->concurrency && !co_await queue(*recipe_->concurrency)) co_return false;
+  const bool counts = job_.mode == execution::Mode::real;  // a dry run keeps no real one out
+  if (counts && recipe_->concurrency && !co_await queue(*recipe_->concurrency)) co_return false;
   co_return !is_local() || co_await wait_for_slot();
 }
 

@@ -21,6 +21,7 @@ constexpr std::size_t kMaxText = 4u << 10;
 constexpr std::size_t kMaxLogText = 72u << 10;
 constexpr std::size_t kMaxJson = 320u << 10;
 constexpr std::string_view kTooManySteps = "it names more than 10000 completed steps, which cannot be taken over";
+constexpr std::string_view kTwoRecipes = "it has a recipe to run and one to run without effects";
 constexpr auto kMaxLease = std::chrono::hours(24);
 
 bool is_job(std::string_view id) { return is_ulid(id, "job_"); }
@@ -44,12 +45,17 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   to.holding = from.holding();
   to.recipe = RecipeId(from.recipe_id());
   to.recipe_version = from.recipe_version();
-  to.recipe_json = from.recipe_json();
+  to.mode = from.dry_run_json().empty() ? execution::Mode::real : execution::Mode::dry_run;
+  to.recipe_json = to.mode == execution::Mode::real ? from.recipe_json() : from.dry_run_json();
   to.trigger_json = from.trigger_json();
   to.event_key = from.event_key();
   to.run_number = from.run_number();
   to.held_before = from.held_before();
   to.payload = payload_of(from.no_payload());
+  if (!from.dry_run_json().empty() && !from.recipe_json().empty()) {
+    to.problem = kTwoRecipes;
+    return to;
+  }
   if (from.done_size() > kMaxListed) {
     to.problem = kTooManySteps;
     return to;
@@ -57,7 +63,7 @@ Result<ToAgent> read(const v1::Dispatch& from) {
   for (const auto& step : from.done()) {
     if (step.path().size() > kMaxWord || step.status().size() > kMaxWord)
       return broken("a step's name that is too long");
-    to.done.push_back({step.path(), step.attempt(), step.status(), step.output_json()});
+    to.done.push_back({step.path(), step.attempt(), step.status(), step.output_json(), step.plan()});
   }
   return to;
 }
@@ -187,6 +193,7 @@ struct Filler {
     body->set_will_retry(from.retry_at_ms.has_value());
     body->set_retry_at_ms(from.retry_at_ms.value_or(0));
     body->set_uses(plain(from.uses));
+    body->set_plan(std::string(to_string(from.plan)));
   }
   void operator()(const report::StepLog& from) const {
     auto* body = to.mutable_step_log();

@@ -24,6 +24,7 @@ struct CompletedStep {
   std::uint32_t attempt = 1;
   std::string status;
   std::string output_json;
+  std::string plan = {};  // of a dry run
 };
 
 struct Lease {
@@ -44,6 +45,7 @@ struct Dispatch {
   std::uint32_t run_number = 1;
   bool held_before = false;
   journal::Payload payload = journal::Payload::of_recipe;
+  execution::Mode mode = execution::Mode::real;
   std::string problem;  // not empty: why this agent cannot take it, whatever it knows of the job
 };
 struct CancelJob {

@@ -45,21 +45,33 @@ Contexts::Contexts(const recipe::Recipe& recipe, const Job& job, const AgentFact
 }
 
 void Contexts::set_step(const std::string& id, const Outcome& outcome, const recipe::Mask& mask) {
+  const recipe::Mask all{.everything = true, .paths = {}};
   lost_.erase(id);
-  if (outcome.output_lost) lost_.emplace(id, recipe::Mask{.everything = true, .paths = {}}.under("output").under(id));
+  if (outcome.output_lost) lost_.emplace(id, all.under("output").under(id));
   if (outcome.parts_lost) lost_.emplace(id, mask.under("output").under(id));
+  unknown_.erase(id);
+  if (outcome.unknown == Unknown::everything) unknown_.emplace(id, all.under("output").under(id));
+  if (outcome.unknown == Unknown::results) unknown_.emplace(id, all.under("results").under("output").under(id));
   ValueMap step{{"status", std::string(to_string(outcome.status))},
                 {"error", outcome.error ? error_value(*outcome.error) : Value()}};
-  if (!outcome.output_lost) step.emplace("output", outcome.output);
+  if (!outcome.output_lost && outcome.unknown != Unknown::everything) step.emplace("output", outcome.output);
   steps_.insert_or_assign(Value(id), Value(std::move(step)));
   names_.bind("steps", Value(steps_));
 }
 
 std::optional<std::string> Contexts::lost(std::span<const expr::Reference> references) const {
+  return touched(lost_, references);
+}
+
+std::optional<std::string> Contexts::unknown(std::span<const expr::Reference> references) const {
+  return touched(unknown_, references);
+}
+
+std::optional<std::string> Contexts::touched(const Gaps& gaps, std::span<const expr::Reference> references) {
   for (const auto& reference : references) {
     if (reference.path.front() != "steps") continue;
     const auto place = std::span(reference.path).subspan(1);
-    for (const auto& [id, mask] : lost_) {
+    for (const auto& [id, mask] : gaps) {
       if (mask.touches(place)) return id;
     }
   }

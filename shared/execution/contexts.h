@@ -24,6 +24,8 @@ class Contexts {
 
   // The step whose output the expression may name and that is not there any more; nullopt: nothing is missing.
   std::optional<std::string> lost(std::span<const expr::Reference> references) const;
+  // The same of what a dry run only planned, and therefore never was.
+  std::optional<std::string> unknown(std::span<const expr::Reference> references) const;
 
   // Cheap copies; the caller adds `item` and `secrets`.
   const expr::Activation& names() const { return names_; }
@@ -31,7 +33,9 @@ class Contexts {
  private:
   expr::Activation names_;
   ValueMap steps_;
-  std::map<std::string, recipe::Mask> lost_;  // of `steps`, by the id of the step
+  using Gaps = std::map<std::string, recipe::Mask>;  // of `steps`, by the id of the step
+  static std::optional<std::string> touched(const Gaps& gaps, std::span<const expr::Reference> references);
+  Gaps lost_, unknown_;
 };
 
 // The names an event has before there is a job: for `dedupe` and concurrency keys.

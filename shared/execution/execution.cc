@@ -169,8 +169,12 @@ bool Execution::Impl::is_read_again(const recipe::Step& step, const Outcome& out
          recipe->may_name_output(step.id);
 }
 
-StepResult<void> Execution::Impl::nothing_lost(std::string_view where,
-                                               std::span<const expr::Reference> references) const {
+StepResult<void> Execution::Impl::nothing_missing(std::string_view where,
+                                                  std::span<const expr::Reference> references) const {
+  if (const auto planned = contexts.unknown(references)) {
+    return step_fail("output_unknown", std::string(where) + ": what step " + *planned +
+                                           " would give is not known: a dry run only plans that step");
+  }
   const auto step = contexts.lost(references);
   if (!step) return {};
   return step_fail("output_lost", std::string(where) + ": what step " + *step +
@@ -191,7 +195,7 @@ bool Execution::Impl::adopt(const recipe::Step& step, const std::string& path, c
 
 // The job ends before this step could go on. What it began before a crash is taken up, so that no doubt goes unsaid.
 void Execution::Impl::break_off(const recipe::Step& step, const std::string& path) {
-  const bool may_have_begun = job.held_before && !step.stop && wanted(step, path).value_or(true);
+  const bool may_have_begun = !is_dry() && job.held_before && !step.stop && wanted(step, path).value_or(true);
   if (!replay.began(path, kNoItem) && !may_have_begun)
     return conclude(step, path, {StepStatus::cancelled, Value(), ending->error});
   current = std::make_unique<CurrentStep>(CurrentStep{.step = &step, .path = path});
@@ -201,7 +205,7 @@ void Execution::Impl::break_off(const recipe::Step& step, const std::string& pat
 
 StepResult<bool> Execution::Impl::wanted(const recipe::Step& step, const std::string& path) const {
   if (!step.condition || replay.began(path, kNoItem)) return true;
-  SP_CHECK(nothing_lost("`if`", step.condition->program.references()));
+  SP_CHECK(nothing_missing("`if`", step.condition->program.references()));
   const auto value = expr::evaluate(step.condition->program, contexts.names(), kCarryOnly);
   const Label label = value ? value->label() : label_of_names(step.condition->program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`if`"));
@@ -233,7 +237,7 @@ void Execution::Impl::begin(const recipe::Step& step, const std::string& path) {
 }
 
 StepResult<Value> Execution::Impl::over_what(const recipe::Foreach& foreach) const {
-  SP_CHECK(nothing_lost("`foreach`", foreach.over.program.references()));
+  SP_CHECK(nothing_missing("`foreach`", foreach.over.program.references()));
   auto source = expr::evaluate(foreach.over.program, contexts.names(), kCarryOnly);
   const Label label = source ? source->label() : label_of_names(foreach.over.program, contexts.names());
   if (has(label, Label::secret)) return std::unexpected(secret_decides("`foreach`"));

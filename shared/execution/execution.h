@@ -55,8 +55,9 @@ struct RunStep {
   std::string idempotency_key;
   bool repeated = false;                    // an earlier run with this key was broken off, and may have come some way
   std::chrono::milliseconds time_limit{0};  // of this attempt, from when it really starts; a worker is kept for it
-  bool in_memory = false;                   // the bodies that it makes are to be on no disk
-  SteadyTime latest;                        // a little after the job's own limit, which interrupts it
+  Mode mode = Mode::real;
+  bool in_memory = false;  // the bodies that it makes are to be on no disk
+  SteadyTime latest;       // a little after the job's own limit, which interrupts it
 };
 // Give item `index` of a body; nothing behind its last one.
 struct PullItem {
@@ -89,6 +90,9 @@ struct Turn {
 //
 // A step that waits for a worker has not begun: nothing of it is recorded or reported before one is kept for it, and a
 // cancel, the job's limit or the step's own `timeout` ends it at once.
+//
+// In a dry run a step that was broken off is run again whatever it does: it had no effect. What gave no output because
+// it was only planned can be named by nobody: that is class output_unknown.
 //
 // A step whose records are complete is never run again. An intent without a done record is in doubt: run again with the
 // same idempotency key when the catalogue says that is safe or that the target keeps a ledger; otherwise `on_in_doubt`

@@ -81,7 +81,7 @@ struct Execution::Impl {
   bool begin_next();
   Outcome recalled(const recipe::Step& step, const StepRun& run, Outcome outcome) const;
   bool is_read_again(const recipe::Step& step, const Outcome& outcome) const;
-  StepResult<void> nothing_lost(std::string_view where, std::span<const expr::Reference> references) const;
+  StepResult<void> nothing_missing(std::string_view where, std::span<const expr::Reference> references) const;
   bool adopt(const recipe::Step& step, const std::string& path, const Outcome& outcome);
   void begin(const recipe::Step& step, const std::string& path);
   void break_off(const recipe::Step& step, const std::string& path);
@@ -116,7 +116,8 @@ struct Execution::Impl {
 
   // --- execution_launch.cc: beginning a run
   OpenRun resume(std::int64_t item, Value value) const;
-  static bool is_harmless(const recipe::ActionInfo* action);  // to do it again; nullptr: none of ours, so no
+  bool is_dry() const { return job.mode == Mode::dry_run; }
+  bool is_harmless(const recipe::ActionInfo* action) const;  // to do it again; nullptr: none of ours, so no
   bool takes_worker() const;
   bool has_worker() const;  // when the step needs one
   void launch(OpenRun& run);
@@ -125,6 +126,7 @@ struct Execution::Impl {
   bool decide_doubt(OpenRun& run);
   void start_wait(OpenRun& run, const Value& arguments);
   void write_log(OpenRun& run, const Value& arguments);
+  void skip_wait(OpenRun& run, const Value& arguments);
   void start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments);
   StepResult<Value> arguments_of(const OpenRun& run, const recipe::ActionInfo* action) const;
   StepResult<void> bind_secrets(const recipe::Step& step, expr::Activation& names) const;
@@ -132,6 +134,8 @@ struct Execution::Impl {
   // --- execution_results.cc: ending a run
   void take(Result result);
   void take(Pulled pulled);
+  void succeed(OpenRun& run, const Output& given);
+  Outcome planned(const OpenRun& run, const Output& given);
   bool read_later(const StepError& error);
   void take_doubt(OpenRun& run, const StepError& error);
   bool retry_doubt(OpenRun& run, StepError error);

@@ -32,8 +32,8 @@ OpenRun Execution::Impl::resume(std::int64_t item, Value value) const {
   return run;
 }
 
-bool Execution::Impl::is_harmless(const recipe::ActionInfo* action) {
-  return action != nullptr && action->repeat == recipe::Repeat::safe;
+bool Execution::Impl::is_harmless(const recipe::ActionInfo* action) const {
+  return is_dry() || (action != nullptr && action->repeat == recipe::Repeat::safe);
 }
 
 bool Execution::Impl::takes_worker() const { return !ports.worker || ports.worker(); }
@@ -53,6 +53,7 @@ void Execution::Impl::launch(OpenRun& run) {
   *arguments = current->step->mask.below("input").labelled(*arguments);
   if (run.doubtful && !settle_doubt(run, action, *arguments)) return;
   run.repeated |= run.doubtful;
+  if (current->step->uses == kWait && is_dry()) return skip_wait(run, *arguments);
   if (current->step->uses == kWait) return start_wait(run, *arguments);
   if (current->step->uses == kLog) return write_log(run, *arguments);
   start_action(run, *action, *std::move(arguments));
@@ -79,7 +80,7 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
   if (action == nullptr) return step_fail("not_found", "this agent does not know the action " + step.uses);
   expr::Activation names = contexts.names();
   if (run.id.item != kNoItem) names.bind("item", run.item);
-  for (const auto& use : step.with.uses()) SP_CHECK(nothing_lost("`with`", std::span(&use.reference, 1)));
+  for (const auto& use : step.with.uses()) SP_CHECK(nothing_missing("`with`", std::span(&use.reference, 1)));
   SP_CHECK(bind_secrets(step, names));
   const auto given = step.with.evaluate(names, {.secrets = expr::SecretUse::carry_only});
   if (!given) {
@@ -93,7 +94,7 @@ StepResult<Value> Execution::Impl::arguments_of(const OpenRun& run, const recipe
 }
 
 bool Execution::Impl::keeps_ledger(const recipe::ActionInfo& action, const Value& arguments) const {
-  const bool ledger = action.repeat == recipe::Repeat::ledger && ports.keeps_ledger;
+  const bool ledger = !is_dry() && action.repeat == recipe::Repeat::ledger && ports.keeps_ledger;
   return ledger && ports.keeps_ledger(current->step->uses, current->step->connection, arguments);
 }
 
@@ -135,7 +136,16 @@ void Execution::Impl::write_log(OpenRun& run, const Value& arguments) {
   const Value* text = told.find("text");
   const std::string line = text != nullptr ? text->as_string() : told.as_string();
   report_log(run.id, arguments.find("level")->as_string(), line);
-  end_run(run.id.item, Outcome::success(Value()));
+  Outcome done = Outcome::success(Value());
+  if (is_dry()) done.plan = Plan::ran;
+  end_run(run.id.item, done);
+}
+
+void Execution::Impl::skip_wait(OpenRun& run, const Value& arguments) {
+  report_started(run, shown(arguments));
+  Outcome skipped = Outcome::success(Value());
+  skipped.plan = Plan::planned;
+  end_run(run.id.item, skipped);
 }
 
 void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info, Value arguments) {
@@ -158,6 +168,7 @@ void Execution::Impl::start_action(OpenRun& run, const recipe::ActionInfo& info,
                  .idempotency_key = idempotency_key(job.id, run.id),
                  .repeated = run.repeated,
                  .time_limit = current->step->time_limit(),
+                 .mode = job.mode,
                  .in_memory = !recipe->keeps_payload() || has(run.label, Label::masked) ||
                               !mask_of(*current->step, run.id).nothing(),
                  .latest = stop_first()};

@@ -132,6 +132,12 @@ bool Execution::Impl::say_what_is_open() {
 // Without results when some are gone: nobody is to take what is left of them for all there was.
 Outcome Execution::Impl::loop_outcome(const Value& output) const {
   const auto mask = recipe::output_mask(*current->step, recipe::OutputOf::loop);
+  if (current->loop->results_unknown()) {
+    const Value known = recipe::Mask{.everything = true, .paths = {}}.under("results").without(output);
+    Outcome outcome = Outcome::success(mask.labelled(known));
+    outcome.unknown = Unknown::results;
+    return outcome;
+  }
   if (!current->loop->results_lost()) return Outcome::success(mask.labelled(output));
   Outcome outcome = Outcome::success(recipe::Mask{.everything = true, .paths = {}}.under("results").without(output));
   outcome.parts_lost = true;

@@ -90,9 +90,11 @@ void Execution::Impl::report_finished(const StepRun& run, const Outcome& outcome
   finished.attempt = run.attempt;
   finished.uses = current->step->uses;
   finished.status = to_string(outcome.status);
+  finished.plan = outcome.plan;
   // Of a failed step only what can be shown is told: a redacted one would keep the job from another agent.
   const bool tells = !outcome.output.is(Value::Kind::null) && outcome.output.label() == Label::none;
-  if (outcome.status == StepStatus::succeeded || tells) finished.output_json = shown(outcome.output);
+  const bool known = outcome.unknown != Unknown::everything;
+  if (known && (outcome.status == StepStatus::succeeded || tells)) finished.output_json = shown(outcome.output);
   if (outcome.error) {
     finished.error_class = outcome.error->error_class();
     finished.message = shortened(outcome.error->message, kMaxMessage);

@@ -29,13 +29,7 @@ void Execution::Impl::take(Result result) {
   const auto it = current->runs.find(result.run.item);
   if (it == current->runs.end() || it->second.id != result.run || it->second.stage != Stage::running) return;
   OpenRun& run = it->second;
-  if (result.result) {
-    const auto& given = result.result->value;
-    auto output = settled(given, deep_label(given) | run.label);
-    settle(run, output ? Outcome::success(mask_of(*current->step, run.id).labelled(*output))
-                       : Outcome::failure(tellable(std::move(output).error(), run.telling)));
-    return;
-  }
+  if (result.result) return succeed(run, *result.result);
   StepError error = tellable(std::move(result.result).error(), run.telling);
   if (const auto& told = run.told_doubt; told && is_unreached(error)) {
     error.classes.insert(error.classes.begin(), "in_doubt");
@@ -55,6 +49,27 @@ void Execution::Impl::take(Result result) {
   Outcome failed = Outcome::failure(error);
   failed.output = mask_of(*current->step, run.id).labelled(failed.output.with_label(run.label));
   settle(run, failed);
+}
+
+void Execution::Impl::succeed(OpenRun& run, const Output& given) {
+  if (given.plan == Plan::planned) return settle(run, planned(run, given));
+  auto output = settled(given.value, deep_label(given.value) | run.label);
+  Outcome outcome = output ? Outcome::success(mask_of(*current->step, run.id).labelled(*output))
+                           : Outcome::failure(tellable(std::move(output).error(), run.telling));
+  if (output) outcome.plan = given.plan;
+  settle(run, outcome);
+}
+
+Outcome Execution::Impl::planned(const OpenRun& run, const Output& given) {
+  const auto* action = recipe::find_action(current->step->uses);
+  const bool gives_nothing = action != nullptr && action->output.empty();
+  Outcome outcome = Outcome::success(Value());
+  outcome.plan = Plan::planned;
+  outcome.unknown = gives_nothing ? Unknown::nothing : Unknown::everything;
+  report_log(run.id, "info",
+             "dry run: not done; a real run would do it with the input that is shown" +
+                 (given.remark.empty() ? "" : ". Why it is not tried: " + given.remark));
+  return outcome;
 }
 
 // The job's limit is also a limit of the step: it ends as at its own `timeout`, whichever word its action found for it.

@@ -88,6 +88,7 @@ void ForeachState::remember(std::int64_t index, const Outcome& outcome) {
   if (index >= kKeptResults) return;
   if (std::cmp_less_equal(results_.size(), index)) results_.resize(static_cast<std::size_t>(index) + 1);
   results_lost_ |= outcome.output_lost || outcome.parts_lost;
+  results_unknown_ |= outcome.unknown != Unknown::nothing;
   results_[static_cast<std::size_t>(index)] = outcome.status == StepStatus::succeeded ? outcome.output : Value();
 }
 

@@ -43,7 +43,8 @@ class ForeachState {
   void fail(StepError error);  // the first counts, but a doubt more than what is certain
   // What the items gave has no label in it; this is the label of all of it.
   Label results_label() const;
-  bool results_lost() const { return results_lost_; }  // some were in memory only, and are not there any more
+  bool results_lost() const { return results_lost_; }        // some were in memory only, and are not there any more
+  bool results_unknown() const { return results_unknown_; }  // a dry run only planned some of them
   // {count, failed, results}: the outputs of the first kKeptResults items, null for a failed or skipped one.
   Value output() const;
   std::int64_t concurrency() const { return spec_->concurrency; }
@@ -65,6 +66,7 @@ class ForeachState {
   std::int64_t succeeded_ = 0, failed_ = 0, skipped_ = 0;
   ValueList results_;
   bool results_lost_ = false;
+  bool results_unknown_ = false;
   std::optional<StepError> first_error_;
 };
 

@@ -54,6 +54,13 @@ std::string text_of(const Value& map, std::string_view name) {
   return found != nullptr && found->is(Value::Kind::string) ? found->as_string() : std::string();
 }
 
+// Of an enum whose last value is `most`; its first, where there is none.
+int number_of(const Value& map, std::string_view name, int most) {
+  const Value* found = map.find(name);
+  if (found == nullptr || !found->is(Value::Kind::int64)) return 0;
+  return static_cast<int>(std::clamp<std::int64_t>(found->as_int(), 0, most));
+}
+
 StepError error_from(const Value& map) {
   StepError error;
   if (const Value* classes = map.find("classes"); classes != nullptr && classes->is(Value::Kind::list)) {
@@ -105,6 +112,8 @@ Outcome bare(const Outcome& outcome) {
   if (made.error) made.error->message.clear();
   made.output_lost = outcome.output_lost || !outcome.output.is_null();
   made.doubted = outcome.doubted;
+  made.unknown = outcome.unknown;
+  made.plan = outcome.plan;
   return made;
 }
 
@@ -115,6 +124,8 @@ std::string encode_outcome(const Outcome& outcome) {
   if (outcome.parts_lost) map.emplace("parts_lost", true);
   if (outcome.told) map.emplace("told", true);
   if (outcome.doubted) map.emplace("doubted", true);
+  if (outcome.unknown != Unknown::nothing) map.emplace("unknown", static_cast<std::int64_t>(outcome.unknown));
+  if (outcome.plan != Plan::none) map.emplace("plan", static_cast<std::int64_t>(outcome.plan));
   if (outcome.error) map.emplace("error", error_value(*outcome.error));
   return stored_json(Value(std::move(map)));
 }
@@ -132,15 +143,21 @@ Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json) 
   outcome.parts_lost = map->find("parts_lost") != nullptr;
   outcome.told = map->find("told") != nullptr;
   outcome.doubted = map->find("doubted") != nullptr;
+  outcome.unknown = static_cast<Unknown>(number_of(*map, "unknown", static_cast<int>(Unknown::everything)));
+  outcome.plan = static_cast<Plan>(number_of(*map, "plan", static_cast<int>(Plan::planned)));
   if (const Value* error = map->find("error")) outcome.error = error_from(*error);
   const bool went_well = status == StepStatus::succeeded || status == StepStatus::skipped;
   if (!went_well && !outcome.error) outcome.error = {{"internal"}, "failed under an earlier holder of the job", {}};
   return outcome;
 }
 
-std::string outcome_from_relay(std::string_view output_json) {
+std::string outcome_from_relay(std::string_view output_json, std::string_view plan) {
   Outcome outcome;
   outcome.told = true;
+  for (const auto one : {Plan::ran, Plan::rolled_back, Plan::planned}) {
+    if (plan == to_string(one)) outcome.plan = one;
+  }
+  if (outcome.plan == Plan::planned) outcome.unknown = Unknown::everything;
   auto output = parse_stored_json(output_json.empty() ? "null" : output_json);
   outcome.output_lost = !output || output_json == kRedacted;
   if (!outcome.output_lost) outcome.output = *std::move(output);

@@ -19,6 +19,10 @@ inline constexpr std::size_t kMaxOutputBytes = 256u << 10;
 // whole. Class too_large over kMaxOutputBytes, internal when it holds what JSON cannot.
 StepResult<Value> settled(const Value& output, Label label);
 
+// What a dry run cannot say of an output: nothing of a step that it only planned, and not the results of a foreach of
+// such.
+enum class Unknown { nothing, results, everything };
+
 // How a step, or one attempt of it, ended.
 struct Outcome {
   StepStatus status = StepStatus::succeeded;
@@ -27,7 +31,9 @@ struct Outcome {
   bool output_lost = false;  // there was one, but it was masked, or an earlier holder only told that there was one
   bool parts_lost = false;   // the same of what the step's mask names; the rest is there
   bool told = false;         // by the relay: what is masked is in it as "***"
-  bool doubted = false;      // of failed and tried again: a run before it was broken off, and may have come some way
+  Unknown unknown = Unknown::nothing;
+  Plan plan = Plan::none;
+  bool doubted = false;  // of failed and tried again: a run before it was broken off, and may have come some way
 
   static Outcome success(Value output) { return {StepStatus::succeeded, std::move(output), std::nullopt}; }
   static Outcome skipped() { return {StepStatus::skipped, Value(), std::nullopt}; }
@@ -53,8 +59,9 @@ Outcome bare(const Outcome& outcome);
 std::string encode_outcome(const Outcome& outcome);
 Result<Outcome> decode_outcome(StepStatus status, std::string_view result_json);
 
-// The outcome of a step that an earlier holder of the job completed, from what the relay knows of it.
-std::string outcome_from_relay(std::string_view output_json);
+// The outcome of a step that an earlier holder of the job completed, from what the relay knows of it. `plan`: of a dry
+// run, or empty.
+std::string outcome_from_relay(std::string_view output_json, std::string_view plan);
 
 // What may be shown and stored elsewhere, cut to a length that fits into a report.
 std::string shown(const Value& value);

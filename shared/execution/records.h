@@ -58,6 +58,9 @@ struct Progress {
 // none: nothing of a job's payload may be on a disk, whatever its recipe says: its organisation keeps none.
 enum class Payload { of_recipe, none };
 
+// dry_run: nothing that the job does is to have an effect (docs/dry-run.md).
+enum class Mode { real, dry_run };
+
 struct Job {
   JobId id;
   std::uint64_t epoch = 0;  // 0: started by a local trigger, the agent's own
@@ -68,6 +71,7 @@ struct Job {
   std::string trigger_kind;  // "schedule", "file.watch"; empty for the relay's
   WallTime accepted_at;
   Payload payload = Payload::of_recipe;
+  Mode mode = Mode::real;
   std::string recipe_json;
   std::string trigger_json;
   std::string event_key_json;

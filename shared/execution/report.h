@@ -2,6 +2,7 @@
 
 #include "shared/base/ids.h"
 #include "shared/base/redactor.h"
+#include "shared/execution/step_result.h"
 
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,7 @@ struct StepFinished {
   std::string message;
   std::optional<std::int64_t> retry_at_ms;
   std::string uses = {};
+  Plan plan = Plan::none;  // of a dry run
 };
 struct StepLog {
   std::string path;

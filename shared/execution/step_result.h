@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sallyport::execution {
@@ -30,11 +31,31 @@ struct StepError {
 template <class T = void>
 using StepResult = std::expected<T, StepError>;
 
+// What a dry run did with a step (docs/dry-run.md); `none` in a real run.
+enum class Plan {
+  none,
+  ran,          // as ever: it has no effect
+  rolled_back,  // at its target, and undone there
+  planned,      // nothing: a real run would
+};
+
 // What a step gives to later steps: JSON types, bytes and handles only (no timestamps, durations, types), so that a
 // job resumed from its journal sees exactly the same value (stored JSON, shared/base/json.h).
 struct Output {
-  Value value;
+  Value value;  // of a step that is only planned: not known, and not read
+  Plan plan = Plan::none;
+  std::string remark = {};  // of a dry run, for the step's log: words of the action's own, never data
 };
+
+constexpr std::string_view to_string(Plan plan) {
+  switch (plan) {
+    case Plan::none: return "";
+    case Plan::ran: return "ran";
+    case Plan::rolled_back: return "rolled_back";
+    case Plan::planned: return "planned";
+  }
+  return "";
+}
 
 inline std::unexpected<StepError> step_fail(std::string error_class, std::string message) {
   return std::unexpected(StepError{{std::move(error_class)}, std::move(message), {}});

@@ -23,7 +23,8 @@ void check(const wire::Dispatch& dispatch) {
   for (const auto& step : dispatch.done) {
     const auto run = parse_path(step.path, step.attempt);
     if (run) require(parse_path(path_text(*run), step.attempt) == run);
-    const auto outcome = decode_outcome(journal::StepStatus::succeeded, outcome_from_relay(step.output_json));
+    const auto outcome =
+        decode_outcome(journal::StepStatus::succeeded, outcome_from_relay(step.output_json, step.plan));
     require(outcome.has_value());
   }
 }

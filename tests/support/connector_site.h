@@ -138,24 +138,43 @@ class ConnectorSite {
   // As the runner does it: arguments are completed from the catalogue (left alone when they do not fit it), and neither
   // the output nor an error has a field or a class that the catalogue does not name.
   connectors::StepResult<Value> run(connectors::Action& action, ValueMap arguments, std::string_view connection = {}) {
+    auto output = run_in(action, std::move(arguments), connection,
+                         [](auto& of, const auto& context, const Value& given) { return of.run(context, given); });
+    if (!output) return std::unexpected(std::move(output).error());
+    return std::move(output->value);
+  }
+  // The same for what a dry run does with it.
+  connectors::StepResult<connectors::Output> dry_run(connectors::Action& action, ValueMap arguments,
+                                                     std::string_view connection = {}) {
+    return run_in(action, std::move(arguments), connection,
+                  [](auto& of, const auto& context, const Value& given) { return of.dry_run(context, given); });
+  }
+
+ private:
+  template <class Call>
+  connectors::StepResult<connectors::Output> run_in(connectors::Action& action, ValueMap arguments,
+                                                    std::string_view connection, Call call) {
     const auto* info = recipe::find_action(action.name());
     if (info == nullptr) throw std::runtime_error("not in the catalogue: " + std::string(action.name()));
     const Value given(std::move(arguments));
     const auto bound = recipe::bind_arguments(*info, given);
     const connectors::StepContext context{job,        "step",           attempt, idempotency_key, connection,
                                           deadline(), stop.get_token(), bodies,  repeated};
-    auto output = action.run(context, bound ? *bound : given);
+    auto output = call(action, context, bound ? *bound : given);
     if (!output) {
       check_classes(*info, output.error());
       return std::unexpected(std::move(output).error());
     }
+    if (output->plan == connectors::Plan::planned) return output;
     for (const auto& [name, value] : output->value.as_map()) {
       const bool known =
           std::ranges::any_of(info->output, [&](const auto& field) { return field.name == name.as_string(); });
       if (!known) throw std::runtime_error("output not in the catalogue: " + name.as_string());
     }
-    return std::move(output->value);
+    return output;
   }
+
+ public:
   SteadyTime deadline() const { return std::chrono::steady_clock::now() + patience; }
 
   TempDir dir;

@@ -41,6 +41,18 @@ class HttpRequest final : public Action {
     return client != nullptr && sending(Arguments(values), client->settings()) == Sending::repeatable;
   }
 
+  // RFC 9110 section 9.2.1: these are not asked to change anything. The others are not sent.
+  StepResult<Output> dry_run(const StepContext& context, const Value& values) override {
+    const auto method = Arguments(values).text_or("method", "GET");
+    if (method != "GET" && method != "HEAD") {
+      SP_CHECK(find_client(site_, *clients_, context, name()));
+      return Output{Value(), Plan::planned};
+    }
+    SP_TRY(auto output, run(context, values));
+    output.plan = Plan::ran;
+    return output;
+  }
+
   StepResult<Output> run(const StepContext& context, const Value& values) override {
     const Arguments arguments(values);
     SP_TRY(auto* client, find_client(site_, *clients_, context, name()));

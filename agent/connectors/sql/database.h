@@ -57,6 +57,8 @@ class Connection {
                                                const CallLimits& limits) = 0;
   virtual StepResult<void> query_own(const Statement& statement, const ValueList& parameters, RowSink& sink,
                                      const CallLimits& limits) = 0;
+  // False: what it calls a transaction may undo nothing. What the driver says, where there is one.
+  virtual StepResult<bool> has_transactions(const CallLimits& /*limits*/) { return true; }
   virtual bool is_usable() = 0;  // false: do not put it back into the pool
 };
 

@@ -173,6 +173,14 @@ void OdbcConnectionImpl::rollback() noexcept {
     (void)end(SQL_ROLLBACK, CallLimits{std::chrono::steady_clock::now() + kRollbackLimit, {}});
 }
 
+StepResult<bool> OdbcConnectionImpl::has_transactions(const CallLimits& limits) {
+  return session_->run<bool>(limits, [](OdbcHandles& handles) -> StepResult<bool> {
+    SQLUSMALLINT capable = SQL_TC_NONE;
+    const auto told = libodbc().SQLGetInfoW(handles.connection, SQL_TXN_CAPABLE, &capable, sizeof capable, nullptr);
+    return SQL_SUCCEEDED(told) && capable != SQL_TC_NONE;
+  });
+}
+
 StepResult<OdbcConnectionImpl::Given> OdbcConnectionImpl::start(const Statement& statement, const ValueList& parameters,
                                                                 const CallLimits& limits) {
   const auto server = server_;

@@ -29,6 +29,7 @@ class OdbcConnectionImpl final : public Connection {
                              const CallLimits& limits) override {
     return query(statement, parameters, sink, limits);
   }
+  StepResult<bool> has_transactions(const CallLimits& limits) override;
   bool is_usable() override { return !used_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "agent/connectors/rows.h"
 #include "agent/connectors/sql/change.h"
 #include "agent/connectors/sql/parameter_sets.h"
+#include "agent/connectors/sql/undoing.h"
 
 #include <fmt/format.h>
 
@@ -46,7 +47,23 @@ class Batches {
       progress_.committed = sets.taken();
     }
   }
+  // All of it in one transaction, and no key in the ledger.
+  StepResult<Output> dry_run(ParameterSets& sets, policy::SqlVerbs verbs) {
+    SP_TRY(const auto lease, target_.pool->begin(Access::read_write, target_.limits));
+    SP_TRY(auto why, why_not_undone(*lease, target_, verbs));
+    if (!why.empty()) return Output{Value(), Plan::planned, std::move(why)};
+    sets.begin_part(UINT64_MAX);
+    const auto affected = write(*lease, sets);
+    lease->rollback();
+    if (!affected) return std::unexpected(told_of_dry_run(affected.error()));
+    return Output{counts(*affected, sets), Plan::rolled_back};
+  }
   const Progress& progress() const { return progress_; }
+
+  static Value counts(std::int64_t affected, const ParameterSets& sets) {
+    return Value(ValueMap{{Value("affected"), Value(affected)},
+                          {Value("rows"), Value(static_cast<std::int64_t>(sets.taken()))}});
+  }
 
  private:
   StepResult<std::int64_t> write(Connection& connection, ParameterSets& sets) {
@@ -95,22 +112,22 @@ class SqlBatch final : public Action {
 
   StepResult<Output> run(const StepContext& context, const Value& values) override {
     const Arguments arguments(values);
-    SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
-    SP_TRY(const auto text, arguments.text("statement"));
-    SP_TRY(const auto checked, check_statement(site_, context.connection, target, text));
-    SP_CHECK(check_verbs(checked.verbs));
-    SP_TRY(const auto* rows, arguments.any("rows"));
-    SP_TRY(auto reader, open_argument_rows(*rows, context.bodies));
-    ParameterSets sets(std::move(reader), checked.statement, site_.policy.limits(context.connection).rows);
+    SP_TRY(auto job, begin(context, arguments));
+    auto sets = sets_of(context, job);
     const auto commit_every = arguments.find("commit_every") == nullptr
                                   ? UINT64_MAX
                                   : static_cast<std::uint64_t>(arguments.integer_or("commit_every", 1));
-    const auto ledger = ledger_of(target, arguments);
-    Batches batches(site_, context, target, checked.statement);
+    const auto ledger = ledger_of(job.target, arguments);
+    Batches batches(site_, context, job.target, job.checked.statement);
     auto done = batches.run(sets, commit_every, ledger);
     if (!done) return std::unexpected(after_commits(std::move(done).error(), batches.progress(), ledger));
-    return Output{Value(ValueMap{{Value("affected"), Value(batches.progress().affected)},
-                                 {Value("rows"), Value(static_cast<std::int64_t>(sets.taken()))}})};
+    return Output{Batches::counts(batches.progress().affected, sets)};
+  }
+
+  StepResult<Output> dry_run(const StepContext& context, const Value& values) override {
+    SP_TRY(auto job, begin(context, Arguments(values)));
+    auto sets = sets_of(context, job);
+    return Batches(site_, context, job.target, job.checked.statement).dry_run(sets, job.checked.verbs);
   }
 
   bool keeps_ledger(std::string_view connection, const Value& values) const override {
@@ -118,6 +135,24 @@ class SqlBatch final : public Action {
   }
 
  private:
+  struct Job {
+    Target target;
+    CheckedStatement checked;
+    std::unique_ptr<RowReader> rows;
+  };
+  StepResult<Job> begin(const StepContext& context, const Arguments& arguments) const {
+    SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
+    SP_TRY(const auto text, arguments.text("statement"));
+    SP_TRY(auto checked, check_statement(site_, context.connection, target, text));
+    SP_CHECK(check_verbs(checked.verbs));
+    SP_TRY(const auto* rows, arguments.any("rows"));
+    SP_TRY(auto reader, open_argument_rows(*rows, context.bodies));
+    return Job{target, std::move(checked), std::move(reader)};
+  }
+  ParameterSets sets_of(const StepContext& context, Job& job) const {
+    return {std::move(job.rows), job.checked.statement, site_.policy.limits(context.connection).rows};
+  }
+
   Site site_;
   SharedDatabases databases_;
 };

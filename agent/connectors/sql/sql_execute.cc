@@ -1,5 +1,6 @@
 #include "agent/connectors/rows.h"
 #include "agent/connectors/sql/change.h"
+#include "agent/connectors/sql/undoing.h"
 
 #include <fmt/format.h>
 
@@ -37,6 +38,20 @@ class Execution {
     SP_TRY(const auto affected, run_all(*lease, works));
     SP_CHECK(commit(*lease, Doubt::harmless, target_.limits));
     return affected;
+  }
+
+  // Leaves no key in the ledger either: a real run has another job's.
+  StepResult<Output> dry_run(const std::vector<Work>& works, Ledger ledger) {
+    SP_CHECK(check_ddl(works, ledger));
+    policy::SqlVerbs verbs = 0;
+    for (const auto& work : works) verbs |= work.verbs;
+    SP_TRY(const auto lease, target_.pool->begin(access_for(works), target_.limits));
+    SP_TRY(auto why, why_not_undone(*lease, target_, verbs));
+    if (!why.empty()) return Output{Value(), Plan::planned, std::move(why)};
+    const auto affected = run_all(*lease, works);
+    lease->rollback();
+    if (!affected) return std::unexpected(told_of_dry_run(affected.error()));
+    return Output{Value(ValueMap{{Value("affected"), Value(*affected)}}), Plan::rolled_back};
   }
 
  private:
@@ -115,6 +130,13 @@ class SqlChange : public Action {
     SP_TRY(const auto works, plan(context, target, arguments));
     SP_TRY(const auto affected, Execution(site_, context, target).run(works, ledger_of(target, arguments)));
     return Output{Value(ValueMap{{Value("affected"), Value(affected)}})};
+  }
+
+  StepResult<Output> dry_run(const StepContext& context, const Value& values) override {
+    const Arguments arguments(values);
+    SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
+    SP_TRY(const auto works, plan(context, target, arguments));
+    return Execution(site_, context, target).dry_run(works, ledger_of(target, arguments));
   }
 
   bool keeps_ledger(std::string_view name, const Value& values) const override {

@@ -23,6 +23,24 @@ class SqlQuery final : public Action {
   std::string_view name() const override { return "sql.query@1"; }
 
   StepResult<Output> run(const StepContext& context, const Value& values) override {
+    return read(context, values, [](Connection& connection, const CallLimits& limits) {
+      return commit(connection, Doubt::harmless, limits);
+    });
+  }
+
+  // A function that it calls may do what a transaction that is read only lets it, and what is undone with it.
+  StepResult<Output> dry_run(const StepContext& context, const Value& values) override {
+    SP_TRY(auto output, read(context, values, [](Connection& connection, const CallLimits&) {
+             connection.rollback();
+             return StepResult<void>();
+           }));
+    output.plan = Plan::ran;
+    return output;
+  }
+
+ private:
+  template <class End>
+  StepResult<Output> read(const StepContext& context, const Value& values, End end) {
     const Arguments arguments(values);
     SP_TRY(const auto target, find_target(site_, *databases_, context, name()));
     SP_TRY(const auto text, arguments.text("statement"));
@@ -38,12 +56,11 @@ class SqlQuery final : public Action {
     SpooledResult sink(rows);
     SP_TRY(const auto lease, target.pool->begin(Access::read_only, target.limits));
     SP_CHECK(lease->query(checked.statement, parameters, sink, target.limits));
-    SP_CHECK(commit(*lease, Doubt::harmless, target.limits));
+    SP_CHECK(end(*lease, target.limits));
     SP_TRY(auto output, rows.finish(arguments));
     return Output{Value(std::move(output))};
   }
 
- private:
   Site site_;
   SharedDatabases databases_;
 };

@@ -57,6 +57,27 @@ TEST_CASE("an answer becomes a value only when it is JSON and small", "[http][bo
   CHECK(value_of("bytes", 5).is_null());
 }
 
+TEST_CASE("a dry run sends what only reads, and nothing else", "[http][dry]") {
+  HttpWorld world;
+  const auto dry = [&](const char* method) {
+    scripted().forget_requests();
+    return world.agent->dry_run(world.action("http.request@1"), args({{"method", method}, {"path", "echo"}}), "api");
+  };
+  for (const auto* method : {"GET", "HEAD"}) {
+    const auto output = dry(method);
+    REQUIRE(output);
+    CHECK(output->plan == connectors::Plan::ran);
+    CHECK(output->value.find("status")->as_int() == 200);
+    CHECK(scripted().requests().size() == 1);
+  }
+  for (const auto* method : {"POST", "PUT", "PATCH", "DELETE"}) {
+    const auto output = dry(method);
+    REQUIRE(output);
+    CHECK(output->plan == connectors::Plan::planned);
+    CHECK(scripted().requests().empty());
+  }
+}
+
 TEST_CASE("what a step sends arrives as it is", "[http]") {
   HttpWorld world;
   const auto bytes = world.agent->bodies.put(std::string(200'000, 'x'));

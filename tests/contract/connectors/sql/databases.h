@@ -22,10 +22,14 @@ class SqlWorld {
   enum class Way { native, odbc };
   static constexpr std::uint64_t kMostRows = 50'000;  // of a step, by the policy
 
-  static SqlWorld any();                                       // Catch runs the case once for each engine
-  static SqlWorld every(std::uint64_t most_rows = kMostRows);  // and once more for each server through ODBC
+  static constexpr std::string_view kVerbs = "select, insert, update, delete";
+
+  static SqlWorld any();  // Catch runs the case once for each engine
+  // And once more for each server through ODBC.
+  static SqlWorld every(std::uint64_t most_rows = kMostRows, std::string_view verbs = kVerbs);
   static SqlWorld any_by_odbc();
-  explicit SqlWorld(Engine engine, Way way = Way::native, std::uint64_t most_rows = kMostRows);
+  explicit SqlWorld(Engine engine, Way way = Way::native, std::uint64_t most_rows = kMostRows,
+                    std::string_view verbs = kVerbs);
 
   connectors::StepResult<Value> run(std::string_view action, ValueMap arguments);
   connectors::StepResult<Value> execute(std::string_view statement, Value params);

@@ -355,7 +355,8 @@ TEST_CASE("a journal of the first schema is brought up to date with everything i
     auto raw = Database::open(dir / "journal.db", "");
     REQUIRE(
         raw->script("DROP TABLE departed; ALTER TABLE intents DROP COLUMN ledger; "
-                    "ALTER TABLE jobs DROP COLUMN no_payload; ALTER TABLE assignments DROP COLUMN no_payload; "
+                    "ALTER TABLE jobs DROP COLUMN no_payload; ALTER TABLE jobs DROP COLUMN dry_run; ALTER TABLE "
+                    "assignments DROP COLUMN no_payload; "
                     "PRAGMA user_version = 1"));
   }
   auto journal = must_open(options_in(dir));
@@ -363,7 +364,19 @@ TEST_CASE("a journal of the first schema is brought up to date with everything i
   REQUIRE(stored);
   REQUIRE(stored->intents.size() == 1);
   CHECK_FALSE(stored->intents[0].ledger);  // nobody knows, so it is not said
+  CHECK(stored->job.mode == execution::Mode::real);
   CHECK(journal->apply({ReplaceAssignments{1, {}}}));
+}
+
+TEST_CASE("a dry run is one when the journal is opened again, under every epoch", "[journal][dry]") {
+  const TempDir dir;
+  auto dry = make_job("job_1"), real = make_job("job_2");
+  dry.mode = execution::Mode::dry_run;
+  REQUIRE(must_open(options_in(dir))->apply({AcceptJob{dry, {}}, AcceptJob{real, {}}}));
+  REQUIRE(must_open(options_in(dir))->apply({RaiseEpoch{dry.id, dry.epoch + 1, {}}}));
+  const auto journal = must_open(options_in(dir));
+  CHECK(journal->load(dry.id)->job.mode == execution::Mode::dry_run);
+  CHECK(journal->load(real.id)->job.mode == execution::Mode::real);
 }
 
 TEST_CASE("an intent says whether all its runs kept a ledger", "[journal]") {

@@ -266,7 +266,11 @@ std::string dispatch(const std::string& recipe_json, DispatchOptions options) {
   body->set_holding(options.holding);
   body->set_recipe_id(kRecipe1);
   body->set_recipe_version(1);
-  body->set_recipe_json(recipe_json);
+  if (options.mode == journal::Mode::real) {
+    body->set_recipe_json(recipe_json);
+  } else {
+    body->set_dry_run_json(recipe_json);
+  }
   body->set_trigger_json(options.trigger_json);
   body->set_run_number(1);
   body->set_no_payload(options.payload == journal::Payload::none);
@@ -276,6 +280,7 @@ std::string dispatch(const std::string& recipe_json, DispatchOptions options) {
     step->set_attempt(1);
     step->set_status("succeeded");
     step->set_output_json(output);
+    step->set_plan(options.plan);
   }
   return message.SerializeAsString();
 }

@@ -66,6 +66,10 @@ class FakeAction final : public connectors::Action {
   connectors::StepResult<connectors::Output> run(const connectors::StepContext& context,
                                                  const Value& arguments) override;
   bool keeps_ledger(std::string_view, const Value&) const override { return ledger; }
+  connectors::StepResult<void> may_run(const connectors::StepContext& context) const override {
+    if (knows_dry_runs) return {};
+    return Action::may_run(context);
+  }
 
   void does(Act act) { act_ = std::move(act); }  // before it is used
   void hold();                                   // runs wait for release() or their stop token
@@ -74,6 +78,7 @@ class FakeAction final : public connectors::Action {
   std::vector<std::string> keys() const;
 
   bool ledger = false;
+  bool knows_dry_runs = true;
 
  private:
   std::string name_;
@@ -185,6 +190,8 @@ struct DispatchOptions {
   std::vector<std::pair<std::string, std::string>> done = {};  // path, output JSON
   std::string trigger_json = R"({"kind":"manual","inputs":{}})";
   journal::Payload payload = journal::Payload::of_recipe;
+  journal::Mode mode = journal::Mode::real;
+  std::string plan = {};  // of each of `done`
 };
 
 std::string canonical(const std::string& steps, const std::string& head = "trigger: {uses: manual@1}\n");

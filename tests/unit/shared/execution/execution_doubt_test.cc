@@ -468,7 +468,7 @@ steps:
 )");
   const auto earlier = [&](const std::string& output) {
     job.journal().stored().done.push_back(
-        {{"a", kNoItem, 1}, StepStatus::succeeded, job.now().wall, std::nullopt, outcome_from_relay(output)});
+        {{"a", kNoItem, 1}, StepStatus::succeeded, job.now().wall, std::nullopt, outcome_from_relay(output, "")});
     job.restart();
     job.run();
   };

@@ -137,7 +137,7 @@ TEST_CASE("what another holder of the job told is without what is masked", "[exe
                          StepStatus::succeeded,
                          job.now().wall,
                          std::nullopt,
-                         outcome_from_relay(R"({"exit_code":0,"stderr":"warned","text":"***"})")});
+                         outcome_from_relay(R"({"exit_code":0,"stderr":"warned","text":"***"})", "")});
   job.restart();
   job.run();
   CHECK(job.end().error_class == "output_lost");

@@ -100,6 +100,12 @@ JobScript& JobScript::held_before() {
   return *this;
 }
 
+JobScript& JobScript::dry_run() {
+  journal_.stored().job.mode = Mode::dry_run;
+  make_execution();
+  return *this;
+}
+
 JobScript& JobScript::on(const std::string& uses, Act act) {
   acts_[uses] = std::move(act);
   return *this;

@@ -54,6 +54,7 @@ class JobScript {
   JobScript& keeps_ledger(bool now = true) { return ledger_ = now, *this; }
   JobScript& workers(int count);  // that may begin a step or a pull, until it is said again; all at first
   JobScript& held_before();       // by an agent that was lost
+  JobScript& dry_run();
 
   // To the end, or until nothing is left to do; fails the test after too many turns.
   JobScript& run();

@@ -1,0 +1,50 @@
+#include "agent/connectors/sql/undoing.h"
+
+#include <algorithm>
+
+namespace sallyport::connectors::sql {
+namespace {
+
+using policy::SqlDialect;
+using policy::SqlVerb;
+
+constexpr std::string_view kTablesWithout =
+    "select t.table_name from information_schema.tables t left join information_schema.engines e on e.engine = "
+    "t.engine where t.table_type = 'BASE TABLE' and (t.table_schema = database() or t.table_schema not in ('mysql', "
+    "'information_schema', 'performance_schema', 'sys')) and coalesce(e.transactions, 'NO') <> 'YES' limit 1";
+
+class Count final : public RowSink {
+ public:
+  StepResult<void> begin(const std::vector<std::string>&) override { return {}; }
+  StepResult<void> row(ValueList) override { return ++rows, StepResult<void>(); }
+  int rows = 0;
+};
+
+}  // namespace
+
+StepResult<std::string> why_not_undone(Connection& connection, const Target& target, policy::SqlVerbs verbs) {
+  if (verbs == static_cast<policy::SqlVerbs>(SqlVerb::select)) return std::string();
+  const auto dialect = target.pool->dialect();
+  const bool may_commit = dialect == SqlDialect::mysql || dialect == SqlDialect::odbc;
+  if (may_commit && (has(verbs, SqlVerb::ddl) || has(verbs, SqlVerb::call)))
+    return std::string("the server commits ddl by itself, or may do so, and a procedure may commit");
+  SP_TRY(const bool transactions, connection.has_transactions(target.limits));
+  if (!transactions) return std::string("the driver says that it has no transactions");
+  if (target.pool->ledger_dialect() != SqlDialect::mysql) return std::string();
+  Count without;
+  SP_CHECK(connection.query_own(Statement{std::string(kTablesWithout), {}}, {}, without, target.limits));
+  if (without.rows == 0) return std::string();
+  return std::string(
+      "the server has tables without transactions (of MyISAM, say) that this user may see: what changes them cannot be "
+      "undone");
+}
+
+StepError told_of_dry_run(StepError error) {
+  const auto doubt = std::ranges::find(error.classes, "in_doubt");
+  if (doubt == error.classes.end()) return error;
+  error.classes = {"invalid"};
+  error.message = "the dry run has changed something that cannot be undone, look at the database: " + error.message;
+  return error;
+}
+
+}  // namespace sallyport::connectors::sql
