@@ -61,6 +61,7 @@ link::SessionOptions session_options() {
   options.self.capabilities = {"jobs",
                                "renewal",
                                "health",
+                               "dry-runs",
                                std::string(tunnel::kCapability),
                                std::string(link::kLinks),
                                std::string(agent::kSystemKeysCapability),

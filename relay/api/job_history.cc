@@ -30,6 +30,7 @@ Value step_shape(const store::Step& step, ShownTexts texts) {
       .put("started_at", step.started_at)
       .put("finished_at", step.finished_at)
       .put("error_class", step.error_class)
+      .put("plan", step.plan.empty() ? Value() : Value(step.plan))
       .put("message", std::move(texts.message))
       .put("retry_at", step.retry_at)
       .put("input", std::move(texts.input))

@@ -34,6 +34,7 @@ Said started(const store::AddedJob& added) {
   return {"job:" + added.job.id.value,
           {{Value("recipe"), Value(added.job.recipe.value)},
            {Value("version"), Value(static_cast<std::int64_t>(added.job.version))},
+           {Value("dry_run"), Value(added.job.mode == store::Mode::dry_run)},
            {Value("duplicate"), Value(added.outcome == store::AddOutcome::duplicate)}}};
 }
 
@@ -45,6 +46,8 @@ asio::awaitable<Result<Answer>> start_job(Services& services, Call call) {
   order.inputs = inputs == nullptr ? Value(ValueMap{}) : *inputs;
   order.event_key = call.text("event_key").value_or("");
   if (const auto priority = call.integer("priority")) order.priority = static_cast<std::int32_t>(*priority);
+  const auto* dry_run = call.body.find("dry_run");
+  if (dry_run != nullptr && *dry_run == Value(true)) order.mode = store::Mode::dry_run;
   order.request_key = call.request_key;
   auto note = note_of<store::AddedJob>(services, call, {}, started);
   SP_CO_TRY(const auto added,
@@ -135,7 +138,8 @@ constexpr std::array kNewFields{
     Field{.name = "version", .type = FieldType::integer, .least = 1, .most = 1'000'000'000},
     Field{.name = "inputs", .type = FieldType::object},
     Field{.name = "event_key", .least = 1, .most = 256},
-    Field{.name = "priority", .type = FieldType::integer, .least = 0, .most = recipe::kMaxPriority}};
+    Field{.name = "priority", .type = FieldType::integer, .least = 0, .most = recipe::kMaxPriority},
+    Field{.name = "dry_run", .type = FieldType::boolean}};
 constexpr Schema kNew{"NewJob", kNewFields};
 constexpr std::array kRerunFields{Field{.name = "from_step", .least = 1, .most = 256}};
 constexpr Schema kRerun{"Rerun", kRerunFields};

@@ -163,6 +163,7 @@ boost::asio::awaitable<Value> job_shape(Services& services, PayloadReader& reade
       .put("agent", job.agent)
       .put("state", to_string(job.state))
       .put("trigger", job.trigger_kind)
+      .put("dry_run", Value(job.mode == store::Mode::dry_run))
       .put("event_key", job.payload == store::Payload::kept ? job.event_key : "")
       .put("payload", payload_word(job, now_kept, services.clock.wall()))
       .put("priority", Value(static_cast<std::int64_t>(job.priority)))

@@ -45,6 +45,14 @@ const std::vector<Column> kJobCard{{"ID", "id"},
 const std::vector<Column> kStepColumns{{"STEP", "path"},         {"ATTEMPT", "attempt"},    {"STATUS", "status"},
                                        {"USES", "uses"},         {"STARTED", "started_at"}, {"FINISHED", "finished_at"},
                                        {"CLASS", "error_class"}, {"MESSAGE", "message"}};
+const std::vector<Column> kDryStepColumns{{"STEP", "path"},      {"ATTEMPT", "attempt"}, {"STATUS", "status"},
+                                          {"PLAN", "plan"},      {"USES", "uses"},       {"CLASS", "error_class"},
+                                          {"MESSAGE", "message"}};
+
+bool is_dry_run(const Value& job) {
+  const Value* dry_run = job.find("dry_run");
+  return dry_run != nullptr && *dry_run == Value(true);
+}
 
 const std::vector<Column> kTakenBackColumns{
     {"TAKEN BACK", "at"}, {"FROM AGENT", "agent_name"}, {"CLASS", "error_class"}, {"MESSAGE", "message"}};
@@ -110,6 +118,7 @@ int start(Context& context, const Arguments& arguments) {
     if (arguments.has("event-key")) body.emplace(Value("event_key"), Value(arguments.get("event-key")));
     if (const auto version = arguments.number("version")) body.emplace(Value("version"), Value(*version));
     if (const auto priority = arguments.number("priority")) body.emplace(Value("priority"), Value(*priority));
+    if (arguments.has("dry-run")) body.emplace(Value("dry_run"), Value(true));
     const auto job = client.post_once("/v1/jobs", Value(std::move(body)));
     if (!job) return std::unexpected(not_startable(job.error(), arguments));
     code = tell_started(context, client, *job, arguments);
@@ -123,7 +132,14 @@ int start(Context& context, const Arguments& arguments) {
 void show_jobs(const Context& context, Client& client, const Value& jobs) {
   auto rows = jobs.find("items")->as_list();
   add_names(client, rows, kJobNames);
-  const auto text = table_of(rows, kJobColumns);
+  auto for_people = rows;
+  for (auto& job : for_people) {
+    if (!is_dry_run(job)) continue;
+    auto told = job.as_map();
+    told.insert_or_assign(Value("trigger"), Value(text_of(job, "trigger") + " (dry run)"));
+    job = Value(std::move(told));
+  }
+  const auto text = table_of(for_people, kJobColumns);
   auto shown = jobs.as_map();
   shown.insert_or_assign(Value("items"), Value(std::move(rows)));
   context.show(Value(std::move(shown)), text);
@@ -188,6 +204,8 @@ std::string table_of_taken_back(const ValueList& rows) {
 
 // For people, what `payload` means.
 Value card_values(ValueMap job) {
+  if (is_dry_run(Value(job)))
+    job.insert_or_assign(Value("trigger"), Value(text_of(Value(job), "trigger") + " (dry run: without effects)"));
   if (auto payload = job.find(Value("payload")); payload != job.end()) {
     if (payload->second == Value("none"))
       payload->second = Value("not kept (zero retention): no inputs, outputs or texts, and no re-run");
@@ -209,7 +227,8 @@ Result<void> show_job(const Context& context, Client& client, const std::string&
     SP_CHECK(each_step(client, id, Payloads::without, [&](const Value& step) { steps.add(step); }));
     SP_TRY(const auto outputs, failed_outputs(client, id, steps.rows()));
     context.print(card_of(card_values(whole), kJobCard) + (more ? more(Value(whole)) : "") + "\n" +
-                  table_of(steps.rows(), kStepColumns) + steps.left_out() + table_of_taken_back(taken) + outputs);
+                  table_of(steps.rows(), is_dry_run(Value(whole)) ? kDryStepColumns : kStepColumns) + steps.left_out() +
+                  table_of_taken_back(taken) + outputs);
     return {};
   }
   ValueList steps;
@@ -298,7 +317,7 @@ Result<std::vector<std::string>> failures_of(Client& client, const Arguments& ar
   std::vector<std::string> ids;
   for (auto job = items.rbegin(); job != items.rend(); ++job) {
     const auto id = text_of(*job, "id");
-    if (is_failure(text_of(*job, "state")) && !rerun.contains(id)) ids.push_back(id);
+    if (!is_dry_run(*job) && is_failure(text_of(*job, "state")) && !rerun.contains(id)) ids.push_back(id);
   }
   return ids;
 }
@@ -360,6 +379,7 @@ std::vector<Command> job_commands() {
         {"event-key", "KEY", "the same key again starts nothing"},
         {"version", "N", "another version than the active one"},
         {"priority", "0..9", "higher goes first (the recipe's)"},
+        {"dry-run", "", "without effects: what only reads runs, SQL is rolled back, the rest is planned"},
         watching},
        "start a recipe by hand",
        start},

@@ -30,6 +30,8 @@ Result<fixtures::Recording> recorded(Client& client, const recipe::Recipe& recip
     return fail(Errc::invalid,
                 fmt::format("{} is a job of the recipe {}, not of {}", id, terminal_safe(name), recipe.name));
   }
+  if (const Value* dry_run = job.find("dry_run"); dry_run != nullptr && *dry_run == Value(true))
+    return fail(Errc::invalid, fmt::format("{} is a dry run: a fixture is made of a job that has run", id));
   constexpr std::array<std::string_view, 5> kEnded{"succeeded", "failed", "cancelled", "timed_out", "in_doubt"};
   if (const auto state = text_of(job, "state"); std::ranges::find(kEnded, state) == kEnded.end())
     return fail(Errc::invalid, fmt::format("{} is {}: a fixture is made of a job that an agent has brought to its end",

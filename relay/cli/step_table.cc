@@ -13,6 +13,7 @@ namespace sallyport::cli {
 namespace {
 
 constexpr std::string_view kAgain = "tried again";
+constexpr std::string_view kRan = "ran";
 
 // "upsert[3]" is one of "upsert[]"; "rows" is itself.
 std::string line_of(std::string_view path) {
@@ -23,7 +24,9 @@ bool is_trouble(std::string_view end) { return end == "failed" || end == "in_dou
 
 std::string end_of(const Value& step) {
   const auto status = text_of(step, "status");
-  return status == "failed" && !text_of(step, "retry_at").empty() ? std::string(kAgain) : status;
+  if (status == "failed" && !text_of(step, "retry_at").empty()) return std::string(kAgain);
+  const auto plan = text_of(step, "plan");
+  return plan == kRan || plan.empty() || status != "succeeded" ? status : plan;  // of a dry run: what it did instead
 }
 
 // "  exit_code: 3", and text of several lines below its name.

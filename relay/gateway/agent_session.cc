@@ -22,7 +22,8 @@ constexpr std::size_t kMaxSerial = 64;
 constexpr auto kAfterWrong = std::chrono::seconds(30);
 constexpr auto kAfterUnknown = std::chrono::minutes(1);  // a database put back knows the certificate again
 constexpr std::string_view kJobsPurpose = "jobs/1";
-constexpr std::string_view kTunnels = "tunnels";  // a capability (docs/protocol.md P14)
+constexpr std::string_view kTunnels = "tunnels";   // a capability (docs/protocol.md P14)
+constexpr std::string_view kDryRuns = "dry-runs";  // a capability (docs/protocol.md P13.24)
 // For an agent that does not know `links`, and so ends nothing by itself.
 constexpr auto kLongestDrainOfOlder = std::chrono::seconds(2);
 
@@ -33,6 +34,7 @@ link::SessionOptions options(const SessionLimits& limits) {
   options.self.capabilities = {"jobs",
                                "renewal",
                                "health",
+                               std::string(kDryRuns),
                                std::string(kTunnels),
                                std::string(link::kLinks),
                                std::string(kSystemKeys),
@@ -101,6 +103,7 @@ asio::awaitable<std::optional<link::Refusal>> AgentSession::admit(link::Peer pee
   }
   admitted_ = true;
   next_sighting_ = services_.clock.steady() + limits_.sighting;
+  who_.knows_dry_runs = knows(peer, kDryRuns);
   knows_tunnels_ = knows(peer, kTunnels);
   knows_system_keys_ = knows(peer, kSystemKeys);
   knows_authorizations_ = knows(peer, kAuthorizations);

@@ -24,7 +24,11 @@ class Encode {
     to->set_lease_ms(static_cast<std::uint32_t>(in.lease.length.count()));
     to->set_holding(in.holding);
     to->set_recipe_version(in.version);
-    to->set_recipe_json(in.recipe_json);
+    if (in.mode == store::Mode::real) {
+      to->set_recipe_json(in.recipe_json);
+    } else {
+      to->set_dry_run_json(in.recipe_json);
+    }
     to->set_trigger_json(in.trigger_json);
     to->set_event_key(in.event_key);
     to->set_run_number(in.run_number);
@@ -38,6 +42,7 @@ class Encode {
       done.set_attempt(step.attempt);
       done.set_status(step.status);
       done.set_output_json(step.output_json);
+      done.set_plan(step.plan);
     }
   }
   void operator()(const jobs::CancelJob& in) {
@@ -106,8 +111,8 @@ Result<jobs::FromAgent> holding_of(const v1::Holding& in) {
 }
 
 jobs::ReportedStepEnd step_end_of(const v1::StepFinished& in) {
-  jobs::ReportedStepEnd end{in.path(),        in.attempt(), in.status(),  in.output_json(),
-                            in.error_class(), in.message(), std::nullopt, in.uses()};
+  jobs::ReportedStepEnd end{in.path(),    in.attempt(), in.status(), in.output_json(), in.error_class(),
+                            in.message(), std::nullopt, in.uses(),   in.plan()};
   if (in.will_retry()) end.retry_at_ms = in.retry_at_ms();
   return end;
 }

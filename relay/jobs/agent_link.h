@@ -13,7 +13,8 @@ struct LinkedAgent {
   OrgId org;
   AgentId agent;
   GroupId group;
-  std::uint64_t journal = 0;  // of its first Holding on this link; 0: not told
+  std::uint64_t journal = 0;    // of its first Holding on this link; 0: not told
+  bool knows_dry_runs = false;  // capability "dry-runs": another one gets none
 };
 
 // The way to one linked agent: its jobs channel, on whichever link that is. Implemented by relay/gateway; lives from

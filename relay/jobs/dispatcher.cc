@@ -105,6 +105,14 @@ store::awaitable<void> Dispatcher::hand_over(store::ClaimedJob job, HeldJob held
   auto* target = roster_.find(held.agent, link);
   if (target != nullptr) --target->claiming;
   Result<void> posted;
+  const bool is_dry = job.job.mode == store::Mode::dry_run;
+  if (is_dry && target != nullptr && !target->link->who().knows_dry_runs) {
+    roster_.set_slots(*target, target->slots + 1);
+    (void)co_await give_up(held, {"invalid", fmt::format("agent {} is of a version that knows no dry runs, and did not "
+                                                         "get this one: update the agents of the group",
+                                                         held.agent.value)});
+    co_return;
+  }
   if (!parcel) {
     posted = std::unexpected(parcel.error());
   } else if (target == nullptr) {

@@ -20,6 +20,7 @@ struct StartJob {
   Value inputs;                               // a map; becomes `inputs` of the recipe's expressions
   std::string event_key;                      // "" = no de-duplication
   std::optional<std::int32_t> priority = {};  // nothing: the recipe's
+  store::Mode mode = store::Mode::real;
   std::string request_key = {};  // a claimed idempotency key: the same one again gives the first job; "" = none
 };
 
@@ -36,14 +37,15 @@ class JobService {
   virtual ~JobService() = default;
   // Queues a job. The same event key again gives the first job, marked as a duplicate.
   // not_found: no such recipe or version. conflict: no version is active. invalid: inputs do not fit the recipe.
-  // exhausted: the organisation's queue is full.
+  // exhausted: the organisation's queue is full. A dry run takes no event key (invalid), and no place of the recipe's
+  // concurrency.
   virtual store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor,
                                                           store::AuditNote<store::AddedJob> note = {}) = 0;
   // A queued job ends at once, an active one as soon as its agent has been told. conflict: it has ended.
   virtual store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor,
                                                       store::AuditNote<store::Job> note = {}) = 0;
   // A new job of the same recipe version with the same trigger data. conflict: the old one has not ended.
-  // invalid: no such step, or its data is not kept.
+  // invalid: no such step, or its data is not kept. Of a dry run it is one again, of all its steps.
   virtual store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor,
                                                      store::AuditNote<store::AddedJob> note = {}) = 0;
 };

@@ -57,7 +57,8 @@ store::awaitable<Result<std::vector<CompletedStep>>> ParcelMaker::completed(cons
   for (const auto& step : steps) {
     if (job.payload == store::Payload::none && step.status != domain::StepStatus::skipped)
       co_return fail(Errc::not_found, result_forgotten(step.path));
-    CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)), "null", step.uses};
+    CompletedStep entry{step.path, step.attempt, std::string(domain::to_string(step.status)),
+                        "null",    step.uses,    step.plan};
     if (!step.sealed_output.empty()) {
       SP_CO_TRY(entry.output_json, co_await open_output(job, step));
     }
@@ -103,6 +104,7 @@ store::awaitable<Result<Dispatch>> ParcelMaker::make(const store::ClaimedJob& cl
   parcel.run_number = job.run_number;
   parcel.held_before = job.held_before;
   parcel.payload = job.payload;
+  parcel.mode = job.mode;
   SP_CO_TRY(parcel.recipe_json, co_await recipe_json(job.org, job.recipe, job.version));
   SP_CO_TRY(parcel.trigger_json, co_await trigger_of(claimed));
   SP_CO_TRY(parcel.done, co_await completed(job));

@@ -7,6 +7,7 @@
 #include "shared/base/json.h"
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::jobs {
 namespace {
@@ -18,6 +19,12 @@ bool tells_masked(const recipe::Recipe& recipe) { return !recipe.trigger.mask.no
 domain::StepStatus end_of_step(const std::string& text) {
   const auto status = domain::parse_step_status(text);
   return status && *status != domain::StepStatus::running ? *status : domain::StepStatus::failed;
+}
+
+// Like an agent that says nothing of it, where the word is none.
+std::string plan_of(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kPlans{"ran", "rolled_back", "planned"};
+  return std::ranges::find(kPlans, text) == kPlans.end() ? std::string() : std::string(text);
 }
 
 domain::JobState end_state(const std::string& text) {
@@ -202,7 +209,8 @@ store::awaitable<Result<store::StepFinished>> Recorder::step_end_of(OrgId org, J
                                .sealed_message = {},
                                .sealed_output = {},
                                .retry_at = {},
-                               .uses = std::move(end.uses)};
+                               .uses = std::move(end.uses),
+                               .plan = plan_of(end.plan)};
   auto message = step_identity(org, "message", job, end.path, end.attempt);
   auto output = step_identity(org, "output", job, end.path, end.attempt);
   SP_CO_TRY(finished.sealed_message, co_await seal_error(parts_.envelope, std::move(message), std::move(end.message)));

@@ -24,6 +24,11 @@ constexpr std::string_view kNotRunAgain =
     "the recipe keeps no payload (retention: {payload: none}): nothing is left of what the job worked with, so that it "
     "cannot be run again; start the recipe anew";
 
+constexpr std::string_view kNoEventKey =
+    "a dry run has no event key: it is not the run of an event, and none that starts later may stand back for it";
+constexpr std::string_view kWhole =
+    "the job was a dry run: its steps left nothing for later ones to go on from; run it again without from_step";
+
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
 // The step has a result that later steps can go on from.
@@ -37,6 +42,8 @@ bool is_done(const recipe::Step& step, const std::vector<CompletedStep>& kept) {
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor,
                                                                   store::AuditNote<store::AddedJob> note) {
+  const bool is_real = request.mode == store::Mode::real;
+  if (!is_real && !request.event_key.empty()) co_return fail(Errc::invalid, std::string(kNoEventKey));
   SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, request.recipe));
   const auto number = request.version ? request.version : found.active_version;
   if (!number)
@@ -69,12 +76,16 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   job.event_key = request.event_key;
   job.priority = request.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
   job.payload = payload_of(recipe);
-  if (recipe.concurrency) job.concurrency_limit = static_cast<std::uint32_t>(recipe.concurrency->limit);
-  SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
+  job.mode = request.mode;
+  const auto& concurrency = recipe.concurrency;
+  if (concurrency && is_real) {
+    job.concurrency_limit = static_cast<std::uint32_t>(concurrency->limit);
+    SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
+  }
   SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(org, asked_of(recipe)));
   keep_for(job, kept);
   SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
-  const bool skips = recipe.concurrency && recipe.concurrency->conflict() == recipe::OnConflict::skip;
+  const bool skips = is_real && concurrency && concurrency->conflict() == recipe::OnConflict::skip;
   store::NewJob fresh{.job = std::move(job),
                       .only_with_room = skips,
                       .request_key = std::move(request.request_key),
@@ -176,6 +187,8 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   SP_CO_TRY(const auto old, co_await parts_.jobs.find(org, request.job));
   if (!domain::is_final(old.state))
     co_return fail(Errc::conflict, "the job has not ended yet; cancel it first or wait");
+  if (old.mode == store::Mode::dry_run && !request.from_step.empty())
+    co_return fail(Errc::invalid, std::string(kWhole));
   if (old.payload == store::Payload::none) co_return fail(Errc::conflict, std::string(kNotRunAgain));
   SP_CO_TRY(const auto trigger, co_await trigger_of(old));
   std::vector<CompletedStep> kept;
@@ -192,6 +205,7 @@ store::awaitable<Result<store::Job>> StoredJobService::rerun(OrgId org, RerunJob
   job.event_key = old.event_key;
   job.priority = old.priority;
   job.rerun_of = old.id;
+  job.mode = old.mode;
   job.concurrency_key = old.concurrency_key;
   job.concurrency_limit = old.concurrency_limit;
   SP_CO_TRY(const auto keep, co_await parts_.retention.in_effect(org, domain::as_asked(old.retention)));

@@ -29,6 +29,7 @@ struct CompletedStep {
   std::string status;
   std::string output_json;
   std::string uses = {};  // for the history of a re-run: agents are not told
+  std::string plan = {};  // of a dry run
 };
 
 struct Dispatch {
@@ -43,6 +44,7 @@ struct Dispatch {
   std::uint32_t run_number = 1;
   bool held_before = false;  // a step that is not done may have begun with a holder that was lost
   store::Payload payload = store::Payload::kept;
+  store::Mode mode = store::Mode::real;
 };
 
 struct CancelJob {
@@ -119,6 +121,7 @@ struct ReportedStepEnd {
   std::string message;
   std::optional<std::int64_t> retry_at_ms;
   std::string uses = {};  // "": of an older agent
+  std::string plan = {};  // of a dry run
 };
 struct ReportedLog {
   std::string path;

@@ -24,6 +24,7 @@ struct StepFinished {
   std::optional<Bytes> sealed_output;   // the same, column "output"
   std::optional<WallTime> retry_at;     // set: another attempt follows
   std::string uses = {};                // of an attempt whose start was not told; else what its start said stays
+  std::string plan = {};                // what a dry run did with it: "", "ran", "rolled_back", "planned"
 };
 
 struct StepLog {
@@ -62,6 +63,7 @@ struct Step {
   std::optional<WallTime> retry_at;
   std::size_t payload_bytes = 0;  // of its sealed input and output together
   std::uint64_t first_seq = 0;    // of the event with which it began; steps are listed in this order
+  std::string plan = {};          // as in StepFinished
 };
 
 struct StepFilter {

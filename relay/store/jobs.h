@@ -26,6 +26,10 @@ struct JobError {
 enum class Payload { kept, none };
 constexpr std::string_view to_string(Payload payload) { return payload == Payload::kept ? "kept" : "none"; }
 
+// dry_run: the agent lets nothing of it have an effect, and it counts as no run of its recipe (docs/dry-run.md).
+enum class Mode { real, dry_run };
+constexpr std::string_view to_string(Mode mode) { return mode == Mode::real ? "real" : "dry_run"; }
+
 struct Job {
   JobId id;  // unique in the organisation; made by the agent when a local trigger started the job
   OrgId org;
@@ -53,6 +57,7 @@ struct Job {
   domain::JobRetention retention = {};  // in effect when it was made: never more later
   std::string recipe_name = {};         // of a removed recipe too; read only
   Payload payload = Payload::kept;
+  Mode mode = Mode::real;
 };
 
 // A step that a re-run takes over from the job before it: never run again.
@@ -61,7 +66,8 @@ struct KeptStep {
   std::uint32_t attempt = 1;
   domain::StepStatus status = domain::StepStatus::succeeded;
   std::string uses;
-  Bytes sealed_output;  // table "steps", column "output", record = step_record() of the new job
+  Bytes sealed_output;    // table "steps", column "output", record = step_record() of the new job
+  std::string plan = {};  // of a dry run, as in StepFinished
 };
 
 struct NewJob {

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxEvents = 1000;
 
 constexpr std::string_view kStepColumns =
     "path, attempt, status, uses, started_at, finished_at, error_class, sealed_message, retry_at, "
-    "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0), first_seq";
+    "coalesce(length(sealed_input), 0) + coalesce(length(sealed_output), 0), first_seq, plan";
 
 Step read_step(Row row) {
   return {.path = row.text(),
@@ -28,7 +28,8 @@ Step read_step(Row row) {
           .sealed_message = row.maybe_bytes(),
           .retry_at = row.maybe_time(),
           .payload_bytes = static_cast<std::size_t>(row.integer()),
-          .first_seq = row.u64()};
+          .first_seq = row.u64(),
+          .plan = row.text()};
 }
 
 std::optional<TakenBack> read_taken_back(Row row) {
@@ -159,7 +160,8 @@ KeptStep read_kept(Row row) {
           .attempt = row.u32(),
           .status = domain::parse_step_status(row.text()).value_or(domain::StepStatus::in_doubt),
           .uses = row.text(),
-          .sealed_output = row.bytes()};
+          .sealed_output = row.bytes(),
+          .plan = row.text()};
 }
 
 Result<std::vector<KeptStep>> completed_steps(Database& db, const OrgId& org, const JobId& job,
@@ -178,7 +180,7 @@ Result<std::vector<KeptStep>> completed_steps(Database& db, const OrgId& org, co
                             size.steps, size.bytes, kMostKept, most_bytes));
   }
   const auto rest = std::string(kCompleted) + " order by first_seq, path";
-  return db.prepare(select("path, attempt, status, uses, sealed_output", rest), org, job).all(read_kept);
+  return db.prepare(select("path, attempt, status, uses, sealed_output, plan", rest), org, job).all(read_kept);
 }
 
 class SqliteHistory final : public History {

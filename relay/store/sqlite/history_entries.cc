@@ -49,21 +49,22 @@ Result<void> take_effect(Database& db, const Place& place, const StepStarted& st
       "sealed_input) values (?, ?, ?, ?, ?, 'running', ?, ?, '', ?) "
       "on conflict (org, job, path, attempt) do update set status = 'running', uses = excluded.uses, "
       "started_at = excluded.started_at, finished_at = null, retry_at = null, error_class = '', sealed_message = null, "
-      "sealed_input = excluded.sealed_input, sealed_output = null where status <> 'succeeded'",
+      "sealed_input = excluded.sealed_input, sealed_output = null, plan = '' where status <> 'succeeded'",
       place.job.org, place.job.id, step.path, step.attempt, place.seq, step.uses, place.at, step.sealed_input));
   return {};
 }
 
 Result<void> take_effect(Database& db, const Place& place, const StepFinished& step) {
-  SP_CHECK(db.run(
-      "insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, retry_at, "
-      "error_class, sealed_message, sealed_output) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "on conflict (org, job, path, attempt) do update set status = excluded.status, "
-      "uses = case uses when '' then excluded.uses else uses end, "
-      "finished_at = excluded.finished_at, retry_at = excluded.retry_at, error_class = excluded.error_class, "
-      "sealed_message = excluded.sealed_message, sealed_output = excluded.sealed_output where status <> 'succeeded'",
-      place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), step.uses,
-      place.at, step.retry_at, step.error_class, step.sealed_message, step.sealed_output));
+  SP_CHECK(
+      db.run("insert into steps (org, job, path, attempt, first_seq, status, uses, finished_at, retry_at, "
+             "error_class, sealed_message, sealed_output, plan) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+             "on conflict (org, job, path, attempt) do update set status = excluded.status, "
+             "uses = case uses when '' then excluded.uses else uses end, "
+             "finished_at = excluded.finished_at, retry_at = excluded.retry_at, error_class = excluded.error_class, "
+             "sealed_message = excluded.sealed_message, sealed_output = excluded.sealed_output, "
+             "plan = excluded.plan where status <> 'succeeded'",
+             place.job.org, place.job.id, step.path, step.attempt, place.seq, domain::to_string(step.status), step.uses,
+             place.at, step.retry_at, step.error_class, step.sealed_message, step.sealed_output, step.plan));
   return {};
 }
 

@@ -27,13 +27,13 @@ Result<void> insert_job(Database& db, const OrgId& org, const Job& job) {
   SP_CHECK(explain(
       db.run("insert into jobs (id, org, recipe, version, group_id, agent, state, trigger_kind, event_key, priority, "
              "lease_epoch, run_number, rerun_of, concurrency_key, concurrency_limit, created_at, dispatched_at, "
-             "started_at, payload_hours, logs_hours, archive_hours, payload, error_class, failed_step) "
-             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
+             "started_at, payload_hours, logs_hours, archive_hours, payload, mode, error_class, failed_step) "
+             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
              job.id, org, job.recipe, job.version, job.group, job.agent, domain::to_string(job.state), job.trigger_kind,
              job.event_key, job.priority, job.lease_epoch, job.run_number, job.rerun_of, job.concurrency_key,
              job.concurrency_limit, job.created_at, job.dispatched_at, job.started_at,
              std::int64_t{job.retention.payload.count()}, std::int64_t{job.retention.logs.count()},
-             std::int64_t{job.retention.archive.count()}, to_string(job.payload)),
+             std::int64_t{job.retention.archive.count()}, to_string(job.payload), to_string(job.mode)),
       "a job with this id exists", "no such recipe version or agent group"));
   return follow_move(db, job, std::nullopt, job.state);
 }

@@ -31,6 +31,7 @@ Job read_job(Row row) {
                    .logs = domain::Hours(row.integer()),
                    .archive = domain::Hours(row.integer())};
   job.payload = row.text() == to_string(Payload::kept) ? Payload::kept : Payload::none;
+  job.mode = row.text() == to_string(Mode::real) ? Mode::real : Mode::dry_run;
   job.recipe_name = row.text();
   return job;
 }

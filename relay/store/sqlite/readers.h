@@ -43,7 +43,7 @@ inline constexpr std::string_view kJobColumns =
     "run_number, rerun_of, concurrency_key, concurrency_limit, cancel_requested_at, created_at, dispatched_at, "
     "started_at, "
     "finished_at, error_class, sealed_error_message, failed_step, held_before, payload_hours, "
-    "logs_hours, archive_hours, payload, "
+    "logs_hours, archive_hours, payload, mode, "
     "(select r.name from recipes r where r.org = jobs.org and r.id = jobs.recipe)";
 Job read_job(Row row);
 Result<Job> find_job(Database& db, const OrgId& org, const JobId& id);

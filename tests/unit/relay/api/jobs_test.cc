@@ -57,6 +57,44 @@ ASYNC_TEST_CASE("a job is started by recipe id or name, once per event key", "[a
   CHECK(refused.status == 409);
 }
 
+ASYNC_TEST_CASE("a dry run is started, shown and listed as one", "[api][jobs][dry]") {
+  World world(co_await asio::this_coro::executor);
+  const auto tenant = co_await world.settle("a");
+  const auto editor = tenant.token(Role::editor);
+  const auto recipe = co_await world.apply_recipe(tenant, "orders", recipe_yaml("orders"));
+  must(co_await world.stores.recipes.activate(tenant.org, recipe, {std::nullopt, 1}));
+  for (const auto& [more, dry] :
+       {std::pair{"", false}, std::pair{R"(,"dry_run":false)", false}, std::pair{R"(,"dry_run":true)", true}}) {
+    const auto body = fmt::format(R"({{"recipe_name":"orders"{}}})", more);
+    const auto started = co_await world.call({"POST", "/v1/jobs", editor, body});
+    REQUIRE(started.status == 202);
+    CHECK(json_of(started).find("dry_run")->as_bool() == dry);
+    const auto shown = co_await world.call({"GET", "/v1/jobs/" + text_of(json_of(started), "id"), editor});
+    CHECK(json_of(shown).find("dry_run")->as_bool() == dry);
+  }
+  const auto no_flag = co_await world.call({"POST", "/v1/jobs", editor, R"({"recipe_name":"orders","dry_run":"yes"})"});
+  CHECK(no_flag.status == 422);
+  const auto keyed =
+      co_await world.call({"POST", "/v1/jobs", editor, R"({"recipe_name":"orders","dry_run":true,"event_key":"e"})"});
+  CHECK(keyed.status == 422);
+}
+
+ASYNC_TEST_CASE("what a dry run did with a step is told", "[api][jobs][dry]") {
+  World world(co_await asio::this_coro::executor);
+  const auto run = co_await run_job(world, co_await world.settle("a"));
+  for (const auto* plan : {"planned", ""}) {
+    const auto seq = std::uint64_t{*plan == '\0' ? 2u : 1u};
+    store::StepFinished finished{.path = "s" + std::to_string(seq), .uses = "file.write@1", .plan = plan};
+    co_await report(world, run, seq, std::move(finished));
+  }
+  const auto answer =
+      co_await world.call({"GET", "/v1/jobs/" + run.job.value + "/steps", run.tenant.token(Role::editor)});
+  const auto steps = json_of(answer).find("items")->as_list();
+  REQUIRE(steps.size() == 2);
+  CHECK(text_of(steps[0], "plan") == "planned");
+  CHECK(steps[1].find("plan")->is_null());
+}
+
 ASYNC_TEST_CASE("a start's priority is its own, 0 too, or else the recipe's", "[api][jobs]") {
   World world(co_await asio::this_coro::executor);
   const auto tenant = co_await world.settle("a");

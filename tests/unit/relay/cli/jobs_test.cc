@@ -40,6 +40,23 @@ TEST_CASE("why a job started late, or again, is shown with the agent that had it
   CHECK(text_of(taken[0], "agent_name") == agent);
 }
 
+TEST_CASE("a dry run is started with a word, and told from real ones", "[cli][relay][dry]") {
+  CliSite site;
+  site.login(Role::editor);
+  site.settle_recipe("orders");
+  const auto real = only_line(site.run({"jobs", "start", "orders"}).out);
+  CHECK_THAT(site.run({"jobs", "list"}).out, !Catch::Contains("dry run"));
+  const auto dry = only_line(site.run({"jobs", "start", "orders", "--dry-run"}).out);
+  CHECK_THAT(site.run({"jobs", "list"}).out, Catch::Contains("manual (dry run)"));
+  const auto shown = site.run({"jobs", "show", dry});
+  CHECK_THAT(shown.out, Catch::Contains("manual (dry run: without effects)"));
+  CHECK_THAT(site.run({"jobs", "show", real}).out, !Catch::Contains("dry run"));
+  CHECK(site.json({"jobs", "show", dry}).find("dry_run")->as_bool());
+  site.finish(JobId(dry), domain::JobState::failed);
+  CHECK_THAT(site.run({"jobs", "show", dry}).out, Catch::Contains("PLAN"));
+  CHECK(count_of(site.json({"jobs", "rerun", "--failed", "orders"})) == 0);  // it is no failure of the recipe's
+}
+
 TEST_CASE("jobs are started, listed, shown and cancelled by people who think in names", "[cli][relay]") {
   CliSite site;
   site.login(Role::editor);

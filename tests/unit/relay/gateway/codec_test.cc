@@ -64,6 +64,11 @@ TEST_CASE("what the relay sends arrives field by field", "[gateway]") {
   auto without = dispatch;
   without.payload = store::Payload::none;
   CHECK(sent(without).dispatch().no_payload());
+  CHECK(got.dry_run_json().empty());
+  auto dry = dispatch;
+  dry.mode = store::Mode::dry_run;
+  CHECK(sent(dry).dispatch().dry_run_json() == "{\"recipe\":1}");
+  CHECK(sent(dry).dispatch().recipe_json().empty());  // which is all that an agent knows that knows no dry runs
   REQUIRE(got.done_size() == 2);
   CHECK(got.done(1).path() == "b[3]");
   CHECK(got.done(1).attempt() == 2);
