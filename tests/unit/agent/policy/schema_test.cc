@@ -235,6 +235,11 @@ TEST_CASE("connections.schema.json has the reader's defaults", "[policy][schema]
   check("ftps", *ftps.ftps(), ftps.ftps()->pool);
   CHECK(default_of(published, "ftps", "answer_timeout") == in_seconds(ftps.ftps()->answer_timeout));
   CHECK(default_of(published, "ftps", "root") == ftps.ftps()->root);
+  const auto smb = least("kind: smb, host: h, share: s, user: u, password_env: P");
+  check("smb", *smb.smb(), smb.smb()->pool);
+  port("smb", smb.smb()->port);
+  CHECK(default_of(published, "smb", "answer_timeout") == in_seconds(smb.smb()->answer_timeout));
+  CHECK(default_of(published, "smb", "root") == smb.smb()->root);
   const auto amqp = least("kind: amqp, host: h, user: u, password_env: P");
   check("amqp", *amqp.amqp(), amqp.amqp()->pool);
   CHECK(default_of(published, "amqp", "vhost") == amqp.amqp()->vhost);

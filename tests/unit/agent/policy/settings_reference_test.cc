@@ -32,6 +32,7 @@ const std::vector<Page>& pages() {
                                          {"http", "http_basic", "http_bearer", "http_oauth2", "http_authorization_code",
                                           "http_ntlm", "http_negotiate", "http_header", "http_proxy"}},
                                         {"ftps", {"ftps"}},
+                                        {"smb", {"smb"}},
                                         {"smtp", {"smtp"}},
                                         {"amqp", {"amqp"}},
                                         {"kafka", {"kafka"}},
