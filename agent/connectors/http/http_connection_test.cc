@@ -51,12 +51,13 @@ std::optional<certificate::Shown> look_at(const policy::HttpConnection& settings
                            site.clock, deadline);
 }
 
-Finding fault_finding(const Exchange& exchange, const std::optional<certificate::Shown>& shown) {
-  const bool own_files = exchange.fault->error_class() == "invalid";
-  auto finding = shown && !exchange.sent ? shown->bad(exchange.fault->message)
-                                         : Finding{"login", Verdict::bad, exchange.fault->message,
-                                                   "correct `url` in connections.yaml, or ask who runs the server"};
-  if (own_files) finding.advice = "correct `client_certificate_file`, its key, or `ca_file` in connections.yaml";
+// `shown`: nullptr when it did not fail on the way to TLS.
+Finding fault_finding(const StepError& fault, const certificate::Shown* shown) {
+  auto finding = shown != nullptr ? shown->bad(fault.message)
+                                  : Finding{"login", Verdict::bad, fault.message,
+                                            "correct `url` in connections.yaml, or ask who runs the server"};
+  if (fault.error_class() == "invalid")
+    finding.advice = "correct `client_certificate_file`, its key, or `ca_file` in connections.yaml";
   return finding;
 }
 
@@ -68,7 +69,10 @@ Finding authorization_finding(const std::string& name) {
 }
 
 void add_exchange(const Exchange& exchange, const std::optional<certificate::Shown>& shown, Findings& findings) {
-  if (exchange.fault) return findings.push_back(fault_finding(exchange, shown));
+  if (exchange.fault) {
+    findings.push_back(fault_finding(*exchange.fault, shown && !exchange.sent ? &*shown : nullptr));
+    return;
+  }
   if (exchange.error) {
     findings.push_back({"login", Verdict::bad, exchange.error->message, "correct `auth` in connections.yaml"});
     return;
