@@ -11,7 +11,6 @@
 namespace sallyport::connectors::ldap {
 namespace {
 
-using findings::Finding;
 using findings::Findings;
 using findings::Verdict;
 
