@@ -48,25 +48,8 @@ StepResult<std::string> message_body(const Arguments& arguments, Bodies& bodies,
   return content;
 }
 
-Value text_or_base64(std::string_view bytes) {
-  return is_valid_utf8(bytes) ? Value(bytes) : Value(base64(as_bytes(bytes)));
-}
-
-void add_body(ValueMap& data, std::string body) {
-  const auto first = body.find_first_not_of(" \t\r\n");
-  Value json;
-  if (first != std::string::npos && (body[first] == '{' || body[first] == '['))
-    json = parse_json(body).value_or(Value());
-  const bool is_text = is_valid_utf8(body);
-  data.insert_or_assign("json", std::move(json));
-  data.insert_or_assign("base64", is_text ? Value() : Value(base64(as_bytes(body))));
-  data.insert_or_assign("body", is_text ? Value(std::move(body)) : Value());
-}
-
 void add_header(ValueMap& headers, std::string_view name, Value value) {
   if (is_valid_utf8(name) && !is_reserved_name(name)) headers.insert_or_assign(Value(name), std::move(value));
 }
-
-bool fits_event(const Value& data) { return stored_json(data).size() <= kMostEventBytes; }
 
 }  // namespace sallyport::connectors

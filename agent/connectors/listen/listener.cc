@@ -205,7 +205,7 @@ std::expected<void, Response> Listener::check_sender(const policy::ListenSender&
     identity = std::move(proven->identity);
     return {};
   }
-  const auto why = explain(proven.error());
+  const auto why = proof::explain(proven.error());
   site_.log.warn("request.refused",
                  {{"connection", connection_.name}, {"path", sender.path}, {"peer", head.peer}, {"why", why}});
   auto response = refusal(401, "proof", std::string(why));
