@@ -1,7 +1,7 @@
 #pragma once
 
 #include "relay/audit/audit.h"
-#include "relay/identity/repeated_refusals.h"
+#include "relay/audit/repeated_refusals.h"
 #include "relay/store/agents.h"
 #include "relay/store/certificates.h"
 #include "shared/tls/peer_identity.h"

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "relay/audit/audit.h"
+#include "relay/audit/repeated_refusals.h"
 #include "relay/identity/agent_authority.h"
-#include "relay/identity/repeated_refusals.h"
 #include "relay/store/certificates.h"
 #include "shared/tls/peer_identity.h"
 

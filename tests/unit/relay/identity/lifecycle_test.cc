@@ -168,7 +168,7 @@ ASYNC_TEST_CASE("an agent that is refused again and again does not fill the ledg
   co_await admission(world, other);
   events = co_await world.audited(ours.org);
   CHECK(events.size() == before + 2);
-  world.clock.advance(identity::kAuditEvery);
+  world.clock.advance(kAuditEvery);
   co_await admission(world, peer);
   events = co_await world.audited(ours.org);
   REQUIRE(events.size() == before + 3);
@@ -196,7 +196,7 @@ ASYNC_TEST_CASE("an agent that asks for bad renewals again and again does not fi
   CHECK_FALSE(refused);
   events = co_await world.audited(ours.org);
   CHECK(events.size() == before + 3);
-  world.clock.advance(identity::kAuditEvery);
+  world.clock.advance(kAuditEvery);
   const auto again = co_await world.renewals.renew(peer, Bytes());
   CHECK_FALSE(again);
   events = co_await world.audited(ours.org);

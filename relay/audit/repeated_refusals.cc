@@ -1,14 +1,14 @@
-#include "relay/identity/repeated_refusals.h"
+#include "relay/audit/repeated_refusals.h"
 
-namespace sallyport::identity {
+namespace sallyport {
 namespace {
 
 constexpr std::size_t kMostRefused = 10'000;
 
 }  // namespace
 
-std::optional<std::int64_t> RepeatedRefusals::turn_of(std::string serial, std::string_view reason) {
-  std::pair key(std::move(serial), reason);
+std::optional<std::int64_t> RepeatedRefusals::turn_of(std::string subject, std::string_view reason) {
+  std::pair key(std::move(subject), reason);
   const auto now = clock_.steady();
   const auto known = refused_.find(key);
   if (known != refused_.end() && now < known->second.quiet_until) {
@@ -24,4 +24,4 @@ std::optional<std::int64_t> RepeatedRefusals::turn_of(std::string serial, std::s
   return std::exchange(refused.unsaid, 0);
 }
 
-}  // namespace sallyport::identity
+}  // namespace sallyport

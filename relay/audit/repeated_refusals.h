@@ -10,18 +10,19 @@
 #include <string_view>
 #include <utility>
 
-namespace sallyport::identity {
+namespace sallyport {
 
 inline constexpr std::chrono::minutes kAuditEvery{10};
 
-// Keeps what is refused again and again from filling the ledger: of one certificate and one reason the first refusal is
-// written, and then one every kAuditEvery, which says how many were not. Bounded; single-threaded. `clock` outlives it.
+// Keeps what is refused again and again from filling the ledger: of one subject (a certificate, a webhook) and one
+// reason the first refusal is written, and then one every kAuditEvery, which says how many were not. Bounded;
+// single-threaded. `clock` outlives it.
 class RepeatedRefusals {
  public:
   explicit RepeatedRefusals(const Clock& clock) : clock_(clock) {}
 
   // `reason` is a constant. Nothing: stay quiet; else how many were not written since the last that was.
-  std::optional<std::int64_t> turn_of(std::string serial, std::string_view reason);
+  std::optional<std::int64_t> turn_of(std::string subject, std::string_view reason);
 
  private:
   struct Refused {
@@ -33,4 +34,4 @@ class RepeatedRefusals {
   std::map<std::pair<std::string, std::string_view>, Refused> refused_;
 };
 
-}  // namespace sallyport::identity
+}  // namespace sallyport
