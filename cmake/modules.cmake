@@ -91,10 +91,12 @@ sallyport_module(relay/archive USES shared/base shared/async shared/crypto share
 sallyport_module(relay/tunnels USES shared/tunnel shared/link shared/async shared/base proto relay/store relay/domain asio)
 sallyport_module(relay/authorizations USES shared/link shared/async shared/crypto shared/base proto)
 sallyport_module(relay/gateway USES shared/link shared/tls shared/sealing proto relay/authorizations relay/tunnels relay/jobs relay/identity relay/store relay/audit)
-sallyport_module(relay/api USES shared/websocket shared/sealing relay/authorizations relay/tunnels shared/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
+sallyport_module(relay/webhooks USES shared/base shared/async shared/crypto shared/http shared/proof shared/recipe relay/store relay/keys
+                 relay/jobs relay/audit)
+sallyport_module(relay/api USES relay/webhooks shared/websocket shared/sealing relay/authorizations relay/tunnels shared/http relay/store relay/domain relay/identity relay/jobs relay/keys relay/audit
                  relay/erasure relay/archive shared/recipe)
 sallyport_embed(relay_api docs/api/openapi.yaml openapi_yaml)
-sallyport_module(relay/app USES relay/tunnels relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
+sallyport_module(relay/app USES relay/tunnels relay/webhooks relay/api relay/gateway relay/jobs relay/identity relay/keys relay/keys/providers relay/audit
                  relay/erasure relay/archive shared/recipe relay/store/sqlite shared/http)
 sallyport_program(sallyport-relay relay/app)
 

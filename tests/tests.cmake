@@ -52,6 +52,7 @@ sallyport_tests(unit relay/tunnels USES relay/tunnels)
 if(TARGET unit_relay_tunnels)  # over a real pair of sessions
   target_sources(unit_relay_tunnels PRIVATE unit/shared/link/link_fixture.cc unit/shared/tunnel/tunnel_rig.cc)
 endif()
+sallyport_tests(unit relay/webhooks USES relay/webhooks)
 sallyport_tests(unit relay/authorizations USES relay/authorizations)
 if(TARGET unit_relay_authorizations)  # over a real pair of sessions
   target_sources(unit_relay_authorizations PRIVATE unit/shared/link/link_fixture.cc)

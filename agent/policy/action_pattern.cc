@@ -12,7 +12,8 @@
 namespace sallyport::policy {
 namespace {
 
-constexpr std::array<std::string_view, 4> kReachNothing{"log.write@1", "manual@1", "schedule@1", "wait.for@1"};
+constexpr std::array<std::string_view, 5> kReachNothing{"log.write@1", "manual@1", "schedule@1", "wait.for@1",
+                                                        "webhook@1"};
 
 std::vector<std::string_view> names_of_all() {
   std::vector<std::string_view> names;

@@ -1,5 +1,6 @@
 #include "relay/api/fields.h"
 #include "relay/api/job_events.h"
+#include "relay/api/lookups.h"
 #include "relay/api/notes.h"
 #include "relay/api/replies.h"
 #include "relay/api/resources.h"
@@ -14,16 +15,6 @@ namespace sallyport::api {
 namespace asio = boost::asio;
 
 namespace {
-
-// By id, or by name, which is what people type.
-asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call) {
-  const auto id = call.text("recipe"), name = call.text("recipe_name");
-  if (id && name) co_return fail(Errc::invalid, "say which recipe to start once: recipe or recipe_name, not both");
-  if (id) co_return RecipeId(*id);
-  if (!name) co_return fail(Errc::invalid, "say which recipe to start: recipe or recipe_name");
-  SP_CO_TRY(const auto recipe, co_await services.stores.recipes.find_by_name(call.caller.org, *name));
-  co_return recipe.id;
-}
 
 asio::awaitable<Value> shown(Services& services, const Call& call, store::Job job) {
   PayloadReader reader(services, payload_access(call.caller));

@@ -11,4 +11,7 @@ namespace sallyport::api {
 // Of the members `group` and `group_name`. invalid: neither is there, or both are. An id is not looked up.
 boost::asio::awaitable<Result<GroupId>> group_of(Services& services, const Call& call);
 
+// Of the members `recipe` and `recipe_name`, which is what people type; the same.
+boost::asio::awaitable<Result<RecipeId>> recipe_of(Services& services, const Call& call);
+
 }  // namespace sallyport::api

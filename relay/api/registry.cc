@@ -74,7 +74,7 @@ const std::vector<Route>& routes() {
                             archive_routes(),       system_key_routes(), user_routes(),           token_routes(),
                             group_routes(),         agent_routes(),      enrolment_routes(),      connection_routes(),
                             authorization_routes(), recipe_routes(),     recipe_version_routes(), job_routes(),
-                            job_history_routes(),   tunnel_routes(),     audit_routes()}) {
+                            job_history_routes(),   webhook_routes(),    tunnel_routes(),         audit_routes()}) {
       out.insert(out.end(), part.begin(), part.end());
     }
     return out;

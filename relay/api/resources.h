@@ -26,6 +26,7 @@ std::span<const Route> authorization_routes();
 std::span<const Route> system_key_routes();
 std::span<const Route> recipe_routes();
 std::span<const Route> recipe_version_routes();
+std::span<const Route> webhook_routes();
 std::span<const Route> job_routes();
 std::span<const Route> job_history_routes();
 std::span<const Route> tunnel_routes();

@@ -26,6 +26,7 @@
 #include "relay/keys/sound_clock.h"
 #include "relay/keys/tenant_fingerprints.h"
 #include "relay/tunnels/carrier.h"
+#include "relay/webhooks/door.h"
 #include "shared/async/fair_pool.h"
 #include "shared/http/server.h"
 
@@ -105,6 +106,7 @@ struct Graph {
   erasure::Receipts receipts;
   erasure::Eraser eraser;
   api::Api api;
+  webhooks::Door webhooks;
   http::Server server;
   identity::Upkeep upkeep;
 

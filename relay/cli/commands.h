@@ -16,6 +16,7 @@ std::vector<Command> key_commands();
 std::vector<Command> retention_commands();
 std::vector<Command> archive_commands();
 std::vector<Command> system_key_commands();
+std::vector<Command> webhook_commands();
 std::vector<Command> recipe_commands();
 std::vector<Command> job_commands();
 std::vector<Command> history_commands();

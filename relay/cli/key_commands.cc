@@ -97,25 +97,13 @@ constexpr std::size_t kMostCredentials = 12'000;
 constexpr std::array<std::string_view, 7> kPlaceOptions{"region", "key",       "endpoint", "address",
                                                         "mount",  "namespace", "name"};
 
-// `order` with the credentials, in a text that was never moved, so that whoever sends it wipes the only copy.
-std::string with_credentials(const Value& order, const Secret& credentials) {
-  constexpr std::string_view kMember = ",\"credentials\":";
-  auto rest = to_json(order);
-  rest.pop_back();
-  std::string whole;
-  whole.reserve(rest.size() + kMember.size() + 6 * credentials.size() + 3);  // an escape has 6 characters at most
-  append_json_string(whole.append(rest).append(kMember), credentials.reveal());
-  whole += '}';
-  return whole;
-}
-
 Result<Value> put_order(Context& context, Client& client, const Arguments& arguments, const Value& order) {
   if (!arguments.has("credentials")) return client.put(std::string(kOwn), order);
   SP_TRY(auto text, read_input(context, arguments.get("credentials"), kMostCredentials));
   return client.json({.method = "PUT",
                       .path = std::string(kOwn),
                       .content_type = "application/json",
-                      .body = with_credentials(order, Secret::take(text)),
+                      .body = with_secret(order, "credentials", Secret::take(text)),
                       .headers = {}});
 }
 

@@ -2,6 +2,7 @@
 
 #include "relay/cli/profile.h"
 #include "shared/base/ids.h"
+#include "shared/base/json.h"
 #include "shared/base/percent.h"
 
 #include <fmt/format.h>
@@ -31,6 +32,7 @@ constexpr std::array kListings{
     Listing{"token", "token list"},
     Listing{"tunnel", "tunnel list"},
     Listing{"user", "user list"},
+    Listing{"webhook", "webhook list"},
 };
 
 // The names of what the rows hold ids of, by id; what cannot be found out is absent.
@@ -194,6 +196,17 @@ Error about(Error error, std::string_view noun, std::string_view word) {
   if (const auto listing = listing_of(noun); !listing.empty())
     error.message += fmt::format("; see: sallyport {}", listing);
   return error;
+}
+
+std::string with_secret(const Value& order, std::string_view member, const Secret& secret) {
+  auto rest = to_json(order);
+  rest.pop_back();
+  std::string whole;
+  whole.reserve(rest.size() + member.size() + 6 * secret.size() + 8);  // an escape has 6 characters at most
+  whole.append(rest).append(rest.size() > 1 ? "," : "").append("\"").append(member).append("\":");
+  append_json_string(whole, secret.reveal());
+  whole += '}';
+  return whole;
 }
 
 std::string text_of(const Value& map, std::string_view member) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "relay/cli/context.h"
+#include "shared/base/secret.h"
 
 #include <functional>
 #include <string>
@@ -74,6 +75,10 @@ struct ToldOnce {
   std::string undo;  // "sallyport token revoke tok_..."
 };
 Result<void> show_once(const Context& context, const Value& made, std::string_view text, const ToldOnce& secret);
+
+// The object `order` with one more member that is a secret: in a text that was never moved, so that
+// whoever sends it wipes the only copy.
+std::string with_secret(const Value& order, std::string_view member, const Secret& secret);
 
 std::string text_of(const Value& map, std::string_view member);
 

@@ -148,9 +148,9 @@ int answer_for_output(const Context& context, int code) {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (auto make : {login_commands, agent_commands, recipe_commands, job_commands, history_commands, tunnel_commands,
-                    access_commands, audit_commands, erase_commands, key_commands, retention_commands, archive_commands,
-                    system_key_commands, expression_commands, own_commands}) {
+  for (auto make : {login_commands, agent_commands, recipe_commands, webhook_commands, job_commands, history_commands,
+                    tunnel_commands, access_commands, audit_commands, erase_commands, key_commands, retention_commands,
+                    archive_commands, system_key_commands, expression_commands, own_commands}) {
     std::ranges::move(make(), std::back_inserter(all));
   }
   return all;

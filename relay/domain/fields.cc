@@ -274,6 +274,18 @@ constexpr auto kFields = std::to_array<Field>({
     {"tunnel_connections", "user", sensitive, person, clear, server_logs},
     {"tunnel_connections", "token", public_, person, clear, server_logs},
 
+    {"webhooks", "org", public_, organisation, clear, standing},
+    {"webhooks", "id", public_, organisation, clear, standing},
+    {"webhooks", "recipe", public_, organisation, clear, standing},
+    {"webhooks", "name", sensitive, organisation, clear, standing},
+    {"webhooks", "proof", public_, organisation, clear, standing},
+    {"webhooks", "signature_header", sensitive, organisation, clear, standing},
+    {"webhooks", "sealed_secrets", secret, key_material, sealed, standing, "webhooks.secrets"},
+    {"webhooks", "secret_set_at", public_, organisation, clear, standing},
+    {"webhooks", "old_secret_until", public_, organisation, clear, standing},
+    {"webhooks", "created_by", sensitive, person, clear, standing},
+    {"webhooks", "created_at", public_, organisation, clear, standing},
+
     {"idempotency_keys", "org", public_, operational, clear, transient},
     {"idempotency_keys", "key", sensitive, person, clear, transient},
     {"idempotency_keys", "request_hash", secret, operational, hashed, transient},

@@ -1,6 +1,7 @@
 #include "relay/jobs/assigner.h"
 
 #include "shared/async/timeout.h"
+#include "shared/recipe/catalogue.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,7 +14,9 @@ constexpr auto kRetry = std::chrono::seconds(5);
 
 bool is_passing(Errc code) { return code == Errc::unavailable || code == Errc::exhausted || code == Errc::timed_out; }
 
-bool watches_locally(const std::string& trigger) { return trigger != "manual@1" && trigger != "manual"; }
+bool watches_locally(const std::string& trigger) {
+  return trigger != "manual@1" && trigger != "manual" && trigger != recipe::kWebhookTrigger;
+}
 
 }  // namespace
 

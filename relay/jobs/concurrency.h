@@ -16,4 +16,9 @@ Result<recipe::Recipe> read_outline(const std::string& canonical);
 // Errc::invalid: the key's expression fails with this trigger and these inputs.
 Result<std::string> concurrency_key_of(const recipe::Recipe& recipe, const Value& trigger, const Value& inputs);
 
+// What an event is known by when it comes again: what the recipe's `dedupe` makes of it, else its natural key.
+// Errc::invalid: the expression fails with this event.
+Result<std::string> event_key_of(const recipe::Recipe& recipe, const Value& trigger, const Value& inputs,
+                                 std::string natural_key);
+
 }  // namespace sallyport::jobs

@@ -24,6 +24,14 @@ struct StartJob {
   std::string request_key = {};  // a claimed idempotency key: the same one again gives the first job; "" = none
 };
 
+// Something that the relay itself has taken in for a recipe with the trigger `uses`.
+struct StartEvent {
+  RecipeId recipe;
+  std::string uses;         // "webhook@1"
+  std::string natural_key;  // what it is known by when it comes again, unless the recipe's `dedupe` says otherwise
+  Value data;               // a map; becomes `trigger` of the recipe's expressions
+};
+
 struct RerunJob {
   JobId job;
   std::string from_step;         // "": the whole recipe; else completed steps before this one keep their results
@@ -41,6 +49,12 @@ class JobService {
   // concurrency.
   virtual store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor,
                                                           store::AuditNote<store::AddedJob> note = {}) = 0;
+  // Queues a job for an event. The same event again gives the first job, marked as a duplicate, for as long as that job
+  // is in the history. not_found: no version that is active starts by this trigger, or its group is not there.
+  // conflict: the recipe skips what comes while it runs. invalid: the recipe's `dedupe`, inputs or concurrency key
+  // cannot be made of it. too_large, exhausted: as for start().
+  virtual store::awaitable<Result<store::AddedJob>> start_event(OrgId org, StartEvent event,
+                                                                store::AuditNote<store::AddedJob> note = {}) = 0;
   // A queued job ends at once, an active one as soon as its agent has been told. conflict: it has ended.
   virtual store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor,
                                                       store::AuditNote<store::Job> note = {}) = 0;

@@ -13,7 +13,8 @@ constexpr std::size_t kBytesPerKeyText = 200;
 
 std::size_t weight_of(const recipe::Recipe& outline) {
   const auto& limit = outline.concurrency;
-  const std::size_t key = limit && limit->key ? limit->key->text().size() : 0;
+  const auto& dedupe = outline.trigger.dedupe;
+  const std::size_t key = (limit && limit->key ? limit->key->text().size() : 0) + (dedupe ? dedupe->text().size() : 0);
   return kEntryBytes + recipe::to_canonical(outline).size() * kBytesPerText + key * kBytesPerKeyText;
 }
 

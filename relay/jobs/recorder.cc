@@ -12,9 +12,6 @@
 namespace sallyport::jobs {
 namespace {
 
-// The agent made the event's key of the trigger's data, and tells its digest: data that is easy to guess is told by it.
-bool tells_masked(const recipe::Recipe& recipe) { return !recipe.trigger.mask.nothing() && !recipe.trigger.dedupe; }
-
 // An end that is no end (or a word this relay does not know) is a failure, never a success.
 domain::StepStatus end_of_step(const std::string& text) {
   const auto status = domain::parse_step_status(text);

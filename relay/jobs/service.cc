@@ -5,6 +5,7 @@
 #include "relay/jobs/zero_retention.h"
 #include "shared/base/json.h"
 #include "shared/crypto/new_id.h"
+#include "shared/recipe/catalogue.h"
 
 #include <fmt/format.h>
 
@@ -29,6 +30,9 @@ constexpr std::string_view kNoEventKey =
 constexpr std::string_view kWhole =
     "the job was a dry run: its steps left nothing for later ones to go on from; run it again without from_step";
 
+// "webhook@1" is told as "webhook".
+std::string kind_of(const std::string& uses) { return uses.substr(0, uses.find('@')); }
+
 std::string_view step_id_of(std::string_view path) { return path.substr(0, path.find('[')); }
 
 // The step has a result that later steps can go on from.
@@ -42,8 +46,7 @@ bool is_done(const recipe::Step& step, const std::vector<CompletedStep>& kept) {
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor,
                                                                   store::AuditNote<store::AddedJob> note) {
-  const bool is_real = request.mode == store::Mode::real;
-  if (!is_real && !request.event_key.empty()) co_return fail(Errc::invalid, std::string(kNoEventKey));
+  if (request.mode != store::Mode::real && !request.event_key.empty()) co_return fail(Errc::invalid, std::string(kNoEventKey));
   SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, request.recipe));
   const auto number = request.version ? request.version : found.active_version;
   if (!number)
@@ -58,39 +61,82 @@ store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, Sta
   }
   SP_CO_TRY(const auto inputs, recipe::bind_inputs(recipe, request.inputs));
   const Value trigger(ValueMap{{Value("kind"), Value("manual")}, {Value("inputs"), inputs}});
-  auto trigger_json = to_json(trigger);
-  if (trigger_json.size() > kMaxTriggerJson) {
+  co_return co_await start_job({.org = std::move(org),
+                                .recipe = std::move(request.recipe),
+                                .version = *number,
+                                .outline = outline,
+                                .trigger = trigger,
+                                .trigger_json = to_json(trigger),
+                                .event_key = std::move(request.event_key),
+                                .mode = request.mode,
+                                .priority = request.priority,
+                                .request_key = std::move(request.request_key)},
+                               std::move(note));
+}
+
+store::awaitable<Result<store::AddedJob>> StoredJobService::start_event(OrgId org, StartEvent event,
+                                                                        store::AuditNote<store::AddedJob> note) {
+  SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, event.recipe));
+  if (!found.active_version) co_return fail(Errc::not_found, "no version of the recipe is active");
+  SP_CO_TRY(const auto outline, co_await parts_.outlines.find(org, event.recipe, *found.active_version));
+  if (outline->trigger.uses != event.uses) co_return fail(Errc::not_found, "the recipe starts by another trigger");
+  auto trigger = std::move(event.data).as_map();
+  trigger.insert_or_assign("kind", kind_of(event.uses));
+  if (const auto group = co_await group_of(org, outline); !group)
+    co_return fail(group.error().code == Errc::conflict ? Errc::not_found : group.error().code, group.error().message);
+  SP_CO_TRY(auto inputs, recipe::bind_inputs(*outline, Value()));
+  SP_CO_TRY(auto key, event_key_of(*outline, Value(trigger), inputs, std::move(event.natural_key)));
+  trigger.insert_or_assign("inputs", std::move(inputs));
+  auto text = stored_json(Value(trigger));
+  co_return co_await start_job({.org = std::move(org),
+                                .recipe = std::move(event.recipe),
+                                .version = *found.active_version,
+                                .outline = outline,
+                                .trigger = Value(std::move(trigger)),
+                                .trigger_json = std::move(text),
+                                .event_key = std::move(key)},
+                               std::move(note));
+}
+
+store::awaitable<Result<store::AddedJob>> StoredJobService::start_job(Order order,
+                                                                      store::AuditNote<store::AddedJob> note) {
+  const auto& recipe = *order.outline;
+  if (order.trigger_json.size() > kMaxTriggerJson) {
     co_return fail(
         Errc::too_large,
-        fmt::format("the inputs are {} bytes, at most {} are allowed: put large data where the agent reads it",
-                    trigger_json.size(), kMaxTriggerJson));
+        fmt::format("what starts the job is {} bytes, at most {} are allowed: put large data where the agent reads it",
+                    order.trigger_json.size(), kMaxTriggerJson));
   }
-  SP_CO_TRY(const auto group, co_await group_of(org, outline));
+  SP_CO_TRY(const auto group, co_await group_of(order.org, order.outline));
 
   store::Job job;
-  job.org = org;
-  job.recipe = request.recipe;
-  job.version = *number;
+  job.org = order.org;
+  job.recipe = std::move(order.recipe);
+  job.version = order.version;
   job.group = group.id;
-  job.trigger_kind = "manual";
-  job.event_key = request.event_key;
-  job.priority = request.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
+  job.trigger_kind = order.trigger.find("kind")->as_string();
+  job.event_key = std::move(order.event_key);
+  job.priority = order.priority.value_or(static_cast<std::int32_t>(recipe.rank()));
   job.payload = payload_of(recipe);
-  job.mode = request.mode;
+  job.mode = order.mode;
+  const bool is_real = job.mode == store::Mode::real;
   const auto& concurrency = recipe.concurrency;
   if (concurrency && is_real) {
     job.concurrency_limit = static_cast<std::uint32_t>(concurrency->limit);
-    SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, trigger, inputs));
+    SP_CO_TRY(job.concurrency_key, concurrency_key_of(recipe, order.trigger, *order.trigger.find("inputs")));
   }
-  SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(org, asked_of(recipe)));
+  SP_CO_TRY(const auto kept, co_await parts_.retention.in_effect(order.org, asked_of(recipe)));
   keep_for(job, kept);
   SP_CO_CHECK(co_await hide_keys(parts_.fingerprints, job));
+  if (recipe.trigger.uses == recipe::kWebhookTrigger && job.payload == store::Payload::kept && tells_masked(recipe)) {
+    SP_CO_CHECK(co_await hide_event_key(parts_.fingerprints, job));
+  }
   const bool skips = is_real && concurrency && concurrency->conflict() == recipe::OnConflict::skip;
   store::NewJob fresh{.job = std::move(job),
                       .only_with_room = skips,
-                      .request_key = std::move(request.request_key),
+                      .request_key = std::move(order.request_key),
                       .most_queued = kMaxQueued};
-  co_return co_await queue(std::move(fresh), std::move(trigger_json), {}, std::move(note));
+  co_return co_await queue(std::move(fresh), std::move(order.trigger_json), {}, std::move(note));
 }
 
 store::awaitable<Result<store::Group>> StoredJobService::group_of(OrgId org, RecipeOutlines::Outline recipe) {

@@ -37,12 +37,27 @@ class StoredJobService final : public JobService {
 
   store::awaitable<Result<store::AddedJob>> start(OrgId org, StartJob request, Actor actor,
                                                   store::AuditNote<store::AddedJob> note = {}) override;
+  store::awaitable<Result<store::AddedJob>> start_event(OrgId org, StartEvent event,
+                                                        store::AuditNote<store::AddedJob> note = {}) override;
   store::awaitable<Result<store::Job>> cancel(OrgId org, JobId job, Actor actor,
                                               store::AuditNote<store::Job> note = {}) override;
   store::awaitable<Result<store::Job>> rerun(OrgId org, RerunJob request, Actor actor,
                                              store::AuditNote<store::AddedJob> note = {}) override;
 
  private:
+  struct Order {
+    OrgId org;
+    RecipeId recipe;
+    std::uint32_t version = 0;
+    RecipeOutlines::Outline outline;
+    Value trigger;  // a map with `kind` and `inputs`
+    std::string trigger_json;
+    std::string event_key;
+    store::Mode mode = store::Mode::real;
+    std::optional<std::int32_t> priority = {};
+    std::string request_key = {};
+  };
+  store::awaitable<Result<store::AddedJob>> start_job(Order order, store::AuditNote<store::AddedJob> note);
   // Errc::conflict: the group that the recipe runs on is not there.
   store::awaitable<Result<store::Group>> group_of(OrgId org, RecipeOutlines::Outline recipe);
   // Sealed for the store, or, of a job without payload, held in memory: then its place is kept when the job is there.

@@ -41,6 +41,8 @@ void drop_payload(Report& report) {
   }
 }
 
+bool tells_masked(const recipe::Recipe& outline) { return !outline.trigger.mask.nothing() && !outline.trigger.dedupe; }
+
 store::awaitable<Result<void>> hide_event_key(keys::Fingerprints& fingerprints, store::Job& job) {
   return hide(fingerprints, job, "event key", job.event_key);
 }

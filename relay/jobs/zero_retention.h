@@ -23,6 +23,9 @@ store::awaitable<Result<void>> hide_keys(keys::Fingerprints& fingerprints, store
 // The same of the event's key alone, whatever is kept: it is made of data that the recipe masks.
 store::awaitable<Result<void>> hide_event_key(keys::Fingerprints& fingerprints, store::Job& job);
 
+// Whether an event's key was made of data that the recipe masks: data that is easy to guess is told by its digest.
+bool tells_masked(const recipe::Recipe& outline);
+
 inline constexpr std::string_view kZeroRetention = "zero_retention";  // the class of what ends for want of its payload
 
 // Why no agent can run the job: what its trigger said was in the memory of a relay that has ended since.

@@ -22,6 +22,7 @@ std::span<const PersonTrace> person_traces() {
       {"recipe_versions", "org = ?1 and created_by = ?2", Fate::named},
       {"system_keys", "org = ?1 and set_by = ?2", Fate::named},
       {"tunnels", "org = ?1 and created_by = ?2", Fate::named},
+      {"webhooks", "org = ?1 and created_by = ?2", Fate::named},
       {"erasures", "org = ?1 and person = ?2", Fate::named},
   });
   return kTraces;

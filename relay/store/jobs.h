@@ -38,7 +38,7 @@ struct Job {
   GroupId group;
   std::optional<AgentId> agent;  // who holds it, or held it last
   domain::JobState state = domain::JobState::queued;
-  std::string trigger_kind;             // "manual", "api", "schedule", "file.watch", "rerun"
+  std::string trigger_kind;             // "manual", "webhook", "schedule", "file.watch", "rerun"
   std::string event_key;                // "" = no de-duplication; a fingerprint without payload
   std::int32_t priority = 0;            // higher goes first
   std::uint64_t lease_epoch = 0;        // fencing token; 0 while no relay lease was given

@@ -113,9 +113,9 @@ class Recipes {
   // not_found: no such version.
   virtual awaitable<Result<Recipe>> activate(OrgId org, RecipeId id, Activation change,
                                              AuditNote<Recipe> note = {}) = 0;
-  // Takes it out of use, and its trigger away from the agent that watches it. not_found: it is removed already.
-  // conflict: a version is active, or jobs of it have not ended, the message says which; or it is not in the state that
-  // the caller expected.
+  // Takes it out of use, its trigger away from the agent that watches it, and its webhooks with it. not_found: it is
+  // removed already. conflict: a version is active, or jobs of it have not ended, the message says which; or it is not
+  // in the state that the caller expected.
   virtual awaitable<Result<Recipe>> remove(OrgId org, RecipeId id, RecipeRemoval removal,
                                            AuditNote<Recipe> note = {}) = 0;
   // The active version of every active recipe: what triggers and assignments are made from. Oldest recipe first.

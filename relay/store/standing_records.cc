@@ -30,6 +30,7 @@ constexpr auto kColumns = std::to_array<StandingColumn>({
      .second = "agent",
      .version_in = "system_keys",
      .record = of_copy},
+    {.table = "webhooks", .column = "sealed_secrets", .first = "id", .record = by_id},
     {.table = "receipt_keys", .column = "sealed_private_key", .whose = deployment, .first = "id", .record = by_id},
 });
 

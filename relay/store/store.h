@@ -25,6 +25,7 @@
 #include "relay/store/system_keys.h"
 #include "relay/store/tunnels.h"
 #include "relay/store/users.h"
+#include "relay/store/webhooks.h"
 
 namespace sallyport::store {
 
@@ -49,6 +50,7 @@ struct Stores {
   StandingRecords& standing_records;
   KeyWitnesses& key_witnesses;
   SystemKeys& system_keys;
+  Webhooks& webhooks;
   IdempotencyKeys& idempotency_keys;
   AuditLog& audit_log;
   Erasures& erasures;

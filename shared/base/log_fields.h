@@ -115,6 +115,7 @@ inline constexpr auto kLogFields = std::to_array<LogFieldClass>({
     {"version", FieldClass::public_, "which version of a system key"},
     {"waiting", FieldClass::public_, "how many"},
     {"way", FieldClass::public_, "how the relay is reached"},
+    {"webhook", FieldClass::public_, "the id of a webhook"},
     {"what", FieldClass::sensitive, "the text of an exception"},
     {"why", FieldClass::sensitive, "an error's text"},
 });

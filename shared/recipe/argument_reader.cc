@@ -163,6 +163,9 @@ Trigger read_trigger(const yaml::Node& node, Reading& reading) {
   check_connection(fields, {info->name, info->connections}, reading);
   const ActionInfo shape{.name = info->name, .fields = info->fields};
   made.with = read_with(with, shape, Roots::none, reading, node.at).source();
+  if (made.dedupe && made.uses == kWebhookTrigger && made.dedupe->text().size() > kMaxRelaysKey) {
+    fields.problem("dedupe", "too-large", fmt::format("`dedupe` has at most {} bytes here", kMaxRelaysKey));
+  }
   if (made.dedupe && !depends_on_event(*made.dedupe)) {
     fields.problem("dedupe", "constant-dedupe",
                    "`dedupe` must depend on the event, with `trigger` or `inputs` in it: with a constant key only the "

@@ -112,6 +112,8 @@ struct ActionInfo {
 
 std::span<const TriggerInfo> triggers();
 std::span<const ActionInfo> actions();
+// The trigger whose jobs the relay starts when a sender calls it: no agent watches it.
+inline constexpr std::string_view kWebhookTrigger = "webhook@1";
 const TriggerInfo* find_trigger(std::string_view name);  // nullptr when unknown
 const ActionInfo* find_action(std::string_view name);
 bool needs_no_worker(std::string_view action);  // the runner does it itself: it takes no `timeout`

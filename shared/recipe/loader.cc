@@ -65,6 +65,7 @@ class RecipeReader {
     if (const auto* vars = fields_.mapping("vars")) read_vars(*vars);
     made.trigger.uses = fields_.text("trigger", Need::required).value_or("");
     made.trigger.mask = read_mask(fields_, {});
+    if (const auto* dedupe = fields_.text_node("dedupe")) made.trigger.dedupe = read_key(*dedupe);
     if (const auto* retention = fields_.mapping("retention")) made.retention = read_retention(*retention);
     if (const auto* concurrency = fields_.mapping("concurrency")) made.concurrency = read_concurrency(*concurrency);
     made.priority = fields_.integer("priority", {0, kMaxPriority});
@@ -185,8 +186,8 @@ class RecipeReader {
 
   // The relay compiles it when a job starts.
   std::optional<expr::Template> read_key(const Node& node) {
-    if (node.text.size() <= kMaxConcurrencyKey) return reading_.text(node, kEventRoots);
-    reading_.report.add(node.at, "too-large", fmt::format("`key` has at most {} bytes", kMaxConcurrencyKey));
+    if (node.text.size() <= kMaxRelaysKey) return reading_.text(node, kEventRoots);
+    reading_.report.add(node.at, "too-large", fmt::format("`key` has at most {} bytes", kMaxRelaysKey));
     return std::nullopt;
   }
 
@@ -228,6 +229,8 @@ Value outline_of(const Value& root) {
   if (uses != nullptr) outline.emplace(Value("trigger"), *uses);
   const auto* mask = trigger == nullptr ? nullptr : trigger->find("mask");
   if (mask != nullptr) outline.emplace(Value("mask"), *mask);
+  const auto* dedupe = trigger == nullptr ? nullptr : trigger->find("dedupe");
+  if (dedupe != nullptr && *uses == Value(kWebhookTrigger)) outline.emplace(Value("dedupe"), *dedupe);
   const auto* steps = root.find("steps");
   if (steps == nullptr || !steps->is(Value::Kind::list)) return Value(std::move(outline));
   ValueList outlines;

@@ -32,7 +32,8 @@ std::expected<Recipe, Problems> recipe_from_canonical(std::string_view json, con
 
 // Of the stored form only what starting a job takes; every other member of the Recipe is empty: name, run_on,
 // trigger.uses and mask, inputs, vars, concurrency, priority, and of `steps` id and on_failure. Compiles no expression
-// but concurrency.key: bounded by kMaxConcurrencyKey, where the whole recipe may take a second. Not for running a job.
+// but concurrency.key and, where the relay starts the jobs, trigger.dedupe: bounded by kMaxRelaysKey, where the whole
+// recipe may take a second. Not for running a job.
 std::expected<Recipe, Problems> outline_from_canonical(std::string_view json, const LoadOptions& options = {});
 
 // RFC 8785 text of the recipe: what was written, and nothing else; durations in their shortest form, `if` and `foreach`

@@ -24,6 +24,7 @@
 #include "relay/store/migrations/sqlite_0018_archive.h"
 #include "relay/store/migrations/sqlite_0019_objects_to_remove.h"
 #include "relay/store/migrations/sqlite_0020_key_witnesses.h"
+#include "relay/store/migrations/sqlite_0021_webhooks.h"
 #include "relay/store/migrations/sqlite_0022_dry_runs.h"
 
 #include <array>
@@ -52,7 +53,8 @@ std::span<const Migration> sqlite_migrations() {
       Migration{18, "archive", kSqlite0018Archive},
       Migration{19, "objects to remove", kSqlite0019ObjectsToRemove},
       Migration{20, "key witnesses", kSqlite0020KeyWitnesses},
-      Migration{21, "dry runs", kSqlite0022DryRuns},
+      Migration{21, "webhooks", kSqlite0021Webhooks},
+      Migration{22, "dry runs", kSqlite0022DryRuns},
   };
   return migrations;
 }

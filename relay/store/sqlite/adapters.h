@@ -28,6 +28,7 @@ std::unique_ptr<Retentions> make_retentions(Engine& engine);
 std::unique_ptr<StandingRecords> make_standing_records(Engine& engine);
 std::unique_ptr<KeyWitnesses> make_key_witnesses(Engine& engine);
 std::unique_ptr<SystemKeys> make_system_keys(Engine& engine);
+std::unique_ptr<Webhooks> make_webhooks(Engine& engine);
 std::unique_ptr<IdempotencyKeys> make_idempotency_keys(Engine& engine);
 std::unique_ptr<AuditLog> make_audit_log(Engine& engine);
 std::unique_ptr<Erasures> make_erasures(Engine& engine);

@@ -98,7 +98,7 @@ Result<void> begin_with_organisation(Database& db, const Erasure& erasure) {
       db.prepare("select 1 from organisations where id = ?", erasure.org).one("organisation", [](Row) { return 0; }));
   SP_CHECK(keep_platform_admins(db, erasure.org));
   SP_CHECK(insert_erasure(db, erasure));
-  for (const std::string_view table : {"api_tokens", "enrolment_tokens"}) {
+  for (const std::string_view table : {"api_tokens", "enrolment_tokens", "webhooks"}) {
     SP_TRY(const auto gone, db.run(fmt::format("delete from {} where org = ?", table), erasure.org));
     SP_CHECK(add_count(db, erasure.id, table, gone));
   }

@@ -133,6 +133,7 @@ Result<Recipe> remove_recipe(Database& db, const OrgId& org, const RecipeId& id,
   SP_CHECK(expect_state(recipe, removal.only_if));
   SP_CHECK(refuse_while_in_use(db, recipe));
   SP_CHECK(withdraw_assignment(db, org, id));
+  SP_CHECK(db.run("delete from webhooks where org = ? and recipe = ?", org, id));
   SP_CHECK(db.run("update recipes set removed_at = ? where org = ? and id = ?", removal.at, org, id));
   recipe.removed_at = removal.at;
   return recipe;

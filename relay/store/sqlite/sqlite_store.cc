@@ -29,6 +29,7 @@ struct SqliteStore::Impl {
   std::unique_ptr<StandingRecords> standing_records = sqlite::make_standing_records(engine);
   std::unique_ptr<KeyWitnesses> key_witnesses = sqlite::make_key_witnesses(engine);
   std::unique_ptr<SystemKeys> system_keys = sqlite::make_system_keys(engine);
+  std::unique_ptr<Webhooks> webhooks = sqlite::make_webhooks(engine);
   std::unique_ptr<IdempotencyKeys> idempotency_keys = sqlite::make_idempotency_keys(engine);
   std::unique_ptr<AuditLog> audit_log = sqlite::make_audit_log(engine);
   std::unique_ptr<Erasures> erasures = sqlite::make_erasures(engine);
@@ -70,6 +71,7 @@ Stores SqliteStore::stores() {
           .standing_records = *impl_->standing_records,
           .key_witnesses = *impl_->key_witnesses,
           .system_keys = *impl_->system_keys,
+          .webhooks = *impl_->webhooks,
           .idempotency_keys = *impl_->idempotency_keys,
           .audit_log = *impl_->audit_log,
           .erasures = *impl_->erasures,

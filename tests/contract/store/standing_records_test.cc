@@ -42,6 +42,13 @@ awaitable<void> furnish(World& world, Tenant tenant, std::string head) {
                              .set_at = at_ms(0)};
   must(co_await world.stores.system_keys.put(
       tenant.org, key, {{.agent = tenant.agent, .generation = 1, .sealed_copy = bytes_of(head + " copy")}}));
+  store::Webhook webhook;
+  webhook.id = world.id<WebhookId>("whk_");
+  webhook.recipe = tenant.recipe;
+  webhook.proof = "standard-webhooks";
+  webhook.sealed_secrets = bytes_of(head + " hook");
+  webhook.created_by = tenant.owner;
+  must(co_await world.stores.webhooks.add(tenant.org, std::move(webhook)));
 }
 
 std::vector<std::string> texts_of(const std::vector<store::StandingRecord>& records) {
@@ -75,11 +82,11 @@ STORE_TEST_CASE("standing records: what is under other keys is found, of one org
   co_await furnish(world, world.theirs, "new");
   CHECK(must(co_await records.not_under(world.theirs.org, kNewest, {}, 10)).empty());
   CHECK(must(co_await records.count_not_under(world.theirs.org, kNewest, 10)) == 0);
-  CHECK(must(co_await records.count_not_under(ours.org, kNewest, 10)) == 4);
+  CHECK(must(co_await records.count_not_under(ours.org, kNewest, 10)) == 5);
   CHECK(must(co_await records.count_not_under(ours.org, kNewest, 3)) == 3);
   const auto all = must(co_await records.not_under(ours.org, kNewest, {}, 10));
-  CHECK(texts_of(all) == Texts{"old ca", "old secret", "old detail", "old copy"});
-  REQUIRE(all.size() == 4);
+  CHECK(texts_of(all) == Texts{"old ca", "old secret", "old detail", "old copy", "old hook"});
+  REQUIRE(all.size() == 5);
   CHECK(all[0].record == ours.org.value);
   CHECK(all[2].record == store::connection_record(ours.agent, "b"));
   CHECK(all[3].record == store::copy_record("erp-db", 1, ours.agent));
@@ -130,11 +137,11 @@ STORE_TEST_CASE("standing records: sealed anew as they were read; whoever wrote 
                                                      .sealed_detail = bytes_of("old later"),
                                                      .at = at_ms(5)}}));
   must(co_await world.stores.system_keys.remove(ours.org, "erp-db"));
-  CHECK(must(co_await records.reseal(ours.org, anew)) == 2);
+  CHECK(must(co_await records.reseal(ours.org, anew)) == 3);
   CHECK(must(co_await records.reseal(ours.org, anew)) == 0);
   CHECK(texts_of(must(co_await records.not_under(ours.org, kNewest, {}, 10))) == Texts{"old later"});
   CHECK(must(co_await world.stores.issuing_cas.find(ours.org)).sealed_private_key == bytes_of("new ca"));
-  CHECK(must(co_await records.count_not_under(world.theirs.org, kNewest, 10)) == 4);
+  CHECK(must(co_await records.count_not_under(world.theirs.org, kNewest, 10)) == 5);
   // What is theirs is not to be had in our name.
   auto stolen = must(co_await records.not_under(world.theirs.org, kNewest, {}, 10));
   std::vector<store::ResealedRecord> foreign;

@@ -65,7 +65,9 @@ std::string body_of(const Route& route, const Targets& targets) {
       {"pause_tunnel", "{}"},
       {"resume_tunnel", "{}"},
       {"begin_authorization", fmt::format(R"({{"agent":"{}","connection":"erp-api"}})", targets.agent.value)},
-      {"check_tunnel", "{}"}};
+      {"check_tunnel", "{}"},
+      {"create_webhook", fmt::format(R"({{"recipe":"{}"}})", targets.recipe.value)},
+      {"rotate_webhook", "{}"}};
   return bodies.at(route.id);
 }
 
@@ -76,7 +78,8 @@ Targets absent_targets() {
           absent<AgentId>(),   absent<EnrolmentId>(), absent<RecipeId>(),
           absent<RecipeId>(),  absent<JobId>(),       absent<JobId>(),
           absent<TunnelId>(),  absent<TunnelId>(),    absent<OrgId>(),
-          absent<ErasureId>(), "no-such-key",         absent<authorizations::AuthorizationId>()};
+          absent<ErasureId>(), "no-such-key",         absent<authorizations::AuthorizationId>(),
+          absent<WebhookId>()};
 }
 
 bool ends_its_caller(const Route& route) { return route.id == "erase_own_organisation"; }
@@ -94,6 +97,7 @@ std::string path_of(const Route& route, const Targets& targets) {
       {"organisation", targets.organisation.value},
       {"erasure", targets.erasure.value},
       {"authorization", targets.authorization.value},
+      {"webhook", targets.webhook.value},
       {"system_key", targets.system_key + (route.id == "set_system_key" ? "-new" : "")},
       {"tunnel", route.id == "resume_tunnel" ? targets.paused_tunnel.value : targets.tunnel.value}};
   std::string path(route.pattern);

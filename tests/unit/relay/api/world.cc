@@ -2,6 +2,7 @@
 
 #include "relay/api/api_token.h"
 #include "relay/store/sqlite/database.h"
+#include "relay/webhooks/secrets.h"
 #include "shared/base/json.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/new_id.h"
@@ -150,7 +151,8 @@ World::World(const asio::any_io_executor& executor, api::ApiOptions options, std
                         [this](const OrgId& org) { retention_changed.push_back(org); },
                         [this](const std::string& peer) { return take_link(peer); },
                         [this](const OrgId&, const GroupId& group) { system_keys_changed.push_back(group); }},
-          options) {
+          options),
+      door({stores.webhooks, envelope, job_service, audit, clock, log, metrics, api}) {
   places.emplace("local", std::make_unique<MemoryPlace>(archive_broken));
 }
 
@@ -245,6 +247,22 @@ asio::awaitable<TunnelId> World::add_tunnel(Tenant tenant, std::string name, sto
   co_return id;
 }
 
+asio::awaitable<WebhookId> World::add_webhook(Tenant tenant, RecipeId recipe, std::string secret) {
+  store::Webhook webhook;
+  webhook.id = crypto::new_id<WebhookId>(clock);
+  webhook.recipe = recipe;
+  webhook.proof = "standard-webhooks";
+  webhook.created_by = tenant.users.at(domain::Role::owner);
+  webhook.secret_set_at = webhook.created_at = clock.wall();
+  std::vector<webhooks::HeldSecret> secrets;
+  secrets.push_back({.text = Secret::take(secret)});
+  const auto text = webhooks::join_secrets(secrets);
+  webhook.sealed_secrets =
+      must(co_await envelope.seal(webhooks::secrets_identity(tenant.org, webhook.id), as_bytes(text.reveal())));
+  must(co_await stores.webhooks.add(tenant.org, webhook));
+  co_return webhook.id;
+}
+
 asio::awaitable<void> World::archive_job(OrgId org, JobId job, std::string record) {
   const auto hour = store::hour_of(clock.wall());
   auto object = must(co_await archive::seal_object(ring.hierarchy, org, job, 48, hour, as_bytes(record)));
@@ -291,6 +309,7 @@ asio::awaitable<Targets> World::make_targets(Tenant tenant) {
   made.ended_job = co_await start(tenant, made.recipe);
   must(co_await job_service.cancel(org, made.ended_job, {"test"}));
   co_await archive_job(org, made.job, "{}\n");
+  made.webhook = co_await add_webhook(tenant, made.recipe, "a secret of sixteen bytes");
   made.tunnel = co_await add_tunnel(tenant, name, store::TunnelStatus::active);
   made.paused_tunnel = co_await add_tunnel(tenant, name + "-paused", store::TunnelStatus::paused);
   made.organisation = crypto::new_id<OrgId>(clock);
@@ -330,7 +349,7 @@ asio::awaitable<http::Reply> World::play(Ask ask) {
   if (!head) throw std::runtime_error("the gate refused: " + head.error().code);
   head->request_id = "req-1";
   head->peer = ask.peer;
-  auto admission = co_await api.admit(*head);
+  auto admission = co_await door.admit(*head);
   if (auto* refused = std::get_if<http::Response>(&admission)) co_return std::move(*refused);
   auto& exchange = std::get<std::unique_ptr<http::Exchange>>(admission);
   if (ask.body.size() > exchange->body_limit()) throw std::runtime_error("the body is over the route's limit");

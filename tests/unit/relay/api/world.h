@@ -8,6 +8,7 @@
 #include "relay/keys/custodian.h"
 #include "relay/keys/own_keys.h"
 #include "relay/store/sqlite/sqlite_store.h"
+#include "relay/webhooks/door.h"
 #include "shared/async/fair_pool.h"
 #include "tests/support/fixed_fingerprints.h"
 #include "tests/support/key_ring.h"
@@ -76,6 +77,7 @@ struct Targets {
   ErasureId erasure;   // of another user, begun
   std::string system_key;
   authorizations::AuthorizationId authorization;
+  WebhookId webhook;
 };
 
 struct Ask {
@@ -96,6 +98,7 @@ struct World {
   asio::awaitable<Targets> make_targets(Tenant tenant);
   asio::awaitable<RecipeId> apply_recipe(Tenant tenant, std::string name, std::string yaml);
   asio::awaitable<JobId> start(Tenant tenant, RecipeId recipe);
+  asio::awaitable<WebhookId> add_webhook(Tenant tenant, RecipeId recipe, std::string secret);
   asio::awaitable<void> archive_job(OrgId org, JobId job, std::string record);
   asio::awaitable<TunnelId> add_tunnel(Tenant tenant, std::string name, store::TunnelStatus status);
 
@@ -151,6 +154,7 @@ struct World {
     return api::Services::ServeLink([](std::unique_ptr<ByteStream>) -> asio::awaitable<void> { co_return; });
   };
   api::Api api;
+  webhooks::Door door;  // in front of it, as in the relay
 
  private:
   asio::awaitable<std::string> add_token(OrgId org, UserId user, domain::ScopeSet scopes);

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 using namespace sallyport;
 using namespace sallyport::recipe;
 
@@ -231,6 +233,22 @@ TEST_CASE("masks survive storing, and stand in the outline", "[recipe][mask]") {
   REQUIRE(outline);
   CHECK(trigger_mask(*outline) == Mask{false, {{"file", "name"}, {"inputs", "card"}}});
   CHECK(trigger_mask(*outline) == trigger_mask(recipe));
+}
+
+TEST_CASE("the key of events is in the outline of what the relay starts, and there alone", "[recipe][outline]") {
+  const auto outline_of = [](std::string_view trigger) {
+    const auto recipe =
+        loaded(fmt::format("recipe: r\nrun_on: g\ntrigger: {}\nsteps:\n  - {{id: a, uses: log.write@1, "
+                           "with: {{text: x}}}}\n",
+                           trigger));
+    const auto outline = outline_from_canonical(to_canonical(recipe));
+    REQUIRE(outline);
+    return *outline;
+  };
+  CHECK(outline_of("{uses: webhook@1, dedupe: \"${{ trigger.json.id }}\"}").trigger.dedupe);
+  CHECK_FALSE(outline_of("{uses: webhook@1}").trigger.dedupe);
+  CHECK_FALSE(
+      outline_of("{uses: schedule@1, with: {cron: '@daily'}, dedupe: \"${{ trigger.scheduled_at }}\"}").trigger.dedupe);
 }
 
 TEST_CASE("what is archived is in the canonical form and in the outline", "[recipe][retention][outline]") {

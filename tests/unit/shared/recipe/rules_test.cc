@@ -260,8 +260,18 @@ TEST_CASE("the key of concurrency is short, for it is compiled when a job starts
         "recipe: r\nrun_on: dc1\ntrigger: {uses: manual@1}\ninputs: {n: {type: integer}}\nconcurrency: {key: \"" +
         text + "\"}\nsteps:\n  - {id: a, uses: log.write@1, with: {text: x}}\n");
   };
-  CHECK(keyed(kMaxConcurrencyKey) == "no problem");
-  CHECK(keyed(kMaxConcurrencyKey + 1) == "r:5:20: `key` has at most 4096 bytes [too-large]");
+  CHECK(keyed(kMaxRelaysKey) == "no problem");
+  CHECK(keyed(kMaxRelaysKey + 1) == "r:5:20: `key` has at most 4096 bytes [too-large]");
+}
+
+TEST_CASE("the key of a webhook's events is short, for the relay compiles it", "[recipe][rules]") {
+  const auto keyed = [](std::size_t bytes) {
+    const auto text = "${{ trigger.id }}" + std::string(bytes - 17, 'x');
+    return problems_of("recipe: r\nrun_on: dc1\ntrigger: {uses: webhook@1, dedupe: \"" + text +
+                       "\"}\nsteps:\n  - {id: a, uses: log.write@1, with: {text: x}}\n");
+  };
+  CHECK(keyed(kMaxRelaysKey) == "no problem");
+  CHECK(keyed(kMaxRelaysKey + 1) == "r:3:36: `dedupe` has at most 4096 bytes here [too-large]");
 }
 
 TEST_CASE("connections are checked when they are known", "[recipe][rules]") {
