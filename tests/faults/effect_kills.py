@@ -223,6 +223,17 @@ def tell_figures(counts, states, history):
     return again
 
 
+def tell_stuck(world, accepted, states):
+    """Everything that both sides have said of jobs that did not end."""
+    for n, state in states.items():
+        if state not in ("queued", "dispatched", "running"):
+            continue
+        print(f"job {n} is {state}:", json.dumps(world.read(f"/v1/jobs/{accepted[n]}/events?limit=1000")["items"]))
+        for name in ("relay", "agent"):
+            lines = (world.dir / f"{name}.log").read_text(errors="replace").splitlines()
+            print("\n".join(f"{name}: {line}" for line in lines if accepted[n] in line))
+
+
 def kill_at_random(world, services, choose, kills):
     accepted, stop = {}, threading.Event()
     starter = threading.Thread(target=start_jobs, args=(world, accepted, stop, 0.2))
@@ -235,6 +246,7 @@ def kill_at_random(world, services, choose, kills):
     stop.set()
     starter.join()
     states = wait_for_ends(world, accepted)
+    tell_stuck(world, accepted, states)
     history = read_history(world, {n: accepted[n] for n in states})
     counts = count_effects(world, services)
     again = tell_figures(counts, states, history)
