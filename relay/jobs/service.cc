@@ -46,7 +46,8 @@ bool is_done(const recipe::Step& step, const std::vector<CompletedStep>& kept) {
 
 store::awaitable<Result<store::AddedJob>> StoredJobService::start(OrgId org, StartJob request, Actor,
                                                                   store::AuditNote<store::AddedJob> note) {
-  if (request.mode != store::Mode::real && !request.event_key.empty()) co_return fail(Errc::invalid, std::string(kNoEventKey));
+  if (request.mode != store::Mode::real && !request.event_key.empty())
+    co_return fail(Errc::invalid, std::string(kNoEventKey));
   SP_CO_TRY(const auto found, co_await parts_.recipes.find(org, request.recipe));
   const auto number = request.version ? request.version : found.active_version;
   if (!number)

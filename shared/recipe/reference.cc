@@ -31,7 +31,7 @@ std::string page_of(std::string_view name, std::span<const std::string_view> con
   if (!connections.empty()) return std::string(connections.front());
   const auto family = name.substr(0, name.find_first_of(".@"));
   if (std::ranges::find(kFormats, family) != kFormats.end()) return "formats";
-  return family == "command" ? "command" : "built-in";
+  return family == "command" || family == "webhook" ? std::string(family) : "built-in";
 }
 
 std::string in_cell(std::string_view text) {
