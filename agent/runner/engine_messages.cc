@@ -56,6 +56,15 @@ asio::awaitable<void> Engine::Impl::accepted(JobId job) {
 
 asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch, BootTime lease_end) {
   const JobId job = dispatch.lease.job;
+  struct Accepting {
+    Impl& engine;
+    const JobId& job;
+    ~Accepting() {
+      engine.accepting.erase(job);
+      engine.accept_ended.set();
+    }
+  };
+  const Accepting until_answered{*this, job};  // also when it throws: what is named as held keeps its lease
   const auto answer = co_await judge(dispatch);
   if (answer.accepted) {
     if (const auto task = find(job); task && !unwanted) task->renew(dispatch.lease.epoch, lease_end);
@@ -63,8 +72,6 @@ asio::awaitable<void> Engine::Impl::accept(wire::Dispatch dispatch, BootTime lea
     core.parts.log.warn("dispatch.refused",
                         {{"job", job.value}, {"class", answer.error_class}, {"why", answer.message}});
   }
-  accepting.erase(job);
-  accept_ended.set();
   pump.answer(wire::encode(answer));
 }
 
