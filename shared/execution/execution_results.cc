@@ -54,9 +54,9 @@ void Execution::Impl::take(Result result) {
 void Execution::Impl::succeed(OpenRun& run, const Output& given) {
   if (given.plan == Plan::planned) return settle(run, planned(run, given));
   auto output = settled(given.value, deep_label(given.value) | run.label);
-  Outcome outcome = output ? Outcome::success(mask_of(*current->step, run.id).labelled(*output))
-                           : Outcome::failure(tellable(std::move(output).error(), run.telling));
-  if (output) outcome.plan = given.plan;
+  if (!output) return settle(run, Outcome::failure(tellable(std::move(output).error(), run.telling)));
+  Outcome outcome = Outcome::success(mask_of(*current->step, run.id).labelled(*output));
+  outcome.plan = given.plan;
   settle(run, outcome);
 }
 
