@@ -14,10 +14,6 @@ using test::Broker;
 using test::Consumed;
 namespace asio = boost::asio;
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 bool told(const Consumed& consumed, std::string_view word) {

@@ -14,9 +14,6 @@ using test::classes_of;
 using test::HttpWorld;
 using test::scripted;
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 constexpr std::size_t kFlat = 24u << 20;

@@ -17,10 +17,6 @@ using test::Directory;
 using test::DirectoryServer;
 using test::texts;
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 [[maybe_unused]] const auto kNoPipeSignal = std::signal(SIGPIPE, SIG_IGN);  // as the agent does at its start

@@ -12,10 +12,6 @@ using test::args;
 using test::Post;
 using test::PostFiles;
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 Value texts(std::initializer_list<const char*> list) { return Value(ValueList(list.begin(), list.end())); }

@@ -12,10 +12,6 @@
 using namespace sallyport;
 using namespace sallyport::test;
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-// NOLINTNEXTLINE(bugprone-reserved-identifier): AddressSanitizer's name
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 constexpr std::size_t kFlat = 32u << 20;

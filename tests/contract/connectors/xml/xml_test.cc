@@ -12,10 +12,6 @@ using namespace sallyport;
 using namespace sallyport::connectors;
 using test::args;
 
-// Memory that the sanitizer keeps after it was freed would be counted as ours.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace {
 
 struct Xml {

@@ -10,9 +10,6 @@
 
 #include <filesystem>
 
-// Freed memory is given back at once, so that what stays resident is what is held.
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"; }
-
 namespace sallyport::runner {
 using namespace test;
 using namespace std::chrono_literals;
