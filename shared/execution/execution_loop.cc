@@ -136,6 +136,7 @@ Outcome Execution::Impl::loop_outcome(const Value& output) const {
     const Value known = recipe::Mask{.everything = true, .paths = {}}.under("results").without(output);
     Outcome outcome = Outcome::success(mask.labelled(known));
     outcome.unknown = Unknown::results;
+    outcome.plan = Plan::planned;
     return outcome;
   }
   if (!current->loop->results_lost()) return Outcome::success(mask.labelled(output));

@@ -157,7 +157,8 @@ std::string outcome_from_relay(std::string_view output_json, std::string_view pl
   for (const auto one : {Plan::ran, Plan::rolled_back, Plan::planned}) {
     if (plan == to_string(one)) outcome.plan = one;
   }
-  if (outcome.plan == Plan::planned) outcome.unknown = Unknown::everything;
+  const bool is_loop = output_json.starts_with('{');  // of which the counts are known
+  if (outcome.plan == Plan::planned) outcome.unknown = is_loop ? Unknown::results : Unknown::everything;
   auto output = parse_stored_json(output_json.empty() ? "null" : output_json);
   outcome.output_lost = !output || output_json == kRedacted;
   if (!outcome.output_lost) outcome.output = *std::move(output);

@@ -53,7 +53,7 @@ steps:
   - {id: said, uses: log.write@1, with: {text: "${{ steps.put.output.file.path }}"}}
 """
 PLANS = {"before": "ran", "slow": "ran", "one": "rolled_back", "two": "rolled_back", "rows": "ran", "put": "planned", "hidden": "planned",
-         "outside[0]": "planned", "outside[1]": "planned", "outside": None, "said": "ran"}
+         "outside[0]": "planned", "outside[1]": "planned", "outside": "planned", "said": "ran"}
 FINAL = ("succeeded", "failed", "cancelled", "timed_out", "in_doubt", "dead")
 
 

@@ -124,6 +124,30 @@ TEST_CASE("what a dry run planned stays unknown after a restart, and with anothe
   CHECK(std::ranges::count(job.ran, "put#1") == 1);
 }
 
+TEST_CASE("the results of a planned loop stay unknown with another agent, and its counts known", "[execution][dry]") {
+  const std::string named = GENERATE("count", "results[0].deleted");
+  JobScript job(
+      "steps:\n  - {id: put, uses: file.delete@1, connection: c, foreach: \"${{ [1, 2] }}\", with: {path: a}}\n"
+      "  - {id: next, uses: file.list@1, connection: c, with: {path: in}}\n"
+      "  - {id: say, uses: log.write@1, with: {text: \"so: ${{ steps.put.output." +
+      named + " }}\"}}\n");
+  job.dry_run().on("file.delete@1", plans).on("file.list@1", reads);
+  while (std::ranges::count(job.ran, "next#1") == 0) job.perform(job.turn());
+  std::string told;
+  for (const auto& body : job.reports) {
+    const auto* end = std::get_if<report::StepFinished>(&body);
+    if (end != nullptr && end->path == "put" && end->plan == Plan::planned) told = end->output_json;
+  }
+  REQUIRE(told.starts_with('{'));
+  for (auto& done : job.journal().stored().done) {
+    if (done.run.path == "put" && done.run.item == kNoItem) done.result_json = outcome_from_relay(told, "planned");
+  }
+  job.restart();
+  job.run();
+  CHECK(job.finished == (named == "count" ? JobStatus::succeeded : JobStatus::failed));
+  if (named != "count") CHECK(job.end().error_class == "output_unknown");
+}
+
 TEST_CASE("a plan that was recorded comes back, and a word that is none does not", "[execution][dry]") {
   Outcome outcome = Outcome::success(Value());
   outcome.plan = Plan::planned;
