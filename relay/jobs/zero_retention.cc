@@ -60,7 +60,8 @@ std::string trigger_forgotten(const store::Job& job) {
   constexpr std::string_view kLook =
       "What the agent that had the job did after its last report is not known: look at the systems that its steps "
       "change first. ";
-  return fmt::format("{}. {}Start it again{}", kWhy, job.held_before ? kLook : "",
+  const bool may_have_acted = job.held_before && job.mode == store::Mode::real;
+  return fmt::format("{}. {}Start it again{}", kWhy, may_have_acted ? kLook : "",
                      job.event_key.empty() ? "" : ", with another event key: this one counts as seen");
 }
 

@@ -17,11 +17,13 @@ Result<std::optional<std::string>> last_running_step(Database& db, const Job& jo
       .maybe([](Row row) { return row.text(); });
 }
 
-Result<void> doubt_running_steps(Database& db, const Job& job, WallTime at) {
+// A dry run's steps are none that anybody could doubt: whatever they did is undone, or was not done.
+Result<void> end_running_steps(Database& db, const Job& job, WallTime at) {
+  const auto end = job.mode == Mode::dry_run ? domain::StepStatus::cancelled : domain::StepStatus::in_doubt;
   SP_CHECK(
-      db.run("update steps set status = 'in_doubt', finished_at = ?, retry_at = null, error_class = ? "
+      db.run("update steps set status = ?, finished_at = ?, retry_at = null, error_class = ? "
              "where org = ? and job = ? and status = 'running'",
-             at, kHolderLost, job.org, job.id));
+             domain::to_string(end), at, kHolderLost, job.org, job.id));
   return {};
 }
 
@@ -30,8 +32,9 @@ Result<void> doubt_running_steps(Database& db, const Job& job, WallTime at) {
 Result<Job> end_without_report(Database& db, const Job& job, JobOutcome outcome, JobError if_in_doubt) {
   SP_TRY(const auto running, last_running_step(db, job));
   if (running) {
-    SP_CHECK(doubt_running_steps(db, job, outcome.at));
-    if (outcome.state != domain::JobState::dead) outcome.state = domain::JobState::in_doubt;
+    SP_CHECK(end_running_steps(db, job, outcome.at));
+    const bool in_doubt = job.mode == Mode::real && outcome.state != domain::JobState::dead;
+    if (in_doubt) outcome.state = domain::JobState::in_doubt;
     if (outcome.error.error_class.empty()) outcome.error = std::move(if_in_doubt);
     if (outcome.error.error_class.empty()) outcome.error.error_class = kHolderLost;
     if (outcome.error.failed_step.empty()) outcome.error.failed_step = *running;

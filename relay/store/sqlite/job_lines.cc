@@ -90,7 +90,8 @@ constexpr std::string_view kQueueColumns =
 Result<void> follow_move(Database& db, const Job& job, std::optional<JobState> was, JobState now) {
   const bool waited = was == JobState::queued, waits = now == JobState::queued;
   const bool ran = was && domain::is_active(*was), runs = domain::is_active(now);
-  if (ran != runs) SP_CHECK(change_room(db, job, runs ? -1 : 1));
+  const bool counts = job.mode == Mode::real;  // a dry run takes no place
+  if (counts && ran != runs) SP_CHECK(change_room(db, job, runs ? -1 : 1));
   if (waited == waits) return {};
   SP_CHECK(change_length(db, job, waits ? 1 : -1));
   return job.concurrency_limit == 0 ? Result<void>() : refresh_line(db, job);
@@ -100,7 +101,7 @@ Result<std::uint64_t> count_active(Database& db, const OrgId& org, const RecipeI
   return db
       .prepare(
           "select count(*) from jobs indexed by jobs_concurrent where org = ? and recipe = ? and concurrency_key = ? "
-          "and state in ('dispatched', 'running')",
+          "and state in ('dispatched', 'running') and mode = 'real'",
           org, recipe, key)
       .one("recipe", [](Row row) { return row.u64(); });
 }

@@ -92,6 +92,21 @@ STORE_TEST_CASE("history: an end that no agent reports leaves no step running, a
   }
 }
 
+STORE_TEST_CASE("history: nothing of a dry run is in doubt", "[store][history]") {
+  const OrgId org = world.ours.org;
+  auto fresh = world.new_job(world.ours);
+  fresh.job.mode = GENERATE(store::Mode::dry_run, store::Mode::real);  // positive control
+  const bool dry = fresh.job.mode == store::Mode::dry_run;
+  must(co_await world.stores.jobs.add(org, fresh));
+  const auto job =
+      must(co_await world.stores.jobs.claim(org, fresh.job.id, {world.ours.agent, 0, at_ms(1), at_ms(2)})).job;
+  must(co_await world.stores.history.append(org, job.id, 1, {job_started(1), step_started(2, "upsert")}));
+  const auto ended = co_await cancelled_then_lost(world, job);
+  CHECK(ended.state == (dry ? JobState::cancelled : JobState::in_doubt));
+  const auto steps = must(co_await world.stores.history.steps(org, job.id, {}, {})).items;
+  CHECK(steps.at(0).status == (dry ? StepStatus::cancelled : StepStatus::in_doubt));
+}
+
 STORE_TEST_CASE("history: what a lost agent tells after such an end is still stored", "[store][history]") {
   auto& history = world.stores.history;
   const OrgId org = world.ours.org;

@@ -78,7 +78,9 @@ JOBS_TEST_CASE("a dry run takes no place of its recipe's concurrency", "[jobs][d
   const auto alone =
       co_await world.add_recipe(ours, manual_recipe("alone", "concurrency: {limit: 1, on_conflict: skip}\n"));
   const auto mode = GENERATE(store::Mode::dry_run, store::Mode::real);  // positive control
-  must(co_await world.service.start(ours.org, order_for(alone, mode), kActor));
+  const auto first = must(co_await world.service.start(ours.org, order_for(alone, mode), kActor)).job;
+  const auto at = world.clock.wall();
+  if (GENERATE(false, true)) must(co_await world.stores.jobs.claim(ours.org, first.id, {ours.agent, 0, at, at}));
   const auto besides = co_await world.service.start(ours.org, order_for(alone, store::Mode::real), kActor);
   CHECK(besides.has_value() == (mode == store::Mode::dry_run));
   const auto dry = co_await world.service.start(ours.org, order_for(alone), kActor);
