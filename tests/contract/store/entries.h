@@ -8,7 +8,7 @@ namespace sallyport::test {
 inline constexpr std::size_t kMuch = 1u << 20;
 
 inline store::HistoryEntry job_started(std::uint64_t seq) {
-  return {.job_seq = seq, .at = at_ms(100 + seq), .what = store::JobStarted{}};
+  return {.job_seq = seq, .at = at_ms(100 + static_cast<std::int64_t>(seq)), .what = store::JobStarted{}};
 }
 
 inline store::HistoryEntry step_started(std::uint64_t seq, std::string path, std::uint32_t attempt = 1) {

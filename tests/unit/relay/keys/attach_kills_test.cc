@@ -101,8 +101,8 @@ awaitable<bool> misses_older(asio::any_io_executor on, const std::filesystem::pa
   }
   Process mistaken(on, older.path());
   co_await mistaken.begin();
-  const auto newest = co_await mistaken.tenant_key(0);
-  co_return newest.empty();
+  const bool has_none = (co_await mistaken.tenant_key(0)).empty();
+  co_return has_none;
 }
 
 // `act` in a process that dies at its first write, then at its second, and so on until none is left; then `look` at
