@@ -55,7 +55,7 @@ ssize_t guarded(int fd, std::span<const iovec> parts, Send send) {
 extern "C" {
 [[gnu::visibility("default")]] int connect(int fd, const sockaddr* address, socklen_t size) {
   if (is_of_network(fd) && is_stream(fd) && !line_guard().may_connect()) {
-    errno = EACCES;
+    errno = ECONNABORTED;
     return -1;
   }
   return static_cast<int>(::syscall(SYS_connect, fd, address, size));

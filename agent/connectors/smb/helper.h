@@ -31,6 +31,7 @@ class Helper {
   }
 
   bool is_usable() const { return usable_; }
+  void give_up() { usable_ = false; }
   std::unexpected<StepError> nonsense();  // the answer is none to what was asked
 
  private:

@@ -75,6 +75,12 @@ StepResult<void> ServerFiles::enter(const std::string& root, const CallLimits& l
   return {};
 }
 
+bool ServerFiles::is_alive(const CallLimits& limits) {
+  if (facts(".", limits)) return true;
+  helper_.give_up();
+  return false;
+}
+
 StepResult<std::string> ServerFiles::locate(const std::string& path) const {
   if (!is_plain_path(path))
     return step_fail("invalid", fmt::format("{} has a name that no file of an SMB server can have", path));

@@ -38,6 +38,8 @@ class ServerFiles final : public remote::Files {
   StepResult<void> remove(const std::string& path, const CallLimits& limits) override;
 
   bool is_usable() const { return helper_.is_usable(); }
+  // Whether the root is there yet: the connection may have broken while nobody used it. If not, no more is of use.
+  bool is_alive(const CallLimits& limits);
 
  private:
   explicit ServerFiles(Helper helper) : helper_(std::move(helper)) {}

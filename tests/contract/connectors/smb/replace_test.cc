@@ -1,0 +1,90 @@
+// A file of a share that another one replaces: libsmbclient removes it first, so whatever happens in between counts.
+#include "tests/contract/connectors/smb/share.h"
+#include "tests/support/smb_gate.h"
+
+using namespace sallyport;
+using namespace sallyport::test;
+
+namespace {
+
+struct GatedShare {
+  explicit GatedShare(const SmbServer::Options& options = {}, const std::string& settings = {})
+      : server(options), gate(server.port()), share(gate.port(), settings) {}
+
+  // Does `what` again and again, and breaks off after one message more each time, until all of them have passed.
+  template <class What, class Check>
+  int break_off_everywhere(const What& what, const Check& check) {
+    for (int messages = 1;; ++messages) {
+      for (const auto& entry : std::filesystem::directory_iterator(server.files().path())) remove_all(entry.path());
+      server.files().write("a", "old");
+      server.files().write("b", "new");
+      share.agent.repeated = false;
+      REQUIRE(share.list());  // a session is open
+      gate.cut_after(messages);
+      const auto done = what();
+      if (!gate.has_cut()) {
+        REQUIRE(done);
+        return messages - 1;
+      }
+      INFO("broken off after message " << messages << ": " << (done ? "done" : done.error().message));
+      check(done);
+    }
+  }
+  std::string content(const std::string& name) const {
+    return server.files().has(name) ? server.files().read(name) : "";
+  }
+  std::string partial() const {
+    for (const auto& entry : std::filesystem::directory_iterator(server.files().path()))
+      if (entry.path().filename().string().starts_with(".a.partial-")) return content(entry.path().filename());
+    return {};
+  }
+
+  SmbServer server;
+  SmbGate gate;
+  ShareAgent share;
+};
+
+}  // namespace
+
+TEST_CASE("wherever a put that replaces breaks off, the share has the old file or the new one", "[smb][replace]") {
+  GatedShare gated;
+  const auto put = [&] { return gated.share.put("a", "new", "replace"); };
+  int in_between = 0;
+  const int messages = gated.break_off_everywhere(put, [&](const auto& done) {
+    const auto a = gated.content("a");
+    const bool is_kept = a == "old" || a == "new" || gated.partial() == "new";
+    CHECK(is_kept);
+    if (done) return;
+    if (a.empty()) {
+      ++in_between;
+      CHECK(done.error().classes == std::vector<std::string>{"in_doubt", "connection"});
+    }
+    gated.share.agent.repeated = true;
+    CHECK(put());
+    CHECK(names_in(gated.server.files()) == "a b");
+    CHECK(gated.content("a") == "new");
+  });
+  CHECK(messages > 10);
+  CHECK(in_between > 0);  // positive control
+}
+
+TEST_CASE("wherever a move that replaces breaks off, what moves is there", "[smb][replace]") {
+  GatedShare gated;
+  const auto move = [&] {
+    return gated.share.run("smb.move@1", args({{"from", "b"}, {"to", "a"}, {"overwrite", true}}));
+  };
+  int in_between = 0;
+  gated.break_off_everywhere(move, [&](const auto& done) {
+    const bool is_there = gated.content("a") == "new" || gated.content("b") == "new";
+    CHECK(is_there);
+    if (done) return;
+    if (gated.content("a").empty()) {
+      ++in_between;
+      CHECK(done.error().classes == std::vector<std::string>{"in_doubt", "connection"});
+    }
+    gated.share.agent.repeated = true;
+    CHECK(move());
+    CHECK(gated.content("a") == "new");
+  });
+  CHECK(in_between > 0);  // positive control
+}
