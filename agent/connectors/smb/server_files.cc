@@ -184,6 +184,14 @@ StepResult<void> ServerFiles::change(const wire::Request& request, const std::st
   return step_in_context(path, std::move(error));
 }
 
+// libsmbclient says "it exists" of whatever fails after it has found the name taken, also when it has removed that
+// file.
+StepError ServerFiles::not_replaced(const std::string& from, const std::string& to, const CallLimits& limits) {
+  const auto old = file_facts(to, limits), fresh = file_facts(from, limits);
+  if (old && fresh) return {{"changed"}, "another program has it open, or it may not be removed", {}};
+  return remote::without_answer({{"connection"}, "it was being replaced, and that came to no end", {}});
+}
+
 // libsmbclient's rename takes away what is in its way, so whether that may be is asked before.
 StepResult<void> ServerFiles::rename(const std::string& from, const std::string& to, platform::Replace replace,
                                      const CallLimits& limits) {
@@ -193,7 +201,9 @@ StepResult<void> ServerFiles::rename(const std::string& from, const std::string&
     SP_TRY(const auto taken, exists(to, limits));
     if (taken) return step_fail("constraint", fmt::format("{} exists already", to));
   }
-  return change(wire::Rename{source, target}, to, limits);
+  auto renamed = change(wire::Rename{source, target}, to, limits);
+  if (renamed || renamed.error().error_class() != "constraint") return renamed;
+  return step_in_context(to, not_replaced(from, to, limits));
 }
 
 StepResult<void> ServerFiles::remove(const std::string& path, const CallLimits& limits) {

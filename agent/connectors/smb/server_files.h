@@ -47,6 +47,7 @@ class ServerFiles final : public remote::Files {
   StepResult<void> pull(std::uint64_t from, const Take& take, const CallLimits& limits);
   StepResult<void> push(std::uint64_t& at, ByteReader& source, const CallLimits& limits);
   StepResult<void> ask(const wire::Request& request, const CallLimits& limits);
+  StepError not_replaced(const std::string& from, const std::string& to, const CallLimits& limits);
   StepResult<void> change(const wire::Request& request, const std::string& path, const CallLimits& limits);
 
   Helper helper_;

@@ -70,6 +70,14 @@ TEST_CASE("a change that the helper does not answer is in doubt", "[smb][hostile
   CHECK(moved.error().error_class() == "in_doubt");
 }
 
+TEST_CASE("a target that went while it was to be replaced is in doubt, and the new file is kept", "[smb][hostile]") {
+  HostileShare share("loses the target");
+  const auto put = share.run("smb.put@1", args({{"path", "a.txt"}, {"content", "content"}, {"if_exists", "replace"}}));
+  REQUIRE_FALSE(put);
+  CHECK(put.error().classes == std::vector<std::string>{"in_doubt", "connection"});
+  CHECK_FALSE(share.dir.has("removed"));
+}
+
 TEST_CASE("names that a share lists are judged", "[smb][hostile]") {
   const auto how = GENERATE(as<std::string>(), "lists a path", "lists no name", "lists nul");
   HostileShare share(how);

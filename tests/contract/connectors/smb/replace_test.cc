@@ -1,5 +1,6 @@
 // A file of a share that another one replaces: libsmbclient removes it first, so whatever happens in between counts.
 #include "tests/contract/connectors/smb/share.h"
+#include "tests/support/interrupted_bodies.h"
 #include "tests/support/smb_gate.h"
 
 using namespace sallyport;
@@ -87,4 +88,21 @@ TEST_CASE("wherever a move that replaces breaks off, what moves is there", "[smb
     CHECK(gated.content("a") == "new");
   });
   CHECK(in_between > 0);  // positive control
+}
+
+TEST_CASE("a file of a share that another client has open is not replaced", "[smb][replace]") {
+  ShareFixture share;
+  const std::string old(6u << 20, 'o');
+  share.server.files().write("a", old);
+  ShareAgent other(share.server.port(), {});
+  std::string told;
+  Interruption interruption{1u << 20, [&] { told = class_of(share.put("a", "new", "replace")); }};
+  InterruptedBodies bodies(interruption);
+  auto& agent = other.agent;
+  const connectors::StepContext context{
+      agent.job, "step", 1, "key", "exchange", agent.deadline(), agent.stop.get_token(), bodies};
+  REQUIRE(other.action("smb.get@1").run(context, Value(args({{"path", "a"}}))));
+  CHECK(told == "changed");
+  CHECK((share.server.files().read("a") == old));
+  CHECK(names_in(share.server.files()) == "a");
 }
