@@ -192,15 +192,17 @@ StepError ServerFiles::not_replaced(const std::string& from, const std::string& 
   return remote::without_answer({{"connection"}, "it was being replaced, and that came to no end", {}});
 }
 
-// libsmbclient's rename takes away what is in its way, so whether that may be is asked before.
+// libsmbclient's rename takes away what is in its way, empty directories too, so whether that may be is asked before.
 StepResult<void> ServerFiles::rename(const std::string& from, const std::string& to, platform::Replace replace,
                                      const CallLimits& limits) {
   SP_TRY(const auto source, locate(from));
   SP_TRY(const auto target, locate(to));
-  if (replace == platform::Replace::never) {
-    SP_TRY(const auto taken, exists(to, limits));
-    if (taken) return step_fail("constraint", fmt::format("{} exists already", to));
-  }
+  const auto taken = facts(to, limits);
+  if (!taken && taken.error().error_class() != "not_found") return std::unexpected(taken.error());
+  if (taken && replace == platform::Replace::never)
+    return step_fail("constraint", fmt::format("{} exists already", to));
+  if (taken && taken->kind != remote::Kind::file)
+    return step_fail("invalid", fmt::format("{} is not a regular file", to));
   auto renamed = change(wire::Rename{source, target}, to, limits);
   if (renamed || renamed.error().error_class() != "constraint") return renamed;
   return step_in_context(to, not_replaced(from, to, limits));

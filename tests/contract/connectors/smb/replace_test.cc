@@ -106,3 +106,14 @@ TEST_CASE("a file of a share that another client has open is not replaced", "[sm
   CHECK((share.server.files().read("a") == old));
   CHECK(names_in(share.server.files()) == "a");
 }
+
+TEST_CASE("a directory of a share is not replaced by a file", "[smb][replace]") {
+  ShareFixture share;
+  std::filesystem::create_directory(share.server.files() / "a");
+  share.server.files().write("b", "new");
+  CHECK(class_of(share.put("a", "new", "replace")) == "invalid");
+  const auto moved = share.run("smb.move@1", args({{"from", "b"}, {"to", "a"}, {"overwrite", true}}));
+  REQUIRE(moved);  // into it
+  CHECK(names_in(share.server.files()) == "a");
+  CHECK(share.server.files().read("a/b") == "new");
+}
