@@ -117,3 +117,22 @@ TEST_CASE("a directory of a share is not replaced by a file", "[smb][replace]") 
   CHECK(names_in(share.server.files()) == "a");
   CHECK(share.server.files().read("a/b") == "new");
 }
+
+TEST_CASE("wherever a delete breaks off, what it says of the file is true", "[smb][dfs]") {
+  GatedShare gated({.share = GENERATE("", "msdfs root = yes")});
+  const auto remove = [&] { return gated.share.run("smb.delete@1", args({{"path", "a"}})); };
+  int failed = 0;
+  gated.break_off_everywhere(remove, [&](const auto& done) {
+    if (done) {
+      CHECK(done->find("deleted")->as_bool());
+      CHECK_FALSE(gated.server.files().has("a"));
+      return;
+    }
+    ++failed;
+    CHECK((done.error().classes.back() == "connection"));
+    gated.share.agent.repeated = true;
+    CHECK(remove());
+    CHECK(names_in(gated.server.files()) == "b");
+  });
+  CHECK(failed > 1);
+}
