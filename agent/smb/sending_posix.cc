@@ -41,7 +41,7 @@ ssize_t guarded(int fd, std::span<const iovec> parts, Send send) {
   std::vector<LineGuard::Bytes> pieces;
   for (const auto& part : parts) pieces.emplace_back(static_cast<const std::byte*>(part.iov_base), part.iov_len);
   if (!line_guard().may_send(pieces)) {
-    errno = EPROTO;
+    errno = ECONNABORTED;  // which the library passes on
     return -1;
   }
   const ssize_t sent = send();
