@@ -136,6 +136,20 @@ connections:
   CHECK(class_of(share.list("in/missing")) == "not_found");
 }
 
+TEST_CASE("a file of a share with a time far from now is a file", "[smb][attack]") {
+  ShareFixture share;
+  share.server.files().write("a", "1");
+  for (const std::int64_t seconds : {20'000'000'000, 9'300'000'000, -9'300'000'000}) {
+    INFO(seconds);
+    const timespec times[2]{{seconds, 999'999'999}, {seconds, 999'999'999}};
+    REQUIRE(::utimensat(AT_FDCWD, share.server.files().path("a").c_str(), times, 0) == 0);
+    CHECK(share.content(share.get("a")) == "1");
+    const auto listed = share.list();
+    REQUIRE(listed);
+    CHECK(listed->find("count")->as_int() == 1);
+  }
+}
+
 TEST_CASE("an existing file on the share is kept, or replaced", "[smb]") {
   ShareFixture share;
   share.server.files().write("a", "old");
