@@ -71,6 +71,9 @@ def behave(how, kind, payload):
         answer(PIECE, b"x" * (1 << 20))
     elif how == "more than there is" and kind == READ:
         answer(PIECE, b"x" * 4096)
+    elif how == "takes its time" and kind in (OPEN, LIST):
+        time.sleep(2.5)
+        answer(DONE)
     elif how == "lists without end" and kind == LIST:
         while True:
             answer(ENTRY, entry(b"x"))
