@@ -73,9 +73,9 @@ StepResult<wire::Answer> Helper::ask(const wire::Request& request, const CallLim
   const auto until =
       asks_much(request) ? limits.deadline : std::min<SteadyTime>(limits.deadline, Clock::now() + patience_);
   const auto encoded = wire::encode(request, sent_);
-  if (!encoded) return step_fail("too_large", encoded.error().message);
-  const auto sent = program_.send(sent_, until, limits.stop);
+  const auto sent = encoded ? program_.send(sent_, until, limits.stop) : Result<void>();
   if (std::holds_alternative<wire::Open>(request)) wipe(sent_.data(), sent_.size());
+  if (!encoded) return step_fail("too_large", encoded.error().message);
   if (!sent) return broken(sent.error(), limits);
   return receive(until, limits);
 }
