@@ -16,8 +16,9 @@
 namespace sallyport::connectors {
 
 // At most `size` sessions with one system, whose name in connections.yaml is all that its errors tell; those that steps
-// are done with wait a minute for the next. Session::is_usable() says whether it may be used again. Used by worker
-// threads, hence the mutex; nothing blocking runs under it.
+// are done with wait a minute for the next, and longer only while nobody takes or gives back another one.
+// Session::is_usable() says whether it may be used again. Used by worker threads, hence the mutex; nothing blocking
+// runs under it.
 template <class Session>
 class SessionPool {
  public:
@@ -97,8 +98,10 @@ class SessionPool {
       session.reset();
       return free_place();
     }
+    std::vector<Idle> outdated;  // closed after the mutex is free
     {
       const std::lock_guard lock(mutex_);
+      outdated = take_outdated();
       if (credentials == credentials_) {
         idle_.push_back({std::move(session), Clock::now()});
       } else {

@@ -18,12 +18,14 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 namespace sallyport::platform {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLongestEnd(5);
+constexpr std::chrono::milliseconds kPause(2);
 
 // What the program has of the agent: the socket as standard input, nothing as output, and no other file or signal mask.
 class Belongings {
@@ -60,7 +62,8 @@ class Belongings {
   posix_spawnattr_t attributes_{};
 };
 
-// Killed, and gone from the table of processes; what hangs in the kernel for longer is left.
+// Killed, and gone from the table of processes; what hangs in the kernel for longer is left. Where there is no file of
+// the process (an old kernel, no more files) it is asked for again and again.
 void end(pid_t pid) {
   const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   ::kill(-pid, SIGKILL);
@@ -68,7 +71,7 @@ void end(pid_t pid) {
   while (ended && Clock::now() < deadline &&
          wait_for_socket(ended.get(), SocketNeed::reading, deadline - Clock::now()) == SocketState::not_yet) {
   }
-  ::waitpid(pid, nullptr, WNOHANG);
+  while (::waitpid(pid, nullptr, WNOHANG) == 0 && Clock::now() < deadline) std::this_thread::sleep_for(kPause);
 }
 
 bool is_transient(int code) { return code == EAGAIN || code == EINTR; }

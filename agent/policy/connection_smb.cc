@@ -14,7 +14,7 @@ bool is_host(std::string_view host) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
   };
-  return std::ranges::all_of(host, fits) && !host.starts_with('.');
+  return !host.empty() && std::ranges::all_of(host, fits) && !host.starts_with('.');
 }
 
 // One name as shares and directories have them.
@@ -33,8 +33,9 @@ bool is_directory(std::string_view path) {
 }
 
 void read_place(yaml::FieldReader& fields, SmbConnection& smb) {
-  smb.host = fields.text("host", yaml::Need::required).value_or("");
-  if (!is_host(smb.host)) fields.problem("host", "bad-value", "`host` must be a name or an IPv4 address");
+  const auto host = fields.text("host", yaml::Need::required);
+  smb.host = host.value_or("");
+  if (host && !is_host(*host)) fields.problem("host", "bad-value", "`host` must be a name or an IPv4 address");
   smb.port = static_cast<std::uint16_t>(fields.integer("port", {1, 65535}).value_or(smb.port));
   const auto share = fields.text("share", yaml::Need::required);
   smb.share = share.value_or("");
@@ -46,7 +47,9 @@ void read_place(yaml::FieldReader& fields, SmbConnection& smb) {
 
 void read_login(yaml::FieldReader& fields, std::string_view directory, SmbConnection& smb) {
   smb.domain = fields.text("domain").value_or("");
-  smb.user = fields.text("user", yaml::Need::required).value_or("");
+  const auto user = fields.text("user", yaml::Need::required);
+  smb.user = user.value_or("");
+  if (user && user->empty()) fields.problem("user", "bad-value", "`user` must have a name: nobody logs in as nobody");
   if (has_control(smb.user)) fields.problem("user", "bad-value", "`user` has a control character");
   if (has_control(smb.domain)) fields.problem("domain", "bad-value", "`domain` has a control character");
   smb.password = read_secret_ref(fields, "password", directory);

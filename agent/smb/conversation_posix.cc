@@ -50,7 +50,7 @@ class Conversation {
       if (!request) return 2;
       const bool first = std::holds_alternative<wire::Open>(*request);
       if (first == (share_ != nullptr)) return 2;
-      if (!answer(std::visit([this](auto& one) { return take(one); }, *request))) return 1;
+      if (!answer(judged(std::visit([this](auto& one) { return take(one); }, *request)))) return 1;
     }
     return 0;
   }
@@ -68,6 +68,13 @@ class Conversation {
 
   bool answer(const wire::Answer& answer) {
     return wire::encode(answer, sent_).has_value() && send_all(socket_, sent_);
+  }
+
+  // A server that has gone, or has ended the session, is told by all kinds of errors; the share's top was there before.
+  wire::Answer judged(wire::Answer answer) {
+    const auto* const why = std::get_if<wire::Failed>(&answer);
+    if (why == nullptr || !share_ || why->trouble == wire::Trouble::connection || share_->look(".")) return answer;
+    return wire::Failed{wire::Trouble::connection, why->number};
   }
 
   wire::Answer take(wire::Open& open) {

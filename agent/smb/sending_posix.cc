@@ -41,7 +41,7 @@ ssize_t guarded(int fd, std::span<const iovec> parts, Send send) {
   std::vector<LineGuard::Bytes> pieces;
   for (const auto& part : parts) pieces.emplace_back(static_cast<const std::byte*>(part.iov_base), part.iov_len);
   if (!line_guard().may_send(pieces)) {
-    errno = EPROTO;
+    errno = ECONNABORTED;  // which the library passes on
     return -1;
   }
   const ssize_t sent = send();
@@ -55,7 +55,7 @@ ssize_t guarded(int fd, std::span<const iovec> parts, Send send) {
 extern "C" {
 [[gnu::visibility("default")]] int connect(int fd, const sockaddr* address, socklen_t size) {
   if (is_of_network(fd) && is_stream(fd) && !line_guard().may_connect()) {
-    errno = EACCES;
+    errno = ECONNABORTED;
     return -1;
   }
   return static_cast<int>(::syscall(SYS_connect, fd, address, size));

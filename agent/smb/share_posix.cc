@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace sallyport::smb {
 namespace {
@@ -25,7 +26,9 @@ std::unexpected<wire::Failed> failed(int error) {
 std::unexpected<wire::Failed> failed() { return failed(errno); }
 
 std::uint64_t nanoseconds(const timespec& time) {
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec);
+  constexpr std::int64_t kSecond = 1'000'000'000, kMost = std::numeric_limits<std::int64_t>::max() / kSecond - 1;
+  const auto seconds = std::clamp<std::int64_t>(time.tv_sec, -kMost, kMost);  // a server may say what it likes
+  return static_cast<std::uint64_t>(seconds * kSecond + std::clamp<std::int64_t>(time.tv_nsec, 0, kSecond - 1));
 }
 
 wire::Facts facts_from(wire::Kind kind, std::uint64_t size, const timespec& changed) {

@@ -13,6 +13,7 @@ import time
 OPEN, LOOK, LIST, OPEN_FILE, READ, WRITE, CLOSE, RENAME, REMOVE = range(9)
 DONE, FAILED, FACTS, ENTRY, PIECE = range(5)
 agent = socket.socket(fileno=os.dup(0))
+place = pathlib.Path(sys.argv[0]).parent
 
 
 def receive(size):
@@ -54,6 +55,14 @@ def behave(how, kind, payload):
         os._exit(1)
     elif how == "dies in a change" and kind in (RENAME, REMOVE):
         os._exit(1)
+    elif how == "loses the target" and kind == RENAME:
+        (place / "lost").touch()
+        answer(FAILED, struct.pack("<BQ", 4, 17))  # it exists already
+    elif how == "loses the target" and kind == LOOK and (place / "lost").exists() and payload.endswith(b"a.txt"):
+        answer(FAILED, struct.pack("<BQ", 3, 2))  # not found
+    elif how == "loses the target" and kind == REMOVE and (place / "lost").exists():
+        (place / "removed").touch()
+        answer(DONE)
     elif how == "hangs" and kind == READ:
         time.sleep(3600)
     elif how == "hangs at once":
@@ -62,6 +71,9 @@ def behave(how, kind, payload):
         answer(PIECE, b"x" * (1 << 20))
     elif how == "more than there is" and kind == READ:
         answer(PIECE, b"x" * 4096)
+    elif how == "takes its time" and kind in (OPEN, LIST):
+        time.sleep(2.5)
+        answer(DONE)
     elif how == "lists without end" and kind == LIST:
         while True:
             answer(ENTRY, entry(b"x"))
@@ -89,4 +101,4 @@ def main(how):
             answer(DONE)
 
 
-main((pathlib.Path(sys.argv[0]).parent / "how").read_text())
+main((place / "how").read_text())

@@ -78,6 +78,10 @@ void SmbServer::cut() const {
   for (const pid_t session : descendants_of(pid_)) ::kill(session, SIGKILL);
 }
 
+void SmbServer::close_share() const {
+  output_of(fmt::format("smbcontrol -s {} smbd close-share {} 2>&1", dir_.path("smb.conf"), share()));
+}
+
 void SmbServer::stop() {
   const auto sessions = descendants_of(pid_);
   ::kill(pid_, SIGKILL);

@@ -30,9 +30,10 @@ class SmbServer {
   static bool tells_status();                      // smbstatus works for root alone
   std::string status() const;                      // what it says of the sessions
 
-  void cut() const;  // every session ends at once; new ones are taken
-  void stop();       // nobody listens any more
-  void pause();      // SIGSTOP: what has connected hears nothing more, and nothing new is taken
+  void cut() const;          // every session ends at once; new ones are taken
+  void close_share() const;  // the sessions stay and have lost the share; only for whom tells_status()
+  void stop();               // nobody listens any more
+  void pause();              // SIGSTOP: what has connected hears nothing more, and nothing new is taken
   void resume();
 
  private:

@@ -57,12 +57,21 @@ class Bounded final : public ByteReader {
   std::uint64_t at_;
 };
 
+// At most 200 bytes from its beginning, whole characters: servers take no part of one for a name.
+std::string_view beginning_of(std::string_view name) {
+  constexpr std::size_t kMost = 200;
+  if (name.size() <= kMost) return name;
+  auto size = kMost;
+  while (size > 0 && (static_cast<unsigned char>(name[size]) & 0xC0) == 0x80) --size;
+  return name.substr(0, size);
+}
+
 // A hidden name next to the target, the same for every attempt of this step run and for no other.
 std::string temporary_name(const std::string& path, std::string_view key) {
   const auto slash = path.rfind('/');
   const auto cut = slash == std::string::npos ? 0 : slash + 1;
   const auto maker = hex(crypto::sha256(key)).substr(0, 16);
-  return fmt::format("{}.{}.partial-{}", path.substr(0, cut), path.substr(cut, 200), maker);
+  return fmt::format("{}.{}.partial-{}", path.substr(0, cut), beginning_of(std::string_view(path).substr(cut)), maker);
 }
 
 class Upload {

@@ -44,6 +44,11 @@ const char* text_of(Trouble trouble) {
   return "the program sallyport-smb failed";
 }
 
+// What takes the server many answers before the first of the program; that has patience with each of them.
+bool asks_much(const wire::Request& request) {
+  return std::holds_alternative<wire::Open>(request) || std::holds_alternative<wire::List>(request);
+}
+
 }  // namespace
 
 StepError trouble_error(const wire::Failed& why) {
@@ -65,11 +70,12 @@ StepResult<Helper> Helper::start(const std::string& program, std::chrono::millis
 }
 
 StepResult<wire::Answer> Helper::ask(const wire::Request& request, const CallLimits& limits) {
-  const auto until = std::min<SteadyTime>(limits.deadline, Clock::now() + patience_);
+  const auto until =
+      asks_much(request) ? limits.deadline : std::min<SteadyTime>(limits.deadline, Clock::now() + patience_);
   const auto encoded = wire::encode(request, sent_);
-  if (!encoded) return step_fail("too_large", encoded.error().message);
-  const auto sent = program_.send(sent_, until, limits.stop);
+  const auto sent = encoded ? program_.send(sent_, until, limits.stop) : Result<void>();
   if (std::holds_alternative<wire::Open>(request)) wipe(sent_.data(), sent_.size());
+  if (!encoded) return step_fail("too_large", encoded.error().message);
   if (!sent) return broken(sent.error(), limits);
   return receive(until, limits);
 }

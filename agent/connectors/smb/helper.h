@@ -19,8 +19,8 @@ class Helper {
   // Errors: connection, when there is no such program or it cannot be started.
   static StepResult<Helper> start(const std::string& program, std::chrono::milliseconds patience);
 
-  // The answer, or why there is none; `Failed` comes as its error (trouble_error()). Within the limits, and within the
-  // patience with servers, which is class "connection".
+  // The answer, or why there is none; `Failed` comes as its error (trouble_error()). Within the limits, and, but for
+  // `Open` and `List`, within the patience with servers, which is class "connection".
   StepResult<wire::Answer> ask(const wire::Request& request, const CallLimits& limits);
   StepResult<wire::Answer> next(const CallLimits& limits);  // of the answers to `List`
   template <class Wanted>
@@ -31,6 +31,7 @@ class Helper {
   }
 
   bool is_usable() const { return usable_; }
+  void give_up() { usable_ = false; }
   std::unexpected<StepError> nonsense();  // the answer is none to what was asked
 
  private:

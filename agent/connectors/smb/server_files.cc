@@ -75,6 +75,12 @@ StepResult<void> ServerFiles::enter(const std::string& root, const CallLimits& l
   return {};
 }
 
+bool ServerFiles::is_alive(const CallLimits& limits) {
+  if (facts(".", limits)) return true;
+  helper_.give_up();
+  return false;
+}
+
 StepResult<std::string> ServerFiles::locate(const std::string& path) const {
   if (!is_plain_path(path))
     return step_fail("invalid", fmt::format("{} has a name that no file of an SMB server can have", path));
@@ -178,16 +184,28 @@ StepResult<void> ServerFiles::change(const wire::Request& request, const std::st
   return step_in_context(path, std::move(error));
 }
 
-// libsmbclient's rename takes away what is in its way, so whether that may be is asked before.
+// libsmbclient says "it exists" of whatever fails after it has found the name taken, also when it has removed that
+// file.
+StepError ServerFiles::not_replaced(const std::string& from, const std::string& to, const CallLimits& limits) {
+  const auto old = file_facts(to, limits), fresh = file_facts(from, limits);
+  if (old && fresh) return {{"changed"}, "another program has it open, or it may not be removed", {}};
+  return remote::without_answer({{"connection"}, "it was being replaced, and that came to no end", {}});
+}
+
+// libsmbclient's rename takes away what is in its way, empty directories too, so whether that may be is asked before.
 StepResult<void> ServerFiles::rename(const std::string& from, const std::string& to, platform::Replace replace,
                                      const CallLimits& limits) {
   SP_TRY(const auto source, locate(from));
   SP_TRY(const auto target, locate(to));
-  if (replace == platform::Replace::never) {
-    SP_TRY(const auto taken, exists(to, limits));
-    if (taken) return step_fail("constraint", fmt::format("{} exists already", to));
-  }
-  return change(wire::Rename{source, target}, to, limits);
+  const auto taken = facts(to, limits);
+  if (!taken && taken.error().error_class() != "not_found") return std::unexpected(taken.error());
+  if (taken && replace == platform::Replace::never)
+    return step_fail("constraint", fmt::format("{} exists already", to));
+  if (taken && taken->kind != remote::Kind::file)
+    return step_fail("invalid", fmt::format("{} is not a regular file", to));
+  auto renamed = change(wire::Rename{source, target}, to, limits);
+  if (renamed || renamed.error().error_class() != "constraint") return renamed;
+  return step_in_context(to, not_replaced(from, to, limits));
 }
 
 StepResult<void> ServerFiles::remove(const std::string& path, const CallLimits& limits) {

@@ -38,6 +38,8 @@ class ServerFiles final : public remote::Files {
   StepResult<void> remove(const std::string& path, const CallLimits& limits) override;
 
   bool is_usable() const { return helper_.is_usable(); }
+  // Whether the root is there yet: the connection may have broken while nobody used it. If not, no more is of use.
+  bool is_alive(const CallLimits& limits);
 
  private:
   explicit ServerFiles(Helper helper) : helper_(std::move(helper)) {}
@@ -45,6 +47,7 @@ class ServerFiles final : public remote::Files {
   StepResult<void> pull(std::uint64_t from, const Take& take, const CallLimits& limits);
   StepResult<void> push(std::uint64_t& at, ByteReader& source, const CallLimits& limits);
   StepResult<void> ask(const wire::Request& request, const CallLimits& limits);
+  StepError not_replaced(const std::string& from, const std::string& to, const CallLimits& limits);
   StepResult<void> change(const wire::Request& request, const std::string& path, const CallLimits& limits);
 
   Helper helper_;

@@ -35,16 +35,11 @@ class SmbServers final : public remote::Servers {
                                                     const CallLimits& limits) const override {
     for (auto& pool = *pools_.find(connection)->second;;) {
       SP_TRY(auto lease, pool.acquire(limits));
-      if (!lease.is_reused() || is_alive(*lease, limits)) return std::make_unique<SmbSession>(std::move(lease));
+      if (!lease.is_reused() || lease->is_alive(limits)) return std::make_unique<SmbSession>(std::move(lease));
     }
   }
 
  private:
-  // Its connection may have broken while nobody used it.
-  static bool is_alive(ServerFiles& files, const CallLimits& limits) {
-    (void)files.facts(".", limits);
-    return files.is_usable();
-  }
   static std::unique_ptr<Pool> make_pool(const std::string& name, const policy::SmbConnection& settings,
                                          const Site& site, const std::string& program) {
     const auto open = [&settings, &vault = site.vault,

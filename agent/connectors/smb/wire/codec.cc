@@ -157,7 +157,11 @@ Result<Message> decode_any(Bytes bytes) {
 
 }  // namespace
 
-Result<void> encode(const Request& request, std::vector<std::byte>& into) { return encode_any(request, into); }
+Result<void> encode(const Request& request, std::vector<std::byte>& into) {
+  constexpr std::size_t kMostOpening = 6 * (kMostText + 8);
+  if (std::holds_alternative<Open>(request)) into.reserve(kMostOpening);  // growing would leave the password behind
+  return encode_any(request, into);
+}
 Result<void> encode(const Answer& answer, std::vector<std::byte>& into) { return encode_any(answer, into); }
 
 Result<std::size_t> decode_length(std::span<const std::byte, kLengthSize> bytes) {

@@ -2,6 +2,8 @@
 #include "tests/contract/connectors/smb/share.h"
 #include "tests/support/interrupted_bodies.h"
 
+#include <thread>
+
 using namespace sallyport;
 using namespace sallyport::test;
 using connectors::StepResult;
@@ -85,6 +87,35 @@ TEST_CASE("a session with a share that died while nobody used it is replaced", "
   REQUIRE(share.get("a"));
   share.server.cut();
   CHECK(share.content(share.get("a")) == "1");
+}
+
+TEST_CASE("a session whose server has gone is told by every error, and replaced", "[smb][pool]") {
+  ShareFixture share({}, ", answer_timeout: 2s");
+  share.server.files().write("a", "1");
+  share.server.files().write("large", megabytes(6));
+  SECTION("after a silence, when libsmbclient looks for the server itself") {
+    REQUIRE(share.get("a"));
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    share.server.cut();
+    CHECK(share.content(share.get("a")) == "1");
+  }
+  SECTION("after a silence in the middle of a step") {
+    Interruption interruption{2u << 20, [&] {
+                                std::this_thread::sleep_for(std::chrono::seconds(3));
+                                share.server.cut();
+                              }};
+    InterruptedBodies bodies(interruption);
+    CHECK(run(share, "smb.get@1", args({{"path", "large"}}), bodies));
+  }
+  SECTION("of a share that its server has closed") {
+    if (!SmbServer::tells_status()) return;
+    REQUIRE(share.get("a"));
+    share.server.close_share();
+    CHECK(share.content(share.get("a")) == "1");
+    Interruption interruption{2u << 20, [&] { share.server.close_share(); }};
+    InterruptedBodies bodies(interruption);
+    CHECK(run(share, "smb.get@1", args({{"path", "large"}}), bodies));
+  }
 }
 
 TEST_CASE("a server of a share that hangs ends with the deadline, or with its own silence", "[smb][timeout]") {

@@ -1,6 +1,8 @@
 // What agent and helper say to each other, as bytes.
 #include "agent/connectors/smb/wire/codec.h"
 
+#include "tests/support/freed_text.h"
+
 #include <catch2/catch.hpp>
 
 #include <cstring>
@@ -42,6 +44,24 @@ TEST_CASE("requests survive the wire", "[smb][wire]") {
   REQUIRE(written);
   CHECK(std::get<Write>(*written).at == 7);
   CHECK(std::get<Write>(*written).bytes.size() == content.size());
+}
+
+TEST_CASE("no memory that is given back holds the password", "[smb][wire]") {
+  const std::string password = "a password that is longer than a small string";
+  for (std::size_t size = 0; size < 300; ++size) {  // wherever in a growing buffer the password comes
+    const test::FreedText freed(password);
+    Open open{.host = "host", .share = "share", .user = std::string(size, 'u'), .password = {}};
+    open.password = Secret::take(std::string(password));
+    const Request request(std::move(open));
+    std::vector<std::byte> bytes;
+    CHECK(encode(request, bytes));
+    wipe(bytes.data(), bytes.size());
+    bytes = {};
+    CHECK_FALSE(freed.was_seen());
+  }
+  const test::FreedText freed(password);  // positive control
+  std::string(password).shrink_to_fit();
+  CHECK(freed.was_seen());
 }
 
 TEST_CASE("answers survive the wire, and no part of one is an answer", "[smb][wire]") {

@@ -45,7 +45,8 @@ TEST_CASE("a helper that answers what cannot be understood costs its session, no
 }
 
 TEST_CASE("a helper that dies or hangs ends the step, and nothing of it is left", "[smb][hostile]") {
-  HostileShare share(GENERATE(as<std::string>(), "dies", "hangs", "hangs at once"), ", answer_timeout: 1s");
+  HostileShare share(GENERATE(as<std::string>(), "dies", "hangs", "hangs at once"),
+                     ", answer_timeout: 1s, connect_timeout: 1s");
   CHECK(class_of(share.get("a.txt")) == "connection");
   share.agent.patience = std::chrono::milliseconds(300);
   share.dir.write("how", "hangs");
@@ -53,6 +54,11 @@ TEST_CASE("a helper that dies or hangs ends the step, and nothing of it is left"
   share.servers.reset();
   share.actions.clear();
   CHECK(descendants_of(::getpid()).empty());
+}
+
+TEST_CASE("a login and a long listing are many answers of the server, not one", "[smb][hostile]") {
+  HostileShare share("takes its time", ", answer_timeout: 2s");
+  CHECK(class_of(share.list()) == "none");
 }
 
 TEST_CASE("more than the file has is a file that changed", "[smb][hostile]") {
@@ -68,6 +74,14 @@ TEST_CASE("a change that the helper does not answer is in doubt", "[smb][hostile
   const auto moved = share.run("smb.move@1", args({{"from", "a.txt"}, {"to", "b.txt"}, {"overwrite", true}}));
   REQUIRE_FALSE(moved);
   CHECK(moved.error().error_class() == "in_doubt");
+}
+
+TEST_CASE("a target that went while it was to be replaced is in doubt, and the new file is kept", "[smb][hostile]") {
+  HostileShare share("loses the target");
+  const auto put = share.run("smb.put@1", args({{"path", "a.txt"}, {"content", "content"}, {"if_exists", "replace"}}));
+  REQUIRE_FALSE(put);
+  CHECK(put.error().classes == std::vector<std::string>{"in_doubt", "connection"});
+  CHECK_FALSE(share.dir.has("removed"));
 }
 
 TEST_CASE("names that a share lists are judged", "[smb][hostile]") {

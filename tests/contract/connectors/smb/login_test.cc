@@ -1,4 +1,5 @@
 // Protection and login, as the operator has set them; what the connection test says of each.
+#include "agent/connectors/smb/helper.h"
 #include "tests/contract/connectors/smb/share.h"
 
 using namespace sallyport;
@@ -39,7 +40,7 @@ TEST_CASE("what goes to a share is encrypted, unless signing is said to be enoug
     ShareFixture share({.global = "server smb encrypt = off"});
     share.server.files().write("a", "1");
     const Attempt attempt(share);  // this server cannot
-    CHECK(attempt.error_class != "none");
+    CHECK(attempt.error_class == "connection");
     CHECK(attempt.tested.find("login bad") != std::string::npos);
   }
   SECTION("as the server sees it") {
@@ -63,10 +64,31 @@ TEST_CASE("what goes to a share is encrypted, unless signing is said to be enoug
   }
 }
 
+TEST_CASE("nothing follows a login that neither signs nor encrypts", "[smb][protection][attack]") {
+  const SmbServer server({.global = "guest account = " + SmbServer::user(), .share = "guest ok = yes"});
+  const auto opened_by = [&](const std::string& user) {
+    using namespace connectors::smb;
+    auto helper = Helper::start(helper_program(), std::chrono::seconds(30));
+    REQUIRE(helper);
+    wire::Open opening{.host = "127.0.0.1",
+                       .port = server.port(),
+                       .share = SmbServer::share(),
+                       .user = user,
+                       .password = Secret::take(user.empty() ? std::string() : SmbServer::password()),
+                       .encrypts = 0,
+                       .patience_ms = 30'000};
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto opened = helper->ask_for<wire::Done>(std::move(opening), {until, {}});
+    return opened ? "none" : opened.error().error_class();
+  };
+  CHECK(opened_by("") == "connection");  // an anonymous session has no key
+  CHECK(opened_by(SmbServer::user()) == "none");
+}
+
 TEST_CASE("a server that speaks only SMB 2 is refused", "[smb][protection]") {
   ShareFixture share({.global = "server max protocol = SMB2_10"}, ", protection: signed");
   share.server.files().write("a", "1");
-  CHECK(Attempt(share).error_class != "none");
+  CHECK(Attempt(share).error_class == "connection");
 }
 
 TEST_CASE("a login that the share's server refuses", "[smb][login]") {

@@ -51,7 +51,10 @@ TEST_CASE("a file goes to the share and comes back", "[smb]") {
 
 TEST_CASE("names are taken as they are on the share", "[smb][attack]") {
   ShareFixture share;
-  for (const char* name : {"a b", "per%20cent", "x;type=d", "br[a]ck", "-umläut#q!x", "at@h,21", "~$x'&"}) {
+  std::string long_name = "x";  // no character of it ends after 200 bytes
+  while (long_name.size() < 220) long_name += "ä";
+  for (const char* name :
+       {"a b", "per%20cent", "x;type=d", "br[a]ck", "-umläut#q!x", "at@h,21", "~$x'&", long_name.c_str()}) {
     INFO(name);
     REQUIRE(share.put(name, name));
     CHECK(share.server.files().read(name) == name);
@@ -134,6 +137,20 @@ connections:
   CHECK(class_of(share.list("in/sub")) == "none");
   CHECK(class_of(share.list("in/a.csv")) == "invalid");
   CHECK(class_of(share.list("in/missing")) == "not_found");
+}
+
+TEST_CASE("a file of a share with a time far from now is a file", "[smb][attack]") {
+  ShareFixture share;
+  share.server.files().write("a", "1");
+  for (const std::int64_t seconds : {20'000'000'000, 9'300'000'000, -9'300'000'000}) {
+    INFO(seconds);
+    const timespec times[2]{{seconds, 999'999'999}, {seconds, 999'999'999}};
+    REQUIRE(::utimensat(AT_FDCWD, share.server.files().path("a").c_str(), times, 0) == 0);
+    CHECK(share.content(share.get("a")) == "1");
+    const auto listed = share.list();
+    REQUIRE(listed);
+    CHECK(listed->find("count")->as_int() == 1);
+  }
 }
 
 TEST_CASE("an existing file on the share is kept, or replaced", "[smb]") {

@@ -1,4 +1,5 @@
 #include "agent/platform/companion.h"
+#include "tests/support/no_files.h"
 #include "tests/support/server_process.h"
 #include "tests/support/temp_dir.h"
 
@@ -8,6 +9,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 using namespace sallyport;
@@ -83,6 +85,17 @@ TEST_CASE("a companion is gone when its owner is, with what it has started", "[c
     REQUIRE(companion);
     REQUIRE(receive(*companion, 8) == "started\n");
     REQUIRE(test::descendants_of(::getpid()).size() == 2);
+  }
+  CHECK(test::descendants_of(::getpid()).empty());
+}
+
+TEST_CASE("a companion is gone also when this program has no file left to wait with", "[companion]") {
+  const Script script("echo started >&0; sleep 3600\n");
+  auto companion = std::make_unique<Companion>(Companion::start(script.program).value());
+  REQUIRE(receive(*companion, 8) == "started\n");
+  {
+    const test::NoFiles none;
+    companion.reset();
   }
   CHECK(test::descendants_of(::getpid()).empty());
 }

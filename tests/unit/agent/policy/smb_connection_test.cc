@@ -43,6 +43,9 @@ TEST_CASE("faults of a connection of kind smb", "[policy][smb]") {
   CHECK(problem_of("host: h, user: u, password_env: P") == "missing-field");
   CHECK(problem_of(kGood + ", protection: none") == "bad-choice");
   CHECK(problem_of("host: \"u:p@h\", share: s, user: u, password_env: P") == "bad-value");
+  CHECK(problem_of("host: \"\", share: s, user: u, password_env: P") == "bad-value");
+  CHECK(problem_of("host: h, share: s, user: \"\", password_env: P") == "bad-value");
+  CHECK(problem_of("host: h, share: s, password_env: P") == "missing-field");
   for (const char* share : {"a/b", "a\\\\b", "..", "a:b", ""})
     CHECK(problem_of("host: h, share: \"" + std::string(share) + "\", user: u, password_env: P") == "bad-value");
   for (const char* root : {"/a", "a//b", "../a", "a/..", "a\\\\b", "a./b"})

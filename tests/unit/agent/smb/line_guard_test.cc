@@ -17,10 +17,17 @@ std::string with_length(const std::string& message) {
   return text + message;
 }
 
-std::string plain(int command, std::size_t size = 100) {
+// [MS-SMB2] 2.2.1
+std::string unsigned_message(int command, std::size_t size = 100) {
   std::string message = "\xFESMB" + std::string(8, '\0') + static_cast<char>(command);
   message.resize(size, '\0');
   return with_length(message);
+}
+
+std::string plain(int command, std::size_t size = 100) {
+  auto message = unsigned_message(command, size);
+  message.at(4 + 16) = '\x08';
+  return message;
 }
 
 std::string encrypted(std::size_t size = 200) { return with_length("\xFDSMB" + std::string(size, 'x')); }
@@ -35,7 +42,8 @@ bool send(LineGuard& guard, const std::string& bytes, std::size_t taken = SIZE_M
 LineGuard logged_in() {
   LineGuard guard;
   guard.require_encryption();
-  for (const auto command : {kNegotiate, kLogin, kTree, kIoctl}) REQUIRE(send(guard, plain(command)));
+  for (const auto command : {kNegotiate, kLogin}) REQUIRE(send(guard, unsigned_message(command)));
+  for (const auto command : {kTree, kIoctl}) REQUIRE(send(guard, plain(command)));
   return guard;
 }
 
@@ -52,10 +60,32 @@ TEST_CASE("nothing about a file leaves unless it is encrypted", "[smb][guard]") 
   CHECK(send(guard, encrypted() + encrypted()));
 }
 
+TEST_CASE("what follows the login is signed, unless it is encrypted", "[smb][guard]") {
+  LineGuard guard;
+  for (const auto command : {kNegotiate, kLogin}) REQUIRE(send(guard, unsigned_message(command)));
+  CHECK_FALSE(guard.has_seen_all());
+  for (const auto command : {kTree, kIoctl, kCreate, kWrite, 8, 14, 16, 17, 0x1234}) {
+    INFO(command);
+    CHECK_FALSE(send(guard, unsigned_message(command)));
+    CHECK(send(guard, plain(command)));
+  }
+  CHECK(guard.has_seen_all());
+  CHECK(send(guard, encrypted()));
+}
+
+TEST_CASE("nothing rides on a message that may be in plain", "[smb][guard]") {
+  for (const auto command : {kNegotiate, kLogin, kTree}) {
+    LineGuard guard;
+    auto message = plain(command);
+    message.at(4 + 20) = '\x40';  // where the next one begins
+    CHECK_FALSE(send(guard, message));
+  }
+}
+
 TEST_CASE("a question whether the server lives says nothing, and may be plain", "[smb][guard]") {
   auto guard = logged_in();
   REQUIRE(send(guard, encrypted()));
-  CHECK(send(guard, plain(kEcho, 68)));
+  CHECK(send(guard, unsigned_message(kEcho, 68)));
   CHECK_FALSE(send(guard, plain(kEcho, 69)));
 }
 
@@ -75,7 +105,7 @@ TEST_CASE("what is no message does not leave", "[smb][guard]") {
   LineGuard guard;  // also where signing is enough
   for (const auto& bytes :
        {std::string("GET / HTTP/1.1\r\n\r\n......."), with_length("\xFFSMB" + std::string(40, '\0')),
-        std::string("\0\0\0", 3), plain(kNegotiate).substr(0, 19)})
+        std::string("\0\0\0", 3), plain(kNegotiate).substr(0, 27)})
     CHECK_FALSE(send(guard, bytes));
   CHECK(send(guard, plain(kNegotiate)));
 }
@@ -87,5 +117,4 @@ TEST_CASE("after the login began there is no other connection", "[smb][guard]") 
   CHECK(guard.may_connect());
   REQUIRE(send(guard, plain(kLogin)));
   CHECK_FALSE(guard.may_connect());
-  CHECK(guard.has_seen_all());
 }
