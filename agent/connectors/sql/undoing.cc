@@ -10,8 +10,9 @@ using policy::SqlVerb;
 
 constexpr std::string_view kTablesWithout =
     "select t.table_name from information_schema.tables t left join information_schema.engines e on e.engine = "
-    "t.engine where t.table_type = 'BASE TABLE' and (t.table_schema = database() or t.table_schema not in ('mysql', "
-    "'information_schema', 'performance_schema', 'sys')) and coalesce(e.transactions, 'NO') <> 'YES' limit 1";
+    "t.engine where t.table_type not in ('VIEW', 'SYSTEM VIEW', 'SEQUENCE') and (t.table_schema = database() or "
+    "t.table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys')) and coalesce(e.transactions, "
+    "'NO') <> 'YES' limit 1";
 
 class Count final : public RowSink {
  public:
