@@ -59,6 +59,8 @@ class Connection {
                                      const CallLimits& limits) = 0;
   // False: what it calls a transaction may undo nothing. What the driver says, where there is one.
   virtual StepResult<bool> has_transactions(const CallLimits& /*limits*/) { return true; }
+  // What the driver calls the server, where there is one; else empty.
+  virtual StepResult<std::string> server_name(const CallLimits& /*limits*/) { return std::string(); }
   virtual bool is_usable() = 0;  // false: do not put it back into the pool
 };
 

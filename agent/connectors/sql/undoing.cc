@@ -1,5 +1,7 @@
 #include "agent/connectors/sql/undoing.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 namespace sallyport::connectors::sql {
@@ -13,6 +15,15 @@ constexpr std::string_view kTablesWithout =
     "t.engine where t.table_type not in ('VIEW', 'SYSTEM VIEW', 'SEQUENCE') and (t.table_schema = database() or "
     "t.table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys')) and coalesce(e.transactions, "
     "'NO') <> 'YES' limit 1";
+
+// Of the server itself. Whoever has not said what is behind ODBC has a driver that knows.
+StepResult<SqlDialect> dialect_of(Connection& connection, const Target& target) {
+  const auto said = target.pool->ledger_dialect();
+  if (said != SqlDialect::odbc) return said;
+  SP_TRY(const auto name, connection.server_name(target.limits));
+  if (RE2::PartialMatch(name, "(?i)mysql|mariadb")) return SqlDialect::mysql;
+  return RE2::PartialMatch(name, "(?i)postgres") ? SqlDialect::postgres : said;
+}
 
 class Count final : public RowSink {
  public:
@@ -31,7 +42,8 @@ StepResult<std::string> why_not_undone(Connection& connection, const Target& tar
     return std::string("the server commits ddl by itself, or may do so, and a procedure may commit");
   SP_TRY(const bool transactions, connection.has_transactions(target.limits));
   if (!transactions) return std::string("the driver says that it has no transactions");
-  if (target.pool->ledger_dialect() != SqlDialect::mysql) return std::string();
+  SP_TRY(const auto server, dialect_of(connection, target));
+  if (server != SqlDialect::mysql) return std::string();
   Count without;
   SP_CHECK(connection.query_own(Statement{std::string(kTablesWithout), {}}, {}, without, target.limits));
   if (without.rows == 0) return std::string();

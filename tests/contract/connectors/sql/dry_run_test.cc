@@ -2,6 +2,7 @@
 #include "agent/connectors/sql/sql_actions.h"
 #include "tests/contract/connectors/sql/databases.h"
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
 #include <sstream>
@@ -153,6 +154,31 @@ TEST_CASE("a dry run changes nothing where tables without transactions are in re
   world.sql("drop trigger reach");
   world.sql("drop table loose");
   CHECK(affected(dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}))) == 1);
+}
+
+TEST_CASE("a dry run asks the driver what is behind ODBC when the settings do not say", "[sql][dry][odbc]") {
+  test::SqlWorld world(Engine::mariadb);
+  drop_loose_tables(world);
+  test::ConnectorSite agent(
+      fmt::format("connections: {{db: {{kind: sql, driver: odbc, odbc_driver: MariaDB Unicode, attributes: {{Server: "
+                  "127.0.0.1, Port: \"{}\", Database: {}}}, user: agent, password_file: \"{}\"}}}}",
+                  test::mariadb().port(), world.database, test::mariadb().password_file()),
+      "actions: [\"sql.*\"]\nconnections: {db: {sql: {verbs: [insert]}}}");
+  const auto actions = connectors::sql::make_actions(agent.site());
+  const auto insert = [&] {
+    return agent.dry_run(*actions.at(1), args({{"statement", "insert into orders (id) values (5)"}}), "db");
+  };
+  world.sql("create table loose (id integer primary key) engine = MyISAM");
+  world.sql("create trigger reach after insert on orders for each row insert into loose values (new.id)");
+  const auto planned = insert();
+  REQUIRE(planned);
+  CHECK(planned->plan == Plan::planned);
+  CHECK(planned->remark.contains("tables without transactions"));
+  CHECK(world.sql("select count(*) from loose") == "0");
+  world.sql("drop trigger reach");
+  world.sql("drop table loose");
+  CHECK(affected(insert()) == 1);
+  CHECK(all_orders(world).empty());
 }
 
 TEST_CASE("a query of a dry run gives its rows, and undoes what a function did", "[sql][dry]") {
