@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -203,10 +204,11 @@ TEST_CASE("many rows of a plain insert arrive by COPY as they would by inserts",
 
 TEST_CASE("COPY is not used where it does something else than inserts", "[sql][batch][postgres]") {
   test::SqlWorld world(Engine::postgres);
-  const auto commands = [&](std::string_view setup, std::string_view from, const char* statement = kInsert) {
+  const auto commands = [&](std::string_view setup, std::string_view from, const char* statement = kInsert,
+                            const Value& rows = orders(100)) {
     world.sql("drop table if exists orders cascade; create table orders (id bigint, name text)");
     world.sql(setup);
-    const auto output = batch(world, orders(100), args({{"exactly_once", false}}), statement);
+    const auto output = batch(world, rows, args({{"exactly_once", false}}), statement);
     if (!output) return output.error().error_class();
     return world.sql(fmt::format("select count(*), count(distinct cmin::text) from {}", from));
   };
@@ -224,6 +226,24 @@ TEST_CASE("COPY is not used where it does something else than inserts", "[sql][b
   CHECK(commands("select 1", "orders", "insert into orders (id, name) values (:id, upper(:name))") == "100|100");
   CHECK(commands("alter table orders add unique (id)", "orders",
                  "insert into orders (id, name) values (:id, :name) on conflict do nothing") == "100|100");
+  CHECK(commands("drop table orders; create table parts (id bigint, name text) partition by range (id); create table "
+                 "orders partition of parts default",
+                 "orders") == "100|100");
+
+  const auto named = [](const auto& name) {
+    ValueList rows;
+    for (std::int64_t id = 1; id <= 100; ++id) rows.push_back(row({{"id", id}, {"name", name(id)}}));
+    return Value(std::move(rows));
+  };
+  const auto next = named([](std::int64_t id) { return Value(std::min<std::int64_t>(id + 1, 100)); });
+  CHECK(commands("drop table orders; create table orders (id bigint primary key, name bigint references orders)",
+                 "orders", kInsert, next) == "sqlstate:23503");
+  CHECK(commands("alter table orders alter name type interval minute using null", "orders", kInsert,
+                 named([](std::int64_t) { return Value("90"); })) == "100|100");
+  CHECK(world.sql("select distinct name from orders") == "00:01:00");
+  CHECK(commands("alter table orders alter name type interval minute[] using null", "orders", kInsert,
+                 named([](std::int64_t) { return Value("{90}"); })) == "100|100");
+  CHECK(world.sql("select distinct name from orders") == "{00:01:00}");
 }
 
 TEST_CASE("a row that COPY cannot take is named by its number, as the others are", "[sql][batch][postgres]") {
