@@ -4,6 +4,7 @@
 #include "tests/support/memory.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -253,6 +254,30 @@ TEST_CASE("a row that COPY cannot take is named by its number, as the others are
   const auto refused = told(batch(world, orders(900, 700, row({{"id", "seven"}, {"name", "n"}}))));
   CHECK_THAT(refused, Catch::StartsWith("invalid: row 700: "));
   CHECK(world.sql("select count(*) from orders") == "0");
+}
+
+// A session tells others of 64 subtransactions; once it has more, all of them look for each of its rows on the disk.
+TEST_CASE("many pieces of a COPY are few subtransactions, and one that fails says which rows it had",
+          "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  world.agent->bodies.add(std::make_unique<MadeRows>());
+  const auto made = MadeRows::of(40'000);
+  REQUIRE(told(batch(world, made)) == R"({"affected":40000,"rows":40000})");
+  CHECK(world.sql("select count(distinct xmin::text) > 30, count(distinct xmin::text) < 60 from orders") == "t|t");
+  CHECK(world.sql("select count(distinct cmin::text) < 1000 from orders") == "t");  // by COPY, to the last
+
+  world.sql("truncate orders, items; insert into orders (id) values (39990)");
+  world.agent->idempotency_key = "key-2";
+  const auto failed = batch(world, made);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().classes == std::vector<std::string>{"sqlstate:23505", "constraint"});
+  std::int64_t first = 0, after = 0;
+  INFO(failed.error().message);
+  REQUIRE(
+      RE2::PartialMatch(failed.error().message, R"(^row (\d+): it, or one of the (\d+) after it: )", &first, &after));
+  CHECK(first <= 39'990);
+  CHECK(first + after >= 39'990);
+  CHECK(world.sql("select count(*) from orders") == "1");
 }
 
 TEST_CASE("a stop ends a batch and takes it back", "[sql][batch]") {
