@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -67,6 +68,17 @@ ValueList read_row(const PGresult* result) {
     }
   }
   return values;
+}
+
+// Not of a server that is out of something, of locks and deadlocks, nor of somebody who ended the statement ("timeout",
+// "cancelled"): once more by other means would do what they have stopped.
+bool may_be_of_a_row(const StepError& error) {
+  constexpr std::array<std::string_view, 7> kOthers{"08", "40", "53", "55", "57", "58", "XX"};
+  constexpr std::string_view kState = "sqlstate:";
+  const std::string_view error_class = error.classes.front();
+  if (!error_class.starts_with(kState)) return false;
+  return std::ranges::none_of(
+      kOthers, [&](std::string_view other) { return error_class.substr(kState.size()).starts_with(other); });
 }
 
 // Whoever gets it says the number of the first.
@@ -307,7 +319,8 @@ StepResult<std::optional<std::int64_t>> PostgresConnectionImpl::copy(const State
   if (can_go_back) ++savepoints_;
   auto copied = put_copy(*insert, rows, limits);
   if (!copied && !session_.is_alive()) return std::unexpected(std::move(copied).error());
-  if (!copied && !can_go_back) return std::unexpected(of_some_row(std::move(copied).error(), sets.size()));
+  if (!copied && !(can_go_back && may_be_of_a_row(copied.error())))
+    return std::unexpected(of_some_row(std::move(copied).error(), sets.size()));
   if (can_go_back) SP_CHECK(simple(copied ? kReleaseSavepoint : kBackToSavepoint, limits));
   return copied ? std::optional(*copied) : std::nullopt;
 }

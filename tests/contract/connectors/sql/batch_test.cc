@@ -256,6 +256,27 @@ TEST_CASE("a row that COPY cannot take is named by its number, as the others are
   CHECK(world.sql("select count(*) from orders") == "0");
 }
 
+// The check refuses once, and would let the same rows through if they came again.
+TEST_CASE("a COPY that ends for no fault of a row is not run again by other means", "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  const auto after = [&](std::string_view sqlstate) {
+    world.sql(
+        fmt::format("drop table if exists orders cascade; drop sequence if exists calls; create sequence calls; create "
+                    "or replace function once(bigint) returns boolean language plpgsql as 'begin if "
+                    "nextval(''calls'') = 70 then raise exception ''x'' using errcode = ''{}''; end if; return true; "
+                    "end'; create table orders (id bigint check (once(id)), name text)",
+                    sqlstate));
+    const auto output = batch(world, orders(100), args({{"exactly_once", false}}));
+    return fmt::format("{}, {} stay", output ? "done" : output.error().error_class(),
+                       world.sql("select count(*) from orders"));
+  };
+  CHECK(after("23514") == "done, 100 stay");  // positive control: the second time it goes through
+  CHECK(after("P0001") == "done, 100 stay");
+  CHECK(after("57014") == "timeout, 0 stay");
+  for (const char* sqlstate : {"55P03", "40P01", "53200"})
+    CHECK(after(sqlstate) == fmt::format("sqlstate:{}, 0 stay", sqlstate));
+}
+
 // A session tells others of 64 subtransactions; once it has more, all of them look for each of its rows on the disk.
 TEST_CASE("many pieces of a COPY are few subtransactions, and one that fails says which rows it had",
           "[sql][batch][postgres]") {
