@@ -5,10 +5,14 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include <chrono>
+#include <future>
 #include <sstream>
+#include <thread>
 
 using namespace sallyport;
 using namespace sallyport::connectors;
+using namespace std::chrono_literals;
 using test::args;
 using Engine = test::SqlWorld::Engine;
 using Way = test::SqlWorld::Way;
@@ -181,11 +185,43 @@ TEST_CASE("a dry run asks the driver what is behind ODBC when the settings do no
   CHECK(all_orders(world).empty());
 }
 
-TEST_CASE("a query of a dry run gives its rows, and undoes what a function did", "[sql][dry]") {
+TEST_CASE("a query of a dry run gives its rows", "[sql][dry]") {
   auto world = with_one_order();
   const auto output = dry(world, "sql.query@1", args({{"statement", "select id, name from orders"}}));
   REQUIRE(output);
   CHECK(output->plan == Plan::ran);
   CHECK(world.rows_of(*output->value.find("rows")).contains("one"));
   CHECK_FALSE(dry(world, "sql.query@1", args({{"statement", "delete from orders"}})));
+}
+
+TEST_CASE("a query of a dry run undoes what a function did", "[sql][dry]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql("create table over ()");
+  auto heard = std::async(std::launch::async, [&] {
+    return world.sql(
+        "listen c; do 'begin for i in 1..3000 loop exit when exists (select from over); perform pg_sleep(0.02); end "
+        "loop; end'; select 'end'");
+  });
+  const auto listens = [&] {
+    const auto found =
+        world.run("sql.query@1", args({{"statement",
+                                        "select pid from pg_stat_activity where query like 'do %' and datname = "
+                                        "current_database()"}}));
+    return found && found->find("count")->as_int() == 1;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!listens() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(20ms);
+  const auto notify = [](const char* what) {
+    return args({{"statement", "select pg_notify('c', :what)"}, {"params", Value(args({{"what", what}}))}});
+  };
+  const auto output = dry(world, "sql.query@1", notify("planned"));
+  const auto real = world.run("sql.query@1", notify("done"));
+  world.sql("insert into over default values");
+  const auto told = heard.get();
+  REQUIRE(output);
+  CHECK(output->plan == Plan::ran);
+  REQUIRE(real);
+  INFO(told);
+  CHECK(told.contains("payload \"done\""));  // positive control
+  CHECK_FALSE(told.contains("planned"));
 }
