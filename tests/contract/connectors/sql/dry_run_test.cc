@@ -160,6 +160,25 @@ TEST_CASE("a dry run changes nothing where tables without transactions are in re
   CHECK(affected(dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}))) == 1);
 }
 
+TEST_CASE("a dry run changes nothing where foreign tables of unknown wrappers are in reach", "[sql][dry]") {
+  test::SqlWorld world(Engine::postgres, GENERATE(Way::native, Way::odbc));
+  const auto insert = [&] {
+    return dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}));
+  };
+  world.sql(
+      "create extension file_fdw; create server files foreign data wrapper file_fdw; create foreign table readable "
+      "(line text) server files options (filename '/nonexistent'); create extension postgres_fdw; create server near "
+      "foreign data wrapper postgres_fdw; create foreign table undoable (id bigint) server near");
+  CHECK(affected(insert()) == 1);
+  world.sql(
+      "create foreign data wrapper unknown handler postgres_fdw_handler validator postgres_fdw_validator; create "
+      "server far foreign data wrapper unknown; create foreign table elsewhere (id bigint) server far");
+  const auto planned = insert();
+  REQUIRE(planned);
+  CHECK(planned->plan == Plan::planned);
+  CHECK(planned->remark.contains("foreign tables"));
+}
+
 TEST_CASE("a dry run asks the driver what is behind ODBC when the settings do not say", "[sql][dry][odbc]") {
   test::SqlWorld world(Engine::mariadb);
   drop_loose_tables(world);
