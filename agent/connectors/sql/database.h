@@ -47,7 +47,8 @@ class Connection {
   // The number of rows changed. What the statement returns goes to `dropped`, row by row.
   virtual StepResult<std::int64_t> execute(const Statement& statement, const ValueList& parameters,
                                            DroppedRows& dropped, const CallLimits& limits) = 0;
-  // The same once for each of `sets`, in order, until one fails; `done` counts those that did not.
+  // The same once for each of `sets`, in order, until one fails; `done` counts those that did not. Where
+  // that is not known it counts those before all that it can be, and the message says how many they are.
   virtual StepResult<std::int64_t> execute_each(const Statement& statement, std::span<const ValueList> sets,
                                                 std::size_t& done, DroppedRows& dropped, const CallLimits& limits);
   virtual StepResult<void> query(const Statement& statement, const ValueList& parameters, RowSink& sink,
@@ -59,6 +60,8 @@ class Connection {
                                      const CallLimits& limits) = 0;
   // False: what it calls a transaction may undo nothing. What the driver says, where there is one.
   virtual StepResult<bool> has_transactions(const CallLimits& /*limits*/) { return true; }
+  // What the driver calls the server, where there is one; else empty.
+  virtual StepResult<std::string> server_name(const CallLimits& /*limits*/) { return std::string(); }
   virtual bool is_usable() = 0;  // false: do not put it back into the pool
 };
 

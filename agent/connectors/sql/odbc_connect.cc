@@ -105,11 +105,7 @@ StepResult<void> dial(OdbcHandles& handles, Opening& opening) {
 }
 
 StepResult<void> check_server(const OdbcHandles& handles, OdbcServer server) {
-  std::array<SQLWCHAR, 128> name{};
-  SQLSMALLINT bytes = 0;
-  libodbc().SQLGetInfoW(handles.connection, SQL_DBMS_NAME, name.data(), static_cast<SQLSMALLINT>(sizeof(name)), &bytes);
-  const auto length = std::min<std::size_t>(static_cast<std::size_t>(std::max<SQLSMALLINT>(bytes, 0)) / 2, name.size());
-  const auto told = from_utf16(name.data(), length).value_or("");
+  const auto told = handles.server_name();
   const auto* known = find_known(server);
   if (known != nullptr && std::ranges::find(known->names, told) == known->names.end())
     return step_fail("invalid", fmt::format("the driver says that the server is {}, not what `server` says", told));

@@ -181,6 +181,11 @@ StepResult<bool> OdbcConnectionImpl::has_transactions(const CallLimits& limits) 
   });
 }
 
+StepResult<std::string> OdbcConnectionImpl::server_name(const CallLimits& limits) {
+  return session_->run<std::string>(
+      limits, [](OdbcHandles& handles) -> StepResult<std::string> { return handles.server_name(); });
+}
+
 StepResult<OdbcConnectionImpl::Given> OdbcConnectionImpl::start(const Statement& statement, const ValueList& parameters,
                                                                 const CallLimits& limits) {
   const auto server = server_;

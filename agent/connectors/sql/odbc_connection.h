@@ -30,6 +30,7 @@ class OdbcConnectionImpl final : public Connection {
     return query(statement, parameters, sink, limits);
   }
   StepResult<bool> has_transactions(const CallLimits& limits) override;
+  StepResult<std::string> server_name(const CallLimits& limits) override;
   bool is_usable() override { return !used_; }
 
  private:

@@ -1,5 +1,9 @@
 #include "agent/connectors/sql/odbc_session.h"
 
+#include "agent/connectors/sql/utf16.h"
+
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -26,6 +30,14 @@ void OdbcHandles::drop_statement() {
 void OdbcHandles::cancel() {
   const std::lock_guard lock(freeing_);
   if (statement != SQL_NULL_HANDLE) libodbc().SQLCancel(statement);
+}
+
+std::string OdbcHandles::server_name() const {
+  std::array<SQLWCHAR, 128> name{};
+  SQLSMALLINT bytes = 0;
+  libodbc().SQLGetInfoW(connection, SQL_DBMS_NAME, name.data(), static_cast<SQLSMALLINT>(sizeof(name)), &bytes);
+  const auto length = std::min<std::size_t>(static_cast<std::size_t>(std::max<SQLSMALLINT>(bytes, 0)) / 2, name.size());
+  return from_utf16(name.data(), length).value_or("");
 }
 
 OdbcHandles::~OdbcHandles() {

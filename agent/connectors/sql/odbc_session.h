@@ -23,7 +23,8 @@ struct OdbcHandles {
   ~OdbcHandles();
 
   void drop_statement();
-  void cancel();  // from another thread
+  void cancel();                    // from another thread
+  std::string server_name() const;  // as the driver tells (SQL_DBMS_NAME)
 
   SQLHENV environment = SQL_NULL_HANDLE;
   SQLHDBC connection = SQL_NULL_HANDLE;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -19,6 +20,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kRollbackLimit = 5s;
 constexpr std::size_t kWorthACopy = 50;  // rows
+// Each that has written is a subtransaction. A session tells the others of 64; with more they have to look for each row
+// of it in pg_subtrans, until it commits.
+constexpr std::size_t kMostSavepoints = 50;  // of a transaction
 constexpr const char* kSetSavepoint = "savepoint sallyport_rows";
 constexpr const char* kReleaseSavepoint = "release savepoint sallyport_rows";
 constexpr const char* kBackToSavepoint = "rollback to savepoint sallyport_rows; release savepoint sallyport_rows";
@@ -64,6 +68,23 @@ ValueList read_row(const PGresult* result) {
     }
   }
   return values;
+}
+
+// Not of a server that is out of something, of locks and deadlocks, nor of somebody who ended the statement ("timeout",
+// "cancelled"): once more by other means would do what they have stopped.
+bool may_be_of_a_row(const StepError& error) {
+  constexpr std::array<std::string_view, 7> kOthers{"08", "40", "53", "55", "57", "58", "XX"};
+  constexpr std::string_view kState = "sqlstate:";
+  const std::string_view error_class = error.classes.front();
+  if (!error_class.starts_with(kState)) return false;
+  return std::ranges::none_of(
+      kOthers, [&](std::string_view other) { return error_class.substr(kState.size()).starts_with(other); });
+}
+
+// Whoever gets it says the number of the first.
+StepError of_some_row(StepError error, std::size_t rows) {
+  error.message = fmt::format("it, or one of the {} after it: {}", rows - 1, error.message);
+  return error;
 }
 
 }  // namespace
@@ -121,6 +142,7 @@ StepResult<void> PostgresConnectionImpl::reset(const CallLimits& limits) {
 
 StepResult<void> PostgresConnectionImpl::begin(Access access, const CallLimits& limits) {
   if (std::exchange(used_, true)) SP_CHECK(reset(limits));
+  savepoints_ = 0;
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(limits.deadline - std::chrono::steady_clock::now());
   const auto ms = std::clamp<std::int64_t>(left.count(), 1, INT32_MAX);
@@ -279,7 +301,8 @@ StepResult<const PlainInsert*> PostgresConnectionImpl::copyable(const Statement&
   return known->second ? &*known->second : nullptr;
 }
 
-// Within a savepoint, so that a pipeline can find the row that the server refuses. Nothing: they are for a pipeline.
+// The first of a transaction within savepoints, so that a pipeline can find the row that the server refuses. Nothing:
+// they are for a pipeline.
 StepResult<std::optional<std::int64_t>> PostgresConnectionImpl::copy(const Statement& statement,
                                                                      const Description& description,
                                                                      std::span<const ValueList> sets,
@@ -291,10 +314,14 @@ StepResult<std::optional<std::int64_t>> PostgresConnectionImpl::copy(const State
   for (const auto& set : sets) {
     if (misplaced_bytes(description, set) || !append_copy_row(rows, *insert, set)) return std::nullopt;
   }
-  SP_CHECK(simple(kSetSavepoint, limits));
+  const bool can_go_back = savepoints_ < kMostSavepoints;
+  if (can_go_back) SP_CHECK(simple(kSetSavepoint, limits));
+  if (can_go_back) ++savepoints_;
   auto copied = put_copy(*insert, rows, limits);
   if (!copied && !session_.is_alive()) return std::unexpected(std::move(copied).error());
-  SP_CHECK(simple(copied ? kReleaseSavepoint : kBackToSavepoint, limits));
+  if (!copied && !(can_go_back && may_be_of_a_row(copied.error())))
+    return std::unexpected(of_some_row(std::move(copied).error(), sets.size()));
+  if (can_go_back) SP_CHECK(simple(copied ? kReleaseSavepoint : kBackToSavepoint, limits));
   return copied ? std::optional(*copied) : std::nullopt;
 }
 

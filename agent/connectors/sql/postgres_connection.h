@@ -80,6 +80,7 @@ class PostgresConnectionImpl final : public Connection {
   std::map<std::string, Prepared> prepared_;                   // by text
   std::map<std::string, std::optional<PlainInsert>> inserts_;  // by text; nothing: COPY does not do the same
   std::uint64_t next_name_ = 0;  // never used twice: a prepare that timed out may have happened
+  std::size_t savepoints_ = 0;   // for COPY, in this transaction
   bool used_ = false;            // a transaction has been here
   bool watches_client_ = false;
 };

@@ -4,8 +4,10 @@
 #include "tests/support/memory.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -203,10 +205,11 @@ TEST_CASE("many rows of a plain insert arrive by COPY as they would by inserts",
 
 TEST_CASE("COPY is not used where it does something else than inserts", "[sql][batch][postgres]") {
   test::SqlWorld world(Engine::postgres);
-  const auto commands = [&](std::string_view setup, std::string_view from, const char* statement = kInsert) {
+  const auto commands = [&](std::string_view setup, std::string_view from, const char* statement = kInsert,
+                            const Value& rows = orders(100)) {
     world.sql("drop table if exists orders cascade; create table orders (id bigint, name text)");
     world.sql(setup);
-    const auto output = batch(world, orders(100), args({{"exactly_once", false}}), statement);
+    const auto output = batch(world, rows, args({{"exactly_once", false}}), statement);
     if (!output) return output.error().error_class();
     return world.sql(fmt::format("select count(*), count(distinct cmin::text) from {}", from));
   };
@@ -224,6 +227,24 @@ TEST_CASE("COPY is not used where it does something else than inserts", "[sql][b
   CHECK(commands("select 1", "orders", "insert into orders (id, name) values (:id, upper(:name))") == "100|100");
   CHECK(commands("alter table orders add unique (id)", "orders",
                  "insert into orders (id, name) values (:id, :name) on conflict do nothing") == "100|100");
+  CHECK(commands("drop table orders; create table parts (id bigint, name text) partition by range (id); create table "
+                 "orders partition of parts default",
+                 "orders") == "100|100");
+
+  const auto named = [](const auto& name) {
+    ValueList rows;
+    for (std::int64_t id = 1; id <= 100; ++id) rows.push_back(row({{"id", id}, {"name", name(id)}}));
+    return Value(std::move(rows));
+  };
+  const auto next = named([](std::int64_t id) { return Value(std::min<std::int64_t>(id + 1, 100)); });
+  CHECK(commands("drop table orders; create table orders (id bigint primary key, name bigint references orders)",
+                 "orders", kInsert, next) == "sqlstate:23503");
+  CHECK(commands("alter table orders alter name type interval minute using null", "orders", kInsert,
+                 named([](std::int64_t) { return Value("90"); })) == "100|100");
+  CHECK(world.sql("select distinct name from orders") == "00:01:00");
+  CHECK(commands("alter table orders alter name type interval minute[] using null", "orders", kInsert,
+                 named([](std::int64_t) { return Value("{90}"); })) == "100|100");
+  CHECK(world.sql("select distinct name from orders") == "{00:01:00}");
 }
 
 TEST_CASE("a row that COPY cannot take is named by its number, as the others are", "[sql][batch][postgres]") {
@@ -233,6 +254,51 @@ TEST_CASE("a row that COPY cannot take is named by its number, as the others are
   const auto refused = told(batch(world, orders(900, 700, row({{"id", "seven"}, {"name", "n"}}))));
   CHECK_THAT(refused, Catch::StartsWith("invalid: row 700: "));
   CHECK(world.sql("select count(*) from orders") == "0");
+}
+
+// The check refuses once, and would let the same rows through if they came again.
+TEST_CASE("a COPY that ends for no fault of a row is not run again by other means", "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  const auto after = [&](std::string_view sqlstate) {
+    world.sql(
+        fmt::format("drop table if exists orders cascade; drop sequence if exists calls; create sequence calls; create "
+                    "or replace function once(bigint) returns boolean language plpgsql as 'begin if "
+                    "nextval(''calls'') = 70 then raise exception ''x'' using errcode = ''{}''; end if; return true; "
+                    "end'; create table orders (id bigint check (once(id)), name text)",
+                    sqlstate));
+    const auto output = batch(world, orders(100), args({{"exactly_once", false}}));
+    return fmt::format("{}, {} stay", output ? "done" : output.error().error_class(),
+                       world.sql("select count(*) from orders"));
+  };
+  CHECK(after("23514") == "done, 100 stay");  // positive control: the second time it goes through
+  CHECK(after("P0001") == "done, 100 stay");
+  CHECK(after("57014") == "timeout, 0 stay");
+  for (const char* sqlstate : {"55P03", "40P01", "53200"})
+    CHECK(after(sqlstate) == fmt::format("sqlstate:{}, 0 stay", sqlstate));
+}
+
+// A session tells others of 64 subtransactions; once it has more, all of them look for each of its rows on the disk.
+TEST_CASE("many pieces of a COPY are few subtransactions, and one that fails says which rows it had",
+          "[sql][batch][postgres]") {
+  test::SqlWorld world(Engine::postgres);
+  world.agent->bodies.add(std::make_unique<MadeRows>());
+  const auto made = MadeRows::of(40'000);
+  REQUIRE(told(batch(world, made)) == R"({"affected":40000,"rows":40000})");
+  CHECK(world.sql("select count(distinct xmin::text) > 30, count(distinct xmin::text) < 60 from orders") == "t|t");
+  CHECK(world.sql("select count(distinct cmin::text) < 1000 from orders") == "t");  // by COPY, to the last
+
+  world.sql("truncate orders, items; insert into orders (id) values (39990)");
+  world.agent->idempotency_key = "key-2";
+  const auto failed = batch(world, made);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().classes == std::vector<std::string>{"sqlstate:23505", "constraint"});
+  std::int64_t first = 0, after = 0;
+  INFO(failed.error().message);
+  REQUIRE(
+      RE2::PartialMatch(failed.error().message, R"(^row (\d+): it, or one of the (\d+) after it: )", &first, &after));
+  CHECK(first <= 39'990);
+  CHECK(first + after >= 39'990);
+  CHECK(world.sql("select count(*) from orders") == "1");
 }
 
 TEST_CASE("a stop ends a batch and takes it back", "[sql][batch]") {

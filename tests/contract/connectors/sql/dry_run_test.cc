@@ -2,12 +2,17 @@
 #include "agent/connectors/sql/sql_actions.h"
 #include "tests/contract/connectors/sql/databases.h"
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include <chrono>
+#include <future>
 #include <sstream>
+#include <thread>
 
 using namespace sallyport;
 using namespace sallyport::connectors;
+using namespace std::chrono_literals;
 using test::args;
 using Engine = test::SqlWorld::Engine;
 using Way = test::SqlWorld::Way;
@@ -138,7 +143,8 @@ TEST_CASE("tables made in a dry run are gone, or not made where the server would
 TEST_CASE("a dry run changes nothing where tables without transactions are in reach", "[sql][dry]") {
   test::SqlWorld world(Engine::mariadb, GENERATE(Way::native, Way::odbc));
   drop_loose_tables(world);
-  world.sql("create table loose (id integer primary key) engine = MyISAM");
+  world.sql(GENERATE("create table loose (id integer primary key) engine = MyISAM",
+                     "create table loose (id integer primary key) engine = Aria with system versioning"));
   // The statement names another table, whose trigger reaches the one that nothing undoes.
   world.sql("create trigger reach after insert on orders for each row insert into loose values (new.id)");
   const auto planned = dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}));
@@ -154,11 +160,87 @@ TEST_CASE("a dry run changes nothing where tables without transactions are in re
   CHECK(affected(dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}))) == 1);
 }
 
-TEST_CASE("a query of a dry run gives its rows, and undoes what a function did", "[sql][dry]") {
+TEST_CASE("a dry run changes nothing where foreign tables of unknown wrappers are in reach", "[sql][dry]") {
+  test::SqlWorld world(Engine::postgres, GENERATE(Way::native, Way::odbc));
+  const auto insert = [&] {
+    return dry(world, "sql.execute@1", args({{"statement", kInsert}, {"params", order(5, "five")}}));
+  };
+  world.sql(
+      "create extension file_fdw; create server files foreign data wrapper file_fdw; create foreign table readable "
+      "(line text) server files options (filename '/nonexistent'); create extension postgres_fdw; create server near "
+      "foreign data wrapper postgres_fdw; create foreign table undoable (id bigint) server near");
+  CHECK(affected(insert()) == 1);
+  world.sql(
+      "create foreign data wrapper unknown handler postgres_fdw_handler validator postgres_fdw_validator; create "
+      "server far foreign data wrapper unknown; create foreign table elsewhere (id bigint) server far");
+  const auto planned = insert();
+  REQUIRE(planned);
+  CHECK(planned->plan == Plan::planned);
+  CHECK(planned->remark.contains("foreign tables"));
+}
+
+TEST_CASE("a dry run asks the driver what is behind ODBC when the settings do not say", "[sql][dry][odbc]") {
+  test::SqlWorld world(Engine::mariadb);
+  drop_loose_tables(world);
+  test::ConnectorSite agent(
+      fmt::format("connections: {{db: {{kind: sql, driver: odbc, odbc_driver: MariaDB Unicode, attributes: {{Server: "
+                  "127.0.0.1, Port: \"{}\", Database: {}}}, user: agent, password_file: \"{}\"}}}}",
+                  test::mariadb().port(), world.database, test::mariadb().password_file()),
+      "actions: [\"sql.*\"]\nconnections: {db: {sql: {verbs: [insert]}}}");
+  const auto actions = connectors::sql::make_actions(agent.site());
+  const auto insert = [&] {
+    return agent.dry_run(*actions.at(1), args({{"statement", "insert into orders (id) values (5)"}}), "db");
+  };
+  world.sql("create table loose (id integer primary key) engine = MyISAM");
+  world.sql("create trigger reach after insert on orders for each row insert into loose values (new.id)");
+  const auto planned = insert();
+  REQUIRE(planned);
+  CHECK(planned->plan == Plan::planned);
+  CHECK(planned->remark.contains("tables without transactions"));
+  CHECK(world.sql("select count(*) from loose") == "0");
+  world.sql("drop trigger reach");
+  world.sql("drop table loose");
+  CHECK(affected(insert()) == 1);
+  CHECK(all_orders(world).empty());
+}
+
+TEST_CASE("a query of a dry run gives its rows", "[sql][dry]") {
   auto world = with_one_order();
   const auto output = dry(world, "sql.query@1", args({{"statement", "select id, name from orders"}}));
   REQUIRE(output);
   CHECK(output->plan == Plan::ran);
   CHECK(world.rows_of(*output->value.find("rows")).contains("one"));
   CHECK_FALSE(dry(world, "sql.query@1", args({{"statement", "delete from orders"}})));
+}
+
+TEST_CASE("a query of a dry run undoes what a function did", "[sql][dry]") {
+  test::SqlWorld world(Engine::postgres);
+  world.sql("create table over ()");
+  auto heard = std::async(std::launch::async, [&] {
+    return world.sql(
+        "listen c; do 'begin for i in 1..3000 loop exit when exists (select from over); perform pg_sleep(0.02); end "
+        "loop; end'; select 'end'");
+  });
+  const auto listens = [&] {
+    const auto found =
+        world.run("sql.query@1", args({{"statement",
+                                        "select pid from pg_stat_activity where query like 'do %' and datname = "
+                                        "current_database()"}}));
+    return found && found->find("count")->as_int() == 1;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!listens() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(20ms);
+  const auto notify = [](const char* what) {
+    return args({{"statement", "select pg_notify('c', :what)"}, {"params", Value(args({{"what", what}}))}});
+  };
+  const auto output = dry(world, "sql.query@1", notify("planned"));
+  const auto real = world.run("sql.query@1", notify("done"));
+  world.sql("insert into over default values");
+  const auto told = heard.get();
+  REQUIRE(output);
+  CHECK(output->plan == Plan::ran);
+  REQUIRE(real);
+  INFO(told);
+  CHECK(told.contains("payload \"done\""));  // positive control
+  CHECK_FALSE(told.contains("planned"));
 }
