@@ -247,12 +247,4 @@ inline ValueMap args(std::initializer_list<std::pair<const char*, Value>> entrie
   return map;
 }
 
-// Resident memory of this process, in bytes.
-inline std::size_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace sallyport::test

@@ -6,6 +6,7 @@
 #include "agent/connectors/stored_rows.h"
 #include "shared/base/json.h"
 #include "tests/support/connector_site.h"
+#include "tests/support/memory.h"
 
 #include <limits>
 #include <map>
@@ -299,7 +300,7 @@ TEST_CASE("200 MB stream from a file through CSV rows into another CSV in flat m
   csv.agent.patience = std::chrono::minutes(5);
   const auto read = csv.run("file.read@1", args({{"path", "big.csv"}}), "share");
   REQUIRE(read);
-  const auto before = test::resident_bytes();
+  const test::PeakMemory memory;
   const auto rows = csv.run("csv.read@1", args({{"source", *read->find("file")}}));
   REQUIRE(rows);
   const auto written = csv.run("csv.write@1", args({{"rows", *rows->find("rows")}}));
@@ -307,12 +308,11 @@ TEST_CASE("200 MB stream from a file through CSV rows into another CSV in flat m
   const auto stored =
       csv.run("file.write@1", args({{"path", "copy.csv"}, {"source", *written->find("file")}}), "share");
   REQUIRE(stored);
-  const auto after = test::resident_bytes();
   CHECK(written->find("count")->as_int() == 1'000'000);
   CHECK(std::filesystem::file_size(csv.agent.dir.path("copy.csv")) > 200'000'000);
-  CHECK(after < before + (32u << 20));
+  CHECK(memory.grown() < 32u << 20);
 
   const auto held = csv.agent.bodies.content(read->find("file")->as_handle());  // positive control: this is noticed
-  CHECK(test::resident_bytes() > before + (32u << 20));
+  CHECK(memory.grown() > 32u << 20);
   CHECK(held.size() > 200'000'000);
 }
